@@ -1,0 +1,138 @@
+"""Everything that can go wrong, as one tree; each error carries its evidence.
+
+    WaypostError
+    ├── InvalidRequest        a request breaks its contract; names every field and the reason        400
+    ├── NotFound              a workspace, campaign, link, person or domain that nobody has seen     404
+    ├── Clash                 a name that cannot be taken, or changed between reading and writing    409
+    ├── TooLarge              a message over the size that is accepted                               413
+    ├── SettingsError         the environment of a function lacks something; never a caller's fault  500
+    ├── TokenError            a tracking link that leads nowhere                                     404
+    │   ├── BadSignature      not signed by any key of this stack
+    │   ├── UnknownVersion    signed by us, but by a newer version of the software
+    │   └── MalformedToken    signed by us and still unreadable
+    ├── UnsafeDestination     a destination that is never signed nor redirected to                   422
+    └── StoreError
+        ├── StoreUnavailable  the store did not answer in time, throttled, or failed                 503
+        └── Conflict          a conditional write lost against another writer; read again and retry  503
+
+``waypost.http.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to statuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class WaypostError(Exception):
+    """Root of the tree. Its text is written for the caller and may be shown to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a request.
+
+    ``field`` is a path as the caller wrote it (``recipients[3].delivery``); ``reason`` is a plain clause.
+    """
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
+class InvalidRequest(WaypostError):
+    """Raised at the boundary where a request enters, once, with every problem that was found."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+    @classmethod
+    def of(cls, field: str, reason: str) -> InvalidRequest:
+        return cls(Problem(field, reason))
+
+
+class NotFound(WaypostError):
+    """Raised when something is asked for by a name that was never seen."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"no {kind} {name!r}")
+        self.kind = kind
+        self.name = name
+
+
+class Clash(WaypostError):
+    """Raised when a name cannot be taken: its code belongs to another name, or it is taken already."""
+
+    def __init__(self, kind: str, name: str, reason: str) -> None:
+        super().__init__(f"{kind} {name!r}: {reason}")
+        self.kind = kind
+        self.name = name
+
+
+class TooLarge(WaypostError):
+    """Raised when a message is larger than the limit. Sizes in bytes."""
+
+    def __init__(self, field: str, size: int, limit: int) -> None:
+        super().__init__(f"{field} is {size:,} bytes; at most {limit:,} are accepted")
+        self.field = field
+        self.size = size
+        self.limit = limit
+
+
+class SettingsError(WaypostError):
+    """Raised while a function starts, naming the environment variable that is missing or unusable."""
+
+    def __init__(self, variable: str, reason: str = "is not set") -> None:
+        super().__init__(f"environment variable {variable} {reason}")
+        self.variable = variable
+
+
+class TokenError(WaypostError):
+    """Root of what makes a tracking link lead nowhere. ``reason`` is short and fit for a metric's dimension."""
+
+    reason = "token"
+
+
+class BadSignature(TokenError):
+    """Raised when no key of the keyring signed the token."""
+
+    reason = "signature"
+
+
+class UnknownVersion(TokenError):
+    """Raised when a correctly signed token has a version that this software does not know."""
+
+    reason = "version"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"token version {version} is not known")
+        self.version = version
+
+
+class MalformedToken(TokenError):
+    """Raised when a token cannot be read although its signature holds, or has not the shape of one."""
+
+    reason = "malformed"
+
+
+class UnsafeDestination(WaypostError):
+    """Raised when an href must neither be signed nor redirected to. ``reason`` says why in a clause."""
+
+    def __init__(self, href: str, reason: str) -> None:
+        super().__init__(f"{href[:200]!r}: {reason}")
+        self.href = href
+        self.reason = reason
+
+
+class StoreError(WaypostError):
+    """Root of what goes wrong with a store."""
+
+
+class StoreUnavailable(StoreError):
+    """Raised when a store did not answer in time, throttled, or failed: the outcome of a write is unknown."""
+
+
+class Conflict(StoreError):
+    """Raised when a conditional write lost against another writer. Nothing was written."""

@@ -1,0 +1,1 @@
+"""What a tracking link carries, packed small and signed: ``https://<host>/e/c/<payload>/<signature>``."""
