@@ -1,6 +1,7 @@
 """Waypost: link tracking for messages, run on your own AWS account.
 
-The domain of the whole product, imported by every function. Data flows one way, handler → domain → store:
+The domain of the whole product, imported by every function. Data flows one
+way, handler → domain → store:
 
 - ``codes``       names of workspaces, campaigns and links, shortened to fixed-width codes
 - ``tokens``      what a tracking link carries, packed and signed

@@ -1,16 +1,18 @@
 """Names of workspaces, campaigns and links, shortened to fixed-width codes.
 
-A code is a truncated BLAKE2b hash in lower-case hex, each nested in the one before it, so that whoever holds a
-link's code holds the codes of its campaign and workspace as well, without reading anything:
+A code is a truncated BLAKE2b hash in lower-case hex, each nested in the one before it, so that
+whoever holds a link's code holds the codes of its campaign and workspace as well, without reading
+anything:
 
     workspace  xxxxxxxx                      4 bytes
     campaign   xxxxxxxxyyyyyyyyyy            workspace + 5 bytes
     link       xxxxxxxxyyyyyyyyyyzzzzzzzz    campaign + 4 bytes
 
-Widths are a trade between the length of every link and collisions (birthday bound). Two among 1,000 workspaces
-collide with probability 1e-4, two among 10,000 campaigns of a workspace with 5e-5: the second comer is refused
-by name (``errors.Clash``). Links of a campaign can number millions where every recipient has one of their own, so
-theirs are resolved: ``attempt`` gives the next code to try. The stored definition decides who owns a code.
+Widths are a trade between the length of every link and collisions (birthday bound). Two among
+1,000 workspaces collide with probability 1e-4, two among 10,000 campaigns of a workspace with
+5e-5: the second comer is refused by name (``errors.Clash``). Links of a campaign can number
+millions where every recipient has one of their own, so theirs are resolved: ``attempt`` gives the
+next code to try. The stored definition decides who owns a code.
 """
 
 from __future__ import annotations
@@ -35,13 +37,17 @@ def workspace_code(workspace: str) -> WorkspaceCode:
 def campaign_code(workspace: str, campaign: str) -> CampaignCode:
     """The code of a campaign of a workspace, both by name."""
     return CampaignCode(
-        workspace_code(workspace) + _digest("campaign", campaign, size=CAMPAIGN_BYTES - WORKSPACE_BYTES)
+        workspace_code(workspace)
+        + _digest("campaign", campaign, size=CAMPAIGN_BYTES - WORKSPACE_BYTES)
     )
 
 
 def link_code(campaign: CampaignCode, identity: str, attempt: int = 0) -> LinkCode:
-    """The code of a link of a campaign: ``identity`` is what makes two hrefs the same link (a tag, or the href as the
-    template has it). ``attempt`` counts the codes that turned out to belong to other identities."""
+    """The code of a link of a campaign.
+
+    ``identity`` is what makes two hrefs the same link (a tag, or the href as the template has it);
+    ``attempt`` counts the codes that turned out to belong to other identities.
+    """
     return LinkCode(
         campaign + _digest("link", str(attempt), identity, size=LINK_BYTES - CAMPAIGN_BYTES)
     )

@@ -1,21 +1,22 @@
 """Everything that can go wrong, as one tree; each error carries its evidence.
 
     WaypostError
-    ├── InvalidRequest        a request breaks its contract; names every field and the reason        400
-    ├── NotFound              a workspace, campaign, link, person or domain that nobody has seen     404
-    ├── Clash                 a name that cannot be taken, or changed between reading and writing    409
-    ├── TooLarge              a message over the size that is accepted                               413
-    ├── SettingsError         the environment of a function lacks something; never a caller's fault  500
-    ├── TokenError            a tracking link that leads nowhere                                     404
+    ├── InvalidRequest        a request breaks its contract; names every field with the reason
+    ├── NotFound              a workspace, campaign, link, person or domain nobody has seen
+    ├── Clash                 a name that is taken, or whose code belongs to another name
+    ├── TooLarge              a message over the size that is accepted
+    ├── SettingsError         the environment of a function lacks something
+    ├── TokenError            a tracking link that leads nowhere
     │   ├── BadSignature      not signed by any key of this stack
     │   ├── UnknownVersion    signed by us, but by a newer version of the software
     │   └── MalformedToken    signed by us and still unreadable
-    ├── UnsafeDestination     a destination that is never signed nor redirected to                   422
+    ├── UnsafeDestination     a destination that is never signed nor redirected to
     └── StoreError
-        ├── StoreUnavailable  the store did not answer in time, throttled, or failed                 503
-        └── Conflict          a conditional write lost against another writer; read again and retry  503
+        ├── StoreUnavailable  the store did not answer in time, throttled, or failed
+        └── Conflict          a conditional write lost against another writer; read again
 
-``waypost.http.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to statuses.
+``waypost.http.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
+statuses.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class WaypostError(Exception):
 class Problem:
     """One thing wrong with a request.
 
-    ``field`` is a path as the caller wrote it (``recipients[3].delivery``); ``reason`` is a plain clause.
+    ``field`` is a path as the caller wrote it (``recipients[3].delivery``); ``reason`` is a plain
+    clause.
     """
 
     field: str
@@ -63,7 +65,7 @@ class NotFound(WaypostError):
 
 
 class Clash(WaypostError):
-    """Raised when a name cannot be taken: its code belongs to another name, or it is taken already."""
+    """Raised when a name cannot be taken: it is taken, or its code belongs to another name."""
 
     def __init__(self, kind: str, name: str, reason: str) -> None:
         super().__init__(f"{kind} {name!r}: {reason}")
@@ -82,7 +84,7 @@ class TooLarge(WaypostError):
 
 
 class SettingsError(WaypostError):
-    """Raised while a function starts, naming the environment variable that is missing or unusable."""
+    """Raised while a function starts, naming the variable that is missing or unusable."""
 
     def __init__(self, variable: str, reason: str = "is not set") -> None:
         super().__init__(f"environment variable {variable} {reason}")
@@ -90,7 +92,7 @@ class SettingsError(WaypostError):
 
 
 class TokenError(WaypostError):
-    """Root of what makes a tracking link lead nowhere. ``reason`` is short and fit for a metric's dimension."""
+    """Root of what makes a tracking link lead nowhere. ``reason`` names a metric's dimension."""
 
     reason = "token"
 
@@ -112,13 +114,13 @@ class UnknownVersion(TokenError):
 
 
 class MalformedToken(TokenError):
-    """Raised when a token cannot be read although its signature holds, or has not the shape of one."""
+    """Raised when a token has not the shape of one, or cannot be read though its signature holds."""
 
     reason = "malformed"
 
 
 class UnsafeDestination(WaypostError):
-    """Raised when an href must neither be signed nor redirected to. ``reason`` says why in a clause."""
+    """Raised when an href must neither be signed nor redirected to. ``reason`` is a clause."""
 
     def __init__(self, href: str, reason: str) -> None:
         super().__init__(f"{href[:200]!r}: {reason}")
@@ -131,7 +133,10 @@ class StoreError(WaypostError):
 
 
 class StoreUnavailable(StoreError):
-    """Raised when a store did not answer in time, throttled, or failed: the outcome of a write is unknown."""
+    """Raised when a store did not answer in time, throttled, or failed.
+
+    The outcome of a write is then unknown.
+    """
 
 
 class Conflict(StoreError):

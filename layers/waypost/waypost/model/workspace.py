@@ -61,7 +61,7 @@ class WorkspaceSettings:
 
     @classmethod
     def from_stored(cls, values: Mapping[str, object]) -> Self:
-        """Read what ``stored`` gave. Keys of newer versions are ignored, missing ones take their defaults."""
+        """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default."""
         known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         if isinstance(known.get("shorten"), Mapping):
             known["shorten"] = Shortening(**known["shorten"])  # type: ignore[arg-type]

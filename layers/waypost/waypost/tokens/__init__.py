@@ -1,1 +1,22 @@
-"""What a tracking link carries, packed small and signed: ``https://<host>/e/c/<payload>/<signature>``."""
+"""What a tracking link carries, packed small and signed.
+
+    https://<host>/e/c/<payload>/<signature>
+
+``packing`` makes identifiers small, ``payload`` lays the fields out, ``signing`` signs them with
+a keyring, and ``sealer`` puts the three together. Links are valid for ever: what version 1 wrote,
+every later version reads.
+"""
+
+from waypost.tokens.payload import ClickToken, PreparedLink, prepare_link, prepare_stored
+from waypost.tokens.sealer import RecipientSealer, Sealer
+from waypost.tokens.signing import Keyring
+
+__all__ = [
+    "ClickToken",
+    "Keyring",
+    "PreparedLink",
+    "RecipientSealer",
+    "Sealer",
+    "prepare_link",
+    "prepare_stored",
+]

@@ -1,0 +1,104 @@
+"""How answers over HTTP look: JSON, problem+json (RFC 9457), and the plain page for people.
+
+The one table from errors to statuses is ``_STATUS``. Responses are API Gateway's payload format
+2.0.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Final, TypedDict
+
+from waypost.errors import (
+    Clash,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    SettingsError,
+    StoreUnavailable,
+    TokenError,
+    TooLarge,
+    UnsafeDestination,
+    WaypostError,
+)
+
+
+class Response(TypedDict):
+    """An answer of a function to API Gateway. Header names in lower case."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+
+
+_STATUS: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
+    (InvalidRequest, 400, "The request is not valid"),
+    (NotFound, 404, "Not found"),
+    (Clash, 409, "The name cannot be taken"),
+    (TooLarge, 413, "The message is too large"),
+    (UnsafeDestination, 422, "The destination is not allowed"),
+    (TokenError, 404, "The link leads nowhere"),
+    (StoreUnavailable, 503, "The store did not answer"),
+    (Conflict, 503, "The store is busy"),
+    (SettingsError, 500, "The function is not set up"),
+)
+
+_PAGE_HEADERS: Final = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors
+    'none'",
+}
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root{{color-scheme:light dark;font:1.1rem/1.5 system-ui,sans-serif}}
+body{{max-width:30rem;margin:20vh auto;padding:0 1.5rem}}h1{{font-size:1.4rem}}
+</style></head>
+<body><main><h1>{title}</h1><p>{text}</p></main></body></html>
+"""
+
+
+def json_response(status: int, body: object) -> Response:
+    """Any value as JSON; never cached, since reports move."""
+    return Response(
+        statusCode=status,
+        headers={"content-type": "application/json", "cache-control": "no-store"},
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+    )
+
+
+def problem(error: WaypostError) -> Response:
+    """An error as problem+json with the status that the table gives it."""
+    status, title = next(
+        ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)),
+        (500, "Something went wrong"),
+    )
+    response = json_response(status, problem_body(error, status, title))
+    response["headers"]["content-type"] = "application/problem+json"
+    if status == 503:
+        response["headers"]["retry-after"] = "1"
+    return response
+
+
+def problem_body(error: WaypostError, status: int, title: str) -> dict[str, object]:
+    """The members of RFC 9457, and ``errors`` with field and reason where a request was not
+    valid.""" body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
+    body["detail"] = str(error) if isinstance(error, InvalidRequest):
+        body["errors"] = [{"field": p.field, "reason": p.reason} for p in error.problems]
+    return body
+
+
+def plain_page(status: int, title: str, text: str) -> Response:
+    """A page for a recipient whose link leads nowhere: says so, offers nothing, is never cached."""
+    return Response(
+        statusCode=status,
+        headers=dict(_PAGE_HEADERS),
+        body=_PAGE.format(title=escape(title), text=escape(text)),
+    )

@@ -1,0 +1,104 @@
+"""Where the keyring comes from: one secret in Secrets Manager, cached, served stale when the
+store is down.
+
+The secret is JSON, in one of two forms:
+
+    {"keys": [{"id": "2026-11", "secret": "<base64url of 32 bytes or more>"}, …]}     oldest first; the last signs
+    {"seed": "<32 characters or more>"}                                                as CloudFormation makes it
+
+The seed is what a stack starts with before its first rotation, since CloudFormation can generate
+a string but not a list; it is one key, and rotation writes it on as the first of the list.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, Protocol
+
+from waypost.errors import StoreUnavailable
+from waypost.observability import Metric, count
+from waypost.tokens.signing import Keyring
+
+FRESH_SECONDS: Final = 300
+"""How long a keyring is used before it is read again: a new key signs everywhere within this
+time.
+"""
+
+RELOAD_SECONDS: Final = 30
+"""How often at most an unknown signature may make a function read the keyring early."""
+
+
+class SecretReader(Protocol):
+    """The one call of Secrets Manager that is needed; boto3's client has it."""
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, object]: ...  # noqa: N803
+
+
+class KeyringSource:
+    """Gives the current keyring, reading the secret only when it is time to.
+
+    ``now`` is a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self, client: SecretReader, secret_id: str, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._secret_id = secret_id
+        self._now = now
+        self._keyring: Keyring | None = None
+        self._read_at = 0.0
+
+    def current(self) -> Keyring:
+        """The keyring, at most ``FRESH_SECONDS`` old, or older where the secret store is down.
+
+        Raises StoreUnavailable only where no keyring was ever read.
+        """
+        if self._keyring is None or self._now() - self._read_at >= FRESH_SECONDS:
+            return self._read()
+        return self._keyring
+
+    def reloaded(self) -> Keyring | None:
+        """A keyring read anew because a signature was unknown; None where nothing new is to be had.
+
+        A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``.
+        """
+        if self._keyring is not None and self._now() - self._read_at < RELOAD_SECONDS:
+            return None
+        before = self._keyring
+        after = self._read()
+        return None if after == before else after
+
+    def _read(self) -> Keyring:
+        try:
+            answer = self._client.get_secret_value(SecretId=self._secret_id)
+            self._keyring = parse_keyring(str(answer["SecretString"]))
+        except Exception as e:
+            if self._keyring is None:
+                raise StoreUnavailable("the keyring cannot be read") from e
+            count(Metric.KEYRING_STALE)
+        self._read_at = self._now()
+        return self._keyring
+
+
+def parse_keyring(secret: str) -> Keyring:
+    """Read the JSON of the secret. Raises ValueError saying what is wrong, never the secret
+    itself.""" try:
+        value = json.loads(secret)
+    except ValueError:
+        raise ValueError("the keyring is not JSON") from None
+    if not isinstance(value, dict):
+        raise ValueError("the keyring is not an object")
+    if "keys" in value:
+        return Keyring(tuple(_decoded(key["secret"]) for key in value["keys"]))
+    if len(str(value.get("seed", ""))) < 32:
+        raise ValueError("the keyring has neither keys nor a seed of 32 characters")
+    return Keyring((sha256(value["seed"].encode()).digest(),))
+
+
+def _decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

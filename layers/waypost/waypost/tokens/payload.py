@@ -1,0 +1,160 @@
+"""How the fields of a token are laid out in bytes, version by version.
+
+Version 1 (big-endian; varint as in ``packing``):
+
+    1    version              0x01
+    1    forms                delivery's form << 3 | person's form
+    4    time of sending      seconds since 1970, UTC
+    ·    delivery, person     packed
+    13   link                 workspace, campaign and link code (``waypost.codes``)
+    ·    position × 4 + how   varint; how the destination is held: 0 plain, 1 deflated, 2 stored
+    ·    destination          the rest: UTF-8, raw deflate with the version's dictionary, or a digest
+
+What the recipient owns comes first and what the link owns last, so that a message's links are
+packed once and only joined to each recipient. The recipient's own identifier in the destination
+(``_cio_id=p1``) is held as one mark and comes back from the person field, which makes the packed
+destination the same for everybody.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote_plus
+
+from waypost.codes import LINK_BYTES, LinkCode
+from waypost.errors import MalformedToken, UnknownVersion
+from waypost.tokens.dictionary import DICTIONARY_V1
+from waypost.tokens.packing import ABSENT, pack, read_varint, take, unpack, varint
+
+VERSION: Final = 1
+HREF_LIMIT: Final = 64 * 1024
+"""Bytes of a destination after inflating; a token cannot make a reader unpack more."""
+
+PLAIN: Final = 0
+DEFLATED: Final = 1
+STORED: Final = 2
+DIGEST_BYTES: Final = 16
+
+PERSON_MARK: Final = "\x01"
+"""Stands for ``_cio_id=<person>`` in a packed destination; control characters never occur in a
+safe one.
+"""
+
+_WINDOW_BITS: Final = -12  # 4 KiB: the dictionary and an ordinary destination
+_MEMORY: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClickToken:
+    """What a click link carries. ``sent`` is in seconds since 1970, UTC.
+
+    ``stored`` is the digest under which the destination is stored where it was too long for a
+    link; then ``href`` is empty.
+    """
+
+    link: LinkCode
+    delivery: str
+    person: str | None
+    position: int
+    sent: int
+    href: str
+    stored: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedLink:
+    """A link of a message, packed as far as it is the same for every recipient."""
+
+    data: bytes
+
+
+def person_parameter(person: str) -> str:
+    """The parameter that tells a destination who came, as it stands in its query."""
+    return "_cio_id=" + quote_plus(person)
+
+
+def prepare_link(link: LinkCode, position: int, href: str) -> PreparedLink:
+    """Pack a link. ``href`` may hold ``PERSON_MARK`` where each recipient's own parameter belongs.
+
+    The caller has checked the destination (``waypost.urls.check_destination``).
+    """
+    plain = href.encode()
+    deflated = _deflate(plain)
+    if len(deflated) < len(plain):
+        return PreparedLink(_link_part(link, position, DEFLATED, deflated))
+    return PreparedLink(_link_part(link, position, PLAIN, plain))
+
+
+def prepare_stored(link: LinkCode, position: int, digest: str) -> PreparedLink:
+    """Pack a link whose destination is stored under a digest (hex, 16 bytes)."""
+    return PreparedLink(_link_part(link, position, STORED, bytes.fromhex(digest)))
+
+
+def recipient_part(delivery: str, person: str | None, sent: int) -> bytes:
+    """The bytes that a token begins with, the same for all links of one delivery."""
+    packed_delivery, packed_person = pack(delivery), pack(person)
+    forms = packed_delivery.form << 3 | packed_person.form
+    return b"".join(
+        (bytes((VERSION, forms)), sent.to_bytes(4), packed_delivery.data, packed_person.data)
+    )
+
+
+def decode(data: bytes) -> ClickToken:
+    """Read the bytes of a token of any version.
+
+    Raises UnknownVersion, or MalformedToken where the fields do not hold together.
+    """
+    if not data:
+        raise MalformedToken("empty payload")
+    if data[0] != VERSION:
+        raise UnknownVersion(data[0])
+    try:
+        return _decode_v1(data)
+    except (ValueError, zlib.error, IndexError) as e:
+        raise MalformedToken("the fields do not hold together") from e
+
+
+def _decode_v1(data: bytes) -> ClickToken:
+    forms = take(data, 1, 1)[0]
+    sent = int.from_bytes(take(data, 2, 4))
+    delivery, at = unpack(forms >> 3, data, 6)
+    person, at = unpack(forms & 7, data, at)
+    if delivery is None:
+        raise ValueError(f"delivery has form {ABSENT}")
+    link = LinkCode(take(data, at, LINK_BYTES).hex())
+    tail, at = read_varint(data, at + LINK_BYTES)
+    position, how, destination = tail >> 2, tail & 3, data[at:]
+    if how == STORED:
+        digest = take(destination, 0, DIGEST_BYTES).hex()
+        return ClickToken(link, delivery, person, position, sent, "", digest)
+    href = _inflate(destination).decode() if how == DEFLATED else destination.decode()
+    return ClickToken(link, delivery, person, position, sent, _with_person(href, person))
+
+
+def _with_person(href: str, person: str | None) -> str:
+    if PERSON_MARK not in href:
+        return href
+    if person is None:
+        raise ValueError("a person's mark without a person")
+    return href.replace(PERSON_MARK, person_parameter(person))
+
+
+def _link_part(link: LinkCode, position: int, how: int, destination: bytes) -> bytes:
+    return bytes.fromhex(link) + varint(position << 2 | how) + destination
+
+
+def _deflate(plain: bytes) -> bytes:
+    packer = zlib.compressobj(
+        9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY_V1
+    )
+    return packer.compress(plain) + packer.flush()
+
+
+def _inflate(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(_WINDOW_BITS, DICTIONARY_V1)
+    plain = unpacker.decompress(packed, HREF_LIMIT)
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("destination over the limit, cut, or with a tail")
+    return plain
