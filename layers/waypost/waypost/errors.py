@@ -114,7 +114,7 @@ class UnknownVersion(TokenError):
 
 
 class MalformedToken(TokenError):
-    """Raised when a token has not the shape of one, or cannot be read though its signature holds."""
+    """Raised when a token cannot be read, signed or not."""
 
     reason = "malformed"
 

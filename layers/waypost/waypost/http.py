@@ -1,7 +1,7 @@
 """How answers over HTTP look: JSON, problem+json (RFC 9457), and the plain page for people.
 
-The one table from errors to statuses is ``_STATUS``. Responses are API Gateway's payload format
-2.0.
+The one table from errors to statuses is ``_STATUS``. Responses are in API
+Gateway's payload format 2.0.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ _PAGE_HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors
-    'none'",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    ),
 }
 
 _PAGE: Final = """<!doctype html>
@@ -88,9 +89,10 @@ def problem(error: WaypostError) -> Response:
 
 
 def problem_body(error: WaypostError, status: int, title: str) -> dict[str, object]:
-    """The members of RFC 9457, and ``errors`` with field and reason where a request was not
-    valid.""" body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
-    body["detail"] = str(error) if isinstance(error, InvalidRequest):
+    """The members of RFC 9457, with ``errors`` by field where a request was not valid."""
+    body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
+    body["detail"] = str(error)
+    if isinstance(error, InvalidRequest):
         body["errors"] = [{"field": p.field, "reason": p.reason} for p in error.problems]
     return body
 

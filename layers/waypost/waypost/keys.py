@@ -1,10 +1,9 @@
-"""Where the keyring comes from: one secret in Secrets Manager, cached, served stale when the
-store is down.
+"""Where the keyring comes from: one secret, cached, served stale when the secret store is down.
 
 The secret is JSON, in one of two forms:
 
-    {"keys": [{"id": "2026-11", "secret": "<base64url of 32 bytes or more>"}, …]}     oldest first; the last signs
-    {"seed": "<32 characters or more>"}                                                as CloudFormation makes it
+    {"keys": [{"id": "2026-11", "secret": "<base64url>"}, …]}   oldest first, the last one signs
+    {"seed": "<32 characters or more>"}                         as CloudFormation makes it
 
 The seed is what a stack starts with before its first rotation, since CloudFormation can generate
 a string but not a list; it is one key, and rotation writes it on as the first of the list.
@@ -86,8 +85,8 @@ class KeyringSource:
 
 
 def parse_keyring(secret: str) -> Keyring:
-    """Read the JSON of the secret. Raises ValueError saying what is wrong, never the secret
-    itself.""" try:
+    """Read the JSON of the secret. Raises ValueError that says what is wrong, not the secret."""
+    try:
         value = json.loads(secret)
     except ValueError:
         raise ValueError("the keyring is not JSON") from None

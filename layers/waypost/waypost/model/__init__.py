@@ -1,1 +1,1 @@
-"""The entities of link tracking. Each owns its keys and its stored form; none imports an AWS library."""
+"""The entities of link tracking: each owns its keys and its stored form."""

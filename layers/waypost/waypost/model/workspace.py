@@ -1,4 +1,4 @@
-"""A workspace: one customer of the stack, with the settings that its messages and reports follow."""
+"""A workspace: one customer of the stack, and the settings its messages and reports follow."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ Version 1 (big-endian; varint as in ``packing``):
     4    time of sending      seconds since 1970, UTC
     ·    delivery, person     packed
     13   link                 workspace, campaign and link code (``waypost.codes``)
-    ·    position × 4 + how   varint; how the destination is held: 0 plain, 1 deflated, 2 stored
-    ·    destination          the rest: UTF-8, raw deflate with the version's dictionary, or a digest
+    ·    position × 4 + how   varint; how a destination is held: 0 plain, 1 deflated, 2 stored
+    ·    destination          the rest: UTF-8, raw deflate with the dictionary, or a digest
 
 What the recipient owns comes first and what the link owns last, so that a message's links are
 packed once and only joined to each recipient. The recipient's own identifier in the destination
