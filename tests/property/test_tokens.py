@@ -1,0 +1,66 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waypost.codes import LINK_BYTES, LinkCode
+from waypost.errors import TokenError
+from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.tokens.packing import pack, read_varint, unpack, varint
+
+SEALER = Sealer(Keyring((b"k" * 32,)))
+
+identifiers = st.one_of(
+    st.text(),
+    st.uuids().map(str),
+    st.integers(0, 2**64).map(str),
+    st.binary(max_size=40).map(bytes.hex),
+    st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=26, max_size=26),
+).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text))
+
+hrefs = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
+
+tokens = st.builds(
+    ClickToken,
+    link=st.binary(min_size=LINK_BYTES, max_size=LINK_BYTES).map(lambda b: LinkCode(b.hex())),
+    delivery=identifiers,
+    person=st.none() | identifiers,
+    position=st.integers(0, 2**40),
+    sent=st.integers(0, 2**32 - 1),
+    href=hrefs,
+)
+
+
+@given(identifiers)
+def test_every_identifier_comes_back_exactly(identifier: str) -> None:
+    packed = pack(identifier)
+    assert unpack(packed.form, packed.data + b"rest", 0) == (identifier, len(packed.data))
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_every_number_comes_back(number: int) -> None:
+    assert read_varint(varint(number), 0) == (number, len(varint(number)))
+
+
+@given(tokens)
+def test_every_token_comes_back_exactly(token: ClickToken) -> None:
+    assert SEALER.open(SEALER.seal(token)) == token
+
+
+@given(tokens, st.data())
+def test_no_mutation_opens(token: ClickToken, data: st.DataObject) -> None:
+    sealed = SEALER.seal(token)
+    at = data.draw(st.integers(0, len(sealed) - 1))
+    piece = data.draw(st.text(max_size=3))
+    mutated = sealed[:at] + piece + sealed[at + data.draw(st.integers(0, 3)) :]
+    try:
+        assert mutated == sealed or not SEALER.open(mutated)
+    except TokenError:
+        pass
+
+
+@given(st.text())
+def test_no_text_breaks_the_reader(text: str) -> None:
+    try:
+        SEALER.open(text)
+    except TokenError:
+        return
+    raise AssertionError("opened what nobody sealed")
