@@ -2,7 +2,6 @@ import json
 from base64 import urlsafe_b64encode
 
 import pytest
-
 from waypost.errors import StoreUnavailable
 from waypost.keys import FRESH_SECONDS, RELOAD_SECONDS, KeyringSource, parse_keyring
 from waypost.tokens import Keyring
@@ -22,7 +21,7 @@ class Secrets:
     def __init__(self, value: str) -> None:
         self.value, self.reads, self.down = value, 0, False
 
-    def get_secret_value(self, *, SecretId: str) -> dict[str, object]:
+    def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
         self.reads += 1
         if self.down:
             raise TimeoutError(SecretId)

@@ -1,5 +1,4 @@
 import pytest
-
 from waypost.codes import campaign_code, link_code
 from waypost.tokens import ClickToken, Keyring, Sealer
 

@@ -1,5 +1,4 @@
 import pytest
-
 from waypost.tokens.packing import HEX, INTEGER, TEXT, ULID, UUID_FORM, pack, unpack
 
 
