@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from waypost.codes import LINK_BYTES, LinkCode
 from waypost.errors import TokenError
 from waypost.tokens import ClickToken, Keyring, Sealer

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from waypost import errors
 from waypost.http import json_response, plain_page, problem
 

@@ -2,6 +2,7 @@ import json
 from base64 import urlsafe_b64encode
 
 import pytest
+
 from waypost.errors import StoreUnavailable
 from waypost.keys import FRESH_SECONDS, RELOAD_SECONDS, KeyringSource, parse_keyring
 from waypost.tokens import Keyring

@@ -1,4 +1,5 @@
 import pytest
+
 from waypost.codes import campaign_code, link_code
 from waypost.tokens import ClickToken, Keyring, Sealer
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from waypost.tokens import ClickToken, Sealer
 
 VECTORS = json.loads((Path(__file__).parent / "golden_v1.json").read_text("utf-8"))

@@ -1,4 +1,5 @@
 import pytest
+
 from waypost.tokens.packing import HEX, INTEGER, TEXT, ULID, UUID_FORM, pack, unpack
 
 

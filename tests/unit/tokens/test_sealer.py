@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+
 from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
 from waypost.tokens import ClickToken, Keyring, Sealer, prepare_link
 from waypost.tokens.payload import PERSON_MARK, recipient_part
