@@ -1,0 +1,159 @@
+"""What a destination may be, and how parameters are put into one without touching the rest of it.
+
+URLs are split with one expression and put together again from the same pieces: everything that is
+not asked to change stays as the author wrote it (``%2F``, ``+``, empty queries, hash routes). The
+standard library's ``urlsplit`` drops characters and lower-cases hosts, so it is not used here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from waypost.errors import UnsafeDestination
+
+WEB_SCHEMES = frozenset({"http", "https"})
+DEFAULT_SCHEMES = WEB_SCHEMES | {"mailto", "tel", "sms"}
+NEVER_SCHEMES = frozenset(
+    {"javascript", "vbscript", "data", "file", "blob", "about", "filesystem", "view-source", "jar"}
+)
+"""Schemes that run or read something where they are opened: no workspace can list them."""
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
+_WEB = re.compile(r"[^:]*:(?://([^/?#]*))?", re.DOTALL)
+_SURROUNDING = "".join(map(chr, range(0x21)))
+_DROPPED = str.maketrans("", "", "\t\n\r")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PORT = re.compile(r":(\d*)$")
+_HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\x00-\x20\"#%/:<>?@\[\\\]^`{|}\x7f]+")
+_NOT_FOR_A_HEADER = re.compile(r" +|[^\x00-\x7f]+")
+
+
+def scheme_of(href: str) -> str | None:
+    """The scheme in lower case; None for what is relative to some page."""
+    match = _SCHEME.match(href)
+    return match[1].lower() if match else None
+
+
+def host_of(href: str) -> str | None:
+    """The host of an http(s) URL in lower case, without user and port; None where there is none."""
+    if scheme_of(href) not in WEB_SCHEMES:
+        return None
+    match = _WEB.match(href)
+    authority = match[1] if match else None
+    if not authority:
+        return None
+    return _PORT.sub("", authority.rpartition("@")[2]).lower() or None
+
+
+def cleaned(href: str) -> str:
+    """The href as every browser reads it: no surrounding spaces or controls, no tabs and newlines.
+
+    Source: WHATWG URL, basic URL parser, its first three steps.
+    """
+    return href.strip(_SURROUNDING).translate(_DROPPED)
+
+
+def ascii_form(href: str) -> str:
+    """The same URL in characters that a Location header can hold: an international host in its
+    ``xn--`` form, other non-ASCII text and spaces percent-encoded as UTF-8, the rest untouched.
+
+    :raises UnsafeDestination: when the host cannot be a host name.
+    """
+    if href.isascii() and " " not in href:
+        return href
+    match = _WEB.match(href) if scheme_of(href) in WEB_SCHEMES else None
+    if match and match[1] is not None:
+        start, end = match.span(1)
+        return href[:start] + _ascii_authority(href, match[1]) + _percent_encoded(href[end:])
+    return _percent_encoded(href)
+
+
+def _ascii_authority(href: str, authority: str) -> str:
+    if authority.isascii():
+        return authority
+    try:
+        return authority.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise UnsafeDestination(href, "has a host that cannot be a host name") from error
+
+
+def _percent_encoded(text: str) -> str:
+    return _NOT_FOR_A_HEADER.sub(lambda found: quote(found[0], safe=""), text)
+
+
+def check_destination(href: str, schemes: Collection[str] = ()) -> None:
+    """Whether an href may be signed, and redirected to.
+
+    :param schemes: app schemes in lower case, besides the five that are always allowed.
+    :raises UnsafeDestination: with the reason.
+    """
+    if control := _CONTROL.search(href):
+        raise UnsafeDestination(href, f"contains the control character U+{ord(control[0]):04X}")
+    scheme = scheme_of(href)
+    if scheme is None:
+        raise UnsafeDestination(href, "has no scheme")
+    if scheme in NEVER_SCHEMES or (scheme not in DEFAULT_SCHEMES and scheme not in schemes):
+        raise UnsafeDestination(href, f"has the scheme {scheme}, which is not allowed")
+    if scheme in WEB_SCHEMES:
+        _check_authority(href)
+    elif len(href) == len(scheme) + 1:
+        raise UnsafeDestination(href, "has nothing after its scheme")
+
+
+def _check_authority(href: str) -> None:
+    """A browser must find the same host in the URL as we do."""
+    match = _WEB.match(href)
+    authority = match[1] if match else None
+    if not authority:
+        raise UnsafeDestination(href, "has no host")
+    if "\\" in authority:
+        raise UnsafeDestination(href, "has a backslash in its host")
+    if "@" in authority:
+        raise UnsafeDestination(href, "carries a user name before its host")
+    port = _PORT.search(authority)
+    if port and port[1] and int(port[1]) > 65535:
+        raise UnsafeDestination(href, "has a port that does not exist")
+    if not _HOST.fullmatch(_PORT.sub("", authority)):
+        raise UnsafeDestination(href, "has a host that cannot be a host name")
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSlot:
+    """A URL opened where parameters go: at the end of its query, before its fragment."""
+
+    head: str
+    """Everything before the added parameters, the separator included."""
+    tail: str
+    """The fragment, ``#`` included."""
+    keys: frozenset[str]
+    """Decoded names of the parameters that the URL has already; those win."""
+    whole: str
+    """The URL as it was."""
+
+    @classmethod
+    def of(cls, href: str) -> ParameterSlot:
+        before, mark, fragment = href.partition("#")
+        _, question, query = before.partition("?")
+        separator = "?" if not question else "" if not query or query[-1] in "&;" else "&"
+        keys = frozenset(unquote_plus(pair.partition("=")[0]) for pair in re.split("[&;]", query))
+        return cls(before + separator, mark + fragment, keys, href)
+
+    def filled(self, query: str) -> str:
+        """The URL with ``query`` added, which must be encoded and hold none of ``keys``."""
+        return f"{self.head}{query}{self.tail}" if query else self.whole
+
+
+def encoded_query(parameters: Iterable[tuple[str, str]]) -> str:
+    """Parameters as a query: percent-encoded UTF-8, ``+`` for spaces, readable brackets of arrays."""
+    return "&".join(
+        f"{quote_plus(name, safe='[]')}={quote_plus(value)}" for name, value in parameters
+    )
+
+
+def with_parameters(href: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """The URL with parameters added, in order, save those whose key it has already."""
+    slot = ParameterSlot.of(href)
+    return slot.filled(encoded_query(p for p in parameters if p[0] not in slot.keys))
