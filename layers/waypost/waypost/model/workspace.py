@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Literal, Self
 
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class WorkspaceSettings:
     A change touches messages that are rewritten, and clicks that arrive, after it.
     """
 
-    url_params: Mapping[str, str] = field(default=_NOTHING)
+    url_params: Mapping[str, str] = field(default_factory=dict)
     """Added to the query of every tracked http(s) link, in order; values may be Liquid."""
     cio_id: bool = True
     """Adds ``_cio_id=<person>`` to every tracked http(s) link."""

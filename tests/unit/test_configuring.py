@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from waypost.configuring import SettingsChange
+from waypost.errors import InvalidRequest
+from waypost.model.workspace import Shortening, WorkspaceSettings
+from waypost.validation import parsed
+
+
+def change(**keys: object) -> SettingsChange:
+    return parsed(SettingsChange, json.dumps(keys))
+
+
+def test_only_the_keys_given_change() -> None:
+    before = WorkspaceSettings(retention_days=30, schemes=("acme",), shorten=Shortening(sms=True))
+    after = change(cio_id=False, shorten={"whatsapp": True}).applied_to(before)
+    assert after == WorkspaceSettings(
+        retention_days=30,
+        schemes=("acme",),
+        cio_id=False,
+        shorten=Shortening(sms=True, whatsapp=True),
+    )
+
+
+def test_an_empty_change_changes_nothing() -> None:
+    settings = WorkspaceSettings(url_params={"utm_source": "mail"})
+    assert change().applied_to(settings) == settings
+
+
+@pytest.mark.parametrize(
+    ("keys", "field"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"cio_id": "yes"}, "cio_id"),
+        ({"url_params": {"a": 1}}, "url_params.a"),
+        ({"url_params": {"": "x"}}, "url_params"),
+        ({"shorten": {"email": True}}, "shorten.email"),
+        ({"retention_days": 0}, "retention_days"),
+        ({"ip": "hashed"}, "ip"),
+        ({"schemes": ["https://"]}, "schemes[0]"),
+        ({"schemes": ["acme", "JavaScript"]}, "schemes[1]"),
+        ({"never_track": [""]}, "never_track[0]"),
+    ],
+)
+def test_what_is_wrong_is_named(keys: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        change(**keys)
+    assert caught.value.problems[0].field.startswith(field)
+
+
+def test_every_problem_is_named_at_once() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        change(ip="hashed", colour="red", retention_days=0)
+    assert {p.field for p in caught.value.problems} == {"ip", "colour", "retention_days"}
+
+
+@pytest.mark.parametrize("body", [None, "", "{", "[]", "7"])
+def test_a_body_that_is_no_object_is_refused(body: str | None) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parsed(SettingsChange, body)
+    assert caught.value.problems[0].field == "body"
+
+
+def test_settings_survive_storing() -> None:
+    settings = change(
+        url_params={"utm_source": "mail", "z": "1", "a": "2"},
+        schemes=["ACME"],
+        shorten={"sms": True},
+        never_track=["https://example.com/*"],
+        retention_days=7,
+    ).applied_to(WorkspaceSettings())
+    read = WorkspaceSettings.from_stored(json.loads(json.dumps(settings.stored())))
+    assert read == settings
+    assert list(read.url_params) == ["utm_source", "z", "a"]
+
+
+def test_stored_keys_of_a_newer_version_are_ignored() -> None:
+    assert WorkspaceSettings.from_stored({"cio_id": False, "later": 1}) == WorkspaceSettings(
+        cio_id=False
+    )
