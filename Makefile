@@ -1,0 +1,117 @@
+# Everything there is to do, as one word each: `make` lists it.
+#
+# A machine needs make and a Python from 3.11 on, with venv. All else is installed into $(VENV), as the lock says.
+
+ENV ?= dev
+PORT ?= 8080
+VENV ?= .venv
+ARGS ?=
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+READY := $(VENV)/ready
+REGIONS := us-east-1 eu-west-1
+SOURCES := layers/waypost functions local tests bench tools
+
+# What is installed is what recipes find; SAM reads a region even where it asks AWS nothing.
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+.PHONY: help
+help: ## List the targets
+	@echo "make TARGET [ENV=dev|us|eu] [PORT=8080] [ARGS=…]"
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##@ Trying it out
+
+.PHONY: demo
+demo: $(READY) ## Track a real e-mail for 25 recipients, click, and show the report
+	@python -m local.demo $(ARGS)
+
+.PHONY: serve
+serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
+	@python -m local serve --port $(PORT) $(ARGS)
+
+##@ Working on it
+
+.PHONY: setup
+setup: $(READY) ## Install what the lock says (every other target does it, too)
+
+.PHONY: test
+test: $(READY) ## Run all tests (ARGS go to pytest)
+	python -m pytest $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(READY) ## Run the tests that need neither a server nor a build
+	python -m pytest tests/unit tests/property $(ARGS)
+
+.PHONY: check
+check: check-code check-template check-lock ## Check format, lint, types, template and locks
+
+.PHONY: check-code
+check-code: $(READY)
+	ruff format --check .
+	ruff check .
+	mypy $(wildcard $(SOURCES))
+
+# The source alone hides what events turn into, so each region's transformed template is linted as well.
+.PHONY: check-template
+check-template: $(READY)
+	sam validate --lint
+	cfn-lint template.yaml
+	@mkdir -p build
+	@for region in $(REGIONS); do \
+		python -m tools.transform_template $$region >build/template.$$region.yaml \
+			&& echo "cfn-lint build/template.$$region.yaml" \
+			&& cfn-lint --regions $$region -- build/template.$$region.yaml || exit 1; done
+
+.PHONY: check-lock
+check-lock: $(READY)
+	python -m tools.lock --check
+
+.PHONY: fmt
+fmt: $(READY) ## Format the code and mend what the linter can mend
+	ruff format .
+	ruff check --fix .
+
+.PHONY: lock
+lock: $(READY) ## Write the locks anew from pyproject.toml (ARGS=--upgrade: newest versions)
+	python -m tools.lock $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built or installed here
+	rm -rf $(VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+##@ Operating it
+
+# A cold start costs twice as much without .pyc, which only the runtime's own Python can make.
+.PHONY: build
+build: $(READY) ## Build the layer and the functions for Lambda, without Docker
+	RUNTIME_PYTHON="$$(tools/find-python 3.13 || echo python3.13)" sam build $(ARGS)
+
+.PHONY: deploy
+deploy: check build ## Check, build and deploy the stack of ENV
+	sam deploy --config-env $(ENV) $(ARGS)
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 on was found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment; Debian has what it lacks in the package python3-venv." >&2; \
+		exit 1; }
+
+# uv comes first, in the version that the lock names, and installs the rest in seconds, each file checked by its hash.
+$(READY): requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements.lock says into $(VENV)"
+	@python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
+	@uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock
+	@uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .
+	@touch $@
