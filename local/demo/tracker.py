@@ -1,0 +1,62 @@
+"""Waypost as a pipeline, a recipient and a marketer meet it: over HTTP, and in no other way."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import urllib3
+
+BROWSER: Final = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a click got: the status, and where it was sent on to."""
+
+    status: int
+    location: str | None
+
+
+class Tracker:
+    """One stack at one address."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._http = urllib3.PoolManager(retries=False, timeout=30)
+
+    def rewrite(self, message: dict[str, object]) -> dict[str, Any]:
+        """What the rewrite function makes of a message."""
+        return self._json("POST", "/v1/rewrite", message)
+
+    def click(self, link: str, method: str = "GET") -> Answer:
+        """Follow a tracking link as a phone would, as far as the redirect."""
+        url = self.base + urlsplit(link).path
+        answer = self._http.request(method, url, redirect=False, headers={"user-agent": BROWSER})
+        return Answer(answer.status, answer.headers.get("location"))
+
+    def report(self, workspace: str, campaign: str) -> dict[str, Any]:
+        """The campaign's figures as they stand."""
+        return self._json("GET", f"/v1/workspaces/{workspace}/campaigns/{campaign}")
+
+    def report_after(self, workspace: str, campaign: str, clicks: int) -> dict[str, Any]:
+        """The figures once that many clicks are counted, or after 20 seconds as they stand."""
+        deadline = time.monotonic() + 20
+        while True:
+            report = self.report(workspace, campaign)
+            if report["clicks"]["total"] >= clicks or time.monotonic() > deadline:
+                return report
+            time.sleep(0.1)
+
+    def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        answer = self._http.request(method, self.base + path, json=body)
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status} {answer.data.decode()}")
+        value: dict[str, Any] = json.loads(answer.data)
+        return value
