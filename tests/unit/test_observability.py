@@ -1,0 +1,46 @@
+import io
+import json
+
+import pytest
+
+from waypost.observability import NAMESPACE, Metric, count
+
+
+def emitted(**arguments):
+    stream = io.StringIO()
+    count(stream=stream, **arguments)
+    (line,) = stream.getvalue().splitlines()
+    return json.loads(line)
+
+
+@pytest.fixture(autouse=True)
+def function_name(monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "waypost-us-redirect")
+
+
+def test_a_count_is_one_line_of_embedded_metric_format():
+    line = emitted(metric=Metric.CLICK_PARKED, value=3)
+    (metrics,) = line["_aws"]["CloudWatchMetrics"]
+    assert metrics["Namespace"] == NAMESPACE
+    assert metrics["Metrics"] == [{"Name": "ClickParked", "Unit": "Count"}]
+    assert line["ClickParked"] == 3
+    assert isinstance(line["_aws"]["Timestamp"], int)
+
+
+def test_a_count_is_by_function_so_that_stacks_of_one_region_are_told_apart():
+    line = emitted(metric=Metric.CLICK_PARKED)
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["function"]]
+    assert line["function"] == "waypost-us-redirect"
+
+
+def test_a_count_with_a_reason_is_counted_without_it_as_well():
+    line = emitted(metric=Metric.TOKEN_REFUSED, reason="signature")
+    dimensions = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert dimensions == [["function"], ["function", "reason"]]
+    assert line["reason"] == "signature"
+
+
+def test_every_dimension_has_its_value_in_the_line():
+    line = emitted(metric=Metric.TOKEN_REFUSED, reason="version")
+    for dimensions in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]:
+        assert set(dimensions) <= set(line)
