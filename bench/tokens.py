@@ -1,0 +1,169 @@
+"""Tokens side by side: how long, and how fast to seal and open.
+
+    python -m bench.tokens [corpus]
+
+The corpus is a folder of HTML e-mails (`WAYPOST_EMAIL_CORPUS`, default ../shared/emails); every
+distinct http(s) destination in it becomes one link: as it stands, with the usual four utm
+parameters, and with `_cio_id` as well. All formats carry the same: delivery (a UUID), person, link,
+position, time of sending, destination.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import statistics
+import sys
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import itsdangerous
+from cryptography.fernet import Fernet
+
+from waypost.codes import campaign_code, link_code
+from waypost.rewriting.html import find_places
+from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.urls import scheme_of, with_parameters
+
+KEY = b"k" * 32
+UTM = [
+    ("utm_source", "newsletter"),
+    ("utm_medium", "email"),
+    ("utm_campaign", "spring-sale"),
+    ("utm_content", "footer"),
+]
+
+
+class Format(NamedTuple):
+    """One way of making a token: what it is called, and how it seals and opens."""
+
+    name: str
+    seal: Callable[[ClickToken], str]
+    open: Callable[[str], object]
+
+
+def formats() -> list[Format]:
+    """The formats compared; the first is what the ratios refer to."""
+    sealer, serializer, fernet = (
+        Sealer(Keyring((KEY,))),
+        itsdangerous.URLSafeSerializer(KEY),
+        Fernet(urlsafe_b64encode(KEY)),
+    )
+    return [
+        Format("JSON + sha256 hex (the reference)", _reference_seal, _reference_open),
+        Format(
+            "itsdangerous URLSafeSerializer",
+            lambda t: str(serializer.dumps(_fields(t))),
+            serializer.loads,
+        ),
+        Format("Fernet over JSON", lambda t: fernet.encrypt(_json(t)).decode(), fernet.decrypt),
+        Format("Waypost", sealer.seal, sealer.open),
+    ]
+
+
+def _fields(token: ClickToken) -> dict[str, object]:
+    return {
+        "email_id": token.delivery,
+        "href": token.href,
+        "internal": token.person,
+        "link_id": 59011973,
+        "pos": token.position,
+        "ts": token.sent,
+    }
+
+
+def _json(token: ClickToken) -> bytes:
+    return json.dumps(_fields(token), separators=(",", ":")).encode()
+
+
+def _reference_seal(token: ClickToken) -> str:
+    payload = urlsafe_b64encode(_json(token)).rstrip(b"=")
+    return f"{payload.decode()}/{hmac.new(KEY, payload, hashlib.sha256).hexdigest()}"
+
+
+def _reference_open(text: str) -> object:
+    payload, signature = text.encode().split(b"/")
+    expected = hmac.new(KEY, payload, hashlib.sha256).hexdigest().encode()
+    if not hmac.compare_digest(signature, expected):
+        raise ValueError(text)
+    return payload
+
+
+def destinations(corpus: Path) -> list[str]:
+    """Every distinct http(s) destination of the corpus' e-mails, sorted."""
+    found = {
+        place.href
+        for file in sorted(corpus.rglob("*.html"))
+        for place in find_places(file.read_text("utf-8", errors="replace"))
+    }
+    return sorted(href for href in found if scheme_of(href) in ("http", "https"))
+
+
+def tokens(hrefs: Iterable[str]) -> list[ClickToken]:
+    """One token for each destination, with a fixed recipient."""
+    campaign = campaign_code("acme", "spring-sale")
+    return [
+        ClickToken(
+            link=link_code(campaign, href),
+            delivery="7c9e6679-7425-40de-944b-e07fc1f90ae7",
+            person="84213",
+            position=position,
+            sent=1_790_000_000,
+            href=href,
+        )
+        for position, href in enumerate(hrefs, 1)
+    ]
+
+
+def microseconds(work: Callable[[], object], times: int, rounds: int = 7) -> tuple[float, float]:
+    """Median and spread (half of max − min) of one call, over rounds."""
+    measured = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        measured.append((time.perf_counter() - start) / times * 1e6)
+    return statistics.median(measured), (max(measured) - min(measured)) / 2
+
+
+def table(title: str, links: list[ClickToken]) -> None:
+    """Print lengths, times and the median ratio of lengths for one set of links."""
+    print(f"\n{title}: {len(links)} links")
+    print(f"{'format':<36}{'median':>8}{'ratio':>8}{'max':>7}{'seal µs':>16}{'open µs':>16}")
+    first: list[int] = []
+    for form in formats():
+        sealed = [form.seal(link) for link in links]
+        lengths = [len(text) for text in sealed]
+        first = first or lengths
+        ratio = statistics.median(
+            mine / theirs for mine, theirs in zip(lengths, first, strict=True)
+        )
+        seal = microseconds(lambda f=form: [f.seal(t) for t in links], len(links))  # type: ignore[misc]
+        opened = microseconds(lambda f=form, s=sealed: [f.open(t) for t in s], len(links))  # type: ignore[misc]
+        print(
+            f"{form.name:<36}{statistics.median(lengths):>8.0f}{ratio:>8.3f}{max(lengths):>7}"
+            f"{seal[0]:>9.1f} ±{seal[1]:>5.1f}{opened[0]:>9.1f} ±{opened[1]:>5.1f}"
+        )
+
+
+def main() -> int:
+    """Measure over the corpus; 2 where there is none."""
+    default = os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails")
+    corpus = Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    hrefs = destinations(corpus) if corpus.is_dir() else []
+    if not hrefs:
+        print(f"no e-mails in {corpus}; name a folder of them", file=sys.stderr)
+        return 2
+    table("Destinations as they stand", tokens(hrefs))
+    table("With utm parameters", tokens(with_parameters(href, UTM) for href in hrefs))
+    identified = [with_parameters(href, [("_cio_id", "84213"), *UTM]) for href in hrefs]
+    table("With utm parameters and _cio_id", tokens(identified))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
