@@ -1,0 +1,73 @@
+"""`python -m local serve --port 8080`: the embedded stack alone, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+from local.errors import StackError
+from local.stack import EmbeddedStack
+
+_LOG = Path(".waypost/serve.log")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]  # a profile or endpoint of whoever serves is none of this stack's
+    try:
+        with contextlib.ExitStack() as closing:
+            log = closing.enter_context(_open(options.log))
+            serve(options, log)
+    except StackError as error:
+        print(f"cannot serve: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # while starting
+        return 130
+    return 0
+
+
+def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
+    """Prints one line once everything answers, and returns when interrupted."""
+    parameters = dict(item.split("=", 1) for item in options.parameter)
+    stack = EmbeddedStack(parameters=parameters, host=options.host, port=options.port, log=log)
+    with stack:
+        print(
+            f"waypost is ready on {stack.url} (logs: {options.log}; AWS services: {stack.cloud.url})",
+            flush=True,
+        )
+        stack.wait_for_interrupt()
+
+
+def _open(log: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    if log == "-":
+        return contextlib.nullcontext(sys.stderr.buffer)
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    return Path(log).open("wb")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("serve", help="serve the whole stack, empty")
+    command.add_argument("--port", type=int, default=8080, help="0 takes any free one")
+    command.add_argument("--host", default="127.0.0.1")
+    command.add_argument(
+        "--log", default=str(_LOG), help="where functions' output goes; - is stderr"
+    )
+    command.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the template; may be repeated",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

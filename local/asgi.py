@@ -1,0 +1,98 @@
+"""The little of ASGI that the stack speaks, and the server that speaks it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import uvicorn
+
+from local.errors import PortInUse
+
+Scope: TypeAlias = MutableMapping[str, Any]  # ASGI's own types are no narrower
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_HEADER_BYTES: Final = 128 * 1024
+
+
+class BodyTooLarge(Exception):
+    """Raised while a body is read, as soon as it is larger than the limit."""
+
+
+async def read_body(receive: Receive, limit: int | None = None) -> bytes:
+    """The whole body of a request. Raises BodyTooLarge over ``limit`` bytes."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if limit is not None and len(body) > limit:
+            raise BodyTooLarge
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def answer(
+    send: Send,
+    status: int,
+    body: bytes,
+    headers: Iterable[tuple[str, str]] = (("content-type", "application/json"),),
+) -> None:
+    """Sends a whole response. Header values must be latin-1, as HTTP has it."""
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    raw.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one. Raises PortInUse."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(port) from error
+        raise
+    return sock
+
+
+class Server:
+    """uvicorn on sockets that exist already, started and stopped from a running event loop."""
+
+    def __init__(self, application: Application, sockets: list[socket.socket]) -> None:
+        self._sockets = sockets
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                interface="asgi3",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=2,
+                h11_max_incomplete_event_size=_HEADER_BYTES,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._server.serve(self._sockets))
+        while not self._server.started:
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task

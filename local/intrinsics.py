@@ -1,0 +1,240 @@
+"""What CloudFormation's intrinsic functions stand for in a template.
+
+A value that cannot be told raises TemplateError with its place: silence here would be a fault found on AWS only.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from local.errors import TemplateError
+from local.template import Properties, Template, Value
+
+ACCOUNT: Final = "123456789012"  # moto's
+REGION: Final = "us-east-1"  # moto names no other in the records of its streams
+
+_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+
+
+class _NoValue:
+    """Stands for AWS::NoValue until the property that has it is dropped."""
+
+
+_NO_VALUE: Final = _NoValue()
+
+
+class Resources(Protocol):
+    """What the rest of the stack knows about resources; both raise TemplateError if they cannot tell."""
+
+    def ref(self, logical_id: str) -> str: ...
+    def attribute(self, logical_id: str, name: str) -> str: ...
+
+
+class Resolver:
+    """Resolves values of one template under given parameters.
+
+    Raises TemplateError on an unknown parameter, one without a value, or one outside its AllowedValues or pattern.
+    """
+
+    def __init__(
+        self, template: Template, stack: str, parameters: Mapping[str, str], resources: Resources
+    ) -> None:
+        self._template = template
+        self._resources = resources
+        self._parameters = _parameters(template, parameters)
+        self._pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Region": REGION,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::StackName": stack,
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/local",
+        }
+        self._functions: dict[str, Callable[[Value, str], Value | _NoValue]] = {
+            "Ref": self._ref,
+            "Fn::GetAtt": self._get_att,
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::Split": self._split,
+            "Fn::Select": self._select,
+            "Fn::If": self._if,
+            "Fn::FindInMap": self._find_in_map,
+            "Fn::Base64": self._base64,
+        }
+
+    def holds(self, condition: str | None) -> bool:
+        """Whether a named condition is true; no condition always holds."""
+        if condition is None:
+            return True
+        if condition not in self._template.conditions:
+            raise TemplateError(f"Conditions.{condition}", "is not defined")
+        return self._test(self._template.conditions[condition], f"Conditions.{condition}")
+
+    def value(self, value: Value, where: str) -> Value:
+        """The value with every intrinsic function resolved; ``where`` is its place, for errors."""
+        resolved = self._any(value, where)
+        return None if isinstance(resolved, _NoValue) else resolved
+
+    def text(self, value: Value, where: str) -> str:
+        """Like ``value``, for what must be one scalar. Booleans become CloudFormation's ``true`` and ``false``."""
+        resolved = self.value(value, where)
+        if isinstance(resolved, bool):
+            return str(resolved).lower()
+        if isinstance(resolved, str | int | float):
+            return str(resolved)
+        raise TemplateError(where, f"is {resolved!r}, not a text")
+
+    def properties(self, value: Value, where: str) -> Properties:
+        """Like ``value``, for what must be a mapping; nothing counts as an empty one."""
+        resolved = self.value(value, where)
+        if resolved is None:
+            return {}
+        if not isinstance(resolved, dict):
+            raise TemplateError(where, "is not a mapping")
+        return resolved
+
+    def _any(self, value: Value, where: str) -> Value | _NoValue:
+        if isinstance(value, list):
+            items = [self._any(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return [item for item in items if not isinstance(item, _NoValue)]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name in self._functions:
+                return self._functions[name](argument, where)
+            if name.startswith("Fn::"):
+                raise TemplateError(where, f"{name} is not emulated")
+        resolved = {key: self._any(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if not isinstance(item, _NoValue)}
+
+    def _list(self, value: Value, where: str) -> list[Value]:
+        resolved = self.value(value, where)
+        if not isinstance(resolved, list):
+            raise TemplateError(where, "is not a list")
+        return resolved
+
+    def _name(self, name: str, where: str) -> Value:
+        if name in self._pseudo:
+            return self._pseudo[name]
+        if name in self._parameters:
+            return self._parameters[name]
+        if name in self._template.resources:
+            return self._resources.ref(name)
+        raise TemplateError(where, f"refers to {name}, which is neither parameter nor resource")
+
+    def _ref(self, argument: Value, where: str) -> Value | _NoValue:
+        if argument == "AWS::NoValue":
+            return _NO_VALUE
+        return self._name(str(argument), where)
+
+    def _get_att(self, argument: Value, where: str) -> Value:
+        logical_id, _, name = (
+            argument
+            if isinstance(argument, str)
+            else ".".join(map(str, self._list(argument, where)))
+        ).partition(".")
+        if logical_id not in self._template.resources:
+            raise TemplateError(where, f"refers to {logical_id}, which is no resource")
+        return self._resources.attribute(logical_id, name)
+
+    def _sub(self, argument: Value, where: str) -> str:
+        text, local = argument, Properties()
+        if isinstance(argument, list):
+            text, local = argument[0], self.properties(argument[1], where)
+        if not isinstance(text, str):
+            raise TemplateError(where, "Fn::Sub needs a text")
+
+        def replace(match: re.Match[str]) -> str:
+            literal, name = match[1], match[2].strip()
+            if literal:
+                return "${" + match[2] + "}"
+            if name in local:
+                return self.text(local[name], where)
+            if "." in name and name.partition(".")[0] in self._template.resources:
+                return self.text(self._get_att(name, where), where)
+            return self.text(self._name(name, where), where)
+
+        return _VARIABLE.sub(replace, text)
+
+    def _join(self, argument: Value, where: str) -> str:
+        separator, items = self._list(argument, where)
+        return str(separator).join(self.text(item, where) for item in self._list(items, where))
+
+    def _split(self, argument: Value, where: str) -> list[Value]:
+        separator, text = self._list(argument, where)
+        return list(str(text).split(str(separator)))
+
+    def _select(self, argument: Value, where: str) -> Value:
+        index, items = self._list(argument, where)
+        try:
+            return self._list(items, where)[int(str(index))]
+        except (IndexError, ValueError) as error:
+            raise TemplateError(where, f"Fn::Select has no item {index!r}") from error
+
+    def _if(self, argument: Value, where: str) -> Value | _NoValue:
+        if not isinstance(argument, list) or len(argument) != 3:
+            raise TemplateError(where, "Fn::If takes a condition and two values")
+        name, yes, no = argument
+        return self._any(yes if self.holds(str(name)) else no, where)
+
+    def _find_in_map(self, argument: Value, where: str) -> Value:
+        found: Value = self._template.mappings
+        for key in self._list(argument, where):
+            if not isinstance(found, dict) or str(key) not in found:
+                raise TemplateError(where, f"Fn::FindInMap finds no {key!r}")
+            found = found[str(key)]
+        return found
+
+    def _base64(self, argument: Value, where: str) -> str:
+        return base64.b64encode(self.text(argument, where).encode()).decode()
+
+    def _test(self, condition: Value, where: str) -> bool:
+        if not isinstance(condition, dict) or len(condition) != 1:
+            raise TemplateError(where, "is not a condition")
+        ((name, argument),) = condition.items()
+        if name == "Condition":
+            return self.holds(str(argument))
+        if not isinstance(argument, list):
+            raise TemplateError(where, f"{name} takes a list")
+        match name:
+            case "Fn::Equals":
+                return self.text(argument[0], where) == self.text(argument[1], where)
+            case "Fn::And":
+                return all(self._test(item, where) for item in argument)
+            case "Fn::Or":
+                return any(self._test(item, where) for item in argument)
+            case "Fn::Not":
+                return not self._test(argument[0], where)
+        raise TemplateError(where, f"{name} is not emulated")
+
+
+def _parameters(template: Template, given: Mapping[str, str]) -> dict[str, Value]:
+    for name in given:
+        if name not in template.parameters:
+            raise TemplateError(f"Parameters.{name}", "is not a parameter of the template")
+    return {
+        name: _parameter(name, body, given.get(name)) for name, body in template.parameters.items()
+    }
+
+
+def _parameter(name: str, body: Properties, given: str | None) -> Value:
+    value = body.get("Default") if given is None else given
+    where = f"Parameters.{name}"
+    if value is None:
+        raise TemplateError(where, "has no default and was not given")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    allowed, pattern = body.get("AllowedValues"), body.get("AllowedPattern")
+    if isinstance(allowed, list) and text not in {_scalar(item) for item in allowed}:
+        raise TemplateError(where, f"{text!r} is not one of {', '.join(map(_scalar, allowed))}")
+    if isinstance(pattern, str) and not re.fullmatch(pattern, text):
+        raise TemplateError(where, f"{text!r} does not match {pattern}")
+    kind = body.get("Type")
+    return list(text.split(",")) if kind in ("CommaDelimitedList", "List<Number>") else text
+
+
+def _scalar(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,164 @@
+"""SQS queues delivered to functions, as an event source mapping does.
+
+What a function processed is deleted; what it failed comes back after the queue's visibility timeout, until the
+queue's own redrive policy moves it to its dead letters.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from local.cloud import Cloud
+from local.functions import Event
+from local.intrinsics import REGION
+from local.patterns import Pattern, filters, passes
+from local.processes import Log
+from local.sources import (
+    Failures,
+    Invoke,
+    Poller,
+    Record,
+    failures,
+    number,
+    refuse_unknown,
+    reports_partial_failures,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+_KNOWN: Final = frozenset(
+    {
+        "BatchSize",
+        "Enabled",
+        "FilterCriteria",
+        "FunctionResponseTypes",
+        "MaximumBatchingWindowInSeconds",
+        "Queue",
+        "ScalingConfig",
+    }
+)
+_POLL_SECONDS: Final = 0.2
+_RECEIVED_AT_ONCE: Final = 10  # SQS's limit
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMapping:
+    """The properties of an SQS event; ``window`` in seconds."""
+
+    name: str
+    queue: str
+    batch_size: int
+    window: float
+    partial: bool
+    patterns: tuple[Pattern, ...]
+
+    @classmethod
+    def of(cls, event: Event) -> QueueMapping:
+        refuse_unknown(event, _KNOWN)
+        properties = event.properties
+        criteria = properties.get("FilterCriteria") or {}
+        assert isinstance(criteria, dict)
+        return cls(
+            name=event.name,
+            queue=str(properties["Queue"]),
+            batch_size=number(properties, "BatchSize", 10),
+            window=number(properties, "MaximumBatchingWindowInSeconds", 0),
+            partial=reports_partial_failures(properties),
+            patterns=tuple(filters(criteria, event.where)),
+        )
+
+
+class QueuePoller(Poller):
+    """Receives, invokes, deletes: one batch at a time."""
+
+    def __init__(self, mapping: QueueMapping, cloud: Cloud, invoke: Invoke, log: Log) -> None:
+        super().__init__(mapping.name, _POLL_SECONDS, log)
+        self._mapping = mapping
+        self._invoke = invoke
+        self._client = cloud.client("sqs")
+        name = mapping.queue.rpartition(":")[2]
+        self._url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
+
+    def poll(self) -> bool:
+        messages = self._receive()
+        if not messages:
+            return True
+        wanted, unwanted = [], []
+        for message in messages:
+            item = record(message, self._mapping.queue)
+            (wanted if passes(self._mapping.patterns, filtered(item)) else unwanted).append(item)
+        self._delete(unwanted)
+        if wanted:
+            self._delete(self._processed(wanted))
+        return False
+
+    def _receive(self) -> list[MessageTypeDef]:
+        """A batch of messages: those that come within the window of the first one."""
+        messages: list[MessageTypeDef] = []
+        closes = time.monotonic() + self._mapping.window
+        while len(messages) < self._mapping.batch_size:
+            received = self._client.receive_message(
+                QueueUrl=self._url,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+                MaxNumberOfMessages=min(
+                    _RECEIVED_AT_ONCE, self._mapping.batch_size - len(messages)
+                ),
+                WaitTimeSeconds=0,  # moto would answer nobody else while it waits
+            ).get("Messages", [])
+            messages += received
+            if not messages or time.monotonic() >= closes:
+                break
+            if not received and self.stopping.wait(_POLL_SECONDS):
+                break
+        return messages
+
+    def _processed(self, records: Sequence[Record]) -> list[Record]:
+        identifiers = [str(record["messageId"]) for record in records]
+        failed: Failures = failures(
+            self._invoke({"Records": records}), identifiers, self._mapping.partial
+        )
+        if failed.everything:
+            return []
+        return [record for record in records if record["messageId"] not in failed.identifiers]
+
+    def _delete(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=record["receiptHandle"])
+
+
+def record(message: MessageTypeDef, queue: str) -> Record:
+    """A message of ReceiveMessage as Lambda hands it to a function."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": dict(message.get("Attributes", {})),
+        "messageAttributes": {
+            name: {
+                "stringValue": value.get("StringValue"),
+                "stringListValues": [],
+                "binaryListValues": [],
+                "dataType": value["DataType"],
+            }
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue,
+        "awsRegion": REGION,
+    }
+
+
+def filtered(item: Record) -> Mapping[str, Any]:
+    """The record as filter patterns see it: a JSON body is an object there."""
+    try:
+        body = json.loads(item["body"])
+    except ValueError:
+        return item
+    return {**item, "body": body if isinstance(body, dict) else item["body"]}

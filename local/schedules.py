@@ -1,0 +1,79 @@
+"""Scheduled invocations: those with a rate by their own timer, every one of them whenever asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from local.errors import TemplateError
+from local.functions import Event, Function, events_of
+from local.intrinsics import ACCOUNT, REGION
+
+TYPES: Final = ("Schedule", "ScheduleV2")
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_SOURCES: Final = {"Schedule": "aws.events", "ScheduleV2": "aws.scheduler"}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """``every`` is None for cron and one-time expressions, which run here only when asked, and for disabled ones."""
+
+    name: str
+    function: str
+    source: str
+    every: timedelta | None
+    input: str | None
+
+    def event(self) -> dict[str, Any]:
+        """What the function gets: the template's own input, or a scheduled event."""
+        if self.input is not None:
+            given: dict[str, Any] = json.loads(self.input)
+            return given
+        return {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": self.source,
+            "account": ACCOUNT,
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": REGION,
+            "resources": [
+                f"arn:aws:{self.source.removeprefix('aws.')}:{REGION}:{ACCOUNT}:{self.name}"
+            ],
+            "detail": {},
+        }
+
+
+def schedules(functions: Sequence[Function]) -> list[Schedule]:
+    """The schedules of the template."""
+    return [_schedule(function, event) for function, event in events_of(functions, *TYPES)]
+
+
+def _schedule(function: Function, event: Event) -> Schedule:
+    properties = event.properties
+    expression = str(properties.get("Schedule", properties.get("ScheduleExpression")))
+    if not expression.startswith(("rate(", "cron(", "at(")):
+        raise TemplateError(event.where, f"{expression} is no schedule")
+    enabled = properties.get("Enabled") is not False and properties.get("State") != "DISABLED"
+    given = properties.get("Input")
+    return Schedule(
+        name=event.name,
+        function=function.logical_id,
+        source=_SOURCES[event.type],
+        every=_period(expression, event.where) if enabled else None,
+        input=None if given is None else str(given),
+    )
+
+
+def _period(expression: str, where: str) -> timedelta | None:
+    if not expression.startswith("rate("):
+        return None
+    match = _RATE.fullmatch(expression)
+    if match is None:
+        raise TemplateError(where, f"{expression} is no rate")
+    return timedelta(**{f"{match[2]}s": int(match[1])})

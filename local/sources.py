@@ -1,0 +1,138 @@
+"""What event source mappings have in common: invoking, filtering, partial failures, and knowing when all is delivered."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from local.errors import TemplateError
+from local.functions import Event
+from local.lambdas import Outcome
+from local.processes import Log
+from local.template import Properties
+
+Record: TypeAlias = Mapping[str, Any]  # as the function gets it; JSON of any shape
+Invoke: TypeAlias = Callable[[Mapping[str, Any]], Outcome]
+
+PARTIAL: Final = "ReportBatchItemFailures"
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Which records of a batch were not processed: all of them, or those with these identifiers."""
+
+    everything: bool
+    identifiers: frozenset[str] = frozenset()
+    error: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.identifiers)
+
+
+def failures(outcome: Outcome, identifiers: Sequence[str], partial: bool) -> Failures:
+    """What a function's answer says about its batch.
+
+    An unknown, empty or missing identifier makes the whole batch fail, an empty answer none, as the developer guide
+    has it ("Implementing partial batch responses").
+    """
+    if outcome.error is not None:
+        return Failures(everything=True, error=outcome.error)
+    if not partial:
+        return Failures(everything=False)
+    try:
+        answer = json.loads(outcome.payload or b"null")
+        items = (answer or {}).get("batchItemFailures") or []
+        failed = frozenset(item["itemIdentifier"] for item in items)
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return Failures(everything=True)
+    if not failed <= set(identifiers):
+        return Failures(everything=True)
+    return Failures(everything=False, identifiers=failed)
+
+
+def number(properties: Properties, name: str, default: int) -> int:
+    return int(str(properties.get(name, default)))
+
+
+def reports_partial_failures(properties: Properties) -> bool:
+    types = properties.get("FunctionResponseTypes")
+    return isinstance(types, list) and PARTIAL in types
+
+
+def refuse_unknown(event: Event, known: frozenset[str]) -> None:
+    """Raises TemplateError for a property that would change what is delivered and is not emulated."""
+    for name in event.properties:
+        if name not in known:
+            raise TemplateError(event.where, f"{name} is not emulated")
+
+
+class Poller(ABC):
+    """A thread that polls a source until it is stopped, and can tell when everything has been delivered.
+
+    A poll that fails is logged and tried again: a source that is down for a while delivers later.
+    """
+
+    def __init__(self, name: str, interval: float, log: Log) -> None:
+        self._name = name
+        self._interval = interval
+        self._log = log
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._progress = threading.Condition()
+        self._polls = 0
+        self._quiet = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks the thread to end; it finishes what it delivers."""
+        self.stopping.set()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def settle(self, deadline: float) -> bool:
+        """Waits until a poll that began after this call found nothing and nothing is under way.
+
+        ``deadline`` is on time.monotonic's clock; False when it passed first.
+        """
+        with self._progress:
+            since = self._polls
+            return (
+                self._progress.wait_for(
+                    lambda: self._quiet > since or self.stopping.is_set(),
+                    deadline - time.monotonic(),
+                )
+                and not self.stopping.is_set()
+            )
+
+    @abstractmethod
+    def poll(self) -> bool:
+        """Fetches and delivers what there is; True when there was nothing and nothing is under way."""
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            with self._progress:
+                self._polls += 1
+                current = self._polls
+            quiet = self._poll()
+            with self._progress:
+                self._quiet = current if quiet else self._quiet
+                self._progress.notify_all()
+            self.stopping.wait(self._interval)
+        with self._progress:
+            self._progress.notify_all()
+
+    def _poll(self) -> bool:
+        try:
+            return self.poll()
+        except Exception as error:  # the source may be back at the next poll
+            if not self.stopping.is_set():
+                self._log.line(self._name, f"poll failed: {type(error).__name__}: {error}")
+            return False

@@ -1,0 +1,128 @@
+"""The template as data: YAML with CloudFormation's short tags, parameters, conditions and SAM's globals.
+
+Nothing is interpreted here beyond the shape of the file; ``intrinsics`` gives the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+from local.errors import TemplateError
+
+Value: TypeAlias = "str | int | float | bool | None | list[Value] | dict[str, Value]"
+Properties: TypeAlias = dict[str, Value]
+
+_PLAIN_TAGS = {"Ref", "Condition"}  # the other short tags stand for ``Fn::`` and their name
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader; dates stay text (``Version: 2012-10-17`` is a name)."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _short_tag(loader: _Loader, tag: str, node: yaml.Node) -> Properties:
+    content: Value
+    if isinstance(node, yaml.ScalarNode):
+        content = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        content = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        content = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt" and isinstance(content, str):
+        content = list(content.split(".", 1))
+    return {tag if tag in _PLAIN_TAGS else f"Fn::{tag}": content}
+
+
+_Loader.add_multi_constructor("!", _short_tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource as the template has it, with SAM's globals already merged into its properties."""
+
+    logical_id: str
+    type: str
+    properties: Properties
+    condition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """``root`` is the folder that CodeUri and ContentUri are relative to."""
+
+    root: Path
+    parameters: Mapping[str, Properties]
+    conditions: Properties
+    mappings: Properties
+    resources: Mapping[str, Resource]
+
+
+def load(path: Path) -> Template:
+    """Reads a SAM template. Raises TemplateError when it is none."""
+    try:
+        document = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506  derives from SafeLoader
+    except (OSError, yaml.YAMLError) as error:
+        raise TemplateError(str(path), str(error)) from error
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise TemplateError(str(path), "has no Resources")
+    shared = section(document, "Globals")
+    return Template(
+        root=path.resolve().parent,
+        parameters={
+            name: section(section(document, "Parameters"), name)
+            for name in section(document, "Parameters")
+        },
+        conditions=section(document, "Conditions"),
+        mappings=section(document, "Mappings"),
+        resources={
+            name: _resource(name, section(document["Resources"], name), shared)
+            for name in document["Resources"]
+        },
+    )
+
+
+def section(parent: Mapping[str, Value], name: str) -> Properties:
+    """The mapping under a name, empty when absent. Raises TemplateError when it is something else."""
+    value = parent.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TemplateError(name, "is not a mapping")
+    return value
+
+
+def _resource(name: str, body: Properties, shared: Properties) -> Resource:
+    kind, condition = body.get("Type"), body.get("Condition")
+    if not isinstance(kind, str):
+        raise TemplateError(name, "has no Type")
+    properties: Value = section(body, "Properties")
+    if kind.startswith("AWS::Serverless::"):
+        properties = _merged(section(shared, kind.removeprefix("AWS::Serverless::")), properties)
+    assert isinstance(properties, dict)
+    return Resource(name, kind, properties, condition if isinstance(condition, str) else None)
+
+
+def _merged(base: Value, over: Value) -> Value:
+    """SAM's rule for globals: mappings are merged, lists joined with the globals' items first, others replaced."""
+    if isinstance(base, dict) and isinstance(over, dict) and not _is_intrinsic(over):
+        return base | {
+            key: _merged(base[key], value) if key in base else value for key, value in over.items()
+        }
+    if isinstance(base, list) and isinstance(over, list):
+        return base + over
+    return over
+
+
+def _is_intrinsic(value: Properties) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref", "Condition"))
