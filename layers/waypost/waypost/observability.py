@@ -36,6 +36,12 @@ class Metric(StrEnum):
     MESSAGES_REWRITTEN = "MessagesRewritten"
     LINKS_TRACKED = "LinksTracked"
     KEYRING_STALE = "KeyringStale"
+    DOMAIN_CHANGED = "DomainChanged"
+    DOMAIN_FELL_BACK = "DomainFellBack"
+    DOMAIN_CHECK_BROKE = "DomainCheckBroke"
+    DEFAULT_HOST_FAILED = "DefaultHostFailed"
+    TENANT_QUOTA_PERCENT = "TenantQuotaPercent"
+    CERTIFICATE_QUOTA_PERCENT = "CertificateQuotaPercent"
 
 
 def logger(function: str) -> Logger:

@@ -1,0 +1,118 @@
+"""Which apps may open a domain's links: universal links (iOS) and app links (Android).
+
+Both systems fetch a file from the domain, over HTTPS and without redirects, that names the apps
+and, on iOS, the paths. Tracking links that an app should open have a path of their own,
+``/app/e/c/…`` instead of ``/e/c/…``; all others stay with the browser. The app then asks for the
+tracking URL itself, reads the destination from ``Location``, and with that the click counts. A
+phone without the app opens the same URL in its browser, where it redirects as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from waypost.http import Response, json_response
+
+PREFIX: Final = "/app"
+"""Stands before the path of a tracking link that an app may open."""
+
+APPLE_PATH: Final = "/.well-known/apple-app-site-association"
+ANDROID_PATH: Final = "/.well-known/assetlinks.json"
+MAX_SECONDS_CACHED: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class AndroidApp:
+    """A package and the SHA-256 fingerprints of the certificates that sign it."""
+
+    package: str
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppLinks:
+    """The apps of a domain. ``ios`` are application identifiers (``TEAM.bundle``); ``urls`` are
+    patterns (``*`` stands for anything) of destinations that the apps can show.
+    """
+
+    ios: tuple[str, ...] = ()
+    android: tuple[AndroidApp, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    def opens(self, destination: str) -> bool:
+        """Whether a link to this destination should open in an app."""
+        if not (self.ios or self.android):
+            return False
+        return any(_fits(pattern, destination) for pattern in self.urls)
+
+    def path_prefix(self, destination: str) -> str:
+        """What stands before the path of a tracking link to this destination."""
+        return PREFIX if self.opens(destination) else ""
+
+    def stored(self) -> dict[str, object]:
+        """As plain values, for JSON and for the store."""
+        return {
+            "ios": list(self.ios),
+            "android": [
+                {"package": app.package, "fingerprints": list(app.fingerprints)}
+                for app in self.android
+            ],
+            "urls": list(self.urls),
+        }
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> Self:
+        """Read what ``stored`` gave."""
+        return cls(
+            ios=tuple(values.get("ios", ())),
+            android=tuple(
+                AndroidApp(app["package"], tuple(app["fingerprints"]))
+                for app in values.get("android", ())
+            ),
+            urls=tuple(values.get("urls", ())),
+        )
+
+
+NO_APPS: Final = AppLinks()
+
+
+def app_file(path: str, links: AppLinks) -> Response:
+    """The file that Apple or Google asks for at ``path``; 404 where the host has no such app."""
+    body = _apple(links) if path == APPLE_PATH else _android(links)
+    if body is None:
+        return json_response(404, {"title": "No app opens links of this host", "status": 404})
+    response = json_response(200, body)
+    response["headers"]["cache-control"] = f"public, max-age={MAX_SECONDS_CACHED}"
+    return response
+
+
+def _apple(links: AppLinks) -> object:
+    """``apple-app-site-association``: JSON, though the file's name does not end so."""
+    if not links.ios:
+        return None
+    paths = [{"/": f"{PREFIX}/*", "comment": "tracking links that the app opens"}]
+    return {"applinks": {"details": [{"appIDs": list(links.ios), "components": paths}]}}
+
+
+def _android(links: AppLinks) -> object:
+    """``assetlinks.json``, statements of Digital Asset Links. Paths are the app's own affair."""
+    if not links.android:
+        return None
+    return [
+        {
+            "relation": ["delegate_permission/common.handle_all_urls"],
+            "target": {
+                "namespace": "android_app",
+                "package_name": app.package,
+                "sha256_cert_fingerprints": list(app.fingerprints),
+            },
+        }
+        for app in links.android
+    ]
+
+
+def _fits(pattern: str, destination: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), destination) is not None

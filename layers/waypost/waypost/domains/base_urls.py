@@ -1,0 +1,91 @@
+"""Which base URL the links of a message get.
+
+A tracking domain is used where its sending domain is the sender's, or stands above it, and is
+verified; where its last checks say that its links work; and where its owner has not reverted it.
+Anything else gets the stack's default host. Domains are read anew for every message, so that
+reverting and removing take effect at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from waypost.codes import WorkspaceCode, workspace_code
+from waypost.domains.app_links import NO_APPS, AppLinks
+from waypost.domains.domain import STACK, TrackingDomain
+from waypost.domains.hosts import domain_of, within
+
+
+class Domains(Protocol):
+    def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
+        """All domains of a workspace, consistently read, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where a message's links point: scheme and host, and which of them open in an app."""
+
+    url: str
+    app_links: AppLinks = NO_APPS
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrls:
+    """Chooses base URLs. ``address`` is the tracking API's own, which always answers until the
+    stack's default host works; ``default_host`` is that host, empty where a stack has none.
+    """
+
+    domains: Domains
+    address: str
+    default_host: str = ""
+
+    def for_message(self, workspace: str, sender: str | None) -> str:
+        """The base URL for a message of a workspace from a sender (a From value or a number).
+
+        Without a slash at the end. Raises StoreUnavailable.
+        """
+        return self.base(workspace, sender).url
+
+    def base(self, workspace: str, sender: str | None) -> Base:
+        """As ``for_message``, with what is needed to send links to apps."""
+        domains = self.domains.of_workspace(workspace_code(workspace))
+        chosen = choose(domains, domain_of(sender))
+        if chosen is not None:
+            return Base(chosen.base_url, chosen.app_links)
+        return Base(self.default())
+
+    def default(self) -> str:
+        """The stack's own base URL: its default host from the first time that it worked."""
+        if self.default_host:
+            for domain in self.domains.of_workspace(STACK):
+                if domain.host == self.default_host and domain.works:
+                    return domain.base_url
+        return self.address
+
+    def hosts(self, workspace: str) -> frozenset[str]:
+        """Every host that leads to this stack for a workspace: links on them are ours already."""
+        domains = self.domains.of_workspace(workspace_code(workspace))
+        own = {domain.host for domain in domains}
+        address = self.address.partition("://")[2]
+        return frozenset(own | {address, self.default_host} - {""})
+
+
+def choose(domains: Iterable[TrackingDomain], sender_domain: str | None) -> TrackingDomain | None:
+    """The domain for a sender: the nearest sending domain first, HTTPS before HTTP, then the
+    oldest. A sender without a domain (a number) belongs to every sending domain alike.
+    """
+    fitting = [
+        domain
+        for domain in domains
+        if domain.usable and (not sender_domain or within(sender_domain, domain.sending.domain))
+    ]
+    return min(fitting, key=lambda domain: _order(domain, sender_domain), default=None)
+
+
+def _order(domain: TrackingDomain, sender_domain: str | None) -> tuple[int, int, float, str]:
+    nearness = domain.sending.domain.count(".") if sender_domain else 0
+    scheme = 0 if domain.stage == "https" else 1
+    return (-nearness, scheme, domain.added.timestamp(), domain.host)

@@ -1,0 +1,60 @@
+"""Which addresses may be connected to, and the connection.
+
+The names that are checked were chosen by customers, so a checker that connected wherever they
+lead would be a way into our own network (server-side request forgery). A name is resolved once;
+each of its addresses has to be public; the connection goes to one of those very addresses, so
+that a second resolution has nothing to say.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from typing import Final, Protocol
+
+PORTS: Final = (80, 443)
+_WRAPPING: Final = tuple(
+    IPv6Network(network)
+    for network in (
+        "::/96",
+        "::ffff:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+    )
+)
+"""IPv6 networks whose addresses carry an IPv4 address (RFC 4291, 6052, 8215, 4380, 3056)."""
+
+
+class Connector(Protocol):
+    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
+        """A TCP connection to an address, never a name. Raises OSError (TimeoutError)."""
+        ...
+
+
+class TcpConnector:
+    """Connects as the operating system does, to public addresses on the two ports of the web."""
+
+    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
+        if not is_public(address) or port not in PORTS:
+            raise OSError(f"connections to {address} port {port} are not made")
+        return socket.create_connection((address, port), timeout=seconds)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet.
+
+    Refuses what is no address at all, and every IPv6 form that carries an IPv4 address (mapped,
+    compatible, 6to4, Teredo, NAT64): no public name needs them, and what they carry may be private.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if not parsed.is_global or parsed.is_multicast or parsed.is_reserved:
+        return False
+    if isinstance(parsed, IPv4Address):
+        return True
+    wrapped = any(parsed in network for network in _WRAPPING)
+    return not (wrapped or parsed.is_site_local or parsed.scope_id)

@@ -1,0 +1,124 @@
+"""What a CDN has to offer for HTTPS by itself, and when it is asked.
+
+A tenant serves one host under a certificate of its own. It is asked for once DNS is right and
+settled, and never before: the authority checks the host over HTTP through the tenant, and a
+request that cannot succeed only uses up tries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal, Protocol
+
+from waypost.domains.domain import Certificate, TrackingDomain
+from waypost.errors import WaypostError
+
+CertificateStatus = Literal[
+    "none",
+    "pending-validation",
+    "issued",
+    "inactive",
+    "expired",
+    "validation-timed-out",
+    "revoked",
+    "failed",
+]
+
+RETRY_AFTER: Final = timedelta(hours=1)
+"""Between two requests for a host or a certificate that was refused."""
+
+_REFUSED: Final = ("inactive", "expired", "validation-timed-out", "revoked", "failed")
+
+
+class EdgeRefused(WaypostError):
+    """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What the CDN holds for a host. ``attached``: its certificate serves it."""
+
+    certificate: CertificateStatus
+    attached: bool
+    enabled: bool
+
+
+class Edge(Protocol):
+    def tenant(self, host: str, /) -> Tenant | None:
+        """What is held for a host, None where nothing is."""
+        ...
+
+    def create(self, host: str, /) -> None:
+        """Take a host and request its certificate. Raises EdgeRefused."""
+        ...
+
+    def enable(self, host: str, /) -> None:
+        """Serve a host again that was disabled, as one removed and added anew."""
+        ...
+
+    def attach(self, host: str, /) -> None:
+        """Serve the host under the certificate that was issued for it."""
+        ...
+
+    def request_again(self, host: str, /) -> None:
+        """Request a certificate anew after one was refused. Raises EdgeRefused."""
+        ...
+
+    def remove(self, host: str, /) -> bool:
+        """Disable, then delete; True once nothing is left. Deleting waits for disabling to have
+        spread, so it takes several calls, minutes apart.
+        """
+        ...
+
+
+class NoEdge:
+    """A stack without a CDN, as the embedded one: HTTPS is the customer's own affair."""
+
+    def tenant(self, _host: str, /) -> Tenant | None:
+        return None
+
+    def create(self, host: str, /) -> None:
+        raise EdgeRefused(f"this stack has no CDN; HTTPS for {host} takes a proxy of your own")
+
+    enable = attach = request_again = create
+
+    def remove(self, _host: str, /) -> bool:
+        return True
+
+
+def secure(domain: TrackingDomain, edge: Edge, now: datetime) -> TrackingDomain:
+    """Bring a domain one step nearer to HTTPS, if a step is due; returns what the edge said."""
+    found = domain.findings
+    if found is None or found.https.green or not found.dns.leads_to_edge:
+        return domain
+    try:
+        certificate = _step(domain, edge, now)
+    except EdgeRefused as e:
+        certificate = replace(domain.certificate, requested=now, problem=str(e))
+    return replace(domain, certificate=certificate)
+
+
+def _step(domain: TrackingDomain, edge: Edge, now: datetime) -> Certificate:
+    tenant = edge.tenant(domain.host)
+    known = domain.certificate
+    if tenant is None:
+        if not _may_request(domain, now):
+            return replace(known, status="none")
+        edge.create(domain.host)
+        return Certificate("pending-validation", now)
+    if not tenant.enabled:
+        edge.enable(domain.host)
+    elif tenant.certificate == "issued" and not tenant.attached:
+        edge.attach(domain.host)
+    elif tenant.certificate in _REFUSED and _may_request(domain, now):
+        edge.request_again(domain.host)
+        return Certificate("pending-validation", now)
+    return Certificate(tenant.certificate, known.requested)
+
+
+def _may_request(domain: TrackingDomain, now: datetime) -> bool:
+    found, requested = domain.findings, domain.certificate.requested
+    if found is None or not found.dns.settled or found.caa.allows == "no":
+        return False
+    return requested is None or now - requested >= RETRY_AFTER

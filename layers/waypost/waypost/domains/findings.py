@@ -1,0 +1,111 @@
+"""What one check of a tracking domain saw. Facts only: ``machine`` and ``lights`` judge them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+DnsVerdict = Literal[
+    "cname",  # the chain of CNAMEs reaches us
+    "flattened",  # no CNAME, but our addresses and our proof (ALIAS, ANAME, CNAME flattening)
+    "proxied",  # other addresses, and our proof: the customer's own proxy
+    "missing",  # nothing there, or no such name
+    "elsewhere",  # leads somewhere else
+    "loop",  # CNAMEs that lead back
+    "too_long",  # more CNAMEs than resolvers follow
+    "conflict",  # several CNAMEs at one name
+    "timeout",  # name servers did not answer in time
+    "failed",  # name servers answered with a failure
+]
+
+ProbeOutcome = Literal[
+    "ours",  # our signed answer came back
+    "not_ours",  # something else answered: a parked page, another site
+    "redirect",  # a redirect, which is not followed
+    "unsafe",  # an address that is not public; nothing was sent
+    "no_address",  # nothing to connect to
+    "timeout",
+    "unreachable",
+    "broken",  # the answer is not HTTP, or TLS failed below the certificate
+    "expired",  # the certificate, and so on down
+    "not_yet_valid",
+    "wrong_name",
+    "self_signed",
+    "untrusted",
+    "skipped",  # not asked, since DNS was not right
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """Where a host leads. ``chain`` starts with the host; ``settled`` is False where some of the
+    zone's own name servers answer otherwise; ``wildcard`` says that any name beside it gets the
+    same answer; ``proof`` that the TXT record is there.
+    """
+
+    verdict: DnsVerdict
+    chain: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    proof: bool = False
+    settled: bool = True
+    wildcard: bool = False
+
+    @property
+    def right(self) -> bool:
+        return self.verdict in ("cname", "flattened", "proxied")
+
+    @property
+    def leads_to_edge(self) -> bool:
+        """Whether requests for the host arrive at our edge, with no proxy in between."""
+        return self.verdict in ("cname", "flattened")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a request for our path ended. ``detail`` is for people: a status, a target, an error."""
+
+    outcome: ProbeOutcome
+    detail: str = ""
+    hsts: str | None = None
+    """The Strict-Transport-Security header, where an HTTPS answer had one."""
+    at_edge: bool = False
+    """Whether the CDN itself answered, even if not with our answer."""
+
+    @property
+    def green(self) -> bool:
+        return self.outcome == "ours"
+
+
+SKIPPED = Probe("skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Hsts:
+    """Whether browsers refuse plain HTTP for a host, and what makes them."""
+
+    source: Literal["none", "own", "parent", "preload"] = "none"
+    name: str = ""
+
+    @property
+    def on(self) -> bool:
+        return self.source != "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Caa:
+    """Whether Amazon may issue a certificate for a host. ``name`` is where the records stand."""
+
+    allows: Literal["yes", "no", "unknown"] = "unknown"
+    name: str = ""
+    issuers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """One check, whole."""
+
+    dns: Dns
+    http: Probe = SKIPPED
+    https: Probe = SKIPPED
+    hsts: Hsts = Hsts()
+    caa: Caa = Caa()

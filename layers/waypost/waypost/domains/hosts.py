@@ -1,0 +1,62 @@
+"""Which names can be a tracking domain: a public host name below somebody's registered domain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from waypost.errors import InvalidRequest
+
+MAX_HOST: Final = 253
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NOT_PUBLIC: Final = ("localhost", "local", "internal", "test", "invalid", "onion", "arpa")
+
+
+def tracking_host(text: str) -> str:
+    """The canonical form (lower case, no dot at the end) of a name given as a tracking domain.
+
+    A tracking domain is a subdomain (``links.acme.com``): a CNAME cannot stand at the top of a
+    zone. Raises InvalidRequest.
+    """
+    host = host_name(text)
+    if host.count(".") < 2:
+        raise InvalidRequest.of(
+            "host", f"{host} is a domain itself; take a subdomain of it, such as links.{host}"
+        )
+    return host
+
+
+def host_name(text: str) -> str:
+    """The canonical form of a public host name. Raises InvalidRequest."""
+    host = text.strip().lower().removesuffix(".")
+    if not host.isascii():
+        raise InvalidRequest.of("host", "write international names in their xn-- form")
+    labels = host.split(".")
+    if len(host) > MAX_HOST or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
+        raise InvalidRequest.of("host", "is not a host name such as links.example.com")
+    if labels[-1].isdigit() or labels[-1] in _NOT_PUBLIC:
+        raise InvalidRequest.of("host", f"{host} is not a name of the public internet")
+    return host
+
+
+def domain_of(sender: str | None) -> str | None:
+    """The domain of a From value (``News <news@mail.acme.com>``), in lower case; None where it
+    has none, as the number that sends an SMS.
+    """
+    if not sender or "@" not in sender:
+        return None
+    domain = sender.strip().rstrip(">").rpartition("@")[2].strip().lower()
+    return domain.removesuffix(".") or None
+
+
+def within(host: str, domain: str) -> bool:
+    """Whether a host is the domain or stands below it."""
+    return host == domain or host.endswith("." + domain)
+
+
+def parents(host: str) -> Iterator[str]:
+    """The names above a host, nearest first, down to two labels: mail.acme.com, acme.com."""
+    while host.count(".") > 1:
+        host = host.partition(".")[2]
+        yield host

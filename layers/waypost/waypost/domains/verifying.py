@@ -1,0 +1,134 @@
+"""A check carried through: look, take the next step to HTTPS, note what changed, tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from waypost.codes import WorkspaceCode
+from waypost.domains import announcing, edge, lights, machine, senders
+from waypost.domains.announcing import Announcer
+from waypost.domains.domain import STACK, TrackingDomain
+from waypost.domains.edge import Edge
+from waypost.domains.findings import Dns, Findings
+from waypost.domains.senders import Identities
+from waypost.domains.targets import Targets
+from waypost.errors import Conflict, NotFound
+
+AT_ONCE: Final = 16
+"""Domains that are checked side by side; a check mostly waits."""
+_ATTEMPTS: Final = 3
+
+
+class Domains(Protocol):
+    """What verifying needs of the store of domains."""
+
+    def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None: ...
+
+    def save(self, domain: TrackingDomain) -> TrackingDomain: ...
+
+    def delete(self, domain: TrackingDomain) -> None: ...
+
+    def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]: ...
+
+
+class Checks(Protocol):
+    """The looking, which takes the network."""
+
+    def check(self, host: str, proof: str, targets: Collection[str]) -> Findings: ...
+
+    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a scheduled run did. ``failed`` has a line for each domain whose check broke."""
+
+    checked: int
+    left: int
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    domains: Domains
+    checks: Checks
+    edge: Edge
+    identities: Identities
+    announcer: Announcer
+    targets: Targets
+    now: Callable[[], datetime]
+
+    def verify(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
+        """Check one domain and keep what came of it; None where it was let go of for good.
+
+        Raises NotFound, and Conflict where others keep writing to it.
+        """
+        domain = self._read(workspace, host)
+        if domain.use == "removed":
+            return self._let_go(domain)
+        findings = self.checks.check(host, domain.proof, self.targets.of(domain))
+        for _ in range(_ATTEMPTS):
+            try:
+                saved = self.domains.save(self._judge(domain, findings))
+            except Conflict:  # reverted or removed meanwhile: judge what is there now
+                domain = self._read(workspace, host)
+                continue
+            announcing.announce(self.announcer, saved, saved.changes_since(domain))
+            return saved
+        raise Conflict(f"domain {host} keeps changing")
+
+    def verify_due(self, limit: int, has_time: Callable[[], bool]) -> Run:
+        """Check domains that are due, the longest waiting first, while there is time. One
+        domain's failure does not keep the others.
+        """
+        due = self.domains.due(self.now(), limit)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = list(pool.map(lambda key: self._attempt(key[0], key[1], has_time), due))
+        failed = tuple(result for result in results if result)
+        left = results.count(None)
+        return Run(len(results) - left, left, failed)
+
+    def _attempt(
+        self, workspace: WorkspaceCode, host: str, has_time: Callable[[], bool]
+    ) -> str | None:
+        """None: no time left; empty: done; else what broke."""
+        if not has_time():
+            return None
+        try:
+            self.verify(workspace, host)
+        except NotFound:  # removed between listing and checking
+            return ""
+        except Exception as e:
+            return f"{host}: {type(e).__name__}: {e}"
+        return ""
+
+    def _read(self, workspace: WorkspaceCode, host: str) -> TrackingDomain:
+        domain = self.domains.get(workspace, host)
+        if domain is None:
+            raise NotFound("tracking domain", host)
+        return domain
+
+    def _judge(self, domain: TrackingDomain, findings: Findings) -> TrackingDomain:
+        now = self.now()
+        checked = machine.advance(domain, findings, now)
+        if domain.workspace != STACK:
+            checked = senders.with_sending(checked, self.identities, now)
+        secured = edge.secure(checked, self.edge, now)
+        return lights.relit(secured, self.targets.shown(domain), now)
+
+    def _let_go(self, domain: TrackingDomain) -> TrackingDomain | None:
+        """Keep serving a removed host while its DNS points at us, for the links already sent;
+        after that take it from the CDN, and forget it once the CDN has.
+        """
+        tenant = self.edge.tenant(domain.host)
+        if tenant is not None:
+            dns = self.checks.dns(domain.host, domain.proof, self.targets.of(domain))
+            waiting = machine.let_go(domain, dns, self.now())
+            if not machine.may_let_go(waiting) or not self.edge.remove(domain.host):
+                return self.domains.save(waiting)
+        self.domains.delete(domain)
+        return None
