@@ -13,6 +13,7 @@
     ├── UnsafeDestination     a destination that is never signed nor redirected to
     └── StoreError
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
+        ├── MalformedItem     something stored, parked or logged that cannot be read back
         └── Conflict          a conditional write lost against another writer; read again
 
 ``waypost.http.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
@@ -137,6 +138,10 @@ class StoreUnavailable(StoreError):
 
     The outcome of a write is then unknown.
     """
+
+
+class MalformedItem(StoreError):
+    """Raised when something stored, parked or logged cannot be read back; names the part."""
 
 
 class Conflict(StoreError):

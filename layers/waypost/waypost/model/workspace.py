@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal, Self
 
+from waypost.codes import WorkspaceCode
+
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
 
@@ -66,3 +68,8 @@ class WorkspaceSettings:
             if name in known:
                 known[name] = tuple(known[name])  # type: ignore[arg-type]
         return cls(**known)  # type: ignore[arg-type]
+
+
+def workspace_partition(workspace: WorkspaceCode) -> str:
+    """The partition that holds a workspace's settings, domains and opt-outs."""
+    return f"W#{workspace}"

@@ -1,0 +1,9 @@
+"""The rules of clicks, pure: what a request says, who may have made it, and what it adds.
+
+- ``request``   an HTTP event into the facts of a click; which requests are no clicks
+- ``networks``  an address into what of it is kept
+- ``agents``    a user agent into known machine or not, and the kind of client
+- ``signals``   what speaks for a machine, how much, and the verdict
+- ``company``   what the clicks around a click tell about it
+- ``absorbing`` what new clicks change in a recipient's row, and in the counters
+"""

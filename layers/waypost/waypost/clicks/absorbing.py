@@ -1,0 +1,184 @@
+"""What new clicks change in a recipient's row, and therefore in the campaign's counters.
+
+The result is a function of the set of clicks: however they are cut into batches, repeated or
+ordered, the increments add up to the same figures. That is what exact counting stands on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from waypost.clicks.company import company_signals
+from waypost.clicks.sharing import shared_deliveries
+from waypost.clicks.signals import THRESHOLD, Signal, score
+from waypost.codes import LinkCode
+from waypost.model.click import from_milliseconds
+from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
+from waypost.model.recipient import INLINE_MARKS, TOLD_APART, Mark, Row, RowKey, Sheet, Visits
+
+_Name = TypeVar("_Name", LinkCode, bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to write: the row and sheets as they shall be, and what that adds to the counters.
+
+    ``fresh`` are the marks counted by it, ``relabelled`` those that counted as human until now.
+    """
+
+    row: Row
+    sheets: tuple[Sheet, ...]
+    increments: Increments
+    fresh: tuple[Mark, ...]
+    relabelled: tuple[Mark, ...]
+
+
+def absorb(
+    row: Row,
+    sheets: Mapping[int, Sheet],
+    marks: Iterable[Mark],
+    *,
+    threshold: int = THRESHOLD,
+    batch: int = 0,
+) -> Change | None:
+    """Count the marks that are not counted yet; None where all of them are.
+
+    Where the row is full, ``sheets`` holds the stored sheets of each mark and of its neighbours.
+    """
+    before = [*row.marks, *(mark for sheet in sheets.values() for mark in sheet.marks)]
+    fresh = _uncounted(before, marks, batch)
+    if not fresh:
+        return None
+    judged = _judge([*before, *fresh], threshold)
+    fresh = [judged[mark.id] for mark in fresh]
+    relabelled = [judged[m.id] for m in before if judged[m.id].machine and not m.machine]
+    after = _summed(row, fresh, relabelled, judged.values())
+    return Change(
+        row=_with_marks(after, fresh, judged),
+        sheets=tuple(_changed_sheets(row, sheets, fresh, judged)),
+        increments=_increments(row, after, fresh, relabelled),
+        fresh=tuple(fresh),
+        relabelled=tuple(relabelled),
+    )
+
+
+def _uncounted(before: Sequence[Mark], marks: Iterable[Mark], batch: int) -> list[Mark]:
+    counted = {mark.id for mark in before}
+    fresh = {mark.id: replace(mark, batch=batch) for mark in marks if mark.id not in counted}
+    return sorted(fresh.values(), key=lambda mark: (mark.time, mark.id))
+
+
+def _judge(marks: Sequence[Mark], threshold: int) -> dict[bytes, Mark]:
+    """Every mark with what its neighbours tell. A machine stays one, whatever the threshold."""
+    company = company_signals(marks)
+    judged = {}
+    for mark in marks:
+        signals = Signal(mark.signals) | company.get(mark.id, Signal(0))
+        machine = mark.machine or score(signals) >= threshold
+        judged[mark.id] = replace(mark, signals=int(signals), machine=machine)
+    return judged
+
+
+def _summed(
+    row: Row, fresh: Sequence[Mark], relabelled: Sequence[Mark], marks: Iterable[Mark]
+) -> Row:
+    """The row with its sums moved, its marks still as they were."""
+    shared = shared_deliveries(marks)
+    return replace(
+        row,
+        version=row.version + 1,
+        total=_visited(_relabelled(row.total, len(relabelled)), fresh),
+        links=_sums(row.links, fresh, relabelled, "link"),
+        deliveries=_sums(row.deliveries, fresh, relabelled, "delivery"),
+        shared=row.shared | shared if row.full else shared,
+    )
+
+
+def _sums(
+    before: Mapping[_Name, Visits],
+    fresh: Sequence[Mark],
+    relabelled: Sequence[Mark],
+    attribute: str,
+) -> dict[_Name, Visits]:
+    sums = dict(before)
+    for name, count in Counter(getattr(mark, attribute) for mark in relabelled).items():
+        if name in sums:
+            sums[name] = _relabelled(sums[name], count)
+    grouped: defaultdict[_Name, list[Mark]] = defaultdict(list)
+    for mark in fresh:
+        grouped[getattr(mark, attribute)].append(mark)
+    for name, marks in grouped.items():
+        if name in sums or len(sums) < TOLD_APART:
+            sums[name] = _visited(sums.get(name, Visits()), marks)
+    return sums
+
+
+def _visited(visits: Visits, marks: Sequence[Mark]) -> Visits:
+    machine = sum(mark.machine for mark in marks)
+    times = [mark.time for mark in marks] + ([visits.first, visits.last] if visits.total else [])
+    return Visits(
+        visits.human + len(marks) - machine, visits.machine + machine, min(times), max(times)
+    )
+
+
+def _relabelled(visits: Visits, count: int) -> Visits:
+    return replace(visits, human=visits.human - count, machine=visits.machine + count)
+
+
+def _with_marks(row: Row, fresh: Sequence[Mark], judged: Mapping[bytes, Mark]) -> Row:
+    room = INLINE_MARKS - len(row.marks)
+    kept = (*(judged[mark.id] for mark in row.marks), *fresh[: max(room, 0)])
+    return replace(row, marks=kept)
+
+
+def _changed_sheets(
+    row: Row, sheets: Mapping[int, Sheet], fresh: Sequence[Mark], judged: Mapping[bytes, Mark]
+) -> Iterable[Sheet]:
+    added: defaultdict[int, list[Mark]] = defaultdict(list)
+    for mark in fresh[max(INLINE_MARKS - len(row.marks), 0) :]:
+        added[mark.sheet].append(mark)
+    for number in sorted({*sheets, *added}):
+        sheet = sheets.get(number) or Sheet(RowKey(*row.key[:2], number))
+        marks = (*(judged[mark.id] for mark in sheet.marks), *added[number])
+        if marks != sheet.marks:
+            yield Sheet(sheet.key, sheet.version + 1, marks)
+
+
+def _increments(
+    before: Row, after: Row, fresh: Sequence[Mark], relabelled: Sequence[Mark]
+) -> Increments:
+    found: Increments = Counter()
+    for mark in fresh:
+        _add_clicks(found, mark, "machine" if mark.machine else "human", 1)
+    for mark in relabelled:
+        _add_clicks(found, mark, "human", -1)
+        _add_clicks(found, mark, "machine", 1)
+    _add_unique(found, TOTAL, ("people", "people_human"), before.total, after.total)
+    for link, visits in after.links.items():
+        earlier = before.links.get(link, Visits())
+        _add_unique(found, link_counter(link), ("people", "people_human"), earlier, visits)
+    for delivery, visits in after.deliveries.items():
+        earlier = before.deliveries.get(delivery, Visits())
+        _add_unique(found, TOTAL, ("deliveries", "deliveries_human"), earlier, visits)
+    found[Cell(TOTAL, "shared")] += len(after.shared) - len(before.shared)
+    return Counter({cell: value for cell, value in found.items() if value})
+
+
+def _add_clicks(found: Increments, mark: Mark, figure: Figure, value: int) -> None:
+    hour = hour_counter(from_milliseconds(mark.time))
+    for counter in (TOTAL, link_counter(mark.link), hour):
+        found[Cell(counter, figure)] += value
+
+
+def _add_unique(
+    found: Increments,
+    counter: str,
+    figures: tuple[Figure, Figure],
+    before: Visits,
+    after: Visits,
+) -> None:
+    found[Cell(counter, figures[0])] += bool(after.total) - bool(before.total)
+    found[Cell(counter, figures[1])] += bool(after.human) - bool(before.human)

@@ -1,0 +1,34 @@
+"""A click as its recipient's row remembers it."""
+
+from __future__ import annotations
+
+from waypost.clicks.agents import client_kind
+from waypost.clicks.signals import THRESHOLD, score, signals_of
+from waypost.model.click import Click, to_milliseconds
+from waypost.model.recipient import Mark, short_hash
+
+
+def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:
+    """The mark of a click, judged by what the click itself tells."""
+    signals = signals_of(click)
+    return Mark(
+        id=click_hash(click.id),
+        link=click.link,
+        time=to_milliseconds(click.time),
+        delivery=short_hash(click.delivery, 4),
+        signals=int(signals),
+        machine=score(signals) >= threshold,
+        client=client_kind(click.agent),
+        network=_network(click),
+    )
+
+
+def click_hash(click_id: str) -> bytes:
+    """What a row remembers of a click's id."""
+    return short_hash(click_id, 8)
+
+
+def _network(click: Click) -> int:
+    """Equal for clicks from one network: its number where CloudFront told it, else the address."""
+    name = str(click.asn) if click.asn is not None else click.ip or ""
+    return int.from_bytes(short_hash(name, 2))

@@ -1,0 +1,104 @@
+"""What an HTTP request says about a click, and which requests are none.
+
+CloudFront's function notes host and time on the viewer's request and CloudFront adds its own
+request id, so a GET that CloudFront repeats at the origin has the same id and time as the first.
+Without CloudFront, API Gateway's own are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypedDict
+
+PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-moz", "x-purpose")
+_PREFETCH: Final = re.compile("prefetch|prerender|preview", re.IGNORECASE)
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_=-]{8,128}")
+
+LATE_MILLISECONDS: Final = 120_000
+"""How old a viewer's time may be: a request that CloudFront repeats is older by its timeouts."""
+EARLY_MILLISECONDS: Final = 5_000
+"""How far ahead of API Gateway's clock CloudFront's may run."""
+
+
+class _Http(TypedDict):
+    method: str
+    sourceIp: str
+    userAgent: str
+
+
+class _Context(TypedDict):
+    http: _Http
+    requestId: str
+    timeEpoch: int
+
+
+class HttpEvent(TypedDict, total=False):
+    """API Gateway's event, payload format 2.0; header names in lower case."""
+
+    headers: Mapping[str, str]
+    pathParameters: Mapping[str, str]
+    rawPath: str
+    requestContext: _Context
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The facts of a request, before it is known what was clicked.
+
+    ``time`` is in milliseconds since 1970. ``address`` is whole and never leaves memory so.
+    """
+
+    id: str
+    time: int
+    method: str
+    agent: str
+    address: str | None
+    country: str | None
+    asn: int | None
+    prefetch: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether the request is a click: HEAD and prefetching follow a link that nobody did."""
+        return self.method == "GET" and not self.prefetch
+
+
+def read_request(event: HttpEvent) -> Request:
+    """The facts of a request, from what CloudFront or else API Gateway says."""
+    headers = event.get("headers", {})
+    context = event["requestContext"]
+    return Request(
+        id=_request_id(headers, context),
+        time=_time(headers, context["timeEpoch"]),
+        method=context["http"]["method"],
+        agent=headers.get("user-agent", ""),
+        address=_address(headers) or context["http"].get("sourceIp"),
+        country=headers.get("cloudfront-viewer-country"),
+        asn=_whole_number(headers.get("cloudfront-viewer-asn", "")),
+        prefetch=any(_PREFETCH.search(headers.get(name, "")) for name in PREFETCH_HEADERS),
+    )
+
+
+def _request_id(headers: Mapping[str, str], context: _Context) -> str:
+    viewer = headers.get("x-amz-cf-id", "")
+    return viewer if _REQUEST_ID.fullmatch(viewer) else context["requestId"]
+
+
+def _time(headers: Mapping[str, str], received: int) -> int:
+    """The viewer's time where it is believable; an open origin can be sent any header."""
+    viewer = _whole_number(headers.get("x-waypost-time", ""))
+    if viewer is None or not -LATE_MILLISECONDS <= viewer - received <= EARLY_MILLISECONDS:
+        return received
+    return viewer
+
+
+def _address(headers: Mapping[str, str]) -> str | None:
+    """The viewer's address without its port, which follows the last colon, IPv6 or not."""
+    viewer = headers.get("cloudfront-viewer-address", "")
+    return viewer.rpartition(":")[0].strip("[]") or None
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None

@@ -1,0 +1,167 @@
+"""A click: who followed which link, when and from where. The ledger's one entity, never changed
+once written, except that who it was may be taken out of it.
+
+Key: pk ``{workspace code}#{recipient}``, sk ``{time}#{id}``. Both come from the viewer's request,
+so the same request recorded twice is the same item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Final, Self
+
+from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
+from waypost.errors import MalformedItem
+from waypost.model import item
+from waypost.model.item import Attribute, Item
+
+AGENT_LIMIT: Final = 300
+"""Characters of a user agent that are kept; what tells clients apart comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """One click. ``time`` is UTC in whole milliseconds, ``sent`` and ``expires`` are in seconds
+    since 1970.
+
+    A click without identity has an ``alias`` instead of the person, and no address or agent; what
+    its agent and network told is then kept as ``signals`` (``waypost.clicks.signals``).
+    """
+
+    id: str
+    time: datetime
+    link: LinkCode
+    position: int
+    delivery: str
+    person: str | None
+    href: str
+    agent: str
+    ip: str | None
+    country: str | None
+    asn: int | None
+    sent: int
+    expires: int
+    alias: str | None = None
+    signals: int | None = None
+
+    @property
+    def campaign(self) -> CampaignCode:
+        return campaign_of(self.link)
+
+    @property
+    def workspace(self) -> WorkspaceCode:
+        return workspace_of(self.link)
+
+    @property
+    def recipient(self) -> str:
+        """Whom the click is counted for: the person, or the delivery where no person is known."""
+        if self.alias is not None:
+            return f"a:{self.alias}"
+        return f"p:{self.person}" if self.person is not None else f"d:{self.delivery}"
+
+    @property
+    def key(self) -> Item:
+        """The item's key in the ledger."""
+        sort = f"{rfc3339(self.time)}#{self.id}"
+        return item.item({"pk": ledger_key(self.workspace, self.recipient), "sk": sort})
+
+    def anonymous(self, alias: str, signals: int) -> Self:
+        """The click without who made it: another item, of the same id and time.
+
+        The delivery names the person to whoever sent it, so it becomes a hash under the alias:
+        still one delivery, no longer anybody's.
+        """
+        digest = blake2b(self.delivery.encode(), key=alias.encode(), digest_size=8).hexdigest()
+        return replace(
+            self,
+            person=None,
+            delivery=digest,
+            href="",
+            agent="",
+            ip=None,
+            country=None,
+            asn=None,
+            alias=alias,
+            signals=signals,
+        )
+
+    def stored(self) -> dict[str, str | int]:
+        """The click as plain values, as the ledger, the park queue and a log line keep it."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["time"] = rfc3339(self.time)
+        return {name: value for name, value in values.items() if value is not None}
+
+    def to_item(self) -> Item:
+        return self.key | item.item(self.stored())
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, object]) -> Self:
+        """Read what ``stored`` gave. Raises MalformedItem."""
+        try:
+            tagged = item.item({name: values[name] for name in values})  # type: ignore[misc]
+        except RecursionError as e:
+            raise MalformedItem("nested too deeply to be a click") from e
+        return cls.from_item(tagged)
+
+    @classmethod
+    def from_item(cls, stored: Mapping[str, Attribute]) -> Self:
+        """Read an item of the ledger or of its stream. Raises MalformedItem."""
+        if not isinstance(stored, Mapping):
+            raise MalformedItem("not an item")
+        return cls(
+            id=item.text(stored, "id"),
+            time=parse_time(item.text(stored, "time")),
+            link=_link(item.text(stored, "link")),
+            position=item.number(stored, "position"),
+            delivery=item.text(stored, "delivery"),
+            person=item.optional_text(stored, "person"),
+            href=item.text(stored, "href"),
+            agent=item.text(stored, "agent"),
+            ip=item.optional_text(stored, "ip"),
+            country=item.optional_text(stored, "country"),
+            asn=item.number(stored, "asn") if "asn" in stored else None,
+            sent=item.number(stored, "sent"),
+            expires=item.number(stored, "expires"),
+            alias=item.optional_text(stored, "alias"),
+            signals=item.number(stored, "signals") if "signals" in stored else None,
+        )
+
+
+def ledger_key(workspace: WorkspaceCode, recipient: str) -> str:
+    """The partition that holds all clicks of a recipient in a workspace."""
+    return f"{workspace}#{recipient}"
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC with milliseconds, as it sorts in a key."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read what ``rfc3339`` wrote. Raises MalformedItem."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise MalformedItem("'time' is not a time of RFC 3339") from e
+    if time.tzinfo is None:
+        raise MalformedItem("'time' has no zone")
+    return time.astimezone(UTC)
+
+
+def from_milliseconds(epoch: int) -> datetime:
+    """Milliseconds since 1970 as a time; exact, which a float of seconds is not."""
+    return datetime.fromtimestamp(epoch // 1000, UTC) + timedelta(milliseconds=epoch % 1000)
+
+
+def to_milliseconds(time: datetime) -> int:
+    """A time as milliseconds since 1970."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _link(code: str) -> LinkCode:
+    if len(code) != 26 or not set(code) <= set("0123456789abcdef"):
+        raise MalformedItem("'link' is not a link's code")
+    return LinkCode(code)

@@ -1,0 +1,134 @@
+"""The figures of a campaign: what is counted, under which names, and what a batch adds to them.
+
+A counter is an item of the campaign, moved by atomic ADD alone. Its sort key is ``N#`` and its
+name, spread over shards where a campaign is hot (``waypost.store``); readers sum the shards.
+
+    total               the campaign
+    link#{link code}    one link
+    hour#{2026-11-21T10}  one hour, UTC
+    sent                deliveries rewritten
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
+
+from waypost.codes import LinkCode
+
+TOTAL: Final = "total"
+SENT: Final = "sent"
+_LINK: Final = "link#"
+_HOUR: Final = "hour#"
+
+Figure: TypeAlias = Literal[
+    "human",
+    "machine",
+    "people",
+    "people_human",
+    "deliveries",
+    "deliveries_human",
+    "shared",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The figures of one counter; those that a counter does not keep stay 0.
+
+    ``people`` and ``deliveries`` are those with a click of any kind, ``…_human`` those with a click
+    judged human. ``shared`` are deliveries that several people probably read.
+    """
+
+    human: int = 0
+    machine: int = 0
+    people: int = 0
+    people_human: int = 0
+    deliveries: int = 0
+    deliveries_human: int = 0
+    shared: int = 0
+
+    @property
+    def total(self) -> int:
+        """All clicks, human and machine."""
+        return self.human + self.machine
+
+    def plus(self, figures: Mapping[str, int]) -> Self:
+        """The counts with further figures added."""
+        return type(self)(*(getattr(self, name) + figures.get(name, 0) for name in FIGURES))
+
+    def changed(self) -> dict[str, int]:
+        """The figures that are not 0, by name."""
+        return {name: value for name in FIGURES if (value := getattr(self, name))}
+
+
+FIGURES: Final = tuple(f.name for f in fields(Counts))
+
+
+class Cell(NamedTuple):
+    """One figure of one counter."""
+
+    counter: str
+    figure: Figure
+
+
+Increments: TypeAlias = Counter[Cell]
+"""What to add to which figure; negative where a click is labelled anew."""
+
+
+def link_counter(link: LinkCode) -> str:
+    return f"{_LINK}{link}"
+
+
+def hour_counter(time: datetime) -> str:
+    """The counter of the hour, UTC, that a time lies in."""
+    return f"{_HOUR}{time:%Y-%m-%dT%H}"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCounts:
+    """All figures of a campaign. ``hours`` are named as ``2026-11-21T10``, UTC."""
+
+    sent: int = 0
+    total: Counts = Counts()
+    links: Mapping[LinkCode, Counts] = field(default_factory=dict)
+    hours: Mapping[str, Counts] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, counters: Iterable[tuple[str, Mapping[str, int]]]) -> Self:
+        """Sum counters, each a name with its figures; a name comes once for each shard."""
+        summed: dict[str, Counts] = {}
+        sent = 0
+        for name, figures in counters:
+            if name == SENT:
+                sent += figures.get(SENT, 0)
+            else:
+                summed[name] = summed.get(name, Counts()).plus(figures)
+        return cls(
+            sent=sent,
+            total=summed.get(TOTAL, Counts()),
+            links={LinkCode(n): c for n, c in _named(summed, _LINK)},
+            hours=dict(_named(summed, _HOUR)),
+        )
+
+    def cells(self) -> Increments:
+        """The figures as one mapping, to be compared with what a ledger gives."""
+        counters = {TOTAL: self.total}
+        counters |= {link_counter(link): counts for link, counts in self.links.items()}
+        counters |= {f"{_HOUR}{hour}": counts for hour, counts in self.hours.items()}
+        return Counter(
+            {
+                Cell(name, figure): value  # type: ignore[arg-type]
+                for name, counts in counters.items()
+                for figure, value in counts.changed().items()
+            }
+        )
+
+
+def _named(summed: Mapping[str, Counts], prefix: str) -> Iterable[tuple[str, Counts]]:
+    for name, counts in summed.items():
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix), counts

@@ -1,0 +1,247 @@
+"""A recipient of a campaign: what they clicked, and which clicks are counted already.
+
+The row is what makes counting exact. It remembers every counted click as a *mark*, so a click that
+arrives twice is known, and it sums them by link and delivery, which answers who clicked a link.
+
+Keys: pk ``R#{campaign}#{shard}``, sk the recipient (``p:{person}``, ``d:{delivery}`` or
+``a:{alias}``). A row holds ``INLINE_MARKS`` marks, more than nearly anybody clicks. What a scanner
+or a shared link adds goes to sheets, each with the marks of ``SHEET_MILLISECONDS``: same pk, sk
+``~{recipient}#{sheet}``, which sorts after all rows. So a row stays small, no click is forgotten,
+and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from struct import Struct
+from typing import Final, NamedTuple, Self
+
+from waypost.codes import CampaignCode, LinkCode
+from waypost.errors import MalformedItem
+from waypost.model import item
+from waypost.model.item import Item, Value
+
+SHARDS: Final = 32
+INLINE_MARKS: Final = 20
+SHEET_MILLISECONDS: Final = 10_000
+TOLD_APART: Final = 2_000
+"""Deliveries and links of one recipient that are told apart; a further one is counted as clicked
+no more, so that unique figures can only be low.
+"""
+
+_MARK: Final = Struct(">8s4sQ4sHBBHI")
+_VISITS: Final = Struct(">4sIIQQ")
+_DELIVERY: Final = Struct(">4sII")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One counted click, as the row remembers it. ``time`` is in milliseconds since 1970.
+
+    ``id`` and ``delivery`` are hashes; ``client`` and ``network`` only tell equal from different;
+    ``batch`` is the transaction that counted it.
+    """
+
+    id: bytes
+    link: LinkCode
+    time: int
+    delivery: bytes
+    signals: int
+    machine: bool
+    client: int = 0
+    network: int = 0
+    batch: int = 0
+
+    @property
+    def sheet(self) -> int:
+        """The sheet that the mark belongs to where the row has no room."""
+        return self.time // SHEET_MILLISECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """A recipient's clicks on one link, or of one delivery; times in milliseconds since 1970."""
+
+    human: int = 0
+    machine: int = 0
+    first: int = 0
+    last: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.human + self.machine
+
+
+class RowKey(NamedTuple):
+    """Names a recipient's row (``sheet`` None) or one of its sheets."""
+
+    campaign: CampaignCode
+    recipient: str
+    sheet: int | None = None
+
+    @property
+    def partition(self) -> str:
+        return recipient_partition(self.campaign, shard_of(self.recipient))
+
+    @property
+    def sort(self) -> str:
+        return self.recipient if self.sheet is None else f"~{self.recipient}#{self.sheet}"
+
+    def item(self) -> Item:
+        return item.item({"pk": self.partition, "sk": self.sort})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A recipient in a campaign. ``version`` 0 is a row that is not stored yet."""
+
+    key: RowKey
+    version: int = 0
+    marks: tuple[Mark, ...] = ()
+    total: Visits = Visits()
+    links: Mapping[LinkCode, Visits] = field(default_factory=dict)
+    deliveries: Mapping[bytes, Visits] = field(default_factory=dict)
+    shared: frozenset[bytes] = frozenset()
+
+    @property
+    def person(self) -> str | None:
+        kind, _, name = self.key.recipient.partition(":")
+        return name if kind == "p" else None
+
+    @property
+    def full(self) -> bool:
+        """Whether further marks go to sheets."""
+        return len(self.marks) >= INLINE_MARKS
+
+    def visitor(self, link: LinkCode) -> LinkVisitor:
+        """The recipient as one who clicked the link. Raises KeyError where they did not."""
+        visits = self.links[link]
+        return LinkVisitor(self.person, visits.first, visits.last, visits.total)
+
+    def to_item(self) -> Item:
+        values: dict[str, Value | None] = {
+            "version": self.version,
+            "human": self.total.human,
+            "machine": self.total.machine,
+            "first": self.total.first,
+            "last": self.total.last,
+            "marks": _pack_marks(self.marks),
+            "links": _pack_links(self.links),
+            "deliveries": _pack_deliveries(self.deliveries),
+            "shared": b"".join(sorted(self.shared)) or None,
+        }
+        return self.key.item() | item.item(values)
+
+    @classmethod
+    def from_item(cls, key: RowKey, stored: Item) -> Self:
+        shared = item.data(stored, "shared")
+        return cls(
+            key,
+            version=item.number(stored, "version"),
+            marks=_unpack_marks(key.campaign, item.data(stored, "marks")),
+            total=Visits(*(item.number(stored, n) for n in ("human", "machine", "first", "last"))),
+            links={
+                LinkCode(key.campaign + suffix.hex()): Visits(*visits)
+                for suffix, *visits in _VISITS.iter_unpack(item.data(stored, "links"))
+            },
+            deliveries={
+                name: Visits(human, machine)
+                for name, human, machine in _DELIVERY.iter_unpack(item.data(stored, "deliveries"))
+            },
+            shared=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Marks of one stretch of time that found no room in the row."""
+
+    key: RowKey
+    version: int = 0
+    marks: tuple[Mark, ...] = ()
+
+    def to_item(self) -> Item:
+        values = {"version": self.version, "marks": _pack_marks(self.marks)}
+        return self.key.item() | item.item(values)
+
+    @classmethod
+    def from_item(cls, key: RowKey, stored: Item) -> Self:
+        marks = _unpack_marks(key.campaign, item.data(stored, "marks"))
+        return cls(key, item.number(stored, "version"), marks)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkVisitor:
+    """Somebody who clicked a link. ``person`` is None where none is known or may be told."""
+
+    person: str | None
+    first: int
+    last: int
+    clicks: int
+
+
+def recipient_partition(campaign: CampaignCode, shard: int) -> str:
+    """One of the partitions that hold a campaign's recipients."""
+    return f"R#{campaign}#{shard:02x}"
+
+
+def shard_of(recipient: str) -> int:
+    return blake2b(recipient.encode(), digest_size=1).digest()[0] % SHARDS
+
+
+def short_hash(text: str, size: int) -> bytes:
+    """What a mark remembers of an id: 8 bytes of a click's, 4 of a delivery's."""
+    return blake2b(text.encode(), digest_size=size).digest()
+
+
+def key_of_item(stored: Item) -> RowKey:
+    """The key of a stored row or sheet, read back from its item."""
+    campaign = CampaignCode(item.text(stored, "pk").split("#")[1])
+    sort = item.text(stored, "sk")
+    if not sort.startswith("~"):
+        return RowKey(campaign, sort)
+    recipient, _, sheet = sort[1:].rpartition("#")
+    return RowKey(campaign, recipient, int(sheet))
+
+
+def _suffix(link: LinkCode) -> bytes:
+    return bytes.fromhex(link[-8:])
+
+
+def _pack_marks(marks: tuple[Mark, ...]) -> bytes:
+    return b"".join(
+        _MARK.pack(
+            m.id,
+            _suffix(m.link),
+            m.time,
+            m.delivery,
+            m.signals,
+            m.machine,
+            m.client,
+            m.network,
+            m.batch,
+        )
+        for m in marks
+    )
+
+
+def _pack_links(links: Mapping[LinkCode, Visits]) -> bytes:
+    return b"".join(
+        _VISITS.pack(_suffix(link), v.human, v.machine, v.first, v.last)
+        for link, v in links.items()
+    )
+
+
+def _pack_deliveries(deliveries: Mapping[bytes, Visits]) -> bytes:
+    return b"".join(_DELIVERY.pack(n, v.human, v.machine) for n, v in deliveries.items())
+
+
+def _unpack_marks(campaign: CampaignCode, packed: bytes) -> tuple[Mark, ...]:
+    if len(packed) % _MARK.size:
+        raise MalformedItem("the marks of a recipient are cut")
+    return tuple(
+        Mark(id_, LinkCode(campaign + link.hex()), time, delivery, signals, bool(machine), *rest)
+        for id_, link, time, delivery, signals, machine, *rest in _MARK.iter_unpack(packed)
+    )

@@ -1,0 +1,31 @@
+"""Where entities live: one interface per aggregate, DynamoDB and its in-memory twin.
+
+    interface                 DynamoDB                       twin
+    clicks.ClickStore         dynamodb.clicks                memory.clicks
+    campaigns.CampaignStore   dynamodb.campaigns             memory.campaigns
+    recipients.RecipientStore dynamodb.recipients            memory.recipients
+    workspaces.WorkspaceStore dynamodb.workspaces            memory.workspaces
+
+Every key there is (entities own them; ``model``):
+
+    table       pk                          sk                      what
+    clicks      {workspace}#{recipient}     {time}#{click id}       a click; expires
+    campaigns   C#{campaign}                C                       campaign
+                C#{campaign}                L#{link}                link, as defined
+                C#{campaign}[#{shard}]      N#{counter}             counters, moved by ADD alone
+                R#{campaign}#{00..1f}       {recipient}             recipient: counted clicks, sums
+                R#{campaign}#{00..1f}       ~{recipient}#{sheet}    what found no room in the row
+                R#{campaign}#{00..1f}       !{batch}                events of a batch not told yet
+                I#{workspace}#{hash}        I                       an idempotency key; expires
+    workspaces  W#{workspace}               W                       settings
+                W#{workspace}               P#{hash of person}      opt-out
+                W#{workspace}               D#{host}                tracking domain
+
+``workspace``, ``campaign`` and ``link`` are codes (``waypost.codes``); a recipient is
+``p:{person}``, ``d:{delivery}`` where no person is known, or ``a:{alias}`` of one who opted out.
+
+Neither table has an index: every write to one would be a second write, and the ledger is written
+once a click. Counters of a campaign lie in its own partition until two writers meet there; then the
+campaign is marked ``spread`` and writers move on to partitions of their own, so that an ordinary
+report is one query (docs/decisions/2026-11-21-counting.md).
+"""

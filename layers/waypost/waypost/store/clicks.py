@@ -1,0 +1,32 @@
+"""The ledger's interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.model.click import Click
+from waypost.store.paging import Page
+
+
+class ClickStore(Protocol):
+    """The ledger: every click once, under its own id. All methods raise StoreUnavailable."""
+
+    def record(self, click: Click) -> bool:
+        """Write a click; False where it was there already. Safe to repeat."""
+        ...
+
+    def anonymise(self, click: Click, anonymous: Click) -> None:
+        """Put the click without identity in the place of the one with it. Safe to repeat."""
+        ...
+
+    def of_person(
+        self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
+    ) -> Page[Click]:
+        """A person's clicks, newest first. Raises InvalidRequest for a cursor of nobody's."""
+        ...
+
+    def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
+        """All clicks of a campaign in no order. Reads the whole ledger: for operators' tools."""
+        ...

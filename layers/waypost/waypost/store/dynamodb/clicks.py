@@ -1,0 +1,71 @@
+"""The ledger in DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.errors import Conflict
+from waypost.model.click import Click, ledger_key
+from waypost.store.dynamodb.client import DynamoClient, translated
+from waypost.store.paging import Page, read_cursor, write_cursor
+
+_NEW = "attribute_not_exists(pk)"
+
+
+class DynamoClicks:
+    """``waypost.store.clicks.ClickStore``."""
+
+    def __init__(self, client: DynamoClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def record(self, click: Click) -> bool:
+        try:
+            with translated():
+                self._client.put_item(
+                    TableName=self._table, Item=click.to_item(), ConditionExpression=_NEW
+                )
+        except Conflict:
+            return False
+        return True
+
+    def anonymise(self, click: Click, anonymous: Click) -> None:
+        put = {"TableName": self._table, "Item": anonymous.to_item()}
+        delete = {"TableName": self._table, "Key": click.key}
+        with translated():
+            self._client.transact_write_items(TransactItems=[{"Put": put}, {"Delete": delete}])
+
+    def of_person(
+        self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
+    ) -> Page[Click]:
+        partition = {"S": ledger_key(workspace, f"p:{person}")}
+        start = {}
+        if cursor is not None:
+            key = {"pk": partition, "sk": {"S": read_cursor(cursor)}}
+            start = {"ExclusiveStartKey": key}
+        with translated():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": partition},
+                ScanIndexForward=False,
+                Limit=limit,
+                **start,
+            )
+        last = answer.get("LastEvaluatedKey")
+        clicks = [Click.from_item(stored) for stored in answer["Items"]]
+        return Page(clicks, write_cursor(last["sk"]["S"]) if last else None)
+
+    def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
+        request = {
+            "FilterExpression": "begins_with(link, :campaign)",
+            "ExpressionAttributeValues": {":campaign": {"S": campaign}},
+        }
+        while True:
+            with translated():
+                answer = self._client.scan(TableName=self._table, ConsistentRead=True, **request)
+            yield from map(Click.from_item, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -1,0 +1,1 @@
+"""The stores in memory, with the same contracts: for tests, fault runs and models of load."""

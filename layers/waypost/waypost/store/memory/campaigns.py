@@ -1,0 +1,80 @@
+"""Campaigns, links and figures in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from waypost.codes import CampaignCode, LinkCode, campaign_code, campaign_of, link_code
+from waypost.errors import Clash
+from waypost.model.campaign import Campaign
+from waypost.model.counters import SENT, CampaignCounts, Increments
+from waypost.model.link import Link, LinkDefinition
+
+
+class MemoryCampaigns:
+    """``waypost.store.campaigns.CampaignStore``."""
+
+    def __init__(self) -> None:
+        self._campaigns: dict[CampaignCode, Campaign] = {}
+        self._links: dict[LinkCode, Link] = {}
+        self._keys: set[tuple[CampaignCode, str]] = set()
+        self._sent: Counter[CampaignCode] = Counter()
+        self._counters: dict[CampaignCode, Increments] = {}
+
+    def open(
+        self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
+    ) -> CampaignCode:
+        code = campaign_code(workspace, campaign)
+        new = Campaign(
+            workspace=workspace, name=campaign, kind=kind, channel=channel, first_seen=now
+        )
+        stored = self._campaigns.setdefault(code, new)
+        if (stored.workspace, stored.name) != (workspace, campaign):
+            raise Clash("campaign", campaign, "its code belongs to another name")
+        return code
+
+    def campaign(self, campaign: CampaignCode) -> Campaign | None:
+        return self._campaigns.get(campaign)
+
+    def define_links(
+        self, campaign: CampaignCode, links: Sequence[LinkDefinition], now: datetime
+    ) -> list[LinkCode]:
+        return [self._define(campaign, link, now) for link in links]
+
+    def add_sent(
+        self, campaign: CampaignCode, deliveries: int, idempotency_key: str | None
+    ) -> bool:
+        if idempotency_key is not None:
+            if (campaign, idempotency_key) in self._keys:
+                return False
+            self._keys.add((campaign, idempotency_key))
+        self._sent[campaign] += deliveries
+        return True
+
+    def links(self, campaign: CampaignCode) -> list[Link]:
+        return [link for link in self._links.values() if campaign_of(link.code) == campaign]
+
+    def counts(self, campaign: CampaignCode) -> CampaignCounts:
+        figures: dict[str, dict[str, int]] = {SENT: {SENT: self._sent[campaign]}}
+        for (counter, figure), value in self._counters.get(campaign, Counter()).items():
+            figures.setdefault(counter, {})[figure] = value
+        return CampaignCounts.of(figures.items())
+
+    def add(self, campaign: CampaignCode, increments: Increments) -> None:
+        """Move figures; what the transactions of ``MemoryRecipients`` do."""
+        counters = self._counters.setdefault(campaign, Counter())
+        for cell, value in increments.items():
+            counters[cell] += value
+
+    def _define(
+        self, campaign: CampaignCode, definition: LinkDefinition, now: datetime
+    ) -> LinkCode:
+        attempt = 0
+        while True:
+            code = link_code(campaign, definition.identity, attempt)
+            owner = self._links.setdefault(code, Link(code, definition, now))
+            if owner.definition.identity == definition.identity:
+                return code
+            attempt += 1

@@ -1,0 +1,78 @@
+"""Recipients' rows in memory, with the same conditions on their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from waypost.codes import CampaignCode, LinkCode, campaign_of
+from waypost.errors import Conflict, InvalidRequest
+from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.store.paging import Page, read_cursor, write_cursor
+from waypost.store.recipients import Commit
+
+
+class MemoryRecipients:
+    """``waypost.store.recipients.RecipientStore``; counters go to ``campaigns``."""
+
+    def __init__(self, campaigns: MemoryCampaigns) -> None:
+        self._campaigns = campaigns
+        self._records: dict[RowKey, Row | Sheet] = {}
+        self._notices: dict[tuple[CampaignCode, int], frozenset[bytes]] = {}
+
+    def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
+        found = {key: self._records.get(key) for key in keys}
+        return {key: row if isinstance(row, Row) else Row(key) for key, row in found.items()}
+
+    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
+        found = {key: self._records.get(key) for key in keys}
+        return {key: sheet for key, sheet in found.items() if isinstance(sheet, Sheet)}
+
+    def commit(self, commit: Commit) -> None:
+        written: list[Row | Sheet] = [*commit.rows, *commit.sheets]
+        expected = {record.key: record.version - 1 for record in written}
+        expected |= {record.key: record.version for record in commit.removed}
+        for key, version in expected.items():
+            stored = self._records.get(key)
+            if (stored.version if stored else 0) != version:
+                raise Conflict("a row was written since it was read")
+        self._records |= {record.key: record for record in written}
+        for record in commit.removed:
+            self._records.pop(record.key, None)
+        self._campaigns.add(commit.campaign, commit.increments)
+        if commit.notice is not None:
+            self._notices[commit.campaign, commit.notice.batch] = commit.notice.clicks
+
+    def notices(
+        self, campaign: CampaignCode, batches: Collection[int]
+    ) -> Mapping[int, frozenset[bytes]]:
+        found = {batch: self._notices.get((campaign, batch)) for batch in batches}
+        return {batch: clicks for batch, clicks in found.items() if clicks}
+
+    def told(self, campaign: CampaignCode, batch: int, left: frozenset[bytes]) -> None:
+        if left:
+            self._notices[campaign, batch] = left
+        else:
+            self._notices.pop((campaign, batch), None)
+
+    def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
+        after = "" if cursor is None else _read(cursor)
+        rows = [
+            record
+            for key, record in sorted(self._records.items(), key=lambda pair: pair[0][:2])
+            if isinstance(record, Row) and key.campaign == campaign_of(link)
+            if link in record.links and key.recipient > after
+        ]
+        visitors = [row.visitor(link) for row in rows[:limit]]
+        last = f"#{rows[limit - 1].key.recipient}" if len(rows) > limit else None
+        return Page(visitors, write_cursor(last) if last else None)
+
+    def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
+        return (record for key, record in list(self._records.items()) if key.campaign == campaign)
+
+
+def _read(cursor: str) -> str:
+    mark, _, after = read_cursor(cursor).partition("#")
+    if mark or not after:
+        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+    return after

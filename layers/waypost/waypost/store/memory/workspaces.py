@@ -1,0 +1,49 @@
+"""Settings and opt-outs in memory."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from waypost.codes import WorkspaceCode, workspace_code
+from waypost.errors import Clash
+from waypost.model.person import OptOut, person_hash
+from waypost.model.workspace import WorkspaceSettings
+from waypost.store.workspaces import Person
+
+
+class MemoryWorkspaces:
+    """``waypost.store.workspaces.WorkspaceStore``."""
+
+    def __init__(self) -> None:
+        self._settings: dict[WorkspaceCode, tuple[str, WorkspaceSettings]] = {}
+        self._opt_outs: dict[Person, OptOut] = {}
+
+    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
+        return self._settings.get(workspace, ("", WorkspaceSettings()))[1]
+
+    def save(self, workspace: str, settings: WorkspaceSettings) -> None:
+        code = workspace_code(workspace)
+        if self._settings.get(code, (workspace,))[0] != workspace:
+            raise Clash("workspace", workspace, "its code belongs to another name")
+        self._settings[code] = (workspace, settings)
+
+    def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
+        wish = OptOut(
+            workspace=workspace,
+            person_hash=person_hash(workspace, person),
+            salt=secrets.token_hex(16),
+            since=now,
+        )
+        return self._opt_outs.setdefault((workspace, wish.person_hash), wish)
+
+    def opt_in(self, workspace: WorkspaceCode, person: str) -> None:
+        self._opt_outs.pop((workspace, person_hash(workspace, person)), None)
+
+    def opted_out(self, people: Collection[Person]) -> Mapping[Person, OptOut]:
+        found = {
+            (workspace, person): self._opt_outs.get((workspace, person_hash(workspace, person)))
+            for workspace, person in people
+        }
+        return {person: wish for person, wish in found.items() if wish is not None}

@@ -1,0 +1,35 @@
+"""Reading a long list a page at a time."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from waypost.errors import InvalidRequest
+
+T = TypeVar("T", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a list. ``cursor`` asks for what follows, None where nothing does; a page may hold
+    fewer than were asked for, even none, and still have a cursor.
+    """
+
+    items: Sequence[T]
+    cursor: str | None
+
+
+def write_cursor(position: str) -> str:
+    """A position as a text that fits a query and invites nobody to make one up."""
+    return urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> str:
+    """Read what ``write_cursor`` wrote. Raises InvalidRequest."""
+    try:
+        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError as e:
+        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave") from e

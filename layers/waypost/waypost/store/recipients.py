@@ -1,0 +1,78 @@
+"""The interface to recipients' rows, through which everything is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from waypost.codes import CampaignCode, LinkCode
+from waypost.model.counters import Increments
+from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.store.paging import Page
+
+ACTIONS: int = 100
+"""What one transaction holds: rows, sheets, counters and the notice of its events together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What is written together or not at all, of one campaign.
+
+    Rows and sheets carry their new version and are written only over the version before it, so
+    two writers never count from the same state. ``removed`` rows are deleted on their version.
+    """
+
+    campaign: CampaignCode
+    rows: Sequence[Row]
+    sheets: Sequence[Sheet]
+    increments: Increments
+    notice: Notice | None = None
+    removed: Sequence[Row | Sheet] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Clicks counted by a batch whose events are not told yet; ``clicks`` are hashes of ids."""
+
+    campaign: CampaignCode
+    batch: int
+    clicks: frozenset[bytes]
+
+
+class RecipientStore(Protocol):
+    """Rows of recipients. All methods raise StoreUnavailable."""
+
+    def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
+        """The rows of these keys as of now; a row of version 0 where there is none."""
+        ...
+
+    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
+        """The sheets of these keys that there are, as of now."""
+        ...
+
+    def commit(self, commit: Commit) -> None:
+        """Write all of it or nothing.
+
+        Raises Conflict where a row was written since it was read (nothing is written: read it
+        again), StoreUnavailable where it is unknown whether anything was.
+        """
+        ...
+
+    def notices(
+        self, campaign: CampaignCode, batches: Collection[int]
+    ) -> Mapping[int, frozenset[bytes]]:
+        """Of these batches, the clicks whose events are not told yet; told ones are left out."""
+        ...
+
+    def told(self, campaign: CampaignCode, batch: int, left: frozenset[bytes]) -> None:
+        """Note which events of a batch are left to tell; none: the notice goes."""
+        ...
+
+    def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
+        """Who clicked a link. Raises InvalidRequest for a cursor that no page gave."""
+        ...
+
+    def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
+        """All rows and sheets of a campaign. For operators' tools."""
+        ...
