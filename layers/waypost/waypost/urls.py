@@ -37,15 +37,16 @@ def scheme_of(href: str) -> str | None:
     return match[1].lower() if match else None
 
 
+def authority_of(href: str) -> str | None:
+    """Host and port of an http(s) URL in lower case, without user; None where there is none."""
+    match = _WEB.match(href) if scheme_of(href) in WEB_SCHEMES else None
+    authority = (match and match[1]) or ""
+    return authority.rpartition("@")[2].lower() or None
+
+
 def host_of(href: str) -> str | None:
     """The host of an http(s) URL in lower case, without user and port; None where there is none."""
-    if scheme_of(href) not in WEB_SCHEMES:
-        return None
-    match = _WEB.match(href)
-    authority = match[1] if match else None
-    if not authority:
-        return None
-    return _PORT.sub("", authority.rpartition("@")[2]).lower() or None
+    return _PORT.sub("", authority_of(href) or "") or None
 
 
 def cleaned(href: str) -> str:
@@ -147,7 +148,7 @@ class ParameterSlot:
 
 
 def encoded_query(parameters: Iterable[tuple[str, str]]) -> str:
-    """Parameters as a query: percent-encoded UTF-8, ``+`` for spaces, readable brackets of arrays."""
+    """Parameters as a query: percent-encoded UTF-8, ``+`` for spaces, brackets left readable."""
     return "&".join(
         f"{quote_plus(name, safe='[]')}={quote_plus(value)}" for name, value in parameters
     )

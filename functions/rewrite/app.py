@@ -1,0 +1,77 @@
+"""Rewrites messages: by Lambda invocation with the bare body, and by ``POST /v1/rewrite``."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Any, cast
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from waypost.errors import WaypostError
+from waypost.http import Response, json_response, problem
+from waypost.keys import KeyringSource, SecretReader
+from waypost.observability import Metric, count, logger
+from waypost.rewriting import request
+from waypost.sending import Answer, OneBaseUrl, Sending
+from waypost.settings import RewriteSettings
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens import Sealer
+
+log = logger("rewrite")
+_sealer = lru_cache(maxsize=1)(Sealer)
+
+
+@cache
+def sending() -> Sending:
+    """The use case on this function's tables and keys."""
+    settings = RewriteSettings.from_env()
+    dynamodb = cast("DynamoClient", boto3.client("dynamodb"))
+    secrets = cast("SecretReader", boto3.client("secretsmanager"))
+    keyring = KeyringSource(secrets, settings.keyring_secret)
+    return Sending(
+        campaigns=DynamoCampaigns(dynamodb, settings.campaigns_table),
+        workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),
+        base_urls=OneBaseUrl(settings.default_base_url),
+        sealer=lambda: _sealer(keyring.current()),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+@log.inject_lambda_context
+def handler(
+    event: dict[str, Any],
+    context: LambdaContext,  # noqa: ARG001 - read by the decorator
+) -> Response | Answer | dict[str, Any]:
+    """Answer over HTTP where the event came from API Gateway, else with the bare result."""
+    if "requestContext" not in event:
+        return _invoked(event)
+    try:
+        return json_response(200, _rewritten(request.from_json(_body(event))))
+    except WaypostError as error:
+        return problem(error)
+
+
+def _invoked(event: dict[str, Any]) -> Answer | dict[str, Any]:
+    try:
+        return _rewritten(request.from_value(event))
+    except WaypostError as error:
+        body: dict[str, Any] = json.loads(problem(error)["body"])
+        return body
+
+
+def _rewritten(asked: request.RewriteRequest) -> Answer:
+    answer = sending().rewrite(asked)
+    count(Metric.MESSAGES_REWRITTEN, len(answer["deliveries"]))
+    count(Metric.LINKS_TRACKED, sum(link["tracked"] for link in answer["links"]))
+    return answer
+
+
+def _body(event: dict[str, Any]) -> str | bytes:
+    body: str = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body

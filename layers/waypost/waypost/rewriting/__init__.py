@@ -1,0 +1,11 @@
+"""Finds the links of a message and puts tracking links in their place. Pure: no AWS, no clock.
+
+A message goes through four steps:
+
+- where links stand, as places of the source: ``html`` (with ``conditional``), ``cio_link``
+- what becomes of each, and why: ``rules`` (with ``secrets``), ``parameters``
+- what is the same for every recipient: ``plan``, cut into segments, ``message`` for all its texts
+- one recipient's message: ``stamping`` signs, fills the slots, joins
+
+Nothing but the places' own characters ever changes; the source is never serialised anew.
+"""

@@ -1,0 +1,87 @@
+"""Finds the links of an HTML document as a browser does, and those that only Outlook reads.
+
+Links are the ``href`` of ``a`` and ``area``; inside conditional comments for Outlook those of VML
+shapes as well. Offsets come from a parser that follows the HTML standard (turbohtml), so whatever
+merely looks like a link, in scripts, comments or attributes, is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from turbohtml import Document, SourceSpan, parse
+
+from waypost.rewriting.attributes import decoded, encoded, value_span
+from waypost.rewriting.conditional import numbered, outlook_spans
+from waypost.rewriting.masking import leftovers_masked, newlines_masked
+from waypost.rewriting.place import Place
+
+UNTRACKED = "untracked"
+WITHOUT_PARAMETERS = "disable-url-params"
+
+Spans = Mapping[str, SourceSpan]
+
+
+def find_places(html: str) -> list[Place]:
+    """The links of a document, in the order in which they stand."""
+    return find_in_masked(html, leftovers_masked(html))
+
+
+def find_in_masked(html: str, masked: str) -> list[Place]:
+    """The links of a document, found in a copy of the same length in which Liquid is masked."""
+    found: dict[int, Place] = {}
+    for attributes, shift in _attributes_of_links(newlines_masked(masked)):
+        place = _place(html, attributes, shift)
+        found.setdefault(place.start, place)
+    return [found[start] for start in sorted(found)]
+
+
+def _attributes_of_links(masked: str) -> Iterator[tuple[Spans, int]]:
+    """The attributes' spans of every link, and what to add to their offsets."""
+    copy = numbered(masked)
+    document = parse(copy.text if copy else masked, source_locations=True)
+    for attributes in _hrefs(document, "a[href],area[href]"):
+        yield attributes, 0
+    if copy is None:
+        return
+    for start, end in outlook_spans(document, copy):
+        inside = parse(masked[start:end], source_locations=True)
+        for attributes in _hrefs(inside, "[href]", vml=True):
+            yield attributes, start
+
+
+def _hrefs(document: Document, selector: str, *, vml: bool = False) -> Iterator[Spans]:
+    for element in document.select(selector):
+        if vml and element.tag not in ("a", "area") and not element.tag.startswith("v:"):
+            continue
+        location = element.source_location
+        # What the parser adds of its own, such as an <a> reopened in the next block, has none.
+        if location is not None and "href" in location.attrs:
+            yield location.attrs
+
+
+def _place(html: str, attributes: Spans, shift: int) -> Place:
+    start, end, quote = _span(html, attributes["href"], shift)
+    href = decoded(html[start:end], quote)
+    classes = _value(html, attributes, "class", shift).split()
+    return Place(
+        start=start,
+        end=end,
+        href=href,
+        url=href,
+        encode=encoded,
+        track=UNTRACKED not in classes,
+        url_params=WITHOUT_PARAMETERS not in classes,
+        tag=_value(html, attributes, "data-cio-tag", shift).strip() or None,
+    )
+
+
+def _value(html: str, attributes: Spans, name: str, shift: int) -> str:
+    if name not in attributes:
+        return ""
+    start, end, quote = _span(html, attributes[name], shift)
+    return decoded(html[start:end], quote)
+
+
+def _span(html: str, attribute: SourceSpan, shift: int) -> tuple[int, int, str]:
+    return value_span(html, attribute.start_offset + shift, attribute.end_offset + shift)

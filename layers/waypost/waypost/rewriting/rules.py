@@ -1,0 +1,110 @@
+"""What becomes of a link: tracked or left as it is, with or without parameters, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from waypost.errors import UnsafeDestination
+from waypost.model.workspace import SecretLinkPolicy
+from waypost.rewriting.place import Place
+from waypost.rewriting.secrets import secret_in
+from waypost.urls import (
+    WEB_SCHEMES,
+    ascii_form,
+    authority_of,
+    check_destination,
+    cleaned,
+    scheme_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a message and its workspace decided about links."""
+
+    track: bool = True
+    url_params: bool = True
+    own_authorities: frozenset[str] = frozenset()
+    """Hosts (with ports, as in URLs) of our own tracking links."""
+    is_own_link: Callable[[str], bool] = lambda _: False
+    """Tells a tracking link of ours on whatever host it was made for."""
+    schemes: frozenset[str] = frozenset()
+    secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
+    never_track: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one link.
+
+    ``destination`` is where it leads, safe to sign and to put into a header; empty for a link that
+    stays as it is. ``reason`` says why a link is not tracked, or what is odd about one that is.
+    """
+
+    tracked: bool
+    destination: str = ""
+    parameters: bool = False
+    reason: str | None = None
+
+
+def judge(place: Place, rules: Rules) -> Verdict:
+    """Decide about one link."""
+    href = cleaned(place.href)
+    if reason := _left_alone(href, place, rules):
+        return Verdict(tracked=False, reason=reason)
+    try:
+        destination = ascii_form(href)
+        check_destination(destination, rules.schemes)
+    except UnsafeDestination as error:
+        return Verdict(tracked=False, reason=error.reason)
+    secret = secret_in(href)
+    if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
+        return Verdict(tracked=False, reason=f"looks secret: {secret}")
+    parameters = rules.url_params and place.url_params and scheme_of(href) in WEB_SCHEMES
+    if not place.track:
+        return Verdict(False, destination, parameters, "its author asked not to track it")
+    warning = f"tracked, but it looks secret: {secret}" if secret else None
+    return Verdict(True, destination, parameters, warning)
+
+
+def _left_alone(href: str, place: Place, rules: Rules) -> str | None:
+    """Why a link stays exactly as it is, whatever its author asked for."""
+    scheme = scheme_of(href)
+    if not rules.track:
+        return "tracking is off for this message"
+    if not href:
+        return "is empty"
+    if href.startswith("#"):
+        return "leads to a place in the message itself"
+    if "{{" in href or "{%" in href:
+        return "holds Liquid that was not rendered"
+    if scheme is None:
+        return "has no protocol"
+    if authority_of(href) in rules.own_authorities or rules.is_own_link(href):
+        return "is a tracking link already"
+    if any(matches(href, pattern) for pattern in rules.never_track):
+        return "the workspace never tracks it"
+    if scheme not in WEB_SCHEMES | rules.schemes and not place.explicit:
+        return f"is a {scheme} link, which only cio_link tracks"
+    return None
+
+
+def matches(href: str, pattern: str) -> bool:
+    """Whether a URL is one of those that a pattern names; ``*`` stands for any characters.
+
+    Looks for the pieces between the stars one after the other, so that no pattern is slow.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return href == first
+    *middle, last = rest
+    if not href.startswith(first) or len(href) < len(first) + len(last):
+        return False
+    at, end = len(first), len(href) - len(last)
+    for piece in middle:
+        at = href.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return href.endswith(last)
