@@ -43,3 +43,24 @@ class ApiSettings:
             campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteSettings:
+    """What rewriting needs. ``default_base_url``: scheme and host of tracking links where a
+    workspace has no domain of its own.
+    """
+
+    campaigns_table: str
+    workspaces_table: str
+    keyring_secret: str
+    default_base_url: str
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
+            workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            keyring_secret=required(environment, "KEYRING_SECRET"),
+            default_base_url=required(environment, "DEFAULT_BASE_URL").rstrip("/"),
+        )
