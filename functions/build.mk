@@ -10,4 +10,4 @@ build-%Function:
 	cp app.py "$(ARTIFACTS_DIR)/"
 	@if [ "$$($(RUNTIME_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(RUNTIME)" ]; then \
 		$(RUNTIME_PYTHON) -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"; \
-	else echo "no Python $(RUNTIME) here: $* built without .pyc" >&2; fi
+	else echo "no Python $(RUNTIME) here: $* built without .pyc"; fi

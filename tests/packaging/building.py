@@ -1,0 +1,70 @@
+"""Runs `sam build` as a user would, into a folder of the test's."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samcli.yamlhelper import yaml_parse
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+RUNTIME = "3.13"
+RUNTIME_PYTHON = subprocess.run(
+    [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
+).stdout.strip()
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    """The template's resources of a type, by logical id."""
+    return {name: body for name, body in RESOURCES.items() if body["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+
+
+def statements(function: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a function's own policies allow, with actions as a list."""
+    for policy in function["Properties"]["Policies"]:
+        for statement in policy["Statement"]:
+            actions = statement["Action"]
+            yield statement | {"Action": [actions] if isinstance(actions, str) else actions}
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What `sam build` made, a folder for the layer and for each function, and what it said."""
+
+    folder: Path
+    said: str
+
+    @property
+    def layer(self) -> Path:
+        return self.folder / "WaypostLayer/python"
+
+    def function(self, name: str) -> Path:
+        return self.folder / name
+
+
+def sam_build(folder: Path, variables: dict[str, str], *resources: str) -> Build:
+    """Builds without the cache, so that nothing is left over from an earlier build."""
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SAM_CLI_TELEMETRY": "0",
+        "PYTHON": sys.executable,
+    }
+    options = ["--no-cached", "--template", str(ROOT / "template.yaml"), "--build-dir", str(folder)]
+    run = subprocess.run(
+        [sys.executable, "-m", "samcli", "build", *options, *resources],
+        cwd=folder.parent,
+        env=os.environ | environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return Build(folder, run.stdout + run.stderr)

@@ -1,0 +1,119 @@
+"""What is deployed: complete, for the right processor, compiled, small enough, nothing beside."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.packaging.building import (
+    FUNCTIONS,
+    ROOT,
+    RUNTIME,
+    RUNTIME_PYTHON,
+    sam_build,
+    statements,
+)
+
+UNPACKED_LIMIT = 250_000_000  # Lambda's, for a function and its layers together, in bytes
+ARM64 = 183  # e_machine in the head of an ELF file
+SDK_NAME = {"ses": "sesv2"}  # where botocore calls a service other than IAM does
+UNCHECKED_HASH = b"\x01\x00\x00\x00"  # flags of a .pyc that is never compared with its source
+
+needs_runtime = pytest.mark.skipif(
+    not RUNTIME_PYTHON, reason=f"no Python {RUNTIME} here, so nothing is compiled for it"
+)
+
+
+def size(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_imported_from_its_artefact_and_the_layer_alone(for_here, function):
+    probe = (
+        "import sys; sys.path[:0] = sys.argv[1:]; import app, waypost;"
+        "assert callable(app.handler); print(waypost.__file__)"
+    )
+    folders = [str(for_here.function(function)), str(for_here.layer)]
+    run = subprocess.run(  # -I -S: neither this project nor what is installed beside it
+        [sys.executable, "-I", "-S", "-c", probe, *folders],
+        cwd=for_here.folder,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(str(for_here.layer))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_artefact_is_its_handler_and_nothing_else(for_lambda, function):
+    sources = {file.name for file in for_lambda.function(function).iterdir()} - {"__pycache__"}
+    assert sources == {"app.py"}
+
+
+def test_binaries_of_the_layer_are_for_the_runtime_and_its_processor(for_lambda):
+    binaries = [file for file in for_lambda.layer.rglob("*.so*") if file.is_file()]
+    assert binaries
+    for binary in binaries:
+        head = binary.read_bytes()[:20]
+        assert head[:4] == b"\x7fELF"
+        assert int.from_bytes(head[18:20], "little") == ARM64, binary
+        assert f"cpython-{RUNTIME.replace('.', '')}-" in binary.name or "abi3" in binary.name
+
+
+def test_the_layer_holds_what_its_requirements_pin_and_no_more(for_lambda):
+    pinned = re.findall(
+        r"^(\S+)==(\S+)", (ROOT / "layers/waypost/requirements.txt").read_text(), re.MULTILINE
+    )
+    found = importlib.metadata.distributions(path=[str(for_lambda.layer)])
+    names = {re.sub(r"[-_.]+", "-", each.name).lower(): each.version for each in found}
+    assert names == dict(pinned)
+
+
+def test_the_layer_and_a_function_fit_into_lambda_and_their_sizes_are_told(for_lambda, capsys):
+    layer = size(for_lambda.layer)
+    largest = max(size(for_lambda.function(function)) for function in FUNCTIONS)
+    with capsys.disabled():
+        print(f"\nunpacked: layer {layer / 1e6:.1f} MB, largest function {largest / 1e3:.1f} kB")
+        for package in sorted(for_lambda.layer.iterdir(), key=size, reverse=True)[:5]:
+            print(f"  {package.name:24} {size(package) / 1e6:5.1f} MB")
+    assert layer + largest < UNPACKED_LIMIT
+
+
+@needs_runtime
+def test_every_module_is_compiled_for_the_runtime_and_never_compared_with_its_source(for_lambda):
+    magic = subprocess.run(
+        [RUNTIME_PYTHON, "-c", "import importlib.util as u; print(u.MAGIC_NUMBER.hex())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    sources = [*for_lambda.layer.rglob("*.py"), *for_lambda.folder.glob("*Function/app.py")]
+    assert len(sources) > len(FUNCTIONS)
+    tag = f"cpython-{RUNTIME.replace('.', '')}"
+    for source in sources:
+        compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
+        assert compiled.read_bytes()[:8] == bytes.fromhex(magic) + UNCHECKED_HASH, source
+
+
+def test_without_the_runtimes_python_it_builds_without_bytecode_and_says_so(tmp_path):
+    function = next(iter(FUNCTIONS))
+    build = sam_build(tmp_path / "build", {"RUNTIME_PYTHON": "no-such-python"}, function)
+    assert "built without .pyc" in build.said
+    assert not list(build.folder.rglob("*.pyc"))
+    assert (build.function(function) / "app.py").is_file()
+
+
+def test_botocore_keeps_the_description_of_every_service_that_a_policy_opens(for_here):
+    opened = {
+        action.split(":")[0]
+        for function in FUNCTIONS.values()
+        for statement in statements(function)
+        for action in statement["Action"]
+    }
+    described = {folder.name for folder in (for_here.layer / "botocore/data").iterdir()}
+    assert {SDK_NAME.get(service, service) for service in opened} <= described

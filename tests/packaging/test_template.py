@@ -1,0 +1,158 @@
+"""What template.yaml and samconfig.toml promise, and no linter knows to ask."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from tests.packaging.building import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, of_type, statements
+from waypost import observability
+
+CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+TABLES = of_type("AWS::DynamoDB::Table")
+SOURCES = "\n".join(
+    module.read_text()
+    for folder in ("layers/waypost/waypost", "functions")
+    for module in (ROOT / folder).rglob("*.py")
+)
+
+
+def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every trigger of a kind: the function's logical id and the trigger's properties."""
+    return [
+        (name, event["Properties"])
+        for name, function in FUNCTIONS.items()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == kind
+    ]
+
+
+# Who may do what
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_policy_names_its_actions_and_resources(function):
+    for statement in statements(FUNCTIONS[function]):
+        assert not [action for action in statement["Action"] if "*" in action], statement["Sid"]
+        assert statement["Resource"] != "*", statement["Sid"]
+
+
+def test_the_public_api_leads_to_the_redirect_alone():
+    public = {name for name, event in events("HttpApi") if event["ApiId"] == {"Ref": "TrackingApi"}}
+    assert public == {"RedirectFunction"}
+
+
+def test_every_other_route_wants_iam():
+    auth = RESOURCES["ManagementApi"]["Properties"]["Auth"]
+    assert auth == {"EnableIamAuthorizer": True, "DefaultAuthorizer": "AWS_IAM"}
+    for name, event in events("HttpApi"):
+        assert event["ApiId"] in ({"Ref": "TrackingApi"}, {"Ref": "ManagementApi"}), name
+        assert "Auth" not in event, name
+
+
+def test_functions_have_no_addresses_past_the_apis():
+    assert not [
+        name for name, body in FUNCTIONS.items() if "FunctionUrlConfig" in body["Properties"]
+    ]
+
+
+def test_buckets_let_nobody_in():
+    for name, bucket in of_type("AWS::S3::Bucket").items():
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_on_demand_recoverable_and_outlives_a_deleted_stack(table):
+    properties = TABLES[table]["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsDev", False, True]}
+    assert TABLES[table]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_the_keys_outlive_a_deleted_stack():
+    assert RESOURCES["Keyring"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES["Keyring"]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_logs_to_a_group_of_its_own_that_forgets(function):
+    group = FUNCTIONS[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    others = [body for name, body in FUNCTIONS.items() if name != function]
+    assert group not in [o["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for o in others]
+
+
+# The tally's event source
+
+
+def test_the_tally_hears_of_new_clicks_gives_up_at_last_and_keeps_what_it_gave_up():
+    ((function, source),) = events("DynamoDB")
+    assert function == "TallyFunction"
+    assert source["FilterCriteria"]["Filters"] == [{"Pattern": '{"eventName": ["INSERT"]}'}]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BisectBatchOnFunctionError"] is True
+    assert source["MaximumRetryAttempts"] > 0
+    assert source["DestinationConfig"]["OnFailure"]["Type"] == "S3"
+    assert RESOURCES["ClicksTable"]["Properties"]["StreamSpecification"] == {
+        "StreamViewType": "NEW_IMAGE"
+    }
+
+
+# Alarms
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarms_metric_is_emitted_by_code_or_by_its_service(alarm):
+    properties = ALARMS[alarm]["Properties"]
+    if properties["Namespace"] != observability.NAMESPACE:
+        assert properties["Namespace"].startswith("AWS/")
+        return
+    metric = observability.Metric(properties["MetricName"])
+    assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
+    assert [dimension["Name"] for dimension in properties["Dimensions"]] == ["function"]
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_tells_somebody_and_is_quiet_without_traffic(alarm):
+    properties = ALARMS[alarm]["Properties"]
+    assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert properties["OKActions"] == [{"Ref": "AlarmTopic"}]
+    assert properties["TreatMissingData"] == "notBreaching"
+
+
+# Environments
+
+
+@pytest.mark.parametrize("environment", ["dev", "us", "eu"])
+def test_an_environment_sets_parameters_that_the_template_accepts(environment):
+    settings = CONFIG[environment]["deploy"]["parameters"]
+    given = dict(each.split("=", 1) for each in settings["parameter_overrides"])
+    assert given["RegionLabel"] == environment
+    for name, value in given.items():
+        parameter = TEMPLATE["Parameters"][name]
+        assert value in map(str, parameter.get("AllowedValues", [value]))
+        assert re.search(parameter.get("AllowedPattern", ""), value)
+        if parameter["Type"] == "Number":
+            assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**9)
+
+
+def test_environments_share_neither_a_stack_nor_a_place_for_artefacts():
+    deploys = [CONFIG[environment]["deploy"]["parameters"] for environment in ("dev", "us", "eu")]
+    for setting in ("stack_name", "s3_prefix"):
+        assert len({deploy[setting] for deploy in deploys}) == len(deploys)
+    assert CONFIG["eu"]["deploy"]["parameters"]["region"].startswith("eu-")
+
+
+@pytest.mark.parametrize("parameter", TEMPLATE["Parameters"])
+def test_a_parameter_is_described_and_checked(parameter):
+    body = TEMPLATE["Parameters"][parameter]
+    assert body["Description"]
+    assert "Default" in body
+    checks = {"AllowedValues", "AllowedPattern", "MinValue"}
+    assert checks & set(body), "accepts anything"
