@@ -64,3 +64,99 @@ class RewriteSettings:
             keyring_secret=required(environment, "KEYRING_SECRET"),
             default_base_url=required(environment, "DEFAULT_BASE_URL").rstrip("/"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSettings:
+    """What managing tracking domains needs. ``default_host`` and ``edge_endpoint`` (the CDN's
+    name) are empty where a stack has none; so is ``event_bus`` where nobody is told.
+    """
+
+    workspaces_table: str
+    default_host: str
+    edge_endpoint: str
+    event_bus: str
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            default_host=environment.get("DEFAULT_HOST", "").strip(),
+            edge_endpoint=environment.get("EDGE_ENDPOINT", "").strip(),
+            event_bus=environment.get("EVENT_BUS", "").strip(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyDomainsSettings:
+    """What checking tracking domains needs. Quotas are those of the account."""
+
+    keyring_secret: str
+    distribution: str
+    connection_group: str
+    tenant_quota: int
+    certificate_quota: int
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            keyring_secret=required(environment, "KEYRING_SECRET"),
+            distribution=required(environment, "DISTRIBUTION"),
+            connection_group=required(environment, "CONNECTION_GROUP"),
+            tenant_quota=number(environment, "TENANT_QUOTA"),
+            certificate_quota=number(environment, "CERTIFICATE_QUOTA"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectSettings:
+    """What following a link needs. ``origin_secrets``: none, and the origin is open."""
+
+    clicks_table: str
+    workspaces_table: str
+    keyring_secret: str
+    park_queue_url: str
+    retention_days: int
+    origin_secrets: tuple[str, ...]
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        secrets = environment.get("ORIGIN_SECRETS", "").split(",")
+        return cls(
+            clicks_table=required(environment, "CLICKS_TABLE"),
+            workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            keyring_secret=required(environment, "KEYRING_SECRET"),
+            park_queue_url=required(environment, "PARK_QUEUE_URL"),
+            retention_days=number(environment, "RETENTION_DAYS"),
+            origin_secrets=tuple(secret for secret in secrets if secret),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TallySettings:
+    """What counting needs. ``event_bus``: none, and nobody is told."""
+
+    clicks_table: str
+    campaigns_table: str
+    workspaces_table: str
+    event_bus: str | None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            clicks_table=required(environment, "CLICKS_TABLE"),
+            campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
+            workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            event_bus=environment.get("EVENT_BUS") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DrainSettings:
+    """What bringing parked clicks home needs."""
+
+    clicks_table: str
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(clicks_table=required(environment, "CLICKS_TABLE"))

@@ -10,18 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
-from waypost.codes import WorkspaceCode, workspace_code
+from waypost.codes import workspace_code
 from waypost.domains.app_links import NO_APPS, AppLinks
 from waypost.domains.domain import STACK, TrackingDomain
 from waypost.domains.hosts import domain_of, within
-
-
-class Domains(Protocol):
-    def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
-        """All domains of a workspace, consistently read, oldest first."""
-        ...
+from waypost.store.domains import DomainStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +32,7 @@ class BaseUrls:
     stack's default host works; ``default_host`` is that host, empty where a stack has none.
     """
 
-    domains: Domains
+    domains: DomainStore
     address: str
     default_host: str = ""
 

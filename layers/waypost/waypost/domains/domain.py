@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from waypost.codes import WorkspaceCode
+from waypost.codes import WorkspaceCode, workspace_code
 from waypost.domains.app_links import NO_APPS, AppLinks
 from waypost.domains.findings import Findings
 
@@ -32,6 +32,8 @@ STACK: Final = WorkspaceCode("stack")
 """The workspace of the stack's own default host; no real code looks like it (codes are hex)."""
 
 STACK_NAME: Final = "(stack)"
+"""What its workspace is called in routes, logs and events."""
+
 HISTORY: Final = 100
 """Changes kept with a domain, the newest; each was also an event."""
 
@@ -132,6 +134,11 @@ def new_domain(
         since=now,
         due=now,
     )
+
+
+def code_of(workspace: str) -> WorkspaceCode:
+    """The code of a workspace by name, the stack's own among them."""
+    return STACK if workspace == STACK_NAME else workspace_code(workspace)
 
 
 def utc_now() -> datetime:

@@ -17,36 +17,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
-from typing import Final, Protocol
+from typing import Final
 
-from waypost.codes import WorkspaceCode, workspace_code
 from waypost.domains import announcing, status
 from waypost.domains.announcing import Announcer
-from waypost.domains.domain import STACK, STACK_NAME, Sending, TrackingDomain, Use, new_domain
+from waypost.domains.domain import (
+    STACK,
+    STACK_NAME,
+    Sending,
+    TrackingDomain,
+    Use,
+    code_of,
+    new_domain,
+)
 from waypost.domains.hosts import within
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.targets import Targets
 from waypost.errors import Clash, InvalidRequest, NotFound
+from waypost.store.domains import DomainStore
 
 MAX_DOMAINS: Final = 50
 """Of one workspace: each costs a tenant and a certificate, of which an account has few."""
 
 
-class Domains(Protocol):
-    """What managing needs of the store of domains."""
-
-    def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None: ...
-
-    def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]: ...
-
-    def add(self, domain: TrackingDomain) -> None: ...
-
-    def save(self, domain: TrackingDomain) -> TrackingDomain: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Manager:
-    domains: Domains
+    domains: DomainStore
     targets: Targets
     announcer: Announcer
     now: Callable[[], datetime]
@@ -57,7 +53,8 @@ class Manager:
         Raises InvalidRequest for a host of our own, Clash where it is taken or one too many.
         """
         self._refuse_our_own(body.host)
-        code = workspace_code(workspace)
+        _refuse_the_stack(workspace, body.host)
+        code = code_of(workspace)
         known = self.domains.get(code, body.host)
         if known is not None and known.use == "removed":
             return self._status(self._saved(known, self._put_to(self._with(known, body), "on")))
@@ -71,7 +68,7 @@ class Manager:
 
     def list(self, workspace: str) -> dict[str, object]:
         """All domains of a workspace, oldest first; those being removed too."""
-        domains = self.domains.of_workspace(workspace_code(workspace))
+        domains = self.domains.of_workspace(code_of(workspace))
         return {"domains": [self._status(domain) for domain in domains]}
 
     def show(self, workspace: str, host: str) -> dict[str, object]:
@@ -80,6 +77,7 @@ class Manager:
 
     def change(self, workspace: str, host: str, body: ChangeDomain) -> dict[str, object]:
         """Change the keys given; gives the status after. Raises NotFound, Clash, Conflict."""
+        _refuse_the_stack(workspace, host)
         domain = self._read(workspace, host)
         if domain.use == "removed":
             raise Clash("tracking domain", host, "is being removed; add it again to keep it")
@@ -92,6 +90,7 @@ class Manager:
         """Stop using a domain at once. It is let go of once its DNS no longer points at us, so
         that links already sent keep working until then. Raises NotFound, Conflict.
         """
+        _refuse_the_stack(workspace, host)
         domain = self._read(workspace, host)
         return self._status(self._saved(domain, self._put_to(domain, "removed")))
 
@@ -102,7 +101,7 @@ class Manager:
             self.domains.add(new_domain(STACK, STACK_NAME, host, host, token_hex(16), self.now()))
 
     def _read(self, workspace: str, host: str) -> TrackingDomain:
-        domain = self.domains.get(workspace_code(workspace), host.strip().lower())
+        domain = self.domains.get(code_of(workspace), host.strip().lower())
         if domain is None:
             raise NotFound("tracking domain", host)
         return domain
@@ -143,3 +142,8 @@ class Manager:
 
     def _status(self, domain: TrackingDomain) -> dict[str, object]:
         return status.as_json(domain, self.targets.shown(domain))
+
+
+def _refuse_the_stack(workspace: str, host: str) -> None:
+    if workspace == STACK_NAME:
+        raise Clash("tracking domain", host, "the stack's own host is a parameter of the stack")

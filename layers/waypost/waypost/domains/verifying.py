@@ -17,22 +17,11 @@ from waypost.domains.findings import Dns, Findings
 from waypost.domains.senders import Identities
 from waypost.domains.targets import Targets
 from waypost.errors import Conflict, NotFound
+from waypost.store.domains import DomainStore
 
 AT_ONCE: Final = 16
 """Domains that are checked side by side; a check mostly waits."""
 _ATTEMPTS: Final = 3
-
-
-class Domains(Protocol):
-    """What verifying needs of the store of domains."""
-
-    def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None: ...
-
-    def save(self, domain: TrackingDomain) -> TrackingDomain: ...
-
-    def delete(self, domain: TrackingDomain) -> None: ...
-
-    def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]: ...
 
 
 class Checks(Protocol):
@@ -54,7 +43,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    domains: Domains
+    domains: DomainStore
     checks: Checks
     edge: Edge
     identities: Identities

@@ -1,0 +1,127 @@
+"""Checks tracking domains: on schedule those that are due, on demand one, over HTTP or invoked.
+
+{"task": "due"}                             the schedule
+{"task": "quotas"}                          another schedule
+{"workspace": "acme", "host": "…"}          invoked by an operator
+POST /v1/workspaces/{ws}/domains/{host}/verify
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+
+from waypost.domains import quotas, status
+from waypost.domains.announcing import Announcer, Nobody
+from waypost.domains.checking import Checker
+from waypost.domains.cloudfront import CloudFrontEdge
+from waypost.domains.connecting import TcpConnector
+from waypost.domains.domain import code_of, utc_now
+from waypost.domains.edge import Edge, NoEdge
+from waypost.domains.eventbridge import BusAnnouncer
+from waypost.domains.managing import Manager
+from waypost.domains.probing import Prober
+from waypost.domains.resolving import DnsResolver
+from waypost.domains.ses import SesIdentities
+from waypost.domains.targets import Targets
+from waypost.domains.verifying import Verifier
+from waypost.errors import WaypostError
+from waypost.http import Response, json_response, problem
+from waypost.keys import KeyringSource, SecretReader
+from waypost.observability import Metric, count, logger
+from waypost.settings import DomainSettings, VerifyDomainsSettings
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.domains import DynamoDomains
+
+AT_MOST: Final = 4_000
+"""Domains checked in one run; the rest waits for the next, five minutes later."""
+RESERVE_MS: Final = 45_000
+"""No check is begun with less time left: one takes some 40 seconds at worst."""
+_GLOBAL: Final = "us-east-1"  # where CloudFront and its certificates are asked
+_PATIENT: Final = Config(retries={"mode": "adaptive", "max_attempts": 5}, max_pool_connections=32)
+
+log = logger("verify-domains")
+
+
+@cache
+def verifier() -> Verifier:
+    """The use case on this function's table, keys and clients; they are safe across threads."""
+    domains, own = DomainSettings.from_env(), VerifyDomainsSettings.from_env()
+    secrets = cast("SecretReader", boto3.client("secretsmanager", config=_PATIENT))
+    dynamodb = cast("DynamoClient", boto3.client("dynamodb", config=_PATIENT))
+    keys = KeyringSource(secrets, own.keyring_secret)
+    resolver = DnsResolver()
+    return Verifier(
+        domains=DynamoDomains(dynamodb, domains.workspaces_table),
+        checks=Checker(resolver, Prober(resolver, TcpConnector()), keys),
+        edge=_edge(domains, own),
+        identities=SesIdentities(boto3.client("sesv2", config=_PATIENT)),
+        announcer=_announcer(domains),
+        targets=Targets(domains.edge_endpoint, domains.default_host),
+        now=utc_now,
+    )
+
+
+def _edge(domains: DomainSettings, own: VerifyDomainsSettings) -> Edge:
+    if not domains.edge_endpoint:
+        return NoEdge()
+    client = boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)
+    return CloudFrontEdge(client, own.distribution, own.connection_group)
+
+
+def _announcer(domains: DomainSettings) -> Announcer:
+    if not domains.event_bus:
+        return Nobody()
+    return BusAnnouncer(boto3.client("events", config=_PATIENT), domains.event_bus)
+
+
+@log.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[str, Any]:
+    """One of the four that the module names."""
+    if "requestContext" in event:
+        parameters = event["pathParameters"]
+        try:
+            return json_response(
+                200, _verify(unquote(parameters["workspace"]), unquote(parameters["host"]))
+            )
+        except WaypostError as error:
+            return problem(error)
+    if "host" in event:
+        return _verify(str(event["workspace"]), str(event["host"]))
+    if event.get("task") == "quotas":
+        return _quotas()
+    return _due(context)
+
+
+def _verify(workspace: str, host: str) -> dict[str, Any]:
+    use_case = verifier()
+    domain = use_case.verify(code_of(workspace), host.strip().lower())
+    if domain is None:
+        return {"host": host, "use": "removed", "next_step": "Gone; it can be added anew."}
+    return status.as_json(domain, use_case.targets.shown(domain))
+
+
+def _due(context: LambdaContext) -> dict[str, Any]:
+    use_case = verifier()
+    Manager(use_case.domains, use_case.targets, use_case.announcer, utc_now).ensure_default_host()
+    run = use_case.verify_due(AT_MOST, lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
+    for failure in run.failed:
+        log.error("domain not checked", reason=failure)
+    if run.failed:
+        count(Metric.DOMAIN_CHECK_BROKE, len(run.failed))
+    return {"checked": run.checked, "left": run.left, "failed": len(run.failed)}
+
+
+def _quotas() -> dict[str, Any]:
+    own = VerifyDomainsSettings.from_env()
+    used = quotas.usage(
+        boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT),
+        boto3.client("acm", region_name=_GLOBAL, config=_PATIENT),
+    )
+    used.report(quotas.Quotas(own.tenant_quota, own.certificate_quota))
+    return {"tenants": used.tenants, "certificates": used.certificates}
