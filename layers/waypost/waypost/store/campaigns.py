@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -43,6 +43,10 @@ class CampaignStore(Protocol):
 
     def links(self, campaign: CampaignCode) -> list[Link]:
         """All links of a campaign, in no particular order."""
+        ...
+
+    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
+        """The links of these codes, of any campaigns; codes that are nobody's are left out."""
         ...
 
     def counts(self, campaign: CampaignCode) -> CampaignCounts:

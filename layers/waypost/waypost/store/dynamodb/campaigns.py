@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -100,6 +100,11 @@ class DynamoCampaigns:
             },
         )
         return [Link.from_item(link) for link in stored]
+
+    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
+        keys = [link_key(code) for code in set(codes)]
+        stored = batch_get(self._client, self._table, keys, consistent=False)
+        return {link.code: link for link in map(Link.from_item, stored)}
 
     def counts(self, campaign: CampaignCode) -> CampaignCounts:
         spread = "spread" in self._item(campaign)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, campaign_of, link_code
@@ -55,6 +55,9 @@ class MemoryCampaigns:
 
     def links(self, campaign: CampaignCode) -> list[Link]:
         return [link for link in self._links.values() if campaign_of(link.code) == campaign]
+
+    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
+        return {code: self._links[code] for code in codes if code in self._links}
 
     def counts(self, campaign: CampaignCode) -> CampaignCounts:
         figures: dict[str, dict[str, int]] = {SENT: {SENT: self._sent[campaign]}}
