@@ -1,0 +1,106 @@
+"""The sample events fit the triggers; the artefacts, run by Lambda's own client, answer them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from local.stack import EmbeddedStack
+from tests.packaging.building import FUNCTIONS, ROOT, Build
+
+EVENTS = ROOT / "events"
+TRIGGERS = {
+    f"{name}.{trigger}": event
+    for name, function in FUNCTIONS.items()
+    for trigger, event in function["Properties"].get("Events", {}).items()
+}
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return event
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_trigger_has_a_sample_event_that_fits_it(trigger):
+    event, properties = sample(trigger), TRIGGERS[trigger]["Properties"]
+    match TRIGGERS[trigger]["Type"]:
+        case "HttpApi":
+            route = (
+                f"{properties['Method']} {properties['Path']}" if properties.get("Path") else None
+            )
+            assert event["routeKey"] == event["requestContext"]["routeKey"] == (route or "$default")
+            named = re.findall(r"{(\w+)\+?}", properties.get("Path", ""))
+            assert set(event.get("pathParameters", {})) == set(named)
+        case "DynamoDB":
+            assert {record["eventName"] for record in event["Records"]} == {"INSERT"}
+        case "SQS":
+            assert {record["eventSource"] for record in event["Records"]} == {"aws:sqs"}
+        case other:
+            assert other in {"Schedule", "ScheduleV2"}
+
+
+def test_no_sample_is_left_of_a_trigger_that_is_gone():
+    samples = {file.stem for file in EVENTS.glob("*.json")}
+    assert samples - set(TRIGGERS) == {"RewriteFunction.invoke"}
+
+
+@pytest.fixture(scope="module")
+def stack(for_here: Build) -> Iterator[EmbeddedStack]:
+    """The embedded stack, running what was built instead of the sources."""
+    template = yaml_parse((for_here.folder / "template.yaml").read_text())
+    layer = template["Resources"]["WaypostLayer"]["Properties"]
+    layer["ContentUri"] += "/python"  # Lambda unpacks a layer to /opt, and looks for modules there
+    artefacts = for_here.folder / "artefacts.yaml"
+    artefacts.write_text(yaml_dump(template))
+    with EmbeddedStack(artefacts) as started:
+        yield started
+
+
+@pytest.fixture
+def answer(stack):
+    def invoke(function: str, event: dict[str, Any]) -> Any:
+        outcome = stack.invoke(function, event)
+        assert outcome.error is None, outcome.payload.decode()
+        return json.loads(outcome.payload)
+
+    return invoke
+
+
+def test_a_rewritten_link_redirects_and_is_counted(stack, answer):
+    rewritten = answer("RewriteFunction", sample("RewriteFunction.invoke"))
+    html = rewritten["deliveries"][0]["content"]["html"]
+    token = re.search(r"/e/c/([\w-]+)/([\w-]+)", html)
+    assert token is not None
+    click = sample("RedirectFunction.Click")
+    click["rawPath"] = click["requestContext"]["http"]["path"] = token[0]
+    click["pathParameters"] = {"payload": token[1], "signature": token[2]}
+    redirected = answer("RedirectFunction", click)
+    assert redirected["statusCode"] == 302
+    assert redirected["headers"]["location"].startswith("https://example.com/sale?ref=1&size=m")
+    assert stack.wait_until_counted()
+    report = json.loads(answer("ApiFunction", sample("ApiFunction.CampaignReport"))["body"])
+    assert report["deliveries"] == 2
+    assert report["clicks"]["total"] == 1
+
+
+@pytest.mark.parametrize("trigger", ["Click", "ClickPreview", "Elsewhere"])
+def test_a_token_that_nobody_signed_gets_the_404_page(answer, trigger):
+    refused = answer("RedirectFunction", sample(f"RedirectFunction.{trigger}"))
+    assert refused["statusCode"] == 404
+    assert "location" not in refused["headers"]
+
+
+def test_stream_records_and_parked_clicks_are_taken(answer):
+    assert answer("TallyFunction", sample("TallyFunction.Clicks")) == {"batchItemFailures": []}
+    assert answer("DrainFunction", sample("DrainFunction.Parked")) == {"batchItemFailures": []}
+
+
+def test_management_routes_answer_over_http(answer):
+    rewritten = answer("RewriteFunction", sample("RewriteFunction.Rewrite"))
+    assert rewritten["statusCode"] == 200
+    for route in ("ChangeSettings", "ReadSettings", "CampaignReport"):
+        assert answer("ApiFunction", sample(f"ApiFunction.{route}"))["statusCode"] == 200, route
