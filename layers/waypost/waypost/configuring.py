@@ -9,7 +9,13 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from waypost.model.workspace import IpPolicy, SecretLinkPolicy, Shortening, WorkspaceSettings
+from waypost.model.workspace import (
+    EventPolicy,
+    IpPolicy,
+    SecretLinkPolicy,
+    Shortening,
+    WorkspaceSettings,
+)
 from waypost.urls import NEVER_SCHEMES
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
@@ -49,6 +55,8 @@ class SettingsChange(BaseModel):
     never_track: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         default=[], max_length=200
     )
+    events: EventPolicy = "all"
+    machine_threshold: Annotated[int, Field(ge=1, le=1000)] = 70
 
     def applied_to(self, settings: WorkspaceSettings) -> WorkspaceSettings:
         """The settings with the given keys changed and all others as they were."""

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from waypost.clicks.agents import is_browser, is_known_machine
 from waypost.clicks.honeypot import is_honeypot
 from waypost.model.click import Click, to_milliseconds
+from waypost.model.workspace import WorkspaceSettings
 
 
 class Signal(IntFlag):
@@ -43,7 +44,7 @@ WEIGHTS: Final = {
     Signal.BURST_OF_LINKS: 100,
     Signal.BESIDE_HONEYPOT: 100,
 }
-THRESHOLD: Final = 70
+THRESHOLD: Final = WorkspaceSettings().machine_threshold
 SOON_MILLISECONDS: Final = 10_000
 
 

@@ -10,6 +10,7 @@ from waypost.codes import WorkspaceCode
 
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
+EventPolicy = Literal["all", "first", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class WorkspaceSettings:
     """App schemes that may be redirected to, besides http, https, mailto, tel and sms."""
     never_track: tuple[str, ...] = ()
     """Patterns (``*`` stands for anything) of URLs that are always left as they are."""
+    events: EventPolicy = "all"
+    """Which clicks the event bus is told: all, the first of each delivery, or none."""
+    machine_threshold: int = 70
+    """Points from which on a click is a machine's (``waypost.clicks.signals``)."""
 
     def stored(self) -> dict[str, object]:
         """The settings as plain values, as a store or JSON keeps them."""
@@ -56,6 +61,8 @@ class WorkspaceSettings:
             "secret_links": self.secret_links,
             "schemes": list(self.schemes),
             "never_track": list(self.never_track),
+            "events": self.events,
+            "machine_threshold": self.machine_threshold,
         }
 
     @classmethod

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from waypost.codes import WorkspaceCode, workspace_code
-from waypost.errors import Clash, Conflict
+from waypost.errors import Clash, Conflict, MalformedItem
 from waypost.model import item
 from waypost.model.item import Item
 from waypost.model.person import OptOut, opt_out_key, person_hash
@@ -29,7 +29,11 @@ class DynamoWorkspaces:
             answer = self._client.get_item(TableName=self._table, Key=_settings_key(workspace))
         if "Item" not in answer:
             return WorkspaceSettings()
-        return WorkspaceSettings.from_stored(json.loads(item.text(answer["Item"], "settings")))
+        try:
+            values = json.loads(item.text(answer["Item"], "settings"))
+            return WorkspaceSettings.from_stored(values)
+        except (ValueError, TypeError) as e:
+            raise MalformedItem(f"the settings of workspace {workspace}") from e
 
     def save(self, workspace: str, settings: WorkspaceSettings) -> None:
         values = {"name": workspace, "settings": json.dumps(settings.stored(), ensure_ascii=False)}

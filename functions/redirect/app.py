@@ -1,0 +1,80 @@
+"""Sends the recipient who clicks on to where the link went."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from waypost.aws import impatient_client, key_client
+from waypost.clicks.request import HttpEvent, read_request
+from waypost.errors import StoreUnavailable, TokenError
+from waypost.http import Response, plain_page
+from waypost.keys import KeyringSource
+from waypost.observability import Metric, count, logger
+from waypost.parking import ParkQueue
+from waypost.policies import Policies
+from waypost.redirecting import Arrival, Kept, Redirecting, Tokens, came_through_front
+from waypost.settings import RedirectSettings
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+
+_METRICS: Final = {
+    Kept.RECORDED: Metric.CLICK_REDIRECTED,
+    Kept.REPEATED: Metric.CLICK_REPEATED,
+    Kept.PARKED: Metric.CLICK_PARKED,
+    Kept.LOGGED: Metric.CLICK_LOGGED_ONLY,
+}
+
+
+def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
+    """API Gateway, payload format 2.0: 302 to where the link went, else a plain page."""
+    settings = _settings()
+    if not came_through_front(event.get("headers", {}), settings.origin_secrets):
+        count(Metric.ORIGIN_REFUSED)
+        return plain_page(403, "Not here", "This address is not to be opened directly.")
+    path = event.get("pathParameters", {})
+    token = f"{path.get('payload', '')}/{path.get('signature', '')}"
+    try:
+        return _redirect(_redirecting().follow(token, read_request(event)))
+    except TokenError as refused:
+        count(Metric.TOKEN_REFUSED, reason=refused.reason)
+        return plain_page(
+            404,
+            "This link leads nowhere",
+            "It may have been cut or changed on its way. Please open it from the message again.",
+        )
+    except StoreUnavailable:
+        page = plain_page(503, "Please try again", "We cannot open links for a moment.")
+        page["headers"]["retry-after"] = "5"
+        return page
+
+
+def _redirect(arrival: Arrival) -> Response:
+    if arrival.kept in _METRICS:
+        count(_METRICS[arrival.kept])
+    headers = {
+        "location": arrival.href,
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-robots-tag": "noindex",
+    }
+    return Response(statusCode=302, headers=headers, body="")
+
+
+@cache
+def _settings() -> RedirectSettings:
+    return RedirectSettings.from_env()
+
+
+@cache
+def _redirecting() -> Redirecting:
+    settings = _settings()
+    dynamodb = impatient_client("dynamodb")
+    return Redirecting(
+        tokens=Tokens(KeyringSource(key_client(), settings.keyring_secret)),
+        ledger=DynamoClicks(dynamodb, settings.clicks_table),
+        parking=ParkQueue(lambda: impatient_client("sqs"), settings.park_queue_url),
+        policies=Policies(DynamoWorkspaces(dynamodb, settings.workspaces_table)),
+        retention_days=settings.retention_days,
+        log=logger("redirect"),
+    )

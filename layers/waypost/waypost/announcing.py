@@ -1,0 +1,96 @@
+"""What the event bus is told of a counted click, in the shape of the reference's webhook.
+
+    source       waypost
+    detail-type  clicked
+    detail       {event_id, metric, timestamp, data: {customer_id, identifiers, delivery_id,
+                  recipient, href, link_id, campaign_id, verdict: {kind, score, reasons}}}
+
+``event_id`` follows from the click's id: the same click never has two. ``recipient``, an address
+in the reference's events, is always null here: the stack is not told addresses. A click without
+identity has null for person and delivery as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+
+from waypost.clicks.signals import Verdict
+from waypost.errors import StoreUnavailable
+from waypost.model.click import Click, rfc3339
+
+SOURCE: Final = "waypost"
+METRIC: Final = "clicked"
+ENTRIES: Final = 10
+"""What one PutEvents takes."""
+
+
+class EventsClient(Protocol):
+    """The one call of EventBridge that is needed; boto3's client has it."""
+
+    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]: ...  # noqa: N803
+
+
+class EventBus:
+    """Tells a bus."""
+
+    def __init__(self, client: EventsClient, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+        """Tell of clicks; the ids of those that the bus took."""
+        told: set[str] = set()
+        for start in range(0, len(clicks), ENTRIES):
+            told |= self._tell(clicks[start : start + ENTRIES])
+        return told
+
+    def _tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+        entries = [
+            {
+                "EventBusName": self._bus,
+                "Source": SOURCE,
+                "DetailType": METRIC,
+                "Time": click.time,
+                "Detail": json.dumps(event(click, verdict), ensure_ascii=False),
+            }
+            for click, verdict in clicks
+        ]
+        try:
+            answers = self._client.put_events(Entries=entries)["Entries"]
+        except Exception as e:
+            raise StoreUnavailable("the event bus did not answer") from e
+        pairs = zip(clicks, answers, strict=True)
+        return {click.id for (click, _), answer in pairs if "ErrorCode" not in answer}
+
+
+def event(click: Click, verdict: Verdict) -> dict[str, object]:
+    """The event of a click."""
+    anonymous = click.alias is not None
+    return {
+        "event_id": event_id(click.id),
+        "metric": METRIC,
+        "timestamp": int(click.time.timestamp()),
+        "data": {
+            "customer_id": click.person,
+            "identifiers": {"id": click.person} if click.person else {},
+            "delivery_id": None if anonymous else click.delivery,
+            "recipient": None,
+            "href": click.href or None,
+            "link_id": click.link,
+            "campaign_id": click.campaign,
+            "time": rfc3339(click.time),
+            "verdict": {
+                "kind": verdict.kind,
+                "score": verdict.score,
+                "reasons": list(verdict.reasons),
+            },
+        },
+    }
+
+
+def event_id(click_id: str) -> str:
+    """One for each click, however often it is told."""
+    return blake2b(click_id.encode(), digest_size=16, person=b"waypost.event").hexdigest()

@@ -1,0 +1,187 @@
+"""Where a click leads, and how it is kept: verify, decide, record, respond.
+
+The token alone says where to go. Recording has a budget; what cannot be recorded within it is
+parked, and what cannot be parked is logged, and the recipient arrives all the same.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from aws_lambda_powertools.logging import Logger
+
+from waypost.clicks.networks import kept_address
+from waypost.clicks.request import Request
+from waypost.codes import workspace_of
+from waypost.errors import BadSignature, MalformedToken, StoreError, UnsafeDestination
+from waypost.keys import KeyringSource
+from waypost.model.click import AGENT_LIMIT, Click, from_milliseconds
+from waypost.model.workspace import WorkspaceSettings
+from waypost.parking import LOG_KEY
+from waypost.policies import Policies
+from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.urls import ascii_form, check_destination, scheme_of
+
+BUDGET_SECONDS: Final = 0.3
+"""What reading settings and recording may take together before the click is parked."""
+ATTEMPTS: Final = 2
+ATTEMPT_SECONDS: Final = 0.13
+
+
+class Kept(StrEnum):
+    """What became of a click."""
+
+    RECORDED = "recorded"
+    REPEATED = "repeated"
+    PARKED = "parked"
+    LOGGED = "logged"
+    NOT_A_CLICK = "not_a_click"
+
+
+class Ledger(Protocol):
+    """The one call of the ledger that a click needs."""
+
+    def record(self, click: Click) -> bool: ...
+
+
+class Parking(Protocol):
+    """Where a click waits for the ledger."""
+
+    def park(self, click: Click) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where the recipient goes, and what became of the click. ``href`` fits a header."""
+
+    href: str
+    kept: Kept
+
+
+class Tokens:
+    """Opens tokens under the current keyring, and once more under a fresh one where a signature is
+    unknown: a key may have been rotated in a moment ago.
+    """
+
+    def __init__(self, keys: KeyringSource) -> None:
+        self._keys = keys
+        self._keyring: Keyring | None = None
+        self._sealer: Sealer | None = None
+
+    def open(self, text: str) -> ClickToken:
+        """What a token carries. Raises TokenError, or StoreUnavailable while no key is known."""
+        sealer = self._under(self._keys.current())
+        try:
+            return sealer.open(text)
+        except BadSignature:
+            keyring = self._keys.reloaded()
+            if keyring is None:
+                raise
+            return self._under(keyring).open(text)
+
+    def _under(self, keyring: Keyring) -> Sealer:
+        if self._sealer is None or keyring is not self._keyring:
+            self._keyring, self._sealer = keyring, Sealer(keyring)
+        return self._sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Redirecting:
+    """The redirect function's use case. ``now`` is a monotonic clock in seconds."""
+
+    tokens: Tokens
+    ledger: Ledger
+    parking: Parking
+    policies: Policies
+    retention_days: int
+    log: Logger
+    now: Callable[[], float] = time.monotonic
+
+    def follow(self, token_text: str, request: Request) -> Arrival:
+        """Where a link leads; the click is kept on the way.
+
+        Raises TokenError for a link that leads nowhere, StoreUnavailable while no key is known.
+        Nothing that goes wrong with keeping the click is raised.
+        """
+        token = self.tokens.open(token_text)
+        href = _location(token.href)
+        kept = self._keep(token, request) if request.counts else Kept.NOT_A_CLICK
+        return Arrival(href, kept)
+
+    def _keep(self, token: ClickToken, request: Request) -> Kept:
+        deadline = self.now() + BUDGET_SECONDS
+        settings = self.policies.of(workspace_of(token.link))
+        click = click_of(token, request, settings, self.retention_days)
+        try:
+            return self._record(click, deadline)
+        except StoreError:
+            return self._park(click)
+        except Exception:  # a fault of ours must not cost the recipient the way
+            self.log.exception("recording a click broke")
+            return self._park(click)
+
+    def _record(self, click: Click, deadline: float) -> Kept:
+        for left in range(ATTEMPTS - 1, -1, -1):
+            try:
+                return Kept.RECORDED if self.ledger.record(click) else Kept.REPEATED
+            except StoreError:
+                if not left or self.now() + ATTEMPT_SECONDS > deadline:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _park(self, click: Click) -> Kept:
+        try:
+            self.parking.park(click)
+        except StoreError:
+            self.log.error("click neither recorded nor parked", extra={LOG_KEY: click.stored()})
+            return Kept.LOGGED
+        return Kept.PARKED
+
+
+def click_of(
+    token: ClickToken, request: Request, settings: WorkspaceSettings, retention_days: int
+) -> Click:
+    """The click that a request is, with nothing in it that the workspace does not keep."""
+    time_ = from_milliseconds(request.time)
+    kept = timedelta(days=settings.retention_days or retention_days)
+    return Click(
+        id=request.id,
+        time=time_,
+        link=token.link,
+        position=token.position,
+        delivery=token.delivery,
+        person=token.person,
+        href=token.href,
+        agent=request.agent[:AGENT_LIMIT],
+        ip=kept_address(request.address, settings.ip),
+        country=request.country,
+        asn=request.asn,
+        sent=token.sent,
+        expires=int((time_ + kept).timestamp()),
+    )
+
+
+def came_through_front(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """Whether a request carries one of the origin's secrets; always, where the origin is open."""
+    given = headers.get("x-waypost-origin", "").encode()
+    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets]
+    return not secrets or any(matches)
+
+
+def _location(href: str) -> str:
+    """The destination as a header takes it.
+
+    It was checked before it was signed, against the workspace's schemes as they were then. What
+    may never be followed is refused again: a mistake in signing must not outlive its repair.
+    """
+    try:
+        check_destination(href, schemes=(scheme_of(href) or "",))
+        return ascii_form(href)
+    except UnsafeDestination as e:
+        raise MalformedToken("the destination is not one to redirect to") from e
