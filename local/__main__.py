@@ -37,7 +37,7 @@ def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
     stack = EmbeddedStack(parameters=parameters, host=options.host, port=options.port, log=log)
     with stack:
         print(
-            f"waypost is ready on {stack.url} (logs: {options.log}; AWS services: {stack.cloud.url})",
+            f"waypost is ready on {stack.url} (logs: {options.log}, AWS: {stack.cloud.url})",
             flush=True,
         )
         stack.wait_for_interrupt()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, overload
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 import boto3
 from botocore.config import Config
@@ -31,8 +31,10 @@ class Cloud:
     """A running moto. Everything in it is lost when it ends."""
 
     def __init__(self, log: IO[bytes]) -> None:
-        """Starts the process; ``log`` takes what it prints. Raises NotStarted when it does not come up."""
-        self._process = subprocess.Popen(
+        """Starts the process; ``log`` takes what it prints. Raises NotStarted when it does not come
+        up.
+        """
+        self._process = subprocess.Popen(  # noqa: S603  our own interpreter on our own file
             [sys.executable, str(Path(__file__).with_name("moto_server.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -53,9 +55,9 @@ class Cloud:
         return self._url
 
     def _port(self) -> int:
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], _START_SECONDS)
-        line = self._process.stdout.readline() if ready else b""
+        output = cast("IO[bytes]", self._process.stdout)
+        ready, _, _ = select.select([output], [], [], _START_SECONDS)
+        line = output.readline() if ready else b""
         if not line.strip().isdigit():
             raise NotStarted("moto did not start; its log says why")
         return int(line)
@@ -64,8 +66,8 @@ class Cloud:
     def credentials(role: str) -> dict[str, str]:
         """Environment variables with the credentials of a role.
 
-        All roles are the same here, and moto checks no permission. This is where a role's own credentials go once
-        the embedded stack enforces policies.
+        All roles are the same here, and moto checks no permission. This is where a role's own
+        credentials go once the embedded stack enforces policies.
         """
         del role
         return _CREDENTIALS | {"AWS_SESSION_TOKEN": "testing"}
@@ -81,7 +83,7 @@ class Cloud:
     @overload
     def client(self, service: Literal["sqs"]) -> SQSClient: ...
     @overload
-    def client(self, service: str) -> Any: ...
+    def client(self, service: str) -> Any: ...  # noqa: ANN401  one of many types
 
     def client(self, service: str) -> Any:
         """A client for the service on moto, one for all threads."""
@@ -105,12 +107,10 @@ class Cloud:
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
+        cast("IO[bytes]", self._process.stdin).close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        cast("IO[bytes]", self._process.stdout).close()

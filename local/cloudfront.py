@@ -1,7 +1,9 @@
-"""CloudFront in front of an HTTP API: which requests it lets through, and what of them reaches the origin.
+"""CloudFront in front of an HTTP API: which requests it lets through, and what of them reaches the
+origin.
 
-Its viewer function is JavaScript and is not run. Where the template has one, its two headers are made here instead:
-``x-waypost-host`` (the viewer's Host) and ``x-waypost-time`` (when the viewer's request came, epoch milliseconds).
+Its viewer function is JavaScript and is not run. Where the template has one, its two headers are
+made here instead: ``x-waypost-host`` (the viewer's Host) and ``x-waypost-time`` (when the viewer's
+request came, epoch milliseconds).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from local.errors import TemplateError
 from local.http_api import Request
 from local.intrinsics import Resolver
 from local.resources import CloudResources
-from local.template import Properties, Template, Value
+from local.template import Properties, Template, mapping, sequence
 
 _REMEMBERED = 10_000  # requests whose repetition is known as such
 _EDGE_ADDRESS: Final = (
@@ -31,7 +33,9 @@ URL_BYTES: Final = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """``forwarded`` names the headers that reach the origin, in lower case; None: all that the viewer sent."""
+    """``forwarded`` names the headers that reach the origin, in lower case; None: all that the
+    viewer sent.
+    """
 
     api: str
     methods: frozenset[str]
@@ -47,8 +51,7 @@ def distributions(
     found = {}
     for resource in template.resources.values():
         if resource.type == "AWS::CloudFront::Distribution" and resolver.holds(resource.condition):
-            config = resource.properties.get("DistributionConfig")
-            assert isinstance(config, dict)
+            config = mapping(resource.properties.get("DistributionConfig"), resource.logical_id)
             distribution = _distribution(template, config, resolver, resources, resource.logical_id)
             found[distribution.api] = distribution
     return found
@@ -61,9 +64,8 @@ def _distribution(
     resources: CloudResources,
     where: str,
 ) -> Distribution:
-    behaviour, origins = config.get("DefaultCacheBehavior"), config.get("Origins")
-    assert isinstance(behaviour, dict)
-    assert isinstance(origins, list)
+    behaviour = mapping(config.get("DefaultCacheBehavior"), f"{where}.DefaultCacheBehavior")
+    origins = sequence(config.get("Origins"), f"{where}.Origins")
     origin = next(
         (o for o in origins if isinstance(o, dict) and o["Id"] == behaviour["TargetOriginId"]), None
     )
@@ -72,11 +74,13 @@ def _distribution(
     headers = resolver.value(origin.get("OriginCustomHeaders"), f"{where}.OriginCustomHeaders")
     return Distribution(
         api=resolver.text(origin["DomainName"], f"{where}.DomainName").partition(".")[0],
-        methods=frozenset(map(str, _list(behaviour.get("AllowedMethods", ["GET", "HEAD"])))),
+        methods=frozenset(
+            map(str, sequence(behaviour.get("AllowedMethods", ["GET", "HEAD"]), where))
+        ),
         forwarded=_forwarded(template, resolver, behaviour, where),
         origin_headers=tuple(
             (str(header["HeaderName"]).lower(), resources.secret_values(str(header["HeaderValue"])))
-            for header in _list(headers)
+            for header in sequence(headers, where)
             if isinstance(header, dict)
         ),
         notes_viewer=bool(behaviour.get("FunctionAssociations")),
@@ -99,18 +103,17 @@ def _forwarded(
     headers = resolver.properties(config.get("HeadersConfig"), f"{name}.HeadersConfig")
     if headers.get("HeaderBehavior") not in ("none", "whitelist"):
         raise TemplateError(f"{name}.HeadersConfig", "only none and whitelist are emulated")
-    return frozenset(str(header).lower() for header in _list(headers.get("Headers")))
-
-
-def _list(value: Value) -> list[Value]:
-    return value if isinstance(value, list) else []
+    return frozenset(
+        str(header).lower() for header in sequence(headers.get("Headers"), f"{name}.Headers")
+    )
 
 
 class Edge:
     """Turns viewers' requests into origin requests.
 
-    A caller that names an ``x-amz-cf-id`` is CloudFront repeating an attempt: the same id gets the same time.
-    Callers may also set ``cloudfront-viewer-*``, which CloudFront itself would overwrite, to seem to come from elsewhere.
+    A caller that names an ``x-amz-cf-id`` is CloudFront repeating an attempt: the same id gets the
+    same time. Callers may also set ``cloudfront-viewer-*``, which CloudFront itself would
+    overwrite, to seem to come from elsewhere.
     """
 
     def __init__(self) -> None:

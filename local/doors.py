@@ -1,7 +1,7 @@
 """Doors that only the embedded stack has, for people and tests.
 
 - ``GET  /_local``                   what runs: functions, routes, schedules, moto's address
-- ``POST /_local/schedules/{name}``  runs a schedule now; a function's logical id runs all of its own
+- ``POST /_local/schedules/{name}``  runs a schedule now; a function's id runs all of its own
 - ``POST /_local/settle``            answers once everything written so far has been delivered
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from local.asgi import Receive, Scope, Send, answer
-from local.lambdas import Outcome
+from local.invocations import Outcome
 
 _SCHEDULES: Final = "/_local/schedules/"
 

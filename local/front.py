@@ -1,8 +1,9 @@
-"""The one port: routes of the HTTP APIs, CloudFront before them, Lambda's Invoke API, and doors of the stack's own.
+"""The one port: routes of the HTTP APIs, CloudFront before them, Lambda's Invoke API, and doors of
+the stack's own.
 
 - ``/2015-03-31/functions/{name}/invocations``  Lambda's Invoke API
 - ``/_local…``                                  what only exists here: see ``doors``
-- a Host of ``{api id}.execute-api…``           that API itself, as a caller sees it who goes past CloudFront
+- a Host of ``{api id}.execute-api…``           that API itself, past CloudFront
 - everything else                               the routes of all APIs, the most specific one first
 """
 
@@ -16,10 +17,12 @@ from typing import Final
 
 from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, answer, read_body
 from local.cloudfront import URL_BYTES, Distribution, Edge
-from local.http_api import BadAnswer, Request, Route, choose, event, response
+from local.http_api import BadAnswer, Request, event, response
+from local.invocations import PAYLOAD_BYTES
 from local.invoke_api import PREFIX, InvokeApi
-from local.lambdas import PAYLOAD_BYTES, Pool
+from local.lambdas import Pool
 from local.processes import Log
+from local.routes import Route, choose
 
 _HEAD_BYTES: Final = 10_240  # an HTTP API's limit for request line and headers together
 _BODY_BYTES: Final = 10 * 1024 * 1024

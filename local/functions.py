@@ -19,7 +19,9 @@ _LAYER = "AWS::Serverless::LayerVersion"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One trigger as the template has it; the modules that play triggers read the properties they know."""
+    """One trigger as the template has it; the modules that play triggers read the properties they
+    know.
+    """
 
     name: str
     type: str
@@ -32,7 +34,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``timeout`` in seconds, ``memory`` in MB; ``role`` is whose permissions the function has, by logical id.
+    """``timeout`` in seconds, ``memory`` in MB; ``role`` is whose permissions the function has, by
+    logical id.
 
     ``asynchronous_retries`` counts attempts after the first one of an asynchronous invocation.
     """
@@ -60,7 +63,9 @@ def functions(template: Template, resolver: Resolver, stack: str) -> list[Functi
 
 
 def function_name(resource: Resource, resolver: Resolver, stack: str) -> str:
-    """FunctionName, or what CloudFormation would make of stack and logical id, without its random tail."""
+    """FunctionName, or what CloudFormation would make of stack and logical id, without its random
+    tail.
+    """
     given = resource.properties.get("FunctionName")
     where = f"{resource.logical_id}.FunctionName"
     return resolver.text(given, where) if given is not None else f"{stack}-{resource.logical_id}"

@@ -1,20 +1,26 @@
 """What CloudFormation's intrinsic functions stand for in a template.
 
-A value that cannot be told raises TemplateError with its place: silence here would be a fault found on AWS only.
+A value that cannot be told raises TemplateError with its place: silence here would be a fault found
+on AWS only.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from local import parameters
 from local.errors import TemplateError
-from local.template import Properties, Template, Value
+from local.template import Properties, Template, Value, mapping, sequence
 
 ACCOUNT: Final = "123456789012"  # moto's
 REGION: Final = "us-east-1"  # moto names no other in the records of its streams
+
+
+def function_arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -27,7 +33,9 @@ _NO_VALUE: Final = _NoValue()
 
 
 class Resources(Protocol):
-    """What the rest of the stack knows about resources; both raise TemplateError if they cannot tell."""
+    """What the rest of the stack knows about resources; both raise TemplateError if they cannot
+    tell.
+    """
 
     def ref(self, logical_id: str) -> str: ...
     def attribute(self, logical_id: str, name: str) -> str: ...
@@ -36,15 +44,16 @@ class Resources(Protocol):
 class Resolver:
     """Resolves values of one template under given parameters.
 
-    Raises TemplateError on an unknown parameter, one without a value, or one outside its AllowedValues or pattern.
+    Raises TemplateError on an unknown parameter, one without a value, or one outside its
+    AllowedValues or pattern.
     """
 
     def __init__(
-        self, template: Template, stack: str, parameters: Mapping[str, str], resources: Resources
+        self, template: Template, stack: str, given: Mapping[str, str], resources: Resources
     ) -> None:
         self._template = template
         self._resources = resources
-        self._parameters = _parameters(template, parameters)
+        self._parameters = parameters.parameters(template, given)
         self._pseudo = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
@@ -62,7 +71,6 @@ class Resolver:
             "Fn::Select": self._select,
             "Fn::If": self._if,
             "Fn::FindInMap": self._find_in_map,
-            "Fn::Base64": self._base64,
         }
 
     def holds(self, condition: str | None) -> bool:
@@ -79,22 +87,17 @@ class Resolver:
         return None if isinstance(resolved, _NoValue) else resolved
 
     def text(self, value: Value, where: str) -> str:
-        """Like ``value``, for what must be one scalar. Booleans become CloudFormation's ``true`` and ``false``."""
+        """Like ``value``, for what must be one scalar. Booleans become CloudFormation's ``true``
+        and ``false``.
+        """
         resolved = self.value(value, where)
-        if isinstance(resolved, bool):
-            return str(resolved).lower()
         if isinstance(resolved, str | int | float):
-            return str(resolved)
+            return parameters.scalar(resolved)
         raise TemplateError(where, f"is {resolved!r}, not a text")
 
     def properties(self, value: Value, where: str) -> Properties:
         """Like ``value``, for what must be a mapping; nothing counts as an empty one."""
-        resolved = self.value(value, where)
-        if resolved is None:
-            return {}
-        if not isinstance(resolved, dict):
-            raise TemplateError(where, "is not a mapping")
-        return resolved
+        return mapping(self.value(value, where), where)
 
     def _any(self, value: Value, where: str) -> Value | _NoValue:
         if isinstance(value, list):
@@ -112,10 +115,7 @@ class Resolver:
         return {key: item for key, item in resolved.items() if not isinstance(item, _NoValue)}
 
     def _list(self, value: Value, where: str) -> list[Value]:
-        resolved = self.value(value, where)
-        if not isinstance(resolved, list):
-            raise TemplateError(where, "is not a list")
-        return resolved
+        return sequence(self.value(value, where), where)
 
     def _name(self, name: str, where: str) -> Value:
         if name in self._pseudo:
@@ -132,11 +132,8 @@ class Resolver:
         return self._name(str(argument), where)
 
     def _get_att(self, argument: Value, where: str) -> Value:
-        logical_id, _, name = (
-            argument
-            if isinstance(argument, str)
-            else ".".join(map(str, self._list(argument, where)))
-        ).partition(".")
+        path = [argument] if isinstance(argument, str) else self._list(argument, where)
+        logical_id, _, name = ".".join(map(str, path)).partition(".")
         if logical_id not in self._template.resources:
             raise TemplateError(where, f"refers to {logical_id}, which is no resource")
         return self._resources.attribute(logical_id, name)
@@ -189,9 +186,6 @@ class Resolver:
             found = found[str(key)]
         return found
 
-    def _base64(self, argument: Value, where: str) -> str:
-        return base64.b64encode(self.text(argument, where).encode()).decode()
-
     def _test(self, condition: Value, where: str) -> bool:
         if not isinstance(condition, dict) or len(condition) != 1:
             raise TemplateError(where, "is not a condition")
@@ -210,31 +204,3 @@ class Resolver:
             case "Fn::Not":
                 return not self._test(argument[0], where)
         raise TemplateError(where, f"{name} is not emulated")
-
-
-def _parameters(template: Template, given: Mapping[str, str]) -> dict[str, Value]:
-    for name in given:
-        if name not in template.parameters:
-            raise TemplateError(f"Parameters.{name}", "is not a parameter of the template")
-    return {
-        name: _parameter(name, body, given.get(name)) for name, body in template.parameters.items()
-    }
-
-
-def _parameter(name: str, body: Properties, given: str | None) -> Value:
-    value = body.get("Default") if given is None else given
-    where = f"Parameters.{name}"
-    if value is None:
-        raise TemplateError(where, "has no default and was not given")
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    allowed, pattern = body.get("AllowedValues"), body.get("AllowedPattern")
-    if isinstance(allowed, list) and text not in {_scalar(item) for item in allowed}:
-        raise TemplateError(where, f"{text!r} is not one of {', '.join(map(_scalar, allowed))}")
-    if isinstance(pattern, str) and not re.fullmatch(pattern, text):
-        raise TemplateError(where, f"{text!r} does not match {pattern}")
-    kind = body.get("Type")
-    return list(text.split(",")) if kind in ("CommaDelimitedList", "List<Number>") else text
-
-
-def _scalar(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,6 @@
-"""Lambda's Invoke API, so that ``aws lambda invoke --endpoint-url`` and boto3's Lambda client work on the stack."""
+"""Lambda's Invoke API, so that ``aws lambda invoke --endpoint-url`` and boto3's Lambda client work
+on the stack.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from local.asgi import BodyTooLarge, Receive, Scope, Send, answer, read_body
-from local.lambdas import PAYLOAD_BYTES, Outcome, Pool
+from local.invocations import PAYLOAD_BYTES, Outcome
+from local.lambdas import Pool
 from local.processes import Log
 
 PREFIX: Final = "/2015-03-31/functions/"
@@ -20,7 +23,9 @@ _RETRY_SECONDS: Final = 0.5  # Lambda waits a minute, then two
 
 
 class InvokeApi:
-    """An ASGI application. Functions are found by logical id, name or ARN, with or without a version or alias."""
+    """An ASGI application. Functions are found by logical id, name or ARN, with or without a
+    version or alias.
+    """
 
     def __init__(self, pools: Mapping[str, Pool], log: Log) -> None:
         self._pools = {**pools, **{pool.function.name: pool for pool in pools.values()}}

@@ -19,7 +19,9 @@ class Loop:
         self._thread.start()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the loop and returns its result. Never to be called from the loop itself."""
+        """Runs a coroutine on the loop and returns its result. Never to be called from the loop
+        itself.
+        """
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def close(self) -> None:

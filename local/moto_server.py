@@ -1,7 +1,8 @@
-"""moto in a process of its own: serves on a port of its choice, prints it, ends when its parent does.
+"""moto in a process of its own: serves on a port of its choice, prints it, ends when its parent
+does.
 
-Requests are answered one at a time: moto's TransactWriteItems copies the tables and puts them back when it fails,
-which loses what other requests wrote in the meantime.
+Requests are answered one at a time: moto's TransactWriteItems copies the tables and puts them back
+when it fails, which loses what other requests wrote in the meantime.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ V = TypeVar("V")
 
 
 class OneAtATime:
-    """WSGI middleware that never runs two requests side by side. Connections may still be kept alive."""
+    """WSGI middleware that never runs two requests side by side. Connections may still be kept
+    alive.
+    """
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -34,7 +37,9 @@ class OneAtATime:
 
 
 class Recent(OrderedDict[K, V]):
-    """A mapping that forgets its oldest entries: moto keeps a shard iterator for every poll of a stream."""
+    """A mapping that forgets its oldest entries: moto keeps a shard iterator for every poll of a
+    stream.
+    """
 
     def __setitem__(self, key: K, value: V) -> None:
         super().__setitem__(key, value)
@@ -43,7 +48,8 @@ class Recent(OrderedDict[K, V]):
 
 
 def serve() -> None:
-    # One account only, and clients send its number in no host name: streams work on a server without it.
+    # One account only, and clients send its number in no host name: streams work on a server
+    # without it.
     os.environ["AWS_ACCOUNT_ID_ENDPOINT_MODE"] = "disabled"
     from moto.dynamodbstreams.models import dynamodbstreams_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app

@@ -1,21 +1,23 @@
 """Which records an event source mapping's FilterCriteria let through.
 
-The pattern language is that of "Control which events Lambda sends to your function" in the AWS Lambda developer
-guide. An operator that is not understood raises TemplateError rather than matching or not.
+The pattern language is that of "Control which events Lambda sends to your function" in the AWS
+Lambda developer guide. A pattern with an operator that is not known here is refused, rather than
+taken to match or not to.
 """
 
 from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from local.errors import TemplateError
-from local.template import Properties
+from local.template import Properties, mapping, sequence
 
-Pattern = Mapping[str, Any]  # JSON of any shape, as are the events that it is held against
+Pattern: TypeAlias = Mapping[str, Any]  # JSON of any shape, as are the events it is held against
 
+_MISSING: Final = object()
 _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "=": operator.eq,
     "<": operator.lt,
@@ -23,23 +25,37 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_MISSING: Final = object()
 
 
-def filters(criteria: Properties, where: str) -> list[Pattern]:
+def filters(criteria: Properties, where: str) -> tuple[Pattern, ...]:
     """The patterns of a FilterCriteria property; none let everything through."""
-    found = criteria.get("Filters") or []
-    if not isinstance(found, list):
-        raise TemplateError(where, "Filters is not a list")
-    patterns = []
-    for item in found:
-        try:
-            pattern = json.loads(str(item["Pattern"]) if isinstance(item, dict) else "")
-            matches(pattern, {})  # an operator that is not understood shows here already
-        except (ValueError, KeyError) as error:
-            raise TemplateError(where, f"is no filter pattern: {error}") from error
-        patterns.append(pattern)
-    return patterns
+    return tuple(
+        _pattern(mapping(item, where), where)
+        for item in sequence(criteria.get("Filters"), f"{where}.Filters")
+    )
+
+
+def _pattern(item: Properties, where: str) -> Pattern:
+    try:
+        pattern = json.loads(str(item.get("Pattern")))
+        unknown = set(_operators(pattern)) - set(_OPERATORS)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise TemplateError(where, f"{item.get('Pattern')!r} is no filter pattern") from error
+    if unknown:
+        raise TemplateError(where, f"filter operators {sorted(unknown)} are not emulated")
+    checked: Pattern = pattern
+    return checked
+
+
+def _operators(pattern: Pattern) -> Iterator[str]:
+    for key, wanted in pattern.items():
+        if isinstance(wanted, Mapping):
+            yield from _operators(wanted)
+        elif key == "$or":
+            for choice in wanted:
+                yield from _operators(choice)
+        else:
+            yield from (name for rule in wanted if isinstance(rule, Mapping) for name in rule)
 
 
 def passes(patterns: Sequence[Pattern], event: Mapping[str, Any]) -> bool:
@@ -49,44 +65,28 @@ def passes(patterns: Sequence[Pattern], event: Mapping[str, Any]) -> bool:
 
 def matches(pattern: Pattern, event: object) -> bool:
     """Whether every key of the pattern is met by the event."""
-    results = []
-    for key, wanted in pattern.items():
-        if key == "$or":
-            results.append(any([matches(choice, event) for choice in wanted]))
-            continue
-        found = event.get(key, _MISSING) if isinstance(event, Mapping) else _MISSING
-        results.append(
-            matches(wanted, found) if isinstance(wanted, Mapping) else _any_of(wanted, found)
-        )
-    return all(results)
+    return all(_met(key, wanted, event) for key, wanted in pattern.items())
 
 
-def _any_of(wanted: Sequence[Any], found: object) -> bool:
+def _met(key: str, wanted: Any, event: object) -> bool:  # noqa: ANN401  JSON
+    if key == "$or":
+        return any(matches(choice, event) for choice in wanted)
+    found = event.get(key, _MISSING) if isinstance(event, Mapping) else _MISSING
+    if isinstance(wanted, Mapping):
+        return matches(wanted, found)
     values = found if isinstance(found, list) else [found]
-    return any([_meets(rule, value) for rule in wanted for value in values])
+    return any(_allows(rule, value) for rule in wanted for value in values)
 
 
-def _meets(rule: object, value: object) -> bool:
+def _allows(rule: object, value: object) -> bool:
     if not isinstance(rule, Mapping):
-        return rule == value and isinstance(rule, bool) == isinstance(value, bool)
-    ((name, argument),) = rule.items()
-    text = value if isinstance(value, str) else None
-    match name:
-        case "exists":
-            return (value is not _MISSING) == argument
-        case "prefix":
-            return text is not None and text.startswith(argument)
-        case "suffix":
-            return text is not None and text.endswith(argument)
-        case "equals-ignore-case":
-            return text is not None and text.lower() == argument.lower()
-        case "anything-but":
-            return value is not _MISSING and value not in (
-                argument if isinstance(argument, list) else [argument]
-            )
-        case "numeric":
-            return _numeric(argument, value)
-    raise TemplateError("FilterCriteria", f"operator {name!r} is not emulated")
+        return type(rule) is type(value) and rule == value
+    return all(_OPERATORS[name](argument, value) for name, argument in rule.items())
+
+
+def _anything_but(argument: object, value: object) -> bool:
+    unwanted = argument if isinstance(argument, list) else [argument]
+    return value is not _MISSING and value not in unwanted
 
 
 def _numeric(conditions: Sequence[Any], value: object) -> bool:
@@ -94,3 +94,13 @@ def _numeric(conditions: Sequence[Any], value: object) -> bool:
         return False
     pairs = zip(conditions[::2], conditions[1::2], strict=True)
     return all(_COMPARISONS[comparison](value, bound) for comparison, bound in pairs)
+
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, object], bool]]] = {
+    "anything-but": _anything_but,
+    "equals-ignore-case": lambda text, value: str(value).lower() == text.lower(),
+    "exists": lambda wanted, value: (value is not _MISSING) is wanted,
+    "numeric": _numeric,
+    "prefix": lambda text, value: isinstance(value, str) and value.startswith(text),
+    "suffix": lambda text, value: isinstance(value, str) and value.endswith(text),
+}

@@ -1,7 +1,9 @@
-"""Starting a function's process with nothing around it but what Lambda gives, and keeping what it prints.
+"""Starting a function's process with nothing around it but what Lambda gives, and keeping what it
+prints.
 
-The process is awslambdaric, the runtime client that Lambda itself runs. It sees the function's folder, the layers'
-sources and the installed libraries; the environment is the template's and Lambda's own variables, and no other.
+The process is awslambdaric, the runtime client that Lambda itself runs. It sees the function's
+folder, the layers' sources and the installed libraries; the environment is the template's and
+Lambda's own variables, and no other.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from typing import IO, Final
 from local.functions import Function
 from local.intrinsics import REGION
 
-# Ctrl-C reaches every process of the group, and it is the stack that ends its functions. The installed packages come
-# without .pth files (-S), so that the project's own editable install does not stand in for a layer that is missing.
+# Ctrl-C reaches every process of the group, and it is the stack that ends its functions. The
+# installed packages come without .pth files (-S), so that the project's own editable install does
+# not stand in for a layer that is missing.
 _PYTHON: Final = (sys.executable, "-S", "-u")
 _RUNTIME: Final = """\
 import signal, sys
@@ -39,6 +42,12 @@ class Log:
     def line(self, source: str, text: str) -> None:
         self.raw(source, text.encode())
 
+    def text(self) -> str:
+        """All of it so far; only of a file that can be read."""
+        with self._lock:
+            self.file.seek(0)
+            return self.file.read().decode("utf-8", "replace")
+
     def raw(self, source: str, line: bytes) -> None:
         with self._lock:
             self.file.write(source.encode() + b" | " + line.rstrip(b"\r\n") + b"\n")
@@ -48,14 +57,16 @@ class Log:
 async def spawn(
     function: Function, port: int, environment: Mapping[str, str]
 ) -> asyncio.subprocess.Process:
-    """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's share of it."""
+    """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's
+    share of it.
+    """
     return await asyncio.create_subprocess_exec(
         *_PYTHON,
         "-c",
         _RUNTIME,
         function.handler,
         cwd=function.code,
-        env=lambda_environment(function, port) | environment | function.environment,
+        env={**lambda_environment(function, port), **environment, **function.environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -89,10 +100,12 @@ def lambda_environment(function: Function, port: int) -> dict[str, str]:
     }
 
 
-async def copy_output(stream: asyncio.StreamReader, source: str, log: Log) -> None:
+async def copy_output(process: asyncio.subprocess.Process, source: str, log: Log) -> None:
     """Copies what a process prints to the log, line by line, until it ends."""
+    if process.stdout is None:
+        return
     rest = b""
-    while chunk := await stream.read(65_536):
+    while chunk := await process.stdout.read(65_536):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             log.raw(source, line)

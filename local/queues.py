@@ -1,7 +1,7 @@
 """SQS queues delivered to functions, as an event source mapping does.
 
-What a function processed is deleted; what it failed comes back after the queue's visibility timeout, until the
-queue's own redrive policy moves it to its dead letters.
+What a function processed is deleted; what it failed comes back after the queue's visibility
+timeout, until the queue's own redrive policy moves it to its dead letters.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from local.cloud import Cloud
 from local.functions import Event
@@ -27,6 +27,7 @@ from local.sources import (
     refuse_unknown,
     reports_partial_failures,
 )
+from local.template import mapping
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -58,18 +59,17 @@ class QueueMapping:
     patterns: tuple[Pattern, ...]
 
     @classmethod
-    def of(cls, event: Event) -> QueueMapping:
+    def of(cls, event: Event) -> Self:
         refuse_unknown(event, _KNOWN)
         properties = event.properties
-        criteria = properties.get("FilterCriteria") or {}
-        assert isinstance(criteria, dict)
+        criteria = mapping(properties.get("FilterCriteria"), event.where)
         return cls(
             name=event.name,
             queue=str(properties["Queue"]),
             batch_size=number(properties, "BatchSize", 10),
             window=number(properties, "MaximumBatchingWindowInSeconds", 0),
             partial=reports_partial_failures(properties),
-            patterns=tuple(filters(criteria, event.where)),
+            patterns=filters(criteria, event.where),
         )
 
 
@@ -88,7 +88,8 @@ class QueuePoller(Poller):
         messages = self._receive()
         if not messages:
             return True
-        wanted, unwanted = [], []
+        wanted: list[Record] = []
+        unwanted: list[Record] = []
         for message in messages:
             item = record(message, self._mapping.queue)
             (wanted if passes(self._mapping.patterns, filtered(item)) else unwanted).append(item)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,15 +14,18 @@ from typing import Any, Final
 from local.errors import TemplateError
 from local.functions import Event, Function, events_of
 from local.intrinsics import ACCOUNT, REGION
+from local.invocations import Outcome
 
-TYPES: Final = ("Schedule", "ScheduleV2")
+SCHEDULES: Final = ("Schedule", "ScheduleV2")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SOURCES: Final = {"Schedule": "aws.events", "ScheduleV2": "aws.scheduler"}
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """``every`` is None for cron and one-time expressions, which run here only when asked, and for disabled ones."""
+    """``every`` is None for cron and one-time expressions, which run here only when asked, and for
+    disabled ones.
+    """
 
     name: str
     function: str
@@ -51,7 +55,7 @@ class Schedule:
 
 def schedules(functions: Sequence[Function]) -> list[Schedule]:
     """The schedules of the template."""
-    return [_schedule(function, event) for function, event in events_of(functions, *TYPES)]
+    return [_schedule(function, event) for function, event in events_of(functions, *SCHEDULES)]
 
 
 def _schedule(function: Function, event: Event) -> Schedule:
@@ -77,3 +81,35 @@ def _period(expression: str, where: str) -> timedelta | None:
     if match is None:
         raise TemplateError(where, f"{expression} is no rate")
     return timedelta(**{f"{match[2]}s": int(match[1])})
+
+
+class Scheduler:
+    """Runs schedules on the event loop; ``invoke`` takes a logical id and a payload."""
+
+    def __init__(
+        self,
+        schedules: Sequence[Schedule],
+        invoke: Callable[[str, bytes], Awaitable[Outcome]],
+    ) -> None:
+        self._schedules = schedules
+        self._invoke = invoke
+        self._timers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Starts the timers of schedules that have a rate; they end with the loop."""
+        for schedule in self._schedules:
+            if schedule.every is not None:
+                self._timers.append(asyncio.create_task(self._repeat(schedule, schedule.every)))
+
+    async def run(self, name: str) -> Mapping[str, Outcome]:
+        """Runs a schedule now, by name, or all of a function's; their outcomes by name."""
+        wanted = [one for one in self._schedules if name in (one.name, one.function)]
+        return {schedule.name: await self._run(schedule) for schedule in wanted}
+
+    async def _repeat(self, schedule: Schedule, every: timedelta) -> None:
+        while True:
+            await asyncio.sleep(every.total_seconds())
+            await self._run(schedule)
+
+    async def _run(self, schedule: Schedule) -> Outcome:
+        return await self._invoke(schedule.function, json.dumps(schedule.event()).encode())

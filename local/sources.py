@@ -1,4 +1,6 @@
-"""What event source mappings have in common: invoking, filtering, partial failures, and knowing when all is delivered."""
+"""What event source mappings have in common: invoking, filtering, partial failures, and knowing
+when all is delivered.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from local.errors import TemplateError
 from local.functions import Event
-from local.lambdas import Outcome
+from local.invocations import Outcome
 from local.processes import Log
 from local.template import Properties
 
@@ -24,7 +26,7 @@ PARTIAL: Final = "ReportBatchItemFailures"
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Which records of a batch were not processed: all of them, or those with these identifiers."""
+    """Which records of a batch were not processed: everything, or those identified."""
 
     everything: bool
     identifiers: frozenset[str] = frozenset()
@@ -37,8 +39,8 @@ class Failures:
 def failures(outcome: Outcome, identifiers: Sequence[str], partial: bool) -> Failures:
     """What a function's answer says about its batch.
 
-    An unknown, empty or missing identifier makes the whole batch fail, an empty answer none, as the developer guide
-    has it ("Implementing partial batch responses").
+    An unknown, empty or missing identifier makes the whole batch fail, an empty answer none, as the
+    developer guide has it ("Implementing partial batch responses").
     """
     if outcome.error is not None:
         return Failures(everything=True, error=outcome.error)
@@ -65,14 +67,15 @@ def reports_partial_failures(properties: Properties) -> bool:
 
 
 def refuse_unknown(event: Event, known: frozenset[str]) -> None:
-    """Raises TemplateError for a property that would change what is delivered and is not emulated."""
+    """Raises TemplateError for a property that changes what is delivered and is not emulated."""
     for name in event.properties:
         if name not in known:
             raise TemplateError(event.where, f"{name} is not emulated")
 
 
 class Poller(ABC):
-    """A thread that polls a source until it is stopped, and can tell when everything has been delivered.
+    """A thread that polls a source until it is stopped, and can tell when everything has been
+    delivered.
 
     A poll that fails is logged and tried again: a source that is down for a while delivers later.
     """
@@ -114,7 +117,7 @@ class Poller(ABC):
 
     @abstractmethod
     def poll(self) -> bool:
-        """Fetches and delivers what there is; True when there was nothing and nothing is under way."""
+        """Fetches and delivers; True when there was nothing and nothing is under way."""
 
     def _run(self) -> None:
         while not self.stopping.is_set():

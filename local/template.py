@@ -1,4 +1,5 @@
-"""The template as data: YAML with CloudFormation's short tags, parameters, conditions and SAM's globals.
+"""The template as data: YAML with CloudFormation's short tags, parameters, conditions and SAM's
+globals.
 
 Nothing is interpreted here beyond the shape of the file; ``intrinsics`` gives the values.
 """
@@ -8,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import yaml
 
 from local.errors import TemplateError
 
-Value: TypeAlias = "str | int | float | bool | None | list[Value] | dict[str, Value]"
+Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 Properties: TypeAlias = dict[str, Value]
 
 _PLAIN_TAGS = {"Ref", "Condition"}  # the other short tags stand for ``Fn::`` and their name
@@ -36,9 +37,10 @@ def _short_tag(loader: _Loader, tag: str, node: yaml.Node) -> Properties:
         content = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         content = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        content = cast("Properties", loader.construct_mapping(node, deep=True))
     else:
-        assert isinstance(node, yaml.MappingNode)
-        content = loader.construct_mapping(node, deep=True)
+        raise yaml.YAMLError(f"a tag on {node}")
     if tag == "GetAtt" and isinstance(content, str):
         content = list(content.split(".", 1))
     return {tag if tag in _PLAIN_TAGS else f"Fn::{tag}": content}
@@ -93,28 +95,39 @@ def load(path: Path) -> Template:
 
 
 def section(parent: Mapping[str, Value], name: str) -> Properties:
-    """The mapping under a name, empty when absent. Raises TemplateError when it is something else."""
-    value = parent.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise TemplateError(name, "is not a mapping")
-    return value
+    """The mapping under a name, empty when absent."""
+    return mapping(parent.get(name), name)
+
+
+def mapping(value: Value, where: str) -> Properties:
+    """The value as a mapping, nothing as an empty one. Raises TemplateError when it is neither."""
+    if not isinstance(value, dict | None):
+        raise TemplateError(where, "is not a mapping")
+    return value or {}
+
+
+def sequence(value: Value, where: str) -> list[Value]:
+    """The value as a list, nothing as an empty one. Raises TemplateError when it is neither."""
+    if not isinstance(value, list | None):
+        raise TemplateError(where, "is not a list")
+    return value or []
 
 
 def _resource(name: str, body: Properties, shared: Properties) -> Resource:
     kind, condition = body.get("Type"), body.get("Condition")
     if not isinstance(kind, str):
         raise TemplateError(name, "has no Type")
-    properties: Value = section(body, "Properties")
+    properties = section(body, "Properties")
     if kind.startswith("AWS::Serverless::"):
-        properties = _merged(section(shared, kind.removeprefix("AWS::Serverless::")), properties)
-    assert isinstance(properties, dict)
+        defaults = section(shared, kind.removeprefix("AWS::Serverless::"))
+        properties = mapping(_merged(defaults, properties), name)
     return Resource(name, kind, properties, condition if isinstance(condition, str) else None)
 
 
 def _merged(base: Value, over: Value) -> Value:
-    """SAM's rule for globals: mappings are merged, lists joined with the globals' items first, others replaced."""
+    """SAM's rule for globals: mappings are merged, lists joined with the globals' items first,
+    others replaced.
+    """
     if isinstance(base, dict) and isinstance(over, dict) and not _is_intrinsic(over):
         return base | {
             key: _merged(base[key], value) if key in base else value for key, value in over.items()

@@ -1,0 +1,51 @@
+"""The event source mappings of a template, and waiting until they have delivered everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from local.cloud import Cloud
+from local.functions import Function, events_of
+from local.intrinsics import function_arn
+from local.invocations import Outcome
+from local.processes import Log
+from local.queues import QueueMapping, QueuePoller
+from local.sources import Invoke, Poller
+from local.stream_mapping import StreamMapping
+from local.streams import StreamPoller
+
+SOURCES: Final = ("DynamoDB", "SQS")
+
+InvokeByName: TypeAlias = Callable[[str, Mapping[str, Any]], Outcome]
+
+
+def pollers(
+    functions: Sequence[Function], cloud: Cloud, invoke: InvokeByName, log: Log
+) -> Iterator[Poller]:
+    """A poller for each enabled event source, not started; ``invoke`` takes logical ids."""
+
+    def invoker(function: Function) -> Invoke:
+        return lambda payload: invoke(function.logical_id, payload)
+
+    for function, event in events_of(functions, *SOURCES):
+        if event.properties.get("Enabled") is False:
+            continue
+        if event.type == "SQS":
+            yield QueuePoller(QueueMapping.of(event), cloud, invoker(function), log)
+        else:
+            arn = function_arn(function.name)
+            yield StreamPoller(StreamMapping.of(event), cloud, invoker(function), arn, log)
+
+
+def settle(pollers: Sequence[Poller], timeout: float) -> bool:
+    """Waits until all is delivered that was written before this call; False when time ran out.
+
+    Queues first: what they hold becomes writes, and writes go into streams.
+    """
+    deadline = time.monotonic() + timeout
+    queues = [poller for poller in pollers if isinstance(poller, QueuePoller)]
+    others = [poller for poller in pollers if poller not in queues]
+    settled = [poller.settle(deadline) for poller in (*queues, *others)]
+    return all(settled)

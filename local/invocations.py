@@ -1,0 +1,40 @@
+"""An invocation of a function, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Final
+
+PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for synchronous events and for answers
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``error`` is Lambda's X-Amz-Function-Error, None when the function answered."""
+
+    payload: bytes
+    error: str | None = None
+
+    @classmethod
+    def failure(cls, kind: str, message: str) -> Outcome:
+        return cls(json.dumps({"errorType": kind, "errorMessage": message}).encode(), "Unhandled")
+
+
+@dataclass(eq=False, slots=True)
+class Invocation:
+    """``deadline`` in seconds since the epoch; known once a process has taken the invocation."""
+
+    id: str
+    payload: bytes
+    client_context: str | None
+    outcome: asyncio.Future[Outcome]
+    deadline: float = 0.0
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Answers whoever waits; False when they were answered before."""
+        if self.outcome.done():
+            return False
+        self.outcome.set_result(outcome)
+        return True
