@@ -32,6 +32,7 @@ no more, so that unique figures can only be low.
 """
 
 _MARK: Final = Struct(">8s4sQ4sHBBHI")
+MARK_BYTES: Final = _MARK.size
 _VISITS: Final = Struct(">4sIIQQ")
 _DELIVERY: Final = Struct(">4sII")
 
@@ -161,6 +162,11 @@ class Sheet:
     key: RowKey
     version: int = 0
     marks: tuple[Mark, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """Which stretch of time it is, counted from 1970."""
+        return self.key.sheet or 0
 
     def to_item(self) -> Item:
         values = {"version": self.version, "marks": _pack_marks(self.marks)}

@@ -1,0 +1,30 @@
+"""Puts clicks that were parked into the ledger."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from waypost.aws import patient_client
+from waypost.draining import drain
+from waypost.observability import Metric, count, logger
+from waypost.settings import DrainSettings
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.stream import BatchFailures, QueueEvent, failures, read_messages
+
+log = logger("drain")
+
+
+def handler(event: QueueEvent, context: object) -> BatchFailures:  # noqa: ARG001
+    """SQS, ReportBatchItemFailures: messages to be given again; unreadable ones end in the queue
+    of dead letters.
+    """
+    batch = read_messages(event)
+    for refused in batch.refused:
+        count(Metric.RECORD_REFUSED)
+        log.error("a parked message is no click", extra={"message_id": refused})
+    return failures(batch, drain(_ledger(), batch.clicks.values()))
+
+
+@cache
+def _ledger() -> DynamoClicks:
+    return DynamoClicks(patient_client("dynamodb"), DrainSettings.from_env().clicks_table)

@@ -1,0 +1,48 @@
+"""Counts the clicks that the ledger's stream brings, and tells the event bus."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from waypost.announcing import EventBus
+from waypost.aws import patient_client
+from waypost.counting.tally import Tally
+from waypost.observability import Metric, count, logger
+from waypost.settings import TallySettings
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.stream import BatchFailures, StreamEvent, failures, read_records
+
+log = logger("tally")
+
+
+def handler(event: StreamEvent, context: object) -> BatchFailures:  # noqa: ARG001
+    """DynamoDB stream, ReportBatchItemFailures: records that are to be given again.
+
+    A record that cannot be read is reported as well; the rest of its batch is counted first, and
+    in the end the stream's failure destination keeps it with its payload.
+    """
+    batch = read_records(event)
+    for refused in batch.refused:
+        count(Metric.RECORD_REFUSED)
+        log.error("a stream record is no click", extra={"record": refused})
+    counted = _tally().count(batch.clicks.values())
+    if counted.fresh:
+        count(Metric.CLICKS_COUNTED, counted.fresh)
+    if counted.conflicts:
+        count(Metric.COUNT_CONFLICT, counted.conflicts)
+    return failures(batch, counted.failed)
+
+
+@cache
+def _tally() -> Tally:
+    settings = TallySettings.from_env()
+    dynamodb = patient_client("dynamodb")
+    bus = EventBus(patient_client("events"), settings.event_bus) if settings.event_bus else None
+    return Tally(
+        ledger=DynamoClicks(dynamodb, settings.clicks_table),
+        recipients=DynamoRecipients(dynamodb, settings.campaigns_table),
+        workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),
+        bus=bus,
+    )

@@ -1,0 +1,132 @@
+"""Cuts what is to be counted into transactions that DynamoDB takes.
+
+A transaction holds 100 actions and 4 MB. Rows of many recipients go into one, since they share its
+counters: the more rows, the less a click costs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from waypost.clicks.absorbing import Change, absorb
+from waypost.codes import CampaignCode
+from waypost.counting.standing import Marks, Standing
+from waypost.model.counters import Increments
+from waypost.model.recipient import MARK_BYTES, Mark
+from waypost.model.workspace import EventPolicy
+from waypost.store.recipients import ACTIONS, Commit, Notice
+
+BYTES: Final = 3_000_000
+_ROW_BYTES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What decides how marks are counted."""
+
+    threshold: int
+    events: EventPolicy
+    new_batch: Callable[[], int]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A commit, and by recipient the marks that are settled once it is written."""
+
+    campaign: CampaignCode
+    batch: int
+    changes: dict[str, Change] = field(default_factory=dict)
+    increments: Increments = field(default_factory=Counter)
+    tell: set[bytes] = field(default_factory=set)
+    size: int = 0
+
+    def fits(self, change: Change) -> bool:
+        """Whether the change can go into the same transaction."""
+        counters = {cell.counter for cell in (*self.increments, *change.increments)}
+        records = sum(1 + len(c.sheets) for c in (*self.changes.values(), change))
+        actions = records + len(counters) + 1  # the notice
+        return actions <= ACTIONS and self.size + _size(change) <= BYTES
+
+    def add(self, recipient: str, change: Change, tell: set[bytes]) -> None:
+        self.changes[recipient] = change
+        self.increments.update(change.increments)
+        self.tell |= tell
+        self.size += _size(change)
+
+    def commit(self) -> Commit:
+        notice = Notice(self.campaign, self.batch, frozenset(self.tell)) if self.tell else None
+        return Commit(
+            campaign=self.campaign,
+            rows=[change.row for change in self.changes.values()],
+            sheets=[sheet for change in self.changes.values() for sheet in change.sheets],
+            increments=self.increments,
+            notice=notice,
+        )
+
+
+def plan(
+    campaign: CampaignCode, standings: Mapping[str, Standing], waiting: Marks, policy: Policy
+) -> tuple[list[Transaction], dict[str, Sequence[Mark]]]:
+    """Transactions that count marks, and by recipient the marks that found no room in any.
+
+    Marks that are counted already are in neither.
+    """
+    transactions: list[Transaction] = []
+    left: dict[str, Sequence[Mark]] = {}
+    current = Transaction(campaign, policy.new_batch())
+    for recipient, marks in waiting.items():
+        standing = standings[recipient]
+        change, rest = _fitting(standing, marks, policy, current)
+        if change is None and rest and current.changes:
+            transactions.append(current)
+            current = Transaction(campaign, policy.new_batch())
+            change, rest = _fitting(standing, marks, policy, current)
+        if change is not None:
+            current.add(recipient, change, _to_tell(standing, change, policy.events))
+        if rest:
+            left[recipient] = rest
+    return [*transactions, *([current] if current.changes else [])], left
+
+
+def _fitting(
+    standing: Standing, marks: Sequence[Mark], policy: Policy, transaction: Transaction
+) -> tuple[Change | None, Sequence[Mark]]:
+    """The change that counts as many of the marks as fit, and the marks left.
+
+    A recipient's marks are cut only for an empty transaction: a scanner's row is better written
+    once than in pieces.
+    """
+    take = len(marks)
+    while take:
+        change = absorb(
+            standing.row,
+            standing.sheets,
+            marks[:take],
+            threshold=policy.threshold,
+            batch=transaction.batch if policy.events != "none" else 0,
+        )
+        if change is None or transaction.fits(change):
+            return change, marks[take:]
+        take = 0 if transaction.changes else take // 2
+    return None, marks
+
+
+def _to_tell(standing: Standing, change: Change, events: EventPolicy) -> set[bytes]:
+    """Which of the clicks counted by a change are told to the bus."""
+    if events == "none":
+        return set()
+    if events == "all":
+        return {mark.id for mark in change.fresh}
+    firsts: dict[bytes, bytes] = {}
+    for mark in change.fresh:
+        if mark.delivery not in standing.row.deliveries:
+            firsts.setdefault(mark.delivery, mark.id)
+    return set(firsts.values())
+
+
+def _size(change: Change) -> int:
+    marks = len(change.row.marks) + sum(len(sheet.marks) for sheet in change.sheets)
+    return _ROW_BYTES + marks * MARK_BYTES

@@ -1,0 +1,28 @@
+"""Brings parked clicks home: the same write that the redirect would have made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from waypost.errors import StoreError
+from waypost.model.click import Click
+
+
+class Ledger(Protocol):
+    """The one call of the ledger that is needed."""
+
+    def record(self, click: Click) -> bool: ...
+
+
+def drain(ledger: Ledger, clicks: Iterable[Click]) -> set[str]:
+    """Record clicks; the ids of those that have to come again. A click that was recorded after all
+    before it was parked is the same item, so nothing counts twice.
+    """
+    failed = set()
+    for click in clicks:
+        try:
+            ledger.record(click)
+        except StoreError:
+            failed.add(click.id)
+    return failed
