@@ -1,6 +1,7 @@
 """Prints template.yaml as CloudFormation gets it: serverless resources spelt out, for one region.
 
-Linters look at a serverless resource only from outside; here they see what it turns into. Usage:
+Linters look at a serverless resource only from outside; here they see what it turns into, canaries
+included, which a first deploy goes without. Usage:
 
     python -m tools.transform_template eu-west-1 > build/template.eu-west-1.yaml
 """
@@ -30,7 +31,10 @@ def transformed(region: str, template: Path = TEMPLATE) -> str:
     Raises InvalidSamDocumentException where the transform refuses it, saying what and where.
     """
     validator = SamTemplateValidator(
-        yaml_parse(template.read_text()), NoManagedPolicies(), region=region
+        yaml_parse(template.read_text()),
+        NoManagedPolicies(),
+        region=region,
+        parameter_overrides={"Canary": "true"},
     )
     return str(validator.get_translated_template_if_valid())
 

@@ -27,10 +27,11 @@ def of_type(kind: str) -> dict[str, Any]:
 FUNCTIONS = of_type("AWS::Serverless::Function")
 
 
-def statements(function: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a function's own policies allow, with actions as a list."""
-    for policy in function["Properties"]["Policies"]:
-        for statement in policy["Statement"]:
+def statements(function: str) -> Iterator[dict[str, Any]]:
+    """What a function's role allows, with actions as a list."""
+    role = RESOURCES[FUNCTIONS[function]["Properties"]["Role"]["Fn::GetAtt"][0]]
+    for policy in role["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
             yield statement | {"Action": [actions] if isinstance(actions, str) else actions}
 

@@ -111,9 +111,9 @@ def test_without_the_runtimes_python_it_builds_without_bytecode_and_says_so(tmp_
 def test_botocore_keeps_the_description_of_every_service_that_a_policy_opens(for_here):
     opened = {
         action.split(":")[0]
-        for function in FUNCTIONS.values()
+        for function in FUNCTIONS
         for statement in statements(function)
         for action in statement["Action"]
-    }
+    } - {"logs"}
     described = {folder.name for folder in (for_here.layer / "botocore/data").iterdir()}
     assert {SDK_NAME.get(service, service) for service in opened} <= described

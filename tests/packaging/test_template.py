@@ -33,8 +33,11 @@ def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_policy_names_its_actions_and_resources(function):
-    for statement in statements(FUNCTIONS[function]):
+def test_a_function_has_a_role_of_its_own_that_names_actions_and_resources(function):
+    role = FUNCTIONS[function]["Properties"]["Role"]["Fn::GetAtt"][0]
+    assert role == f"{function}Role"
+    assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
+    for statement in statements(function):
         assert not [action for action in statement["Action"] if "*" in action], statement["Sid"]
         assert statement["Resource"] != "*", statement["Sid"]
 
