@@ -4,7 +4,14 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from waypost.errors import StoreUnavailable
-from waypost.keys import FRESH_SECONDS, RELOAD_SECONDS, KeyringSource, parse_keyring
+from waypost.keys import (
+    FRESH_SECONDS,
+    RELOAD_SECONDS,
+    KeyringSource,
+    parse_keyring,
+    retired,
+    rotated,
+)
 from waypost.tokens import Keyring
 
 
@@ -119,8 +126,40 @@ def test_a_seed_as_cloudformation_makes_it_is_one_key() -> None:
     assert keyring != parse_keyring(json.dumps({"seed": "t" * 48}))
 
 
-@pytest.mark.parametrize("text", ["no json", "[]", "{}", '{"seed": "short"}', '{"keys": []}'])
+@pytest.mark.parametrize(
+    "text",
+    ["no json", "[]", "{}", '{"seed": "short"}', '{"keys": []}', '{"keys": [7]}', '{"keys": [{}]}'],
+)
 def test_a_keyring_that_cannot_be_read_does_not_tell_itself(text: str) -> None:
     with pytest.raises(ValueError, match="key") as caught:
         parse_keyring(text)
     assert "short" not in str(caught.value)
+
+
+def test_rotation_adds_the_key_that_signs_and_keeps_the_others() -> None:
+    assert parse_keyring(rotated(secret(OLD), NEW)) == Keyring((OLD, NEW))
+
+
+def test_the_first_rotation_keeps_the_seed_that_the_stack_began_with() -> None:
+    seed = json.dumps({"seed": "s" * 48})
+    assert parse_keyring(rotated(seed, NEW)).keys == (*parse_keyring(seed).keys, NEW)
+
+
+def test_a_key_is_not_added_twice() -> None:
+    with pytest.raises(ValueError, match="already"):
+        rotated(secret(OLD, NEW), OLD)
+
+
+def test_a_retired_key_is_gone_and_only_that() -> None:
+    keyring = Keyring((OLD, NEW))
+    assert parse_keyring(retired(secret(OLD, NEW), keyring.fingerprints[0])) == Keyring((NEW,))
+
+
+def test_the_key_that_signs_is_not_retired() -> None:
+    with pytest.raises(ValueError, match="add another one first"):
+        retired(secret(OLD, NEW), Keyring((OLD, NEW)).fingerprints[1])
+
+
+def test_a_key_that_is_not_there_is_not_retired() -> None:
+    with pytest.raises(ValueError, match="no key 00000000"):
+        retired(secret(OLD, NEW), "00000000")

@@ -2,7 +2,7 @@
 
 The secret is JSON, in one of two forms:
 
-    {"keys": [{"id": "2026-11", "secret": "<base64url>"}, …]}   oldest first, the last one signs
+    {"keys": [{"id": "9a1e77c2", "secret": "<base64url>"}, …]}  oldest first, the last one signs
     {"seed": "<32 characters or more>"}                         as CloudFormation makes it
 
 The seed is what a stack starts with before its first rotation, since CloudFormation can generate
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, Protocol
@@ -86,6 +86,36 @@ class KeyringSource:
 
 def parse_keyring(secret: str) -> Keyring:
     """Read the JSON of the secret. Raises ValueError that says what is wrong, not the secret."""
+    return Keyring(tuple(_keys(secret)))
+
+
+def rotated(secret: str, key: bytes) -> str:
+    """The secret with one more key, which signs from now on; all others go on verifying.
+
+    Raises ValueError where the key is too short, or there already.
+    """
+    keys = _keys(secret)
+    if key in keys:
+        raise ValueError("the key is there already")
+    return _written([*keys, key])
+
+
+def retired(secret: str, fingerprint: str) -> str:
+    """The secret without one key. Every link that it signed leads nowhere from now on.
+
+    ``fingerprint`` names the key as ``Keyring.fingerprints`` does. Raises ValueError for a key that
+    is not there, and for the one that signs: rotate first.
+    """
+    keyring = parse_keyring(secret)
+    if fingerprint not in keyring.fingerprints:
+        raise ValueError(f"there is no key {fingerprint}")
+    if fingerprint == keyring.fingerprints[-1]:
+        raise ValueError(f"the key {fingerprint} signs; add another one first")
+    named = zip(keyring.fingerprints, keyring.keys, strict=True)
+    return _written([key for name, key in named if name != fingerprint])
+
+
+def _keys(secret: str) -> list[bytes]:
     try:
         value = json.loads(secret)
     except ValueError:
@@ -93,10 +123,22 @@ def parse_keyring(secret: str) -> Keyring:
     if not isinstance(value, dict):
         raise ValueError("the keyring is not an object")
     if "keys" in value:
-        return Keyring(tuple(_decoded(key["secret"]) for key in value["keys"]))
+        try:
+            return [_decoded(key["secret"]) for key in value["keys"]]
+        except (LookupError, TypeError):
+            raise ValueError("the keyring has a key without a secret") from None
     if len(str(value.get("seed", ""))) < 32:
         raise ValueError("the keyring has neither keys nor a seed of 32 characters")
-    return Keyring((sha256(value["seed"].encode()).digest(),))
+    return [sha256(value["seed"].encode()).digest()]
+
+
+def _written(keys: list[bytes]) -> str:
+    names = Keyring(tuple(keys)).fingerprints
+    listed = [
+        {"id": name, "secret": urlsafe_b64encode(key).decode()}
+        for name, key in zip(names, keys, strict=True)
+    ]
+    return json.dumps({"keys": listed})
 
 
 def _decoded(text: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Final
 
 import itsdangerous
@@ -27,7 +27,7 @@ class Keyring:
     """Every key that may have signed a link, oldest first; the newest signs.
 
     Contract: at least one key, each of 32 bytes or more of randomness. Never printed: its repr
-    tells the count only.
+    names fingerprints.
     """
 
     keys: tuple[bytes, ...]
@@ -38,8 +38,15 @@ class Keyring:
         if any(len(key) < 32 for key in self.keys):
             raise ValueError("every key needs at least 32 bytes")
 
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Names of the keys, in their order: hashes, which tell nothing of them."""
+        return tuple(
+            blake2b(key, digest_size=4, person=b"keyring").hexdigest() for key in self.keys
+        )
+
     def __repr__(self) -> str:
-        return f"Keyring({len(self.keys)} keys)"
+        return f"Keyring({', '.join(self.fingerprints)})"
 
 
 class TruncatedHmac(itsdangerous.signer.SigningAlgorithm):
