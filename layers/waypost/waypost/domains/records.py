@@ -101,7 +101,7 @@ def _addresses(resolver: Resolver, name: str) -> tuple[str, ...]:
 def _settled(resolver: Resolver, chain: tuple[str, ...]) -> bool:
     """Whether all of the zone's own name servers that answer give the first CNAME of the chain."""
     answers = resolver.authoritative(chain[0], "CNAME")
-    heard = [answer for answer in answers if answer.status in ("ok", "empty")]
+    heard = [answer for answer in answers if answer.status not in _TROUBLE]
     return all(answer.records == (chain[1],) for answer in heard)
 
 

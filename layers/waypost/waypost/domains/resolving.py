@@ -15,6 +15,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.query
+import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
@@ -23,8 +24,8 @@ from waypost.domains.connecting import is_public
 RecordKind = Literal["A", "AAAA", "CNAME", "TXT", "CAA", "NS"]
 Status = Literal["ok", "empty", "nxdomain", "timeout", "failed"]
 
-SECONDS: Final = 3.0
-"""Time for one question, retries included."""
+SECONDS: Final = 2.0
+"""Time for one question to one server."""
 MAX_NAMESERVERS: Final = 3
 """Name servers of a zone that are asked."""
 
@@ -74,22 +75,16 @@ class DnsResolver:
         self._allowed = allowed
 
     def lookup(self, name: str, kind: RecordKind) -> Answer:
-        try:
-            answer = self._resolver.resolve(
-                absolute(name), kind, raise_on_no_answer=False, search=False
-            )
-        except dns.resolver.NXDOMAIN:
-            return Answer("nxdomain")
-        except dns.resolver.LifetimeTimeout:
-            return Answer("timeout")
-        except (dns.exception.DNSException, OSError):
-            return Answer("failed")
-        if answer.rrset is None:
-            return Answer("empty")
-        return Answer("ok", tuple(sorted(_text(record) for record in answer.rrset)))
+        answer = Answer("failed")
+        for server in self._resolver.nameservers:
+            answer = self._ask(str(server), name, kind)
+            if answer.status not in ("timeout", "failed"):
+                break
+        return answer
 
     def authoritative(self, name: str, kind: RecordKind) -> Sequence[Answer]:
-        return [self._ask(address, name, kind) for address in self._nameservers(name)]
+        servers = self._nameservers(name)
+        return [self._ask(address, name, kind, recursive=False) for address in servers]
 
     def _nameservers(self, name: str) -> list[str]:
         try:
@@ -100,24 +95,36 @@ class DnsResolver:
         addresses = [self.lookup(server, "A").records[:1] for server in servers]
         return [address for found in addresses for address in found if self._allowed(address)]
 
-    def _ask(self, address: str, name: str, kind: RecordKind) -> Answer:
+    def _ask(self, server: str, name: str, kind: RecordKind, *, recursive: bool = True) -> Answer:
         query = dns.message.make_query(absolute(name), kind)
-        query.flags &= ~dns.flags.RD
+        if not recursive:
+            query.flags &= ~dns.flags.RD
         try:
             response, _ = dns.query.udp_with_fallback(
-                query, address, timeout=self._seconds, port=self._port
+                query,
+                server,
+                timeout=self._seconds,
+                port=self._port,
+                one_rr_per_rrset=True,  # else a second CNAME, which is an error, replaces the first
             )
         except dns.exception.Timeout:
             return Answer("timeout")
         except (dns.exception.DNSException, OSError):
             return Answer("failed")
-        records = [
-            _text(record)
-            for rrset in response.answer
-            if rrset.rdtype == dns.rdatatype.from_text(kind)
-            for record in rrset
-        ]
-        return Answer("ok", tuple(sorted(records))) if records else Answer("empty")
+        return _read(response, kind)
+
+
+def _read(response: dns.message.Message, kind: RecordKind) -> Answer:
+    """What a response says about one kind of record, wherever CNAMEs led."""
+    wanted = dns.rdatatype.from_text(kind)
+    found = {
+        _text(record) for rrset in response.answer if rrset.rdtype == wanted for record in rrset
+    }
+    if found:
+        return Answer("ok", tuple(sorted(found)))
+    if response.rcode() == dns.rcode.NXDOMAIN:
+        return Answer("nxdomain")
+    return Answer("empty" if response.rcode() == dns.rcode.NOERROR else "failed")
 
 
 def absolute(name: str) -> dns.name.Name:

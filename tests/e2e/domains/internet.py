@@ -1,0 +1,192 @@
+"""A small internet on loopback: real DNS, HTTP and HTTPS servers, and a connector that leads there.
+
+Names get addresses that look public. The rule that only public addresses may be connected to is
+the real one; the connector alone knows which server stands behind which address.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+from dnslib import QTYPE, RCODE, RR, DNSRecord
+from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
+
+from waypost.domains import answers
+from waypost.tokens.signing import Keyring
+
+Respond = Callable[[str], bytes]
+"""What a web server answers to a path, byte for byte."""
+
+KEYRING = Keyring((b"k" * 32,))
+RECURSIVE = "127.0.0.1"
+NAMESERVERS = ("127.0.0.2", "127.0.0.3")
+
+
+@dataclass
+class Zones(BaseResolver):  # type: ignore[misc]  # dnslib ships no types
+    """What one DNS server says. Keys are (name, kind); names may start with ``*.``."""
+
+    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    slow: dict[str, float] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, kind: str, *values: str) -> None:
+        self.records[name, kind] = list(values)
+
+    def resolve(self, request: DNSRecord, _handler: DNSHandler) -> DNSRecord:
+        name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
+        self.asked.append((name, kind))
+        time.sleep(self.slow.get(name, 0))
+        reply = request.reply()
+        if name in self.failing:
+            reply.header.rcode = RCODE.SERVFAIL
+            return reply
+        self._answer(reply, name, kind)
+        if not reply.rr and not self._exists(name):
+            reply.header.rcode = RCODE.NXDOMAIN
+        return reply
+
+    def _answer(self, reply: DNSRecord, name: str, kind: str) -> None:
+        """The records, and those at the end of CNAMEs, as a recursive resolver gives them."""
+        for _ in range(12):
+            cname = self._find(name, "CNAME")
+            if kind == "CNAME" or not cname:
+                break
+            reply.add_answer(*RR.fromZone(f"{name}. 60 IN CNAME {cname[0]}."))
+            name = cname[0]
+        for value in self._find(name, kind):
+            dotted = f"{value}." if kind in ("CNAME", "NS") else value
+            reply.add_answer(*RR.fromZone(f"{name}. 60 IN {kind} {dotted}"))
+
+    def _find(self, name: str, kind: str) -> list[str]:
+        wildcard = f"*.{name.partition('.')[2]}"
+        exact = self.records.get((name, kind))
+        if exact is not None or self._exists(name, wildcards=False):
+            return exact or []
+        return self.records.get((wildcard, kind), [])
+
+    def _exists(self, name: str, *, wildcards: bool = True) -> bool:
+        names = {known for known, _ in self.records}
+        if name in names or any(known.endswith("." + name) for known in names):
+            return True
+        return wildcards and f"*.{name.partition('.')[2]}" in names
+
+
+class Web:
+    """A web server of its own on loopback, with TLS where it has a certificate."""
+
+    def __init__(self, respond: Respond, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[str] = []
+        web = self
+
+        class Handler(BaseRequestHandler):
+            def handle(self) -> None:
+                with tls_or_plain(self.request, tls) as connection:
+                    if connection is None:
+                        return
+                    head = connection.recv(4096).decode("latin-1")
+                    web.requests.append(head)
+                    path = head.split(" ")[1] if " " in head else ""
+                    # The other end may have hung up already.
+                    with _ignoring_hang_ups():
+                        connection.sendall(respond(path))
+
+        class Server(ThreadingTCPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Clients that refuse a certificate break the handshake; they are meant to."""
+
+        self._server = Server((RECURSIVE, 0), Handler)
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def tls_or_plain(raw: socket.socket, tls: ssl.SSLContext | None) -> Iterator[socket.socket | None]:
+    if tls is None:
+        yield raw
+        return
+    try:
+        wrapped = tls.wrap_socket(raw, server_side=True)
+    except (ssl.SSLError, OSError):
+        yield None
+        return
+    with wrapped:
+        yield wrapped
+
+
+@contextmanager
+def _ignoring_hang_ups() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        return
+
+
+@dataclass
+class Internet:
+    """Addresses, and who stands behind them. ``connections`` notes where was connected to."""
+
+    servers: dict[tuple[str, int], Web] = field(default_factory=dict)
+    connections: list[tuple[str, int]] = field(default_factory=list)
+
+    def serve(
+        self, address: str, port: int, respond: Respond, tls: ssl.SSLContext | None = None
+    ) -> Web:
+        self.close_at(address, port)
+        self.servers[address, port] = Web(respond, tls)
+        return self.servers[address, port]
+
+    def close_at(self, address: str, port: int) -> None:
+        if (address, port) in self.servers:
+            self.servers.pop((address, port)).close()
+
+    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
+        """``waypost.domains.connecting.Connector``."""
+        self.connections.append((address, port))
+        server = self.servers.get((address, port))
+        if server is None:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return socket.create_connection((RECURSIVE, server.port), timeout=seconds)
+
+    def close(self) -> None:
+        for address, port in list(self.servers):
+            self.close_at(address, port)
+
+
+def http(status: str, body: bytes = b"", **headers: str) -> bytes:
+    """An answer as it goes over the wire."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def ours(path: str) -> bytes:
+    """What our redirect function answers a probe, over the real code."""
+    response = answers.probe_answer(KEYRING, path.removeprefix(answers.PATH))
+    return http(f"{response['statusCode']} OK", response["body"].encode())
+
+
+def parked(_path: str) -> bytes:
+    return http("200 OK", b"<h1>This domain is for sale</h1>")
+
+
+def dns_server(zones: Zones, address: str, port: int = 0) -> DNSServer:
+    """A DNS server over UDP; all of a test share a port, on addresses of their own."""
+    server = DNSServer(zones, port=port, address=address, logger=DNSLogger(log="-request,-reply"))
+    thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    return server

@@ -1,0 +1,201 @@
+"""Where a name leads, asked of real DNS servers."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.e2e.domains.conftest import (
+    DEFAULT_HOST,
+    EDGE_ADDRESS,
+    ENDPOINT,
+    HOST,
+    PROOF,
+    PROXY_ADDRESS,
+    World,
+)
+from waypost.domains.caa import permission
+from waypost.domains.findings import Dns
+from waypost.domains.records import MAX_HOPS
+
+
+def dns(world: World) -> Dns:
+    return world.checker.dns(HOST, PROOF, (DEFAULT_HOST, ENDPOINT))
+
+
+def test_the_expected_cname_is_right_and_settled(world: World) -> None:
+    world.point_at_us()
+    assert dns(world) == Dns("cname", (HOST, DEFAULT_HOST), (EDGE_ADDRESS,), settled=True)
+
+
+def test_a_chain_that_reaches_us_in_the_end_is_right(world: World) -> None:
+    world.point_at_us()
+    world.dns.add(HOST, "CNAME", "links.acme-cdn.example")
+    world.dns.add("links.acme-cdn.example", "CNAME", ENDPOINT)
+    found = dns(world)
+    assert (found.verdict, found.chain) == ("cname", (HOST, "links.acme-cdn.example", ENDPOINT))
+
+
+def test_no_record_is_missing(world: World) -> None:
+    assert dns(world).verdict == "missing"
+
+
+def test_a_name_without_addresses_is_missing_too(world: World) -> None:
+    world.dns.add(HOST, "TXT", '"hello"')
+    assert dns(world).verdict == "missing"
+
+
+def test_a_cname_that_leads_into_nothing_is_missing(world: World) -> None:
+    world.dns.add(HOST, "CNAME", "gone.example")
+    assert dns(world) == Dns("missing", (HOST, "gone.example"))
+
+
+def test_a_cname_to_somebody_else_is_shown(world: World) -> None:
+    world.dns.add(HOST, "CNAME", "sites.parking.example")
+    world.dns.add("sites.parking.example", "A", PROXY_ADDRESS)
+    found = dns(world)
+    assert found.verdict == "elsewhere"
+    assert found.chain == (HOST, "sites.parking.example")
+    assert found.addresses == (PROXY_ADDRESS,)
+
+
+def test_cnames_in_a_circle_are_a_loop(world: World) -> None:
+    world.dns.add(HOST, "CNAME", "a.acme.com")
+    world.dns.add("a.acme.com", "CNAME", "b.acme.com")
+    world.dns.add("b.acme.com", "CNAME", "a.acme.com")
+    assert dns(world) == Dns("loop", (HOST, "a.acme.com", "b.acme.com", "a.acme.com"))
+
+
+def test_a_name_that_points_at_itself_is_a_loop(world: World) -> None:
+    world.dns.add(HOST, "CNAME", HOST)
+    assert dns(world).verdict == "loop"
+
+
+def test_more_cnames_than_resolvers_follow_are_too_many(world: World) -> None:
+    names = [HOST, *(f"hop{i}.acme.com" for i in range(MAX_HOPS))]
+    for name, target in pairwise(names):
+        world.dns.add(name, "CNAME", target)
+    world.dns.add(names[-1], "CNAME", DEFAULT_HOST)
+    assert dns(world).verdict == "too_long"
+
+
+def test_several_cnames_at_one_name_are_a_conflict(world: World) -> None:
+    world.dns.add(HOST, "CNAME", DEFAULT_HOST, "sites.parking.example")
+    assert dns(world).verdict == "conflict"
+
+
+def test_a_flattened_record_needs_the_proof_beside_it(world: World) -> None:
+    world.dns.add(HOST, "A", EDGE_ADDRESS)
+    assert dns(world).verdict == "elsewhere"
+    world.dns.add(f"_waypost.{HOST}", "TXT", '"v=spf1 -all"', f'"waypost={PROOF}"')
+    found = dns(world)
+    assert (found.verdict, found.proof) == ("flattened", True)
+
+
+def test_another_domains_proof_proves_nothing(world: World) -> None:
+    world.dns.add(HOST, "A", EDGE_ADDRESS)
+    world.dns.add(f"_waypost.{HOST}", "TXT", '"waypost=beef"')
+    assert dns(world).verdict == "elsewhere"
+
+
+def test_other_addresses_with_the_proof_are_a_proxy(world: World) -> None:
+    world.point_at_proxy()
+    assert dns(world).verdict == "proxied"
+
+
+def test_a_wildcard_that_answers_for_the_name_is_named_as_such(world: World) -> None:
+    world.dns.add("*.acme.com", "A", PROXY_ADDRESS)
+    found = dns(world)
+    assert (found.verdict, found.wildcard) == ("elsewhere", True)
+
+
+def test_a_wildcard_cname_is_named_too(world: World) -> None:
+    world.dns.add("*.acme.com", "CNAME", "sites.parking.example")
+    world.dns.add("sites.parking.example", "A", PROXY_ADDRESS)
+    assert dns(world).wildcard
+
+
+def test_a_record_of_the_names_own_is_no_wildcard(world: World) -> None:
+    world.dns.add(HOST, "A", PROXY_ADDRESS)
+    assert not dns(world).wildcard
+
+
+def test_a_wildcard_that_leads_to_us_is_right(world: World) -> None:
+    world.dns.add("*.acme.com", "CNAME", DEFAULT_HOST)
+    assert dns(world).verdict == "cname"
+
+
+def test_servers_that_do_not_answer_in_time_are_told_from_missing_names(world: World) -> None:
+    world.dns.slow[HOST] = 2
+    assert dns(world).verdict == "timeout"
+
+
+def test_servers_that_fail_are_told_apart_as_well(world: World) -> None:
+    world.dns.failing.add(HOST)
+    assert dns(world).verdict == "failed"
+
+
+def test_a_slow_name_further_down_the_chain_is_a_timeout(world: World) -> None:
+    world.dns.add(HOST, "CNAME", "cdn.acme.com")
+    world.dns.slow["cdn.acme.com"] = 2
+    assert dns(world).verdict == "timeout"
+
+
+def test_dns_is_not_settled_while_one_of_the_zones_servers_answers_otherwise(world: World) -> None:
+    world.point_at_us()
+    world.nameservers[1].add(HOST, "CNAME", "old.acme.com")
+    assert not dns(world).settled
+    world.nameservers[1].add(HOST, "CNAME", DEFAULT_HOST)
+    assert dns(world).settled
+
+
+def test_a_server_that_lacks_the_record_keeps_dns_unsettled(world: World) -> None:
+    world.point_at_us()
+    del world.nameservers[0].records[HOST, "CNAME"]
+    assert not dns(world).settled
+
+
+def test_a_server_of_the_zone_that_is_down_does_not(world: World) -> None:
+    world.point_at_us()
+    world.nameservers[0].slow[HOST] = 2
+    assert dns(world).settled
+
+
+def test_name_servers_at_private_addresses_are_not_asked(world: World) -> None:
+    world.point_at_us()
+    world.dns.add("ns0.acme.com", "A", "10.0.0.53")
+    world.dns.add("ns1.acme.com", "A", "169.254.169.253")
+    assert world.resolver.authoritative(HOST, "CNAME") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "records", "allows"),
+    [
+        (HOST, [], "yes"),
+        (HOST, ['0 issue "amazon.com"'], "yes"),
+        (HOST, ['0 issue "letsencrypt.org"', '0 issue "amazontrust.com; policy=x"'], "yes"),
+        (HOST, ['0 issue "letsencrypt.org"'], "no"),
+        (HOST, ['0 issue ";"'], "no"),
+        ("acme.com", ['0 issue "letsencrypt.org"'], "no"),
+        ("acme.com", ['0 issuewild "letsencrypt.org"'], "yes"),
+        ("acme.com", ['0 iodef "mailto:security@acme.com"'], "yes"),
+    ],
+)
+def test_caa_records_decide_whether_amazon_may_issue(
+    world: World, name: str, records: list[str], allows: str
+) -> None:
+    world.dns.add(name, "CAA", *records)
+    world.dns.add(HOST, "A", EDGE_ADDRESS)
+    assert permission(world.resolver, HOST).allows == allows
+
+
+def test_the_nearest_caa_records_win(world: World) -> None:
+    world.dns.add("acme.com", "CAA", '0 issue "letsencrypt.org"')
+    world.dns.add(HOST, "CAA", '0 issue "amazon.com"')
+    found = permission(world.resolver, HOST)
+    assert (found.allows, found.name) == ("yes", HOST)
+
+
+def test_caa_that_cannot_be_read_is_unknown(world: World) -> None:
+    world.dns.failing.add("acme.com")
+    world.dns.add(HOST, "A", EDGE_ADDRESS)
+    assert permission(world.resolver, HOST).allows == "unknown"

@@ -1,0 +1,330 @@
+"""What probes make of web servers, over real HTTP and TLS with a test authority."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trustme
+
+from tests.e2e.domains.conftest import (
+    DEFAULT_HOST,
+    EDGE_ADDRESS,
+    HOST,
+    PROXY_ADDRESS,
+    World,
+)
+from tests.e2e.domains.internet import KEYRING, http, ours, parked
+from waypost.domains import answers
+from waypost.domains.findings import Hsts
+from waypost.domains.machine import stage_seen
+from waypost.domains.probing import MAX_BYTES
+from waypost.tokens.signing import Keyring
+
+DAY = timedelta(days=1)
+
+
+def test_our_signed_answer_over_both_is_green(world: World) -> None:
+    world.point_at_us()
+    world.internet.serve(EDGE_ADDRESS, 80, ours)
+    world.serve_https()
+    found = world.check()
+    assert (found.http.outcome, found.https.outcome) == ("ours", "ours")
+    assert stage_seen(found) == "https"
+
+
+def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(world: World) -> None:
+    world.point_at_us()
+    site = world.internet.serve(EDGE_ADDRESS, 80, ours)
+    world.check()
+    line, host, *_ = site.requests[0].split("\r\n")
+    assert line.startswith(f"GET {answers.PATH}")
+    assert host == f"Host: {HOST}"
+    assert world.internet.connections == [(EDGE_ADDRESS, 80), (EDGE_ADDRESS, 443)]
+
+
+def test_every_probe_asks_with_a_nonce_of_its_own(world: World) -> None:
+    world.point_at_us()
+    site = world.internet.serve(EDGE_ADDRESS, 80, ours)
+    world.check()
+    world.check()
+    assert len({request.split(" ")[1] for request in site.requests}) == 2
+
+
+def test_a_parked_page_is_never_green(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, parked)
+    world.internet.serve(PROXY_ADDRESS, 443, parked, world.certificate(HOST))
+    found = world.check()
+    assert (found.http.outcome, found.https.outcome) == ("not_ours", "not_ours")
+    assert stage_seen(found) == "waiting"
+
+
+def test_an_echo_of_the_nonce_is_no_answer(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(
+        PROXY_ADDRESS, 80, lambda path: http("200 OK", path.rpartition("/")[2].encode())
+    )
+    assert world.check().http.outcome == "not_ours"
+
+
+def test_an_answer_replayed_from_an_earlier_probe_is_none(world: World) -> None:
+    world.point_at_proxy()
+    old = ours(answers.PATH + answers.new_nonce())
+    world.internet.serve(PROXY_ADDRESS, 80, lambda _path: old)
+    assert world.check().http.outcome == "not_ours"
+
+
+def test_the_answer_of_another_stack_is_not_ours(world: World) -> None:
+    other = Keyring((b"o" * 32,))
+
+    def theirs(path: str) -> bytes:
+        answer = answers.probe_answer(other, path.removeprefix(answers.PATH))
+        return http("200 OK", answer["body"].encode())
+
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, theirs)
+    assert world.check().http.outcome == "not_ours"
+
+
+def test_a_signed_answer_with_another_status_is_not_green(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(
+        PROXY_ADDRESS, 80, lambda path: ours(path).replace(b"200 OK", b"404 Not Found")
+    )
+    found = world.check().http
+    assert (found.outcome, found.detail) == ("not_ours", "status 404")
+
+
+def test_a_redirect_is_shown_and_not_followed(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(
+        PROXY_ADDRESS, 80, lambda _: http("301 Moved", Location="http://169.254.169.254/latest/")
+    )
+    found = world.check().http
+    assert (found.outcome, found.detail) == ("redirect", "301 to http://169.254.169.254/latest/")
+    assert ("169.254.169.254", 80) not in world.internet.connections
+
+
+@pytest.mark.parametrize(
+    ("name", "since", "until", "outcome"),
+    [
+        (HOST, -DAY, DAY, "ours"),
+        ("*.acme.com", -DAY, DAY, "ours"),
+        ("www.acme.com", -DAY, DAY, "wrong_name"),
+        ("*.links.acme.com", -DAY, DAY, "wrong_name"),
+        (HOST, -30 * DAY, -DAY, "expired"),
+        (HOST, DAY, 30 * DAY, "not_yet_valid"),
+    ],
+)
+def test_certificates_are_judged_as_browsers_do(
+    world: World, name: str, since: timedelta, until: timedelta, outcome: str
+) -> None:
+    world.point_at_proxy()
+    now = datetime.now(UTC)
+    certificate = world.certificate(name, not_before=now + since, not_after=now + until)
+    world.internet.serve(PROXY_ADDRESS, 443, ours, certificate)
+    assert world.check().https.outcome == outcome
+
+
+def test_an_unknown_authority_is_not_trusted(world: World) -> None:
+    world.point_at_proxy()
+    certificate = world.certificate(HOST, authority=trustme.CA())
+    world.internet.serve(PROXY_ADDRESS, 443, ours, certificate)
+    assert world.check().https.outcome == "untrusted"
+
+
+def test_a_self_signed_certificate_is_named_as_such(world: World) -> None:
+    own = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
+        context.load_cert_chain(certificate, key)
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 443, ours, context)
+    assert world.check().https.outcome == "self_signed"
+
+
+def test_a_server_that_speaks_old_tls_alone_is_broken(world: World) -> None:
+    context = world.certificate(HOST)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 443, ours, context)
+    assert world.check().https.outcome == "broken"
+
+
+def test_plain_http_on_the_port_of_https_is_broken(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 443, parked)
+    assert world.check().https.outcome == "broken"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"",
+        b"HTTP/1.1 twohundred OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n",
+        b"\x00\xff" * 100,
+    ],
+)
+def test_what_is_no_http_is_broken(world: World, answer: bytes) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, lambda _path: answer)
+    assert world.check().http.outcome == "broken"
+
+
+def test_a_server_that_never_answers_times_out(world: World) -> None:
+    def silent(_path: str) -> bytes:
+        time.sleep(3)
+        return b""
+
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, silent)
+    assert world.check().http.outcome == "timeout"
+
+
+def test_a_server_that_drips_cannot_hold_a_check_up(world: World) -> None:
+    """Each byte arrives well within a timeout for single reads; the whole exchange has one too."""
+
+    class Dripping:
+        def settimeout(self, seconds: float) -> None:
+            assert seconds > 0
+
+        def sendall(self, _data: bytes) -> None:
+            return None
+
+        def recv(self, _size: int) -> bytes:
+            time.sleep(0.05)
+            return b"H"
+
+        def close(self) -> None:
+            return None
+
+    world.point_at_proxy()
+    world.internet.connect = lambda *_: Dripping()  # type: ignore[method-assign,assignment]
+    asked = world.checker.prober.ask("http", HOST, "/", lambda _body: True)
+    assert asked.outcome == "timeout"
+
+
+def test_nothing_past_the_cap_is_read(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, lambda _path: http("200 OK", b"x" * (4 * MAX_BYTES)))
+    assert world.check().http.outcome == "not_ours"
+
+
+def test_an_answer_in_chunks_is_read(world: World) -> None:
+    def chunked(path: str) -> bytes:
+        body = answers.probe_answer(KEYRING, path.removeprefix(answers.PATH))["body"].encode()
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:]))
+        return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, chunked)
+    assert world.check().http.outcome == "ours"
+
+
+def test_nobody_listening_is_unreachable(world: World) -> None:
+    world.point_at_proxy()
+    assert world.check().http.outcome == "unreachable"
+
+
+def test_hsts_of_the_host_blocks_plain_http(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    world.internet.serve(
+        PROXY_ADDRESS,
+        443,
+        lambda _: http("200 OK", Strict_Transport_Security="max-age=600"),
+        world.certificate(HOST),
+    )
+    found = world.check()
+    assert found.hsts == Hsts("own", HOST)
+    assert stage_seen(found) == "blocked"
+
+
+def test_hsts_said_over_plain_http_is_ignored(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(
+        PROXY_ADDRESS,
+        80,
+        lambda path: ours(path).replace(
+            b"\r\n", b"\r\nStrict-Transport-Security: max-age=600\r\n", 1
+        ),
+    )
+    found = world.check()
+    assert not found.hsts.on
+    assert stage_seen(found) == "http"
+
+
+@pytest.mark.parametrize(
+    ("header", "blocked"),
+    [("max-age=600; includeSubDomains", True), ("max-age=600", False), ("max-age=0", False)],
+)
+def test_hsts_of_a_parent_blocks_where_it_includes_subdomains(
+    world: World, header: str, blocked: bool
+) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    world.dns.add("acme.com", "A", "93.184.215.50")
+    world.internet.serve(
+        "93.184.215.50",
+        443,
+        lambda _: http(
+            "301 Moved", Location="https://www.acme.com/", Strict_Transport_Security=header
+        ),
+        world.certificate("acme.com"),
+    )
+    found = world.check()
+    assert found.hsts.on is blocked
+    assert stage_seen(found) == ("blocked" if blocked else "http")
+
+
+def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    world.dns.add("acme.com", "A", "93.184.215.50")
+    world.internet.serve(
+        "93.184.215.50",
+        443,
+        lambda _: http("200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"),
+        world.certificate("other.example"),
+    )
+    assert not world.check().hsts.on
+
+
+def test_parents_are_not_bothered_while_https_works(world: World) -> None:
+    world.point_at_us()
+    world.serve_https()
+    world.dns.add("acme.com", "A", "93.184.215.50")
+    world.check()
+    assert ("93.184.215.50", 443) not in world.internet.connections
+
+
+def test_a_proven_name_whose_answer_is_our_cdns_refusal_is_flattened(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, lambda _: http("403 Forbidden", Server="CloudFront"))
+    found = world.check()
+    assert found.dns.verdict == "flattened"
+    assert stage_seen(found) == "issuing"
+
+
+def test_a_proxy_of_their_own_behind_a_cdn_stays_a_proxy_once_it_answers(world: World) -> None:
+    world.point_at_proxy()
+    world.internet.serve(
+        PROXY_ADDRESS,
+        80,
+        lambda path: ours(path).replace(b"\r\n", b"\r\nServer: CloudFront\r\n", 1),
+    )
+    assert world.check().dns.verdict == "proxied"
+
+
+def test_the_default_host_serves_as_any_other(world: World) -> None:
+    world.internet.serve(EDGE_ADDRESS, 443, ours, world.certificate(DEFAULT_HOST))
+    assert world.check(DEFAULT_HOST).https.outcome == "ours"

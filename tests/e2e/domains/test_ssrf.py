@@ -1,0 +1,93 @@
+"""A name that leads into our own network: refused, and nothing is sent.
+
+The rule is the real one; a server stands behind every forbidden address, to hear if anything comes.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.domains.conftest import HOST, PROOF, PROXY_ADDRESS, World
+from tests.e2e.domains.internet import ours
+from waypost.domains import answers
+
+FORBIDDEN = [
+    ("A", "127.0.0.1"),
+    ("A", "10.0.0.8"),
+    ("A", "172.20.0.1"),
+    ("A", "192.168.0.1"),
+    ("A", "100.64.0.1"),
+    ("A", "169.254.169.254"),
+    ("A", "0.0.0.0"),
+    ("AAAA", "::1"),
+    ("AAAA", "fd00:ec2::254"),
+    ("AAAA", "fe80::1"),
+    ("AAAA", "::ffff:7f00:1"),
+    ("AAAA", "::ffff:a9fe:a9fe"),
+    ("AAAA", "64:ff9b::a9fe:a9fe"),
+    ("AAAA", "2002:7f00:1::1"),
+]
+
+
+def prove(world: World) -> None:
+    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+
+
+@pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
+def test_an_address_of_our_own_network_is_refused(world: World, kind: str, address: str) -> None:
+    prove(world)
+    world.dns.add(HOST, kind, address)
+    sites = [world.internet.serve(address, port, ours) for port in (80, 443)]
+    found = world.check()
+    assert (found.http.outcome, found.https.outcome) == ("unsafe", "unsafe")
+    assert world.internet.connections == []
+    assert not any(site.requests for site in sites)
+
+
+@pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
+def test_one_forbidden_address_among_public_ones_is_enough(
+    world: World, kind: str, address: str
+) -> None:
+    prove(world)
+    world.dns.add(HOST, "A", PROXY_ADDRESS)
+    mixed = (PROXY_ADDRESS, address) if kind == "A" else (address,)
+    world.dns.add(HOST, kind, *mixed)
+    assert world.check().http.outcome == "unsafe"
+    assert world.internet.connections == []
+
+
+def test_a_cname_into_our_own_network_is_refused(world: World) -> None:
+    prove(world)
+    world.dns.add(HOST, "CNAME", "internal.evil.example")
+    world.dns.add("internal.evil.example", "A", "169.254.169.254")
+    assert world.check().http.outcome == "unsafe"
+    assert world.internet.connections == []
+
+
+def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: World) -> None:
+    """The first answer is public; whatever is asked after it leads to the metadata service."""
+    prove(world)
+    world.dns.add(HOST, "A", PROXY_ADDRESS)
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    metadata = world.internet.serve("169.254.169.254", 80, ours)
+    connect = world.internet.connect
+
+    def rebinding(address: str, port: int, seconds: float) -> object:
+        world.dns.add(HOST, "A", "169.254.169.254")
+        return connect(address, port, seconds)
+
+    world.internet.connect = rebinding  # type: ignore[method-assign,assignment]
+    prober, path = world.checker.prober, answers.PATH + answers.new_nonce()
+    assert prober.ask("http", HOST, path, lambda _body: True).outcome == "ours"
+    assert world.internet.connections == [(PROXY_ADDRESS, 80)]
+    assert prober.ask("http", HOST, path, lambda _body: True).outcome == "unsafe"
+    assert metadata.requests == []
+
+
+def test_a_parent_in_our_own_network_is_not_asked_for_its_hsts(world: World) -> None:
+    prove(world)
+    world.dns.add(HOST, "A", PROXY_ADDRESS)
+    world.dns.add("acme.com", "A", "127.0.0.1")
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    assert world.check().http.outcome == "ours"
+    assert {address for address, _ in world.internet.connections} == {PROXY_ADDRESS}

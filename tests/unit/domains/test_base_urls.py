@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, domain
+from waypost.domains.base_urls import BaseUrls
+from waypost.domains.domain import STACK, STACK_NAME, Sending, TrackingDomain, new_domain
+from waypost.store.memory.domains import MemoryDomains
+
+ADDRESS = "https://api.execute-api.example.com"
+
+
+def base_urls(*domains: TrackingDomain, default_host: str = "") -> BaseUrls:
+    store = MemoryDomains()
+    for each in domains:
+        store.add(each)
+    return BaseUrls(store, ADDRESS, default_host)
+
+
+def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
+    return base_urls(*domains).for_message("acme", sender)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"stage": "https"}, f"https://{HOST}"),
+        ({"stage": "http"}, f"http://{HOST}"),
+        ({"stage": "blocked"}, ADDRESS),
+        ({"stage": "fallen_back"}, ADDRESS),
+        ({"stage": "waiting"}, ADDRESS),
+        ({"stage": "issuing"}, ADDRESS),
+        ({"stage": "https", "use": "reverted"}, ADDRESS),
+        ({"stage": "https", "use": "removed"}, ADDRESS),
+        ({"stage": "https", "sending": Sending("acme.com")}, ADDRESS),
+        ({"stage": "https", "failures": 1}, f"https://{HOST}"),
+    ],
+)
+def test_the_state_of_a_domain_decides(changes: dict[str, object], expected: str) -> None:
+    assert url(domain(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sender", "used"),
+    [
+        ("news@acme.com", True),
+        ("Acme <news@acme.com>", True),
+        ("news@MAIL.acme.com", True),
+        ("news@notacme.com", False),
+        ("news@acme.com.evil.example", False),
+        ("acme.com@evil.example", False),
+        ('"news@acme.com" <x@evil.example>', False),
+        ("+15550100", True),
+        (None, True),
+    ],
+)
+def test_a_domain_serves_senders_of_its_sending_domain_and_below(
+    sender: str | None, used: bool
+) -> None:
+    expected = f"https://{HOST}" if used else ADDRESS
+    assert url(domain(stage="https"), sender=sender) == expected
+
+
+def test_the_nearest_sending_domain_wins_over_https_and_age() -> None:
+    wide = domain(stage="https")
+    near = domain(
+        host="links.mail.acme.com",
+        stage="http",
+        added=NOW + MINUTE,
+        sending=Sending("mail.acme.com", verified=True),
+    )
+    assert url(wide, near, sender="news@mail.acme.com") == "http://links.mail.acme.com"
+    assert url(wide, near, sender="news@acme.com") == f"https://{HOST}"
+
+
+def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
+    old_http = domain(stage="http")
+    https = domain(host="a.acme.com", stage="https", added=NOW + MINUTE)
+    younger = domain(host="b.acme.com", stage="https", added=NOW + 2 * MINUTE)
+    assert url(old_http, younger, https) == "https://a.acme.com"
+
+
+def test_another_workspaces_domain_is_never_used() -> None:
+    store = base_urls(domain(stage="https"))
+    assert store.for_message("globex", "news@acme.com") == ADDRESS
+
+
+def test_reverting_takes_effect_with_the_next_message() -> None:
+    store = MemoryDomains()
+    store.add(domain(stage="https"))
+    urls = BaseUrls(store, ADDRESS)
+    assert urls.for_message("acme", "news@acme.com") == f"https://{HOST}"
+    kept = store.get(domain().workspace, HOST)
+    assert kept is not None
+    store.save(replace(kept, use="reverted"))
+    assert urls.for_message("acme", "news@acme.com") == ADDRESS
+
+
+def default_host(**changes: object) -> TrackingDomain:
+    host = new_domain(STACK, STACK_NAME, TARGET, TARGET, "beef", NOW)
+    return replace(host, **changes)  # type: ignore[arg-type]
+
+
+def test_the_default_host_is_used_from_the_first_time_that_it_works() -> None:
+    waiting = base_urls(default_host(), default_host=TARGET)
+    assert waiting.for_message("acme", None) == ADDRESS
+    working = base_urls(default_host(stage="https", failures=7), default_host=TARGET)
+    assert working.for_message("acme", None) == f"https://{TARGET}"
+
+
+def test_every_host_that_leads_here_is_known_as_ours() -> None:
+    urls = base_urls(domain(use="removed"), default_host=TARGET)
+    assert urls.hosts("acme") == {HOST, TARGET, "api.execute-api.example.com"}

@@ -1,0 +1,60 @@
+import pytest
+
+from waypost.domains.hosts import host_name, parents, tracking_host
+from waypost.errors import InvalidRequest
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("links.acme.com", "links.acme.com"),
+        (" Links.ACME.com. ", "links.acme.com"),
+        ("a.b.c.acme.co.uk", "a.b.c.acme.co.uk"),
+        ("xn--bcher-kva.example.org", "xn--bcher-kva.example.org"),
+    ],
+)
+def test_a_host_is_kept_in_one_form(text: str, host: str) -> None:
+    assert tracking_host(text) == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "acme.com",
+        "localhost",
+        "links",
+        "127.0.0.1",
+        "10.1.2.3",
+        "[::1]",
+        "2130706433",
+        "links.acme.local",
+        "instance-data.ec2.internal",
+        "1.0.0.127.in-addr.arpa",
+        "links..acme.com",
+        ".links.acme.com",
+        "-links.acme.com",
+        "links_.acme.com",
+        "*.acme.com",
+        "links.acme.com:8080",
+        "https://links.acme.com",
+        "links.acme.com/path",
+        "links.acme.com\r\nx: y",
+        "user@links.acme.com",
+        "bücher.acme.com",
+        "a" * 64 + ".acme.com",
+        ".".join(["a" * 60] * 5) + ".com",
+    ],
+)
+def test_what_is_no_public_subdomain_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        tracking_host(text)
+
+
+def test_a_sending_domain_may_be_a_domain_itself() -> None:
+    assert host_name("ACME.com") == "acme.com"
+
+
+def test_parents_end_at_two_labels() -> None:
+    assert list(parents("a.b.acme.com")) == ["b.acme.com", "acme.com"]
+    assert list(parents("acme.com")) == []

@@ -1,0 +1,127 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.domains.builders import (
+    BLOCKED,
+    HTTP_ONLY,
+    HTTPS,
+    ISSUING,
+    MINUTE,
+    NOW,
+    UNREACHABLE,
+    WAITING,
+    domain,
+    seen,
+)
+from waypost.domains.domain import HISTORY, STACK, TrackingDomain
+from waypost.domains.findings import Dns, Findings
+from waypost.domains.machine import DAILY, HOURLY, SOON, STEADY, advance, let_go, may_let_go
+
+
+def after(start: TrackingDomain, *checks: Findings) -> TrackingDomain:
+    for i, findings in enumerate(checks):
+        start = advance(start, findings, NOW + (i + 1) * 5 * MINUTE)
+    return start
+
+
+@pytest.mark.parametrize(
+    ("checks", "stage"),
+    [
+        ([WAITING], "waiting"),
+        ([ISSUING], "issuing"),
+        ([ISSUING, HTTPS], "https"),
+        ([HTTP_ONLY], "http"),
+        ([HTTP_ONLY, HTTPS], "https"),
+        ([BLOCKED], "blocked"),
+        ([BLOCKED, HTTPS], "https"),
+        ([BLOCKED, HTTP_ONLY], "http"),
+        ([UNREACHABLE], "waiting"),
+        ([ISSUING, WAITING], "waiting"),
+        ([HTTPS, WAITING], "https"),
+        ([HTTPS, WAITING, WAITING], "fallen_back"),
+        ([HTTPS, WAITING, HTTPS, WAITING], "https"),
+        ([HTTPS, HTTP_ONLY], "https"),
+        ([HTTPS, HTTP_ONLY, HTTP_ONLY], "http"),
+        ([HTTPS, BLOCKED, BLOCKED], "blocked"),
+        ([HTTPS, ISSUING, ISSUING], "fallen_back"),
+        ([HTTP_ONLY, BLOCKED], "http"),
+        ([HTTP_ONLY, BLOCKED, BLOCKED], "blocked"),
+        ([HTTP_ONLY, UNREACHABLE, UNREACHABLE], "fallen_back"),
+        ([HTTPS, WAITING, WAITING, WAITING, ISSUING], "fallen_back"),
+        ([HTTPS, WAITING, WAITING, HTTPS], "https"),
+        ([HTTPS, WAITING, WAITING, HTTP_ONLY], "http"),
+        ([HTTPS, WAITING, WAITING, BLOCKED], "blocked"),
+        ([BLOCKED, WAITING], "waiting"),
+    ],
+)
+def test_checks_lead_from_stage_to_stage(checks: list[Findings], stage: str) -> None:
+    assert after(domain(), *checks).stage == stage
+
+
+def test_a_working_domain_stays_usable_through_one_failed_check() -> None:
+    failed_once = after(domain(), HTTPS, WAITING)
+    assert failed_once.usable
+    assert failed_once.failures == 1
+    assert not after(failed_once, WAITING).usable
+
+
+def test_a_good_check_forgets_the_failure_before_it() -> None:
+    assert after(domain(), HTTPS, WAITING, HTTPS).failures == 0
+
+
+def test_only_changes_enter_the_history_with_what_was_seen() -> None:
+    history = after(domain(), WAITING, WAITING, ISSUING, HTTPS, HTTPS).history
+    assert [(change.before, change.after) for change in history] == [
+        ("waiting", "issuing"),
+        ("issuing", "https"),
+    ]
+    assert history[1].reason == "dns cname, http ours, https ours"
+    assert history[1].at == NOW + 20 * MINUTE
+
+
+def test_the_history_keeps_the_newest_changes_alone() -> None:
+    flapping = after(domain(), *([HTTPS, WAITING, WAITING] * HISTORY))
+    assert len(flapping.history) == HISTORY
+    assert flapping.history[-1].after == "fallen_back"
+
+
+def test_since_is_when_the_stage_was_entered() -> None:
+    assert after(domain(), HTTPS, HTTPS, HTTPS).since == NOW + 5 * MINUTE
+
+
+def test_the_stacks_default_host_is_never_given_up() -> None:
+    default_host = after(domain(workspace=STACK), HTTPS, WAITING, WAITING, WAITING)
+    assert default_host.stage == "https"
+    assert default_host.failures == 3
+
+
+@pytest.mark.parametrize(
+    ("checked", "pause"),
+    [
+        (after(domain(), HTTPS), STEADY),
+        (after(domain(), HTTPS, WAITING), SOON),
+        (after(domain(), WAITING), SOON),
+        (after(domain(since=NOW - timedelta(days=2)), WAITING), HOURLY),
+        (after(domain(since=NOW - timedelta(days=20)), WAITING), DAILY),
+    ],
+)
+def test_domains_are_looked_at_the_more_often_the_likelier_a_change(
+    checked: TrackingDomain, pause: timedelta
+) -> None:
+    assert checked.checked is not None
+    assert checked.due - checked.checked == pause
+
+
+def test_a_removed_domain_is_let_go_after_two_looks_that_find_it_gone() -> None:
+    gone, here, unsure = Dns("missing"), Dns("cname"), Dns("timeout")
+    once = let_go(replace(domain(), use="removed"), gone, NOW)
+    assert not may_let_go(once)
+    assert may_let_go(let_go(once, gone, NOW))
+    assert not may_let_go(let_go(let_go(once, here, NOW), gone, NOW))
+    assert may_let_go(let_go(let_go(once, unsure, NOW), gone, NOW))
+
+
+def test_dns_that_does_not_answer_is_no_reason_to_ask_for_a_certificate() -> None:
+    assert after(domain(), seen("timeout")).stage == "waiting"
