@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Final, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from waypost.codes import WorkspaceCode, workspace_code
 from waypost.model.workspace import (
     EventPolicy,
     IpPolicy,
@@ -38,7 +39,9 @@ class ShorteningChange(BaseModel):
 
 
 class SettingsChange(BaseModel):
-    """The keys of a PUT on settings. Keys that are absent stay as they are; unknown ones fail."""
+    """The settings of a workspace as JSON: all of them where they are told, those to be changed in
+    a PUT. Absent keys stay as they are; unknown ones fail.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -72,3 +75,31 @@ class SettingsChange(BaseModel):
 def _shortening(now: Shortening, change: ShorteningChange) -> Shortening:
     given: Mapping[str, bool] = {name: getattr(change, name) for name in change.model_fields_set}
     return replace(now, **given)
+
+
+class Workspaces(Protocol):
+    """What is read and written of workspaces (``waypost.store.workspaces``)."""
+
+    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings: ...
+    def save(self, workspace: str, settings: WorkspaceSettings) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings of workspaces, which exist as soon as somebody names them."""
+
+    workspaces: Workspaces
+
+    def told(self, workspace: str) -> SettingsChange:
+        """All settings of a workspace."""
+        return _told(self.workspaces.settings(workspace_code(workspace)))
+
+    def changed(self, workspace: str, change: SettingsChange) -> SettingsChange:
+        """All settings after a change. Raises Clash where the name's code is another's."""
+        settings = change.applied_to(self.workspaces.settings(workspace_code(workspace)))
+        self.workspaces.save(workspace, settings)
+        return _told(settings)
+
+
+def _told(settings: WorkspaceSettings) -> SettingsChange:
+    return SettingsChange.model_validate(settings.stored())

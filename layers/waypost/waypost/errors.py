@@ -4,6 +4,7 @@
     ├── InvalidRequest        a request breaks its contract; names every field with the reason
     ├── NotFound              a workspace, campaign, link, person or domain nobody has seen
     ├── Clash                 a name that is taken, or whose code belongs to another name
+    ├── NotShared             a report page asked for without a share link that covers it
     ├── TooLarge              a message over the size that is accepted
     ├── SettingsError         the environment of a function lacks something
     ├── TokenError            a tracking link that leads nowhere
@@ -72,6 +73,17 @@ class Clash(WaypostError):
         super().__init__(f"{kind} {name!r}: {reason}")
         self.kind = kind
         self.name = name
+
+
+class NotShared(WaypostError):
+    """Raised when a report page is asked for without a share link that covers it.
+
+    ``reason`` is one of none, tampered, version, expired, scope and people.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class TooLarge(WaypostError):

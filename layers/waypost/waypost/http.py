@@ -15,6 +15,7 @@ from waypost.errors import (
     Conflict,
     InvalidRequest,
     NotFound,
+    NotShared,
     SettingsError,
     StoreUnavailable,
     TokenError,
@@ -34,6 +35,7 @@ class Response(TypedDict):
 
 _STATUS: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
     (InvalidRequest, 400, "The request is not valid"),
+    (NotShared, 403, "Not shared with you"),
     (NotFound, 404, "Not found"),
     (Clash, 409, "The name cannot be taken"),
     (TooLarge, 413, "The message is too large"),

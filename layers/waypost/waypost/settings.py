@@ -29,12 +29,13 @@ def number(environment: Mapping[str, str], variable: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiSettings:
-    """What the report and management routes need."""
+class ReportSettings:
+    """What reports need, as JSON or as pages."""
 
     clicks_table: str
     campaigns_table: str
     workspaces_table: str
+    keyring_secret: str
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -42,7 +43,19 @@ class ApiSettings:
             clicks_table=required(environment, "CLICKS_TABLE"),
             campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            keyring_secret=required(environment, "KEYRING_SECRET"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SharingSettings:
+    """What making share links needs. ``pages_url``: scheme and host of the report pages."""
+
+    pages_url: str
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(pages_url=required(environment, "PAGES_URL").rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True)

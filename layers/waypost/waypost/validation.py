@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,10 +36,15 @@ def checked(model: type[Model], value: object) -> Model:
 
 def _invalid(error: ValidationError) -> InvalidRequest:
     found = error.errors(include_url=False, include_context=False, include_input=False)
+    return invalid([dict(e) for e in found])
+
+
+def invalid(errors: Iterable[Mapping[str, Any]]) -> InvalidRequest:
+    """An error of ours from pydantic's, each with its ``loc``, ``type`` and ``msg``."""
     return InvalidRequest(
         *(
             Problem(field_path(e["loc"]), _REASONS.get(e["type"]) or _clause(e["msg"]))
-            for e in found
+            for e in errors
         )
     )
 

@@ -1,0 +1,93 @@
+"""The use cases behind reports, made once a function from its environment, each when first used."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import cast
+
+import boto3
+
+from waypost.configuring import Configuration
+from waypost.domains.announcing import Announcer, Nobody
+from waypost.domains.domain import utc_now
+from waypost.domains.eventbridge import BusAnnouncer
+from waypost.domains.managing import Manager
+from waypost.domains.targets import Targets
+from waypost.keys import KeyringSource, SecretReader
+from waypost.reporting.campaigns import CampaignReports
+from waypost.reporting.people import PeopleReports
+from waypost.settings import DomainSettings, ReportSettings, SharingSettings
+from waypost.sharing import Sharer, Sharing
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens.signing import Keyring
+
+
+class Services:
+    """Made by a function when it starts, which reads nothing yet."""
+
+    def __init__(self) -> None:
+        self._sharer = lru_cache(maxsize=1)(_sharer_of)
+
+    @cached_property
+    def settings(self) -> ReportSettings:
+        return ReportSettings.from_env()
+
+    @cached_property
+    def dynamodb(self) -> DynamoClient:
+        return cast("DynamoClient", boto3.client("dynamodb"))
+
+    @cached_property
+    def stored_campaigns(self) -> DynamoCampaigns:
+        return DynamoCampaigns(self.dynamodb, self.settings.campaigns_table)
+
+    @cached_property
+    def campaigns(self) -> CampaignReports:
+        return CampaignReports(self.stored_campaigns)
+
+    @cached_property
+    def people(self) -> PeopleReports:
+        return PeopleReports(
+            campaigns=self.stored_campaigns,
+            recipients=DynamoRecipients(self.dynamodb, self.settings.campaigns_table),
+            clicks=DynamoClicks(self.dynamodb, self.settings.clicks_table),
+        )
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        return Configuration(DynamoWorkspaces(self.dynamodb, self.settings.workspaces_table))
+
+    @cached_property
+    def domains(self) -> Manager:
+        settings = DomainSettings.from_env()
+        announcer: Announcer = Nobody()
+        if settings.event_bus:
+            announcer = BusAnnouncer(boto3.client("events"), settings.event_bus)
+        return Manager(
+            domains=DynamoDomains(self.dynamodb, settings.workspaces_table),
+            targets=Targets(settings.edge_endpoint, settings.default_host),
+            announcer=announcer,
+            now=utc_now,
+        )
+
+    @cached_property
+    def keys(self) -> KeyringSource:
+        secrets = cast("SecretReader", boto3.client("secretsmanager"))
+        return KeyringSource(secrets, self.settings.keyring_secret)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        return Sharing(self.stored_campaigns, self.sharer, SharingSettings.from_env().pages_url)
+
+    def sharer(self) -> Sharer:
+        """Makes and reads shares under the keys as they are now."""
+        return self._sharer(self.keys.current())
+
+
+def _sharer_of(keyring: Keyring) -> Sharer:
+    return Sharer(keyring, lambda: datetime.now(UTC))
