@@ -12,7 +12,7 @@ and a sheet is bounded by the 1,000 writes a second that one recipient's ledger 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from struct import Struct
@@ -34,7 +34,6 @@ no more, so that unique figures can only be low.
 _MARK: Final = Struct(">8s4sQ4sHBBHI")
 MARK_BYTES: Final = _MARK.size
 _VISITS: Final = Struct(">4sIIQQ")
-_DELIVERY: Final = Struct(">4sII")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,8 @@ class Row:
             "first": self.total.first,
             "last": self.total.last,
             "marks": _pack_marks(self.marks),
-            "links": _pack_links(self.links),
-            "deliveries": _pack_deliveries(self.deliveries),
+            "links": _pack_visits((_suffix(n), v) for n, v in self.links.items()),
+            "deliveries": _pack_visits(self.deliveries.items()),
             "shared": b"".join(sorted(self.shared)) or None,
         }
         return self.key.item() | item.item(values)
@@ -144,13 +143,10 @@ class Row:
             marks=_unpack_marks(key.campaign, item.data(stored, "marks")),
             total=Visits(*(item.number(stored, n) for n in ("human", "machine", "first", "last"))),
             links={
-                LinkCode(key.campaign + suffix.hex()): Visits(*visits)
-                for suffix, *visits in _VISITS.iter_unpack(item.data(stored, "links"))
+                LinkCode(key.campaign + suffix.hex()): visits
+                for suffix, visits in _unpack_visits(item.data(stored, "links"))
             },
-            deliveries={
-                name: Visits(human, machine)
-                for name, human, machine in _DELIVERY.iter_unpack(item.data(stored, "deliveries"))
-            },
+            deliveries=dict(_unpack_visits(item.data(stored, "deliveries"))),
             shared=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
         )
 
@@ -169,7 +165,10 @@ class Sheet:
         return self.key.sheet or 0
 
     def to_item(self) -> Item:
-        values = {"version": self.version, "marks": _pack_marks(self.marks)}
+        values: dict[str, Value | None] = {
+            "version": self.version,
+            "marks": _pack_marks(self.marks),
+        }
         return self.key.item() | item.item(values)
 
     @classmethod
@@ -233,15 +232,14 @@ def _pack_marks(marks: tuple[Mark, ...]) -> bytes:
     )
 
 
-def _pack_links(links: Mapping[LinkCode, Visits]) -> bytes:
-    return b"".join(
-        _VISITS.pack(_suffix(link), v.human, v.machine, v.first, v.last)
-        for link, v in links.items()
-    )
+def _pack_visits(visits: Iterable[tuple[bytes, Visits]]) -> bytes:
+    return b"".join(_VISITS.pack(n, v.human, v.machine, v.first, v.last) for n, v in visits)
 
 
-def _pack_deliveries(deliveries: Mapping[bytes, Visits]) -> bytes:
-    return b"".join(_DELIVERY.pack(n, v.human, v.machine) for n, v in deliveries.items())
+def _unpack_visits(packed: bytes) -> Iterator[tuple[bytes, Visits]]:
+    if len(packed) % _VISITS.size:
+        raise MalformedItem("the sums of a recipient are cut")
+    return ((name, Visits(*rest)) for name, *rest in _VISITS.iter_unpack(packed))
 
 
 def _unpack_marks(campaign: CampaignCode, packed: bytes) -> tuple[Mark, ...]:

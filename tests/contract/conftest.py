@@ -1,0 +1,114 @@
+"""One suite over every implementation of the stores: the in-memory twin, and DynamoDB as moto plays
+it. With WAYPOST_DYNAMODB_ENDPOINT the second is whatever answers there.
+
+Where moto is known to differ from DynamoDB, the test that would tell says so:
+- ClientRequestToken is ignored, so a repeated transaction is not recognised by it;
+- transactions never conflict with each other, so TransactionConflict is only seen in unit tests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.template import Template, load
+from waypost.store.campaigns import CampaignStore
+from waypost.store.clicks import ClickStore
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.store.memory.clicks import MemoryClicks
+from waypost.store.memory.recipients import MemoryRecipients
+from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.store.recipients import RecipientStore
+from waypost.store.workspaces import WorkspaceStore
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+SCHEMA = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")
+
+
+@dataclass(frozen=True)
+class Stores:
+    clicks: ClickStore
+    campaigns: CampaignStore
+    recipients: RecipientStore
+    workspaces: WorkspaceStore
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The template's tables under names of their own."""
+
+    client: DynamoClient
+    clicks: str
+    campaigns: str
+    workspaces: str
+
+
+@cache
+def template() -> Template:
+    return load(TEMPLATE)
+
+
+def make_table(client: Any, logical_id: str) -> str:
+    properties = template().resources[logical_id].properties
+    schema = {name: properties[name] for name in SCHEMA if name in properties}
+    if stream := schema.get("StreamSpecification"):
+        schema["StreamSpecification"] = {**stream, "StreamEnabled": True}  # type: ignore[dict-item]
+    name = f"{logical_id}-{token_hex(4)}"
+    client.create_table(TableName=name, **schema)
+    client.get_waiter("table_exists").wait(TableName=name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def dynamodb() -> Iterator[Any]:
+    endpoint = os.environ.get("WAYPOST_DYNAMODB_ENDPOINT")
+    with pytest.MonkeyPatch.context() as patch, nullcontext() if endpoint else mock_aws():
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(variable, os.environ.get(variable, "test"))
+        yield boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
+
+
+@pytest.fixture
+def tables(dynamodb: Any) -> Iterator[Tables]:
+    names = [make_table(dynamodb, f"{n}Table") for n in ("Clicks", "Campaigns", "Workspaces")]
+    yield Tables(dynamodb, *names)
+    for name in names:
+        dynamodb.delete_table(TableName=name)
+
+
+@pytest.fixture
+def dynamodb_stores(tables: Tables) -> Stores:
+    return Stores(
+        DynamoClicks(tables.client, tables.clicks),
+        DynamoCampaigns(tables.client, tables.campaigns),
+        DynamoRecipients(tables.client, tables.campaigns),
+        DynamoWorkspaces(tables.client, tables.workspaces),
+    )
+
+
+def memory_stores() -> Stores:
+    campaigns = MemoryCampaigns()
+    return Stores(MemoryClicks(), campaigns, MemoryRecipients(campaigns), MemoryWorkspaces())
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    if request.param == "memory":
+        return memory_stores()
+    made: Stores = request.getfixturevalue("dynamodb_stores")
+    return made
