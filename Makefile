@@ -102,6 +102,18 @@ build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 deploy: check build ## Check, build and deploy the stack of ENV
 	sam deploy --config-env $(ENV) $(ARGS)
 
+.PHONY: keys
+keys: $(READY) ## Show the fingerprints of the keys that links are signed with
+	@python -m tools.keys --env $(ENV) show
+
+.PHONY: rotate-keys
+rotate-keys: $(READY) ## Add a key that signs from now on; links signed before stay valid
+	@python -m tools.keys --env $(ENV) add
+
+.PHONY: retire-key
+retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
+	@python -m tools.keys --env $(ENV) retire $(KEY) --sure "$(SURE)"
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 $(VENV)/bin/python:

@@ -1,0 +1,52 @@
+"""Finds the resources of a deployed stack by their names in the template, for operators' tools.
+
+with the environment of samconfig.toml:   Stack.of("us")
+on the embedded stack:                    AWS_ENDPOINT_URL is set, and names are given as they are
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+
+CONFIG = Path(__file__).parent.parent / "samconfig.toml"
+
+
+class NoStack(SystemExit):
+    """The stack, or a resource of it, cannot be found; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One deployed stack."""
+
+    name: str
+    region: str
+
+    @classmethod
+    def of(cls, environment: str) -> Self:
+        """The stack that ``make deploy ENV=…`` deploys. Raises NoStack for an unknown one."""
+        config = tomllib.loads(CONFIG.read_text("utf-8"))
+        deploy = config.get(environment, {}).get("deploy", {}).get("parameters", {})
+        if "stack_name" not in deploy:
+            raise NoStack(f"samconfig.toml has no environment {environment!r} with a stack_name")
+        return cls(deploy["stack_name"], deploy["region"])
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - clients have no common type
+        return boto3.client(service, region_name=self.region)  # type: ignore[call-overload]
+
+    def resource(self, logical_id: str) -> str:
+        """The physical id of a resource. Raises NoStack where the stack has none."""
+        cloudformation = self.client("cloudformation")
+        try:
+            answer = cloudformation.describe_stack_resource(
+                StackName=self.name, LogicalResourceId=logical_id
+            )
+        except cloudformation.exceptions.ClientError as e:
+            reason = e.response["Error"]["Message"]
+            raise NoStack(f"{self.name} in {self.region}: {logical_id}: {reason}") from e
+        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
