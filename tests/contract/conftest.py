@@ -74,7 +74,7 @@ def make_table(client: Any, logical_id: str) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dynamodb() -> Iterator[Any]:
     endpoint = os.environ.get("WAYPOST_DYNAMODB_ENDPOINT")
     with pytest.MonkeyPatch.context() as patch, nullcontext() if endpoint else mock_aws():
