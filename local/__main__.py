@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from local.errors import StackError
-from local.stack import EmbeddedStack
+from local.stack import TEMPLATE, EmbeddedStack
 
 _LOG = Path(".waypost/serve.log")
 
@@ -34,7 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
     """Prints one line once everything answers, and returns when interrupted."""
     parameters = dict(item.split("=", 1) for item in options.parameter)
-    stack = EmbeddedStack(parameters=parameters, host=options.host, port=options.port, log=log)
+    stack = EmbeddedStack(
+        options.template,
+        parameters=parameters,
+        host=options.host,
+        port=options.port,
+        log=log,
+    )
     with stack:
         print(
             f"waypost is ready on {stack.url} (logs: {options.log}, AWS: {stack.cloud.url})",
@@ -56,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("serve", help="serve the whole stack, empty")
     command.add_argument("--port", type=int, default=8080, help="0 takes any free one")
     command.add_argument("--host", default="127.0.0.1")
+    command.add_argument("--template", type=Path, default=TEMPLATE)
     command.add_argument(
         "--log", default=str(_LOG), help="where functions' output goes; - is stderr"
     )

@@ -52,11 +52,11 @@ class Pool:
         for worker in self.workers:
             if self._pending and worker.waits:
                 worker.take(self._pending.popleft())
-        starting = sum(worker.starts for worker in self.workers)
+        coming = sum(worker.waits_soon for worker in self.workers)
         for worker in self.workers:
-            if starting < len(self._pending) and not worker.lives and not self._closed:
+            if coming < len(self._pending) and not worker.lives and not self._closed:
                 worker.start()
-                starting += 1
+                coming += 1
 
     def init_failed(self, outcome: Outcome) -> None:
         """A process could not start: the invocation that has waited longest gets the reason."""

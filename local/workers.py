@@ -49,8 +49,10 @@ class Worker:
         return self._running is not None and not self._running.done()
 
     @property
-    def starts(self) -> bool:
-        return self.lives and not self.up.is_set()
+    def waits_soon(self) -> bool:
+        """Whether the process is starting, or has answered and is about to ask for more."""
+        answered = self._current is None or self._current.outcome.done()
+        return self.lives and not self.waits and (answered or not self.up.is_set())
 
     @property
     def waits(self) -> bool:

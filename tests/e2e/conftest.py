@@ -1,0 +1,83 @@
+"""Stacks to test against, over HTTP and through the services behind them.
+
+``stack`` is what template.yaml describes; ``small`` is a stack of fixtures/small, which has one of
+everything that the embedded stack plays, with handlers that tell what they saw.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import urllib3
+
+from local.stack import EmbeddedStack
+
+SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_settings() -> Iterator[None]:
+    """A profile or endpoint of whoever runs the tests is none of the stacks'."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    """The whole of template.yaml; tests share it and keep apart by workspace and campaign."""
+    with EmbeddedStack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def small(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(SMALL, processes={"EchoFunction": 1}) as running:
+        yield running
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response; names of ``headers`` in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Http: TypeAlias = Callable[..., Answer]
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    """``http(method, url, headers=…, body=…)``: one request, redirects not followed.
+
+    A body that is no bytes goes as JSON. The URL is sent as it is, ``%2F`` included.
+    """
+    with urllib3.PoolManager(retries=False, timeout=30) as pool:
+
+        def send(
+            method: str,
+            url: str,
+            headers: dict[str, str] | None = None,
+            body: object = None,
+        ) -> Answer:
+            given = dict(headers or {})
+            data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+            if data is not body:
+                given.setdefault("content-type", "application/json")
+            answer = pool.request(method, url, body=data, headers=given, redirect=False)
+            lower = {name.lower(): value for name, value in answer.headers.items()}
+            return Answer(answer.status, lower, answer.data)
+
+        yield send

@@ -1,0 +1,163 @@
+"""An embedded stack starts whole or not at all, and leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.asgi import listen
+from local.errors import PortInUse, TemplateError
+from local.stack import EmbeddedStack
+
+SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
+ROOT = Path(__file__).parents[2]
+
+
+def descendants(pid: int) -> set[int]:
+    """Process ids below one, from /proc."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc to see processes")
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if fields[0] != "Z":
+            parents[int(stat.parent.name)] = int(fields[1])
+    found: set[int] = set()
+    while more := {p for p, parent in parents.items() if parent in found | {pid}} - found:
+        found |= more
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists() and not zombie(pid)}
+
+
+def zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def gone(pids: set[int], within: float = 15.0) -> bool:
+    deadline = time.monotonic() + within
+    while alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not alive(pids)
+
+
+def pids_side_by_side(stack: EmbeddedStack) -> set[int]:
+    slow = {"do": "sleep", "seconds": 0.3}
+    with ThreadPoolExecutor(6) as threads:
+        outcomes = threads.map(lambda _: stack.invoke("EchoFunction", slow), range(6))
+        return {json.loads(outcome.payload)["pid"] for outcome in outcomes}
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts ``python -m local serve`` on the small template; gives it and its first line."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "serve", "--template", str(SMALL), "--port", "0",
+             "--log", str(tmp_path / "serve.log"), *arguments],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(process)
+        assert process.stdout is not None
+        return process, process.stdout.readline()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_prints_one_line_and_ends_clean_when_interrupted(serve, tmp_path, number):
+    process, line = serve()
+    url = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+    assert url is not None, line
+    with urllib.request.urlopen(f"{url[0]}/v1/things/x") as answer:
+        assert answer.status == 200
+    below = descendants(process.pid)
+    assert len(below) >= 4  # moto and three functions
+    process.send_signal(number)
+    rest, complaints = process.communicate(timeout=30)
+    assert (process.returncode, rest, complaints) == (0, "", "")
+    assert not alive(below)
+    assert "EchoFunction | called /v1/things/x" in (tmp_path / "serve.log").read_text()
+    listen("127.0.0.1", int(url[1])).close()  # the port can be had again at once
+
+
+def test_nothing_survives_a_stack_that_is_killed(serve):
+    process, _ = serve()
+    below = descendants(process.pid)
+    process.kill()
+    process.wait()
+    assert gone(below)
+
+
+def test_a_port_in_use_is_told_before_anything_starts(serve):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process, line = serve("--port", str(port))
+        _, complaint = process.communicate(timeout=30)
+        assert line == ""
+        assert process.returncode == 1
+        assert complaint == (
+            f"cannot serve: port {port} is in use; choose another one with PORT=\n"
+        )
+        with pytest.raises(PortInUse):
+            EmbeddedStack(SMALL, port=port).start()
+
+
+def test_a_faulty_template_starts_nothing(tmp_path):
+    broken = tmp_path / "template.yaml"
+    text = SMALL.read_text().replace("!Ref Ledger", "!Ref Leger", 1)
+    broken.write_text(text)
+    for folder in ("echo", "tally", "drain", "layer"):
+        (tmp_path / folder).symlink_to(SMALL.parent / folder)
+    before = descendants(os.getpid())
+    with pytest.raises(TemplateError, match="Leger"):
+        EmbeddedStack(broken).start()
+    assert gone(descendants(os.getpid()) - before)
+
+
+def test_a_function_without_its_layer_fails_and_says_so(tmp_path):
+    broken = tmp_path / "template.yaml"
+    broken.write_text(SMALL.read_text().replace("    Layers: [!Ref Shared]\n", ""))
+    for folder in ("echo", "tally", "drain", "layer"):
+        (tmp_path / folder).symlink_to(SMALL.parent / folder)
+    with EmbeddedStack(broken) as stack:
+        outcome = stack.invoke("EchoFunction", {})
+        assert b"No module named 'shared'" in outcome.payload
+        assert outcome.error == "Unhandled"
+        assert stack.invoke("TallyFunction", {"Records": []}).error is None
+
+
+def test_a_stack_that_ran_leaves_no_process_and_no_thread(small):
+    del small  # its own processes stay; they are there before and after
+    before = descendants(os.getpid())
+    with EmbeddedStack(SMALL, parameters={"Greeting": "salut"}) as stack:
+        assert b"salut, world" in stack.invoke("EchoFunction", {}).payload
+        assert len(pids_side_by_side(stack)) == 2  # it stands behind a public route
+        during = descendants(os.getpid()) - before
+        assert len(during) >= 4
+    assert not alive(during)
+    stack.close()
