@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.errors import WaypostError
 from waypost.http import Response, json_response, problem
+from waypost.keeping import MessageKeeper
 from waypost.keys import KeyringSource, SecretReader
 from waypost.observability import Metric, count, logger
 from waypost.rewriting import request
@@ -20,6 +21,7 @@ from waypost.sending import Answer, OneBaseUrl, Sending
 from waypost.settings import RewriteSettings
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens import Sealer
 
@@ -40,6 +42,9 @@ def sending() -> Sending:
         base_urls=OneBaseUrl(settings.default_base_url),
         sealer=lambda: _sealer(keyring.current()),
         now=lambda: datetime.now(UTC),
+        keeper=MessageKeeper(
+            DynamoMessages(dynamodb, settings.campaigns_table), settings.retention_days
+        ),
     )
 
 

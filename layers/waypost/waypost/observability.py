@@ -35,6 +35,7 @@ class Metric(StrEnum):
     RECORD_REFUSED = "RecordRefused"
     MESSAGES_REWRITTEN = "MessagesRewritten"
     LINKS_TRACKED = "LinksTracked"
+    MESSAGE_NOT_KEPT = "MessageNotKept"
     KEYRING_STALE = "KeyringStale"
     DOMAIN_CHANGED = "DomainChanged"
     DOMAIN_FELL_BACK = "DomainFellBack"

@@ -13,6 +13,7 @@ from typing import Protocol, TypedDict
 
 from waypost.codes import CampaignCode, LinkCode, workspace_code
 from waypost.errors import InvalidRequest, TokenError
+from waypost.keeping import MessageKeeper
 from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.channels import Json
@@ -92,6 +93,7 @@ class Sending:
     base_urls: BaseUrls
     sealer: Callable[[], Sealer]
     now: Callable[[], datetime]
+    keeper: MessageKeeper | None = None
 
     def rewrite(self, request: RewriteRequest) -> Answer:
         """Rewrite a message for all its recipients.
@@ -113,6 +115,14 @@ class Sending:
             now=now,
         )
         codes = self._codes(campaign, message.links, now)
+        if self.keeper is not None:
+            self.keeper.keep(
+                campaign,
+                request.content.given(),
+                rendered=not request.liquid,
+                retention_days=settings.retention_days,
+                now=now,
+            )
         stamping = _Stamping(request, settings, message, codes, sealer, base + CLICKS, now)
         deliveries, failed = stamping.all()
         self.campaigns.add_sent(campaign, len(deliveries), request.idempotency_key)

@@ -68,6 +68,7 @@ class RewriteSettings:
     workspaces_table: str
     keyring_secret: str
     default_base_url: str
+    retention_days: int
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -76,6 +77,7 @@ class RewriteSettings:
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
             keyring_secret=required(environment, "KEYRING_SECRET"),
             default_base_url=required(environment, "DEFAULT_BASE_URL").rstrip("/"),
+            retention_days=number(environment, "RETENTION_DAYS"),
         )
 
 

@@ -3,6 +3,7 @@
     interface                 DynamoDB                       twin
     clicks.ClickStore         dynamodb.clicks                memory.clicks
     campaigns.CampaignStore   dynamodb.campaigns             memory.campaigns
+    messages.MessageStore     dynamodb.messages              memory.messages
     recipients.RecipientStore dynamodb.recipients            memory.recipients
     workspaces.WorkspaceStore dynamodb.workspaces            memory.workspaces
 
@@ -12,6 +13,7 @@ Every key there is (entities own them; ``model``):
     clicks      {workspace}#{recipient}     {time}#{click id}       a click; expires
     campaigns   C#{campaign}                C                       campaign
                 C#{campaign}                L#{link}                link, as defined
+                C#{campaign}                M                       message, as sent; expires
                 C#{campaign}[#{shard}]      N#{counter}             counters, moved by ADD alone
                 R#{campaign}#{00..1f}       {recipient}             recipient: counted clicks, sums
                 R#{campaign}#{00..1f}       ~{recipient}#{sheet}    what found no room in the row

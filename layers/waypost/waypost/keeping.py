@@ -1,0 +1,65 @@
+"""Keeps what a campaign sent, so that its clicks can be shown on the message itself.
+
+The first message of a campaign is kept and no other: a mailing of one template is one message. It
+is kept as the pipeline gave it. A template names nobody; content that was rendered before shows
+what one recipient got, and only who may see people may see it (``waypost.sharing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from waypost.codes import CampaignCode
+from waypost.errors import StoreUnavailable
+from waypost.model.message import SentMessage
+from waypost.observability import Metric, count
+from waypost.rewriting.channels import Json
+from waypost.store.messages import MessageStore
+
+_REMEMBERED: Final = 10_000
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKeeper:
+    """Asks the store once a campaign and process. ``days``: how long a message is kept where its
+    workspace says nothing else.
+    """
+
+    store: MessageStore
+    days: int
+    _asked: set[CampaignCode] = field(default_factory=set)
+
+    def keep(
+        self,
+        campaign: CampaignCode,
+        content: Mapping[str, Json],
+        *,
+        rendered: bool,
+        retention_days: int | None,
+        now: datetime,
+    ) -> None:
+        """Keep the HTML of a message if it is its campaign's first. Never raises for want of a
+        store: a message that cannot be kept is still to be sent.
+        """
+        html = content.get("html")
+        if not isinstance(html, str) or campaign in self._asked:
+            return
+        days = self.days if retention_days is None else retention_days
+        message = SentMessage(
+            campaign=campaign,
+            html=html,
+            rendered=rendered,
+            expires=int(now.timestamp()) + days * _DAY,
+        )
+        if len(self._asked) >= _REMEMBERED:
+            self._asked.clear()
+        try:
+            self.store.keep(message)
+        except StoreUnavailable:
+            count(Metric.MESSAGE_NOT_KEPT)
+        else:
+            self._asked.add(campaign)

@@ -1,0 +1,69 @@
+"""The HTML that a campaign sent, kept once to show its clicks on.
+
+Key: pk ``C#{campaign}``, sk ``M``. Deflated, an e-mail is some 10 KB; what is larger than an item
+takes is not kept.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Final, Self
+
+from waypost.codes import CampaignCode
+from waypost.errors import MalformedItem
+from waypost.model import item
+from waypost.model.campaign import campaign_partition
+from waypost.model.item import Item
+
+SORT: Final = "M"
+MOST_BYTES: Final = 350_000
+"""Of the deflated HTML; DynamoDB takes 400 KB an item."""
+MOST_CHARACTERS: Final = 4 * 1024 * 1024
+"""Of the HTML read back, so that nothing stored can fill the memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """``rendered``: what one recipient got, which names them, and not the template of all.
+
+    ``expires`` in seconds since 1970.
+    """
+
+    campaign: CampaignCode
+    html: str
+    rendered: bool
+    expires: int
+
+    @property
+    def key(self) -> Item:
+        return message_key(self.campaign)
+
+    def to_item(self) -> Item | None:
+        """The item, or None where it would be too large."""
+        deflated = zlib.compress(self.html.encode(), 9)
+        if len(deflated) > MOST_BYTES or len(self.html) > MOST_CHARACTERS:
+            return None
+        values = {"html": deflated, "rendered": self.rendered, "expires": self.expires}
+        return self.key | item.item(values)
+
+    @classmethod
+    def from_item(cls, campaign: CampaignCode, stored: Item) -> Self:
+        """Read an item back. Raises MalformedItem."""
+        try:
+            inflated = zlib.decompressobj().decompress(
+                item.data(stored, "html"), 4 * MOST_CHARACTERS
+            )
+            html = inflated.decode()
+        except (zlib.error, UnicodeError) as e:
+            raise MalformedItem("the message of a campaign cannot be read") from e
+        return cls(
+            campaign=campaign,
+            html=html,
+            rendered=item.plain(stored["rendered"]) is True,
+            expires=item.number(stored, "expires"),
+        )
+
+
+def message_key(campaign: CampaignCode) -> Item:
+    return item.item({"pk": campaign_partition(campaign), "sk": SORT})

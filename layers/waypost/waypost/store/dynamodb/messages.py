@@ -1,0 +1,41 @@
+"""Messages of campaigns in DynamoDB."""
+
+from __future__ import annotations
+
+from waypost.codes import CampaignCode
+from waypost.errors import Conflict
+from waypost.model.message import SentMessage, message_key
+from waypost.store.dynamodb.client import DynamoClient, translated
+
+
+class DynamoMessages:
+    """``waypost.store.messages.MessageStore``."""
+
+    def __init__(self, client: DynamoClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def keep(self, message: SentMessage) -> bool:
+        stored = message.to_item()
+        if stored is None:
+            return False
+        try:
+            with translated():
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=stored,
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except Conflict:
+            return False
+        return True
+
+    def message(self, campaign: CampaignCode) -> SentMessage | None:
+        with translated():
+            answer = self._client.get_item(TableName=self._table, Key=message_key(campaign))
+        stored = answer.get("Item")
+        return SentMessage.from_item(campaign, stored) if stored else None
+
+    def forget(self, campaign: CampaignCode) -> None:
+        with translated():
+            self._client.delete_item(TableName=self._table, Key=message_key(campaign))

@@ -1,0 +1,24 @@
+"""The interface to the messages that campaigns sent."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from waypost.codes import CampaignCode
+from waypost.model.message import SentMessage
+
+
+class MessageStore(Protocol):
+    """One message a campaign. All methods raise StoreUnavailable."""
+
+    def keep(self, message: SentMessage) -> bool:
+        """Keep a campaign's message; False where it has one already, or this one is too large."""
+        ...
+
+    def message(self, campaign: CampaignCode) -> SentMessage | None:
+        """The message of a campaign, None where none was kept or it expired."""
+        ...
+
+    def forget(self, campaign: CampaignCode) -> None:
+        """Remove a campaign's message; the next one sent is kept in its place."""
+        ...
