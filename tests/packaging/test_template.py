@@ -42,16 +42,20 @@ def test_a_function_has_a_role_of_its_own_that_names_actions_and_resources(funct
         assert statement["Resource"] != "*", statement["Sid"]
 
 
-def test_the_public_api_leads_to_the_redirect_alone():
-    public = {name for name, event in events("HttpApi") if event["ApiId"] == {"Ref": "TrackingApi"}}
-    assert public == {"RedirectFunction"}
+@pytest.mark.parametrize(
+    ("api", "function"), [("TrackingApi", "RedirectFunction"), ("PagesApi", "PagesFunction")]
+)
+def test_a_public_api_leads_to_one_function_alone(api, function):
+    assert "Auth" not in RESOURCES[api]["Properties"]
+    behind = {name for name, event in events("HttpApi") if event["ApiId"] == {"Ref": api}}
+    assert behind == {function}
 
 
 def test_every_other_route_wants_iam():
     auth = RESOURCES["ManagementApi"]["Properties"]["Auth"]
     assert auth == {"EnableIamAuthorizer": True, "DefaultAuthorizer": "AWS_IAM"}
     for name, event in events("HttpApi"):
-        assert event["ApiId"] in ({"Ref": "TrackingApi"}, {"Ref": "ManagementApi"}), name
+        assert event["ApiId"]["Ref"] in {"TrackingApi", "PagesApi", "ManagementApi"}, name
         assert "Auth" not in event, name
 
 
