@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from local import naming
 from local.cloud import Cloud
 from local.errors import TemplateError
-from local.functions import function_name
-from local.intrinsics import REGION, Resolver, function_arn
+from local.intrinsics import REGION, Resolver
 from local.making import MAKERS
 from local.template import Resource, Template
 
@@ -91,22 +91,7 @@ class CloudResources:
         if resource.type in MAKERS:
             properties = self.resolver.properties(resource.properties, logical_id)
             return MAKERS[resource.type](self._cloud, self._name(logical_id), properties)
-        if resource.type == "AWS::Serverless::HttpApi":
-            return {
-                "Ref": logical_id.lower(),
-                "ApiId": logical_id.lower(),
-                "ApiEndpoint": self._address,
-            }
-        if resource.type == "AWS::Serverless::Function":
-            name = function_name(resource, self.resolver, self._stack)
-            return {"Ref": name, "Arn": function_arn(name)}
-        if resource.type == "AWS::CloudFront::Distribution":
-            return {
-                "Ref": logical_id,
-                "Id": logical_id,
-                "DomainName": f"{logical_id.lower()}.cloudfront.net",
-            }
-        return {"Ref": self._name(logical_id)}
+        return naming.attributes(resource, self.resolver, self._stack, self._address)
 
     def _name(self, logical_id: str) -> str:
         return f"{self._stack}-{logical_id}"
