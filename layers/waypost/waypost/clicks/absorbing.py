@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from waypost.clicks.company import company_signals
 from waypost.clicks.sharing import shared_deliveries
-from waypost.clicks.signals import THRESHOLD, Signal, score
+from waypost.clicks.signals import THRESHOLD, score
 from waypost.codes import LinkCode
 from waypost.model.click import from_milliseconds
 from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
@@ -76,9 +76,10 @@ def _judge(marks: Sequence[Mark], threshold: int) -> dict[bytes, Mark]:
     company = company_signals(marks)
     judged = {}
     for mark in marks:
-        signals = Signal(mark.signals) | company.get(mark.id, Signal(0))
+        signals = mark.signals | company.get(mark.id, 0)
         machine = mark.machine or score(signals) >= threshold
-        judged[mark.id] = replace(mark, signals=int(signals), machine=machine)
+        same = signals == mark.signals and machine == mark.machine
+        judged[mark.id] = mark if same else replace(mark, signals=signals, machine=machine)
     return judged
 
 

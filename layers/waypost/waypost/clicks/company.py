@@ -18,13 +18,19 @@ WINDOW_MILLISECONDS: Final = 5_000
 RUN_LINKS: Final = 3
 BURST_LINKS: Final = 4
 
+# Plain numbers: a flood is looked at click by click, and flags are slow to combine.
+_RUN: Final = int(Signal.RUN_OF_LINKS)
+_BURST: Final = int(Signal.BURST_OF_LINKS)
+_HONEYPOT: Final = int(Signal.HONEYPOT)
+_BESIDE: Final = int(Signal.BESIDE_HONEYPOT)
 
-def company_signals(marks: Iterable[Mark]) -> dict[bytes, Signal]:
+
+def company_signals(marks: Iterable[Mark]) -> dict[bytes, int]:
     """By id, what each click's neighbours tell; clicks without anything told are left out."""
     by_delivery: defaultdict[bytes, list[Mark]] = defaultdict(list)
     for mark in marks:
         by_delivery[mark.delivery].append(mark)
-    found: defaultdict[bytes, Signal] = defaultdict(lambda: Signal(0))
+    found: defaultdict[bytes, int] = defaultdict(int)
     for of_delivery in by_delivery.values():
         of_delivery.sort(key=lambda mark: mark.time)
         _find_bursts(of_delivery, found)
@@ -32,7 +38,7 @@ def company_signals(marks: Iterable[Mark]) -> dict[bytes, Signal]:
     return dict(found)
 
 
-def _find_bursts(marks: Sequence[Mark], found: defaultdict[bytes, Signal]) -> None:
+def _find_bursts(marks: Sequence[Mark], found: defaultdict[bytes, int]) -> None:
     """Mark every click that lies in some window with enough different links."""
     links: Counter[str] = Counter()
     start = marked = burst = 0
@@ -43,11 +49,11 @@ def _find_bursts(marks: Sequence[Mark], found: defaultdict[bytes, Signal]) -> No
             start += 1
         if len(links) >= RUN_LINKS:
             for inside in marks[max(start, marked) : end + 1]:
-                found[inside.id] |= Signal.RUN_OF_LINKS
+                found[inside.id] |= _RUN
             marked = end + 1
         if len(links) >= BURST_LINKS:
             for inside in marks[max(start, burst) : end + 1]:
-                found[inside.id] |= Signal.BURST_OF_LINKS
+                found[inside.id] |= _BURST
             burst = end + 1
 
 
@@ -57,8 +63,8 @@ def _leave(links: Counter[str], mark: Mark) -> None:
         del links[mark.link]
 
 
-def _find_beside_honeypot(marks: Sequence[Mark], found: defaultdict[bytes, Signal]) -> None:
-    traps = [mark.time for mark in marks if mark.signals & Signal.HONEYPOT]
+def _find_beside_honeypot(marks: Sequence[Mark], found: defaultdict[bytes, int]) -> None:
+    traps = [mark.time for mark in marks if mark.signals & _HONEYPOT]
     for mark in marks if traps else ():
         if any(abs(mark.time - trap) <= WINDOW_MILLISECONDS for trap in traps):
-            found[mark.id] |= Signal.BESIDE_HONEYPOT
+            found[mark.id] |= _BESIDE

@@ -71,9 +71,10 @@ def signals_of(click: Click) -> Signal:
     return found
 
 
-def score(signals: Signal) -> int:
-    """The points of all signals together."""
-    return sum(WEIGHTS[signal] for signal in signals)
+@cache
+def score(signals: int) -> int:
+    """The points of all signals together. Those of a newer version count nothing."""
+    return sum(points for signal, points in WEIGHTS.items() if signals & signal)
 
 
 def verdict(signals: Signal, *, machine: bool | None = None) -> Verdict:

@@ -1,0 +1,167 @@
+"""Counters are a function of the set of clicks: order, batches and repeats change nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.clicks import CAMPAIGN, CHROME, FIREFOX, SAFARI, click, link
+from waypost.clicks.absorbing import absorb
+from waypost.clicks.honeypot import HONEYPOT_IDENTITY
+from waypost.clicks.marks import mark_of
+from waypost.clicks.signals import THRESHOLD
+from waypost.model.click import Click, to_milliseconds
+from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
+from waypost.model.recipient import INLINE_MARKS, Mark, Row, RowKey, Sheet
+
+COUNTING = settings(max_examples=60, deadline=None)
+LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]
+AGENTS = [SAFARI, CHROME, FIREFOX, "", "curl/8.9", "SomethingNew/1.0"]
+
+a_click = st.builds(
+    click,
+    id_=st.integers(0, 10_000).map("click-{}".format),
+    name=st.sampled_from(LINKS),
+    after=st.one_of(st.integers(0, 40_000), st.integers(0, 4 * 3_600_000)).map(
+        lambda milliseconds: milliseconds / 1000
+    ),
+    agent=st.sampled_from(AGENTS),
+    delivery=st.sampled_from(["d1", "d2"]),
+    asn=st.sampled_from([3320, 6805, 7922, 16509, None]),
+)
+clicks_of_one = st.one_of(
+    st.lists(a_click, max_size=INLINE_MARKS, unique_by=lambda made: made.id),
+    st.lists(
+        a_click,
+        min_size=INLINE_MARKS + 1,
+        max_size=INLINE_MARKS * 3,
+        unique_by=lambda made: made.id,
+    ),
+)
+
+
+class Ledgerless:
+    """A recipient as the tally keeps one: row, sheets and what was added to the counters."""
+
+    def __init__(self) -> None:
+        self.row = Row(RowKey(CAMPAIGN, "p:p1"))
+        self.sheets: dict[int, Sheet] = {}
+        self.counters: Increments = Counter()
+
+    def take(self, clicks: Iterable[Click]) -> None:
+        marks = [mark_of(made) for made in clicks]
+        near = {sheet for mark in marks for sheet in range(mark.sheet - 1, mark.sheet + 2)}
+        sheets = {number: self.sheets[number] for number in near if number in self.sheets}
+        if change := absorb(self.row, sheets, marks):
+            self.row = change.row
+            self.sheets |= {sheet.number: sheet for sheet in change.sheets}
+            self.counters.update(change.increments)
+
+    def marks(self) -> list[Mark]:
+        return [*self.row.marks, *(m for sheet in self.sheets.values() for m in sheet.marks)]
+
+    def figures(self) -> dict[Cell, int]:
+        """All but ``shared``, which for a full row is told from the clicks that were looked at."""
+        return {c: n for c, n in self.counters.items() if n and c.figure != "shared"}
+
+
+def cut(clicks: Sequence[Click], seed: int) -> list[list[Click]]:
+    """The clicks shuffled, some twice, in batches of any size."""
+    random = Random(seed)
+    given_twice = [*clicks, *(made for made in clicks if random.random() < 0.3)]
+    random.shuffle(given_twice)
+    batches: list[list[Click]] = [[]]
+    for made in given_twice:
+        if random.random() < 0.3:
+            batches.append([])
+        batches[-1].append(made)
+    return batches
+
+
+@COUNTING
+@given(clicks=clicks_of_one, seed=st.integers())
+def test_order_batches_and_repeats_change_no_figure(clicks: list[Click], seed: int) -> None:
+    at_once, in_pieces = Ledgerless(), Ledgerless()
+    at_once.take(clicks)
+    for batch in cut(clicks, seed):
+        in_pieces.take(batch)
+    assert in_pieces.figures() == at_once.figures()
+    if len(clicks) <= INLINE_MARKS:
+        assert in_pieces.counters == at_once.counters
+
+
+@COUNTING
+@given(clicks=clicks_of_one, seed=st.integers())
+def test_figures_add_up(clicks: list[Click], seed: int) -> None:
+    recipient = Ledgerless()
+    for batch in cut(clicks, seed):
+        recipient.take(batch)
+    figures: dict[str, dict[str, int]] = {}
+    for (counter, figure), value in recipient.counters.items():
+        figures.setdefault(counter, {})[figure] = value
+    counts = CampaignCounts.of(figures.items())
+    machines = sum(mark.machine for mark in recipient.marks())
+    assert (counts.total.total, counts.total.machine) == (len(clicks), machines)
+    assert counts.total.people == bool(clicks)
+    assert counts.total.deliveries == len({made.delivery for made in clicks})
+    assert sum(c.human for c in counts.links.values()) == counts.total.human
+    assert sum(c.machine for c in counts.hours.values()) == machines
+    assert {n for n, c in counts.links.items() if c.people} == {made.link for made in clicks}
+    assert all(value >= 0 for value in recipient.counters.values())
+
+
+@COUNTING
+@given(clicks=clicks_of_one, seed=st.integers())
+def test_every_click_is_remembered_and_comes_back_from_its_item(
+    clicks: list[Click], seed: int
+) -> None:
+    recipient = Ledgerless()
+    for batch in cut(clicks, seed):
+        recipient.take(batch)
+    assert len(recipient.marks()) == len({m.id for m in recipient.marks()}) == len(clicks)
+    assert len(recipient.row.marks) <= INLINE_MARKS
+    assert Row.from_item(recipient.row.key, recipient.row.to_item()) == recipient.row
+    for sheet in recipient.sheets.values():
+        assert Sheet.from_item(sheet.key, sheet.to_item()) == sheet
+        assert {mark.sheet for mark in sheet.marks} == {sheet.number}
+
+
+@COUNTING
+@given(clicks=clicks_of_one, seed=st.integers())
+def test_labels_do_not_depend_on_arrival(clicks: list[Click], seed: int) -> None:
+    at_once, in_pieces = Ledgerless(), Ledgerless()
+    at_once.take(clicks)
+    for batch in cut(clicks, seed):
+        in_pieces.take(batch)
+    labels = [{(m.id, m.signals, m.machine) for m in r.marks()} for r in (at_once, in_pieces)]
+    assert labels[0] == labels[1]
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers())
+def test_a_flood_by_one_scanner_is_counted_in_full(seed: int) -> None:
+    random = Random(seed)
+    flood = [
+        click(f"flood-{n}", name=random.choice(LINKS), after=random.random() * 60)
+        for n in range(600)
+    ]
+    recipient = Ledgerless()
+    for batch in cut(flood, seed):
+        recipient.take(batch)
+    assert recipient.counters[Cell(TOTAL, "human")] + recipient.counters[
+        Cell(TOTAL, "machine")
+    ] == len(flood)
+    assert len(recipient.row.to_item()["marks"]["B"]) < 1024  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["home", HONEYPOT_IDENTITY])
+def test_clicks_of_the_property_tests_are_the_stacks_own(name: str) -> None:
+    made = click(name=name)
+    assert made.link == link(name)
+    assert mark_of(made).time == to_milliseconds(made.time)
+    assert mark_of(made, THRESHOLD).machine is (name == HONEYPOT_IDENTITY)
