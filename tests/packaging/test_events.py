@@ -110,3 +110,11 @@ def test_management_routes_answer_over_http(answer):
     assert rewritten["statusCode"] == 200
     for route in ("ChangeSettings", "ReadSettings", "CampaignReport"):
         assert answer("ApiFunction", sample(f"ApiFunction.{route}"))["statusCode"] == 200, route
+
+
+def test_domains_are_checked_on_schedule_and_on_demand(answer):
+    due = answer("VerifyDomainsFunction", sample("VerifyDomainsFunction.Due"))
+    assert due == {"checked": 0, "left": 0, "failed": 0}
+    unknown = answer("VerifyDomainsFunction", sample("VerifyDomainsFunction.VerifyNow"))
+    assert unknown["statusCode"] == 404
+    assert "links.acme.com" in json.loads(unknown["body"])["detail"]
