@@ -11,6 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 READY := $(VENV)/ready
+SCANNER := build/scanner
 REGIONS := us-east-1 eu-west-1
 SOURCES := layers/waypost functions local tests bench tools
 
@@ -65,14 +66,19 @@ check-code: $(READY)
 # serverless rules (ES, WS) have had their say by then, and a parameter that the transform itself reads is not unused
 # (W2001).
 .PHONY: check-template
-check-template: $(READY)
+check-template: $(READY) $(REGIONS:%=build/template.%.yaml)
 	sam validate --lint
 	cfn-lint template.yaml
+	@for region in $(REGIONS); do (set -x; \
+		cfn-lint --regions $$region --ignore-checks ES WS W2001 -- build/template.$$region.yaml) || exit 1; done
+
+build/template.%.yaml: template.yaml tools/transform_template.py | $(READY)
 	@mkdir -p build
-	@for region in $(REGIONS); do \
-		python -m tools.transform_template $$region >build/template.$$region.yaml \
-			&& echo "cfn-lint build/template.$$region.yaml" \
-			&& cfn-lint --regions $$region --ignore-checks ES WS W2001 -- build/template.$$region.yaml || exit 1; done
+	python -m tools.transform_template $* >$@
+
+.PHONY: check-security
+check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the template for what security reviews look for
+	$(SCANNER)/bin/checkov --config-file tools/checkov.yaml --file build/template.us-east-1.yaml
 
 .PHONY: check-lock
 check-lock: $(READY)
@@ -99,7 +105,7 @@ build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 	RUNTIME_PYTHON="$$(tools/find-python 3.13 || echo python3.13)" sam build $(ARGS)
 
 .PHONY: deploy
-deploy: check build ## Check, build and deploy the stack of ENV
+deploy: check check-security build ## Check, build and deploy the stack of ENV
 	sam deploy --config-env $(ENV) $(ARGS)
 
 .PHONY: keys
@@ -128,4 +134,10 @@ $(READY): requirements.lock pyproject.toml | $(VENV)/bin/python
 	@python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
 	@uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock
 	@uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .
+	@touch $@
+
+$(SCANNER)/ready: tools/scanner.lock | $(READY)
+	@echo "Installing what tools/scanner.lock says into $(SCANNER)"
+	@uv venv --quiet --clear --python $(VENV)/bin/python $(SCANNER)
+	@uv pip sync --quiet --require-hashes --python $(SCANNER)/bin/python tools/scanner.lock
 	@touch $@

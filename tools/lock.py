@@ -1,12 +1,14 @@
-"""Keeps requirements.lock and the layer's requirements.txt in step with pyproject.toml.
+"""Keeps the locks in step with pyproject.toml.
 
-    python -m tools.lock            writes both, keeping every version that still fits
-    python -m tools.lock --upgrade  writes both, with the newest versions
+    python -m tools.lock            writes them, keeping every version that still fits
+    python -m tools.lock --upgrade  writes them, with the newest versions
     python -m tools.lock --check    changes nothing and fails where one of them would change
 
-requirements.lock holds everything, for every Python and platform that the project runs on. The
-layer's file is what of it the functions need, on the Lambda runtime's Python and processor. Neither
-names a registry.
+    requirements.lock                everything, for every Python and platform of the project
+    layers/waypost/requirements.txt  what of it the functions need, on Lambda's Python and processor
+    tools/scanner.lock               the template's security scanner, which wants older libraries
+
+None names a registry.
 """
 
 from __future__ import annotations
@@ -20,46 +22,50 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LOCK = ROOT / "requirements.lock"
-LAYER = ROOT / "layers/waypost/requirements.txt"
+ALL = Path("requirements.lock")
+LAYER = Path("layers/waypost/requirements.txt")
+SCANNER = Path("tools/scanner.lock")
 
 COMPILE = (
-    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "pyproject.toml"),
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet"),
     *("--generate-hashes", "--no-header", "--no-annotate"),
 )
-EVERYTHING = ("--group", "dev", "--universal", "--python-version", "3.11")
+UNIVERSAL = ("--universal", "--python-version", "3.11")
 LAMBDA = (
     *("--python-version", "3.13", "--python-platform", "aarch64-manylinux_2_28"),
     *("--only-binary", ":all:"),
 )
 
 
-def compile_both(lock: Path, layer: Path, *, upgrade: bool) -> None:
-    """Write both files, keeping the versions that ``lock`` holds unless they are to be upgraded."""
-    fresh = ["--upgrade"] if upgrade else []
-    subprocess.run([*COMPILE, *EVERYTHING, *fresh, "--output-file", lock], cwd=ROOT, check=True)
+def compile_into(folder: Path, *, upgrade: bool) -> None:
+    """Write all locks below ``folder``, keeping versions that stand there unless upgrading."""
+    fresh = ("--upgrade",) if upgrade else ()
+    lock, layer, scanner = folder / ALL, folder / LAYER, folder / SCANNER
     layer.unlink(missing_ok=True)  # the lock alone decides
-    subprocess.run(
-        [*COMPILE, *LAMBDA, "--constraints", lock, "--output-file", layer], cwd=ROOT, check=True
-    )
+    for arguments in (
+        ("pyproject.toml", "--group", "dev", *UNIVERSAL, *fresh, "--output-file", lock),
+        ("pyproject.toml", *LAMBDA, "--constraints", lock, "--output-file", layer),
+        ("--group", "scan", *UNIVERSAL, *fresh, "--output-file", scanner),
+    ):
+        subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)
 
 
 def differences() -> str:
-    """What compiling both would change, as a unified diff; empty when they are in step."""
+    """What compiling anew would change, as a unified diff; empty when all are in step."""
     with tempfile.TemporaryDirectory() as scratch:
-        lock, layer = Path(scratch, LOCK.name), Path(scratch, LAYER.name)
-        shutil.copy(LOCK, lock)
-        compile_both(lock, layer, upgrade=False)
-        return _diff(LOCK, lock) + _diff(LAYER, layer)
+        for lock in (ALL, LAYER, SCANNER):
+            Path(scratch, lock).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / lock, Path(scratch, lock))
+        compile_into(Path(scratch), upgrade=False)
+        return "".join(_diff(lock, Path(scratch, lock)) for lock in (ALL, LAYER, SCANNER))
 
 
-def _diff(committed: Path, compiled: Path) -> str:
-    name = str(committed.relative_to(ROOT))
+def _diff(lock: Path, compiled: Path) -> str:
     lines = difflib.unified_diff(
-        committed.read_text().splitlines(keepends=True),
+        (ROOT / lock).read_text().splitlines(keepends=True),
         compiled.read_text().splitlines(keepends=True),
-        fromfile=name,
-        tofile=f"{name}, compiled anew",
+        fromfile=str(lock),
+        tofile=f"{lock}, compiled anew",
     )
     return "".join(lines)
 
@@ -70,7 +76,7 @@ def main() -> None:
     arguments.add_argument("--upgrade", action="store_true", help="take the newest versions")
     chosen = arguments.parse_args()
     if not chosen.check:
-        compile_both(LOCK, LAYER, upgrade=chosen.upgrade)
+        compile_into(ROOT, upgrade=chosen.upgrade)
     elif behind := differences():
         sys.exit(f"{behind}The locks are behind pyproject.toml: run `make lock`.")
 

@@ -8,6 +8,7 @@ included, which a first deploy goes without. Usage:
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def transformed(region: str, template: Path = TEMPLATE) -> str:
 
 
 if __name__ == "__main__":
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # its feature flags are no news
     try:
         print(transformed(sys.argv[1]))
     except InvalidSamDocumentException as refused:
