@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from waypost.clicks.agents import client_kind
 from waypost.clicks.signals import THRESHOLD, score, signals_of
 from waypost.model.click import Click, to_milliseconds
-from waypost.model.recipient import Mark, short_hash
+from waypost.model.recipient import Mark, click_hash, delivery_hash
 
 
 def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:
@@ -15,7 +17,7 @@ def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:
         id=click_hash(click.id),
         link=click.link,
         time=to_milliseconds(click.time),
-        delivery=short_hash(click.delivery, 4),
+        delivery=_delivery(click),
         signals=int(signals),
         machine=score(signals) >= threshold,
         client=client_kind(click.agent),
@@ -23,12 +25,12 @@ def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:
     )
 
 
-def click_hash(click_id: str) -> bytes:
-    """What a row remembers of a click's id."""
-    return short_hash(click_id, 8)
+def _delivery(click: Click) -> bytes:
+    anonymous = click.alias is not None
+    return bytes.fromhex(click.delivery) if anonymous else delivery_hash(click.delivery)
 
 
 def _network(click: Click) -> int:
     """Equal for clicks from one network: its number where CloudFront told it, else the address."""
     name = str(click.asn) if click.asn is not None else click.ip or ""
-    return int.from_bytes(short_hash(name, 2))
+    return int.from_bytes(blake2b(name.encode(), digest_size=2).digest())

@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from waypost.clicks.marks import click_hash
 from waypost.clicks.signals import Signal, Verdict, verdict
 from waypost.codes import CampaignCode
 from waypost.counting.settling import Settled
 from waypost.errors import StoreError
 from waypost.model.click import Click
+from waypost.model.recipient import click_hash
 from waypost.store.recipients import RecipientStore
 
 Told = tuple[Click, Verdict]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Final, Self
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
 from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Attribute, Item
+from waypost.model.recipient import delivery_hash, delivery_under
 
 AGENT_LIMIT: Final = 300
 """Characters of a user agent that are kept; what tells clients apart comes first."""
@@ -74,11 +74,10 @@ class Click:
         The delivery names the person to whoever sent it, so it becomes a hash under the alias:
         still one delivery, no longer anybody's.
         """
-        digest = blake2b(self.delivery.encode(), key=alias.encode(), digest_size=8).hexdigest()
         return replace(
             self,
             person=None,
-            delivery=digest,
+            delivery=delivery_under(alias, delivery_hash(self.delivery)).hex(),
             href="",
             agent="",
             ip=None,

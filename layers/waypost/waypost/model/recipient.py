@@ -196,9 +196,21 @@ def shard_of(recipient: str) -> int:
     return blake2b(recipient.encode(), digest_size=1).digest()[0] % SHARDS
 
 
-def short_hash(text: str, size: int) -> bytes:
-    """What a mark remembers of an id: 8 bytes of a click's, 4 of a delivery's."""
-    return blake2b(text.encode(), digest_size=size).digest()
+def click_hash(click_id: str) -> bytes:
+    """What a mark remembers of a click's id."""
+    return blake2b(click_id.encode(), digest_size=8).digest()
+
+
+def delivery_hash(delivery: str) -> bytes:
+    """What a mark remembers of a delivery: enough to tell those of one recipient apart."""
+    return blake2b(delivery.encode(), digest_size=4).digest()
+
+
+def delivery_under(alias: str, hashed: bytes) -> bytes:
+    """The same for a recipient without identity, since whoever sent the deliveries could find
+    theirs by its hash.
+    """
+    return blake2b(hashed, key=alias.encode(), digest_size=4).digest()
 
 
 def key_of_item(stored: Item) -> RowKey:

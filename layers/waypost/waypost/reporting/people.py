@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.clicks.marks import click_hash, mark_of
+from waypost.clicks.marks import mark_of
 from waypost.clicks.signals import Signal, verdict
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, workspace_code, workspace_of
 from waypost.errors import NotFound
 from waypost.model.campaign import Campaign
 from waypost.model.click import Click, from_milliseconds, rfc3339
 from waypost.model.link import Link
-from waypost.model.recipient import LinkVisitor, Mark, Row, RowKey, Sheet
+from waypost.model.recipient import LinkVisitor, Mark, Row, RowKey, Sheet, click_hash
 from waypost.reporting.answers import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
 

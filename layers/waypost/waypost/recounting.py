@@ -1,0 +1,168 @@
+"""Compares the counters of a campaign with the clicks that were made, and sets them right.
+
+The ledger says which clicks there are. Rows say which are counted and how they were judged, and
+outlast the ledger's clicks, which expire. So counters ought to be what the marks of all rows, and
+the clicks that no row knows, add up to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from waypost.clicks.absorbing import absorb
+from waypost.clicks.marks import mark_of
+from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
+from waypost.counting.tally import Counted
+from waypost.model.click import Click
+from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
+from waypost.model.recipient import Mark, Row, RowKey, Sheet, click_hash
+from waypost.model.workspace import WorkspaceSettings
+from waypost.store.recipients import ACTIONS, Commit, RecipientStore
+
+LOOKS: Final = 3
+"""How often a campaign is read whose counters move meanwhile."""
+BATCH: Final = 500
+
+
+class LedgerReader(Protocol):
+    """What is read of the ledger."""
+
+    def of_campaign(self, campaign: CampaignCode) -> Iterable[Click]: ...
+
+
+class CountsReader(Protocol):
+    """What is read of campaigns."""
+
+    def counts(self, campaign: CampaignCode) -> CampaignCounts: ...
+
+
+class SettingsReader(Protocol):
+    """What is read of workspaces."""
+
+    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings: ...
+
+
+class Counts(Protocol):
+    """Counts clicks (``waypost.counting.tally``)."""
+
+    def count(self, clicks: Iterable[Click]) -> Counted: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """What a recount found. ``differences``: counted and expected figure, by cell.
+
+    ``expired`` clicks are counted and no longer in the ledger. Where ``moving`` is set, clicks were
+    counted while it looked, and differences may be theirs.
+    """
+
+    clicks: int
+    uncounted: tuple[Click, ...]
+    expired: int
+    differences: Mapping[Cell, tuple[int, int]]
+    moving: bool
+
+    @property
+    def right(self) -> bool:
+        return not self.differences and not self.uncounted
+
+
+@dataclass(frozen=True, slots=True)
+class Recounting:
+    """The operator's recount. Reads the whole ledger and all rows of the campaign."""
+
+    ledger: LedgerReader
+    campaigns: CountsReader
+    recipients: RecipientStore
+    workspaces: SettingsReader
+
+    def compare(self, campaign: CampaignCode) -> Recounted:
+        """Compare, reading again while the campaign's counters move."""
+        for _ in range(LOOKS):
+            before = self.campaigns.counts(campaign)
+            found = self._compare(campaign, before)
+            if not found.moving:
+                break
+        return found
+
+    def repair(self, campaign: CampaignCode, tally: Counts) -> Recounted:
+        """Count what was not counted, then add to the counters what they lack; what is found after
+        that. A campaign whose counters move is left alone.
+        """
+        found = self.compare(campaign)
+        for start in range(0, len(found.uncounted), BATCH):
+            tally.count(found.uncounted[start : start + BATCH])
+        found = self.compare(campaign)
+        if found.differences and not found.moving and not found.uncounted:
+            self._add(campaign, {c: want - has for c, (has, want) in found.differences.items()})
+            found = self.compare(campaign)
+        return found
+
+    def _compare(self, campaign: CampaignCode, before: CampaignCounts) -> Recounted:
+        threshold = self.workspaces.settings(workspace_of(campaign)).machine_threshold
+        rows, marks = _read_rows(self.recipients.of_campaign(campaign))
+        counted = {mark.id for of_one in marks.values() for mark in of_one}
+        clicks = {click_hash(click.id): click for click in self.ledger.of_campaign(campaign)}
+        uncounted = [click for id_, click in clicks.items() if id_ not in counted]
+        for click in uncounted:
+            key = RowKey(campaign, click.recipient)
+            marks[key].append(mark_of(click, threshold))
+        want = expected(rows, marks, threshold)
+        after = self.campaigns.counts(campaign)
+        return Recounted(
+            clicks=len(clicks),
+            uncounted=tuple(uncounted),
+            expired=len(counted - clicks.keys()),
+            differences=differences(after.cells(), want),
+            moving=before != after,
+        )
+
+    def _add(self, campaign: CampaignCode, lacking: Mapping[Cell, int]) -> None:
+        counters = sorted({cell.counter for cell in lacking})
+        for start in range(0, len(counters), ACTIONS):
+            some = set(counters[start : start + ACTIONS])
+            increments: Increments = Counter(
+                {cell: value for cell, value in lacking.items() if cell.counter in some}
+            )
+            self.recipients.commit(Commit(campaign, [], [], increments))
+
+
+def expected(
+    rows: Mapping[RowKey, Row], marks: Mapping[RowKey, Collection[Mark]], threshold: int
+) -> Increments:
+    """What the counters of a campaign ought to be.
+
+    Whether a delivery is shared is told, for a row with sheets, from the marks that each of its
+    clicks was counted beside; that cannot be told again, so the row's own word is taken.
+    """
+    total: Increments = Counter()
+    for key, of_one in marks.items():
+        change = absorb(Row(key), {}, of_one, threshold=threshold)
+        if change is None:
+            continue
+        total.update(change.increments)
+        if change.sheets and key in rows:
+            total[Cell(TOTAL, "shared")] += len(rows[key].shared) - len(change.row.shared)
+    return Counter({cell: value for cell, value in total.items() if value})
+
+
+def differences(has: Increments, want: Increments) -> dict[Cell, tuple[int, int]]:
+    """The cells that differ: what is counted, and what ought to be."""
+    cells = sorted(has.keys() | want.keys())
+    return {cell: (has[cell], want[cell]) for cell in cells if has[cell] != want[cell]}
+
+
+def _read_rows(
+    records: Iterable[Row | Sheet],
+) -> tuple[dict[RowKey, Row], defaultdict[RowKey, list[Mark]]]:
+    rows: dict[RowKey, Row] = {}
+    marks: defaultdict[RowKey, list[Mark]] = defaultdict(list)
+    for record in records:
+        key = record.key._replace(sheet=None)
+        marks[key].extend(record.marks)
+        if isinstance(record, Row):
+            rows[key] = record
+    return rows, marks
