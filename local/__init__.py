@@ -6,7 +6,7 @@ is wired wrong there is wrong here.
 
 - ``template``    the template as data: parameters, conditions, globals
 - ``intrinsics``  what ``Ref``, ``Fn::Sub`` and their kind stand for
-- ``resources``   tables, queues, secrets, buses and buckets: ``making`` makes them, ``naming`` names others
+- ``resources``   what a template's resources are: ``making`` makes them, ``naming`` names the rest
 - ``functions``   functions, their environment and what triggers them
 - ``cloud``       moto, in a process of its own
 - ``lambdas``     invocations, and the processes that run them; ``processes`` starts those

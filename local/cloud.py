@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast, overload
 
@@ -103,6 +106,15 @@ class Cloud:
                     ),
                 )
             return self._clients[service]
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Meanwhile no service answers: connections are taken and nothing comes back."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         for client in self._clients.values():

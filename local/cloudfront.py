@@ -9,12 +9,12 @@ request came, epoch milliseconds).
 from __future__ import annotations
 
 import secrets
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
 
+from local.clock import Clock
 from local.errors import TemplateError
 from local.http_api import Request
 from local.intrinsics import Resolver
@@ -116,7 +116,8 @@ class Edge:
     overwrite, to seem to come from elsewhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._times: OrderedDict[str, int] = OrderedDict()
         self._lock = Lock()
 
@@ -152,7 +153,7 @@ class Edge:
             ("x-forwarded-for", viewer.source_ip),
         ]
         return replace(
-            viewer, headers=headers, source_ip=_EDGE_ADDRESS, time=int(time.time() * 1000)
+            viewer, headers=headers, source_ip=_EDGE_ADDRESS, time=self._clock.milliseconds()
         )
 
     def _time(self, cf_id: str, now: int) -> int:

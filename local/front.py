@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, answer, read_body
+from local.clock import Clock
 from local.cloudfront import URL_BYTES, Distribution, Edge
 from local.http_api import BadAnswer, Request, event, response
 from local.invocations import PAYLOAD_BYTES
@@ -41,6 +41,7 @@ class Front:
         invoke_api: InvokeApi,
         doors: Application,
         log: Log,
+        clock: Clock,
     ) -> None:
         """``distributions`` by the API behind them, ``pools`` by the function's logical id."""
         self._routes = routes
@@ -49,7 +50,8 @@ class Front:
         self._invoke_api = invoke_api
         self._doors = doors
         self._log = log
-        self._edge = Edge()
+        self._clock = clock
+        self._edge = Edge(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["raw_path"].decode("latin-1")
@@ -66,7 +68,7 @@ class Front:
         except BodyTooLarge:
             await _refuse(send, 413, "Request Entity Too Large")
             return
-        request = _request(scope, body)
+        request = _request(scope, body, self._clock.milliseconds())
         direct = self._addressed(request)
         routes = [route for route in self._routes if direct in (None, route.api)]
         chosen = choose(routes, request.method, request.path)
@@ -125,7 +127,7 @@ class Front:
             )
 
 
-def _request(scope: Scope, body: bytes) -> Request:
+def _request(scope: Scope, body: bytes, time: int) -> Request:
     return Request(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
@@ -135,7 +137,7 @@ def _request(scope: Scope, body: bytes) -> Request:
         ],
         body=body,
         source_ip=scope["client"][0],
-        time=int(time.time() * 1000),
+        time=time,
         protocol=f"HTTP/{scope['http_version']}",
     )
 

@@ -57,6 +57,7 @@ def serve() -> None:
 
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept alive
+        disable_nagle_algorithm = True
 
         def log(self, *_: object) -> None:
             pass

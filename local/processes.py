@@ -49,8 +49,11 @@ class Log:
             return self.file.read().decode("utf-8", "replace")
 
     def raw(self, source: str, line: bytes) -> None:
+        """``line`` may be several: Lambda's runtime joins those of one message by returns."""
+        prefix = source.encode() + b" | "
+        text = b"".join(prefix + part + b"\n" for part in line.rstrip(b"\r\n").split(b"\r"))
         with self._lock:
-            self.file.write(source.encode() + b" | " + line.rstrip(b"\r\n") + b"\n")
+            self.file.write(text)
             self.file.flush()
 
 

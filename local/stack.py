@@ -26,6 +26,7 @@ from typing import IO, Final, Self
 
 from local import blueprint
 from local.asgi import Server, listen
+from local.clock import Clock
 from local.cloud import Cloud
 from local.doors import Doors
 from local.event_sources import pollers, settle
@@ -48,6 +49,7 @@ class EmbeddedStack:
     """A stack made from a template. A context manager; ``start`` and ``close`` do the same.
 
     ``url`` is where it is served, ``cloud`` the services behind it; both exist once it is started.
+    ``clock`` tells when requests arrive, and can be put forward.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class EmbeddedStack:
         self._parameters = dict(parameters or {})
         self._host = host
         self._port = port
+        self.clock = Clock()
         self._processes = dict(processes or {})
         self._log_file = log
         self._closing = contextlib.ExitStack()
@@ -192,7 +195,9 @@ class EmbeddedStack:
         self._scheduler = Scheduler(plan.schedules, self._invoke)
         doors = Doors(self._describe, self._scheduler.run, self._settle)
         invoke_api = InvokeApi(self._pools, self.log)
-        front = Front(plan.routes, plan.distributions, self._pools, invoke_api, doors, self.log)
+        front = Front(
+            plan.routes, plan.distributions, self._pools, invoke_api, doors, self.log, self.clock
+        )
         server = Server(front, [door])
         self._loop.call(server.start())
         self._closing.callback(lambda: self._loop.call(server.stop()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -41,6 +41,19 @@ def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
 def small(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     with EmbeddedStack(SMALL, processes={"EchoFunction": 1}) as running:
         yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the functions of its stacks printed last."""
+    report = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, EmbeddedStack):
+                report.sections.append((f"log of {name}", value.log_text()[-6_000:]))
+    return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,217 @@
+"""The main job over HTTP: a message is rewritten, its links are clicked, the report tells."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.stack import TEMPLATE, EmbeddedStack
+
+BROWSER = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.0 Safari/605.1.15"
+)
+URLS = (
+    "https://example.com/a%2Fb?q=x+y%20z&r=1#part",
+    "https://example.com/?copy=2&amp=1",
+    "http://example.org/p?arr[]=1&arr[]=2#/route?x=1",
+)
+MESSAGE = "<p>{}</p>".format(
+    "".join(f'<a href="{html.escape(url)}">link {n}</a>\r\n' for n, url in enumerate(URLS))
+)
+
+
+class Sender:
+    """One campaign of one workspace, with URLs left as they are."""
+
+    def __init__(self, stack, http, campaign):
+        self.stack, self.http, self.campaign = stack, http, campaign
+        plain = {"cio_id": False, "url_params": {}, "track_opens": False}
+        assert self.call("PUT", "settings", plain).status in (200, 204)
+
+    def call(self, method, path, body=None):
+        return self.http(method, f"{self.stack.url}/v1/workspaces/e2e/{path}", body=body)
+
+    def send(self, *people, content=MESSAGE):
+        """The tracking links of each person's message."""
+        answer = self.http(
+            "POST",
+            f"{self.stack.url}/v1/rewrite",
+            body={
+                "workspace": "e2e",
+                "campaign": self.campaign,
+                "kind": "campaign",
+                "channel": "email",
+                "from": "news@mail.example.com",
+                "content": {"html": content},
+                "recipients": [
+                    {"delivery": f"{self.campaign}-{person}", "person": person, "data": {}}
+                    for person in people
+                ],
+            },
+        )
+        assert answer.status == 200, answer
+        return [
+            [html.unescape(link) for link in re.findall(r'href="([^"]+)"', each["content"]["html"])]
+            for each in answer.json()["deliveries"]
+        ]
+
+    def click(self, link, method="GET", **headers):
+        given = {"user-agent": BROWSER} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return self.http(method, self.stack.url + urlsplit(link).path, given)
+
+    def report(self):
+        assert self.stack.wait_until_counted()
+        answer = self.call("GET", f"campaigns/{self.campaign}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+
+@pytest.fixture
+def sender(stack, http, request):
+    return Sender(stack, http, request.node.name.replace("_", "-")[:60])
+
+
+def test_links_lead_to_exactly_where_the_message_said(sender):
+    (links,) = sender.send("ada")
+    for link, url in zip(links, URLS, strict=True):
+        answer = sender.click(link)
+        assert (answer.status, answer.headers["location"]) == (302, url)
+        assert "no-store" in answer.headers["cache-control"]
+
+
+def test_tracked_links_point_at_this_stack(sender):
+    (links,) = sender.send("ada")
+    assert all(link.startswith(f"{sender.stack.url}/e/c/") for link in links)
+
+
+def test_the_report_equals_the_clicks(sender):
+    ada, ben, _ = sender.send("ada", "ben", "cleo")
+    for link in (ada[0], ada[0], ada[1], ben[0]):
+        assert sender.click(link).status == 302
+    report = sender.report()
+    assert (report["deliveries"], report["clicked"]) == (3, 2)
+    assert (report["clicks"]["total"], report["clicks"]["unique"]) == (4, 2)
+    figures = [(link["url"], link["total"], link["unique"]) for link in report["links"]]
+    assert figures[:2] == [(URLS[0], 3, 2), (URLS[1], 1, 1)]
+
+
+def test_a_click_that_cloudfront_repeats_counts_once(sender):
+    ((link, *_),) = sender.send("ada")
+    for _ in range(3):
+        assert sender.click(link, x_amz_cf_id=f"attempt-of-{sender.campaign}").status == 302
+    assert sender.report()["clicks"]["total"] == 1
+
+
+def test_heads_and_prefetches_redirect_and_do_not_count(sender):
+    ((link, *_),) = sender.send("ada")
+    assert sender.click(link, "HEAD").status == 302
+    assert sender.click(link, sec_purpose="prefetch").status == 302
+    assert sender.click(link).status == 302
+    assert sender.report()["clicks"]["total"] == 1
+
+
+@pytest.mark.parametrize("forge", [lambda p: p[:-4] + "AAAA", lambda p: p[:-9], lambda p: p + "A"])
+def test_a_forged_link_leads_nowhere(sender, forge):
+    ((link, *_),) = sender.send("ada")
+    answer = sender.click(forge(link))
+    assert answer.status == 404
+    assert "location" not in answer.headers
+    assert "no-store" in answer.headers["cache-control"]
+
+
+def test_activity_and_people_tell_who_clicked_what(sender):
+    ada, ben = sender.send("ada-of-activity", "ben-of-activity")
+    sender.click(ada[0])
+    sender.click(ada[1])
+    sender.click(ben[0])
+    first = sender.report()["links"][0]
+    people = sender.call("GET", f"links/{first['link']}/people").json()["people"]
+    assert {person["person"] for person in people} == {"ada-of-activity", "ben-of-activity"}
+    clicks = sender.call("GET", "people/ada-of-activity/activity").json()["clicks"]
+    assert [click["url"] for click in clicks] == [URLS[1], URLS[0]]
+    assert clicks[0]["campaign"] == sender.campaign
+
+
+def test_a_workspace_that_nobody_configured_works(stack, http):
+    answer = http(
+        "POST",
+        f"{stack.url}/v1/rewrite",
+        body={
+            "workspace": "fresh",
+            "campaign": "first",
+            "kind": "transactional",
+            "channel": "email",
+            "from": "a@mail.example.com",
+            "content": {"html": '<a href="https://example.com/">x</a>'},
+            "recipients": [{"delivery": "d", "person": "p"}],
+        },
+    )
+    assert answer.status == 200
+    assert "/e/c/" in answer.json()["deliveries"][0]["content"]["html"]
+
+
+def test_bad_requests_are_told_what_is_wrong(stack, http):
+    answer = http("POST", f"{stack.url}/v1/rewrite", body={"workspace": "e2e"})
+    assert answer.status == 400
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert b"campaign" in answer.body
+    assert http("POST", f"{stack.url}/v1/rewrite", body=b"{").status == 400
+
+
+def test_a_click_while_no_service_answers_still_arrives(sender):
+    ((link, *_),) = sender.send("ada")
+    assert sender.click(link).status == 302  # the keys are read, and the processes warm
+    with sender.stack.cloud.unreachable():
+        answer = sender.click(link)
+    assert (answer.status, answer.headers["location"]) == (302, URLS[0])
+
+
+@pytest.fixture(scope="module")
+def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """A closed origin lock, and a redirect function that looks for a ledger that is not there."""
+    folder = tmp_path_factory.mktemp("degraded")
+    for name in ("functions", "layers"):
+        (folder / name).symlink_to(TEMPLATE.parent / name)
+    text = TEMPLATE.read_text("utf-8")
+    place = text.index("          PARK_QUEUE_URL:")
+    broken = text[:place] + "          CLICKS_TABLE: nowhere\n" + text[place:]
+    (folder / "template.yaml").write_text(broken, "utf-8")
+    base = {"OriginLock": "closed", "DefaultBaseUrl": "https://e.example.com"}
+    with EmbeddedStack(Path(folder / "template.yaml"), parameters=base) as running:
+        yield running
+
+
+def test_a_click_that_cannot_be_recorded_is_parked_and_counted_later(degraded, http):
+    sender = Sender(degraded, http, "parked")
+    ((link, *_),) = sender.send("ada")
+    assert link.startswith("https://e.example.com/e/c/")
+    assert sender.click(link).headers["location"] == URLS[0]
+    assert sender.click(link).status == 302
+    assert sender.report()["clicks"]["total"] == 2
+
+
+def test_a_closed_origin_answers_only_what_came_through_cloudfront(degraded, http):
+    sender = Sender(degraded, http, "locked")
+    ((link, *_),) = sender.send("ada")
+    assert sender.click(link).status == 302
+    host = "trackingapi.execute-api.us-east-1.amazonaws.com"
+    assert sender.click(link, host=host).status == 403
+    assert sender.click(link, host=host, x_waypost_origin="guessed").status == 403
+
+
+def test_a_click_is_reported_within_seconds_without_anybody_waiting_for_it(sender):
+    ((link, *_),) = sender.send("ada")
+    sender.click(link)
+    deadline = time.monotonic() + 20
+    total = 0
+    while total != 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        total = sender.call("GET", f"campaigns/{sender.campaign}").json()["clicks"]["total"]
+    assert total == 1
