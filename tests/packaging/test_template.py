@@ -1,5 +1,6 @@
 """What template.yaml and samconfig.toml promise, and no linter knows to ask."""
 
+import json
 import re
 import tomllib
 from typing import Any
@@ -164,3 +165,17 @@ def test_a_parameter_is_described_and_checked(parameter):
     assert "Default" in body
     checks = {"AllowedValues", "AllowedPattern", "MinValue"}
     assert checks & set(body), "accepts anything"
+
+
+def test_the_dashboard_shows_metrics_that_are_emitted():
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    namespace, shown = None, set()
+    for widget in json.loads(body)["widgets"]:
+        for metric in widget["properties"]["metrics"]:
+            if metric[0] not in {".", "..."}:
+                namespace = metric[0]
+            if namespace == observability.NAMESPACE:
+                shown.add(observability.Metric(metric[1]))
+    assert shown
+    for metric in shown:
+        assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
