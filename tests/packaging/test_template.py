@@ -179,3 +179,11 @@ def test_the_dashboard_shows_metrics_that_are_emitted():
     assert shown
     for metric in shown:
         assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarms_text_leads_to_its_entry_in_the_runbook(alarm):
+    text = ALARMS[alarm]["Properties"]["AlarmDescription"]
+    (entry,) = re.findall(r"\(runbook, (.+)\)$", text)
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
+    assert entry.lower() in {heading.lower() for heading in headings}
