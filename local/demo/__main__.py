@@ -30,7 +30,7 @@ def main() -> int:
         tracker = Tracker(stack.url)
         sent = tracker.rewrite(message())
         show_rewriting(sent)
-        expected = click_as_recipients_would(tracker, sent)
+        expected = click_as_recipients_would(stack, tracker, sent)
         report = tracker.report_after(WORKSPACE, CAMPAIGN, expected)
         show_report(report)
         if report["clicks"]["total"] != expected:
@@ -50,7 +50,7 @@ def message() -> dict[str, object]:
         "channel": "email",
         "from": "news@mail.example.com",
         "content": {"html": (Path(__file__).parent / "spring_sale.html").read_text("utf-8")},
-        "liquid": True,
+        "liquid": False,
         "recipients": [
             {
                 "delivery": f"d{number:02}",
@@ -84,8 +84,8 @@ def show_rewriting(sent: dict[str, Any]) -> None:
         print(f"  Warning: {warning}")
 
 
-def click_as_recipients_would(tracker: Tracker, sent: dict[str, Any]) -> int:
-    """Click some links of some messages, some twice; returns how many clicks have to be counted."""
+def click_as_recipients_would(stack: EmbeddedStack, tracker: Tracker, sent: dict[str, Any]) -> int:
+    """Click some links of some messages, some twice, over a day; returns the clicks to count."""
     chance = random.Random(2026)  # noqa: S311 - a demo that shows the same figures every time
     clicks = 0
     print("\nWhere clicks end:")
@@ -93,6 +93,7 @@ def click_as_recipients_would(tracker: Tracker, sent: dict[str, Any]) -> int:
         links = tracked_links(delivery["content"]["html"])
         for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
             link = chance.choice(links)
+            stack.clock.advance(chance.uniform(60, 3600))
             for _ in range(chance.choice((1, 1, 1, 2))):
                 answer = tracker.click(link)
                 clicks += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from local import cloudfront
+from local.clock import Clock
 from local.cloudfront import Distribution, Edge
 from local.http_api import Request
 
@@ -27,7 +28,7 @@ def origin_headers(edge, *headers, at=1_000, distribution=DISTRIBUTION):
 
 
 def test_the_viewer_is_noted_and_the_origin_secret_added():
-    seen = origin_headers(Edge(), ("host", "links.acme.test"), ("user-agent", "browser"))
+    seen = origin_headers(Edge(Clock()), ("host", "links.acme.test"), ("user-agent", "browser"))
     assert seen["x-waypost-host"] == "links.acme.test"
     assert seen["x-waypost-time"] == "1000"
     assert seen["cloudfront-viewer-address"] == "198.51.100.4:4711"
@@ -37,7 +38,7 @@ def test_the_viewer_is_noted_and_the_origin_secret_added():
 
 
 def test_headers_that_no_policy_forwards_stay_outside():
-    seen = origin_headers(Edge(), ("cookie", "a=1"), ("accept", "*/*"))
+    seen = origin_headers(Edge(Clock()), ("cookie", "a=1"), ("accept", "*/*"))
     assert "cookie" not in seen
     assert "accept" not in seen
     assert seen["user-agent"] == "Amazon CloudFront"
@@ -45,7 +46,7 @@ def test_headers_that_no_policy_forwards_stay_outside():
 
 def test_viewers_cannot_forge_what_cloudfront_sets():
     seen = origin_headers(
-        Edge(),
+        Edge(Clock()),
         ("host", "a"),
         ("x-waypost-host", "forged"),
         ("x-waypost-time", "1"),
@@ -57,7 +58,7 @@ def test_viewers_cannot_forge_what_cloudfront_sets():
 
 
 def test_a_repeated_request_id_gets_the_time_of_the_first_attempt():
-    edge = Edge()
+    edge = Edge(Clock())
     first = origin_headers(edge, ("x-amz-cf-id", "one"), at=1_000)
     again = origin_headers(edge, ("x-amz-cf-id", "one"), at=9_000)
     other = origin_headers(edge, ("x-amz-cf-id", "two"), at=9_000)
@@ -68,7 +69,7 @@ def test_a_repeated_request_id_gets_the_time_of_the_first_attempt():
 
 def test_only_so_many_request_ids_are_remembered(monkeypatch):
     monkeypatch.setattr(cloudfront, "_REMEMBERED", 2)
-    edge = Edge()
+    edge = Edge(Clock())
     for name in ("one", "two", "three"):
         origin_headers(edge, ("x-amz-cf-id", name), at=1_000)
     assert origin_headers(edge, ("x-amz-cf-id", "three"), at=9_000)["x-waypost-time"] == "1000"
@@ -77,7 +78,9 @@ def test_only_so_many_request_ids_are_remembered(monkeypatch):
 
 def test_a_test_may_say_where_its_viewer_is():
     seen = origin_headers(
-        Edge(), ("cloudfront-viewer-country", "NZ"), ("cloudfront-viewer-address", "2001:db8::1:99")
+        Edge(Clock()),
+        ("cloudfront-viewer-country", "NZ"),
+        ("cloudfront-viewer-address", "2001:db8::1:99"),
     )
     assert seen["cloudfront-viewer-country"] == "NZ"
     assert seen["cloudfront-viewer-address"] == "2001:db8::1:99"
