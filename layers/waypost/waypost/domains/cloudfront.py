@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from waypost.domains.edge import CertificateStatus, EdgeRefused, Tenant
 from waypost.errors import Conflict, StoreUnavailable
@@ -171,6 +171,8 @@ class _translated:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, BotoCoreError):
+            raise StoreUnavailable(f"CloudFront: {type(error).__name__}") from error
         if not isinstance(error, ClientError):
             return
         code = error.response["Error"]["Code"]

@@ -56,6 +56,8 @@ class Sending:
     verified: bool = False
     by_operator: bool = False
     since: datetime | None = None
+    asked: datetime | None = None
+    """When it was last looked up."""
 
 
 @dataclass(frozen=True, slots=True)

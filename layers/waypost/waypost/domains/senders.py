@@ -5,16 +5,22 @@ owner has shown that the sender's domain is theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from waypost.domains.domain import TrackingDomain
 from waypost.domains.hosts import parents
 
+ASK_AGAIN: Final = timedelta(days=1)
+"""Until a verified sending domain is asked for again: SES answers one such question a second."""
+
 
 class Identities(Protocol):
     def verified(self, domain: str) -> bool | None:
-        """Whether this very domain is a verified identity; None where it is none at all."""
+        """Whether this very domain is a verified identity; None where it is none at all.
+
+        Raises StoreUnavailable.
+        """
         ...
 
 
@@ -29,12 +35,12 @@ class NoIdentities:
 def with_sending(domain: TrackingDomain, identities: Identities, now: datetime) -> TrackingDomain:
     """The domain with its sending domain looked up; what the operator marked stays."""
     sending = domain.sending
-    if sending.by_operator:
+    fresh = sending.verified and sending.asked is not None and now - sending.asked < ASK_AGAIN
+    if sending.by_operator or fresh:
         return domain
     verified = is_verified(sending.domain, identities)
-    if verified == sending.verified:
-        return domain
-    return replace(domain, sending=replace(sending, verified=verified, since=now))
+    since = sending.since if verified == sending.verified else now
+    return replace(domain, sending=replace(sending, verified=verified, since=since, asked=now))
 
 
 def is_verified(domain: str, identities: Identities) -> bool:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from waypost.errors import StoreUnavailable
+
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
@@ -19,4 +23,6 @@ class SesIdentities:
             answer = self._client.get_email_identity(EmailIdentity=domain)
         except self._client.exceptions.NotFoundException:
             return None
+        except (BotoCoreError, ClientError) as e:
+            raise StoreUnavailable(f"SES: {type(e).__name__}") from e
         return bool(answer.get("VerifiedForSendingStatus"))

@@ -57,7 +57,7 @@ def from_item(stored: Item) -> TrackingDomain:
         workspace=WorkspaceCode(values["workspace"]),
         workspace_name=values["workspace_name"],
         host=values["host"],
-        sending=Sending(**values["sending"] | {"since": _time(values["sending"]["since"])}),
+        sending=_sending(values["sending"]),
         proof=values["proof"],
         added=_at(values["added"]),
         use=values["use"],
@@ -84,6 +84,16 @@ def from_claim(stored: Item) -> tuple[WorkspaceCode, str, datetime]:
     host = item.text(stored, "sk").removeprefix("D#")
     due = _at(item.text(stored, "due"))
     return WorkspaceCode(item.text(stored, "workspace")), host, due
+
+
+def _sending(values: Mapping[str, Any]) -> Sending:
+    return Sending(
+        values["domain"],
+        verified=values["verified"],
+        by_operator=values["by_operator"],
+        since=_time(values["since"]),
+        asked=_time(values.get("asked")),
+    )
 
 
 def _findings(values: Mapping[str, Any] | None) -> Findings | None:

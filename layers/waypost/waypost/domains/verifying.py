@@ -16,7 +16,8 @@ from waypost.domains.edge import Edge
 from waypost.domains.findings import Dns, Findings
 from waypost.domains.senders import Identities
 from waypost.domains.targets import Targets
-from waypost.errors import Conflict, NotFound
+from waypost.errors import Conflict, NotFound, StoreError
+from waypost.observability import Metric, count
 from waypost.store.domains import DomainStore
 
 AT_ONCE: Final = 16
@@ -103,11 +104,18 @@ class Verifier:
 
     def _judge(self, domain: TrackingDomain, findings: Findings) -> TrackingDomain:
         now = self.now()
-        checked = machine.advance(domain, findings, now)
-        if domain.workspace != STACK:
-            checked = senders.with_sending(checked, self.identities, now)
-        secured = edge.secure(checked, self.edge, now)
-        return lights.relit(secured, self.targets.shown(domain), now)
+        judged = machine.advance(domain, findings, now)
+        # What was seen counts even where SES or the CDN cannot be asked; the next check will.
+        try:
+            if domain.workspace != STACK:
+                judged = senders.with_sending(judged, self.identities, now)
+        except StoreError:
+            count(Metric.DOMAIN_CHECK_BROKE, reason="senders")
+        try:
+            judged = edge.secure(judged, self.edge, now)
+        except StoreError:
+            count(Metric.DOMAIN_CHECK_BROKE, reason="edge")
+        return lights.relit(judged, self.targets.shown(domain), now)
 
     def _let_go(self, domain: TrackingDomain) -> TrackingDomain | None:
         """Keep serving a removed host while its DNS points at us, for the links already sent;

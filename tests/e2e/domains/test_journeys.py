@@ -1,0 +1,497 @@
+"""Domains from the first record to the last, over real sockets: stages, lights, certificate, links.
+
+The world is that of the other tests; the CDN is played, and does what ours does on AWS: a host
+answers nobody until its certificate is attached, HTTP included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.e2e.domains.conftest import (
+    DEFAULT_HOST,
+    EDGE_ADDRESS,
+    ENDPOINT,
+    HOST,
+    PROXY_ADDRESS,
+    World,
+)
+from tests.e2e.domains.internet import http, ours
+from waypost.codes import workspace_code
+from waypost.domains.base_urls import BaseUrls
+from waypost.domains.domain import STACK, STACK_NAME, Change, TrackingDomain
+from waypost.domains.edge import CertificateStatus, EdgeRefused, Tenant
+from waypost.domains.managing import Manager
+from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.targets import Targets
+from waypost.domains.verifying import Verifier
+from waypost.errors import StoreUnavailable
+from waypost.store.memory.domains import MemoryDomains
+
+ACME = workspace_code("acme")
+ADDRESS = "https://api.example.com"
+SENDER = "news@acme.com"
+
+
+@dataclass
+class Cdn:
+    """``waypost.domains.edge.Edge``, as CloudFront behaves."""
+
+    world: World
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    refusal: str | None = None
+
+    def tenant(self, host: str, /) -> Tenant | None:
+        return self.tenants.get(host)
+
+    def create(self, host: str, /) -> None:
+        self.calls.append("create")
+        if self.refusal:
+            raise EdgeRefused(self.refusal)
+        self.tenants[host] = Tenant("pending-validation", attached=False, enabled=True)
+
+    def issue(self, host: str, status: CertificateStatus = "issued") -> None:
+        """What the authority does in its own time."""
+        self.tenants[host] = Tenant(status, attached=False, enabled=True)
+
+    def attach(self, host: str, /) -> None:
+        self.calls.append("attach")
+        self.tenants[host] = Tenant("issued", attached=True, enabled=True)
+        self.world.internet.serve(EDGE_ADDRESS, 80, ours)
+        self.world.serve_https(EDGE_ADDRESS, host)
+
+    def enable(self, host: str, /) -> None:
+        self.calls.append("enable")
+        held = self.tenants[host]
+        self.tenants[host] = Tenant(held.certificate, held.attached, enabled=True)
+
+    def request_again(self, host: str, /) -> None:
+        self.calls.append("request_again")
+        self.tenants[host] = Tenant("pending-validation", attached=False, enabled=True)
+
+    def remove(self, host: str, /) -> bool:
+        held = self.tenants[host]
+        if held.enabled:
+            self.calls.append("disable")
+            self.tenants[host] = Tenant(held.certificate, held.attached, enabled=False)
+            return False
+        self.calls.append("delete")
+        del self.tenants[host]
+        return True
+
+
+@dataclass
+class Told:
+    """``waypost.domains.announcing.Announcer``."""
+
+    changes: list[tuple[str, str]] = field(default_factory=list)
+
+    def tell(self, _domain: TrackingDomain, changes: Sequence[Change]) -> None:
+        self.changes += [(change.before, change.after) for change in changes]
+
+
+@dataclass
+class Senders:
+    """``waypost.domains.senders.Identities``."""
+
+    known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
+
+    def verified(self, domain: str) -> bool | None:
+        return self.known.get(domain)
+
+
+@dataclass
+class Stack:
+    """Everything together, with a clock that the test moves."""
+
+    world: World
+    cdn: Cdn
+    told: Told = field(default_factory=Told)
+    senders: Senders = field(default_factory=Senders)
+    store: MemoryDomains = field(default_factory=MemoryDomains)
+    now: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+    def __post_init__(self) -> None:
+        targets = Targets(ENDPOINT, DEFAULT_HOST)
+        self.manager = Manager(self.store, targets, self.told, lambda: self.now)
+        self.verifier = Verifier(
+            self.store,
+            self.world.checker,
+            self.cdn,
+            self.senders,
+            self.told,
+            targets,
+            lambda: self.now,
+        )
+        self.base_urls = BaseUrls(self.store, ADDRESS, DEFAULT_HOST)
+
+    def add(self) -> None:
+        self.manager.add("acme", AddDomain(host=HOST))
+
+    def look(self, minutes: int = 5) -> str:
+        """Let time pass and check; gives the stage."""
+        self.now += timedelta(minutes=minutes)
+        checked = self.verifier.verify(ACME, HOST)
+        return checked.stage if checked else "gone"
+
+    def light(self, name: str) -> dict[str, Any]:
+        lights: Any = self.manager.show("acme", HOST)["lights"]
+        found: dict[str, Any] = lights[name]
+        return found
+
+    def url(self) -> str:
+        return self.base_urls.for_message("acme", SENDER)
+
+    def working(self) -> Stack:
+        """With a domain that has HTTPS."""
+        self.add()
+        self.world.point_at_us()
+        self.look()
+        self.cdn.issue(HOST)
+        self.look()
+        assert self.look() == "https"
+        return self
+
+
+@pytest.fixture
+def stack(world: World) -> Iterator[Stack]:
+    return Stack(world, Cdn(world))  # type: ignore[return-value]
+
+
+def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
+    stack.add()
+    assert stack.look() == "waiting"
+    assert (
+        stack.light("dns")["next_step"] == f"Add at your DNS provider: {HOST} CNAME {DEFAULT_HOST}."
+    )
+    assert stack.cdn.calls == []
+
+    stack.world.point_at_us()
+    assert stack.look() == "issuing"
+    assert stack.light("dns")["colour"] == "green"
+    assert stack.light("https")["found"] == "a certificate under way"
+    assert stack.cdn.calls == ["create"]
+    assert stack.url() == ADDRESS
+
+    assert stack.look() == "issuing"
+    assert stack.cdn.calls == ["create"]
+
+    stack.cdn.issue(HOST)
+    assert stack.look() == "issuing"
+    assert stack.cdn.calls == ["create", "attach"]
+    assert stack.url() == ADDRESS  # never before it was probed
+
+    assert stack.look() == "https"
+    assert stack.light("https")["colour"] == "green"
+    assert stack.manager.show("acme", HOST)["next_step"] == ""
+    assert stack.url() == f"https://{HOST}"
+    assert stack.told.changes == [("waiting", "issuing"), ("issuing", "https")]
+
+
+def test_no_certificate_is_asked_for_while_dns_is_still_spreading(stack: Stack) -> None:
+    stack.add()
+    stack.world.point_at_us()
+    stack.world.nameservers[0].add(HOST, "CNAME", "old.acme.com")
+    assert stack.look() == "issuing"
+    assert stack.cdn.calls == []
+    assert stack.light("https")["found"] == "DNS is still changing"
+    stack.world.nameservers[0].add(HOST, "CNAME", DEFAULT_HOST)
+    stack.look()
+    assert stack.cdn.calls == ["create"]
+
+
+def test_caa_records_that_forbid_amazon_are_named_and_nothing_is_asked_for(stack: Stack) -> None:
+    stack.add()
+    stack.world.point_at_us()
+    stack.world.dns.add("acme.com", "CAA", '0 issue "letsencrypt.org"')
+    assert stack.look() == "issuing"
+    assert stack.cdn.calls == []
+    light = stack.light("https")
+    assert light["found"] == "CAA at acme.com allows letsencrypt.org"
+    assert light["next_step"] == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
+
+
+def test_a_host_that_the_cdn_refuses_says_why_and_is_tried_again_later(stack: Stack) -> None:
+    stack.add()
+    stack.world.point_at_us()
+    stack.cdn.refusal = "another CloudFront distribution has this host; take it off there"
+    stack.look()
+    assert stack.light("https")["next_step"] == stack.cdn.refusal
+    stack.look()
+    assert stack.cdn.calls == ["create"]
+    stack.cdn.refusal = None
+    stack.look(minutes=60)
+    assert stack.cdn.calls == ["create", "create"]
+    assert stack.light("https")["found"] == "a certificate under way"
+
+
+def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: Stack) -> None:
+    stack.add()
+    stack.world.point_at_us()
+    stack.look()
+    stack.cdn.issue(HOST, "validation-timed-out")
+    stack.look()
+    assert stack.light("https")["found"] == "the certificate is validation-timed-out"
+    assert stack.cdn.calls == ["create"]
+    stack.look(minutes=60)
+    assert stack.cdn.calls == ["create", "request_again"]
+
+
+def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None:
+    stack.add()
+    proof = stack.store.of_workspace(ACME)[0].proof
+    stack.world.dns.add(HOST, "A", PROXY_ADDRESS)
+    stack.world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
+    assert stack.look() == "waiting"
+    assert stack.light("http")["colour"] == "red"
+    assert (
+        stack.light("http")["next_step"] == "Check that your proxy is up and listens on this port."
+    )
+
+    stack.world.internet.serve(PROXY_ADDRESS, 80, ours)
+    assert stack.look() == "http"
+    assert stack.url() == f"http://{HOST}"
+
+    stack.world.serve_https(PROXY_ADDRESS)
+    assert stack.look() == "https"
+    assert stack.url() == f"https://{HOST}"
+    assert stack.cdn.calls == []
+
+
+def test_hsts_without_https_is_red_and_messages_use_the_default_host(stack: Stack) -> None:
+    stack.add()
+    proof = stack.store.of_workspace(ACME)[0].proof
+    world = stack.world
+    world.dns.add(HOST, "A", PROXY_ADDRESS)
+    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    world.dns.add("acme.com", "A", "93.184.215.50")
+    world.internet.serve(
+        "93.184.215.50",
+        443,
+        lambda _: http("200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"),
+        world.certificate("acme.com"),
+    )
+    assert stack.look() == "blocked"
+    light = stack.light("http")
+    assert (light["colour"], light["found"]) == (
+        "red",
+        "an HSTS policy of acme.com for its subdomains",
+    )
+    assert stack.url() == ADDRESS
+
+    world.serve_https(PROXY_ADDRESS)
+    assert stack.look() == "https"
+
+
+def test_a_working_domain_falls_back_after_two_failed_checks_and_comes_back_after_one_good(
+    stack: Stack,
+) -> None:
+    stack.working()
+    for zones in (stack.world.dns, *stack.world.nameservers):
+        del zones.records[HOST, "CNAME"]
+    assert stack.look() == "https"
+    assert stack.url() == f"https://{HOST}"
+    assert stack.look() == "fallen_back"
+    assert stack.url() == ADDRESS
+    stack.world.point_at_us()
+    assert stack.look() == "https"
+    assert stack.url() == f"https://{HOST}"
+    assert stack.told.changes[-2:] == [("https", "fallen_back"), ("fallen_back", "https")]
+
+
+def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stack) -> None:
+    stack.working()
+    now = datetime.now(UTC)
+    expired = stack.world.certificate(
+        HOST, not_before=now - timedelta(days=90), not_after=now - timedelta(days=1)
+    )
+    stack.world.internet.serve(EDGE_ADDRESS, 443, ours, expired)
+    stack.world.internet.close_at(EDGE_ADDRESS, 80)
+    stack.look()
+    assert stack.look() == "fallen_back"
+    assert stack.light("https")["found"] == (
+        "a certificate, and a certificate that has expired (certificate has expired)"
+    )
+
+
+def test_reverting_falls_back_at_once_and_taking_up_again_needs_no_check(stack: Stack) -> None:
+    stack.working()
+    shown = stack.manager.change("acme", HOST, ChangeDomain(reverted=True))
+    assert shown["base_url"] is None
+    assert stack.url() == ADDRESS
+    assert stack.look() == "https"  # its old links are looked after all the same
+    assert stack.url() == ADDRESS
+    stack.manager.change("acme", HOST, ChangeDomain(reverted=False))
+    assert stack.url() == f"https://{HOST}"
+    assert stack.told.changes[-2:] == [("on", "reverted"), ("reverted", "on")]
+
+
+def test_an_unverified_sending_domain_keeps_a_working_domain_unused(stack: Stack) -> None:
+    stack.senders.known = {}
+    stack.working()
+    assert stack.light("sending")["colour"] == "red"
+    assert stack.url() == ADDRESS
+    stack.manager.change("acme", HOST, ChangeDomain(sending_verified=True))
+    assert stack.url() == f"https://{HOST}"
+    assert stack.light("sending")["found"] == "marked by the operator"
+    stack.look()
+    assert stack.url() == f"https://{HOST}"
+
+
+def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: Stack) -> None:
+    stack.working()
+    stack.senders.known = {"acme.com": False}
+    stack.look()
+    assert stack.url() == f"https://{HOST}"
+    stack.look(minutes=24 * 60)
+    assert stack.url() == ADDRESS
+
+
+def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here(
+    stack: Stack,
+) -> None:
+    stack.working()
+    stack.manager.remove("acme", HOST)
+    assert stack.url() == ADDRESS
+    for _ in range(3):
+        stack.look()
+    assert stack.cdn.tenants[HOST].enabled
+    assert stack.world.check().https.outcome == "ours"
+
+    for zones in (stack.world.dns, *stack.world.nameservers):
+        del zones.records[HOST, "CNAME"]
+    stack.look()
+    assert stack.cdn.tenants[HOST].enabled
+    stack.look()
+    assert not stack.cdn.tenants[HOST].enabled
+    assert stack.look() == "gone"
+    assert stack.cdn.calls[-2:] == ["disable", "delete"]
+    assert stack.store.by_host(HOST) is None
+
+
+def test_a_domain_that_was_never_served_is_gone_with_the_next_check(stack: Stack) -> None:
+    stack.add()
+    stack.manager.remove("acme", HOST)
+    assert stack.look() == "gone"
+    stack.add()
+
+
+def test_a_removed_domain_can_be_taken_up_again(stack: Stack) -> None:
+    stack.working()
+    stack.manager.remove("acme", HOST)
+    assert stack.manager.show("acme", HOST)["use"] == "removed"
+    stack.add()
+    assert stack.url() == f"https://{HOST}"
+
+
+def test_one_taken_up_again_while_it_was_being_disabled_is_enabled(stack: Stack) -> None:
+    stack.working()
+    stack.manager.remove("acme", HOST)
+    stack.cdn.remove(HOST)
+    stack.world.internet.close_at(EDGE_ADDRESS, 443)
+    stack.world.internet.close_at(EDGE_ADDRESS, 80)
+    stack.add()
+    stack.look()
+    assert stack.cdn.calls[-1] == "enable"
+
+
+def test_a_change_by_its_owner_during_a_check_is_not_undone_by_it(stack: Stack) -> None:
+    stack.working()
+    checker = stack.world.checker
+
+    class Meanwhile:
+        dns = checker.dns
+
+        def check(self, *args: Any) -> Any:
+            stack.manager.change("acme", HOST, ChangeDomain(reverted=True))
+            return checker.check(*args)
+
+    object.__setattr__(stack.verifier, "checks", Meanwhile())
+    assert stack.look() == "https"
+    assert stack.url() == ADDRESS
+
+
+def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack) -> None:
+    stack.manager.ensure_default_host()
+    stack.manager.ensure_default_host()
+
+    def look() -> str:
+        stack.now += timedelta(minutes=5)
+        checked = stack.verifier.verify(STACK, DEFAULT_HOST)
+        assert checked is not None
+        return checked.stage
+
+    assert look() == "issuing"
+    stack.cdn.issue(DEFAULT_HOST)
+    look()
+    assert stack.url() == ADDRESS
+    assert look() == "https"
+    assert stack.url() == f"https://{DEFAULT_HOST}"
+    stack.world.internet.close_at(EDGE_ADDRESS, 443)
+    look()
+    look()
+    assert stack.url() == f"https://{DEFAULT_HOST}"
+    shown = stack.manager.list(STACK_NAME)["domains"]
+    assert isinstance(shown, list)
+    assert shown[0]["lights"].keys() == {"dns", "http", "https"}
+
+
+def test_a_run_checks_what_is_due_and_one_broken_check_keeps_no_other(stack: Stack) -> None:
+    stack.add()
+    stack.manager.add("acme", AddDomain(host="broken.acme.com"))
+    stack.manager.add("acme", AddDomain(host="later.acme.com"))
+    checker = stack.world.checker
+
+    class Breaking:
+        dns = checker.dns
+
+        def check(self, host: str, *args: Any) -> Any:
+            if host == "broken.acme.com":
+                raise RuntimeError("out of order")
+            return checker.check(host, *args)
+
+    object.__setattr__(stack.verifier, "checks", Breaking())
+    run = stack.verifier.verify_due(10, lambda: True)
+    assert (run.checked, run.left) == (3, 0)
+    assert run.failed == ("broken.acme.com: RuntimeError: out of order",)
+    assert stack.store.due(stack.now, 10) == [(ACME, "broken.acme.com")]
+
+
+def test_a_cdn_that_does_not_answer_keeps_nothing_seen_from_being_noted(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.working()
+    stack.world.internet.close()
+
+    def down(_host: str) -> None:
+        raise StoreUnavailable("CloudFront: Throttling")
+
+    stack.cdn.tenant = down  # type: ignore[method-assign]
+    stack.look()
+    assert stack.look() == "fallen_back"
+    assert '"DomainCheckBroke":1,"reason":"edge"' in capsys.readouterr().out
+
+
+def test_senders_that_cannot_be_asked_stay_as_they_were_known(stack: Stack) -> None:
+    stack.working()
+
+    def down(_domain: str) -> None:
+        raise StoreUnavailable("SES: TooManyRequestsException")
+
+    stack.senders.verified = down  # type: ignore[method-assign,assignment]
+    stack.look(minutes=48 * 60)
+    assert stack.url() == f"https://{HOST}"
+
+
+def test_a_run_begins_nothing_that_it_has_no_time_for(stack: Stack) -> None:
+    stack.add()
+    run = stack.verifier.verify_due(10, lambda: False)
+    assert (run.checked, run.left) == (0, 1)
+    assert stack.store.due(stack.now, 10) == [(ACME, HOST)]

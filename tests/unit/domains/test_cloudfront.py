@@ -1,0 +1,265 @@
+"""CloudFront's answers and what becomes of them; requests are checked against its service model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from tests.unit.domains.builders import HOST
+from waypost.domains.cloudfront import CloudFrontEdge, tenant_name
+from waypost.domains.edge import EdgeRefused, Tenant
+from waypost.domains.quotas import Quotas, Usage, usage
+from waypost.errors import Conflict, StoreUnavailable
+
+DISTRIBUTION, GROUP, TENANT = "E1MULTITENANT", "cg_1", "dt_1"
+ARN = "arn:aws:acm:us-east-1:123456789012:certificate/1b2c3d4e"
+REQUEST = {"ValidationTokenHost": "cloudfront", "PrimaryDomainName": HOST}
+
+
+@pytest.fixture
+def client() -> Any:
+    return boto3.client(
+        "cloudfront",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@pytest.fixture
+def stub(client: Any) -> Iterator[Stubber]:
+    with Stubber(client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def edge(client: Any) -> CloudFrontEdge:
+    return CloudFrontEdge(client, DISTRIBUTION, GROUP)
+
+
+def tenant(**changes: object) -> dict[str, Any]:
+    held = {
+        "Id": TENANT,
+        "DistributionId": DISTRIBUTION,
+        "Name": HOST,
+        "Arn": f"arn:aws:cloudfront::123456789012:distribution-tenant/{TENANT}",
+        "Domains": [{"Domain": HOST, "Status": "inactive"}],
+        "ConnectionGroupId": GROUP,
+        "Enabled": True,
+        "Status": "Deployed",
+    }
+    return {"DistributionTenant": held | changes, "ETag": "tag-1"}
+
+
+def finds(stub: Stubber, **changes: object) -> None:
+    stub.add_response("get_distribution_tenant_by_domain", tenant(**changes), {"Domain": HOST})
+
+
+def certificate(stub: Stubber, status: str, arn: str | None = ARN) -> None:
+    details = {"CertificateStatus": status, "ValidationTokenHost": "cloudfront"}
+    stub.add_response(
+        "get_managed_certificate_details",
+        {"ManagedCertificateDetails": details | ({"CertificateArn": arn} if arn else {})},
+        {"Identifier": TENANT},
+    )
+
+
+def updates(stub: Stubber, **changes: object) -> None:
+    """Everything that the tenant has is said again, with what changes in it."""
+    kept = {
+        "Id": TENANT,
+        "IfMatch": "tag-1",
+        "DistributionId": DISTRIBUTION,
+        "ConnectionGroupId": GROUP,
+        "Domains": [{"Domain": HOST}],
+        "Enabled": True,
+    }
+    stub.add_response("update_distribution_tenant", tenant(), kept | changes)
+
+
+def fails(stub: Stubber, operation: str, code: str) -> None:
+    stub.add_client_error(operation, code, "no")
+
+
+def test_a_host_is_created_with_its_certificate_request_and_enabled(
+    edge: CloudFrontEdge, stub: Stubber
+) -> None:
+    stub.add_response(
+        "create_distribution_tenant",
+        tenant(),
+        {
+            "DistributionId": DISTRIBUTION,
+            "ConnectionGroupId": GROUP,
+            "Name": HOST,
+            "Domains": [{"Domain": HOST}],
+            "ManagedCertificateRequest": REQUEST,
+            "Enabled": True,
+        },
+    )
+    edge.create(HOST)
+
+
+def test_a_host_that_cloudfront_does_not_know_has_no_tenant(
+    edge: CloudFrontEdge, stub: Stubber
+) -> None:
+    fails(stub, "get_distribution_tenant_by_domain", "EntityNotFound")
+    assert edge.tenant(HOST) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "status", "expected"),
+    [
+        ({}, "pending-validation", Tenant("pending-validation", False, True)),
+        ({}, "issued", Tenant("issued", False, True)),
+        ({"Customizations": {"Certificate": {"Arn": ARN}}}, "issued", Tenant("issued", True, True)),
+        (
+            {"Customizations": {"Certificate": {"Arn": ARN + "0"}}},
+            "issued",
+            Tenant("issued", False, True),
+        ),
+        ({"Enabled": False}, "failed", Tenant("failed", False, False)),
+    ],
+)
+def test_a_tenant_is_told_by_its_certificate(
+    edge: CloudFrontEdge, stub: Stubber, held: dict[str, object], status: str, expected: Tenant
+) -> None:
+    finds(stub, **held)
+    certificate(stub, status)
+    assert edge.tenant(HOST) == expected
+
+
+def test_a_tenant_without_a_certificate_is_told_as_such(
+    edge: CloudFrontEdge, stub: Stubber
+) -> None:
+    finds(stub)
+    fails(stub, "get_managed_certificate_details", "EntityNotFound")
+    assert edge.tenant(HOST) == Tenant("none", False, True)
+
+
+def test_a_host_of_another_distribution_is_refused_and_left_alone(
+    edge: CloudFrontEdge, stub: Stubber
+) -> None:
+    finds(stub, DistributionId="E2SOMEBODYELSE")
+    with pytest.raises(EdgeRefused, match="another CloudFront distribution"):
+        edge.remove(HOST)
+
+
+def test_an_issued_certificate_is_attached_under_the_newest_etag(
+    edge: CloudFrontEdge, stub: Stubber
+) -> None:
+    finds(stub)
+    certificate(stub, "issued")
+    finds(stub)
+    updates(stub, Customizations={"Certificate": {"Arn": ARN}})
+    edge.attach(HOST)
+
+
+def test_attaching_keeps_other_customizations(edge: CloudFrontEdge, stub: Stubber) -> None:
+    restricted = {"GeoRestrictions": {"RestrictionType": "none"}}
+    finds(stub, Customizations=restricted)
+    certificate(stub, "issued")
+    finds(stub, Customizations=restricted)
+    updates(stub, Customizations=restricted | {"Certificate": {"Arn": ARN}})
+    edge.attach(HOST)
+
+
+def test_a_refused_certificate_is_requested_again(edge: CloudFrontEdge, stub: Stubber) -> None:
+    finds(stub)
+    updates(stub, ManagedCertificateRequest=REQUEST)
+    edge.request_again(HOST)
+
+
+def test_removing_disables_then_waits_then_deletes(edge: CloudFrontEdge, stub: Stubber) -> None:
+    certified = {"Certificate": {"Arn": ARN}}
+    finds(stub, Customizations=certified)
+    updates(stub, Enabled=False, Customizations=certified)
+    assert edge.remove(HOST) is False
+    finds(stub, Enabled=False, Status="InProgress")
+    assert edge.remove(HOST) is False
+    finds(stub, Enabled=False)
+    stub.add_response("delete_distribution_tenant", {}, {"Id": TENANT, "IfMatch": "tag-1"})
+    assert edge.remove(HOST) is True
+    fails(stub, "get_distribution_tenant_by_domain", "EntityNotFound")
+    assert edge.remove(HOST) is True
+
+
+def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontEdge, stub: Stubber) -> None:
+    finds(stub, Enabled=False)
+    updates(stub, Enabled=True)
+    edge.enable(HOST)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words"),
+    [
+        ("CNAMEAlreadyExists", EdgeRefused, "another CloudFront distribution"),
+        ("EntityLimitExceeded", EdgeRefused, "quota"),
+        ("InvalidArgument", EdgeRefused, "does not take"),
+        ("AccessDenied", EdgeRefused, "policy"),
+        ("EntityAlreadyExists", Conflict, HOST),
+        ("Throttling", StoreUnavailable, "Throttling"),
+        ("ServiceUnavailable", StoreUnavailable, "ServiceUnavailable"),
+    ],
+)
+def test_what_cloudfront_refuses_is_said_in_words(
+    edge: CloudFrontEdge, stub: Stubber, code: str, error: type[Exception], words: str
+) -> None:
+    fails(stub, "create_distribution_tenant", code)
+    with pytest.raises(error, match=words):
+        edge.create(HOST)
+
+
+def test_a_tenant_that_somebody_changed_meanwhile_is_a_conflict(
+    edge: CloudFrontEdge, stub: Stubber
+) -> None:
+    finds(stub)
+    fails(stub, "update_distribution_tenant", "PreconditionFailed")
+    with pytest.raises(Conflict):
+        edge.request_again(HOST)
+
+
+@pytest.mark.parametrize("host", ["a.b.co", "links.acme.com", ".".join(["a" * 60] * 4)])
+def test_a_tenants_name_is_one_that_cloudfront_takes(client: Any, host: str) -> None:
+    name = tenant_name(host)
+    shape = client.meta.service_model.shape_for("CreateDistributionTenantRequest")
+    assert len(name) <= 128
+    assert name[-1].isalnum()
+    assert name.replace(".", "").replace("-", "").isalnum()
+    assert shape.members["Name"].type_name == "string"
+
+
+def test_usage_counts_every_page_of_tenants_and_certificates(client: Any, stub: Stubber) -> None:
+    acm = boto3.client(
+        "acm", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    summary = {
+        "Id": TENANT,
+        "DistributionId": DISTRIBUTION,
+        "Name": HOST,
+        "Arn": "arn",
+        "Domains": [],
+        "CreatedTime": 0,
+        "LastModifiedTime": 0,
+        "ETag": "tag-1",
+    }
+    stub.add_response(
+        "list_distribution_tenants", {"DistributionTenantList": [summary] * 3, "NextMarker": "m"}
+    )
+    stub.add_response("list_distribution_tenants", {"DistributionTenantList": [summary]})
+    with Stubber(acm) as certificates:
+        page = {"CertificateSummaryList": [{"CertificateArn": ARN}] * 2}
+        certificates.add_response("list_certificates", page | {"NextToken": "t"})
+        certificates.add_response("list_certificates", page)
+        assert usage(client, acm) == Usage(4, 4)
+
+
+def test_shares_of_the_quotas_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    Usage(8_000, 2_499).report(Quotas(10_000, 2_500))
+    tenants, certificates = capsys.readouterr().out.splitlines()
+    assert '"TenantQuotaPercent":80' in tenants
+    assert '"CertificateQuotaPercent":99' in certificates

@@ -1,0 +1,94 @@
+import json
+
+from tests.unit.domains.builders import HTTPS, NOW, domain
+from waypost.domains.machine import advance
+from waypost.domains.stored import from_claim, from_item, to_claim, to_item
+from waypost.model import item
+from waypost.model.item import Item
+
+# What version 1 wrote; every later version reads it.
+KEPT: Item = {
+    "pk": {"S": "W#4df3b1e7"},
+    "sk": {"S": "D#links.acme.com"},
+    "version": {"N": "3"},
+    "domain": {
+        "S": json.dumps(
+            {
+                "workspace": "4df3b1e7",
+                "workspace_name": "acme",
+                "host": "links.acme.com",
+                "sending": {
+                    "domain": "acme.com",
+                    "verified": True,
+                    "by_operator": False,
+                    "since": "2026-11-21T10:00:00+00:00",
+                },
+                "proof": "f00d",
+                "added": "2026-11-21T10:00:00+00:00",
+                "use": "on",
+                "stage": "https",
+                "since": "2026-11-21T10:05:00+00:00",
+                "failures": 0,
+                "findings": {
+                    "dns": {
+                        "verdict": "cname",
+                        "chain": ["links.acme.com", "e.waypost.example"],
+                        "addresses": ["93.184.215.14"],
+                        "proof": False,
+                        "settled": True,
+                        "wildcard": False,
+                    },
+                    "http": {"outcome": "ours", "detail": "", "hsts": None, "at_edge": True},
+                    "https": {"outcome": "ours", "detail": "", "hsts": None, "at_edge": True},
+                    "hsts": {"source": "none", "name": ""},
+                    "caa": {"allows": "unknown", "name": "", "issuers": []},
+                },
+                "lit": [["dns", "green", "2026-11-21T10:05:00+00:00"]],
+                "certificate": {
+                    "status": "issued",
+                    "requested": "2026-11-21T10:00:00+00:00",
+                    "problem": None,
+                },
+                "app_links": {"ios": [], "android": [], "urls": []},
+                "checked": "2026-11-21T10:05:00+00:00",
+                "due": "2026-11-21T10:20:00+00:00",
+                "history": [
+                    {
+                        "at": "2026-11-21T10:05:00+00:00",
+                        "before": "issuing",
+                        "after": "https",
+                        "reason": "dns cname, http ours, https ours",
+                    }
+                ],
+                "a_key_of_a_newer_version": True,
+            }
+        )
+    },
+}
+
+
+def test_what_version_1_kept_is_read() -> None:
+    kept = from_item(KEPT)
+    assert (kept.host, kept.stage, kept.version, kept.usable) == (
+        "links.acme.com",
+        "https",
+        3,
+        True,
+    )
+    assert kept.history[0].after == "https"
+    assert kept.findings is not None
+    assert kept.findings.dns.chain == ("links.acme.com", "e.waypost.example")
+
+
+def test_writing_what_was_read_changes_nothing() -> None:
+    assert from_item(to_item(from_item(KEPT))) == from_item(KEPT)
+
+
+def test_the_claim_says_whose_a_host_is_and_when_it_is_due() -> None:
+    kept = advance(domain(), HTTPS, NOW)
+    assert from_claim(to_claim(kept)) == (kept.workspace, kept.host, kept.due)
+
+
+def test_domain_and_claim_lie_where_nothing_else_does() -> None:
+    keys = [item.text(i(domain()), "pk") for i in (to_item, to_claim)]
+    assert keys == [f"W#{domain().workspace}", "D"]
