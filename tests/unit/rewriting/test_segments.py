@@ -1,0 +1,123 @@
+"""Parts of text messages, beside an independent library and the limits of the standard."""
+
+from __future__ import annotations
+
+import pytest
+import smsutil
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waypost.rewriting.segments import (
+    BASIC,
+    EXTENSION,
+    encoding_of,
+    foreign,
+    kept_whole,
+    parts,
+    segments,
+)
+
+GSM = st.text(st.sampled_from(sorted(BASIC | EXTENSION)), max_size=700)
+ANY = st.text(st.sampled_from("abc €{ążя中🍔👍\n"), max_size=400)
+ROOM = {"gsm-7": (160, 153), "ucs-2": (70, 67)}
+
+
+def units(text: str, encoding: str) -> int:
+    wide = EXTENSION if encoding == "gsm-7" else {c for c in text if ord(c) > 0xFFFF}
+    return sum(2 if c in wide else 1 for c in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "count"),
+    [
+        ("", "gsm-7", 1),
+        ("a" * 160, "gsm-7", 1),
+        ("a" * 161, "gsm-7", 2),
+        ("a" * 306, "gsm-7", 2),
+        ("a" * 307, "gsm-7", 3),
+        ("€" * 80, "gsm-7", 1),
+        ("€" * 81, "gsm-7", 2),
+        ("a" + "€" * 152, "gsm-7", 2),  # 1 + 76 * 2 fills the first part exactly
+        ("€" * 153, "gsm-7", 3),  # 306 septets, but no € is cut in half
+        ("я" * 70, "ucs-2", 1),
+        ("я" * 71, "ucs-2", 2),
+        ("я" * 134, "ucs-2", 2),
+        ("🍔" * 35, "ucs-2", 1),
+        ("🍔" * 36, "ucs-2", 2),
+        ("🍔" * 67, "ucs-2", 3),  # 134 units, but no pair is cut in half
+        ("a" * 69 + "ą", "ucs-2", 1),
+        ("`" * 71, "ucs-2", 2),  # not in GSM's alphabet, though in ASCII
+    ],
+)
+def test_a_text_takes_as_many_parts_as_the_standard_says(
+    text: str, encoding: str, count: int
+) -> None:
+    found = segments(text)
+    assert (found.encoding, found.count) == (encoding, count)
+
+
+@given(GSM | ANY)
+def test_parts_fit_and_give_the_text_again(text: str) -> None:
+    found = segments(text)
+    pieces = parts(text, found.cuts)
+    alone, several = ROOM[found.encoding]
+    room = alone if len(pieces) == 1 else several
+    assert "".join(pieces) == text
+    assert all(units(piece, found.encoding) <= room for piece in pieces)
+
+
+@given((GSM | ANY).filter(bool))
+def test_parts_are_those_of_an_independent_library(text: str) -> None:
+    split = smsutil.split(text)
+    found = segments(text)
+    assert found.encoding == {"gsm0338": "gsm-7", "utf_16_be": "ucs-2"}[split.encoding]
+    assert [part.content for part in split.parts] == parts(text, found.cuts)
+
+
+def test_the_alphabet_is_the_one_of_an_independent_library() -> None:
+    every = [chr(n) for n in range(0x10000) if not 0xD800 <= n < 0xE000]
+    assert [c for c in every if encoding_of(c) == "gsm-7"] == [
+        c for c in every if smsutil.is_valid_gsm(c) and c != "\x1b"
+    ]
+
+
+@given(GSM, st.lists(st.tuples(st.integers(0, 600), st.integers(1, 120)), max_size=5))
+def test_no_part_begins_inside_a_link(text: str, drawn: list[tuple[int, int]]) -> None:
+    links, at = [], 0
+    for gap, length in sorted(drawn):
+        start = max(at, gap)
+        links.append((start, start + length))
+        at = start + length
+    found = kept_whole(text, [(start, end) for start, end in links if end <= len(text)])
+    inside = [link for link in links if link[1] <= len(text)]
+    for start, end in inside:
+        if units(text[start:end], found.encoding) <= 153:
+            assert not any(start < cut < end for cut in found.cuts)
+    assert "".join(parts(text, found.cuts)) == text
+    assert all(units(part, found.encoding) <= 160 for part in parts(text, found.cuts))
+
+
+def test_a_link_at_the_edge_moves_into_the_next_part() -> None:
+    link = "https://l.example.com/s/2568cdhjnrtw2568cdh"
+    text = "a" * 140 + link + "a" * 60
+    span = (140, 140 + len(link))
+    assert segments(text).cut_link([span]) == span
+    whole = kept_whole(text, [span])
+    assert whole.cut_link([span]) is None
+    assert parts(text, whole.cuts) == ["a" * 140, link + "a" * 60]
+
+
+def test_a_link_longer_than_a_part_is_cut_all_the_same() -> None:
+    text = "see " + "x" * 400
+    assert kept_whole(text, [(4, 404)]).count == 4
+    assert kept_whole(text, [(4, 404)]).cuts[0] == 4
+
+
+def test_a_link_that_a_part_begins_with_is_not_cut() -> None:
+    text = "a" * 153 + "b" * 20
+    assert segments(text).cut_link([(153, 173)]) is None
+
+
+def test_what_makes_a_text_ucs_2_is_named() -> None:
+    assert foreign("naïve “quotes” ok [x]") == ["ï", "“", "”"]
+    assert foreign("plain {€}") == []

@@ -1,0 +1,169 @@
+"""Codes for the links of one rewriting: none lost, none double, whatever the table does."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from waypost.codes import campaign_code, link_code
+from waypost.errors import StoreUnavailable
+from waypost.model.short_link import ShortLink, new_code, read_code
+from waypost.shortening import Shortener, ShortSealer, expiry, with_codes
+from waypost.store.dynamodb.short_links import ACTIONS, ROUNDS, DynamoShortLinks
+from waypost.store.memory.short_links import MemoryShortLinks
+from waypost.tokens import Keyring, Sealer, prepare_link
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+RECIPIENTS = 10_000
+
+
+class Refused(Exception):
+    """What a client raises for an answer of DynamoDB's that is an error."""
+
+    def __init__(self, code: str, reasons: list[str] | None = None) -> None:
+        super().__init__(code)
+        self.response = {
+            "Error": {"Code": code},
+            "CancellationReasons": [{"Code": reason} for reason in reasons or []],
+        }
+
+
+class Table:
+    """A table that takes transactions of conditional puts as DynamoDB does: all or none, known
+    again by their token; and that fails by ``faults``, before it wrote or after.
+    """
+
+    def __init__(self, faults: random.Random | None = None) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.calls: Counter[str] = Counter()
+        self._faults = faults
+        self._known: dict[str, list[dict[str, Any]]] = {}
+
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+        self.calls["all"] += 1
+        dice = self._faults.random() if self._faults else 1.0
+        if dice < 0.15:
+            self.calls["throttled"] += 1
+            reasons = ["None"] * (len(request["TransactItems"]) - 1) + ["ThrottlingError"]
+            raise Refused("TransactionCanceledException", reasons)
+        if dice < 0.2:
+            self.calls["refused"] += 1
+            raise Refused("ProvisionedThroughputExceededException")
+        self._write(request)
+        if dice < 0.3:
+            self.calls["answer lost"] += 1
+            raise OSError("the answer got lost")
+        return {}
+
+    def _write(self, request: dict[str, Any]) -> None:
+        actions: list[dict[str, Any]] = request["TransactItems"]
+        assert len(actions) <= ACTIONS
+        if self._known.setdefault(request["ClientRequestToken"], actions) is not actions:
+            assert self._known[request["ClientRequestToken"]] == actions
+            return
+        keys = [action["Put"]["Item"]["pk"]["S"] for action in actions]
+        assert len(set(keys)) == len(keys)
+        assert all("attribute_not_exists" in a["Put"]["ConditionExpression"] for a in actions)
+        if taken := set(keys) & self.items.keys():
+            del self._known[request["ClientRequestToken"]]
+            reasons = ["ConditionalCheckFailed" if key in taken else "None" for key in keys]
+            raise Refused("TransactionCanceledException", reasons)
+        self.items |= {a["Put"]["Item"]["pk"]["S"]: a["Put"]["Item"] for a in actions}
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        found = self.items.get(request["Key"]["pk"]["S"])
+        return {"Item": found} if found else {}
+
+
+def over(table: Table, sleep: Any = lambda _: None) -> DynamoShortLinks:
+    return DynamoShortLinks(table, "short-links", sleep)  # type: ignore[arg-type]
+
+
+def test_ten_thousand_recipients_get_a_code_each_while_the_table_throttles() -> None:
+    table = Table(random.Random(7))
+    store = over(table)
+    shortener = Shortener(store, expiry(NOW, 90))
+    sealer = Sealer(Keyring((b"a test key of thirty-two bytes !",)))
+    campaign = campaign_code("acme", "sms")
+    link = prepare_link(link_code(campaign, "sale"), 1, "https://example.com/sale")
+    tokens, messages = [], []
+    for number in range(RECIPIENTS):
+        recipient = sealer.for_recipient(f"d{number}", f"p{number}", int(NOW.timestamp()))
+        tokens.append(recipient.seal(link))
+        code = ShortSealer(recipient, shortener.code_for).seal(link)
+        messages.append(f"Sale: https://l.example.com/s/{code}")
+    replaced = shortener.store()
+    codes = [with_codes(message, replaced).rpartition("/")[2] for message in messages]
+    assert table.calls["throttled"] > 5
+    assert table.calls["answer lost"] > 5
+    assert len(set(codes)) == RECIPIENTS
+    found = [store.find(code) for code in codes]
+    assert [link and link.token for link in found] == tokens
+    assert {link and link.expires for link in found} == {int(NOW.timestamp()) + 90 * 86_400}
+    assert len(table.items) == RECIPIENTS  # a repeated request left nothing behind
+
+
+def test_a_code_that_is_taken_is_replaced_in_the_message() -> None:
+    store = MemoryShortLinks()
+    theirs = ShortLink(new_code(), "their/token", None)
+    store.add([theirs])
+    free = new_code()
+    drawn = iter([theirs.code, free])
+    shortener = Shortener(store, None, new=lambda: next(drawn))
+    message = f"https://l.example.com/s/{shortener.code_for('our/token')} now"
+    replaced = shortener.store()
+    assert with_codes(message, replaced) == f"https://l.example.com/s/{free} now"
+    assert store.find(free) == ShortLink(free, "our/token", None)
+    assert store.find(theirs.code) == theirs
+
+
+def test_a_code_whose_replacement_is_taken_too_is_replaced_again() -> None:
+    store = MemoryShortLinks()
+    taken = [ShortLink(new_code(), f"their/token-{n}", None) for n in range(2)]
+    store.add(taken)
+    free = new_code()
+    drawn = iter([taken[0].code, taken[1].code, free])
+    shortener = Shortener(store, None, new=lambda: next(drawn))
+    message = shortener.code_for("our/token")
+    assert with_codes(message, shortener.store()) == free
+
+
+def test_two_links_of_one_rewriting_never_share_a_code() -> None:
+    same, other = new_code(), new_code()
+    drawn = iter([same, same, other])
+    shortener = Shortener(MemoryShortLinks(), None, new=lambda: next(drawn))
+    assert [shortener.code_for("a/b"), shortener.code_for("c/d")] == [same, other]
+
+
+def test_a_code_is_what_a_reader_takes_for_one() -> None:
+    code = Shortener(MemoryShortLinks(), None).code_for("a/b")
+    assert read_code(code) == code
+
+
+def test_codes_taken_among_many_are_told_and_the_rest_stored() -> None:
+    table = Table()
+    links = [ShortLink(new_code(), f"t/{n}", None) for n in range(250)]
+    over(table).add([links[3], links[120]])
+    taken = over(table).add(links)
+    assert taken == {links[3].code, links[120].code}
+    assert all(over(table).find(link.code) == link for link in links)
+
+
+def test_a_table_that_stays_away_is_given_up_after_growing_pauses() -> None:
+    pauses: list[float] = []
+    table = Table()
+    table.transact_write_items = lambda **_: (_ for _ in ()).throw(OSError("away"))  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        over(table, pauses.append).add([ShortLink(new_code(), "t/s", None)])
+    assert len(pauses) == ROUNDS - 1
+    assert sum(pauses) < 10
+    assert pauses[-1] > pauses[0]
+
+
+def test_links_without_an_end_have_no_expiry() -> None:
+    assert expiry(NOW, None) is None
+    assert expiry(NOW, 1) == int(NOW.timestamp()) + 86_400
