@@ -84,3 +84,10 @@ def test_a_test_may_say_where_its_viewer_is():
     )
     assert seen["cloudfront-viewer-country"] == "NZ"
     assert seen["cloudfront-viewer-address"] == "2001:db8::1:99"
+
+
+def test_a_clock_put_forward_tells_later_times() -> None:
+    clock = Clock()
+    before = clock.milliseconds()
+    clock.advance(3600)
+    assert clock.milliseconds() - before >= 3_600_000
