@@ -13,6 +13,8 @@ Widths are a trade between the length of every link and collisions (birthday bou
 5e-5: the second comer is refused by name (``errors.Clash``). Links of a campaign can number
 millions where every recipient has one of their own, so theirs are resolved: ``attempt`` gives the
 next code to try. The stored definition decides who owns a code.
+
+The link code of all zeros is nobody's: it stands where an open of a message has no link.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ LinkCode = NewType("LinkCode", str)
 WORKSPACE_BYTES = 4
 CAMPAIGN_BYTES = WORKSPACE_BYTES + 5
 LINK_BYTES = CAMPAIGN_BYTES + 4
+
+_OPENS = "00" * (LINK_BYTES - CAMPAIGN_BYTES)
+_BEYOND_ATTEMPTS = 1 << 32
 
 
 def workspace_code(workspace: str) -> WorkspaceCode:
@@ -48,9 +53,20 @@ def link_code(campaign: CampaignCode, identity: str, attempt: int = 0) -> LinkCo
     ``identity`` is what makes two hrefs the same link (a tag, or the href as the template has it);
     ``attempt`` counts the codes that turned out to belong to other identities.
     """
-    return LinkCode(
-        campaign + _digest("link", str(attempt), identity, size=LINK_BYTES - CAMPAIGN_BYTES)
-    )
+    code = _digest("link", str(attempt), identity, size=LINK_BYTES - CAMPAIGN_BYTES)
+    if code == _OPENS:
+        return link_code(campaign, identity, attempt + _BEYOND_ATTEMPTS)
+    return LinkCode(campaign + code)
+
+
+def opens_code(campaign: CampaignCode) -> LinkCode:
+    """What stands for the link where a message of the campaign was opened, not clicked."""
+    return LinkCode(campaign + _OPENS)
+
+
+def is_opens(link: LinkCode) -> bool:
+    """Whether a code stands for opens instead of a link."""
+    return link.endswith(_OPENS) and len(link) == 2 * LINK_BYTES
 
 
 def workspace_of(code: CampaignCode | LinkCode) -> WorkspaceCode:

@@ -3,10 +3,11 @@
     https://<host>/e/c/<payload>/<signature>
 
 ``packing`` makes identifiers small, ``payload`` lays the fields out, ``signing`` signs them with
-a keyring, and ``sealer`` puts the three together. Links are valid for ever: what version 1 wrote,
-every later version reads.
+a keyring, and ``sealer`` puts the three together; ``opens`` does the same for pixels (``/e/o/…``).
+Links are valid for ever: what version 1 wrote, every later version reads.
 """
 
+from waypost.tokens.opens import OpenSealer, OpenToken
 from waypost.tokens.payload import ClickToken, PreparedLink, prepare_link, prepare_stored
 from waypost.tokens.sealer import RecipientSealer, Sealer
 from waypost.tokens.signing import Keyring
@@ -14,6 +15,8 @@ from waypost.tokens.signing import Keyring
 __all__ = [
     "ClickToken",
     "Keyring",
+    "OpenSealer",
+    "OpenToken",
     "PreparedLink",
     "RecipientSealer",
     "Sealer",

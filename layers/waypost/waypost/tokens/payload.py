@@ -101,6 +101,20 @@ def recipient_part(delivery: str, person: str | None, sent: int) -> bytes:
     )
 
 
+def read_recipient(data: bytes) -> tuple[str, str | None, int, int]:
+    """Delivery, person and time of sending that a token begins with, and where the rest starts.
+
+    Raises ValueError where they do not hold together.
+    """
+    forms = take(data, 1, 1)[0]
+    sent = int.from_bytes(take(data, 2, 4))
+    delivery, at = unpack(forms >> 3, data, 6)
+    person, at = unpack(forms & 7, data, at)
+    if delivery is None:
+        raise ValueError(f"delivery has form {ABSENT}")
+    return delivery, person, sent, at
+
+
 def decode(data: bytes) -> ClickToken:
     """Read the bytes of a token of any version.
 
@@ -117,12 +131,7 @@ def decode(data: bytes) -> ClickToken:
 
 
 def _decode_v1(data: bytes) -> ClickToken:
-    forms = take(data, 1, 1)[0]
-    sent = int.from_bytes(take(data, 2, 4))
-    delivery, at = unpack(forms >> 3, data, 6)
-    person, at = unpack(forms & 7, data, at)
-    if delivery is None:
-        raise ValueError(f"delivery has form {ABSENT}")
+    delivery, person, sent, at = read_recipient(data)
     link = LinkCode(take(data, at, LINK_BYTES).hex())
     tail, at = read_varint(data, at + LINK_BYTES)
     position, how, destination = tail >> 2, tail & 3, data[at:]
@@ -130,10 +139,14 @@ def _decode_v1(data: bytes) -> ClickToken:
         digest = take(destination, 0, DIGEST_BYTES).hex()
         return ClickToken(link, delivery, person, position, sent, "", digest)
     href = _inflate(destination).decode() if how == DEFLATED else destination.decode()
-    return ClickToken(link, delivery, person, position, sent, _with_person(href, person))
+    return ClickToken(link, delivery, person, position, sent, with_person(href, person))
 
 
-def _with_person(href: str, person: str | None) -> str:
+def with_person(href: str, person: str | None) -> str:
+    """A destination with the recipient's own parameter where their mark stands.
+
+    Raises ValueError where there is a mark and nobody to fill it.
+    """
     if PERSON_MARK not in href:
         return href
     if person is None:

@@ -1,0 +1,94 @@
+"""Pixels' tokens: what version 1 carried, every version reads; none is worth anything as a link."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waypost.codes import campaign_code, is_opens, link_code, opens_code
+from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
+from waypost.tokens import ClickToken, Keyring, OpenSealer, OpenToken, Sealer
+from waypost.tokens.opens import OPEN
+from waypost.tokens.payload import recipient_part
+from waypost.tokens.signing import TokenSigner
+
+KEYRING = Keyring((b"a test key of thirty-two bytes !",))
+VECTORS = json.loads((Path(__file__).parent / "golden_opens_v1.json").read_text("utf-8"))
+CAMPAIGN = campaign_code("acme", "spring-sale")
+TOKEN = OpenToken(CAMPAIGN, "d1", "p1", 1_790_000_000)
+
+opens = OpenSealer(KEYRING)
+texts = st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable())
+
+
+def signed(payload: bytes) -> str:
+    return TokenSigner(KEYRING, OPEN).seal(payload)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
+def test_a_pixel_of_version_1_opens(vector: dict[str, object]) -> None:
+    assert opens.open(str(vector["sealed"])) == OpenToken(**vector["token"])  # type: ignore[arg-type]
+
+
+@given(delivery=texts, person=texts | st.none(), sent=st.integers(0, 2**32 - 1))
+def test_a_pixel_comes_back_as_it_was_sealed(delivery: str, person: str | None, sent: int) -> None:
+    token = OpenToken(CAMPAIGN, delivery, person, sent)
+    assert opens.open(opens.seal(token)) == token
+
+
+def test_a_pixel_is_worth_nothing_as_a_link_nor_a_link_as_a_pixel() -> None:
+    click = Sealer(KEYRING).seal(
+        ClickToken(link_code(CAMPAIGN, "x"), "d1", "p1", 1, 0, "https://example.com/")
+    )
+    with pytest.raises(BadSignature):
+        Sealer(KEYRING).open(opens.seal(TOKEN))
+    with pytest.raises(BadSignature):
+        opens.open(click)
+
+
+def test_a_pixel_is_sealed_by_the_newest_key_and_opened_by_all() -> None:
+    older = opens.seal(TOKEN)
+    rotated = OpenSealer(Keyring((*KEYRING.keys, b"another key of thirty-two bytes!")))
+    assert rotated.open(older) == TOKEN
+    with pytest.raises(BadSignature):
+        opens.open(rotated.seal(TOKEN))
+
+
+@pytest.mark.parametrize("at", range(0, 60, 7))
+def test_a_changed_pixel_opens_nothing(at: int) -> None:
+    sealed = opens.seal(TOKEN)
+    changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]
+    with pytest.raises(TokenError):
+        opens.open(changed)
+
+
+@pytest.mark.parametrize("text", ["", "/", "abc", "a/b/c", "é/é"])
+def test_what_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(TokenError):
+        opens.open(text)
+
+
+def test_a_signed_payload_that_does_not_hold_together_is_malformed() -> None:
+    whole = recipient_part("d1", "p1", 5) + bytes.fromhex(CAMPAIGN)
+    assert opens.open(signed(whole)) == replace(TOKEN, sent=5)
+    for broken in (b"", whole[:-1], whole + b"\0", b"\x01"):
+        with pytest.raises(MalformedToken):
+            opens.open(signed(broken))
+    with pytest.raises(UnknownVersion):
+        opens.open(signed(b"\x02" + whole[1:]))
+
+
+def test_the_code_of_opens_is_no_links() -> None:
+    assert is_opens(opens_code(CAMPAIGN))
+    assert not is_opens(link_code(CAMPAIGN, "https://example.com/"))
+
+
+def test_a_link_whose_code_would_be_that_of_opens_gets_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = iter(["00000000", "00000000", "0badc0de"])
+    monkeypatch.setattr("waypost.codes._digest", lambda *_, size: next(drawn))
+    assert link_code(CAMPAIGN, "unlucky") == CAMPAIGN + "0badc0de"
