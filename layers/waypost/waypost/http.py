@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from html import escape
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from waypost.errors import (
     Clash,
@@ -31,6 +31,7 @@ class Response(TypedDict):
     statusCode: int
     headers: dict[str, str]
     body: str
+    cookies: NotRequired[list[str]]
 
 
 _STATUS: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
@@ -79,15 +80,20 @@ def json_response(status: int, body: object) -> Response:
 
 def problem(error: WaypostError) -> Response:
     """An error as problem+json with the status that the table gives it."""
-    status, title = next(
-        ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)),
-        (500, "Something went wrong"),
-    )
+    status, title = status_of(error)
     response = json_response(status, problem_body(error, status, title))
     response["headers"]["content-type"] = "application/problem+json"
     if status == 503:
         response["headers"]["retry-after"] = "1"
     return response
+
+
+def status_of(error: WaypostError) -> tuple[int, str]:
+    """The status of an error, and what it is in general."""
+    return next(
+        ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)),
+        (500, "Something went wrong"),
+    )
 
 
 def problem_body(error: WaypostError, status: int, title: str) -> dict[str, object]:

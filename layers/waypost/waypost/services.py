@@ -14,15 +14,17 @@ from waypost.domains.domain import utc_now
 from waypost.domains.eventbridge import BusAnnouncer
 from waypost.domains.managing import Manager
 from waypost.domains.targets import Targets
+from waypost.errors import NotShared
 from waypost.keys import KeyringSource, SecretReader
 from waypost.reporting.campaigns import CampaignReports
 from waypost.reporting.people import PeopleReports
 from waypost.settings import DomainSettings, ReportSettings, SharingSettings
-from waypost.sharing import Sharer, Sharing
+from waypost.sharing import Share, Sharer, Sharing
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.client import DynamoClient
 from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.recipients import DynamoRecipients
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens.signing import Keyring
@@ -59,6 +61,10 @@ class Services:
         )
 
     @cached_property
+    def messages(self) -> DynamoMessages:
+        return DynamoMessages(self.dynamodb, self.settings.campaigns_table)
+
+    @cached_property
     def configuration(self) -> Configuration:
         return Configuration(DynamoWorkspaces(self.dynamodb, self.settings.workspaces_table))
 
@@ -83,6 +89,16 @@ class Services:
     @cached_property
     def sharing(self) -> Sharing:
         return Sharing(self.stored_campaigns, self.sharer, SharingSettings.from_env().pages_url)
+
+    def opened(self, token: str) -> Share:
+        """The share of a token, signed with the newest key there is. Raises NotShared."""
+        try:
+            return self.sharer().opened(token)
+        except NotShared:
+            renewed = self.keys.reloaded()
+            if renewed is None:
+                raise
+            return self._sharer(renewed).opened(token)
 
     def sharer(self) -> Sharer:
         """Makes and reads shares under the keys as they are now."""

@@ -7,7 +7,7 @@ that is known in zones that are off by half an hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -31,6 +31,9 @@ class Span:
 
 WHOLE: Final = Span()
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
+
 
 def named_zone(name: str) -> ZoneInfo:
     """A zone of the IANA database. Raises InvalidRequest."""
@@ -48,42 +51,45 @@ def points(
     Raises InvalidRequest where the span has more than ``MOST_POINTS``; without a first date, the
     newest ones are given.
     """
-    local = {
-        datetime.fromisoformat(hour).replace(tzinfo=UTC).astimezone(zone): counts
-        for hour, counts in hours.items()
-    }
-    first = span.first or min((time.date() for time in local), default=None)
-    last = span.last or max((time.date() for time in local), default=None)
-    if first is None or last is None or first > last:
-        return []
-    starts = list(_days(first, last, zone) if step == "day" else _hours(first, last, zone))
+    times = {datetime.fromisoformat(hour).replace(tzinfo=UTC): c for hour, c in hours.items()}
+    starts = list(_starts(times, step, zone, span))
     if len(starts) > MOST_POINTS and span.first is not None:
         raise InvalidRequest.of("from", f"asks for more than {MOST_POINTS:,} points")
-    sums = {start.astimezone(UTC): Counts() for start in starts[-MOST_POINTS:]}
-    for time, counts in local.items():
-        bucket = _midnight(time.date(), zone) if step == "day" else time
-        if (key := bucket.astimezone(UTC)) in sums:
-            sums[key] = sums[key].plus(counts.changed())
+    sums = {start: Counts() for start in starts[-MOST_POINTS:]}
+    for time, counts in times.items():
+        bucket = time if step == "hour" else _midnight(time.astimezone(zone).date(), zone)
+        if bucket in sums:
+            sums[bucket] = sums[bucket].plus(counts.changed())
     return [_point(start.astimezone(zone), counts) for start, counts in sums.items()]
 
 
-def _days(first: date, last: date, zone: ZoneInfo) -> Iterator[datetime]:
-    for day in range((last - first).days + 1):
-        yield _midnight(first + timedelta(days=day), zone)
-
-
-def _hours(first: date, last: date, zone: ZoneInfo) -> Iterator[datetime]:
-    """Hours of UTC that start on these local dates."""
-    time = _midnight(first, zone).astimezone(UTC)
-    if time.minute or time.second:
-        time = time.replace(minute=0, second=0) + timedelta(hours=1)
-    while time.astimezone(zone).date() <= last:
-        yield time
-        time += timedelta(hours=1)
+def _starts(
+    times: Collection[datetime], step: Step, zone: ZoneInfo, span: Span
+) -> Iterator[datetime]:
+    """When each point starts, in UTC: whole hours, or local midnights."""
+    if not times:
+        return
+    first = span.first or min(times).astimezone(zone).date()
+    last = span.last or max(times).astimezone(zone).date()
+    if step == "day":
+        for day in range((last - first).days + 1):
+            yield _midnight(first + timedelta(days=day), zone)
+        return
+    begin = min(times) if span.first is None else _whole_hour(_midnight(first, zone))
+    end = max(times) if span.last is None else _midnight(last + timedelta(days=1), zone)
+    while begin < end or (begin == end and span.last is None):
+        yield begin
+        begin += _HOUR
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
+    """When a local day begins, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def _whole_hour(time: datetime) -> datetime:
+    """The first hour of UTC that starts then or later."""
+    return -(-(time - _EPOCH) // _HOUR) * _HOUR + _EPOCH
 
 
 def _point(start: datetime, counts: Counts) -> Point:

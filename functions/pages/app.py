@@ -1,0 +1,26 @@
+"""Report pages, for whoever holds a share link."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from waypost.http import Response
+from waypost.observability import logger
+from waypost.pages.visit import Visits, visits_of
+from waypost.services import Services
+
+log = logger("pages")
+
+
+@cache
+def visits() -> Visits:
+    return visits_of(Services())
+
+
+@log.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001 - read by the decorator
+    """Answer one request with a page."""
+    return visits().answer(event)

@@ -1,0 +1,88 @@
+"""A request for a page, from its address to the answer: found, let in, shown, or told why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from waypost.errors import NotFound, WaypostError
+from waypost.http import Response, status_of
+from waypost.pages import views
+from waypost.pages.access import Access, cookie, read_cookies
+from waypost.pages.asking import Asked
+from waypost.pages.rendering import address, page
+from waypost.pages.views import Reports
+from waypost.services import Services
+from waypost.sharing import Share
+
+_PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
+    "workspace": views.workspace,
+    "campaign": views.campaign,
+    "map": views.click_map,
+    "message": views.message,
+    "link": views.link,
+    "people.csv": views.people_as_csv,
+    "people.ndjson": views.people_as_ndjson,
+    "person": views.person,
+    "domains": views.domains,
+    "settings": views.settings,
+}
+_OPEN: Final = "open/"
+
+
+def visits_of(services: Services) -> Visits:
+    """Visits to the pages of a stack."""
+    reports = Reports(
+        campaigns=services.campaigns,
+        people=services.people,
+        messages=services.messages,
+        configuration=services.configuration,
+        domains=services.domains,
+    )
+    return Visits(reports, services.opened)
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """``opened`` reads a share's token. Raises NotShared."""
+
+    reports: Reports
+    opened: Callable[[str], Share]
+
+    def answer(self, event: Mapping[str, Any]) -> Response:
+        """The page that a request asks for, or a page that says what is wrong."""
+        try:
+            return self._answer(event, str(event["pathParameters"]["page"]))
+        except WaypostError as error:
+            return _wrong(error)
+
+    def _answer(self, event: Mapping[str, Any], name: str) -> Response:
+        if name.startswith(_OPEN):
+            return self._open(name.removeprefix(_OPEN))
+        shown = _PAGES.get(name)
+        if shown is None:
+            raise NotFound("page", name)
+        access = Access(read_cookies(event), self.opened)
+        return shown(self.reports, access, Asked.of(event))
+
+    def _open(self, token: str) -> Response:
+        """Move a share from the address into a cookie, and go on to the page that it shows."""
+        share = self.opened(token)
+        scope = share.scope
+        first = "workspace" if scope.campaign is None else "campaign"
+        headers = {
+            "location": address(first, workspace=scope.workspace, campaign=scope.campaign),
+            "cache-control": "no-store",
+            "referrer-policy": "no-referrer",
+        }
+        cookies = [cookie(token, share, datetime.now(UTC))]
+        return Response(statusCode=303, headers=headers, body="", cookies=cookies)
+
+
+def _wrong(error: WaypostError) -> Response:
+    """What is wrong, in the words and with the status that the API has for it."""
+    status, title = status_of(error)
+    text = str(error)
+    return page("error.html", status, title=title, text=f"{text[:1].upper()}{text[1:]}.")

@@ -1,0 +1,73 @@
+"""Handlers as Lambda runs them: the module of a function, and the events that reach it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What powertools reads of Lambda's context."""
+
+    function_name: str = "test"
+    memory_limit_in_mb: int = 128
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+
+def load(function: str) -> ModuleType:
+    """The module of a function, imported anew."""
+    path = ROOT / "functions" / function / "app.py"
+    spec = importlib.util.spec_from_file_location(f"functions_{function}_app", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def request(
+    route: str,
+    parameters: dict[str, str] | None = None,
+    *,
+    query: dict[str, str] | None = None,
+    body: object = None,
+    cookies: list[str] | None = None,
+    raw_path: str | None = None,
+) -> dict[str, Any]:
+    """An event of an HTTP API for a route such as ``GET /s/{code}``, parameters not encoded."""
+    method, _, path = route.partition(" ")
+    given = parameters or {}
+    encoded = re.sub(r"{(\w+)\+?}", lambda m: quote(given[m[1]], safe=""), path)
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": encoded if raw_path is None else raw_path,
+        "rawQueryString": urlencode(query or {}),
+        "headers": {"content-type": "application/json", "user-agent": "test"},
+        "requestContext": {
+            "http": {"method": method, "path": unquote(encoded)},
+            "requestId": "1",
+            "routeKey": route,
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }
+    if given:
+        event["pathParameters"] = given
+    if query:
+        event["queryStringParameters"] = query
+    if cookies:
+        event["cookies"] = cookies
+    if body is not None:
+        event["body"] = body if isinstance(body, str) else json.dumps(body)
+    return event

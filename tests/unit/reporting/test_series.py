@@ -1,0 +1,84 @@
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from waypost.errors import InvalidRequest
+from waypost.model.counters import Counts
+from waypost.reporting.series import MOST_POINTS, Span, named_zone, points
+
+BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
+
+
+def totals(found):
+    return {point.start: point.total for point in found}
+
+
+def test_hours_between_clicks_are_shown_as_zero():
+    hours = {"2026-11-21T10": Counts(human=2), "2026-11-21T12": Counts(machine=1)}
+    found = points(hours, "hour", UTC_ZONE)
+    assert totals(found) == {
+        "2026-11-21T10:00:00+00:00": 2,
+        "2026-11-21T11:00:00+00:00": 0,
+        "2026-11-21T12:00:00+00:00": 1,
+    }
+    assert (found[0].human, found[2].machine) == (2, 1)
+
+
+def test_a_day_ends_at_the_readers_midnight():
+    hours = {"2026-11-21T22": Counts(human=1), "2026-11-21T23": Counts(human=5)}
+    assert totals(points(hours, "day", BERLIN)) == {
+        "2026-11-21T00:00:00+01:00": 1,
+        "2026-11-22T00:00:00+01:00": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("days", "hours"), [((date(2026, 3, 29),) * 2, 23), ((date(2026, 10, 25),) * 2, 25)]
+)
+def test_the_day_of_a_clock_change_has_its_own_number_of_hours(days, hours):
+    clicked = {f"{days[0]}T05": Counts(human=1)}
+    found = points(clicked, "hour", BERLIN, Span(*days))
+    assert len(found) == len(totals(found)) == hours
+    assert sum(point.total for point in found) == 1
+
+
+def test_where_a_zone_is_off_by_half_an_hour_an_hour_belongs_to_the_day_it_starts_in():
+    hours = {"2026-11-21T18": Counts(human=1), "2026-11-21T19": Counts(human=2)}
+    assert totals(points(hours, "day", KOLKATA)) == {
+        "2026-11-21T00:00:00+05:30": 1,
+        "2026-11-22T00:00:00+05:30": 2,
+    }
+    first = points(hours, "hour", KOLKATA, Span(date(2026, 11, 22), date(2026, 11, 22)))
+    assert (first[0].start, first[0].total) == ("2026-11-22T00:30:00+05:30", 2)
+    assert len(first) == 24
+
+
+@pytest.mark.parametrize("step", ["hour", "day"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia"])
+def test_no_click_is_lost_or_told_twice(step, zone):
+    hours = {
+        f"2026-03-{day:02}T{hour:02}": Counts(human=1)
+        for day in (1, 8, 29, 30)
+        for hour in range(24)
+    }
+    assert sum(point.total for point in points(hours, step, ZoneInfo(zone))) == len(hours)
+
+
+def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newest():
+    hours = {"2026-01-01T00": Counts(human=1), "2026-11-21T10": Counts(human=2)}
+    with pytest.raises(InvalidRequest, match="from"):
+        points(hours, "hour", UTC_ZONE, Span(first=date(2026, 1, 1)))
+    newest = points(hours, "hour", UTC_ZONE)
+    assert (len(newest), newest[-1].total) == (MOST_POINTS, 2)
+
+
+def test_without_clicks_there_is_nothing_to_draw():
+    assert points({}, "day", BERLIN) == []
+    assert points({"2026-11-21T10": Counts()}, "day", BERLIN, Span(last=date(2020, 1, 1))) == []
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere", "../UTC", "/etc/passwd", "Europe", "a\0b", "😀"])
+def test_what_is_no_zone_is_refused(name):
+    with pytest.raises(InvalidRequest, match="zone"):
+        named_zone(name)
