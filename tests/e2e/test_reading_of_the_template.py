@@ -1,0 +1,97 @@
+"""The embedded stack reads template.yaml itself; SAM's own transform is what it must agree with."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from local.event_sources import SOURCES
+from local.functions import events_of, functions
+from local.intrinsics import Resolver
+from local.routes import DEFAULT, routes
+from local.stack import TEMPLATE
+from local.template import load
+from tools.transform_template import transformed
+
+
+class Named:
+    """Resources called after themselves."""
+
+    def ref(self, logical_id: str) -> str:
+        return f"<{logical_id}>"
+
+    def attribute(self, logical_id: str, name: str) -> str:
+        return f"<{logical_id}.{name}>"
+
+
+@pytest.fixture(scope="module")
+def sam() -> dict[str, Any]:
+    """The resources that SAM makes of the template."""
+    resources: dict[str, Any] = yaml.safe_load(transformed("us-east-1"))["Resources"]
+    return resources
+
+
+@pytest.fixture(scope="module")
+def resolver():
+    return Resolver(load(TEMPLATE), "stack", {}, Named())
+
+
+@pytest.fixture(scope="module")
+def ours(resolver):
+    return functions(load(TEMPLATE), resolver, "stack")
+
+
+def of_type(sam, kind):
+    return {name: body["Properties"] for name, body in sam.items() if body["Type"] == kind}
+
+
+def test_functions_are_the_same(sam, resolver, ours):
+    theirs = of_type(sam, "AWS::Lambda::Function")
+    assert {function.logical_id for function in ours} == set(theirs)
+    for function in ours:
+        there = theirs[function.logical_id]
+        variables = resolver.properties(there["Environment"]["Variables"], "environment")
+        assert function.environment == {k: resolver.text(v, k) for k, v in variables.items()}
+        assert (function.timeout, function.memory) == (there["Timeout"], there["MemorySize"])
+        assert function.handler == there["Handler"]
+        assert function.name == resolver.text(there["FunctionName"], "name")
+        assert len(function.layers) == len(there["Layers"])
+
+
+def test_routes_are_the_same(sam, resolver, ours):
+    theirs = set()
+    for api, properties in of_type(sam, "AWS::ApiGatewayV2::Api").items():
+        for path, methods in properties["Body"]["paths"].items():
+            for method, operation in methods.items():
+                key = DEFAULT if path == DEFAULT else f"{method.upper()} {path}"
+                signed = {"AWS_IAM": []} in operation.get("security", [])
+                theirs.add((key, f"<{api}>", integrated(operation), signed))
+    found = routes(load(TEMPLATE), resolver, ours)
+    assert {(route.key, route.api, route.function, route.iam) for route in found} == theirs
+
+
+def integrated(operation):
+    uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    match = re.search(r"functions/\$\{(\w+?)(?:Alias\w+|\.Arn)\}", uri)
+    assert match is not None, uri
+    return match[1]
+
+
+def test_event_sources_are_the_same(sam, resolver, ours):
+    theirs = {}
+    for properties in of_type(sam, "AWS::Lambda::EventSourceMapping").values():
+        target = re.sub(r"Alias\w+$", "", properties.pop("FunctionName")["Ref"])
+        resolved = resolver.properties(properties, target)
+        source = resolved.pop("EventSourceArn")
+        theirs[target, source] = resolved
+    found = {}
+    for function, event in events_of(ours, *SOURCES):
+        properties = dict(event.properties)
+        source = properties.pop("Stream", None) or properties.pop("Queue")
+        if "DestinationConfig" in properties:  # SAM's own key: what kind of destination it is
+            properties["DestinationConfig"]["OnFailure"].pop("Type")
+        found[function.logical_id, source] = properties
+    assert found == theirs
