@@ -35,6 +35,8 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
     path = event.get("pathParameters", {})
     token = f"{path.get('payload', '')}/{path.get('signature', '')}"
     try:
+        if event.get("rawPath", "").startswith("/.well-known/"):
+            return _well_known(event)
         return _redirect(_redirecting().follow(token, read_request(event)))
     except TokenError as refused:
         count(Metric.TOKEN_REFUSED, reason=refused.reason)
@@ -47,6 +49,21 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
         page = plain_page(503, "Please try again", "We cannot open links for a moment.")
         page["headers"]["retry-after"] = "5"
         return page
+
+
+def _well_known(event: HttpEvent) -> Response:
+    """Probes of tracking domains, and files for apps. Loaded here, since no click needs it."""
+    from waypost.domains import well_known
+    from waypost.store.dynamodb.domains import DynamoDomains
+
+    settings, headers = _settings(), event.get("headers", {})
+    answer = well_known.answer(
+        event["rawPath"],
+        headers.get("x-waypost-host") or headers.get("host", ""),
+        lambda: KeyringSource(key_client(), settings.keyring_secret).current(),
+        lambda: DynamoDomains(impatient_client("dynamodb"), settings.workspaces_table),
+    )
+    return answer or plain_page(404, "Nothing here", "There is nothing at this address.")
 
 
 def _redirect(arrival: Arrival) -> Response:

@@ -9,17 +9,20 @@ What is decided where; everything but the last block is free of AWS and of the n
 - ``hsts``        whether browsers refuse plain HTTP for a host
 - ``caa``         whether the customer's DNS lets Amazon issue a certificate
 - ``machine``     the states, and what a check moves them to
-- ``lights``      the states in words: expected, found, since when, and the next step
+- ``lights``      the states for people: expected, found, since when, the next step; in ``words``
 - ``base_urls``   which base URL the links of a message get
 - ``app_links``   which apps may open a domain's links
 - ``checking``    one check of one domain, from DNS to HTTPS
 - ``verifying``   a check carried through: certificate, state, event, metric
-- ``managing``    what the management routes do
+- ``managing``    what the management routes do; ``requests`` what they take, ``status`` tell
+- ``well_known``  what the redirect function answers below ``/.well-known/``
+- ``stored``      how a domain is kept
 
 - ``resolving``   questions to DNS servers (dnspython)
 - ``connecting``  which addresses may be connected to, and the connection
-- ``probing``     one request over HTTP or HTTPS, on a short leash
+- ``probing``     one request over HTTP or HTTPS, on a short leash; ``wire`` is its bytes
 - ``edge``        what a CDN has to offer; ``cloudfront`` offers it
 - ``senders``     whether a sending domain is verified; ``ses`` asks
 - ``announcing``  who is told about a change; ``eventbridge`` tells
+- ``quotas``      how much of the account's quotas is used
 """

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from waypost.domains.domain import STACK, TrackingDomain
-from waypost.domains.findings import Dns, DnsVerdict, Findings, Probe, ProbeOutcome
+from waypost.domains.findings import Dns, Findings, Probe
 from waypost.domains.records import proof_name, proof_value
+from waypost.domains.words import DNS_FOUND, DNS_STEP, HSTS_STEP, PROBE_FOUND, PROXY_STEP
 
 Colour = Literal["green", "waiting", "red", "off"]
 """waiting: nothing to be done but wait; off: not checked, or not needed."""
@@ -23,55 +24,6 @@ class Light:
     found: str
     next_step: str = ""
     since: datetime | None = None
-
-
-_DNS_FOUND: Final[dict[DnsVerdict, str]] = {
-    "missing": "no record at all",
-    "loop": "CNAMEs that lead back to where they started",
-    "too_long": "more CNAMEs in a row than resolvers follow",
-    "conflict": "several CNAMEs at the same name",
-    "timeout": "no answer from the name servers in time",
-    "failed": "a failure from the name servers (SERVFAIL)",
-}
-
-_DNS_STEP: Final[dict[DnsVerdict, str]] = {
-    "loop": "Remove the CNAMEs in the loop and keep the expected one.",
-    "too_long": "Point the CNAME straight at the expected name.",
-    "conflict": "Keep the expected CNAME and remove the others; a name can have only one.",
-    "timeout": "Check that the zone's name servers are up; the check is repeated by itself.",
-    "failed": "Check the zone at its provider (DNSSEC, delegation); the check repeats by itself.",
-}
-
-_PROBE_FOUND: Final[dict[ProbeOutcome, str]] = {
-    "ours": "our signed answer",
-    "not_ours": "an answer that is not ours",
-    "redirect": "a redirect",
-    "unsafe": "an address that is not public",
-    "no_address": "no address to connect to",
-    "timeout": "no answer in time",
-    "unreachable": "no connection",
-    "broken": "a broken connection or answer",
-    "expired": "a certificate that has expired",
-    "not_yet_valid": "a certificate that is not valid yet",
-    "wrong_name": "a certificate for another name",
-    "self_signed": "a self-signed certificate",
-    "untrusted": "a certificate that browsers do not trust",
-    "skipped": "not checked, since DNS is not right",
-}
-
-_PROXY_STEP: Final[dict[ProbeOutcome, str]] = {
-    "not_ours": "Let your proxy pass every path on to the expected name.",
-    "redirect": "Let your proxy pass requests on instead of redirecting them.",
-    "unsafe": "Point the record at public addresses only.",
-    "timeout": "Check that your proxy is up and reaches the expected name.",
-    "unreachable": "Check that your proxy is up and listens on this port.",
-    "broken": "Check the proxy's TLS and HTTP settings.",
-    "expired": "Renew your proxy's certificate.",
-    "not_yet_valid": "Check the certificate's dates and the proxy's clock.",
-    "wrong_name": "Give your proxy a certificate for this host.",
-    "self_signed": "Give your proxy a certificate of a public authority.",
-    "untrusted": "Give your proxy a certificate of a public authority, with its whole chain.",
-}
 
 
 def lights(domain: TrackingDomain, target: str) -> dict[str, Light]:
@@ -100,8 +52,8 @@ def _drawn(domain: TrackingDomain, target: str) -> dict[str, Light]:
         unchecked = Light("off", "", "not checked yet", "The first check runs within minutes.")
         return drawn | {
             "dns": replace(unchecked, expected=f"CNAME {target}"),
-            "http": replace(unchecked, expected=_PROBE_FOUND["ours"]),
-            "https": replace(unchecked, expected=_PROBE_FOUND["ours"]),
+            "http": replace(unchecked, expected=PROBE_FOUND["ours"]),
+            "https": replace(unchecked, expected=PROBE_FOUND["ours"]),
         }
     return drawn | {
         "dns": _dns(domain, found.dns, target),
@@ -127,10 +79,10 @@ def _dns(domain: TrackingDomain, dns: Dns, target: str) -> Light:
     expected = f"CNAME {target}"
     if dns.right:
         return _dns_right(dns, expected)
-    found = _DNS_FOUND.get(dns.verdict, " → ".join((*dns.chain[1:], *dns.addresses[:2])))
+    found = DNS_FOUND.get(dns.verdict, " → ".join((*dns.chain[1:], *dns.addresses[:2])))
     if dns.verdict in ("loop", "too_long", "conflict"):
         found = f"{found}: {' → '.join(dns.chain)}"
-    step = _DNS_STEP.get(dns.verdict, _record_step(domain, dns, target))
+    step = DNS_STEP.get(dns.verdict, _record_step(domain, dns, target))
     return Light("red", expected, found, step)
 
 
@@ -163,26 +115,18 @@ def _record_step(domain: TrackingDomain, dns: Dns, target: str) -> str:
 
 
 def _http(found: Findings) -> Light:
-    expected = _PROBE_FOUND["ours"]
+    expected = PROBE_FOUND["ours"]
     if not found.dns.right:
-        return Light("off", expected, _PROBE_FOUND["skipped"])
+        return Light("off", expected, PROBE_FOUND["skipped"])
     if found.hsts.on and not found.https.green:
-        return Light("red", "no HSTS policy", _hsts_found(found), _HSTS_STEP[found.hsts.source])
+        return Light("red", "no HSTS policy", _hsts_found(found), HSTS_STEP[found.hsts.source])
     if found.http.green:
         return Light("green", expected, _told(found.http))
     if found.https.green:
         return Light("off", expected, _told(found.http), "Not needed: links use HTTPS.")
     if found.dns.leads_to_edge:
         return Light("waiting", expected, _told(found.http), "Answers once the certificate does.")
-    return Light("red", expected, _told(found.http), _PROXY_STEP.get(found.http.outcome, ""))
-
-
-_HSTS_STEP: Final = {
-    "none": "",
-    "own": "Get HTTPS working, or browsers that know the policy will not open links.",
-    "parent": "Get HTTPS working, or browsers that know the parent's policy will not open links.",
-    "preload": "Get HTTPS working: browsers ship a list with this domain and refuse plain HTTP.",
-}
+    return Light("red", expected, _told(found.http), PROXY_STEP.get(found.http.outcome, ""))
 
 
 def _hsts_found(found: Findings) -> str:
@@ -195,20 +139,20 @@ def _hsts_found(found: Findings) -> str:
 
 
 def _https(domain: TrackingDomain, found: Findings) -> Light:
-    expected = _PROBE_FOUND["ours"]
+    expected = PROBE_FOUND["ours"]
     if not found.dns.right:
-        return Light("off", expected, _PROBE_FOUND["skipped"])
+        return Light("off", expected, PROBE_FOUND["skipped"])
     if found.https.green:
         return Light("green", expected, _told(found.https))
     if found.dns.leads_to_edge:
         return _certificate(domain, found)
     colour: Colour = "off" if found.http.green and not found.hsts.on else "red"
-    return Light(colour, expected, _told(found.https), _PROXY_STEP.get(found.https.outcome, ""))
+    return Light(colour, expected, _told(found.https), PROXY_STEP.get(found.https.outcome, ""))
 
 
 def _certificate(domain: TrackingDomain, found: Findings) -> Light:
     """HTTPS where our edge answers for the host: what keeps the certificate from being there."""
-    expected, status = _PROBE_FOUND["ours"], domain.certificate.status
+    expected, status = PROBE_FOUND["ours"], domain.certificate.status
     if domain.certificate.problem:
         return Light("red", "a certificate", "the host was refused", domain.certificate.problem)
     if found.caa.allows == "no":
@@ -234,5 +178,5 @@ def _certificate(domain: TrackingDomain, found: Findings) -> Light:
 
 
 def _told(probe: Probe) -> str:
-    words = _PROBE_FOUND[probe.outcome]
+    words = PROBE_FOUND[probe.outcome]
     return f"{words} ({probe.detail})" if probe.detail else words

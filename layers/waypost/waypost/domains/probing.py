@@ -12,13 +12,13 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from io import BytesIO
 from typing import Final, Literal
 
+from waypost.domains import wire
 from waypost.domains.connecting import Connector, is_public
 from waypost.domains.findings import Probe, ProbeOutcome
 from waypost.domains.resolving import Resolver
+from waypost.domains.wire import Reply
 
 Scheme = Literal["http", "https"]
 
@@ -38,15 +38,6 @@ _CERTIFICATE: Final[dict[int, ProbeOutcome]] = {
     19: "self_signed",
     62: "wrong_name",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, headers in lower case, the body up to the cap."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class Prober:
@@ -104,15 +95,15 @@ class Prober:
                 connection.settimeout(self._left(deadline))
                 connection = self._tls.wrap_socket(connection, server_hostname=host)
             connection.settimeout(self._left(deadline))
-            connection.sendall(_request(host, path))
-            return _parsed(self._received(connection, deadline))
+            connection.sendall(wire.request(host, path, USER_AGENT))
+            return wire.parsed(self._received(connection, deadline), MAX_BYTES)
         finally:
             connection.close()
 
     def _received(self, connection: socket.socket, deadline: float) -> bytes:
         """All that comes until the answer is whole, the cap is reached, or the other end closes."""
         data = b""
-        while len(data) < MAX_BYTES and not _whole(data):
+        while len(data) < MAX_BYTES and not wire.whole(data):
             connection.settimeout(self._left(deadline))
             chunk = connection.recv(MAX_BYTES - len(data))
             if not chunk:
@@ -132,53 +123,6 @@ def browser_like() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def _request(host: str, path: str) -> bytes:
-    lines = (
-        f"GET {path} HTTP/1.1",
-        f"Host: {host}",
-        f"User-Agent: {USER_AGENT}",
-        "Accept: */*",
-        "Connection: close",
-    )
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
-
-
-def _whole(data: bytes) -> bool:
-    """Whether an answer's headers and announced length have arrived."""
-    head, end, body = data.partition(b"\r\n\r\n")
-    if not end:
-        return False
-    for line in head.lower().split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name == b"content-length" and value.strip().isdigit():
-            return len(body) >= int(value)
-        if name == b"transfer-encoding" and value.strip() == b"chunked":
-            return body.endswith(b"0\r\n\r\n")
-    return False
-
-
-class _Received:
-    """Bytes that have arrived, where http.client wants a socket to read from."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def makefile(self, _mode: str) -> BytesIO:
-        return BytesIO(self._data)
-
-
-def _parsed(data: bytes) -> Reply:
-    """Read an answer. Raises HTTPException where it is none."""
-    response = http.client.HTTPResponse(_Received(data))  # type: ignore[arg-type]
-    response.begin()
-    try:
-        body = response.read(MAX_BYTES)
-    except http.client.IncompleteRead as e:
-        body = e.partial
-    headers = {name.lower(): value for name, value in reversed(response.getheaders())}
-    return Reply(response.status, headers, body)
 
 
 def _judged(scheme: Scheme, reply: Reply, is_ours: Callable[[bytes], bool]) -> Probe:

@@ -1,0 +1,30 @@
+"""What the redirect function answers below ``/.well-known/``: our own probes, and apps' files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from waypost.domains.answers import PATH, probe_answer
+from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, app_file
+from waypost.http import Response
+from waypost.store.domains import DomainStore
+from waypost.tokens.signing import Keyring
+
+FOLDER: Final = "/.well-known/"
+
+
+def answer(
+    path: str, host: str, keyring: Callable[[], Keyring], domains: Callable[[], DomainStore]
+) -> Response | None:
+    """The answer to a path on a host; None where there is nothing of ours.
+
+    ``host`` is the one that the viewer asked. What is not needed is not fetched. Raises
+    StoreUnavailable.
+    """
+    if path.startswith(PATH):
+        return probe_answer(keyring(), path.removeprefix(PATH))
+    if path in (APPLE_PATH, ANDROID_PATH):
+        domain = domains().by_host(host.lower().partition(":")[0])
+        return app_file(path, domain.app_links if domain else NO_APPS)
+    return None

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.domains.builders import HOST, domain
+from waypost.domains import answers, well_known
+from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, AndroidApp, AppLinks
+from waypost.domains.requests import AddDomain
+from waypost.errors import InvalidRequest
+from waypost.http import Response
+from waypost.store.memory.domains import MemoryDomains
+from waypost.tokens.signing import Keyring
+from waypost.validation import checked
+
+PRINT = ":".join(["AB"] * 32)
+APPS = AppLinks(
+    ios=("ABCDE12345.com.acme.app", "ABCDE12345.com.acme.beta"),
+    android=(AndroidApp("com.acme.app", (PRINT,)),),
+    urls=("https://acme.com/shop/*", "https://acme.com/app"),
+)
+
+
+def ask(path: str, host: str = HOST, apps: AppLinks = APPS) -> Response | None:
+    store = MemoryDomains()
+    store.add(domain(app_links=apps))
+    return well_known.answer(path, host, lambda: Keyring((b"k" * 32,)), lambda: store)
+
+
+def body(path: str, **of: Any) -> Any:
+    response = ask(path, **of)
+    assert response is not None
+    assert response["statusCode"] == 200
+    assert response["headers"]["content-type"] == "application/json"
+    return json.loads(response["body"])
+
+
+def test_apple_is_told_the_apps_and_only_the_paths_meant_for_them() -> None:
+    details = body(APPLE_PATH)["applinks"]["details"]
+    assert details[0]["appIDs"] == ["ABCDE12345.com.acme.app", "ABCDE12345.com.acme.beta"]
+    assert [component["/"] for component in details[0]["components"]] == ["/app/*"]
+
+
+def test_android_is_told_the_packages_and_who_signs_them() -> None:
+    (statement,) = body(ANDROID_PATH)
+    assert statement["relation"] == ["delegate_permission/common.handle_all_urls"]
+    assert statement["target"] == {
+        "namespace": "android_app",
+        "package_name": "com.acme.app",
+        "sha256_cert_fingerprints": [PRINT],
+    }
+
+
+@pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:443"])
+def test_the_host_is_taken_as_viewers_write_it(host: str) -> None:
+    assert body(APPLE_PATH, host=host)
+
+
+@pytest.mark.parametrize("path", [APPLE_PATH, ANDROID_PATH])
+@pytest.mark.parametrize(("host", "apps"), [("other.acme.com", APPS), (HOST, NO_APPS)])
+def test_without_apps_the_files_are_not_there(path: str, host: str, apps: AppLinks) -> None:
+    response = ask(path, host, apps)
+    assert response is not None
+    assert response["statusCode"] == 404
+
+
+def test_an_app_on_one_system_alone_has_one_file() -> None:
+    ios_alone = AppLinks(ios=APPS.ios)
+    assert body(APPLE_PATH, apps=ios_alone)
+    android = ask(ANDROID_PATH, apps=ios_alone)
+    assert android is not None
+    assert android["statusCode"] == 404
+
+
+def test_probes_are_answered_on_every_host_without_reading_a_domain() -> None:
+    nonce, keyring = answers.new_nonce(), Keyring((b"k" * 32,))
+
+    def never() -> MemoryDomains:
+        raise AssertionError("read")
+
+    response = well_known.answer(answers.PATH + nonce, "any.example", lambda: keyring, never)
+    assert response is not None
+    assert answers.is_answer(keyring, nonce, response["body"].encode())
+    assert response["headers"]["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("nonce", ["", "short", "x" * 65, "a/b" * 8, "../" * 8, "é" * 20])
+def test_what_no_probe_would_ask_is_not_signed(nonce: str) -> None:
+    response = ask(answers.PATH + nonce)
+    assert response is not None
+    assert response["statusCode"] == 404
+
+
+def test_an_answer_holds_for_its_nonce_and_keys_alone() -> None:
+    old, new = Keyring((b"o" * 32,)), Keyring((b"o" * 32, b"n" * 32))
+    nonce = answers.new_nonce()
+    signed = answers.probe_answer(old, nonce)["body"].encode()
+    assert answers.is_answer(new, nonce, signed + b"\n")
+    assert not answers.is_answer(new, answers.new_nonce(), signed)
+    assert not answers.is_answer(Keyring((b"x" * 32,)), nonce, signed)
+    for i in range(len(signed)):
+        changed = signed[:i] + (b"A" if signed[i : i + 1] != b"A" else b"B") + signed[i + 1 :]
+        assert not answers.is_answer(old, nonce, changed), i
+
+
+def test_other_paths_are_nobodys() -> None:
+    assert ask("/.well-known/security.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("destination", "prefix"),
+    [
+        ("https://acme.com/shop/shoes?x=1#top", "/app"),
+        ("https://acme.com/shop/", "/app"),
+        ("https://acme.com/app", "/app"),
+        ("https://acme.com/apple", ""),
+        ("https://acme.com/blog", ""),
+        ("https://evil.example/?https://acme.com/shop/", ""),
+        ("http://acme.com/shop/shoes", ""),
+    ],
+)
+def test_links_to_what_an_app_can_show_get_the_apps_path(destination: str, prefix: str) -> None:
+    assert APPS.path_prefix(destination) == prefix
+
+
+def test_without_an_app_no_link_gets_it() -> None:
+    assert AppLinks(urls=APPS.urls).path_prefix("https://acme.com/app") == ""
+
+
+def test_apps_are_kept_as_they_were_given() -> None:
+    assert AppLinks.from_stored(json.loads(json.dumps(APPS.stored()))) == APPS
+
+
+@pytest.mark.parametrize(
+    ("apps", "field"),
+    [
+        ({"ios": ["com.acme.app"]}, "app_links.ios[0]"),
+        ({"ios": "ABCDE12345.com.acme.app"}, "app_links.ios"),
+        (
+            {"android": [{"package": "app", "fingerprints": [PRINT]}]},
+            "app_links.android[0].package",
+        ),
+        (
+            {"android": [{"package": "com.acme.app", "fingerprints": []}]},
+            "app_links.android[0].fingerprints",
+        ),
+        (
+            {"android": [{"package": "com.acme.app", "fingerprints": ["AB"]}]},
+            "app_links.android[0].fingerprints[0]",
+        ),
+        ({"urls": ["javascript:*"]}, "app_links.urls[0]"),
+        ({"paths": []}, "app_links.paths"),
+    ],
+)
+def test_what_is_no_app_is_refused_by_its_field(apps: object, field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        checked(AddDomain, {"host": HOST, "app_links": apps})
+    assert [problem.field for problem in refused.value.problems] == [field]

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.domains.builders import (
+    BLOCKED,
+    HOST,
+    HTTP_ONLY,
+    HTTPS,
+    ISSUING,
+    MINUTE,
+    NOW,
+    SILENT,
+    TARGET,
+    domain,
+    seen,
+)
+from waypost.domains.domain import Certificate, Sending
+from waypost.domains.findings import Caa, Findings, Hsts, Probe
+from waypost.domains.lights import lights, relit
+from waypost.domains.status import as_json
+
+ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
+CHANGE = (
+    f"Change the record to: {HOST} CNAME {TARGET}. If your provider flattens it, or a "
+    f'proxy of yours stands in between, add: _waypost.{HOST} TXT "waypost=f00d".'
+)
+
+
+def colours(findings: Findings | None) -> dict[str, str]:
+    return {n: light.colour for n, light in lights(domain(findings=findings), TARGET).items()}
+
+
+@pytest.mark.parametrize(
+    ("findings", "dns", "http", "https"),
+    [
+        (None, "off", "off", "off"),
+        (seen("missing"), "red", "off", "off"),
+        (ISSUING, "green", "waiting", "waiting"),
+        (HTTP_ONLY, "green", "green", "off"),
+        (HTTPS, "green", "green", "green"),
+        (BLOCKED, "green", "red", "red"),
+        (seen("proxied", proof=True), "green", "red", "red"),
+        (seen("proxied", https=Probe("ours"), proof=True), "green", "off", "green"),
+        (seen("cname", caa=Caa("no", "acme.com", ("x.example",))), "green", "waiting", "red"),
+    ],
+)
+def test_what_was_seen_lights_the_lights(
+    findings: Findings | None, dns: str, http: str, https: str
+) -> None:
+    assert colours(findings) == {"sending": "green", "dns": dns, "http": http, "https": https}
+
+
+@pytest.mark.parametrize(
+    ("findings", "found", "step"),
+    [
+        (seen("missing"), "no record at all", ADD),
+        (
+            seen("elsewhere", chain=(HOST, "x.example"), addresses=("1.2.3.4",)),
+            "x.example → 1.2.3.4",
+            CHANGE,
+        ),
+        (
+            seen("elsewhere", addresses=("1.2.3.4",), wildcard=True),
+            "1.2.3.4",
+            f"A wildcard record answers for this name. {ADD}",
+        ),
+        (
+            seen("loop", chain=(HOST, "a.example", HOST)),
+            f"CNAMEs that lead back to where they started: {HOST} → a.example → {HOST}",
+            "Remove the CNAMEs in the loop and keep the expected one.",
+        ),
+        (
+            seen("timeout"),
+            "no answer from the name servers in time",
+            "Check that the zone's name servers are up; the check is repeated by itself.",
+        ),
+    ],
+)
+def test_dns_says_what_it_found_and_what_to_do(findings: Findings, found: str, step: str) -> None:
+    light = lights(domain(findings=findings), TARGET)["dns"]
+    assert (light.expected, light.found, light.next_step) == (f"CNAME {TARGET}", found, step)
+
+
+@pytest.mark.parametrize(
+    ("hsts", "found"),
+    [
+        (Hsts("own", HOST), "an HSTS policy of the host itself"),
+        (Hsts("parent", "acme.com"), "an HSTS policy of acme.com for its subdomains"),
+        (Hsts("preload", HOST), "on the list of HSTS domains that browsers ship"),
+    ],
+)
+def test_http_is_red_on_hsts_and_says_whose(hsts: Hsts, found: str) -> None:
+    light = lights(domain(findings=seen("proxied", Probe("ours"), hsts=hsts)), TARGET)["http"]
+    assert (light.colour, light.expected, light.found) == ("red", "no HSTS policy", found)
+    assert light.next_step.startswith("Get HTTPS working")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "colour", "found"),
+    [
+        (Certificate(), "waiting", "a certificate under way"),
+        (Certificate("pending-validation", NOW), "waiting", "a certificate under way"),
+        (Certificate("issued", NOW), "waiting", "a certificate, and no connection"),
+        (Certificate("failed", NOW), "red", "the certificate is failed"),
+        (Certificate("none", NOW, "no room"), "red", "the host was refused"),
+    ],
+)
+def test_https_says_how_far_the_certificate_is(
+    certificate: Certificate, colour: str, found: str
+) -> None:
+    findings = seen("cname", https=Probe("unreachable"))
+    light = lights(domain(findings=findings, certificate=certificate), TARGET)["https"]
+    assert (light.colour, light.found) == (colour, found)
+
+
+def test_every_red_light_has_a_next_step() -> None:
+    outcomes = [
+        *("not_ours", "redirect", "unsafe", "timeout", "unreachable", "broken", "expired"),
+        *("not_yet_valid", "wrong_name", "self_signed", "untrusted", "no_address"),
+    ]
+    for outcome in outcomes:
+        probe = Probe(outcome)  # type: ignore[arg-type]
+        drawn = lights(domain(findings=seen("proxied", probe, probe, proof=True)), TARGET)
+        for light in drawn.values():
+            assert light.colour != "red" or light.next_step, outcome
+
+
+def test_an_unverified_sender_is_red() -> None:
+    light = lights(domain(sending=Sending("acme.com")), TARGET)["sending"]
+    assert light.colour == "red"
+    assert "acme.com" in light.next_step
+
+
+def test_since_is_when_a_light_got_its_colour() -> None:
+    first = relit(domain(findings=ISSUING), TARGET, NOW)
+    later = relit(domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
+    since = {name: light.since for name, light in lights(later, TARGET).items()}
+    assert since == {
+        "sending": NOW,
+        "dns": NOW,
+        "http": NOW + MINUTE,
+        "https": NOW + MINUTE,
+    }
+
+
+def test_the_next_step_of_a_domain_is_that_of_its_first_light_in_need() -> None:
+    waiting = as_json(domain(findings=seen("missing")), TARGET)
+    assert waiting["next_step"] == ADD
+    assert as_json(domain(findings=HTTPS, stage="https"), TARGET)["next_step"] == ""
+
+
+def test_silence_of_a_proxy_is_told_with_the_error() -> None:
+    light = lights(domain(findings=seen("proxied", SILENT, proof=True)), TARGET)["http"]
+    assert light.found == "no connection (Connection refused)"

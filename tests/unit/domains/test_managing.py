@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
+from waypost.codes import workspace_code
+from waypost.domains.announcing import Nobody
+from waypost.domains.domain import STACK_NAME
+from waypost.domains.managing import MAX_DOMAINS, Manager
+from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.targets import Targets
+from waypost.errors import Clash, InvalidRequest, NotFound
+from waypost.store.memory.domains import MemoryDomains
+from waypost.validation import checked
+
+ACME = workspace_code("acme")
+
+
+@pytest.fixture
+def manager() -> Manager:
+    return Manager(MemoryDomains(), Targets(EDGE, TARGET), Nobody(), lambda: NOW)
+
+
+def add(manager: Manager, host: str = HOST, workspace: str = "acme", **body: Any) -> Any:
+    return manager.add(workspace, checked(AddDomain, {"host": host} | body))
+
+
+def test_a_new_domain_says_what_to_do_first(manager: Manager) -> None:
+    status = add(manager)
+    assert status["records"][0] == {
+        "type": "CNAME",
+        "name": HOST,
+        "value": TARGET,
+        "when": "always",
+    }
+    proof = status["records"][1]
+    assert proof["name"] == f"_waypost.{HOST}"
+    assert proof["value"].startswith("waypost=")
+    assert (status["stage"], status["use"], status["base_url"]) == ("waiting", "on", None)
+    assert status["next_check"] == "2026-11-21T10:00:00Z"
+    assert manager.show("acme", HOST) == status
+
+
+def test_proofs_are_random(manager: Manager) -> None:
+    proofs = {add(manager, f"{i}.acme.com")["records"][1]["value"] for i in range(5)}
+    assert len(proofs) == 5
+
+
+def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: Manager) -> None:
+    assert add(manager)["sending_domain"] == "acme.com"
+    assert add(manager, "t.acme.com", sending_domain="Mail.ACME.com")["sending_domain"] == (
+        "mail.acme.com"
+    )
+
+
+def test_a_host_without_a_default_host_points_at_the_cdn_itself() -> None:
+    bare = Manager(MemoryDomains(), Targets(EDGE), Nobody(), lambda: NOW)
+    assert add(bare)["records"][0]["value"] == EDGE
+
+
+@pytest.mark.parametrize("host", [TARGET, f"x.{TARGET}", EDGE, f"a.b.{EDGE}"])
+def test_names_of_the_stack_itself_are_refused(manager: Manager, host: str) -> None:
+    with pytest.raises(InvalidRequest, match="the stack's own"):
+        add(manager, host)
+
+
+@pytest.mark.parametrize("workspace", ["acme", "globex"])
+def test_a_host_is_added_once(manager: Manager, workspace: str) -> None:
+    add(manager)
+    with pytest.raises(Clash, match="taken"):
+        add(manager, workspace=workspace)
+
+
+def test_a_workspace_has_a_bounded_number_of_domains(manager: Manager) -> None:
+    for i in range(MAX_DOMAINS):
+        add(manager, f"{i}.acme.com")
+    with pytest.raises(Clash, match=str(MAX_DOMAINS)):
+        add(manager, "one-more.acme.com")
+    assert add(manager, "links.globex.com", workspace="globex")
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["host"]),
+        ({"host": "acme.com"}, ["host"]),
+        ({"host": 5}, ["host"]),
+        ({"host": HOST, "sending_domain": "no name"}, ["sending_domain"]),
+        ({"host": HOST, "sending_verified": "yes"}, ["sending_verified"]),
+        ({"host": HOST, "colour": "red"}, ["colour"]),
+        ({"host": "x", "sending_domain": "y"}, ["sending_domain", "host"]),
+    ],
+)
+def test_every_field_that_is_wrong_is_named(body: dict[str, Any], fields: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        checked(AddDomain, body)
+    assert [problem.field for problem in refused.value.problems] == fields
+
+
+def test_another_workspaces_domain_is_not_there(manager: Manager) -> None:
+    add(manager)
+    for attempt in (
+        lambda: manager.show("globex", HOST),
+        lambda: manager.change("globex", HOST, ChangeDomain(reverted=True)),
+        lambda: manager.remove("globex", HOST),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    assert manager.list("globex") == {"domains": []}
+
+
+def test_changing_nothing_writes_nothing(manager: Manager) -> None:
+    add(manager)
+    manager.change("acme", HOST, ChangeDomain(sending_domain="acme.com"))
+    kept = manager.domains.get(ACME, HOST)
+    assert kept is not None
+    assert kept.version == 0
+
+
+def test_another_sending_domain_has_to_be_verified_anew(manager: Manager) -> None:
+    add(manager, sending_verified=True)
+    changed = manager.change("acme", HOST, ChangeDomain(sending_domain="other.example"))
+    lights: Any = changed["lights"]
+    assert lights["sending"]["colour"] == "red"
+
+
+def test_the_operators_mark_can_be_taken_back(manager: Manager) -> None:
+    marked: Any = add(manager, sending_verified=True)
+    assert marked["lights"]["sending"]["found"] == "marked by the operator"
+    unmarked: Any = manager.change("acme", HOST, ChangeDomain(sending_verified=False))
+    assert unmarked["lights"]["sending"]["colour"] == "red"
+
+
+def test_what_is_wanted_is_looked_after_at_once(manager: Manager) -> None:
+    add(manager)
+    kept = manager.domains.get(ACME, HOST)
+    assert kept is not None
+    manager.domains.save(replace(kept, due=NOW + timedelta(days=1)))
+    manager.remove("acme", HOST)
+    assert manager.domains.due(NOW, 1) == [(ACME, HOST)]
+
+
+def test_a_domain_that_is_being_removed_cannot_be_changed(manager: Manager) -> None:
+    add(manager)
+    manager.remove("acme", HOST)
+    with pytest.raises(Clash, match="being removed"):
+        manager.change("acme", HOST, ChangeDomain(reverted=True))
+
+
+def test_every_change_is_in_the_history_newest_first(manager: Manager) -> None:
+    add(manager)
+    manager.change("acme", HOST, ChangeDomain(reverted=True))
+    history: Any = manager.remove("acme", HOST)["history"]
+    assert [(entry["before"], entry["after"]) for entry in history] == [
+        ("reverted", "removed"),
+        ("on", "reverted"),
+    ]
+    assert history[0]["at"] == "2026-11-21T10:00:00Z"
+
+
+def test_the_stacks_own_host_is_shown_and_not_managed(manager: Manager) -> None:
+    manager.ensure_default_host()
+    shown: Any = manager.show(STACK_NAME, TARGET)
+    assert shown["records"][0]["value"] == EDGE
+    assert shown["sending_domain"] is None
+    for attempt in (
+        lambda: add(manager, workspace=STACK_NAME),
+        lambda: manager.change(STACK_NAME, TARGET, ChangeDomain(reverted=True)),
+        lambda: manager.remove(STACK_NAME, TARGET),
+    ):
+        with pytest.raises(Clash, match="parameter of the stack"):
+            attempt()
