@@ -11,16 +11,18 @@ from typing import Any, cast
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from waypost.domains.base_urls import BaseUrls
 from waypost.errors import WaypostError
 from waypost.http import Response, json_response, problem
 from waypost.keeping import MessageKeeper
 from waypost.keys import KeyringSource, SecretReader
 from waypost.observability import Metric, count, logger
 from waypost.rewriting import request
-from waypost.sending import Answer, OneBaseUrl, Sending
+from waypost.sending import Answer, Sending
 from waypost.settings import RewriteSettings
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.domains import DynamoDomains
 from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens import Sealer
@@ -39,7 +41,11 @@ def sending() -> Sending:
     return Sending(
         campaigns=DynamoCampaigns(dynamodb, settings.campaigns_table),
         workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),
-        base_urls=OneBaseUrl(settings.default_base_url),
+        base_urls=BaseUrls(
+            DynamoDomains(dynamodb, settings.workspaces_table),
+            settings.default_base_url,
+            settings.default_host,
+        ),
         sealer=lambda: _sealer(keyring.current()),
         now=lambda: datetime.now(UTC),
         keeper=MessageKeeper(

@@ -61,13 +61,14 @@ class SharingSettings:
 @dataclass(frozen=True, slots=True)
 class RewriteSettings:
     """What rewriting needs. ``default_base_url``: scheme and host of tracking links where a
-    workspace has no domain of its own.
+    workspace has no domain of its own, until ``default_host`` works (empty where there is none).
     """
 
     campaigns_table: str
     workspaces_table: str
     keyring_secret: str
     default_base_url: str
+    default_host: str
     retention_days: int
 
     @classmethod
@@ -77,6 +78,7 @@ class RewriteSettings:
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
             keyring_secret=required(environment, "KEYRING_SECRET"),
             default_base_url=required(environment, "DEFAULT_BASE_URL").rstrip("/"),
+            default_host=environment.get("DEFAULT_HOST", "").strip(),
             retention_days=number(environment, "RETENTION_DAYS"),
         )
 

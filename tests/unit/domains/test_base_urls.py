@@ -106,8 +106,3 @@ def test_the_default_host_is_used_from_the_first_time_that_it_works() -> None:
     assert waiting.for_message("acme", None) == ADDRESS
     working = base_urls(default_host(stage="https", failures=7), default_host=TARGET)
     assert working.for_message("acme", None) == f"https://{TARGET}"
-
-
-def test_every_host_that_leads_here_is_known_as_ours() -> None:
-    urls = base_urls(domain(use="removed"), default_host=TARGET)
-    assert urls.hosts("acme") == {HOST, TARGET, "api.execute-api.example.com"}

@@ -59,13 +59,6 @@ class BaseUrls:
                     return domain.base_url
         return self.address
 
-    def hosts(self, workspace: str) -> frozenset[str]:
-        """Every host that leads to this stack for a workspace: links on them are ours already."""
-        domains = self.domains.of_workspace(workspace_code(workspace))
-        own = {domain.host for domain in domains}
-        address = self.address.partition("://")[2]
-        return frozenset(own | {address, self.default_host} - {""})
-
 
 def choose(domains: Iterable[TrackingDomain], sender_domain: str | None) -> TrackingDomain | None:
     """The domain for a sender: the nearest sending domain first, HTTPS before HTTP, then the
