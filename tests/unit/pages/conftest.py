@@ -16,10 +16,10 @@ def workspace() -> Workspace:
 
 
 @pytest.fixture
-def visit(workspace) -> Visit:
+def visit(workspace, monkeypatch) -> Visit:
     """``visit(page, *tokens, **query)``: a page, asked for with the cookies of these shares."""
     module = load("pages")
-    module.visits = workspace.visits
+    monkeypatch.setattr(module, "visits", workspace.visits)
 
     def visit(page: str, *tokens: str, **query: str) -> dict[str, Any]:
         cookies = [f"__Host-share-{scope_of(workspace, token).code}={token}" for token in tokens]

@@ -30,6 +30,9 @@ def write_cursor(position: str) -> str:
 def read_cursor(cursor: str) -> str:
     """Read what ``write_cursor`` wrote. Raises InvalidRequest."""
     try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        position = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError as e:
         raise InvalidRequest.of("cursor", "is not one that an earlier answer gave") from e
+    if not position or write_cursor(position) != cursor:  # the decoder skips what it does not know
+        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+    return position

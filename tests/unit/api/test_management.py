@@ -1,0 +1,104 @@
+"""Settings, share links and tracking domains over the API."""
+
+import json
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.handlers import request
+from tests.workspace import PAGES_URL, definition
+from waypost.sharing import Scope
+
+SETTINGS = "/v1/workspaces/{workspace}/settings"
+SHARES = "POST /v1/workspaces/{workspace}/shares"
+DOMAINS = "/v1/workspaces/{workspace}/domains"
+
+
+def test_a_workspace_that_nobody_configured_has_the_defaults(api):
+    status, settings = api(f"GET {SETTINGS}")
+    assert (status, settings["cio_id"], settings["retention_days"]) == (200, True, None)
+
+
+def test_a_put_changes_the_keys_given(api):
+    api(f"PUT {SETTINGS}", body={"cio_id": False, "url_params": {"utm_source": "mail"}})
+    api(f"PUT {SETTINGS}", body={"retention_days": 30})
+    _, settings = api(f"GET {SETTINGS}")
+    told = settings["cio_id"], settings["url_params"], settings["retention_days"]
+    assert told == (False, {"utm_source": "mail"}, 30)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"shorten": {"sms": "yes"}}, "shorten.sms"),
+        ({"schemes": ["ok", "javascript"]}, "schemes[1]"),
+        ("{", "body"),
+        ("", "body"),
+        ("[]", "body"),
+        ("null", "body"),
+    ],
+)
+def test_a_put_that_is_not_valid_changes_nothing(api, body, field):
+    before = api(f"GET {SETTINGS}")
+    status, problem = api(f"PUT {SETTINGS}", body=body)
+    assert (status, problem["errors"][0]["field"]) == (400, field)
+    assert api(f"GET {SETTINGS}") == before
+
+
+def test_a_body_is_json_whatever_its_type_says(handler):
+    event = request(f"PUT {SETTINGS}", {"workspace": "acme"}, body={"cio_id": False})
+    event["headers"]["content-type"] = "application/x-www-form-urlencoded"
+    assert json.loads(handler(event)["body"])["cio_id"] is False
+
+
+def test_a_body_that_is_no_text_is_refused(handler):
+    event = request(f"PUT {SETTINGS}", {"workspace": "acme"}, body="/w==")
+    event["isBase64Encoded"] = True
+    answer = handler(event)
+    assert (answer["statusCode"], b"body" in answer["body"].encode()) == (400, True)
+
+
+def test_a_share_link_says_where_and_until_when(api, workspace):
+    workspace.send("spring", [definition("https://example.com")])
+    status, share = api(SHARES, body={"campaign": "spring", "hours": 2, "people": True})
+    assert (status, share["expires"]) == (201, "2026-11-22T11:00:00.000Z")
+    assert share["url"].startswith(f"{PAGES_URL}/reports/open/")
+    opened = workspace.sharer().opened(urlsplit(share["url"]).path.rpartition("/")[2])
+    assert opened.scope == Scope("acme", "spring", people=True)
+    assert opened.expires == workspace.now + timedelta(hours=2)
+
+
+def test_by_default_a_share_names_nobody(api, workspace):
+    share = api(SHARES, body={})[1]
+    opened = workspace.sharer().opened(urlsplit(share["url"]).path.rpartition("/")[2])
+    assert opened.scope == Scope("acme", None, people=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"campaign": "unknown"}, 404),
+        ({"hours": 0}, 400),
+        ({"hours": 10_000}, 400),
+        ({"hours": "2"}, 400),
+        ({"people": 1}, 400),
+        ({"workspace": "other"}, 400),
+    ],
+)
+def test_what_cannot_be_shared(api, body, status):
+    assert api(SHARES, body=body)[0] == status
+
+
+def test_a_tracking_domain_from_adding_to_removing(api):
+    status, added = api(f"POST {DOMAINS}", body={"host": "links.acme.example.com"})
+    assert (status, added["host"]) == (201, "links.acme.example.com")
+    host = added["host"]
+    assert [d["host"] for d in api(f"GET {DOMAINS}")[1]["domains"]] == [host]
+    status, changed = api(f"POST {DOMAINS}/{{host}}", body={"reverted": True}, host=host)
+    assert (status, changed["use"]) == (200, "reverted")
+    assert api(f"DELETE {DOMAINS}/{{host}}", host=host)[1]["use"] == "removed"
+    assert api(f"GET {DOMAINS}/{{host}}", host=host)[0] == 200
+    assert api(f"GET {DOMAINS}/{{host}}", host="other.example.com")[0] == 404
+    assert api(f"POST {DOMAINS}", body={"host": "no host"})[0] == 400

@@ -1,0 +1,207 @@
+"""The report routes: what they tell is what was sent and clicked, and errors name the field."""
+
+import csv
+import io
+import json
+from urllib.parse import quote
+
+import pytest
+
+from tests.handlers import request
+from tests.workspace import definition
+
+CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
+LINK = "GET /v1/workspaces/{workspace}/links/{link}"
+ACTIVITY = "GET /v1/workspaces/{workspace}/people/{person}/activity"
+AWKWARD = ("a/b", "50 %", "%2F", "ü €", "a?b#c", "..", "<script>", '"', "a+b", "\\", "😀" * 63)
+
+
+@pytest.fixture
+def links(workspace):
+    """Three links of which two were clicked: by ada twice and once, by ben's machine once."""
+    links = workspace.send(
+        "spring",
+        [
+            definition("https://example.com/a"),
+            definition("https://example.com/b", "CTA", 2),
+            definition("https://example.com/b", "Footer", 3),
+        ],
+    )
+    workspace.click(links[0], "1", person="ada")
+    workspace.click(links[1], "2", person="ada", after=100)
+    workspace.click(links[1], "3", person="ada", after=4_000)
+    workspace.click(links[1], "4", person="ben", agent="")
+    return links
+
+
+def test_a_campaigns_report(api, links):
+    status, report = api(CAMPAIGN, campaign="spring")
+    assert status == 200
+    assert (report["campaign"], report["deliveries"]) == ("spring", 10)
+    assert (report["clicked"], report["clicked_share"], report["clicked_human"]) == (2, 0.2, 1)
+    assert report["clicks"] == {
+        "total": 4,
+        "unique": 2,
+        "human": 3,
+        "machine": 1,
+        "unique_human": 1,
+    }
+    told = [(k["link"], k["total"], k["unique"], k["human"], k["share"]) for k in report["links"]]
+    assert told == [
+        (links[1], 3, 2, 2, 0.75),
+        (links[0], 1, 1, 1, 0.25),
+        (links[2], 0, 0, 0, 0.0),
+    ]
+
+
+def test_a_campaign_nobody_clicked_has_zeros_and_its_links(api, workspace):
+    workspace.send("quiet", [definition("https://example.com")], deliveries=0)
+    status, report = api(CAMPAIGN, campaign="quiet")
+    assert (status, report["clicked_share"], len(report["links"])) == (200, 0, 1)
+
+
+def test_a_share_never_exceeds_the_whole_while_a_delivery_is_not_counted_yet(api, workspace):
+    (link,) = workspace.send("early", [definition("https://example.com")], deliveries=0)
+    workspace.click(link, "1")
+    assert api(CAMPAIGN, campaign="early")[1]["clicked_share"] == 0
+
+
+def test_links_that_share_a_url_are_summed_and_their_people_left_open(api, links):
+    _, top = api(f"{CAMPAIGN}/links", {"by": "url"}, campaign="spring")
+    assert [(g["name"], g["total"], g["unique"]) for g in top["links"]] == [
+        ("https://example.com/b", 3, None),
+        ("https://example.com/a", 1, 1),
+    ]
+
+
+def test_by_tag_links_without_one_are_left_out(api, links):
+    _, top = api(f"{CAMPAIGN}/links", {"by": "tag", "limit": "1"}, campaign="spring")
+    assert [(g["name"], g["links"], g["unique"]) for g in top["links"]] == [("CTA", [links[1]], 2)]
+
+
+def test_clicks_over_time_in_the_callers_zone(api, links):
+    query = {"by": "hour", "zone": "Asia/Tokyo", "from": "2026-11-21", "to": "2026-11-21"}
+    _, series = api(f"{CAMPAIGN}/series", query, campaign="spring")
+    clicked = {p["start"]: p["total"] for p in series["points"] if p["total"]}
+    assert clicked == {"2026-11-21T21:00:00+09:00": 3, "2026-11-21T22:00:00+09:00": 1}
+    assert len(series["points"]) == 24
+
+
+def test_the_people_of_a_link_come_in_pages(api, links):
+    people, cursor = [], None
+    for _ in range(5):
+        query = {"limit": "1"} | ({"cursor": cursor} if cursor else {})
+        _, page = api(f"{LINK}/people", query, link=links[1])
+        people += page["people"]
+        if (cursor := page["cursor"]) is None:
+            break
+    assert sorted((p["person"], p["clicks"]) for p in people) == [("ada", 2), ("ben", 1)]
+    ada = next(p for p in people if p["person"] == "ada")
+    assert (ada["first"], ada["last"]) == ("2026-11-21T12:01:40.000Z", "2026-11-21T13:06:40.000Z")
+
+
+@pytest.mark.parametrize("written", ["csv", "ndjson"])
+def test_the_segment_as_a_file_holds_the_same_people(handler, api, links, written):
+    _, page = api(f"{LINK}/people", link=links[1])
+    route = f"{LINK}/people.{written}"
+    answer = handler(request(route, {"workspace": "acme", "link": links[1]}))
+    assert answer["statusCode"] == 200
+    assert f"{links[1]}.{written}" in answer["headers"]["content-disposition"]
+    assert "link" not in answer["headers"]
+    if written == "csv":
+        rows = list(csv.DictReader(io.StringIO(answer["body"])))
+        rows = [row | {"clicks": int(row["clicks"])} for row in rows]
+    else:
+        rows = [json.loads(line) for line in answer["body"].splitlines()]
+    assert rows == page["people"]
+
+
+def test_somebody_unknown_counts_among_the_people_without_a_name(api, links, workspace):
+    workspace.click(links[2], "5", person=None, delivery="d9")
+    _, page = api(f"{LINK}/people", link=links[2])
+    assert [(p["person"], p["clicks"]) for p in page["people"]] == [(None, 1)]
+
+
+def test_a_persons_activity_is_newest_first_with_the_verdict_as_counted(api, links):
+    _, told = api(ACTIVITY, person="ada")
+    assert [click["id"] for click in told["clicks"]] == ["3", "2", "1"]
+    newest = told["clicks"][0]
+    assert (newest["campaign"], newest["link"], newest["tag"]) == ("spring", links[1], "CTA")
+    assert (newest["url"], newest["verdict"]) == ("https://example.com/b", "human")
+    _, told = api(ACTIVITY, person="ben")
+    assert (told["clicks"][0]["verdict"], told["clicks"][0]["reasons"]) == ("machine", ["no_agent"])
+
+
+def test_a_click_that_a_burst_made_a_machines_is_told_as_one(api, workspace):
+    links = workspace.send("burst", [definition(f"https://example.com/{n}") for n in range(9)])
+    for n, link in enumerate(links):
+        workspace.click(link, f"b{n}", person="scan", after=n / 10)
+    _, told = api(ACTIVITY, person="scan")
+    assert {click["verdict"] for click in told["clicks"]} == {"machine"}
+    assert all(click["reasons"] for click in told["clicks"])
+
+
+def test_the_activity_comes_in_pages(api, links):
+    _, first = api(ACTIVITY, {"limit": "2"}, person="ada")
+    _, rest = api(ACTIVITY, {"limit": "2", "cursor": first["cursor"]}, person="ada")
+    assert [c["id"] for c in first["clicks"] + rest["clicks"]] == ["3", "2", "1"]
+    assert rest["cursor"] is None
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("raw", ["encoded", "decoded"])
+def test_names_hold_any_character_however_the_path_arrives(handler, workspace, name, raw):
+    workspace.send(name, [])
+    path = f"/v1/workspaces/acme/campaigns/{name if raw == 'decoded' else quote(name, safe='')}"
+    event = request(CAMPAIGN, {"workspace": "acme", "campaign": name}, raw_path=path)
+    answer = handler(event)
+    assert (answer["statusCode"], json.loads(answer["body"]).get("campaign")) == (200, name)
+
+
+@pytest.mark.parametrize(
+    ("route", "names"),
+    [
+        (CAMPAIGN, {"campaign": "unknown"}),
+        (CAMPAIGN, {"workspace": "other", "campaign": "spring"}),
+        (f"{CAMPAIGN}/links", {"campaign": "unknown"}),
+        (f"{CAMPAIGN}/series", {"campaign": "unknown"}),
+        (f"{LINK}/people", {"link": "0" * 26}),
+        (f"{LINK}/people.csv", {"link": "0" * 26}),
+        (ACTIVITY, {"person": "nobody"}),
+        ("GET /v1/nothing", {}),
+    ],
+)
+def test_what_nobody_ever_saw_is_not_found(api, links, route, names):
+    status, problem = api(route, **names)
+    assert (status, problem["status"], problem["type"]) == (404, 404, "about:blank")
+
+
+def test_a_link_of_another_workspace_is_not_found(api, links):
+    assert api(f"{LINK}/people", workspace="other", link=links[0])[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("route", "query", "field"),
+    [
+        (f"{CAMPAIGN}/series", {"zone": "Mars/Olympus"}, "zone"),
+        (f"{CAMPAIGN}/series", {"by": "minute"}, "by"),
+        (f"{CAMPAIGN}/series", {"from": "yesterday"}, "from"),
+        (f"{CAMPAIGN}/series", {"from": "2001-01-01"}, "from"),
+        (f"{CAMPAIGN}/links", {"by": "colour"}, "by"),
+        (f"{CAMPAIGN}/links", {"limit": "0"}, "limit"),
+        (f"{LINK}/people", {"cursor": "!"}, "cursor"),
+        (f"{LINK}/people", {"cursor": "4pyT"}, "cursor"),
+        (f"{LINK}/people", {"limit": "many"}, "limit"),
+        (f"{LINK}/people.csv", {"cursor": "!"}, "cursor"),
+        (ACTIVITY, {"cursor": "\udcff"}, "cursor"),
+    ],
+)
+def test_what_is_wrong_is_named(handler, links, route, query, field):
+    query = {name: value.encode("utf-8", "replace").decode() for name, value in query.items()}
+    names = {"workspace": "acme", "campaign": "spring", "link": links[0], "person": "ada"}
+    answer = handler(request(route, names, query=query))
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    assert headers["content-type"] == "application/problem+json"
+    problem = json.loads(answer["body"])
+    assert (answer["statusCode"], problem["errors"][0]["field"]) == (400, field)
+    assert problem["errors"][0]["reason"]
