@@ -76,7 +76,13 @@ def test_counters_move_with_the_row(stores: Stores) -> None:
     count(stores, click("a"), click("b", name="shop", after=60), click("c", person="p2"))
     counts = stores.campaigns.counts(CAMPAIGN)
     assert counts.total == Counts(
-        human=3, people=2, people_human=2, deliveries=2, deliveries_human=2
+        human=3,
+        people=2,
+        people_human=2,
+        deliveries=2,
+        deliveries_human=2,
+        opened=2,
+        opened_human=2,
     )
     assert counts.links[link("home")] == Counts(human=2, people=2, people_human=2)
     assert counts.links[link("shop")] == Counts(human=1, people=1, people_human=1)

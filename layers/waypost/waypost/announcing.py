@@ -1,7 +1,7 @@
 """What the event bus is told of a counted click, in the shape of the reference's webhook.
 
     source       waypost
-    detail-type  clicked
+    detail-type  clicked, or opened (then without href and link_id)
     detail       {event_id, metric, timestamp, data: {customer_id, identifiers, delivery_id,
                   recipient, href, link_id, campaign_id, verdict: {kind, score, reasons}}}
 
@@ -22,7 +22,6 @@ from waypost.errors import StoreUnavailable
 from waypost.model.click import Click, rfc3339
 
 SOURCE: Final = "waypost"
-METRIC: Final = "clicked"
 ENTRIES: Final = 10
 """What one PutEvents takes."""
 
@@ -52,7 +51,7 @@ class EventBus:
             {
                 "EventBusName": self._bus,
                 "Source": SOURCE,
-                "DetailType": METRIC,
+                "DetailType": click.metric,
                 "Time": click.time,
                 "Detail": json.dumps(event(click, verdict), ensure_ascii=False),
             }
@@ -71,7 +70,7 @@ def event(click: Click, verdict: Verdict) -> dict[str, object]:
     anonymous = click.alias is not None
     return {
         "event_id": event_id(click.id),
-        "metric": METRIC,
+        "metric": click.metric,
         "timestamp": int(click.time.timestamp()),
         "data": {
             "customer_id": click.person,
@@ -79,7 +78,7 @@ def event(click: Click, verdict: Verdict) -> dict[str, object]:
             "delivery_id": None if anonymous else click.delivery,
             "recipient": None,
             "href": click.href or None,
-            "link_id": click.link,
+            "link_id": None if click.metric == "opened" else click.link,
             "campaign_id": click.campaign,
             "time": rfc3339(click.time),
             "verdict": {

@@ -57,7 +57,7 @@ def test_a_pixel_is_sealed_by_the_newest_key_and_opened_by_all() -> None:
         opens.open(rotated.seal(TOKEN))
 
 
-@pytest.mark.parametrize("at", range(0, 60, 7))
+@pytest.mark.parametrize("at", range(0, 46, 5))
 def test_a_changed_pixel_opens_nothing(at: int) -> None:
     sealed = opens.seal(TOKEN)
     changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]

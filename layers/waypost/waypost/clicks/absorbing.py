@@ -14,7 +14,7 @@ from typing import TypeVar
 from waypost.clicks.company import company_signals
 from waypost.clicks.sharing import shared_deliveries
 from waypost.clicks.signals import THRESHOLD, score
-from waypost.codes import LinkCode
+from waypost.codes import LinkCode, is_opens
 from waypost.model.click import from_milliseconds
 from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
 from waypost.model.recipient import INLINE_MARKS, TOLD_APART, Mark, Row, RowKey, Sheet, Visits
@@ -88,13 +88,25 @@ def _summed(
 ) -> Row:
     """The row with its sums moved, its marks still as they were."""
     shared = shared_deliveries(marks)
+    clicks, opens = _told_apart(fresh)
+    clicks_before, opens_before = _told_apart(relabelled)
     return replace(
         row,
         version=row.version + 1,
-        total=_visited(_relabelled(row.total, len(relabelled)), fresh),
+        total=_visited(_relabelled(row.total, len(clicks_before)), clicks),
         links=_sums(row.links, fresh, relabelled, "link"),
-        deliveries=_sums(row.deliveries, fresh, relabelled, "delivery"),
+        deliveries=_sums(row.deliveries, clicks, clicks_before, "delivery"),
+        opened=_sums(row.opened, opens, opens_before, "delivery"),
         shared=row.shared | shared if row.full else shared,
+    )
+
+
+def _told_apart(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
+    """Clicks and opens."""
+    opens = [is_opens(mark.link) for mark in marks]
+    return (
+        [mark for mark, is_open in zip(marks, opens, strict=True) if not is_open],
+        [mark for mark, is_open in zip(marks, opens, strict=True) if is_open],
     )
 
 
@@ -118,6 +130,8 @@ def _sums(
 
 
 def _visited(visits: Visits, marks: Sequence[Mark]) -> Visits:
+    if not marks:
+        return visits
     machine = sum(mark.machine for mark in marks)
     times = [mark.time for mark in marks] + ([visits.first, visits.last] if visits.total else [])
     return Visits(
@@ -153,25 +167,37 @@ def _increments(
 ) -> Increments:
     found: Increments = Counter()
     for mark in fresh:
-        _add_clicks(found, mark, "machine" if mark.machine else "human", 1)
+        _add_one(found, mark, 1, machine=mark.machine)
     for mark in relabelled:
-        _add_clicks(found, mark, "human", -1)
-        _add_clicks(found, mark, "machine", 1)
+        _add_one(found, mark, -1, machine=False)
+        _add_one(found, mark, 1, machine=True)
     _add_unique(found, TOTAL, ("people", "people_human"), before.total, after.total)
     for link, visits in after.links.items():
+        if is_opens(link):
+            continue
         earlier = before.links.get(link, Visits())
         _add_unique(found, link_counter(link), ("people", "people_human"), earlier, visits)
     for delivery, visits in after.deliveries.items():
         earlier = before.deliveries.get(delivery, Visits())
         _add_unique(found, TOTAL, ("deliveries", "deliveries_human"), earlier, visits)
+    for delivery in after.deliveries.keys() | after.opened.keys():
+        read = before.reading(delivery), after.reading(delivery)
+        _add_unique(found, TOTAL, ("opened", "opened_human"), *read)
     found[Cell(TOTAL, "shared")] += len(after.shared) - len(before.shared)
     return Counter({cell: value for cell, value in found.items() if value})
 
 
-def _add_clicks(found: Increments, mark: Mark, figure: Figure, value: int) -> None:
+def _add_one(found: Increments, mark: Mark, value: int, *, machine: bool) -> None:
+    """Add a click or an open, or take it away, where it counts as of that kind."""
     hour = hour_counter(from_milliseconds(mark.time))
-    for counter in (TOTAL, link_counter(mark.link), hour):
-        found[Cell(counter, figure)] += value
+    figure: Figure
+    if is_opens(mark.link):
+        figure = "opens_machine" if machine else "opens_human"
+    else:
+        figure = "machine" if machine else "human"
+        found[Cell(link_counter(mark.link), figure)] += value
+    found[Cell(TOTAL, figure)] += value
+    found[Cell(hour, figure)] += value
 
 
 def _add_unique(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from waypost.clicks.signals import Signal
+from waypost.codes import is_opens
 from waypost.model.recipient import Mark
 
 WINDOW_MILLISECONDS: Final = 5_000
@@ -29,7 +30,8 @@ def company_signals(marks: Iterable[Mark]) -> dict[bytes, int]:
     """By id, what each click's neighbours tell; clicks without anything told are left out."""
     by_delivery: defaultdict[bytes, list[Mark]] = defaultdict(list)
     for mark in marks:
-        by_delivery[mark.delivery].append(mark)
+        if not is_opens(mark.link):  # images load by themselves, whoever reads
+            by_delivery[mark.delivery].append(mark)
     found: defaultdict[bytes, int] = defaultdict(int)
     for of_delivery in by_delivery.values():
         of_delivery.sort(key=lambda mark: mark.time)

@@ -15,6 +15,8 @@ from typing import Final, Literal
 
 from waypost.clicks.agents import is_browser, is_known_machine
 from waypost.clicks.honeypot import is_honeypot
+from waypost.clicks.mail_agents import is_image_proxy, is_mail_client, is_prefetch
+from waypost.codes import is_opens
 from waypost.model.click import Click, to_milliseconds
 from waypost.model.workspace import WorkspaceSettings
 
@@ -31,6 +33,8 @@ class Signal(IntFlag):
     RUN_OF_LINKS = 64
     BURST_OF_LINKS = 128
     BESIDE_HONEYPOT = 256
+    IMAGE_PROXY = 512
+    IMAGE_PREFETCH = 1024
 
 
 WEIGHTS: Final = {
@@ -43,6 +47,8 @@ WEIGHTS: Final = {
     Signal.RUN_OF_LINKS: 40,
     Signal.BURST_OF_LINKS: 100,
     Signal.BESIDE_HONEYPOT: 100,
+    Signal.IMAGE_PROXY: 70,
+    Signal.IMAGE_PREFETCH: 100,
 }
 THRESHOLD: Final = WorkspaceSettings().machine_threshold
 SOON_MILLISECONDS: Final = 10_000
@@ -61,7 +67,7 @@ def signals_of(click: Click) -> Signal:
     """What the click itself tells, without those around it."""
     if click.signals is not None:
         return Signal(click.signals)
-    found = _of_agent(click.agent)
+    found = (_of_mail_agent if is_opens(click.link) else _of_agent)(click.agent)
     if click.asn in hosting_networks():
         found |= Signal.HOSTING_NETWORK
     if to_milliseconds(click.time) - click.sent * 1000 < SOON_MILLISECONDS:
@@ -101,3 +107,12 @@ def _of_agent(agent: str) -> Signal:
     if is_known_machine(agent):
         return Signal.KNOWN_AGENT
     return Signal(0) if is_browser(agent) else Signal.ODD_AGENT
+
+
+def _of_mail_agent(agent: str) -> Signal:
+    """What the agent of an open tells."""
+    if is_prefetch(agent):
+        return Signal.IMAGE_PREFETCH
+    if is_image_proxy(agent):
+        return Signal.IMAGE_PROXY
+    return Signal(0) if is_mail_client(agent) else _of_agent(agent)

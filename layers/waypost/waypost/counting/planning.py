@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from waypost.clicks.absorbing import Change, absorb
-from waypost.codes import CampaignCode
+from waypost.codes import CampaignCode, is_opens
 from waypost.counting.standing import Marks, Standing
 from waypost.model.counters import Increments
 from waypost.model.recipient import MARK_BYTES, Mark
@@ -120,10 +120,11 @@ def _to_tell(standing: Standing, change: Change, events: EventPolicy) -> set[byt
         return set()
     if events == "all":
         return {mark.id for mark in change.fresh}
-    firsts: dict[bytes, bytes] = {}
+    firsts: dict[tuple[bool, bytes], bytes] = {}  # of a delivery, the first open and click
     for mark in change.fresh:
-        if mark.delivery not in standing.row.deliveries:
-            firsts.setdefault(mark.delivery, mark.id)
+        opened = is_opens(mark.link)
+        if mark.delivery not in (standing.row.opened if opened else standing.row.deliveries):
+            firsts.setdefault((opened, mark.delivery), mark.id)
     return set(firsts.values())
 
 

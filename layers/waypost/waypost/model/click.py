@@ -1,6 +1,8 @@
 """A click: who followed which link, when and from where. The ledger's one entity, never changed
 once written, except that who it was may be taken out of it.
 
+An open is kept as a click of no link, so that everything is counted one way.
+
 Key: pk ``{workspace code}#{recipient}``, sk ``{time}#{id}``. Both come from the viewer's request,
 so the same request recorded twice is the same item.
 """
@@ -10,13 +12,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Final, Literal, Self
 
-from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
+from waypost.codes import (
+    CampaignCode,
+    LinkCode,
+    WorkspaceCode,
+    campaign_of,
+    is_opens,
+    workspace_of,
+)
 from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Attribute, Item
 from waypost.model.recipient import delivery_hash, delivery_under
+
+Metric = Literal["clicked", "opened"]
 
 AGENT_LIMIT: Final = 300
 """Characters of a user agent that are kept; what tells clients apart comes first."""
@@ -46,6 +57,11 @@ class Click:
     expires: int
     alias: str | None = None
     signals: int | None = None
+
+    @property
+    def metric(self) -> Metric:
+        """Whether a link was followed, or a message opened: an open has no link, nor an href."""
+        return "opened" if is_opens(self.link) else "clicked"
 
     @property
     def campaign(self) -> CampaignCode:

@@ -32,6 +32,10 @@ Figure: TypeAlias = Literal[
     "deliveries",
     "deliveries_human",
     "shared",
+    "opens_human",
+    "opens_machine",
+    "opened",
+    "opened_human",
 ]
 
 
@@ -41,6 +45,9 @@ class Counts:
 
     ``people`` and ``deliveries`` are those with a click of any kind, ``…_human`` those with a click
     judged human. ``shared`` are deliveries that several people probably read.
+
+    ``opens_…`` count opens as ``human`` and ``machine`` count clicks. ``opened`` are deliveries
+    with an open or a click of any kind, since whoever clicks has opened, images shown or not.
     """
 
     human: int = 0
@@ -50,11 +57,20 @@ class Counts:
     deliveries: int = 0
     deliveries_human: int = 0
     shared: int = 0
+    opens_human: int = 0
+    opens_machine: int = 0
+    opened: int = 0
+    opened_human: int = 0
 
     @property
     def total(self) -> int:
         """All clicks, human and machine."""
         return self.human + self.machine
+
+    @property
+    def opens(self) -> int:
+        """All opens, human and machine."""
+        return self.opens_human + self.opens_machine
 
     def plus(self, figures: Mapping[str, int]) -> Self:
         """The counts with further figures added."""

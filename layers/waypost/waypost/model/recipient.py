@@ -103,6 +103,10 @@ class Row:
     total: Visits = Visits()
     links: Mapping[LinkCode, Visits] = field(default_factory=dict)
     deliveries: Mapping[bytes, Visits] = field(default_factory=dict)
+    opened: Mapping[bytes, Visits] = field(default_factory=dict)
+    """Opens by delivery. ``total`` and ``deliveries`` are of clicks; ``links`` has opens, too,
+    under the code that stands for them.
+    """
     shared: frozenset[bytes] = frozenset()
 
     @property
@@ -114,6 +118,11 @@ class Row:
     def full(self) -> bool:
         """Whether further marks go to sheets."""
         return len(self.marks) >= INLINE_MARKS
+
+    def reading(self, delivery: bytes) -> Visits:
+        """Opens and clicks of a delivery together: who clicks has opened."""
+        opens, clicks = (found.get(delivery, Visits()) for found in (self.opened, self.deliveries))
+        return Visits(opens.human + clicks.human, opens.machine + clicks.machine)
 
     def visitor(self, link: LinkCode) -> LinkVisitor:
         """The recipient as one who clicked the link. Raises KeyError where they did not."""
@@ -130,6 +139,7 @@ class Row:
             "marks": _pack_marks(self.marks),
             "links": _pack_visits((_suffix(n), v) for n, v in self.links.items()),
             "deliveries": _pack_visits(self.deliveries.items()),
+            "opened": _pack_visits(self.opened.items()) or None,
             "shared": b"".join(sorted(self.shared)) or None,
         }
         return self.key.item() | item.item(values)
@@ -147,6 +157,7 @@ class Row:
                 for suffix, visits in _unpack_visits(item.data(stored, "links"))
             },
             deliveries=dict(_unpack_visits(item.data(stored, "deliveries"))),
+            opened=dict(_unpack_visits(item.data(stored, "opened"))),
             shared=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
         )
 
