@@ -20,7 +20,3 @@ is wired wrong there is wrong here.
 
 ``docs/embedded-stack.md`` says what is emulated and what is not.
 """
-
-from local.stack import EmbeddedStack
-
-__all__ = ["EmbeddedStack"]

@@ -37,11 +37,12 @@ class Cloud:
         """Starts the process; ``log`` takes what it prints. Raises NotStarted when it does not come
         up.
         """
-        self._process = subprocess.Popen(  # noqa: S603  our own interpreter on our own file
-            [sys.executable, str(Path(__file__).with_name("moto_server.py"))],
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "local.moto_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            cwd=Path(__file__).parents[1],
             env=os.environ
             | _CREDENTIALS
             | {"AWS_REGION": REGION, "WAYPOST_LOCAL_ACCOUNT": ACCOUNT},

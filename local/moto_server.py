@@ -55,6 +55,8 @@ def serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
+    from local import moto_transactions
+
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept alive
         disable_nagle_algorithm = True
@@ -65,6 +67,7 @@ def serve() -> None:
     account = os.environ["WAYPOST_LOCAL_ACCOUNT"]
     region = os.environ["AWS_REGION"]
     dynamodbstreams_backends[account][region].shard_iterators = Recent()
+    moto_transactions.install()
     application = OneAtATime(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
     print(server.port, flush=True)

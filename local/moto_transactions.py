@@ -1,0 +1,60 @@
+"""Makes moto's TransactWriteItems undo what it touched, instead of putting back whole tables.
+
+moto copies the table for every action of a transaction, which takes seconds with thousands of rows,
+and putting a copy back leaves iterators of its stream with the table that is gone. Correct only
+while requests are answered one at a time, as ``moto_server`` does it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+
+Undo: TypeAlias = Callable[[], None]
+Action: TypeAlias = dict[str, Any]  # {"Put": {"TableName": …, "Item": …}}
+
+
+def install() -> None:
+    """Changes moto, for this process."""
+    transact = DynamoDBBackend.transact_write_items
+
+    def transact_write_items(backend: Any, transact_items: list[Action]) -> None:  # noqa: ANN401
+        undo = [_undo(backend.tables, action) for action in transact_items]
+        try:
+            transact(backend, transact_items)
+        except Exception:
+            for step in undo:
+                step()
+            raise
+
+    DynamoDBBackend.transact_write_items = transact_write_items  # type: ignore[assignment]
+    Table.__deepcopy__ = lambda table, _: table  # type: ignore[attr-defined]
+
+
+def _undo(tables: Mapping[str, Any], action: Action) -> Undo:
+    (request,) = action.values()
+    table, key = tables.get(request["TableName"]), request.get("Key") or request.get("Item") or {}
+    if table is None or table.hash_key_attr not in key:
+        return lambda: None  # refused before anything is written
+    hash_key = DynamoType(key[table.hash_key_attr])
+    range_key = DynamoType(key[table.range_key_attr]) if table.range_key_attr in key else None
+    before = copy.deepcopy(table.get_item(hash_key, range_key))
+    shard = table.stream_shard
+    length = len(shard.items) if shard else 0
+
+    def undo() -> None:
+        siblings, place = (
+            (table.items[hash_key], range_key) if range_key else (table.items, hash_key)
+        )
+        siblings.pop(place, None)
+        if before is not None:
+            siblings[place] = before
+        if shard:
+            del shard.items[length:]
+
+    return undo

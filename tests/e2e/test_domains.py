@@ -1,0 +1,131 @@
+"""Tracking domains over HTTP on the embedded stack: managed, checked, answered for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http
+from waypost.domains.answers import PATH, new_nonce
+from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH
+
+Call = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def call(stack: EmbeddedStack, http: Http) -> Call:
+    """``call(method, path, body)`` on a workspace's domains: status and decoded body."""
+
+    def called(
+        method: str, path: str = "", body: object = None, *, workspace: str = "domains"
+    ) -> tuple[int, Any]:
+        url = f"{stack.url}/v1/workspaces/{workspace}/domains{path}"
+        answer = http(method, url, body=body)
+        return answer.status, answer.json()
+
+    return called
+
+
+def test_a_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
+    host = "links.managed.example"
+    status, added = call("POST", body={"host": host, "sending_verified": True})
+    assert (status, added["stage"]) == (201, "waiting")
+    assert added["next_step"].startswith(f"Add at your DNS provider: {host} CNAME")
+    assert call("GET", f"/{host}") == (200, added)
+    assert call("GET")[1]["domains"] == [added]
+    status, changed = call("POST", f"/{host}", {"reverted": True})
+    assert (status, changed["use"]) == (200, "reverted")
+    status, removed = call("DELETE", f"/{host}")
+    assert (status, removed["use"]) == (200, "removed")
+
+
+def test_verify_now_looks_and_says_what_it_saw(call: Call) -> None:
+    host = "links.verified.example"
+    call("POST", body={"host": host})
+    status, checked = call("POST", f"/{host}/verify")
+    assert status == 200
+    assert checked["checked"] is not None
+    assert checked["lights"]["dns"]["colour"] == "red"
+    assert checked["lights"]["dns"]["since"] == checked["checked"]
+    call("DELETE", f"/{host}")
+    status, gone = call("POST", f"/{host}/verify")
+    assert (status, gone["use"]) == (200, "removed"), gone
+    assert call("GET", f"/{host}")[0] == 404
+
+
+def test_the_schedule_checks_what_is_due(stack: EmbeddedStack, call: Call) -> None:
+    host = "links.scheduled.example"
+    call("POST", body={"host": host})
+    outcomes = stack.run_schedule("Due")
+    assert [outcome.error for outcome in outcomes.values()] == [None]
+    shown = call("GET", f"/{host}")[1]
+    assert shown["checked"] is not None
+    assert shown["next_check"] > shown["checked"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("POST", "", {"host": "acme.example"}, 400, "host"),
+        ("POST", "", {"host": "links.ok.example", "colour": 1}, 400, "colour"),
+        ("GET", "/links.unknown.example", None, 404, None),
+        ("DELETE", "/links.unknown.example", None, 404, None),
+        ("POST", "/links.unknown.example/verify", None, 404, None),
+    ],
+)
+def test_what_is_wrong_is_said_as_a_problem(
+    call: Call, method: str, path: str, body: object, status: int, field: str | None
+) -> None:
+    answered, problem = call(method, path, body)
+    assert answered == status
+    if field:
+        assert [error["field"] for error in problem["errors"]] == [field]
+
+
+def test_a_host_that_another_workspace_has_is_taken(call: Call) -> None:
+    body = {"host": "links.taken.example"}
+    assert call("POST", body=body)[0] == 201
+    status, problem = call("POST", body=body, workspace="another")
+    assert status == 409
+    assert "taken" in problem["detail"]
+
+
+def test_probes_get_a_signed_answer_on_any_host(stack: EmbeddedStack, http: Http) -> None:
+    nonce = new_nonce()
+    first, again, other = (
+        http("GET", f"{stack.url}{PATH}{asked}") for asked in (nonce, nonce, new_nonce())
+    )
+    assert first.status == 200
+    assert first.headers["cache-control"] == "no-store"
+    assert first.body == again.body != other.body
+    assert http("GET", f"{stack.url}{PATH}short").status == 404
+
+
+def test_apps_find_their_files_on_their_domain_alone(
+    stack: EmbeddedStack, http: Http, call: Call
+) -> None:
+    host = "links.apps.example"
+    fingerprint = ":".join(["AB"] * 32)
+    call(
+        "POST",
+        body={
+            "host": host,
+            "app_links": {
+                "ios": ["ABCDE12345.com.acme.app"],
+                "android": [{"package": "com.acme.app", "fingerprints": [fingerprint]}],
+                "urls": ["https://acme.example/shop/*"],
+            },
+        },
+    )
+    apple = http("GET", stack.url + APPLE_PATH, headers={"host": host})
+    assert (apple.status, apple.headers["content-type"]) == (200, "application/json")
+    assert apple.json()["applinks"]["details"][0]["appIDs"] == ["ABCDE12345.com.acme.app"]
+    android = http("GET", stack.url + ANDROID_PATH, headers={"host": host})
+    assert android.json()[0]["target"]["package_name"] == "com.acme.app"
+    assert (
+        http("GET", stack.url + APPLE_PATH, headers={"host": "links.taken.example"}).status == 404
+    )
+    assert http("GET", f"{stack.url}/.well-known/security.txt").status == 404
