@@ -1,14 +1,29 @@
+"""What pages show, as HTML; how they look and behave is seen in a browser (tests/e2e)."""
+
+import csv
+import io
 import re
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from tests.workspace import definition
+from waypost.codes import campaign_code
+from waypost.configuring import SettingsChange
+from waypost.domains.requests import AddDomain
+
+HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
+MESSAGE = (
+    '<p>Dear {{ customer.name }} <a href="https://example.com/a?x=1&amp;y=2">a</a>'
+    "<a href=https://example.com/b data-cio-tag=CTA>b</a> <a href='www.example.com'>c</a></p>"
+)
 
 
 @pytest.fixture
 def links(workspace):
+    """A campaign with two links: ada clicked the first twice, ben's machine the second."""
     links = workspace.send(
-        "spring sale/€",
+        "spring",
         [
             definition("https://example.com/a?x=1&y=2"),
             definition("https://example.com/b", "CTA", 2),
@@ -22,14 +37,16 @@ def links(workspace):
 
 def figures(html: str) -> dict[str, str]:
     """The headline figures of a page."""
-    head = html.partition("</dl>")[0]
-    return dict(re.findall(r'data-figure="(\w+)">([^<]*)<', head))
+    nodes = LexborHTMLParser(html).css("dl.figures [data-figure]")
+    return {str(node.attributes["data-figure"]): node.text() for node in nodes}
+
+
+def text(html: str) -> str:
+    return LexborHTMLParser(html).css_first("main").text()
 
 
 def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, links):
-    answer = visit(
-        "campaign", workspace.token("spring sale/€"), workspace="acme", campaign="spring sale/€"
-    )
+    answer = visit("campaign", workspace.token("spring"), workspace="acme", campaign="spring")
     assert answer["statusCode"] == 200
     assert figures(answer["body"]) == {
         "deliveries": "10",
@@ -39,3 +56,171 @@ def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, lin
         "human": "2",
         "machine": "1",
     }
+    rows = LexborHTMLParser(answer["body"]).css("tr[data-link]")
+    assert [row.attributes["data-link"] for row in rows] == links
+    assert "https://example.com/a?x=1&y=2" in rows[0].text()
+
+
+def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
+    query = {"workspace": "acme", "campaign": "spring", "by": "day", "zone": "Asia/Tokyo"}
+    page = LexborHTMLParser(visit("campaign", workspace.token("spring"), **query)["body"])
+    assert str(page.css_first("img.chart").attributes["src"]).startswith("data:image/svg+xml")
+    row = page.css_first("details tbody tr").text(separator=" ")
+    assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1"]
+
+
+def test_a_campaign_nobody_clicked_says_so(workspace, visit):
+    workspace.send("quiet", [definition("https://example.com")])
+    answer = visit("campaign", workspace.token("quiet"), workspace="acme", campaign="quiet")
+    assert "Nobody has clicked yet." in answer["body"]
+
+
+def test_a_segment_names_people_only_where_the_share_does(workspace, visit, links):
+    query = {"workspace": "acme", "campaign": "spring", "link": links[0]}
+    told = visit("link", workspace.token("spring", people=True), **query)["body"]
+    untold = visit("link", workspace.token("spring"), **query)["body"]
+    assert "ada" in text(told)
+    assert "ada" not in text(untold)
+    assert figures(told) == figures(untold)
+
+
+def test_the_download_holds_the_people_of_the_page(workspace, visit, links):
+    query = {"workspace": "acme", "campaign": "spring", "link": links[0]}
+    answer = visit("people.csv", workspace.token("spring", people=True), **query)
+    assert answer["headers"]["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer["body"])))
+    assert [(row["person"], row["clicks"]) for row in rows] == [("ada", "2")]
+
+
+def test_a_link_of_another_campaign_is_not_found_under_this_one(workspace, visit, links):
+    workspace.send("other", [definition("https://example.com/o")])
+    query = {"workspace": "acme", "campaign": "other", "link": links[0]}
+    token = workspace.token("other", people=True)
+    for page in ("link", "people.csv", "people.ndjson"):
+        assert visit(page, token, **query)["statusCode"] == 404
+
+
+def test_a_persons_activity_over_all_campaigns(workspace, visit, links):
+    answer = visit("person", workspace.token(people=True), workspace="acme", person="ada")
+    page = LexborHTMLParser(answer["body"])
+    assert len(page.css("ol.activity li")) == 2
+    assert "https://example.com/home" in text(answer["body"])  # where the click led
+
+
+def test_the_click_map_leaves_all_of_the_message_but_where_its_links_lead(workspace, visit, links):
+    workspace.keep(campaign_code("acme", "spring"), MESSAGE)
+    query = {"workspace": "acme", "campaign": "spring"}
+    framed = visit("message", workspace.token("spring"), **query)["body"]
+    style, message = framed.partition("</style>")[::2]
+    assert message == (
+        '<p>Dear {{ customer.name }} <a href="#waypost-4-1">a</a>'
+        "<a href=#waypost-2-2 data-cio-tag=CTA>b</a> <a href='#'>c</a></p>"
+    )
+    assert 'a[href="#waypost-4-1"]::after{content:"1 · 67%"' in style
+    shown = visit("map", workspace.token("spring"), **query)["body"]
+    frame = LexborHTMLParser(shown).css_first("iframe")
+    assert frame.attributes["sandbox"] in ("", None)
+    assert "sandbox" in frame.attributes
+
+
+def test_a_tag_in_running_text_keeps_its_text(workspace, visit):
+    workspace.send("tag", [definition("https://example.com/t")])
+    message = "<p>{% cio_link url:https://example.com/t %}</p>"
+    workspace.keep(campaign_code("acme", "tag"), message)
+    body = visit("message", workspace.token("tag"), workspace="acme", campaign="tag")["body"]
+    assert body.endswith("<p>https://example.com/t (1 · 0%)</p>")
+
+
+def test_a_message_rendered_for_one_recipient_is_shown_only_to_who_may_see_people(
+    workspace, visit, links
+):
+    workspace.keep(campaign_code("acme", "spring"), "<p>Dear Ada</p>", rendered=True)
+    query = {"workspace": "acme", "campaign": "spring"}
+    assert visit("message", workspace.token("spring"), **query)["statusCode"] == 403
+    assert "iframe" not in visit("map", workspace.token("spring"), **query)["body"]
+    token = workspace.token("spring", people=True)
+    assert "Dear Ada" in visit("message", token, **query)["body"]
+
+
+def test_pictures_of_a_message_are_fetched_only_when_asked_for(workspace, visit, links):
+    workspace.keep(campaign_code("acme", "spring"), "<img src=https://example.com/x.png>")
+    query = {"workspace": "acme", "campaign": "spring"}
+    policies = [
+        visit("message", workspace.token("spring"), **query, **asked)["headers"][
+            "content-security-policy"
+        ]
+        for asked in ({}, {"images": "true"})
+    ]
+    assert ["https:" in policy for policy in policies] == [False, True]
+
+
+def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
+    empty = visit("domains", workspace.token(), workspace="acme")
+    assert "no tracking domain" in empty["body"]
+    workspace.services().domains.add("acme", AddDomain(host="links.acme.example.com"))
+    page = LexborHTMLParser(visit("domains", workspace.token(), workspace="acme")["body"])
+    assert page.css_first("section h2").text() == "links.acme.example.com"
+    assert len(page.css("tbody tr .light")) >= 3
+
+
+def test_settings_are_shown(workspace, visit):
+    workspace.services().configuration.changed(
+        "acme", SettingsChange(url_params={"utm_source": HOSTILE}, never_track=["*/private/*"])
+    )
+    shown = text(visit("settings", workspace.token(), workspace="acme")["body"])
+    assert f"utm_source={HOSTILE}" in shown
+    assert "*/private/*" in shown
+
+
+def test_what_others_wrote_is_shown_as_text(workspace, visit):
+    (link,) = workspace.send(HOSTILE, [definition(f"javascript:{HOSTILE}", HOSTILE)])
+    workspace.click(link, "1", person=HOSTILE, agent=HOSTILE, href=f"javascript:{HOSTILE}")
+    tokens = workspace.token(HOSTILE, people=True), workspace.token(people=True)
+    query = {"workspace": "acme", "campaign": HOSTILE, "link": link, "person": HOSTILE}
+    for page in ("campaign", "map", "link", "person", "workspace"):
+        answer = visit(page, *tokens, **query)
+        assert answer["statusCode"] == 200, page
+        parsed = LexborHTMLParser(answer["body"])
+        assert not parsed.css("script"), page
+        assert not [a for a in parsed.css("a[href]") if "script" in str(a.attributes["href"])[:15]]
+        assert "49" not in re.sub(r"#\w+", "", text(answer["body"]))
+        if page != "workspace":
+            assert HOSTILE in text(answer["body"])
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "status"),
+    [
+        ("campaign", {"campaign": "unknown"}, 404),
+        ("map", {"campaign": "unknown"}, 404),
+        ("message", {"campaign": "spring"}, 404),
+        ("link", {"campaign": "spring", "link": "x"}, 404),
+        ("person", {"person": "nobody"}, 404),
+        ("nothing", {}, 404),
+        ("campaign", {}, 400),
+        ("campaign", {"campaign": "spring", "zone": "Nowhere"}, 400),
+        ("campaign", {"campaign": "spring", "by": "minute"}, 400),
+        ("person", {"person": "ada", "cursor": "!"}, 400),
+    ],
+)
+def test_what_is_wrong_is_said_on_a_page(workspace, visit, links, page, query, status):
+    answer = visit(page, workspace.token(people=True), workspace="acme", **query)
+    assert answer["statusCode"] == status
+    assert answer["headers"]["content-type"].startswith("text/html")
+    assert LexborHTMLParser(answer["body"]).css_first("h1").text()
+
+
+def test_every_page_keeps_to_itself(workspace, visit, links):
+    workspace.keep(campaign_code("acme", "spring"), MESSAGE)
+    query = {"workspace": "acme", "campaign": "spring", "link": links[0], "person": "ada"}
+    token = workspace.token(people=True)
+    pages = ("workspace", "campaign", "map", "message", "link", "person", "domains", "settings")
+    for page in (*pages, "nothing"):
+        headers = visit(page, token, **query)["headers"]
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert ("unsafe-inline" in policy) == ("sandbox;" in policy) == (page == "message")
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"

@@ -1,0 +1,102 @@
+"""Who may see which page: every page against every kind of share."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.handlers import Context, load, request
+from tests.workspace import Workspace, definition
+from waypost.codes import campaign_code
+
+CAMPAIGN_PAGES = ("campaign", "map", "message", "link")
+PEOPLE_PAGES = ("people.csv", "people.ndjson")
+WORKSPACE_PAGES = ("workspace", "domains", "settings")
+ALL = (*CAMPAIGN_PAGES, *PEOPLE_PAGES, *WORKSPACE_PAGES, "person")
+
+SHARES = {
+    "campaign": {"campaign": "spring"},
+    "campaign with people": {"campaign": "spring", "people": True},
+    "other campaign": {"campaign": "autumn", "people": True},
+    "workspace": {},
+    "workspace with people": {"people": True},
+}
+COVERED = {
+    "campaign": {*CAMPAIGN_PAGES},
+    "campaign with people": {*CAMPAIGN_PAGES, *PEOPLE_PAGES},
+    "other campaign": set(),
+    "workspace": {*CAMPAIGN_PAGES, *WORKSPACE_PAGES},
+    "workspace with people": set(ALL),
+}
+
+
+@pytest.fixture
+def query(workspace) -> dict[str, str]:
+    """What every page needs to know."""
+    workspace.send("autumn", [])
+    (link,) = workspace.send("spring", [definition("https://example.com")])
+    workspace.click(link, "1", person="ada")
+    workspace.keep(campaign_code("acme", "spring"), "<p>Hello</p>")
+    return {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
+
+
+@pytest.mark.parametrize("page", ALL)
+@pytest.mark.parametrize("share", SHARES)
+def test_a_share_shows_what_it_covers_and_nothing_else(workspace, visit, query, share, page):
+    status = visit(page, workspace.token(**SHARES[share]), **query)["statusCode"]
+    assert status == (200 if page in COVERED[share] else 403)
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_nothing_is_shown_without_a_share(visit, query, page):
+    assert visit(page, **query)["statusCode"] == 403
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_a_share_of_one_workspace_shows_nothing_of_another(workspace, visit, query, page):
+    stranger = Workspace("stranger")
+    assert visit(page, stranger.token(people=True), **query)["statusCode"] == 403
+
+
+def test_a_token_under_another_scopes_cookie_shows_no_more(workspace, query, monkeypatch):
+    module = load("pages")
+    monkeypatch.setattr(module, "visits", workspace.visits)
+    narrow = workspace.token("autumn", people=True)
+    name = f"__Host-share-{campaign_code('acme', 'spring')}"
+    event = request(
+        "GET /reports/{page+}", {"page": "campaign"}, query=query, cookies=[f"{name}={narrow}"]
+    )
+    assert module.handler(event, Context())["statusCode"] == 403
+
+
+def test_a_share_that_expired_is_refused_and_says_so(workspace, visit, query):
+    token = workspace.token("spring", hours=1)
+    assert visit("campaign", token, **query)["statusCode"] == 200
+    workspace.now += timedelta(hours=1)
+    refused = visit("campaign", token, **query)
+    assert (refused["statusCode"], "expired" in refused["body"]) == (403, True)
+
+
+def test_of_two_shares_the_wider_one_counts(workspace, visit, query):
+    tokens = workspace.token("spring"), workspace.token(people=True)
+    assert "ada" in visit("link", *tokens, **query)["body"]
+
+
+def test_opening_a_share_moves_it_from_the_address_into_a_cookie(workspace, visit, query):
+    token = workspace.token("spring", hours=2)
+    answer = visit(f"open/{token}")
+    assert answer["statusCode"] == 303
+    assert answer["headers"]["location"] == "/reports/campaign?workspace=acme&campaign=spring"
+    assert token not in answer["headers"]["location"]
+    assert answer["headers"]["referrer-policy"] == "no-referrer"
+    name, _, rest = answer["cookies"][0].partition("=")
+    assert name == f"__Host-share-{campaign_code('acme', 'spring')}"
+    value, *attributes = rest.split("; ")
+    assert value == token
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} < set(attributes)
+
+
+@pytest.mark.parametrize("spoil", [lambda t: t[:-2] + "AA", lambda _: "x", lambda t: t.lower()])
+def test_a_token_that_was_tampered_with_opens_nothing(workspace, visit, query, spoil):
+    answer = visit(f"open/{spoil(workspace.token('spring'))}")
+    assert answer["statusCode"] == 403
+    assert "cookies" not in answer
