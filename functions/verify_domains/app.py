@@ -22,7 +22,6 @@ from waypost.domains.checking import Checker
 from waypost.domains.cloudfront import CloudFrontEdge
 from waypost.domains.connecting import TcpConnector
 from waypost.domains.domain import code_of, utc_now
-from waypost.domains.edge import Edge, NoEdge
 from waypost.domains.eventbridge import BusAnnouncer
 from waypost.domains.managing import Manager
 from waypost.domains.probing import Prober
@@ -54,24 +53,18 @@ def verifier() -> Verifier:
     domains, own = DomainSettings.from_env(), VerifyDomainsSettings.from_env()
     secrets = cast("SecretReader", boto3.client("secretsmanager", config=_PATIENT))
     dynamodb = cast("DynamoClient", boto3.client("dynamodb", config=_PATIENT))
+    cloudfront = boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)
     keys = KeyringSource(secrets, own.keyring_secret)
     resolver = DnsResolver()
     return Verifier(
         domains=DynamoDomains(dynamodb, domains.workspaces_table),
         checks=Checker(resolver, Prober(resolver, TcpConnector()), keys),
-        edge=_edge(domains, own),
+        edge=CloudFrontEdge(cloudfront, own.distribution, own.connection_group),
         identities=SesIdentities(boto3.client("sesv2", config=_PATIENT)),
         announcer=_announcer(domains),
         targets=Targets(domains.edge_endpoint, domains.default_host),
         now=utc_now,
     )
-
-
-def _edge(domains: DomainSettings, own: VerifyDomainsSettings) -> Edge:
-    if not domains.edge_endpoint:
-        return NoEdge()
-    client = boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)
-    return CloudFrontEdge(client, own.distribution, own.connection_group)
 
 
 def _announcer(domains: DomainSettings) -> Announcer:

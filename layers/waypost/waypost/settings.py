@@ -85,8 +85,8 @@ class RewriteSettings:
 
 @dataclass(frozen=True, slots=True)
 class DomainSettings:
-    """What managing tracking domains needs. ``default_host`` and ``edge_endpoint`` (the CDN's
-    name) are empty where a stack has none; so is ``event_bus`` where nobody is told.
+    """What managing tracking domains needs. ``edge_endpoint`` is the CDN's name. ``default_host`` is
+    empty where a stack has none; so is ``event_bus`` where nobody is told.
     """
 
     workspaces_table: str
@@ -99,7 +99,7 @@ class DomainSettings:
         return cls(
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
             default_host=environment.get("DEFAULT_HOST", "").strip(),
-            edge_endpoint=environment.get("EDGE_ENDPOINT", "").strip(),
+            edge_endpoint=required(environment, "EDGE_ENDPOINT"),
             event_bus=environment.get("EVENT_BUS", "").strip(),
         )
 
@@ -131,6 +131,7 @@ class RedirectSettings:
 
     clicks_table: str
     workspaces_table: str
+    short_links_table: str
     keyring_secret: str
     park_queue_url: str
     retention_days: int
@@ -142,6 +143,7 @@ class RedirectSettings:
         return cls(
             clicks_table=required(environment, "CLICKS_TABLE"),
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            short_links_table=required(environment, "SHORT_LINKS_TABLE"),
             keyring_secret=required(environment, "KEYRING_SECRET"),
             park_queue_url=required(environment, "PARK_QUEUE_URL"),
             retention_days=number(environment, "RETENTION_DAYS"),

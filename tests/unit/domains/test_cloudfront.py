@@ -104,10 +104,11 @@ def test_a_host_is_created_with_its_certificate_request_and_enabled(
     edge.create(HOST)
 
 
+@pytest.mark.parametrize("code", ["EntityNotFound", "404"])
 def test_a_host_that_cloudfront_does_not_know_has_no_tenant(
-    edge: CloudFrontEdge, stub: Stubber
+    edge: CloudFrontEdge, stub: Stubber, code: str
 ) -> None:
-    fails(stub, "get_distribution_tenant_by_domain", "EntityNotFound")
+    fails(stub, "get_distribution_tenant_by_domain", code)
     assert edge.tenant(HOST) is None
 
 
@@ -202,6 +203,7 @@ def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontEdge, stub: Stubbe
         ("InvalidArgument", EdgeRefused, "does not take"),
         ("AccessDenied", EdgeRefused, "policy"),
         ("EntityAlreadyExists", Conflict, HOST),
+        ("EntityNotFound", StoreUnavailable, "EntityNotFound"),  # no such distribution or group
         ("Throttling", StoreUnavailable, "Throttling"),
         ("ServiceUnavailable", StoreUnavailable, "ServiceUnavailable"),
     ],

@@ -34,7 +34,7 @@ def colours(findings: Findings | None) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("findings", "dns", "http", "https"),
     [
-        (None, "off", "off", "off"),
+        (None, "waiting", "off", "off"),
         (seen("missing"), "red", "off", "off"),
         (ISSUING, "green", "waiting", "waiting"),
         (HTTP_ONLY, "green", "green", "off"),

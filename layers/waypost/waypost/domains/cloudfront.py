@@ -26,6 +26,7 @@ _REFUSALS: Final = {
     "InvalidArgument": "CloudFront does not take this host",
     "AccessDenied": "this stack may not add hosts to CloudFront; its policy has to allow it",
 }
+_MISSING: Final = ("EntityNotFound", "404")  # the second, where an answer has no body to say more
 _RACES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
 
 
@@ -157,8 +158,8 @@ def _certificate_request(host: str) -> ManagedCertificateRequestTypeDef:
     return {"ValidationTokenHost": "cloudfront", "PrimaryDomainName": host}
 
 
-class _NotThere(Exception):
-    """Raised here alone: CloudFront knows no such tenant or certificate."""
+class _NotThere(StoreUnavailable):
+    """Raised here alone: CloudFront knows no such tenant, certificate, distribution or group."""
 
 
 class _translated:  # noqa: N801 - reads as a statement
@@ -176,8 +177,8 @@ class _translated:  # noqa: N801 - reads as a statement
         if not isinstance(error, ClientError):
             return
         code = error.response["Error"]["Code"]
-        if code == "EntityNotFound":
-            raise _NotThere from error
+        if code in _MISSING:
+            raise _NotThere(f"CloudFront: {code}") from error
         if code in _REFUSALS:
             raise EdgeRefused(_REFUSALS[code]) from error
         if code in _RACES:

@@ -72,21 +72,6 @@ class Edge(Protocol):
         ...
 
 
-class NoEdge:
-    """A stack without a CDN, as the embedded one: HTTPS is the customer's own affair."""
-
-    def tenant(self, _host: str, /) -> Tenant | None:
-        return None
-
-    def create(self, host: str, /) -> None:
-        raise EdgeRefused(f"this stack has no CDN; HTTPS for {host} takes a proxy of your own")
-
-    enable = attach = request_again = create
-
-    def remove(self, _host: str, /) -> bool:
-        return True
-
-
 def secure(domain: TrackingDomain, edge: Edge, now: datetime) -> TrackingDomain:
     """Bring a domain one step nearer to HTTPS, if a step is due; returns what the edge said."""
     found = domain.findings

@@ -49,12 +49,10 @@ def _drawn(domain: TrackingDomain, target: str) -> dict[str, Light]:
     drawn = {} if domain.workspace == STACK else {"sending": _sending(domain)}
     found = domain.findings
     if found is None:
-        unchecked = Light("off", "", "not checked yet", "The first check runs within minutes.")
-        return drawn | {
-            "dns": replace(unchecked, expected=f"CNAME {target}"),
-            "http": replace(unchecked, expected=PROBE_FOUND["ours"]),
-            "https": replace(unchecked, expected=PROBE_FOUND["ours"]),
-        }
+        unchecked = Light("off", PROBE_FOUND["ours"], "not checked yet")
+        record = _record_step(domain, Dns("missing"), target)
+        dns = Light("waiting", f"CNAME {target}", "not checked yet", record)
+        return drawn | {"dns": dns, "http": unchecked, "https": unchecked}
     return drawn | {
         "dns": _dns(domain, found.dns, target),
         "http": _http(found),

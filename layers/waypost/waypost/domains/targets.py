@@ -9,18 +9,19 @@ from waypost.domains.domain import STACK, TrackingDomain
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """``endpoint`` is the CDN's own name; ``default_host`` the stack's own before it. Either is
-    empty where a stack has none.
+    """``endpoint`` is the CDN's own name; ``default_host`` the stack's own before it, empty where
+    there is none.
     """
 
-    endpoint: str = ""
+    endpoint: str
     default_host: str = ""
 
     def of(self, domain: TrackingDomain) -> tuple[str, ...]:
         """Where this domain's CNAMEs may lead, the one to be shown first."""
-        before_the_cdn = () if domain.workspace == STACK else (self.default_host,)
-        return tuple(name for name in (*before_the_cdn, self.endpoint) if name)
+        if domain.workspace == STACK or not self.default_host:
+            return (self.endpoint,)
+        return (self.default_host, self.endpoint)
 
     def shown(self, domain: TrackingDomain) -> str:
         """The name that this domain's owner is asked to point at."""
-        return next(iter(self.of(domain)), "")
+        return self.of(domain)[0]
