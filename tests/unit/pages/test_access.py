@@ -1,6 +1,7 @@
 """Who may see which page: every page against every kind of share."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ PEOPLE_PAGES = ("people.csv", "people.ndjson")
 WORKSPACE_PAGES = ("workspace", "domains", "settings")
 ALL = (*CAMPAIGN_PAGES, *PEOPLE_PAGES, *WORKSPACE_PAGES, "person")
 
-SHARES = {
+SHARES: dict[str, dict[str, Any]] = {
     "campaign": {"campaign": "spring"},
     "campaign with people": {"campaign": "spring", "people": True},
     "other campaign": {"campaign": "autumn", "people": True},

@@ -5,7 +5,7 @@ import io
 import re
 
 import pytest
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tests.workspace import definition
 from waypost.codes import campaign_code
@@ -41,8 +41,15 @@ def figures(html: str) -> dict[str, str]:
     return {str(node.attributes["data-figure"]): node.text() for node in nodes}
 
 
+def only(html: str, selector: str) -> LexborNode:
+    """The first element that a selector finds, which there has to be."""
+    found = LexborHTMLParser(html).css_first(selector)
+    assert found is not None, selector
+    return found
+
+
 def text(html: str) -> str:
-    return LexborHTMLParser(html).css_first("main").text()
+    return only(html, "main").text()
 
 
 def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, links):
@@ -63,9 +70,9 @@ def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, lin
 
 def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "by": "day", "zone": "Asia/Tokyo"}
-    page = LexborHTMLParser(visit("campaign", workspace.token("spring"), **query)["body"])
-    assert str(page.css_first("img.chart").attributes["src"]).startswith("data:image/svg+xml")
-    row = page.css_first("details tbody tr").text(separator=" ")
+    page = visit("campaign", workspace.token("spring"), **query)["body"]
+    assert str(only(page, "img.chart").attributes["src"]).startswith("data:image/svg+xml")
+    row = only(page, "details tbody tr").text(separator=" ")
     assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1"]
 
 
@@ -118,7 +125,7 @@ def test_the_click_map_leaves_all_of_the_message_but_where_its_links_lead(worksp
     )
     assert 'a[href="#waypost-4-1"]::after{content:"1 · 67%"' in style
     shown = visit("map", workspace.token("spring"), **query)["body"]
-    frame = LexborHTMLParser(shown).css_first("iframe")
+    frame = only(shown, "iframe")
     assert frame.attributes["sandbox"] in ("", None)
     assert "sandbox" in frame.attributes
 
@@ -158,9 +165,9 @@ def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
     empty = visit("domains", workspace.token(), workspace="acme")
     assert "no tracking domain" in empty["body"]
     workspace.services().domains.add("acme", AddDomain(host="links.acme.example.com"))
-    page = LexborHTMLParser(visit("domains", workspace.token(), workspace="acme")["body"])
-    assert page.css_first("section h2").text() == "links.acme.example.com"
-    assert len(page.css("tbody tr .light")) >= 3
+    page = visit("domains", workspace.token(), workspace="acme")["body"]
+    assert only(page, "section h2").text() == "links.acme.example.com"
+    assert len(LexborHTMLParser(page).css("tbody tr .light")) >= 3
 
 
 def test_settings_are_shown(workspace, visit):
@@ -207,7 +214,7 @@ def test_what_is_wrong_is_said_on_a_page(workspace, visit, links, page, query, s
     answer = visit(page, workspace.token(people=True), workspace="acme", **query)
     assert answer["statusCode"] == status
     assert answer["headers"]["content-type"].startswith("text/html")
-    assert LexborHTMLParser(answer["body"]).css_first("h1").text()
+    assert only(answer["body"], "h1").text()
 
 
 def test_every_page_keeps_to_itself(workspace, visit, links):
