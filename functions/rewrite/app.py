@@ -63,21 +63,21 @@ def handler(
     if "requestContext" not in event:
         return _invoked(event)
     try:
-        return json_response(200, _rewritten(request.from_json(_body(event))))
+        return json_response(200, _rewritten(request.from_json(_body(event)), quoted=True))
     except WaypostError as error:
         return problem(error)
 
 
 def _invoked(event: dict[str, Any]) -> Answer | dict[str, Any]:
     try:
-        return _rewritten(request.from_value(event))
+        return _rewritten(request.from_value(event), quoted=False)
     except WaypostError as error:
         body: dict[str, Any] = json.loads(problem(error)["body"])
         return body
 
 
-def _rewritten(asked: request.RewriteRequest) -> Answer:
-    answer = sending().rewrite(asked)
+def _rewritten(asked: request.RewriteRequest, *, quoted: bool) -> Answer:
+    answer = sending().rewrite(asked, quoted=quoted)
     count(Metric.MESSAGES_REWRITTEN, len(answer["deliveries"]))
     count(Metric.LINKS_TRACKED, sum(link["tracked"] for link in answer["links"]))
     return answer

@@ -6,29 +6,32 @@ counted only when their messages are ready to be handed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypedDict
+from functools import partial
+from typing import Final, Protocol, TypedDict
 
-from waypost.codes import CampaignCode, LinkCode, workspace_code
-from waypost.errors import InvalidRequest, TokenError
+from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_code
+from waypost.errors import TokenError, TooLarge
 from waypost.keeping import MessageKeeper
+from waypost.mailing import CHUNK, Delivery, Failure, Mailing
 from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting.channels import Json
-from waypost.rewriting.message import CompiledMessage, compiled_message
+from waypost.rewriting.message import compiled_message
 from waypost.rewriting.parameters import Parameters
-from waypost.rewriting.plan import Link
-from waypost.rewriting.request import Recipient, RewriteRequest
+from waypost.rewriting.report import LinkEntry
+from waypost.rewriting.request import Message, Recipient, RewriteRequest
 from waypost.rewriting.rules import Rules
-from waypost.rewriting.stamping import bound, stamped
 from waypost.store.campaigns import CampaignStore
 from waypost.store.workspaces import WorkspaceStore
 from waypost.tokens import Sealer
 from waypost.urls import authority_of
 
-CLICKS = "/e/c/"
+CLICKS: Final = "/e/c/"
+ANSWER_LIMIT: Final = 6 * 1024 * 1024 - 64 * 1024
+"""Bytes of an answer: Lambda's limit, less some room for what stands around it."""
 
 
 class BaseUrls(Protocol):
@@ -47,32 +50,6 @@ class OneBaseUrl:
 
     def for_message(self, workspace: str, sender: str | None) -> str:  # noqa: ARG002
         return self.base_url
-
-
-class Delivery(TypedDict):
-    """A message ready to be sent."""
-
-    delivery: str
-    content: dict[str, Json]
-
-
-class Failure(TypedDict):
-    """A recipient whose message could not be made, and why."""
-
-    delivery: str
-    field: str
-    reason: str
-
-
-class LinkEntry(TypedDict):
-    """What became of a link. ``link`` is its code, None where it is not tracked."""
-
-    link: str | None
-    url: str
-    tag: str | None
-    position: int
-    tracked: bool
-    reason: str | None
 
 
 class Answer(TypedDict):
@@ -95,18 +72,30 @@ class Sending:
     now: Callable[[], datetime]
     keeper: MessageKeeper | None = None
 
-    def rewrite(self, request: RewriteRequest) -> Answer:
-        """Rewrite a message for all its recipients.
+    def rewrite(self, request: RewriteRequest, *, quoted: bool = False) -> Answer:
+        """Rewrite a message for all its recipients. ``quoted``: the answer will be a string in
+        JSON, as over HTTP, and takes more room.
 
         :raises InvalidRequest: when the message itself cannot be read.
+        :raises TooLarge: when the answer would not fit; nothing was counted then.
         :raises StoreUnavailable: when nothing was handed over; calling again is safe.
         """
         now = self.now()
+        if request.dry_run:
+            mailing = self.rehearsal(request, now)
+            return _answer(mailing, list(_outcomes(mailing, request.recipients)))
+        mailing = self.mailing(request, now)
+        outcomes = list(_fitting(_outcomes(mailing, request.recipients)))
+        answer = _answer(mailing, outcomes)
+        _check_fits(answer, quoted=quoted)
+        campaign = campaign_code(request.workspace, request.campaign)
+        self.campaigns.add_sent(campaign, len(answer["deliveries"]), request.idempotency_key)
+        return answer
+
+    def mailing(self, request: Message, now: datetime) -> Mailing:
+        """A message ready to be stamped; its campaign is noted. Raises as ``rewrite``."""
         settings = self.workspaces.settings(workspace_code(request.workspace))
-        sealer = self.sealer()
-        base = self.base_urls.for_message(request.workspace, request.sender)
-        rules = rules_of(request, settings, sealer, base)
-        message = compiled_message(request.channel, request.content.given(), rules)
+        mailing = self._mailing(request, settings, now)
         campaign = self.campaigns.open(
             request.workspace,
             request.campaign,
@@ -114,7 +103,7 @@ class Sending:
             channel=request.channel,
             now=now,
         )
-        codes = self._codes(campaign, message.links, now)
+        mailing.define = partial(self._define, campaign, now)
         if self.keeper is not None:
             self.keeper.keep(
                 campaign,
@@ -123,40 +112,49 @@ class Sending:
                 retention_days=settings.retention_days,
                 now=now,
             )
-        stamping = _Stamping(request, settings, message, codes, sealer, base + CLICKS, now)
-        deliveries, failed = stamping.all()
-        self.campaigns.add_sent(campaign, len(deliveries), request.idempotency_key)
-        return Answer(
-            deliveries=deliveries,
-            failed=failed,
-            links=[_entry(link, codes) for link in message.links],
-            warnings=[],
+        return mailing
+
+    def rehearsal(self, request: Message, now: datetime) -> Mailing:
+        """The same, storing and signing nothing. Raises as ``rewrite``."""
+        settings = self.workspaces.settings(workspace_code(request.workspace))
+        mailing = self._mailing(request, settings, now)
+        mailing.sealer = None
+        return mailing
+
+    def _mailing(self, request: Message, settings: WorkspaceSettings, now: datetime) -> Mailing:
+        sealer = self.sealer()
+        base = self.base_urls.for_message(request.workspace, request.sender)
+        campaign = campaign_code(request.workspace, request.campaign)
+        return Mailing(
+            request=request,
+            message=compiled_message(
+                request.channel,
+                request.content.given(),
+                _rules(request, settings, sealer, base),
+                liquid=request.liquid,
+                track_text=request.track_text,
+            ),
+            parameters=Parameters(settings.url_params, identify=settings.cio_id),
+            define=lambda links: [link_code(campaign, link.identity) for link in links],
+            sealer=sealer,
+            base=base + CLICKS,
+            sent=int(now.timestamp()),
         )
 
-    def _codes(
-        self, campaign: CampaignCode, links: Iterable[Link], now: datetime
-    ) -> Mapping[str, LinkCode]:
-        definitions: dict[str, LinkDefinition] = {}
-        for link in links:
-            if link.verdict.tracked:
-                definition = LinkDefinition(link.identity, link.url, link.tag, link.position)
-                definitions.setdefault(link.identity, definition)
-        if not definitions:
-            return {}
-        codes = self.campaigns.define_links(campaign, list(definitions.values()), now)
-        return dict(zip(definitions, codes, strict=True))
+    def _define(
+        self, campaign: CampaignCode, now: datetime, links: Sequence[LinkDefinition]
+    ) -> Sequence[LinkCode]:
+        return self.campaigns.define_links(campaign, links, now)
 
 
-def rules_of(
-    request: RewriteRequest, settings: WorkspaceSettings, sealer: Sealer, base: str
-) -> Rules:
+def _rules(request: Message, settings: WorkspaceSettings, sealer: Sealer, base: str) -> Rules:
     """What this message and its workspace decided about links."""
     return Rules(
         track=request.track,
         url_params=request.url_params,
         own_authorities=frozenset(filter(None, (authority_of(base),))),
         is_own_link=lambda href: _is_sealed(href, sealer),
-        schemes=frozenset(settings.schemes),
+        schemes=frozenset(scheme.lower() for scheme in settings.schemes),
         secret_links=settings.secret_links,
         never_track=settings.never_track,
     )
@@ -173,49 +171,33 @@ def _is_sealed(href: str, sealer: Sealer) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamping:
-    request: RewriteRequest
-    settings: WorkspaceSettings
-    message: CompiledMessage
-    codes: Mapping[str, LinkCode]
-    sealer: Sealer
-    base: str
-    now: datetime
-
-    def all(self) -> tuple[list[Delivery], list[Failure]]:
-        parameters = Parameters(self.settings.url_params, identify=self.settings.cio_id)
-        deliveries: list[Delivery] = []
-        failed: list[Failure] = []
-        for recipient in self.request.recipients:
-            try:
-                deliveries.append(self._one(recipient, parameters))
-            except InvalidRequest as error:
-                failed += (
-                    Failure(delivery=recipient.delivery, field=p.field, reason=p.reason)
-                    for p in error.problems
-                )
-        return deliveries, failed
-
-    def _one(self, recipient: Recipient, parameters: Parameters) -> Delivery:
-        query = parameters.for_recipient(recipient.data)
-        known = recipient.person is not None
-        sent = int(self.now.timestamp())
-        sealer = self.sealer.for_recipient(recipient.delivery, recipient.person, sent)
-        texts = {
-            text.path: stamped(bound(text.plan, self.codes, query, known=known), self.base, sealer)
-            for text in self.message.texts
-        }
-        return Delivery(delivery=recipient.delivery, content=self.message.filled(texts))
+def _outcomes(mailing: Mailing, recipients: Sequence[Recipient]) -> Iterator[Delivery | Failure]:
+    for start in range(0, len(recipients), CHUNK):
+        yield from mailing.stamp(recipients[start : start + CHUNK])
 
 
-def _entry(link: Link, codes: Mapping[str, LinkCode]) -> LinkEntry:
-    verdict = link.verdict
-    return LinkEntry(
-        link=codes[link.identity] if verdict.tracked else None,
-        url=link.url,
-        tag=link.tag,
-        position=link.position,
-        tracked=verdict.tracked,
-        reason=verdict.reason,
+def _fitting(outcomes: Iterator[Delivery | Failure]) -> Iterator[Delivery | Failure]:
+    """Stops a batch as soon as it is plain that its answer will not fit."""
+    size = 0
+    for outcome in outcomes:
+        if "content" in outcome:
+            size += sum(len(text) for text in outcome["content"].values() if isinstance(text, str))
+        if size > ANSWER_LIMIT:
+            raise TooLarge("deliveries", size, ANSWER_LIMIT)
+        yield outcome
+
+
+def _answer(mailing: Mailing, outcomes: list[Delivery | Failure]) -> Answer:
+    return Answer(
+        deliveries=[outcome for outcome in outcomes if "content" in outcome],
+        failed=[outcome for outcome in outcomes if "reason" in outcome],
+        links=mailing.links(),
+        warnings=mailing.warnings(),
     )
+
+
+def _check_fits(answer: Answer, *, quoted: bool) -> None:
+    text = json.dumps(answer, ensure_ascii=False)
+    size = len((json.dumps(text, ensure_ascii=False) if quoted else text).encode())
+    if size > ANSWER_LIMIT:
+        raise TooLarge("deliveries", size, ANSWER_LIMIT)

@@ -13,12 +13,25 @@ slack
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting.finding import Finder, html_links, html_tags, text_tags
+from waypost.rewriting.finding import (
+    HTML_LINKS,
+    HTML_TAGS,
+    JSON_TAGS,
+    TEXT_LINKS,
+    TEXT_TAGS,
+    Markup,
+)
+
+# The first character that is not Liquid's.
+_JSON_START = re.compile(
+    r"(?:\s|\{%(?:(?!%\}).)*%\}|\{\{(?:(?!\}\}).)*\}\})*+[\[{](?![{%])", re.DOTALL
+)
 
 Channel = Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -27,11 +40,11 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text of a message: where it stands in the content, and how its links are found."""
+    """A text of a message: where it stands in the content, and how it is written."""
 
     path: Path
     source: str
-    find: Finder
+    markup: Markup
 
     @property
     def field(self) -> str:
@@ -39,7 +52,9 @@ class Text:
         return "content" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path)
 
 
-def texts(channel: Channel, content: Mapping[str, Json]) -> Iterator[Text]:
+def texts(
+    channel: Channel, content: Mapping[str, Json], *, track_text: bool = False
+) -> Iterator[Text]:
     """The texts of a message's content, in the order in which their links are numbered.
 
     :raises InvalidRequest: when the channel does not take such content.
@@ -47,15 +62,18 @@ def texts(channel: Channel, content: Mapping[str, Json]) -> Iterator[Text]:
     if channel == "whatsapp" and set(content) != {"variables"}:
         raise InvalidRequest.of("content", "a whatsapp message carries its links in variables")
     for name, value in content.items():
-        find = _finder(channel, name)
         for path, source in _strings(value, (name,)):
-            yield Text(path, source, find)
+            yield Text(path, source, _markup(channel, path, source, track_text=track_text))
 
 
-def _finder(channel: Channel, name: str) -> Finder:
-    if name == "html":
-        return html_links if channel == "email" else html_tags
-    return text_tags
+def _markup(channel: Channel, path: Path, source: str, *, track_text: bool) -> Markup:
+    if path == ("html",):
+        return HTML_LINKS if channel == "email" else HTML_TAGS
+    if path == ("text",) and (channel == "sms" or (channel == "email" and track_text)):
+        return TEXT_LINKS
+    if path == ("body",) and _JSON_START.match(source):
+        return JSON_TAGS
+    return TEXT_TAGS
 
 
 def _strings(value: Json, path: Path) -> Iterator[tuple[Path, str]]:

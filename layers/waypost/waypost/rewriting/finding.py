@@ -1,88 +1,130 @@
-"""Finds the links of a text: those that it shows by itself, and those that ``cio_link`` names.
-
-Every finder takes a text and the name of the field that it came from, and gives the places of its
-links in order. What is left unrendered by Liquid is none of its business.
-"""
+"""Finds the links of a text: those that it shows by itself, and those that ``cio_link`` names."""
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from waypost.rewriting import cio_link
+from waypost.rewriting import cio_link, html, plain
 from waypost.rewriting.attributes import decoded_anywhere, encoded
-from waypost.rewriting.html import find_in_masked
 from waypost.rewriting.masking import leftovers_masked, spans_masked
 from waypost.rewriting.place import Encode, Place, as_is
 
-Finder = Callable[[str, str], list[Place]]
+FindMasked = Callable[[str, str], list[Place]]
 
 
-def html_links(html: str, field: str) -> list[Place]:
-    """``a`` and ``area`` of a document, what Outlook reads besides, and tags wherever they stand.
+def no_links(_text: str, _masked: str) -> list[Place]:
+    """The links that a text shows by itself where only tags count."""
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """A way of writing texts: how links show in it, and how a tag is read and written there."""
+
+    links: FindMasked
+    """Gives the links of a text, found in a copy of the same length in which Liquid is masked."""
+    decode: Encode = as_is
+    """Reads the url of a tag."""
+    encode: Encode = as_is
+    unescape: Encode = as_is
+    """Reads the arguments of a tag."""
+
+
+def _json_unescaped(text: str) -> str:
+    try:
+        value = json.loads(f'"{text}"', strict=False)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
+
+
+def _json_escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+HTML_LINKS = Markup(html.find_in_masked, decoded_anywhere, encoded)
+HTML_TAGS = Markup(no_links, decoded_anywhere, encoded)
+TEXT_LINKS = Markup(plain.find_in_masked)
+TEXT_TAGS = Markup(no_links)
+JSON_TAGS = Markup(no_links, encode=_json_escaped, unescape=_json_unescaped)
+
+
+def find_places(markup: Markup, text: str, field: str) -> list[Place]:
+    """All links of a rendered text, in order.
 
     :raises InvalidRequest: naming ``field``, when a tag cannot be read.
     """
-    tags = html_tags(html, field)
-    masked = spans_masked(html, [(tag.start, tag.end) for tag in tags])
-    return _merged(html, find_in_masked(html, leftovers_masked(masked)), tags)
+    return find_with_tags(markup, text, _tags(markup, text, field))
 
 
-def html_tags(html: str, field: str) -> list[Place]:
-    """Only the tags of a document, whose urls are written as HTML writes text."""
-    return _tags(html, field, decoded_anywhere, encoded)
+def find_with_tags(markup: Markup, text: str, tags: list[Place]) -> list[Place]:
+    """All links of a text whose tags are known, in order.
 
-
-def text_tags(text: str, field: str) -> list[Place]:
-    """Only the tags of a plain text."""
-    return _tags(text, field, as_is, as_is)
-
-
-def _tags(text: str, field: str, decode: Encode, encode: Encode) -> list[Place]:
-    places = []
-    for start, end, arguments in cio_link.found(text):
-        tag = cio_link.parsed(arguments, field)
-        url = decode(tag.url)
-        places.append(
-            Place(
-                start=start,
-                end=end,
-                href=url,
-                url=url,
-                instead=tag.url,
-                encode=encode,
-                track=cio_link.flag("track", tag.track, field),
-                url_params=cio_link.flag("url_params", tag.url_params, field),
-                explicit=True,
-            )
-        )
-    return places
-
-
-def _merged(html: str, anchors: list[Place], tags: list[Place]) -> list[Place]:
-    """Both kinds in order. A tag that is the whole href of an anchor takes over what the anchor
-    says of it; an href that a tag is only part of is the tag's place, not the anchor's.
+    A tag that is the whole href of an anchor takes over what the anchor says of it; an href that a
+    tag is only part of is the tag's place, not the anchor's.
     """
+    hidden = spans_masked(text, [(tag.start, tag.end) for tag in tags])
+    return merged(text, markup.links(text, leftovers_masked(hidden)), tags)
+
+
+def merged(text: str, links: list[Place], tags: list[Place]) -> list[Place]:
+    """Links and tags together, in order, each character in one place only."""
     if not tags:
-        return anchors
-    starts = [anchor.start for anchor in anchors]
-    places = {place.start: place for place in anchors}
+        return links
+    starts = [link.start for link in links]
+    places = {place.start: place for place in links}
     for tag in tags:
         at = bisect_right(starts, tag.start) - 1
-        anchor = anchors[at] if at >= 0 and tag.end <= anchors[at].end else None
-        if anchor is not None:
-            places.pop(anchor.start, None)
-            around = html[anchor.start : tag.start] + html[tag.end : anchor.end]
-            tag = tag if around.strip() else _with_opt_outs(tag, anchor)
-        places[tag.start] = tag
+        around = links[at] if at >= 0 and tag.end <= links[at].end else None
+        if around is not None:
+            places.pop(around.start, None)
+        alone = around is not None and _is_all_of(text, tag, around)
+        places[tag.start] = _with_opt_outs(tag, around) if around and alone else tag
     return [places[start] for start in sorted(places)]
 
 
-def _with_opt_outs(tag: Place, anchor: Place) -> Place:
+def tag_place(
+    markup: Markup, start: int, end: int, url: str, *, track: bool, url_params: bool
+) -> Place:
+    """The place of a tag whose url is written as the text writes urls."""
+    href = markup.decode(url)
+    return Place(
+        start=start,
+        end=end,
+        href=href,
+        url=href,
+        instead=url,
+        encode=markup.encode,
+        track=track,
+        url_params=url_params,
+        explicit=True,
+    )
+
+
+def _tags(markup: Markup, text: str, field: str) -> list[Place]:
+    places = []
+    for start, end, arguments in cio_link.found(text):
+        tag = cio_link.parsed(markup.unescape(arguments), field)
+        track = cio_link.flag("track", tag.track, field)
+        url_params = cio_link.flag("url_params", tag.url_params, field)
+        place = tag_place(markup, start, end, tag.url, track=track, url_params=url_params)
+        if markup.unescape is not as_is:
+            place = replace(place, instead=markup.encode(tag.url))
+        places.append(place)
+    return places
+
+
+def _is_all_of(text: str, tag: Place, link: Place) -> bool:
+    return not (text[link.start : tag.start] + text[tag.end : link.end]).strip()
+
+
+def _with_opt_outs(tag: Place, link: Place) -> Place:
     return replace(
         tag,
-        track=tag.track and anchor.track,
-        url_params=tag.url_params and anchor.url_params,
-        tag=anchor.tag,
+        track=tag.track and link.track,
+        url_params=tag.url_params and link.url_params,
+        tag=link.tag,
     )

@@ -13,18 +13,13 @@ from turbohtml import Document, SourceSpan, parse
 
 from waypost.rewriting.attributes import decoded, encoded, value_span
 from waypost.rewriting.conditional import numbered, outlook_spans
-from waypost.rewriting.masking import leftovers_masked, newlines_masked
+from waypost.rewriting.masking import newlines_masked
 from waypost.rewriting.place import Place
 
 UNTRACKED = "untracked"
 WITHOUT_PARAMETERS = "disable-url-params"
 
 Spans = Mapping[str, SourceSpan]
-
-
-def find_places(html: str) -> list[Place]:
-    """The links of a document, in the order in which they stand."""
-    return find_in_masked(html, leftovers_masked(html))
 
 
 def find_in_masked(html: str, masked: str) -> list[Place]:

@@ -8,7 +8,7 @@ may still ask for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from liquid import BoundTemplate, Environment
 from liquid.exceptions import (
@@ -17,15 +17,20 @@ from liquid.exceptions import (
     OutputStreamLimitError,
     ResourceLimitError,
     UndefinedError,
+    UnknownFilterError,
 )
 from liquid.undefined import FalsyStrictUndefined
 
-from waypost.errors import InvalidRequest
+from waypost.errors import InvalidRequest, Problem
+from waypost.rewriting.canvas import Canvas, Guards
+from waypost.rewriting.filters import bounded
+from waypost.rewriting.place import Encode, as_is
+from waypost.rewriting.tags import CaptureTag, CioLinkTag, MarkTag, OutputTag
 
-OUTPUT_LIMIT = 2 * 1024 * 1024
-"""Bytes that one rendering may give."""
-LOOP_LIMIT = 10_000
-"""Rounds that all loops of one rendering may take."""
+OUTPUT_LIMIT: Final = 2 * 1024 * 1024
+"""Characters that one rendering may give, and any variable of it may hold."""
+LOOP_LIMIT: Final = 10_000
+"""Rounds that all loops of one rendering may take, inner ones multiplied by outer ones."""
 
 
 class Missing(FalsyStrictUndefined):
@@ -36,19 +41,36 @@ class Missing(FalsyStrictUndefined):
 
 
 class TemplateEnvironment(Environment):
-    """The Liquid of messages."""
+    """The Liquid of messages. ``unescape`` reads the arguments of ``cio_link``, ``encode`` writes
+    its url.
+    """
 
     loop_iteration_limit: ClassVar[int | None] = LOOP_LIMIT
     output_stream_limit: ClassVar[int | None] = OUTPUT_LIMIT
     local_namespace_limit: ClassVar[int | None] = OUTPUT_LIMIT
 
+    def __init__(self, unescape: Encode = as_is, encode: Encode = as_is) -> None:
+        super().__init__(undefined=Missing)
+        self.unescape = unescape
+        self.encode = encode
+        for tag in (OutputTag, CaptureTag, CioLinkTag, MarkTag):
+            self.add_tag(tag)
+        bounded(self.filters, OUTPUT_LIMIT)
 
-class LenientEnvironment(TemplateEnvironment):
+
+class SettingsEnvironment(Environment):
     """The Liquid of workspace settings, where a missing variable is an empty value."""
 
+    loop_iteration_limit: ClassVar[int | None] = LOOP_LIMIT
+    output_stream_limit: ClassVar[int | None] = 64 * 1024
+    local_namespace_limit: ClassVar[int | None] = 64 * 1024
 
-STRICT = TemplateEnvironment(undefined=Missing)
-LENIENT = LenientEnvironment()
+    def __init__(self) -> None:
+        super().__init__()
+        bounded(self.filters, 64 * 1024)
+
+
+SETTINGS: Final = SettingsEnvironment()
 
 
 def is_liquid(text: str) -> bool:
@@ -56,14 +78,14 @@ def is_liquid(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def compiled(source: str, field: str, environment: Environment = STRICT) -> BoundTemplate:
+def compiled(source: str, field: str, environment: Environment) -> BoundTemplate:
     """Parse a template.
 
     :raises InvalidRequest: naming ``field``, and the line, when it is not Liquid.
     """
     try:
         return environment.from_string(source)
-    except LiquidError as error:
+    except (LiquidError, RecursionError) as error:
         raise InvalidRequest.of(field, f"is not valid Liquid{_line(error)}") from error
 
 
@@ -73,26 +95,44 @@ def rendered(template: BoundTemplate, data: Mapping[str, object], field: str) ->
     :raises InvalidRequest: naming ``field`` and the reason; the text is never a library's.
     """
     try:
-        return template.render(**data)
-    except LiquidError as error:
+        return template.render(data)
+    except (LiquidError, RecursionError, ArithmeticError) as error:
         raise InvalidRequest.of(field, _reason(error)) from error
 
 
-def _reason(error: LiquidError) -> str:
+def painted(
+    template: BoundTemplate, data: Mapping[str, object], guards: Guards, field: str
+) -> Canvas:
+    """Render a template onto a canvas. Raises as ``rendered``."""
+    canvas = Canvas(OUTPUT_LIMIT, guards)
+    context = template.context_class(template, globals=template.make_globals(data))
+    try:
+        template.render_with_context(context, canvas)
+    except InvalidRequest as error:
+        raise InvalidRequest(*(Problem(field, p.reason) for p in error.problems)) from None
+    except (LiquidError, RecursionError, ArithmeticError) as error:
+        raise InvalidRequest.of(field, _reason(error)) from error
+    return canvas
+
+
+def _reason(error: Exception) -> str:
     match error:
         case UndefinedError():
             return f"{error.message}{_line(error)}"
         case LoopIterationLimitError():
             return f"loops more than {LOOP_LIMIT:,} times{_line(error)}"
         case OutputStreamLimitError():
-            return f"renders to more than {OUTPUT_LIMIT:,} bytes{_line(error)}"
+            return f"renders to more than {OUTPUT_LIMIT:,} characters{_line(error)}"
         case ResourceLimitError():
-            return f"is nested too deeply or keeps too much{_line(error)}"
+            return f"keeps more than {OUTPUT_LIMIT:,} bytes or nests too deeply{_line(error)}"
+        case UnknownFilterError():
+            return f"uses a filter that does not exist{_line(error)}"
         case _:
             return f"cannot be rendered{_line(error)}"
 
 
-def _line(error: LiquidError) -> str:
-    if error.token is None or error.token.start_index < 0:
+def _line(error: Exception) -> str:
+    token = getattr(error, "token", None)
+    if token is None or token.start_index < 0:
         return ""
-    return f" (line {error.token.source.count(chr(10), 0, error.token.start_index) + 1})"
+    return f" (line {token.source.count(chr(10), 0, token.start_index) + 1})"

@@ -60,11 +60,16 @@ class Parameters:
         self._identify = identify
         self._values = values
         self._templates: dict[str, BoundTemplate] = {
-            name: liquid.compiled(value, f"url_params.{name}", liquid.LENIENT)
+            name: liquid.compiled(value, f"url_params.{name}", liquid.SETTINGS)
             for name, value in values.items()
             if liquid.is_liquid(value)
         }
         self._same_for_all = None if self._templates else self._query({})
+
+    @property
+    def differ(self) -> bool:
+        """Whether recipients may get different values."""
+        return self._same_for_all is None
 
     def for_recipient(self, data: Mapping[str, object]) -> Query:
         """Fill the values in with a recipient's data.

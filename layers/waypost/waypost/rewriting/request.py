@@ -61,8 +61,8 @@ class Content(_Strict):
         return {name: value for name, value in forms.items() if value is not None}
 
 
-class RewriteRequest(_Strict):
-    """What a sending pipeline asks for: one message, for any number of recipients."""
+class Message(_Strict):
+    """What a sending pipeline asks for, without its recipients."""
 
     workspace: Name
     campaign: Name
@@ -77,6 +77,11 @@ class RewriteRequest(_Strict):
     url_params: bool = True
     dry_run: bool = False
     idempotency_key: Name | None = None
+
+
+class RewriteRequest(Message):
+    """One message, for any number of recipients."""
+
     recipients: Annotated[list[Recipient], Field(min_length=1)]
 
 
@@ -94,12 +99,23 @@ def from_value(body: object) -> RewriteRequest:
     return _consistent(checked(RewriteRequest, body))
 
 
+def message_from_json(body: str | bytes) -> Message:
+    """Read a message whose recipients come apart from it. Raises as ``from_json``."""
+    message = parsed(Message, body)
+    _check_content(message, [*_content_problems(message)])
+    return message
+
+
 def _consistent(request: RewriteRequest) -> RewriteRequest:
-    if problems := [*_content_problems(request), *_repeated_deliveries(request)]:
+    _check_content(request, [*_content_problems(request), *_repeated_deliveries(request)])
+    return request
+
+
+def _check_content(request: Message, problems: list[Problem]) -> None:
+    if problems:
         raise InvalidRequest(*problems)
     for name, value in request.content.given().items():
         _check_size(f"content.{name}", value)
-    return request
 
 
 def _check_size(field: str, value: JsonValue) -> None:
@@ -113,7 +129,7 @@ def _check_size(field: str, value: JsonValue) -> None:
         raise TooLarge(field, size, limit)
 
 
-def _content_problems(request: RewriteRequest) -> Iterator[Problem]:
+def _content_problems(request: Message) -> Iterator[Problem]:
     given = request.content.given().keys()
     if not given:
         yield Problem("content", "must hold html, text, mime, variables or body")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from waypost.errors import UnsafeDestination
 from waypost.model.workspace import SecretLinkPolicy
@@ -18,6 +19,9 @@ from waypost.urls import (
     scheme_of,
 )
 
+LONGEST: Final = 5_000
+"""Characters of a destination whose link stays below CloudFront's limit of 8,192 in any case."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -26,7 +30,7 @@ class Rules:
     track: bool = True
     url_params: bool = True
     own_authorities: frozenset[str] = frozenset()
-    """Hosts (with ports, as in URLs) of our own tracking links."""
+    """Hosts, with ports as in URLs, that tracking links of ours point to."""
     is_own_link: Callable[[str], bool] = lambda _: False
     """Tells a tracking link of ours on whatever host it was made for."""
     schemes: frozenset[str] = frozenset()
@@ -58,6 +62,8 @@ def judge(place: Place, rules: Rules) -> Verdict:
         check_destination(destination, rules.schemes)
     except UnsafeDestination as error:
         return Verdict(tracked=False, reason=error.reason)
+    if len(destination) > LONGEST:
+        return Verdict(tracked=False, reason="is longer than a tracking link can carry")
     secret = secret_in(href)
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
         return Verdict(tracked=False, reason=f"looks secret: {secret}")

@@ -36,7 +36,7 @@ def bound(plan: Plan, codes: Codes, query: Query, *, known: bool) -> Bound:
     for slot in plan.extended:
         segments[slot.at] = _extended(slot, query)
     return Bound(
-        segments, [(slot.at, _packed(slot, codes, query, known=known)) for slot in plan.tracked]
+        segments, [(slot.at, packed(slot, codes, query, known=known)) for slot in plan.tracked]
     )
 
 
@@ -49,7 +49,8 @@ def stamped(text: Bound, base: str, recipient: RecipientSealer) -> str:
     return "".join(segments)
 
 
-def _packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> PreparedLink:
+def packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> PreparedLink:
+    """A tracked link, packed as far as it is the same for every known or unknown person."""
     destination = slot.link.verdict.destination
     if slot.link.verdict.parameters:
         destination = query.marked(slot.destination, known=known)

@@ -1,0 +1,114 @@
+"""Where each piece of a template's Liquid stands in its HTML: in text, in a value, in a comment.
+
+The parser gets a copy in which every piece is numbered with characters of the private use area; its
+tree then shows in which text or comment a number came to stand. Values of attributes are looked up
+by their offsets. Conditional comments for Outlook are documents of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from turbohtml import Comment, Document, Element, Text, parse
+
+from waypost.rewriting.attributes import value_span
+from waypost.rewriting.conditional import numbered, outlook_spans
+from waypost.rewriting.lexing import Span
+from waypost.rewriting.masking import newlines_masked
+
+Stands = Literal["text", "raw", "comment", '"', "'"]
+
+_QUOTES: dict[str, Stands] = {'"': '"', "'": "'"}
+_RAW = {"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"}
+# Values that decide about a link: they have to be the same for everybody.
+_DECISIVE = {"class", "data-cio-tag"}
+_FIRST = 0xE000
+_RADIX = 4096
+_MARKS = "".join(map(chr, range(0xF000, 0xF8FF)))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A place of a document. ``part`` tells parts of one kind apart."""
+
+    stands: Stands
+    part: int = 0
+    outlook: int | None = None
+    """The offset of the conditional comment around it."""
+
+
+def standing(source: str, spans: list[Span]) -> list[Standing] | None:
+    """Where each piece stands, in their order; None where one stands anywhere else: inside a tag,
+    in a value without quotes, or in one that decides about a link.
+    """
+    mark = next(m for m in _MARKS if m not in source)
+    found: dict[int, Standing | None] = {}
+    for document, shift, outlook in _documents(newlines_masked(_marked(source, spans, mark))):
+        for number, place in _in_tree(document, mark, outlook):
+            found.setdefault(number, place)
+        for number, value in _in_values(document, source, spans, shift, outlook):
+            found.setdefault(number, value)
+    places = [known for number in range(len(spans)) if (known := found.get(number))]
+    return places if len(places) == len(spans) else None
+
+
+def _marked(source: str, spans: list[Span], mark: str) -> str:
+    pieces: list[str] = []
+    at = 0
+    for number, span in enumerate(spans):
+        high, low = divmod(number, _RADIX)
+        name = chr(_FIRST + high) + chr(_FIRST + low) + mark
+        pieces += source[at : span.start], name.ljust(span.end - span.start, chr(_FIRST))
+        at = span.end
+    pieces.append(source[at:])
+    return "".join(pieces)
+
+
+def _documents(text: str) -> Iterator[tuple[Document, int, int | None]]:
+    """The ones inside conditional comments, then the document itself; each with its offset."""
+    copy = numbered(text)
+    document = parse(copy.text if copy else text, source_locations=True)
+    if copy is not None:
+        for start, end in outlook_spans(document, copy):
+            yield parse(text[start:end], source_locations=True), start, start
+    yield document, 0, None
+
+
+def _in_tree(document: Document, mark: str, outlook: int | None) -> Iterator[tuple[int, Standing]]:
+    numbers = re.compile(f"(.)(.){mark}", re.DOTALL)
+    for part, node in enumerate(document.descendants, 1):
+        if not isinstance(node, (Text, Comment)) or mark not in node.data:
+            continue
+        if isinstance(node, Comment):
+            place = Standing("comment", part, outlook)
+        elif isinstance(node.parent, Element) and node.parent.tag in _RAW:
+            place = Standing("raw", part, outlook)
+        else:
+            place = Standing("text", 0, outlook)
+        for found in numbers.finditer(node.data):
+            yield (ord(found[1]) - _FIRST) * _RADIX + ord(found[2]) - _FIRST, place
+
+
+def _in_values(
+    document: Document, source: str, spans: list[Span], shift: int, outlook: int | None
+) -> Iterator[tuple[int, Standing | None]]:
+    starts = [span.start for span in spans]
+    for element in document.select("*"):
+        location = element.source_location
+        attributes = location.attrs if location else {}
+        for name, attribute in attributes.items():
+            first, last = attribute.start_offset + shift, attribute.end_offset + shift
+            inside = range(bisect_left(starts, first), bisect_left(starts, last))
+            if not inside:
+                continue
+            start, end, quote = value_span(source, first, last)
+            decides = "href" in attributes and name in _DECISIVE
+            for number in inside:
+                span = spans[number]
+                whole = start <= span.start and span.end <= end
+                stands = _QUOTES.get(quote) if whole and not decides else None
+                yield number, Standing(stands, start, outlook) if stands else None
