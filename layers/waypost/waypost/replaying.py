@@ -13,12 +13,12 @@ Anything may be given again: a click that is recorded or counted already stays a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from waypost.counting.tally import Counted
-from waypost.errors import MalformedItem
+from waypost.errors import MalformedItem, StoreError
 from waypost.model.click import Click
 from waypost.parking import LOG_KEY
 
@@ -51,7 +51,7 @@ class Replayed:
 
 
 def replay(text: str, ledger: Ledger, tally: Counts) -> Replayed:
-    """Bring home every click of a file. Raises StoreUnavailable; what is done then stays done."""
+    """Bring home every click of a file; those that could not be, and only those, count as failed."""
     done = Replayed()
     clicks: list[Click] = []
     for stored in stored_clicks(text):
@@ -61,11 +61,7 @@ def replay(text: str, ledger: Ledger, tally: Counts) -> Replayed:
             done.unreadable += 1
     done.found = len(clicks)
     for start in range(0, len(clicks), BATCH):
-        batch = clicks[start : start + BATCH]
-        done.recorded += sum(ledger.record(click) for click in batch)
-        counted = tally.count(batch)
-        done.counted += counted.fresh
-        done.failed += len(counted.failed)
+        _bring_home(clicks[start : start + BATCH], ledger, tally, done)
     return done
 
 
@@ -77,6 +73,23 @@ def stored_clicks(text: str) -> Iterator[Mapping[str, object]]:
         documents = [document for line in text.splitlines() if (document := _document(line))]
     for document in documents:
         yield from _within(document)
+
+
+def _bring_home(batch: Sequence[Click], ledger: Ledger, tally: Counts, done: Replayed) -> None:
+    there = []
+    for click in batch:
+        try:
+            done.recorded += ledger.record(click)
+            there.append(click)
+        except StoreError:
+            done.failed += 1
+    try:
+        counted = tally.count(there)
+    except StoreError:
+        done.failed += len(there)
+        return
+    done.counted += counted.fresh
+    done.failed += len(counted.failed)
 
 
 def _read(stored: Mapping[str, object]) -> Click:

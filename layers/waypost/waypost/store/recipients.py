@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from waypost.codes import CampaignCode, LinkCode
+from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
 from waypost.model.counters import Increments
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.store.paging import Page
@@ -51,6 +51,10 @@ class RecipientStore(Protocol):
         """The sheets of these keys that there are, as of now."""
         ...
 
+    def sheets_of(self, key: RowKey) -> list[Sheet]:
+        """All sheets of the row of this key, as of now."""
+        ...
+
     def commit(self, commit: Commit) -> None:
         """Write all of it or nothing.
 
@@ -71,6 +75,12 @@ class RecipientStore(Protocol):
 
     def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
         """Who clicked a link. Raises InvalidRequest for a cursor that no page gave."""
+        ...
+
+    def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:
+        """Campaigns that have anything of a recipient. Reads the whole table: for operators'
+        tools.
+        """
         ...
 
     def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model.click import Click, ledger_key
-from waypost.store.dynamodb.client import DynamoClient, translated
+from waypost.store.dynamodb.client import DynamoClient, scan, translated
 from waypost.store.paging import Page, read_cursor, write_cursor
 
 _NEW = "attribute_not_exists(pk)"
@@ -58,14 +58,10 @@ class DynamoClicks:
         return Page(clicks, write_cursor(last["sk"]["S"]) if last else None)
 
     def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
-        request = {
-            "FilterExpression": "begins_with(link, :campaign)",
-            "ExpressionAttributeValues": {":campaign": {"S": campaign}},
-        }
-        while True:
-            with translated():
-                answer = self._client.scan(TableName=self._table, ConsistentRead=True, **request)
-            yield from map(Click.from_item, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        stored = scan(
+            self._client,
+            self._table,
+            FilterExpression="begins_with(link, :campaign)",
+            ExpressionAttributeValues={":campaign": {"S": campaign}},
+        )
+        return map(Click.from_item, stored)

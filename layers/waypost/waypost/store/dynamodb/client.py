@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
@@ -58,13 +58,22 @@ def cancellations(conflict: BaseException) -> list[str]:
 
 def pages(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
     """All items of a query, however many answers they take."""
+    return _all(client.query, table, request)
+
+
+def scan(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
+    """All items of a table that the request's filter lets through. Reads every item there is."""
+    return _all(client.scan, table, {"ConsistentRead": True, **request})
+
+
+def _all(call: Callable[..., Answer], table: str, request: Answer) -> Iterator[Item]:
     while True:
         with translated():
-            answer = client.query(TableName=table, **request)
+            answer = call(TableName=table, **request)
         yield from answer["Items"]
         if "LastEvaluatedKey" not in answer:
             return
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def batch_get(

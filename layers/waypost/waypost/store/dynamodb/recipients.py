@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from waypost.codes import CampaignCode, LinkCode, campaign_of
+from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of
 from waypost.errors import Conflict, InvalidRequest
 from waypost.model import item
 from waypost.model.item import Item
@@ -23,6 +23,7 @@ from waypost.store.dynamodb.client import (
     batch_get,
     cancellations,
     pages,
+    scan,
     translated,
 )
 from waypost.store.dynamodb.spread import CounterShards, counter_updates
@@ -53,6 +54,21 @@ class DynamoRecipients:
 
     def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
         return {key: Sheet.from_item(key, stored) for key, stored in self._stored(keys)}
+
+    def sheets_of(self, key: RowKey) -> list[Sheet]:
+        stored = pages(
+            self._client,
+            self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sheets)",
+            ExpressionAttributeValues={
+                ":pk": {"S": key.partition},
+                ":sheets": {"S": f"~{key.recipient}#"},
+            },
+            ConsistentRead=True,
+        )
+        keyed = [(key_of_item(sheet), sheet) for sheet in stored]
+        # Another recipient's name may begin with this one's and a "#".
+        return [Sheet.from_item(own, sheet) for own, sheet in keyed if own[:2] == key[:2]]
 
     def commit(self, commit: Commit) -> None:
         versioned = [self._put(row) for row in commit.rows]
@@ -107,6 +123,20 @@ class DynamoRecipients:
             if shard == SHARDS:
                 return Page(visitors, None)
         return Page(visitors, write_cursor(f"{shard}#{after}"))
+
+    def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:
+        keys = scan(
+            self._client,
+            self._table,
+            FilterExpression="begins_with(pk, :rows) AND (sk = :row OR begins_with(sk, :sheets))",
+            ProjectionExpression="pk, sk",
+            ExpressionAttributeValues={
+                ":rows": {"S": f"R#{workspace}"},
+                ":row": {"S": recipient},
+                ":sheets": {"S": f"~{recipient}#"},
+            },
+        )
+        return {key.campaign for key in map(key_of_item, keys) if key.recipient == recipient}
 
     def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
         for shard in range(SHARDS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from waypost.codes import CampaignCode, LinkCode, campaign_of
+from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
 from waypost.errors import Conflict, InvalidRequest
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.store.memory.campaigns import MemoryCampaigns
@@ -27,6 +27,10 @@ class MemoryRecipients:
     def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
         found = {key: self._records.get(key) for key in keys}
         return {key: sheet for key, sheet in found.items() if isinstance(sheet, Sheet)}
+
+    def sheets_of(self, key: RowKey) -> list[Sheet]:
+        records = self._records.values()
+        return [r for r in records if isinstance(r, Sheet) and r.key[:2] == key[:2]]
 
     def commit(self, commit: Commit) -> None:
         written: list[Row | Sheet] = [*commit.rows, *commit.sheets]
@@ -66,6 +70,13 @@ class MemoryRecipients:
         visitors = [row.visitor(link) for row in rows[:limit]]
         last = f"#{rows[limit - 1].key.recipient}" if len(rows) > limit else None
         return Page(visitors, write_cursor(last) if last else None)
+
+    def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:
+        return {
+            key.campaign
+            for key in self._records
+            if key.recipient == recipient and workspace_of(key.campaign) == workspace
+        }
 
     def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
         return (record for key, record in list(self._records.items()) if key.campaign == campaign)
