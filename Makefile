@@ -120,6 +120,36 @@ rotate-keys: $(READY) ## Add a key that signs from now on; links signed before s
 retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
 	@python -m tools.keys --env $(ENV) retire $(KEY) --sure "$(SURE)"
 
+# What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
+# asks an embedded stack instead of ENV's.
+DOMAINS = python -m tools.domains --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --host "$(HOST)" --sending "$(SENDING)" $(ARGS)
+
+.PHONY: domains
+domains: $(READY) ## Show tracking domains: those of WORKSPACE, else the stack's own host
+	@$(DOMAINS) list
+
+.PHONY: domain-add
+domain-add: $(READY) ## Add the tracking domain HOST to WORKSPACE
+	@$(DOMAINS) add
+
+.PHONY: domain-verify
+domain-verify: $(READY) ## Check HOST of WORKSPACE now
+	@$(DOMAINS) verify
+
+.PHONY: domain-trust
+domain-trust: $(READY) ## Vouch for the sending domain of HOST, where SES does not know it
+	@$(DOMAINS) trust
+
+.PHONY: domain-revert domain-restore
+domain-revert: $(READY) ## Send new messages of HOST with the default host from now on
+	@$(DOMAINS) revert
+domain-restore: $(READY) ## Take HOST up again
+	@$(DOMAINS) restore
+
+.PHONY: domain-remove
+domain-remove: $(READY) ## Stop using HOST; links already sent work while its DNS points here
+	@$(DOMAINS) remove
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 $(VENV)/bin/python:

@@ -1,0 +1,73 @@
+"""The operator's tool on the embedded stack: what it does is what the API says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+import urllib3
+from urllib3.response import HTTPResponse
+
+from local.stack import EmbeddedStack
+from tools.domains import Api, Refused, main
+
+HOST = "links.tool.example"
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> Run:
+    def ran(command: str, *options: str, workspace: str = "tool") -> str:
+        main([command, "--base", stack.url, "--workspace", workspace, *options])
+        return capsys.readouterr().out
+
+    return ran
+
+
+def test_a_domain_from_adding_to_removing(run: Run) -> None:
+    added = run("add", "--host", HOST, "--sending", "acme.example")
+    assert added.startswith(f"{HOST}  waiting, on, -\n")
+    assert f"{HOST} CNAME " in added
+    assert f"_waypost.{HOST} TXT waypost=" in added
+    assert "acme.example" in added
+    assert "marked by the operator" in run("trust", "--host", HOST)
+    assert "reverted" in run("revert", "--host", HOST)
+    assert "waiting, on," in run("restore", "--host", HOST)
+    assert "✗ dns" in run("verify", "--host", HOST)
+    assert json.loads(run("list", "--json"))[0]["host"] == HOST
+    assert "Being removed" in run("remove", "--host", HOST)
+    assert "it can be added anew" in run("verify", "--host", HOST)
+    assert run("list") == "\n"
+
+
+def test_what_the_api_refuses_is_said(run: Run) -> None:
+    with pytest.raises(Refused, match="404: no tracking domain"):
+        run("show", "--host", "links.nobody.example")
+
+
+def test_without_a_workspace_the_stacks_own_host_is_shown(run: Run) -> None:
+    assert run("list", workspace="") == "\n"
+
+
+def test_a_command_about_one_domain_needs_its_name(run: Run) -> None:
+    with pytest.raises(SystemExit):
+        run("verify")
+
+
+def test_requests_to_aws_are_signed_for_its_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, object] = {}
+
+    def request(method: str, url: str, headers: dict[str, str], body: bytes) -> HTTPResponse:
+        sent.update(method=method, url=url, headers=headers, body=body)
+        return HTTPResponse(b'{"domains": []}', status=200, preload_content=True)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setattr(urllib3, "request", request)
+    api = Api("https://abc.execute-api.eu-west-1.amazonaws.com", "eu-west-1")
+    api.ask("GET", "/v1/workspaces/%28stack%29/domains")
+    headers = sent["headers"]
+    assert isinstance(headers, dict)
+    assert "/eu-west-1/execute-api/aws4_request" in headers["Authorization"]
+    assert "host;x-amz-date" in headers["Authorization"]

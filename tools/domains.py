@@ -1,0 +1,139 @@
+"""Shows and manages tracking domains over the management API, and prints what to do next.
+
+    make domains ENV=us                                     the stack's own host
+    make domains ENV=us WORKSPACE=acme                      those of a workspace
+    make domain-add ENV=us WORKSPACE=acme HOST=links.acme.com [SENDING=acme.com]
+    make domain-verify | domain-revert | domain-restore | domain-trust | domain-remove …
+
+BASE=http://127.0.0.1:8080 asks the embedded stack instead; only requests to AWS are signed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import boto3
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from tools.stack import Stack
+from waypost.domains.domain import STACK_NAME
+
+_MARKS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
+
+
+class Refused(SystemExit):
+    """The API refused; says why, as it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The management API at an address; ``region`` is None where requests are not signed."""
+
+    address: str
+    region: str | None = None
+
+    @classmethod
+    def of(cls, environment: str, base: str) -> Api:
+        if base:
+            return cls(base.rstrip("/"))
+        stack = Stack.of(environment)
+        api = stack.resource("ManagementApi")
+        return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """The decoded answer. Raises Refused with the API's own words."""
+        url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        if self.region:
+            headers = _signed(method, url, headers, data, self.region)
+        answer = urllib3.request(method, url, headers=headers, body=data)
+        decoded = answer.json()
+        if answer.status >= 400:
+            raise Refused(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")
+        return decoded
+
+
+def _signed(
+    method: str, url: str, headers: dict[str, str], data: bytes, region: str
+) -> dict[str, str]:
+    """The headers with a signature (SigV4) of whoever runs this."""
+    credentials = boto3.Session().get_credentials()
+    if credentials is None:
+        raise Refused("there are no credentials; sign in to AWS first")
+    request = AWSRequest(method, url, headers=headers, data=data)
+    SigV4Auth(credentials, "execute-api", region).add_auth(request)
+    return dict(request.headers.items())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and print the state after it."""
+    options = _options(arguments)
+    api = Api.of(options.env, options.base)
+    folder = f"/v1/workspaces/{quote(options.workspace, safe='')}/domains"
+    if options.command == "list":
+        shown = api.ask("GET", folder)["domains"]
+    else:
+        shown = [_managed(api, folder, options)]
+    print(json.dumps(shown, indent=2) if options.json else "\n".join(map(_told, shown)))
+    return 0
+
+
+def _managed(api: Api, folder: str, options: argparse.Namespace) -> dict[str, Any]:
+    host = f"{folder}/{quote(options.host, safe='')}"
+    sending = {"sending_domain": options.sending} if options.sending else {}
+    answers: dict[str, tuple[str, str, object]] = {
+        "add": ("POST", folder, {"host": options.host} | sending),
+        "show": ("GET", host, None),
+        "verify": ("POST", f"{host}/verify", None),
+        "revert": ("POST", host, {"reverted": True}),
+        "restore": ("POST", host, {"reverted": False}),
+        "trust": ("POST", host, {"sending_verified": True} | sending),
+        "remove": ("DELETE", host, None),
+    }
+    answer: dict[str, Any] = api.ask(*answers[options.command])
+    return answer
+
+
+def _told(domain: dict[str, Any]) -> str:
+    """A domain for people: its lights, the records to make, the next step."""
+    if "lights" not in domain:
+        return f"{domain['host']}: {domain['next_step']}"
+    lines = [f"{domain['host']}  {domain['stage']}, {domain['use']}, {domain['base_url'] or '-'}"]
+    for name, light in domain["lights"].items():
+        lines.append(f"  {_MARKS[light['colour']]} {name:8}{light['found']}")
+    if domain["lights"]["dns"]["colour"] != "green":
+        records = (
+            f"  {r['name']} {r['type']} {r['value']}  ({r['when']})" for r in domain["records"]
+        )
+        lines += ["  records:", *records]
+    if domain["next_step"]:
+        lines.append(f"  → {domain['next_step']}")
+    return "\n".join(lines)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.domains", description=__doc__)
+    commands = ("list", "add", "show", "verify", "revert", "restore", "trust", "remove")
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("--env", default="dev", help="an environment of samconfig.toml")
+    parser.add_argument("--base", default="", help="the address of an embedded stack instead")
+    parser.add_argument("--workspace", default=STACK_NAME, help="the stack's own unless given")
+    parser.add_argument("--host", default="", help="the tracking domain")
+    parser.add_argument("--sending", default="", help="its sending domain; the parent unless given")
+    parser.add_argument("--json", action="store_true", help="print what the API says")
+    options = parser.parse_args(arguments)
+    options.workspace = options.workspace or STACK_NAME
+    if options.command != "list" and not options.host:
+        parser.error("HOST is missing")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
