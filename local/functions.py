@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import TemplateError
-from local.intrinsics import Resolver
+from local.intrinsics import ACCOUNT, Resolver
 from local.template import Properties, Resource, Template, Value
 
 _FUNCTION = "AWS::Serverless::Function"
@@ -34,8 +34,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``timeout`` in seconds, ``memory`` in MB; ``role`` is whose permissions the function has, by
-    logical id.
+    """``timeout`` in seconds, ``memory`` in MB; ``role`` is the ARN of the role that
+    it runs under.
 
     ``asynchronous_retries`` counts attempts after the first one of an asynchronous invocation.
     """
@@ -83,9 +83,15 @@ def _function(template: Template, resolver: Resolver, resource: Resource, stack:
         timeout=float(resolver.text(properties.get("Timeout", 3), f"{where}.Timeout")),
         memory=int(resolver.text(properties.get("MemorySize", 128), f"{where}.MemorySize")),
         asynchronous_retries=_asynchronous_retries(resolver, properties, where),
-        role=f"{resource.logical_id}Role",
+        role=_role(resolver, resource),
         events=tuple(_events(resolver, properties, where)),
     )
+
+
+def _role(resolver: Resolver, resource: Resource) -> str:
+    name = f"{resource.logical_id}Role"  # what SAM makes where the template names none
+    given = resource.properties.get("Role", f"arn:aws:iam::{ACCOUNT}:role/{name}")
+    return resolver.text(given, f"{resource.logical_id}.Role")
 
 
 def _folder(template: Template, resolver: Resolver, value: Value, where: str) -> Path:

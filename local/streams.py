@@ -31,10 +31,11 @@ class Lane(threading.Thread):
     """Records of some partition keys, gathered into batches and delivered in order."""
 
     def __init__(
-        self, name: str, mapping: StreamMapping, delivery: Delivery, stopping: threading.Event
+        self, mapping: StreamMapping, delivery: Delivery, stopping: threading.Event, log: Log
     ) -> None:
-        super().__init__(name=name, daemon=True)
+        super().__init__(name=mapping.name, daemon=True)
         self._mapping = mapping
+        self._log = log
         self._delivery = delivery
         self._stopping = stopping
         self.records: queue.Queue[Record] = queue.Queue(_BUFFERED)
@@ -43,9 +44,15 @@ class Lane(threading.Thread):
         while not self._stopping.is_set():
             batch = list(self._batch())
             if batch:
-                self._delivery.deliver(batch)
+                self._deliver(batch)
                 for _ in batch:
                     self.records.task_done()
+
+    def _deliver(self, batch: list[Record]) -> None:
+        try:
+            self._delivery.deliver(batch)
+        except Exception as error:  # a fault of the stack's own; the lane must go on
+            self._log.line(self.name, f"lost {len(batch)} records: {type(error).__name__}: {error}")
 
     @property
     def idle(self) -> bool:
@@ -91,10 +98,7 @@ class StreamPoller(Poller):
         self._client: StreamsClient = cloud.client("dynamodbstreams")
         destination = Destination(mapping, cloud, arn, log)
         delivery = Delivery(mapping, invoke, destination.keep, self.stopping)
-        self._lanes = [
-            Lane(f"{mapping.name}[{i}]", mapping, delivery, self.stopping)
-            for i in range(mapping.lanes)
-        ]
+        self._lanes = [Lane(mapping, delivery, self.stopping, log) for _ in range(mapping.lanes)]
         # Found before anything can be written, so that LATEST misses nothing.
         stream = self._client.describe_stream(StreamArn=mapping.stream)["StreamDescription"]
         self._hash_key = next(

@@ -42,6 +42,7 @@ class Worker:
         self._next: asyncio.Future[Invocation] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._init_error: Outcome | None = None
+        self._answered = False
         self._ending = False
 
     @property
@@ -51,8 +52,7 @@ class Worker:
     @property
     def waits_soon(self) -> bool:
         """Whether the process is starting, or has answered and is about to ask for more."""
-        answered = self._current is None or self._current.outcome.done()
-        return self.lives and not self.waits and (answered or not self.up.is_set())
+        return self.lives and not self.waits and (self._answered or not self.up.is_set())
 
     @property
     def waits(self) -> bool:
@@ -61,6 +61,7 @@ class Worker:
     def start(self) -> None:
         """Starts a process; ``up`` is set once it waits for an invocation, or has ended."""
         self.up.clear()
+        self._answered = False
         self._init_error = None
         self._running = asyncio.create_task(self._run())
 
@@ -78,6 +79,7 @@ class Worker:
         seconds = self._owner.function.timeout
         invocation.deadline = time.time() + seconds
         self._current = invocation
+        self._answered = False
         self._allow(seconds, lambda: self._expire(invocation))
         self._next.set_result(invocation)
 
@@ -100,6 +102,7 @@ class Worker:
                 f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES}).",
             )
         self._silence()
+        self._answered = True
         return self._current.settle(outcome)
 
     def fail_init(self, outcome: Outcome) -> None:
