@@ -101,8 +101,10 @@ def default_host(**changes: object) -> TrackingDomain:
     return replace(host, **changes)  # type: ignore[arg-type]
 
 
-def test_the_default_host_is_used_from_the_first_time_that_it_works() -> None:
+def test_the_default_host_is_used_from_the_first_time_that_its_https_works() -> None:
     waiting = base_urls(default_host(), default_host=TARGET)
     assert waiting.for_message("acme", None) == ADDRESS
+    plain = base_urls(default_host(stage="http"), default_host=TARGET)
+    assert plain.for_message("acme", None) == ADDRESS
     working = base_urls(default_host(stage="https", failures=7), default_host=TARGET)
     assert working.for_message("acme", None) == f"https://{TARGET}"

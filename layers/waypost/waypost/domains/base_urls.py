@@ -52,11 +52,11 @@ class BaseUrls:
         return Base(self.default())
 
     def default(self) -> str:
-        """The stack's own base URL: its default host from the first time that it worked."""
+        """The stack's own base URL: its default host from the first time that HTTPS worked."""
         if self.default_host:
-            for domain in self.domains.of_workspace(STACK):
-                if domain.host == self.default_host and domain.works:
-                    return domain.base_url
+            domain = self.domains.get(STACK, self.default_host)
+            if domain is not None and domain.stage == "https":
+                return domain.base_url
         return self.address
 
 
