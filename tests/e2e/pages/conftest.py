@@ -1,0 +1,130 @@
+"""A real browser on the embedded stack, and a mailing that was clicked."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http
+from waypost.keys import KeyringSource, SecretReader
+from waypost.sharing import Scope, Sharer
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def context(browser: Browser, stack: EmbeddedStack) -> Iterator[BrowserContext]:
+    """A browser that nobody used before, and that reaches nothing but the stack."""
+    made = browser.new_context()
+
+    def elsewhere(route: Any) -> None:
+        if route.request.url.startswith(stack.url):
+            route.continue_()
+        else:
+            route.fulfill(body="elsewhere", content_type="text/plain")
+
+    made.route("**/*", elsewhere)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """A campaign of a workspace, and what can be done with it over HTTP."""
+
+    stack: EmbeddedStack
+    http: Http
+    workspace: str
+    campaign: str
+
+    def send(self, message: str, *people: str, **changes: Any) -> list[list[str]]:
+        """The tracking links of each person's message."""
+        body = {
+            "workspace": self.workspace,
+            "campaign": self.campaign,
+            "kind": "newsletter",
+            "channel": "email",
+            "from": "news@mail.example.com",
+            "content": {"html": message},
+            "recipients": [
+                {"delivery": f"d-{person}", "person": person, "data": {}} for person in people
+            ],
+        }
+        answer = self.http("POST", f"{self.stack.url}/v1/rewrite", body=body | changes)
+        assert answer.status == 200, answer
+        return [
+            [html.unescape(link) for link in re.findall(r'href="([^"]+/e/c/[^"]+)"', sent)]
+            for sent in (each["content"]["html"] for each in answer.json()["deliveries"])
+        ]
+
+    def click(self, link: str, agent: str = PHONE) -> None:
+        assert self.http("GET", link, {"user-agent": agent}).status == 302
+
+    def counted(self) -> None:
+        assert self.stack.wait_until_counted()
+
+    def get(self, path: str) -> Any:
+        """What the API tells."""
+        answer = self.http("GET", f"{self._workspace}/{path}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+    def share(self, **what: Any) -> str:
+        """The address of a share link."""
+        answer = self.http("POST", f"{self._workspace}/shares", body=what)
+        assert answer.status == 201, answer
+        return str(answer.json()["url"])
+
+    def token(self, scope: Scope, *, ago: timedelta = timedelta()) -> str:
+        """A token as the stack would have made it a while ago, good for an hour."""
+        secrets = cast("SecretReader", self.stack.cloud.client("secretsmanager"))
+        keyring = KeyringSource(secrets, self.stack.ref("Keyring")).current()
+        return Sharer(keyring, lambda: datetime.now(UTC) - ago).token(scope, 1)
+
+    @property
+    def _workspace(self) -> str:
+        return f"{self.stack.url}/v1/workspaces/{quote(self.workspace, safe='')}"
+
+    def address(self, page: str) -> str:
+        return f"{self.stack.url}/reports/{page}"
+
+
+@pytest.fixture
+def mailing(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> Mailing:
+    """A campaign of the test's own."""
+    name = request.node.name.replace("_", "-")[:60]
+    return Mailing(stack, http, "pages", name)
