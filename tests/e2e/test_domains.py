@@ -129,3 +129,28 @@ def test_apps_find_their_files_on_their_domain_alone(
         http("GET", stack.url + APPLE_PATH, headers={"host": "links.taken.example"}).status == 404
     )
     assert http("GET", f"{stack.url}/.well-known/security.txt").status == 404
+
+
+def test_a_link_opened_by_an_app_redirects_and_counts_as_any_other(
+    stack: EmbeddedStack, http: Http
+) -> None:
+    message = {
+        "workspace": "domains",
+        "campaign": "app",
+        "kind": "campaign",
+        "channel": "email",
+        "from": "news@acme.example",
+        "content": {"html": '<a href="https://acme.example/shop">shop</a>'},
+        "recipients": [{"delivery": "d1", "person": "p1", "data": {}}],
+    }
+    rewritten = http("POST", f"{stack.url}/v1/rewrite", body=message).json()
+    html = rewritten["deliveries"][0]["content"]["html"]
+    path = html.partition('href="')[2].partition('"')[0].partition("/e/c/")[2]
+    headers = {"user-agent": "Acme/1.0 CFNetwork/1.0 Darwin/25.0"}
+    for method in ("GET", "HEAD"):
+        opened = http(method, f"{stack.url}/app/e/c/{path}", headers=headers)
+        assert opened.status == 302
+        assert opened.headers["location"].startswith("https://acme.example/shop")
+    assert stack.wait_until_counted()
+    report = http("GET", f"{stack.url}/v1/workspaces/domains/campaigns/app").json()
+    assert report["clicks"]["total"] == 1

@@ -16,7 +16,7 @@ from waypost.rewriting.parameters import Parameters, Query
 from waypost.rewriting.plan import Link, Plan
 from waypost.rewriting.report import LinkEntry, LinksSeen, Sample, entry
 from waypost.rewriting.request import Message, Recipient
-from waypost.rewriting.stamping import Bound, bound, stamped
+from waypost.rewriting.stamping import Bound, Start, bound, stamped
 from waypost.tokens import Sealer
 
 CHUNK: Final = 100
@@ -59,7 +59,7 @@ class _Ready:
 class Mailing:
     """A message, and what was seen of it on the way.
 
-    ``base`` is what tracking links begin with, up to their payload; ``sent`` the time that they
+    ``start`` gives what tracking links begin with, up to their payload; ``sent`` the time that they
     carry, in seconds since 1970. ``define`` gives new links their codes. Without a ``sealer``
     nothing is signed, and no message made.
     """
@@ -69,7 +69,7 @@ class Mailing:
     parameters: Parameters
     define: Define
     sealer: Sealer | None
-    base: str
+    start: Start
     sent: int
     _codes: dict[str, LinkCode] = field(default_factory=dict)
     _links: LinksSeen = field(default_factory=LinksSeen)
@@ -95,14 +95,14 @@ class Mailing:
 
     def links(self) -> list[LinkEntry]:
         """What became of every link, in the order of appearance."""
-        seen = self._sample.seen(self._codes, self.base) if self._sample else {}
+        seen = self._sample.seen(self._codes, self.start) if self._sample else {}
         return [entry(link, self._codes, seen) for link in self._links]
 
     def warnings(self) -> list[str]:
         """What a pipeline should know before it sends."""
         found = list(cautions.of_parameters(self._empty))
         if self._sample is not None:
-            seen = self._sample.seen(self._codes, self.base)
+            seen = self._sample.seen(self._codes, self.start)
             texts = self._sample.preview(seen)
             found += cautions.of_content(self.request.channel, texts)
             found += cautions.of_links(seen)
@@ -151,16 +151,14 @@ class Mailing:
     def _stamped(self, one: _Ready, sealer: Sealer) -> Delivery:
         recipient = one.recipient
         batch = sealer.for_recipient(recipient.delivery, recipient.person, self.sent)
-        texts = {
-            text.path: stamped(self._packed(text.plan, one), self.base, batch) for text in one.texts
-        }
+        texts = {text.path: stamped(self._packed(text.plan, one), batch) for text in one.texts}
         return Delivery(delivery=recipient.delivery, content=self.message.filled(texts))
 
     def _packed(self, plan: Plan, one: _Ready) -> Bound:
         if self.message.is_template or self.parameters.differ:
-            return bound(plan, self._codes, one.query, known=one.known)
+            return bound(plan, self._codes, one.query, self.start, known=one.known)
         # Plans are those of the message itself: they live as long, and so do their ids.
         key = (id(plan), one.known)
         if key not in self._bound:
-            self._bound[key] = bound(plan, self._codes, one.query, known=one.known)
+            self._bound[key] = bound(plan, self._codes, one.query, self.start, known=one.known)
         return self._bound[key]

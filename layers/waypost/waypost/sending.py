@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final, Protocol, TypedDict
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_code
+from waypost.domains.base_urls import Base
 from waypost.errors import TokenError, TooLarge
 from waypost.keeping import MessageKeeper
 from waypost.mailing import CHUNK, Delivery, Failure, Mailing
@@ -37,8 +38,8 @@ ANSWER_LIMIT: Final = 6 * 1024 * 1024 - 64 * 1024
 class BaseUrls(Protocol):
     """Where the tracking links of a message point to."""
 
-    def for_message(self, workspace: str, sender: str | None) -> str:
-        """Scheme and host, without a slash at the end."""
+    def base(self, workspace: str, sender: str | None) -> Base:
+        """Scheme and host, without a slash at the end, and which links open in an app."""
         ...
 
 
@@ -48,8 +49,8 @@ class OneBaseUrl:
 
     base_url: str
 
-    def for_message(self, workspace: str, sender: str | None) -> str:  # noqa: ARG002
-        return self.base_url
+    def base(self, workspace: str, sender: str | None) -> Base:  # noqa: ARG002
+        return Base(self.base_url)
 
 
 class Answer(TypedDict):
@@ -123,21 +124,21 @@ class Sending:
 
     def _mailing(self, request: Message, settings: WorkspaceSettings, now: datetime) -> Mailing:
         sealer = self.sealer()
-        base = self.base_urls.for_message(request.workspace, request.sender)
+        base = self.base_urls.base(request.workspace, request.sender)
         campaign = campaign_code(request.workspace, request.campaign)
         return Mailing(
             request=request,
             message=compiled_message(
                 request.channel,
                 request.content.given(),
-                _rules(request, settings, sealer, base),
+                _rules(request, settings, sealer, base.url),
                 liquid=request.liquid,
                 track_text=request.track_text,
             ),
             parameters=Parameters(settings.url_params, identify=settings.cio_id),
             define=lambda links: [link_code(campaign, link.identity) for link in links],
             sealer=sealer,
-            base=base + CLICKS,
+            start=lambda href: base.url + base.app_links.path_prefix(href) + CLICKS,
             sent=int(now.timestamp()),
         )
 

@@ -14,7 +14,7 @@ from waypost.rewriting.channels import Path
 from waypost.rewriting.message import PlannedText, links_of
 from waypost.rewriting.parameters import Query
 from waypost.rewriting.plan import Link, Plan, Slot
-from waypost.rewriting.stamping import Codes, packed
+from waypost.rewriting.stamping import Codes, Start, packed
 from waypost.tokens.payload import decode, recipient_part
 from waypost.tokens.signing import SIGNATURE_BYTES
 
@@ -58,10 +58,10 @@ class Sample:
     query: Query
     texts: list[PlannedText]
 
-    def seen(self, codes: Codes, base: str) -> dict[int, Seen]:
+    def seen(self, codes: Codes, start: Start) -> dict[int, Seen]:
         """The links that are rewritten, by position. Signs nothing."""
         return {
-            slot.link.position: self._tracked(slot, codes, base)
+            slot.link.position: self._tracked(slot, codes, start)
             if slot.link.verdict.tracked
             else self._extended(slot)
             for text in self.texts
@@ -72,13 +72,14 @@ class Sample:
         """The texts as long as they will be, with fillers where links will stand."""
         return {text.path: _filled(text.plan, seen) for text in self.texts}
 
-    def _tracked(self, slot: Slot, codes: Codes, base: str) -> Seen:
+    def _tracked(self, slot: Slot, codes: Codes, start: Start) -> Seen:
         destination = slot.link.verdict.destination
         if slot.link.verdict.parameters:
             destination = self.query.added_to(slot.destination, self.person)
         link = packed(slot, codes, self.query, known=self.person is not None)
         payload = recipient_part(self.delivery, self.person, self.sent) + link.data
-        characters = len(base) + _base64_length(len(payload)) + 1 + _base64_length(SIGNATURE_BYTES)
+        begun = len(start(slot.link.verdict.destination))
+        characters = begun + _base64_length(len(payload)) + 1 + _base64_length(SIGNATURE_BYTES)
         return Seen(
             identity=slot.link.identity,
             destination=destination,
@@ -89,11 +90,9 @@ class Sample:
 
     def _extended(self, slot: Slot) -> Seen:
         destination = self.query.without_identity(slot.destination)
-        written = slot.original
-        if destination != slot.destination.whole:
-            written = slot.encode(destination)
-        added = len(written.encode()) - len(slot.original.encode())
-        return Seen(slot.link.identity, destination, None, len(written), added)
+        text = written(slot, self.query)
+        added = len(text.encode()) - len(slot.original.encode())
+        return Seen(slot.link.identity, destination, None, len(text), added)
 
 
 class LinksSeen:

@@ -6,17 +6,21 @@ their codes and destinations. Stamping a recipient then signs and joins, nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from waypost.codes import LinkCode
 from waypost.rewriting.parameters import Query
-from waypost.rewriting.plan import Plan, Slot
+from waypost.rewriting.place import Encode, as_is
+from waypost.rewriting.plan import EncodedRange, Plan, Slot
 from waypost.tokens import PreparedLink, RecipientSealer, prepare_link
 
 Codes = Mapping[str, LinkCode]
 """The codes of links by identity."""
+
+Start = Callable[[str], str]
+"""What a tracking link to a destination begins with, up to its payload."""
 
 # Templates with Liquid are bound for every recipient, mostly to links that were packed before.
 _prepared = lru_cache(maxsize=16_384)(prepare_link)
@@ -27,16 +31,25 @@ class Bound:
     """A plan with its links packed: for known or for unknown persons, and for one query."""
 
     segments: list[str]
-    prepared: list[tuple[int, PreparedLink]]
+    links: list[tuple[int, PreparedLink]]
+    transferred: list[tuple[int, PreparedLink, Encode]]
+    """Links that have to be written in a transfer encoding."""
+    encoded: tuple[EncodedRange, ...]
 
 
 def bound(plan: Plan, codes: Codes, query: Query, *, known: bool) -> Bound:
     """Pack the links of a plan. ``known``: the recipients have a person."""
     segments = plan.segments.copy()
     for slot in plan.extended:
-        segments[slot.at] = _extended(slot, query)
+        segments[slot.at] = written(slot, query)
+    links = [(slot, packed(slot, codes, query, known=known)) for slot in plan.tracked]
     return Bound(
-        segments, [(slot.at, packed(slot, codes, query, known=known)) for slot in plan.tracked]
+        segments=segments,
+        links=[(slot.at, link) for slot, link in links if slot.transfer is as_is],
+        transferred=[
+            (slot.at, link, slot.transfer) for slot, link in links if slot.transfer is not as_is
+        ],
+        encoded=plan.encoded,
     )
 
 
@@ -44,8 +57,13 @@ def stamped(text: Bound, base: str, recipient: RecipientSealer) -> str:
     """The text for one recipient. ``base``: what a tracking link begins with, up to its payload."""
     segments = text.segments.copy()
     seal = recipient.seal
-    for at, prepared in text.prepared:
-        segments[at] = base + seal(prepared)
+    for at, link in text.links:
+        segments[at] = base + seal(link)
+    for at, link, transfer in text.transferred:
+        segments[at] = transfer(base + seal(link))
+    for part in text.encoded:
+        segments[part.first] = _encoded(part, "".join(segments[part.first : part.last]))
+        segments[part.first + 1 : part.last] = [""] * (part.last - part.first - 1)
     return "".join(segments)
 
 
@@ -57,6 +75,13 @@ def packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> PreparedLi
     return _prepared(codes[slot.link.identity], slot.link.position, destination)
 
 
-def _extended(slot: Slot, query: Query) -> str:
+def written(slot: Slot, query: Query) -> str:
+    """A link that is not tracked, with the workspace's parameters where it gets any."""
     destination = query.without_identity(slot.destination)
-    return slot.encode(destination) if destination != slot.destination.whole else slot.original
+    if destination == slot.destination.whole:
+        return slot.original
+    return slot.transfer(slot.encode(destination))
+
+
+def _encoded(part: EncodedRange, text: str) -> str:
+    return part.original if text == part.text else part.encode(text)

@@ -1,0 +1,87 @@
+"""A message's links on the host that its sender's tracking domain has just then."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tests.unit.domains.builders import HOST, domain
+from waypost.domains.app_links import AppLinks
+from waypost.domains.base_urls import BaseUrls
+from waypost.domains.domain import Use
+from waypost.rewriting import request
+from waypost.sending import Sending
+from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.store.memory.domains import MemoryDomains
+from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.tokens import Keyring, Sealer
+
+ADDRESS = "https://api.example.com"
+SEALER = Sealer(Keyring((b"k" * 32,)))
+APPS = AppLinks(ios=("ABCDE12345.com.acme.app",), urls=("https://acme.com/shop/*",))
+HTML = '<a href="https://acme.com/shop/shoes">a</a> <a href="https://acme.com/blog">b</a>'
+
+
+class Outbox:
+    def __init__(self) -> None:
+        self.domains = MemoryDomains()
+        self.domains.add(domain(stage="https", app_links=APPS))
+        self.sending = Sending(
+            MemoryCampaigns(),
+            MemoryWorkspaces(),
+            BaseUrls(self.domains, ADDRESS),
+            lambda: SEALER,
+            lambda: datetime(2026, 11, 21, tzinfo=UTC),
+        )
+
+    def links(self, sender: str = "news@acme.com") -> list[str]:
+        asked = request.from_value(
+            {
+                "workspace": "acme",
+                "campaign": "sale",
+                "kind": "campaign",
+                "channel": "email",
+                "from": sender,
+                "content": {"html": HTML},
+                "recipients": [{"delivery": "d1", "person": "p1", "data": {}}],
+            }
+        )
+        content = self.sending.rewrite(asked)["deliveries"][0]["content"]
+        return re.findall(r'href="([^"]+)"', str(content["html"]))
+
+    def use(self, use: Use) -> None:
+        kept = self.domains.by_host(HOST)
+        assert kept is not None
+        self.domains.save(replace(kept, use=use))
+
+
+def test_links_of_a_message_are_on_its_senders_tracking_domain() -> None:
+    outbox = Outbox()
+    assert all(link.startswith(f"https://{HOST}/") for link in outbox.links())
+    assert all(link.startswith(f"{ADDRESS}/e/c/") for link in outbox.links("news@other.example"))
+
+
+def test_reverting_and_removing_reach_the_next_message() -> None:
+    outbox = Outbox()
+    uses: tuple[Use, ...] = ("reverted", "on", "removed")
+    for use in uses:
+        outbox.use(use)
+        expected = f"https://{HOST}/" if use == "on" else f"{ADDRESS}/"
+        assert all(link.startswith(expected) for link in outbox.links()), use
+
+
+def test_only_links_that_an_app_can_show_have_the_apps_path() -> None:
+    shop, blog = Outbox().links()
+    assert shop.startswith(f"https://{HOST}/app/e/c/")
+    assert blog.startswith(f"https://{HOST}/e/c/")
+    for link, destination in (
+        (shop, "https://acme.com/shop/shoes"),
+        (blog, "https://acme.com/blog"),
+    ):
+        opened = SEALER.open(link.partition("/e/c/")[2])
+        assert opened.href.startswith(destination)
+
+
+def test_the_default_host_opens_no_app() -> None:
+    assert not [link for link in Outbox().links("news@other.example") if "/app/" in link]
