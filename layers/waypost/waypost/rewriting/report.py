@@ -14,7 +14,7 @@ from waypost.rewriting.channels import Path
 from waypost.rewriting.message import PlannedText, links_of
 from waypost.rewriting.parameters import Query
 from waypost.rewriting.plan import Link, Plan, Slot
-from waypost.rewriting.stamping import Codes, Start, packed
+from waypost.rewriting.stamping import Codes, Start, packed, written
 from waypost.tokens.payload import decode, recipient_part
 from waypost.tokens.signing import SIGNATURE_BYTES
 

@@ -27,40 +27,57 @@ _prepared = lru_cache(maxsize=16_384)(prepare_link)
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A link as far as it is the same for every recipient. ``begins``: up to its payload."""
+
+    at: int
+    """The index of its segment."""
+    begins: str
+    link: PreparedLink
+    transfer: Encode
+
+
+@dataclass(frozen=True, slots=True)
 class Bound:
     """A plan with its links packed: for known or for unknown persons, and for one query."""
 
     segments: list[str]
-    links: list[tuple[int, PreparedLink]]
-    transferred: list[tuple[int, PreparedLink, Encode]]
+    links: list[tuple[int, str, PreparedLink]]
+    transferred: list[Packed]
     """Links that have to be written in a transfer encoding."""
     encoded: tuple[EncodedRange, ...]
 
 
-def bound(plan: Plan, codes: Codes, query: Query, *, known: bool) -> Bound:
+def bound(plan: Plan, codes: Codes, query: Query, start: Start, *, known: bool) -> Bound:
     """Pack the links of a plan. ``known``: the recipients have a person."""
     segments = plan.segments.copy()
     for slot in plan.extended:
         segments[slot.at] = written(slot, query)
-    links = [(slot, packed(slot, codes, query, known=known)) for slot in plan.tracked]
+    links = [
+        Packed(
+            at=slot.at,
+            begins=start(slot.link.verdict.destination),
+            link=packed(slot, codes, query, known=known),
+            transfer=slot.transfer,
+        )
+        for slot in plan.tracked
+    ]
     return Bound(
         segments=segments,
-        links=[(slot.at, link) for slot, link in links if slot.transfer is as_is],
-        transferred=[
-            (slot.at, link, slot.transfer) for slot, link in links if slot.transfer is not as_is
-        ],
+        links=[(one.at, one.begins, one.link) for one in links if one.transfer is as_is],
+        transferred=[one for one in links if one.transfer is not as_is],
         encoded=plan.encoded,
     )
 
 
-def stamped(text: Bound, base: str, recipient: RecipientSealer) -> str:
-    """The text for one recipient. ``base``: what a tracking link begins with, up to its payload."""
+def stamped(text: Bound, recipient: RecipientSealer) -> str:
+    """The text for one recipient."""
     segments = text.segments.copy()
     seal = recipient.seal
-    for at, link in text.links:
-        segments[at] = base + seal(link)
-    for at, link, transfer in text.transferred:
-        segments[at] = transfer(base + seal(link))
+    for at, begins, link in text.links:
+        segments[at] = begins + seal(link)
+    for one in text.transferred:
+        segments[one.at] = one.transfer(one.begins + seal(one.link))
     for part in text.encoded:
         segments[part.first] = _encoded(part, "".join(segments[part.first : part.last]))
         segments[part.first + 1 : part.last] = [""] * (part.last - part.first - 1)
