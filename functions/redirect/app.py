@@ -7,16 +7,22 @@ from typing import Final
 
 from waypost.aws import impatient_client, key_client
 from waypost.clicks.request import HttpEvent, read_request
-from waypost.errors import StoreUnavailable, TokenError
+from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
 from waypost.http import Response, plain_page
 from waypost.keys import KeyringSource
+from waypost.lookup import Lookup
 from waypost.observability import Metric, count, logger
+from waypost.opening import Tokens
 from waypost.parking import ParkQueue
+from waypost.pixel import pixel
 from waypost.policies import Policies
-from waypost.redirecting import Arrival, Kept, Redirecting, Tokens, came_through_front
+from waypost.redirecting import Arrival, Kept, Redirecting, came_through_front
 from waypost.settings import RedirectSettings
 from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+
+log = logger("redirect")
 
 _METRICS: Final = {
     Kept.RECORDED: Metric.CLICK_REDIRECTED,
@@ -24,20 +30,26 @@ _METRICS: Final = {
     Kept.PARKED: Metric.CLICK_PARKED,
     Kept.LOGGED: Metric.CLICK_LOGGED_ONLY,
 }
+_OF_OPENS: Final = _METRICS | {Kept.RECORDED: Metric.OPEN_RECORDED}
 
 
 def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
-    """API Gateway, payload format 2.0: 302 to where the link went, else a plain page."""
+    """API Gateway, payload format 2.0: 302 to where the link went, else a plain page; to a pixel
+    the GIF, whatever happens.
+    """
+    if event.get("rawPath", "").startswith("/e/o/"):
+        _note_open(event)
+        return pixel()
     settings = _settings()
     if not came_through_front(event.get("headers", {}), settings.origin_secrets):
         count(Metric.ORIGIN_REFUSED)
         return plain_page(403, "Not here", "This address is not to be opened directly.")
-    path = event.get("pathParameters", {})
-    token = f"{path.get('payload', '')}/{path.get('signature', '')}"
     try:
         if event.get("rawPath", "").startswith("/.well-known/"):
             return _well_known(event)
-        return _redirect(_redirecting().follow(token, read_request(event)))
+        return _redirect(_followed(event))
+    except ExpiredShortLink:
+        return plain_page(410, "This link has expired", "It was made for a time that is over.")
     except TokenError as refused:
         count(Metric.TOKEN_REFUSED, reason=refused.reason)
         return plain_page(
@@ -66,6 +78,33 @@ def _well_known(event: HttpEvent) -> Response:
     return answer or plain_page(404, "Nothing here", "There is nothing at this address.")
 
 
+def _followed(event: HttpEvent) -> Arrival:
+    path = event.get("pathParameters", {})
+    if "code" in path:
+        return _redirecting().follow_short(path["code"], read_request(event))
+    return _redirecting().follow(_token(event), read_request(event))
+
+
+def _note_open(event: HttpEvent) -> None:
+    try:
+        if not came_through_front(event.get("headers", {}), _settings().origin_secrets):
+            count(Metric.ORIGIN_REFUSED)
+            return
+        kept = _redirecting().opened(_token(event), read_request(event))
+        if kept in _OF_OPENS:
+            count(_OF_OPENS[kept])
+    except TokenError as refused:
+        count(Metric.TOKEN_REFUSED, reason=refused.reason)
+    except Exception:  # a message must never show a broken image for our sake
+        count(Metric.OPEN_LOST)
+        log.exception("an open was not kept")
+
+
+def _token(event: HttpEvent) -> str:
+    path = event.get("pathParameters", {})
+    return f"{path.get('payload', '')}/{path.get('signature', '')}"
+
+
 def _redirect(arrival: Arrival) -> Response:
     if arrival.kept in _METRICS:
         count(_METRICS[arrival.kept])
@@ -92,6 +131,7 @@ def _redirecting() -> Redirecting:
         ledger=DynamoClicks(dynamodb, settings.clicks_table),
         parking=ParkQueue(lambda: impatient_client("sqs"), settings.park_queue_url),
         policies=Policies(DynamoWorkspaces(dynamodb, settings.workspaces_table)),
+        lookup=Lookup(DynamoShortLinks(dynamodb, settings.short_links_table)),
         retention_days=settings.retention_days,
-        log=logger("redirect"),
+        log=log,
     )

@@ -10,7 +10,9 @@
     ├── TokenError            a tracking link that leads nowhere
     │   ├── BadSignature      not signed by any key of this stack
     │   ├── UnknownVersion    signed by us, but by a newer version of the software
-    │   └── MalformedToken    signed by us and still unreadable
+    │   ├── MalformedToken    signed by us and still unreadable
+    │   ├── UnknownShortLink  a code that nobody was given, or that is forgotten
+    │   └── ExpiredShortLink  a code whose time is over
     ├── UnsafeDestination     a destination that is never signed nor redirected to
     └── StoreError
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
@@ -130,6 +132,18 @@ class MalformedToken(TokenError):
     """Raised when a token cannot be read, signed or not."""
 
     reason = "malformed"
+
+
+class UnknownShortLink(TokenError):
+    """Raised when a short link's code was given to nobody, or expired long ago."""
+
+    reason = "short_link"
+
+
+class ExpiredShortLink(TokenError):
+    """Raised when a short link is followed after the time that its workspace gave it."""
+
+    reason = "expired"
 
 
 class UnsafeDestination(WaypostError):

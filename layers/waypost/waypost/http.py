@@ -13,6 +13,7 @@ from typing import Final, NotRequired, TypedDict
 from waypost.errors import (
     Clash,
     Conflict,
+    ExpiredShortLink,
     InvalidRequest,
     NotFound,
     NotShared,
@@ -31,6 +32,7 @@ class Response(TypedDict):
     statusCode: int
     headers: dict[str, str]
     body: str
+    isBase64Encoded: NotRequired[bool]
     cookies: NotRequired[list[str]]
 
 
@@ -41,6 +43,7 @@ _STATUS: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
     (Clash, 409, "The name cannot be taken"),
     (TooLarge, 413, "The message is too large"),
     (UnsafeDestination, 422, "The destination is not allowed"),
+    (ExpiredShortLink, 410, "The link has expired"),
     (TokenError, 404, "The link leads nowhere"),
     (StoreUnavailable, 503, "The store did not answer"),
     (Conflict, 503, "The store is busy"),

@@ -28,6 +28,10 @@ class Metric(StrEnum):
     CLICK_REPEATED = "ClickRepeated"
     CLICK_PARKED = "ClickParked"
     CLICK_LOGGED_ONLY = "ClickLoggedOnly"
+    OPEN_RECORDED = "OpenRecorded"
+    OPEN_LOST = "OpenLost"
+    SHORT_LINK_UNKNOWN = "ShortLinkUnknown"
+    LOOKUP_FAILED = "LookupFailed"
     TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a metric's name
     ORIGIN_REFUSED = "OriginRefused"
     CLICKS_COUNTED = "ClicksCounted"

@@ -1,7 +1,8 @@
 """Where a click leads, and how it is kept: verify, decide, record, respond.
 
-The token alone says where to go. Recording has a budget; what cannot be recorded within it is
-parked, and what cannot be parked is logged, and the recipient arrives all the same.
+The token alone says where to go; a short link's is read first (``lookup``). Recording has a
+budget; what cannot be recorded within it is parked, and what cannot be parked is logged, and the
+recipient arrives all the same. An open is recorded like a click, and leads nowhere.
 """
 
 from __future__ import annotations
@@ -10,22 +11,21 @@ import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
 from aws_lambda_powertools.logging import Logger
 
-from waypost.clicks.networks import kept_address
+from waypost.clicks.making import as_click, click_of
 from waypost.clicks.request import Request
 from waypost.codes import workspace_of
-from waypost.errors import BadSignature, MalformedToken, StoreError, UnsafeDestination
-from waypost.keys import KeyringSource
-from waypost.model.click import AGENT_LIMIT, Click, from_milliseconds
-from waypost.model.workspace import WorkspaceSettings
+from waypost.errors import MalformedToken, StoreError, UnsafeDestination
+from waypost.lookup import Lookup
+from waypost.model.click import Click
+from waypost.opening import Tokens
 from waypost.parking import LOG_KEY
 from waypost.policies import Policies
-from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.tokens import ClickToken
 from waypost.urls import ascii_form, check_destination, scheme_of
 
 BUDGET_SECONDS: Final = 0.3
@@ -64,33 +64,6 @@ class Arrival:
     kept: Kept
 
 
-class Tokens:
-    """Opens tokens under the current keyring, and once more under a fresh one where a signature is
-    unknown: a key may have been rotated in a moment ago.
-    """
-
-    def __init__(self, keys: KeyringSource) -> None:
-        self._keys = keys
-        self._keyring: Keyring | None = None
-        self._sealer: Sealer | None = None
-
-    def open(self, text: str) -> ClickToken:
-        """What a token carries. Raises TokenError, or StoreUnavailable while no key is known."""
-        sealer = self._under(self._keys.current())
-        try:
-            return sealer.open(text)
-        except BadSignature:
-            keyring = self._keys.reloaded()
-            if keyring is None:
-                raise
-            return self._under(keyring).open(text)
-
-    def _under(self, keyring: Keyring) -> Sealer:
-        if self._sealer is None or keyring is not self._keyring:
-            self._keyring, self._sealer = keyring, Sealer(keyring)
-        return self._sealer
-
-
 @dataclass(frozen=True, slots=True)
 class Redirecting:
     """The redirect function's use case. ``now`` is a monotonic clock in seconds."""
@@ -99,6 +72,7 @@ class Redirecting:
     ledger: Ledger
     parking: Parking
     policies: Policies
+    lookup: Lookup
     retention_days: int
     log: Logger
     now: Callable[[], float] = time.monotonic
@@ -106,18 +80,34 @@ class Redirecting:
     def follow(self, token_text: str, request: Request) -> Arrival:
         """Where a link leads; the click is kept on the way.
 
-        Raises TokenError for a link that leads nowhere, StoreUnavailable while no key is known.
-        Nothing that goes wrong with keeping the click is raised.
+        Raises TokenError for a link that leads nowhere, StoreUnavailable while no key is known or
+        a stored destination cannot be read. Nothing that goes wrong with keeping the click is
+        raised.
         """
         token = self.tokens.open(token_text)
-        href = _location(token.href)
-        kept = self._keep(token, request) if request.counts else Kept.NOT_A_CLICK
-        return Arrival(href, kept)
+        href = self.lookup.destination(token)
+        arrival = _location(href)
+        kept = self._keep(token, href, request) if request.counts else Kept.NOT_A_CLICK
+        return Arrival(arrival, kept)
 
-    def _keep(self, token: ClickToken, request: Request) -> Kept:
+    def follow_short(self, code: str, request: Request) -> Arrival:
+        """The same for a short link, whose token is read first.
+
+        Raises StoreUnavailable where it cannot be read as well.
+        """
+        return self.follow(self.lookup.token(code), request)
+
+    def opened(self, token_text: str, request: Request) -> Kept:
+        """Keep the open that a pixel tells of. Raises TokenError and StoreUnavailable."""
+        token = self.tokens.open_pixel(token_text)
+        if not request.counts:
+            return Kept.NOT_A_CLICK
+        return self._keep(as_click(token), "", request)
+
+    def _keep(self, token: ClickToken, href: str, request: Request) -> Kept:
         deadline = self.now() + BUDGET_SECONDS
         settings = self.policies.of(workspace_of(token.link))
-        click = click_of(token, request, settings, self.retention_days)
+        click = click_of(token, href, request, settings, self.retention_days)
         try:
             return self._record(click, deadline)
         except StoreError:
@@ -142,29 +132,6 @@ class Redirecting:
             self.log.error("click neither recorded nor parked", extra={LOG_KEY: click.stored()})
             return Kept.LOGGED
         return Kept.PARKED
-
-
-def click_of(
-    token: ClickToken, request: Request, settings: WorkspaceSettings, retention_days: int
-) -> Click:
-    """The click that a request is, with nothing in it that the workspace does not keep."""
-    time_ = from_milliseconds(request.time)
-    kept = timedelta(days=settings.retention_days or retention_days)
-    return Click(
-        id=request.id,
-        time=time_,
-        link=token.link,
-        position=token.position,
-        delivery=token.delivery,
-        person=token.person,
-        href=token.href,
-        agent=request.agent[:AGENT_LIMIT],
-        ip=kept_address(request.address, settings.ip),
-        country=request.country,
-        asn=request.asn,
-        sent=token.sent,
-        expires=int((time_ + kept).timestamp()),
-    )
 
 
 def came_through_front(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:

@@ -3,6 +3,8 @@
 - ``request``   an HTTP event into the facts of a click; which requests are no clicks
 - ``networks``  an address into what of it is kept
 - ``agents``    a user agent into known machine or not, and the kind of client
+- ``mail_agents`` the same for agents that load images of messages
+- ``making``    a signed token and a request into the click that is kept
 - ``signals``   what speaks for a machine, how much, and the verdict
 - ``company``   what the clicks around a click tell about it
 - ``absorbing`` what new clicks change in a recipient's row, and in the counters

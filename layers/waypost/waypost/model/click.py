@@ -31,6 +31,8 @@ Metric = Literal["clicked", "opened"]
 
 AGENT_LIMIT: Final = 300
 """Characters of a user agent that are kept; what tells clients apart comes first."""
+HREF_LIMIT: Final = 2_048
+"""Characters of a destination that are kept: all of it, unless it was too long for a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

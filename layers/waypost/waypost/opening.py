@@ -1,0 +1,45 @@
+"""Opens the tokens of links and pixels, under whichever key signed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from waypost.errors import BadSignature
+from waypost.keys import KeyringSource
+from waypost.tokens import ClickToken, Keyring, OpenSealer, OpenToken, Sealer
+
+_Token = TypeVar("_Token", ClickToken, OpenToken)
+
+
+class Tokens:
+    """Opens tokens under the current keyring, and once more under a fresh one where a signature is
+    unknown: a key may have been rotated in a moment ago.
+    """
+
+    def __init__(self, keys: KeyringSource) -> None:
+        self._keys = keys
+        self._keyring: Keyring | None = None
+        self._sealers: tuple[Sealer, OpenSealer] | None = None
+
+    def open(self, text: str) -> ClickToken:
+        """What a link carries. Raises TokenError, or StoreUnavailable while no key is known."""
+        return self._opened(text, lambda keyring: self._under(keyring)[0].open)
+
+    def open_pixel(self, text: str) -> OpenToken:
+        """What a pixel carries. Raises as ``open`` does."""
+        return self._opened(text, lambda keyring: self._under(keyring)[1].open)
+
+    def _opened(self, text: str, under: Callable[[Keyring], Callable[[str], _Token]]) -> _Token:
+        try:
+            return under(self._keys.current())(text)
+        except BadSignature:
+            keyring = self._keys.reloaded()
+            if keyring is None:
+                raise
+            return under(keyring)(text)
+
+    def _under(self, keyring: Keyring) -> tuple[Sealer, OpenSealer]:
+        if self._sealers is None or keyring is not self._keyring:
+            self._keyring, self._sealers = keyring, (Sealer(keyring), OpenSealer(keyring))
+        return self._sealers

@@ -1,0 +1,177 @@
+"""Pixels: counted like clicks, and a GIF whatever fails."""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64decode
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests import handlers
+from tests.clicks import NOON
+from tests.unit.redirect.conftest import CAMPAIGN, Desk, request
+from waypost.codes import opens_code
+from waypost.errors import BadSignature, StoreUnavailable
+from waypost.model.click import Click
+from waypost.pixel import GIF, pixel
+from waypost.redirecting import Kept
+from waypost.tokens import ClickToken, OpenToken
+
+TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)
+
+
+def test_an_open_is_kept_as_a_click_of_no_link(desk: Desk) -> None:
+    assert desk.redirecting.opened(desk.open_sealer.seal(TOKEN), request()) is Kept.RECORDED
+    [kept] = desk.clicks.inserted
+    assert (kept.metric, kept.link, kept.href) == ("opened", opens_code(CAMPAIGN), "")
+    assert (kept.person, kept.delivery, kept.sent) == ("p1", "d1", TOKEN.sent)
+    assert kept.ip == "203.0.113.0"
+
+
+def test_an_open_asked_for_twice_at_the_origin_is_one(desk: Desk) -> None:
+    sealed = desk.open_sealer.seal(TOKEN)
+    kept = [desk.redirecting.opened(sealed, request()) for _ in range(2)]
+    assert kept == [Kept.RECORDED, Kept.REPEATED]
+
+
+def test_a_head_or_prefetched_pixel_is_no_open(desk: Desk) -> None:
+    sealed = desk.open_sealer.seal(TOKEN)
+    for unseen in (request("HEAD"), request(prefetch=True)):
+        assert desk.redirecting.opened(sealed, unseen) is Kept.NOT_A_CLICK
+    assert desk.clicks.inserted == []
+
+
+def test_a_links_token_is_no_pixels(desk: Desk, token: ClickToken) -> None:
+    with pytest.raises(BadSignature):
+        desk.redirecting.opened(desk.sealer.seal(token), request())
+    with pytest.raises(BadSignature):
+        desk.redirecting.follow(desk.open_sealer.seal(TOKEN), request())
+
+
+def test_an_open_that_cannot_be_recorded_is_parked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Click) -> bool:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(desk.clicks, "record", away)
+    assert desk.redirecting.opened(desk.open_sealer.seal(TOKEN), request()) is Kept.PARKED
+    assert [click.metric for click in desk.parked.clicks] == ["opened"]
+
+
+def test_the_pixel_is_one_transparent_point_in_43_bytes() -> None:
+    assert len(GIF) == 43
+    assert GIF[:6] == b"GIF89a"
+    assert struct.unpack("<HH", GIF[6:10]) == (1, 1)
+    at = 13 + 3 * 2  # after the screen's description and two colours
+    assert GIF[at : at + 3] == b"!\xf9\x04"
+    assert GIF[at + 3] & 1, "a colour is transparent"
+    transparent = GIF[at + 6]
+    assert GIF[at + 8 : at + 9] == b","
+    assert (GIF[at + 18], GIF[at + 19]) == (2, 2), "codes of three bits at first, in two bytes"
+    codes = int.from_bytes(GIF[at + 20 : at + 22], "little")
+    assert [codes & 7, codes >> 3 & 7, codes >> 6 & 7] == [4, transparent, 5]  # clear, point, end
+    assert GIF[-2:] == b"\0;"
+    assert b64decode(pixel()["body"]) == GIF
+
+
+def test_the_pixel_is_never_cached() -> None:
+    assert "no-store" in pixel()["headers"]["cache-control"]
+
+
+@pytest.fixture
+def redirect(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    for name in ("CLICKS", "WORKSPACES", "SHORT_LINKS"):
+        monkeypatch.setenv(f"{name}_TABLE", name.lower())
+    for name in ("KEYRING_SECRET", "PARK_QUEUE_URL"):
+        monkeypatch.setenv(name, "somewhere")
+    monkeypatch.setenv("RETENTION_DAYS", "400")
+    monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
+    return handlers.load("redirect")
+
+
+def event(path: str, **parameters: str) -> dict[str, Any]:
+    made = handlers.request(f"GET {path}", parameters)
+    made["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
+    made["requestContext"]["timeEpoch"] = int(NOON.timestamp() * 1000)
+    return made
+
+
+def monkeypatched(redirect: ModuleType, name: str, value: object) -> None:
+    setattr(redirect, name, lambda: value)  # the module is this test's own
+
+
+def ask(redirect: ModuleType, desk: Desk, path: str, **parameters: str) -> dict[str, Any]:
+    monkeypatched(redirect, "_redirecting", desk.redirecting)
+    answer: dict[str, Any] = redirect.handler(event(path, **parameters), None)
+    return answer
+
+
+def opened(redirect: ModuleType, desk: Desk, sealed: str) -> dict[str, Any]:
+    payload, _, signature = sealed.partition("/")
+    return ask(redirect, desk, "/e/o/{payload}/{signature}", payload=payload, signature=signature)
+
+
+def test_the_function_answers_a_pixel_with_the_gif_and_counts(
+    redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel()
+    assert len(desk.clicks.inserted) == 1
+    assert "OpenRecorded" in capsys.readouterr().out
+
+
+def test_a_forged_pixel_gets_the_gif_and_counts_nothing(
+    redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert opened(redirect, desk, "AAAA/BBBB") == pixel()
+    assert desk.clicks.inserted == []
+    assert "TokenRefused" in capsys.readouterr().out
+
+
+def test_whatever_breaks_the_gif_is_answered(
+    redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    asked = event("/e/o/{payload}/{signature}", payload="a", signature="b")
+    for name in ("_redirecting", "_settings"):
+        setattr(redirect, name, broken)
+        assert redirect.handler(asked, None) == pixel()
+    assert capsys.readouterr().out.count('"OpenLost":1') == 2
+
+
+def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
+    redirect: ModuleType, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORIGIN_SECRETS", "secret")
+    redirect._settings.cache_clear()
+    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel()
+    assert desk.clicks.inserted == []
+
+
+def test_the_function_says_404_410_and_503_of_short_links(
+    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from waypost.model.short_link import ShortLink, new_code
+
+    live = ShortLink(new_code(), desk.sealer.seal(token), None)
+    over = ShortLink(new_code(), desk.sealer.seal(token), int(desk.now))
+    desk.short_links.add([live, over])
+    answer = ask(redirect, desk, "/s/{code}", code=live.code)
+    assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
+    assert "no-store" in answer["headers"]["cache-control"]
+    assert ask(redirect, desk, "/s/{code}", code=over.code)["statusCode"] == 410
+    assert ask(redirect, desk, "/s/{code}", code=new_code())["statusCode"] == 404
+
+    def away(_: str) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(desk.short_links, "find", away)
+    answer = ask(redirect, desk, "/s/{code}", code=new_code())
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"].isdigit()
+    assert "location" not in answer["headers"]
+    assert "no-store" in answer["headers"]["cache-control"]
