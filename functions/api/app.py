@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import date
 from functools import cache
 from typing import Annotated, Any
 
@@ -30,6 +29,7 @@ from waypost.reporting.series import Span
 from waypost.routing import Event, Name, file_response, resolved, resolver
 from waypost.services import Services
 from waypost.sharing import ShareAnswer, ShareRequest
+from waypost.validation import IsoDate
 
 WORKSPACE = "/v1/workspaces/<workspace>"
 CAMPAIGN = f"{WORKSPACE}/campaigns/<campaign>"
@@ -37,8 +37,8 @@ LINK = f"{WORKSPACE}/links/<link>"
 DOMAINS = f"{WORKSPACE}/domains"
 
 Cursor = Annotated[str | None, Query(max_length=2_000, description="As the answer before said.")]
-From = Annotated[date | None, Query(alias="from", description="A local date, included.")]
-To = Annotated[date | None, Query(alias="to", description="A local date, included.")]
+From = Annotated[IsoDate | None, Query(alias="from", description="A local date, included.")]
+To = Annotated[IsoDate | None, Query(alias="to", description="A local date, included.")]
 LinkCode = Annotated[str, Path(pattern="^[0-9a-f]{26}$")]
 Host = Annotated[str, Path(min_length=1, max_length=253)]
 

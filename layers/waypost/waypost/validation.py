@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import date
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from waypost.errors import InvalidRequest, Problem
 
@@ -16,6 +17,16 @@ _REASONS = {
     "extra_forbidden": "is not known",
     "json_invalid": "is not JSON",
 }
+
+
+def _iso_date(value: object) -> object:
+    """Only the one form of a date: pydantic reads numbers as seconds since 1970, too."""
+    if isinstance(value, str) and (len(value) != 10 or value[4:8:3] != "--"):
+        raise ValueError("is not a date such as 2026-11-21")
+    return value
+
+
+IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 
 
 def parsed(model: type[Model], body: str | bytes | None) -> Model:

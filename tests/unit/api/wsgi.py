@@ -1,0 +1,61 @@
+"""The API function behind its routes as a WSGI application, for tools that speak to those."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from samcli.yamlhelper import yaml_parse
+
+from local.http_api import Request, event, response
+from local.routes import Route, choose
+from tests.handlers import ROOT, Context
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def routes() -> list[Route]:
+    """The API function's routes, those that win first."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    events = template["Resources"]["ApiFunction"]["Properties"]["Events"].values()
+    keys = [f"{e['Properties']['Method']} {e['Properties']['Path']}" for e in events]
+    found = [Route(key, "managementapi", "ApiFunction", iam=True) for key in keys]
+    return sorted(found, key=lambda route: route.precedence, reverse=True)
+
+
+def application(handler: Any) -> WSGIApplication:
+    """What API Gateway makes of requests and answers, around a handler."""
+    known = routes()
+
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        request = _request(environ)
+        chosen = choose(known, request.method, request.path)
+        if chosen is None:
+            start("404 Not Found", [("content-type", "application/json")])
+            return [b'{"message":"Not Found"}']
+        payload = handler(event(*chosen, request), Context())
+        answered = response(json.dumps(payload).encode())
+        start(f"{answered.status} ", list(answered.headers))
+        return [answered.body]
+
+    return answer
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    path = str(environ["REQUEST_URI"]).partition("?")[0]
+    names = {name: name[5:].lower().replace("_", "-") for name in environ if name[:5] == "HTTP_"}
+    headers = [(name, str(environ[key])) for key, name in names.items()]
+    if kind := environ.get("CONTENT_TYPE"):
+        headers.append(("content-type", str(kind)))
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        query=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        body=environ["wsgi.input"].read(length),
+        source_ip="127.0.0.1",
+        time=1_795_256_130_123,
+    )
