@@ -106,6 +106,8 @@ class Mailing:
             texts = self._sample.preview(seen)
             found += cautions.of_content(self.request.channel, texts)
             found += cautions.of_links(seen)
+            if self.request.content.mime is not None:
+                found += cautions.of_mime(self.request.content.mime, texts[("mime",)])
         found += cautions.of_identities(self._links, self._links.one_offs(), self._recipients)
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from waypost.rewriting.channels import Channel, Path
+from waypost.rewriting.mime import is_dkim_signed
 from waypost.rewriting.plan import Link
 from waypost.rewriting.report import Seen
 from waypost.rewriting.segments import segments
@@ -18,6 +19,10 @@ OUTLOOK_CUTS: Final = 2048
 ONE_OFFS: Final = 10
 """From so many links that only one recipient has, reports are cluttered."""
 
+LONGEST_LINE: Final = 998
+"""Characters of a line, without its end (RFC 5322, 2.1.1)."""
+
+_LINE_END = re.compile(r"\r?\n")
 # An identifier: twenty or more letters and digits mixed, as in a token or a UUID.
 _IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
 
@@ -32,6 +37,18 @@ def of_content(channel: Channel, texts: Mapping[Path, str]) -> Iterator[str]:
         cut = segments(text)
         if cut.count > 1:
             yield f"content.text takes {cut.count} SMS segments in {cut.encoding.upper()}"
+
+
+def of_mime(raw: str, stamped: str) -> Iterator[str]:
+    """About a raw message, before and after its links are as long as they will be."""
+    if is_dkim_signed(raw):
+        yield "content.mime is DKIM-signed already, which rewriting breaks; sign it afterwards"
+    longest = max(map(len, _LINE_END.split(stamped)))
+    if longest > LONGEST_LINE:
+        yield (
+            f"content.mime has a line of {longest:,} characters; mail servers take "
+            f"{LONGEST_LINE}: encode its parts as quoted-printable or base64"
+        )
 
 
 def of_links(seen: Mapping[int, Seen]) -> Iterator[str]:

@@ -61,6 +61,8 @@ def texts(
     """
     if channel == "whatsapp" and set(content) != {"variables"}:
         raise InvalidRequest.of("content", "a whatsapp message carries its links in variables")
+    if channel != "email" and "mime" in content:
+        raise InvalidRequest.of("content.mime", f"a {channel} message is no MIME message")
     for name, value in content.items():
         for path, source in _strings(value, (name,)):
             yield Text(path, source, _markup(channel, path, source, track_text=track_text))

@@ -11,6 +11,7 @@ from waypost.rewriting import cio_link, html, plain
 from waypost.rewriting.attributes import decoded_anywhere, encoded
 from waypost.rewriting.masking import leftovers_masked, spans_masked
 from waypost.rewriting.place import Encode, Place, as_is
+from waypost.urls import cleaned
 
 FindMasked = Callable[[str, str], list[Place]]
 
@@ -128,3 +129,22 @@ def _with_opt_outs(tag: Place, link: Place) -> Place:
         url_params=tag.url_params and link.url_params,
         tag=link.tag,
     )
+
+
+def with_opt_outs(places: list[Place], anchors: list[Place]) -> list[Place]:
+    """The links of a text part; what the HTML part says of a URL holds for the same URL here."""
+    said: dict[str, Place] = {}
+    for anchor in anchors:
+        before = said.get(cleaned(anchor.href), anchor)
+        said[cleaned(anchor.href)] = replace(
+            anchor,
+            track=anchor.track and before.track,
+            url_params=anchor.url_params and before.url_params,
+            tag=before.tag or anchor.tag,
+        )
+    return [
+        replace(place, track=same.track, url_params=same.url_params, tag=same.tag)
+        if not place.explicit and (same := said.get(cleaned(place.href)))
+        else place
+        for place in places
+    ]

@@ -1,7 +1,8 @@
 """Where the Liquid of a template stands, as python-liquid will read it, and what it is.
 
-Reads a template once from left to right, so that a template of nothing but openings costs no more
-than any other; python-liquid itself would search to the end for each of them.
+Reads a template once from left to right and refuses what is never closed, so that a template of
+nothing but openings costs no more than any other; python-liquid itself would search to the end for
+each of them.
 """
 
 from __future__ import annotations

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
+from waypost.errors import InvalidRequest
+from waypost.rewriting import mime
 from waypost.rewriting.channels import Channel, Json, Path, Text, texts
-from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS, Markup, find_places
+from waypost.rewriting.finding import (
+    HTML_LINKS,
+    TEXT_LINKS,
+    Markup,
+    find_places,
+    with_opt_outs,
+)
 from waypost.rewriting.liquid import is_liquid
-from waypost.rewriting.place import Place
 from waypost.rewriting.plan import Link, Plan, planned
 from waypost.rewriting.rules import Rules
 from waypost.rewriting.template import Rendered, Template
-from waypost.urls import cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,12 @@ class _Part:
     """A text of the content: ready, with its places, or a template that gives them."""
 
     path: Path
-    markup: Markup
+    markup: Markup | None
+    """None for a MIME message, which has several."""
     content: Rendered | Template
+
+    def for_data(self, data: Mapping[str, object]) -> Rendered:
+        return self.content.rendered(data) if isinstance(self.content, Template) else self.content
 
 
 class CompiledMessage:
@@ -61,18 +71,19 @@ class CompiledMessage:
         return {name: _filled(item, (name,), values) for name, item in self._content.items()}
 
     def _planned(self, data: Mapping[str, object]) -> Iterator[PlannedText]:
+        found = [part.for_data(data) for part in self._parts]
+        anchors = [
+            place
+            for part, rendered in zip(self._parts, found, strict=True)
+            if part.markup is HTML_LINKS
+            for place in rendered.places
+        ]
         position = 1
-        anchors: list[Place] = []
-        for part in self._parts:
-            found = part.content
-            if isinstance(found, Template):
-                found = found.rendered(data)
-            places = found.places
-            if part.markup is HTML_LINKS:
-                anchors += places
-            elif part.markup is TEXT_LINKS:
-                places = _with_opt_outs(places, anchors)
-            plan = planned(found.text, places, self._rules, position)
+        for part, rendered in zip(self._parts, found, strict=True):
+            places = rendered.places
+            if part.markup is TEXT_LINKS:
+                places = with_opt_outs(places, anchors)
+            plan = planned(rendered.text, places, self._rules, position, rendered.blocks)
             position += len(plan.links)
             yield PlannedText(part.path, plan)
 
@@ -95,10 +106,21 @@ def compiled_message(
 
 @lru_cache(maxsize=16)
 def _parts(channel: Channel, content: str, liquid: bool, track_text: bool) -> tuple[_Part, ...]:
+    given: dict[str, Json] = json.loads(content)
+    raw = given.get("mime")
+    if isinstance(raw, str) and channel == "email":
+        return (_mime_part(raw, liquid=liquid, track_text=track_text),)
     return tuple(
         _Part(text.path, text.markup, _read(text, liquid=liquid))
-        for text in texts(channel, json.loads(content), track_text=track_text)
+        for text in texts(channel, given, track_text=track_text)
     )
+
+
+def _mime_part(raw: str, *, liquid: bool, track_text: bool) -> _Part:
+    if liquid:
+        raise InvalidRequest.of("liquid", "a MIME message is rendered already; send html and text")
+    found = mime.read(raw, "content.mime", track_text=track_text)
+    return _Part(("mime",), None, Rendered(found.text, found.places, found.blocks))
 
 
 def links_of(planned_texts: Iterable[PlannedText]) -> Iterator[Link]:
@@ -110,25 +132,6 @@ def _read(text: Text, *, liquid: bool) -> Rendered | Template:
     if liquid and is_liquid(text.source):
         return Template(text.markup, text.source, text.field)
     return Rendered(text.source, find_places(text.markup, text.source, text.field))
-
-
-def _with_opt_outs(places: list[Place], anchors: list[Place]) -> list[Place]:
-    """What the HTML part says of a URL holds for the same URL in the text part."""
-    said: dict[str, Place] = {}
-    for anchor in anchors:
-        before = said.get(cleaned(anchor.href), anchor)
-        said[cleaned(anchor.href)] = replace(
-            anchor,
-            track=anchor.track and before.track,
-            url_params=anchor.url_params and before.url_params,
-            tag=before.tag or anchor.tag,
-        )
-    return [
-        replace(place, track=same.track, url_params=same.url_params, tag=same.tag)
-        if (same := said.get(cleaned(place.href))) and not place.explicit
-        else place
-        for place in places
-    ]
 
 
 def _filled(value: Json, path: Path, values: Mapping[Path, str]) -> Json:

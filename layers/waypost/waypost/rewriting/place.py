@@ -28,6 +28,8 @@ class Place:
     instead: str | None = None
     """What stands there when the link is left alone; None: what stands there already."""
     encode: Encode = as_is
+    transfer: Encode = as_is
+    """Writes text in the transfer encoding around the place, whatever it is in itself."""
     track: bool = True
     url_params: bool = True
     tag: str | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from waypost.rewriting.place import Encode, Place
 from waypost.rewriting.rules import Rules, Verdict, judge
+from waypost.rewriting.transfer import Block
 from waypost.urls import ParameterSlot
 
 
@@ -30,8 +32,22 @@ class Slot:
     link: Link
     destination: ParameterSlot
     encode: Encode
+    transfer: Encode
     original: str
     """What stands there when nothing is to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRange:
+    """Segments ``first`` to ``last`` that are encoded as one. ``text`` is what they were, written
+    as ``original``.
+    """
+
+    first: int
+    last: int
+    text: str
+    original: str
+    encode: Encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,7 @@ class Plan:
     extended: tuple[Slot, ...]
     """Links that are not tracked and still get the workspace's parameters."""
     links: tuple[Link, ...]
+    encoded: tuple[EncodedRange, ...] = ()
 
 
 @dataclass(slots=True)
@@ -55,28 +72,76 @@ class _Cut:
 
     def replace(self, place: Place, segment: str) -> int:
         """Cut out a place and put a segment there; returns its index."""
-        self.segments += self.text[self.at : place.start], segment
+        self.split(place.start)
+        self.segments.append(segment)
         self.at = place.end
         return len(self.segments) - 1
 
+    def split(self, at: int) -> int:
+        """End a segment; returns the index of the next."""
+        self.segments.append(self.text[self.at : at])
+        self.at = at
+        return len(self.segments)
 
-def planned(text: str, places: Sequence[Place], rules: Rules, first_position: int = 1) -> Plan:
-    """Decide about every link of a text. ``places`` are in order and apart."""
-    cut, slots, links = _Cut(text), [], []
-    for position, place in enumerate(places, first_position):
-        verdict = judge(place, rules)
-        link = Link(position, place.identity, place.url, place.tag, verdict)
-        links.append(link)
-        original = text[place.start : place.end] if place.instead is None else place.instead
+
+def planned(
+    text: str,
+    places: Sequence[Place],
+    rules: Rules,
+    first_position: int = 1,
+    blocks: Sequence[Block] = (),
+) -> Plan:
+    """Decide about every link of a text. ``places`` and ``blocks`` are in order and apart."""
+    work = _Work(_Cut(text), rules, first_position)
+    encoded: list[EncodedRange] = []
+    rest = list(places)
+    for block in blocks:
+        inside = bisect_left(rest, block.start, key=lambda place: place.start)
+        after = bisect_left(rest, block.end, key=lambda place: place.start)
+        work.place(rest[:inside])
+        first = work.cut.split(block.start)
+        work.place(rest[inside:after])
+        last = work.cut.split(block.end)
+        content = text[block.start : block.end]
+        encoded.append(EncodedRange(first, last, content, block.original, block.encode))
+        rest = rest[after:]
+    work.place(rest)
+    work.cut.split(len(text))
+    return Plan(
+        segments=work.cut.segments,
+        tracked=tuple(slot for slot in work.slots if slot.link.verdict.tracked),
+        extended=tuple(slot for slot in work.slots if not slot.link.verdict.tracked),
+        links=tuple(work.links),
+        encoded=tuple(encoded),
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    """What was decided about a text so far."""
+
+    cut: _Cut
+    rules: Rules
+    position: int
+    slots: list[Slot] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+
+    def place(self, places: Sequence[Place]) -> None:
+        for place in places:
+            verdict = judge(place, self.rules)
+            link = Link(self.position, place.identity, place.url, place.tag, verdict)
+            self.position += 1
+            self.links.append(link)
+            self._cut_out(place, link)
+
+    def _cut_out(self, place: Place, link: Link) -> None:
+        verdict = link.verdict
+        original = self.cut.text[place.start : place.end]
+        if place.instead is not None:
+            original = place.transfer(place.instead)
         if verdict.tracked or verdict.parameters:
             destination = ParameterSlot.of(verdict.destination)
-            at = cut.replace(place, "")
-            slots.append(Slot(at, link, destination, place.encode, original))
+            at = self.cut.replace(place, "")
+            self.slots.append(Slot(at, link, destination, place.encode, place.transfer, original))
         elif place.instead is not None:
-            cut.replace(place, original)
-    return Plan(
-        segments=[*cut.segments, text[cut.at :]],
-        tracked=tuple(slot for slot in slots if slot.link.verdict.tracked),
-        extended=tuple(slot for slot in slots if not slot.link.verdict.tracked),
-        links=tuple(links),
-    )
+            self.cut.replace(place, original)

@@ -9,8 +9,9 @@ template's own links came to stand in it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from waypost.errors import InvalidRequest
 from waypost.rewriting import cio_link, html, liquid
@@ -22,8 +23,11 @@ from waypost.rewriting.masking import spans_masked
 from waypost.rewriting.place import Place
 from waypost.rewriting.steadiness import guards
 from waypost.rewriting.tags import mark
+from waypost.rewriting.transfer import Block
 
 _ARGUMENTS = re.compile(r"\{%-?\s*cio_link\b(.*?)-?%\}", re.DOTALL)
+_DASH_AT_START = re.compile(r"\{[{%]-")
+_DASHES = ("-}}", "-%}")
 _WORD = re.compile(r"\S+")
 _TRAILING = ".,;:!?)]}'\""
 
@@ -34,6 +38,8 @@ class Rendered:
 
     text: str
     places: list[Place]
+    blocks: list[Block] = field(default_factory=list)
+    """What of it is encoded as one."""
 
 
 class Template:
@@ -48,8 +54,11 @@ class Template:
         self._markup = markup
         self._field = field
         self._source = source
-        self._sites = _sites(markup, source, found)
-        steady = guards(source, found) if markup.links is html.find_in_masked else None
+        sites = _sites(markup, source, found)
+        self._sites = [site for site in sites if _can_be_marked(source, site, found)]
+        all_marked = len(self._sites) == len(sites)
+        searched = markup.links is html.find_in_masked
+        steady = guards(source, found) if searched and all_marked else None
         self._steady = steady is not None
         marked, moved = _with_marks(source, self._sites, found.spans)
         self._guards: Guards = {moved[start]: guard for start, guard in (steady or {}).items()}
@@ -123,9 +132,19 @@ def _sites(markup: Markup, source: str, found: Lexed) -> list[Place]:
     sites = markup.links(source, masked)
     if markup is TEXT_LINKS:
         sites += _variable_links(source, masked, sites, found.spans)
-    return [
-        site for site in sites if not any(s < site.end and site.start < e for s, e in found.raw)
-    ]
+    return sites
+
+
+def _can_be_marked(source: str, site: Place, found: Lexed) -> bool:
+    """Not inside raw, where a mark would be text; nor where it would stand between whitespace and
+    the dash that takes it away.
+    """
+    nearest = bisect_right(found.raw, (site.start, len(source))) - 1
+    if nearest >= 0 and site.start < found.raw[nearest][1]:
+        return False
+    if source[site.end : site.end + 1] in ("'", '"'):
+        return True
+    return not (_DASH_AT_START.match(source, site.start) or source.endswith(_DASHES, 0, site.end))
 
 
 def _variable_links(

@@ -1,0 +1,113 @@
+"""Compiling a template and stamping it gives what rendering and then rewriting gives."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+from liquid import Environment
+from liquid.exceptions import LiquidError
+
+from waypost.errors import InvalidRequest
+from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS, Markup, find_places
+from waypost.rewriting.place import Place
+from waypost.rewriting.template import Template
+
+PLAIN = Environment()
+
+TEXT = st.sampled_from(
+    [
+        *("a", " ", "\n", "\r\n", "<", ">", "&", '"', "'", "-", "--", "!", "}", "=", "x y"),
+        *("&amp;", "&copy", "https://e.example/?a=1&b=2", "#f", "é"),
+        *("<p>", "</p>", "<td title='q'>", '<b class="c">', "<br/>", "<!-- c -->"),
+        *("<style>a{}</style>", "<script>1<2</script>", "<title>t</title>", "</title>", "<!--"),
+        *("-->", "<style>", "</style>", "<textarea>", "</textarea>", "<table><tr><td>"),
+        *("<!--[if mso]>", "<![endif]-->", "<svg>", "</svg>", "<select>", "</select>"),
+        *("<a href='https://e.example/s'>", '<a href="https://e.example/d" class="untracked">'),
+        *("<a href=https://e.example/u>", "</a>", '<area href="https://e.example/area">'),
+        *('<a title="t" ', "<a href", '"', "<v:rect href='https://e.example/v'>", "/>"),
+    ]
+)
+VARIABLE = st.sampled_from(
+    ["{{ u }}", "{{u}}", "{{- v -}}", "{{ w | append: '?q' }}", "{{ l[0] }}"]
+)
+LINK = st.builds(
+    "<a href={0}{1}{2}{3}{0}>".format,
+    st.sampled_from(['"', "'", ""]),
+    st.sampled_from(["", "https://e.example/", "x"]),
+    VARIABLE,
+    st.sampled_from(["", "?a=1&amp;b=2", " y"]),
+)
+LEAF = st.one_of(TEXT, TEXT, VARIABLE, LINK)
+
+
+def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    several = st.lists(inner, max_size=4).map("".join)
+    return st.one_of(
+        several.map("{{% if c %}}{}{{% endif %}}".format),
+        st.tuples(several, several).map(
+            lambda t: f"{{% unless c %}}{t[0]}{{% else %}}{t[1]}{{% endunless %}}"
+        ),
+        several.map("{{% for i in l %}}{}{{{{ i }}}}{{% endfor %}}".format),
+        several.map(
+            "{{% for i in l %}}{}{{% if c %}}{{% break %}}{{% endif %}}{{% endfor %}}".format
+        ),
+        several.map("{{% capture k %}}{}{{% endcapture %}}{{{{ k }}}}".format),
+        several.map("{{% comment %}}{}{{% endcomment %}}".format),
+        several.map("{{% raw %}}{}{{% endraw %}}".format),
+        several.map("{{%- assign z = 1 -%}}{}".format),
+    )
+
+
+TEMPLATE = st.lists(st.recursive(LEAF, _blocks, max_leaves=12), max_size=8).map("".join)
+VALUE = st.one_of(
+    st.sampled_from(
+        [
+            *("", "https://e.example/v?a=1&b=2", "plain", "<", ">", '"', "'", "-", "--", "->"),
+            *('<a href="https://e.example/i">', "</a>", "</title>", "<!--", "-->", "&amp;", "b"),
+            *("{{ x }}", "{", "}}", "script>", "a href=https://e.example/j>", "/style>", "!--"),
+            *('" title="', "' x='", "é", "\r\n", "\x00", "class=untracked"),
+        ]
+    ),
+    st.text(max_size=5),
+)
+DATA = st.fixed_dictionaries(
+    {
+        "u": VALUE,
+        "v": VALUE,
+        "w": VALUE,
+        "c": st.booleans(),
+        "l": st.lists(VALUE, min_size=1, max_size=2),
+    }
+)
+
+
+def decided(places: list[Place]) -> list[tuple[object, ...]]:
+    """What the rest of the way depends on: not how a link is named in reports."""
+    return [(p.start, p.end, p.href, p.track, p.url_params, p.tag, p.explicit) for p in places]
+
+
+def check(markup: Markup, source: str, data: dict[str, object]) -> None:
+    note(f"{source!r} {data!r}")
+    try:
+        plain = PLAIN.from_string(source)
+    except LiquidError:
+        with pytest.raises(InvalidRequest):
+            Template(markup, source, "content.html")
+        return
+    template = Template(markup, source, "content.html")
+    rendered = template.rendered(data)
+    assert rendered.text == plain.render(data)
+    assert decided(rendered.places) == decided(find_places(markup, rendered.text, "content.html"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEMPLATE, DATA)
+def test_html_templates_have_the_links_of_what_they_render_to(source, data):
+    check(HTML_LINKS, source, data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEMPLATE, DATA)
+def test_text_templates_have_the_links_of_what_they_render_to(source, data):
+    check(TEXT_LINKS, source, data)
