@@ -19,7 +19,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -170,15 +170,20 @@ class EmbeddedStack:
         self._loop.call(runtime.start())
         # Called in the opposite order: a poller that waits for a function is freed by its end.
         self._closing.callback(self._join_pollers)
-        self._closing.callback(lambda: self._loop.call(self._each_pool(Pool.close)))
-        self._loop.call(self._each_pool(Pool.warm))
+        self._closing.callback(lambda: self._loop.call(self._close_pools()))
+        self._loop.call(self._warm())
 
     def _process_count(self, function: Function) -> int:
         default = 2 if self._blueprint.is_public(function) else 1
         return self._processes.get(function.logical_id, default)
 
-    async def _each_pool(self, action: Callable[[Pool], Awaitable[None]]) -> None:
-        await asyncio.gather(*(action(pool) for pool in self._pools.values()))
+    async def _warm(self) -> None:
+        """Starts what recipients wait for; the rest starts when it is first invoked."""
+        public = filter(self._blueprint.is_public, self._blueprint.functions)
+        await asyncio.gather(*(self._pools[each.logical_id].warm() for each in public))
+
+    async def _close_pools(self) -> None:
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     def _start_event_sources(self) -> None:
         self._pollers += pollers(self._blueprint.functions, self.cloud, self.invoke, self.log)
