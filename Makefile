@@ -120,6 +120,11 @@ rotate-keys: $(READY) ## Add a key that signs from now on; links signed before s
 retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
 	@python -m tools.keys --env $(ENV) retire $(KEY) --sure "$(SURE)"
 
+.PHONY: share
+share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
+	@python -m tools.share --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --campaign "$(CAMPAIGN)" \
+		--hours "$(or $(HOURS),72)" --people "$(PEOPLE)"
+
 # What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
 # asks an embedded stack instead of ENV's.
 DOMAINS = python -m tools.domains --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --host "$(HOST)" --sending "$(SENDING)" $(ARGS)

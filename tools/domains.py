@@ -13,63 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-import boto3
-import urllib3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-
-from tools.stack import Stack
+from tools.management import Api
 from waypost.domains.domain import STACK_NAME
 
 _MARKS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
-
-
-class Refused(SystemExit):
-    """The API refused; says why, as it said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """The management API at an address; ``region`` is None where requests are not signed."""
-
-    address: str
-    region: str | None = None
-
-    @classmethod
-    def of(cls, environment: str, base: str) -> Api:
-        if base:
-            return cls(base.rstrip("/"))
-        stack = Stack.of(environment)
-        api = stack.resource("ManagementApi")
-        return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The decoded answer. Raises Refused with the API's own words."""
-        url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"}
-        if self.region:
-            headers = _signed(method, url, headers, data, self.region)
-        answer = urllib3.request(method, url, headers=headers, body=data)
-        decoded = answer.json()
-        if answer.status >= 400:
-            raise Refused(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")
-        return decoded
-
-
-def _signed(
-    method: str, url: str, headers: dict[str, str], data: bytes, region: str
-) -> dict[str, str]:
-    """The headers with a signature (SigV4) of whoever runs this."""
-    credentials = boto3.Session().get_credentials()
-    if credentials is None:
-        raise Refused("there are no credentials; sign in to AWS first")
-    request = AWSRequest(method, url, headers=headers, data=data)
-    SigV4Auth(credentials, "execute-api", region).add_auth(request)
-    return dict(request.headers.items())
 
 
 def main(arguments: list[str] | None = None) -> int:

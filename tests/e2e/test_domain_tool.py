@@ -10,7 +10,8 @@ import urllib3
 from urllib3.response import HTTPResponse
 
 from local.stack import EmbeddedStack
-from tools.domains import Api, Refused, main
+from tools.domains import main
+from tools.management import Api, Refused
 
 HOST = "links.tool.example"
 Run = Callable[..., str]
