@@ -14,6 +14,7 @@
     │   ├── UnknownShortLink  a code that nobody was given, or that is forgotten
     │   └── ExpiredShortLink  a code whose time is over
     ├── UnsafeDestination     a destination that is never signed nor redirected to
+    ├── EdgeRefused           a tracking domain that the CDN does not take
     └── StoreError
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
         ├── MalformedItem     something stored, parked or logged that cannot be read back
@@ -153,6 +154,10 @@ class UnsafeDestination(WaypostError):
         super().__init__(f"{href[:200]!r}: {reason}")
         self.href = href
         self.reason = reason
+
+
+class EdgeRefused(WaypostError):
+    """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
 
 
 class StoreError(WaypostError):

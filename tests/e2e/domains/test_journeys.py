@@ -25,12 +25,12 @@ from tests.e2e.domains.internet import http, ours
 from waypost.codes import workspace_code
 from waypost.domains.base_urls import BaseUrls
 from waypost.domains.domain import STACK, STACK_NAME, Change, TrackingDomain
-from waypost.domains.edge import CertificateStatus, EdgeRefused, Tenant
+from waypost.domains.edge import CertificateStatus, Tenant
 from waypost.domains.managing import Manager
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.targets import Targets
 from waypost.domains.verifying import Verifier
-from waypost.errors import StoreUnavailable
+from waypost.errors import EdgeRefused, StoreUnavailable
 from waypost.store.memory.domains import MemoryDomains
 
 ACME = workspace_code("acme")
@@ -191,7 +191,11 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
     assert stack.light("https")["colour"] == "green"
     assert stack.manager.show("acme", HOST)["next_step"] == ""
     assert stack.url() == f"https://{HOST}"
-    assert stack.told.changes == [("waiting", "issuing"), ("issuing", "https")]
+    assert stack.told.changes == [
+        ("unverified", "verified"),
+        ("waiting", "issuing"),
+        ("issuing", "https"),
+    ]
 
 
 def test_no_certificate_is_asked_for_while_dns_is_still_spreading(stack: Stack) -> None:
@@ -352,6 +356,7 @@ def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: S
     assert stack.url() == f"https://{HOST}"
     stack.look(minutes=24 * 60)
     assert stack.url() == ADDRESS
+    assert stack.told.changes[-1] == ("verified", "unverified")
 
 
 def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here(

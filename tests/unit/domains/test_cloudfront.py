@@ -11,9 +11,9 @@ from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST
 from waypost.domains.cloudfront import CloudFrontEdge, tenant_name
-from waypost.domains.edge import EdgeRefused, Tenant
+from waypost.domains.edge import Tenant
 from waypost.domains.quotas import Quotas, Usage, usage
-from waypost.errors import Conflict, StoreUnavailable
+from waypost.errors import Conflict, EdgeRefused, StoreUnavailable
 
 DISTRIBUTION, GROUP, TENANT = "E1MULTITENANT", "cg_1", "dt_1"
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/1b2c3d4e"

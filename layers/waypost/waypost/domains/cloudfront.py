@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waypost.domains.edge import CertificateStatus, EdgeRefused, Tenant
-from waypost.errors import Conflict, StoreUnavailable
+from waypost.domains.edge import CertificateStatus, Tenant
+from waypost.errors import Conflict, EdgeRefused, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient

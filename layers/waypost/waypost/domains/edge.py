@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
 from waypost.domains.domain import Certificate, TrackingDomain
-from waypost.errors import WaypostError
+from waypost.errors import EdgeRefused
 
 CertificateStatus = Literal[
     "none",
@@ -29,10 +29,6 @@ RETRY_AFTER: Final = timedelta(hours=1)
 """Between two requests for a host or a certificate that was refused."""
 
 _REFUSED: Final = ("inactive", "expired", "validation-timed-out", "revoked", "failed")
-
-
-class EdgeRefused(WaypostError):
-    """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
 
 
 @dataclass(frozen=True, slots=True)
