@@ -117,9 +117,22 @@ class TrackingDomain:
         change = Change(at, before, after, reason)
         return replace(self, history=(*self.history, change)[-HISTORY:])
 
+    def with_sending(self, sending: Sending, at: datetime, reason: str) -> TrackingDomain:
+        """The domain with another sending domain, or one known otherwise; a change where that
+        decides whether it may be used.
+        """
+        changed = replace(self, sending=sending)
+        if sending.verified == self.sending.verified:
+            return changed
+        return changed.moved(at, _verified(self.sending), _verified(sending), reason)
+
     def changes_since(self, before: TrackingDomain) -> tuple[Change, ...]:
         """What this version's history has that an earlier version's had not."""
         return tuple(change for change in self.history if change not in before.history)
+
+
+def _verified(sending: Sending) -> str:
+    return "verified" if sending.verified else "unverified"
 
 
 def new_domain(

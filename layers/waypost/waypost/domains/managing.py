@@ -120,7 +120,8 @@ class Manager:
             domain = replace(domain, app_links=body.app_links.value())
         if sending == domain.sending:
             return domain
-        return replace(domain, sending=sending, due=self.now())
+        now = self.now()
+        return replace(domain.with_sending(sending, now, "by its owner"), due=now)
 
     def _put_to(self, domain: TrackingDomain, use: Use) -> TrackingDomain:
         if use == domain.use:

@@ -40,7 +40,8 @@ def with_sending(domain: TrackingDomain, identities: Identities, now: datetime) 
         return domain
     verified = is_verified(sending.domain, identities)
     since = sending.since if verified == sending.verified else now
-    return replace(domain, sending=replace(sending, verified=verified, since=since, asked=now))
+    looked_up = replace(sending, verified=verified, since=since, asked=now)
+    return domain.with_sending(looked_up, now, f"{sending.domain}, as SES has it")
 
 
 def is_verified(domain: str, identities: Identities) -> bool:
