@@ -101,7 +101,9 @@ def _verify(workspace: str, host: str) -> dict[str, Any]:
 
 def _due(context: LambdaContext) -> dict[str, Any]:
     use_case = verifier()
-    Manager(use_case.domains, use_case.targets, use_case.announcer, utc_now).ensure_default_host()
+    Manager(
+        use_case.domains, use_case.targets, use_case.announcer, use_case.now
+    ).ensure_default_host()
     run = use_case.verify_due(AT_MOST, lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
     for failure in run.failed:
         log.error("domain not checked", reason=failure)

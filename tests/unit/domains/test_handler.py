@@ -1,0 +1,128 @@
+"""What reaches the function that checks domains, and what it makes of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.handlers import load, request
+from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, domain
+from waypost.domains.announcing import Nobody
+from waypost.domains.domain import STACK
+from waypost.domains.findings import Dns, Findings
+from waypost.domains.targets import Targets
+from waypost.domains.verifying import Verifier
+from waypost.store.memory.domains import MemoryDomains
+
+VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
+
+
+@dataclass
+class Context:
+    function_name: str = "verify"
+    memory_limit_in_mb: int = 128
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:verify"
+    aws_request_id: str = "1"
+    left: int = 300_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left
+
+
+class Checks:
+    def check(self, host: str, *_: object) -> Findings:
+        if host.startswith("broken."):
+            raise RuntimeError("out of order")
+        return HTTPS
+
+    def dns(self, *_: object) -> Dns:
+        return HTTPS.dns
+
+
+class Nothing:
+    """An edge and identities with nothing in them."""
+
+    def tenant(self, _host: str) -> None:
+        return None
+
+    def verified(self, _domain: str) -> bool:
+        return True
+
+
+@pytest.fixture
+def store() -> MemoryDomains:
+    return MemoryDomains()
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch, store: MemoryDomains) -> ModuleType:
+    module = load("verify_domains")
+    nothing: Any = Nothing()
+    verifier = Verifier(
+        store, Checks(), nothing, nothing, Nobody(), Targets(EDGE, TARGET), lambda: NOW
+    )
+    monkeypatch.setattr(module, "verifier", lambda: verifier)
+    return module
+
+
+def ask(function: ModuleType, workspace: str, host: str) -> tuple[int, Any]:
+    event = request(VERIFY, {"workspace": workspace, "host": host})
+    answer = function.handler(event, Context())
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_over_http_one_domain_is_checked_and_its_status_told(
+    function: ModuleType, store: MemoryDomains
+) -> None:
+    store.add(domain())
+    status, told = ask(function, "acme", HOST.upper())
+    assert (status, told["stage"]) == (200, "https")
+    assert told["base_url"] == f"https://{HOST}"
+
+
+@pytest.mark.parametrize("workspace", ["acme", "globex"])
+def test_a_domain_that_the_workspace_does_not_have_is_404(
+    function: ModuleType, store: MemoryDomains, workspace: str
+) -> None:
+    store.add(domain(host="other.acme.com"))
+    assert ask(function, workspace, HOST)[0] == 404
+
+
+def test_an_operator_may_invoke_it_for_one_domain(
+    function: ModuleType, store: MemoryDomains
+) -> None:
+    store.add(domain())
+    assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
+
+
+def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
+    function: ModuleType, store: MemoryDomains
+) -> None:
+    store.add(domain())
+    told = function.handler({"task": "due"}, Context())
+    assert told == {"checked": 2, "left": 0, "failed": 0}
+    default_host = store.get(STACK, TARGET)
+    assert default_host is not None
+    assert default_host.stage == "https"
+
+
+def test_what_breaks_is_logged_and_measured_and_the_rest_is_checked(
+    function: ModuleType, store: MemoryDomains, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.add(domain(host="broken.acme.com"))
+    store.add(domain())
+    told = function.handler({"task": "due"}, Context())
+    assert told == {"checked": 3, "left": 0, "failed": 1}
+    assert '"DomainCheckBroke":1' in capsys.readouterr().out
+
+
+def test_near_its_timeout_it_begins_no_further_check(
+    function: ModuleType, store: MemoryDomains
+) -> None:
+    store.add(domain())
+    told = function.handler({"task": "due"}, Context(left=function.RESERVE_MS))
+    assert told == {"checked": 0, "left": 2, "failed": 0}
