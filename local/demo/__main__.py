@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import os
 import random
 import re
 import sys
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +39,7 @@ def main() -> int:
             print(f"\nThe report has not caught up: {expected} clicks were made.")
             return 1
         if sys.stdout.isatty():
-            serve_on(stack, sent)
+            serve_on(stack, tracker, sent)
     return 0
 
 
@@ -50,7 +52,7 @@ def message() -> dict[str, object]:
         "channel": "email",
         "from": "news@mail.example.com",
         "content": {"html": (Path(__file__).parent / "spring_sale.html").read_text("utf-8")},
-        "liquid": False,
+        "liquid": True,
         "recipients": [
             {
                 "delivery": f"d{number:02}",
@@ -74,8 +76,8 @@ def show_rewriting(sent: dict[str, Any]) -> None:
     tracked = [link for link in links if link["tracked"]]
     print(f"\nRewrote {len(links)} links of one e-mail for {len(sent['deliveries'])} recipients.")
     print(f"\n  Tracked: {len(tracked)}, for example")
-    for link in tracked[:3]:
-        print(f"    {link['position']:>3}  {link['url']}")
+    for link in [*tracked[:2], *(link for link in tracked if link["tag"])]:
+        print(f"    {link['position']:>3}  {named(link)}")
     print(f"\n  Left as they were: {len(links) - len(tracked)}")
     for link in links:
         if not link["tracked"]:
@@ -87,8 +89,8 @@ def show_rewriting(sent: dict[str, Any]) -> None:
 def click_as_recipients_would(stack: EmbeddedStack, tracker: Tracker, sent: dict[str, Any]) -> int:
     """Click some links of some messages, some twice, over a day; returns the clicks to count."""
     chance = random.Random(2026)  # noqa: S311 - a demo that shows the same figures every time
-    clicks = 0
     print("\nWhere clicks end:")
+    clicks = show_voucher(tracker, sent)
     for number, delivery in enumerate(sent["deliveries"]):
         links = tracked_links(delivery["content"]["html"])
         for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
@@ -99,11 +101,31 @@ def click_as_recipients_would(stack: EmbeddedStack, tracker: Tracker, sent: dict
                 clicks += 1
                 if clicks <= 3:
                     print(f"    {answer.status}  {NAMES[number]:<5} → {answer.location}")
+    stack.clock.advance(3600)
+    clicks += scan(tracker, sent["deliveries"][-1])
     link = tracked_links(sent["deliveries"][0]["content"]["html"])[0]
     head, forged = tracker.click(link, "HEAD"), tracker.click(link[:-4] + "AAAA")
     print(f"    {head.status}  a HEAD, as link checkers ask: redirected, not counted")
     print(f"    {forged.status}  a forged link: a plain page, no redirect, not counted")
     return clicks
+
+
+def show_voucher(tracker: Tracker, sent: dict[str, Any]) -> int:
+    """Click the link that leads each recipient elsewhere, as the first one; returns the clicks."""
+    position = next(link["position"] for link in sent["links"] if link["tag"] == "voucher")
+    before = sum(link["tracked"] for link in sent["links"][: position - 1])
+    answer = tracker.click(tracked_links(sent["deliveries"][0]["content"]["html"])[before])
+    print(f"    {answer.status}  {NAMES[0]:<5} → {answer.location}")
+    return 1
+
+
+def scan(tracker: Tracker, delivery: dict[str, Any]) -> int:
+    """Open every link of one message at once, as a mail scanner does; returns the clicks."""
+    links = tracked_links(delivery["content"]["html"])
+    for link in links:
+        tracker.click(link)
+    print(f"    302  a mail scanner opens all {len(links)} links of one message: counted apart")
+    return len(links)
 
 
 def tracked_links(content: str) -> list[str]:
@@ -120,7 +142,7 @@ def show_report(report: dict[str, Any]) -> None:
         f"{clicks['total']} clicks by {clicks['unique']} people, "
         f"{clicks['human']} human, {clicks['machine']} by machines"
     )
-    print("\n  total  unique  link")
+    print("\n  total  human  unique  link")
     for line in lines_of(report["links"]):
         print(line)
 
@@ -129,14 +151,23 @@ def lines_of(links: list[dict[str, Any]], most: int = 12) -> Iterator[str]:
     """A line for each of the most clicked links, and one for the rest."""
     clicked = [link for link in links if link["total"]]
     for link in clicked[:most]:
-        name = f"{link['tag']}: {link['url']}" if link["tag"] else link["url"]
-        yield f"  {link['total']:>5}  {link['unique']:>6}  {name}"
+        yield f"  {link['total']:>5}  {link['human']:>5}  {link['unique']:>6}  {named(link)}"
     if rest := clicked[most:]:
-        yield f"  {sum(link['total'] for link in rest):>5}          {len(rest)} more links"
+        totals = (sum(link[figure] for link in rest) for figure in ("total", "human"))
+        yield "  {:>5}  {:>5}          {} more links".format(*totals, len(rest))
 
 
-def serve_on(stack: EmbeddedStack, sent: dict[str, Any]) -> None:
-    """Keep the stack up for the curious, until Ctrl-C."""
+def named(link: dict[str, Any]) -> str:
+    """A link as a report calls it."""
+    return f"{link['tag']}: {link['url']}" if link["tag"] else str(link["url"])
+
+
+def serve_on(stack: EmbeddedStack, tracker: Tracker, sent: dict[str, Any]) -> None:
+    """Open the report, and keep the stack up for the curious, until Ctrl-C."""
+    report = tracker.share(WORKSPACE, CAMPAIGN, people=True)
+    print(f"\nThe report, for whoever holds this link:\n  {report}")
+    if sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        webbrowser.open(report)
     print("\nStill serving; Ctrl-C ends it. Open, or curl -i:")
     print(f"  {tracked_links(sent['deliveries'][0]['content']['html'])[0]}")
     print(f"  {stack.url}/v1/workspaces/{WORKSPACE}/campaigns/{CAMPAIGN}")

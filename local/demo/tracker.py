@@ -33,7 +33,7 @@ class Tracker:
 
     def rewrite(self, message: dict[str, object]) -> dict[str, Any]:
         """What the rewrite function makes of a message."""
-        return self._json("POST", "/v1/rewrite", message)
+        return self.ask("POST", "/v1/rewrite", message)
 
     def click(self, link: str, method: str = "GET") -> Answer:
         """Follow a tracking link as a phone would, as far as the redirect."""
@@ -43,7 +43,7 @@ class Tracker:
 
     def report(self, workspace: str, campaign: str) -> dict[str, Any]:
         """The campaign's figures as they stand."""
-        return self._json("GET", f"/v1/workspaces/{workspace}/campaigns/{campaign}")
+        return self.ask("GET", f"/v1/workspaces/{workspace}/campaigns/{campaign}")
 
     def report_after(self, workspace: str, campaign: str, clicks: int) -> dict[str, Any]:
         """The figures once that many clicks are counted, or after 20 seconds as they stand."""
@@ -54,9 +54,15 @@ class Tracker:
                 return report
             time.sleep(0.1)
 
-    def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def share(self, workspace: str, campaign: str | None = None, *, people: bool = False) -> str:
+        """The address of a share link to the report pages."""
+        body = {"people": people} | ({"campaign": campaign} if campaign else {})
+        return str(self.ask("POST", f"/v1/workspaces/{workspace}/shares", body)["url"])
+
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """What a route answers. Raises RuntimeError for anything but success."""
         answer = self._http.request(method, self.base + path, json=body)
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {answer.data.decode()}")
         value: dict[str, Any] = json.loads(answer.data)
         return value
