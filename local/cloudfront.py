@@ -11,12 +11,11 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Final
 
 from local.clock import Clock
 from local.errors import TemplateError
-from local.http_api import Request
+from local.http_api import Refused, Request
 from local.intrinsics import Resolver
 from local.resources import CloudResources
 from local.template import Properties, Template, mapping, sequence
@@ -28,7 +27,7 @@ _EDGE_ADDRESS: Final = (
 _ALL_BUT_HOST: Final = (
     "b689b0a8-53d0-40ab-baf2-68738e2966ac"  # the managed policy AllViewerExceptHostHeader
 )
-URL_BYTES: Final = 8_192
+_URL_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,50 +118,47 @@ class Edge:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._times: OrderedDict[str, int] = OrderedDict()
-        self._lock = Lock()
 
     def origin_request(self, distribution: Distribution, viewer: Request, port: int) -> Request:
-        """What reaches the origin of a viewer's request that came from ``port``."""
-        known = dict(viewer.headers)
-        cf_id = known.get("x-amz-cf-id") or f"{secrets.token_urlsafe(40)[:54]}=="
-        added = {
-            "cloudfront-viewer-address": known.get(
-                "cloudfront-viewer-address", f"{viewer.source_ip}:{port}"
-            )
+        """What reaches the origin of a viewer's request that came from ``port``.
+
+        Raises Refused for what the distribution does not let through.
+        """
+        if viewer.method not in distribution.methods:
+            raise Refused(403, "The distribution does not allow this method")
+        if len(viewer.path) + len(viewer.query) > _URL_BYTES:
+            raise Refused(414, "The URL is too long")
+        cf_id = viewer.header("x-amz-cf-id") or f"{secrets.token_urlsafe(40)[:54]}=="
+        noted = self._noted(distribution, viewer, port, cf_id)
+        headers = noted | {
+            **dict(distribution.origin_headers),
+            "host": f"{distribution.api}.execute-api",
+            "via": "1.1 local.cloudfront.net (CloudFront)",
+            "x-amz-cf-id": cf_id,
+            "x-forwarded-for": viewer.source_ip,
         }
-        if distribution.notes_viewer:
-            added["x-waypost-host"] = known.get("host", "")
-            added["x-waypost-time"] = str(self._time(cf_id, viewer.time))
-        kept = [(name, value) for name, value in viewer.headers if name not in added] + list(
-            added.items()
-        )
-        forwarded = distribution.forwarded
-        replaced = _NEVER | {name for name, _ in distribution.origin_headers}
-        headers = [
-            (name, value)
-            for name, value in kept
-            if name not in replaced and (forwarded is None or name in forwarded)
-        ]
-        if not any(name == "user-agent" for name, _ in headers):
-            headers.append(("user-agent", "Amazon CloudFront"))
-        headers += [
-            *distribution.origin_headers,
-            ("host", f"{distribution.api}.execute-api"),
-            ("via", "1.1 local.cloudfront.net (CloudFront)"),
-            ("x-amz-cf-id", cf_id),
-            ("x-forwarded-for", viewer.source_ip),
-        ]
         return replace(
-            viewer, headers=headers, source_ip=_EDGE_ADDRESS, time=self._clock.milliseconds()
+            viewer,
+            headers=list(headers.items()),
+            source_ip=_EDGE_ADDRESS,
+            time=self._clock.milliseconds(),
         )
+
+    def _noted(
+        self, distribution: Distribution, viewer: Request, port: int, cf_id: str
+    ) -> dict[str, str]:
+        """The viewer's headers and what is noted about it, as far as the policy forwards them."""
+        address = {"cloudfront-viewer-address": f"{viewer.source_ip}:{port}"}
+        headers = address | {name: viewer.header(name) or "" for name, _ in viewer.headers}
+        if distribution.notes_viewer:
+            headers["x-waypost-host"] = headers.get("host", "")
+            headers["x-waypost-time"] = str(self._time(cf_id, viewer.time))
+        forwarded = distribution.forwarded
+        kept = {n: value for n, value in headers.items() if forwarded is None or n in forwarded}
+        return {"user-agent": "Amazon CloudFront"} | kept
 
     def _time(self, cf_id: str, now: int) -> int:
-        with self._lock:
-            moment = self._times.setdefault(cf_id, now)
-            while len(self._times) > _REMEMBERED:
-                self._times.popitem(last=False)
-            return moment
-
-
-# What CloudFront sets itself, whatever the viewer sent.
-_NEVER: Final = frozenset({"host", "via", "x-amz-cf-id", "x-forwarded-for"})
+        moment = self._times.setdefault(cf_id, now)
+        while len(self._times) > _REMEMBERED:
+            self._times.popitem(last=False)
+        return moment

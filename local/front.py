@@ -16,8 +16,8 @@ from typing import Final
 
 from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, answer, read_body
 from local.clock import Clock
-from local.cloudfront import URL_BYTES, Distribution, Edge
-from local.http_api import BadAnswer, Request, event, response
+from local.cloudfront import Distribution, Edge
+from local.http_api import BadAnswer, Refused, Request, Response, event, response
 from local.invocations import PAYLOAD_BYTES
 from local.invoke_api import PREFIX, InvokeApi
 from local.lambdas import Pool
@@ -64,32 +64,27 @@ class Front:
 
     async def _http_api(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await read_body(receive, _BODY_BYTES)
-        except BodyTooLarge:
-            await _refuse(send, 413, "Request Entity Too Large")
-            return
-        request = _request(scope, body, self._clock.milliseconds())
+            request = _request(scope, await _body(receive), self._clock.milliseconds())
+            result = await self._respond(request, scope["client"][1])
+        except Refused as refused:
+            body = json.dumps({"message": refused.message}).encode()
+            await answer(send, refused.status, body)
+        else:
+            headers = [*result.headers, ("apigw-requestid", request.id)]
+            await answer(send, result.status, result.body, headers)
+
+    async def _respond(self, request: Request, port: int) -> Response:
+        """The answer to a request from a viewer's ``port``. Raises Refused."""
         direct = self._addressed(request)
         routes = [route for route in self._routes if direct in (None, route.api)]
         chosen = choose(routes, request.method, request.path)
         if chosen is None:
-            await _refuse(send, 404, "Not Found")
-            return
+            raise Refused(404, "Not Found")
         route, parameters = chosen
         distribution = None if direct else self._distributions.get(route.api)
         if distribution is not None:
-            if request.method not in distribution.methods:
-                await _refuse(
-                    send,
-                    403,
-                    "This distribution is not configured to allow the HTTP request method.",
-                )
-                return
-            if len(request.path) + len(request.query) > URL_BYTES:
-                await _refuse(send, 414, "The request could not be satisfied: the URL is too long.")
-                return
-            request = self._edge.origin_request(distribution, request, scope["client"][1])
-        await self._integrate(route, parameters, request, send)
+            request = self._edge.origin_request(distribution, request, port)
+        return await self._integrate(route, parameters, request)
 
     def _addressed(self, request: Request) -> str | None:
         """The API that the Host names, if it names one."""
@@ -101,30 +96,31 @@ class Front:
         )
 
     async def _integrate(
-        self, route: Route, parameters: Mapping[str, str], request: Request, send: Send
-    ) -> None:
+        self, route: Route, parameters: Mapping[str, str], request: Request
+    ) -> Response:
         if _head_bytes(request) > _HEAD_BYTES:
-            await _refuse(send, 431, "Request Header Fields Too Large")
-            return
+            raise Refused(431, "Request Header Fields Too Large")
         payload = json.dumps(event(route, parameters, request)).encode()
         if len(payload) > PAYLOAD_BYTES:
-            await _refuse(send, 413, "Request Entity Too Large")
-            return
+            raise Refused(413, "Request Entity Too Large")
         try:
             async with asyncio.timeout(_INTEGRATION_SECONDS):
                 outcome = await self._pools[route.function].invoke(payload)
             if outcome.error is not None:
                 raise BadAnswer(outcome.payload.decode("utf-8", "replace"))
-            result = response(outcome.payload)
-        except TimeoutError:
-            await _refuse(send, 503, "Service Unavailable")
+            return response(outcome.payload)
+        except TimeoutError as error:
+            raise Refused(503, "Service Unavailable") from error
         except BadAnswer as error:
             self._log.line(route.function, f"{route.key}: 500: {error}")
-            await _refuse(send, 500, "Internal Server Error")
-        else:
-            await answer(
-                send, result.status, result.body, [*result.headers, ("apigw-requestid", request.id)]
-            )
+            raise Refused(500, "Internal Server Error") from error
+
+
+async def _body(receive: Receive) -> bytes:
+    try:
+        return await read_body(receive, _BODY_BYTES)
+    except BodyTooLarge as error:
+        raise Refused(413, "Request Entity Too Large") from error
 
 
 def _request(scope: Scope, body: bytes, time: int) -> Request:
@@ -145,7 +141,3 @@ def _request(scope: Scope, body: bytes, time: int) -> Request:
 def _head_bytes(request: Request) -> int:
     line = len(request.method) + len(request.path) + len(request.query) + len("  HTTP/1.1\r\n")
     return line + sum(len(name) + len(value) + 4 for name, value in request.headers)
-
-
-async def _refuse(send: Send, status: int, message: str) -> None:
-    await answer(send, status, json.dumps({"message": message}).encode())

@@ -50,6 +50,15 @@ class Response:
     body: bytes
 
 
+class Refused(Exception):
+    """Raised when a request gets no further; the caller is told a status and a message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
 class BadAnswer(Exception):
     """Raised when a function's answer is not one that an HTTP API can pass on."""
 

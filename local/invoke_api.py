@@ -39,30 +39,20 @@ class InvokeApi:
         match = _PATH.fullmatch(scope["raw_path"].decode("latin-1"))
         pool = self._pool(unquote(match[1])) if match else None
         if scope["method"] != "POST" or pool is None:
-            await _refuse(
-                send, 404, "ResourceNotFoundException", f"Function not found: {scope['path']}"
-            )
+            told = f"Function not found: {scope['path']}"
+            await _refuse(send, 404, "ResourceNotFoundException", told)
             return
         try:
-            body = await read_body(receive, PAYLOAD_BYTES)
-            json.loads(body or b"{}")
+            body = await read_body(receive, PAYLOAD_BYTES) or b"{}"
+            json.loads(body)
         except BodyTooLarge:
-            await _refuse(
-                send,
-                413,
-                "RequestTooLargeException",
-                f"Request must be smaller than {PAYLOAD_BYTES} bytes",
-            )
-            return
+            told = f"Request must be smaller than {PAYLOAD_BYTES} bytes"
+            await _refuse(send, 413, "RequestTooLargeException", told)
         except ValueError as error:
-            await _refuse(
-                send,
-                400,
-                "InvalidRequestContentException",
-                f"Could not parse request body into json: {error}",
-            )
-            return
-        await self._invoke(pool, body or b"{}", headers, send)
+            told = f"Could not parse request body into json: {error}"
+            await _refuse(send, 400, "InvalidRequestContentException", told)
+        else:
+            await self._invoke(pool, body, headers, send)
 
     async def _invoke(
         self, pool: Pool, body: bytes, headers: Mapping[str, str], send: Send
