@@ -22,7 +22,10 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_
 
 HUMAN: Final = "#2f7d5b"
 MACHINE: Final = "#b8863b"
-_LABELS: Final = 8
+WIDE: Final = (900, 7)
+NARROW: Final = (420, 3)
+"""Widths in pixels, and how many times are written below the bars; all are equally high."""
+HEIGHT: Final = 280
 
 _STYLE: Final = Style(
     background="transparent",
@@ -41,28 +44,27 @@ _STYLE: Final = Style(
 )
 
 
-def clicks_over_time(points: Sequence[Point], step: Step) -> str:
+def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] = WIDE) -> str:
     """The picture as a data URL."""
+    width, most = size
     config = Config(
         style=_STYLE,
         js=[],
-        height=280,
-        width=900,
+        height=HEIGHT,
+        width=width,
         margin=8,
         spacing=6,
         show_minor_x_labels=False,
         legend_at_bottom=True,
         legend_box_size=13,
-        include_x_axis=True,
         rounded_bars=1,
-        x_labels_major_count=min(_LABELS, len(points)),
         disable_xml_declaration=True,
         truncate_label=-1,
-        print_values=False,
         value_formatter=lambda clicks: f"{clicks:,.0f}",
     )
     chart = StackedBar(config)
     chart.x_labels = [_label(point.start, step) for point in points]
+    chart.x_labels_major = chart.x_labels[:: max(1, -(-len(points) // most))]
     chart.add("Human", [point.human for point in points])
     chart.add("Machine", [point.machine for point in points])
     svg = str(chart.render())

@@ -56,7 +56,7 @@ def campaign(reports: Reports, access: Access, asked: Asked) -> Response:
         scope=scope,
         report=reports.campaigns.report(asked.workspace, name),
         series=series,
-        chart=charts.clicks_over_time(series.points, series.by) if series.points else None,
+        charts=_charts(series),
     )
 
 
@@ -136,6 +136,17 @@ def _series(reports: Reports, workspace: str, campaign: str, by: Step | None, zo
     if by is None and len(hours.points) > MOST_HOURS_DRAWN:
         return reports.campaigns.series(workspace, campaign, "day", zone)
     return hours
+
+
+def _charts(series: Series) -> dict[str, str] | None:
+    """The picture of a series for wide and for narrow screens; None where there is nothing."""
+    if not series.points:
+        return None
+    sizes = {"wide": charts.WIDE, "narrow": charts.NARROW}
+    return {
+        name: charts.clicks_over_time(series.points, series.by, size)
+        for name, size in sizes.items()
+    }
 
 
 def _message(reports: Reports, campaign: CampaignCode, name: str) -> SentMessage:

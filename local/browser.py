@@ -1,0 +1,40 @@
+"""A headless Chromium of this machine, for screenshots and for tests that look at pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from playwright.sync_api import Browser, sync_playwright
+
+MISSING: Final = "there is no Chromium here; Debian has one: apt-get install chromium"
+
+# Nothing but what is asked for goes over the network, and it runs as root in a container.
+_FLAGS: Final = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+def chromium() -> str | None:
+    """Where Chromium is: what CHROMIUM names, else the first found on the path."""
+    named = os.environ.get("CHROMIUM")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return named or next(filter(None, found), None)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """The browser, closed in the end. Raises FileNotFoundError where there is none."""
+    path = chromium()
+    if path is None:
+        raise FileNotFoundError(MISSING)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        try:
+            yield launched
+        finally:
+            launched.close()

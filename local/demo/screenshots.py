@@ -1,0 +1,89 @@
+"""`make screenshots`: a picture of each report page of the demo, for the documentation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, FloatRect, Page
+
+from local.browser import browser
+from local.demo.__main__ import CAMPAIGN, WORKSPACE, click_as_recipients_would, message
+from local.demo.tracker import Tracker
+from local.stack import EmbeddedStack
+
+FOLDER: Final = Path(__file__).parents[2] / "docs/images"
+WIDE: Final = (1000, 1150)
+PHONE: Final = (390, 844)
+
+_CAMPAIGN: Final = {"workspace": WORKSPACE, "campaign": CAMPAIGN}
+
+
+def main() -> int:
+    """Fill a stack as the demo does, and go through its pages."""
+    FOLDER.mkdir(exist_ok=True)
+    with EmbeddedStack() as stack, browser() as chromium:
+        tracker = Tracker(stack.url)
+        sent = tracker.rewrite(message())
+        clicks = click_as_recipients_would(stack, tracker, sent)
+        report = tracker.report_after(WORKSPACE, CAMPAIGN, clicks)
+        configure(tracker)
+        link = {**_CAMPAIGN, "link": report["links"][0]["link"]}
+        person = {"workspace": WORKSPACE, "person": most_active(tracker, link["link"])}
+        opened = tracker.share(WORKSPACE, people=True)
+        pages = {
+            "campaign": _CAMPAIGN,
+            "map": _CAMPAIGN,
+            "link": link,
+            "person": person,
+            "domains": person,
+            "settings": person,
+            "workspace": person,
+        }
+        page = new_page(chromium, opened, WIDE, "light")
+        for name, query in pages.items():
+            shoot(page, f"{stack.url}/reports/{name}?{urlencode(query)}", name)
+        phone = new_page(chromium, opened, PHONE, "dark")
+        shoot(phone, f"{stack.url}/reports/campaign?{urlencode(_CAMPAIGN)}", "campaign-phone-dark")
+    return 0
+
+
+def configure(tracker: Tracker) -> None:
+    """Settings and a tracking domain, so that their pages have something to show."""
+    parameters = {"utm_source": "waypost", "utm_campaign": "{{ campaign.name }}"}
+    tracker.ask("PUT", f"/v1/workspaces/{WORKSPACE}/settings", {"url_params": parameters})
+    domain = {"host": "links.treeline.example", "sending_domain": "treeline.example"}
+    tracker.ask("POST", f"/v1/workspaces/{WORKSPACE}/domains", domain)
+
+
+def most_active(tracker: Tracker, link: str) -> str:
+    """Who clicked a link most often."""
+    people = tracker.ask("GET", f"/v1/workspaces/{WORKSPACE}/links/{link}/people")["people"]
+    return str(max(people, key=lambda one: one["clicks"])["person"])
+
+
+def new_page(chromium: Browser, share: str, size: tuple[int, int], look: str) -> Page:
+    """A page that holds a share, of a size in pixels, light or dark."""
+    page = chromium.new_page(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if look == "dark" else "light",
+    )
+    page.goto(share)
+    return page
+
+
+def shoot(page: Page, address: str, name: str) -> None:
+    """Take a picture of what is seen at first sight, at most."""
+    answer = page.goto(address, wait_until="networkidle")
+    if answer is None or not answer.ok:
+        raise RuntimeError(f"{address}: {answer and answer.status}")
+    width, height = page.evaluate("[innerWidth, Math.min(innerHeight, document.body.offsetHeight)]")
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": height}
+    page.screenshot(path=FOLDER / f"{name}.png", clip=clip)
+    print(f"docs/images/{name}.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
