@@ -42,6 +42,10 @@ serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
 
 ##@ Working on it
 
+.PHONY: screenshots
+screenshots: $(READY) ## Take a picture of each report page of the demo, into docs/images (needs Chromium)
+	@python -m local.demo.screenshots
+
 .PHONY: setup
 setup: $(READY) ## Install what the lock says (every other target does it, too)
 
