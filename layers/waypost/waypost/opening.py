@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from waypost.errors import BadSignature
 from waypost.keys import KeyringSource
-from waypost.tokens import ClickToken, Keyring, OpenSealer, OpenToken, Sealer
+from waypost.tokens import ClickToken, Keyring, OpenToken, Sealer
 
 _Token = TypeVar("_Token", ClickToken, OpenToken)
 
@@ -20,15 +20,15 @@ class Tokens:
     def __init__(self, keys: KeyringSource) -> None:
         self._keys = keys
         self._keyring: Keyring | None = None
-        self._sealers: tuple[Sealer, OpenSealer] | None = None
+        self._sealer: Sealer | None = None
 
     def open(self, text: str) -> ClickToken:
         """What a link carries. Raises TokenError, or StoreUnavailable while no key is known."""
-        return self._opened(text, lambda keyring: self._under(keyring)[0].open)
+        return self._opened(text, lambda keyring: self._under(keyring).open)
 
     def open_pixel(self, text: str) -> OpenToken:
         """What a pixel carries. Raises as ``open`` does."""
-        return self._opened(text, lambda keyring: self._under(keyring)[1].open)
+        return self._opened(text, lambda keyring: self._under(keyring).opens.open)
 
     def _opened(self, text: str, under: Callable[[Keyring], Callable[[str], _Token]]) -> _Token:
         try:
@@ -39,7 +39,7 @@ class Tokens:
                 raise
             return under(keyring)(text)
 
-    def _under(self, keyring: Keyring) -> tuple[Sealer, OpenSealer]:
-        if self._sealers is None or keyring is not self._keyring:
-            self._keyring, self._sealers = keyring, (Sealer(keyring), OpenSealer(keyring))
-        return self._sealers
+    def _under(self, keyring: Keyring) -> Sealer:
+        if self._sealer is None or keyring is not self._keyring:
+            self._keyring, self._sealer = keyring, Sealer(keyring)
+        return self._sealer

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from turbohtml import Document, SourceSpan, parse
 
 from waypost.rewriting.attributes import decoded, encoded, value_span
-from waypost.rewriting.conditional import numbered, outlook_spans
+from waypost.rewriting.conditional import Numbered, numbered, outlook_spans
 from waypost.rewriting.masking import newlines_masked
+from waypost.rewriting.pixel import before_end_of_body
 from waypost.rewriting.place import Place
 
 UNTRACKED = "untracked"
@@ -23,18 +24,25 @@ Spans = Mapping[str, SourceSpan]
 
 
 def find_in_masked(html: str, masked: str) -> list[Place]:
-    """The links of a document, found in a copy of the same length in which Liquid is masked."""
+    """The links of a document, found in a copy of the same length in which Liquid is masked; and
+    the place for a pixel, where the document's body has an end tag.
+    """
     found: dict[int, Place] = {}
-    for attributes, shift in _attributes_of_links(newlines_masked(masked)):
+    masked = newlines_masked(masked)
+    copy = numbered(masked)
+    document = parse(copy.text if copy else masked, source_locations=True)
+    for attributes, shift in _attributes_of_links(masked, copy, document):
         place = _place(html, attributes, shift)
         found.setdefault(place.start, place)
+    if pixel := before_end_of_body(html, document):
+        found[pixel.start] = pixel
     return [found[start] for start in sorted(found)]
 
 
-def _attributes_of_links(masked: str) -> Iterator[tuple[Spans, int]]:
+def _attributes_of_links(
+    masked: str, copy: Numbered | None, document: Document
+) -> Iterator[tuple[Spans, int]]:
     """The attributes' spans of every link, and what to add to their offsets."""
-    copy = numbered(masked)
-    document = parse(copy.text if copy else masked, source_locations=True)
     for attributes in _hrefs(document, "a[href],area[href]"):
         yield attributes, 0
     if copy is None:

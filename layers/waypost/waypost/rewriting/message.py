@@ -18,6 +18,7 @@ from waypost.rewriting.finding import (
     with_opt_outs,
 )
 from waypost.rewriting.liquid import is_liquid
+from waypost.rewriting.pixel import with_pixel
 from waypost.rewriting.plan import Link, Plan, planned
 from waypost.rewriting.rules import Rules
 from waypost.rewriting.template import Rendered, Template
@@ -81,6 +82,8 @@ class CompiledMessage:
         position = 1
         for part, rendered in zip(self._parts, found, strict=True):
             places = rendered.places
+            if part.markup is HTML_LINKS:
+                places = with_pixel(places, rendered.text)
             if part.markup is TEXT_LINKS:
                 places = with_opt_outs(places, anchors)
             plan = planned(rendered.text, places, self._rules, position, rendered.blocks)
@@ -100,13 +103,25 @@ def compiled_message(
 
     :raises InvalidRequest: naming the part of the content that cannot be read.
     """
-    written = json.dumps(content, ensure_ascii=False)
-    return CompiledMessage(content, _parts(channel, written, liquid, track_text), rules)
+    frozen = tuple(
+        (name, value if isinstance(value, str) else _Frozen(json.dumps(value)))
+        for name, value in content.items()
+    )
+    return CompiledMessage(content, compiled_parts(channel, frozen, liquid, track_text), rules)
+
+
+class _Frozen(str):
+    """A value of a content as JSON, to tell it from a text."""
 
 
 @lru_cache(maxsize=16)
-def _parts(channel: Channel, content: str, liquid: bool, track_text: bool) -> tuple[_Part, ...]:
-    given: dict[str, Json] = json.loads(content)
+def compiled_parts(
+    channel: Channel, content: tuple[tuple[str, str], ...], liquid: bool, track_text: bool
+) -> tuple[_Part, ...]:
+    """The texts of a content, read: found again by the content itself."""
+    given = {
+        name: json.loads(value) if isinstance(value, _Frozen) else value for name, value in content
+    }
     raw = given.get("mime")
     if isinstance(raw, str) and channel == "email":
         return (_mime_part(raw, liquid=liquid, track_text=track_text),)

@@ -25,6 +25,7 @@ from waypost.rewriting.finding import (
     find_places,
     with_opt_outs,
 )
+from waypost.rewriting.pixel import with_pixel
 from waypost.rewriting.place import Place
 from waypost.rewriting.transfer import Block, Decoded, decoded_part
 
@@ -70,7 +71,7 @@ def read(raw: str, field: str, *, track_text: bool) -> Mime:
         for part in _parts(raw, 0, len(raw), field, 0)
         if (markup := _markup(part, track_text=track_text))
     ]
-    found = [find_places(markup, part.text, field) for markup, part in parts]
+    found = [_found(markup, part, field) for markup, part in parts]
     anchors = [
         place
         for (markup, _), places in zip(parts, found, strict=True)
@@ -87,6 +88,11 @@ def read(raw: str, field: str, *, track_text: bool) -> Mime:
     )
 
 
+def _found(markup: Markup, part: Decoded, field: str) -> list[Place]:
+    places = find_places(markup, part.text, field)
+    return with_pixel(places, part.text) if markup is HTML_LINKS else places
+
+
 def is_dkim_signed(raw: str) -> bool:
     """Whether the message carries a DKIM signature, which rewriting breaks."""
     headers, _ = _headers(raw, 0, len(raw))
@@ -101,7 +107,9 @@ def _assembled(raw: str, parts: list[tuple[Decoded, list[Place]]], field: str) -
     at = length = 0
     for part, found in parts:
         if found and _INLINE_PGP.search(part.text):
-            raise InvalidRequest.of(field, "has a signed or encrypted (PGP) part")
+            if any(not place.pixel for place in found):
+                raise InvalidRequest.of(field, "has a signed or encrypted (PGP) part")
+            continue
         if part.encode_block is None:
             shift = length - at
             places += (_moved(place, part, shift) for place in found)

@@ -35,6 +35,8 @@ class Place:
     tag: str | None = None
     explicit: bool = False
     """Written as ``cio_link``: its author named this very link, whatever its scheme."""
+    pixel: bool = False
+    """No link, but where the image that tells of opens may stand. ``href``: one that is there."""
 
     @property
     def identity(self) -> str:

@@ -38,6 +38,15 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelSlot:
+    """A segment before which the image stands that tells of opens."""
+
+    at: int
+    original: str
+    transfer: Encode
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedRange:
     """Segments ``first`` to ``last`` that are encoded as one. ``text`` is what they were, written
     as ``original``.
@@ -60,6 +69,7 @@ class Plan:
     """Links that are not tracked and still get the workspace's parameters."""
     links: tuple[Link, ...]
     encoded: tuple[EncodedRange, ...] = ()
+    pixel: PixelSlot | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +123,7 @@ def planned(
         extended=tuple(slot for slot in work.slots if not slot.link.verdict.tracked),
         links=tuple(work.links),
         encoded=tuple(encoded),
+        pixel=work.pixel,
     )
 
 
@@ -125,14 +136,25 @@ class _Work:
     position: int
     slots: list[Slot] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    pixel: PixelSlot | None = None
+    """The last one: a message loads one image."""
 
     def place(self, places: Sequence[Place]) -> None:
         for place in places:
+            if place.pixel:
+                self._make_room(place)
+                continue
             verdict = judge(place, self.rules)
             link = Link(self.position, place.identity, place.url, place.tag, verdict)
             self.position += 1
             self.links.append(link)
             self._cut_out(place, link)
+
+    def _make_room(self, place: Place) -> None:
+        if self.rules.wants_pixel(place.href):
+            original = self.cut.text[place.start : place.end]
+            at = self.cut.replace(place, original)
+            self.pixel = PixelSlot(at, original, place.transfer)
 
     def _cut_out(self, place: Place, link: Link) -> None:
         verdict = link.verdict

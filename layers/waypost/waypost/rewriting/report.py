@@ -14,8 +14,9 @@ from waypost.rewriting.channels import Path
 from waypost.rewriting.message import PlannedText, links_of
 from waypost.rewriting.parameters import Query
 from waypost.rewriting.plan import Link, Plan, Slot
-from waypost.rewriting.stamping import Codes, Start, packed, written
-from waypost.tokens.payload import decode, recipient_part
+from waypost.rewriting.stamping import Codes, Prepared, Start, packed, written
+from waypost.tokens import ClickToken
+from waypost.tokens.payload import decode, recipient_part, with_person
 from waypost.tokens.signing import SIGNATURE_BYTES
 
 
@@ -76,17 +77,23 @@ class Sample:
         destination = slot.link.verdict.destination
         if slot.link.verdict.parameters:
             destination = self.query.added_to(slot.destination, self.person)
-        link = packed(slot, codes, self.query, known=self.person is not None)
-        payload = recipient_part(self.delivery, self.person, self.sent) + link.data
+        prepared = packed(slot, codes, self.query, known=self.person is not None)
+        payload = recipient_part(self.delivery, self.person, self.sent) + prepared.link.data
         begun = len(start(slot.link.verdict.destination))
         characters = begun + _base64_length(len(payload)) + 1 + _base64_length(SIGNATURE_BYTES)
         return Seen(
             identity=slot.link.identity,
             destination=destination,
-            round_trip=decode(payload).href == destination,
+            round_trip=self._leads_to(decode(payload), prepared) == destination,
             characters=characters,
             bytes_added=characters - len(slot.original.encode()),
         )
+
+    def _leads_to(self, token: ClickToken, prepared: Prepared) -> str:
+        if token.stored is None or prepared.stored is None:
+            return token.href
+        same = token.stored == prepared.stored.digest
+        return with_person(prepared.stored.href, self.person) if same else ""
 
     def _extended(self, slot: Slot) -> Seen:
         destination = self.query.without_identity(slot.destination)

@@ -36,6 +36,13 @@ class Rules:
     schemes: frozenset[str] = frozenset()
     secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
     never_track: tuple[str, ...] = ()
+    track_opens: bool = False
+    is_own_pixel: Callable[[str], bool] = lambda _: False
+    """Tells a pixel of ours by what its address ends with."""
+
+    def wants_pixel(self, there: str) -> bool:
+        """Whether a document gets a pixel; ``there`` is one that it may have already."""
+        return self.track and self.track_opens and not (there and self.is_own_pixel(there))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,8 @@ class Verdict:
 def judge(place: Place, rules: Rules) -> Verdict:
     """Decide about one link."""
     href = cleaned(place.href)
-    if reason := _left_alone(href, place, rules):
+    scheme = scheme_of(href)
+    if reason := _left_alone(href, scheme, place, rules):
         return Verdict(tracked=False, reason=reason)
     try:
         destination = ascii_form(href)
@@ -67,16 +75,15 @@ def judge(place: Place, rules: Rules) -> Verdict:
     secret = secret_in(href)
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
         return Verdict(tracked=False, reason=f"looks secret: {secret}")
-    parameters = rules.url_params and place.url_params and scheme_of(href) in WEB_SCHEMES
+    parameters = rules.url_params and place.url_params and scheme in WEB_SCHEMES
     if not place.track:
         return Verdict(False, destination, parameters, "its author asked not to track it")
     warning = f"tracked, but it looks secret: {secret}" if secret else None
     return Verdict(True, destination, parameters, warning)
 
 
-def _left_alone(href: str, place: Place, rules: Rules) -> str | None:
+def _left_alone(href: str, scheme: str | None, place: Place, rules: Rules) -> str | None:
     """Why a link stays exactly as it is, whatever its author asked for."""
-    scheme = scheme_of(href)
     if not rules.track:
         return "tracking is off for this message"
     if not href:
@@ -91,7 +98,7 @@ def _left_alone(href: str, place: Place, rules: Rules) -> str | None:
         return "is a tracking link already"
     if any(matches(href, pattern) for pattern in rules.never_track):
         return "the workspace never tracks it"
-    if scheme not in WEB_SCHEMES | rules.schemes and not place.explicit:
+    if scheme not in WEB_SCHEMES and scheme not in rules.schemes and not place.explicit:
         return f"is a {scheme} link, which only cio_link tracks"
     return None
 

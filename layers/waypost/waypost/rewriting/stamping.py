@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final, Protocol
 
-from waypost.codes import LinkCode
+from waypost.codes import LinkCode, workspace_of
+from waypost.model.short_link import StoredDestination
 from waypost.rewriting.parameters import Query
 from waypost.rewriting.place import Encode, as_is
-from waypost.rewriting.plan import EncodedRange, Plan, Slot
-from waypost.tokens import PreparedLink, RecipientSealer, prepare_link
+from waypost.rewriting.plan import EncodedRange, PixelSlot, Plan, Slot
+from waypost.tokens import PreparedLink, prepare_link, prepare_stored
 
 Codes = Mapping[str, LinkCode]
 """The codes of links by identity."""
@@ -22,8 +24,34 @@ Codes = Mapping[str, LinkCode]
 Start = Callable[[str], str]
 """What a tracking link to a destination begins with, up to its payload."""
 
+LONGEST: Final = 1_200
+"""Bytes of a packed link with its destination in it. With an ordinary recipient's fields that makes
+1,800 characters; Outlook opens 2,048 at most.
+"""
+
+
+class Seals(Protocol):
+    """Gives what a link carries after its beginning: its own token, or a code for it."""
+
+    def seal(self, link: PreparedLink) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A packed link, and its destination where that is stored, being too long for the link."""
+
+    link: PreparedLink
+    stored: StoredDestination | None
+
+
 # Templates with Liquid are bound for every recipient, mostly to links that were packed before.
-_prepared = lru_cache(maxsize=16_384)(prepare_link)
+@lru_cache(maxsize=16_384)
+def prepared(code: LinkCode, position: int, destination: str) -> Prepared:
+    link = prepare_link(code, position, destination)
+    if len(link.data) <= LONGEST:
+        return Prepared(link, None)
+    stored = StoredDestination(workspace_of(code), destination)
+    return Prepared(prepare_stored(code, position, stored.digest), stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +61,7 @@ class Packed:
     at: int
     """The index of its segment."""
     begins: str
-    link: PreparedLink
+    prepared: Prepared
     transfer: Encode
 
 
@@ -46,6 +74,9 @@ class Bound:
     transferred: list[Packed]
     """Links that have to be written in a transfer encoding."""
     encoded: tuple[EncodedRange, ...]
+    pixel: PixelSlot | None
+    stored: tuple[StoredDestination, ...]
+    """Destinations that have to be stored before the text is sent."""
 
 
 def bound(plan: Plan, codes: Codes, query: Query, start: Start, *, known: bool) -> Bound:
@@ -57,39 +88,43 @@ def bound(plan: Plan, codes: Codes, query: Query, start: Start, *, known: bool) 
         Packed(
             at=slot.at,
             begins=start(slot.link.verdict.destination),
-            link=packed(slot, codes, query, known=known),
+            prepared=packed(slot, codes, query, known=known),
             transfer=slot.transfer,
         )
         for slot in plan.tracked
     ]
     return Bound(
         segments=segments,
-        links=[(one.at, one.begins, one.link) for one in links if one.transfer is as_is],
+        links=[(one.at, one.begins, one.prepared.link) for one in links if one.transfer is as_is],
         transferred=[one for one in links if one.transfer is not as_is],
         encoded=plan.encoded,
+        pixel=plan.pixel,
+        stored=tuple(one.prepared.stored for one in links if one.prepared.stored),
     )
 
 
-def stamped(text: Bound, recipient: RecipientSealer) -> str:
-    """The text for one recipient."""
+def stamped(text: Bound, recipient: Seals, pixel: str = "") -> str:
+    """The text for one recipient. ``pixel``: the image that tells of opens, in HTML."""
     segments = text.segments.copy()
     seal = recipient.seal
     for at, begins, link in text.links:
         segments[at] = begins + seal(link)
     for one in text.transferred:
-        segments[one.at] = one.transfer(one.begins + seal(one.link))
+        segments[one.at] = one.transfer(one.begins + seal(one.prepared.link))
+    if pixel and text.pixel is not None:
+        segments[text.pixel.at] = text.pixel.transfer(pixel) + text.pixel.original
     for part in text.encoded:
         segments[part.first] = _encoded(part, "".join(segments[part.first : part.last]))
         segments[part.first + 1 : part.last] = [""] * (part.last - part.first - 1)
     return "".join(segments)
 
 
-def packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> PreparedLink:
+def packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> Prepared:
     """A tracked link, packed as far as it is the same for every known or unknown person."""
     destination = slot.link.verdict.destination
     if slot.link.verdict.parameters:
         destination = query.marked(slot.destination, known=known)
-    return _prepared(codes[slot.link.identity], slot.link.position, destination)
+    return prepared(codes[slot.link.identity], slot.link.position, destination)
 
 
 def written(slot: Slot, query: Query) -> str:

@@ -44,7 +44,11 @@ class OpenSealer:
     def seal(self, token: OpenToken) -> str:
         """``payload/signature`` of one message's pixel: the path after ``/e/o/``."""
         part = recipient_part(token.delivery, token.person, token.sent)
-        return self._signer.seal(part + bytes.fromhex(token.campaign))
+        return self.seal_part(part, token.campaign)
+
+    def seal_part(self, part: bytes, campaign: CampaignCode) -> str:
+        """The same for a recipient whose fields are packed already (``recipient_part``)."""
+        return self._signer.seal(part + bytes.fromhex(campaign))
 
     def open(self, text: str) -> OpenToken:
         """What ``payload/signature`` carries. Raises TokenError, as ``Sealer.open`` does."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from waypost.codes import CampaignCode
+from waypost.tokens.opens import OpenSealer
 from waypost.tokens.payload import PERSON_MARK as _MARK
 from waypost.tokens.payload import (
     ClickToken,
@@ -24,26 +26,35 @@ class RecipientSealer:
     once.
     """
 
-    __slots__ = ("_part", "_signer")
+    __slots__ = ("_opens", "_part", "_signer")
 
-    def __init__(self, signer: TokenSigner, part: bytes) -> None:
+    def __init__(self, signer: TokenSigner, opens: OpenSealer, part: bytes) -> None:
         self._signer = signer
+        self._opens = opens
         self._part = part
 
     def seal(self, link: PreparedLink) -> str:
         """``payload/signature`` of one link for this recipient."""
         return self._signer.seal(self._part + link.data)
 
+    def pixel(self, campaign: CampaignCode) -> str:
+        """``payload/signature`` of the pixel in this recipient's message."""
+        return self._opens.seal_part(self._part, campaign)
+
 
 class Sealer:
-    """Seals and opens click tokens under one keyring. Keeps no state of messages; safe to share."""
+    """Seals and opens click tokens under one keyring. Keeps no state of messages; safe to share.
+
+    ``opens`` does the same for pixels.
+    """
 
     def __init__(self, keyring: Keyring) -> None:
         self._signer = TokenSigner(keyring, CLICK)
+        self.opens = OpenSealer(keyring)
 
     def for_recipient(self, delivery: str, person: str | None, sent: int) -> RecipientSealer:
         """A sealer of one recipient's links. ``sent`` in seconds since 1970, UTC."""
-        return RecipientSealer(self._signer, recipient_part(delivery, person, sent))
+        return RecipientSealer(self._signer, self.opens, recipient_part(delivery, person, sent))
 
     def seal(self, token: ClickToken) -> str:
         """``payload/signature`` of one token: the path after ``/e/c/``."""
