@@ -1,0 +1,63 @@
+"""Messages of campaigns, over DynamoDB and in memory alike."""
+
+import random
+
+import pytest
+
+from tests.clicks import CAMPAIGN
+from waypost.codes import campaign_code
+from waypost.model.message import MOST_BYTES, SentMessage
+from waypost.store.dynamodb.messages import DynamoMessages
+from waypost.store.memory.messages import MemoryMessages
+from waypost.store.messages import MessageStore
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def messages(request) -> MessageStore:
+    if request.param == "memory":
+        return MemoryMessages()
+    tables = request.getfixturevalue("tables")
+    return DynamoMessages(tables.client, tables.campaigns)
+
+
+def message(html="<p>Hello, 🙂</p>\r\n", *, rendered=False, campaign=CAMPAIGN):
+    return SentMessage(campaign=campaign, html=html, rendered=rendered, expires=2_000_000_000)
+
+
+@pytest.mark.parametrize("rendered", [True, False])
+def test_a_message_comes_back_as_it_was_kept(messages, rendered):
+    assert messages.keep(message(rendered=rendered))
+    assert messages.message(CAMPAIGN) == message(rendered=rendered)
+
+
+def test_the_first_message_stays(messages):
+    assert messages.keep(message("first"))
+    assert not messages.keep(message("second"))
+    assert messages.message(CAMPAIGN).html == "first"
+
+
+def test_campaigns_have_messages_of_their_own(messages):
+    other = campaign_code("acme", "autumn")
+    messages.keep(message("spring"))
+    assert messages.message(other) is None
+    messages.keep(message("autumn", campaign=other))
+    assert messages.message(CAMPAIGN).html == "spring"
+
+
+def test_what_is_larger_than_an_item_is_not_kept(messages):
+    noise = random.Random(1).randbytes(MOST_BYTES).hex() * 2
+    assert not messages.keep(message(noise))
+    assert messages.message(CAMPAIGN) is None
+
+
+def test_a_large_message_of_repeated_parts_is_kept(messages):
+    html = "<tr><td>row</td></tr>" * 40_000
+    assert messages.keep(message(html))
+    assert messages.message(CAMPAIGN).html == html
+
+
+def test_a_forgotten_message_makes_room_for_the_next(messages):
+    messages.keep(message("first"))
+    messages.forget(CAMPAIGN)
+    messages.forget(CAMPAIGN)
+    assert messages.keep(message("second"))

@@ -1,0 +1,68 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.clicks import CAMPAIGN
+from waypost.codes import campaign_code
+from waypost.errors import StoreUnavailable
+from waypost.keeping import MessageKeeper
+from waypost.store.memory.messages import MemoryMessages
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+DAY = 86_400
+
+
+class CountingMessages(MemoryMessages):
+    """Counts how often it is asked; ``down`` makes it fail."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+        self.down = False
+
+    def keep(self, message):
+        self.asked += 1
+        if self.down:
+            raise StoreUnavailable("no answer")
+        return super().keep(message)
+
+
+@pytest.fixture
+def store():
+    return CountingMessages()
+
+
+def keep(keeper, content, *, campaign=CAMPAIGN, rendered=False, days=None):
+    keeper.keep(campaign, content, rendered=rendered, retention_days=days, now=NOW)
+
+
+@pytest.mark.parametrize(("workspace", "days"), [(None, 400), (7, 7)])
+def test_a_message_is_kept_as_long_as_clicks_are(store, workspace, days):
+    keep(MessageKeeper(store, 400), {"html": "<p>"}, days=workspace, rendered=True)
+    kept = store.message(CAMPAIGN)
+    assert (kept.html, kept.rendered) == ("<p>", True)
+    assert kept.expires == int(NOW.timestamp()) + days * DAY
+
+
+def test_the_store_is_asked_once_a_campaign(store):
+    keeper = MessageKeeper(store, 400)
+    for _ in range(3):
+        keep(keeper, {"html": "<p>"})
+    keep(keeper, {"html": "<p>"}, campaign=campaign_code("acme", "autumn"))
+    assert store.asked == 2
+
+
+def test_content_without_html_is_not_kept(store):
+    keep(MessageKeeper(store, 400), {"text": "Hello"})
+    assert store.asked == 0
+
+
+def test_a_message_that_cannot_be_kept_is_sent_all_the_same_and_counted(store, capsys):
+    keeper = MessageKeeper(store, 400)
+    store.down = True
+    keep(keeper, {"html": "<p>"})
+    assert json.loads(capsys.readouterr().out)["MessageNotKept"] == 1
+    store.down = False
+    keep(keeper, {"html": "<p>"})
+    assert store.message(CAMPAIGN) is not None
