@@ -42,11 +42,12 @@ def absorb(
     marks: Iterable[Mark],
     *,
     threshold: int = THRESHOLD,
-    batch: int = 0,
+    batch: int | None = None,
 ) -> Change | None:
     """Count the marks that are not counted yet; None where all of them are.
 
     Where the row is full, ``sheets`` holds the stored sheets of each mark and of its neighbours.
+    ``batch`` is noted on what is counted; None leaves the marks' own.
     """
     before = [*row.marks, *(mark for sheet in sheets.values() for mark in sheet.marks)]
     fresh = _uncounted(before, marks, batch)
@@ -65,9 +66,11 @@ def absorb(
     )
 
 
-def _uncounted(before: Sequence[Mark], marks: Iterable[Mark], batch: int) -> list[Mark]:
+def _uncounted(before: Sequence[Mark], marks: Iterable[Mark], batch: int | None) -> list[Mark]:
     counted = {mark.id for mark in before}
-    fresh = {mark.id: replace(mark, batch=batch) for mark in marks if mark.id not in counted}
+    fresh = {mark.id: mark for mark in marks if mark.id not in counted}
+    if batch is not None:
+        fresh = {id_: replace(mark, batch=batch) for id_, mark in fresh.items()}
     return sorted(fresh.values(), key=lambda mark: (mark.time, mark.id))
 
 

@@ -18,7 +18,9 @@ class ClickStore(Protocol):
         ...
 
     def anonymise(self, click: Click, anonymous: Click) -> None:
-        """Put the click without identity in the place of the one with it. Safe to repeat."""
+        """Put the click without identity in the place of the one with it. Broken off in between,
+        both are there, which counts as one click; repeating it ends the work.
+        """
         ...
 
     def of_person(

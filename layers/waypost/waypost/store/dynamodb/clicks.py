@@ -31,10 +31,9 @@ class DynamoClicks:
         return True
 
     def anonymise(self, click: Click, anonymous: Click) -> None:
-        put = {"TableName": self._table, "Item": anonymous.to_item()}
-        delete = {"TableName": self._table, "Key": click.key}
         with translated():
-            self._client.transact_write_items(TransactItems=[{"Put": put}, {"Delete": delete}])
+            self._client.put_item(TableName=self._table, Item=anonymous.to_item())
+            self._client.delete_item(TableName=self._table, Key=click.key)
 
     def of_person(
         self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
