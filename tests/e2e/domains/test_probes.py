@@ -235,6 +235,14 @@ def test_nobody_listening_is_unreachable(world: World) -> None:
     assert world.check().http.outcome == "unreachable"
 
 
+def test_one_dead_address_among_several_is_passed_over(world: World) -> None:
+    world.point_at_proxy()
+    world.dns.add(HOST, "A", "93.184.215.98", PROXY_ADDRESS)
+    world.internet.serve(PROXY_ADDRESS, 80, ours)
+    assert world.check().http.outcome == "ours"
+    assert world.internet.connections[:2] == [("93.184.215.98", 80), (PROXY_ADDRESS, 80)]
+
+
 def test_hsts_of_the_host_blocks_plain_http(world: World) -> None:
     world.point_at_proxy()
     world.internet.serve(PROXY_ADDRESS, 80, ours)

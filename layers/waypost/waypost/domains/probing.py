@@ -11,7 +11,8 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
 from waypost.domains import wire
@@ -24,6 +25,8 @@ Scheme = Literal["http", "https"]
 
 SECONDS: Final = 5.0
 """For the whole exchange, connecting and handshake included."""
+MAX_ADDRESSES: Final = 3
+"""Addresses of a host that are tried."""
 MAX_BYTES: Final = 32 * 1024
 """An answer of ours has a few hundred bytes; nothing past this is read."""
 USER_AGENT: Final = "waypost-domain-check/1"
@@ -70,7 +73,7 @@ class Prober:
         if unsafe:
             return Probe("unsafe", unsafe[0])
         try:
-            reply = self._exchange(scheme, host, addresses[0], path)
+            reply = self._exchange(scheme, host, addresses, path)
         except ssl.SSLCertVerificationError as e:
             outcome = _CERTIFICATE.get(e.verify_code, "untrusted")
             return Probe(outcome, e.verify_message)
@@ -87,9 +90,9 @@ class Prober:
         lookup = self._resolver.lookup
         return lookup(host, "A").records + lookup(host, "AAAA").records
 
-    def _exchange(self, scheme: Scheme, host: str, address: str, path: str) -> Reply:
+    def _exchange(self, scheme: Scheme, host: str, addresses: Sequence[str], path: str) -> Reply:
         deadline = self._clock() + self._seconds
-        connection = self._connector.connect(address, _PORT[scheme], self._seconds)
+        connection = self._connected(addresses, _PORT[scheme])
         try:
             if scheme == "https":
                 connection.settimeout(self._left(deadline))
@@ -99,6 +102,15 @@ class Prober:
             return wire.parsed(self._received(connection, deadline), MAX_BYTES)
         finally:
             connection.close()
+
+    def _connected(self, addresses: Sequence[str], port: int) -> socket.socket:
+        """To the first of a host's addresses that takes the connection, as a browser would."""
+        *others, last = addresses[:MAX_ADDRESSES]
+        each = self._seconds / (len(others) + 1)
+        for address in others:
+            with suppress(OSError):
+                return self._connector.connect(address, port, each)
+        return self._connector.connect(last, port, each)
 
     def _received(self, connection: socket.socket, deadline: float) -> bytes:
         """All that comes until the answer is whole, the cap is reached, or the other end closes."""
