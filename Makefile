@@ -50,8 +50,8 @@ screenshots: $(READY) ## Take a picture of each report page of the demo, into do
 setup: $(READY) ## Install what the lock says (every other target does it, too)
 
 .PHONY: test
-test: $(READY) ## Run all tests (ARGS go to pytest)
-	python -m pytest $(ARGS)
+test: $(READY) ## Run all tests, a file at a time on each processor (ARGS go to pytest)
+	python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(READY) ## Run the tests that need neither a server nor a build
