@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from local.errors import NotStarted
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 60
 _CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+def _session() -> boto3.Session:
+    """A session that knows nothing of the profiles and files of whoever runs the stack."""
+    nowhere = (None, None, os.devnull, None)
+    settings = {
+        "profile": (None, None, None, None),
+        "config_file": nowhere,
+        "credentials_file": nowhere,
+    }
+    return boto3.Session(botocore_session=botocore.session.Session(session_vars=settings))
 
 
 class Cloud:
@@ -93,7 +105,7 @@ class Cloud:
         """A client for the service on moto, one for all threads."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = boto3.Session().client(
+                self._clients[service] = _session().client(
                     service,  # type: ignore[call-overload]  # one of many names
                     endpoint_url=self.url,
                     region_name=REGION,

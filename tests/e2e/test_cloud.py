@@ -136,3 +136,13 @@ def test_while_it_is_unreachable_nothing_answers_and_afterwards_it_goes_on(cloud
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
         assert waiting.result(timeout=20) == {"a": 0}
+
+
+def test_a_profile_of_whoever_runs_the_stack_is_none_of_its_business(cloud, monkeypatch, tmp_path):
+    broken = tmp_path / "config"
+    broken.write_text("[default]\nregion = nowhere-1\n[no closing bracket\n")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    client = cloud.client("ssm")  # one that no other test has made yet
+    assert client.meta.region_name == "us-east-1"
+    assert client.describe_parameters()["Parameters"] == []
