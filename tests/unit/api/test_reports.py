@@ -9,6 +9,7 @@ import pytest
 
 from tests.handlers import request
 from tests.workspace import definition
+from waypost.codes import campaign_code, opens_code
 
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
 LINK = "GET /v1/workspaces/{workspace}/links/{link}"
@@ -52,6 +53,21 @@ def test_a_campaigns_report(api, links):
         (links[0], 1, 1, 1, 0.25),
         (links[2], 0, 0, 0, 0.0),
     ]
+
+
+def test_opens_are_told_beside_the_clicks_and_who_clicked_has_opened(api, workspace, links):
+    pixel = opens_code(campaign_code("acme", "spring"))
+    workspace.click(pixel, "5", person="cleo", delivery="d-cleo", after=5)
+    workspace.click(pixel, "6", person="ada", after=6)
+    _, report = api(CAMPAIGN, campaign="spring")
+    assert report["opens"] == {"total": 2, "human": 2, "machine": 0}
+    assert (report["opened"], report["clicked"], report["clicks"]["total"]) == (3, 2, 4)
+    assert len(report["links"]) == 3
+    _, told = api(ACTIVITY, person="ada")
+    assert [click["id"] for click in told["clicks"]] == ["3", "2", "1"]
+    assert api(ACTIVITY, person="cleo")[1]["clicks"] == []
+    _, hours = api(f"{CAMPAIGN}/series", campaign="spring")
+    assert [(p["total"], p["opens"]) for p in hours["points"]] == [(3, 2), (1, 0)]
 
 
 def test_a_campaign_nobody_clicked_has_zeros_and_its_links(api, workspace):

@@ -57,6 +57,7 @@ def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, lin
     assert answer["statusCode"] == 200
     assert figures(answer["body"]) == {
         "deliveries": "10",
+        "opened": "2",
         "clicked": "2",
         "total": "3",
         "unique": "2",
@@ -73,7 +74,7 @@ def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
     page = visit("campaign", workspace.token("spring"), **query)["body"]
     assert str(only(page, "img.chart").attributes["src"]).startswith("data:image/svg+xml")
     row = only(page, "details tbody tr").text(separator=" ")
-    assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1"]
+    assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1", "0"]
 
 
 def test_a_campaign_nobody_clicked_says_so(workspace, visit):

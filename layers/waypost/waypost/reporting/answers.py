@@ -27,6 +27,14 @@ class ClickFigures(BaseModel):
     unique_human: Count
 
 
+class OpenFigures(BaseModel):
+    """Opens of a campaign, as its pixel counted them."""
+
+    total: Count
+    human: Count
+    machine: Count
+
+
 class LinkFigures(BaseModel):
     """Clicks of a link. ``unique``: people who clicked it. ``share``: of the campaign's clicks."""
 
@@ -43,6 +51,7 @@ class LinkFigures(BaseModel):
 
 class CampaignReport(BaseModel):
     """A campaign. ``clicked``: deliveries with a click; ``clicked_share``: of all deliveries.
+    ``opened``: deliveries with an open or a click, since who clicks has opened.
 
     ``probably_shared`` counts deliveries that several people seem to have read, so that ``unique``
     may be low by as many.
@@ -56,8 +65,12 @@ class CampaignReport(BaseModel):
     clicked: Count
     clicked_share: Share
     clicked_human: Count
+    opened: Count
+    opened_share: Share
+    opened_human: Count
     probably_shared: Count
     clicks: ClickFigures
+    opens: OpenFigures
     links: list[LinkFigures]
 
 
@@ -84,12 +97,13 @@ class TopLinks(BaseModel):
 
 
 class Point(BaseModel):
-    """Clicks from ``start`` on, which is local time with its offset from UTC."""
+    """Clicks, and opens beside them, from ``start`` on: local time with its offset from UTC."""
 
     start: str
     total: Count
     human: Count
     machine: Count
+    opens: Count
 
 
 class Series(BaseModel):

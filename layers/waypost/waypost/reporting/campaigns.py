@@ -19,6 +19,7 @@ from waypost.reporting.answers import (
     GroupFigures,
     Grouping,
     LinkFigures,
+    OpenFigures,
     Series,
     Step,
     TopLinks,
@@ -54,6 +55,9 @@ class CampaignReports:
             clicked=total.deliveries,
             clicked_share=share(total.deliveries, counts.sent),
             clicked_human=total.deliveries_human,
+            opened=total.opened,
+            opened_share=share(total.opened, counts.sent),
+            opened_human=total.opened_human,
             probably_shared=total.shared,
             clicks=ClickFigures(
                 total=total.total,
@@ -61,6 +65,9 @@ class CampaignReports:
                 human=total.human,
                 machine=total.machine,
                 unique_human=total.people_human,
+            ),
+            opens=OpenFigures(
+                total=total.opens, human=total.opens_human, machine=total.opens_machine
             ),
             links=_ranked(self.campaigns.links(known.code), counts),
         )

@@ -72,11 +72,14 @@ class PeopleReports:
         return People(people=[_visitor(visitor) for visitor in page.items], cursor=page.cursor)
 
     def activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
-        """Some of a person's clicks, newest first. Raises NotFound for who never clicked."""
+        """Some of a person's clicks, newest first; opens, which the ledger has among them, are
+        left out. Raises NotFound for who neither clicked nor opened.
+        """
         page = self.clicks.of_person(workspace_code(workspace), person, cursor=cursor, limit=limit)
         if cursor is None and not page.items:
             raise NotFound("person", person)
-        return Activity(clicks=self._told(page.items), cursor=page.cursor)
+        clicks = [click for click in page.items if click.metric == "clicked"]
+        return Activity(clicks=self._told(clicks), cursor=page.cursor)
 
     def _told(self, clicks: Sequence[Click]) -> list[ActivityClick]:
         links = self.campaigns.find_links({click.link for click in clicks})

@@ -98,4 +98,5 @@ def _point(start: datetime, counts: Counts) -> Point:
         total=counts.total,
         human=counts.human,
         machine=counts.machine,
+        opens=counts.opens,
     )
