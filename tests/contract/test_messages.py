@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.clicks import CAMPAIGN
-from waypost.codes import campaign_code
+from waypost.codes import campaign_code, workspace_code
 from waypost.model.message import MOST_BYTES, SentMessage
 from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.memory.messages import MemoryMessages
@@ -61,3 +61,15 @@ def test_a_forgotten_message_makes_room_for_the_next(messages):
     messages.forget(CAMPAIGN)
     messages.forget(CAMPAIGN)
     assert messages.keep(message("second"))
+
+
+def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspace(messages):
+    template, strangers = campaign_code("acme", "template"), campaign_code("other", "spring")
+    messages.keep(message("Dear Ada", rendered=True))
+    messages.keep(message("Dear {{ name }}", campaign=template))
+    messages.keep(message("Dear Ben", rendered=True, campaign=strangers))
+    assert messages.forget_rendered(workspace_code("acme")) == 1
+    assert messages.message(CAMPAIGN) is None
+    assert messages.message(template) is not None
+    assert messages.message(strangers) is not None
+    assert messages.forget_rendered(workspace_code("acme")) == 0

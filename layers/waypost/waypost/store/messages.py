@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from waypost.codes import CampaignCode
+from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.model.message import SentMessage
 
 
@@ -21,4 +21,10 @@ class MessageStore(Protocol):
 
     def forget(self, campaign: CampaignCode) -> None:
         """Remove a campaign's message; the next one sent is kept in its place."""
+        ...
+
+    def forget_rendered(self, workspace: WorkspaceCode) -> int:
+        """Remove every message of a workspace that was rendered for one recipient; how many.
+        Reads the whole table: for operators' tools.
+        """
         ...

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from waypost.codes import CampaignCode
+from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
-from waypost.model.message import SentMessage, message_key
-from waypost.store.dynamodb.client import DynamoClient, translated
+from waypost.model import item
+from waypost.model.campaign import campaign_partition
+from waypost.model.message import SORT, SentMessage, message_key
+from waypost.store.dynamodb.client import DynamoClient, scan, translated
 
 
 class DynamoMessages:
@@ -39,3 +41,21 @@ class DynamoMessages:
     def forget(self, campaign: CampaignCode) -> None:
         with translated():
             self._client.delete_item(TableName=self._table, Key=message_key(campaign))
+
+    def forget_rendered(self, workspace: WorkspaceCode) -> int:
+        partition = campaign_partition(CampaignCode(workspace))
+        stored = scan(
+            self._client,
+            self._table,
+            FilterExpression="begins_with(pk, :campaigns) AND sk = :message AND rendered = :yes",
+            ProjectionExpression="pk",
+            ExpressionAttributeValues={
+                ":campaigns": {"S": partition},
+                ":message": {"S": SORT},
+                ":yes": {"BOOL": True},
+            },
+        )
+        campaigns = [CampaignCode(item.text(found, "pk").removeprefix("C#")) for found in stored]
+        for campaign in campaigns:
+            self.forget(campaign)
+        return len(campaigns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waypost.codes import CampaignCode
+from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
 from waypost.model.message import SentMessage
 
 
@@ -23,3 +23,13 @@ class MemoryMessages:
 
     def forget(self, campaign: CampaignCode) -> None:
         self._messages.pop(campaign, None)
+
+    def forget_rendered(self, workspace: WorkspaceCode) -> int:
+        rendered = [
+            campaign
+            for campaign, message in self._messages.items()
+            if message.rendered and workspace_of(campaign) == workspace
+        ]
+        for campaign in rendered:
+            self.forget(campaign)
+        return len(rendered)
