@@ -91,6 +91,13 @@ def test_a_flattened_record_needs_the_proof_beside_it(world: World) -> None:
     assert (found.verdict, found.proof) == ("flattened", True)
 
 
+def test_a_proof_beside_the_expected_cname_is_seen_too(world: World) -> None:
+    world.point_at_us()
+    assert not dns(world).proof
+    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+    assert dns(world).proof
+
+
 def test_another_domains_proof_proves_nothing(world: World) -> None:
     world.dns.add(HOST, "A", EDGE_ADDRESS)
     world.dns.add(f"_waypost.{HOST}", "TXT", '"waypost=beef"')

@@ -349,6 +349,29 @@ def test_an_unverified_sending_domain_keeps_a_working_domain_unused(stack: Stack
     assert stack.url() == f"https://{HOST}"
 
 
+def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_seen(
+    stack: Stack,
+) -> None:
+    stack.senders.known = {"globex.example": True}
+    stack.manager.add("acme", AddDomain(host=HOST, sending_domain="globex.example"))
+    stack.world.point_at_us()
+    stack.look()
+    stack.cdn.issue(HOST)
+    stack.look()
+    assert stack.look() == "https"
+    assert stack.base_urls.for_message("acme", "x@globex.example") == ADDRESS
+    assert stack.light("sending")["colour"] == "red"
+    assert f"_waypost.{HOST} TXT" in stack.light("sending")["next_step"]
+
+    name, value = (stack.manager.show("acme", HOST)["records"][1][key] for key in ("name", "value"))  # type: ignore[index]
+    stack.world.dns.add(name, "TXT", f'"{value}"')
+    stack.look()
+    assert stack.base_urls.for_message("acme", "x@globex.example") == f"https://{HOST}"
+    del stack.world.dns.records[name, "TXT"]
+    stack.look()
+    assert stack.base_urls.for_message("acme", "x@globex.example") == f"https://{HOST}"
+
+
 def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: Stack) -> None:
     stack.working()
     stack.senders.known = {"acme.com": False}

@@ -80,6 +80,24 @@ def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
     assert url(old_http, younger, https) == "https://a.acme.com"
 
 
+@pytest.mark.parametrize(
+    ("sending", "proven", "used"),
+    [
+        (Sending("acme.com", verified=True), False, True),
+        (Sending("mail.acme.com", verified=True), False, False),
+        (Sending("evil.example", verified=True), False, False),
+        (Sending("evil.example", verified=True), True, True),
+        (Sending("other.example", verified=True, by_operator=True), False, True),
+    ],
+)
+def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word(
+    sending: Sending, proven: bool, used: bool
+) -> None:
+    host = domain(stage="https", sending=sending, proven=proven)
+    expected = f"https://{HOST}" if used else ADDRESS
+    assert url(host, sender=f"news@{sending.domain}") == expected
+
+
 def test_another_workspaces_domain_is_never_used() -> None:
     store = base_urls(domain(stage="https"))
     assert store.for_message("globex", "news@acme.com") == ADDRESS

@@ -132,6 +132,15 @@ def test_an_unverified_sender_is_red() -> None:
     assert "acme.com" in light.next_step
 
 
+def test_a_verified_sender_elsewhere_is_red_until_the_host_is_proven() -> None:
+    elsewhere = Sending("other.example", verified=True)
+    light = lights(domain(sending=elsewhere), TARGET)["sending"]
+    assert (light.colour, light.found) == ("red", "neither")
+    assert light.next_step == f'Add at your DNS provider: _waypost.{HOST} TXT "waypost=f00d".'
+    proven = lights(domain(sending=elsewhere, proven=True), TARGET)["sending"]
+    assert proven.colour == "green"
+
+
 def test_since_is_when_a_light_got_its_colour() -> None:
     first = relit(domain(findings=ISSUING), TARGET, NOW)
     later = relit(domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)

@@ -29,6 +29,7 @@ KEPT: Item = {
                 "stage": "https",
                 "since": "2026-11-21T10:05:00+00:00",
                 "failures": 0,
+                "proven": False,
                 "findings": {
                     "dns": {
                         "verdict": "cname",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from waypost.codes import workspace_code
 from waypost.domains.app_links import NO_APPS, AppLinks
-from waypost.domains.domain import STACK, TrackingDomain
+from waypost.domains.domain import STACK, Role, TrackingDomain
 from waypost.domains.hosts import domain_of, within
 from waypost.store.domains import DomainStore
 
@@ -51,6 +51,12 @@ class BaseUrls:
             return Base(chosen.base_url, chosen.app_links)
         return Base(self.default())
 
+    def short(self, workspace: str, sender: str | None) -> str:
+        """The base URL of short links: the workspace's short host, else as for all links."""
+        domains = self.domains.of_workspace(workspace_code(workspace))
+        chosen = choose(domains, None, role="short") or choose(domains, domain_of(sender))
+        return chosen.base_url if chosen is not None else self.default()
+
     def default(self) -> str:
         """The stack's own base URL: its default host from the first time that HTTPS worked."""
         if self.default_host:
@@ -60,13 +66,16 @@ class BaseUrls:
         return self.address
 
 
-def choose(domains: Iterable[TrackingDomain], sender_domain: str | None) -> TrackingDomain | None:
-    """The domain for a sender: the nearest sending domain first, HTTPS before HTTP, then the
-    oldest. A sender without a domain (a number) belongs to every sending domain alike.
+def choose(
+    domains: Iterable[TrackingDomain], sender_domain: str | None, role: Role = "links"
+) -> TrackingDomain | None:
+    """The domain of a role for a sender: the nearest sending domain first, HTTPS before HTTP, then
+    the oldest. A sender without a domain (a number) belongs to every sending domain alike.
     """
     fitting = [
         domain
         for domain in domains
+        if domain.role == role
         if domain.usable and (not sender_domain or within(sender_domain, domain.sending.domain))
     ]
     return min(fitting, key=lambda domain: _order(domain, sender_domain), default=None)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from waypost.codes import WorkspaceCode, workspace_code
 from waypost.domains.app_links import NO_APPS, AppLinks
 from waypost.domains.findings import Findings
+from waypost.domains.hosts import within
 
 Stage = Literal["waiting", "issuing", "http", "https", "blocked", "fallen_back"]
 """Where a domain stands; ``machine`` says how it gets there.
@@ -24,6 +25,9 @@ https        links over HTTPS work
 blocked      HTTP works, but browsers insist on HTTPS (HSTS), and HTTPS does not work
 fallen_back  worked, failed twice in a row; new messages use the default host
 """
+
+Role = Literal["links", "short"]
+"""What a domain is for: all tracking links of its senders, or the short links of text messages."""
 
 Use = Literal["on", "reverted", "removed"]
 """What its owner wants of a domain: used when it works, not used for now, or gone."""
@@ -82,11 +86,14 @@ class TrackingDomain:
     sending: Sending
     proof: str
     added: datetime
+    role: Role = "links"
     use: Use = "on"
     stage: Stage = "waiting"
     since: datetime
     failures: int = 0
     """Failed checks in a row of a domain that works."""
+    proven: bool = False
+    """Whether its TXT proof was ever seen."""
     findings: Findings | None = None
     lit: tuple[tuple[str, str, datetime], ...] = ()
     """Each light (dns, http, https, sending), its colour, and since when it has it."""
@@ -103,9 +110,18 @@ class TrackingDomain:
         return self.stage in ("http", "https")
 
     @property
+    def owned(self) -> bool:
+        """Whether the host is shown to be its workspace's: it lies in the sending domain, whose
+        owner is known, or the operator vouches, or the TXT proof was seen. A CNAME to us shows
+        nothing: wildcards, and records made before their domain was added, are anybody's to claim.
+        """
+        in_sending_domain = within(self.host, self.sending.domain)
+        return in_sending_domain or self.sending.by_operator or self.proven
+
+    @property
     def usable(self) -> bool:
         """Whether new messages of its sending domain get links on it."""
-        return self.works and self.use == "on" and self.sending.verified
+        return self.works and self.use == "on" and self.sending.verified and self.owned
 
     @property
     def base_url(self) -> str:

@@ -63,6 +63,13 @@ def _drawn(domain: TrackingDomain, target: str) -> dict[str, Light]:
 def _sending(domain: TrackingDomain) -> Light:
     name, by_operator = domain.sending.domain, domain.sending.by_operator
     expected = f"{name} verified for sending"
+    if domain.sending.verified and not domain.owned:
+        return Light(
+            "red",
+            f"{domain.host} in {name}, or its TXT proof",
+            "neither",
+            f"Add at your DNS provider: {_proof(domain)}.",
+        )
     if domain.sending.verified:
         return Light("green", expected, "marked by the operator" if by_operator else "verified")
     return Light(
@@ -107,9 +114,12 @@ def _record_step(domain: TrackingDomain, dns: Dns, target: str) -> str:
         return add
     return (
         f"Change the record to: {domain.host} CNAME {target}. If your provider flattens it, or a "
-        f"proxy of yours stands in between, add: {proof_name(domain.host)} TXT "
-        f'"{proof_value(domain.proof)}".'
+        f"proxy of yours stands in between, add: {_proof(domain)}."
     )
+
+
+def _proof(domain: TrackingDomain) -> str:
+    return f'{proof_name(domain.host)} TXT "{proof_value(domain.proof)}"'
 
 
 def _http(found: Findings) -> Light:

@@ -38,7 +38,8 @@ def stage_seen(findings: Findings) -> Stage:
 
 def advance(domain: TrackingDomain, findings: Findings, now: datetime) -> TrackingDomain:
     """The domain after a check: stage, failures in a row, history, and when to look again."""
-    checked = replace(domain, findings=findings, checked=now)
+    proven = domain.proven or findings.dns.proof
+    checked = replace(domain, findings=findings, checked=now, proven=proven)
     seen = stage_seen(findings)
     if domain.works and _RANK.get(seen, 0) < _RANK[domain.stage]:
         failures = domain.failures + 1

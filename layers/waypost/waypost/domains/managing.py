@@ -116,6 +116,8 @@ class Manager:
         if body.sending_verified is not None:
             vouched = body.sending_verified
             sending = Sending(sending.domain, vouched, by_operator=vouched, since=self.now())
+        if body.role is not None:
+            domain = replace(domain, role=body.role)
         if body.app_links is not None:
             domain = replace(domain, app_links=body.app_links.value())
         if sending == domain.sending:

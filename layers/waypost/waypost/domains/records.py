@@ -45,8 +45,13 @@ def look_up(resolver: Resolver, host: str, proof: str, targets: Collection[str])
     """Find out where a host leads. ``targets`` are our names, in canonical form."""
     trail = follow(resolver, host, targets)
     if trail.verdict == "cname":
-        settled = _settled(resolver, trail.chain)
-        return Dns("cname", trail.chain, _addresses(resolver, host), settled=settled)
+        return Dns(
+            "cname",
+            trail.chain,
+            _addresses(resolver, host),
+            proof=_proven(resolver, host, proof),
+            settled=_settled(resolver, trail.chain),
+        )
     if trail.verdict != "elsewhere":
         return Dns(trail.verdict, trail.chain)
     found = _by_address(resolver, trail, proof, targets)
@@ -85,13 +90,16 @@ def _by_address(resolver: Resolver, trail: Trail, proof: str, targets: Collectio
     if not addresses:
         troubles = [_TROUBLE[answer.status] for answer in answers if answer.status in _TROUBLE]
         return Dns(troubles[0] if troubles else "missing", trail.chain)
-    proven = proof_value(proof) in resolver.lookup(proof_name(host), "TXT").records
-    if not proven:
+    if not _proven(resolver, host, proof):
         return Dns("elsewhere", trail.chain, addresses)
     ours = {address for target in targets for address in _addresses(resolver, target)}
     # A CDN answers with different addresses in different places: one in common is enough.
     verdict: DnsVerdict = "flattened" if ours & set(addresses) else "proxied"
     return Dns(verdict, trail.chain, addresses, proof=True)
+
+
+def _proven(resolver: Resolver, host: str, proof: str) -> bool:
+    return proof_value(proof) in resolver.lookup(proof_name(host), "TXT").records
 
 
 def _addresses(resolver: Resolver, name: str) -> tuple[str, ...]:

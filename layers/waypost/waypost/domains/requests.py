@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from waypost.domains.app_links import AndroidApp, AppLinks
+from waypost.domains.domain import Role
 from waypost.domains.hosts import host_name, tracking_host
 from waypost.errors import InvalidRequest
 
@@ -56,6 +57,8 @@ class ChangeDomain(_Body):
     sending_domain: Annotated[str, AfterValidator(_host_name)] | None = None
     sending_verified: bool | None = None
     """True: the operator vouches for the sending domain. False: ask SES again."""
+    role: Role | None = None
+    """``short``: a host for the short links of text messages alone."""
     reverted: bool | None = None
     app_links: AppLinksBody | None = None
 

@@ -17,6 +17,7 @@ def as_json(domain: TrackingDomain, target: str) -> dict[str, object]:
         "host": domain.host,
         "workspace": domain.workspace_name,
         "sending_domain": None if domain.workspace == STACK else domain.sending.domain,
+        "role": domain.role,
         "stage": domain.stage,
         "use": domain.use,
         "since": _time(domain.since),
@@ -57,7 +58,10 @@ def _records(domain: TrackingDomain, target: str) -> list[dict[str, str]]:
             "type": "TXT",
             "name": proof_name(domain.host),
             "value": proof_value(domain.proof),
-            "when": "only where the CNAME is flattened or a proxy of your own stands in between",
+            "when": (
+                "only where the CNAME is flattened, a proxy of your own stands in between, or the "
+                "host is not in the sending domain"
+            ),
         },
     ]
 

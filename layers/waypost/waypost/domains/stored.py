@@ -60,10 +60,12 @@ def from_item(stored: Item) -> TrackingDomain:
         sending=_sending(values["sending"]),
         proof=values["proof"],
         added=_at(values["added"]),
+        role=values.get("role", "links"),
         use=values["use"],
         stage=values["stage"],
         since=_at(values["since"]),
         failures=values["failures"],
+        proven=values["proven"],
         findings=_findings(values["findings"]),
         lit=tuple((name, colour, _at(since)) for name, colour, since in values["lit"]),
         certificate=Certificate(
