@@ -26,7 +26,7 @@ import itsdangerous
 from cryptography.fernet import Fernet
 
 from waypost.codes import campaign_code, link_code
-from waypost.rewriting.html import find_places
+from waypost.rewriting.finding import find_places
 from waypost.tokens import ClickToken, Keyring, Sealer
 from waypost.urls import scheme_of, with_parameters
 

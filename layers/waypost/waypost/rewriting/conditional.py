@@ -32,6 +32,8 @@ class Numbered:
 
 def numbered(text: str) -> Numbered | None:
     """Number what may be conditional comments; None where nothing looks like one."""
+    if "<!--[" not in text:  # much faster than an expression, and most often the answer
+        return None
     offsets = tuple(found.start() for found in _OPENING.finditer(text))
     if not offsets:
         return None

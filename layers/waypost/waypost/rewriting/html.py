@@ -59,14 +59,15 @@ def _hrefs(document: Document, selector: str, *, vml: bool = False) -> Iterator[
             continue
         location = element.source_location
         # What the parser adds of its own, such as an <a> reopened in the next block, has none.
-        if location is not None and "href" in location.attrs:
-            yield location.attrs
+        attributes = location.attrs if location is not None else {}
+        if "href" in attributes:
+            yield attributes
 
 
 def _place(html: str, attributes: Spans, shift: int) -> Place:
     start, end, quote = _span(html, attributes["href"], shift)
     href = decoded(html[start:end], quote)
-    classes = _value(html, attributes, "class", shift).split()
+    classes = _classes(html, attributes, shift)
     return Place(
         start=start,
         end=end,
@@ -77,6 +78,17 @@ def _place(html: str, attributes: Spans, shift: int) -> Place:
         url_params=WITHOUT_PARAMETERS not in classes,
         tag=_value(html, attributes, "data-cio-tag", shift).strip() or None,
     )
+
+
+def _classes(html: str, attributes: Spans, shift: int) -> list[str]:
+    """The classes of a link, or none of them where none can say anything about it."""
+    attribute = attributes.get("class")
+    if attribute is None:
+        return []
+    written = html[attribute.start_offset + shift : attribute.end_offset + shift]
+    if UNTRACKED in written or WITHOUT_PARAMETERS in written or "&" in written:
+        return _value(html, attributes, "class", shift).split()
+    return []
 
 
 def _value(html: str, attributes: Spans, name: str, shift: int) -> str:

@@ -27,11 +27,19 @@ _PATH = re.compile(
     r"|magic[/_\-]?(?:link|login|sign[/_\-]?in)",
     re.IGNORECASE,
 )
+# Every URL that anything here could match holds one of these; most URLs hold none.
+_SUSPECT = (
+    *("pass", "pwd", "token", "sig", "key", "otp", "secret", "jwt", "magic", "nonce"),
+    *("session", "sid", "auth", "reset", "recover", "forgot", "eyj"),
+)
 _JWT = re.compile(r"eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.")
 
 
 def secret_in(href: str) -> str | None:
     """What looks secret about a URL, as a noun; None when nothing does."""
+    lowered = href.lower()
+    if not any(word in lowered for word in _SUSPECT):
+        return None
     before, _, _ = href.partition("#")
     path, _, query = before.partition("?")
     if _PATH.search(path):
