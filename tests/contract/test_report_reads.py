@@ -1,0 +1,95 @@
+"""What a report reads: as much as it has links and hours, however many clicked. docs/reports.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.clicks import NOON, click
+from tests.workspace import definition
+from waypost.counting.tally import Tally
+from waypost.reporting.campaigns import CampaignReports
+from waypost.reporting.people import PeopleReports
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+
+
+class Counting:
+    """A DynamoDB client that counts the items it reads, by call."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.items: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def counted(**request: Any) -> Any:
+            answer = call(**request)
+            found = answer.get("ScannedCount")
+            if found is None:
+                found = sum(map(len, answer.get("Responses", {}).values())) or ("Item" in answer)
+            self.items[name] += int(found)
+            return answer
+
+        return counted
+
+
+class Campaign:
+    """A campaign of three links in DynamoDB."""
+
+    def __init__(self, tables: Any) -> None:
+        self.client = Counting(tables.client)
+        self.campaigns = DynamoCampaigns(self.client, tables.campaigns)
+        self.recipients = DynamoRecipients(self.client, tables.campaigns)
+        self.ledger = DynamoClicks(self.client, tables.clicks)
+        self.tally = Tally(
+            ledger=self.ledger,
+            recipients=self.recipients,
+            workspaces=DynamoWorkspaces(self.client, tables.workspaces),
+            bus=None,
+        )
+        code = self.campaigns.open(
+            "acme", "spring-sale", kind="campaign", channel="email", now=NOON
+        )
+        links = [definition(f"https://example.com/{n}") for n in range(3)]
+        self.links = self.campaigns.define_links(code, links, NOON)
+
+    def click(self, people: int) -> None:
+        """Each of so many people clicks the first link."""
+        clicks = [click(f"{n}", person=f"p{n}", link=self.links[0]) for n in range(people)]
+        for made in clicks:
+            self.ledger.record(made)
+        self.tally.count(clicks)
+        self.client.items.clear()
+
+
+@pytest.fixture
+def campaign(tables: Any) -> Campaign:
+    return Campaign(tables)
+
+
+def test_a_report_of_many_clicks_reads_no_more_than_one_of_few(campaign):
+    reads = []
+    for people in (3, 60):
+        campaign.click(people)
+        reports = CampaignReports(campaign.campaigns)
+        assert reports.report("acme", "spring-sale").clicks.unique == people
+        assert reports.series("acme", "spring-sale", "hour", "UTC").points
+        reads.append(sum(campaign.client.items.values()))
+    assert (
+        reads[0] == reads[1] <= 16
+    )  # twice: campaign, mark of spread, total, a link, an hour; links
+
+
+def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
+    campaign.click(1)
+    for n in range(5):
+        campaign.ledger.record(click(f"more{n}", person="p0", after=n, link=campaign.links[n % 3]))
+    reports = PeopleReports(campaign.campaigns, campaign.recipients, campaign.ledger)
+    assert len(reports.activity("acme", "p0", None, 4).clicks) == 4
+    assert +campaign.client.items == {"query": 4, "batch_get_item": 4, "get_item": 1}
