@@ -1,0 +1,109 @@
+"""What the CloudFront part of the template promises: one distribution for every customer's host."""
+
+import json
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import botocore.session
+import pytest
+
+from tests.packaging.building import RESOURCES, of_type, statements
+
+CONFIG: dict[str, Any] = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
+BEHAVIOUR: dict[str, Any] = CONFIG["DefaultCacheBehavior"]
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+IN_CLOUDFORMATION = {"IsIPV6Enabled": "IPV6Enabled", "IAMCertificateId": "IamCertificateId"}
+NODE = shutil.which("node")
+
+
+def refused_for_tenants(shape: str) -> set[str]:
+    """The fields that CloudFront's service model says a multi-tenant distribution cannot have."""
+    model: Any = botocore.session.get_session().get_service_model("cloudfront")
+    members = model.shape_for(shape).members
+    says = re.compile("can't specify this field for multi-tenant|use a connection group instead")
+    fields = {name for name, member in members.items() if says.search(member.documentation)}
+    assert fields, shape
+    return {IN_CLOUDFORMATION.get(name, name) for name in fields} - {"TenantConfig"}
+
+
+def test_every_host_is_a_tenant_of_one_distribution():
+    assert CONFIG["ConnectionMode"] == "tenant-only"
+    assert list(of_type("AWS::CloudFront::Distribution")) == ["Distribution"]
+    assert of_type("AWS::CloudFront::DistributionTenant") == {}  # made at run time, host by host
+
+
+@pytest.mark.parametrize(
+    ("shape", "config"),
+    [
+        ("DistributionConfig", CONFIG),
+        ("DefaultCacheBehavior", BEHAVIOUR),
+        ("ViewerCertificate", CONFIG["ViewerCertificate"]),
+    ],
+)
+def test_it_says_nothing_that_cloudfront_refuses_for_tenants(shape, config):
+    assert not refused_for_tenants(shape) & set(config)
+
+
+def test_links_sent_over_plain_http_keep_working_and_nothing_is_cached():
+    assert BEHAVIOUR["ViewerProtocolPolicy"] == "allow-all"
+    assert BEHAVIOUR["CachePolicyId"] == CACHING_DISABLED
+    assert BEHAVIOUR["AllowedMethods"] == ["GET", "HEAD"]
+
+
+def test_viewers_get_modern_protocols():
+    assert CONFIG["HttpVersion"] == "http2and3"
+    assert CONFIG["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    (origin,) = CONFIG["Origins"]
+    assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+    assert origin["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
+
+
+def test_a_customers_host_is_never_bound_to_https():
+    policy = RESOURCES["SecurityHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
+    assert BEHAVIOUR["ResponseHeadersPolicyId"] == {"Ref": "SecurityHeaders"}
+    assert "ContentTypeOptions" in policy["SecurityHeadersConfig"]
+    assert "StrictTransportSecurity" not in policy["SecurityHeadersConfig"]
+    assert "strict-transport-security" not in json.dumps(policy).lower()
+
+
+@pytest.mark.skipif(NODE is None, reason="no node here to run CloudFront's function with")
+def test_the_viewers_host_and_time_travel_beside_the_apis_own_host():
+    code = RESOURCES["ViewerFunction"]["Properties"]["FunctionCode"]
+    forged = {"host": {"value": "links.acme.com"}, "x-waypost-host": {"value": "evil.example"}}
+    event = {"request": {"method": "GET", "uri": "/e/c/a/b", "headers": forged}}
+    script = f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)})))"
+    ran = subprocess.run([str(NODE), "-e", script], capture_output=True, text=True, check=True)
+    request = json.loads(ran.stdout)
+    assert request["uri"] == "/e/c/a/b"
+    assert request["headers"]["host"] == {"value": "links.acme.com"}
+    assert request["headers"]["x-waypost-host"] == {"value": "links.acme.com"}
+    assert re.fullmatch(r"\d{13}", request["headers"]["x-waypost-time"]["value"])
+
+
+def test_the_headers_that_it_makes_reach_the_function():
+    headers = RESOURCES["OriginRequests"]["Properties"]["OriginRequestPolicyConfig"][
+        "HeadersConfig"
+    ]
+    assert headers["HeaderBehavior"] == "whitelist"
+    assert {"X-Waypost-Host", "X-Waypost-Time"} <= set(headers["Headers"])
+    assert len(headers["Headers"]) <= 10  # CloudFront's quota
+
+
+def test_only_the_function_that_checks_domains_may_change_what_cloudfront_serves():
+    able = {
+        function
+        for function in of_type("AWS::Serverless::Function")
+        for statement in statements(function)
+        for action in statement["Action"]
+        if action.startswith("cloudfront:")
+    }
+    assert able == {"VerifyDomainsFunction"}
+
+
+def test_that_function_knows_the_distribution_and_the_endpoint():
+    variables = RESOURCES["VerifyDomainsFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["DISTRIBUTION"] == {"Fn::GetAtt": ["Distribution", "Id"]}
+    assert variables["CONNECTION_GROUP"] == {"Fn::GetAtt": ["ConnectionGroup", "Id"]}
+    assert variables["EDGE_ENDPOINT"] == {"Fn::GetAtt": ["ConnectionGroup", "RoutingEndpoint"]}
