@@ -24,6 +24,7 @@ from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.client import DynamoClient
 from waypost.store.dynamodb.domains import DynamoDomains
 from waypost.store.dynamodb.messages import DynamoMessages
+from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens import Sealer
 
@@ -46,6 +47,7 @@ def sending() -> Sending:
             settings.default_base_url,
             settings.default_host,
         ),
+        short_links=DynamoShortLinks(dynamodb, settings.short_links_table),
         sealer=lambda: _sealer(keyring.current()),
         now=lambda: datetime.now(UTC),
         keeper=MessageKeeper(

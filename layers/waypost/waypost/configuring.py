@@ -50,6 +50,7 @@ class SettingsChange(BaseModel):
     ] = Field(default={}, max_length=50)
     cio_id: bool = True
     shorten: ShorteningChange = ShorteningChange()
+    short_link_days: Annotated[int, Field(ge=1, le=3650)] | None = 90
     track_opens: bool = True
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     ip: IpPolicy = "truncated"

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypedDict, final
+from typing import Final, NotRequired, TypedDict, final
 
-from waypost.codes import LinkCode
+from waypost.codes import CampaignCode, LinkCode
 from waypost.errors import InvalidRequest
 from waypost.model.link import LinkDefinition
 from waypost.rewriting import cautions
-from waypost.rewriting.channels import Json
+from waypost.rewriting.channels import Json, Path
 from waypost.rewriting.message import CompiledMessage, PlannedText, links_of
 from waypost.rewriting.parameters import Parameters, Query
+from waypost.rewriting.pixel import image
 from waypost.rewriting.plan import Link, Plan
 from waypost.rewriting.report import LinkEntry, LinksSeen, Sample, entry
 from waypost.rewriting.request import Message, Recipient
-from waypost.rewriting.stamping import Bound, Start, bound, stamped
+from waypost.rewriting.segments import SegmentCounts, SegmentReport, parts
+from waypost.rewriting.stamping import Bound, Start, bound, stamped, unstamped
+from waypost.shortening import Shortener, ShortSealer, with_codes
 from waypost.tokens import Sealer
 
 CHUNK: Final = 100
 """Recipients whose new links are defined together."""
+
+_SMS: Final[Path] = ("text",)
 
 Define = Callable[[Sequence[LinkDefinition]], Sequence[LinkCode]]
 
@@ -31,6 +36,10 @@ class Delivery(TypedDict):
 
     delivery: str
     content: dict[str, Json]
+    parts: NotRequired[list[str]]
+    """A text message that takes several segments, cut so that no link is: for senders that send
+    segments themselves.
+    """
 
 
 @final
@@ -59,9 +68,10 @@ class _Ready:
 class Mailing:
     """A message, and what was seen of it on the way.
 
-    ``start`` gives what tracking links begin with, up to their payload; ``sent`` the time that they
-    carry, in seconds since 1970. ``define`` gives new links their codes. Without a ``sealer``
-    nothing is signed, and no message made.
+    ``start`` gives what tracking links begin with, up to their payload or code (``short``), and
+    ``pixels`` what pixels begin with; ``sent`` the time that they carry, in seconds since 1970.
+    ``define`` gives new links their codes, ``shortener`` keeps what links do not carry. Without a
+    ``sealer`` nothing is signed nor stored, and no message made.
     """
 
     request: Message
@@ -70,7 +80,12 @@ class Mailing:
     define: Define
     sealer: Sealer | None
     start: Start
+    pixels: str
+    campaign: CampaignCode
+    shortener: Shortener
     sent: int
+    short: bool = False
+    _segments: SegmentReport = field(default_factory=SegmentReport)
     _codes: dict[str, LinkCode] = field(default_factory=dict)
     _links: LinksSeen = field(default_factory=LinksSeen)
     _recipients: int = 0
@@ -82,21 +97,35 @@ class Mailing:
         """The messages of up to ``CHUNK`` recipients, in their order; one that cannot be made
         spoils no other.
 
-        :raises StoreUnavailable: before any of them, when their links cannot be defined.
+        :raises StoreUnavailable: before any of them, when their links cannot be defined or stored.
         """
         prepared = [self._prepared(recipient) for recipient in recipients]
         ready = [one for one in prepared if isinstance(one, _Ready)]
         self._learn(link for one in ready for link in links_of(one.texts))
+        sealer = self.sealer
+        if sealer is None:
+            yield from (one for one in prepared if not isinstance(one, _Ready))
+            return
+        texts = {id(one): self._stamped(one, sealer) for one in ready}
+        replaced = self.shortener.store()
         for one in prepared:
-            if not isinstance(one, _Ready):
-                yield one
-            elif self.sealer is not None:
-                yield self._stamped(one, self.sealer)
+            yield (
+                self._delivery(one, texts[id(one)], replaced) if isinstance(one, _Ready) else one
+            )
 
     def links(self) -> list[LinkEntry]:
         """What became of every link, in the order of appearance."""
         seen = self._sample.seen(self._codes, self.start) if self._sample else {}
         return [entry(link, self._codes, seen) for link in self._links]
+
+    def segments(self) -> SegmentCounts | None:
+        """Of a text message, how many parts it takes at most, before and after; else None."""
+        if self.sealer is None and self._sample is not None and self.request.channel == "sms":
+            preview = self._sample.preview(self._sample.seen(self._codes, self.start))
+            for text in self._sample.texts:
+                if text.path == _SMS:
+                    self._segments.add(unstamped(text.plan), preview[text.path])
+        return self._segments.told()
 
     def warnings(self) -> list[str]:
         """What a pipeline should know before it sends."""
@@ -105,6 +134,7 @@ class Mailing:
             seen = self._sample.seen(self._codes, self.start)
             texts = self._sample.preview(seen)
             found += cautions.of_content(self.request.channel, texts)
+            found += cautions.of_segments(self.segments())
             found += cautions.of_links(seen)
             if self.request.content.mime is not None:
                 found += cautions.of_mime(self.request.content.mime, texts[("mime",)])
@@ -134,7 +164,9 @@ class Mailing:
 
     def _note(self, recipient: Recipient, query: Query, texts: list[PlannedText]) -> None:
         if self._sample is None:
-            self._sample = Sample(recipient.delivery, recipient.person, self.sent, query, texts)
+            self._sample = Sample(
+                recipient.delivery, recipient.person, self.sent, query, texts, short=self.short
+            )
         if self.message.is_template or not self._recipients:
             self._links.add(texts)
         self._recipients += 1
@@ -150,17 +182,39 @@ class Mailing:
         if new:
             self._codes.update(zip(new, self.define(list(new.values())), strict=True))
 
-    def _stamped(self, one: _Ready, sealer: Sealer) -> Delivery:
+    def _stamped(self, one: _Ready, sealer: Sealer) -> dict[Path, str]:
         recipient = one.recipient
         batch = sealer.for_recipient(recipient.delivery, recipient.person, self.sent)
-        texts = {text.path: stamped(self._packed(text.plan, one), batch) for text in one.texts}
-        return Delivery(delivery=recipient.delivery, content=self.message.filled(texts))
+        links = ShortSealer(batch, self.shortener.code_for) if self.short else batch
+        texts: dict[Path, str] = {}
+        for text in one.texts:
+            pixel = image(self.pixels + batch.pixel(self.campaign)) if text.plan.pixel else ""
+            texts[text.path] = stamped(self._packed(text.plan, one), links, pixel)
+        return texts
+
+    def _delivery(
+        self, one: _Ready, texts: Mapping[Path, str], replaced: Mapping[str, str]
+    ) -> Delivery:
+        if replaced:
+            texts = {path: with_codes(text, replaced) for path, text in texts.items()}
+        delivery = Delivery(delivery=one.recipient.delivery, content=self.message.filled(texts))
+        for text in one.texts if self.request.channel == "sms" else ():
+            if text.path == _SMS:
+                cut = self._segments.add(unstamped(text.plan), texts[_SMS])
+                if cut.count > 1:
+                    delivery["parts"] = parts(texts[_SMS], cut.cuts)
+        return delivery
 
     def _packed(self, plan: Plan, one: _Ready) -> Bound:
         if self.message.is_template or self.parameters.differ:
-            return bound(plan, self._codes, one.query, self.start, known=one.known)
+            return self._bind(plan, one)
         # Plans are those of the message itself: they live as long, and so do their ids.
         key = (id(plan), one.known)
         if key not in self._bound:
-            self._bound[key] = bound(plan, self._codes, one.query, self.start, known=one.known)
+            self._bound[key] = self._bind(plan, one)
         return self._bound[key]
+
+    def _bind(self, plan: Plan, one: _Ready) -> Bound:
+        text = bound(plan, self._codes, one.query, self.start, known=one.known)
+        self.shortener.keep(text.stored)
+        return text

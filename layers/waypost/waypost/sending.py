@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, Protocol, TypedDict
+from typing import Final, NotRequired, Protocol, TypedDict
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_code
 from waypost.domains.base_urls import Base
@@ -22,15 +22,21 @@ from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.message import compiled_message
 from waypost.rewriting.parameters import Parameters
+from waypost.rewriting.pixel import PIXELS
 from waypost.rewriting.report import LinkEntry
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
 from waypost.rewriting.rules import Rules
+from waypost.rewriting.segments import SegmentCounts
+from waypost.shortening import PATH as SHORT
+from waypost.shortening import Shortener, expiry
 from waypost.store.campaigns import CampaignStore
+from waypost.store.short_links import ShortLinkStore
 from waypost.store.workspaces import WorkspaceStore
 from waypost.tokens import Sealer
 from waypost.urls import authority_of
 
 CLICKS: Final = "/e/c/"
+_SHORTENED: Final = ("sms", "whatsapp")
 ANSWER_LIMIT: Final = 6 * 1024 * 1024 - 64 * 1024
 """Bytes of an answer: Lambda's limit, less some room for what stands around it."""
 
@@ -40,6 +46,10 @@ class BaseUrls(Protocol):
 
     def base(self, workspace: str, sender: str | None) -> Base:
         """Scheme and host, without a slash at the end, and which links open in an app."""
+        ...
+
+    def short(self, workspace: str, sender: str | None) -> str:
+        """The same for short links: a host of their own, where the workspace has one."""
         ...
 
 
@@ -52,6 +62,9 @@ class OneBaseUrl:
     def base(self, workspace: str, sender: str | None) -> Base:  # noqa: ARG002
         return Base(self.base_url)
 
+    def short(self, workspace: str, sender: str | None) -> str:  # noqa: ARG002
+        return self.base_url
+
 
 class Answer(TypedDict):
     """The answer of the rewrite function."""
@@ -60,6 +73,7 @@ class Answer(TypedDict):
     failed: list[Failure]
     links: list[LinkEntry]
     warnings: list[str]
+    segments: NotRequired[SegmentCounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class Sending:
     campaigns: CampaignStore
     workspaces: WorkspaceStore
     base_urls: BaseUrls
+    short_links: ShortLinkStore
     sealer: Callable[[], Sealer]
     now: Callable[[], datetime]
     keeper: MessageKeeper | None = None
@@ -126,19 +141,26 @@ class Sending:
         sealer = self.sealer()
         base = self.base_urls.base(request.workspace, request.sender)
         campaign = campaign_code(request.workspace, request.campaign)
+        short = _short_base(self.base_urls, request, settings)
         return Mailing(
             request=request,
             message=compiled_message(
                 request.channel,
                 request.content.given(),
-                _rules(request, settings, sealer, base.url),
+                _rules(request, settings, sealer, base.url, short),
                 liquid=request.liquid,
                 track_text=request.track_text,
             ),
             parameters=Parameters(settings.url_params, identify=settings.cio_id),
             define=lambda links: [link_code(campaign, link.identity) for link in links],
             sealer=sealer,
-            start=lambda href: base.url + base.app_links.path_prefix(href) + CLICKS,
+            start=(lambda _: short + SHORT)
+            if short
+            else (lambda href: base.url + base.app_links.path_prefix(href) + CLICKS),
+            pixels=base.url + PIXELS,
+            campaign=campaign,
+            shortener=Shortener(self.short_links, expiry(now, settings.short_link_days)),
+            short=bool(short),
             sent=int(now.timestamp()),
         )
 
@@ -148,25 +170,36 @@ class Sending:
         return self.campaigns.define_links(campaign, links, now)
 
 
-def _rules(request: Message, settings: WorkspaceSettings, sealer: Sealer, base: str) -> Rules:
+def _short_base(base_urls: BaseUrls, request: Message, settings: WorkspaceSettings) -> str:
+    """Scheme and host of the message's short links; empty where its links are not shortened."""
+    if request.channel in _SHORTENED and getattr(settings.shorten, request.channel):
+        return base_urls.short(request.workspace, request.sender)
+    return ""
+
+
+def _rules(request: Message, settings: WorkspaceSettings, sealer: Sealer, *bases: str) -> Rules:
     """What this message and its workspace decided about links."""
     return Rules(
         track=request.track,
         url_params=request.url_params,
-        own_authorities=frozenset(filter(None, (authority_of(base),))),
+        own_authorities=frozenset(filter(None, map(authority_of, bases))),
         is_own_link=lambda href: _is_sealed(href, sealer),
         schemes=frozenset(scheme.lower() for scheme in settings.schemes),
         secret_links=settings.secret_links,
         never_track=settings.never_track,
+        track_opens=request.track_opens and settings.track_opens,
+        is_own_pixel=lambda token: _opens(sealer.opens.open, token),
     )
 
 
 def _is_sealed(href: str, sealer: Sealer) -> bool:
     _, found, token = href.partition(CLICKS)
-    if not found:
-        return False
+    return bool(found) and _opens(sealer.open, token)
+
+
+def _opens(open_: Callable[[str], object], token: str) -> bool:
     try:
-        sealer.open(token)
+        open_(token)
     except TokenError:
         return False
     return True
@@ -189,12 +222,15 @@ def _fitting(outcomes: Iterator[Delivery | Failure]) -> Iterator[Delivery | Fail
 
 
 def _answer(mailing: Mailing, outcomes: list[Delivery | Failure]) -> Answer:
-    return Answer(
+    answer = Answer(
         deliveries=[outcome for outcome in outcomes if "content" in outcome],
         failed=[outcome for outcome in outcomes if "reason" in outcome],
         links=mailing.links(),
         warnings=mailing.warnings(),
     )
+    if segments := mailing.segments():
+        answer["segments"] = segments
+    return answer
 
 
 def _check_fits(answer: Answer, *, quoted: bool) -> None:

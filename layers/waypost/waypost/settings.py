@@ -66,6 +66,7 @@ class RewriteSettings:
 
     campaigns_table: str
     workspaces_table: str
+    short_links_table: str
     keyring_secret: str
     default_base_url: str
     default_host: str
@@ -76,6 +77,7 @@ class RewriteSettings:
         return cls(
             campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
+            short_links_table=required(environment, "SHORT_LINKS_TABLE"),
             keyring_secret=required(environment, "KEYRING_SECRET"),
             default_base_url=required(environment, "DEFAULT_BASE_URL").rstrip("/"),
             default_host=environment.get("DEFAULT_HOST", "").strip(),

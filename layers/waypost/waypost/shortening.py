@@ -1,20 +1,21 @@
-"""Gives links short codes, and keeps what the codes stand for.
+"""Gives links short codes, and keeps what links do not carry themselves.
 
-Tokens are noted while messages are stamped and stored before any message is handed over, so that
-no message ever carries a code that leads nowhere. A code that turns out to be taken (once in a
-stack's lifetime, if ever) is replaced in the messages that carry it.
+Tokens and long destinations are noted while messages are stamped and stored before any message is
+handed over, so that no message ever carries a link that leads nowhere. A code that turns out to be
+taken (once in a stack's lifetime, if ever) is replaced in the messages that carry it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from waypost.model.short_link import ShortLink, new_code
+from waypost.model.short_link import ShortLink, StoredDestination, new_code
+from waypost.rewriting.stamping import Seals
 from waypost.store.short_links import ShortLinkStore
-from waypost.tokens import PreparedLink, RecipientSealer
+from waypost.tokens import PreparedLink
 
 PATH: Final = "/s/"
 """Between a host and a code."""
@@ -29,7 +30,7 @@ def expiry(now: datetime, days: int | None) -> int | None:
 class ShortSealer:
     """Seals links like the sealer that it stands before, and gives their codes instead."""
 
-    sealer: RecipientSealer
+    sealer: Seals
     note: Callable[[str], str]
 
     def seal(self, link: PreparedLink) -> str:
@@ -38,7 +39,7 @@ class ShortSealer:
 
 
 class Shortener:
-    """The short links of one rewriting."""
+    """What the links of one rewriting leave to the store."""
 
     def __init__(
         self,
@@ -50,6 +51,8 @@ class Shortener:
         self._expires = expires
         self._new = new
         self._noted: dict[str, ShortLink] = {}
+        self._destinations: dict[str, StoredDestination] = {}
+        self._kept: set[str] = set()
 
     def code_for(self, token: str) -> str:
         """A code for a token; every token of every recipient has its own."""
@@ -59,11 +62,20 @@ class Shortener:
         self._noted[code] = ShortLink(code, token, self._expires)
         return code
 
+    def keep(self, destinations: Iterable[StoredDestination]) -> None:
+        """Note destinations; those of every recipient are stored once."""
+        self._destinations |= {kept.digest: kept for kept in destinations}
+
     def store(self) -> Mapping[str, str]:
         """Store what was noted; the codes that others had already, with those to use instead.
 
         Raises StoreUnavailable: no message may be handed over then.
         """
+        new = [kept for digest, kept in self._destinations.items() if digest not in self._kept]
+        if new:
+            self._store.keep(new)
+        self._kept |= self._destinations.keys()
+        self._destinations = {}
         replaced: dict[str, str] = {}
         while self._noted:
             noted, self._noted = self._noted, {}

@@ -33,6 +33,8 @@ class WorkspaceSettings:
     cio_id: bool = True
     """Adds ``_cio_id=<person>`` to every tracked http(s) link."""
     shorten: Shortening = Shortening()
+    short_link_days: int | None = 90
+    """How long short links made from now on lead anywhere; None: for ever."""
     track_opens: bool = True
     retention_days: int | None = None
     """How long a raw click is kept; None follows the stack's own setting. Counters stay."""
@@ -55,6 +57,7 @@ class WorkspaceSettings:
             "url_params": dict(self.url_params),
             "cio_id": self.cio_id,
             "shorten": {"sms": self.shorten.sms, "whatsapp": self.shorten.whatsapp},
+            "short_link_days": self.short_link_days,
             "track_opens": self.track_opens,
             "retention_days": self.retention_days,
             "ip": self.ip,

@@ -10,7 +10,7 @@ from waypost.rewriting.channels import Channel, Path
 from waypost.rewriting.mime import is_dkim_signed
 from waypost.rewriting.plan import Link
 from waypost.rewriting.report import Seen
-from waypost.rewriting.segments import segments
+from waypost.rewriting.segments import SegmentCounts
 
 GMAIL_CLIPS: Final = 102 * 1024
 """Bytes of HTML of which Gmail shows the beginning only."""
@@ -29,14 +29,20 @@ _IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
 
 def of_content(channel: Channel, texts: Mapping[Path, str]) -> Iterator[str]:
     """About the length of one recipient's message as it will be sent."""
-    html, text = texts.get(("html",)), texts.get(("text",))
+    html = texts.get(("html",))
     if channel == "email" and html is not None and len(html.encode()) > GMAIL_CLIPS:
         size = len(html.encode())
         yield f"content.html is {size:,} bytes; Gmail clips messages at {GMAIL_CLIPS:,}"
-    if channel == "sms" and text is not None:
-        cut = segments(text)
-        if cut.count > 1:
-            yield f"content.text takes {cut.count} SMS segments in {cut.encoding.upper()}"
+
+
+def of_segments(counts: SegmentCounts | None) -> Iterator[str]:
+    """About the parts that a text message is sent and paid in."""
+    if counts is None or counts["after"] == 1:
+        return
+    encoding, before, after = counts["encoding"].upper(), counts["before"], counts["after"]
+    yield f"content.text takes {after} SMS segments in {encoding}"
+    if after > before:
+        yield f"tracking adds {after - before} to the {before} that it took; short links take less"
 
 
 def of_mime(raw: str, stamped: str) -> Iterator[str]:

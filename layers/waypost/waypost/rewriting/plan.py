@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -107,7 +107,7 @@ def planned(
     rest = list(places)
     for block in blocks:
         inside = bisect_left(rest, block.start, key=lambda place: place.start)
-        after = bisect_left(rest, block.end, key=lambda place: place.start)
+        after = bisect_right(rest, block.end, key=lambda place: place.end)
         work.place(rest[:inside])
         first = work.cut.split(block.start)
         work.place(rest[inside:after])
@@ -162,7 +162,7 @@ class _Work:
         if place.instead is not None:
             original = place.transfer(place.instead)
         if verdict.tracked or verdict.parameters:
-            destination = ParameterSlot.of(verdict.destination)
+            destination = ParameterSlot(verdict.destination)
             at = self.cut.replace(place, "")
             self.slots.append(Slot(at, link, destination, place.encode, place.transfer, original))
         elif place.instead is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from waypost.model.short_link import CODE_LENGTH
 from waypost.rewriting.channels import Path
 from waypost.rewriting.message import PlannedText, links_of
 from waypost.rewriting.parameters import Query
@@ -58,6 +59,8 @@ class Sample:
     sent: int
     query: Query
     texts: list[PlannedText]
+    short: bool = False
+    """Whether its links are short ones."""
 
     def seen(self, codes: Codes, start: Start) -> dict[int, Seen]:
         """The links that are rewritten, by position. Signs nothing."""
@@ -80,7 +83,8 @@ class Sample:
         prepared = packed(slot, codes, self.query, known=self.person is not None)
         payload = recipient_part(self.delivery, self.person, self.sent) + prepared.link.data
         begun = len(start(slot.link.verdict.destination))
-        characters = begun + _base64_length(len(payload)) + 1 + _base64_length(SIGNATURE_BYTES)
+        token = _base64_length(len(payload)) + 1 + _base64_length(SIGNATURE_BYTES)
+        characters = begun + (CODE_LENGTH if self.short else token)
         return Seen(
             identity=slot.link.identity,
             destination=destination,

@@ -72,6 +72,8 @@ class Message(_Strict):
     content: Content
     liquid: bool = False
     track: bool = True
+    track_opens: bool = True
+    """Puts the image into an e-mail's HTML that tells of opens; nothing where ``track`` is off."""
     track_text: bool = False
     """Looks for links in the text part of an e-mail, too."""
     url_params: bool = True

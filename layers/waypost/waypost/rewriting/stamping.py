@@ -119,6 +119,14 @@ def stamped(text: Bound, recipient: Seals, pixel: str = "") -> str:
     return "".join(segments)
 
 
+def unstamped(plan: Plan) -> str:
+    """The text as its author wrote it, tags read."""
+    segments = plan.segments.copy()
+    for slot in (*plan.tracked, *plan.extended):
+        segments[slot.at] = slot.original
+    return "".join(segments)
+
+
 def packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> Prepared:
     """A tracked link, packed as far as it is the same for every known or unknown person."""
     destination = slot.link.verdict.destination

@@ -1,0 +1,185 @@
+"""Where the pixel goes, for whom, and that nothing else of a message changes."""
+
+from __future__ import annotations
+
+import base64
+import quopri
+import re
+from email import message_from_string
+from typing import Any
+
+import pytest
+
+from tests.unit.sending.conftest import BASE, NOW, Office, texts
+from waypost.codes import campaign_code
+from waypost.tokens import OpenToken
+
+PIXEL = re.compile(
+    r'<img src="' + re.escape(BASE) + r'/e/o/([\w-]+/[\w-]+)" width="1" height="1" alt=""[^>]*>'
+)
+PAGE = "<html><body><p>hello</p></body></html>"
+
+
+def pixels(text: str) -> list[str]:
+    return PIXEL.findall(text)
+
+
+def html(office: Office, source: str, **more: Any) -> str:
+    [text] = texts(office.rewrite(content={"html": source}, **more), "html")
+    return text
+
+
+def test_the_pixel_stands_just_before_the_end_of_the_body(office: Office) -> None:
+    text = html(office, PAGE)
+    assert PIXEL.sub("|", text) == "<html><body><p>hello</p>|</body></html>"
+
+
+def test_the_pixel_is_the_recipients_own(office: Office) -> None:
+    answer = office.rewrite(people=3, content={"html": PAGE})
+    opened = [office.sealer.opens.open(pixels(text)[0]) for text in texts(answer, "html")]
+    campaign = campaign_code("acme", "sale")
+    assert opened == [OpenToken(campaign, f"d{n}", f"p{n}", int(NOW.timestamp())) for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [
+        ("<body>a</body>", "<body>a|</body>"),
+        ("<BODY>a</BODY >\r\n", "<BODY>a|</BODY >\r\n"),
+        ("<body>a<!-- </body> --></body>", "<body>a<!-- </body> -->|</body>"),
+        ("<body>a</body><!-- </body> -->", "<body>a|</body><!-- </body> -->"),
+        (
+            "<body><script>'</body>'</script>a</body>",
+            "<body><script>'</body>'</script>a|</body>",
+        ),
+        (
+            "<body><textarea></body></textarea></body>",
+            "<body><textarea></body></textarea>|</body>",
+        ),
+        ('<body><a title="</body>">a</a></body>', '<body><a title="</body>">a</a>|</body>'),
+        ("<body>a</body><p>b</body>", "<body>a</body><p>b|</body>"),
+        (
+            "<body>a<!--[if mso]></body><![endif]--></body>",
+            "<body>a<!--[if mso]></body><![endif]-->|</body>",
+        ),
+        ("<body>a</body>\r\n</html>\r\n", "<body>a|</body>\r\n</html>\r\n"),
+        ("<p>no body of its own", "<p>no body of its own|"),
+        ("<p>{{ left }}</p>", "<p>{{ left }}</p>|"),
+    ],
+)
+def test_the_place_is_the_one_a_browser_would_name(office: Office, source: str, where: str) -> None:
+    text = html(office, source)
+    assert len(pixels(text)) == 1
+    assert PIXEL.sub("|", text) == where
+
+
+@pytest.mark.parametrize(
+    "more", [{"track_opens": False}, {"track": False}, {"track": False, "track_opens": True}]
+)
+def test_a_message_that_wants_no_pixel_gets_none(office: Office, more: dict[str, bool]) -> None:
+    assert html(office, PAGE, **more) == PAGE
+
+
+def test_a_workspace_that_wants_none_has_the_last_word(office: Office) -> None:
+    office.settle(track_opens=False)
+    assert html(office, PAGE, track_opens=True) == PAGE
+
+
+@pytest.mark.parametrize("channel", ["in_app", "push"])
+def test_other_channels_have_no_pixel(office: Office, channel: str) -> None:
+    assert html(office, PAGE, channel=channel) == PAGE
+
+
+def test_a_text_part_has_no_pixel(office: Office) -> None:
+    answer = office.rewrite(content={"html": PAGE, "text": "hello </body>"})
+    assert texts(answer) == ["hello </body>"]
+
+
+def test_the_pixel_adds_nothing_to_the_links(office: Office) -> None:
+    answer = office.rewrite(content={"html": '<body><a href="https://a.example/">a</a></body>'})
+    assert [link["position"] for link in answer["links"]] == [1]
+
+
+def test_rewriting_again_adds_no_second_pixel(office: Office) -> None:
+    once = html(office, PAGE)
+    assert html(office, once) == once
+
+
+def test_somebody_elses_pixel_is_none_of_ours(office: Office) -> None:
+    theirs = f'<body><img src="{BASE}/e/o/AAAA/BBBB"></body>'
+    assert len(pixels(html(office, theirs))) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [
+        (
+            "<body>{{ customer.name }}{% if x %}</p>{% endif %}</body>",
+            "<body>Ada|</body>",
+        ),
+        ("<body>{% for i in (1..2) %}{{ i }}{% endfor %}</body></html>", "<body>12|</body></html>"),
+        ("<p>{{ customer.name }}", "<p>Ada|"),
+        ("{{ page }}", "<body>x|</body>"),
+        (
+            '<body><a href="https://a.example/{{ customer.name }}">a</a>{{ customer.name }}</body>',
+            None,
+        ),
+    ],
+)
+def test_a_template_gets_one_where_each_message_ends(
+    office: Office, source: str, where: str | None
+) -> None:
+    data = {"customer": {"name": "Ada"}, "page": "<body>x</body>", "x": False}
+    answer = office.rewrite(
+        content={"html": source},
+        liquid=True,
+        recipients=[{"delivery": "d0", "person": "p0", "data": data}],
+    )
+    [text] = texts(answer, "html")
+    assert len(pixels(text)) == 1
+    assert where is None or PIXEL.sub("|", text) == where
+    assert PIXEL.search(text + "</body>") is not None
+
+
+def mime(body: str, encoding: str) -> str:
+    head = (
+        "From: a@example.com\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/alternative; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nhello </body>\r\n"
+        f"--b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
+        "\r\n\r\n"
+    )
+    return head + body + "\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "quoted-printable", "base64"])
+@pytest.mark.parametrize(
+    "source", [PAGE, "<p>žluť and no body", '<body><a href="https://a.example/">a</a></body>']
+)
+def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
+    office: Office, encoding: str, source: str
+) -> None:
+    written = {
+        "8bit": source,
+        "quoted-printable": quopri.encodestring(source.encode()).decode().replace("\n", "\r\n"),
+        "base64": base64.encodebytes(source.encode()).decode().strip(),
+    }[encoding]
+    raw = mime(written, encoding)
+    assert texts(office.rewrite(content={"mime": raw}, track=False), "mime") == [raw]
+    [changed] = texts(office.rewrite(content={"mime": raw}), "mime")
+    _, plain, page = message_from_string(changed).walk()
+    assert plain.get_payload() == "hello </body>"
+    data = page.get_payload() if encoding == "8bit" else page.get_payload(decode=True)
+    shown = data.decode() if isinstance(data, bytes) else str(data)
+    assert len(pixels(shown)) == 1
+    at = PIXEL.search(shown)
+    assert at is not None
+    assert shown[at.end() :].strip() in {"</body></html>", "</body>", ""}
+    blank = re.sub(re.escape(BASE) + r"/e/c/[\w/-]+", "https://a.example/", PIXEL.sub("", shown))
+    assert blank.strip() == source
+
+
+def test_a_raw_message_without_its_pixel_is_as_it_was(office: Office) -> None:
+    for encoding, body in (("base64", "PHA+eDwv\r\ncD4="), ("quoted-printable", "<p>=\r\nx</p>")):
+        raw = mime(body, encoding)
+        assert texts(office.rewrite(content={"mime": raw}, track_opens=False), "mime") == [raw]

@@ -1,0 +1,181 @@
+"""Short links in text messages: stored before they are sent, within the segments reported."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
+from waypost.errors import StoreUnavailable
+from waypost.model.short_link import CODE_LENGTH, ShortLink, new_code
+from waypost.rewriting.segments import segments
+from waypost.sending import Answer
+from waypost.shortening import PATH
+
+TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
+
+
+def sms(office: Office, text: str = TEXT, **more: Any) -> Answer:
+    return office.rewrite(channel="sms", content={"text": text}, **more)
+
+
+@pytest.fixture
+def shortening(office: Office) -> Office:
+    from waypost.model.workspace import Shortening
+
+    office.settle(shorten=Shortening(sms=True, whatsapp=True))
+    return office
+
+
+def test_links_are_not_shortened_unless_the_workspace_says_so(office: Office) -> None:
+    [text] = texts(sms(office))
+    assert f"{BASE}/e/c/" in text
+    assert "/s/" not in text
+
+
+def test_each_recipient_gets_a_code_that_leads_where_the_link_led(shortening: Office) -> None:
+    answer = sms(shortening, people=250)
+    codes = [SHORT_LINK.findall(text) for text in texts(answer)]
+    assert all(len(found) == 1 for found in codes)
+    assert len({code for [code] in codes}) == 250
+    for [code] in codes[::50]:
+        assert shortening.destination(code) == "https://shop.example.com/sale?a=1&b=2#top"
+    assert answer["links"][0]["round_trip"] is True
+
+
+def test_everything_but_the_link_stays_as_it_was(shortening: Office) -> None:
+    [text] = texts(sms(shortening))
+    assert SHORT_LINK.sub("https://shop.example.com/sale?a=1&b=2#top", text) == TEXT
+
+
+def test_a_code_carries_the_recipients_own_token(shortening: Office) -> None:
+    for number, text in enumerate(texts(sms(shortening, people=3))):
+        link = shortening.short_links.find(SHORT_LINK.findall(text)[0])
+        assert link is not None
+        assert shortening.sealer.open(link.token).delivery == f"d{number}"
+
+
+def test_short_links_expire_as_the_workspace_says(shortening: Office) -> None:
+    def expires() -> int | None:
+        [text] = texts(sms(shortening))
+        link = shortening.short_links.find(SHORT_LINK.findall(text)[0])
+        assert link is not None
+        return link.expires
+
+    from tests.unit.sending.conftest import NOW
+
+    assert expires() == int(NOW.timestamp()) + 90 * 86_400
+    shortening.settle(short_link_days=1)
+    assert expires() == int(NOW.timestamp()) + 86_400
+    shortening.settle(short_link_days=None)
+    assert expires() is None
+
+
+def test_e_mail_is_never_shortened(shortening: Office) -> None:
+    html = '<a href="https://shop.example.com/">x</a>'
+    [changed] = texts(shortening.rewrite(channel="email", content={"html": html}), "html")
+    assert f"{BASE}/e/c/" in changed
+    assert SHORT not in changed
+
+
+def test_whatsapp_variables_are_shortened(shortening: Office) -> None:
+    variables = {"1": "Ada", "2": "{% cio_link url:https://shop.example.com/sale %}"}
+    answer = shortening.rewrite(channel="whatsapp", content={"variables": variables})
+    content = answer["deliveries"][0]["content"]["variables"]
+    assert isinstance(content, dict)
+    assert content["1"] == "Ada"
+    assert SHORT_LINK.fullmatch(str(content["2"]))
+
+
+def test_a_code_that_was_taken_never_reaches_a_message(
+    shortening: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = ShortLink(new_code(), "their/token", None)
+    shortening.short_links.add([theirs])
+    drawn = iter([theirs.code])
+    monkeypatch.setattr(
+        "waypost.shortening.Shortener.__init__.__defaults__",
+        (lambda: next(drawn, None) or new_code(),),
+    )
+    [text] = texts(sms(shortening))
+    [code] = SHORT_LINK.findall(text)
+    assert code != theirs.code
+    assert shortening.destination(code).startswith("https://shop.example.com/")
+    assert shortening.short_links.find(theirs.code) == theirs
+
+
+def test_nothing_is_handed_over_while_codes_cannot_be_stored(
+    shortening: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(shortening.short_links, "add", away)
+    with pytest.raises(StoreUnavailable):
+        sms(shortening)
+
+
+def test_rewriting_what_is_short_already_changes_nothing(shortening: Office) -> None:
+    [text] = texts(sms(shortening))
+    again = sms(shortening, text)
+    assert texts(again) == [text]
+    assert again["links"][0]["reason"] == "is a tracking link already"
+
+
+def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: Office) -> None:
+    before = dict(shortening.short_links._links)
+    dry, real = sms(shortening, dry_run=True), sms(shortening)
+    assert dry["deliveries"] == []
+    assert before == {}
+    assert len(shortening.short_links._links) == 1
+    assert dry["segments"] == real["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
+
+
+def test_a_signed_link_adds_a_segment_and_that_is_said(office: Office) -> None:
+    answer = sms(office, "x" * 90 + " https://a.example/s")
+    assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 2}
+    assert any("adds 1" in warning for warning in answer["warnings"])
+
+
+def test_a_short_link_adds_none(shortening: Office) -> None:
+    answer = sms(shortening, "x" * 90 + " https://a.example/s")
+    assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
+    assert not any("segment" in warning for warning in answer["warnings"])
+
+
+def test_ucs_2_is_told(shortening: Office) -> None:
+    answer = sms(shortening, "Распродажа https://a.example/s " + "ж" * 60)
+    assert answer["segments"]["encoding"] == "ucs-2"
+    assert answer["segments"]["after"] == 2
+
+
+def test_an_e_mail_has_no_segments(office: Office) -> None:
+    answer = office.rewrite(content={"html": "<p>x</p>"})
+    assert "segments" not in answer
+    assert "parts" not in answer["deliveries"][0]
+
+
+@pytest.mark.parametrize("lead", range(96, 160, 7))
+def test_parts_never_cut_a_link_and_stay_within_the_report(shortening: Office, lead: int) -> None:
+    answer = sms(shortening, "x" * lead + " https://a.example/sale " + "y" * 120, people=3)
+    for delivery in answer["deliveries"]:
+        text = str(delivery["content"]["text"])
+        parts = delivery.get("parts", [text])
+        assert "".join(parts) == text
+        assert sum(len(SHORT_LINK.findall(part)) for part in parts) == 1
+        [whole] = [p for p in parts if SHORT in p]
+        assert re.search(re.escape(SHORT + PATH) + rf"\w{{{CODE_LENGTH}}}", whole)
+        assert segments(text).count <= answer["segments"]["after"]
+        assert len(parts) <= answer["segments"]["after"]
+
+
+def test_ten_thousand_messages_stay_within_the_segments_reported(shortening: Office) -> None:
+    answer = sms(shortening, people=10_000)
+    found = [SHORT_LINK.findall(text)[0] for text in texts(answer)]
+    assert len(set(found)) == 10_000
+    assert max(segments(text).count for text in texts(answer)) <= answer["segments"]["after"]
+    assert {shortening.destination(code) for code in found} == {
+        "https://shop.example.com/sale?a=1&b=2#top"
+    }
