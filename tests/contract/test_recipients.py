@@ -9,6 +9,7 @@ from tests.clicks import CAMPAIGN, click, link
 from tests.contract.conftest import Stores
 from waypost.clicks.absorbing import Change, absorb
 from waypost.clicks.marks import mark_of
+from waypost.codes import campaign_code, workspace_code
 from waypost.errors import Conflict, InvalidRequest
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell, Counts, link_counter
@@ -70,6 +71,28 @@ def test_sheets_hold_what_finds_no_room(stores: Stores) -> None:
     }
     stored = sorted(stores.recipients.of_campaign(CAMPAIGN), key=lambda r: r.key.sort)
     assert [type(record) for record in stored] == [Row, Sheet, Sheet]
+
+
+def test_all_sheets_of_a_recipient_are_found_and_nobody_elses(stores: Stores) -> None:
+    for person in ("p1", "p1#7"):
+        clicks = [
+            click(f"{person}-{n}", person=person, after=n * 3600.0) for n in range(INLINE_MARKS + 2)
+        ]
+        stores.recipients.commit(
+            commit_of(change_by(Row(RowKey(CAMPAIGN, f"p:{person}")), *clicks))
+        )
+    found = stores.recipients.sheets_of(KEY)
+    assert len(found) == 2
+    assert {sheet.key.recipient for sheet in found} == {"p:p1"}
+
+
+def test_campaigns_of_a_recipient_are_those_of_the_workspace(stores: Stores) -> None:
+    autumn, foreign = campaign_code("acme", "autumn"), campaign_code("globex", "spring-sale")
+    for campaign in (CAMPAIGN, autumn, foreign):
+        change = change_by(Row(RowKey(campaign, "p:p1")), click(campaign, campaign=campaign))
+        stores.recipients.commit(Commit(campaign, [change.row], [], change.increments))
+    count(stores, click("b", person="p1x"))
+    assert stores.recipients.campaigns_of(workspace_code("acme"), "p:p1") == {CAMPAIGN, autumn}
 
 
 def test_counters_move_with_the_row(stores: Stores) -> None:

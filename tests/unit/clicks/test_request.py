@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from waypost.clicks.networks import kept_address
+from waypost.clicks.request import (
+    EARLY_MILLISECONDS,
+    LATE_MILLISECONDS,
+    PREFETCH_HEADERS,
+    HttpEvent,
+    read_request,
+)
+
+RECEIVED = 1_795_262_400_000
+
+
+def event(method: str = "GET", **headers: str) -> HttpEvent:
+    return {
+        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        "requestContext": {
+            "http": {"method": method, "sourceIp": "198.51.100.7", "userAgent": "x"},
+            "requestId": "gateway-request",
+            "timeEpoch": RECEIVED,
+        },
+    }
+
+
+def test_what_cloudfront_says_goes_before_what_the_gateway_says() -> None:
+    request = read_request(
+        event(
+            user_agent="Agent/1",
+            x_amz_cf_id="viewer-request_1==",
+            x_waypost_time=str(RECEIVED - 700),
+            cloudfront_viewer_address="203.0.113.7:52000",
+            cloudfront_viewer_country="DE",
+            cloudfront_viewer_asn="3320",
+        )
+    )
+    assert (request.id, request.time) == ("viewer-request_1==", RECEIVED - 700)
+    assert (request.address, request.country, request.asn) == ("203.0.113.7", "DE", 3320)
+    assert request.agent == "Agent/1"
+
+
+def test_without_cloudfront_the_gateway_says_it() -> None:
+    request = read_request(event())
+    assert (request.id, request.time) == ("gateway-request", RECEIVED)
+    assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
+    assert request.agent == ""
+
+
+def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
+    headers = {"x_amz_cf_id": "viewer-request-1", "x_waypost_time": str(RECEIVED)}
+    first, again = event(**headers), event(**headers)
+    again["requestContext"]["requestId"] = "gateway-again"
+    again["requestContext"]["timeEpoch"] = RECEIVED + 30_000
+    assert (read_request(first).id, read_request(first).time) == (
+        read_request(again).id,
+        read_request(again).time,
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        RECEIVED + EARLY_MILLISECONDS + 1,
+        RECEIVED - LATE_MILLISECONDS - 1,
+        0,
+        "nonsense",
+        "-5",
+        "9" * 40,
+        "٣",
+        "",
+    ],
+)
+def test_an_unbelievable_time_is_not_believed(told: object) -> None:
+    assert read_request(event(x_waypost_time=str(told))).time == RECEIVED
+
+
+@pytest.mark.parametrize("made_up", ["", "short", "a b c d e f g", "x" * 200, "key#injection-1"])
+def test_an_odd_request_id_is_not_taken(made_up: str) -> None:
+    assert read_request(event(x_amz_cf_id=made_up)).id == "gateway-request"
+
+
+@pytest.mark.parametrize("header", PREFETCH_HEADERS)
+@pytest.mark.parametrize("value", ["prefetch", "Prefetch", "prefetch;prerender", "preview"])
+def test_prefetching_is_no_click(header: str, value: str) -> None:
+    assert not read_request(event(**{header.replace("-", "_"): value})).counts
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "get"])
+def test_only_get_is_a_click(method: str) -> None:
+    assert not read_request(event(method)).counts
+    assert read_request(event()).counts
+
+
+def test_an_ordinary_purpose_is_no_prefetch() -> None:
+    assert read_request(event(sec_purpose="", purpose="navigate")).counts
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:1234:5678:9abc::1", "2001:db8:1234::"),
+        ("::ffff:203.0.113.77", "203.0.113.0"),
+        ("not an address", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_address_is_cut_to_its_network(address: str | None, kept: str | None) -> None:
+    assert kept_address(address, "truncated") == kept
+
+
+def test_the_workspace_decides_how_much_of_an_address_is_kept() -> None:
+    assert kept_address("203.0.113.77", "full") == "203.0.113.77"
+    assert kept_address("203.0.113.77", "none") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ("203.0.113.7:443", "203.0.113.7"),
+        ("2001:db8::1:443", "2001:db8::1"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+    ],
+)
+def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
+    assert read_request(event(cloudfront_viewer_address=header)).address == address
+
+
+def test_no_whole_address_is_ever_part_of_a_click() -> None:
+    from tests.unit.redirect.conftest import request
+    from waypost.clicks.making import click_of
+    from waypost.model.workspace import WorkspaceSettings
+    from waypost.tokens import ClickToken
+
+    made: Any = click_of(
+        ClickToken("a" * 26, "d", "p", 1, 0, "https://e.com/"),  # type: ignore[arg-type]
+        "https://e.com/",
+        request(),
+        WorkspaceSettings(),
+        400,
+    )
+    assert "203.0.113.7" not in str(made.stored()).replace("203.0.113.0", "")

@@ -1,0 +1,128 @@
+"""The handlers of the tally and the drain: records in, what has to come again out."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.clicks import CAMPAIGN, click
+from tests.contract.conftest import Stores, memory_stores
+from waypost.counting.tally import Tally
+from waypost.errors import StoreUnavailable
+from waypost.model.click import Click
+from waypost.parking import parked
+
+FUNCTIONS = Path(__file__).parents[3] / "functions"
+SAMPLES = Path(__file__).parents[3] / "events"
+
+
+def load(function: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        f"app_{function}", FUNCTIONS / function / "app.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def stores() -> Stores:
+    return memory_stores()
+
+
+@pytest.fixture
+def tally(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("tally")
+    counting = Tally(
+        ledger=stores.clicks,
+        recipients=stores.recipients,
+        workspaces=stores.workspaces,
+        bus=None,
+        sleep=lambda _: None,
+    )
+    monkeypatch.setattr(module, "_tally", lambda: counting)
+    return module
+
+
+@pytest.fixture
+def drain(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("drain")
+    monkeypatch.setattr(module, "_ledger", lambda: stores.clicks)
+    return module
+
+
+def record(number: str, image: Any, name: str = "INSERT") -> dict[str, Any]:
+    return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": image}}
+
+
+def test_new_clicks_are_counted(tally: ModuleType, stores: Stores) -> None:
+    records = [record("1", click("a").to_item()), record("2", click("b", person="p2").to_item())]
+    assert tally.handler({"Records": records}, None) == {"batchItemFailures": []}
+    assert stores.campaigns.counts(CAMPAIGN).total.human == 2
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {},
+        {"pk": {"S": "x"}},
+        click().to_item() | {"time": {"S": "yesterday"}},
+        click().to_item() | {"link": {"S": "no code"}},
+        click().to_item() | {"sent": {"N": "soon"}},
+        click().to_item() | {"position": {"WHAT": "1"}},
+        {"id": {"S": "a"}, "time": "not typed"},
+    ],
+)
+def test_a_malformed_record_is_given_back_and_stops_nobody(
+    tally: ModuleType, stores: Stores, image: Any
+) -> None:
+    records = [record("1", click("a").to_item()), record("2", image)]
+    records.append(record("3", click("b", person="p2").to_item()))
+    answer = tally.handler({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert stores.campaigns.counts(CAMPAIGN).total.human == 2
+
+
+@pytest.mark.parametrize("name", ["MODIFY", "REMOVE"])
+def test_what_is_no_new_click_is_passed_over(tally: ModuleType, stores: Stores, name: str) -> None:
+    assert tally.handler({"Records": [record("1", {}, name)]}, None) == {"batchItemFailures": []}
+
+
+def test_parked_clicks_reach_the_ledger_once(drain: ModuleType, stores: Stores) -> None:
+    stores.clicks.record(click("both"))
+    bodies = [parked(click("both")), parked(click("late", after=60)), "{}", "not json", "[]"]
+    records = [{"messageId": str(n), "body": body} for n, body in enumerate(bodies)]
+    answer = drain.handler({"Records": records}, None)
+    assert answer["batchItemFailures"] == [{"itemIdentifier": name} for name in "234"]
+    assert {made.id for made in stores.clicks.of_campaign(CAMPAIGN)} == {"both", "late"}
+
+
+def test_a_parked_click_that_cannot_be_recorded_comes_again(
+    drain: ModuleType, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(made: Click) -> bool:
+        raise StoreUnavailable(made.id)
+
+    monkeypatch.setattr(stores.clicks, "record", fail)
+    answer = drain.handler({"Records": [{"messageId": "m", "body": parked(click())}]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+
+
+def test_a_parked_click_comes_back_whole() -> None:
+    made = click(person=None, ip=None, asn=None, country=None)
+    assert Click.from_stored(json.loads(parked(made))) == made
+
+
+def test_an_address_or_person_of_a_refused_record_is_not_logged(
+    tally: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = click(person="p-secret").to_item() | {"time": {"S": "yesterday"}}
+    tally.handler({"Records": [record("7", image)]}, None)
+    assert "p-secret" not in "".join(capsys.readouterr())

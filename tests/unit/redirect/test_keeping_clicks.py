@@ -1,0 +1,237 @@
+"""What becomes of a click while the recipient is sent on: recorded, parked, logged; never lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from aws_lambda_powertools.logging import Logger
+
+from tests.clicks import CAMPAIGN, SAFARI
+from tests.unit.redirect.conftest import Desk, request
+from waypost.clicks.request import Request
+from waypost.codes import workspace_of
+from waypost.errors import MalformedToken, StoreError, StoreUnavailable
+from waypost.model.click import Click
+from waypost.model.workspace import WorkspaceSettings
+from waypost.parking import LOG_KEY
+from waypost.policies import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
+from waypost.redirecting import ATTEMPTS, BUDGET_SECONDS, Kept, came_through_front
+from waypost.replaying import stored_clicks
+from waypost.tokens import ClickToken
+
+
+class Broken:
+    """A ledger that fails so many times, each after ``seconds``; ``written`` before it fails."""
+
+    def __init__(self, desk: Desk, error: Exception, times: int = 99, seconds: float = 0.0) -> None:
+        self.desk, self.error, self.times, self.seconds = desk, error, times, seconds
+        self.calls = 0
+        self.clock = 0.0
+        self.written = False
+
+    def record(self, click: Click) -> bool:
+        self.calls += 1
+        self.clock += self.seconds
+        if self.calls > self.times:
+            return self.desk.clicks.record(click)
+        if self.written:
+            self.desk.clicks.record(click)
+        raise self.error
+
+
+def with_ledger(desk: Desk, ledger: Broken) -> None:
+    desk.redirecting = replace(desk.redirecting, ledger=ledger, now=lambda: ledger.clock)
+
+
+def follow(desk: Desk, token: ClickToken, asked: Request | None = None) -> Kept:
+    arrival = desk.redirecting.follow(desk.sealer.seal(token), asked or request())
+    assert arrival.href == token.href
+    return arrival.kept
+
+
+def recorded(desk: Desk) -> list[Click]:
+    return list(desk.clicks.of_campaign(CAMPAIGN))
+
+
+def test_a_click_is_recorded_with_what_was_asked(desk: Desk, token: ClickToken) -> None:
+    assert follow(desk, token) is Kept.RECORDED
+    [click] = recorded(desk)
+    assert (click.id, click.link, click.person, click.delivery) == (
+        "request-1",
+        token.link,
+        "p1",
+        "d1",
+    )
+    assert (click.agent, click.ip, click.country, click.asn) == (SAFARI, "203.0.113.0", "DE", 3320)
+    assert click.expires - int(click.time.timestamp()) == 400 * 86_400
+
+
+def test_the_same_request_twice_is_one_click(desk: Desk, token: ClickToken) -> None:
+    assert follow(desk, token) is Kept.RECORDED
+    assert follow(desk, token) is Kept.REPEATED
+    assert len(recorded(desk)) == 1
+
+
+@pytest.mark.parametrize("asked", [request("HEAD"), request("POST"), request(prefetch=True)])
+def test_what_nobody_clicked_redirects_and_is_not_kept(
+    desk: Desk, token: ClickToken, asked: Request
+) -> None:
+    assert follow(desk, token, asked) is Kept.NOT_A_CLICK
+    assert (recorded(desk), desk.parked.clicks) == ([], [])
+
+
+def test_one_failure_is_tried_again(desk: Desk, token: ClickToken) -> None:
+    with_ledger(desk, ledger := Broken(desk, StoreUnavailable("throttled"), times=1))
+    assert follow(desk, token) is Kept.RECORDED
+    assert ledger.calls == ATTEMPTS == 2
+
+
+def test_an_answer_that_got_lost_is_no_second_click(desk: Desk, token: ClickToken) -> None:
+    with_ledger(desk, ledger := Broken(desk, StoreUnavailable("timeout"), times=1))
+    ledger.written = True
+    assert follow(desk, token) is Kept.REPEATED
+    assert len(recorded(desk)) == 1
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), ZeroDivisionError("a fault of ours")])
+def test_a_dead_ledger_parks_the_click(desk: Desk, token: ClickToken, error: Exception) -> None:
+    with_ledger(desk, Broken(desk, error))
+    assert follow(desk, token) is Kept.PARKED
+    assert [click.id for click in desk.parked.clicks] == ["request-1"]
+
+
+def test_a_slow_failure_leaves_no_time_for_another_attempt(desk: Desk, token: ClickToken) -> None:
+    with_ledger(desk, ledger := Broken(desk, StoreUnavailable("slow"), seconds=BUDGET_SECONDS))
+    assert follow(desk, token) is Kept.PARKED
+    assert ledger.calls == 1
+
+
+def test_a_click_that_nobody_takes_is_logged_and_can_be_replayed(
+    desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = StringIO()
+    with_ledger(desk, Broken(desk, StoreUnavailable("away")))
+    monkeypatch.setattr(desk.parked, "park", _refuse)
+    desk.redirecting = replace(desk.redirecting, log=Logger(service="lost", stream=lines))
+    assert follow(desk, token) is Kept.LOGGED
+    [line] = lines.getvalue().splitlines()
+    assert LOG_KEY in json.loads(line)
+    [stored] = stored_clicks(line)
+    click = Click.from_stored(stored)
+    assert (click.id, click.link, click.ip) == ("request-1", token.link, "203.0.113.0")
+    assert "203.0.113.7" not in line
+
+
+def _refuse(click: Click) -> None:
+    raise StoreUnavailable("the queue is away too")
+
+
+def test_settings_of_the_workspace_decide_what_is_kept(desk: Desk, token: ClickToken) -> None:
+    settings = WorkspaceSettings(ip="full", retention_days=7)
+    desk.redirecting = replace(desk.redirecting, policies=_Policies(settings))  # type: ignore[arg-type]
+    follow(desk, token)
+    [click] = recorded(desk)
+    assert click.ip == "203.0.113.7"
+    assert click.expires - int(click.time.timestamp()) == 7 * 86_400
+
+
+def test_without_settings_nothing_is_kept_that_they_might_forbid(
+    desk: Desk, token: ClickToken
+) -> None:
+    desk.redirecting = replace(desk.redirecting, policies=_Policies(STRICTEST))  # type: ignore[arg-type]
+    follow(desk, token)
+    assert recorded(desk)[0].ip is None
+
+
+class _Policies:
+    def __init__(self, settings: WorkspaceSettings) -> None:
+        self.settings = settings
+
+    def of(self, workspace: str) -> WorkspaceSettings:
+        assert workspace == workspace_of(CAMPAIGN)
+        return self.settings
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "javascript:alert(1)",
+        "https://example.com/\r\nset-cookie: a=1",
+        "//example.com/",
+        "",
+    ],
+)
+def test_a_token_of_ours_with_a_destination_nobody_may_have_leads_nowhere(
+    desk: Desk, token: ClickToken, href: str
+) -> None:
+    with pytest.raises(MalformedToken):
+        follow(desk, replace(token, href=href))
+    assert recorded(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("href", "location"),
+    [
+        ("https://example.com/a%2Fb?q=x+y%20z#part", "https://example.com/a%2Fb?q=x+y%20z#part"),
+        ("https://example.com/ü?ß#é", "https://example.com/%C3%BC?%C3%9F#%C3%A9"),
+        ("mailto:a@example.com?subject=x", "mailto:a@example.com?subject=x"),
+        ("myapp://open/1", "myapp://open/1"),
+    ],
+)
+def test_the_location_is_the_destination_as_a_header_takes_it(
+    desk: Desk, token: ClickToken, href: str, location: str
+) -> None:
+    sealed = desk.sealer.seal(replace(token, href=href))
+    assert desk.redirecting.follow(sealed, request()).href == location
+
+
+@pytest.mark.parametrize(
+    ("given", "secrets", "let_in"),
+    [
+        ("", (), True),
+        ("anything", (), True),
+        ("a", ("a", "b"), True),
+        ("b", ("a", "b"), True),
+        ("", ("a",), False),
+        ("A", ("a",), False),
+        ("é", ("a",), False),
+    ],
+)
+def test_a_locked_origin_asks_for_a_secret(
+    given: str, secrets: tuple[str, ...], let_in: bool
+) -> None:
+    assert came_through_front({"x-waypost-origin": given}, secrets) is let_in
+
+
+def test_no_header_is_no_secret() -> None:
+    assert not came_through_front({}, ("a",))
+
+
+def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.reads, self.down = 0, False
+
+        def settings(self, workspace: str) -> WorkspaceSettings:
+            self.reads += 1
+            if self.down:
+                raise StoreError("down")
+            return WorkspaceSettings(ip="full")
+
+    now = [0.0]
+    store = Store()
+    policies = Policies(store, now=lambda: now[0])
+    workspace = workspace_of(CAMPAIGN)
+    store.down = True
+    assert policies.of(workspace) is STRICTEST
+    assert policies.of(workspace) is STRICTEST
+    assert store.reads == 1  # a dead store is not asked at every click
+    store.down, now[0] = False, RETRY_SECONDS + 1.0
+    assert policies.of(workspace).ip == policies.of(workspace).ip == "full"
+    assert store.reads == 2
+    store.down, now[0] = True, now[0] + FRESH_SECONDS + 1
+    assert policies.of(workspace).ip == "full"
+    assert store.reads == 3
