@@ -30,7 +30,6 @@ from waypost.tokens import Keyring, Sealer
 
 ROUNDS = 7
 LINKS = 40
-SIZE = 100_000
 BASE = "https://e.example.com"
 SEALER = Sealer(Keyring((b"k" * 32,)))
 METADATA = {"delivery": "5f0c1a52b7", "person": "p-204113", "campaign": "spring-sale"}
@@ -44,12 +43,13 @@ class Figure(NamedTuple):
 
 
 def html(first_name: str = "Ada") -> str:
-    """A mailing in tables, as builders write them, filled up to ``SIZE`` bytes."""
+    """A mailing in tables within tables, as builders write them: 100 KB."""
     rows = [
-        f'<tr><td class="cell" style="padding:12px 24px;font:16px/1.5 Arial,sans-serif">'
-        f"<h2>{first_name}, offer {number}</h2><p>{_filler(number)}</p>"
-        f'<a class="button" href="https://shop.example.com/products/{number * 7919}/'
-        f'spring?variant={number}&amp;ref=mail#details" style="color:#0a7">See it</a></td></tr>'
+        f'<tr><td class="cell" style="padding:12px 24px"><table role="presentation" width="100%" '
+        f'cellpadding="0" cellspacing="0" border="0">{_paragraphs(first_name, number)}'
+        f'<tr><td align="center" style="padding:0 0 24px"><a class="button" '
+        f'href="https://shop.example.com/products/{number * 7919}/spring?variant={number}'
+        f'&amp;ref=mail#details" style="color:#0a7">See it</a></td></tr></table></td></tr>'
         for number in range(LINKS)
     ]
     return (
@@ -59,10 +59,15 @@ def html(first_name: str = "Ada") -> str:
     )
 
 
-def _filler(number: int) -> str:
+def _paragraphs(first_name: str, number: int) -> str:
     words = ("spring", "garden", "light", "linen", "cedar", "morning", "coast", "harvest", "river")
-    text = " ".join(words[(number * 5 + at * at) % len(words)] for at in range(370))
-    return text[: SIZE // LINKS - 300]
+    text = [
+        " ".join(words[(number * 5 + at * row) % len(words)] for at in range(9))
+        for row in range(13)
+    ]
+    style = 'style="font:16px/1.5 Arial,sans-serif;color:#333;padding:0 0 12px"'
+    rows = "".join(f"<tr><td {style}>{line}</td></tr>" for line in text)
+    return f"<tr><td><h2>{first_name}, offer {number}</h2></td></tr>{rows}"
 
 
 def mailing(content: str, *, liquid: bool) -> Mailing:

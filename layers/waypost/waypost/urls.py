@@ -126,29 +126,49 @@ def _check_authority(href: str) -> None:
         raise UnsafeDestination(href, "has a host that cannot be a host name")
 
 
-@dataclass(slots=True)  # frozen takes three times as long, forty times a message
 class ParameterSlot:
-    """A URL opened where parameters go: at the end of its query, before its fragment."""
+    """A URL opened where parameters go: at the end of its query, before its fragment. Opened only
+    when something is to be added: most messages have many links and nothing to add.
+    """
 
-    head: str
-    """Everything before the added parameters, the separator included."""
-    tail: str
-    """The fragment, ``#`` included."""
-    keys: frozenset[str]
-    """Decoded names of the parameters that the URL has already; those win."""
-    whole: str
-    """The URL as it was."""
+    __slots__ = ("_opened", "whole")
 
-    @classmethod
-    def of(cls, href: str) -> ParameterSlot:
-        before, mark, fragment = href.partition("#")
-        _, question, query = before.partition("?")
-        separator = "?" if not question else "" if not query or query[-1] in "&;" else "&"
-        return cls(before + separator, mark + fragment, _names(query), href)
+    def __init__(self, href: str) -> None:
+        self.whole = href
+        self._opened: _Opened | None = None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Decoded names of the parameters that the URL has already; those win."""
+        return self._open().keys
 
     def filled(self, query: str) -> str:
         """The URL with ``query`` added, which must be encoded and hold none of ``keys``."""
-        return f"{self.head}{query}{self.tail}" if query else self.whole
+        if not query:
+            return self.whole
+        opened = self._open()
+        return f"{opened.head}{query}{opened.tail}"
+
+    def _open(self) -> _Opened:
+        if self._opened is None:
+            self._opened = _opened(self.whole)
+        return self._opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """``head`` ends with what separates parameters; ``tail`` is the fragment with its ``#``."""
+
+    head: str
+    tail: str
+    keys: frozenset[str]
+
+
+def _opened(href: str) -> _Opened:
+    before, mark, fragment = href.partition("#")
+    _, question, query = before.partition("?")
+    separator = "?" if not question else "" if not query or query[-1] in "&;" else "&"
+    return _Opened(before + separator, mark + fragment, _names(query))
 
 
 def _names(query: str) -> frozenset[str]:
@@ -168,5 +188,5 @@ def encoded_query(parameters: Iterable[tuple[str, str]]) -> str:
 
 def with_parameters(href: str, parameters: Sequence[tuple[str, str]]) -> str:
     """The URL with parameters added, in order, save those whose key it has already."""
-    slot = ParameterSlot.of(href)
+    slot = ParameterSlot(href)
     return slot.filled(encoded_query(p for p in parameters if p[0] not in slot.keys))

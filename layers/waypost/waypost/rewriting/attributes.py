@@ -27,8 +27,8 @@ def value_span(source: str, start: int, end: int) -> tuple[int, int, str]:
 
 def decoded(raw: str, quote: str) -> str:
     """The value that a browser reads from the characters between ``quote``s."""
-    if raw.isprintable() and "&" not in raw:
-        return raw
+    if raw.isprintable() and (ampersands := raw.count("&")) == raw.count("&amp;"):
+        return raw.replace("&amp;", "&") if ampersands else raw
     tag = next(iter(tokenize(f"<a x={quote}{raw}{quote} >")))
     return tag.attr("x", "") or ""
 

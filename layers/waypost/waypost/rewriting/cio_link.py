@@ -35,6 +35,8 @@ class CioLink:
 
 def found(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and arguments of every tag; with the whitespace that its dashes take away."""
+    if "cio_link" not in text:
+        return
     before = 0
     for tag in TAG.finditer(text):
         start, end = tag.span()

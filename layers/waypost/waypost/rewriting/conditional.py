@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from turbohtml import Comment, Document
 
-_OPENING = re.compile(r"<!--\[if", re.IGNORECASE)
+_OPENING = re.compile(r"<!--\[[iI][fF]")  # with a literal beginning, which is searched fast
 _FIRST_DIGIT = 0xE000
 _RADIX = 4096
 _MARKS = "".join(map(chr, range(0xF000, 0xF8FF)))
@@ -32,8 +32,6 @@ class Numbered:
 
 def numbered(text: str) -> Numbered | None:
     """Number what may be conditional comments; None where nothing looks like one."""
-    if "<!--[" not in text:  # much faster than an expression, and most often the answer
-        return None
     offsets = tuple(found.start() for found in _OPENING.finditer(text))
     if not offsets:
         return None

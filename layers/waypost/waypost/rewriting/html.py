@@ -48,6 +48,8 @@ def _attributes_of_links(
     if copy is None:
         return
     for start, end in outlook_spans(document, copy):
+        if "href" not in masked[start:end].lower():
+            continue
         inside = parse(masked[start:end], source_locations=True)
         for attributes in _hrefs(inside, "[href]", vml=True):
             yield attributes, start

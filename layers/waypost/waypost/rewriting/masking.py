@@ -25,13 +25,15 @@ def newlines_masked(text: str) -> str:
 
 def leftovers_masked(text: str) -> str:
     """The text with everything that looks like Liquid made harmless, of the same length."""
-    if "{" not in text:
+    if "{{" not in text and "{%" not in text:
         return text
     return _LEFTOVER.sub(lambda found: _FILLER * len(found[0]), text)
 
 
 def spans_masked(text: str, spans: list[tuple[int, int]]) -> str:
     """The text with the given spans, in order and apart, made harmless, of the same length."""
+    if not spans:
+        return text
     pieces: list[str] = []
     at = 0
     for start, end in spans:

@@ -37,9 +37,11 @@ class Query:
 
     def without_identity(self, slot: ParameterSlot) -> str:
         """The URL with the workspace's parameters only, as untracked links get them."""
-        return slot.filled(self._text(slot.keys))
+        return slot.filled(self._text(slot.keys)) if self.pairs else slot.whole
 
     def _with_identity(self, slot: ParameterSlot, identity: str | None) -> str:
+        if not self.pairs and not self.identify:
+            return ""
         rest = self._text(slot.keys)
         if identity is None or not self.identify or PERSON_KEY in slot.keys:
             return rest

@@ -46,5 +46,5 @@ def with_pixel(places: Sequence[Place], html: str) -> list[Place]:
 
 
 def _place(start: int, end: int, html: str) -> Place:
-    there = _ADDRESS.findall(html)
+    there = _ADDRESS.findall(html) if PIXELS in html else ()
     return Place(start=start, end=end, href=there[-1] if there else "", url="", pixel=True)
