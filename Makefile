@@ -129,6 +129,22 @@ share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS;
 	@python -m tools.share --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --campaign "$(CAMPAIGN)" \
 		--hours "$(or $(HOURS),72)" --people "$(PEOPLE)"
 
+.PHONY: replay
+replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, batches that failed
+	@python -m tools.clicks --env $(ENV) replay "$(FILE)"
+
+.PHONY: recount
+recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
+	@python -m tools.clicks --env $(ENV) recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
+
+.PHONY: opt-out opt-in erase
+opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
+	@python -m tools.clicks --env $(ENV) opt-out "$(WORKSPACE)" "$(PERSON)"
+opt-in: $(READY) ## Take the opt-out of PERSON back
+	@python -m tools.clicks --env $(ENV) opt-in "$(WORKSPACE)" "$(PERSON)"
+erase: $(READY) ## Remove PERSON of WORKSPACE everywhere; no figure changes
+	@python -m tools.clicks --env $(ENV) erase "$(WORKSPACE)" "$(PERSON)"
+
 # What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
 # asks an embedded stack instead of ENV's.
 DOMAINS = python -m tools.domains --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --host "$(HOST)" --sending "$(SENDING)" $(ARGS)

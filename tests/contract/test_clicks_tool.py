@@ -1,0 +1,74 @@
+"""The operator's commands on a stack's tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clicks import CAMPAIGN, click
+from tests.contract.conftest import Stores, Tables
+from tools import clicks
+from tools.stack import Stack
+from waypost.parking import parked
+
+
+class Events:
+    def put_events(self, *, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+        return {"Entries": [{} for _ in Entries]}
+
+
+@pytest.fixture(autouse=True)
+def stack(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("clicks", "campaigns", "workspaces"):
+        monkeypatch.setenv(f"{variable.upper()}_TABLE", getattr(tables, variable))
+    monkeypatch.setenv("EVENT_BUS", "clicks")
+    made = {"dynamodb": tables.client, "events": Events()}
+    monkeypatch.setattr(Stack, "client", lambda _, service: made[service])
+
+
+def test_lost_clicks_are_replayed_once(
+    dynamodb_stores: Stores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "lost.ndjson"
+    file.write_text(parked(click("a")) + "\n" + parked(click("b", person="p2")))
+    for anew in (2, 0):
+        assert clicks.main(["--env", "dev", "replay", str(file)]) == 0
+        told = f"2 clicks found, {anew} recorded and {anew} counted anew\n"
+        assert capsys.readouterr().out == told
+    assert dynamodb_stores.campaigns.counts(CAMPAIGN).total.human == 2
+
+
+def test_a_recount_tells_differences_and_sets_them_right(
+    dynamodb_stores: Stores, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dynamodb_stores.clicks.record(click())
+    command = ["--env", "dev", "recount", "acme", "spring-sale"]
+    assert clicks.main(command) == 1
+    assert "total human: 0 counted, 1 expected" in capsys.readouterr().out
+    assert clicks.main([*command, "--repair"]) == 0
+    assert clicks.main(command) == 0
+    assert capsys.readouterr().out.endswith("every counter is right\n")
+
+
+def test_a_person_is_erased_and_figures_stay(
+    dynamodb_stores: Stores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "clicks.ndjson"
+    file.write_text("\n".join(parked(click(f"c{n}", person="erika", after=n)) for n in range(3)))
+    clicks.main(["--env", "dev", "replay", str(file)])
+    before = dynamodb_stores.campaigns.counts(CAMPAIGN)
+    assert clicks.main(["--env", "dev", "erase", "acme", "erika"]) == 0
+    assert "3 clicks in 1 campaigns are nobody's now" in capsys.readouterr().out
+    assert dynamodb_stores.campaigns.counts(CAMPAIGN) == before
+    assert "erika" not in str(list(dynamodb_stores.clicks.of_campaign(CAMPAIGN)))
+    assert clicks.main(["--env", "dev", "recount", "acme", "spring-sale"]) == 0
+
+
+def test_opting_out_and_in(dynamodb_stores: Stores) -> None:
+    person = (click().workspace, "p1")
+    assert clicks.main(["--env", "dev", "opt-out", "acme", "p1"]) == 0
+    assert set(dynamodb_stores.workspaces.opted_out({person})) == {person}
+    assert clicks.main(["--env", "dev", "opt-in", "acme", "p1"]) == 0
+    assert dynamodb_stores.workspaces.opted_out({person}) == {}

@@ -1,0 +1,158 @@
+"""Mends counting, and forgets people.
+
+    make replay ENV=us FILE=lost.ndjson                      brings clicks home: log lines, parked
+                                                             messages, batches that failed
+    make recount ENV=us WORKSPACE=acme CAMPAIGN=spring-sale  compares counters with the clicks
+    make recount … REPAIR=yes                                and sets them right
+    make opt-out ENV=us WORKSPACE=acme PERSON=p1             counts without identity from now on
+    make opt-in ENV=us WORKSPACE=acme PERSON=p1              takes that back
+    make erase ENV=us WORKSPACE=acme PERSON=p1               removes a person everywhere
+
+Tables and bus are the stack's; the variables that its functions have (CLICKS_TABLE and so on) go
+before them, which is how a stack on this machine is reached. All of it may be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from tools.stack import Stack
+from waypost.announcing import EventBus
+from waypost.codes import campaign_code, workspace_code
+from waypost.counting.tally import Tally
+from waypost.erasing import Erasing
+from waypost.recounting import Recounted, Recounting
+from waypost.replaying import replay
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+
+DONE, NOT_RIGHT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The stack's stores and its tally."""
+
+    clicks: DynamoClicks
+    campaigns: DynamoCampaigns
+    recipients: DynamoRecipients
+    workspaces: DynamoWorkspaces
+    tally: Tally
+
+    @classmethod
+    def of(cls, stack: Stack) -> Self:
+        dynamodb = stack.client("dynamodb")
+        clicks = DynamoClicks(dynamodb, _name(stack, "CLICKS_TABLE", "ClicksTable"))
+        campaigns_table = _name(stack, "CAMPAIGNS_TABLE", "CampaignsTable")
+        recipients = DynamoRecipients(dynamodb, campaigns_table)
+        workspaces = DynamoWorkspaces(dynamodb, _name(stack, "WORKSPACES_TABLE", "WorkspacesTable"))
+        tally = Tally(
+            ledger=clicks,
+            recipients=recipients,
+            workspaces=workspaces,
+            bus=EventBus(stack.client("events"), _name(stack, "EVENT_BUS", "EventBus")),
+        )
+        campaigns = DynamoCampaigns(dynamodb, campaigns_table)
+        return cls(clicks, campaigns, recipients, workspaces, tally)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 1 where something is left to be done."""
+    options = _options(arguments)
+    return int(options.run(Desk.of(Stack.of(options.env)), options))
+
+
+def bring_home(desk: Desk, options: argparse.Namespace) -> int:
+    """Record and count the clicks of a file."""
+    done = replay(options.file.read_text("utf-8"), desk.clicks, desk.tally)
+    print(f"{done.found} clicks found, {done.recorded} recorded and {done.counted} counted anew")
+    if done.unreadable:
+        print(f"{done.unreadable} look like clicks and cannot be read", file=sys.stderr)
+    if done.failed:
+        print(f"{done.failed} could not be brought home: run it again", file=sys.stderr)
+    return NOT_RIGHT if done.failed else DONE
+
+
+def recount(desk: Desk, options: argparse.Namespace) -> int:
+    """Compare a campaign's counters with its clicks."""
+    recounting = Recounting(desk.clicks, desk.campaigns, desk.recipients, desk.workspaces)
+    campaign = campaign_code(options.workspace, options.campaign)
+    found = recounting.compare(campaign)
+    _print(found)
+    if options.repair and not found.right:
+        found = recounting.repair(campaign, desk.tally)
+        print("after the repair:")
+        _print(found)
+    return DONE if found.right else NOT_RIGHT
+
+
+def opt_out(desk: Desk, options: argparse.Namespace) -> int:
+    """Count a person without identity from now on."""
+    desk.workspaces.opt_out(workspace_code(options.workspace), options.person, datetime.now(UTC))
+    print("opted out: clicks are counted without identity from now on; erase removes earlier ones")
+    return DONE
+
+
+def opt_in(desk: Desk, options: argparse.Namespace) -> int:
+    """Take an opt-out back."""
+    desk.workspaces.opt_in(workspace_code(options.workspace), options.person)
+    print("opted in: what was counted meanwhile stays nobody's")
+    return DONE
+
+
+def erase(desk: Desk, options: argparse.Namespace) -> int:
+    """Remove a person from clicks and recipients."""
+    erasing = Erasing(desk.clicks, desk.recipients, desk.workspaces)
+    done = erasing.erase(workspace_code(options.workspace), options.person, datetime.now(UTC))
+    print(f"{done.clicks} clicks in {done.campaigns} campaigns are nobody's now")
+    if not done.clean:
+        print("there was still something on the last look: run it again", file=sys.stderr)
+    return DONE if done.clean else NOT_RIGHT
+
+
+def _print(found: Recounted) -> None:
+    print(f"{found.clicks} clicks in the ledger, {found.expired} counted ones have expired")
+    if found.moving:
+        print("the counters move: differences may be clicks of this moment", file=sys.stderr)
+    if found.uncounted:
+        print(f"{len(found.uncounted)} clicks are not counted")
+    for cell, (counted, expected) in found.differences.items():
+        print(f"{cell.counter} {cell.figure}: {counted} counted, {expected} expected")
+    if found.right:
+        print("every counter is right")
+
+
+def _name(stack: Stack, variable: str, logical_id: str) -> str:
+    return os.environ.get(variable) or stack.resource(logical_id)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Mend counting, and forget people.")
+    parser.add_argument("--env", required=True, help="an environment of samconfig.toml")
+    commands = parser.add_subparsers(required=True)
+    replaying = commands.add_parser("replay", help="bring clicks home from a file")
+    replaying.add_argument("file", type=Path)
+    replaying.set_defaults(run=bring_home)
+    recounting = commands.add_parser("recount", help="compare counters with the clicks")
+    recounting.add_argument("workspace")
+    recounting.add_argument("campaign")
+    recounting.add_argument("--repair", action="store_true", help="set the counters right")
+    recounting.set_defaults(run=recount)
+    for name, run in (("opt-out", opt_out), ("opt-in", opt_in), ("erase", erase)):
+        command = commands.add_parser(name, help=run.__doc__)
+        command.add_argument("workspace")
+        command.add_argument("person")
+        command.set_defaults(run=run)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
