@@ -1,0 +1,12 @@
+"""A client of AWS for functions that somebody waits for, which starts fast and costs little a call.
+
+It speaks the one shape that DynamoDB, SQS and Secrets Manager share: a POST of JSON to "/", signed
+with Signature Version 4. What it leaves out of boto3 is everything that needs a description of the
+service: checks of parameters, endpoints by rule, pagination. It has the same low-level method names
+(``put_item``) and its errors have the same ``response``, so whoever takes one takes the other.
+``docs/benchmarks.md`` shows what that gives; ``docs/decisions/2026-11-22-lean-client.md`` says why.
+"""
+
+from waypost.lean.client import LeanClient, ServiceError
+
+__all__ = ["LeanClient", "ServiceError"]

@@ -1,0 +1,306 @@
+"""The lean client over real connections: what is sent, what comes of every answer and of none."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from typing import Any
+
+import pytest
+import trustme
+from botocore.exceptions import ClientError
+
+from waypost.errors import Conflict, SettingsError, StoreUnavailable
+from waypost.lean import LeanClient, ServiceError
+from waypost.lean.connection import AMAZON_ROOTS, _trusting
+from waypost.store.dynamodb.client import translated
+
+LOST = {
+    "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+    "message": "The conditional request failed",
+}
+
+
+class Service:
+    """Serves connections one after the other, each by the next script; notes what was asked."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.requests: list[tuple[dict[str, str], Any]] = []
+        self.connections = 0
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread: threading.Thread | None = None
+
+    def play(self, *scripts: list[bytes | None]) -> None:
+        """Each script is the answers of one connection; None closes it unanswered."""
+        self._thread = threading.Thread(target=self._serve, args=(scripts,), daemon=True)
+        self._thread.start()
+
+    def _serve(self, scripts: tuple[list[bytes | None], ...]) -> None:
+        for script in scripts:
+            try:
+                connection, _ = self._socket.accept()
+                if self._context:
+                    connection = self._context.wrap_socket(connection, server_side=True)
+            except ssl.SSLError:
+                continue  # whoever called did not trust us
+            except OSError:
+                return
+            self.connections += 1
+            with connection, suppress(EOFError):
+                for answer in script:
+                    self.requests.append(_read(connection))
+                    if answer is None:
+                        break
+                    connection.sendall(answer)
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._thread:
+            self._thread.join(5)
+
+
+def _read(connection: socket.socket) -> tuple[dict[str, str], Any]:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += _more(connection)
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST / HTTP/1.1"
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    while len(body) < int(headers["content-length"]):
+        body += _more(connection)
+    return headers, json.loads(body)
+
+
+def _more(connection: socket.socket) -> bytes:
+    received = connection.recv(65_536)
+    if not received:
+        raise EOFError
+    return received
+
+
+def answer(body: object, status: str = "200 OK") -> bytes:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, service):
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{service.port}")
+
+
+@pytest.fixture
+def client() -> Iterator[Callable[..., LeanClient]]:
+    with ExitStack() as made:
+
+        def make(name: str = "dynamodb", timeout: float = 2.0, attempts: int = 1) -> LeanClient:
+            return made.enter_context(closing(LeanClient(name, timeout=timeout, attempts=attempts)))
+
+        yield make
+
+
+def test_a_call_is_the_operation_with_its_keywords_and_the_answer_as_it_is(service, client):
+    service.play([answer({"Item": {"pk": {"S": "ä"}}})])
+    key = {"pk": {"S": "W#1"}, "sk": {"S": "W"}}
+    assert client().get_item(TableName="t", Key=key) == {"Item": {"pk": {"S": "ä"}}}
+    [(headers, body)] = service.requests
+    assert body == {"TableName": "t", "Key": key}
+    assert headers["x-amz-target"] == "DynamoDB_20120810.GetItem"
+    assert headers["content-type"] == "application/x-amz-json-1.0"
+    assert headers["host"] == f"127.0.0.1:{service.port}"
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "target"),
+    [
+        ("dynamodb", "transact_write_items", "DynamoDB_20120810.TransactWriteItems"),
+        ("sqs", "send_message", "AmazonSQS.SendMessage"),
+        ("secretsmanager", "get_secret_value", "secretsmanager.GetSecretValue"),
+    ],
+)
+def test_every_service_has_its_target(service, name, call, target, client):
+    service.play([answer({})])
+    getattr(client(name), call)()
+    assert service.requests[0][0]["x-amz-target"] == target
+
+
+def test_calls_share_one_connection(service, client):
+    service.play([answer({}), answer({"n": 2}), answer(LOST, "400 Bad Request"), answer({"n": 4})])
+    lean = client()
+    lean.get_item()
+    assert lean.get_item() == {"n": 2}
+    with pytest.raises(ServiceError):
+        lean.put_item()
+    assert lean.get_item() == {"n": 4}
+    assert service.connections == 1
+
+
+def test_a_connection_that_was_closed_meanwhile_is_replaced(service, client):
+    service.play([answer({}), None], [answer({"n": 2})])
+    lean = client()
+    lean.get_item()
+    assert lean.get_item() == {"n": 2}
+    assert service.connections == 2
+
+
+def test_a_connection_that_breaks_at_once_is_no_answer(service, client):
+    service.play([None], [answer({})])
+    with pytest.raises(OSError):  # noqa: PT011 - whichever way it broke
+        client().get_item()
+    assert service.connections == 1
+
+
+def test_an_answer_cut_short_is_no_answer(service, client):
+    service.play([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
+    with pytest.raises(OSError):  # noqa: PT011
+        client().get_item()
+
+
+def test_silence_ends_with_the_time_and_the_next_call_has_a_new_connection(service, client):
+    service.play([b"", b""], [answer({"n": 2})])
+    lean = client(timeout=0.1)
+    with pytest.raises(TimeoutError):
+        lean.get_item()
+    assert lean.get_item() == {"n": 2}
+
+
+def test_a_refusal_has_the_shape_that_botocore_gives_it(service, client):
+    service.play([answer(LOST, "400 Bad Request")])
+    with pytest.raises(ServiceError) as lean:
+        client().put_item()
+    theirs = ClientError(
+        {"Error": {"Code": "ConditionalCheckFailedException", "Message": LOST["message"]}},
+        "PutItem",
+    )
+    assert lean.value.response["Error"] == theirs.response["Error"]
+
+
+def test_the_store_takes_refusals_and_silence_as_it_takes_botocores(service, client):
+    service.play([answer(LOST, "400 Bad Request"), None], [None])
+    lean = client()
+    with pytest.raises(Conflict), translated():
+        lean.put_item()
+    with pytest.raises(StoreUnavailable), translated():
+        lean.put_item()
+
+
+def test_a_cancelled_transaction_says_why(service, client):
+    reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
+    cancelled = {"__type": "x#TransactionCanceledException", "CancellationReasons": reasons}
+    service.play([answer(cancelled, "400 Bad Request")])
+    with pytest.raises(ServiceError) as error:
+        client().transact_write_items()
+    assert error.value.response["CancellationReasons"] == reasons
+
+
+@pytest.mark.parametrize("page", [b"<html>", b"", b"[]"])
+def test_a_page_in_the_place_of_json_is_a_refusal_by_its_status(service, page, client):
+    service.play([answer(page, "503 Service Unavailable")])
+    with pytest.raises(ServiceError) as error:
+        client().put_item()
+    assert error.value.response["Error"]["Code"] == "503"
+
+
+@pytest.mark.parametrize("first", [answer({}, "500 Oops"), answer({}, "429 Too Many Requests")])
+def test_what_may_pass_is_tried_again_as_often_as_allowed(service, first, client):
+    service.play([first, answer({"n": 2})])
+    assert client(attempts=2).get_item() == {"n": 2}
+
+
+def test_silence_is_tried_again_as_often_as_allowed(service, client):
+    service.play([None], [answer({"n": 2})])
+    assert client(attempts=2).get_item() == {"n": 2}
+
+
+def test_a_refusal_that_will_not_pass_is_not_tried_again(service, client):
+    service.play([answer(LOST, "400 Bad Request"), answer({})])
+    with pytest.raises(ServiceError):
+        client(attempts=2).put_item()
+    assert len(service.requests) == 1
+
+
+def test_a_service_has_an_endpoint_of_its_own_or_the_regions(monkeypatch, service, client):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{service.port}")
+    service.play([answer({"MessageId": "1"})])
+    assert client("sqs").send_message() == {"MessageId": "1"}
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SQS")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert client("sqs")._connection.host == "sqs.eu-central-1.amazonaws.com"
+
+
+def test_without_a_region_it_says_so(monkeypatch, client):
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(SettingsError, match="AWS_REGION"):
+        client()
+
+
+# Whom it trusts
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def secure(authority, monkeypatch) -> Iterator[Service]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    made = Service(context)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://localhost:{made.port}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bundle(authority, tmp_path) -> str:
+    authority.cert_pem.write_to_path(tmp_path / "roots.pem")
+    return str(tmp_path / "roots.pem")
+
+
+def test_a_stranger_is_not_spoken_to(secure, client):
+    secure.play([answer({})], [answer({})])
+    with pytest.raises(ssl.SSLCertVerificationError):
+        client().get_item()
+    assert not secure.requests
+
+
+def test_whom_the_operator_trusts_is_spoken_to(secure, bundle, monkeypatch, client):
+    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+    secure.play([answer({"n": 1})])
+    assert client().get_item() == {"n": 1}
+
+
+def test_should_amazons_roots_not_do_one_day_the_systems_are_taken(
+    secure, bundle, monkeypatch, client
+):
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+    _trusting.cache_clear()
+    secure.play([], [answer({"n": 1})])
+    assert client().get_item() == {"n": 1}
+
+
+def test_amazons_roots_are_five_and_valid_for_years():
+    context = ssl.create_default_context(cafile=AMAZON_ROOTS)
+    subjects: list[Any] = [root["subject"] for root in context.get_ca_certs()]
+    roots = {subject[-1][0][1] for subject in subjects}
+    assert roots == {f"Amazon Root CA {n}" for n in range(1, 5)} | {
+        "Starfield Services Root Certificate Authority - G2"
+    }

@@ -1,0 +1,72 @@
+"""What is signed here is what botocore signs."""
+
+import datetime as dt
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waypost.errors import SettingsError
+from waypost.lean.signing import Credentials, Signer
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCY",
+}
+
+MOMENTS = st.integers(0, 2**32).map(lambda second: dt.datetime.fromtimestamp(second, dt.UTC))
+
+
+def signed_by_botocore(monkeypatch, credentials, region, service, headers, body, now):
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: now)
+    request = AWSRequest("POST", f"https://{headers['Host']}/", headers=headers, data=body)
+    SigV4Auth(BotoCredentials(*credentials), service, region).add_auth(request)
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+@pytest.mark.parametrize("token", ["", "IQoJb3JpZ2luX2VjE+/=="])
+@pytest.mark.parametrize(
+    ("service", "region", "target", "version"),
+    [
+        ("dynamodb", "eu-central-1", "DynamoDB_20120810.PutItem", "1.0"),
+        ("secretsmanager", "us-east-1", "secretsmanager.GetSecretValue", "1.1"),
+        ("sqs", "eu-west-1", "AmazonSQS.SendMessage", "1.0"),
+    ],
+)
+@given(body=st.binary(max_size=200), now=MOMENTS)
+def test_headers_are_those_that_botocore_signs(token, service, region, target, version, body, now):
+    environment = KEYS | {"AWS_SESSION_TOKEN": token}
+    credentials = Credentials.from_env(environment)
+    host, content_type = f"{service}.{region}.amazonaws.com", f"application/x-amz-json-{version}"
+    stamp = f"{now:%Y%m%dT%H%M%SZ}"
+    ours = Signer(credentials, region, service).headers(host, content_type, target, body, stamp)
+    given = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
+    with pytest.MonkeyPatch.context() as patch:
+        keys = (credentials.key_id, credentials.secret, credentials.token or None)
+        theirs = signed_by_botocore(patch, keys, region, service, given, body, now)
+    assert ours == theirs
+
+
+def test_a_signer_that_lives_past_midnight_signs_with_the_new_days_key():
+    credentials = Credentials.from_env(KEYS)
+    worn = Signer(credentials, "us-east-1", "dynamodb")
+    fields = ("dynamodb.us-east-1.amazonaws.com", "application/x-amz-json-1.0", "D.PutItem", b"{}")
+    before = worn.headers(*fields, "20261121T235959Z")
+    after = worn.headers(*fields, "20261122T000000Z")
+    fresh = Signer(credentials, "us-east-1", "dynamodb").headers(*fields, "20261122T000000Z")
+    assert after == fresh != before
+
+
+@pytest.mark.parametrize("variable", KEYS)
+def test_credentials_that_lack_name_the_variable(variable):
+    with pytest.raises(SettingsError, match=variable):
+        Credentials.from_env({name: value for name, value in KEYS.items() if name != variable})
+
+
+def test_credentials_do_not_show_in_a_log():
+    shown = repr(Credentials.from_env(KEYS | {"AWS_SESSION_TOKEN": "token"}))
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in shown
+    assert "token'" not in shown
