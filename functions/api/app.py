@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waypost.configuring import SettingsChange
 from waypost.description import described
 from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.status import DomainList, DomainStatus
 from waypost.observability import logger
 from waypost.reporting.answers import (
     Activity,
@@ -125,29 +126,29 @@ def change_settings(workspace: Name, change: Annotated[SettingsChange, Body()]) 
 
 
 @app.get(DOMAINS, summary="A workspace's tracking domains", tags=["domains"])
-def list_domains(workspace: Name) -> dict[str, object]:
+def list_domains(workspace: Name) -> DomainList:
     return services.domains.list(workspace)
 
 
 @app.post(DOMAINS, summary="Add a tracking domain", tags=["domains"], status_code=201)
-def add_domain(workspace: Name, domain: Annotated[AddDomain, Body()]) -> dict[str, object]:
+def add_domain(workspace: Name, domain: Annotated[AddDomain, Body()]) -> DomainStatus:
     return services.domains.add(workspace, domain)
 
 
 @app.get(f"{DOMAINS}/<host>", summary="A tracking domain's status", tags=["domains"])
-def show_domain(workspace: Name, host: Host) -> dict[str, object]:
+def show_domain(workspace: Name, host: Host) -> DomainStatus:
     return services.domains.show(workspace, host)
 
 
 @app.post(f"{DOMAINS}/<host>", summary="Change a tracking domain", tags=["domains"])
 def change_domain(
     workspace: Name, host: Host, change: Annotated[ChangeDomain, Body()]
-) -> dict[str, object]:
+) -> DomainStatus:
     return services.domains.change(workspace, host, change)
 
 
 @app.delete(f"{DOMAINS}/<host>", summary="Stop using a tracking domain", tags=["domains"])
-def remove_domain(workspace: Name, host: Host) -> dict[str, object]:
+def remove_domain(workspace: Name, host: Host) -> DomainStatus:
     return services.domains.remove(workspace, host)
 
 

@@ -16,7 +16,7 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from waypost.domains import quotas, status
+from waypost.domains import quotas
 from waypost.domains.announcing import Announcer, Nobody
 from waypost.domains.checking import Checker
 from waypost.domains.cloudfront import CloudFrontEdge
@@ -27,6 +27,7 @@ from waypost.domains.managing import Manager
 from waypost.domains.probing import Prober
 from waypost.domains.resolving import DnsResolver
 from waypost.domains.ses import SesIdentities
+from waypost.domains.status import status_of
 from waypost.domains.targets import Targets
 from waypost.domains.verifying import Verifier
 from waypost.errors import WaypostError
@@ -96,7 +97,7 @@ def _verify(workspace: str, host: str) -> dict[str, Any]:
     domain = use_case.verify(code_of(workspace), host.strip().lower())
     if domain is None:
         return {"host": host, "use": "removed", "next_step": "Gone; it can be added anew."}
-    return status.as_json(domain, use_case.targets.shown(domain))
+    return status_of(domain, use_case.targets.shown(domain)).model_dump(mode="json")
 
 
 def _due(context: LambdaContext) -> dict[str, Any]:

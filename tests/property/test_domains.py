@@ -14,7 +14,7 @@ from waypost.domains.domain import Use
 from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
 from waypost.domains.lights import lights
 from waypost.domains.machine import SOON, advance, stage_seen
-from waypost.domains.status import as_json
+from waypost.domains.status import status_of
 from waypost.domains.stored import from_item, to_item
 
 probes = st.builds(
@@ -109,7 +109,7 @@ def test_every_state_can_be_told_and_what_is_red_says_what_to_do(seen: Findings,
     for light in lights(told, TARGET).values():
         assert light.found
         assert light.colour != "red" or light.next_step
-    assert as_json(told, TARGET)["stage"] == told.stage
+    assert status_of(told, TARGET).stage == told.stage
 
 
 @given(courses)

@@ -141,9 +141,7 @@ class Stack:
         return checked.stage if checked else "gone"
 
     def light(self, name: str) -> dict[str, Any]:
-        lights: Any = self.manager.show("acme", HOST)["lights"]
-        found: dict[str, Any] = lights[name]
-        return found
+        return self.manager.show("acme", HOST).lights[name].model_dump()
 
     def url(self) -> str:
         return self.base_urls.for_message("acme", SENDER)
@@ -189,7 +187,7 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
 
     assert stack.look() == "https"
     assert stack.light("https")["colour"] == "green"
-    assert stack.manager.show("acme", HOST)["next_step"] == ""
+    assert stack.manager.show("acme", HOST).next_step == ""
     assert stack.url() == f"https://{HOST}"
     assert stack.told.changes == [
         ("unverified", "verified"),
@@ -328,7 +326,7 @@ def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stac
 def test_reverting_falls_back_at_once_and_taking_up_again_needs_no_check(stack: Stack) -> None:
     stack.working()
     shown = stack.manager.change("acme", HOST, ChangeDomain(reverted=True))
-    assert shown["base_url"] is None
+    assert shown.base_url is None
     assert stack.url() == ADDRESS
     assert stack.look() == "https"  # its old links are looked after all the same
     assert stack.url() == ADDRESS
@@ -363,11 +361,11 @@ def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_se
     assert stack.light("sending")["colour"] == "red"
     assert f"_waypost.{HOST} TXT" in stack.light("sending")["next_step"]
 
-    name, value = (stack.manager.show("acme", HOST)["records"][1][key] for key in ("name", "value"))  # type: ignore[index]
-    stack.world.dns.add(name, "TXT", f'"{value}"')
+    proof = stack.manager.show("acme", HOST).records[1]
+    stack.world.dns.add(proof.name, "TXT", f'"{proof.value}"')
     stack.look()
     assert stack.base_urls.for_message("acme", "x@globex.example") == f"https://{HOST}"
-    del stack.world.dns.records[name, "TXT"]
+    del stack.world.dns.records[proof.name, "TXT"]
     stack.look()
     assert stack.base_urls.for_message("acme", "x@globex.example") == f"https://{HOST}"
 
@@ -414,7 +412,7 @@ def test_a_domain_that_was_never_served_is_gone_with_the_next_check(stack: Stack
 def test_a_removed_domain_can_be_taken_up_again(stack: Stack) -> None:
     stack.working()
     stack.manager.remove("acme", HOST)
-    assert stack.manager.show("acme", HOST)["use"] == "removed"
+    assert stack.manager.show("acme", HOST).use == "removed"
     stack.add()
     assert stack.url() == f"https://{HOST}"
 
@@ -466,9 +464,8 @@ def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack
     look()
     look()
     assert stack.url() == f"https://{DEFAULT_HOST}"
-    shown = stack.manager.list(STACK_NAME)["domains"]
-    assert isinstance(shown, list)
-    assert shown[0]["lights"].keys() == {"dns", "http", "https"}
+    (shown,) = stack.manager.list(STACK_NAME).domains
+    assert shown.lights.keys() == {"dns", "http", "https"}
 
 
 def test_a_run_checks_what_is_due_and_one_broken_check_keeps_no_other(stack: Stack) -> None:

@@ -18,7 +18,7 @@ from tests.unit.domains.builders import (
 from waypost.domains.domain import Certificate, Sending
 from waypost.domains.findings import Caa, Findings, Hsts, Probe
 from waypost.domains.lights import lights, relit
-from waypost.domains.status import as_json
+from waypost.domains.status import status_of
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
 CHANGE = (
@@ -154,9 +154,8 @@ def test_since_is_when_a_light_got_its_colour() -> None:
 
 
 def test_the_next_step_of_a_domain_is_that_of_its_first_light_in_need() -> None:
-    waiting = as_json(domain(findings=seen("missing")), TARGET)
-    assert waiting["next_step"] == ADD
-    assert as_json(domain(findings=HTTPS, stage="https"), TARGET)["next_step"] == ""
+    assert status_of(domain(findings=seen("missing")), TARGET).next_step == ADD
+    assert status_of(domain(findings=HTTPS, stage="https"), TARGET).next_step == ""
 
 
 def test_silence_of_a_proxy_is_told_with_the_error() -> None:

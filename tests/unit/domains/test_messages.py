@@ -14,6 +14,7 @@ from waypost.rewriting import request
 from waypost.sending import Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.domains import MemoryDomains
+from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer
 
@@ -28,11 +29,12 @@ class Outbox:
         self.domains = MemoryDomains()
         self.domains.add(domain(stage="https", app_links=APPS))
         self.sending = Sending(
-            MemoryCampaigns(),
-            MemoryWorkspaces(),
-            BaseUrls(self.domains, ADDRESS),
-            lambda: SEALER,
-            lambda: datetime(2026, 11, 21, tzinfo=UTC),
+            campaigns=MemoryCampaigns(),
+            workspaces=MemoryWorkspaces(),
+            base_urls=BaseUrls(self.domains, ADDRESS),
+            short_links=MemoryShortLinks(),
+            sealer=lambda: SEALER,
+            now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
 
     def links(self, sender: str = "news@acme.com") -> list[str]:

@@ -19,7 +19,7 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Final
 
-from waypost.domains import announcing, status
+from waypost.domains import announcing
 from waypost.domains.announcing import Announcer
 from waypost.domains.domain import (
     STACK,
@@ -32,6 +32,7 @@ from waypost.domains.domain import (
 )
 from waypost.domains.hosts import within
 from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.status import DomainList, DomainStatus, status_of
 from waypost.domains.targets import Targets
 from waypost.errors import Clash, InvalidRequest, NotFound
 from waypost.store.domains import DomainStore
@@ -47,7 +48,7 @@ class Manager:
     announcer: Announcer
     now: Callable[[], datetime]
 
-    def add(self, workspace: str, body: AddDomain) -> dict[str, object]:
+    def add(self, workspace: str, body: AddDomain) -> DomainStatus:
         """Add a domain, or take up again one that is being removed; gives its status.
 
         Raises InvalidRequest for a host of our own, Clash where it is taken or one too many.
@@ -66,16 +67,16 @@ class Manager:
         self.domains.add(domain)
         return self._status(domain)
 
-    def list(self, workspace: str) -> dict[str, object]:
+    def list(self, workspace: str) -> DomainList:
         """All domains of a workspace, oldest first; those being removed too."""
         domains = self.domains.of_workspace(code_of(workspace))
-        return {"domains": [self._status(domain) for domain in domains]}
+        return DomainList(domains=[self._status(domain) for domain in domains])
 
-    def show(self, workspace: str, host: str) -> dict[str, object]:
+    def show(self, workspace: str, host: str) -> DomainStatus:
         """One domain's status. Raises NotFound."""
         return self._status(self._read(workspace, host))
 
-    def change(self, workspace: str, host: str, body: ChangeDomain) -> dict[str, object]:
+    def change(self, workspace: str, host: str, body: ChangeDomain) -> DomainStatus:
         """Change the keys given; gives the status after. Raises NotFound, Clash, Conflict."""
         _refuse_the_stack(workspace, host)
         domain = self._read(workspace, host)
@@ -86,7 +87,7 @@ class Manager:
             changed = self._put_to(changed, "reverted" if body.reverted else "on")
         return self._status(self._saved(domain, changed))
 
-    def remove(self, workspace: str, host: str) -> dict[str, object]:
+    def remove(self, workspace: str, host: str) -> DomainStatus:
         """Stop using a domain at once. It is let go of once its DNS no longer points at us, so
         that links already sent keep working until then. Raises NotFound, Conflict.
         """
@@ -143,8 +144,8 @@ class Manager:
             if name and within(host, name):
                 raise InvalidRequest.of("host", f"{name} is the stack's own")
 
-    def _status(self, domain: TrackingDomain) -> dict[str, object]:
-        return status.as_json(domain, self.targets.shown(domain))
+    def _status(self, domain: TrackingDomain) -> DomainStatus:
+        return status_of(domain, self.targets.shown(domain))
 
 
 def _refuse_the_stack(workspace: str, host: str) -> None:

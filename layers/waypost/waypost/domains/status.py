@@ -1,38 +1,99 @@
-"""A tracking domain as JSON: for the management routes, the report pages and the operator."""
+"""A tracking domain as others see it: callers of the API, report pages, the operator."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Literal
 
-from waypost.domains.domain import STACK, TrackingDomain
-from waypost.domains.lights import Light, lights
+from pydantic import BaseModel
+
+from waypost.domains.domain import STACK, Role, Stage, TrackingDomain, Use
+from waypost.domains.lights import Colour, Light, lights
 from waypost.domains.records import proof_name, proof_value
+from waypost.domains.requests import AppLinksBody
 
 
-def as_json(domain: TrackingDomain, target: str) -> dict[str, object]:
-    """Everything that is known of a domain. ``target`` is the name its CNAME has to point at."""
+class LightStatus(BaseModel):
+    """One of sending, dns, http, https. ``waiting``: nothing to do but wait; ``off``: not needed
+    or not checked.
+    """
+
+    colour: Colour
+    expected: str
+    found: str
+    since: datetime | None
+    next_step: str
+
+
+class DnsRecord(BaseModel):
+    """A record to be made at the customer's DNS provider."""
+
+    type: Literal["CNAME", "TXT"]
+    name: str
+    value: str
+    when: str
+
+
+class ChangeStatus(BaseModel):
+    """A change of stage, of use, or of the sending domain's verification."""
+
+    at: datetime
+    before: str
+    after: str
+    reason: str
+
+
+class DomainStatus(BaseModel):
+    """Everything that is known of a domain. ``base_url``: what links of messages begin with, None
+    while the stack's default host is used instead. ``history``: newest first.
+    """
+
+    host: str
+    workspace: str
+    sending_domain: str | None
+    role: Role
+    stage: Stage
+    use: Use
+    since: datetime
+    base_url: str | None
+    next_step: str
+    lights: dict[str, LightStatus]
+    records: list[DnsRecord]
+    app_links: AppLinksBody
+    checked: datetime | None
+    next_check: datetime
+    failures: int
+    history: list[ChangeStatus]
+
+
+class DomainList(BaseModel):
+    """A workspace's domains, oldest first; those that are being removed too."""
+
+    domains: list[DomainStatus]
+
+
+def status_of(domain: TrackingDomain, target: str) -> DomainStatus:
+    """``target`` is the name that the domain's CNAME has to point at."""
     lit = lights(domain, target)
-    return {
-        "host": domain.host,
-        "workspace": domain.workspace_name,
-        "sending_domain": None if domain.workspace == STACK else domain.sending.domain,
-        "role": domain.role,
-        "stage": domain.stage,
-        "use": domain.use,
-        "since": _time(domain.since),
-        "base_url": _base_url(domain),
-        "next_step": next_step(domain, lit),
-        "lights": {name: _light(light) for name, light in lit.items()},
-        "records": _records(domain, target),
-        "app_links": domain.app_links.stored(),
-        "checked": _time(domain.checked),
-        "next_check": _time(domain.due),
-        "failures": domain.failures,
-        "history": [
-            asdict(change) | {"at": _time(change.at)} for change in reversed(domain.history)
-        ],
-    }
+    return DomainStatus(
+        host=domain.host,
+        workspace=domain.workspace_name,
+        sending_domain=None if domain.workspace == STACK else domain.sending.domain,
+        role=domain.role,
+        stage=domain.stage,
+        use=domain.use,
+        since=domain.since,
+        base_url=_base_url(domain),
+        next_step=next_step(domain, lit),
+        lights={name: LightStatus(**asdict(light)) for name, light in lit.items()},
+        records=_records(domain, target),
+        app_links=AppLinksBody.model_validate(domain.app_links.stored()),
+        checked=domain.checked,
+        next_check=domain.due,
+        failures=domain.failures,
+        history=[ChangeStatus(**asdict(change)) for change in reversed(domain.history)],
+    )
 
 
 def next_step(domain: TrackingDomain, lit: dict[str, Light]) -> str:
@@ -50,31 +111,17 @@ def _base_url(domain: TrackingDomain) -> str | None:
     return domain.base_url if usable else None
 
 
-def _records(domain: TrackingDomain, target: str) -> list[dict[str, str]]:
-    """The DNS records to be made; the TXT record only where a CNAME cannot be seen."""
+def _records(domain: TrackingDomain, target: str) -> list[DnsRecord]:
+    """The DNS records to be made; the TXT record only where it is needed."""
     return [
-        {"type": "CNAME", "name": domain.host, "value": target, "when": "always"},
-        {
-            "type": "TXT",
-            "name": proof_name(domain.host),
-            "value": proof_value(domain.proof),
-            "when": (
+        DnsRecord(type="CNAME", name=domain.host, value=target, when="always"),
+        DnsRecord(
+            type="TXT",
+            name=proof_name(domain.host),
+            value=proof_value(domain.proof),
+            when=(
                 "only where the CNAME is flattened, a proxy of your own stands in between, or the "
                 "host is not in the sending domain"
             ),
-        },
+        ),
     ]
-
-
-def _light(light: Light) -> dict[str, object]:
-    return {
-        "colour": light.colour,
-        "expected": light.expected,
-        "found": light.found,
-        "since": _time(light.since),
-        "next_step": light.next_step,
-    }
-
-
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")

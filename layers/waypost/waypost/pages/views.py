@@ -120,7 +120,7 @@ def person(reports: Reports, access: Access, asked: Asked) -> Response:
 def domains(reports: Reports, access: Access, asked: Asked) -> Response:
     """The tracking domains, each with its lights and the next step."""
     scope = access.to(asked.workspace)
-    listed = reports.domains.list(asked.workspace)["domains"]
+    listed = reports.domains.list(asked.workspace).domains
     return page("domains.html", scope=scope, domains=listed)
 
 
