@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.configuring import SettingsChange
-from waypost.description import described
+from waypost.description import described, file_described
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.status import DomainList, DomainStatus
 from waypost.observability import logger
@@ -85,12 +85,22 @@ def people_of_link(
     return services.people.of_link(workspace, link, cursor, limit)
 
 
-@app.get(f"{LINK}/people.csv", summary="Who clicked a link, as CSV", tags=["reports"])
+@app.get(
+    f"{LINK}/people.csv",
+    summary="Who clicked a link, as CSV",
+    tags=["reports"],
+    responses=file_described(TYPES["csv"]),
+)
 def people_as_csv(workspace: Name, link: LinkCode, cursor: Cursor = None) -> Response[str]:
     return segment(workspace, link, "csv", cursor)
 
 
-@app.get(f"{LINK}/people.ndjson", summary="Who clicked a link, as NDJSON", tags=["reports"])
+@app.get(
+    f"{LINK}/people.ndjson",
+    summary="Who clicked a link, as NDJSON",
+    tags=["reports"],
+    responses=file_described(TYPES["ndjson"]),
+)
 def people_as_ndjson(workspace: Name, link: LinkCode, cursor: Cursor = None) -> Response[str]:
     return segment(workspace, link, "ndjson", cursor)
 

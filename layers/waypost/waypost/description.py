@@ -10,6 +10,7 @@ import json
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 
 _PROBLEM: Final = {
     "title": "Problem",
@@ -58,6 +59,20 @@ def described(app: APIGatewayHttpResolver) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             operation["responses"] |= {status: _error(text) for status, text in _ERRORS.items()}
     return document
+
+
+def file_described(content_type: str) -> dict[int, OpenAPIResponse]:
+    """What a route that answers with a file says of it."""
+    schema = {"type": "string"}
+    return {
+        200: {
+            "description": "The file, or a part of it",
+            "headers": {
+                "link": {"description": "The next part; missing on the last.", "schema": schema}
+            },
+            "content": {content_type: {"schema": schema}},
+        }
+    }
 
 
 def _error(description: str) -> dict[str, Any]:

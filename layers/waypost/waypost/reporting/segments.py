@@ -10,10 +10,10 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
-from waypost.reporting.answers import PersonClicks
-from waypost.reporting.people import MOST_PEOPLE, PeopleReports
+from waypost.reporting.answers import People, PersonClicks
+from waypost.reporting.people import MOST_PEOPLE
 
 Format: TypeAlias = Literal["csv", "ndjson"]
 
@@ -36,17 +36,23 @@ class Part:
     cursor: str | None
 
 
+class Listed(Protocol):
+    """Who clicked a link, page by page (``waypost.reporting.people``)."""
+
+    def of_link(self, workspace: str, link: str, cursor: str | None, limit: int) -> People: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Segments:
     """``now`` is a monotonic clock in seconds."""
 
-    people: PeopleReports
+    people: Listed
     now: Callable[[], float]
 
     def part(self, workspace: str, link: str, written: Format, cursor: str | None) -> Part:
         """The file from a cursor on. Raises NotFound, InvalidRequest."""
         deadline = self.now() + PART_SECONDS
-        file = io.StringIO()
+        file = io.StringIO(newline="")
         if written == "csv" and cursor is None:
             csv.writer(file).writerow(_COLUMNS)
         while True:
