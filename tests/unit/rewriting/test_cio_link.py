@@ -1,0 +1,74 @@
+"""The grammar of ``cio_link``."""
+
+import pytest
+
+from waypost.errors import InvalidRequest
+from waypost.rewriting.cio_link import CioLink, flag, found, parsed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (" url:https://e.com/?a=b:c ", CioLink("https://e.com/?a=b:c")),
+        (" url: https://e.com ", CioLink("https://e.com")),
+        (' url:"https://e.com/a b" ', CioLink("https://e.com/a b")),
+        (" url:'https://e.com' track:false", CioLink("https://e.com", "false")),
+        (" track: false url_params: true url: x", CioLink("x", "false", "true")),
+        (
+            " url:https://e.com, track:false, url_params:false",
+            CioLink("https://e.com", "false", "false"),
+        ),
+        (" url:https://e.com/a,b track:true", CioLink("https://e.com/a,b")),
+        (" url:{{ trigger.url }} track:true", CioLink("{{ trigger.url }}")),
+        (' url:"{{ u | default: "x" }}"', CioLink('{{ u | default: "x" }}')),
+        (
+            " url:https://e.com/{{ a }}/{{ b | c: 'd' }}?x",
+            CioLink("https://e.com/{{ a }}/{{ b | c: 'd' }}?x"),
+        ),
+        (' url:mailto:a@b.c track:"false"', CioLink("mailto:a@b.c", "false")),
+        ("\n url:\n https://e.com\n", CioLink("https://e.com")),
+    ],
+)
+def test_values_are_bare_or_quoted_in_any_order(arguments, expected):
+    assert parsed(arguments, "content.text") == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("", "no url"),
+        (" track:true", "no url"),
+        (" url:", "no url"),
+        (' url:""', "no url"),
+        (" https://e.com", "'https' is not url"),
+        (" url:https://e.com tarck:false", "'tarck' is not"),
+        (" url:https://e.com false", "not a list"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_that_names_the_field(arguments, reason):
+    with pytest.raises(InvalidRequest) as caught:
+        parsed(arguments, "content.text")
+    assert caught.value.problems[0].field == "content.text"
+    assert reason in caught.value.problems[0].reason
+
+
+@pytest.mark.parametrize(("value", "truth"), [("true", True), ("False", False), (" TRUE ", True)])
+def test_flags_are_true_or_false(value, truth):
+    assert flag("track", value, "content.text") is truth
+
+
+def test_another_flag_is_an_error():
+    with pytest.raises(InvalidRequest, match="not true or false"):
+        flag("track", "yes", "content.text")
+
+
+def test_dashes_take_the_whitespace_away_as_in_liquid():
+    text = "a \n{%- cio_link url:x -%} \n b {% cio_link url:y %} c"
+    assert [text[start:end] for start, end, _ in found(text)] == [
+        " \n{%- cio_link url:x -%} \n ",
+        "{% cio_link url:y %}",
+    ]
+
+
+def test_other_tags_are_none_of_its_business():
+    assert list(found("{% cio_links url:x %} {% if x %} {%cio_link")) == []

@@ -1,0 +1,58 @@
+"""Links in plain text, as people write them."""
+
+import pytest
+
+from waypost.rewriting.finding import TEXT_LINKS, find_places
+from waypost.rewriting.plain import LONGEST
+
+
+def hrefs(text: str) -> list[str]:
+    return [place.href for place in find_places(TEXT_LINKS, text, "content.text")]
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("see https://e.com/a.", ["https://e.com/a"]),
+        (
+            "https://e.com/a, https://e.com/b; https://e.com/c!",
+            ["https://e.com/a", "https://e.com/b", "https://e.com/c"],
+        ),
+        ("is it https://e.com/a?", ["https://e.com/a"]),
+        ("wait... https://e.com/a...", ["https://e.com/a"]),
+        ("(https://e.com/a_(b))", ["https://e.com/a_(b)"]),
+        ("[text](https://e.com/a)", ["https://e.com/a"]),
+        ("<https://e.com/?a=1&b=2>", ["https://e.com/?a=1&b=2"]),
+        ('"https://e.com/q"', ["https://e.com/q"]),
+        ("'https://e.com/q'", ["https://e.com/q"]),
+        ("it's https://e.com/it's", ["https://e.com/it's"]),
+        ("„https://e.com/q“", ["https://e.com/q"]),
+        ("HTTPS://E.COM/A", ["HTTPS://E.COM/A"]),
+        (
+            "http://localhost:8080/x http://192.0.2.1/",
+            ["http://localhost:8080/x", "http://192.0.2.1/"],
+        ),
+        ("https://e.com/#/route?x=1", ["https://e.com/#/route?x=1"]),
+        ("https://例え.jp/パス?x=é", ["https://例え.jp/パス?x=é"]),
+        ("请看https://e.com/a。谢谢", ["https://e.com/a"]),
+        ("https://e.com\r\nhttps://f.com\r\n", ["https://e.com", "https://f.com"]),
+        ("https://e.com/{{ token }}?x", ["https://e.com/{{ token }}?x"]),
+        ("www.e.com e.com a@e.com ftp://e.com mailto:a@e.com", []),
+        ("xhttps://e.com _https://e.com https: //e.com http://", []),
+        ("https://user:pw@e.com/", ["https://user:pw@e.com/"]),
+    ],
+)
+def test_urls_end_where_a_reader_would_end_them(text, links):
+    assert hrefs(text) == links
+
+
+def test_what_no_url_is_long_enough_for_is_not_searched():
+    assert hrefs("https://e.com/" + "a" * LONGEST) == []
+
+
+@pytest.mark.parametrize(
+    "unit", ["http://", "http://a.b/'", 'http://a.b/"', "http://a.b/([{", "a@", "'", ".."]
+)
+def test_a_megabyte_of_beginnings_is_read_to_the_end(unit):
+    text = unit * (1_000_000 // len(unit)) + " https://e.com/last"
+    assert hrefs(text)[-1] == "https://e.com/last"

@@ -1,0 +1,148 @@
+"""What a destination may be, and how parameters are put into one."""
+
+import pytest
+
+from waypost.errors import UnsafeDestination
+from waypost.urls import (
+    ascii_form,
+    authority_of,
+    check_destination,
+    cleaned,
+    host_of,
+    scheme_of,
+    with_parameters,
+)
+
+UTM = [("utm_source", "a b"), ("x", "é&=")]
+ADDED = "utm_source=a+b&x=%C3%A9%26%3D"
+
+
+@pytest.mark.parametrize(
+    ("href", "expected"),
+    [
+        ("https://e.com", f"https://e.com?{ADDED}"),
+        ("https://e.com/", f"https://e.com/?{ADDED}"),
+        ("https://e.com/#top", f"https://e.com/?{ADDED}#top"),
+        ("https://e.com/?", f"https://e.com/?{ADDED}"),
+        ("https://e.com/?#", f"https://e.com/?{ADDED}#"),
+        ("https://e.com/?a=1", f"https://e.com/?a=1&{ADDED}"),
+        ("https://e.com/?a=1&", f"https://e.com/?a=1&{ADDED}"),
+        ("https://e.com/?a=1;b=2", f"https://e.com/?a=1;b=2&{ADDED}"),
+        ("https://e.com/?a=1;", f"https://e.com/?a=1;{ADDED}"),
+        ("https://e.com/?a[]=1&a[]=2", f"https://e.com/?a[]=1&a[]=2&{ADDED}"),
+        ("https://e.com/#/route?y=1", f"https://e.com/?{ADDED}#/route?y=1"),
+        ("https://e.com/a%2Fb+c?q=%20+", f"https://e.com/a%2Fb+c?q=%20+&{ADDED}"),
+        ("https://u:p@e.com:8443/x", f"https://u:p@e.com:8443/x?{ADDED}"),
+        ("https://例え.jp/é", f"https://例え.jp/é?{ADDED}"),
+        ("https://e.com/?utm_source=mine", "https://e.com/?utm_source=mine&x=%C3%A9%26%3D"),
+        ("https://e.com/?a=1;utm_source", "https://e.com/?a=1;utm_source&x=%C3%A9%26%3D"),
+        ("https://e.com/?utm%5Fsource=1&x=", "https://e.com/?utm%5Fsource=1&x="),
+        ("https://e.com/#utm_source=1", f"https://e.com/?{ADDED}#utm_source=1"),
+    ],
+)
+def test_parameters_go_before_the_fragment_and_never_over_a_key_that_is_there(href, expected):
+    assert with_parameters(href, UTM) == expected
+
+
+def test_nothing_to_add_changes_nothing():
+    assert with_parameters("https://e.com/?", []) == "https://e.com/?"
+
+
+def test_brackets_of_arrays_stay_readable_in_added_names():
+    assert with_parameters("https://e.com/", [("tag[]", "1")]) == "https://e.com/?tag[]=1"
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://example.com",
+        "HTTP://EXAMPLE.COM:8080/a?b#c",
+        "http://[2001:db8::1]:80/",
+        "http://192.0.2.1/",
+        "https://xn--r8jz45g.jp/%E3%81%82",
+        "https://例え.jp/あ",
+        "mailto:a@example.com?subject=x",
+        "tel:+49-30-123",
+        "sms:+4930123",
+        "myapp://open/7",
+    ],
+)
+def test_destinations_that_may_be_signed(href):
+    check_destination(href, {"myapp"})
+
+
+@pytest.mark.parametrize(
+    ("href", "reason"),
+    [
+        ("javascript:alert(1)", "scheme javascript"),
+        ("JavaScript://example.com/%0aalert(1)", "scheme javascript"),
+        ("data:text/html,x", "scheme data"),
+        ("vbscript:x", "scheme vbscript"),
+        ("file:///etc/passwd", "scheme file"),
+        ("ftp://example.com", "scheme ftp"),
+        ("otherapp://x", "scheme otherapp"),
+        ("//example.com", "no scheme"),
+        ("example.com", "no scheme"),
+        ("", "no scheme"),
+        ("https:", "no host"),
+        ("https://", "no host"),
+        ("https:///x", "no host"),
+        ("https:example.com", "no host"),
+        ("https://?x", "no host"),
+        ("https://:80/", "host name"),
+        ("https://a b.com/", "host name"),
+        ("https://a%62.com/", "host name"),
+        ("https://example.com\\@evil.example/", "backslash"),
+        ("https://example.com\\.evil.example/", "backslash"),
+        ("https://example.com@evil.example/", "user name"),
+        ("https://user:pw@example.com/", "user name"),
+        ("https://example.com:99999/", "port"),
+        ("https://example.com/\r\nSet-Cookie: x", "U+000D"),
+        ("https://example.com/\x00", "U+0000"),
+        ("https://example.com/\x85", "U+0085"),
+        ("https://example.com/\u2028", "U+2028"),
+        ("\thttps://example.com/", "U+0009"),
+        ("https://example.com\t.evil.example", "U+0009"),
+        ("mailto:", "nothing after"),
+    ],
+)
+def test_destinations_that_are_never_signed(href, reason):
+    with pytest.raises(UnsafeDestination) as caught:
+        check_destination(href)
+    assert reason in caught.value.reason
+
+
+def test_no_workspace_can_list_a_scheme_that_runs_code():
+    with pytest.raises(UnsafeDestination):
+        check_destination("javascript:alert(1)", {"javascript"})
+
+
+@pytest.mark.parametrize(
+    ("href", "expected"),
+    [
+        ("https://e.com/a%2Fb?x=y+z#é", "https://e.com/a%2Fb?x=y+z#%C3%A9"),
+        ("https://bücher.example/ü?q=ü", "https://xn--bcher-kva.example/%C3%BC?q=%C3%BC"),
+        ("https://e.com/a b", "https://e.com/a%20b"),
+        ('https://e.com/{a}|b^c"<>', 'https://e.com/{a}|b^c"<>'),
+        ("mailto:a@b.c?subject=ü x", "mailto:a@b.c?subject=%C3%BC%20x"),
+    ],
+)
+def test_a_header_can_hold_every_destination_and_the_rest_of_it_stays(href, expected):
+    assert ascii_form(href) == expected
+
+
+def test_a_host_that_is_no_name_has_no_ascii_form():
+    with pytest.raises(UnsafeDestination):
+        ascii_form("https://" + "ü" * 70 + ".example/")
+
+
+def test_hrefs_are_read_as_browsers_read_them():
+    assert cleaned(" \x00\thttps://e.c\nom/\r\n ") == "https://e.com/"
+
+
+def test_parts_of_a_url_are_told_in_lower_case():
+    assert scheme_of("HTTPS://x") == "https"
+    assert scheme_of("/x:y") is None
+    assert authority_of("https://u@E.com:8080/x") == "e.com:8080"
+    assert host_of("https://u@E.com:8080/x") == "e.com"
+    assert host_of("mailto:a@b.c") is None
