@@ -51,7 +51,7 @@ class Replayed:
 
 
 def replay(text: str, ledger: Ledger, tally: Counts) -> Replayed:
-    """Bring home every click of a file; those that could not be, and only those, count as failed."""
+    """Bring home every click of a file; only those that could not be count as failed."""
     done = Replayed()
     clicks: list[Click] = []
     for stored in stored_clicks(text):

@@ -87,8 +87,8 @@ class RewriteSettings:
 
 @dataclass(frozen=True, slots=True)
 class DomainSettings:
-    """What managing tracking domains needs. ``edge_endpoint`` is the CDN's name. ``default_host`` is
-    empty where a stack has none; so is ``event_bus`` where nobody is told.
+    """What managing tracking domains needs. ``edge_endpoint`` is the CDN's name. ``default_host``
+    is empty where a stack has none; so is ``event_bus`` where nobody is told.
     """
 
     workspaces_table: str
