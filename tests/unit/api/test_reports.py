@@ -82,6 +82,14 @@ def test_a_share_never_exceeds_the_whole_while_a_delivery_is_not_counted_yet(api
     assert api(CAMPAIGN, campaign="early")[1]["clicked_share"] == 0
 
 
+def test_of_very_many_links_the_most_clicked_are_told_and_the_rest_counted(api, workspace):
+    links = workspace.send("own", [definition(f"https://example.com/{n}") for n in range(1_005)])
+    workspace.click(links[-1], "1")
+    _, report = api(CAMPAIGN, campaign="own")
+    assert (len(report["links"]), report["more_links"]) == (1_000, 5)
+    assert report["links"][0]["link"] == links[-1]
+
+
 def test_links_that_share_a_url_are_summed_and_their_people_left_open(api, links):
     _, top = api(f"{CAMPAIGN}/links", {"by": "url"}, campaign="spring")
     assert [(g["name"], g["total"], g["unique"]) for g in top["links"]] == [

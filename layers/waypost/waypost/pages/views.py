@@ -157,11 +157,7 @@ def _message(reports: Reports, campaign: CampaignCode, name: str) -> SentMessage
 
 
 def _figures(reports: Reports, asked: Asked, campaign: str) -> LinkFigures:
-    code = asked.named("link")
-    for figures in reports.campaigns.report(asked.workspace, campaign).links:
-        if figures.link == code:
-            return figures
-    raise NotFound("link", code)
+    return reports.campaigns.link(asked.workspace, campaign, asked.named("link"))
 
 
 def _segment(reports: Reports, access: Access, asked: Asked, written: Format) -> Response:

@@ -1,6 +1,7 @@
 """What is told about clicks: a campaign's figures, a link's people, a person's activity.
 
 - ``campaigns``  figures of a campaign and its links, and how they went over time
+- ``ranking``    the most clicked links
 - ``series``     hours counted in UTC, as hours or days of the zone that the reader lives in
 - ``people``     who clicked a link, and what a person clicked
 - ``segments``   the people of a link as a file

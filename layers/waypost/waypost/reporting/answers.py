@@ -53,6 +53,7 @@ class CampaignReport(BaseModel):
     """A campaign. ``clicked``: deliveries with a click; ``clicked_share``: of all deliveries.
     ``opened``: deliveries with an open or a click, since who clicks has opened.
 
+    ``links`` are the 1,000 most clicked at most, ``more_links`` how many are left out.
     ``probably_shared`` counts deliveries that several people seem to have read, so that ``unique``
     may be low by as many.
     """
@@ -72,6 +73,7 @@ class CampaignReport(BaseModel):
     clicks: ClickFigures
     opens: OpenFigures
     links: list[LinkFigures]
+    more_links: Count
 
 
 class GroupFigures(BaseModel):

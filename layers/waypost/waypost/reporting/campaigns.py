@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Protocol
+from typing import Final, Protocol
 
-from waypost.codes import CampaignCode, campaign_code
+from waypost.codes import CampaignCode, LinkCode, campaign_code
 from waypost.errors import NotFound
 from waypost.model.campaign import Campaign
 from waypost.model.click import rfc3339
@@ -16,7 +15,6 @@ from waypost.model.link import Link
 from waypost.reporting.answers import (
     CampaignReport,
     ClickFigures,
-    GroupFigures,
     Grouping,
     LinkFigures,
     OpenFigures,
@@ -24,7 +22,11 @@ from waypost.reporting.answers import (
     Step,
     TopLinks,
 )
+from waypost.reporting.ranking import figures_of, grouped, ranked, share
 from waypost.reporting.series import WHOLE, Span, named_zone, points
+
+MOST_LINKS: Final = 1_000
+"""Of a report. A campaign has more only where every recipient has links of their own."""
 
 
 class Campaigns(Protocol):
@@ -32,6 +34,7 @@ class Campaigns(Protocol):
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
     def links(self, campaign: CampaignCode) -> list[Link]: ...
+    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]: ...
     def counts(self, campaign: CampaignCode) -> CampaignCounts: ...
 
 
@@ -45,6 +48,7 @@ class CampaignReports:
         """All figures of a campaign, its links most clicked first and with those nobody clicked."""
         known = self._known(workspace, campaign)
         counts = self.campaigns.counts(known.code)
+        links = ranked(self.campaigns.links(known.code), counts)
         total = counts.total
         return CampaignReport(
             campaign=known.name,
@@ -69,16 +73,28 @@ class CampaignReports:
             opens=OpenFigures(
                 total=total.opens, human=total.opens_human, machine=total.opens_machine
             ),
-            links=_ranked(self.campaigns.links(known.code), counts),
+            links=links[:MOST_LINKS],
+            more_links=max(0, len(links) - MOST_LINKS),
         )
+
+    def link(self, workspace: str, campaign: str, link: str) -> LinkFigures:
+        """One link's figures. Raises NotFound for a link of another campaign, too."""
+        known = self._known(workspace, campaign)
+        code = LinkCode(link)
+        found = self.campaigns.find_links([code]) if code.startswith(known.code) else {}
+        if code not in found:
+            raise NotFound("link", link)
+        counts = self.campaigns.counts(known.code)
+        return figures_of(found[code], counts.links.get(code, Counts()), counts.total.total)
 
     def top_links(self, workspace: str, campaign: str, by: Grouping, limit: int) -> TopLinks:
         """The most clicked links, those with the same tag or URL taken together if asked for.
 
         By tag, links without one are left out.
         """
-        links = self.report(workspace, campaign).links
-        return TopLinks(campaign=campaign, by=by, links=_grouped(links, by)[:limit])
+        known = self._known(workspace, campaign)
+        links = ranked(self.campaigns.links(known.code), self.campaigns.counts(known.code))
+        return TopLinks(campaign=known.name, by=by, links=grouped(links, by)[:limit])
 
     def series(
         self, workspace: str, campaign: str, step: Step, zone: str, span: Span = WHOLE
@@ -96,61 +112,3 @@ class CampaignReports:
         if known is None or (known.workspace, known.name) != (workspace, campaign):
             raise NotFound("campaign", campaign)
         return known
-
-
-def share(part: int, whole: int) -> float:
-    """A part of a whole, rounded to a hundredth of a percent. At most 1: a click may be counted
-    while its delivery is not yet.
-    """
-    return round(min(part / whole, 1), 4) if whole else 0.0
-
-
-def _ranked(links: Iterable[Link], counts: CampaignCounts) -> list[LinkFigures]:
-    figures = [
-        _figures(link, counts.links.get(link.code, Counts()), counts.total.total) for link in links
-    ]
-    return sorted(figures, key=lambda link: (-link.total, link.position, link.link))
-
-
-def _figures(link: Link, counts: Counts, clicks: int) -> LinkFigures:
-    return LinkFigures(
-        link=link.code,
-        url=link.definition.url,
-        tag=link.definition.tag,
-        position=link.definition.position,
-        total=counts.total,
-        unique=counts.people,
-        human=counts.human,
-        machine=counts.machine,
-        share=share(counts.total, clicks),
-    )
-
-
-def _grouped(links: Sequence[LinkFigures], by: Grouping) -> list[GroupFigures]:
-    names = {link.link: _name(link, by) for link in links}
-    named = sorted((link for link in links if names[link.link]), key=lambda k: names[k.link])
-    groups = [
-        _group(name, list(group)) for name, group in groupby(named, key=lambda k: names[k.link])
-    ]
-    return sorted(groups, key=lambda group: -group.total)
-
-
-def _name(link: LinkFigures, by: Grouping) -> str:
-    match by:
-        case "tag":
-            return link.tag or ""
-        case "url":
-            return link.url
-    return link.link
-
-
-def _group(name: str, links: Sequence[LinkFigures]) -> GroupFigures:
-    return GroupFigures(
-        name=name,
-        links=[link.link for link in links],
-        total=sum(link.total for link in links),
-        unique=links[0].unique if len(links) == 1 else None,
-        human=sum(link.human for link in links),
-        machine=sum(link.machine for link in links),
-        share=min(1.0, round(sum(link.share for link in links), 4)),
-    )
