@@ -1,0 +1,47 @@
+"""The picture of the states in docs/domains.md is that of the code, arrow by arrow."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from tests.unit.domains.builders import (
+    BLOCKED,
+    HTTP_ONLY,
+    HTTPS,
+    ISSUING,
+    NOW,
+    UNREACHABLE,
+    WAITING,
+    domain,
+)
+from waypost.domains.domain import Stage
+from waypost.domains.machine import advance
+
+PAGE = Path(__file__).parents[3] / "docs" / "domains.md"
+STAGES: tuple[Stage, ...] = get_args(Stage)
+LOOKS = (WAITING, ISSUING, HTTP_ONLY, HTTPS, BLOCKED, UNREACHABLE)
+
+
+def drawn() -> set[tuple[str, str, bool]]:
+    """The arrows of the picture, and whether they say that they take two checks."""
+    picture = PAGE.read_text().partition("```mermaid")[2].partition("```")[0]
+    arrows = re.findall(r"^ +(\w+) --> (\w+): (.*)$", picture, re.MULTILINE)
+    return {(before, after, "two checks" in label) for before, after, label in arrows}
+
+
+def possible() -> set[tuple[str, str, bool]]:
+    """The arrows of the code: from every stage, with or without a failed check before."""
+    arrows = set()
+    for before in STAGES:
+        for look in LOOKS:
+            first = advance(domain(stage=before), look, NOW).stage
+            second = advance(domain(stage=before, failures=1), look, NOW).stage
+            after = first if first != before else second
+            arrows.add((before, after, first != after))
+    return {(before, after, twice) for before, after, twice in arrows if before != after}
+
+
+def test_every_arrow_drawn_is_one_that_the_code_takes_and_the_other_way_round() -> None:
+    assert drawn() == possible()
