@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 import boto3
 import botocore.session
+import urllib3
 from botocore.config import Config
 
-from local.errors import NotStarted
+from local.errors import NotStarted, TemplateError
 from local.intrinsics import ACCOUNT, REGION
+from local.permissions import PERMISSIONS, ROLES, Denial, Permissions, Use
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _START_SECONDS: Final = 60
-_CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+_OPERATOR: Final = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
 def _session() -> boto3.Session:
@@ -55,11 +57,11 @@ class Cloud:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=Path(__file__).parents[1],
-            env=os.environ
-            | _CREDENTIALS
-            | {"AWS_REGION": REGION, "WAYPOST_LOCAL_ACCOUNT": ACCOUNT},
+            env=os.environ | _OPERATOR | {"AWS_REGION": REGION, "WAYPOST_LOCAL_ACCOUNT": ACCOUNT},
         )
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._roles: dict[str, Mapping[str, str]] = {}
+        self._session = _session()
         self._lock = threading.Lock()
         self._url: str | None = None
 
@@ -78,39 +80,60 @@ class Cloud:
             raise NotStarted("moto did not start; its log says why")
         return int(line)
 
-    @staticmethod
-    def credentials(role: str) -> dict[str, str]:
-        """Environment variables with the credentials of a role.
-
-        All roles are the same here, and moto checks no permission. This is where a role's own
-        credentials go once the embedded stack enforces policies.
+    def make_role(self, name: str, trust: str, policies: Mapping[str, str]) -> str:
+        """Makes a role with inline policies (JSON by name) and returns its ARN; ``credentials`` has
+        its own from then on. Raises TemplateError where moto does not take the policies.
         """
-        del role
-        return _CREDENTIALS | {"AWS_SESSION_TOKEN": "testing"}
+        role = {"name": name, "trust": trust, "policies": policies}
+        answer = urllib3.request("POST", self.url + ROLES, json=role)
+        if answer.status != 200:
+            raise TemplateError(name, f"is no role that can be made: {answer.data.decode()}")
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        self._roles[arn] = answer.json()
+        return arn
+
+    def credentials(self, role: str | None) -> Mapping[str, str]:
+        """Environment variables with the credentials of a role, by ARN. Without a role, or with one
+        that is not of the template, they are the operator's, who may do anything.
+        """
+        return self._roles.get(role, _OPERATOR) if role else _OPERATOR
+
+    def permissions(self) -> Permissions:
+        """What roles asked for so far."""
+        told = urllib3.request("GET", self.url + PERMISSIONS).json()
+        return Permissions(
+            frozenset(Use(*each) for each in told["used"]),
+            frozenset(Denial(*each) for each in told["denied"]),
+        )
 
     @overload
-    def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+    def client(self, service: Literal["dynamodb"], role: str | None = ...) -> DynamoDBClient: ...
     @overload
-    def client(self, service: Literal["events"]) -> EventBridgeClient: ...
+    def client(self, service: Literal["events"], role: str | None = ...) -> EventBridgeClient: ...
     @overload
-    def client(self, service: Literal["s3"]) -> S3Client: ...
+    def client(self, service: Literal["s3"], role: str | None = ...) -> S3Client: ...
     @overload
-    def client(self, service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+    def client(
+        self, service: Literal["secretsmanager"], role: str | None = ...
+    ) -> SecretsManagerClient: ...
     @overload
-    def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    def client(self, service: Literal["sqs"], role: str | None = ...) -> SQSClient: ...
     @overload
-    def client(self, service: str) -> Any: ...  # noqa: ANN401  one of many types
+    def client(self, service: str, role: str | None = ...) -> Any: ...  # noqa: ANN401  many types
 
-    def client(self, service: str) -> Any:
-        """A client for the service on moto, one for all threads."""
+    def client(self, service: str, role: str | None = None) -> Any:
+        """A client for the service on moto, one for all threads; the operator's, or a role's."""
+        credentials = self.credentials(role)
+        key = service, credentials["AWS_ACCESS_KEY_ID"]
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = _session().client(
+            if key not in self._clients:
+                self._clients[key] = self._session.client(
                     service,  # type: ignore[call-overload]  # one of many names
                     endpoint_url=self.url,
                     region_name=REGION,
-                    aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-                    aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+                    aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+                    aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+                    aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
                     config=Config(
                         account_id_endpoint_mode="disabled",
                         proxies={},
@@ -118,7 +141,7 @@ class Cloud:
                         s3={"addressing_style": "path"},
                     ),
                 )
-            return self._clients[service]
+            return self._clients[key]
 
     @contextmanager
     def unreachable(self) -> Iterator[None]:

@@ -23,10 +23,12 @@ class Destination:
     or nowhere.
     """
 
-    def __init__(self, mapping: StreamMapping, cloud: Cloud, arn: str, log: Log) -> None:
+    def __init__(self, mapping: StreamMapping, cloud: Cloud, arn: str, role: str, log: Log) -> None:
+        """``arn`` and ``role`` are the function's."""
         self._mapping = mapping
         self._cloud = cloud
         self._arn = arn
+        self._role = role
         self._log = log
         self._mapping_id = str(uuid.uuid5(uuid.NAMESPACE_URL, mapping.name))
         service = mapping.destination.split(":")[2] if mapping.destination else None
@@ -50,13 +52,13 @@ class Destination:
     def _send(self, body: dict[str, Any], records: Sequence[Record]) -> None:
         if self._service == "sqs":
             name = str(self._mapping.destination).rpartition(":")[2]
-            client = self._cloud.client("sqs")
+            client = self._cloud.client("sqs", self._role)
             url = client.get_queue_url(QueueName=name)["QueueUrl"]
             client.send_message(QueueUrl=url, MessageBody=json.dumps(body))
         elif self._service == "s3":
             body["payload"] = json.dumps({"Records": records})
             bucket = str(self._mapping.destination).rpartition(":")[2]
-            self._cloud.client("s3").put_object(
+            self._cloud.client("s3", self._role).put_object(
                 Bucket=bucket, Key=self._key(), Body=json.dumps(body).encode()
             )
 

@@ -1,4 +1,7 @@
-"""The event source mappings of a template, and waiting until they have delivered everything."""
+"""The event source mappings of a template, and waiting until they have delivered everything.
+
+They work under the role of the function that they deliver to, as Lambda's do.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from local.cloud import Cloud
+from local.destinations import Destination
 from local.functions import Function, events_of
 from local.intrinsics import function_arn
 from local.invocations import Outcome
@@ -33,10 +37,13 @@ def pollers(
         if event.properties.get("Enabled") is False:
             continue
         if event.type == "SQS":
-            yield QueuePoller(QueueMapping.of(event), cloud, invoker(function), log)
+            yield QueuePoller(QueueMapping.of(event), cloud, invoker(function), function.role, log)
         else:
-            arn = function_arn(function.name)
-            yield StreamPoller(StreamMapping.of(event), cloud, invoker(function), arn, log)
+            mapping = StreamMapping.of(event)
+            destination = Destination(
+                mapping, cloud, function_arn(function.name), function.role, log
+            )
+            yield StreamPoller(mapping, cloud, invoker(function), destination, function.role, log)
 
 
 def settle(pollers: Sequence[Poller], timeout: float) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from local.cloud import Cloud
+from local.errors import TemplateError
 from local.intrinsics import ACCOUNT, REGION
 from local.parameters import scalar
 from local.template import Properties, Value, mapping, sequence
@@ -42,6 +43,7 @@ _QUEUE = (
     "ContentBasedDeduplication",
     "RedrivePolicy",
 )
+_ROLE: Final = frozenset({"AssumeRolePolicyDocument", "Description", "Policies", "RoleName"})
 
 
 def make_table(cloud: Cloud, name: str, properties: Properties) -> dict[str, str]:
@@ -116,8 +118,20 @@ def make_bucket(cloud: Cloud, name: str, properties: Properties) -> dict[str, st
     return {"Ref": name, "Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com"}
 
 
+def make_role(cloud: Cloud, name: str, properties: Properties) -> dict[str, str]:
+    """Raises TemplateError for a role with policies that stand elsewhere: they are not checked."""
+    if unknown := set(properties) - _ROLE:
+        raise TemplateError(name, f"{', '.join(sorted(unknown))} of a role is not emulated")
+    name = str(properties.get("RoleName", name))
+    inline = [mapping(each, name) for each in sequence(properties.get("Policies"), name)]
+    policies = {str(each["PolicyName"]): json.dumps(each["PolicyDocument"]) for each in inline}
+    trust = json.dumps(properties["AssumeRolePolicyDocument"])
+    return {"Ref": name, "Arn": cloud.make_role(name, trust, policies)}
+
+
 MAKERS: Final[Mapping[str, Maker]] = {
     "AWS::DynamoDB::Table": make_table,
+    "AWS::IAM::Role": make_role,
     "AWS::SQS::Queue": make_queue,
     "AWS::SecretsManager::Secret": make_secret,
     "AWS::Events::EventBus": make_event_bus,

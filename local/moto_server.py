@@ -56,6 +56,7 @@ def serve() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     from local import moto_transactions
+    from local.moto_permissions import Enforcement, PermissionDoors
 
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept alive
@@ -68,7 +69,10 @@ def serve() -> None:
     region = os.environ["AWS_REGION"]
     dynamodbstreams_backends[account][region].shard_iterators = Recent()
     moto_transactions.install()
-    application = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    enforcement = Enforcement(account, region)
+    enforcement.install()
+    services = DomainDispatcherApplication(create_backend_app)
+    application = OneAtATime(PermissionDoors(services, enforcement))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
     print(server.port, flush=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -25,7 +25,6 @@ _ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
         "Id": "{id}",
         "DomainName": "{host}.cloudfront.net",
     },
-    "AWS::IAM::Role": {"Ref": "{name}", "Arn": f"arn:aws:iam::{ACCOUNT}:role/{{name}}"},
     "AWS::Logs::LogGroup": {
         "Ref": "{name}",
         "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}:*",

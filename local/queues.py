@@ -76,13 +76,16 @@ class QueueMapping:
 class QueuePoller(Poller):
     """Receives, invokes, deletes: one batch at a time."""
 
-    def __init__(self, mapping: QueueMapping, cloud: Cloud, invoke: Invoke, log: Log) -> None:
+    def __init__(
+        self, mapping: QueueMapping, cloud: Cloud, invoke: Invoke, role: str, log: Log
+    ) -> None:
         super().__init__(mapping.name, _POLL_SECONDS, log)
         self._mapping = mapping
         self._invoke = invoke
-        self._client = cloud.client("sqs")
+        self._client = cloud.client("sqs", role)
         name = mapping.queue.rpartition(":")[2]
-        self._url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
+        self._url = cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+        self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["VisibilityTimeout"])
 
     def poll(self) -> bool:
         messages = self._receive()

@@ -90,13 +90,17 @@ class StreamPoller(Poller):
     """Reads a stream from its starting position on and hands its records to the lanes."""
 
     def __init__(
-        self, mapping: StreamMapping, cloud: Cloud, invoke: Invoke, arn: str, log: Log
+        self,
+        mapping: StreamMapping,
+        cloud: Cloud,
+        invoke: Invoke,
+        destination: Destination,
+        role: str,
+        log: Log,
     ) -> None:
-        """``arn`` is the function's."""
         super().__init__(mapping.name, _POLL_SECONDS, log)
         self._mapping = mapping
-        self._client: StreamsClient = cloud.client("dynamodbstreams")
-        destination = Destination(mapping, cloud, arn, log)
+        self._client: StreamsClient = cloud.client("dynamodbstreams", role)
         delivery = Delivery(mapping, invoke, destination.keep, self.stopping)
         self._lanes = [Lane(mapping, delivery, self.stopping, log) for _ in range(mapping.lanes)]
         # Found before anything can be written, so that LATEST misses nothing.

@@ -1,0 +1,156 @@
+"""Makes moto check what a role may do, request by request, and remember what it did.
+
+moto's own enforcement knows roles, their policies, their credentials and signatures, and these are
+used. What it does not know it would get wrong: which resource a request is about, what the actions
+of a transaction need, conditions. That part is ``permissions``. Requests with other credentials
+than a role's are the operator's, who may do anything.
+"""
+
+# ruff: noqa: SLF001  parts of moto are replaced, and it has no other place for that
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.exceptions import JsonRESTError
+from moto.dynamodb.models import dynamodb_backends
+from moto.iam.access_control import AssumedRoleAccessKey, IAMRequest, S3IAMRequest
+from moto.iam.models import iam_backends
+from moto.s3.exceptions import S3AccessDeniedError
+from moto.sts.models import sts_backends
+
+from local.needs import Need, Needs
+from local.permissions import PERMISSIONS, ROLES, allowing, parsed
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_HOUR: Final = 3600
+
+
+class Enforcement:
+    """What roles used, and what they were denied, since the start."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self._account, self._region = account, region
+        self._used: set[tuple[str, str, str, str]] = set()
+        self._denied: set[tuple[str, str, str]] = set()
+        self._keys: set[str] = set()
+        tables = dynamodb_backends[account][region].tables
+        self._needs = Needs(region, account, lambda table: str(tables[table].hash_key_attr))
+
+    def install(self) -> None:
+        """Changes moto, for this process."""
+
+        def normal(response: Any, resource: str = "*") -> None:  # noqa: ANN401
+            del resource  # what moto knows of it
+            if key := self._role_key(response, IAMRequest):
+                request = {**response.uri_match, **_parameters(response)}
+                service = _service(response)
+                needs = self._needs.of(service, str(response._get_action()), request)
+                self._check(key, needs)
+
+        def s3(response: Any, bucket_name: str = "*", key_name: str | None = None) -> None:  # noqa: ANN401
+            if key := self._role_key(response, S3IAMRequest):
+                path = f"{bucket_name}/{key_name}" if key_name else bucket_name
+                self._check(key, [Need(f"s3:{response._get_action()}", f"arn:aws:s3:::{path}")])
+
+        ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = normal  # type: ignore[method-assign, assignment]
+        ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = s3  # type: ignore[method-assign, assignment]
+
+    def make_role(self, name: str, trust: str, policies: dict[str, str]) -> dict[str, str]:
+        """A role with inline policies; gives credentials of a session of it."""
+        iam = iam_backends[self._account]["aws"]
+        role = iam.create_role(
+            role_name=name, assume_role_policy_document=trust, path="/", permissions_boundary=None,
+            description="", tags=[], max_session_duration=str(_HOUR),
+        )  # fmt: skip
+        for policy, document in policies.items():
+            parsed(document)
+            iam.put_role_policy(name, policy, document)
+        session = sts_backends[self._account]["aws"].assume_role(
+            region_name=self._region, role_session_name=name, role_arn=role.arn, policy="",
+            duration=_HOUR, external_id="",
+        )  # fmt: skip
+        self._keys.add(session.access_key_id)
+        return {
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
+        }
+
+    def told(self) -> dict[str, list[tuple[str, ...]]]:
+        return {"used": sorted(self._used), "denied": sorted(self._denied)}
+
+    def _role_key(self, response: Any, kind: type[Any]) -> AssumedRoleAccessKey | None:  # noqa: ANN401
+        """The role's key that a request is signed with, None for any other.
+
+        Raises moto's own error where token or signature is wrong.
+        """
+        if response.access_key not in self._keys:
+            return None
+        query = response.parsed_url.query
+        request = kind(
+            account_id=response.current_account,
+            method=response.method,
+            path=response.raw_path + (f"?{query}" if query else ""),
+            data=response.data,
+            body=response.raw_body,
+            headers=response.headers,
+            action=response._get_action(),
+        )
+        request.check_signature()
+        key: AssumedRoleAccessKey = request._access_key
+        return key
+
+    def _check(self, key: AssumedRoleAccessKey, needs: Iterable[Need]) -> None:
+        statements = [each for text in key.collect_policies() for each in parsed(text)]
+        role = str(key._owner_role_name)
+        for need in needs:
+            found = allowing(statements, need)
+            if not found:
+                self._denied.add((role, need.action, need.resource))
+                raise _refusal(key.arn, need)
+            self._used |= {(role, one.sid, need.action, need.resource) for one in found}
+
+
+def _refusal(arn: str, need: Need) -> Exception:
+    if need.action.startswith("s3:"):
+        return S3AccessDeniedError()
+    text = f"User: {arn} is not authorized to perform: {need.action} on resource: {need.resource}"
+    return JsonRESTError("AccessDeniedException", text)
+
+
+def _parameters(response: Any) -> dict[str, Any]:  # noqa: ANN401
+    if response.automated_parameter_parsing:
+        return dict(response.params)
+    return dict(json.loads(response.body)) if response.body else {}
+
+
+def _service(response: Any) -> str:  # noqa: ANN401
+    """As the request is signed for it: …Credential=KEY/20261122/us-east-1/dynamodb/aws4_request"""
+    return str(response.headers["Authorization"].split("/")[3])
+
+
+class PermissionDoors:
+    """WSGI middleware: makes roles and tells what they did, under addresses that no service has."""
+
+    def __init__(self, application: WSGIApplication, enforcement: Enforcement) -> None:
+        self._application = application
+        self._enforcement = enforcement
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == ROLES:
+            size = int(environ["CONTENT_LENGTH"])
+            answer: object = self._enforcement.make_role(
+                **json.loads(environ["wsgi.input"].read(size))
+            )
+        elif environ["PATH_INFO"] == PERMISSIONS:
+            answer = self._enforcement.told()
+        else:
+            return self._application(environ, start_response)
+        start_response("200 OK", [("content-type", "application/json")])
+        return [json.dumps(answer).encode()]
