@@ -3,84 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
+from tests.throttled import Table, over
 from waypost.codes import campaign_code, link_code
 from waypost.errors import StoreUnavailable
 from waypost.model.short_link import ShortLink, new_code, read_code
 from waypost.shortening import Shortener, ShortSealer, expiry, with_codes
-from waypost.store.dynamodb.short_links import ACTIONS, ROUNDS, DynamoShortLinks
+from waypost.store.dynamodb.short_links import ROUNDS
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.tokens import Keyring, Sealer, prepare_link
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RECIPIENTS = 10_000
-
-
-class Refused(Exception):
-    """What a client raises for an answer of DynamoDB's that is an error."""
-
-    def __init__(self, code: str, reasons: list[str] | None = None) -> None:
-        super().__init__(code)
-        self.response = {
-            "Error": {"Code": code},
-            "CancellationReasons": [{"Code": reason} for reason in reasons or []],
-        }
-
-
-class Table:
-    """A table that takes transactions of conditional puts as DynamoDB does: all or none, known
-    again by their token; and that fails by ``faults``, before it wrote or after.
-    """
-
-    def __init__(self, faults: random.Random | None = None) -> None:
-        self.items: dict[str, dict[str, Any]] = {}
-        self.calls: Counter[str] = Counter()
-        self._faults = faults
-        self._known: dict[str, list[dict[str, Any]]] = {}
-
-    def transact_write_items(self, **request: Any) -> dict[str, Any]:
-        self.calls["all"] += 1
-        dice = self._faults.random() if self._faults else 1.0
-        if dice < 0.15:
-            self.calls["throttled"] += 1
-            reasons = ["None"] * (len(request["TransactItems"]) - 1) + ["ThrottlingError"]
-            raise Refused("TransactionCanceledException", reasons)
-        if dice < 0.2:
-            self.calls["refused"] += 1
-            raise Refused("ProvisionedThroughputExceededException")
-        self._write(request)
-        if dice < 0.3:
-            self.calls["answer lost"] += 1
-            raise OSError("the answer got lost")
-        return {}
-
-    def _write(self, request: dict[str, Any]) -> None:
-        actions: list[dict[str, Any]] = request["TransactItems"]
-        assert len(actions) <= ACTIONS
-        if self._known.setdefault(request["ClientRequestToken"], actions) is not actions:
-            assert self._known[request["ClientRequestToken"]] == actions
-            return
-        keys = [action["Put"]["Item"]["pk"]["S"] for action in actions]
-        assert len(set(keys)) == len(keys)
-        assert all("attribute_not_exists" in a["Put"]["ConditionExpression"] for a in actions)
-        if taken := set(keys) & self.items.keys():
-            del self._known[request["ClientRequestToken"]]
-            reasons = ["ConditionalCheckFailed" if key in taken else "None" for key in keys]
-            raise Refused("TransactionCanceledException", reasons)
-        self.items |= {a["Put"]["Item"]["pk"]["S"]: a["Put"]["Item"] for a in actions}
-
-    def get_item(self, **request: Any) -> dict[str, Any]:
-        found = self.items.get(request["Key"]["pk"]["S"])
-        return {"Item": found} if found else {}
-
-
-def over(table: Table, sleep: Any = lambda _: None) -> DynamoShortLinks:
-    return DynamoShortLinks(table, "short-links", sleep)  # type: ignore[arg-type]
 
 
 def test_ten_thousand_recipients_get_a_code_each_while_the_table_throttles() -> None:
@@ -98,8 +35,8 @@ def test_ten_thousand_recipients_get_a_code_each_while_the_table_throttles() -> 
         messages.append(f"Sale: https://l.example.com/s/{code}")
     replaced = shortener.store()
     codes = [with_codes(message, replaced).rpartition("/")[2] for message in messages]
-    assert table.calls["throttled"] > 5
-    assert table.calls["answer lost"] > 5
+    assert table.seen["throttled"] > 5
+    assert table.seen["answer lost"] > 5
     assert len(set(codes)) == RECIPIENTS
     found = [store.find(code) for code in codes]
     assert [link and link.token for link in found] == tokens

@@ -41,7 +41,7 @@ class Bases:
 class Office:
     """A pipeline's view of the stack."""
 
-    short_links: MemoryShortLinks = field(default_factory=MemoryShortLinks)
+    short_links: Any = field(default_factory=MemoryShortLinks)
     workspaces: MemoryWorkspaces = field(default_factory=MemoryWorkspaces)
     sealer: Sealer = field(
         default_factory=lambda: Sealer(Keyring((b"a test key of thirty-two bytes !",)))
