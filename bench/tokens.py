@@ -26,7 +26,7 @@ import itsdangerous
 from cryptography.fernet import Fernet
 
 from waypost.codes import campaign_code, link_code
-from waypost.rewriting.finding import find_places
+from waypost.rewriting.finding import HTML_LINKS, find_places
 from waypost.tokens import ClickToken, Keyring, Sealer
 from waypost.urls import scheme_of, with_parameters
 
@@ -99,7 +99,9 @@ def destinations(corpus: Path) -> list[str]:
     found = {
         place.href
         for file in sorted(corpus.rglob("*.html"))
-        for place in find_places(file.read_text("utf-8", errors="replace"))
+        for place in find_places(
+            HTML_LINKS, file.read_text("utf-8", errors="replace"), "content.html"
+        )
     }
     return sorted(href for href in found if scheme_of(href) in ("http", "https"))
 

@@ -44,8 +44,9 @@ class SentMessage:
         deflated = zlib.compress(self.html.encode(), 9)
         if len(deflated) > MOST_BYTES or len(self.html) > MOST_CHARACTERS:
             return None
-        values = {"html": deflated, "rendered": self.rendered, "expires": self.expires}
-        return self.key | item.item(values)
+        return self.key | item.item(
+            {"html": deflated, "rendered": self.rendered, "expires": self.expires}
+        )
 
     @classmethod
     def from_item(cls, campaign: CampaignCode, stored: Item) -> Self:
