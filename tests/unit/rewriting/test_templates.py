@@ -1,0 +1,207 @@
+"""Templates: what is one link, what a recipient's data may do, and where limits are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.rewriting.conftest import Desk, shown
+from waypost.errors import InvalidRequest
+from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS
+from waypost.rewriting.template import Template
+from waypost.sending import Answer
+
+
+def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> Answer:
+    recipients = [
+        {"delivery": f"d{n}", "person": f"p{n}", "data": data} for n, data in enumerate(datas)
+    ]
+    return desk.answer(content={"html": html}, liquid=True, recipients=recipients, **body)
+
+
+def texts(answer: Answer) -> list[str]:
+    return [shown(str(delivery["content"]["html"])) for delivery in answer["deliveries"]]
+
+
+def test_every_recipient_gets_their_own_destination_under_one_link(desk: Desk):
+    answer = sent(
+        desk,
+        '<a href="{{trigger.custom_url}}">x</a>',
+        {"trigger": {"custom_url": "https://e.com/1"}},
+        {"trigger": {"custom_url": "https://e.com/2?a=1&b=2"}},
+    )
+    assert texts(answer) == [
+        '<a href="[https://e.com/1]">x</a>',
+        '<a href="[https://e.com/2?a=1&b=2]">x</a>',
+    ]
+    [link] = answer["links"]
+    assert (link["url"], link["destination"]) == ("{{trigger.custom_url}}", "https://e.com/1")
+
+
+def test_loops_conditions_and_quotes_in_filters(desk: Desk):
+    html = (
+        '{% for p in ps %}<a href="{{ p.url | default: "https://e.com/none" }}">{{ p.name }}</a>'
+        "{% endfor %}{% if vip %}<a href='https://e.com/vip?x={{ \"a b\" | url_encode }}'>v</a>"
+        "{% endif %}"
+    )
+    answer = sent(
+        desk,
+        html,
+        {"ps": [{"url": "https://e.com/1", "name": "1 < 2"}, {"name": "B"}], "vip": True},
+        {"ps": []},
+    )
+    first, second = texts(answer)
+    assert first == (
+        '<a href="[https://e.com/1]">1 < 2</a><a href="[https://e.com/none]">B</a>'
+        "<a href='[https://e.com/vip?x=a+b]'>v</a>"
+    )
+    assert second == ""
+    assert len({link["link"] for link in answer["links"]}) == 2
+
+
+def test_a_link_in_a_recipients_data_is_tracked_under_its_own_url(desk: Desk):
+    answer = sent(desk, "<p>{{ block }}</p>", {"block": '<a href="https://e.com/x">x</a>'})
+    assert texts(answer) == ['<p><a href="[https://e.com/x]">x</a></p>']
+    assert answer["links"][0]["url"] == "https://e.com/x"
+
+
+def test_a_captured_link_keeps_the_identity_of_the_template(desk: Desk):
+    html = (
+        '{% capture b %}<a href="{{ u }}">x</a>{% cio_link url:{{ u }}/c %}{% endcapture %}{{ b }}'
+    )
+    answer = sent(desk, html, {"u": "https://e.com/1"}, {"u": "https://e.com/2"})
+    assert texts(answer)[1] == '<a href="[https://e.com/2]">x</a>[https://e.com/2/c]'
+    assert [link["url"] for link in answer["links"]] == ["{{ u }}", "{{ u }}/c"]
+
+
+def test_data_cannot_close_the_attribute_it_stands_in_and_go_unnoticed(desk: Desk):
+    answer = sent(
+        desk, '<a href="https://e.com/{{ x }}">a</a>', {"x": '"><a href="https://evil.example/'}
+    )
+    assert texts(answer) == ['<a href="[https://e.com/]"><a href="[https://evil.example/]">a</a>']
+
+
+def test_data_cannot_ask_for_tracking(desk: Desk):
+    tag = "{% cio_link url:mailto:evil@example.com %}"
+    assert texts(sent(desk, "<p>{{ x }}</p>", {"x": tag})) == [f"<p>{tag}</p>"]
+
+
+def test_a_missing_variable_fails_its_recipient_and_no_other(desk: Desk):
+    answer = sent(
+        desk, "\n{{ customer.name }}", {"customer": {"name": "A"}}, {}, {"customer": {"name": "B"}}
+    )
+    assert [delivery["delivery"] for delivery in answer["deliveries"]] == ["d0", "d2"]
+    assert answer["failed"] == [
+        {"delivery": "d1", "field": "content.html", "reason": "customer.name is undefined (line 2)"}
+    ]
+
+
+def test_a_missing_variable_may_be_asked_for_and_replaced(desk: Desk):
+    html = (
+        "{% if a %}x{% else %}y{% endif %}{{ b | default: 'z' }}{% unless a.b.c %}w{% endunless %}"
+    )
+    assert texts(sent(desk, html, {})) == ["yzw"]
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        (
+            "{% for a in (1..100) %}{% for b in (1..101) %}x{% endfor %}{% endfor %}",
+            "loops more than",
+        ),
+        ("{% for a in (1..9999) %}{{ big }}{% endfor %}", "renders to more than"),
+        (
+            "{% assign s = big %}{% for i in (1..30) %}{% assign s = s | append: s %}{% endfor %}",
+            "more than",
+        ),
+        ("{{ big | replace: 'x', big }}", "more than"),
+        ("{{ many | join: big }}", "more than"),
+        ("{{ 1 | divided_by: 0 }}", "cannot be rendered"),
+        ("{{ x | nope }}", "a filter that does not exist"),
+        ("{{ half }}", "half of a surrogate pair"),
+        ("{% include 'etc/passwd' %}", "cannot be rendered"),
+        ("{% cio_link url:https://e.com track:{{ x }} %}", "not true or false"),
+    ],
+)
+def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: Desk, html, reason):
+    data = {"big": "x" * 5000, "many": ["a"] * 5000, "half": "\ud800", "x": "maybe"}
+    [failure] = sent(desk, html, data)["failed"]
+    assert failure["field"] == "content.html"
+    assert reason in failure["reason"]
+    assert "liquid" not in failure["reason"].lower()
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "a\n{{ x",
+        "a\n{% if x",
+        "a\n{% if x %}",
+        "a\n{% raw %}x",
+        "a\n{% comment %}x{% comment %}{% endcomment %}",
+        "a\n{% nosuchtag %}",
+        "a\n{{ x | }}",
+        "a\n{% endif %}",
+    ],
+)
+def test_what_is_not_liquid_is_refused_as_a_whole(desk: Desk, html):
+    with pytest.raises(InvalidRequest, match=r"content\.html: .*Liquid"):
+        sent(desk, html, {})
+
+
+@pytest.mark.parametrize(
+    "unit", ["{{", "{%", "{% raw %}", "{% comment %}", "{% if x %}", "{% cio_link", "{{%"]
+)
+def test_a_megabyte_of_openings_is_refused(unit):
+    with pytest.raises(InvalidRequest):
+        Template(HTML_LINKS, unit * (900_000 // len(unit)), "content.html")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>{{ a }}</p><a href=\"{{ b }}\" title='{{ c }}'>{{ d }}</a>",
+        '{% if a %}<a href="https://e.com">{% else %}<b>{% endif %}',
+        '{% for a in b %}<p style="color:{% if a %}red{% endif %}">{{ a }}{% endfor %}',
+        "<table>{% for a in b %}<tr><td style='{{ a }}'>{{ a }}</td></tr>{% endfor %}</table>",
+        "<style>a{color:{{ c }}}</style><title>{{ t }}</title>",
+        '<!--[if mso]><v:rect href="{{ u }}">{{ t }}</v:rect><![endif]-->',
+        "{% assign a = 1 %}{% comment %}<a {% endcomment %}{% raw %}{{ x }}{% endraw %}",
+        '<a href="{% cio_link url:{{ u }} %}">x</a>',
+    ],
+)
+def test_ordinary_templates_are_searched_once(html):
+    assert Template(HTML_LINKS, html, "content.html").is_steady
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<a {{ attributes }}>",
+        "<a href={{ u }}>",
+        '<a {% if x %}href="a"{% endif %}>',
+        '<a class="{{ c }}" href="https://e.com">',
+        "<{{ tag }}>",
+        "<  {{- tag }}>",
+        "{% if x %}<!--{% endif %}",
+        "{% if x %}<style>{% endif %}",
+        '<a href="{% if x %}">{% endif %}',
+        "<select>{{ x }}</select>",
+        "<svg>{{ x }}</svg>",
+        "<style></{{ x }}></style>",
+        "<!-- {{ x }}--> ",
+        "{% cycle 'a', 'b' %}",
+        "{% raw %}<a href='https://e.com'>{% endraw %}",
+        "<p {{ x }}>",
+    ],
+)
+def test_templates_that_data_can_turn_into_something_else_are_searched_each_time(html):
+    assert not Template(HTML_LINKS, html, "content.html").is_steady
+
+
+def test_a_variable_of_a_text_that_turns_out_to_be_a_link_is_known_by_its_name():
+    template = Template(TEXT_LINKS, "Go ({{ trigger.url }}?x=1). Bye {{ name }}", "content.text")
+    [place] = template.rendered({"trigger": {"url": "https://e.com/1"}, "name": "Ada"}).places
+    assert (place.href, place.url) == ("https://e.com/1?x=1", "{{ trigger.url }}?x=1")
