@@ -131,12 +131,12 @@ def test_apps_find_their_files_on_their_domain_alone(
     assert http("GET", f"{stack.url}/.well-known/security.txt").status == 404
 
 
-def test_a_link_opened_by_an_app_redirects_and_counts_as_any_other(
-    stack: EmbeddedStack, http: Http
-) -> None:
+@pytest.fixture
+def token(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> str:
+    """A fresh link of a campaign named after the test: what follows its ``/e/c/``."""
     message = {
         "workspace": "domains",
-        "campaign": "app",
+        "campaign": request.node.name,
         "kind": "campaign",
         "channel": "email",
         "from": "news@acme.example",
@@ -144,13 +144,27 @@ def test_a_link_opened_by_an_app_redirects_and_counts_as_any_other(
         "recipients": [{"delivery": "d1", "person": "p1", "data": {}}],
     }
     rewritten = http("POST", f"{stack.url}/v1/rewrite", body=message).json()
-    html = rewritten["deliveries"][0]["content"]["html"]
-    path = html.partition('href="')[2].partition('"')[0].partition("/e/c/")[2]
+    html: str = rewritten["deliveries"][0]["content"]["html"]
+    return html.partition('href="')[2].partition('"')[0].partition("/e/c/")[2]
+
+
+@pytest.mark.parametrize("host", ["links.gone.example", "e.waypost.example", "links.acme.example"])
+def test_a_link_works_on_every_host_that_leads_here(
+    stack: EmbeddedStack, http: Http, token: str, host: str
+) -> None:
+    clicked = http("GET", f"{stack.url}/e/c/{token}", headers={"host": host})
+    assert clicked.status == 302
+    assert clicked.headers["location"].startswith("https://acme.example/shop")
+
+
+def test_a_link_opened_by_an_app_redirects_and_counts_as_any_other(
+    stack: EmbeddedStack, http: Http, token: str, request: pytest.FixtureRequest
+) -> None:
     headers = {"user-agent": "Acme/1.0 CFNetwork/1.0 Darwin/25.0"}
     for method in ("GET", "HEAD"):
-        opened = http(method, f"{stack.url}/app/e/c/{path}", headers=headers)
+        opened = http(method, f"{stack.url}/app/e/c/{token}", headers=headers)
         assert opened.status == 302
         assert opened.headers["location"].startswith("https://acme.example/shop")
     assert stack.wait_until_counted()
-    report = http("GET", f"{stack.url}/v1/workspaces/domains/campaigns/app").json()
-    assert report["clicks"]["total"] == 1
+    campaign = f"{stack.url}/v1/workspaces/domains/campaigns/{request.node.name}"
+    assert http("GET", campaign).json()["clicks"]["total"] == 1
