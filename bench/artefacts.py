@@ -1,0 +1,99 @@
+"""What is compared in cold starts, built as `sam build` builds it, for this machine's processor."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BUILD = ROOT / "build/bench"
+RUNTIME = "3.13"
+_MACHINE = platform.machine()
+PLATFORMS = [f"manylinux_2_28_{_MACHINE}", f"manylinux2014_{_MACHINE}"]
+USUAL = ("aws-lambda-powertools", "boto3", "itsdangerous")
+
+
+def runtime_python() -> Path | None:
+    """An interpreter of Lambda's version, which runs what is compared; None where there is none."""
+    found = subprocess.run(
+        [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
+    )
+    return Path(found.stdout.strip()) if found.returncode == 0 else None
+
+
+def waypost(python: Path) -> tuple[Path, Path]:
+    """The redirect's folder and the layer's, by the Makefiles that `sam build` runs."""
+    layer, function = BUILD / "layer", BUILD / "function"
+    settings = {
+        "PYTHON": sys.executable,
+        "RUNTIME_PYTHON": str(python),
+        "PLATFORMS": " ".join(PLATFORMS),
+    }
+    _make("layers/waypost", "build-WaypostLayer", layer, settings)
+    _make("functions/redirect", "build-RedirectFunction", function, settings)
+    return function, layer / "python"
+
+
+def _make(folder: str, target: str, artefact: Path, settings: dict[str, str]) -> None:
+    """In a scratch copy, since the recipes may change what stands around them."""
+    shutil.rmtree(artefact, ignore_errors=True)
+    artefact.mkdir(parents=True)
+    scratch = BUILD / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(ROOT / folder, scratch)
+    variables = [f"{name}={value}" for name, value in settings.items()]
+    command = ["make", "--silent", target, f"ARTIFACTS_DIR={artefact}", *variables]
+    subprocess.run(command, cwd=scratch, stderr=subprocess.DEVNULL, check=True)
+    shutil.rmtree(scratch)
+
+
+def usual() -> Path:
+    """The usual build's folder: its libraries beside its handler, as Python's own builder packs it:
+    nothing compiled, nothing left out.
+    """
+    folder = BUILD / "usual"
+    installed(folder, USUAL)
+    shutil.copy(ROOT / "bench/usual/app.py", folder)
+    return folder
+
+
+def runtime(python: Path) -> Path:
+    """Lambda's runtime client for the interpreter, compiled as it is in the runtime."""
+    folder = BUILD / "runtime"
+    installed(folder, ("awslambdaric", "snapshot-restore-py"))
+    compiled(folder, python)
+    return folder
+
+
+def installed(folder: Path, packages: tuple[str, ...]) -> None:
+    """Packages in the versions that the lock gave to this environment, without .pyc."""
+    shutil.rmtree(folder, ignore_errors=True)
+    pins = [f"{package}=={importlib.metadata.version(package)}" for package in packages]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    wheels = ["--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}"]
+    platforms = [f"--platform={each}" for each in PLATFORMS]
+    subprocess.run(
+        [*pip, "--no-compile", *wheels, *platforms, f"--target={folder}", *pins],
+        env=os.environ | {"PIP_NO_WARN_CONFLICTS": "1"},
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def compiled(folder: Path, python: Path) -> None:
+    mode = "--invalidation-mode=unchecked-hash"
+    subprocess.run([python, "-m", "compileall", "-q", "-j0", mode, folder], check=True)
+
+
+def copied(folder: Path, name: str, *, bytecode: bool) -> Path:
+    """A copy of an artefact, with its .pyc or without."""
+    copy = BUILD / name
+    shutil.rmtree(copy, ignore_errors=True)
+    left_out = None if bytecode else shutil.ignore_patterns("__pycache__")
+    shutil.copytree(folder, copy, ignore=left_out)
+    return copy

@@ -1,0 +1,204 @@
+"""The redirect side by side with the usual build: cold starts, and processor time of a warm click.
+
+    python -m bench.redirect [starts]
+
+Every contestant is a built artefact, run by Lambda's own runtime client in a fresh process of
+Lambda's Python, against the same stand-in for AWS over TLS. A cold start goes from the start of the
+process to its first answer: import, key and settings read, click put. The contestants take turns,
+so that whatever else the machine does falls on all of them; figures are medians, ratios are those
+of the medians. Processor time is what carries over; the clock also holds what others kept waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import trustme
+from itsdangerous import URLSafeSerializer
+
+from bench import artefacts
+from bench.lambda_process import Contestant, Start, cold, warm
+from waypost.codes import campaign_code, link_code
+from waypost.keys import parse_keyring
+from waypost.tokens import ClickToken, Sealer
+
+SEED = "a seed for measuring, of more than thirty-two characters"
+SECRET = json.dumps({"seed": SEED})
+HREF = "https://shop.example.com/sale?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
+DELIVERY = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+STARTS, WARM_ROUNDS, WARM_CALLS = 15, 5, 1_000
+USUAL, USUAL_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "Waypost"
+
+
+def event(payload: str, signature: str) -> dict[str, Any]:
+    """A click as API Gateway tells of it."""
+    sample: dict[str, Any] = json.loads(
+        (artefacts.ROOT / "events/RedirectFunction.Click.json").read_text()
+    )
+    sample["rawPath"] = sample["requestContext"]["http"]["path"] = f"/e/c/{payload}/{signature}"
+    sample["pathParameters"] = {"payload": payload, "signature": signature}
+    return sample
+
+
+def waypost_event() -> dict[str, Any]:
+    link = link_code(campaign_code("acme", "spring-sale"), HREF)
+    token = ClickToken(link, DELIVERY, "84213", position=3, sent=1_790_000_000, href=HREF)
+    payload, _, signature = Sealer(parse_keyring(SECRET)).seal(token).partition("/")
+    return event(payload, signature)
+
+
+def usual_event() -> dict[str, Any]:
+    fields = {"workspace": "acme", "person": "84213", "delivery": DELIVERY, "href": HREF}
+    text = str(URLSafeSerializer(SEED).dumps({**fields, "link": "59011973", "position": 3}))
+    payload, _, signature = text.rpartition(".")
+    return event(payload, signature)
+
+
+EVENTS: dict[bool, Callable[[], dict[str, Any]]] = {True: usual_event, False: waypost_event}
+
+
+@contextmanager
+def aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
+    """The stand-in for AWS: its address, and who vouches for it."""
+    authority = trustme.CA()
+    certificate = folder / "aws.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+    command = [sys.executable, "-m", "bench.fake_aws", str(certificate), SECRET]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=artefacts.ROOT) as process:
+        try:
+            assert process.stdout is not None
+            yield f"https://localhost:{int(process.stdout.readline())}", authority
+        finally:
+            process.kill()
+
+
+def contestants(python: Path, endpoint: str, authority: trustme.CA) -> list[Contestant]:
+    """All that is compared; the first three are the question, the others what was tried."""
+    function, layer = artefacts.waypost(python)
+    runtime = artefacts.runtime(python)
+    usual = artefacts.usual()
+    usual_compiled = artefacts.copied(usual, "usual-compiled", bytecode=True)
+    artefacts.compiled(usual_compiled, python)
+    bare = artefacts.copied(function, "function-bare", bytecode=False)
+    layer_bare = artefacts.copied(layer, "layer-bare", bytecode=False)
+    variants = artefacts.copied(artefacts.ROOT / "bench/variants", "variants", bytecode=False)
+    artefacts.compiled(variants, python)
+
+    settings = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "CLICKS_TABLE": "clicks",
+        "WORKSPACES_TABLE": "workspaces",
+        "SHORT_LINKS_TABLE": "short-links",
+        "KEYRING_SECRET": "keyring",
+        "PARK_QUEUE_URL": "https://queue",
+        "RETENTION_DAYS": "400",
+        "POWERTOOLS_SERVICE_NAME": "waypost",
+    }
+    all_roots = {"AWS_CA_BUNDLE": _bundle(layer / "botocore/cacert.pem", "all", authority)}
+    amazons = {
+        "AWS_CA_BUNDLE": _bundle(layer / "waypost/lean/amazon_roots.pem", "amazon", authority)
+    }
+
+    def ours(name: str, handler: str = "app.handler", **roots: str) -> Contestant:
+        path = (function, layer, variants, runtime)
+        return Contestant(name, handler, function, path, settings | (roots or amazons))
+
+    def theirs(name: str, folder: Path) -> Contestant:
+        return Contestant(name, "app.handler", folder, (folder, runtime), settings | all_roots)
+
+    return [
+        theirs(USUAL, usual),
+        theirs(USUAL_COMPILED, usual_compiled),
+        ours(WAYPOST),
+        Contestant(
+            "Waypost without .pyc",
+            "app.handler",
+            bare,
+            (bare, layer_bare, runtime),
+            settings | amazons,
+        ),
+        ours("with boto3's clients", "boto3_clients.handler", **all_roots),
+        ours("with botocore.auth over urllib3", "botocore_signing.handler"),
+        ours("with all CA roots", **all_roots),
+        ours("with gc off while starting", "without_gc.handler"),
+    ]
+
+
+def _bundle(roots: Path, name: str, authority: trustme.CA) -> str:
+    """A file of roots with that of the stand-in among them: reading it costs what it costs."""
+    file = artefacts.BUILD / f"{name}-roots.pem"
+    file.write_bytes(roots.read_bytes() + b"\n" + authority.cert_pem.bytes())
+    return str(file)
+
+
+def _event_of(contestant: Contestant) -> dict[str, Any]:
+    return EVENTS[contestant.name.startswith("usual")]()
+
+
+def cold_table(python: Path, entries: Sequence[Contestant], starts: int) -> None:
+    """Print starts of all, in turns; the first start of each only fills the machine's caches."""
+    taken: dict[str, list[Start]] = {entry.name: [] for entry in entries}
+    for round_ in range(starts + 1):
+        for entry in entries:
+            start = cold(python, entry, _event_of(entry))
+            if round_:
+                taken[entry.name].append(start)
+    print(f"\nCold start to the first answer, {starts} starts each")
+    print(f"{'':<34}{'CPU ms':>16}{'ratio':>8}{'of .pyc':>9}{'clock ms':>18}{'ratio':>8}")
+    cpus = {name: [start.cpu * 1e3 for start in those] for name, those in taken.items()}
+    walls = {name: [start.wall * 1e3 for start in those] for name, those in taken.items()}
+    first, compiled = statistics.median(cpus[USUAL]), statistics.median(cpus[USUAL_COMPILED])
+    first_wall = statistics.median(walls[USUAL])
+    for name in cpus:
+        cpu, wall = statistics.median(cpus[name]), statistics.median(walls[name])
+        print(
+            f"{name:<34}{cpu:>8.0f} ±{_spread(cpus[name]):>6.0f}{cpu / first:>8.3f}"
+            f"{cpu / compiled:>9.3f}{wall:>10.0f} ±{_spread(walls[name]):>6.0f}"
+            f"{wall / first_wall:>8.3f}"
+        )
+
+
+def warm_table(python: Path, entries: Sequence[Contestant]) -> None:
+    """Print the processor time of one click, runtime client included, in a settled process."""
+    taken: dict[str, list[float]] = {entry.name: [] for entry in entries}
+    for _ in range(WARM_ROUNDS):
+        for entry in entries:
+            spent = warm(python, entry, _event_of(entry), WARM_CALLS)
+            taken[entry.name].append(spent * 1e6)
+    print(f"\nWarm click, {WARM_ROUNDS} processes of {WARM_CALLS} calls each")
+    print(f"{'':<34}{'CPU µs':>16}{'ratio':>8}")
+    first = statistics.median(taken[USUAL])
+    for name, those in taken.items():
+        middle = statistics.median(those)
+        print(f"{name:<34}{middle:>8.0f} ±{_spread(those):>6.0f}{middle / first:>8.3f}")
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Half of what the middle half of the values spans."""
+    quarters = statistics.quantiles(values, n=4)
+    return (quarters[2] - quarters[0]) / 2
+
+
+def main() -> int:
+    """Build, then measure; 2 where there is no Python of Lambda's version."""
+    python = artefacts.runtime_python()
+    if python is None:
+        print(f"no Python {artefacts.RUNTIME} here, which Lambda runs", file=sys.stderr)
+        return 2
+    artefacts.BUILD.mkdir(parents=True, exist_ok=True)
+    with aws(artefacts.BUILD) as (endpoint, authority):
+        entries = contestants(python, endpoint, authority)
+        cold_table(python, entries, int(sys.argv[1]) if len(sys.argv) > 1 else STARTS)
+        warm_table(python, [e for e in entries if e.name != "Waypost without .pyc"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

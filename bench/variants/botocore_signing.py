@@ -1,0 +1,50 @@
+"""Waypost's redirect with botocore's signing over urllib3 in the place of the lean client's own."""
+
+import os
+import ssl
+from collections.abc import Mapping
+
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+
+from waypost.lean import client, connection
+from waypost.lean.signing import Credentials
+
+
+class Signer:
+    def __init__(self, credentials: Credentials, region: str, service: str) -> None:
+        keys = BotoCredentials(credentials.key_id, credentials.secret, credentials.token or None)
+        self._auth = SigV4Auth(keys, service, region)
+
+    def headers(
+        self, host: str, content_type: str, target: str, body: bytes, now: str
+    ) -> dict[str, str]:
+        del now
+        headers = {"host": host, "content-type": content_type, "x-amz-target": target}
+        request = AWSRequest("POST", f"https://{host}/", headers=headers, data=body)
+        self._auth.add_auth(request)
+        return dict(request.headers.items())
+
+
+class Connection:
+    def __init__(self, url: str, timeout: float) -> None:
+        self.host = urllib3.util.parse_url(url).netloc or ""
+        roots = os.environ.get("AWS_CA_BUNDLE", connection.AMAZON_ROOTS)
+        context = ssl.create_default_context(cafile=roots)
+        self._pool = urllib3.PoolManager(timeout=timeout, ssl_context=context, retries=False)
+        self._url = url
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        answer = self._pool.request("POST", self._url, headers=headers, body=body)
+        return answer.status, answer.data
+
+
+client.Signer = Signer  # type: ignore[assignment,misc,attr-defined,unused-ignore]
+client.Connection = Connection  # type: ignore[assignment,misc,attr-defined,unused-ignore]
+
+# It makes its clients of what stands above.
+from app import handler  # type: ignore[import-not-found]  # noqa: E402
+
+__all__ = ["handler"]
