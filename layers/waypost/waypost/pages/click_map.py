@@ -83,7 +83,7 @@ def _badge(spot: Spot) -> str:
 def _pieces(html: str, known: Mapping[str, Spot]) -> Iterator[str]:
     at = 0
     for place in find_places(HTML_LINKS, html, "html"):
-        if place.start == place.end:  # an href without a value has no room for one
+        if place.pixel or place.start == place.end:  # no link, or an href without a value
             continue
         yield html[at : place.start]
         yield _instead(html, place, known.get(place.identity))
