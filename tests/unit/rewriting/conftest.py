@@ -11,9 +11,10 @@ import pytest
 
 from tests.unit.sending.conftest import NOW
 from waypost.codes import workspace_code
+from waypost.deciding import OneBaseUrl
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import from_value
-from waypost.sending import Answer, OneBaseUrl, Sending
+from waypost.sending import Answer, Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

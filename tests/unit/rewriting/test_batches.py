@@ -1,0 +1,172 @@
+"""Many recipients at once: who failed and why, what fits, what is counted, what is reported."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.rewriting.conftest import LINK, SEALER, Desk, shown
+from waypost.codes import campaign_code
+from waypost.errors import InvalidRequest, TooLarge
+from waypost.rewriting.request import MIME_LIMIT, TEXT_LIMIT, from_json, from_value
+
+CAMPAIGN = campaign_code("acme", "sale")
+WHOLE = {"campaign": "c", "content": {"html": "x"}, "recipients": [{"delivery": "d"}]}
+PEOPLE = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(250)]
+
+
+def sent(desk: Desk) -> int:
+    return desk.campaigns.counts(CAMPAIGN).sent
+
+
+def test_deliveries_come_in_the_order_of_recipients_and_are_counted_once(desk: Desk):
+    answer = desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE)
+    names = [delivery["delivery"] for delivery in answer["deliveries"]]
+    assert names == [person["delivery"] for person in PEOPLE]
+    assert sent(desk) == 250
+    assert len({str(delivery["content"]) for delivery in answer["deliveries"]}) == 250
+
+
+def test_a_repeated_invocation_with_its_key_counts_once(desk: Desk):
+    for _ in range(3):
+        desk.answer(content={"html": "<p>"}, idempotency_key="k")
+    desk.answer(content={"html": "<p>"}, idempotency_key="other")
+    assert sent(desk) == 2
+
+
+def test_recipients_that_failed_are_not_counted(desk: Desk):
+    recipients = [{"delivery": "d1", "data": {"x": 1}}, {"delivery": "d2"}]
+    answer = desk.answer(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
+    assert [failure["delivery"] for failure in answer["failed"]] == ["d2"]
+    assert sent(desk) == 1
+
+
+def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(desk: Desk):
+    for _ in range(2):
+        desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE[:3])
+    assert [link.definition.url for link in desk.campaigns.links(CAMPAIGN)] == ["https://e.com/"]
+
+
+def test_a_rehearsal_signs_and_stores_nothing(desk: Desk):
+    answer = desk.answer(content={"html": '<a href="https://e.com/">'}, dry_run=True)
+    assert answer["deliveries"] == []
+    assert desk.campaigns.campaign(CAMPAIGN) is None
+    assert desk.campaigns.links(CAMPAIGN) == []
+    real = desk.answer(content={"html": '<a href="https://e.com/">'})
+    assert answer["links"] == real["links"]
+    assert answer["warnings"] == real["warnings"]
+
+
+def test_an_answer_that_does_not_fit_is_refused_and_not_counted(desk: Desk):
+    html = "x" * 100_000
+    with pytest.raises(TooLarge, match="deliveries is"):
+        desk.answer(content={"html": html}, recipients=PEOPLE)
+    assert sent(desk) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({"html": "x" * (TEXT_LIMIT + 1)}, "content.html"),
+        ({"text": "é" * (TEXT_LIMIT // 2 + 1)}, "content.text"),
+        ({"body": {"a": "x" * TEXT_LIMIT}}, "content.body"),
+        ({"mime": "x" * (MIME_LIMIT + 1)}, "content.mime"),
+    ],
+)
+def test_a_message_over_its_limit_is_refused_by_name(desk: Desk, content, field):
+    with pytest.raises(TooLarge) as caught:
+        desk.answer(content=content)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"campaign", "content", "recipients"}),
+        ({"campaign": "c", "content": {"html": "x"}, "recipients": []}, {"recipients"}),
+        (
+            {"campaign": "", "content": {}, "recipients": [{}, {"delivery": "d", "data": 7}]},
+            {"campaign", "recipients[0].delivery", "recipients[1].data"},
+        ),
+        (
+            {"campaign": "c", "content": {}, "recipients": [{"delivery": "d"}, {"delivery": "d"}]},
+            {"content", "recipients[1].delivery"},
+        ),
+        (
+            {**WHOLE, "content": {"html": "\ud800"}, "recipients": [{"delivery": "\udc00"}]},
+            {"content.html", "recipients[0].delivery"},
+        ),
+        (
+            {**WHOLE, "content": {"mime": "x", "html": "y"}},
+            {"content.mime"},
+        ),
+        (
+            {**WHOLE, "channel": "fax", "knid": 1},
+            {"channel", "knid"},
+        ),
+    ],
+)
+def test_a_body_is_refused_with_every_field_that_is_wrong(body, fields):
+    with pytest.raises(InvalidRequest) as caught:
+        from_value({"workspace": "acme", **body})
+    assert {problem.field for problem in caught.value.problems} == fields
+    assert all(problem.reason for problem in caught.value.problems)
+
+
+def test_a_body_that_is_no_json_is_refused():
+    with pytest.raises(InvalidRequest):
+        from_json("{")
+
+
+def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(desk: Desk):
+    desk.settle(url_params={"u": "1"}, cio_id=True)
+    source = (
+        '<a href="https://e.com/#f">a</a><a class="untracked" href="https://e.com/">b</a>'
+        '<a href="#">'
+    )
+    answer = desk.answer(content={"html": source})
+    tracked, untracked, left = answer["links"]
+    assert tracked["destination"] == "https://e.com/?_cio_id=p1&u=1#f"
+    assert tracked["round_trip"] is True
+    assert untracked["destination"] == "https://e.com/?u=1"
+    assert (untracked["round_trip"], untracked["bytes_added"]) == (None, 4)
+    assert (left["destination"], left["bytes_added"]) == (None, None)
+    text = str(answer["deliveries"][0]["content"]["html"])
+    assert len(text) - len(source) == (tracked["bytes_added"] or 0) + 4
+    assert "[https://e.com/?_cio_id=p1&u=1#f]" in shown(text)
+
+
+@pytest.mark.parametrize(
+    ("body", "warning"),
+    [
+        ({"content": {"html": "x" * 105_000}}, "Gmail clips"),
+        ({"content": {"html": '<a href="https://e.com/{n}">' * 1_500}}, "Gmail clips"),
+        ({"channel": "sms", "content": {"text": "word " * 20 + "https://e.com/"}}, "SMS"),
+        (
+            {"content": {"html": '<a href="https://e.com/o/4f9d1c2b7a8e4f0ab1c2d3e4f5a6b7c8">'}},
+            "looks made for one recipient",
+        ),
+    ],
+)
+def test_what_may_go_wrong_after_sending_is_said_before(desk: Desk, body, warning):
+    assert any(warning in said for said in desk.answer(**body)["warnings"])
+
+
+def test_links_that_only_one_recipient_has_want_a_tag(desk: Desk):
+    recipients = [
+        {"delivery": f"d{n}", "data": {"x": f'<a href="https://e.com/{n}">'}} for n in range(20)
+    ]
+    answer = desk.answer(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
+    assert len(answer["links"]) == 20
+    assert any("data-cio-tag" in said for said in answer["warnings"])
+
+
+def test_an_ordinary_message_has_no_warnings(desk: Desk):
+    assert desk.answer(content={"html": '<a href="https://e.com/products/7">'})["warnings"] == []
+
+
+def test_tokens_carry_the_time_of_sending(desk: Desk):
+    found = LINK.search(desk.content("html", '<a href="https://e.com/">'))
+    assert found
+    assert SEALER.open(found[1]).sent == datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()

@@ -1,0 +1,178 @@
+"""Raw messages: text parts are rewritten in their own encoding, all else stays to the byte."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from email.message import EmailMessage, Message
+
+import pytest
+
+from tests.unit.rewriting.conftest import Desk, shown
+from waypost.errors import InvalidRequest
+
+HTML = "".join(
+    f'<a href="https://e.com/ä?n={n}&amp;x=1">a link</a> Ünïcödé {n}, amid a line that goes on\n'
+    for n in range(4)
+)
+TEXT = "Grüße: https://e.com/t, bye\n"
+
+
+def raw(encoding: str, charset: str = "utf-8", newline: str = "\r\n") -> str:
+    message = EmailMessage(policy=email.policy.SMTP.clone(linesep=newline))
+    message["Subject"] = "Grüße"
+    message["X-Long"] = "a " * 60
+    message.set_content(TEXT, cte=encoding, charset=charset)
+    message.add_alternative(HTML, subtype="html", cte=encoding, charset=charset)
+    message.add_attachment('<a href="https://e.com/a">', subtype="html", filename="a.html")
+    message.add_attachment(b"\x00\xff" * 99, maintype="image", subtype="png", filename="i.png")
+    return message.as_bytes().decode(charset)
+
+
+def parts(text: str) -> list[tuple[list[tuple[str, str]], bytes]]:
+    parsed = email.message_from_bytes(text.encode())
+    return [(part.items(), _body(part)) for part in parsed.walk()]
+
+
+def _body(part: Message) -> bytes:
+    body = part.get_payload(decode=True)
+    return body if isinstance(body, bytes) else b""
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+@pytest.mark.parametrize(
+    ("encoding", "charset"),
+    [
+        ("quoted-printable", "utf-8"),
+        ("quoted-printable", "iso-8859-1"),
+        ("base64", "utf-8"),
+        ("base64", "iso-8859-1"),
+        ("8bit", "utf-8"),  # bytes of other charsets cannot stand in JSON
+    ],
+)
+def test_text_parts_are_rewritten_whatever_their_encoding(desk: Desk, encoding, charset, newline):
+    source = raw(encoding, charset, newline)
+    sent = desk.content("mime", source, track_text=True)
+    for (headers, before), (same, after) in zip(parts(source), parts(sent), strict=True):
+        assert headers == same
+        expected = before.decode(charset, "replace")
+        if ("Content-Disposition", 'attachment; filename="a.html"') not in headers:
+            expected = re.sub(
+                r"https://e.com/ä\?n=(\d)&amp;x=1", r"[https://e.com/%C3%A4?n=\1&x=1]", expected
+            ).replace("https://e.com/t", "[https://e.com/t]")
+        assert shown(after.decode(charset, "replace")) == expected
+
+
+def test_quoted_printable_changes_nothing_but_the_values(desk: Desk):
+    source = raw("quoted-printable")
+    sent = desk.content("mime", source)
+    assert max(map(len, sent.splitlines())) <= max(map(len, source.splitlines()))
+    link = r'=\r\nhttps://e\.example\.com/(?:[\w\-/]|=\r\n)+=\r\n(?=">)'
+    assert re.sub(link, "*", sent) == re.sub(r'https://e\.com/=C3[^"]+(?=">)', "*", source)
+
+
+def test_a_message_without_links_stays_to_the_byte(desk: Desk):
+    source = raw("base64").replace("\r\n", "\n", 3)
+    desk.settle(never_track=("*",))
+    assert desk.content("mime", source, track_text=True) == source
+
+
+def test_base64_lines_stay_as_long_as_they_were(desk: Desk):
+    sent = desk.content("mime", raw("base64"))
+    assert max(map(len, sent.splitlines())) == max(map(len, raw("base64").splitlines()))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "no headers at all",
+        "\r\nbody https://e.com",
+        "Subject: x",
+        "Content-Type: text/html\n\n<p>",
+        "Content-Type: multipart/mixed\n\n--x\n\nno boundary",
+        'Content-Type: multipart/mixed; boundary="b"\n\npreamble\n--b\n\n--b--\nepilogue',
+        'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/html\n\n<p>cut',
+        "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n*not base64*",
+        "Content-Type: text/html; charset=nonsense\nContent-Transfer-Encoding: base64\n\n/w==\n",
+        "Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n=ZZ= =\n=",
+    ],
+)
+def test_odd_messages_stay_as_they_are(desk: Desk, source):
+    assert desk.content("mime", source) == source
+
+
+def test_boundaries_that_begin_alike_are_told_apart(desk: Desk):
+    source = (
+        'Content-Type: multipart/mixed; boundary="b"\n\n--b\n'
+        'Content-Type: multipart/alternative; boundary="bb"\n\n--bb\n'
+        'Content-Type: text/html\n\n<a href="https://e.com/1">\n--bb--\n'
+        '--b\nContent-Type: text/html\n\n<a href="https://e.com/2">\n--b--\n'
+        '<a href="https://e.com/epilogue">'
+    )
+    assert shown(desk.content("mime", source)) == source.replace(
+        "https://e.com/1", "[https://e.com/1]"
+    ).replace("https://e.com/2", "[https://e.com/2]")
+
+
+def test_a_charset_that_switches_is_read_before_it_is_searched(desk: Desk):
+    html = '日本語<a href="https://e.com/x">'.encode("iso-2022-jp").decode("ascii")
+    source = f"Content-Type: text/html; charset=iso-2022-jp\n\n{html}"
+    assert shown(desk.content("mime", source)) == source.replace(
+        "https://e.com/x", "[https://e.com/x]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ('multipart/signed; protocol="application/pkcs7-signature"; boundary=b', "signed"),
+        ('multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b', "encrypted"),
+        ("application/pkcs7-mime; smime-type=enveloped-data", "S/MIME"),
+    ],
+)
+def test_signed_and_encrypted_messages_are_refused(desk: Desk, kind, reason):
+    with pytest.raises(InvalidRequest) as caught:
+        desk.answer(content={"mime": f"Content-Type: {kind}\n\n--b\n\nx\n--b--"})
+    assert caught.value.problems[0].field == "content.mime"
+    assert reason in caught.value.problems[0].reason
+
+
+def test_text_that_is_signed_inside_is_refused_when_it_would_change(desk: Desk):
+    signed = "-----BEGIN PGP SIGNED MESSAGE-----\n\nhttps://e.com/x\n"
+    assert desk.content("mime", f"Subject: x\n\n{signed}") == f"Subject: x\n\n{signed}"
+    with pytest.raises(InvalidRequest, match="PGP"):
+        desk.answer(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
+
+
+def test_parts_nested_without_end_are_refused(desk: Desk):
+    head = 'Content-Type: multipart/mixed; boundary="b{0}"\n\n--b{0}\n'
+    with pytest.raises(InvalidRequest, match="deep"):
+        desk.answer(content={"mime": "".join(head.format(n) for n in range(50))})
+
+
+def test_a_message_that_is_dkim_signed_already_is_warned_about(desk: Desk):
+    answer = desk.answer(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
+    assert any("DKIM" in warning for warning in answer["warnings"])
+
+
+def test_lines_that_become_too_long_for_mail_servers_are_warned_about(desk: Desk):
+    html = "x" * 900 + '<a href="https://e.com/">'
+    answer = desk.answer(content={"mime": f"Content-Type: text/html\n\n{html}"})
+    assert any("998" in warning for warning in answer["warnings"])
+
+
+def test_a_mime_message_is_no_template(desk: Desk):
+    with pytest.raises(InvalidRequest, match="rendered already"):
+        desk.answer(content={"mime": "Subject: x\n\nhi"}, liquid=True)
+
+
+def test_tags_are_read_in_encoded_parts(desk: Desk):
+    source = (
+        "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\n"
+        "Go {% cio_link url:https://e.com/?a=3D1 tr=\nack:true %}.\n"
+    )
+    sent = email.message_from_string(desk.content("mime", source)).get_payload(decode=True)
+    assert isinstance(sent, bytes)
+    assert shown(sent.decode()) == "Go [https://e.com/?a=1].\n"
