@@ -17,7 +17,8 @@ from waypost.rewriting.pixel import image
 from waypost.rewriting.plan import Link, Plan
 from waypost.rewriting.report import LinkEntry, LinksSeen, Sample, entry
 from waypost.rewriting.request import Message, Recipient
-from waypost.rewriting.segments import SegmentCounts, SegmentReport, parts
+from waypost.rewriting.segment_report import SegmentCounts, SegmentReport
+from waypost.rewriting.segments import parts
 from waypost.rewriting.stamping import Bound, Start, bound, stamped, unstamped
 from waypost.shortening import Shortener, ShortSealer, with_codes
 from waypost.tokens import Sealer

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, NotRequired, Protocol, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_code
-from waypost.domains.base_urls import Base
-from waypost.errors import TokenError, TooLarge
+from waypost.deciding import CLICKS, BaseUrls, rules_of, short_base
+from waypost.errors import TooLarge
 from waypost.keeping import MessageKeeper
 from waypost.mailing import CHUNK, Delivery, Failure, Mailing
 from waypost.model.link import LinkDefinition
@@ -25,45 +25,16 @@ from waypost.rewriting.parameters import Parameters
 from waypost.rewriting.pixel import PIXELS
 from waypost.rewriting.report import LinkEntry
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
-from waypost.rewriting.rules import Rules
-from waypost.rewriting.segments import SegmentCounts
+from waypost.rewriting.segment_report import SegmentCounts
 from waypost.shortening import PATH as SHORT
 from waypost.shortening import Shortener, expiry
 from waypost.store.campaigns import CampaignStore
 from waypost.store.short_links import ShortLinkStore
 from waypost.store.workspaces import WorkspaceStore
 from waypost.tokens import Sealer
-from waypost.urls import authority_of
 
-CLICKS: Final = "/e/c/"
-_SHORTENED: Final = ("sms", "whatsapp")
 ANSWER_LIMIT: Final = 6 * 1024 * 1024 - 64 * 1024
 """Bytes of an answer: Lambda's limit, less some room for what stands around it."""
-
-
-class BaseUrls(Protocol):
-    """Where the tracking links of a message point to."""
-
-    def base(self, workspace: str, sender: str | None) -> Base:
-        """Scheme and host, without a slash at the end, and which links open in an app."""
-        ...
-
-    def short(self, workspace: str, sender: str | None) -> str:
-        """The same for short links: a host of their own, where the workspace has one."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OneBaseUrl:
-    """The same base URL for every message."""
-
-    base_url: str
-
-    def base(self, workspace: str, sender: str | None) -> Base:  # noqa: ARG002
-        return Base(self.base_url)
-
-    def short(self, workspace: str, sender: str | None) -> str:  # noqa: ARG002
-        return self.base_url
 
 
 class Answer(TypedDict):
@@ -141,13 +112,13 @@ class Sending:
         sealer = self.sealer()
         base = self.base_urls.base(request.workspace, request.sender)
         campaign = campaign_code(request.workspace, request.campaign)
-        short = _short_base(self.base_urls, request, settings)
+        short = short_base(self.base_urls, request, settings)
         return Mailing(
             request=request,
             message=compiled_message(
                 request.channel,
                 request.content.given(),
-                _rules(request, settings, sealer, base.url, short),
+                rules_of(request, settings, sealer, base.url, short),
                 liquid=request.liquid,
                 track_text=request.track_text,
             ),
@@ -168,41 +139,6 @@ class Sending:
         self, campaign: CampaignCode, now: datetime, links: Sequence[LinkDefinition]
     ) -> Sequence[LinkCode]:
         return self.campaigns.define_links(campaign, links, now)
-
-
-def _short_base(base_urls: BaseUrls, request: Message, settings: WorkspaceSettings) -> str:
-    """Scheme and host of the message's short links; empty where its links are not shortened."""
-    if request.channel in _SHORTENED and getattr(settings.shorten, request.channel):
-        return base_urls.short(request.workspace, request.sender)
-    return ""
-
-
-def _rules(request: Message, settings: WorkspaceSettings, sealer: Sealer, *bases: str) -> Rules:
-    """What this message and its workspace decided about links."""
-    return Rules(
-        track=request.track,
-        url_params=request.url_params,
-        own_authorities=frozenset(filter(None, map(authority_of, bases))),
-        is_own_link=lambda href: _is_sealed(href, sealer),
-        schemes=frozenset(scheme.lower() for scheme in settings.schemes),
-        secret_links=settings.secret_links,
-        never_track=settings.never_track,
-        track_opens=request.track_opens and settings.track_opens,
-        is_own_pixel=lambda token: _opens(sealer.opens.open, token),
-    )
-
-
-def _is_sealed(href: str, sealer: Sealer) -> bool:
-    _, found, token = href.partition(CLICKS)
-    return bool(found) and _opens(sealer.open, token)
-
-
-def _opens(open_: Callable[[str], object], token: str) -> bool:
-    try:
-        open_(token)
-    except TokenError:
-        return False
-    return True
 
 
 def _outcomes(mailing: Mailing, recipients: Sequence[Recipient]) -> Iterator[Delivery | Failure]:

@@ -196,3 +196,18 @@ def test_an_open_is_kept_and_read_back_as_a_click_of_no_link() -> None:
     assert Click.from_item(made.to_item()) == made
     assert (made.metric, click().metric) == ("opened", "clicked")
     assert isinstance(mark_of(made), Mark)
+
+
+def test_an_open_without_identity_is_still_an_open_with_what_it_told() -> None:
+    anonymous = opened(agent=GMAIL).anonymous("alias", int(signals_of(opened(agent=GMAIL))))
+    assert anonymous.metric == "opened"
+    assert verdict(signals_of(anonymous)).reasons[0] == "image_proxy"
+    change = absorb(Row(RowKey(CAMPAIGN, anonymous.recipient)), {}, [mark_of(anonymous)])
+    assert change is not None
+    assert _total(change.increments) == Counts(opens_machine=1, opened=1)
+
+
+def test_who_opened_is_read_as_who_clicked_a_link_is() -> None:
+    row, _ = counted(opened("a"), opened("b", after=30))
+    visitor = row.visitor(opens_code(CAMPAIGN))
+    assert (visitor.person, visitor.clicks, visitor.last - visitor.first) == ("p1", 2, 30_000)

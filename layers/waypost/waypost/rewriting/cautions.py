@@ -10,7 +10,7 @@ from waypost.rewriting.channels import Channel, Path
 from waypost.rewriting.mime import is_dkim_signed
 from waypost.rewriting.plan import Link
 from waypost.rewriting.report import Seen
-from waypost.rewriting.segments import SegmentCounts
+from waypost.rewriting.segment_report import SegmentCounts
 
 GMAIL_CLIPS: Final = 102 * 1024
 """Bytes of HTML of which Gmail shows the beginning only."""

@@ -10,12 +10,11 @@ Source: 3GPP TS 23.038, 6.2.1 (alphabet and extension table), and TS 23.040, 9.2
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal
 
 Encoding = Literal["gsm-7", "ucs-2"]
 Span = tuple[int, int]
@@ -26,8 +25,8 @@ BASIC: Final = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION: Final = frozenset("\f^{}\\[~]|€")
+_GSM: Final = BASIC | EXTENSION
 
-_URL: Final = re.compile(r"https?://\S+")
 _ALONE: Final = {"gsm-7": 160, "ucs-2": 70}
 _IN_PARTS: Final = {"gsm-7": 153, "ucs-2": 67}
 
@@ -57,43 +56,6 @@ class Segments:
         )
 
 
-class SegmentCounts(TypedDict):
-    """The most parts that any recipient's message takes, as it came and as it is sent."""
-
-    encoding: Encoding
-    before: int
-    after: int
-
-
-@dataclass(slots=True)
-class SegmentReport:
-    """What all recipients' messages take."""
-
-    before: int = 0
-    after: int = 0
-    encoding: Encoding = "gsm-7"
-
-    def add(self, before: str, after: str) -> Segments:
-        """Note one message, as its author wrote it and as it is sent; how it is sent."""
-        sent = kept_whole(after, urls(after))
-        self.before = max(self.before, segments(before).count)
-        self.after = max(self.after, sent.count)
-        if sent.encoding == "ucs-2":
-            self.encoding = "ucs-2"
-        return sent
-
-    def told(self) -> SegmentCounts | None:
-        """The figures; None where there was no message."""
-        if not self.after:
-            return None
-        return SegmentCounts(encoding=self.encoding, before=self.before, after=self.after)
-
-
-def urls(text: str) -> list[Span]:
-    """Where http(s) addresses stand in a text."""
-    return [found.span() for found in _URL.finditer(text)]
-
-
 def segments(text: str) -> Segments:
     """How a text is cut by whoever sends it, filling each part."""
     return kept_whole(text, ())
@@ -121,12 +83,12 @@ def parts(text: str, cuts: Sequence[int]) -> list[str]:
 
 def encoding_of(text: str) -> Encoding:
     """GSM's own alphabet where every character stands in it."""
-    return "gsm-7" if BASIC.union(EXTENSION).issuperset(text) else "ucs-2"
+    return "gsm-7" if _GSM.issuperset(text) else "ucs-2"
 
 
 def foreign(text: str) -> list[str]:
     """The characters that make a text UCS-2, each once, in order of appearance."""
-    return list(dict.fromkeys(c for c in text if c not in BASIC and c not in EXTENSION))
+    return list(dict.fromkeys(c for c in text if c not in _GSM))
 
 
 def _cuts(widths: Sequence[int], room: int, links: Sequence[Span]) -> Iterator[int]:
