@@ -9,7 +9,8 @@ What is decided where; everything but the last block is free of AWS and of the n
 - ``hsts``        whether browsers refuse plain HTTP for a host
 - ``caa``         whether the customer's DNS lets Amazon issue a certificate
 - ``machine``     the states, and what a check moves them to
-- ``lights``      the states for people: expected, found, since when, the next step; in ``words``
+- ``lights``      the states for people: expected, found, since when, the next step;
+                  ``light`` is one, ``web_lights`` are those of HTTP(S), ``words`` their words
 - ``base_urls``   which base URL the links of a message get
 - ``app_links``   which apps may open a domain's links
 - ``checking``    one check of one domain, from DNS to HTTPS
@@ -21,7 +22,8 @@ What is decided where; everything but the last block is free of AWS and of the n
 - ``resolving``   questions to DNS servers (dnspython)
 - ``connecting``  which addresses may be connected to, and the connection
 - ``probing``     one request over HTTP or HTTPS, on a short leash; ``wire`` is its bytes
-- ``edge``        what a CDN has to offer; ``cloudfront`` offers it
+- ``edge``        what a CDN has to offer; ``cloudfront`` offers it, ``refusals``
+                  are its errors
 - ``senders``     whether a sending domain is verified; ``ses`` asks
 - ``announcing``  who is told about a change; ``eventbridge`` tells
 - ``quotas``      how much of the account's quotas is used

@@ -9,25 +9,15 @@ it still has to be attached.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypedDict
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from waypost.domains.edge import CertificateStatus, Tenant
-from waypost.errors import Conflict, EdgeRefused, StoreUnavailable
+from waypost.domains.refusals import ELSEWHERE, NotThere, translated
+from waypost.errors import Conflict, EdgeRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
     from mypy_boto3_cloudfront.type_defs import ManagedCertificateRequestTypeDef
-
-_REFUSALS: Final = {
-    "CNAMEAlreadyExists": "another CloudFront distribution has this host; take it off there",
-    "EntityLimitExceeded": "the account has no room for more domains; a quota has to be raised",
-    "InvalidArgument": "CloudFront does not take this host",
-    "AccessDenied": "this stack may not add hosts to CloudFront; its policy has to allow it",
-}
-_MISSING: Final = ("EntityNotFound", "404")  # the second, where an answer has no body to say more
-_RACES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
 
 
 class CloudFrontEdge:
@@ -49,7 +39,7 @@ class CloudFrontEdge:
         return Tenant(status, arn is not None and attached == arn, found["Enabled"])
 
     def create(self, host: str, /) -> None:
-        with _translated(host):
+        with translated(host):
             self._client.create_distribution_tenant(
                 DistributionId=self._distribution,
                 ConnectionGroupId=self._connection_group,
@@ -84,7 +74,7 @@ class CloudFrontEdge:
             return False
         if found["Status"] != "Deployed":  # disabling has not spread yet
             return False
-        with _translated(host):
+        with translated(host):
             self._client.delete_distribution_tenant(Id=found["Id"], IfMatch=found["ETag"])
         return True
 
@@ -98,7 +88,7 @@ class CloudFrontEdge:
         }
         if tenant["Customizations"]:
             kept["Customizations"] = tenant["Customizations"]
-        with _translated(tenant["Hosts"][0]):
+        with translated(tenant["Hosts"][0]):
             self._client.update_distribution_tenant(
                 Id=tenant["Id"], IfMatch=tenant["ETag"], **(kept | dict(changes))
             )
@@ -112,13 +102,13 @@ class CloudFrontEdge:
     def _find(self, host: str) -> _Found | None:
         """The tenant of a host. Raises EdgeRefused where it is not one of ours."""
         try:
-            with _translated(host):
+            with translated(host):
                 answer = self._client.get_distribution_tenant_by_domain(Domain=host)
-        except _NotThere:
+        except NotThere:
             return None
         tenant = answer["DistributionTenant"]
         if tenant["DistributionId"] != self._distribution:
-            raise EdgeRefused(_REFUSALS["CNAMEAlreadyExists"])
+            raise EdgeRefused(ELSEWHERE)
         return {
             "Id": tenant["Id"],
             "ETag": answer["ETag"],
@@ -130,9 +120,9 @@ class CloudFrontEdge:
 
     def _certificate(self, tenant: str) -> tuple[CertificateStatus, str | None]:
         try:
-            with _translated(tenant):
+            with translated(tenant):
                 answer = self._client.get_managed_certificate_details(Identifier=tenant)
-        except _NotThere:
+        except NotThere:
             return "none", None
         details = answer["ManagedCertificateDetails"]
         return details.get("CertificateStatus", "none"), details.get("CertificateArn")
@@ -156,31 +146,3 @@ def tenant_name(host: str) -> str:
 
 def _certificate_request(host: str) -> ManagedCertificateRequestTypeDef:
     return {"ValidationTokenHost": "cloudfront", "PrimaryDomainName": host}
-
-
-class _NotThere(StoreUnavailable):
-    """Raised here alone: CloudFront knows no such tenant, certificate, distribution or group."""
-
-
-class _translated:  # noqa: N801 - reads as a statement
-    """Turns what CloudFront answers into errors of ours."""
-
-    def __init__(self, subject: str) -> None:
-        self._subject = subject
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, BotoCoreError):
-            raise StoreUnavailable(f"CloudFront: {type(error).__name__}") from error
-        if not isinstance(error, ClientError):
-            return
-        code = error.response["Error"]["Code"]
-        if code in _MISSING:
-            raise _NotThere(f"CloudFront: {code}") from error
-        if code in _REFUSALS:
-            raise EdgeRefused(_REFUSALS[code]) from error
-        if code in _RACES:
-            raise Conflict(f"{self._subject}: {code}") from error
-        raise StoreUnavailable(f"CloudFront: {code}") from error

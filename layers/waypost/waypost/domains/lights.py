@@ -4,26 +4,15 @@ what was found, since when, and the next step. Written for whoever has to act on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
+from waypost.domains import web_lights
 from waypost.domains.domain import STACK, TrackingDomain
-from waypost.domains.findings import Dns, Findings, Probe
+from waypost.domains.findings import Dns
+from waypost.domains.light import Light
 from waypost.domains.records import proof_name, proof_value
-from waypost.domains.words import DNS_FOUND, DNS_STEP, HSTS_STEP, PROBE_FOUND, PROXY_STEP
-
-Colour = Literal["green", "waiting", "red", "off"]
-"""waiting: nothing to be done but wait; off: not checked, or not needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    colour: Colour
-    expected: str
-    found: str
-    next_step: str = ""
-    since: datetime | None = None
+from waypost.domains.words import DNS_FOUND, DNS_STEP, PROBE_FOUND
 
 
 def lights(domain: TrackingDomain, target: str) -> dict[str, Light]:
@@ -55,8 +44,8 @@ def _drawn(domain: TrackingDomain, target: str) -> dict[str, Light]:
         return drawn | {"dns": dns, "http": unchecked, "https": unchecked}
     return drawn | {
         "dns": _dns(domain, found.dns, target),
-        "http": _http(found),
-        "https": _https(domain, found),
+        "http": web_lights.http(found),
+        "https": web_lights.https(domain, found),
     }
 
 
@@ -120,71 +109,3 @@ def _record_step(domain: TrackingDomain, dns: Dns, target: str) -> str:
 
 def _proof(domain: TrackingDomain) -> str:
     return f'{proof_name(domain.host)} TXT "{proof_value(domain.proof)}"'
-
-
-def _http(found: Findings) -> Light:
-    expected = PROBE_FOUND["ours"]
-    if not found.dns.right:
-        return Light("off", expected, PROBE_FOUND["skipped"])
-    if found.hsts.on and not found.https.green:
-        return Light("red", "no HSTS policy", _hsts_found(found), HSTS_STEP[found.hsts.source])
-    if found.http.green:
-        return Light("green", expected, _told(found.http))
-    if found.https.green:
-        return Light("off", expected, _told(found.http), "Not needed: links use HTTPS.")
-    if found.dns.leads_to_edge:
-        return Light("waiting", expected, _told(found.http), "Answers once the certificate does.")
-    return Light("red", expected, _told(found.http), PROXY_STEP.get(found.http.outcome, ""))
-
-
-def _hsts_found(found: Findings) -> str:
-    where = {
-        "own": "an HSTS policy of the host itself",
-        "parent": f"an HSTS policy of {found.hsts.name} for its subdomains",
-        "preload": "on the list of HSTS domains that browsers ship",
-    }
-    return where.get(found.hsts.source, "no HSTS policy")
-
-
-def _https(domain: TrackingDomain, found: Findings) -> Light:
-    expected = PROBE_FOUND["ours"]
-    if not found.dns.right:
-        return Light("off", expected, PROBE_FOUND["skipped"])
-    if found.https.green:
-        return Light("green", expected, _told(found.https))
-    if found.dns.leads_to_edge:
-        return _certificate(domain, found)
-    colour: Colour = "off" if found.http.green and not found.hsts.on else "red"
-    return Light(colour, expected, _told(found.https), PROXY_STEP.get(found.https.outcome, ""))
-
-
-def _certificate(domain: TrackingDomain, found: Findings) -> Light:
-    """HTTPS where our edge answers for the host: what keeps the certificate from being there."""
-    expected, status = PROBE_FOUND["ours"], domain.certificate.status
-    if domain.certificate.problem:
-        return Light("red", "a certificate", "the host was refused", domain.certificate.problem)
-    if found.caa.allows == "no":
-        issuers = ", ".join(found.caa.issuers) or "nobody"
-        return Light(
-            "red",
-            "CAA records that allow amazon.com",
-            f"CAA at {found.caa.name} allows {issuers}",
-            f'Add at your DNS provider: {found.caa.name} CAA 0 issue "amazon.com".',
-        )
-    if not found.dns.settled:
-        return Light("waiting", expected, "DNS is still changing", "Wait until DNS has spread.")
-    if status in ("none", "pending-validation"):
-        return Light("waiting", expected, "a certificate under way", "Wait; it takes minutes.")
-    if status == "issued":
-        return Light("waiting", expected, f"a certificate, and {_told(found.https)}", "Wait.")
-    return Light(
-        "red",
-        "a certificate",
-        f"the certificate is {status}",
-        "It is requested again within the hour; check that the CNAME stays in place.",
-    )
-
-
-def _told(probe: Probe) -> str:
-    words = PROBE_FOUND[probe.outcome]
-    return f"{words} ({probe.detail})" if probe.detail else words

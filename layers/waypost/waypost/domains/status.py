@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from waypost.domains.domain import STACK, Role, Stage, TrackingDomain, Use
-from waypost.domains.lights import Colour, Light, lights
+from waypost.domains.light import Colour, Light
+from waypost.domains.lights import lights
 from waypost.domains.records import proof_name, proof_value
 from waypost.domains.requests import AppLinksBody
 
