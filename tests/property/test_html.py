@@ -1,0 +1,154 @@
+"""Links of HTML are those that independent parsers find, on real e-mails and on generated ones."""
+
+from __future__ import annotations
+
+import html as entities
+import os
+import re
+from pathlib import Path
+
+import html5lib
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
+from tests.unit.rewriting.conftest import LINK, SEALER, Desk
+from waypost.model.workspace import WorkspaceSettings
+from waypost.rewriting.finding import HTML_LINKS, find_places
+from waypost.urls import ascii_form, cleaned
+
+CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))
+OUTLOOK = re.compile(r"<!--\[if.*?-->", re.DOTALL)
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "x",
+            " ",
+            "\n",
+            "\r\n",
+            "\r",
+            "\x00",
+            "é",
+            "<",
+            ">",
+            "/",
+            "=",
+            '"',
+            "'",
+            "&",
+            "!",
+            "?",
+            "-",
+        ),
+        *(
+            "<a ",
+            "<A HREF=",
+            "<area ",
+            "href",
+            "href=",
+            ' href="',
+            " HREF = '",
+            "https://e.example/§",
+        ),
+        *(
+            "?a=1&amp;b=2",
+            "&copy",
+            "&copy=",
+            "&#x26;",
+            "</a>",
+            "<p>",
+            "</p>",
+            "<b>",
+            "<table>",
+            "<td>",
+        ),
+        *("<!--", "-->", "--!>", "<!", "<?", "</", "<style>", "</style>", "<script>", "</script>"),
+        *("<title>", "</title>", "<textarea>", "</textarea>", "<xmp>", "<noscript>", "</noscript>"),
+        *("<svg>", "</svg>", "<math>", "<![CDATA[", "]]>", "<template>", "</template>", "<iframe>"),
+        *(
+            "<div title='",
+            '<div title="',
+            "<a href=§>",
+            '<a title=">" href="§">',
+            "<form>",
+            "<nobr>",
+        ),
+        *("<head>", "</head>", "<body>", "</body>", "</html>", "<!doctype html>", "<plaintext>"),
+    ]
+)
+HTML = st.lists(PIECES, max_size=30).map(
+    # No two hrefs alike: parsers repeat an <a> that is closed too late, and that is no second link.
+    lambda pieces: "".join(piece.replace("§", f"u{at}") for at, piece in enumerate(pieces))
+)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    made = Desk()
+    made.workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    return made
+
+
+def ours(html: str) -> list[str]:
+    return [place.href for place in find_places(HTML_LINKS, html, "html") if not place.pixel]
+
+
+def of_html5lib(html: str) -> list[str]:
+    tree = html5lib.parse(html, namespaceHTMLElements=False)
+    names = ("a", "area", "{http://www.w3.org/2000/svg}a")
+    return [e.get("href") for e in tree.iter() if e.tag in names and e.get("href") is not None]
+
+
+def of_lexbor(html: str) -> list[str]:
+    found = LexborHTMLParser(html).css("a[href], area[href]")
+    return [node.attributes["href"] or "" for node in found]
+
+
+def emails() -> list[Path]:
+    return sorted(CORPUS.rglob("*.htm*"))
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no e-mails in {CORPUS} (WAYPOST_EMAIL_CORPUS)")
+def test_links_of_real_emails_are_those_that_other_parsers_find():
+    for path in emails():
+        source = OUTLOOK.sub("", path.read_text("utf-8", "replace"))
+        expected = of_lexbor(source)
+        assert sorted(ours(source)) == sorted(expected), path
+        # html5lib lists elements that were moved out of tables elsewhere, hence in order of value
+        assert sorted(set(of_html5lib(source))) == sorted(set(expected)), path
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no e-mails in {CORPUS} (WAYPOST_EMAIL_CORPUS)")
+def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
+    for path in emails():
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            source = file.read()
+        first, *rest = LINK.split(desk.content("html", source))
+        assert source.startswith(first)
+        at = len(first)
+        for token, piece in zip(rest[::2], rest[1::2], strict=True):
+            end = source.index(piece, at)
+            written = entities.unescape(source[at:end])
+            assert ascii_form(cleaned(written)) == SEALER.open(token).href, path
+            at = end + len(piece)
+        assert at == len(source), path
+
+
+@settings(max_examples=300)
+@given(HTML)
+def test_links_of_generated_html_are_those_that_another_parser_finds(html):
+    assert set(ours(html)) == set(of_lexbor(html))
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(HTML, st.sampled_from("\"' "), st.text(max_size=8)), max_size=4))
+def test_values_are_what_stands_between_the_quotes(parts):
+    html = "".join(f"{before}<a href={q}{entities.escape(value)}{q}>" for before, q, value in parts)
+    for place in find_places(HTML_LINKS, html, "html"):
+        if place.pixel:
+            continue
+        quote = html[place.end : place.end + 1]
+        if quote in ("'", '"') and html[place.start - 1 : place.start] == quote:
+            assert quote not in html[place.start : place.end]
