@@ -61,6 +61,7 @@ def rules_of(request: Message, settings: WorkspaceSettings, sealer: Sealer, *bas
         secret_links=settings.secret_links,
         never_track=settings.never_track,
         track_opens=request.track_opens and settings.track_opens,
+        honeypot=request.honeypot,
         is_own_pixel=lambda token: _opens(sealer.opens.open, token),
     )
 

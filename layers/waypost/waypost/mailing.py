@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NotRequired, TypedDict, final
 
+from waypost.clicks.honeypot import HONEYPOT_IDENTITY
 from waypost.codes import CampaignCode, LinkCode
 from waypost.errors import InvalidRequest
 from waypost.model.link import LinkDefinition
@@ -13,15 +14,15 @@ from waypost.rewriting import cautions
 from waypost.rewriting.channels import Json, Path
 from waypost.rewriting.message import CompiledMessage, PlannedText, links_of
 from waypost.rewriting.parameters import Parameters, Query
-from waypost.rewriting.pixel import image
-from waypost.rewriting.plan import Link, Plan
+from waypost.rewriting.pixel import hidden_link, image
+from waypost.rewriting.plan import Link, PixelSlot, Plan
 from waypost.rewriting.report import LinkEntry, LinksSeen, Sample, entry
 from waypost.rewriting.request import Message, Recipient
 from waypost.rewriting.segment_report import SegmentCounts, SegmentReport
 from waypost.rewriting.segments import parts
-from waypost.rewriting.stamping import Bound, Start, bound, stamped, unstamped
+from waypost.rewriting.stamping import Bound, Start, bound, prepared, stamped, unstamped
 from waypost.shortening import Shortener, ShortSealer, with_codes
-from waypost.tokens import Sealer
+from waypost.tokens import RecipientSealer, Sealer
 
 CHUNK: Final = 100
 """Recipients whose new links are defined together."""
@@ -70,7 +71,8 @@ class Mailing:
     """A message, and what was seen of it on the way.
 
     ``start`` gives what tracking links begin with, up to their payload or code (``short``), and
-    ``pixels`` what pixels begin with; ``sent`` the time that they carry, in seconds since 1970.
+    ``pixels`` what pixels begin with; ``nowhere`` is where a link leads that only machines follow,
+    ``sent`` the time that they carry, in seconds since 1970.
     ``define`` gives new links their codes, ``shortener`` keeps what links do not carry. Without a
     ``sealer`` nothing is signed nor stored, and no message made.
     """
@@ -82,6 +84,7 @@ class Mailing:
     sealer: Sealer | None
     start: Start
     pixels: str
+    nowhere: str
     campaign: CampaignCode
     shortener: Shortener
     sent: int
@@ -102,7 +105,11 @@ class Mailing:
         """
         prepared = [self._prepared(recipient) for recipient in recipients]
         ready = [one for one in prepared if isinstance(one, _Ready)]
-        self._learn(link for one in ready for link in links_of(one.texts))
+        slots = (text.plan.pixel for one in ready for text in one.texts)
+        self._learn(
+            (link for one in ready for link in links_of(one.texts)),
+            honeypot=any(slot is not None and slot.honeypot for slot in slots),
+        )
         sealer = self.sealer
         if sealer is None:
             yield from (one for one in prepared if not isinstance(one, _Ready))
@@ -173,9 +180,12 @@ class Mailing:
         self._recipients += 1
         self._empty.update(dict.fromkeys(query.empty))
 
-    def _learn(self, links: Iterable[Link]) -> None:
+    def _learn(self, links: Iterable[Link], *, honeypot: bool) -> None:
         """Have new links defined, all at once."""
         new: dict[str, LinkDefinition] = {}
+        if honeypot and HONEYPOT_IDENTITY not in self._codes:
+            trap = LinkDefinition(HONEYPOT_IDENTITY, self.nowhere, "honeypot", 0)
+            new[HONEYPOT_IDENTITY] = trap
         for link in links:
             if link.verdict.tracked and link.identity not in self._codes:
                 definition = LinkDefinition(link.identity, link.url, link.tag, link.position)
@@ -189,9 +199,19 @@ class Mailing:
         links = ShortSealer(batch, self.shortener.code_for) if self.short else batch
         texts: dict[Path, str] = {}
         for text in one.texts:
-            pixel = image(self.pixels + batch.pixel(self.campaign)) if text.plan.pixel else ""
-            texts[text.path] = stamped(self._packed(text.plan, one), links, pixel)
+            hidden = self._hidden(text.plan.pixel, batch)
+            texts[text.path] = stamped(self._packed(text.plan, one), links, hidden)
         return texts
+
+    def _hidden(self, slot: PixelSlot | None, batch: RecipientSealer) -> str:
+        """What stands in a recipient's message that nobody sees."""
+        if slot is None:
+            return ""
+        hidden = image(self.pixels + batch.pixel(self.campaign)) if slot.image else ""
+        if slot.honeypot:
+            trap = prepared(self._codes[HONEYPOT_IDENTITY], 0, self.nowhere)
+            hidden += hidden_link(self.start(self.nowhere) + batch.seal(trap.link))
+        return hidden
 
     def _delivery(
         self, one: _Ready, texts: Mapping[Path, str], replaced: Mapping[str, str]

@@ -129,6 +129,7 @@ class Sending:
             if short
             else (lambda href: base.url + base.app_links.path_prefix(href) + CLICKS),
             pixels=base.url + PIXELS,
+            nowhere=base.url + "/",
             campaign=campaign,
             shortener=Shortener(self.short_links, expiry(now, settings.short_link_days)),
             short=bool(short),

@@ -26,6 +26,14 @@ def image(address: str) -> str:
     return f'<img src="{encoded(address)}" width="1" height="1" alt="" style="border:0">'
 
 
+def hidden_link(address: str) -> str:
+    """The link that only machines follow, in HTML: not shown, read out, nor reached by keyboard."""
+    return (
+        f'<a href="{encoded(address)}" rel="nofollow" tabindex="-1" aria-hidden="true" '
+        f'style="display:none;mso-hide:all"></a>'
+    )
+
+
 def before_end_of_body(html: str, document: Document) -> Place | None:
     """The place of the body's end tag, with what a pixel carries that is there already; None
     where the document has no such tag.

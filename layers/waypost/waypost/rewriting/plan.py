@@ -39,11 +39,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class PixelSlot:
-    """A segment before which the image stands that tells of opens."""
+    """A segment before which that stands which nobody sees: the image that tells of opens, and the
+    link that only machines follow.
+    """
 
     at: int
     original: str
     transfer: Encode
+    image: bool
+    honeypot: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +155,12 @@ class _Work:
             self._cut_out(place, link)
 
     def _make_room(self, place: Place) -> None:
-        if self.rules.wants_pixel(place.href):
+        image = self.rules.wants_pixel(place.href)
+        honeypot = self.rules.track and self.rules.honeypot
+        if image or honeypot:
             original = self.cut.text[place.start : place.end]
             at = self.cut.replace(place, original)
-            self.pixel = PixelSlot(at, original, place.transfer)
+            self.pixel = PixelSlot(at, original, place.transfer, image, honeypot)
 
     def _cut_out(self, place: Place, link: Link) -> None:
         verdict = link.verdict

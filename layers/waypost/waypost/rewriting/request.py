@@ -74,6 +74,8 @@ class Message(_Strict):
     track: bool = True
     track_opens: bool = True
     """Puts the image into an e-mail's HTML that tells of opens; nothing where ``track`` is off."""
+    honeypot: bool = False
+    """Puts a hidden link into an e-mail's HTML that only machines follow."""
     track_text: bool = False
     """Looks for links in the text part of an e-mail, too."""
     url_params: bool = True

@@ -40,6 +40,8 @@ class Rules:
     is_own_pixel: Callable[[str], bool] = lambda _: False
     """Tells a pixel of ours by what its address ends with."""
 
+    honeypot: bool = False
+
     def wants_pixel(self, there: str) -> bool:
         """Whether a document gets a pixel; ``there`` is one that it may have already."""
         return self.track and self.track_opens and not (there and self.is_own_pixel(there))
