@@ -97,7 +97,7 @@ class Enforcement:
             account_id=response.current_account,
             method=response.method,
             path=response.raw_path + (f"?{query}" if query else ""),
-            data=response.data,
+            data={},  # what is signed is the body and the query as they came
             body=response.raw_body,
             headers=response.headers,
             action=response._get_action(),

@@ -32,9 +32,13 @@ def no_aws_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
-    """The whole of template.yaml; tests share it and keep apart by workspace and campaign."""
+    """The whole of template.yaml; tests share it and keep apart by workspace and campaign.
+
+    Whatever they did, no function may have been denied anything, even where it did without.
+    """
     with EmbeddedStack() as running:
         yield running
+        assert not running.cloud.permissions().denied
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,324 @@
+"""Every function runs under its own role: what the template does not grant fails, what it grants is
+used.
+
+A stack of its own lives through all that happens to a stack; moto notes which permissions that
+took. What nothing here can take is listed in ELSEWHERE, with who does.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.permissions import Statement, Use, parsed
+from local.stack import TEMPLATE, EmbeddedStack
+from tests.e2e.conftest import Http
+from waypost.codes import workspace_code
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+
+BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
+HREF = "https://example.com/?q=" + "x" * 2_500  # does not fit into a link
+MAIL = {
+    "workspace": "w",
+    "campaign": "c",
+    "from": "news@acme.example",
+    "content": {"html": '<a href="https://example.com/a">a</a>'},
+    "recipients": [{"delivery": "d1", "person": "p", "data": {}}],
+}
+MESSAGE = f'<a href="https://example.com/a">a</a> <a href="{HREF}">b</a>'
+Without: TypeAlias = Callable[[str, str], None]
+
+LAMBDA = "Lambda asks it when an event source is made, or before it writes there"
+LOGS = "what functions print is no call of theirs here"
+NO_TENANTS = "moto knows no distribution tenants"
+NO_DNS = "a check gets there only where DNS points at the stack: tests/e2e/domains"
+FOR_CLOUDFRONT = "CloudFront asks it in the name of whoever makes a tenant"
+DOMAINS = "VerifyDomainsFunction"
+FUNCTIONS = (
+    *("RedirectFunction", "TallyFunction", "DrainFunction", "RewriteFunction"),
+    *("ApiFunction", "PagesFunction", DOMAINS),
+)
+
+ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            (function, f"logs:{action}")
+            for function in FUNCTIONS
+            for action in ("CreateLogStream", "PutLogEvents")
+        ),
+        LOGS,
+    ),
+    ("TallyFunction", "dynamodb:ListStreams"): LAMBDA,
+    ("TallyFunction", "s3:ListBucket"): LAMBDA,
+    (DOMAINS, "cloudfront:CreateDistributionTenant"): NO_TENANTS,
+    (DOMAINS, "cloudfront:DeleteDistributionTenant"): NO_TENANTS,
+    (DOMAINS, "cloudfront:GetDistributionTenantByDomain"): NO_TENANTS,
+    (DOMAINS, "cloudfront:GetManagedCertificateDetails"): NO_TENANTS,
+    (DOMAINS, "cloudfront:ListDistributionTenants"): NO_TENANTS,
+    (DOMAINS, "cloudfront:UpdateDistributionTenant"): NO_TENANTS,
+    (DOMAINS, "acm:ListCertificates"): NO_TENANTS,  # it comes after a list of these
+    (DOMAINS, "acm:DescribeCertificate"): FOR_CLOUDFRONT,
+    (DOMAINS, "acm:RequestCertificate"): FOR_CLOUDFRONT,
+    (DOMAINS, "events:PutEvents"): NO_DNS,
+    (DOMAINS, "secretsmanager:GetSecretValue"): NO_DNS,
+}
+CALLED = {NO_TENANTS, NO_DNS}
+
+
+class Life:
+    """What happens to a stack: one method for each thing that somebody does."""
+
+    def __init__(self, stack: EmbeddedStack, http: Http, workspace: str = "life") -> None:
+        self.stack, self.http, self.workspace = stack, http, workspace
+        self.path = f"/v1/workspaces/{workspace}"
+
+    def ask(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
+        answer = self.http(method, self.stack.url + path, body=body)
+        assert answer.status == status, (method, path, answer, self.stack.log_text()[-3_000:])
+        return answer
+
+    def send(self, content: dict[str, str], **more: Any) -> list[str]:
+        """The links of one person's message."""
+        body = {
+            "workspace": self.workspace,
+            "campaign": "c",
+            "from": "news@acme.example",
+            "content": content,
+            "recipients": [{"delivery": "d1", "person": "ada", "data": {}}],
+        }
+        answer = self.ask("POST", "/v1/rewrite", body | more).json()
+        (sent,) = answer["deliveries"][0]["content"].values()
+        return re.findall(r"https?://[\w.:]+/(?:e|s)/[\w/-]+", html.unescape(sent))
+
+    def follow(self, link: str, status: int = 302) -> None:
+        url = self.stack.url + urlsplit(link).path
+        assert self.http("GET", url, {"user-agent": BROWSER}).status == status
+
+    def mail(self) -> None:
+        self.ask("PUT", f"{self.path}/settings", {"shorten": {"sms": True}, "track_opens": True})
+        links = self.send({"html": MESSAGE}, idempotency_key="k")
+        self.send({"html": MESSAGE}, idempotency_key="k")
+        for link in links:
+            self.follow(link, 200 if "/e/o/" in link else 302)
+        (short,) = self.send({"text": "Sale: https://example.com/s"}, campaign="t", channel="sms")
+        self.follow(short)
+        assert self.stack.wait_until_counted()
+
+    def leave(self) -> None:
+        """Somebody opts out, and clicks once more."""
+        dynamodb: Any = self.stack.cloud.client("dynamodb")
+        workspaces = DynamoWorkspaces(dynamodb, self.stack.ref("WorkspacesTable"))
+        (link, *_) = self.send({"html": MESSAGE}, campaign="left")
+        workspaces.opt_out(workspace_code(self.workspace), "ada", datetime.now(UTC))
+        self.follow(link)
+        assert self.stack.wait_until_counted()
+
+    def report(self) -> None:
+        campaign = f"{self.path}/campaigns/c"
+        figures = self.ask("GET", campaign).json()
+        assert figures["clicks"]["total"] == 2
+        link = figures["links"][0]["link"]
+        for path in (
+            f"{campaign}/links",
+            f"{campaign}/series",
+            f"{self.path}/links/{link}/people",
+            f"{self.path}/links/{link}/people.csv",
+            f"{self.path}/people/ada/activity",
+            f"{self.path}/settings",
+        ):
+            self.ask("GET", path)
+        self.look(link)
+
+    def look(self, link: str) -> None:
+        """Every report page, as somebody with a share link sees them."""
+        share = self.ask("POST", f"{self.path}/shares", {"people": True}, 201).json()["url"]
+        entered = self.http("GET", share)
+        cookie = {"cookie": entered.headers["set-cookie"].partition(";")[0]}
+        queries = {
+            "workspace": "",
+            "campaign": "&campaign=c",
+            "map": "&campaign=c",
+            "message": "&campaign=c",
+            "link": f"&campaign=c&link={link}",
+            "person": "&person=ada",
+            "domains": "",
+            "settings": "",
+        }
+        for page, query in queries.items():
+            url = f"{self.stack.url}/reports/{page}?workspace={self.workspace}{query}"
+            assert self.http("GET", url, cookie).status == 200, page
+
+    def use_a_domain(self) -> None:
+        domains = f"{self.path}/domains"
+        self.ask("POST", domains, {"host": "links.life.example"}, 201)
+        self.ask("GET", domains)
+        self.ask("POST", f"{domains}/links.life.example/verify")
+        self.ask("POST", f"{domains}/links.life.example", {"reverted": True})
+        self.ask("DELETE", f"{domains}/links.life.example")
+        self.ask("POST", f"{domains}/links.life.example/verify")
+        assert self.stack.invoke("VerifyDomainsFunction", {"task": "due"}).error is None
+        self.http("GET", f"{self.stack.url}/.well-known/waypost/{'a' * 32}")
+
+    def receive_what_is_no_click(self) -> None:
+        """The tally gives it up at last, and it goes to the bucket."""
+        item = {"pk": {"S": "W#somebody"}, "sk": {"S": "else"}}
+        self.stack.cloud.client("dynamodb").put_item(
+            TableName=self.stack.ref("ClicksTable"), Item=item
+        )
+        assert self.stack.wait_until_counted()
+        s3 = self.stack.cloud.client("s3")
+        assert s3.list_objects_v2(Bucket=self.stack.ref("StreamFailures"))["KeyCount"] == 1
+
+    def click_while(self, function: str, sid: str, without: Without) -> None:
+        """A click that cannot be recorded is parked, and drained."""
+        (link, *_) = self.send({"html": MESSAGE}, campaign="parked")
+        without(function, sid)
+        self.follow(link)
+        assert self.stack.wait_until_counted()
+        report = self.ask("GET", f"{self.path}/campaigns/parked").json()
+        assert report["clicks"]["total"] == 1
+
+
+@pytest.fixture(scope="module")
+def lived(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack() as running:
+        yield running
+
+
+@pytest.fixture
+def life(lived: EmbeddedStack, http: Http) -> Life:
+    return Life(lived, http)
+
+
+@pytest.fixture
+def without(lived: EmbeddedStack) -> Iterator[Without]:
+    """``without(function, sid)``: takes a statement out of a role until the test is over."""
+    iam = lived.cloud.client("iam")
+    before: list[dict[str, str]] = []
+
+    def take(function: str, sid: str) -> None:
+        policy = policy_of(lived, function)
+        before.append({**policy, "PolicyDocument": json.dumps(policy["PolicyDocument"])})
+        document = policy["PolicyDocument"]
+        left = [each for each in document["Statement"] if each["Sid"] != sid]
+        assert len(left) == len(document["Statement"]) - 1
+        iam.put_role_policy(
+            **{**policy, "PolicyDocument": json.dumps(document | {"Statement": left})}
+        )
+
+    yield take
+    for policy in before:
+        iam.put_role_policy(**policy)
+
+
+def policy_of(stack: EmbeddedStack, function: str) -> dict[str, Any]:
+    iam, role = stack.cloud.client("iam"), stack.ref(f"{function}Role")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    told = iam.get_role_policy(RoleName=role, PolicyName=name)
+    return {key: told[key] for key in ("RoleName", "PolicyName", "PolicyDocument")}
+
+
+def granted(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
+    """Every permission there is: function, statement, action."""
+    return {
+        (function, statement.sid, action)
+        for function in FUNCTIONS
+        for statement in statements(stack, function)
+        for action in statement.actions
+    }
+
+
+def statements(stack: EmbeddedStack, function: str) -> tuple[Statement, ...]:
+    return parsed(json.dumps(policy_of(stack, function)["PolicyDocument"]))
+
+
+def used(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
+    return {(told(use), use.sid, use.action) for use in stack.cloud.permissions().used}
+
+
+def told(use: Use) -> str:
+    return use.role.removeprefix("waypost-local-").removesuffix("Role")
+
+
+def test_what_a_stack_lives_through_takes_every_permission_and_no_more(
+    life: Life, lived: EmbeddedStack, without: Without
+) -> None:
+    life.mail()
+    life.report()
+    life.use_a_domain()
+    life.leave()
+    life.receive_what_is_no_click()
+    assert not lived.cloud.permissions().denied
+    life.click_while("RedirectFunction", "RecordTheClick", without)
+    unused = {(function, action) for function, _, action in granted(lived) - used(lived)}
+    assert unused == set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("action", sorted(a for (_, a), why in ELSEWHERE.items() if why in CALLED))
+def test_an_action_that_moto_cannot_take_is_called_by_the_code_of_domains(action: str) -> None:
+    method = re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower()
+    folder = TEMPLATE.parent / "layers/waypost/waypost"
+    code = [*(folder / "domains").rglob("*.py"), folder / "keys.py"]
+    assert any(method in module.read_text() for module in code)
+
+
+@pytest.mark.parametrize(
+    ("function", "sid", "method", "path", "body"),
+    [
+        ("RewriteFunction", "DefineCampaignsAndLinks", "POST", "/v1/rewrite", MAIL),
+        ("ApiFunction", "ReadFigures", "GET", "/v1/workspaces/w/campaigns/c", None),
+        ("ApiFunction", "ReadActivity", "GET", "/v1/workspaces/w/people/p/activity", None),
+        ("ApiFunction", "KeepSettingsAndDomains", "GET", "/v1/workspaces/w/settings", None),
+        ("VerifyDomainsFunction", "KeepDomains", "POST", "/v1/workspaces/w/domains/x/verify", None),
+    ],
+)
+def test_a_function_fails_without_a_permission_that_it_needs(
+    lived: EmbeddedStack, http: Http, without: Without,
+    function: str, sid: str, method: str, path: str, body: object,
+) -> None:  # fmt: skip
+    assert http(method, lived.url + path, body=body).status in (200, 404)
+    without(function, sid)
+    assert http(method, lived.url + path, body=body).status >= 500
+    assert function in {denial.role.split("-")[2].removesuffix("Role")
+                        for denial in lived.cloud.permissions().denied}  # fmt: skip
+
+
+def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, http: Http) -> None:
+    text = TEMPLATE.read_text("utf-8")
+    statement = text.index("- Sid: DefineCampaignsAndLinks")
+    lines = text[:statement], text[statement:].replace("- dynamodb:UpdateItem", "", 1)
+    (tmp_path / "template.yaml").write_text("".join(lines), "utf-8")
+    for name in ("functions", "layers"):
+        (tmp_path / name).symlink_to(TEMPLATE.parent / name)
+    with EmbeddedStack(tmp_path / "template.yaml") as lacking:
+        answer = http("POST", f"{lacking.url}/v1/rewrite", body=MAIL)
+        assert answer.status == 503
+        (denial,) = lacking.cloud.permissions().denied
+    assert denial.action == "dynamodb:UpdateItem"
+    assert denial.resource.endswith("table/waypost-local-CampaignsTable")
+    assert denial.role == "waypost-local-RewriteFunctionRole"
+
+
+def test_a_request_that_is_not_signed_as_its_role_signs_is_refused(lived: EmbeddedStack) -> None:
+    arn = "arn:aws:iam::123456789012:role/" + lived.ref("RedirectFunctionRole")
+    access = lived.cloud.credentials(arn)
+    forged = boto3.client(
+        "secretsmanager",
+        endpoint_url=lived.cloud.url,
+        region_name="us-east-1",
+        aws_access_key_id=access["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key="guessed",
+        aws_session_token=access["AWS_SESSION_TOKEN"],
+    )
+    with pytest.raises(ClientError, match="403"):
+        forged.get_secret_value(SecretId=lived.ref("Keyring"))
