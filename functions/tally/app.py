@@ -32,6 +32,8 @@ def handler(event: StreamEvent, context: object) -> BatchFailures:  # noqa: ARG0
         count(Metric.CLICKS_COUNTED, counted.fresh)
     if counted.conflicts:
         count(Metric.COUNT_CONFLICT, counted.conflicts)
+    if counted.failed:
+        log.warning("clicks are given back", extra={"clicks": len(counted.failed)})
     return failures(batch, counted.failed)
 
 

@@ -40,10 +40,13 @@ class EventBus:
         self._bus = bus
 
     def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
-        """Tell of clicks; the ids of those that the bus took."""
+        """Tell of clicks; the ids of those that the bus took, until it gave no answer."""
         told: set[str] = set()
         for start in range(0, len(clicks), ENTRIES):
-            told |= self._tell(clicks[start : start + ENTRIES])
+            try:
+                told |= self._tell(clicks[start : start + ENTRIES])
+            except StoreUnavailable:
+                break
         return told
 
     def _tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:

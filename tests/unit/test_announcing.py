@@ -1,0 +1,110 @@
+"""Events in the shape of the reference's webhook, told to a bus that may refuse some."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.clicks import CAMPAIGN, NOON, click, link
+from waypost.announcing import ENTRIES, EventBus, event, event_id
+from waypost.clicks.signals import Signal, Verdict, verdict
+from waypost.model.click import Click
+
+HUMAN = verdict(Signal(0))
+
+
+class Client:
+    """EventBridge's client; ``refused`` positions in a call are refused."""
+
+    def __init__(self, *refused: int, error: Exception | None = None) -> None:
+        self.calls: list[list[dict[str, Any]]] = []
+        self.refused, self.error = refused, error
+
+    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        if self.error is not None:
+            raise self.error
+        self.calls.append([dict(entry) for entry in Entries])
+        taken: list[dict[str, str]] = [{"EventId": "1"} for _ in Entries]
+        for position in self.refused:
+            taken[position] = {"ErrorCode": "ThrottlingException"}
+        return {"Entries": taken, "FailedEntryCount": len(self.refused)}
+
+
+def some(number: int) -> list[tuple[Click, Verdict]]:
+    return [(click(f"c{n}"), HUMAN) for n in range(number)]
+
+
+def test_an_event_has_the_shape_of_the_references_webhook() -> None:
+    told = event(click(agent="curl/8"), verdict(Signal.KNOWN_AGENT))
+    assert told == {
+        "event_id": event_id("click-1"),
+        "metric": "clicked",
+        "timestamp": int(NOON.timestamp()),
+        "data": {
+            "customer_id": "p1",
+            "identifiers": {"id": "p1"},
+            "delivery_id": "d-p1",
+            "recipient": None,
+            "href": "https://example.com/home",
+            "link_id": link("home"),
+            "campaign_id": CAMPAIGN,
+            "time": "2026-11-21T12:00:00.000Z",
+            "verdict": {"kind": "machine", "score": 100, "reasons": ["known_agent"]},
+        },
+    }
+
+
+def test_a_click_without_identity_names_nobody() -> None:
+    data = event(click().anonymous("alias", 0), HUMAN)["data"]
+    assert isinstance(data, dict)
+    assert (data["customer_id"], data["identifiers"], data["delivery_id"], data["href"]) == (
+        None,
+        {},
+        None,
+        None,
+    )
+
+
+def test_a_clicks_event_has_one_id_for_ever() -> None:
+    assert event_id("click-1") == event_id("click-1") != event_id("click-2")
+
+
+def test_entries_name_bus_source_and_time() -> None:
+    client = Client()
+    EventBus(client, "stack-clicks").tell(some(1))
+    [[entry]] = client.calls
+    assert (entry["EventBusName"], entry["Source"], entry["DetailType"], entry["Time"]) == (
+        "stack-clicks",
+        "waypost",
+        "clicked",
+        NOON,
+    )
+    assert json.loads(entry["Detail"])["metric"] == "clicked"
+
+
+def test_calls_hold_as_many_entries_as_the_bus_takes() -> None:
+    client = Client()
+    told = EventBus(client, "bus").tell(some(25))
+    assert [len(call) for call in client.calls] == [ENTRIES, ENTRIES, 5]
+    assert len(told) == 25
+
+
+def test_what_was_refused_is_not_told() -> None:
+    assert EventBus(Client(1), "bus").tell(some(3)) == {"c0", "c2"}
+
+
+def test_a_bus_that_does_not_answer_took_nothing() -> None:
+    assert EventBus(Client(error=OSError("away")), "bus").tell(some(1)) == set()
+
+
+def test_what_was_told_before_the_bus_went_away_is_told() -> None:
+    client = Client()
+    taking = client.put_events
+
+    def then_away(**entries: Any) -> dict[str, Any]:
+        client.error = OSError("away") if client.calls else None
+        return taking(**entries)
+
+    client.put_events = then_away  # type: ignore[method-assign]
+    assert len(EventBus(client, "bus").tell(some(25))) == ENTRIES
