@@ -8,9 +8,11 @@ from typing import Final, Protocol
 
 from waypost.domains.base_urls import Base
 from waypost.errors import TokenError
+from waypost.model.short_link import read_code
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import Message
 from waypost.rewriting.rules import Rules
+from waypost.shortening import PATH as SHORT
 from waypost.tokens import Sealer
 from waypost.urls import authority_of
 
@@ -56,7 +58,7 @@ def rules_of(request: Message, settings: WorkspaceSettings, sealer: Sealer, *bas
         track=request.track,
         url_params=request.url_params,
         own_authorities=frozenset(filter(None, map(authority_of, bases))),
-        is_own_link=lambda href: _is_sealed(href, sealer),
+        is_own_link=lambda href: _is_ours(href, sealer),
         schemes=frozenset(scheme.lower() for scheme in settings.schemes),
         secret_links=settings.secret_links,
         never_track=settings.never_track,
@@ -66,9 +68,13 @@ def rules_of(request: Message, settings: WorkspaceSettings, sealer: Sealer, *bas
     )
 
 
-def _is_sealed(href: str, sealer: Sealer) -> bool:
+def _is_ours(href: str, sealer: Sealer) -> bool:
+    """Whether a link is one of ours, on whatever host. No other path looks like a short one."""
     _, found, token = href.partition(CLICKS)
-    return bool(found) and _opens(sealer.open, token)
+    if found:
+        return _opens(sealer.open, token)
+    host, found, code = href.partition(SHORT)
+    return bool(found) and host.count("/") == 2 and read_code(code) is not None
 
 
 def _opens(open_: Callable[[str], object], token: str) -> bool:

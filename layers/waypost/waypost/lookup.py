@@ -12,7 +12,13 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from waypost.codes import LinkCode, workspace_of
-from waypost.errors import ExpiredShortLink, MalformedToken, StoreUnavailable, UnknownShortLink
+from waypost.errors import (
+    ExpiredShortLink,
+    MalformedItem,
+    MalformedToken,
+    StoreUnavailable,
+    UnknownShortLink,
+)
 from waypost.model.short_link import ShortLink, digest_of, read_code
 from waypost.observability import Metric, count
 from waypost.store.short_links import ShortLinkReader
@@ -37,7 +43,8 @@ class Lookup:
     def token(self, text: str) -> str:
         """The token (``payload/signature``) that a short link's code stands for.
 
-        Raises UnknownShortLink, ExpiredShortLink, or StoreUnavailable where it cannot be known.
+        Raises UnknownShortLink, ExpiredShortLink, MalformedToken where what is stored cannot be
+        read, or StoreUnavailable where it cannot be known.
         """
         code = read_code(text)
         link = self._link(code) if code is not None else None
@@ -81,6 +88,8 @@ def _patiently(read: Callable[[], _Found]) -> _Found:
     for left in range(ATTEMPTS - 1, -1, -1):
         try:
             return read()
+        except MalformedItem as e:
+            raise MalformedToken("what is stored for it cannot be read") from e
         except StoreUnavailable:
             if not left:
                 count(Metric.LOOKUP_FAILED)

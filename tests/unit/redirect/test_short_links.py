@@ -10,6 +10,7 @@ from tests.unit.redirect.conftest import Desk, request
 from waypost.codes import workspace_of
 from waypost.errors import (
     ExpiredShortLink,
+    MalformedItem,
     MalformedToken,
     StoreUnavailable,
     TokenError,
@@ -110,6 +111,17 @@ def test_a_stored_token_that_nobody_signed_leads_nowhere(desk: Desk, token: Clic
     desk.short_links.add([planted])
     with pytest.raises(TokenError):
         desk.redirecting.follow_short(planted.code, request())
+
+
+def test_an_item_that_cannot_be_read_leads_nowhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(_: str) -> None:
+        raise MalformedItem("'token' is missing or not a text")
+
+    monkeypatch.setattr(desk.short_links, "find", unreadable)
+    with pytest.raises(MalformedToken):
+        desk.redirecting.follow_short(new_code(), request())
 
 
 def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(

@@ -127,6 +127,14 @@ def test_rewriting_what_is_short_already_changes_nothing(shortening: Office) -> 
     assert again["links"][0]["reason"] == "is a tracking link already"
 
 
+def test_a_short_link_is_known_on_whatever_host_it_was_made_for(office: Office) -> None:
+    code = new_code()
+    answer = sms(office, f"a https://old.example.com/s/{code} b https://x.example/s/{code[:-1]}")
+    assert [link["tracked"] for link in answer["links"]] == [False, True]
+    deeper = sms(office, f"https://x.example/shop/s/{code}")
+    assert deeper["links"][0]["tracked"] is True
+
+
 def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: Office) -> None:
     before = dict(shortening.short_links._links)
     dry, real = sms(shortening, dry_run=True), sms(shortening)

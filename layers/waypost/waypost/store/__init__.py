@@ -6,6 +6,7 @@
     messages.MessageStore     dynamodb.messages              memory.messages
     recipients.RecipientStore dynamodb.recipients            memory.recipients
     workspaces.WorkspaceStore dynamodb.workspaces            memory.workspaces
+    short_links.ShortLinkStore  dynamodb.short_links         memory.short_links
 
 Every key there is (entities own them; ``model``):
 
@@ -22,6 +23,8 @@ Every key there is (entities own them; ``model``):
     workspaces  W#{workspace}               W                       settings
                 W#{workspace}               P#{hash of person}      opt-out
                 W#{workspace}               D#{host}                tracking domain
+    short links S#{code}                    (none)                  a short link's token; expires
+                D#{workspace}#{digest}      (none)                  a very long destination
 
 ``workspace``, ``campaign`` and ``link`` are codes (``waypost.codes``); a recipient is
 ``p:{person}``, ``d:{delivery}`` where no person is known, or ``a:{alias}`` of one who opted out.
