@@ -42,7 +42,7 @@ class Faulty:
         inner: Any,
         faults: Faults,
         *methods: str,
-        kinds: tuple[str, ...] = ("timeout before", "timeout after", "killed before"),
+        kinds: tuple[str, ...],
     ) -> None:
         self._inner = inner
         self._faults = faults

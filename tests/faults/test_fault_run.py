@@ -51,8 +51,14 @@ def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
     world = World(stores, SEED, rate=0.03, inserted=stores.clicks.inserted)  # type: ignore[attr-defined]
     world.run(20_000, people=2_000, leave=10)
     check(world)
-    kinds = {"timeout before", "timeout after", "killed before", "killed after", "conflict before"}
-    assert set(world.faults.seen) == kinds
+    assert set(world.faults.seen) == {
+        "timeout before",
+        "timeout after",
+        "throttled before",
+        "killed before",
+        "killed after",
+        "conflict before",
+    }
     assert {"recorded", "repeated", "parked", "logged", "not_a_click"} == set(world.kept)
 
 

@@ -99,7 +99,8 @@ class World:
         self.kept: Counter[str] = Counter()
         self.to_erase: list[str] = []
         self.depth = 0
-        before, both = ("timeout before",), ("timeout before", "timeout after")
+        before = ("timeout before", "throttled before")
+        both = (*before, "timeout after")
         everywhere = (*both, "killed before", "killed after")
         self.ledger = Faulty(stores.clicks, self.faults, "record", "anonymise", kinds=everywhere)
         self.parking = Faulty(self.queue, self.faults, "park", kinds=both)

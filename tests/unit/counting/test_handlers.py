@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests import handlers
 from tests.clicks import CAMPAIGN, click
 from tests.contract.conftest import Stores, memory_stores
 from waypost.counting.tally import Tally
 from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.parking import parked
-
-FUNCTIONS = Path(__file__).parents[3] / "functions"
-SAMPLES = Path(__file__).parents[3] / "events"
-
-
-def load(function: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        f"app_{function}", FUNCTIONS / function / "app.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -39,7 +24,7 @@ def stores() -> Stores:
 
 @pytest.fixture
 def tally(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = load("tally")
+    module = handlers.load("tally")
     counting = Tally(
         ledger=stores.clicks,
         recipients=stores.recipients,
@@ -53,7 +38,7 @@ def tally(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def drain(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = load("drain")
+    module = handlers.load("drain")
     monkeypatch.setattr(module, "_ledger", lambda: stores.clicks)
     return module
 

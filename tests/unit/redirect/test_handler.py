@@ -1,0 +1,171 @@
+"""The redirect's handler: what a browser is answered, whatever it asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests import handlers
+from tests.clicks import CAMPAIGN, NOON
+from tests.unit.redirect.conftest import Desk, Secrets
+from waypost.errors import StoreUnavailable
+from waypost.keys import KeyringSource
+from waypost.opening import Tokens
+from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.tokens.signing import TokenSigner
+
+
+@pytest.fixture
+def redirect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    for name in ("CLICKS_TABLE", "WORKSPACES_TABLE", "SHORT_LINKS_TABLE", "KEYRING_SECRET"):
+        monkeypatch.setenv(name, "somewhere")
+    monkeypatch.setenv("PARK_QUEUE_URL", "somewhere")
+    monkeypatch.setenv("RETENTION_DAYS", "400")
+    monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
+    module = handlers.load("redirect")
+    monkeypatch.setattr(module, "_redirecting", lambda: desk.redirecting)
+    return module
+
+
+def ask(redirect: ModuleType, token: str, method: str = "GET", **headers: str) -> dict[str, Any]:
+    payload, _, signature = token.partition("/")
+    event = handlers.request(
+        f"{method} /e/c/{{payload}}/{{signature}}", {"payload": payload, "signature": signature}
+    )
+    event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
+    event["requestContext"]["timeEpoch"] = int(NOON.timestamp() * 1000)
+    event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+    answer: dict[str, Any] = redirect.handler(event, None)
+    return answer
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None]]:
+    """Metrics that were emitted, with their reasons."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    return [
+        (line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], line.get("reason"))
+        for line in lines
+    ]
+
+
+def test_a_link_redirects_and_is_never_cached(
+    redirect: ModuleType, desk: Desk, token: ClickToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = ask(redirect, desk.sealer.seal(token))
+    assert answer["statusCode"] == 302
+    assert answer["headers"] == {
+        "location": token.href,
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-robots-tag": "noindex",
+    }
+    assert metrics(capsys) == [("ClickRedirected", None)]
+
+
+def test_head_redirects_and_counts_nothing(
+    redirect: ModuleType, desk: Desk, token: ClickToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = ask(redirect, desk.sealer.seal(token), "HEAD")
+    assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
+    assert list(desk.clicks.of_campaign(CAMPAIGN)) == []
+    assert metrics(capsys) == []
+
+
+def refused(answer: dict[str, Any], status: int) -> None:
+    assert answer["statusCode"] == status
+    assert "location" not in answer["headers"]
+    assert answer["headers"]["cache-control"] == "no-store"
+    assert answer["headers"]["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("damage", ["forged", "cut", "empty", "swapped", "other key"])
+def test_a_damaged_link_gets_a_plain_page_and_a_metric(
+    redirect: ModuleType,
+    desk: Desk,
+    token: ClickToken,
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+) -> None:
+    sealed = desk.sealer.seal(token)
+    payload, _, signature = sealed.partition("/")
+    text = {
+        "forged": sealed[:-3] + "AAA",
+        "cut": sealed[:-4],
+        "empty": "/",
+        "swapped": f"{signature}/{payload}",
+        "other key": Sealer(Keyring((b"another key of thirty-two bytes!",))).seal(token),
+    }[damage]
+    refused(ask(redirect, text), 404)
+    assert [name for name, _ in metrics(capsys)] == ["TokenRefused"]
+
+
+def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
+    redirect: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyring = KeyringSource(Secrets(), "keyring").current()
+    refused(ask(redirect, TokenSigner(keyring, "waypost.click").seal(b"\x09of later")), 404)
+    assert metrics(capsys) == [("TokenRefused", "version")]
+
+
+def test_any_other_address_gets_a_plain_page(redirect: ModuleType) -> None:
+    event = handlers.request("GET /nowhere")
+    event["requestContext"] |= {"timeEpoch": 0}
+    event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
+    refused(redirect.handler(event, None), 404)
+
+
+def test_a_locked_origin_refuses_who_did_not_come_through_the_front(
+    redirect: ModuleType,
+    desk: Desk,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
+    sealed = desk.sealer.seal(token)
+    refused(ask(redirect, sealed), 403)
+    assert ask(redirect, sealed, x_waypost_origin="two")["statusCode"] == 302
+    assert [name for name, _ in metrics(capsys)] == ["OriginRefused", "ClickRedirected"]
+
+
+def test_without_any_key_a_page_asks_to_try_again(
+    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away:
+        def current(self) -> Keyring:
+            raise StoreUnavailable("the keyring cannot be read")
+
+    broken = replace(desk.redirecting, tokens=Tokens(Away()))  # type: ignore[arg-type]
+    monkeypatch.setattr(redirect, "_redirecting", lambda: broken)
+    answer = ask(redirect, desk.sealer.seal(token))
+    refused(answer, 503)
+    assert answer["headers"]["retry-after"] == "5"
+
+
+def test_what_happened_to_a_click_is_a_metric(
+    redirect: ModuleType,
+    desk: Desk,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def away(click: object) -> bool:
+        raise StoreUnavailable("away")
+
+    sealed = desk.sealer.seal(token)
+    ask(redirect, sealed)
+    ask(redirect, sealed)
+    monkeypatch.setattr(desk.clicks, "record", away)
+    ask(redirect, sealed)
+    monkeypatch.setattr(desk.parked, "park", away)
+    ask(redirect, sealed)
+    assert [name for name, _ in metrics(capsys)] == [
+        "ClickRedirected",
+        "ClickRepeated",
+        "ClickParked",
+        "ClickLoggedOnly",
+    ]
