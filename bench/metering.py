@@ -1,0 +1,112 @@
+"""Capacity units of every call that goes to DynamoDB, by the rules that it bills by.
+
+A client with a meter before it: the calls pass, and what they cost is added up. Sizes are those of
+"Capacity unit consumption" and "item sizes" in DynamoDB's developer guide: UTF-8 lengths of names
+and values; a write costs a unit for each 1 KB begun of the larger of the item before and after, a
+consistent read one for each 4 KB begun; a transaction costs twice; a refused condition costs too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil
+from typing import Any
+
+Item = Mapping[str, Mapping[str, Any]]
+
+
+class Meter:
+    """Stands for a client of DynamoDB. ``calls``, ``writes`` and ``reads`` (units) add up."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
+        self._client = client
+        self._sizes: dict[tuple[str, str, str], int] = {}
+        self.calls: Counter[str] = Counter()
+        self.writes = 0.0
+        self.reads = 0.0
+
+    def reset(self) -> None:
+        """Begin at nothing again; what is stored stays known."""
+        self.calls, self.writes, self.reads = Counter(), 0.0, 0.0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+
+        def call(**request: Any) -> Any:  # noqa: ANN401
+            self.calls[name] += 1
+            self.writes += self._written(name, request)
+            answer = method(**request)
+            self.reads += _read(name, request, answer)
+            return answer
+
+        return call
+
+    def _written(self, name: str, request: Mapping[str, Any]) -> float:
+        if name == "transact_write_items":
+            actions = [pair for action in request["TransactItems"] for pair in action.items()]
+            return sum(2 * self._units(kind, action) for kind, action in actions)
+        kinds = {"put_item": "Put", "update_item": "Update", "delete_item": "Delete"}
+        return self._units(kinds[name], request) if name in kinds else 0.0
+
+    def _units(self, kind: str, request: Mapping[str, Any]) -> int:
+        if kind not in {"Put", "Update", "Delete"}:
+            raise ValueError(f"nobody said what {kind} costs")
+        stored: Item = request.get("Item") or request["Key"]
+        key = (request["TableName"], stored["pk"]["S"], stored["sk"]["S"])
+        before, after = self._sizes.get(key, 0), size(stored) if kind == "Put" else 0
+        if kind == "Update":
+            after = max(before, size(stored) + size_of_values(request))
+        self._sizes[key] = after
+        return max(1, ceil(max(before, after) / 1024))
+
+
+def size(stored: Item) -> int:
+    """Bytes of an item."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in stored.items())
+
+
+def size_of_values(update: Mapping[str, Any]) -> int:
+    """Bytes that an update brings, at most: its names and values."""
+    names = sum(len(name) for name in update.get("ExpressionAttributeNames", {}).values())
+    return names + sum(map(_value_size, update.get("ExpressionAttributeValues", {}).values()))
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return (len(content.strip("-").strip("0")) + 1) // 2 + 1
+        case "B":
+            return len(content)
+        case "BOOL" | "NULL":
+            return 1
+        case "L":
+            return 3 + sum(1 + _value_size(each) for each in content)
+        case "M":
+            return 3 + sum(1 + len(k.encode()) + _value_size(v) for k, v in content.items())
+        case _:
+            return sum(map(len, content))
+
+
+def _read(name: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
+    if name == "get_item":
+        return _blocks([answer.get("Item", {})]) * _share(request)
+    if name in {"query", "scan"}:
+        return max(1, ceil(sum(map(size, answer["Items"])) / 4096)) * _share(request)
+    if name == "batch_get_item":
+        ((table, asked),) = request["RequestItems"].items()
+        found = answer["Responses"].get(table, [])
+        missing = len(asked["Keys"]) - len(found)
+        return (_blocks(found) + missing) * _share(asked)
+    return 0.0
+
+
+def _share(request: Mapping[str, Any]) -> float:
+    return 1.0 if request.get("ConsistentRead") else 0.5
+
+
+def _blocks(items: Iterable[Item]) -> int:
+    return sum(max(1, ceil(size(stored) / 4096)) for stored in items)
