@@ -211,3 +211,10 @@ def test_who_opened_is_read_as_who_clicked_a_link_is() -> None:
     row, _ = counted(opened("a"), opened("b", after=30))
     visitor = row.visitor(opens_code(CAMPAIGN))
     assert (visitor.person, visitor.clicks, visitor.last - visitor.first) == ("p1", 2, 30_000)
+
+
+def test_a_row_stored_before_there_were_opens_is_read() -> None:
+    row, _ = counted(click("a"))
+    stored = row.to_item()
+    assert "opened" not in stored
+    assert Row.from_item(KEY, stored) == row

@@ -113,3 +113,20 @@ def test_a_digest_differs_by_workspace_and_destination() -> None:
         for name, href in product(("acme", "other"), ("https://a.example/", "https://b.example/"))
     }
     assert len(digests) == 4
+
+
+def test_what_version_1_stored_is_read() -> None:
+    stored = {
+        "pk": {"S": "S#2568cdhjnrtw2568cdh"},
+        "token": {"S": "AQgAAAAAAmQx/sAHti4iI4F5m4I"},
+        "expires": {"N": "1800000000"},
+    }
+    read = ShortLink.from_item(stored)
+    assert read == ShortLink("2568cdhjnrtw2568cdh", "AQgAAAAAAmQx/sAHti4iI4F5m4I", 1_800_000_000)
+    assert read.to_item() == stored
+
+
+def test_a_destinations_digest_never_changes() -> None:
+    kept = StoredDestination(workspace_code("acme"), "https://example.com/?\x01&q=é")
+    assert kept.digest == "1a331d19b4ccdfefa23fe1472b35eca9"
+    assert kept.to_item()["pk"] == {"S": "D#24aba755#1a331d19b4ccdfefa23fe1472b35eca9"}
