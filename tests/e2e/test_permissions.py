@@ -309,6 +309,19 @@ def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, ht
     assert denial.role == "waypost-local-RewriteFunctionRole"
 
 
+def test_rewriting_can_read_and_write_no_row_that_says_who_clicked(lived: EmbeddedStack) -> None:
+    role = "arn:aws:iam::123456789012:role/" + lived.ref("RewriteFunctionRole")
+    dynamodb = lived.cloud.client("dynamodb", role)
+    table = lived.ref("CampaignsTable")
+    key = {"pk": {"S": "C#nobody"}, "sk": {"S": "C"}}
+    dynamodb.get_item(TableName=table, Key=key)
+    key["pk"]["S"] = "R#nobody#00"
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        dynamodb.get_item(TableName=table, Key=key)
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        dynamodb.put_item(TableName=table, Item=key)
+
+
 def test_a_request_that_is_not_signed_as_its_role_signs_is_refused(lived: EmbeddedStack) -> None:
     arn = "arn:aws:iam::123456789012:role/" + lived.ref("RedirectFunctionRole")
     access = lived.cloud.credentials(arn)

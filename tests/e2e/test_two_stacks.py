@@ -1,0 +1,98 @@
+"""Two stacks share nothing: a link of one leads nowhere on the other, and leaves nothing there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http
+
+BROWSER = {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari"}
+MESSAGE: dict[str, Any] = {
+    "workspace": "both",
+    "campaign": "c",
+    "from": "news@mail.example.com",
+    "recipients": [{"delivery": "d", "person": "p", "data": {}}],
+}
+TABLES = ("ClicksTable", "CampaignsTable", "WorkspacesTable", "ShortLinksTable")
+
+
+@pytest.fixture(scope="module")
+def us(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(parameters={"RegionLabel": "us"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def eu(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(parameters={"RegionLabel": "eu"}) as running:
+        yield running
+
+
+def links_of(stack: EmbeddedStack, http: Http, **content: str) -> list[str]:
+    """The tracking links of a message, of every kind that there is."""
+    settings = {"shorten": {"sms": True}, "track_opens": True}
+    http("PUT", f"{stack.url}/v1/workspaces/both/settings", body=settings)
+    channel = "sms" if "text" in content else "email"
+    body = MESSAGE | {"content": content, "channel": channel, "campaign": channel}
+    answer = http("POST", f"{stack.url}/v1/rewrite", body=body)
+    assert answer.status == 200, answer
+    return re.findall(r"https?://[\w.:]+(/(?:e|s)/[\w/-]+)", answer.body.decode())
+
+
+def kept(stack: EmbeddedStack) -> dict[str, int]:
+    """How many items each table has."""
+    client = stack.cloud.client("dynamodb")
+    return {name: client.scan(TableName=stack.ref(name))["Count"] for name in TABLES}
+
+
+def test_a_link_of_the_one_is_refused_by_the_other_which_keeps_nothing(
+    us: EmbeddedStack, eu: EmbeddedStack, http: Http
+) -> None:
+    click, open_ = links_of(us, http, html='<a href="https://example.com/a">a</a>')
+    (short,) = links_of(us, http, text="https://example.com/b")
+    assert [link[:3] for link in (click, open_, short)] == ["/e/", "/e/", "/s/"]
+    for link in (click, short):
+        for method in ("GET", "HEAD"):
+            there = http(method, eu.url + link, BROWSER)
+            assert there.status == 404
+            assert "location" not in there.headers
+            assert "no-store" in there.headers["cache-control"]
+    assert http("GET", eu.url + open_, BROWSER).status == 200  # a pixel is never broken
+    assert eu.wait_until_counted()
+    assert kept(eu) == dict.fromkeys(TABLES, 0)
+    metrics = eu.log_text()
+    assert metrics.count('"TokenRefused":1,"reason":"signature"') == 3  # the pixel's, too
+    assert metrics.count('"ShortLinkUnknown":1') == 2
+    assert click not in metrics
+
+
+def test_the_same_links_work_where_they_were_made(
+    us: EmbeddedStack, eu: EmbeddedStack, http: Http
+) -> None:
+    (click, _) = links_of(us, http, html='<a href="https://example.com/a">a</a>')
+    assert http("GET", us.url + click, BROWSER).status == 302
+    assert us.wait_until_counted()
+    path = "/v1/workspaces/both/campaigns/email"
+    assert http("GET", us.url + path).json()["clicks"]["total"] == 1
+    assert http("GET", eu.url + path).status == 404
+
+
+def test_a_share_link_of_the_one_opens_nothing_on_the_other(
+    us: EmbeddedStack, eu: EmbeddedStack, http: Http
+) -> None:
+    share = http("POST", f"{us.url}/v1/workspaces/both/shares", body={"people": True}).json()["url"]
+    assert http("GET", share).status in (200, 302, 303)
+    assert http("GET", share.replace(us.url, eu.url)).status in (401, 403, 404)
+
+
+def test_their_keys_are_not_the_same(us: EmbeddedStack, eu: EmbeddedStack) -> None:
+    secrets = [
+        stack.cloud.client("secretsmanager").get_secret_value(SecretId=stack.ref("Keyring"))
+        for stack in (us, eu)
+    ]
+    assert secrets[0]["SecretString"] != secrets[1]["SecretString"]
