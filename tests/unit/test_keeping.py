@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from email.message import EmailMessage
 
 import pytest
 
@@ -56,6 +57,29 @@ def test_the_store_is_asked_once_a_campaign(store):
 def test_content_without_html_is_not_kept(store):
     keep(MessageKeeper(store, 400), {"text": "Hello"})
     assert store.asked == 0
+
+
+def test_the_html_part_of_a_mime_message_is_kept(store):
+    mime = EmailMessage()
+    mime["subject"] = "Sale"
+    mime.set_content("Hello")
+    mime.add_alternative('<a href="https://example.com/ü">é</a>', subtype="html", cte="base64")
+    keep(MessageKeeper(store, 400), {"mime": mime.as_string()})
+    assert store.message(CAMPAIGN).html.strip() == '<a href="https://example.com/ü">é</a>'
+
+
+@pytest.mark.parametrize(
+    "mime",
+    [
+        "Subject: plain\r\n\r\nHello",
+        "",
+        "\ud800",
+        "Content-Type: text/html; charset=nonsense\r\n\r\n<p>",
+        "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: text/html",
+    ],
+)
+def test_a_mime_message_without_html_that_can_be_read_is_no_trouble(store, mime):
+    keep(MessageKeeper(store, 400), {"mime": mime})
 
 
 def test_a_message_that_cannot_be_kept_is_sent_all_the_same_and_counted(store, capsys):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email import message_from_bytes, policy
 from typing import Final
 
 from waypost.codes import CampaignCode
@@ -45,8 +46,10 @@ class MessageKeeper:
         """Keep the HTML of a message if it is its campaign's first. Never raises for want of a
         store: a message that cannot be kept is still to be sent.
         """
-        html = content.get("html")
-        if not isinstance(html, str) or campaign in self._asked:
+        if campaign in self._asked:
+            return
+        html = html_of(content)
+        if html is None:
             return
         days = self.days if retention_days is None else retention_days
         message = SentMessage(
@@ -63,3 +66,16 @@ class MessageKeeper:
             count(Metric.MESSAGE_NOT_KEPT)
         else:
             self._asked.add(campaign)
+
+
+def html_of(content: Mapping[str, Json]) -> str | None:
+    """The HTML of a message's content, that of its MIME part included; None where it has none."""
+    html, raw = content.get("html"), content.get("mime")
+    if isinstance(html, str) or not isinstance(raw, str):
+        return html if isinstance(html, str) else None
+    try:
+        part = message_from_bytes(raw.encode(), policy=policy.default).get_body(("html",))
+        return None if part is None else str(part.get_content())
+    except Exception:  # hostile headers break the parser in many ways, and the message is to go out
+        count(Metric.MESSAGE_NOT_KEPT)
+        return None
