@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from waypost.codes import workspace_code
+from waypost.model.item import Item
 from waypost.model.short_link import (
     ALPHABET,
     CODE_LENGTH,
@@ -116,7 +117,7 @@ def test_a_digest_differs_by_workspace_and_destination() -> None:
 
 
 def test_what_version_1_stored_is_read() -> None:
-    stored = {
+    stored: Item = {
         "pk": {"S": "S#2568cdhjnrtw2568cdh"},
         "token": {"S": "AQgAAAAAAmQx/sAHti4iI4F5m4I"},
         "expires": {"N": "1800000000"},
