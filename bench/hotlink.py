@@ -28,7 +28,8 @@ from waypost.counting.standing import Standing
 from waypost.model.campaign import campaign_partition
 from waypost.model.click import from_milliseconds
 from waypost.model.counters import hour_counter, link_counter
-from waypost.model.recipient import Mark, Row, RowKey, click_hash, shard_of
+from waypost.model.mark import Mark, click_hash
+from waypost.model.recipient import Row, RowKey, shard_of
 from waypost.store.dynamodb.spread import SHARDS
 
 RATE: Final = 10_000

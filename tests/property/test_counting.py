@@ -17,7 +17,8 @@ from waypost.clicks.marks import mark_of
 from waypost.clicks.signals import THRESHOLD
 from waypost.model.click import Click, to_milliseconds
 from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
-from waypost.model.recipient import INLINE_MARKS, Mark, Row, RowKey, Sheet
+from waypost.model.mark import Mark
+from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet
 
 COUNTING = settings(max_examples=60, deadline=None)
 LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]

@@ -18,8 +18,9 @@ from waypost.clicks.signals import signals_of
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model.counters import TOTAL, Cell, Increments
+from waypost.model.mark import Mark, delivery_under
 from waypost.model.person import OptOut
-from waypost.model.recipient import Mark, Row, RowKey, Sheet, delivery_under
+from waypost.model.recipient import Row, RowKey, Sheet
 from waypost.store.clicks import ClickStore
 from waypost.store.messages import MessageStore
 from waypost.store.recipients import Commit, RecipientStore
@@ -48,15 +49,14 @@ class Erasing:
     ledger: ClickStore
     recipients: RecipientStore
     workspaces: WorkspaceStore
-    messages: MessageStore | None = None
+    messages: MessageStore
     """Where rendered messages are kept, any of which may be the person's: all of them go."""
 
     def erase(self, workspace: WorkspaceCode, person: str, now: datetime) -> Erased:
         """Erase a person. Safe to repeat and to be broken off. Raises StoreError."""
         wish = self.workspaces.opt_out(workspace, person, now)
         erased = Erased()
-        if self.messages is not None:
-            self.messages.forget_rendered(workspace)
+        self.messages.forget_rendered(workspace)
         for _ in range(PASSES):
             campaigns = self.recipients.campaigns_of(workspace, f"p:{person}")
             for campaign in campaigns:

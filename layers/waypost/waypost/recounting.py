@@ -18,7 +18,8 @@ from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
 from waypost.counting.tally import Counted
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
-from waypost.model.recipient import Mark, Row, RowKey, Sheet, click_hash
+from waypost.model.mark import Mark, click_hash
+from waypost.model.recipient import Row, RowKey, Sheet
 from waypost.model.workspace import WorkspaceSettings
 from waypost.store.recipients import ACTIONS, Commit, RecipientStore
 

@@ -20,7 +20,7 @@ from waypost.clicks.signals import (
     verdict,
 )
 from waypost.model.click import Click, to_milliseconds
-from waypost.model.recipient import Mark, click_hash
+from waypost.model.mark import Mark, click_hash
 
 NONE = Signal(0)
 

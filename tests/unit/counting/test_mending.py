@@ -16,10 +16,12 @@ from waypost.erasing import SHEETS_A_STEP, Erasing
 from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell
+from waypost.model.message import SentMessage
 from waypost.model.recipient import INLINE_MARKS
 from waypost.parking import LOG_KEY, parked
 from waypost.recounting import Recounting
 from waypost.replaying import replay
+from waypost.store.memory.messages import MemoryMessages
 from waypost.store.recipients import Commit
 
 ACME = workspace_of(CAMPAIGN)
@@ -180,7 +182,7 @@ def test_a_replay_tells_what_it_could_not_do(
 
 @pytest.fixture
 def erasing(stores: Stores) -> Erasing:
-    return Erasing(stores.clicks, stores.recipients, stores.workspaces)
+    return Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
 
 
 def traces(stores: Stores, person: str) -> list[object]:
@@ -291,3 +293,11 @@ def test_opting_out_twice_and_erasing_keep_one_alias(stores: Stores, erasing: Er
     wish = stores.workspaces.opt_out(ACME, "erika", SENT)
     erasing.erase(ACME, "erika", NOON)
     assert stores.workspaces.opt_out(ACME, "erika", NOON) == wish
+
+
+def test_messages_rendered_for_one_recipient_go_with_an_erased_person(stores: Stores) -> None:
+    messages = MemoryMessages()
+    messages.keep(SentMessage(campaign=CAMPAIGN, html="Dear Erika", rendered=True, expires=2**31))
+    erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, messages)
+    assert erasing.erase(workspace_of(CAMPAIGN), "erika", NOON).clean
+    assert messages.message(CAMPAIGN) is None

@@ -19,7 +19,8 @@ from waypost.counting.tally import Tally
 from waypost.errors import Conflict, StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import Counts
-from waypost.model.recipient import Mark, Row, RowKey, click_hash
+from waypost.model.mark import Mark, click_hash
+from waypost.model.recipient import Row, RowKey
 from waypost.model.workspace import EventPolicy, WorkspaceSettings
 from waypost.store.recipients import ACTIONS, Commit
 

@@ -1,4 +1,4 @@
-"""What DynamoDB may answer and moto never does: conflicts of transactions, throttles, left-overs."""
+"""What DynamoDB may answer and moto never does: conflicts of transactions, throttles, leftovers."""
 
 from __future__ import annotations
 

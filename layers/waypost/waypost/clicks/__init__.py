@@ -1,11 +1,15 @@
 """The rules of clicks, pure: what a request says, who may have made it, and what it adds.
 
-- ``request``   an HTTP event into the facts of a click; which requests are no clicks
-- ``networks``  an address into what of it is kept
-- ``agents``    a user agent into known machine or not, and the kind of client
-- ``mail_agents`` the same for agents that load images of messages
-- ``making``    a signed token and a request into the click that is kept
-- ``signals``   what speaks for a machine, how much, and the verdict
-- ``company``   what the clicks around a click tell about it
-- ``absorbing`` what new clicks change in a recipient's row, and in the counters
+- ``request``      an HTTP event into the facts of a click; which requests are no clicks
+- ``networks``     an address into what of it is kept
+- ``making``       a signed token and a request into the click that is kept
+- ``agents``       a user agent into known machine or not, and the kind of client
+- ``mail_agents``  the same for agents that load images of messages
+- ``honeypot``     the hidden link that only machines follow
+- ``signals``      what speaks for a machine, how much, and the verdict
+- ``marks``        a click as its recipient's row remembers it
+- ``company``      what the clicks around a click tell about it
+- ``sharing``      which deliveries several people probably read
+- ``absorbing``    what new clicks change in a recipient's row
+- ``moving``       how counters move when a row does
 """

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from waypost.clicks.company import company_signals
+from waypost.clicks.moving import increments
 from waypost.clicks.sharing import shared_deliveries
 from waypost.clicks.signals import THRESHOLD, score
 from waypost.codes import LinkCode, is_opens
-from waypost.model.click import from_milliseconds
-from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
-from waypost.model.recipient import INLINE_MARKS, TOLD_APART, Mark, Row, RowKey, Sheet, Visits
+from waypost.model.counters import Increments
+from waypost.model.mark import Mark, Visits
+from waypost.model.recipient import INLINE_MARKS, TOLD_APART, Row, RowKey, Sheet
 
 _Name = TypeVar("_Name", LinkCode, bytes)
 
@@ -60,7 +61,7 @@ def absorb(
     return Change(
         row=_with_marks(after, fresh, judged),
         sheets=tuple(_changed_sheets(row, sheets, fresh, judged)),
-        increments=_increments(row, after, fresh, relabelled),
+        increments=increments(row, after, fresh, relabelled),
         fresh=tuple(fresh),
         relabelled=tuple(relabelled),
     )
@@ -163,52 +164,3 @@ def _changed_sheets(
         marks = (*(judged[mark.id] for mark in sheet.marks), *added[number])
         if marks != sheet.marks:
             yield Sheet(sheet.key, sheet.version + 1, marks)
-
-
-def _increments(
-    before: Row, after: Row, fresh: Sequence[Mark], relabelled: Sequence[Mark]
-) -> Increments:
-    found: Increments = Counter()
-    for mark in fresh:
-        _add_one(found, mark, 1, machine=mark.machine)
-    for mark in relabelled:
-        _add_one(found, mark, -1, machine=False)
-        _add_one(found, mark, 1, machine=True)
-    _add_unique(found, TOTAL, ("people", "people_human"), before.total, after.total)
-    for link, visits in after.links.items():
-        if is_opens(link):
-            continue
-        earlier = before.links.get(link, Visits())
-        _add_unique(found, link_counter(link), ("people", "people_human"), earlier, visits)
-    for delivery, visits in after.deliveries.items():
-        earlier = before.deliveries.get(delivery, Visits())
-        _add_unique(found, TOTAL, ("deliveries", "deliveries_human"), earlier, visits)
-    for delivery in after.deliveries.keys() | after.opened.keys():
-        read = before.reading(delivery), after.reading(delivery)
-        _add_unique(found, TOTAL, ("opened", "opened_human"), *read)
-    found[Cell(TOTAL, "shared")] += len(after.shared) - len(before.shared)
-    return Counter({cell: value for cell, value in found.items() if value})
-
-
-def _add_one(found: Increments, mark: Mark, value: int, *, machine: bool) -> None:
-    """Add a click or an open, or take it away, where it counts as of that kind."""
-    hour = hour_counter(from_milliseconds(mark.time))
-    figure: Figure
-    if is_opens(mark.link):
-        figure = "opens_machine" if machine else "opens_human"
-    else:
-        figure = "machine" if machine else "human"
-        found[Cell(link_counter(mark.link), figure)] += value
-    found[Cell(TOTAL, figure)] += value
-    found[Cell(hour, figure)] += value
-
-
-def _add_unique(
-    found: Increments,
-    counter: str,
-    figures: tuple[Figure, Figure],
-    before: Visits,
-    after: Visits,
-) -> None:
-    found[Cell(counter, figures[0])] += bool(after.total) - bool(before.total)
-    found[Cell(counter, figures[1])] += bool(after.human) - bool(before.human)

@@ -13,7 +13,7 @@ from typing import Final
 
 from waypost.clicks.signals import Signal
 from waypost.codes import is_opens
-from waypost.model.recipient import Mark
+from waypost.model.mark import Mark
 
 WINDOW_MILLISECONDS: Final = 5_000
 RUN_LINKS: Final = 3

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from waypost.model.recipient import Mark
+from waypost.model.mark import Mark
 
 CLIENTS: Final = 3
 NETWORKS: Final = 3

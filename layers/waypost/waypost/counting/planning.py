@@ -15,7 +15,8 @@ from waypost.clicks.absorbing import Change, absorb
 from waypost.codes import CampaignCode, is_opens
 from waypost.counting.standing import Marks, Standing
 from waypost.model.counters import Increments
-from waypost.model.recipient import MARK_BYTES, Mark, shard_of
+from waypost.model.mark import MARK_BYTES, Mark
+from waypost.model.recipient import shard_of
 from waypost.model.workspace import EventPolicy
 from waypost.store.recipients import ACTIONS, Commit, Notice
 
@@ -72,13 +73,14 @@ def plan(
 ) -> tuple[list[Transaction], dict[str, Sequence[Mark]]]:
     """Transactions that count marks, and by recipient the marks that found no room in any.
 
-    Marks that are counted already are in neither. Recipients of one partition go together: where
-    one is hot and throttles, it delays only the transactions that touch it.
+    Marks that are counted already are in neither. Recipients who clicked the same link go together,
+    since they share its counter, and among them those of one partition: where one is hot and
+    throttles, it delays only the transactions that touch it.
     """
     transactions: list[Transaction] = []
     left: dict[str, Sequence[Mark]] = {}
     current = Transaction(campaign, policy.new_batch())
-    for recipient in sorted(waiting, key=shard_of):
+    for recipient in sorted(waiting, key=lambda name: (waiting[name][0].link, shard_of(name))):
         standing, marks = standings[recipient], waiting[recipient]
         change, rest = _fitting(standing, marks, policy, current)
         if change is None and rest and current.changes:

@@ -12,7 +12,7 @@ from waypost.codes import CampaignCode
 from waypost.counting.planning import Policy, Transaction, plan
 from waypost.counting.standing import Marks, Standing, read_standings
 from waypost.errors import Conflict, StoreError
-from waypost.model.recipient import Mark
+from waypost.model.mark import Mark
 from waypost.store.recipients import RecipientStore
 
 ROUNDS: Final = 6

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from waypost.codes import CampaignCode
-from waypost.model.recipient import Mark, Row, RowKey, Sheet
+from waypost.model.mark import Mark
+from waypost.model.recipient import Row, RowKey, Sheet
 from waypost.store.recipients import RecipientStore
 
 Marks: TypeAlias = Mapping[str, Sequence[Mark]]

@@ -15,7 +15,7 @@ from waypost.counting.planning import Policy
 from waypost.counting.settling import Settling
 from waypost.counting.telling import Bus, Telling
 from waypost.model.click import Click
-from waypost.model.recipient import Mark, click_hash
+from waypost.model.mark import Mark, click_hash
 from waypost.policies import Policies
 from waypost.store.recipients import RecipientStore
 from waypost.store.workspaces import WorkspaceStore

@@ -17,7 +17,7 @@ from waypost.codes import CampaignCode
 from waypost.counting.settling import Settled
 from waypost.errors import StoreError
 from waypost.model.click import Click
-from waypost.model.recipient import click_hash
+from waypost.model.mark import click_hash
 from waypost.store.recipients import RecipientStore
 
 Told = tuple[Click, Verdict]

@@ -25,7 +25,7 @@ from waypost.codes import (
 from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Attribute, Item
-from waypost.model.recipient import delivery_hash, delivery_under
+from waypost.model.mark import delivery_hash, delivery_under
 
 Metric = Literal["clicked", "opened"]
 

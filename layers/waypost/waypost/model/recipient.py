@@ -5,73 +5,38 @@ arrives twice is known, and it sums them by link and delivery, which answers who
 
 Keys: pk ``R#{campaign}#{shard}``, sk the recipient (``p:{person}``, ``d:{delivery}`` or
 ``a:{alias}``). A row holds ``INLINE_MARKS`` marks, more than nearly anybody clicks. What a scanner
-or a shared link adds goes to sheets, each with the marks of ``SHEET_MILLISECONDS``: same pk, sk
+or a shared link adds goes to sheets, each with the marks of ten seconds: same pk, sk
 ``~{recipient}#{sheet}``, which sorts after all rows. So a row stays small, no click is forgotten,
 and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from waypost.codes import CampaignCode, LinkCode
-from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Item, Value
+from waypost.model.mark import (
+    NO_VISITS,
+    Mark,
+    Visits,
+    link_suffix,
+    pack_marks,
+    pack_visits,
+    unpack_marks,
+    unpack_visits,
+)
 
 SHARDS: Final = 32
 INLINE_MARKS: Final = 20
-SHEET_MILLISECONDS: Final = 10_000
 TOLD_APART: Final = 2_000
 """Deliveries and links of one recipient that are told apart; a further one is counted as clicked
 no more, so that unique figures can only be low.
 """
-
-_MARK: Final = Struct(">8s4sQ4sHBBHI")
-MARK_BYTES: Final = _MARK.size
-_VISITS: Final = Struct(">4sIIQQ")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One counted click, as the row remembers it. ``time`` is in milliseconds since 1970.
-
-    ``id`` and ``delivery`` are hashes; ``client`` and ``network`` only tell equal from different;
-    ``batch`` is the transaction that counted it.
-    """
-
-    id: bytes
-    link: LinkCode
-    time: int
-    delivery: bytes
-    signals: int
-    machine: bool
-    client: int = 0
-    network: int = 0
-    batch: int = 0
-
-    @property
-    def sheet(self) -> int:
-        """The sheet that the mark belongs to where the row has no room."""
-        return self.time // SHEET_MILLISECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Visits:
-    """A recipient's clicks on one link, or of one delivery; times in milliseconds since 1970."""
-
-    human: int = 0
-    machine: int = 0
-    first: int = 0
-    last: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.human + self.machine
 
 
 class RowKey(NamedTuple):
@@ -100,7 +65,7 @@ class Row:
     key: RowKey
     version: int = 0
     marks: tuple[Mark, ...] = ()
-    total: Visits = Visits()
+    total: Visits = NO_VISITS
     links: Mapping[LinkCode, Visits] = field(default_factory=dict)
     deliveries: Mapping[bytes, Visits] = field(default_factory=dict)
     opened: Mapping[bytes, Visits] = field(default_factory=dict)
@@ -136,10 +101,10 @@ class Row:
             "machine": self.total.machine,
             "first": self.total.first,
             "last": self.total.last,
-            "marks": _pack_marks(self.marks),
-            "links": _pack_visits((_suffix(n), v) for n, v in self.links.items()),
-            "deliveries": _pack_visits(self.deliveries.items()),
-            "opened": _pack_visits(self.opened.items()) or None,
+            "marks": pack_marks(self.marks),
+            "links": pack_visits((link_suffix(n), v) for n, v in self.links.items()),
+            "deliveries": pack_visits(self.deliveries.items()),
+            "opened": pack_visits(self.opened.items()) or None,
             "shared": b"".join(sorted(self.shared)) or None,
         }
         return self.key.item() | item.item(values)
@@ -150,14 +115,14 @@ class Row:
         return cls(
             key,
             version=item.number(stored, "version"),
-            marks=_unpack_marks(key.campaign, item.data(stored, "marks")),
+            marks=unpack_marks(key.campaign, item.data(stored, "marks")),
             total=Visits(*(item.number(stored, n) for n in ("human", "machine", "first", "last"))),
             links={
                 LinkCode(key.campaign + suffix.hex()): visits
-                for suffix, visits in _unpack_visits(item.data(stored, "links"))
+                for suffix, visits in unpack_visits(item.data(stored, "links"))
             },
-            deliveries=dict(_unpack_visits(item.data(stored, "deliveries"))),
-            opened=dict(_unpack_visits(item.data(stored, "opened"))),
+            deliveries=dict(unpack_visits(item.data(stored, "deliveries"))),
+            opened=dict(unpack_visits(item.data(stored, "opened"))),
             shared=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
         )
 
@@ -178,13 +143,13 @@ class Sheet:
     def to_item(self) -> Item:
         values: dict[str, Value | None] = {
             "version": self.version,
-            "marks": _pack_marks(self.marks),
+            "marks": pack_marks(self.marks),
         }
         return self.key.item() | item.item(values)
 
     @classmethod
     def from_item(cls, key: RowKey, stored: Item) -> Self:
-        marks = _unpack_marks(key.campaign, item.data(stored, "marks"))
+        marks = unpack_marks(key.campaign, item.data(stored, "marks"))
         return cls(key, item.number(stored, "version"), marks)
 
 
@@ -207,23 +172,6 @@ def shard_of(recipient: str) -> int:
     return blake2b(recipient.encode(), digest_size=1).digest()[0] % SHARDS
 
 
-def click_hash(click_id: str) -> bytes:
-    """What a mark remembers of a click's id."""
-    return blake2b(click_id.encode(), digest_size=8).digest()
-
-
-def delivery_hash(delivery: str) -> bytes:
-    """What a mark remembers of a delivery: enough to tell those of one recipient apart."""
-    return blake2b(delivery.encode(), digest_size=4).digest()
-
-
-def delivery_under(alias: str, hashed: bytes) -> bytes:
-    """The same for a recipient without identity, since whoever sent the deliveries could find
-    theirs by its hash.
-    """
-    return blake2b(hashed, key=alias.encode(), digest_size=4).digest()
-
-
 def key_of_item(stored: Item) -> RowKey:
     """The key of a stored row or sheet, read back from its item."""
     campaign = CampaignCode(item.text(stored, "pk").split("#")[1])
@@ -232,43 +180,3 @@ def key_of_item(stored: Item) -> RowKey:
         return RowKey(campaign, sort)
     recipient, _, sheet = sort[1:].rpartition("#")
     return RowKey(campaign, recipient, int(sheet))
-
-
-def _suffix(link: LinkCode) -> bytes:
-    return bytes.fromhex(link[-8:])
-
-
-def _pack_marks(marks: tuple[Mark, ...]) -> bytes:
-    return b"".join(
-        _MARK.pack(
-            m.id,
-            _suffix(m.link),
-            m.time,
-            m.delivery,
-            m.signals,
-            m.machine,
-            m.client,
-            m.network,
-            m.batch,
-        )
-        for m in marks
-    )
-
-
-def _pack_visits(visits: Iterable[tuple[bytes, Visits]]) -> bytes:
-    return b"".join(_VISITS.pack(n, v.human, v.machine, v.first, v.last) for n, v in visits)
-
-
-def _unpack_visits(packed: bytes) -> Iterator[tuple[bytes, Visits]]:
-    if len(packed) % _VISITS.size:
-        raise MalformedItem("the sums of a recipient are cut")
-    return ((name, Visits(*rest)) for name, *rest in _VISITS.iter_unpack(packed))
-
-
-def _unpack_marks(campaign: CampaignCode, packed: bytes) -> tuple[Mark, ...]:
-    if len(packed) % _MARK.size:
-        raise MalformedItem("the marks of a recipient are cut")
-    return tuple(
-        Mark(id_, LinkCode(campaign + link.hex()), time, delivery, signals, bool(machine), *rest)
-        for id_, link, time, delivery, signals, machine, *rest in _MARK.iter_unpack(packed)
-    )

@@ -14,7 +14,8 @@ from waypost.errors import NotFound
 from waypost.model.campaign import Campaign
 from waypost.model.click import Click, from_milliseconds, rfc3339
 from waypost.model.link import Link
-from waypost.model.recipient import LinkVisitor, Mark, Row, RowKey, Sheet, click_hash
+from waypost.model.mark import Mark, click_hash
+from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.reporting.answers import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
 
