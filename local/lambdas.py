@@ -68,6 +68,10 @@ class Pool:
         self.workers[0].start()
         await self.workers[0].up.wait()
 
+    async def recycle(self) -> None:
+        """Ends all processes; the next invocation starts one, as after a deploy or a pause."""
+        await asyncio.gather(*(worker.recycle() for worker in self.workers))
+
     async def close(self) -> None:
         """Ends all processes; whoever still waits for an outcome gets a failure."""
         self._closed = True

@@ -115,6 +115,10 @@ class EmbeddedStack:
         """Invokes a function, by logical id, and waits for its answer."""
         return self._loop.call(self._invoke(function, json.dumps(payload).encode()))
 
+    def recycle(self, function: str) -> None:
+        """Ends a function's processes, as Lambda does now and then; others start when needed."""
+        self._loop.call(self._pools[function].recycle())
+
     def run_schedule(self, name: str) -> Mapping[str, Outcome]:
         """Runs a schedule now (``Function.Event``), or all of a function's; outcomes by name."""
         return self._loop.call(self._scheduler.run(name))

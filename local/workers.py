@@ -68,6 +68,10 @@ class Worker:
     async def end(self) -> None:
         """Ends the process, whatever it is doing, and returns once it is gone."""
         self._ending = True
+        await self.recycle()
+
+    async def recycle(self) -> None:
+        """Ends the process, whatever it is doing; it may be started again."""
         self._kill()
         if self._running is not None:
             await self._running

@@ -110,6 +110,14 @@ def test_an_unknown_signature_reads_the_secret_early(
     assert source.reloaded() == Keyring((OLD, NEW))
 
 
+def test_a_key_that_was_added_right_after_the_secret_was_read_is_found(
+    source: KeyringSource, secrets: Secrets
+) -> None:
+    source.current()
+    secrets.value = secret(OLD, NEW)
+    assert source.reloaded() == Keyring((OLD, NEW))
+
+
 def test_a_flood_of_forged_links_does_not_read_the_secret_each_time(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:

@@ -51,6 +51,7 @@ class KeyringSource:
         self._now = now
         self._keyring: Keyring | None = None
         self._read_at = 0.0
+        self._early_until = float("-inf")
 
     def current(self) -> Keyring:
         """The keyring, at most ``FRESH_SECONDS`` old, or older where the secret store is down.
@@ -64,10 +65,12 @@ class KeyringSource:
     def reloaded(self) -> Keyring | None:
         """A keyring read anew because a signature was unknown; None where nothing new is to be had.
 
-        A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``.
+        A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``. However fresh
+        the keyring is, the key may be fresher: who sends right after a rotation has the new one.
         """
-        if self._keyring is not None and self._now() - self._read_at < RELOAD_SECONDS:
+        if self._now() < self._early_until:
             return None
+        self._early_until = self._now() + RELOAD_SECONDS
         before = self._keyring
         after = self._read()
         return None if after == before else after
