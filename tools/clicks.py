@@ -31,6 +31,7 @@ from waypost.recounting import Recounted, Recounting
 from waypost.replaying import replay
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.recipients import DynamoRecipients
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 
@@ -45,6 +46,7 @@ class Desk:
     campaigns: DynamoCampaigns
     recipients: DynamoRecipients
     workspaces: DynamoWorkspaces
+    messages: DynamoMessages
     tally: Tally
 
     @classmethod
@@ -61,7 +63,8 @@ class Desk:
             bus=EventBus(stack.client("events"), _name(stack, "EVENT_BUS", "EventBus")),
         )
         campaigns = DynamoCampaigns(dynamodb, campaigns_table)
-        return cls(clicks, campaigns, recipients, workspaces, tally)
+        messages = DynamoMessages(dynamodb, campaigns_table)
+        return cls(clicks, campaigns, recipients, workspaces, messages, tally)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,8 +112,8 @@ def opt_in(desk: Desk, options: argparse.Namespace) -> int:
 
 
 def erase(desk: Desk, options: argparse.Namespace) -> int:
-    """Remove a person from clicks and recipients."""
-    erasing = Erasing(desk.clicks, desk.recipients, desk.workspaces)
+    """Remove a person from clicks, recipients and kept messages."""
+    erasing = Erasing(desk.clicks, desk.recipients, desk.workspaces, desk.messages)
     done = erasing.erase(workspace_code(options.workspace), options.person, datetime.now(UTC))
     print(f"{done.clicks} clicks in {done.campaigns} campaigns are nobody's now")
     if not done.clean:

@@ -35,6 +35,7 @@ from waypost.parking import parked
 from waypost.policies import Policies
 from waypost.redirecting import Kept, Redirecting
 from waypost.replaying import replay
+from waypost.store.memory.messages import MemoryMessages
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.stream import failures, read_messages, read_records
 from waypost.tokens import ClickToken, Sealer
@@ -254,7 +255,7 @@ class World:
 
     def erase(self, person: str) -> None:
         """An operator erases somebody, as often as it takes; later, where the table is dead."""
-        erasing = Erasing(self.ledger, self.recipients, self.workspaces)
+        erasing = Erasing(self.ledger, self.recipients, self.workspaces, MemoryMessages())
         while not self.ledger.dead:
             try:
                 if erasing.erase(workspace_of(CAMPAIGN), person, NOON).clean:
