@@ -57,6 +57,22 @@ test: $(READY) ## Run all tests, a file at a time on each processor (ARGS go to 
 test-fast: $(READY) ## Run the tests that need neither a server nor a build
 	python -m pytest tests/unit tests/property $(ARGS)
 
+BENCHES := tokens rewriting redirect costs tally hotlink load
+
+.PHONY: bench
+bench: $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one of it)
+
+.PHONY: $(BENCHES:%=bench-%)
+$(BENCHES:%=bench-%): bench-%: $(READY)
+	@python -m bench.$* $(ARGS)
+
+# It is what ours is compared with, and nothing that the project stands on.
+bench-rewriting: build/pytracking
+bench-rewriting: export PYTHONPATH = build/pytracking
+build/pytracking: | $(READY)
+	@echo "Installing pytracking into $@, to compare with"
+	@python -m pip install --quiet --disable-pip-version-check --target $@ 'pytracking[html]==0.2.2'
+
 .PHONY: check
 check: check-code check-template check-lock ## Check format, lint, types, template and locks
 

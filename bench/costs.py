@@ -35,6 +35,7 @@ from waypost.rewriting.request import from_value
 from waypost.sending import Sending
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.client import DynamoClient
 from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.recipients import DynamoRecipients
 from waypost.store.dynamodb.short_links import DynamoShortLinks
@@ -63,18 +64,13 @@ class World:
     """The tables, a meter, and what runs on them."""
 
     def __init__(self) -> None:
-        client = boto3.client("dynamodb", region_name="us-east-1")
+        self.client = boto3.client("dynamodb", region_name="us-east-1")
         names = ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
-        clicks, campaigns, workspaces, short_links = (_table(client, name) for name in names)
-        self.meter = Meter(client)
+        clicks, campaigns, workspaces, short_links = (_table(self.client, n) for n in names)
+        self.meter = Meter(self.client)
         self.told = 0
         self.ledger = DynamoClicks(self.meter, clicks)
-        self.tally = Tally(
-            ledger=self.ledger,
-            recipients=DynamoRecipients(self.meter, campaigns),
-            workspaces=DynamoWorkspaces(self.meter, workspaces),
-            bus=self,
-        )
+        self.tally = self.tally_on(self.meter)
         sealer = Sealer(Keyring((b"k" * 32,)))
         self.sending = Sending(
             campaigns=DynamoCampaigns(self.meter, campaigns),
@@ -84,6 +80,15 @@ class World:
             sealer=lambda: sealer,
             now=lambda: NOON,
             keeper=MessageKeeper(DynamoMessages(self.meter, campaigns), 400),
+        )
+
+    def tally_on(self, client: DynamoClient) -> Tally:
+        """A tally that counts through a client."""
+        return Tally(
+            ledger=DynamoClicks(client, "Clicks"),
+            recipients=DynamoRecipients(client, "Campaigns"),
+            workspaces=DynamoWorkspaces(client, "Workspaces"),
+            bus=self,
         )
 
     def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:

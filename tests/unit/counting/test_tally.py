@@ -261,6 +261,13 @@ def actions(commit: Commit) -> int:
     return len(commit.rows) + len(commit.sheets) + len(counters) + (commit.notice is not None)
 
 
+def test_who_clicked_the_same_link_shares_a_transaction_and_its_counter() -> None:
+    links = [{cell.counter for cell in made.increments} for made in planned(500, links=5)]
+    of_links = [{name for name in counters if name.startswith("link#")} for counters in links]
+    assert len(set().union(*of_links)) == 5
+    assert max(map(len, of_links)) == 2
+
+
 @pytest.mark.parametrize(("people", "links"), [(1, 1), (96, 1), (97, 1), (500, 1), (500, 500)])
 def test_transactions_are_as_full_as_dynamodb_lets_them_be(people: int, links: int) -> None:
     commits = planned(people, links)

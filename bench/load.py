@@ -1,0 +1,164 @@
+"""The embedded stack under load for a minute: no error, and memory that stays flat.
+
+    python -m bench.load [seconds]        needs wrk (apt install wrk)
+
+wrk clicks the links of a mailing's recipients in turn, over real HTTP, through the emulated
+CloudFront and API Gateway into the redirect's processes, while the tally counts. What this machine
+serves says nothing about AWS; that nothing fails, nothing is lost and nothing grows does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from local.stack import EmbeddedStack
+
+SECONDS, RECIPIENTS, CONNECTIONS = 60, 500, 8
+SAMPLE_SECONDS = 2.0
+HTML = "".join(f'<a href="https://shop.example.com/{n}">n</a>' for n in range(5))
+SCRIPT = """\
+local paths = {{{paths}}}
+local number = 0
+request = function()
+  number = number % #paths + 1
+  return wrk.format("GET", paths[number])
+end
+response = function(status) if status ~= 302 then wrong = (wrong or 0) + 1 end end
+local threads = {{}}
+setup = function(thread) table.insert(threads, thread) end
+done = function(summary, latency)
+  local wrong = 0
+  for _, thread in ipairs(threads) do wrong = wrong + (thread:get("wrong") or 0) end
+  local e = summary.errors
+  io.write(string.format('\\nRESULT {{"requests": %d, "seconds": %.2f, "wrong": %d, "failed": %d, '
+    .. '"p50": %.2f, "p99": %.2f}}\\n', summary.requests, summary.duration / 1e6, wrong,
+    e.connect + e.read + e.write + e.timeout,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+end
+"""
+
+
+def paths(stack: EmbeddedStack) -> list[str]:
+    """The tracking links of a mailing, without the host."""
+    body = {
+        "workspace": "acme",
+        "campaign": "load",
+        "kind": "broadcast",
+        "channel": "email",
+        "content": {"html": HTML},
+        "recipients": [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(RECIPIENTS)],
+    }
+    answer = json.loads(stack.invoke("RewriteFunction", body).payload)
+    messages = "".join(each["content"]["html"] for each in answer["deliveries"])
+    return re.findall(r"/e/c/[\w-]+/[\w-]+", messages)
+
+
+class Memory(threading.Thread):
+    """Resident memory of the functions' processes, every other second, in MB by process."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: dict[int, list[float]] = {}
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        while not self._done.wait(SAMPLE_SECONDS):
+            for pid, size in _functions():
+                self.seen.setdefault(pid, []).append(size)
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+    def growth(self) -> list[tuple[float, float]]:
+        """Of each process: the middle of the first third's sizes, and of the last's."""
+        long_ones = [sizes for sizes in self.seen.values() if len(sizes) >= 6]
+        return [(_middle(s[: len(s) // 3]), _middle(s[-(len(s) // 3) :])) for s in long_ones]
+
+
+def _middle(sizes: list[float]) -> float:
+    return sorted(sizes)[len(sizes) // 2]
+
+
+def _functions() -> list[tuple[int, float]]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"awslambdaric" in (process / "cmdline").read_bytes():
+                pages = int((process / "statm").read_text().split()[1])
+                found.append((int(process.name), pages * 4096 / 1e6))
+        except OSError:
+            continue  # it ended meanwhile
+    return found
+
+
+def wrk(stack: EmbeddedStack, seconds: int) -> dict[str, float]:
+    """Run wrk, and read what it says."""
+    listed = ",".join(f'"{path}"' for path in paths(stack))
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(SCRIPT.format(paths=listed))
+        script.flush()
+        options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout=10s", "--latency"]
+        run = subprocess.run(
+            ["wrk", *options, "-s", script.name, stack.url],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    result: dict[str, float] = json.loads(run.stdout.rpartition("RESULT ")[2])
+    return result
+
+
+def report(stack: EmbeddedStack) -> dict[str, Any]:
+    """The campaign's report, once nothing is left to count."""
+    if not stack.wait_until_counted(timeout=300):
+        raise RuntimeError("clicks are left uncounted")
+    url = f"{stack.url}/v1/workspaces/acme/campaigns/load"
+    with urllib.request.urlopen(url) as answer:
+        counted: dict[str, Any] = json.load(answer)
+    return counted
+
+
+def main() -> int:
+    """Load, and print; 1 where something failed, was lost or grew, 2 without wrk."""
+    if shutil.which("wrk") is None:
+        print("wrk is not here: apt install wrk", file=sys.stderr)
+        return 2
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    with EmbeddedStack() as stack:
+        memory = Memory()
+        memory.start()
+        result = wrk(stack, seconds)
+        memory.stop()
+        began = time.perf_counter()
+        clicks = report(stack)["clicks"]["total"]
+        behind = time.perf_counter() - began
+    growth = memory.growth()
+    print(
+        f"{CONNECTIONS} connections for {result['seconds']:.0f} s on links of {RECIPIENTS} people"
+    )
+    print(f"requests            {result['requests']:>10,.0f}")
+    print(f"answered otherwise  {result['wrong']:>10,.0f}")
+    print(f"failed              {result['failed']:>10,.0f}")
+    print(f"counted             {clicks:>10,}   {behind:.1f} s after the last")
+    print(f"p50, p99 in ms      {result['p50']:>10.1f} {result['p99']:.1f}")
+    for before, after in sorted(growth, key=lambda pair: -pair[1]):
+        print(f"a function's memory {before:>10.1f} MB, then {after:.1f} MB")
+    # A connection's last request may be counted and its answer come after wrk has left.
+    lost = not result["requests"] <= clicks <= result["requests"] + CONNECTIONS
+    grew = any(after > before * 1.1 + 2 for before, after in growth)
+    return int(bool(result["wrong"] or result["failed"] or lost or grew))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
