@@ -1,0 +1,102 @@
+"""What an operator meets, on the whole stack: broken records, people who leave, doubts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.test_main_job import Sender
+from tools import clicks
+from tools.stack import Stack
+
+
+@pytest.fixture
+def sender(stack, http, request):
+    return Sender(stack, http, request.node.name.replace("_", "-")[:60])
+
+
+@pytest.fixture
+def operate(stack, monkeypatch):
+    """Runs a command of tools.clicks on the stack."""
+    names = {"CLICKS_TABLE": "ClicksTable", "CAMPAIGNS_TABLE": "CampaignsTable"}
+    names |= {"WORKSPACES_TABLE": "WorkspacesTable", "EVENT_BUS": "EventBus"}
+    for variable, logical_id in names.items():
+        monkeypatch.setenv(variable, stack.ref(logical_id))
+    monkeypatch.setattr(Stack, "client", lambda _, service: stack.cloud.client(service))
+    monkeypatch.setattr(Stack, "resource", lambda _, logical_id: stack.ref(logical_id))
+    return lambda *arguments: clicks.main(["--env", "dev", *arguments])
+
+
+def kept_failures(stack):
+    """What lies in the failure bucket, as text."""
+    s3, bucket = stack.cloud.client("s3"), stack.ref("StreamFailures")
+    return [
+        s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read().decode()
+        for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    ]
+
+
+def test_a_malformed_record_stops_nobody_and_is_kept_with_its_payload(stack, sender):
+    ((link, *_),) = sender.send("ada")
+    broken = {"pk": {"S": "no click"}, "sk": {"S": sender.campaign}}
+    stack.cloud.client("dynamodb").put_item(TableName=stack.ref("ClicksTable"), Item=broken)
+    sender.click(link)
+    assert sender.report()["clicks"]["total"] == 1
+    [kept] = [text for text in kept_failures(stack) if sender.campaign in text]
+    assert "no click" in json.dumps(json.loads(kept))
+
+
+def test_a_person_who_opted_out_is_redirected_and_counted_without_identity(sender, operate):
+    (ada, ben) = sender.send("ada-who-left", "ben-who-stayed")
+    assert operate("opt-out", "e2e", "ada-who-left") == 0
+    assert sender.click(ada[0]).status == 302
+    assert sender.click(ben[0]).status == 302
+    report = sender.report()
+    assert (report["clicks"]["total"], report["clicks"]["unique"], report["clicked"]) == (2, 2, 2)
+    link = report["links"][0]["link"]
+    people = sender.call("GET", f"links/{link}/people").json()["people"]
+    assert "ada-who-left" not in json.dumps(people)
+    assert "ben-who-stayed" in json.dumps(people)
+    assert operate("recount", "e2e", sender.campaign) == 0
+
+
+def test_an_erased_person_is_nowhere_and_figures_stay(stack, sender, operate):
+    (ada,) = sender.send("ada-to-be-erased")
+    for link in ada:
+        sender.click(link)
+    before = sender.report()
+    assert operate("erase", "e2e", "ada-to-be-erased") == 0
+    assert sender.click(ada[0]).status == 302
+    after = sender.report()
+    assert after["clicks"]["total"] == before["clicks"]["total"] + 1
+    assert after["clicks"]["unique"] == before["clicks"]["unique"] == 1
+    tables = [stack.ref(name) for name in ("ClicksTable", "CampaignsTable")]
+    items = [stack.cloud.client("dynamodb").scan(TableName=table)["Items"] for table in tables]
+    assert "ada-to-be-erased" not in str(items)
+    assert operate("recount", "e2e", sender.campaign) == 0
+
+
+def test_what_the_redirect_could_only_log_is_replayed(sender, operate, tmp_path):
+    ((link, *_),) = sender.send("ada")
+    sender.click(link)
+    sender.report()
+    [click] = sender.call("GET", "people/ada/activity").json()["clicks"][:1]
+    assert click["campaign"] == sender.campaign
+    file = tmp_path / "redirect.log"
+    lost = {
+        "id": "a-click-that-was-only-logged",
+        "time": click["time"],
+        "link": click["link"],
+        "position": 1,
+        "delivery": click["delivery"],
+        "person": "ada",
+        "href": click["href"],
+        "agent": "",
+        "sent": 0,
+        "expires": 4_000_000_000,
+    }
+    file.write_text(json.dumps({"level": "ERROR", "unrecorded_click": lost}))
+    for _ in range(2):
+        assert operate("replay", str(file)) == 0
+    assert sender.report()["clicks"]["total"] == 2
