@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from importlib.resources import files
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -178,6 +179,9 @@ def test_settings_are_shown(workspace, visit):
     shown = text(visit("settings", workspace.token(), workspace="acme")["body"])
     assert f"utm_source={HOSTILE}" in shown
     assert "*/private/*" in shown
+    told = set(workspace.services().configuration.told("acme").model_dump())
+    template = (files("waypost.pages") / "templates/settings.html").read_text("utf-8")
+    assert [key for key in told if f"settings.{key}" not in template] == []
 
 
 def test_what_others_wrote_is_shown_as_text(workspace, visit):
