@@ -159,6 +159,14 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(service, client):
     assert service.connections == 2
 
 
+def test_a_service_that_wants_no_more_gets_a_new_connection(service, client):
+    farewell = answer({"n": 1}).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    service.play([farewell], [answer({"n": 2})])
+    lean = client()
+    assert [lean.get_item(), lean.get_item()] == [{"n": 1}, {"n": 2}]
+    assert service.connections == 2
+
+
 def test_a_connection_that_breaks_at_once_is_no_answer(service, client):
     service.play([None], [answer({})])
     with pytest.raises(OSError):  # noqa: PT011 - whichever way it broke

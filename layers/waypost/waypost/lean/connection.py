@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -57,13 +57,12 @@ class Connection:
         self, connection: HTTPConnection, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
         self._kept = None  # half an answer must not become the next one's
+        lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines += [f"content-length: {len(body)}", "", ""]
         try:
-            connection.putrequest("POST", "/", skip_host=True, skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.putheader("content-length", str(len(body)))
-            connection.endheaders(body)
-            response = connection.getresponse()
+            connection.sock.sendall("\r\n".join(lines).encode() + body)  # at once: one packet
+            response = HTTPResponse(connection.sock, method="POST")
+            response.begin()
             answer = response.status, response.read()
         except OSError:
             connection.close()
@@ -71,6 +70,9 @@ class Connection:
         except HTTPException as e:
             connection.close()
             raise ConnectionAbortedError("the answer is not whole") from e
+        if response.will_close:
+            connection.close()
+            return answer
         self._kept = connection
         return answer
 
