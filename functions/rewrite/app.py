@@ -1,4 +1,6 @@
-"""Rewrites messages: by Lambda invocation with the bare body, and by ``POST /v1/rewrite``."""
+"""Rewrites messages: by Lambda invocation with the bare body, and by ``POST /v1/rewrite``; and, by
+invocation alone, for the recipients of a file in S3.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from typing import Any, cast
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from waypost.bulk import Bulk, BulkAnswer, BulkRequest, Progress
 from waypost.domains.base_urls import BaseUrls
 from waypost.errors import WaypostError
 from waypost.http import Response, json_response, problem
@@ -26,7 +29,9 @@ from waypost.store.dynamodb.domains import DynamoDomains
 from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.store.s3 import S3Objects
 from waypost.tokens import Sealer
+from waypost.validation import checked
 
 log = logger("rewrite")
 _sealer = lru_cache(maxsize=1)(Sealer)
@@ -59,23 +64,46 @@ def sending() -> Sending:
 @log.inject_lambda_context
 def handler(
     event: dict[str, Any],
-    context: LambdaContext,  # noqa: ARG001 - read by the decorator
-) -> Response | Answer | dict[str, Any]:
+    context: LambdaContext,
+) -> Response | Answer | BulkAnswer | dict[str, Any]:
     """Answer over HTTP where the event came from API Gateway, else with the bare result."""
     if "requestContext" not in event:
-        return _invoked(event)
+        return _invoked(event, context)
     try:
         return json_response(200, _rewritten(request.from_json(_body(event)), quoted=True))
     except WaypostError as error:
         return problem(error)
 
 
-def _invoked(event: dict[str, Any]) -> Answer | dict[str, Any]:
+def _invoked(event: dict[str, Any], context: LambdaContext) -> Answer | BulkAnswer | dict[str, Any]:
     try:
+        if "input" in event:
+            return _bulk(context).rewrite(checked(BulkRequest, event))
         return _rewritten(request.from_value(event), quoted=False)
     except WaypostError as error:
         body: dict[str, Any] = json.loads(problem(error)["body"])
         return body
+
+
+def _bulk(context: LambdaContext) -> Bulk:
+    return Bulk(
+        sending=sending(),
+        objects=S3Objects(boto3.client("s3")),
+        remaining=lambda: context.get_remaining_time_in_millis() / 1000,
+        note=_note,
+    )
+
+
+def _note(progress: Progress) -> None:
+    log.info(
+        "part written",
+        extra={
+            "lines": progress.lines,
+            "delivered": progress.delivered,
+            "failed": progress.failed,
+            "parts": len(progress.tags),
+        },
+    )
 
 
 def _rewritten(asked: request.RewriteRequest, *, quoted: bool) -> Answer:
