@@ -5,45 +5,9 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from dataclasses import replace
-from random import Random
-from typing import Any
-
-import pytest
-
-from tests.clicks import CAMPAIGN
-from tests.contract.conftest import Stores, memory_stores
-from tests.faults.world import World, naive_figures
-from waypost.model.click import Click
-from waypost.recounting import Recounting
-from waypost.store.clicks import ClickStore
-
-SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
-
-
-@pytest.fixture(autouse=True)
-def salts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Aliases follow from salts, and from them where their clicks go: let the seed decide."""
-    random = Random(SEED)
-    monkeypatch.setattr("secrets.token_hex", lambda size: random.randbytes(size).hex())
-
-
-def check(world: World) -> None:
-    stores = world.stores
-    ledger = list(stores.clicks.of_campaign(CAMPAIGN))
-    assert Counter(click.id for click in ledger) == Counter(world.made)
-    counted = {
-        (cell.counter, cell.figure): value
-        for cell, value in stores.campaigns.counts(CAMPAIGN).cells().items()
-        if cell.figure != "shared"
-    }
-    assert counted == naive_figures(ledger)
-    recounting = Recounting(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
-    found = recounting.compare(CAMPAIGN)
-    assert (found.uncounted, found.differences, found.expired) == ((), {}, 0)
-    assert set(world.bus.told) == world.made
+from tests.contract.conftest import memory_stores
+from tests.faults.checking import SEED, check
+from tests.faults.world import World
 
 
 def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
@@ -60,34 +24,6 @@ def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
         "conflict before",
     }
     assert {"recorded", "repeated", "parked", "logged", "not_a_click"} == set(world.kept)
-
-
-class Streaming:
-    """A ledger that tells what it inserted, as its table's stream does."""
-
-    def __init__(self, inner: ClickStore) -> None:
-        self._inner = inner
-        self.inserted: list[Click] = []
-
-    def record(self, click: Click) -> bool:
-        new = self._inner.record(click)
-        self.inserted += [click] if new else []
-        return new
-
-    def anonymise(self, click: Click, anonymous: Click) -> None:
-        self._inner.anonymise(click, anonymous)
-        self.inserted.append(anonymous)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def test_1_000_clicks_on_dynamodb_are_counted_once_each(dynamodb_stores: Stores) -> None:
-    ledger = Streaming(dynamodb_stores.clicks)
-    stores = replace(dynamodb_stores, clicks=ledger)
-    world = World(stores, SEED, rate=0.02, inserted=ledger.inserted)
-    world.run(1_000, people=150, leave=1, pause=250)
-    check(world)
 
 
 def test_without_faults_around_telling_every_click_is_told_once() -> None:
