@@ -1,0 +1,131 @@
+"""The rewrite function: over HTTP, by invocation, and what it says when it refuses."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.unit.sending.conftest import NOW, Bases
+from waypost.errors import StoreUnavailable
+from waypost.sending import Sending
+from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.store.memory.objects import MemoryObjects
+from waypost.store.memory.short_links import MemoryShortLinks
+from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.store.objects import ObjectUrl
+from waypost.tokens import Keyring, Sealer
+
+APP = Path(__file__).parents[3] / "functions/rewrite/app.py"
+CONTEXT = SimpleNamespace(
+    function_name="rewrite",
+    memory_limit_in_mb=1769,
+    invoked_function_arn="arn:aws:lambda:us-east-1:1:function:rewrite",
+    aws_request_id="r1",
+    get_remaining_time_in_millis=lambda: 900_000,
+)
+BODY = {
+    "workspace": "acme",
+    "campaign": "sale",
+    "content": {"html": '<a href="https://e.com/é">x</a>'},
+    "recipients": [{"delivery": "d1"}],
+}
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("rewrite_app", APP)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sending = Sending(
+        campaigns=MemoryCampaigns(),
+        workspaces=MemoryWorkspaces(),
+        base_urls=Bases(),
+        short_links=MemoryShortLinks(),
+        sealer=lambda: Sealer(Keyring((b"k" * 32,))),
+        now=lambda: NOW,
+    )
+    monkeypatch.setattr(module, "sending", lambda: sending)
+    return module
+
+
+def over_http(
+    app: ModuleType, body: object, *, encoded: bool = False
+) -> tuple[int, dict[str, Any]]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    event = {
+        "version": "2.0",
+        "routeKey": "POST /v1/rewrite",
+        "requestContext": {"http": {"method": "POST", "path": "/v1/rewrite"}},
+        "body": base64.b64encode(text.encode()).decode() if encoded else text,
+        "isBase64Encoded": encoded,
+    }
+    answer = app.handler(event, CONTEXT)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_the_same_body_is_answered_over_http_and_by_invocation(app: ModuleType, encoded: bool):
+    status, answer = over_http(app, BODY, encoded=encoded)
+    assert status == 200
+    assert answer == app.handler(BODY, CONTEXT)
+    assert "/e/c/" in answer["deliveries"][0]["content"]["html"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({**BODY, "recipients": []}, 400, "recipients"),
+        ({"workspace": "acme"}, 400, "campaign"),
+        ({**BODY, "recipients": [{"delivery": ""}]}, 400, "recipients[0].delivery"),
+        ({**BODY, "content": {"html": "x" * 2_000_000}}, 413, "content.html"),
+        ({**BODY, "content": {"html": "{% cio_link %}"}}, 400, "content.html"),
+        ({**BODY, "content": {"html": "{{ x"}, "liquid": True}, 400, "content.html"),
+    ],
+)
+def test_what_is_refused_is_a_problem_that_names_the_field(
+    app: ModuleType, body: dict[str, Any], status: int, said: str
+):
+    assert over_http(app, body)[0] == status
+    problem = app.handler(body, CONTEXT)
+    assert problem["status"] == status
+    assert said in json.dumps(problem)
+    assert over_http(app, body)[1] == problem
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "7", "null", '"\\ud800"'])
+def test_a_body_that_is_no_request_is_refused(app: ModuleType, body: str):
+    assert over_http(app, body)[0] == 400
+
+
+def test_a_store_that_does_not_answer_is_a_503(app: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    def unavailable(*_: object, **__: object) -> None:
+        raise StoreUnavailable("no answer")
+
+    monkeypatch.setattr(MemoryCampaigns, "define_links", unavailable)
+    assert over_http(app, BODY)[0] == 503
+    assert app.handler(BODY, CONTEXT)["status"] == 503
+
+
+def test_a_file_of_recipients_is_worked_through_by_invocation_only(
+    app: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    objects = MemoryObjects()
+    message = {key: value for key, value in BODY.items() if key != "recipients"}
+    lines = [json.dumps(message), json.dumps({"delivery": "d1"})]
+    objects.write(ObjectUrl("b", "in"), "\n".join(lines).encode())
+    monkeypatch.setattr(app, "S3Objects", lambda _: objects)
+    monkeypatch.setattr(app.boto3, "client", lambda _: None)
+    asked = {"input": "s3://b/in", "output": "s3://b/out"}
+    assert app.handler(asked, CONTEXT) == {"done": True, "lines": 1, "delivered": 1, "failed": 0}
+    assert b"/e/c/" in (objects.read(ObjectUrl("b", "out")) or b"")
+    assert over_http(app, asked)[0] == 400
+    assert app.handler({**asked, "input": "s3://b/none"}, CONTEXT)["status"] == 404
