@@ -21,6 +21,7 @@ from waypost.settings import RedirectSettings
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens.mending import rest_of_path
 
 log = logger("redirect")
 
@@ -40,14 +41,14 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
     if event.get("rawPath", "").startswith("/e/o/"):
         _note_open(event)
         return pixel()
-    settings = _settings()
-    if not came_through_front(event.get("headers", {}), settings.origin_secrets):
+    through_front = _through_front(event)
+    if _settings().origin_locked and not through_front:
         count(Metric.ORIGIN_REFUSED)
         return plain_page(403, "Not here", "This address is not to be opened directly.")
     try:
         if event.get("rawPath", "").startswith("/.well-known/"):
-            return _well_known(event)
-        return _redirect(_followed(event))
+            return _well_known(event, through_front=through_front)
+        return _redirect(_followed(event, through_front=through_front))
     except ExpiredShortLink:
         return plain_page(410, "This link has expired", "It was made for a time that is over.")
     except TokenError as refused:
@@ -63,34 +64,42 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
         return page
 
 
-def _well_known(event: HttpEvent) -> Response:
+def _through_front(event: HttpEvent) -> bool:
+    return came_through_front(event.get("headers", {}), _settings().origin_secrets)
+
+
+def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
     """Probes of tracking domains, and files for apps. Loaded here, since no click needs it."""
     from waypost.domains import well_known
     from waypost.store.dynamodb.domains import DynamoDomains
 
     settings, headers = _settings(), event.get("headers", {})
+    noted = headers.get("x-waypost-host") if through_front else None
     answer = well_known.answer(
         event["rawPath"],
-        headers.get("x-waypost-host") or headers.get("host", ""),
+        noted or headers.get("host", ""),
         lambda: KeyringSource(key_client(), settings.keyring_secret).current(),
         lambda: DynamoDomains(impatient_client("dynamodb"), settings.workspaces_table),
     )
     return answer or plain_page(404, "Nothing here", "There is nothing at this address.")
 
 
-def _followed(event: HttpEvent) -> Arrival:
+def _followed(event: HttpEvent, *, through_front: bool) -> Arrival:
     path = event.get("pathParameters", {})
+    request = read_request(event, through_front=through_front)
     if "code" in path:
-        return _redirecting().follow_short(path["code"], read_request(event))
-    return _redirecting().follow(_token(event), read_request(event))
+        return _redirecting().follow_short(path["code"], request)
+    return _redirecting().follow(_token(event), request)
 
 
 def _note_open(event: HttpEvent) -> None:
     try:
-        if not came_through_front(event.get("headers", {}), _settings().origin_secrets):
+        through_front = _through_front(event)
+        if _settings().origin_locked and not through_front:
             count(Metric.ORIGIN_REFUSED)
             return
-        kept = _redirecting().opened(_token(event), read_request(event))
+        request = read_request(event, through_front=through_front)
+        kept = _redirecting().opened(_token(event), request)
         if kept in _OF_OPENS:
             count(_OF_OPENS[kept])
     except TokenError as refused:
@@ -102,7 +111,9 @@ def _note_open(event: HttpEvent) -> None:
 
 def _token(event: HttpEvent) -> str:
     path = event.get("pathParameters", {})
-    return f"{path.get('payload', '')}/{path.get('signature', '')}"
+    if "signature" in path:
+        return f"{path['payload']}/{path['signature']}"
+    return rest_of_path(event.get("rawPath", ""))  # an encoded slash matches no route of ours
 
 
 def _redirect(arrival: Arrival) -> Response:

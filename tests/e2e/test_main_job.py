@@ -109,6 +109,20 @@ def test_a_click_that_cloudfront_repeats_counts_once(sender):
     assert sender.report()["clicks"]["total"] == 1
 
 
+def test_who_calls_the_api_directly_cannot_pass_for_cloudfront(sender):
+    ((link, *_),) = sender.send("ada")
+    forged = {
+        "host": "trackingapi.execute-api.us-east-1.amazonaws.com",
+        "x_amz_cf_id": "the-same-every-time",
+        "x_waypost_time": "1",
+        "cloudfront_viewer_address": "198.51.100.7:443",
+        "cloudfront_viewer_country": "AT",
+    }
+    for _ in range(2):
+        assert sender.click(link, **forged).headers["location"] == URLS[0]
+    assert sender.report()["clicks"]["total"] == 2
+
+
 def test_heads_and_prefetches_redirect_and_do_not_count(sender):
     ((link, *_),) = sender.send("ada")
     assert sender.click(link, "HEAD").status == 302

@@ -61,6 +61,14 @@ def test_every_other_route_wants_iam():
         assert "Auth" not in event, name
 
 
+def test_the_redirect_can_always_tell_requests_through_cloudfront_from_others():
+    variables = FUNCTIONS["RedirectFunction"]["Properties"]["Environment"]["Variables"]
+    secrets = variables["ORIGIN_SECRETS"]["Fn::Sub"]  # whatever OriginLock says
+    assert "${OriginSecretA}" in secrets
+    assert "${OriginSecretB}" in secrets
+    assert variables["ORIGIN_LOCK"] == {"Ref": "OriginLock"}
+
+
 def test_functions_have_no_addresses_past_the_apis():
     assert not [
         name for name, body in FUNCTIONS.items() if "FunctionUrlConfig" in body["Properties"]

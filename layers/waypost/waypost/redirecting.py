@@ -135,10 +135,10 @@ class Redirecting:
 
 
 def came_through_front(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
-    """Whether a request carries one of the origin's secrets; always, where the origin is open."""
+    """Whether a request carries one of the origin's secrets, so that CloudFront sent it."""
     given = headers.get("x-waypost-origin", "").encode()
-    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets]
-    return not secrets or any(matches)
+    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
+    return any(matches)
 
 
 def _location(href: str) -> str:

@@ -28,6 +28,16 @@ def number(environment: Mapping[str, str], variable: str) -> int:
     return int(value)
 
 
+def flag(environment: Mapping[str, str], variable: str, *, yes: str, no: str) -> bool:
+    """Which of two words a variable holds; ``no`` where it is not set. Raises SettingsError naming
+    it.
+    """
+    value = environment.get(variable, "").strip() or no
+    if value not in (yes, no):
+        raise SettingsError(variable, f"is {value!r}, neither {yes!r} nor {no!r}")
+    return value == yes
+
+
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
     """What reports need, as JSON or as pages."""
@@ -129,7 +139,9 @@ class VerifyDomainsSettings:
 
 @dataclass(frozen=True, slots=True)
 class RedirectSettings:
-    """What following a link needs. ``origin_secrets``: none, and the origin is open."""
+    """What following a link needs. ``origin_secrets`` tell requests through CloudFront from
+    others; ``origin_locked``, and the others are refused.
+    """
 
     clicks_table: str
     workspaces_table: str
@@ -138,10 +150,14 @@ class RedirectSettings:
     park_queue_url: str
     retention_days: int
     origin_secrets: tuple[str, ...]
+    origin_locked: bool
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        locked = flag(environment, "ORIGIN_LOCK", yes="closed", no="open")
         secrets = environment.get("ORIGIN_SECRETS", "").split(",")
+        if locked:
+            required(environment, "ORIGIN_SECRETS")
         return cls(
             clicks_table=required(environment, "CLICKS_TABLE"),
             workspaces_table=required(environment, "WORKSPACES_TABLE"),
@@ -150,6 +166,7 @@ class RedirectSettings:
             park_queue_url=required(environment, "PARK_QUEUE_URL"),
             retention_days=number(environment, "RETENTION_DAYS"),
             origin_secrets=tuple(secret for secret in secrets if secret),
+            origin_locked=locked,
         )
 
 

@@ -27,24 +27,33 @@ def event(method: str = "GET", **headers: str) -> HttpEvent:
     }
 
 
+OF_CLOUDFRONT = {
+    "user_agent": "Agent/1",
+    "x_amz_cf_id": "viewer-request_1==",
+    "x_waypost_time": str(RECEIVED - 700),
+    "cloudfront_viewer_address": "203.0.113.7:52000",
+    "cloudfront_viewer_country": "DE",
+    "cloudfront_viewer_asn": "3320",
+}
+
+
 def test_what_cloudfront_says_goes_before_what_the_gateway_says() -> None:
-    request = read_request(
-        event(
-            user_agent="Agent/1",
-            x_amz_cf_id="viewer-request_1==",
-            x_waypost_time=str(RECEIVED - 700),
-            cloudfront_viewer_address="203.0.113.7:52000",
-            cloudfront_viewer_country="DE",
-            cloudfront_viewer_asn="3320",
-        )
-    )
+    request = read_request(event(**OF_CLOUDFRONT), through_front=True)
     assert (request.id, request.time) == ("viewer-request_1==", RECEIVED - 700)
     assert (request.address, request.country, request.asn) == ("203.0.113.7", "DE", 3320)
     assert request.agent == "Agent/1"
 
 
-def test_without_cloudfront_the_gateway_says_it() -> None:
-    request = read_request(event())
+def test_who_calls_directly_is_not_believed_what_cloudfront_would_say() -> None:
+    request = read_request(event(**OF_CLOUDFRONT), through_front=False)
+    assert (request.id, request.time) == ("gateway-request", RECEIVED)
+    assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
+    assert request.agent == "Agent/1"
+
+
+@pytest.mark.parametrize("through_front", [True, False])
+def test_without_cloudfront_the_gateway_says_it(through_front: bool) -> None:
+    request = read_request(event(), through_front=through_front)
     assert (request.id, request.time) == ("gateway-request", RECEIVED)
     assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
     assert request.agent == ""
@@ -55,10 +64,8 @@ def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
     first, again = event(**headers), event(**headers)
     again["requestContext"]["requestId"] = "gateway-again"
     again["requestContext"]["timeEpoch"] = RECEIVED + 30_000
-    assert (read_request(first).id, read_request(first).time) == (
-        read_request(again).id,
-        read_request(again).time,
-    )
+    one, two = (read_request(each, through_front=True) for each in (first, again))
+    assert (one.id, one.time) == (two.id, two.time)
 
 
 @pytest.mark.parametrize(
@@ -75,28 +82,31 @@ def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
     ],
 )
 def test_an_unbelievable_time_is_not_believed(told: object) -> None:
-    assert read_request(event(x_waypost_time=str(told))).time == RECEIVED
+    assert read_request(event(x_waypost_time=str(told)), through_front=True).time == RECEIVED
 
 
 @pytest.mark.parametrize("made_up", ["", "short", "a b c d e f g", "x" * 200, "key#injection-1"])
 def test_an_odd_request_id_is_not_taken(made_up: str) -> None:
-    assert read_request(event(x_amz_cf_id=made_up)).id == "gateway-request"
+    request = read_request(event(x_amz_cf_id=made_up), through_front=True)
+    assert request.id == "gateway-request"
 
 
 @pytest.mark.parametrize("header", PREFETCH_HEADERS)
 @pytest.mark.parametrize("value", ["prefetch", "Prefetch", "prefetch;prerender", "preview"])
 def test_prefetching_is_no_click(header: str, value: str) -> None:
-    assert not read_request(event(**{header.replace("-", "_"): value})).counts
+    asked = event(**{header.replace("-", "_"): value})
+    assert not read_request(asked, through_front=False).counts
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "get"])
 def test_only_get_is_a_click(method: str) -> None:
-    assert not read_request(event(method)).counts
-    assert read_request(event()).counts
+    assert not read_request(event(method), through_front=False).counts
+    assert read_request(event(), through_front=False).counts
 
 
 def test_an_ordinary_purpose_is_no_prefetch() -> None:
-    assert read_request(event(sec_purpose="", purpose="navigate")).counts
+    asked = event(sec_purpose="", purpose="navigate")
+    assert read_request(asked, through_front=False).counts
 
 
 @pytest.mark.parametrize(
@@ -128,7 +138,8 @@ def test_the_workspace_decides_how_much_of_an_address_is_kept() -> None:
     ],
 )
 def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
-    assert read_request(event(cloudfront_viewer_address=header)).address == address
+    asked = event(cloudfront_viewer_address=header)
+    assert read_request(asked, through_front=True).address == address
 
 
 def test_no_whole_address_is_ever_part_of_a_click() -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
 from tests.unit.redirect.conftest import Desk, Secrets
-from waypost.errors import StoreUnavailable
+from waypost.errors import SettingsError, StoreUnavailable
 from waypost.keys import KeyringSource
 from waypost.opening import Tokens
 from waypost.tokens import ClickToken, Keyring, Sealer
@@ -26,6 +26,7 @@ def redirect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("PARK_QUEUE_URL", "somewhere")
     monkeypatch.setenv("RETENTION_DAYS", "400")
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
+    monkeypatch.delenv("ORIGIN_LOCK", raising=False)
     module = handlers.load("redirect")
     monkeypatch.setattr(module, "_redirecting", lambda: desk.redirecting)
     return module
@@ -126,10 +127,64 @@ def test_a_locked_origin_refuses_who_did_not_come_through_the_front(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
+    monkeypatch.setenv("ORIGIN_LOCK", "closed")
     sealed = desk.sealer.seal(token)
     refused(ask(redirect, sealed), 403)
     assert ask(redirect, sealed, x_waypost_origin="two")["statusCode"] == 302
     assert [name for name, _ in metrics(capsys)] == ["OriginRefused", "ClickRedirected"]
+
+
+FORGED = {
+    "x_amz_cf_id": "viewer-request_1==",
+    "x_waypost_time": str(int(NOON.timestamp() * 1000) - 60_000),
+    "cloudfront_viewer_address": "198.51.100.1:443",
+    "cloudfront_viewer_country": "DE",
+    "cloudfront_viewer_asn": "3320",
+}
+
+
+@pytest.mark.parametrize("secret", [None, "", "guessed"])
+def test_an_open_origin_lets_direct_calls_in_and_believes_none_of_their_headers(
+    redirect: ModuleType,
+    desk: Desk,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
+    secret: str | None,
+) -> None:
+    monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
+    monkeypatch.setenv("ORIGIN_LOCK", "open")
+    given = FORGED if secret is None else FORGED | {"x_waypost_origin": secret}
+    assert ask(redirect, desk.sealer.seal(token), **given)["statusCode"] == 302
+    (click,) = desk.clicks.of_campaign(CAMPAIGN)
+    assert (click.id, click.time) == ("1", NOON)
+    assert (click.ip, click.country, click.asn) == ("203.0.113.0", None, None)
+
+
+def test_an_open_origin_believes_cloudfront(
+    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
+    monkeypatch.setenv("ORIGIN_LOCK", "open")
+    ask(redirect, desk.sealer.seal(token), x_waypost_origin="one", **FORGED)
+    (click,) = desk.clicks.of_campaign(CAMPAIGN)
+    assert click.id == "viewer-request_1=="
+    assert (click.ip, click.country, click.asn) == ("198.51.100.0", "DE", 3320)
+
+
+def test_a_lock_without_a_secret_is_refused_by_name(
+    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORIGIN_LOCK", "closed")
+    with pytest.raises(SettingsError, match="ORIGIN_SECRETS"):
+        ask(redirect, desk.sealer.seal(token))
+
+
+def test_a_lock_neither_open_nor_closed_is_refused_by_name(
+    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORIGIN_LOCK", "ajar")
+    with pytest.raises(SettingsError, match="ORIGIN_LOCK"):
+        ask(redirect, desk.sealer.seal(token))
 
 
 def test_without_any_key_a_page_asks_to_try_again(

@@ -89,6 +89,7 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         monkeypatch.setenv(name, "somewhere")
     monkeypatch.setenv("RETENTION_DAYS", "400")
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
+    monkeypatch.delenv("ORIGIN_LOCK", raising=False)
     return handlers.load("redirect")
 
 
@@ -147,6 +148,7 @@ def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
     redirect: ModuleType, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "secret")
+    monkeypatch.setenv("ORIGIN_LOCK", "closed")
     redirect._settings.cache_clear()
     assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel()
     assert desk.clicks.inserted == []

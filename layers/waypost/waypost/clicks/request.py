@@ -2,7 +2,8 @@
 
 CloudFront's function notes host and time on the viewer's request and CloudFront adds its own
 request id, so a GET that CloudFront repeats at the origin has the same id and time as the first.
-Without CloudFront, API Gateway's own are taken.
+Whoever calls the API directly may write the same headers, so they are read only where a secret
+shows that CloudFront sent the request; else API Gateway's own values are taken.
 """
 
 from __future__ import annotations
@@ -65,18 +66,19 @@ class Request:
         return self.method == "GET" and not self.prefetch
 
 
-def read_request(event: HttpEvent) -> Request:
-    """The facts of a request, from what CloudFront or else API Gateway says."""
+def read_request(event: HttpEvent, *, through_front: bool) -> Request:
+    """The facts of a request; those that CloudFront adds only where it came ``through_front``."""
     headers = event.get("headers", {})
+    front = headers if through_front else {}
     context = event["requestContext"]
     return Request(
-        id=_request_id(headers, context),
-        time=_time(headers, context["timeEpoch"]),
+        id=_request_id(front, context),
+        time=_time(front, context["timeEpoch"]),
         method=context["http"]["method"],
         agent=headers.get("user-agent", ""),
-        address=_address(headers) or context["http"].get("sourceIp"),
-        country=headers.get("cloudfront-viewer-country"),
-        asn=_whole_number(headers.get("cloudfront-viewer-asn", "")),
+        address=_address(front) or context["http"].get("sourceIp"),
+        country=front.get("cloudfront-viewer-country"),
+        asn=_whole_number(front.get("cloudfront-viewer-asn", "")),
         prefetch=any(_PREFETCH.search(headers.get(name, "")) for name in PREFETCH_HEADERS),
     )
 
@@ -87,7 +89,7 @@ def _request_id(headers: Mapping[str, str], context: _Context) -> str:
 
 
 def _time(headers: Mapping[str, str], received: int) -> int:
-    """The viewer's time where it is believable; an open origin can be sent any header."""
+    """The viewer's time where it is believable: a clock that is far off must not move a click."""
     viewer = _whole_number(headers.get("x-waypost-time", ""))
     if viewer is None or not -LATE_MILLISECONDS <= viewer - received <= EARLY_MILLISECONDS:
         return received
