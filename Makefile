@@ -140,6 +140,10 @@ rotate-keys: $(READY) ## Add a key that signs from now on; links signed before s
 retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
 	@python -m tools.keys --env $(ENV) retire $(KEY) --sure "$(SURE)"
 
+.PHONY: smoke
+smoke: $(READY) ## Try the stack of ENV out, from rewriting to the report, or the one at BASE
+	@python -m tools.smoke --env $(ENV) --base "$(BASE)" $(ARGS)
+
 .PHONY: share
 share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
 	@python -m tools.share --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --campaign "$(CAMPAIGN)" \

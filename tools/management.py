@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import urllib3
@@ -12,6 +13,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from tools.stack import Stack
+
+_AWS: Final = re.compile(r"https://\w+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com")
+_SECONDS: Final = 35  # an HTTP API gives up after 30
 
 
 class Refused(SystemExit):
@@ -27,8 +31,10 @@ class Api:
 
     @classmethod
     def of(cls, environment: str, base: str) -> Api:
+        """At ``base``, where that is given: signed for if it is an address of AWS."""
         if base:
-            return cls(base.rstrip("/"))
+            aws = _AWS.match(base)
+            return cls(base.rstrip("/"), aws[1] if aws else None)
         stack = Stack.of(environment)
         api = stack.resource("ManagementApi")
         return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
@@ -39,7 +45,7 @@ class Api:
         headers = {"content-type": "application/json"}
         if self.region:
             headers = _signed(method, url, headers, data, self.region)
-        answer = urllib3.request(method, url, headers=headers, body=data)
+        answer = urllib3.request(method, url, headers=headers, body=data, timeout=_SECONDS)
         decoded = answer.json()
         if answer.status >= 400:
             raise Refused(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")

@@ -59,7 +59,9 @@ def test_a_command_about_one_domain_needs_its_name(run: Run) -> None:
 def test_requests_to_aws_are_signed_for_its_api(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: dict[str, object] = {}
 
-    def request(method: str, url: str, headers: dict[str, str], body: bytes) -> HTTPResponse:
+    def request(
+        method: str, url: str, headers: dict[str, str], body: bytes, timeout: float
+    ) -> HTTPResponse:
         sent.update(method=method, url=url, headers=headers, body=body)
         return HTTPResponse(b'{"domains": []}', status=200, preload_content=True)
 

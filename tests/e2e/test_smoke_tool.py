@@ -1,0 +1,57 @@
+"""What `make smoke` tries on a deployed stack works on the embedded one, and its lines can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local.stack import TEMPLATE, EmbeddedStack
+from tools import smoke
+from tools.management import Api
+
+ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
+
+
+def lines(printed: str) -> dict[str, str]:
+    """The word of each step."""
+    return {line[6:19].strip(): line[:4].strip() for line in printed.splitlines()}
+
+
+def test_every_step_passes_on_the_embedded_stack(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert smoke.main(["--base", stack.url]) == 0
+    steps = [step.__name__.replace("_", " ") for step in smoke.STEPS]
+    assert lines(capsys.readouterr().out) == dict.fromkeys(steps, "ok") | ANYWHERE
+
+
+def test_a_stack_that_does_not_count_fails_in_the_lines_that_tell(
+    tmp_path: Path, no_aws_settings: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TEMPLATE.read_text("utf-8")
+    statement = text.index("- Sid: MoveCounters")
+    broken = text[:statement] + text[statement:].replace("- dynamodb:UpdateItem", "", 1)
+    (tmp_path / "template.yaml").write_text(broken, "utf-8")
+    for name in ("functions", "layers"):
+        (tmp_path / name).symlink_to(TEMPLATE.parent / name)
+    with EmbeddedStack(tmp_path / "template.yaml") as uncounted:
+        assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
+    told = lines(capsys.readouterr().out)
+    assert {step for step, word in told.items() if word == "FAIL"} == {"report"}
+
+
+def test_nothing_there_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke.main(["--base", "http://127.0.0.1:9"]) == 1
+    assert lines(capsys.readouterr().out)["rewrite"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("base", "region"),
+    [
+        ("https://a1b2c3.execute-api.eu-west-1.amazonaws.com/", "eu-west-1"),
+        ("http://127.0.0.1:8080", None),
+    ],
+)
+def test_requests_to_aws_alone_are_signed(base: str, region: str | None) -> None:
+    assert Api.of("dev", base) == Api(base.rstrip("/"), region)
