@@ -73,6 +73,14 @@ build/pytracking: | $(READY)
 	@echo "Installing pytracking into $@, to compare with"
 	@python -m pip install --quiet --disable-pip-version-check --target $@ 'pytracking[html]==0.2.2'
 
+.PHONY: soak
+soak: $(READY) ## Attack and break things much longer than the tests do (SEED=…)
+	WAYPOST_SOAK=1 WAYPOST_SEED="$(or $(SEED),1)" python -m pytest tests/trust tests/faults $(ARGS)
+
+.PHONY: test-contract
+test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
+	WAYPOST_DYNAMODB_ENDPOINT="$(ENDPOINT)" python -m pytest tests/contract tests/faults $(ARGS)
+
 .PHONY: check
 check: check-code check-template check-lock ## Check format, lint, types, template and locks
 

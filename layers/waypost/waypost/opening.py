@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from waypost.errors import BadSignature
+from waypost.errors import BadSignature, MalformedToken
 from waypost.keys import KeyringSource
 from waypost.tokens import ClickToken, Keyring, OpenToken, Sealer
+from waypost.tokens.mending import mended
 
 _Token = TypeVar("_Token", ClickToken, OpenToken)
 
@@ -32,14 +33,28 @@ class Tokens:
 
     def _opened(self, text: str, under: Callable[[Keyring], Callable[[str], _Token]]) -> _Token:
         try:
-            return under(self._keys.current())(text)
+            return _read(text, under(self._keys.current()))
         except BadSignature:
             keyring = self._keys.reloaded()
             if keyring is None:
                 raise
-            return under(keyring)(text)
+            return _read(text, under(keyring))
 
     def _under(self, keyring: Keyring) -> Sealer:
         if self._sealer is None or keyring is not self._keyring:
             self._keyring, self._sealer = keyring, Sealer(keyring)
         return self._sealer
+
+
+def _read(text: str, opened: Callable[[str], _Token]) -> _Token:
+    """The text as it is, else as it was before a mail client had it."""
+    try:
+        return opened(text)
+    except (BadSignature, MalformedToken) as e:
+        refused: BadSignature | MalformedToken = e
+    for reading in mended(text):
+        try:
+            return opened(reading)
+        except BadSignature as e:
+            refused = e
+    raise refused

@@ -11,6 +11,7 @@ nobody wants in a message (docs/decisions/2026-11-21-short-links.md has the arit
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from waypost.model.item import Item
 ALPHABET: Final = "256789cdhjnrtw"
 CODE_LENGTH: Final = 19
 DIGEST_BYTES: Final = 16
+_CODE: Final = re.compile(rf"([{ALPHABET}]{{{CODE_LENGTH}}})(?![0-9a-z])", re.ASCII)
 
 Choose = Callable[[str], str]
 """Picks one of the characters of a text, each as likely as the other."""
@@ -84,10 +86,11 @@ def new_code(choose: Choose = secrets.choice) -> str:
 def read_code(text: str) -> str | None:
     """The code that a link's path holds; None where it cannot be one.
 
-    Capitals are read as small letters, since some phones write what is typed by hand with one.
+    Capitals are read as small letters, since some phones write what is typed by hand with one;
+    what follows the code and can be none of it (``.``, ``)``) came from the sentence it stood in.
     """
-    code = text.lower()
-    return code if len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) else None
+    found = _CODE.match(text.lower())
+    return found[1] if found else None
 
 
 def digest_of(workspace: WorkspaceCode, href: str) -> str:

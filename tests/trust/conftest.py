@@ -1,0 +1,44 @@
+"""What it takes to be trusted. ``make soak`` makes many more attempts, by other seeds."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+
+from tests.unit.redirect.conftest import Desk
+from waypost.codes import campaign_code, link_code
+from waypost.tokens import ClickToken
+
+
+@pytest.fixture(autouse=True)
+def without_sockets(socket_disabled: None) -> None:
+    """What needs a socket is tried in tests/e2e."""
+
+
+def soaking(short: int, long: int) -> int:
+    """How often something is tried: long with WAYPOST_SOAK in the environment."""
+    return long if os.environ.get("WAYPOST_SOAK") else short
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of what is random: WAYPOST_SEED, else always the same."""
+    return int(os.environ.get("WAYPOST_SEED", "1"))
+
+
+@pytest.fixture
+def random(seed: int) -> Random:
+    return Random(seed)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def token() -> ClickToken:
+    link = link_code(campaign_code("acme", "spring-sale"), "https://example.com/sale")
+    return ClickToken(link, "d1", "p1", 1, 1_790_000_000, "https://example.com/sale")

@@ -1,0 +1,162 @@
+"""What mail clients do to links on their way, and which links survive it."""
+
+from __future__ import annotations
+
+from quopri import encodestring
+from urllib.parse import quote, unquote
+
+import pytest
+
+from tests.unit.redirect.conftest import Desk, Secrets
+from waypost.errors import TokenError, UnknownVersion
+from waypost.keys import KeyringSource
+from waypost.model.short_link import read_code
+from waypost.opening import Tokens
+from waypost.tokens import ClickToken
+from waypost.tokens.mending import mended, rest_of_path
+from waypost.tokens.sealer import CLICK
+from waypost.tokens.signing import TokenSigner
+
+# Each gives what stands after /e/c/ once a mail client had the sealed text.
+SURVIVED = {
+    "as it is": lambda text: text,
+    "slash encoded": lambda text: text.replace("/", "%2F"),
+    "slash encoded twice": lambda text: text.replace("/", "%252f"),
+    "every character encoded": lambda text: "".join(f"%{ord(c):02X}" for c in text),
+    "full stop after it": lambda text: text + ".",
+    "parenthesis after it": lambda text: text + ")",
+    "bracket and comma after it": lambda text: text + ">,",
+    "encoded bracket after it": lambda text: text + "%3E",
+    "quotes after it": lambda text: text + "”",
+    "emphasis after it": lambda text: text + "_*",
+    "slash after it": lambda text: text + "/",
+    "slash before it": lambda text: "/" + text,
+    "padding after it": lambda text: text + "%3D%3D",
+    "leftover of quoted-printable after it": lambda text: text + "=3D",
+    "parameters without a question mark": lambda text: text + "&fbclid=IwAR1x2y3z",
+    "wrapped": lambda text: text[:30] + "\n" + text[30:],
+    "wrapped with CRLF and indented": lambda text: text[:30] + "\r\n    " + text[30:],
+    "wrapped, the break encoded": lambda text: text[:30] + "%0D%0A" + text[30:],
+    "wrapped, the break a space": lambda text: text[:30] + "%20" + text[30:],
+    "wrapped in the signature": lambda text: text[:-4] + "\n" + text[-4:],
+    "wrapped every 20 characters": lambda text: "\n".join(
+        text[at : at + 20] for at in range(0, len(text), 20)
+    ),
+    "soft break": lambda text: text[:30] + "=\r\n" + text[30:],
+    "soft break at the slash": lambda text: text.replace("/", "/=\n"),
+    "soft breaks all along": lambda text: encodestring(text.encode()).decode(),
+    "quoted-printable, overdone": lambda text: "".join(f"={ord(c):02X}" for c in text),
+    "hyphens as quoted-printable": lambda text: text.replace("-", "=2D").replace("_", "=5F"),
+    "zero-width spaces and soft hyphens": lambda text: (
+        text[:10] + "\u200b" + text[10:20] + "\u00ad" + text[20:]
+    ),
+}
+LOST = {
+    "lower-cased": str.lower,
+    "upper-cased": str.upper,
+    "cut": lambda text: text[:-1],
+    "shortened with an ellipsis": lambda text: text[:20] + "…" + text[-10:],
+    "hyphens made long": lambda text: text.replace("-", "–"),
+    "a letter typed wrong": lambda text: text[:8] + ("A" if text[8] != "A" else "B") + text[9:],
+}
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(KeyringSource(Secrets(), "keyring"))
+
+
+@pytest.fixture
+def sent(desk: Desk, token: ClickToken) -> str:
+    """A sealed token with a hyphen and an underscore in it."""
+    for position in range(10_000):
+        text = desk.sealer.seal(
+            ClickToken(token.link, token.delivery, token.person, position, 7, token.href)
+        )
+        if "-" in text and "_" in text:
+            return text
+    raise AssertionError("base64 has changed")
+
+
+@pytest.mark.parametrize("change", SURVIVED)
+def test_a_link_survives(tokens: Tokens, desk: Desk, sent: str, change: str) -> None:
+    asked = SURVIVED[change](sent)
+    if asked.count("/") == 1:
+        assert tokens.open(unquote(asked)) == desk.sealer.open(sent)  # the route takes one decoding
+    assert tokens.open(asked) == desk.sealer.open(sent)
+    assert tokens.open(rest_of_path("/e/c/" + asked)) == desk.sealer.open(sent)
+    assert tokens.open(rest_of_path(quote(f"/e/c/{asked}", safe=""))) == desk.sealer.open(sent)
+
+
+@pytest.mark.parametrize("change", LOST)
+def test_a_link_that_lost_characters_leads_nowhere(tokens: Tokens, sent: str, change: str) -> None:
+    changed = LOST[change](sent)
+    assert changed != sent
+    with pytest.raises(TokenError):
+        tokens.open(changed)
+
+
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [
+        ("/e/c/a/b", "a/b"),
+        ("/app/e/c/a/b", "a/b"),
+        ("/e%2Fc%2Fa%2Fb", "a/b"),
+        ("/e/o/a%252Fb", "a/b"),
+        ("/e/c/", ""),
+        ("/elsewhere/e/c/a/b", ""),
+        ("/", ""),
+        ("", ""),
+    ],
+)
+def test_a_path_that_matched_no_route_may_hold_a_token(path: str, rest: str) -> None:
+    assert rest_of_path(path) == rest
+
+
+def test_few_readings_are_tried_and_none_of_a_text_without_end(sent: str) -> None:
+    for change in SURVIVED.values():
+        assert len(list(mended(change(sent)))) <= 3
+    assert list(mended(sent)) == []
+    assert list(mended(sent + "." * 20_000)) == []
+
+
+def test_a_token_of_a_later_version_is_not_read_otherwise(tokens: Tokens) -> None:
+    later = TokenSigner(KeyringSource(Secrets(), "keyring").current(), CLICK).seal(b"\x09later")
+    for text in (later, later + ")"):
+        with pytest.raises(UnknownVersion):
+            tokens.open(text)
+
+
+def test_a_key_that_is_new_opens_a_link_that_needs_mending(desk: Desk, sent: str) -> None:
+    class Rotated(Secrets):
+        reads = 0
+
+        def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
+            self.reads += 1
+            old: dict[str, object] = {
+                "SecretString": '{"seed": "an older one, thirty-two characters"}'
+            }
+            return old if self.reads == 1 else super().get_secret_value(SecretId=SecretId)
+
+    tokens = Tokens(KeyringSource(Rotated(), "keyring"))
+    assert tokens.open(sent + ")") == desk.sealer.open(sent)
+
+
+@pytest.mark.parametrize(
+    "tail", ["", ".", ")", ">", ",", "”", "%3E", "\n", " ", "=3d", "&fbclid=1"]
+)
+def test_a_short_link_survives_what_stood_behind_it(tail: str) -> None:
+    assert read_code("2" * 19 + tail) == "2" * 19
+
+
+@pytest.mark.parametrize("tail", ["2", "x", "0"])
+def test_a_longer_code_is_not_read_as_a_shorter_one(tail: str) -> None:
+    assert read_code("2" * 19 + tail) is None
+
+
+def test_a_wrapper_that_quotes_our_link_gives_it_back_whole(sent: str) -> None:
+    """Link scanners put the link into a parameter of theirs; base64url needs no encoding there."""
+    link = f"https://links.example.com/e/c/{sent}"
+    wrapped = f"https://eur01.safelinks.example/?url={quote(link, safe='')}&data=05%7C02&reserved=0"
+    assert unquote(wrapped.partition("url=")[2].partition("&")[0]) == link
+    assert quote(sent, safe="/") == sent

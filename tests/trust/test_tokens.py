@@ -1,0 +1,51 @@
+"""No token that was not signed leads anywhere: a million ways with ``make soak``."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from random import Random
+
+import pytest
+
+from tests.trust.conftest import soaking
+from tests.trust.forging import FORGERIES, OURS, Forgery, sealed
+from waypost.errors import TokenError
+from waypost.keys import KeyringSource
+from waypost.opening import Tokens
+from waypost.tokens import Sealer
+
+EACH = soaking(short=200, long=1_000_000 // len(FORGERIES) + 1)
+
+
+class Secrets:
+    def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
+        keys = [{"secret": urlsafe_b64encode(key).decode()} for key in OURS.keys]
+        return {"SecretString": json.dumps({"keys": keys})}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.__name__)
+def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
+    sealer, tokens = Sealer(OURS), Tokens(KeyringSource(Secrets(), "keyring"))
+    tried = 0
+    pool = [sealed(random, workspace=name) for name in ("acme", "other") for _ in range(50)]
+    signed = {one.text for one in pool}
+    while tried < EACH:
+        forged = forgery(random, *random.sample(pool, 2))
+        if forged in signed:
+            continue
+        tried += 1
+        with pytest.raises(TokenError):
+            sealer.open(forged)
+        try:
+            opened = tokens.open(forged)
+        except TokenError:
+            continue
+        # A reading that mends a link may find a token that was signed, never any other.
+        assert sealer.seal(opened) in signed, forged
+        assert sealer.seal(opened) == forged[: len(sealer.seal(opened))], forged
+
+
+def test_what_was_signed_opens_here() -> None:
+    one = sealed(Random(1))
+    assert Tokens(KeyringSource(Secrets(), "keyring")).open(one.text) == one.token
