@@ -42,19 +42,22 @@ class Transaction:
     changes: dict[str, Change] = field(default_factory=dict)
     increments: Increments = field(default_factory=Counter)
     tell: set[bytes] = field(default_factory=set)
+    counters: set[str] = field(default_factory=set)
+    records: int = 0
     size: int = 0
 
     def fits(self, change: Change) -> bool:
         """Whether the change can go into the same transaction."""
-        counters = {cell.counter for cell in (*self.increments, *change.increments)}
-        records = sum(1 + len(c.sheets) for c in (*self.changes.values(), change))
-        actions = records + len(counters) + 1  # the notice
+        counters = len(self.counters.union(cell.counter for cell in change.increments))
+        actions = self.records + _records(change) + counters + 1  # the notice
         return actions <= ACTIONS and self.size + _size(change) <= BYTES
 
     def add(self, recipient: str, change: Change, tell: set[bytes]) -> None:
         self.changes[recipient] = change
         self.increments.update(change.increments)
         self.tell |= tell
+        self.counters.update(cell.counter for cell in change.increments)
+        self.records += _records(change)
         self.size += _size(change)
 
     def commit(self) -> Commit:
@@ -129,6 +132,11 @@ def _to_tell(standing: Standing, change: Change, events: EventPolicy) -> set[byt
         if mark.delivery not in (standing.row.opened if opened else standing.row.deliveries):
             firsts.setdefault((opened, mark.delivery), mark.id)
     return set(firsts.values())
+
+
+def _records(change: Change) -> int:
+    """The row, and what did not find room in it."""
+    return 1 + len(change.sheets)
 
 
 def _size(change: Change) -> int:
