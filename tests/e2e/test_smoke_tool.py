@@ -8,6 +8,7 @@ import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
 from tools import smoke
+from tools.journey import STEPS
 from tools.management import Api
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
@@ -22,7 +23,7 @@ def test_every_step_passes_on_the_embedded_stack(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert smoke.main(["--base", stack.url]) == 0
-    steps = [step.__name__.replace("_", " ") for step in smoke.STEPS]
+    steps = [step.__name__.replace("_", " ") for step in STEPS]
     assert lines(capsys.readouterr().out) == dict.fromkeys(steps, "ok") | ANYWHERE
 
 
