@@ -9,7 +9,7 @@ from pathlib import Path
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
@@ -66,7 +66,7 @@ PIECES = st.sampled_from(
         ),
         *("<!--", "-->", "--!>", "<!", "<?", "</", "<style>", "</style>", "<script>", "</script>"),
         *("<title>", "</title>", "<textarea>", "</textarea>", "<xmp>", "<noscript>", "</noscript>"),
-        *("<svg>", "</svg>", "<math>", "<![CDATA[", "]]>", "<template>", "</template>", "<iframe>"),
+        *("<svg>", "</svg>", "<math>", "<![CDATA[", "]]>", "<iframe>"),
         *(
             "<div title='",
             '<div title="',
@@ -139,6 +139,7 @@ def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
 @settings(max_examples=300)
 @given(HTML)
 def test_links_of_generated_html_are_those_that_another_parser_finds(html):
+    note(repr(html))
     assert set(ours(html)) == set(of_lexbor(html))
 
 

@@ -35,7 +35,7 @@ class CioLink:
 
 def found(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and arguments of every tag; with the whitespace that its dashes take away."""
-    if "cio_link" not in text:
+    if "{" not in text:  # one character is found faster than an expression
         return
     before = 0
     for tag in TAG.finditer(text):

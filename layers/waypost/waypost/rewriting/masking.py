@@ -25,7 +25,7 @@ def newlines_masked(text: str) -> str:
 
 def leftovers_masked(text: str) -> str:
     """The text with everything that looks like Liquid made harmless, of the same length."""
-    if "{{" not in text and "{%" not in text:
+    if "{" not in text:
         return text
     return _LEFTOVER.sub(lambda found: _FILLER * len(found[0]), text)
 
