@@ -9,5 +9,6 @@ way, handler → domain → store:
 - ``model``       the entities: workspace, campaign, link, click, recipient, counters
 - ``store``       where entities live: one interface per aggregate, DynamoDB and its in-memory twin
 - ``settings``    what a function reads from its environment
+- ``client``      the rewrite function as a typed call, for pipelines
 - ``errors``      everything that can go wrong, as one tree
 """

@@ -15,6 +15,7 @@
     │   └── ExpiredShortLink  a code whose time is over
     ├── UnsafeDestination     a destination that is never signed nor redirected to
     ├── EdgeRefused           a tracking domain that the CDN does not take
+    ├── CallFailed            (waypost.client) the rewrite function gave no answer, or refused
     └── StoreError
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
         ├── MalformedItem     something stored, parked or logged that cannot be read back
@@ -158,6 +159,18 @@ class UnsafeDestination(WaypostError):
 
 class EdgeRefused(WaypostError):
     """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
+
+
+class CallFailed(WaypostError):
+    """Raised by ``waypost.client`` when a function gives no answer after all attempts, or refuses
+    for a reason that has no error of its own. ``status``: of the refusal, None without any.
+    """
+
+    def __init__(self, function: str, reason: str, status: int | None = None) -> None:
+        super().__init__(f"{function}: {reason}")
+        self.function = function
+        self.reason = reason
+        self.status = status
 
 
 class StoreError(WaypostError):

@@ -100,11 +100,15 @@ def status_of(error: WaypostError) -> tuple[int, str]:
 
 
 def problem_body(error: WaypostError, status: int, title: str) -> dict[str, object]:
-    """The members of RFC 9457, with ``errors`` by field where a request was not valid."""
+    """The members of RFC 9457, with ``errors`` by field where a request was not valid, and
+    ``field``, ``size`` and ``limit`` in bytes where one was too large.
+    """
     body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
     body["detail"] = str(error)
     if isinstance(error, InvalidRequest):
         body["errors"] = [{"field": p.field, "reason": p.reason} for p in error.problems]
+    if isinstance(error, TooLarge):
+        body |= {"field": error.field, "size": error.size, "limit": error.limit}
     return body
 
 

@@ -1,0 +1,92 @@
+"""One call of the rewrite function: when it is tried again, and what its refusals are as errors.
+
+Calling again is always safe: nothing is counted before an answer is ready, and a batch's
+idempotency key keeps it from being counted twice.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
+
+if TYPE_CHECKING:
+    from waypost.sending import Answer
+
+ATTEMPTS: Final = 6
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 20.0
+
+_PLACE = re.compile(r"recipients\[(\d+)\]")
+
+
+class Invoker(Protocol):
+    """What is needed of boto3's Lambda client."""
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]: ...  # noqa: N803
+
+
+class _Passing(Exception):
+    """What went wrong may be over in a moment. Its text says what it was."""
+
+
+def called(
+    invoker: Invoker, function: str, payload: bytes, start: int, sleep: Callable[[float], None]
+) -> Answer:
+    """The function's answer; ``start`` is the caller's place of the first recipient.
+
+    :raises InvalidRequest: with the fields as the caller numbers them.
+    :raises TooLarge: when the message, or the answer (``deliveries``), is.
+    :raises CallFailed: when there is no answer after all attempts, or another refusal.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return _answer(_invoked(invoker, function, payload), function, start)
+        except _Passing as passing:
+            if attempt == ATTEMPTS - 1:
+                raise CallFailed(function, str(passing)) from passing
+        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
+        sleep(random.uniform(0, longest))  # noqa: S311  keeps callers apart, guards nothing
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _invoked(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    try:
+        response = invoker.invoke(FunctionName=function, Payload=payload)
+        told: dict[str, Any] = json.loads(response["Payload"].read())
+    except HTTPClientError as error:  # no connection, or no answer in time
+        raise _Passing(str(error)) from error
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status == 429 or status >= 500:
+            raise _Passing(str(error)) from error
+        raise CallFailed(function, str(error), status) from error
+    if "FunctionError" in response:  # it crashed, or ran out of time or memory
+        raise _Passing(str(told.get("errorMessage", told)))
+    return told
+
+
+def _answer(told: dict[str, Any], function: str, start: int) -> Answer:
+    if "deliveries" in told:
+        return cast("Answer", told)
+    status, detail = int(told.get("status", 0)), str(told.get("detail", told))
+    if status == 503:
+        raise _Passing(detail)
+    if status == 413 and "limit" in told:
+        raise TooLarge(str(told["field"]), int(told["size"]), int(told["limit"]))
+    if problems := told.get("errors"):
+        raise InvalidRequest(*(_placed(each, start) for each in problems))
+    raise CallFailed(function, detail, status)
+
+
+def _placed(told: Mapping[str, str], start: int) -> Problem:
+    def place(match: re.Match[str]) -> str:
+        return f"recipients[{int(match[1]) + start}]"
+
+    return Problem(_PLACE.sub(place, told["field"]), _PLACE.sub(place, told["reason"]))

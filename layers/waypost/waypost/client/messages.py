@@ -1,0 +1,42 @@
+"""What a pipeline hands over, as types: the body of a rewrite invocation, key by key.
+
+``waypost.rewriting.request`` checks these and tells what each means; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NotRequired, TypedDict
+
+Message = TypedDict(
+    "Message",
+    {
+        "workspace": str,
+        "campaign": str,
+        "kind": NotRequired[Literal["campaign", "broadcast", "newsletter", "transactional"]],
+        "channel": NotRequired[
+            Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]
+        ],
+        "from": NotRequired[str | None],
+        "content": Mapping[str, object],
+        "liquid": NotRequired[bool],
+        "track": NotRequired[bool],
+        "track_opens": NotRequired[bool],
+        "honeypot": NotRequired[bool],
+        "track_text": NotRequired[bool],
+        "url_params": NotRequired[bool],
+        "dry_run": NotRequired[bool],
+        "idempotency_key": NotRequired[str | None],
+    },
+)
+"""A message without its recipients."""
+
+
+class Recipient(TypedDict):
+    """One delivery of a message: its name, the person it goes to, and what a template renders
+    with.
+    """
+
+    delivery: str
+    person: NotRequired[str | None]
+    data: NotRequired[Mapping[str, object]]

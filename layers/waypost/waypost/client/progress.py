@@ -1,0 +1,56 @@
+"""When and how somebody at a terminal is shown how far a send is: from the second batch on, where
+the extra ``waypost[progress]`` is installed, on standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Bar:
+    """A context manager; draws nothing before ``show``, and nothing outside of a terminal."""
+
+    def __init__(self, total: int | None, *, wanted: bool) -> None:
+        self._total = total
+        self._wanted = wanted and sys.stderr.isatty()
+        self._done = 0
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def show(self) -> None:
+        """Draw the bar, if it may be and is not yet."""
+        if not self._wanted or self._progress is not None:
+            return
+        try:
+            from rich.console import Console
+            from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+        except ModuleNotFoundError:
+            self._wanted = False
+            return
+        columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._task = self._progress.add_task("Messages", total=self._total, completed=self._done)
+        self._progress.start()
+
+    def advance(self, messages: int = 1) -> None:
+        """Note that messages were handed over, or given up."""
+        self._done += messages
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task, messages)

@@ -1,0 +1,271 @@
+"""The client against a function that is played: what it is sent, and what it makes of answers."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import typing
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from waypost.client import Client, batches
+from waypost.client.messages import Message
+from waypost.client.messages import Recipient as TypedRecipient
+from waypost.errors import CallFailed, InvalidRequest, StoreUnavailable, TooLarge
+from waypost.http import problem
+from waypost.rewriting.request import Message as CheckedMessage
+from waypost.rewriting.request import Recipient, from_value
+
+MESSAGE: Message = {"workspace": "acme", "campaign": "sale", "content": {"html": "<p>Hello</p>"}}
+
+
+class Function:
+    """Answers as the rewrite function does; ``troubles`` are what it does first, one a call."""
+
+    def __init__(self, *troubles, answer_limit=10**9):
+        self.troubles = list(troubles)
+        self.answer_limit = answer_limit
+        self.payloads = []
+        self.bodies = []
+
+    def invoke(self, *, FunctionName, Payload):  # noqa: N803  boto3's names
+        assert FunctionName == "waypost-us-rewrite:live"
+        self.payloads.append(Payload)
+        self.bodies.append(json.loads(Payload))
+        trouble = self.troubles.pop(0) if self.troubles else None
+        if isinstance(trouble, Exception):
+            raise trouble
+        told = trouble if trouble is not None else self.rewritten(Payload)
+        error = {"FunctionError": "Unhandled"} if "errorMessage" in told else {}
+        return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(told).encode())} | error
+
+    def rewritten(self, payload):
+        try:
+            request = from_value(json.loads(payload))
+        except InvalidRequest as error:
+            return refusal(error)
+        content = request.content.given()
+        size = len(json.dumps(content)) * len(request.recipients)
+        if size > self.answer_limit:
+            return refusal(TooLarge("deliveries", size, self.answer_limit))
+        return {
+            "deliveries": [
+                {"delivery": each.delivery, "content": content}
+                for each in request.recipients
+                if each.person != "nobody"
+            ],
+            "failed": [
+                {"delivery": each.delivery, "field": "data", "reason": "lacks a name"}
+                for each in request.recipients
+                if each.person == "nobody"
+            ],
+            "links": [link("https://example.com/", 1)],
+            "warnings": ["a warning"],
+        }
+
+    def deliveries(self):
+        return [[one["delivery"] for one in body["recipients"]] for body in self.bodies]
+
+
+def refusal(error):
+    return json.loads(problem(error)["body"])
+
+
+def link(url, position):
+    return {"link": "ab", "url": url, "position": position, "tracked": True, "reason": None}
+
+
+def refused(status, code):
+    told: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(told, "Invoke")
+
+
+def recipients(count, **fields):
+    return [{"delivery": f"d{n}", **fields} for n in range(count)]
+
+
+def rewritten(function, message=MESSAGE, to=None, waits=None):
+    client = Client(
+        "waypost-us-rewrite:live", function, sleep=[].append if waits is None else waits.append
+    )
+    return client.rewrite(message, to or recipients(3))
+
+
+def test_deliveries_come_in_the_order_of_recipients_whatever_the_batches():
+    function = Function()
+    run = rewritten(function, to=recipients(2_500))
+    assert [each["delivery"] for each in run] == [f"d{n}" for n in range(2_500)]
+    assert [len(batch) for batch in function.deliveries()] == [1_000, 1_000, 500]
+
+
+def test_recipients_are_read_as_they_are_needed():
+    read = []
+
+    def endless():
+        for number in range(10_000):
+            read.append(number)
+            yield {"delivery": f"d{number}"}
+
+    run = rewritten(Function(), to=endless())
+    assert read == []
+    assert next(run)["delivery"] == "d0"
+    assert len(read) == batches.MOST + 1
+
+
+def test_failures_links_and_warnings_are_collected_once_for_all_batches():
+    to = recipients(1_500)
+    to[3]["person"] = to[1_400]["person"] = "nobody"
+    run = rewritten(Function(), to=to)
+    assert len(list(run)) == 1_498
+    assert [each["delivery"] for each in run.failed] == ["d3", "d1400"]
+    assert run.links == [link("https://example.com/", 1)]
+    assert run.warnings == ["a warning"]
+
+
+def test_no_payload_is_over_the_limit():
+    function = Function()
+    to = recipients(100, data={"text": "ä" * 100_000})
+    assert len(list(rewritten(function, to=to))) == 100
+    assert max(map(len, function.payloads)) <= batches.PAYLOAD
+    assert len(function.payloads) == 4
+
+
+def test_batches_are_small_enough_for_their_answers():
+    function = Function()
+    html = "x" * 500_000
+    list(rewritten(function, {**MESSAGE, "content": {"html": html}}, recipients(20)))
+    assert max(map(len, function.deliveries())) * len(html) < batches.PAYLOAD
+
+
+def test_an_answer_that_would_be_too_large_is_asked_for_in_halves_and_later_batches_are_smaller():
+    function = Function(answer_limit=300 * len(json.dumps(MESSAGE["content"])))
+    run = rewritten(function, to=recipients(1_600))
+    assert [each["delivery"] for each in run] == [f"d{n}" for n in range(1_600)]
+    sizes = [len(batch) for batch in function.deliveries()]
+    assert sizes == [1_000, 500, 250, 250, 500, 250, 250, 250, 250, 100]
+    assert run.failed == []
+
+
+def test_a_recipient_whose_message_has_no_room_at_all_fails_and_spoils_no_other():
+    to = recipients(3)
+    to[1]["data"] = {"text": "x" * batches.PAYLOAD}
+    run = rewritten(Function(), to=to)
+    assert [each["delivery"] for each in run] == ["d0", "d2"]
+    assert [(each["delivery"], each["field"]) for each in run.failed] == [("d1", "data")]
+
+
+def test_a_message_that_leaves_no_room_is_refused_before_any_call():
+    with pytest.raises(TooLarge, match="content"):
+        rewritten(Function(), {**MESSAGE, "content": {"mime": "x" * batches.PAYLOAD}})
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        refused(429, "TooManyRequestsException"),
+        refused(500, "ServiceException"),
+        ReadTimeoutError(endpoint_url="lambda"),
+        {"errorMessage": "Task timed out after 900.00 seconds"},
+        refusal(StoreUnavailable("campaigns")),
+    ],
+)
+def test_what_may_pass_is_tried_again_with_the_same_payload(trouble):
+    function = Function(trouble, trouble)
+    waits: list[float] = []
+    assert len(list(rewritten(function, waits=waits))) == 3
+    assert len(function.payloads) == 3
+    assert len(set(function.payloads)) == 1
+    assert len(waits) == 2
+    assert all(0 <= wait <= 20 for wait in waits)
+
+
+def test_what_does_not_pass_ends_in_an_error_with_the_reason():
+    function = Function(*[{"errorMessage": "out of memory"}] * 6)
+    with pytest.raises(CallFailed, match=r"waypost-us-rewrite:live: out of memory"):
+        list(rewritten(function))
+    assert len(function.payloads) == 6
+
+
+def test_what_cannot_pass_is_not_tried_again():
+    function = Function(refused(403, "AccessDeniedException"))
+    with pytest.raises(CallFailed, match="AccessDenied") as caught:
+        list(rewritten(function))
+    assert caught.value.status == 403
+    assert len(function.payloads) == 1
+
+
+def test_a_refused_field_is_named_as_the_caller_counts():
+    to = recipients(1_005)
+    to[1_004]["delivery"] = "d1003"
+    with pytest.raises(InvalidRequest) as caught:
+        list(rewritten(Function(), to=to))
+    (found,) = caught.value.problems
+    assert str(found) == "recipients[1004].delivery: repeats recipients[1003]"
+
+
+def test_what_is_no_json_is_refused_by_its_place():
+    to = recipients(2)
+    to[1]["data"] = {"since": object()}
+    with pytest.raises(InvalidRequest, match=r"recipients\[1\]"):
+        list(rewritten(Function(), to=to))
+
+
+def test_half_a_surrogate_pair_is_refused_by_its_field():
+    with pytest.raises(InvalidRequest, match=r"content\.html"):
+        list(rewritten(Function(), {**MESSAGE, "content": {"html": "\ud800"}}))
+
+
+def test_the_same_run_again_has_the_same_keys_and_no_two_batches_share_one():
+    def keys(run_key):
+        function = Function()
+        list(rewritten(function, {**MESSAGE, "idempotency_key": run_key}, recipients(2_000)))
+        return [body["idempotency_key"] for body in function.bodies]
+
+    assert keys("run") == keys("run")
+    assert len(set(keys("run") + keys("another"))) == 4
+
+
+def test_without_a_key_two_runs_are_two():
+    first, second = Function(), Function()
+    list(rewritten(first))
+    list(rewritten(second))
+    assert first.bodies[0]["idempotency_key"] != second.bodies[0]["idempotency_key"]
+
+
+def test_segments_are_those_of_the_longest_message():
+    answers = [
+        Function().rewritten(json.dumps({**MESSAGE, "recipients": recipients(1)}))
+        | {"segments": {"encoding": encoding, "before": before, "after": after}}
+        for encoding, before, after in (("ucs-2", 1, 2), ("gsm-7", 3, 1))
+    ]
+    run = rewritten(Function(*answers), to=recipients(1_001))
+    list(run)
+    assert run.segments == {"encoding": "ucs-2", "before": 3, "after": 2}
+
+
+def test_the_types_have_the_fields_that_the_function_checks():
+    checked = {field.alias or name: field for name, field in CheckedMessage.model_fields.items()}
+    assert set(Message.__annotations__) == set(checked)
+    assert Message.__required_keys__ == {n for n, field in checked.items() if field.is_required()}
+    assert set(TypedRecipient.__annotations__) == set(Recipient.model_fields)
+    # Postponed annotations: the keys' types are resolved first.
+    told = typing.get_type_hints(Message)
+    assert set(typing.get_args(told["kind"])) == set(
+        typing.get_args(CheckedMessage.model_fields["kind"].annotation)
+    )
+    assert set(typing.get_args(told["channel"])) == set(
+        typing.get_args(CheckedMessage.model_fields["channel"].annotation)
+    )
+
+
+def test_importing_the_client_imports_neither_boto3_nor_pydantic():
+    script = (
+        "import sys, waypost.client\n"
+        "print(sorted({'boto3', 'botocore', 'pydantic', 'rich', 'liquid'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert told.stdout.strip() == "[]", told.stderr

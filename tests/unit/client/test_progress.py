@@ -1,0 +1,54 @@
+import sys
+
+import pytest
+import rich.progress
+
+from waypost.client.progress import Bar
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The bars that were drawn."""
+    started: list[rich.progress.Progress] = []
+    monkeypatch.setattr(rich.progress.Progress, "start", lambda self: started.append(self))
+    return started
+
+
+def at(monkeypatch, *, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+
+
+def test_nothing_is_drawn_outside_of_a_terminal(monkeypatch, shown):
+    at(monkeypatch, terminal=False)
+    with Bar(10, wanted=True) as bar:
+        bar.show()
+        bar.advance()
+    assert shown == []
+
+
+def test_nothing_is_drawn_for_who_wants_nothing(monkeypatch, shown):
+    at(monkeypatch, terminal=True)
+    with Bar(10, wanted=False) as bar:
+        bar.show()
+    assert shown == []
+
+
+def test_nothing_is_drawn_without_the_extra(monkeypatch, shown):
+    at(monkeypatch, terminal=True)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with Bar(10, wanted=True) as bar:
+        bar.show()
+        bar.advance()
+    assert shown == []
+
+
+def test_a_terminal_is_shown_what_was_done_before_and_after(monkeypatch, shown):
+    at(monkeypatch, terminal=True)
+    with Bar(10, wanted=True) as bar:
+        bar.advance(3)
+        bar.show()
+        bar.show()
+        bar.advance(2)
+    (progress,) = shown
+    (task,) = progress.tasks
+    assert (task.completed, task.total) == (5, 10)
