@@ -75,7 +75,7 @@ build/pytracking: | $(READY)
 
 .PHONY: soak
 soak: $(READY) ## Attack and break things much longer than the tests do (SEED=…)
-	WAYPOST_SOAK=1 WAYPOST_SEED="$(or $(SEED),1)" python -m pytest tests/trust tests/faults $(ARGS)
+	WAYPOST_SOAK=1 WAYPOST_SEED="$(or $(SEED),1)" WAYPOST_FAULT_SEED="$(or $(SEED),1)" python -m pytest tests/trust tests/faults $(ARGS)
 
 .PHONY: test-contract
 test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto

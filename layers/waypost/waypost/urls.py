@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from unicodedata import category, normalize
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from waypost.errors import UnsafeDestination
@@ -28,7 +29,9 @@ _WEB = re.compile(r"[^:]*:(?://([^/?#]*))?", re.DOTALL)
 _SURROUNDING = "".join(map(chr, range(0x21)))
 _DROPPED = str.maketrans("", "", "\t\n\r")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_PORT = re.compile(r":(\d*)$")
+_PORT = re.compile(r":([0-9]*)\Z")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+_KEPT_BY_BROWSERS = re.compile("[\u00df\u03c2]")
 _HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\x00-\x20\"#%/:<>?@\[\\\]^`{|}\x7f]+")
 _NOT_FOR_A_HEADER = re.compile(r" +|[^\x00-\x7f]+")
 
@@ -78,10 +81,26 @@ def ascii_form(href: str) -> str:
 def _ascii_authority(href: str, authority: str) -> str:
     if authority.isascii():
         return authority
+    if any(category(character) == "Cf" for character in authority):
+        raise UnsafeDestination(href, "has an invisible character in its host")
+    port = _PORT.search(authority)
+    name = authority[: port.start()] if port else authority
     try:
-        return authority.encode("idna").decode("ascii")
+        ascii_name = ".".join(map(_ascii_label, _DOTS.split(name)))
     except UnicodeError as error:
         raise UnsafeDestination(href, "has a host that cannot be a host name") from error
+    if not _HOST.fullmatch(ascii_name):  # a wide slash became a slash, a wide @ a user name
+        raise UnsafeDestination(href, "has a host that cannot be a host name")
+    return ascii_name + (port[0] if port else "")
+
+
+def _ascii_label(label: str) -> str:
+    """One label of a host. Sharp s and final sigma stay themselves, as browsers have it (UTS 46,
+    nontransitional): the standard library's IDNA of 2003 would lead to another host.
+    """
+    if _KEPT_BY_BROWSERS.search(lower := label.lower()):
+        return "xn--" + normalize("NFKC", lower).encode("punycode").decode("ascii")
+    return label.encode("idna").decode("ascii")
 
 
 def _percent_encoded(text: str) -> str:
