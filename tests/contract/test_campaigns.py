@@ -125,6 +125,27 @@ def test_a_repeated_idempotency_key_counts_nothing(stores: Stores) -> None:
     assert stores.campaigns.counts(CAMPAIGN).sent == 101
 
 
+def test_links_add_up_by_the_key_that_signed_them(stores: Stores) -> None:
+    other = campaign_code("acme", "autumn")
+    for campaign, signed in (
+        (CAMPAIGN, {"0a": 200}),
+        (CAMPAIGN, {"0a": 100, "0b": 1}),
+        (other, {"0a": 30}),
+        (other, None),
+    ):
+        stores.campaigns.add_sent(campaign, 100, None, signed)
+    assert stores.campaigns.signed("0a") == {CAMPAIGN: 300, other: 30}
+    assert stores.campaigns.signed("0b") == {CAMPAIGN: 1}
+    assert stores.campaigns.signed("0c") == {}
+    assert stores.campaigns.counts(CAMPAIGN).sent == 200
+
+
+def test_links_of_a_repeated_message_were_signed_once(stores: Stores) -> None:
+    for _ in range(2):
+        stores.campaigns.add_sent(CAMPAIGN, 100, "batch-1", {"0d": 200})
+    assert stores.campaigns.signed("0d") == {CAMPAIGN: 200}
+
+
 def test_a_key_is_one_campaigns(stores: Stores) -> None:
     other = campaign_code("acme", "autumn")
     assert stores.campaigns.add_sent(CAMPAIGN, 1, "k")

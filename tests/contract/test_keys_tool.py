@@ -1,12 +1,16 @@
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from tests.contract.conftest import make_table
 from tools import keys
+from waypost.codes import campaign_code
 from waypost.keys import parse_keyring
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
 
 SEED = json.dumps({"seed": "s" * 64})
 
@@ -25,8 +29,16 @@ def value(secret: str) -> str:
     return str(client.get_secret_value(SecretId=secret)["SecretString"])
 
 
-def run(secret: str, *arguments: str) -> int:
-    return keys.main(["--env", "us", "--secret", secret, *arguments])
+@pytest.fixture
+def campaigns(secret: str) -> tuple[DynamoCampaigns, str]:
+    """The stack's campaigns, in the secret's account, and the table's name."""
+    client: Any = boto3.client("dynamodb", region_name="us-east-1")
+    table = make_table(client, "CampaignsTable")
+    return DynamoCampaigns(client, table), table
+
+
+def run(secret: str, *arguments: str, table: str = "none") -> int:
+    return keys.main(["--env", "us", "--secret", secret, "--campaigns", table, *arguments])
 
 
 def test_a_rotation_adds_a_key_that_signs(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,12 +57,42 @@ def test_no_key_is_ever_printed(secret: str, capsys: pytest.CaptureFixture[str])
         assert key["secret"] not in shown.out + shown.err
 
 
-def test_a_key_is_retired_only_by_one_who_is_sure(
+def test_who_would_retire_a_key_is_told_how_many_links_that_breaks(
+    secret: str, campaigns: tuple[DynamoCampaigns, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(secret, "add")
+    old, new = parse_keyring(value(secret)).fingerprints
+    sale, summer = campaign_code("acme", "sale"), campaign_code("acme", "summer")
+    store, table = campaigns
+    store.add_sent(sale, 1_000, None, {old: 5_000})
+    store.add_sent(summer, 10, None, {old: 20, new: 7})
+    assert run(secret, "retire", old, table=table) == 2
+    assert "5,020 links in messages of 2 campaigns" in capsys.readouterr().err
+
+
+def test_a_key_that_is_not_there_is_told_before_anything_is_counted(
+    secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(secret, "retire", "00000000") == 2
+    assert "there is no key 00000000" in capsys.readouterr().err
+
+
+def test_where_links_cannot_be_counted_the_key_stays(
     secret: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(secret, "add")
     old, new = parse_keyring(value(secret)).fingerprints
-    assert run(secret, "retire", old) == 2
+    assert run(secret, "retire", old, table="no-such-table") == 2
+    assert "ResourceNotFoundException" in capsys.readouterr().err
+    assert parse_keyring(value(secret)).fingerprints == (old, new)
+
+
+def test_a_key_is_retired_only_by_one_who_is_sure(
+    secret: str, campaigns: tuple[DynamoCampaigns, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(secret, "add")
+    old, new = parse_keyring(value(secret)).fingerprints
+    assert run(secret, "retire", old, table=campaigns[1]) == 2
     assert "plain page" in capsys.readouterr().err
     assert parse_keyring(value(secret)).fingerprints == (old, new)
     assert run(secret, "retire", old, "--sure", old) == 0

@@ -11,7 +11,7 @@ that is written twice counts its deliveries once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -151,7 +151,7 @@ class Bulk:
         lines = self._lines(source, progress.version, start)
         while True:
             part = _part(mailing, lines, start, progress.lines)
-            progress = self._kept(message, target, progress, part)
+            progress = self._kept(message, target, progress, part, mailing.take_signed())
             start = progress.offset
             if part.last:
                 break
@@ -162,7 +162,12 @@ class Bulk:
         return _answer(progress, done=True)
 
     def _kept(
-        self, message: request.Message, target: ObjectUrl, before: Progress, part: Part
+        self,
+        message: request.Message,
+        target: ObjectUrl,
+        before: Progress,
+        part: Part,
+        signed: Mapping[str, int],
     ) -> Progress:
         """Write a part, count its deliveries, note that it is done: in this order."""
         number = len(before.tags) + 1
@@ -171,6 +176,7 @@ class Bulk:
             campaign_code(message.workspace, message.campaign),
             part.delivered,
             f"{before.upload}#{number}",
+            signed,
         )
         progress = replace(
             before,

@@ -93,6 +93,7 @@ class Mailing:
     _codes: dict[str, LinkCode] = field(default_factory=dict)
     _links: LinksSeen = field(default_factory=LinksSeen)
     _recipients: int = 0
+    _signed: int = 0
     _sample: Sample | None = None
     _empty: dict[str, None] = field(default_factory=dict)
     _bound: dict[tuple[int, bool], Bound] = field(default_factory=dict)
@@ -125,6 +126,13 @@ class Mailing:
         """What became of every link, in the order of appearance."""
         seen = self._sample.seen(self._codes, self.start) if self._sample else {}
         return [entry(link, self._codes, seen) for link in self._links]
+
+    def take_signed(self) -> dict[str, int]:
+        """Links signed since this was last asked, by the fingerprint of the key. Pixels and links
+        that only machines see are not among them.
+        """
+        signed, self._signed = self._signed, 0
+        return {self.sealer.key: signed} if self.sealer is not None else {}
 
     def segments(self) -> SegmentCounts | None:
         """Of a text message, how many parts it takes at most, before and after; else None."""
@@ -200,7 +208,9 @@ class Mailing:
         texts: dict[Path, str] = {}
         for text in one.texts:
             hidden = self._hidden(text.plan.pixel, batch)
-            texts[text.path] = stamped(self._packed(text.plan, one), links, hidden)
+            packed = self._packed(text.plan, one)
+            texts[text.path] = stamped(packed, links, hidden)
+            self._signed += len(packed.links) + len(packed.transferred)
         return texts
 
     def _hidden(self, slot: PixelSlot | None, batch: RecipientSealer) -> str:

@@ -76,7 +76,9 @@ class Sending:
         answer = _answer(mailing, outcomes)
         _check_fits(answer, quoted=quoted)
         campaign = campaign_code(request.workspace, request.campaign)
-        self.campaigns.add_sent(campaign, len(answer["deliveries"]), request.idempotency_key)
+        self.campaigns.add_sent(
+            campaign, len(answer["deliveries"]), request.idempotency_key, mailing.take_signed()
+        )
         return answer
 
     def mailing(self, request: Message, now: datetime) -> Mailing:

@@ -22,6 +22,7 @@ from waypost.store.objects import ObjectUrl
 from waypost.tokens import Keyring, Sealer
 from waypost.validation import checked
 
+KEYRING = Keyring((b"k" * 32,))
 INPUT, OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
 MESSAGE = {
     "workspace": "acme",
@@ -72,7 +73,7 @@ class Works:
             workspaces=MemoryWorkspaces(),
             base_urls=Bases(),
             short_links=MemoryShortLinks(),
-            sealer=lambda: Sealer(Keyring((b"k" * 32,))),
+            sealer=lambda: Sealer(KEYRING),
             now=lambda: NOW,
         )
 
@@ -91,6 +92,10 @@ class Works:
 
     def sent(self) -> int:
         return self.campaigns.counts(campaign_code("acme", "sale")).sent
+
+    def signed(self) -> int:
+        (fingerprint,) = KEYRING.fingerprints
+        return sum(self.campaigns.signed(fingerprint).values())
 
 
 @pytest.fixture
@@ -149,6 +154,7 @@ def test_whatever_breaks_nobody_is_left_out_or_counted_twice(
     assert works.run()["done"]
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
+    assert works.signed() == 350
 
 
 def test_a_file_of_another_version_is_begun_anew(works: Works):

@@ -146,6 +146,24 @@ def test_sending_moves_as_well_and_counts_after_all() -> None:
     assert first.isdisjoint(second)
 
 
+def test_links_signed_are_found_in_every_partition_of_a_campaign() -> None:
+    def stored(shard: int) -> dict[str, Any]:
+        partition = campaign_partition(CAMPAIGN, shard)
+        counter = {"pk": partition, "sk": "N#sent", "sent": 1, "signed#0a": 10 + shard}
+        return {"Items": [item.item(counter)], "LastEvaluatedKey": {"pk": {"S": partition}}}
+
+    last: dict[str, Any] = {"Items": []}
+    campaigns = DynamoCampaigns(Client(scan=[stored(0), stored(3), last]), "campaigns")
+    assert campaigns.signed("0a") == {CAMPAIGN: 23}
+
+
+def test_what_links_were_signed_takes_no_write_of_its_own() -> None:
+    client = Client()
+    DynamoCampaigns(client, "campaigns").add_sent(CAMPAIGN, 100, None, {"0a": 300})
+    (update,) = client.requests("update_item")
+    assert sorted(update["ExpressionAttributeNames"].values()) == ["sent", "signed#0a"]
+
+
 def test_a_key_given_before_is_known_whatever_else_conflicts() -> None:
     met = answer(CANCELLED, "ConditionalCheckFailed", "TransactionConflict")
     client = Client(transact_write_items=[met])

@@ -57,6 +57,11 @@ class Campaign:
         )
 
 
+def campaign_of_partition(partition: str) -> CampaignCode:
+    """The campaign that a partition is of."""
+    return CampaignCode(partition.split("#")[1])
+
+
 def campaign_partition(campaign: CampaignCode, shard: int = 0) -> str:
     """The partition of a campaign; shards above 0 hold counters of hot ones."""
     return f"C#{campaign}" if shard == 0 else f"C#{campaign}#{shard:x}"

@@ -6,7 +6,8 @@ name, spread over shards where a campaign is hot (``waypost.store``); readers su
     total               the campaign
     link#{link code}    one link
     hour#{2026-11-21T10}  one hour, UTC
-    sent                deliveries rewritten
+    sent                deliveries rewritten; and as signed#{fingerprint} their links, by the key
+                        that signed them
 """
 
 from __future__ import annotations
@@ -93,6 +94,17 @@ class Cell(NamedTuple):
 
 Increments: TypeAlias = Counter[Cell]
 """What to add to which figure; negative where a click is labelled anew."""
+
+
+def sent_figures(deliveries: int, signed: Mapping[str, int] | None) -> dict[str, int]:
+    """What the counter of deliveries grows by. ``signed``: links by the fingerprint of the key."""
+    links = {signed_figure(key): number for key, number in (signed or {}).items() if number}
+    return {SENT: deliveries} | links
+
+
+def signed_figure(fingerprint: str) -> str:
+    """The figure of the links that a key signed."""
+    return f"signed#{fingerprint}"
 
 
 def link_counter(link: LinkCode) -> str:

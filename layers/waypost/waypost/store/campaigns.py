@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -32,9 +32,19 @@ class CampaignStore(Protocol):
         ...
 
     def add_sent(
-        self, campaign: CampaignCode, deliveries: int, idempotency_key: str | None
+        self,
+        campaign: CampaignCode,
+        deliveries: int,
+        idempotency_key: str | None,
+        signed: Mapping[str, int] | None = None,
     ) -> bool:
-        """Count deliveries as sent; False, counting nothing, where the key was given before."""
+        """Count deliveries as sent, and their links by the fingerprint of the key that ``signed``
+        them; False, counting nothing, where the idempotency key was given before.
+        """
+        ...
+
+    def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
+        """How many links a key signed, by campaign. Reads every item there is: for tools."""
         ...
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None:

@@ -45,10 +45,11 @@ class RecipientSealer:
 class Sealer:
     """Seals and opens click tokens under one keyring. Keeps no state of messages; safe to share.
 
-    ``opens`` does the same for pixels.
+    ``opens`` does the same for pixels; ``key`` is the fingerprint of the key that signs.
     """
 
     def __init__(self, keyring: Keyring) -> None:
+        self.key = keyring.fingerprints[-1]
         self._signer = TokenSigner(keyring, CLICK)
         self.opens = OpenSealer(keyring)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -12,7 +12,7 @@ from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, work
 from waypost.errors import Clash, Conflict
 from waypost.model import item
 from waypost.model.campaign import SORT, Campaign, campaign_partition
-from waypost.model.counters import SENT, CampaignCounts
+from waypost.model.counters import SENT, CampaignCounts, sent_figures
 from waypost.model.item import Item
 from waypost.model.link import PREFIX, Link, LinkDefinition, link_key
 from waypost.store.dynamodb.client import (
@@ -22,7 +22,7 @@ from waypost.store.dynamodb.client import (
     pages,
     translated,
 )
-from waypost.store.dynamodb.spread import CounterShards, add_figures, read_counts
+from waypost.store.dynamodb.spread import CounterShards, add_figures, read_counts, read_signed
 
 IDEMPOTENCY_SECONDS: Final = 7 * 86_400
 """How long a key is remembered: longer than any pipeline retries a batch."""
@@ -74,11 +74,16 @@ class DynamoCampaigns:
         return [self._links[campaign, link.identity] for link in links]
 
     def add_sent(
-        self, campaign: CampaignCode, deliveries: int, idempotency_key: str | None
+        self,
+        campaign: CampaignCode,
+        deliveries: int,
+        idempotency_key: str | None,
+        signed: Mapping[str, int] | None = None,
     ) -> bool:
+        figures = sent_figures(deliveries, signed)
         for attempt in range(_ATTEMPTS):
             try:
-                self._add_sent(campaign, deliveries, idempotency_key)
+                self._add_sent(campaign, figures, idempotency_key)
             except Conflict as conflict:
                 if "ConditionalCheckFailed" in cancellations(conflict):
                     return False
@@ -109,6 +114,9 @@ class DynamoCampaigns:
     def counts(self, campaign: CampaignCode) -> CampaignCounts:
         spread = "spread" in self._item(campaign)
         return read_counts(self._client, self._table, campaign, spread=spread)
+
+    def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
+        return read_signed(self._client, self._table, fingerprint)
 
     def _item(self, campaign: CampaignCode) -> Item:
         key = item.item({"pk": campaign_partition(campaign), "sk": SORT})
@@ -175,10 +183,10 @@ class DynamoCampaigns:
         return link.definition.identity
 
     def _add_sent(
-        self, campaign: CampaignCode, deliveries: int, idempotency_key: str | None
+        self, campaign: CampaignCode, figures: Mapping[str, int], idempotency_key: str | None
     ) -> None:
         partition = self._shards.partition(campaign)
-        update = add_figures(self._table, partition, SENT, {SENT: deliveries})
+        update = add_figures(self._table, partition, SENT, figures)
         if idempotency_key is None:
             with translated():
                 self._client.update_item(**update)

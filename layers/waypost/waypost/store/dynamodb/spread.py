@@ -8,15 +8,16 @@ choice. An ordinary campaign never does, and its report stays one query.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from waypost.codes import CampaignCode
 from waypost.model import item
-from waypost.model.campaign import SORT, campaign_partition
-from waypost.model.counters import CampaignCounts, Increments
+from waypost.model.campaign import SORT, campaign_of_partition, campaign_partition
+from waypost.model.counters import SENT, CampaignCounts, Increments, signed_figure
 from waypost.model.item import Item
-from waypost.store.dynamodb.client import DynamoClient, pages, translated
+from waypost.store.dynamodb.client import DynamoClient, pages, scan, translated
 
 SHARDS: Final = 16
 PREFIX: Final = "N#"
@@ -81,6 +82,23 @@ def read_counts(
     return CampaignCounts.of(
         counter for shard in shards for counter in _counters(client, table, campaign, shard)
     )
+
+
+def read_signed(client: DynamoClient, table: str, fingerprint: str) -> dict[CampaignCode, int]:
+    """How many links a key signed, by campaign. Reads the whole table."""
+    figure = signed_figure(fingerprint)
+    counters = scan(
+        client,
+        table,
+        FilterExpression="sk = :sent AND attribute_exists(#signed)",
+        ProjectionExpression="pk, #signed",
+        ExpressionAttributeNames={"#signed": figure},
+        ExpressionAttributeValues={":sent": {"S": f"{PREFIX}{SENT}"}},
+    )
+    signed = Counter[CampaignCode]()
+    for counter in counters:
+        signed[campaign_of_partition(item.text(counter, "pk"))] += item.number(counter, figure)
+    return dict(signed)
 
 
 def _counters(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, campaign_of, link_code
@@ -21,6 +21,7 @@ class MemoryCampaigns:
         self._links: dict[LinkCode, Link] = {}
         self._keys: set[tuple[CampaignCode, str]] = set()
         self._sent: Counter[CampaignCode] = Counter()
+        self._signed: dict[str, Counter[CampaignCode]] = {}
         self._counters: dict[CampaignCode, Increments] = {}
 
     def open(
@@ -44,14 +45,23 @@ class MemoryCampaigns:
         return [self._define(campaign, link, now) for link in links]
 
     def add_sent(
-        self, campaign: CampaignCode, deliveries: int, idempotency_key: str | None
+        self,
+        campaign: CampaignCode,
+        deliveries: int,
+        idempotency_key: str | None,
+        signed: Mapping[str, int] | None = None,
     ) -> bool:
         if idempotency_key is not None:
             if (campaign, idempotency_key) in self._keys:
                 return False
             self._keys.add((campaign, idempotency_key))
         self._sent[campaign] += deliveries
+        for fingerprint, links in (signed or {}).items():
+            self._signed.setdefault(fingerprint, Counter())[campaign] += links
         return True
+
+    def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
+        return dict(self._signed.get(fingerprint, {}))
 
     def links(self, campaign: CampaignCode) -> list[Link]:
         return [link for link in self._links.values() if campaign_of(link.code) == campaign]
