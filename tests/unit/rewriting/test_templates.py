@@ -93,7 +93,11 @@ def test_a_missing_variable_fails_its_recipient_and_no_other(desk: Desk):
     )
     assert [delivery["delivery"] for delivery in answer["deliveries"]] == ["d0", "d2"]
     assert answer["failed"] == [
-        {"delivery": "d1", "field": "content.html", "reason": "customer.name is undefined (line 2)"}
+        {
+            "delivery": "d1",
+            "field": "content.html",
+            "reason": "customer.name is missing from the recipient's data (line 2)",
+        }
     ]
 
 

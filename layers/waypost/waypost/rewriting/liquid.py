@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from liquid import BoundTemplate, Environment
+from liquid import BoundTemplate, Environment, Token
 from liquid.exceptions import (
     LiquidError,
     LoopIterationLimitError,
@@ -19,7 +19,7 @@ from liquid.exceptions import (
     UndefinedError,
     UnknownFilterError,
 )
-from liquid.undefined import FalsyStrictUndefined
+from liquid.undefined import UNDEFINED, FalsyStrictUndefined
 
 from waypost.errors import InvalidRequest, Problem
 from waypost.rewriting.canvas import Canvas, Guards
@@ -38,6 +38,13 @@ class Missing(FalsyStrictUndefined):
 
     __slots__ = ()
     force_liquid_default = True
+
+    def __init__(
+        self, name: str, *, token: Token | None, obj: object = UNDEFINED, hint: str | None = None
+    ) -> None:
+        super().__init__(name, token=token, obj=obj, hint=hint)
+        path = hint.removesuffix(" is undefined") if hint else name
+        self.msg = f"{path} is missing from the recipient's data"
 
 
 class TemplateEnvironment(Environment):
