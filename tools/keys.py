@@ -5,6 +5,7 @@
     make retire-key ENV=us KEY=9a1e77c2 says how many links it signed
     make retire-key … SURE=9a1e77c2     takes it away, and with it every one of them
 
+CAMPAIGNS_TABLE goes before the stack's own table, which is how a stack on this machine is reached.
 No key is ever printed. The secret's version is looked at again just before writing, so that of two
 people who rotate at once the second is told to look again, instead of losing a key.
 """
@@ -12,6 +13,7 @@ people who rotate at once the second is told to look again, instead of losing a 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -58,8 +60,7 @@ def retire(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # 
         retired(_read(client, secret_id)["SecretString"], options.key)
         print(
             f"The key {options.key} signed {_links(options)}. Each would lead to a plain page from"
-            " then on, and shared report pages that it signed would not open."
-            f"\nRepeat it to do so: SURE={options.key}",
+            f" then on.\nRepeat it to do so: SURE={options.key}",
             file=sys.stderr,
         )
         return 2
@@ -70,7 +71,7 @@ def retire(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # 
 def _links(options: argparse.Namespace) -> str:
     """What a key signed, counted when the messages were handed over."""
     stack = Stack.of(options.env)
-    table = options.campaigns or stack.resource("CampaignsTable")
+    table = os.environ.get("CAMPAIGNS_TABLE") or stack.resource("CampaignsTable")
     by_campaign = DynamoCampaigns(stack.client("dynamodb"), table).signed(options.key)
     links, campaigns = sum(by_campaign.values()), len(by_campaign)
     return f"{links:,} links in messages of {campaigns:,} campaigns"
@@ -93,7 +94,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.keys", description=__doc__)
     parser.add_argument("--env", default="dev", help="an environment of samconfig.toml")
     parser.add_argument("--secret", help="the secret's id, where it is not the stack's own")
-    parser.add_argument("--campaigns", help="the table's id, where it is not the stack's own")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("show", help="print the fingerprints").set_defaults(run=show)
     commands.add_parser("add", help="add a key, which signs from then on").set_defaults(run=add)

@@ -30,15 +30,16 @@ def value(secret: str) -> str:
 
 
 @pytest.fixture
-def campaigns(secret: str) -> tuple[DynamoCampaigns, str]:
-    """The stack's campaigns, in the secret's account, and the table's name."""
+def campaigns(secret: str, monkeypatch: pytest.MonkeyPatch) -> DynamoCampaigns:
+    """The stack's campaigns, in the secret's account."""
     client: Any = boto3.client("dynamodb", region_name="us-east-1")
     table = make_table(client, "CampaignsTable")
-    return DynamoCampaigns(client, table), table
+    monkeypatch.setenv("CAMPAIGNS_TABLE", table)
+    return DynamoCampaigns(client, table)
 
 
-def run(secret: str, *arguments: str, table: str = "none") -> int:
-    return keys.main(["--env", "us", "--secret", secret, "--campaigns", table, *arguments])
+def run(secret: str, *arguments: str) -> int:
+    return keys.main(["--env", "us", "--secret", secret, *arguments])
 
 
 def test_a_rotation_adds_a_key_that_signs(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,15 +59,14 @@ def test_no_key_is_ever_printed(secret: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_who_would_retire_a_key_is_told_how_many_links_that_breaks(
-    secret: str, campaigns: tuple[DynamoCampaigns, str], capsys: pytest.CaptureFixture[str]
+    secret: str, campaigns: DynamoCampaigns, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(secret, "add")
     old, new = parse_keyring(value(secret)).fingerprints
     sale, summer = campaign_code("acme", "sale"), campaign_code("acme", "summer")
-    store, table = campaigns
-    store.add_sent(sale, 1_000, None, {old: 5_000})
-    store.add_sent(summer, 10, None, {old: 20, new: 7})
-    assert run(secret, "retire", old, table=table) == 2
+    campaigns.add_sent(sale, 1_000, None, {old: 5_000})
+    campaigns.add_sent(summer, 10, None, {old: 20, new: 7})
+    assert run(secret, "retire", old) == 2
     assert "5,020 links in messages of 2 campaigns" in capsys.readouterr().err
 
 
@@ -78,21 +78,23 @@ def test_a_key_that_is_not_there_is_told_before_anything_is_counted(
 
 
 def test_where_links_cannot_be_counted_the_key_stays(
-    secret: str, capsys: pytest.CaptureFixture[str]
+    secret: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(secret, "add")
     old, new = parse_keyring(value(secret)).fingerprints
-    assert run(secret, "retire", old, table="no-such-table") == 2
+    monkeypatch.setenv("CAMPAIGNS_TABLE", "no-such-table")
+    assert run(secret, "retire", old) == 2
     assert "ResourceNotFoundException" in capsys.readouterr().err
     assert parse_keyring(value(secret)).fingerprints == (old, new)
 
 
+@pytest.mark.usefixtures("campaigns")
 def test_a_key_is_retired_only_by_one_who_is_sure(
-    secret: str, campaigns: tuple[DynamoCampaigns, str], capsys: pytest.CaptureFixture[str]
+    secret: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(secret, "add")
     old, new = parse_keyring(value(secret)).fingerprints
-    assert run(secret, "retire", old, table=campaigns[1]) == 2
+    assert run(secret, "retire", old) == 2
     assert "plain page" in capsys.readouterr().err
     assert parse_keyring(value(secret)).fingerprints == (old, new)
     assert run(secret, "retire", old, "--sure", old) == 0

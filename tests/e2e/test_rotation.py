@@ -41,6 +41,7 @@ class Operator:
             **os.environ,
             **self.stack.cloud.credentials(None),
             "AWS_ENDPOINT_URL": self.stack.cloud.url,
+            "CAMPAIGNS_TABLE": self.stack.ref("CampaignsTable"),
         }
         secret = self.stack.ref("Keyring")
         run = subprocess.run(
