@@ -18,6 +18,7 @@ from typing import Final
 ANSWERS: Final[dict[str, Callable[[str], object]]] = {
     "PutItem": lambda _: {},
     "GetItem": lambda _: {},
+    "SendMessage": lambda _: {"MessageId": "1"},  # a put that took too long is parked
     "GetSecretValue": lambda secret: {"Name": "keyring", "SecretString": secret},
 }
 

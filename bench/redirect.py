@@ -1,6 +1,6 @@
 """The redirect side by side with the usual build: cold starts, and processor time of a warm click.
 
-    python -m bench.redirect [starts]
+    python -m bench.redirect [starts]      0 starts: warm clicks alone
 
 Every contestant is a built artefact, run by Lambda's own runtime client in a fresh process of
 Lambda's Python, against the same stand-in for AWS over TLS. A cold start goes from the start of the
@@ -33,7 +33,7 @@ SEED = "a seed for measuring, of more than thirty-two characters"
 SECRET = json.dumps({"seed": SEED})
 HREF = "https://shop.example.com/sale?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
 DELIVERY = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
-STARTS, WARM_ROUNDS, WARM_CALLS = 15, 5, 1_000
+STARTS, WARM_ROUNDS, WARM_CALLS = 15, 5, 2_000
 USUAL, USUAL_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "Waypost"
 
 
@@ -195,7 +195,9 @@ def main() -> int:
     artefacts.BUILD.mkdir(parents=True, exist_ok=True)
     with aws(artefacts.BUILD) as (endpoint, authority):
         entries = contestants(python, endpoint, authority)
-        cold_table(python, entries, int(sys.argv[1]) if len(sys.argv) > 1 else STARTS)
+        starts = int(sys.argv[1]) if len(sys.argv) > 1 else STARTS
+        if starts:
+            cold_table(python, entries, starts)
         warm_table(python, [e for e in entries if e.name != "Waypost without .pyc"])
     return 0
 
