@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from liquid import Environment
 
 from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
-from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS
+from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS, Markup
 from waypost.rewriting.template import Template
 from waypost.sending import Answer
 
@@ -209,3 +210,13 @@ def test_a_variable_of_a_text_that_turns_out_to_be_a_link_is_known_by_its_name()
     template = Template(TEXT_LINKS, "Go ({{ trigger.url }}?x=1). Bye {{ name }}", "content.text")
     [place] = template.rendered({"trigger": {"url": "https://e.com/1"}, "name": "Ada"}).places
     assert (place.href, place.url) == ("https://e.com/1?x=1", "{{ trigger.url }}?x=1")
+
+
+@pytest.mark.parametrize("markup", [HTML_LINKS, TEXT_LINKS])
+@pytest.mark.parametrize(
+    "source", ['a {{- u -}}" b', "a {{- u -}} b", '"{{- u -}}" b', "a {{ u -}}\n{{- u }} b"]
+)
+def test_dashes_take_as_much_whitespace_as_they_do_without_us(markup: Markup, source: str):
+    data = {"u": "https://e.com/"}
+    expected = Environment().from_string(source).render(data)
+    assert Template(markup, source, "content.text").rendered(data).text == expected

@@ -142,7 +142,8 @@ def _can_be_marked(source: str, site: Place, found: Lexed) -> bool:
     nearest = bisect_right(found.raw, (site.start, len(source))) - 1
     if nearest >= 0 and site.start < found.raw[nearest][1]:
         return False
-    if source[site.end : site.end + 1] in ("'", '"'):
+    quotes = source[site.start - 1 : site.start] + source[site.end : site.end + 1]
+    if quotes in ("''", '""'):
         return True
     return not (_DASH_AT_START.match(source, site.start) or source.endswith(_DASHES, 0, site.end))
 
