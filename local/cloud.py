@@ -85,7 +85,7 @@ class Cloud:
         its own from then on. Raises TemplateError where moto does not take the policies.
         """
         role = {"name": name, "trust": trust, "policies": policies}
-        answer = urllib3.request("POST", self.url + ROLES, json=role)
+        answer = urllib3.request("POST", self.url + ROLES, json=role, timeout=_START_SECONDS)
         if answer.status != 200:
             raise TemplateError(name, f"is no role that can be made: {answer.data.decode()}")
         arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
@@ -100,7 +100,8 @@ class Cloud:
 
     def permissions(self) -> Permissions:
         """What roles asked for so far."""
-        told = urllib3.request("GET", self.url + PERMISSIONS).json()
+        answer = urllib3.request("GET", self.url + PERMISSIONS, timeout=_START_SECONDS)
+        told = answer.json()
         return Permissions(
             frozenset(Use(*each) for each in told["used"]),
             frozenset(Denial(*each) for each in told["denied"]),

@@ -26,7 +26,9 @@ def link(stack):
         "track": True,
         "url_params": False,
     }
-    answer = urllib3.request("POST", f"{stack.url}/v1/rewrite", json=body, retries=False)
+    answer = urllib3.request(
+        "POST", f"{stack.url}/v1/rewrite", json=body, retries=False, timeout=30
+    )
     [delivery] = answer.json()["deliveries"]
     found = re.search(r'href="([^"]+)"', delivery["content"]["html"])
     assert found
