@@ -82,13 +82,17 @@ test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDP
 	WAYPOST_DYNAMODB_ENDPOINT="$(ENDPOINT)" python -m pytest tests/contract tests/faults $(ARGS)
 
 .PHONY: check
-check: check-code check-template check-lock ## Check format, lint, types, template and locks
+check: check-code docs-check check-template check-lock ## Check format, lint, types, pages, template and locks
 
 .PHONY: check-code
 check-code: $(READY)
 	ruff format --check .
 	ruff check .
 	mypy $(wildcard $(SOURCES))
+
+.PHONY: docs-check
+docs-check: $(READY) ## Check that commands, links and files that pages name exist
+	python -m tools.docs
 
 # The source alone hides what events turn into, so each region's transformed template is linted as well; the
 # serverless rules (ES, WS) have had their say by then, and a parameter that the transform itself reads is not unused
