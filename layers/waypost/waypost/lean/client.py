@@ -75,12 +75,12 @@ class LeanClient:
         for left in range(self._attempts - 1, -1, -1):
             try:
                 status, answer = self._post(operation, body)
+                if status == 200:
+                    return _answered(answer)
             except OSError:
                 if not left:
                     raise
                 continue
-            if status == 200:
-                return _object(answer)
             if status not in _BUSY or not left:
                 raise ServiceError(operation, _refusal(status, answer))
         raise AssertionError("unreachable")
@@ -100,6 +100,14 @@ def _endpoint(service: str, region: str) -> str:
     own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
     given = own or os.environ.get("AWS_ENDPOINT_URL")
     return given or f"https://{service}.{region}.amazonaws.com"
+
+
+def _answered(answer: bytes) -> Answer:
+    """What a call gave. Something between us and the service may answer in its place."""
+    try:
+        return _object(answer)
+    except ValueError as e:
+        raise ConnectionAbortedError("the answer is not JSON") from e
 
 
 def _object(answer: bytes) -> Answer:

@@ -1,0 +1,183 @@
+"""Each call of the redirect to each service, gone wrong in each way: what is promised for the pair.
+
+docs/security.md lists the promises. Everything is as in Lambda but the services: handler, signing
+client, connections, timeouts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.logging import Logger
+
+from tests import handlers
+from tests.clicks import CAMPAIGN, NOON
+from tests.faults.broken_aws import DONE, SECRET, WAYS, BrokenAws, broken_aws
+from waypost import aws
+from waypost.codes import link_code
+from waypost.keys import parse_keyring
+from waypost.lean import LeanClient
+from waypost.model.click import Click
+from waypost.parking import LOG_KEY
+from waypost.replaying import stored_clicks
+from waypost.tokens import ClickToken, Sealer
+
+HREF = "https://example.com/sale"
+TOKEN = ClickToken(link_code(CAMPAIGN, HREF), "d1", "p1", 1, int(NOON.timestamp()) - 60, HREF)
+EVER = 1_000
+LEDGER_WAYS = [way for way in WAYS if way not in ("malformed", "an array", "empty")]
+"""DynamoDB says 200 with anything only after the click is in the table."""
+
+
+@pytest.fixture
+def services() -> Iterator[BrokenAws]:
+    with broken_aws() as running:
+        yield running
+
+
+@pytest.fixture
+def redirect(services: BrokenAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    environment = {
+        "AWS_ENDPOINT_URL": services.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "CLICKS_TABLE": "clicks",
+        "WORKSPACES_TABLE": "workspaces",
+        "SHORT_LINKS_TABLE": "short-links",
+        "KEYRING_SECRET": "keyring",
+        "PARK_QUEUE_URL": f"{services.url}/queue",
+        "RETENTION_DAYS": "400",
+        "ORIGIN_SECRETS": "",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws, "KEY_SECONDS", 0.13)  # as patient as the others: time is not the point
+    made: list[LeanClient] = []
+
+    def remembered(service: str, *, timeout: float, attempts: int) -> LeanClient:
+        made.append(LeanClient(service, timeout=timeout, attempts=attempts))
+        return made[-1]
+
+    monkeypatch.setattr(aws, "LeanClient", remembered)
+    yield handlers.load("redirect")
+    for client in made:
+        client.close()
+
+
+def ask(redirect: ModuleType, id_: str = "request-1", path: str | None = None) -> dict[str, Any]:
+    payload, _, signature = Sealer(parse_keyring(SECRET)).seal(TOKEN).partition("/")
+    given = {"payload": payload, "signature": signature}
+    event = handlers.request("GET /e/c/{payload}/{signature}", given)
+    if path is not None:
+        event = handlers.request("GET /s/{code}", {"code": path})
+    event["requestContext"] |= {"timeEpoch": int(NOON.timestamp() * 1000), "requestId": id_}
+    event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
+    answer: dict[str, Any] = redirect.handler(event, None)
+    return answer
+
+
+def arrived(answer: dict[str, Any]) -> bool:
+    return (answer["statusCode"], answer["headers"].get("location")) == (302, HREF)
+
+
+def asked_to_come_again(answer: dict[str, Any]) -> bool:
+    headers = answer["headers"]
+    return answer["statusCode"] == 503 and "location" not in headers and "retry-after" in headers
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_any_key_the_page_asks_to_come_again_and_then_the_link_works(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    services.broken["GetSecretValue"] = (way, EVER)
+    assert asked_to_come_again(ask(redirect))
+    assert services.calls["PutItem"] == 0
+    services.broken.clear()
+    assert arrived(ask(redirect))
+    assert len(services.clicks) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_that_was_read_once_outlives_its_store(
+    services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    assert arrived(ask(redirect))
+    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    services.broken["GetSecretValue"] = (way, EVER)
+    assert arrived(ask(redirect, "request-2"))
+    assert len(services.clicks) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_settings_the_recipient_arrives_and_no_address_is_kept(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    services.broken["GetItem"] = (way, EVER)
+    assert arrived(ask(redirect))
+    [kept] = [*services.clicks.values(), *services.parked]
+    assert "203.0.113" not in json.dumps(kept) or way in ("an array", "empty")
+
+
+@pytest.mark.parametrize("way", LEDGER_WAYS)
+def test_a_ledger_that_fails_once_has_the_click_once(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    services.broken["PutItem"] = (way, 1)
+    assert arrived(ask(redirect))
+    assert len(services.clicks) == 1
+    assert services.parked == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_ledger_that_fails_has_the_click_parked_under_the_same_id(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    services.broken["PutItem"] = (way, EVER)
+    assert arrived(ask(redirect))
+    assert len(services.clicks) == (way in DONE)
+    if way not in ("an array", "empty"):  # a 200 that says nothing is DynamoDB's answer to a put
+        assert [Click.from_stored(click).id for click in services.parked] == ["request-1"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_click_that_nobody_takes_is_one_line_that_replays(
+    services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    printed = StringIO()
+    monkeypatch.setattr(redirect, "log", Logger(service=f"lost-{way}", stream=printed))
+    services.broken = {"PutItem": ("failed", EVER), "SendMessage": (way, EVER)}
+    assert arrived(ask(redirect))
+    lines = [line for line in printed.getvalue().splitlines() if LOG_KEY in line]
+    if way in ("an array", "empty"):  # the queue said 200
+        assert len(services.parked) == 1
+        return
+    assert [Click.from_stored(one).id for line in lines for one in stored_clicks(line)] == [
+        "request-1"
+    ]
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in ("an array", "empty")])
+def test_a_short_link_that_cannot_be_read_asks_to_come_again(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    services.broken["GetItem"] = (way, EVER)
+    assert asked_to_come_again(ask(redirect, path="2" * 19))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
+    services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    assert arrived(ask(redirect))
+    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.policies.FRESH_SECONDS", 0)
+    for operation in ("GetSecretValue", "GetItem", "PutItem", "SendMessage"):
+        services.broken[operation] = (way, EVER)
+    for attempt in range(3):
+        assert arrived(ask(redirect, f"request-{attempt + 2}"))
