@@ -220,3 +220,11 @@ def test_dashes_take_as_much_whitespace_as_they_do_without_us(markup: Markup, so
     data = {"u": "https://e.com/"}
     expected = Environment().from_string(source).render(data)
     assert Template(markup, source, "content.text").rendered(data).text == expected
+
+
+@pytest.mark.parametrize(
+    "source", ["https://e.com/{% raw %} {% endraw %}", "{% raw %} {% endraw %}https://e.com/ x"]
+)
+def test_nothing_of_ours_is_ever_put_into_raw_text(source: str):
+    expected = Environment().from_string(source).render()
+    assert Template(TEXT_LINKS, source, "content.text").rendered({}).text == expected

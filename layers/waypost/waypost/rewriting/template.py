@@ -139,8 +139,8 @@ def _can_be_marked(source: str, site: Place, found: Lexed) -> bool:
     """Not inside raw, where a mark would be text; nor where it would stand between whitespace and
     the dash that takes it away.
     """
-    nearest = bisect_right(found.raw, (site.start, len(source))) - 1
-    if nearest >= 0 and site.start < found.raw[nearest][1]:
+    nearest = bisect_right(found.raw, (site.end, len(source))) - 1
+    if nearest >= 0 and site.start <= found.raw[nearest][1]:
         return False
     quotes = source[site.start - 1 : site.start] + source[site.end : site.end + 1]
     if quotes in ("''", '""'):
