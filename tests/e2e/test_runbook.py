@@ -1,0 +1,241 @@
+"""What docs/runbook.md tells an operator to do, done to a stack that has the trouble.
+
+Entries that are played here say so in the runbook; a test at the end holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from local.stack import TEMPLATE, EmbeddedStack
+from tests.e2e.conftest import Answer, Http
+from tests.e2e.test_main_job import URLS, Sender
+from waypost.codes import campaign_code
+from waypost.model.click import Click
+from waypost.parking import parked
+
+RUNBOOK = (TEMPLATE.parent / "docs/runbook.md").read_text("utf-8")
+PLAYED = "*Played in `tests/e2e/test_runbook.py`.*"
+TABLES = {
+    "CLICKS_TABLE": "ClicksTable",
+    "CAMPAIGNS_TABLE": "CampaignsTable",
+    "WORKSPACES_TABLE": "WorkspacesTable",
+    "EVENT_BUS": "EventBus",
+}
+
+
+PLAYS: dict[str, set[str]] = {}
+"""Entries of the runbook by the test that plays them."""
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def entry(*names: str) -> Callable[[Test], Test]:
+    """Notes which entries of the runbook a test plays."""
+
+    def noted(test: Test) -> Test:
+        PLAYS[test.__name__] = set(names)
+        return test
+
+    return noted
+
+
+class Desk:
+    """An operator at a shell, with the services of one stack."""
+
+    def __init__(self, stack: EmbeddedStack) -> None:
+        self.stack = stack
+
+    def client(self, service: Any) -> Any:
+        return self.stack.cloud.client(service)
+
+    def make(self, *command: str) -> str:
+        """What a target of the Makefile runs; its output."""
+        environment = {
+            **os.environ,
+            **self.stack.cloud.credentials(None),
+            "AWS_ENDPOINT_URL": self.stack.cloud.url,
+            **{variable: self.stack.ref(name) for variable, name in TABLES.items()},
+        }
+        run = subprocess.run(
+            [sys.executable, "-m", "tools.clicks", "--env", "us", *command],
+            cwd=TEMPLATE.parent, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode in (0, 1), run.stderr
+        return run.stdout
+
+    def waiting(self, queue: str) -> int:
+        """Messages in a queue, those being tried among them."""
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        told = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.stack.ref(queue), AttributeNames=names
+        )
+        return sum(int(told["Attributes"][name]) for name in names)
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether something becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return true()
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """A stack whose redirect looks for a ledger that is not there; everybody else finds it."""
+    folder = tmp_path_factory.mktemp("troubled")
+    for name in ("functions", "layers"):
+        (folder / name).symlink_to(TEMPLATE.parent / name)
+    text = TEMPLATE.read_text("utf-8")
+    place = text.index("          PARK_QUEUE_URL:")
+    broken = text[:place] + "          CLICKS_TABLE: nowhere\n" + text[place:]
+    (folder / "template.yaml").write_text(broken, "utf-8")
+    with EmbeddedStack(Path(folder / "template.yaml")) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(troubled: EmbeddedStack) -> Desk:
+    return Desk(troubled)
+
+
+@pytest.fixture
+def sender(troubled: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> Sender:
+    return Sender(troubled, http, request.node.name.replace("_", "-")[:60])
+
+
+def total(sender: Sender) -> int:
+    return int(sender.report()["clicks"]["total"])
+
+
+@entry("Clicks parked")
+def test_parked_clicks_drain_by_themselves(desk: Desk, sender: Sender) -> None:
+    ((link, *_),) = sender.send("ada")
+    assert sender.click(link).headers["location"] == URLS[0]
+    assert until(lambda: total(sender) == 1)
+    assert until(lambda: desk.waiting("ParkQueue") == 0)
+    assert '"ClickParked":1' in desk.stack.log_text()
+
+
+@entry("Clicks logged only")
+def test_clicks_that_were_logged_only_are_replayed_from_the_log(
+    desk: Desk, sender: Sender, tmp_path: Path
+) -> None:
+    ((link, *_),) = sender.send("ada")
+    assert sender.click(link).status == 302  # the keys are read, and the processes warm
+    with desk.stack.cloud.unreachable():
+        assert sender.click(link).headers["location"] == URLS[0]
+    lost = [line for line in desk.stack.log_text().splitlines() if "unrecorded_click" in line]
+    assert len(lost) == 1
+    file = tmp_path / "unrecorded.log"
+    file.write_text("\n".join(line.partition(" | ")[2] for line in lost))
+    # moto wakes up and does what it was asked meanwhile, so the click may be there after all
+    assert desk.make("replay", str(file)).startswith("1 clicks found")
+    assert until(lambda: total(sender) == 2)
+    assert desk.make("replay", str(file)).startswith("1 clicks found, 0 recorded and 0 counted")
+    assert total(sender) == 2
+
+
+@entry("Dead letters")
+def test_dead_letters_are_sent_round_again(desk: Desk, sender: Sender) -> None:
+    ((link, *_),) = sender.send("ada")
+    sender.click(link)
+    assert until(lambda: total(sender) == 1)
+    recorded = Click.from_item(_items(desk, sender.campaign)[0])
+    letter = parked(replace(recorded, id="a-click-that-was-given-up"))
+    sqs = desk.client("sqs")
+    dead, park = desk.stack.ref("ParkDeadLetters"), desk.stack.ref("ParkQueue")
+    sqs.send_message(QueueUrl=dead, MessageBody=letter)
+    for message in sqs.receive_message(QueueUrl=dead)["Messages"]:  # as a move task does
+        sqs.send_message(QueueUrl=park, MessageBody=message["Body"])
+        sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+    assert until(lambda: total(sender) == 2)
+    assert (desk.waiting("ParkQueue"), desk.waiting("ParkDeadLetters")) == (0, 0)
+
+
+@entry("Tally errors", "Records refused")
+def test_records_that_were_not_counted_are_replayed_and_the_recount_agrees(
+    desk: Desk, sender: Sender, tmp_path: Path
+) -> None:
+    ((link, *_),) = sender.send("ada")
+    sender.click(link)
+    assert until(lambda: total(sender) == 1)
+    _lose_the_counters(desk, sender.campaign)
+    assert "1 expected" in desk.make("recount", "e2e", sender.campaign)
+
+    record = {"eventName": "INSERT", "dynamodb": {"NewImage": _items(desk, sender.campaign)[0]}}
+    s3, bucket = desk.client("s3"), desk.stack.ref("StreamFailures")
+    s3.put_object(Bucket=bucket, Key="a", Body=json.dumps({"payload": {"Records": [record]}}))
+    file = tmp_path / "failed"
+    file.write_bytes(s3.get_object(Bucket=bucket, Key="a")["Body"].read())
+
+    assert desk.make("replay", str(file)).startswith("1 clicks found, 0 recorded and 1 counted")
+    assert "every counter is right" in desk.make("recount", "e2e", sender.campaign)
+
+
+@entry("Origin refused")
+def test_an_origin_secret_renewed_without_a_deploy_is_refused_until_the_lock_opens(
+    no_aws_settings: None, http: Http
+) -> None:
+    def click(**parameters: str) -> Answer:
+        with EmbeddedStack(parameters=parameters) as stack:
+            sender = Sender(stack, http, "renewed")
+            ((link, *_),) = sender.send("ada")
+            host = {"host": "trackingapi.execute-api.us-east-1.amazonaws.com"}
+            answer: Answer = sender.click(link, x_waypost_origin="an old secret", **host)
+            return answer
+
+    assert click(OriginLock="closed").status == 403
+    assert click(OriginLock="open").status == 302
+
+
+@entry("Keyring stale")
+def test_without_the_keyring_warm_functions_go_on_and_new_ones_ask_to_try_again(
+    no_aws_settings: None, http: Http
+) -> None:
+    with EmbeddedStack(processes={"RedirectFunction": 1}) as stack:
+        desk, sender = Desk(stack), Sender(stack, http, "stale")
+        ((link, *_),) = sender.send("ada")
+        assert sender.click(link).status == 302
+        secrets, keyring = desk.client("secretsmanager"), stack.ref("Keyring")
+        secrets.delete_secret(SecretId=keyring, RecoveryWindowInDays=7)
+        assert sender.click(link).status == 302
+        stack.recycle("RedirectFunction")
+        assert sender.click(link).status == 503
+        secrets.restore_secret(SecretId=keyring)
+        assert until(lambda: sender.click(link).status == 302, 60)
+
+
+def test_the_runbook_says_which_of_its_entries_are_played() -> None:
+    entries = re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]
+    told = {each.partition("\n")[0] for each in entries if PLAYED in each}
+    assert told == set().union(*PLAYS.values())
+
+
+def _items(desk: Desk, campaign: str) -> list[Any]:
+    code = campaign_code("e2e", campaign)
+    items = desk.client("dynamodb").scan(TableName=desk.stack.ref("ClicksTable"))["Items"]
+    return [item for item in items if item["link"]["S"].startswith(code)]
+
+
+def _lose_the_counters(desk: Desk, campaign: str) -> None:
+    """As if the tally had given the click up: neither counters nor the recipient's row."""
+    dynamodb, table = desk.client("dynamodb"), desk.stack.ref("CampaignsTable")
+    code = campaign_code("e2e", campaign)
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        partition, sort = item["pk"]["S"], item["sk"]["S"]
+        counter = partition.startswith(f"C#{code}") and re.match("N#(?!sent)", sort)
+        if counter or partition.startswith(f"R#{code}"):
+            dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
