@@ -1,0 +1,30 @@
+"""The embedded stack, as whoever follows the pages would have it, with SES beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.stack import EmbeddedStack
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[EmbeddedStack]:
+    with EmbeddedStack() as running:
+        ses = running.cloud.client("sesv2")
+        ses.create_email_identity(EmailIdentity="news@mail.acme.com")
+        yield running
+
+
+@pytest.fixture
+def account(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStack:
+    """What boto3 finds in the environment leads to the stack."""
+    for name, value in (
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", stack.cloud.url),
+        ("AWS_ENDPOINT_URL_LAMBDA", stack.url),
+        *stack.cloud.credentials(None).items(),
+    ):
+        monkeypatch.setenv(name, value)
+    return stack
