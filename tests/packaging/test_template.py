@@ -30,6 +30,12 @@ def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def parameters(environment: str) -> dict[str, str]:
+    """What an environment of samconfig.toml sets."""
+    given = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(each.split("=", 1) for each in given)
+
+
 # Who may do what
 
 
@@ -78,6 +84,35 @@ def test_functions_have_no_addresses_past_the_apis():
 def test_buckets_let_nobody_in():
     for name, bucket in of_type("AWS::S3::Bucket").items():
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+
+
+# Nobody takes what recipients need
+
+
+@pytest.mark.parametrize("environment", ["us", "eu"])
+def test_rewriting_is_held_to_a_part_of_the_accounts_concurrency(environment):
+    limit = FUNCTIONS["RewriteFunction"]["Properties"]["ReservedConcurrentExecutions"]
+    assert limit["Fn::If"][:2] == ["LimitsRewriting", {"Ref": "RewriteConcurrency"}]
+    assert int(parameters(environment)["RewriteConcurrency"]) > 0
+    assert "ReservedConcurrentExecutions" not in FUNCTIONS["RedirectFunction"]["Properties"]
+
+
+def test_rewriting_writes_nothing_into_the_table_that_clicks_go_to():
+    for statement in statements("RewriteFunction"):
+        assert "ClicksTable" not in json.dumps(statement["Resource"]), statement["Sid"]
+
+
+def test_other_apis_leave_the_tracking_api_its_part_of_the_accounts_requests():
+    quota = 10_000
+    rates = {
+        name: api["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+        for name, api in of_type("AWS::Serverless::HttpApi").items()
+    }
+    assert rates.pop("TrackingApi") == {"Ref": "ClickRate"}
+    for environment in ("dev", "us", "eu"):
+        default = TEMPLATE["Parameters"]["ClickRate"]["Default"]
+        clicks = int(parameters(environment).get("ClickRate", default))
+        assert clicks + sum(rates.values()) <= quota
 
 
 # What is kept
@@ -148,8 +183,7 @@ def test_an_alarm_tells_somebody_and_is_quiet_without_traffic(alarm):
 
 @pytest.mark.parametrize("environment", ["dev", "us", "eu"])
 def test_an_environment_sets_parameters_that_the_template_accepts(environment):
-    settings = CONFIG[environment]["deploy"]["parameters"]
-    given = dict(each.split("=", 1) for each in settings["parameter_overrides"])
+    given = parameters(environment)
     assert given["RegionLabel"] == environment
     for name, value in given.items():
         parameter = TEMPLATE["Parameters"][name]
