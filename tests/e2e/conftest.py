@@ -17,6 +17,7 @@ import pytest
 import urllib3
 
 from local.stack import EmbeddedStack
+from tests.e2e.secrets import keys_of, spilled
 
 SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
 
@@ -34,11 +35,13 @@ def no_aws_settings() -> Iterator[None]:
 def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     """The whole of template.yaml; tests share it and keep apart by workspace and campaign.
 
-    Whatever they did, no function may have been denied anything, even where it did without.
+    Whatever they did, no function may have been denied anything, even where it did without, nor
+    have logged what is secret.
     """
     with EmbeddedStack() as running:
         yield running
         assert not running.cloud.permissions().denied
+        assert not list(spilled(running.log_text(), keys_of(running)))
 
 
 @pytest.fixture(scope="module")

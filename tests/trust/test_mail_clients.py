@@ -57,6 +57,7 @@ LOST = {
     "cut": lambda text: text[:-1],
     "shortened with an ellipsis": lambda text: text[:20] + "…" + text[-10:],
     "hyphens made long": lambda text: text.replace("-", "–"),
+    "a letter after it": lambda text: text + "A",
     "a letter typed wrong": lambda text: text[:8] + ("A" if text[8] != "A" else "B") + text[9:],
 }
 

@@ -18,7 +18,7 @@ _ENCODINGS: Final = 3
 """How often a path may have been percent-encoded on its way."""
 _LONGEST: Final = 10_240
 """Characters; API Gateway takes no longer request line."""
-_SHAPE: Final = re.compile(r"/*([A-Za-z0-9_-]+)/([A-Za-z0-9_-]{22})")
+_SHAPE: Final = re.compile(r"/*([A-Za-z0-9_-]+)/([A-Za-z0-9_-]{22})(?![A-Za-z0-9])")
 _WRAPPED: Final = re.compile("=?[ \t\r\n]+|[\u00ad\u200b-\u200d\u2060\ufeff]")
 _PREFIX: Final = re.compile(r"/(?:app/)?e/[co]/")
 

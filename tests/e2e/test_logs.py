@@ -1,0 +1,79 @@
+"""Logs and answers tell nothing that is secret, whatever was asked; conftest.py looks at the log of
+the whole run again.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+
+import pytest
+
+from tests.e2e.secrets import keys_of, spilled
+
+PERSON = "ada@people.example"
+TOKEN = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAA"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "203.0.113.7",
+        '{"ip": "198.51.100.23"}',
+        f"/e/c/{TOKEN}",
+        TOKEN,
+        f"person {PERSON} clicked",
+        "the key is sesame-sesame-sesame",
+    ],
+)
+def test_the_search_finds_what_it_looks_for(line):
+    assert list(spilled(line, {"sesame-sesame-sesame"}))
+
+
+@pytest.mark.parametrize(
+    "line", ["203.0.113.0", "Chrome/131.0.6778.86 Safari/537.36", "127.0.0.1", "/e/c/cut", "1.2.3"]
+)
+def test_the_search_leaves_the_harmless_alone(line):
+    assert not list(spilled(line, {"sesame-sesame-sesame"}))
+
+
+def test_answers_to_what_is_wrong_and_the_logs_of_it_keep_secrets(stack, http):
+    body = {
+        "workspace": "secrets",
+        "campaign": "mail",
+        "kind": "newsletter",
+        "channel": "email",
+        "from": "news@mail.example.com",
+        "content": {"html": '<a href="https://example.com/">x</a>'},
+        "recipients": [{"delivery": "d1", "person": PERSON}],
+    }
+    api, answers = f"{stack.url}/v1/workspaces/secrets", []
+
+    def ask(*asked, **more):
+        answers.append(http(*asked, **more))
+        return answers[-1]
+
+    sent = http("POST", f"{stack.url}/v1/rewrite", body=body).json()
+    [link] = re.findall(r'href="([^"]+/e/c/[^"]+)"', sent["deliveries"][0]["content"]["html"])
+    link = html.unescape(link)
+    agent = {"user-agent": "Mozilla/5.0 Chrome/131.0.0.0"}
+    came_from = agent | {"cloudfront-viewer-address": "203.0.113.77:4711"}
+    assert http("GET", link, came_from).status == 302
+    for wrong in (link[:-1], link + "A", link.lower(), link.replace("/e/c/", "/e/o/"), link + "B"):
+        ask("GET", wrong, came_from)
+    ask("POST", f"{stack.url}/v1/rewrite", body=body | {"kind": PERSON})
+    ask("POST", f"{stack.url}/v1/rewrite", body=b"{" + PERSON.encode())
+    ask("POST", f"{stack.url}/v1/rewrite", body=body | {"liquid": True, "track": link})
+    ask("GET", f"{api}/people/nobody/activity?cursor=x")
+    ask("PUT", f"{api}/settings", body={"unknown": 1})
+    ask("GET", f"{stack.url}/reports/open/{TOKEN.replace('/', '.')}")
+    ask("GET", f"{stack.url}/s/{'2' * 19}")
+    assert stack.wait_until_counted()
+    time.sleep(0.2)  # what functions printed last is on its way
+    keys = keys_of(stack)
+    assert keys
+    for answer in answers:
+        assert answer.status >= 400 or b"GIF" in answer.body, answer
+        assert not list(spilled(answer.body.decode("utf-8", "replace"), keys))
+    assert not list(spilled(stack.log_text(), keys))
