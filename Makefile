@@ -77,6 +77,15 @@ build/pytracking: | $(READY)
 soak: $(READY) ## Attack and break things much longer than the tests do (SEED=…)
 	WAYPOST_SOAK=1 WAYPOST_SEED="$(or $(SEED),1)" WAYPOST_FAULT_SEED="$(or $(SEED),1)" python -m pytest tests/trust tests/faults $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) build/fuzzer/ready ## Feed TARGET with what a fuzzer makes up, for SECONDS (needs Python 3.11 to 3.13)
+	PYTHONPATH=build/fuzzer python -m fuzz "$(or $(TARGET),html)" "$(or $(SECONDS),60)"
+
+build/fuzzer/ready: | $(READY)
+	@echo "Installing atheris into build/fuzzer"
+	@python -m pip install --quiet --disable-pip-version-check --target build/fuzzer 'atheris==3.0.0'
+	@touch $@
+
 .PHONY: test-contract
 test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
 	WAYPOST_DYNAMODB_ENDPOINT="$(ENDPOINT)" python -m pytest tests/contract tests/faults $(ARGS)
