@@ -10,6 +10,7 @@ serves says nothing about AWS; that nothing fails, nothing is lost and nothing g
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -94,7 +95,9 @@ def _functions() -> list[tuple[int, float]]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"awslambdaric" in (process / "cmdline").read_bytes():
+            parent = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
+            ours = parent == os.getpid()
+            if ours and b"awslambdaric" in (process / "cmdline").read_bytes():
                 pages = int((process / "statm").read_text().split()[1])
                 found.append((int(process.name), pages * 4096 / 1e6))
         except OSError:

@@ -33,7 +33,7 @@ from waypost.store.memory.clicks import MemoryClicks
 from waypost.store.memory.recipients import MemoryRecipients
 from waypost.store.memory.workspaces import MemoryWorkspaces
 
-CLICKS, ROUNDS = 4_000, 5
+CLICKS, ROUNDS = 2_000, 3
 Call = tuple[str, dict[str, Any], dict[str, Any]]
 """A call's name, what it asked and what was answered."""
 
