@@ -142,6 +142,7 @@ def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: Desk, html, reas
     "html",
     [
         "a\n{{ x",
+        '<a href="{{"\0}}=">',  # found by fuzzing
         "a\n{% if x",
         "a\n{% if x %}",
         "a\n{% raw %}x",

@@ -29,6 +29,8 @@ def decoded(raw: str, quote: str) -> str:
     """The value that a browser reads from the characters between ``quote``s."""
     if raw.isprintable() and (ampersands := raw.count("&")) == raw.count("&amp;"):
         return raw.replace("&amp;", "&") if ampersands else raw
+    if quote:  # only Liquid can hold one, and is no HTML yet
+        raw = raw.replace(quote, f"&#{ord(quote)};")
     tag = next(iter(tokenize(f"<a x={quote}{raw}{quote} >")))
     return tag.attr("x", "") or ""
 
