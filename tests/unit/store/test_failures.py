@@ -149,8 +149,8 @@ def test_sending_moves_as_well_and_counts_after_all() -> None:
 def test_links_signed_are_found_in_every_partition_of_a_campaign() -> None:
     def stored(shard: int) -> dict[str, Any]:
         partition = campaign_partition(CAMPAIGN, shard)
-        counter = {"pk": partition, "sk": "N#sent", "sent": 1, "signed#0a": 10 + shard}
-        return {"Items": [item.item(counter)], "LastEvaluatedKey": {"pk": {"S": partition}}}
+        counter = item.item({"pk": partition, "sk": "N#sent", "sent": 1, "signed#0a": 10 + shard})
+        return {"Items": [counter], "LastEvaluatedKey": {"pk": {"S": partition}}}
 
     last: dict[str, Any] = {"Items": []}
     campaigns = DynamoCampaigns(Client(scan=[stored(0), stored(3), last]), "campaigns")
