@@ -8,17 +8,18 @@ import base64
 import json
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import Any
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from waypost.aws import patient_client
 from waypost.bulk import Bulk, BulkAnswer, BulkRequest, Progress
 from waypost.domains.base_urls import BaseUrls
 from waypost.errors import WaypostError
 from waypost.http import Response, json_response, problem
 from waypost.keeping import MessageKeeper
-from waypost.keys import KeyringSource, SecretReader
+from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
 from waypost.rewriting import request
 from waypost.sending import Answer, Sending
@@ -41,9 +42,8 @@ _sealer = lru_cache(maxsize=1)(Sealer)
 def sending() -> Sending:
     """The use case on this function's tables and keys."""
     settings = RewriteSettings.from_env()
-    dynamodb = cast("DynamoClient", boto3.client("dynamodb"))
-    secrets = cast("SecretReader", boto3.client("secretsmanager"))
-    keyring = KeyringSource(secrets, settings.keyring_secret)
+    dynamodb: DynamoClient = patient_client("dynamodb")
+    keyring = KeyringSource(patient_client("secretsmanager"), settings.keyring_secret)
     return Sending(
         campaigns=DynamoCampaigns(dynamodb, settings.campaigns_table),
         workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import cast
 
-import boto3
-
+from waypost.aws import patient_client
 from waypost.configuring import Configuration
 from waypost.domains.announcing import Announcer, Nobody
 from waypost.domains.domain import utc_now
@@ -15,7 +13,7 @@ from waypost.domains.eventbridge import BusAnnouncer
 from waypost.domains.managing import Manager
 from waypost.domains.targets import Targets
 from waypost.errors import NotShared
-from waypost.keys import KeyringSource, SecretReader
+from waypost.keys import KeyringSource
 from waypost.reporting.campaigns import CampaignReports
 from waypost.reporting.people import PeopleReports
 from waypost.settings import DomainSettings, ReportSettings, SharingSettings
@@ -42,7 +40,8 @@ class Services:
 
     @cached_property
     def dynamodb(self) -> DynamoClient:
-        return cast("DynamoClient", boto3.client("dynamodb"))
+        client: DynamoClient = patient_client("dynamodb")
+        return client
 
     @cached_property
     def stored_campaigns(self) -> DynamoCampaigns:
@@ -73,7 +72,7 @@ class Services:
         settings = DomainSettings.from_env()
         announcer: Announcer = Nobody()
         if settings.event_bus:
-            announcer = BusAnnouncer(boto3.client("events"), settings.event_bus)
+            announcer = BusAnnouncer(patient_client("events"), settings.event_bus)
         return Manager(
             domains=DynamoDomains(self.dynamodb, settings.workspaces_table),
             targets=Targets(settings.edge_endpoint, settings.default_host),
@@ -83,8 +82,7 @@ class Services:
 
     @cached_property
     def keys(self) -> KeyringSource:
-        secrets = cast("SecretReader", boto3.client("secretsmanager"))
-        return KeyringSource(secrets, self.settings.keyring_secret)
+        return KeyringSource(patient_client("secretsmanager"), self.settings.keyring_secret)
 
     @cached_property
     def sharing(self) -> Sharing:
