@@ -18,6 +18,7 @@
     ├── CallFailed            (waypost.client) the rewrite function gave no answer, or refused
     └── StoreError
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
+        │   └── NotAtEdge     the CDN knows no such tenant, certificate, distribution or group
         ├── MalformedItem     something stored, parked or logged that cannot be read back
         └── Conflict          a conditional write lost against another writer; read again
 
@@ -186,6 +187,10 @@ class StoreUnavailable(StoreError):
 
 class MalformedItem(StoreError):
     """Raised when something stored, parked or logged cannot be read back; names the part."""
+
+
+class NotAtEdge(StoreUnavailable):
+    """Raised when the CDN knows no such tenant, certificate, distribution or group."""
 
 
 class Conflict(StoreError):

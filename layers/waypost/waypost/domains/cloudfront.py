@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from waypost.domains.edge import CertificateStatus, Tenant
-from waypost.domains.refusals import ELSEWHERE, NotThere, translated
-from waypost.errors import Conflict, EdgeRefused
+from waypost.domains.refusals import ELSEWHERE, translated
+from waypost.errors import Conflict, EdgeRefused, NotAtEdge
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -104,7 +104,7 @@ class CloudFrontEdge:
         try:
             with translated(host):
                 answer = self._client.get_distribution_tenant_by_domain(Domain=host)
-        except NotThere:
+        except NotAtEdge:
             return None
         tenant = answer["DistributionTenant"]
         if tenant["DistributionId"] != self._distribution:
@@ -122,7 +122,7 @@ class CloudFrontEdge:
         try:
             with translated(tenant):
                 answer = self._client.get_managed_certificate_details(Identifier=tenant)
-        except NotThere:
+        except NotAtEdge:
             return "none", None
         details = answer["ManagedCertificateDetails"]
         return details.get("CertificateStatus", "none"), details.get("CertificateArn")

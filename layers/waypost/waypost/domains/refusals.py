@@ -8,7 +8,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waypost.errors import Conflict, EdgeRefused, StoreUnavailable
+from waypost.errors import Conflict, EdgeRefused, NotAtEdge, StoreUnavailable
 
 ELSEWHERE: Final = "another CloudFront distribution has this host; take it off there"
 
@@ -22,22 +22,18 @@ _MISSING: Final = ("EntityNotFound", "404")  # the second, where an answer has n
 _RACES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
 
 
-class NotThere(StoreUnavailable):
-    """Raised when CloudFront knows no such tenant, certificate, distribution or group."""
-
-
 @contextmanager
 def translated(subject: str) -> Iterator[None]:
     """Turn what CloudFront answers about a subject into errors of ours.
 
-    Raises NotThere, EdgeRefused, Conflict (somebody else was faster), or StoreUnavailable.
+    Raises NotAtEdge, EdgeRefused, Conflict (somebody else was faster), or StoreUnavailable.
     """
     try:
         yield
     except ClientError as e:
         code = e.response["Error"]["Code"]
         if code in _MISSING:
-            raise NotThere(f"CloudFront: {code}") from e
+            raise NotAtEdge(f"CloudFront: {code}") from e
         if code in _REFUSALS:
             raise EdgeRefused(_REFUSALS[code]) from e
         if code in _RACES:
