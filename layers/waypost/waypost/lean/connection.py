@@ -61,9 +61,10 @@ class Connection:
         lines += [f"content-length: {len(body)}", "", ""]
         try:
             connection.sock.sendall("\r\n".join(lines).encode() + body)  # at once: one packet
-            response = HTTPResponse(connection.sock, method="POST")
-            response.begin()
-            answer = response.status, response.read()
+            # Closed here in any case: an answer that is not read to its end keeps the socket open.
+            with HTTPResponse(connection.sock, method="POST") as response:
+                response.begin()
+                answer = response.status, response.read()
         except OSError:
             connection.close()
             raise
