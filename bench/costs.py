@@ -28,11 +28,11 @@ from local.template import load
 from waypost.clicks.signals import Verdict
 from waypost.codes import campaign_code, link_code
 from waypost.counting.tally import Tally
-from waypost.deciding import OneBaseUrl
-from waypost.keeping import MessageKeeper
 from waypost.model.click import Click
 from waypost.rewriting.request import from_value
-from waypost.sending import Sending
+from waypost.sending.batches import Sending
+from waypost.sending.deciding import OneBaseUrl
+from waypost.sending.keeping import MessageKeeper
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.client import DynamoClient

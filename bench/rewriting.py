@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 from liquid import Environment
 
-from waypost.deciding import OneBaseUrl
-from waypost.mailing import Mailing
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting import message, request, stamping
-from waypost.sending import Sending
+from waypost.sending.batches import Sending
+from waypost.sending.deciding import OneBaseUrl
+from waypost.sending.mailing import Mailing
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

@@ -9,12 +9,13 @@ from typing import Any
 
 from tests.clicks import NOON, click
 from waypost.codes import CampaignCode, LinkCode
-from waypost.configuring import Configuration
 from waypost.counting.tally import Tally
 from waypost.domains.announcing import Nobody
 from waypost.domains.domain import utc_now
 from waypost.domains.managing import Manager
 from waypost.domains.targets import Targets
+from waypost.management.configuring import Configuration
+from waypost.management.services import Services
 from waypost.model.click import Click
 from waypost.model.link import LinkDefinition
 from waypost.model.message import SentMessage
@@ -22,8 +23,7 @@ from waypost.pages.views import Reports
 from waypost.pages.visit import Visits
 from waypost.reporting.campaigns import CampaignReports
 from waypost.reporting.people import PeopleReports
-from waypost.services import Services
-from waypost.sharing import Scope, Sharer, Sharing
+from waypost.reporting.sharing import Scope, Sharer, Sharing
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.clicks import MemoryClicks
 from waypost.store.memory.domains import MemoryDomains

@@ -23,17 +23,17 @@ from pathlib import Path
 from typing import Self
 
 from tools.stack import Stack
-from waypost.announcing import EventBus
 from waypost.codes import campaign_code, workspace_code
+from waypost.counting.announcing import EventBus
 from waypost.counting.tally import Tally
-from waypost.erasing import Erasing
-from waypost.recounting import Recounted, Recounting
-from waypost.replaying import replay
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.recipients import DynamoRecipients
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.upkeep.erasing import Erasing
+from waypost.upkeep.recounting import Recounted, Recounting
+from waypost.upkeep.replaying import replay
 
 DONE, NOT_RIGHT = 0, 1
 

@@ -10,10 +10,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.configuring import SettingsChange
-from waypost.description import described, file_described
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.status import DomainList, DomainStatus
+from waypost.management.configuring import SettingsChange
+from waypost.management.description import described, file_described
+from waypost.management.routing import Event, Name, file_response, resolved, resolver
+from waypost.management.services import Services
 from waypost.observability import logger
 from waypost.reporting.answers import (
     Activity,
@@ -27,9 +29,7 @@ from waypost.reporting.answers import (
 from waypost.reporting.people import MOST_CLICKS, MOST_PEOPLE
 from waypost.reporting.segments import TYPES, Format, Segments
 from waypost.reporting.series import Span
-from waypost.routing import Event, Name, file_response, resolved, resolver
-from waypost.services import Services
-from waypost.sharing import ShareAnswer, ShareRequest
+from waypost.reporting.sharing import ShareAnswer, ShareRequest
 from waypost.validation import IsoDate
 
 WORKSPACE = "/v1/workspaces/<workspace>"

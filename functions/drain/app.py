@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from waypost.aws import patient_client
-from waypost.draining import drain
+from waypost.clicks.batches import BatchFailures, QueueEvent, failures, read_messages
 from waypost.observability import Metric, count, logger
 from waypost.settings import DrainSettings
 from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.stream import BatchFailures, QueueEvent, failures, read_messages
+from waypost.upkeep.draining import drain
 
 log = logger("drain")
 

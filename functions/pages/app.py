@@ -8,9 +8,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.http import Response
+from waypost.management.services import Services
 from waypost.observability import logger
 from waypost.pages.visit import Visits, visits_of
-from waypost.services import Services
 
 log = logger("pages")
 

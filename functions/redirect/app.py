@@ -6,17 +6,17 @@ from functools import cache
 from typing import Final
 
 from waypost.aws import impatient_client, key_client
+from waypost.clicks.parking import ParkQueue
+from waypost.clicks.policies import Policies
 from waypost.clicks.request import HttpEvent, read_request
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
 from waypost.http import Response, plain_page
 from waypost.keys import KeyringSource
-from waypost.lookup import Lookup
 from waypost.observability import Metric, count, logger
-from waypost.opening import Tokens
-from waypost.parking import ParkQueue
-from waypost.pixel import pixel
-from waypost.policies import Policies
-from waypost.redirecting import Arrival, Kept, Redirecting, came_through_front
+from waypost.redirecting.following import Arrival, Kept, Redirecting, came_through_front
+from waypost.redirecting.lookup import Lookup
+from waypost.redirecting.opening import Tokens
+from waypost.redirecting.pixel import pixel
 from waypost.settings import RedirectSettings
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.short_links import DynamoShortLinks

@@ -14,15 +14,15 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.aws import patient_client
-from waypost.bulk import Bulk, BulkAnswer, BulkRequest, Progress
 from waypost.domains.base_urls import BaseUrls
 from waypost.errors import WaypostError
 from waypost.http import Response, json_response, problem
-from waypost.keeping import MessageKeeper
 from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
 from waypost.rewriting import request
-from waypost.sending import Answer, Sending
+from waypost.sending.batches import Answer, Sending
+from waypost.sending.files import Bulk, BulkAnswer, BulkRequest, Progress
+from waypost.sending.keeping import MessageKeeper
 from waypost.settings import RewriteSettings
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.client import DynamoClient

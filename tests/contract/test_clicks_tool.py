@@ -11,7 +11,7 @@ from tests.clicks import CAMPAIGN, click
 from tests.contract.conftest import Stores, Tables
 from tools import clicks
 from tools.stack import Stack
-from waypost.parking import parked
+from waypost.clicks.parking import parked
 
 
 class Events:

@@ -21,9 +21,9 @@ import pytest
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Answer, Http
 from tests.e2e.test_main_job import URLS, Sender
+from waypost.clicks.parking import parked
 from waypost.codes import campaign_code
 from waypost.model.click import Click
-from waypost.parking import parked
 
 RUNBOOK = (TEMPLATE.parent / "docs/runbook.md").read_text("utf-8")
 PLAYED = "*Played in `tests/e2e/test_runbook.py`.*"

@@ -7,7 +7,7 @@ from collections import Counter
 
 from tests.clicks import CAMPAIGN
 from tests.faults.world import World, naive_figures
-from waypost.recounting import Recounting
+from waypost.upkeep.recounting import Recounting
 
 SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
 

@@ -19,13 +19,13 @@ from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
 from tests.faults.broken_aws import DONE, SECRET, WAYS, BrokenAws, broken_aws
 from waypost import aws
+from waypost.clicks.parking import LOG_KEY
 from waypost.codes import link_code
 from waypost.keys import parse_keyring
 from waypost.lean import LeanClient
 from waypost.model.click import Click
-from waypost.parking import LOG_KEY
-from waypost.replaying import stored_clicks
 from waypost.tokens import ClickToken, Sealer
+from waypost.upkeep.replaying import stored_clicks
 
 HREF = "https://example.com/sale"
 TOKEN = ClickToken(link_code(CAMPAIGN, HREF), "d1", "p1", 1, int(NOON.timestamp()) - 60, HREF)
@@ -176,7 +176,7 @@ def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
 ) -> None:
     assert arrived(ask(redirect))
     monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
-    monkeypatch.setattr("waypost.policies.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.clicks.policies.FRESH_SECONDS", 0)
     for operation in ("GetSecretValue", "GetItem", "PutItem", "SendMessage"):
         services.broken[operation] = (way, EVER)
     for attempt in range(3):

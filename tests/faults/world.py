@@ -20,25 +20,25 @@ from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, link
 from tests.faults.faults import Faults, Faulty, Killed
+from waypost.clicks.batches import failures, read_messages, read_records
+from waypost.clicks.parking import parked
+from waypost.clicks.policies import Policies
 from waypost.clicks.request import HttpEvent, read_request
 from waypost.clicks.signals import Verdict
 from waypost.codes import workspace_of
 from waypost.counting.tally import Tally
-from waypost.draining import drain
-from waypost.erasing import Erasing
 from waypost.errors import StoreError
 from waypost.keys import KeyringSource
-from waypost.lookup import Lookup
 from waypost.model.click import Click, to_milliseconds
-from waypost.opening import Tokens
-from waypost.parking import parked
-from waypost.policies import Policies
-from waypost.redirecting import Kept, Redirecting
-from waypost.replaying import replay
+from waypost.redirecting.following import Kept, Redirecting
+from waypost.redirecting.lookup import Lookup
+from waypost.redirecting.opening import Tokens
 from waypost.store.memory.messages import MemoryMessages
 from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.stream import failures, read_messages, read_records
 from waypost.tokens import ClickToken, Sealer
+from waypost.upkeep.draining import drain
+from waypost.upkeep.erasing import Erasing
+from waypost.upkeep.replaying import replay
 
 SECRET = {"SecretString": json.dumps({"seed": "of the fault run, thirty-two or more"})}
 AGENTS = [SAFARI, SAFARI, CHROME, CHROME, FIREFOX, "curl/8.9", ""]

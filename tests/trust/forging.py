@@ -11,7 +11,7 @@ from random import Random
 from typing import TypeAlias
 
 from waypost.codes import campaign_code, link_code
-from waypost.sharing import PURPOSE
+from waypost.reporting.sharing import PURPOSE
 from waypost.tokens import ClickToken, Keyring, OpenToken, Sealer
 from waypost.tokens.sealer import CLICK
 from waypost.tokens.signing import SIGNATURE_BYTES, TokenSigner

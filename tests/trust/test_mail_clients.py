@@ -11,7 +11,7 @@ from tests.unit.redirect.conftest import Desk, Secrets
 from waypost.errors import TokenError, UnknownVersion
 from waypost.keys import KeyringSource
 from waypost.model.short_link import read_code
-from waypost.opening import Tokens
+from waypost.redirecting.opening import Tokens
 from waypost.tokens import ClickToken
 from waypost.tokens.mending import mended, rest_of_path
 from waypost.tokens.sealer import CLICK

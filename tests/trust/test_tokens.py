@@ -12,7 +12,7 @@ from tests.trust.conftest import soaking
 from tests.trust.forging import FORGERIES, OURS, Forgery, sealed
 from waypost.errors import TokenError
 from waypost.keys import KeyringSource
-from waypost.opening import Tokens
+from waypost.redirecting.opening import Tokens
 from waypost.tokens import Sealer
 
 EACH = soaking(short=200, long=1_000_000 // len(FORGERIES) + 1)

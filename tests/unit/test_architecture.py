@@ -27,7 +27,6 @@ PURE = {
     "clicks",
     "rewriting",
     "validation",
-    "policies",
 }
 SPEAK_TO_AWS = {"eventbridge", "refusals", "ses"}  # of domains
 OBSERVED = "waypost.observability"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from waypost.sharing import Scope, Share, Sharer
+from waypost.reporting.sharing import Scope, Share, Sharer
 from waypost.tokens.signing import Keyring
 
 VECTORS = json.loads((Path(__file__).parent / "golden_shares_v1.json").read_text("utf-8"))

@@ -3,12 +3,17 @@
 The domain of the whole product, imported by every function. Data flows one
 way, handler → domain → store:
 
-- ``codes``       names of workspaces, campaigns and links, shortened to fixed-width codes
-- ``tokens``      what a tracking link carries, packed and signed
-- ``rewriting``   finds the links of a message and puts tracking links in their place
-- ``model``       the entities: workspace, campaign, link, click, recipient, counters
-- ``store``       where entities live: one interface per aggregate, DynamoDB and its in-memory twin
-- ``settings``    what a function reads from its environment
-- ``client``      the rewrite function as a typed call, for pipelines
-- ``errors``      everything that can go wrong, as one tree
+- ``redirecting``  what happens to who clicks
+- ``sending``      what becomes of a message, and ``rewriting``, which of its links become what
+- ``counting``     clicks into figures, each once, and ``clicks``, the rules of what a click is
+- ``domains``      tracking hosts, from DNS to the fall-back
+- ``reporting``    what is told about clicks; ``management`` and ``pages`` show it
+- ``upkeep``       parked clicks home, figures right, people removed
+- ``tokens``       what a tracking link carries, packed and signed
+- ``model``        the entities: workspace, campaign, link, click, recipient, counters
+- ``store``        where entities live: one interface per aggregate, DynamoDB and its in-memory twin
+- ``client``       the rewrite function as a typed call, for pipelines
+- ``errors``       everything that can go wrong, as one tree
+
+docs/architecture.md draws who may import whom.
 """

@@ -13,7 +13,7 @@ from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.pages.conftest import Mailing
 from waypost.codes import campaign_code
-from waypost.sharing import Scope
+from waypost.reporting.sharing import Scope
 from waypost.store.dynamodb.clicks import DynamoClicks
 
 MESSAGE = (

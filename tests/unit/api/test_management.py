@@ -8,7 +8,7 @@ import pytest
 
 from tests.handlers import request
 from tests.workspace import PAGES_URL, definition
-from waypost.sharing import Scope
+from waypost.reporting.sharing import Scope
 
 SETTINGS = "/v1/workspaces/{workspace}/settings"
 SHARES = "POST /v1/workspaces/{workspace}/shares"

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, CHROME, SAFARI, click
-from waypost.announcing import event
 from waypost.clicks.absorbing import absorb
 from waypost.clicks.marks import mark_of
 from waypost.clicks.signals import Signal, signals_of, verdict
 from waypost.codes import opens_code
+from waypost.counting.announcing import event
 from waypost.counting.planning import _to_tell
 from waypost.counting.standing import Standing
 from waypost.model.click import Click

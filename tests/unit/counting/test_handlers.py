@@ -11,10 +11,10 @@ import pytest
 from tests import handlers
 from tests.clicks import CAMPAIGN, click
 from tests.contract.conftest import Stores, memory_stores
+from waypost.clicks.parking import parked
 from waypost.counting.tally import Tally
 from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
-from waypost.parking import parked
 
 
 @pytest.fixture

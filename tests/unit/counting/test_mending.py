@@ -10,19 +10,19 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, click
 from tests.contract.conftest import Stores, memory_stores
+from waypost.clicks.parking import LOG_KEY, parked
 from waypost.codes import campaign_code, workspace_of
 from waypost.counting.tally import Tally
-from waypost.erasing import SHEETS_A_STEP, Erasing
 from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell
 from waypost.model.message import SentMessage
 from waypost.model.recipient import INLINE_MARKS
-from waypost.parking import LOG_KEY, parked
-from waypost.recounting import Recounting
-from waypost.replaying import replay
 from waypost.store.memory.messages import MemoryMessages
 from waypost.store.recipients import Commit
+from waypost.upkeep.erasing import SHEETS_A_STEP, Erasing
+from waypost.upkeep.recounting import Recounting
+from waypost.upkeep.replaying import replay
 
 ACME = workspace_of(CAMPAIGN)
 

@@ -11,7 +11,7 @@ from waypost.domains.app_links import AppLinks
 from waypost.domains.base_urls import BaseUrls
 from waypost.domains.domain import Use
 from waypost.rewriting import request
-from waypost.sending import Sending
+from waypost.sending.batches import Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.domains import MemoryDomains
 from waypost.store.memory.short_links import MemoryShortLinks

@@ -10,8 +10,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tests.workspace import definition
 from waypost.codes import campaign_code
-from waypost.configuring import SettingsChange
 from waypost.domains.requests import AddDomain
+from waypost.management.configuring import SettingsChange
 
 HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
 MESSAGE = (

@@ -10,14 +10,14 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import NOON, SAFARI
+from waypost.clicks.policies import Policies
 from waypost.clicks.request import Request
 from waypost.codes import campaign_code, link_code
 from waypost.keys import KeyringSource
-from waypost.lookup import Lookup
 from waypost.model.click import Click, to_milliseconds
-from waypost.opening import Tokens
-from waypost.policies import Policies
-from waypost.redirecting import Redirecting
+from waypost.redirecting.following import Redirecting
+from waypost.redirecting.lookup import Lookup
+from waypost.redirecting.opening import Tokens
 from waypost.store.memory.clicks import MemoryClicks
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

@@ -14,7 +14,7 @@ from tests.clicks import CAMPAIGN, NOON
 from tests.unit.redirect.conftest import Desk, Secrets
 from waypost.errors import SettingsError, StoreUnavailable
 from waypost.keys import KeyringSource
-from waypost.opening import Tokens
+from waypost.redirecting.opening import Tokens
 from waypost.tokens import ClickToken, Keyring, Sealer
 from waypost.tokens.signing import TokenSigner
 

@@ -11,16 +11,16 @@ from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, SAFARI
 from tests.unit.redirect.conftest import Desk, request
+from waypost.clicks.parking import LOG_KEY
+from waypost.clicks.policies import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
 from waypost.clicks.request import Request
 from waypost.codes import workspace_of
 from waypost.errors import MalformedToken, StoreError, StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
-from waypost.parking import LOG_KEY
-from waypost.policies import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
-from waypost.redirecting import ATTEMPTS, BUDGET_SECONDS, Kept, came_through_front
-from waypost.replaying import stored_clicks
+from waypost.redirecting.following import ATTEMPTS, BUDGET_SECONDS, Kept, came_through_front
 from waypost.tokens import ClickToken
+from waypost.upkeep.replaying import stored_clicks
 
 
 class Broken:

@@ -15,8 +15,8 @@ from tests.unit.redirect.conftest import CAMPAIGN, Desk, request
 from waypost.codes import opens_code
 from waypost.errors import BadSignature, StoreUnavailable
 from waypost.model.click import Click
-from waypost.pixel import GIF, pixel
-from waypost.redirecting import Kept
+from waypost.redirecting.following import Kept
+from waypost.redirecting.pixel import GIF, pixel
 from waypost.tokens import ClickToken, OpenToken
 
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)

@@ -16,10 +16,10 @@ from waypost.errors import (
     TokenError,
     UnknownShortLink,
 )
-from waypost.lookup import ATTEMPTS
 from waypost.model.click import HREF_LIMIT
 from waypost.model.short_link import ShortLink, StoredDestination, new_code
-from waypost.redirecting import Kept
+from waypost.redirecting.following import Kept
+from waypost.redirecting.lookup import ATTEMPTS
 from waypost.tokens import ClickToken
 from waypost.tokens.payload import PERSON_MARK
 

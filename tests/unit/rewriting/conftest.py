@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.sending.conftest import NOW
 from waypost.codes import workspace_code
-from waypost.deciding import OneBaseUrl
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import from_value
-from waypost.sending import Answer, Sending
+from waypost.sending.batches import Answer, Sending
+from waypost.sending.deciding import OneBaseUrl
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

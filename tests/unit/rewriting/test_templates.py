@@ -11,7 +11,7 @@ from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
 from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS, Markup
 from waypost.rewriting.template import Template
-from waypost.sending import Answer
+from waypost.sending.batches import Answer
 
 
 def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> Answer:

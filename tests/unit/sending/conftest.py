@@ -11,10 +11,10 @@ import pytest
 
 from waypost.codes import workspace_code
 from waypost.domains.base_urls import Base
-from waypost.lookup import Lookup
 from waypost.model.workspace import WorkspaceSettings
+from waypost.redirecting.lookup import Lookup
 from waypost.rewriting.request import from_value
-from waypost.sending import Answer, Sending
+from waypost.sending.batches import Answer, Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

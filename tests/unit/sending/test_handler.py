@@ -14,7 +14,7 @@ import pytest
 
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.errors import StoreUnavailable
-from waypost.sending import Sending
+from waypost.sending.batches import Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.objects import MemoryObjects
 from waypost.store.memory.short_links import MemoryShortLinks

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.sending.conftest import BASE, Office, texts
 from waypost.errors import StoreUnavailable
-from waypost.lookup import Lookup
+from waypost.redirecting.lookup import Lookup
 
 OUTLOOK = 2048
 

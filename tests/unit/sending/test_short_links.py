@@ -13,8 +13,8 @@ from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
 from waypost.errors import StoreUnavailable
 from waypost.model.short_link import CODE_LENGTH, ShortLink, new_code
 from waypost.rewriting.segments import segments
-from waypost.sending import Answer
-from waypost.shortening import PATH
+from waypost.sending.batches import Answer
+from waypost.sending.shortening import PATH
 
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
 
@@ -99,7 +99,7 @@ def test_a_code_that_was_taken_never_reaches_a_message(
     shortening.short_links.add([theirs])
     drawn = iter([theirs.code])
     monkeypatch.setattr(
-        "waypost.shortening.Shortener.__init__.__defaults__",
+        "waypost.sending.shortening.Shortener.__init__.__defaults__",
         (lambda: next(drawn, None) or new_code(),),
     )
     [text] = texts(sms(shortening))

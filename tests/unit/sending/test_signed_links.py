@@ -7,7 +7,7 @@ import pytest
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.codes import campaign_code
 from waypost.rewriting.request import from_value
-from waypost.sending import Sending
+from waypost.sending.batches import Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
 
 if TYPE_CHECKING:
-    from waypost.sending import Answer
+    from waypost.sending.batches import Answer
 
 ATTEMPTS: Final = 6
 _FIRST_WAIT: Final = 0.5

@@ -16,10 +16,10 @@ from waypost.client.progress import Bar
 from waypost.errors import TooLarge
 
 if TYPE_CHECKING:
-    from waypost.mailing import Delivery, Failure
     from waypost.rewriting.report import LinkEntry
     from waypost.rewriting.segment_report import SegmentCounts
-    from waypost.sending import Answer
+    from waypost.sending.batches import Answer
+    from waypost.sending.mailing import Delivery, Failure
 
 READ_SECONDS: Final = 120
 """How long an answer is waited for; a batch takes seconds."""

@@ -9,7 +9,7 @@ how a stream behaves: a click that is given again, by a replay next year, is cou
 - ``standing``  reads rows, with the sheets that matter
 - ``planning``  cuts what is to be written into transactions (pure)
 - ``settling``  commits them, again where another writer was faster
-- ``telling``   tells the event bus, each click once
+- ``telling``   tells the event bus, each click once; ``announcing`` says what
 
 docs/counting.md tells what is counted and what happens at every point of failure.
 """

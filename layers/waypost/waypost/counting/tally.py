@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from waypost.clicks.marks import mark_of
+from waypost.clicks.policies import Policies
 from waypost.codes import CampaignCode, workspace_of
 from waypost.counting.identity import Identities, Ledger
 from waypost.counting.planning import Policy
@@ -16,7 +17,6 @@ from waypost.counting.settling import Settling
 from waypost.counting.telling import Bus, Telling
 from waypost.model.click import Click
 from waypost.model.mark import Mark, click_hash
-from waypost.policies import Policies
 from waypost.store.recipients import RecipientStore
 from waypost.store.workspaces import WorkspaceStore
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from waypost.codes import campaign_code, workspace_code
 from waypost.errors import NotShared
-from waypost.sharing import Scope, Share
+from waypost.reporting.sharing import Scope, Share
 
 PREFIX: Final = "__Host-share-"
 """Browsers take such a cookie only with Secure, for the whole of one host and for no other."""
@@ -21,7 +21,7 @@ PREFIX: Final = "__Host-share-"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a visitor may see. ``opened`` reads a token (``waypost.sharing.Sharer.opened``)."""
+    """What a visitor may see. ``opened`` reads a token (``Sharer.opened`` does)."""
 
     cookies: Mapping[str, str]
     opened: Callable[[str], Share]

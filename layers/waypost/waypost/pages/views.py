@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from waypost.codes import CampaignCode, campaign_code
-from waypost.configuring import Configuration
 from waypost.domains.managing import Manager
 from waypost.errors import NotFound
 from waypost.http import Response
+from waypost.management.configuring import Configuration
 from waypost.model.message import SentMessage
 from waypost.pages import charts
 from waypost.pages import click_map as maps
@@ -21,7 +21,7 @@ from waypost.reporting.answers import LinkFigures, Series, Step
 from waypost.reporting.campaigns import CampaignReports
 from waypost.reporting.people import PeopleReports
 from waypost.reporting.segments import TYPES, Format, Segments
-from waypost.sharing import Scope
+from waypost.reporting.sharing import Scope
 from waypost.store.messages import MessageStore
 
 MOST_HOURS_DRAWN: Final = 96

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from waypost.errors import NotFound, WaypostError
 from waypost.http import Response, status_of
+from waypost.management.services import Services
 from waypost.pages import views
 from waypost.pages.access import Access, cookie, read_cookies
 from waypost.pages.asking import Asked
 from waypost.pages.rendering import address, page
 from waypost.pages.views import Reports
-from waypost.services import Services
-from waypost.sharing import Share
+from waypost.reporting.sharing import Share
 
 _PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
     "workspace": views.workspace,

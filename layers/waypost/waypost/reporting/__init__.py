@@ -6,6 +6,7 @@
 - ``people``     who clicked a link, and what a person clicked
 - ``segments``   the people of a link as a file
 - ``answers``    what all of them answer with
+- ``sharing``    who may look without an account: whoever holds a share link
 
 A report reads the campaign's counters and the definitions of its links: a number of items that
 grows with its links and hours, not with its clicks or people. Lists of people and clicks come in

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from waypost.clicks.parking import LOG_KEY
 from waypost.counting.tally import Counted
 from waypost.errors import MalformedItem, StoreError
 from waypost.model.click import Click
-from waypost.parking import LOG_KEY
 
 BATCH: Final = 500
 

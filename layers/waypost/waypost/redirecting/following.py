@@ -17,14 +17,14 @@ from typing import Final, Protocol
 from aws_lambda_powertools.logging import Logger
 
 from waypost.clicks.making import as_click, click_of
+from waypost.clicks.parking import LOG_KEY
+from waypost.clicks.policies import Policies
 from waypost.clicks.request import Request
 from waypost.codes import workspace_of
 from waypost.errors import MalformedToken, StoreError, UnsafeDestination
-from waypost.lookup import Lookup
 from waypost.model.click import Click
-from waypost.opening import Tokens
-from waypost.parking import LOG_KEY
-from waypost.policies import Policies
+from waypost.redirecting.lookup import Lookup
+from waypost.redirecting.opening import Tokens
 from waypost.tokens import ClickToken
 from waypost.urls import ascii_form, check_destination, scheme_of
 

@@ -14,10 +14,7 @@ from functools import partial
 from typing import Final, NotRequired, TypedDict
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_code
-from waypost.deciding import CLICKS, BaseUrls, rules_of, short_base
 from waypost.errors import TooLarge
-from waypost.keeping import MessageKeeper
-from waypost.mailing import CHUNK, Delivery, Failure, Mailing
 from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.message import compiled_message
@@ -26,8 +23,11 @@ from waypost.rewriting.pixel import PIXELS
 from waypost.rewriting.report import LinkEntry
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
 from waypost.rewriting.segment_report import SegmentCounts
-from waypost.shortening import PATH as SHORT
-from waypost.shortening import Shortener, expiry
+from waypost.sending.deciding import CLICKS, BaseUrls, rules_of, short_base
+from waypost.sending.keeping import MessageKeeper
+from waypost.sending.mailing import CHUNK, Delivery, Failure, Mailing
+from waypost.sending.shortening import PATH as SHORT
+from waypost.sending.shortening import Shortener, expiry
 from waypost.store.campaigns import CampaignStore
 from waypost.store.short_links import ShortLinkStore
 from waypost.store.workspaces import WorkspaceStore

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.clicks import CAMPAIGN, NOON, click, link
-from waypost.announcing import ENTRIES, EventBus, event, event_id
 from waypost.clicks.signals import Signal, Verdict, verdict
+from waypost.counting.announcing import ENTRIES, EventBus, event, event_id
 from waypost.model.click import Click
 
 HUMAN = verdict(Signal(0))

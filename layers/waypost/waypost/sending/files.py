@@ -21,9 +21,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from waypost.codes import campaign_code
 from waypost.errors import Conflict, InvalidRequest, TooLarge
-from waypost.mailing import CHUNK, Delivery, Failure, Mailing
 from waypost.rewriting import request
-from waypost.sending import Sending
+from waypost.sending.batches import Sending
+from waypost.sending.mailing import CHUNK, Delivery, Failure, Mailing
 from waypost.store.objects import ObjectStore, ObjectUrl
 from waypost.validation import parsed
 

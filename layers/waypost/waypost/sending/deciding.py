@@ -12,7 +12,7 @@ from waypost.model.short_link import read_code
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import Message
 from waypost.rewriting.rules import Rules
-from waypost.shortening import PATH as SHORT
+from waypost.sending.shortening import PATH as SHORT
 from waypost.tokens import Sealer
 from waypost.urls import authority_of
 

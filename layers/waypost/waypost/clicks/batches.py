@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from waypost.clicks.parking import unparked
 from waypost.errors import MalformedItem
 from waypost.model.click import Click
 from waypost.model.item import Attribute
-from waypost.parking import unparked
 
 
 class _Change(TypedDict, total=False):

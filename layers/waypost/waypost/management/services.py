@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 
 from waypost.aws import patient_client
-from waypost.configuring import Configuration
 from waypost.domains.announcing import Announcer, Nobody
 from waypost.domains.domain import utc_now
 from waypost.domains.eventbridge import BusAnnouncer
@@ -14,10 +13,11 @@ from waypost.domains.managing import Manager
 from waypost.domains.targets import Targets
 from waypost.errors import NotShared
 from waypost.keys import KeyringSource
+from waypost.management.configuring import Configuration
 from waypost.reporting.campaigns import CampaignReports
 from waypost.reporting.people import PeopleReports
+from waypost.reporting.sharing import Share, Sharer, Sharing
 from waypost.settings import DomainSettings, ReportSettings, SharingSettings
-from waypost.sharing import Share, Sharer, Sharing
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.client import DynamoClient

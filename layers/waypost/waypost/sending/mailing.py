@@ -21,7 +21,7 @@ from waypost.rewriting.request import Message, Recipient
 from waypost.rewriting.segment_report import SegmentCounts, SegmentReport
 from waypost.rewriting.segments import parts
 from waypost.rewriting.stamping import Bound, Start, bound, prepared, stamped, unstamped
-from waypost.shortening import Shortener, ShortSealer, with_codes
+from waypost.sending.shortening import Shortener, ShortSealer, with_codes
 from waypost.tokens import RecipientSealer, Sealer
 
 CHUNK: Final = 100

@@ -7,7 +7,7 @@ import pytest
 from tests.clicks import CAMPAIGN
 from waypost.codes import campaign_code
 from waypost.errors import StoreUnavailable
-from waypost.keeping import MessageKeeper
+from waypost.sending.keeping import MessageKeeper
 from waypost.store.memory.messages import MemoryMessages
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from waypost.errors import NotShared
-from waypost.sharing import Scope, Sharer
+from waypost.reporting.sharing import Scope, Sharer
 from waypost.tokens.signing import Keyring
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 The first message of a campaign is kept and no other: a mailing of one template is one message. It
 is kept as the pipeline gave it. A template names nobody; content that was rendered before shows
-what one recipient got, and only who may see people may see it (``waypost.sharing``).
+what one recipient got, and only who may see people may see it (``waypost.reporting.sharing``).
 """
 
 from __future__ import annotations

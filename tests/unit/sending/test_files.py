@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.unit.sending.conftest import NOW, Bases
-from waypost import bulk
-from waypost.bulk import Bulk, BulkAnswer, Progress
 from waypost.codes import campaign_code
 from waypost.errors import InvalidRequest, NotFound, StoreUnavailable
-from waypost.sending import Sending
+from waypost.sending import files
+from waypost.sending.batches import Sending
+from waypost.sending.files import Bulk, BulkAnswer, BulkRequest, Progress
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.objects import MemoryObjects
 from waypost.store.memory.short_links import MemoryShortLinks
@@ -83,7 +83,7 @@ class Works:
 
     def run(self) -> BulkAnswer:
         work = Bulk(self.sending, self.objects, lambda: self.seconds[0], self.noted.append)
-        return work.rewrite(checked(bulk.BulkRequest, {"input": str(INPUT), "output": str(OUTPUT)}))
+        return work.rewrite(checked(BulkRequest, {"input": str(INPUT), "output": str(OUTPUT)}))
 
     def output(self) -> list[dict[str, Any]]:
         data = self.objects.read(OUTPUT)
@@ -100,7 +100,7 @@ class Works:
 
 @pytest.fixture
 def works(monkeypatch: pytest.MonkeyPatch) -> Works:
-    monkeypatch.setattr(bulk, "PART", 20_000)
+    monkeypatch.setattr(files, "PART", 20_000)
     return Works()
 
 
@@ -191,4 +191,4 @@ def test_an_input_that_is_not_there(works: Works):
 )
 def test_only_objects_are_read(url: str):
     with pytest.raises(InvalidRequest, match="input"):
-        checked(bulk.BulkRequest, {"input": url, "output": "s3://b/k"})
+        checked(BulkRequest, {"input": url, "output": "s3://b/k"})

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from waypost.configuring import SettingsChange
 from waypost.errors import InvalidRequest
+from waypost.management.configuring import SettingsChange
 from waypost.model.workspace import Shortening, WorkspaceSettings
 from waypost.validation import parsed
 

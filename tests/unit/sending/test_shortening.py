@@ -11,7 +11,7 @@ from tests.throttled import Table, over
 from waypost.codes import campaign_code, link_code
 from waypost.errors import StoreUnavailable
 from waypost.model.short_link import ShortLink, new_code, read_code
-from waypost.shortening import Shortener, ShortSealer, expiry, with_codes
+from waypost.sending.shortening import Shortener, ShortSealer, expiry, with_codes
 from waypost.store.dynamodb.short_links import ROUNDS
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.tokens import Keyring, Sealer, prepare_link

@@ -8,8 +8,8 @@ import pytest
 
 from waypost.errors import NotShared
 from waypost.keys import RELOAD_SECONDS, KeyringSource, parse_keyring
-from waypost.services import Services
-from waypost.sharing import Scope, Sharer
+from waypost.management.services import Services
+from waypost.reporting.sharing import Scope, Sharer
 
 SCOPE = Scope("acme", "spring")
 

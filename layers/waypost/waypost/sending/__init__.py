@@ -1,0 +1,9 @@
+"""What becomes of a message: each recipient's own, with links known to the store.
+
+- ``batches``     the use case: a message for as many recipients as an answer holds
+- ``files``       the same for a million: from a file of lines to another
+- ``deciding``    what a message and its workspace decide together
+- ``mailing``     one message on its way to its recipients: rendered, links defined, stamped
+- ``shortening``  short codes, and what links do not carry themselves
+- ``keeping``     the message of a campaign, so that clicks can be shown on it
+"""
