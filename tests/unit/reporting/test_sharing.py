@@ -63,6 +63,31 @@ def test_a_signature_made_for_another_purpose_is_worth_nothing():
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        [2, "acme", None, True, 3],
+        [2, "acme", None, True, 3, "and who made it"],
+        [2],
+        [],
+        {"version": 2, "workspace": "acme"},
+        "acme",
+        None,
+        [1, "acme", None, True],
+        [1, "acme", None, "true", 3],
+        [1, 5, None, True, 3],
+        [1, "acme", None, True, "3"],
+        [1, "acme", None, True, 10**12],
+    ],
+)
+def test_what_a_later_version_signed_is_refused_as_such(said):
+    """After a release is taken back, shares of the newer one are still in people's hands."""
+    later = sharer()._serializer.dumps(said)
+    with pytest.raises(NotShared) as refused:
+        sharer().opened(str(later))
+    assert refused.value.reason == "version"
+
+
+@pytest.mark.parametrize(
     ("scope", "workspace", "campaign", "people", "covered"),
     [
         (Scope("acme"), "acme", None, False, True),

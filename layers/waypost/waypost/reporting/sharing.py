@@ -94,13 +94,23 @@ class Sharer:
             said, signed = self._serializer.loads(token, return_timestamp=True)
         except BadData as e:
             raise NotShared("tampered", "the link is not one of ours, or was revoked") from e
-        version, workspace, campaign, people, hours = said
-        if version != _VERSION:
-            raise NotShared("version", "the link is of a newer version")
+        scope, hours = _understood(said)
         expires = signed.astimezone(UTC) + timedelta(hours=hours)
         if expires <= self._now():
             raise NotShared("expired", f"the link expired at {rfc3339(expires)}")
-        return Share(Scope(workspace, campaign, people), expires)
+        return Share(scope, expires)
+
+
+def _understood(said: object) -> tuple[Scope, int]:
+    """The scope and the hours of what was signed. Raises NotShared for what version 1 never signs:
+    another release of ours did, and may have meant anything by it.
+    """
+    match said:
+        case [version, str(workspace), str() | None as campaign, bool(people), int(hours)] if (
+            version == _VERSION and hours <= MOST_HOURS
+        ):
+            return Scope(workspace, campaign, people), hours
+    raise NotShared("version", "the link is of a newer version")
 
 
 class ShareRequest(BaseModel):
