@@ -178,6 +178,10 @@ replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, b
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
 	@python -m tools.clicks --env $(ENV) recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
 
+.PHONY: list-campaigns
+list-campaigns: $(READY) ## List campaigns that an earlier release sent, so that reports name them
+	@python -m tools.clicks --env $(ENV) list-campaigns
+
 .PHONY: opt-out opt-in erase
 opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
 	@python -m tools.clicks --env $(ENV) opt-out "$(WORKSPACE)" "$(PERSON)"

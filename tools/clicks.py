@@ -1,9 +1,10 @@
-"""Mends counting, and forgets people.
+"""Mends counting and lists, and forgets people.
 
     make replay ENV=us FILE=lost.ndjson                      brings clicks home: log lines, parked
                                                              messages, batches that failed
     make recount ENV=us WORKSPACE=acme CAMPAIGN=spring-sale  compares counters with the clicks
     make recount … REPAIR=yes                                and sets them right
+    make list-campaigns ENV=us                               lists campaigns of earlier releases
     make opt-out ENV=us WORKSPACE=acme PERSON=p1             counts without identity from now on
     make opt-in ENV=us WORKSPACE=acme PERSON=p1              takes that back
     make erase ENV=us WORKSPACE=acme PERSON=p1               removes a person everywhere
@@ -97,6 +98,12 @@ def recount(desk: Desk, options: argparse.Namespace) -> int:
     return DONE if found.right else NOT_RIGHT
 
 
+def list_campaigns(desk: Desk, _: argparse.Namespace) -> int:
+    """List campaigns that were sent before workspaces had lists of them."""
+    print(f"{desk.campaigns.list_known()} campaigns listed that were not")
+    return DONE
+
+
 def opt_out(desk: Desk, options: argparse.Namespace) -> int:
     """Count a person without identity from now on."""
     desk.workspaces.opt_out(workspace_code(options.workspace), options.person, datetime.now(UTC))
@@ -138,7 +145,7 @@ def _name(stack: Stack, variable: str, logical_id: str) -> str:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Mend counting, and forget people.")
+    parser = argparse.ArgumentParser(description="Mend counting and lists, and forget people.")
     parser.add_argument("--env", required=True, help="an environment of samconfig.toml")
     commands = parser.add_subparsers(required=True)
     replaying = commands.add_parser("replay", help="bring clicks home from a file")
@@ -149,6 +156,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     recounting.add_argument("campaign")
     recounting.add_argument("--repair", action="store_true", help="set the counters right")
     recounting.set_defaults(run=recount)
+    listing = commands.add_parser("list-campaigns", help=list_campaigns.__doc__)
+    listing.set_defaults(run=list_campaigns)
     for name, run in (("opt-out", opt_out), ("opt-in", opt_in), ("erase", erase)):
         command = commands.add_parser(name, help=run.__doc__)
         command.add_argument("workspace")

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, link
 from tests.contract.conftest import Stores
-from waypost.codes import campaign_code, link_code
-from waypost.errors import Clash
+from waypost.codes import campaign_code, link_code, workspace_code
+from waypost.errors import Clash, InvalidRequest
+from waypost.model.counters import TOTAL, Cell, link_counter
 from waypost.model.link import LinkDefinition
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.spread import SHARDS
+from waypost.store.paging import write_cursor
+from waypost.store.recipients import Commit
 
 HOME = LinkDefinition("https://example.com/", "https://example.com/", None, 1)
 BUTTON = LinkDefinition("CTA", "https://example.com/{{code}}", "CTA", 2)
@@ -150,3 +156,119 @@ def test_a_key_is_one_campaigns(stores: Stores) -> None:
     other = campaign_code("acme", "autumn")
     assert stores.campaigns.add_sent(CAMPAIGN, 1, "k")
     assert stores.campaigns.add_sent(other, 1, "k")
+
+
+ACME = workspace_code("acme")
+
+
+def open_three(stores: Stores) -> None:
+    """Two campaigns of the same moment, and one a day later; and one of somebody else."""
+    days = {"spring-sale": 0, "summer": 1, "winter": 0}
+    for name, day in days.items():
+        now = SENT + timedelta(days=day)
+        stores.campaigns.open("acme", name, kind="campaign", channel="email", now=now)
+    stores.campaigns.open("globex", "summer", kind="campaign", channel="email", now=NOON)
+
+
+def test_campaigns_are_listed_newest_first_with_what_is_known_of_them(stores: Stores) -> None:
+    open_three(stores)
+    page = stores.campaigns.of_workspace(ACME, cursor=None, limit=10)
+    assert page.cursor is None
+    assert page.items[0].name == "summer"
+    assert {campaign.name for campaign in page.items[1:]} == {"spring-sale", "winter"}
+    known = {campaign.name: stores.campaigns.campaign(campaign.code) for campaign in page.items}
+    for campaign in page.items:
+        assert replace(campaign, listed=False) == replace(known[campaign.name], listed=False)  # type: ignore[type-var]
+
+
+def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Stores) -> None:
+    open_three(stores)
+    names, cursor = [], None
+    for _ in range(4):
+        page = stores.campaigns.of_workspace(ACME, cursor=cursor, limit=1)
+        names += [campaign.name for campaign in page.items]
+        if (cursor := page.cursor) is None:
+            break
+    assert cursor is None
+    assert sorted(names) == ["spring-sale", "summer", "winter"]
+
+
+def test_a_workspace_that_sent_nothing_has_an_empty_list(stores: Stores) -> None:
+    page = stores.campaigns.of_workspace(ACME, cursor=None, limit=10)
+    assert (list(page.items), page.cursor) == ([], None)
+
+
+@pytest.mark.parametrize("position", ["x", "#", "2026-11-22T09:00:00.000Z#" + "z" * 18])
+def test_a_cursor_that_no_page_gave_is_refused(stores: Stores, position: str) -> None:
+    with pytest.raises(InvalidRequest, match="cursor"):
+        stores.campaigns.of_workspace(ACME, cursor=write_cursor(position), limit=10)
+
+
+def test_a_campaign_that_is_sent_to_again_is_listed_once_as_first_seen(stores: Stores) -> None:
+    open_campaign(stores)
+    stores.campaigns.open("acme", "spring-sale", kind="newsletter", channel="sms", now=NOON)
+    page = stores.campaigns.of_workspace(ACME, cursor=None, limit=10)
+    assert [(c.kind, c.channel, c.first_seen) for c in page.items] == [("campaign", "email", SENT)]
+
+
+def forget_the_list(stores: Stores) -> DynamoCampaigns:
+    """As a table was before there was a list: no mark, and nothing listed."""
+    mine = stores.campaigns
+    assert isinstance(mine, DynamoCampaigns)
+    for stored in mine._client.scan(TableName=mine._table)["Items"]:
+        key = {"pk": stored["pk"], "sk": stored["sk"]}
+        if stored["pk"]["S"].startswith("W#"):
+            mine._client.delete_item(TableName=mine._table, Key=key)
+        elif "listed" in stored:
+            mine._client.update_item(
+                TableName=mine._table, Key=key, UpdateExpression="REMOVE listed"
+            )
+    return mine
+
+
+def test_a_campaign_of_before_there_was_a_list_is_listed_when_it_is_sent_to(
+    dynamodb_stores: Stores,
+) -> None:
+    open_three(dynamodb_stores)
+    mine = forget_the_list(dynamodb_stores)
+    assert not mine.of_workspace(ACME, cursor=None, limit=10).items
+    mine.open("acme", "winter", kind="campaign", channel="email", now=NOON)
+    (listed,) = mine.of_workspace(ACME, cursor=None, limit=10).items
+    assert (listed.name, listed.first_seen) == ("winter", SENT)
+
+
+def test_campaigns_of_before_there_was_a_list_are_listed_by_an_operator(
+    dynamodb_stores: Stores,
+) -> None:
+    open_three(dynamodb_stores)
+    mine = forget_the_list(dynamodb_stores)
+    assert mine.list_known() == 4
+    names = [campaign.name for campaign in mine.of_workspace(ACME, cursor=None, limit=10).items]
+    assert sorted(names) == ["spring-sale", "summer", "winter"]
+    assert mine.list_known() == 0
+
+
+def test_headlines_are_the_figures_of_whole_campaigns(stores: Stores) -> None:
+    open_three(stores)
+    other = campaign_code("acme", "winter")
+    stores.campaigns.add_sent(CAMPAIGN, 100, None, {"0a": 200})
+    cells = {Cell(TOTAL, "human"): 3, Cell(link_counter(link("x")), "human"): 3}
+    stores.recipients.commit(Commit(CAMPAIGN, [], [], Counter(cells)))
+    found = stores.campaigns.headlines([CAMPAIGN, other])
+    assert (found[CAMPAIGN].sent, found[CAMPAIGN].total.human) == (100, 3)
+    assert not found[CAMPAIGN].links
+    assert (found[other].sent, found[other].total.total) == (0, 0)
+    assert stores.campaigns.headlines([]) == {}
+
+
+def test_headlines_of_a_hot_campaign_are_summed_over_its_partitions(
+    dynamodb_stores: Stores,
+) -> None:
+    mine = dynamodb_stores.campaigns
+    assert isinstance(mine, DynamoCampaigns)
+    open_campaign(dynamodb_stores)
+    mine.add_sent(CAMPAIGN, 1, None)
+    for _ in range(SHARDS):
+        mine._shards.move(CAMPAIGN)
+        mine.add_sent(CAMPAIGN, 1, None)
+    assert mine.headlines([CAMPAIGN])[CAMPAIGN].sent == mine.counts(CAMPAIGN).sent == SHARDS + 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import CAMPAIGN, click
+from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import Stores, Tables
 from tools import clicks
 from tools.stack import Stack
@@ -72,3 +72,18 @@ def test_opting_out_and_in(dynamodb_stores: Stores) -> None:
     assert set(dynamodb_stores.workspaces.opted_out({person})) == {person}
     assert clicks.main(["--env", "dev", "opt-in", "acme", "p1"]) == 0
     assert dynamodb_stores.workspaces.opted_out({person}) == {}
+
+
+def test_campaigns_of_an_earlier_release_are_listed(
+    dynamodb_stores: Stores, tables: Tables, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = {"kind": "campaign", "channel": "email", "now": NOON}
+    code = dynamodb_stores.campaigns.open("acme", "spring-sale", **opened)  # type: ignore[arg-type]
+    tables.client.update_item(
+        TableName=tables.campaigns,
+        Key={"pk": {"S": f"C#{code}"}, "sk": {"S": "C"}},
+        UpdateExpression="REMOVE listed",
+    )
+    for listed in (1, 0):
+        assert clicks.main(["--env", "dev", "list-campaigns"]) == 0
+        assert capsys.readouterr().out == f"{listed} campaigns listed that were not\n"

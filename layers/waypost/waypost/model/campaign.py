@@ -1,6 +1,7 @@
 """A campaign and what the stack knows of it: names, kind, channel, first seen.
 
-Key: pk ``C#{campaign}``, sk ``C``. The partition also holds the campaign's links and counters.
+Key: pk ``C#{campaign}``, sk ``C``. The partition also holds the campaign's links and counters. Once
+more, pk ``W#{workspace}``, sk ``{first seen}#{campaign}``: the list of a workspace's campaigns.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from waypost.codes import CampaignCode, campaign_code
+from waypost.codes import CampaignCode, WorkspaceCode, campaign_code, workspace_of
 from waypost.model import item
 from waypost.model.click import parse_time, rfc3339
 from waypost.model.item import Item
@@ -21,7 +22,8 @@ SORT = "C"
 class Campaign:
     """A campaign of a workspace, both by the names that callers gave them.
 
-    ``spread`` says that counters may lie in further partitions (``waypost.store``).
+    ``spread`` says that counters may lie in further partitions (``waypost.store``), ``listed`` that
+    the list of the workspace has it.
     """
 
     workspace: str
@@ -30,20 +32,23 @@ class Campaign:
     channel: str
     first_seen: datetime
     spread: bool = False
+    listed: bool = False
 
     @property
     def code(self) -> CampaignCode:
         return campaign_code(self.workspace, self.name)
 
+    @property
+    def place(self) -> str:
+        """Where the list of the workspace has it: by the time when it was first seen."""
+        return f"{rfc3339(self.first_seen)}#{self.code}"
+
     def to_item(self) -> Item:
-        values = {
-            "workspace": self.workspace,
-            "campaign": self.name,
-            "kind": self.kind,
-            "channel": self.channel,
-            "first_seen": rfc3339(self.first_seen),
-        }
-        return item.item({"pk": campaign_partition(self.code), "sk": SORT, **values})
+        return item.item({"pk": campaign_partition(self.code), "sk": SORT, **self._values()})
+
+    def to_list_item(self) -> Item:
+        partition = list_partition(workspace_of(self.code))
+        return item.item({"pk": partition, "sk": self.place, **self._values()})
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
@@ -54,7 +59,17 @@ class Campaign:
             channel=item.text(stored, "channel"),
             first_seen=parse_time(item.text(stored, "first_seen")),
             spread="spread" in stored,
+            listed="listed" in stored,
         )
+
+    def _values(self) -> dict[str, item.Value]:
+        return {
+            "workspace": self.workspace,
+            "campaign": self.name,
+            "kind": self.kind,
+            "channel": self.channel,
+            "first_seen": rfc3339(self.first_seen),
+        }
 
 
 def campaign_of_partition(partition: str) -> CampaignCode:
@@ -65,3 +80,8 @@ def campaign_of_partition(partition: str) -> CampaignCode:
 def campaign_partition(campaign: CampaignCode, shard: int = 0) -> str:
     """The partition of a campaign; shards above 0 hold counters of hot ones."""
     return f"C#{campaign}" if shard == 0 else f"C#{campaign}#{shard:x}"
+
+
+def list_partition(workspace: WorkspaceCode) -> str:
+    """The partition that lists a workspace's campaigns."""
+    return f"W#{workspace}"

@@ -13,6 +13,7 @@ Every key there is (entities own them; ``model``):
     table       pk                          sk                      what
     clicks      {workspace}#{recipient}     {time}#{click id}       a click; expires
     campaigns   C#{campaign}                C                       campaign
+                W#{workspace}               {first seen}#{campaign} the list of campaigns
                 C#{campaign}                L#{link}                link, as defined
                 C#{campaign}                M                       message, as sent; expires
                 C#{campaign}[#{shard}]      N#{counter}             counters, moved by ADD alone

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
-from waypost.codes import CampaignCode, LinkCode
+from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
+from waypost.errors import InvalidRequest
 from waypost.model.campaign import Campaign
 from waypost.model.counters import CampaignCounts
 from waypost.model.link import Link, LinkDefinition
+from waypost.store.paging import Page, read_cursor
+
+_PLACE: Final = re.compile(r"[0-9T:.-]{23}Z#[0-9a-f]{18}", re.ASCII)
 
 
 class CampaignStore(Protocol):
@@ -18,8 +23,8 @@ class CampaignStore(Protocol):
     def open(
         self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
     ) -> CampaignCode:
-        """The code of a campaign, which is noted where it is new. Kind and channel are those of
-        the first call. Raises Clash where another name has the code.
+        """The code of a campaign, which is noted and listed where it is new. Kind and channel are
+        those of the first call. Raises Clash where another name has the code.
         """
         ...
 
@@ -51,6 +56,24 @@ class CampaignStore(Protocol):
         """The campaign, or None where no message of it was ever rewritten."""
         ...
 
+    def of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]:
+        """Some of a workspace's campaigns, newest first by when they were first seen; of those
+        listed, ``spread`` is not known. Raises InvalidRequest for a cursor that no page gave.
+        """
+        ...
+
+    def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
+        """The figures of whole campaigns, without those of links and hours."""
+        ...
+
+    def list_known(self) -> int:
+        """List campaigns that were noted before there was a list; how many. Safe to repeat. Reads
+        the whole table: for operators' tools.
+        """
+        ...
+
     def links(self, campaign: CampaignCode) -> list[Link]:
         """All links of a campaign, in no particular order."""
         ...
@@ -62,3 +85,11 @@ class CampaignStore(Protocol):
     def counts(self, campaign: CampaignCode) -> CampaignCounts:
         """All figures of a campaign; zeros where nothing was counted."""
         ...
+
+
+def read_place(cursor: str) -> str:
+    """The place on a list of campaigns that a cursor names. Raises InvalidRequest."""
+    place = read_cursor(cursor)
+    if not _PLACE.fullmatch(place):
+        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+    return place

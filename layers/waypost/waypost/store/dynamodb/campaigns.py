@@ -8,7 +8,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_of
+from waypost.codes import (
+    CampaignCode,
+    LinkCode,
+    WorkspaceCode,
+    campaign_code,
+    link_code,
+    workspace_of,
+)
 from waypost.errors import Clash, Conflict
 from waypost.model import item
 from waypost.model.campaign import SORT, Campaign, campaign_partition
@@ -22,7 +29,9 @@ from waypost.store.dynamodb.client import (
     pages,
     translated,
 )
+from waypost.store.dynamodb.listing import put_on_list, read_headlines, read_list, unlisted
 from waypost.store.dynamodb.spread import CounterShards, add_figures, read_counts, read_signed
+from waypost.store.paging import Page
 
 IDEMPOTENCY_SECONDS: Final = 7 * 86_400
 """How long a key is remembered: longer than any pipeline retries a batch."""
@@ -53,6 +62,8 @@ class DynamoCampaigns:
             stored = self._note(new)
         if (stored.workspace, stored.name) != (workspace, campaign):
             raise Clash("campaign", campaign, "its code belongs to another name")
+        if not stored.listed:
+            put_on_list(self._client, self._table, stored)
         return code
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None:
@@ -117,6 +128,20 @@ class DynamoCampaigns:
 
     def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
         return read_signed(self._client, self._table, fingerprint)
+
+    def of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]:
+        return read_list(self._client, self._table, workspace, cursor, limit)
+
+    def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
+        return read_headlines(self._client, self._table, campaigns)
+
+    def list_known(self) -> int:
+        found = list(unlisted(self._client, self._table))
+        for campaign in found:
+            put_on_list(self._client, self._table, campaign)
+        return len(found)
 
     def _item(self, campaign: CampaignCode) -> Item:
         key = item.item({"pk": campaign_partition(campaign), "sk": SORT})

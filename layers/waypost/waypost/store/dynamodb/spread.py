@@ -114,6 +114,10 @@ def _counters(
         },
         ConsistentRead=True,
     )
-    for counter in stored:
-        figures = {name: item.number(counter, name) for name in counter if name not in {"pk", "sk"}}
-        yield item.text(counter, "sk").removeprefix(PREFIX), figures
+    return map(figures_of, stored)
+
+
+def figures_of(counter: Item) -> tuple[str, dict[str, int]]:
+    """A stored counter's name and figures."""
+    figures = {name: item.number(counter, name) for name in counter if name not in {"pk", "sk"}}
+    return item.text(counter, "sk").removeprefix(PREFIX), figures

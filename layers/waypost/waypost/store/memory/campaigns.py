@@ -6,11 +6,21 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from waypost.codes import CampaignCode, LinkCode, campaign_code, campaign_of, link_code
+from waypost.codes import (
+    CampaignCode,
+    LinkCode,
+    WorkspaceCode,
+    campaign_code,
+    campaign_of,
+    link_code,
+    workspace_of,
+)
 from waypost.errors import Clash
 from waypost.model.campaign import Campaign
 from waypost.model.counters import SENT, CampaignCounts, Increments
 from waypost.model.link import Link, LinkDefinition
+from waypost.store.campaigns import read_place
+from waypost.store.paging import Page, write_cursor
 
 
 class MemoryCampaigns:
@@ -62,6 +72,26 @@ class MemoryCampaigns:
 
     def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
         return dict(self._signed.get(fingerprint, {}))
+
+    def of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]:
+        before = read_place(cursor) if cursor is not None else "~"
+        listed = [
+            campaign
+            for code, campaign in self._campaigns.items()
+            if workspace_of(code) == workspace and campaign.place < before
+        ]
+        listed.sort(key=lambda campaign: campaign.place, reverse=True)
+        found = listed[:limit]
+        return Page(found, write_cursor(found[-1].place) if len(listed) > limit else None)
+
+    def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
+        counts = {code: self.counts(code) for code in campaigns}
+        return {code: CampaignCounts(sent=c.sent, total=c.total) for code, c in counts.items()}
+
+    def list_known(self) -> int:
+        return 0  # nothing here was noted before there was a list
 
     def links(self, campaign: CampaignCode) -> list[Link]:
         return [link for link in self._links.values() if campaign_of(link.code) == campaign]

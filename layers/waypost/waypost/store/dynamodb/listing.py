@@ -1,0 +1,104 @@
+"""The list of a workspace's campaigns in DynamoDB, and their headline figures.
+
+A campaign is listed by an item of its own, then marked as listed. What breaks off between the two,
+or was noted before there was a list, is listed when it is next sent to: the item is the same
+whoever writes it, since its key holds the time that the campaign was first seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.model import item
+from waypost.model.campaign import SORT as CAMPAIGN
+from waypost.model.campaign import (
+    Campaign,
+    campaign_of_partition,
+    campaign_partition,
+    list_partition,
+)
+from waypost.model.counters import SENT, TOTAL, CampaignCounts
+from waypost.model.item import Item
+from waypost.store.campaigns import read_place
+from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
+from waypost.store.dynamodb.spread import PREFIX, SHARDS, figures_of
+from waypost.store.paging import Page, write_cursor
+
+_HEADLINES: Final = (f"{PREFIX}{SENT}", f"{PREFIX}{TOTAL}")
+
+
+def put_on_list(client: DynamoClient, table: str, campaign: Campaign) -> None:
+    """List a campaign, and mark it as listed. Safe to repeat."""
+    with translated():
+        client.put_item(TableName=table, Item=campaign.to_list_item())
+        client.update_item(
+            TableName=table,
+            Key=item.item({"pk": campaign_partition(campaign.code), "sk": CAMPAIGN}),
+            UpdateExpression="SET listed = :true",
+            ExpressionAttributeValues={":true": {"BOOL": True}},
+        )
+
+
+def read_list(
+    client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
+) -> Page[Campaign]:
+    """A page of a workspace's campaigns, newest first."""
+    partition = list_partition(workspace)
+    start = {}
+    if cursor is not None:
+        key = item.item({"pk": partition, "sk": read_place(cursor)})
+        start = {"ExclusiveStartKey": key}
+    with translated():
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=limit,
+            **start,
+        )
+    last = answer.get("LastEvaluatedKey")
+    campaigns = [Campaign.from_item(stored) for stored in answer["Items"]]
+    return Page(campaigns, write_cursor(item.text(last, "sk")) if last else None)
+
+
+def unlisted(client: DynamoClient, table: str) -> Iterator[Campaign]:
+    """Campaigns without the mark. Reads the whole table."""
+    stored = scan(
+        client,
+        table,
+        FilterExpression="sk = :campaign AND attribute_exists(first_seen)"
+        " AND attribute_not_exists(listed)",
+        ExpressionAttributeValues={":campaign": {"S": CAMPAIGN}},
+    )
+    return map(Campaign.from_item, stored)
+
+
+def read_headlines(
+    client: DynamoClient, table: str, campaigns: Collection[CampaignCode]
+) -> dict[CampaignCode, CampaignCounts]:
+    """Three items a campaign, and 30 more of one whose counters are spread."""
+    sorts = (CAMPAIGN, *_HEADLINES)
+    keys = [_key(campaign_partition(code), sort) for code in campaigns for sort in sorts]
+    found = list(batch_get(client, table, keys, consistent=False))
+    spread = {campaign_of_partition(item.text(one, "pk")) for one in found if "spread" in one}
+    further = [
+        _key(campaign_partition(code, shard), sort)
+        for code in spread
+        for shard in range(1, SHARDS)
+        for sort in _HEADLINES
+    ]
+    found += batch_get(client, table, further, consistent=False)
+    counters: dict[CampaignCode, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
+    for stored in found:
+        if item.text(stored, "sk") != CAMPAIGN:
+            code = campaign_of_partition(item.text(stored, "pk"))
+            counters[code].append(figures_of(stored))
+    return {code: CampaignCounts.of(named) for code, named in counters.items()}
+
+
+def _key(partition: str, sort: str) -> Item:
+    return item.item({"pk": partition, "sk": sort})
