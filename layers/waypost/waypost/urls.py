@@ -139,10 +139,16 @@ def _check_authority(href: str) -> None:
     if "@" in authority:
         raise UnsafeDestination(href, "carries a user name before its host")
     port = _PORT.search(authority)
-    if port and port[1] and int(port[1]) > 65535:
+    if port and not _is_port(port[1]):
         raise UnsafeDestination(href, "has a port that does not exist")
     if not _HOST.fullmatch(_PORT.sub("", authority)):
         raise UnsafeDestination(href, "has a host that cannot be a host name")
+
+
+def _is_port(digits: str) -> bool:
+    """Zeros before it do not count, however many; nothing at all is the scheme's own port."""
+    plain = digits.lstrip("0")
+    return len(plain) <= 5 and int(plain or "0") <= 65535
 
 
 class ParameterSlot:

@@ -26,5 +26,7 @@ def kept_address(address: str | None, policy: IpPolicy) -> str | None:
         parsed = parsed.ipv4_mapped  # else the whole of the IPv4 address would be cut to nothing
     if policy == "full":
         return str(parsed)
+    if isinstance(parsed, IPv6Address) and parsed.sixtofour is not None:
+        parsed = parsed.sixtofour  # else the first 48 bits would keep the whole of it
     kept = KEPT_V4 if parsed.version == 4 else KEPT_V6
     return str(ip_network((parsed, kept), strict=False).network_address)

@@ -119,8 +119,8 @@ class Click:
         """Read what ``stored`` gave. Raises MalformedItem."""
         try:
             tagged = item.item({name: values[name] for name in values})  # type: ignore[misc]
-        except RecursionError as e:
-            raise MalformedItem("nested too deeply to be a click") from e
+        except (RecursionError, TypeError) as e:
+            raise MalformedItem("holds what no click holds") from e
         return cls.from_item(tagged)
 
     @classmethod
@@ -161,11 +161,11 @@ def parse_time(text: str) -> datetime:
     """Read what ``rfc3339`` wrote. Raises MalformedItem."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as e:
+        if time.tzinfo is None:
+            raise MalformedItem("'time' has no zone")
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError) as e:
         raise MalformedItem("'time' is not a time of RFC 3339") from e
-    if time.tzinfo is None:
-        raise MalformedItem("'time' has no zone")
-    return time.astimezone(UTC)
 
 
 def from_milliseconds(epoch: int) -> datetime:

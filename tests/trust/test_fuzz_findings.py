@@ -1,0 +1,47 @@
+"""What fuzzing found outside rewriting, each finding once; `make fuzz` looks for more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.clicks import click
+from waypost.clicks.networks import kept_address
+from waypost.clicks.parking import parked, unparked
+from waypost.errors import MalformedItem, UnsafeDestination
+from waypost.urls import check_destination
+
+
+@pytest.mark.parametrize("port", ["9" * 5_000, "0" * 5_000 + "65536"])
+def test_a_port_of_thousands_of_digits_is_refused_like_any_that_does_not_exist(port: str) -> None:
+    with pytest.raises(UnsafeDestination, match="port"):
+        check_destination(f"https://example.com:{port}/")
+
+
+def test_a_port_with_zeros_before_it_is_the_same_port() -> None:
+    check_destination(f"https://example.com:{'0' * 5_000}443/")
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"sent": 1.5},
+        {"more": [None]},
+        {"time": "0001-01-01T00:00:00+14:00"},
+        {"time": "9999-12-31T23:59:59-14:00"},
+    ],
+)
+def test_a_parked_message_that_is_no_click_is_told_from_one_that_failed(
+    spoilt: dict[str, object],
+) -> None:
+    """Else it takes the rest of its batch with it, each time it is given again."""
+    values = json.loads(parked(click("request-1"))) | spoilt
+    with pytest.raises(MalformedItem):
+        unparked(json.dumps(values))
+
+
+def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
+    """The first 48 bits of 2002::/16 hold the whole of it (RFC 3056)."""
+    assert kept_address("2002:cb00:714d::1", "truncated") == "203.0.113.0"
+    assert kept_address("2002:cb00:714d::1", "full") == "2002:cb00:714d::1"
