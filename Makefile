@@ -13,12 +13,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 READY := $(VENV)/ready
 SCANNER := build/scanner
 REGIONS := us-east-1 eu-west-1
-SOURCES := layers/waypost functions local tests bench tools
+SOURCES := layers/waypost functions local tests bench tools fuzz
 
 # What is installed is what recipes find; SAM reads a region even where it asks AWS nothing.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
+# Container images set it; without .pyc every run would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -54,8 +56,8 @@ test: $(READY) ## Run all tests, a file at a time on each processor (ARGS go to 
 	python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(READY) ## Run the tests that need neither a server nor a build
-	python -m pytest tests/unit tests/property $(ARGS)
+test-fast: $(READY) ## Run the tests that need neither a server nor a build, with fewer made-up examples
+	python -m pytest tests/unit tests/property --numprocesses auto --hypothesis-profile fast $(ARGS)
 
 BENCHES := tokens rewriting redirect costs tally hotlink load
 

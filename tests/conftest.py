@@ -10,4 +10,5 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("waypost", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)  # for make test-fast
 settings.load_profile("waypost")

@@ -20,7 +20,7 @@ from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
 from waypost.model.mark import Mark
 from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet
 
-COUNTING = settings(max_examples=60, deadline=None)
+COUNTING = settings(max_examples=settings().max_examples * 3 // 5)
 LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]
 AGENTS = [SAFARI, CHROME, FIREFOX, "", "curl/8.9", "SomethingNew/1.0"]
 

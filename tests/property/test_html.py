@@ -136,14 +136,14 @@ def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
         assert at == len(source), path
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(HTML)
 def test_links_of_generated_html_are_those_that_another_parser_finds(html):
     note(repr(html))
     assert set(ours(html)) == set(of_lexbor(html))
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.tuples(HTML, st.sampled_from("\"' "), st.text(max_size=8)), max_size=4))
 def test_values_are_what_stands_between_the_quotes(parts):
     html = "".join(f"{before}<a href={q}{entities.escape(value)}{q}>" for before, q, value in parts)

@@ -101,13 +101,12 @@ def check(markup: Markup, source: str, data: dict[str, object]) -> None:
     assert decided(rendered.places) == decided(find_places(markup, rendered.text, "content.html"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(TEMPLATE, DATA)
 def test_html_templates_have_the_links_of_what_they_render_to(source, data):
     check(HTML_LINKS, source, data)
 
 
-@settings(max_examples=100, deadline=None)
 @given(TEMPLATE, DATA)
 def test_text_templates_have_the_links_of_what_they_render_to(source, data):
     check(TEXT_LINKS, source, data)

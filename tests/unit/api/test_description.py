@@ -48,7 +48,11 @@ def test_operations_have_names_of_their_own():
 
 
 @schema.parametrize()
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=settings().max_examples // 10,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
 def test_whatever_is_asked_is_answered_as_described(case):
     with patch.object(MODULE, "services", stocked().services()):
         case.call_and_validate(excluded_checks=[checks.CHECKS.get_one(n) for n in LEFT_OUT])
