@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT
-from tests.contract.conftest import Stores
+from tests.contract.conftest import Stores, Tables
 from waypost.codes import campaign_code, workspace_code
-from waypost.errors import Clash
+from waypost.errors import Clash, Conflict
 from waypost.model.workspace import Shortening, WorkspaceSettings
 
 ACME = workspace_code("acme")
@@ -43,6 +43,49 @@ def test_a_workspace_whose_code_is_anothers_is_refused(
         monkeypatch.setattr(f"waypost.store.{module}.workspaces.workspace_code", lambda _: ACME)
     with pytest.raises(Clash, match="globex"):
         stores.workspaces.save("globex", WorkspaceSettings())
+
+
+def test_every_save_is_a_version_of_its_own(stores: Stores) -> None:
+    assert stores.workspaces.versioned(ACME) == (WorkspaceSettings(), 0)
+    stores.workspaces.save("acme", WorkspaceSettings(cio_id=False), over=0)
+    assert stores.workspaces.versioned(ACME) == (WorkspaceSettings(cio_id=False), 1)
+    stores.workspaces.save("acme", WorkspaceSettings(cio_id=True), over=1)
+    stores.workspaces.save("acme", WorkspaceSettings(retention_days=9))
+    assert stores.workspaces.versioned(ACME) == (WorkspaceSettings(retention_days=9), 3)
+
+
+@pytest.mark.parametrize("saved", [0, 1, 2])
+@pytest.mark.parametrize("over", [0, 1, 2, 3])
+def test_settings_are_saved_only_over_those_that_were_read(
+    stores: Stores, saved: int, over: int
+) -> None:
+    for _ in range(saved):
+        stores.workspaces.save("acme", WorkspaceSettings(retention_days=1))
+    before = stores.workspaces.versioned(ACME)
+    if over == saved:
+        stores.workspaces.save("acme", WorkspaceSettings(retention_days=2), over=over)
+        assert stores.workspaces.settings(ACME).retention_days == 2
+        return
+    with pytest.raises(Conflict):
+        stores.workspaces.save("acme", WorkspaceSettings(retention_days=2), over=over)
+    assert stores.workspaces.versioned(ACME) == before
+
+
+def test_settings_of_before_there_were_versions_are_read_and_saved_over(
+    dynamodb_stores: Stores, tables: Tables
+) -> None:
+    tables.client.put_item(
+        TableName=tables.workspaces,
+        Item={
+            "pk": {"S": f"W#{ACME}"},
+            "sk": {"S": "W"},
+            "name": {"S": "acme"},
+            "settings": {"S": '{"retention_days": 7}'},
+        },
+    )
+    assert dynamodb_stores.workspaces.versioned(ACME) == (WorkspaceSettings(retention_days=7), 0)
+    dynamodb_stores.workspaces.save("acme", WorkspaceSettings(), over=0)
+    assert dynamodb_stores.workspaces.versioned(ACME) == (WorkspaceSettings(), 1)
 
 
 def test_people_who_opted_out_are_found_among_others(stores: Stores) -> None:

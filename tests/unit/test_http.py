@@ -32,6 +32,7 @@ def test_a_problem_names_every_field_and_reason() -> None:
     [
         (errors.NotFound("campaign", "x"), 404),
         (errors.Clash("workspace", "x", "is taken"), 409),
+        (errors.Overtaken("settings of workspace", "x"), 409),
         (errors.TooLarge("content.html", 2_000_000, 1_000_000), 413),
         (errors.UnsafeDestination("javascript:x", "the scheme is not allowed"), 422),
         (errors.StoreUnavailable("clicks"), 503),

@@ -4,6 +4,7 @@
     ├── InvalidRequest        a request breaks its contract; names every field with the reason
     ├── NotFound              a workspace, campaign, link, person or domain nobody has seen
     ├── Clash                 a name that is taken, or whose code belongs to another name
+    ├── Overtaken             a change that others kept overtaking; nothing was changed
     ├── NotShared             a report page asked for without a share link that covers it
     ├── TooLarge              a message over the size that is accepted
     ├── SettingsError         the environment of a function lacks something
@@ -76,6 +77,15 @@ class Clash(WaypostError):
 
     def __init__(self, kind: str, name: str, reason: str) -> None:
         super().__init__(f"{kind} {name!r}: {reason}")
+        self.kind = kind
+        self.name = name
+
+
+class Overtaken(WaypostError):
+    """Raised when something was changed by others each time that a change was about to be kept."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name!r}: others are changing it; nothing was changed")
         self.kind = kind
         self.name = name
 

@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from waypost.errors import InvalidRequest
-from waypost.management.configuring import SettingsChange
+from waypost.codes import workspace_code
+from waypost.errors import InvalidRequest, Overtaken
+from waypost.management.configuring import Configuration, SettingsChange
 from waypost.model.workspace import Shortening, WorkspaceSettings
+from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.validation import parsed
 
 
@@ -79,3 +82,33 @@ def test_stored_keys_of_a_newer_version_are_ignored() -> None:
     assert WorkspaceSettings.from_stored({"cio_id": False, "later": 1}) == WorkspaceSettings(
         cio_id=False
     )
+
+
+class Contended(MemoryWorkspaces):
+    """Somebody else saves just before each of the next ``others`` saves."""
+
+    def __init__(self, others: int) -> None:
+        super().__init__()
+        self.others = others
+
+    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
+        if self.others:
+            self.others -= 1
+            now = self.settings(workspace_code(workspace))
+            super().save(workspace, replace(now, machine_threshold=now.machine_threshold + 1))
+        super().save(workspace, settings, over=over)
+
+
+def test_two_changes_at_once_are_both_kept() -> None:
+    workspaces = Contended(others=3)
+    told = Configuration(workspaces).changed("acme", change(cio_id=False))
+    assert (told.cio_id, told.machine_threshold) == (False, 73)
+    assert workspaces.settings(workspace_code("acme")).machine_threshold == 73
+
+
+def test_a_change_that_others_always_overtake_is_refused_and_changes_nothing() -> None:
+    workspaces = Contended(others=100)
+    with pytest.raises(Overtaken, match="acme"):
+        Configuration(workspaces).changed("acme", change(cio_id=False))
+    assert workspaces.others > 80  # it gave up
+    assert workspaces.settings(workspace_code("acme")).cio_id

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from waypost.codes import WorkspaceCode, workspace_code
+from waypost.errors import Conflict, Overtaken
 from waypost.model.workspace import (
     EventPolicy,
     IpPolicy,
@@ -19,6 +20,8 @@ from waypost.model.workspace import (
 )
 from waypost.urls import NEVER_SCHEMES
 
+_ATTEMPTS: Final = 5
+"""Each fails only where somebody else's change succeeded."""
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 
 
@@ -82,7 +85,10 @@ class Workspaces(Protocol):
     """What is read and written of workspaces (``waypost.store.workspaces``)."""
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings: ...
-    def save(self, workspace: str, settings: WorkspaceSettings) -> None: ...
+    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]: ...
+    def save(
+        self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +102,19 @@ class Configuration:
         return _told(self.workspaces.settings(workspace_code(workspace)))
 
     def changed(self, workspace: str, change: SettingsChange) -> SettingsChange:
-        """All settings after a change. Raises Clash where the name's code is another's."""
-        settings = change.applied_to(self.workspaces.settings(workspace_code(workspace)))
-        self.workspaces.save(workspace, settings)
-        return _told(settings)
+        """All settings after a change, which takes nothing back that others change meanwhile.
+
+        Raises Clash where the name's code is another's, Overtaken where others never cease.
+        """
+        for _ in range(_ATTEMPTS):
+            settings, version = self.workspaces.versioned(workspace_code(workspace))
+            settings = change.applied_to(settings)
+            try:
+                self.workspaces.save(workspace, settings, over=version)
+            except Conflict:
+                continue
+            return _told(settings)
+        raise Overtaken("settings of workspace", workspace)
 
 
 def _told(settings: WorkspaceSettings) -> SettingsChange:

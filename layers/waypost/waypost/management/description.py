@@ -35,7 +35,7 @@ _PROBLEM: Final = {
 _ERRORS: Final = {
     "400": "The request is not valid",
     "404": "Something that was never seen",
-    "409": "A name that cannot be taken",
+    "409": "A name that cannot be taken, or a change that others kept overtaking",
     "503": "The store did not answer or is busy: try again",
 }
 

@@ -18,8 +18,16 @@ class WorkspaceStore(Protocol):
         """The settings of a workspace; the defaults where nobody configured it."""
         ...
 
-    def save(self, workspace: str, settings: WorkspaceSettings) -> None:
-        """Keep settings. Raises Clash where another workspace's name has the code."""
+    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]:
+        """The settings as of now, and how often they were saved: what ``save`` goes by."""
+        ...
+
+    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
+        """Keep settings over those of a version; None: over whatever there is.
+
+        Raises Conflict where others were saved since (nothing is written: read them again), Clash
+        where another workspace's name has the code.
+        """
         ...
 
     def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:

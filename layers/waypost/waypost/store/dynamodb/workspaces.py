@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Final
 
 from waypost.codes import WorkspaceCode, workspace_code
 from waypost.errors import Clash, Conflict, MalformedItem
@@ -16,6 +17,10 @@ from waypost.model.workspace import WorkspaceSettings, workspace_partition
 from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
 from waypost.store.workspaces import Person
 
+_MINE: Final = "(attribute_not_exists(pk) OR #name = :name)"
+_OVER: Final = {None: "", 0: " AND attribute_not_exists(version)"}
+"""Rows of before versions count as never saved."""
+
 
 class DynamoWorkspaces:
     """``waypost.store.workspaces.WorkspaceStore``."""
@@ -25,28 +30,33 @@ class DynamoWorkspaces:
         self._table = table
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
-        with translated():
-            answer = self._client.get_item(TableName=self._table, Key=_settings_key(workspace))
-        if "Item" not in answer:
-            return WorkspaceSettings()
-        try:
-            values = json.loads(item.text(answer["Item"], "settings"))
-            return WorkspaceSettings.from_stored(values)
-        except (ValueError, TypeError) as e:
-            raise MalformedItem(f"the settings of workspace {workspace}") from e
+        return _settings(workspace, self._stored(workspace, consistent=False))
 
-    def save(self, workspace: str, settings: WorkspaceSettings) -> None:
-        values = {"name": workspace, "settings": json.dumps(settings.stored(), ensure_ascii=False)}
+    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]:
+        stored = self._stored(workspace, consistent=True)
+        return _settings(workspace, stored), item.number(stored, "version", default=0)
+
+    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
+        code = workspace_code(workspace)
+        values: dict[str, item.Value] = {
+            ":name": workspace,
+            ":settings": json.dumps(settings.stored(), ensure_ascii=False),
+            ":once": 1,
+        }
         try:
             with translated():
-                self._client.put_item(
+                self._client.update_item(
                     TableName=self._table,
-                    Item=_settings_key(workspace_code(workspace)) | item.item(values),
-                    ConditionExpression="attribute_not_exists(pk) OR #name = :name",
+                    Key=_settings_key(code),
+                    UpdateExpression="SET #name = :name, settings = :settings ADD version :once",
+                    ConditionExpression=_MINE + _OVER.get(over, " AND version = :over"),
                     ExpressionAttributeNames={"#name": "name"},
-                    ExpressionAttributeValues={":name": {"S": workspace}},
+                    ExpressionAttributeValues=item.item(values | ({":over": over} if over else {})),
                 )
         except Conflict as e:
+            owner = item.optional_text(self._stored(code, consistent=True), "name")
+            if owner in (None, workspace):
+                raise
             raise Clash("workspace", workspace, "its code belongs to another name") from e
 
     def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
@@ -78,6 +88,25 @@ class DynamoWorkspaces:
             person = keys[_sort_values(stored)]
             found[person] = OptOut.from_item(person[0], stored)
         return found
+
+    def _stored(self, workspace: WorkspaceCode, *, consistent: bool) -> Item:
+        """The item of the settings; an empty one where there is none."""
+        more = {"ConsistentRead": True} if consistent else {}
+        with translated():
+            answer = self._client.get_item(
+                TableName=self._table, Key=_settings_key(workspace), **more
+            )
+        stored: Item = answer.get("Item", {})
+        return stored
+
+
+def _settings(workspace: WorkspaceCode, stored: Item) -> WorkspaceSettings:
+    if not stored:
+        return WorkspaceSettings()
+    try:
+        return WorkspaceSettings.from_stored(json.loads(item.text(stored, "settings")))
+    except (ValueError, TypeError) as e:
+        raise MalformedItem(f"the settings of workspace {workspace}") from e
 
 
 def _settings_key(workspace: WorkspaceCode) -> Item:

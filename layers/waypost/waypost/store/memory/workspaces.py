@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from waypost.codes import WorkspaceCode, workspace_code
-from waypost.errors import Clash
+from waypost.errors import Clash, Conflict
 from waypost.model.person import OptOut, person_hash
 from waypost.model.workspace import WorkspaceSettings
 from waypost.store.workspaces import Person
@@ -17,17 +17,23 @@ class MemoryWorkspaces:
     """``waypost.store.workspaces.WorkspaceStore``."""
 
     def __init__(self) -> None:
-        self._settings: dict[WorkspaceCode, tuple[str, WorkspaceSettings]] = {}
+        self._settings: dict[WorkspaceCode, tuple[str, WorkspaceSettings, int]] = {}
         self._opt_outs: dict[Person, OptOut] = {}
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
-        return self._settings.get(workspace, ("", WorkspaceSettings()))[1]
+        return self.versioned(workspace)[0]
 
-    def save(self, workspace: str, settings: WorkspaceSettings) -> None:
+    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]:
+        return self._settings.get(workspace, ("", WorkspaceSettings(), 0))[1:]
+
+    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
         code = workspace_code(workspace)
-        if self._settings.get(code, (workspace,))[0] != workspace:
+        name, _, version = self._settings.get(code, (workspace, settings, 0))
+        if name != workspace:
             raise Clash("workspace", workspace, "its code belongs to another name")
-        self._settings[code] = (workspace, settings)
+        if over not in (None, version):
+            raise Conflict("settings were saved since they were read")
+        self._settings[code] = (workspace, settings, version + 1)
 
     def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
         wish = OptOut(
