@@ -11,19 +11,21 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["waypost", "liquid", "email", "html"]):
-    from fuzz.targets import SEEDS, TARGETS
+    from fuzz.targets import TARGETS
 
 KEPT = Path(__file__).parents[1] / "build" / "fuzz"
 
 
-def main(target: str, seconds: str) -> None:
-    corpus = KEPT / target
+def main(name: str, seconds: str) -> None:
+    if name not in TARGETS:
+        raise SystemExit(f"TARGET is one of {', '.join(TARGETS)}")
+    target, corpus = TARGETS[name], KEPT / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(SEEDS[target]):
+    for number, seed in enumerate(target.seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
-    found = f"-artifact_prefix={KEPT}/{target}-"
-    limits = (f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20")
-    atheris.Setup(["fuzz", *limits, found, str(corpus)], TARGETS[target])
+    found = f"-artifact_prefix={KEPT}/{name}-"
+    limits = (f"-max_total_time={seconds}", "-max_len=8192", "-timeout=20")
+    atheris.Setup(["fuzz", *limits, found, str(corpus)], target.run)
     atheris.Fuzz()
 
 

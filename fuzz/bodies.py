@@ -1,0 +1,193 @@
+"""What callers, operators and CloudFront hand us: bodies, lines of files, headers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from fuzz.target import Target, expect, text_of
+from tests.unit.sending.conftest import NOW, Bases, Office
+from waypost.clicks.networks import kept_address
+from waypost.clicks.parking import parked, unparked
+from waypost.clicks.request import HttpEvent, read_request
+from waypost.domains.announcing import Nobody
+from waypost.domains.managing import Manager
+from waypost.domains.requests import AddDomain
+from waypost.domains.targets import Targets
+from waypost.errors import MalformedItem, WaypostError
+from waypost.management.configuring import Configuration, SettingsChange
+from waypost.model.click import Click
+from waypost.model.workspace import WorkspaceSettings
+from waypost.rewriting import request
+from waypost.sending.batches import Sending
+from waypost.sending.files import Bulk, BulkRequest
+from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.store.memory.domains import MemoryDomains
+from waypost.store.memory.objects import MemoryObjects
+from waypost.store.memory.short_links import MemoryShortLinks
+from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.store.objects import ObjectUrl
+from waypost.store.paging import read_cursor, write_cursor
+from waypost.tokens import Keyring, Sealer
+from waypost.upkeep.replaying import stored_clicks
+from waypost.validation import checked, parsed
+
+_MESSAGE: Final = json.dumps(
+    {
+        "workspace": "acme",
+        "campaign": "sale",
+        "liquid": True,
+        "content": {"html": '<a href="https://e.example/{{ n }}">{{ n | upcase }}</a>'},
+    }
+).encode()
+_INPUT, _OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
+_SEALER: Final = Sealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)))
+
+
+def body(data: bytes) -> None:
+    """A request body is read or refused."""
+    with suppress(WaypostError):
+        request.from_json(data)
+
+
+def settings(data: bytes) -> None:
+    """Settings are refused, or are told as they were given, and messages go on under them."""
+    office = Office()
+    configuration = Configuration(office.workspaces)
+    with suppress(WaypostError):
+        told = configuration.changed("acme", parsed(SettingsChange, data))
+        expect(configuration.told("acme") == told, "what is told is what was stored")
+        kept = told.applied_to(WorkspaceSettings())
+        expect(WorkspaceSettings.from_stored(kept.stored()) == kept, "they read back")
+        content = {"html": '<a href="https://e.example/?a=1#b">x</a>'}
+        office.rewrite(channel="email", content=content)
+
+
+def domain(data: bytes) -> None:
+    """A tracking domain is refused, or is listed as it was added."""
+    manager = Manager(MemoryDomains(), Targets("edge.example.net"), Nobody(), lambda: NOW)
+    with suppress(WaypostError):
+        added = manager.add("acme", parsed(AddDomain, data))
+        expect(manager.show("acme", added.host) == added, "it is shown as it was added")
+
+
+def lines(data: bytes) -> None:
+    """Each line of a file of recipients has its line in the output, whatever is wrong with it."""
+    objects = MemoryObjects()
+    objects.write(_INPUT, _MESSAGE + b"\n" + data)
+    sending = Sending(
+        campaigns=MemoryCampaigns(),
+        workspaces=MemoryWorkspaces(),
+        base_urls=Bases(),
+        short_links=MemoryShortLinks(),
+        sealer=lambda: _SEALER,
+        now=lambda: NOW,
+    )
+    asked = checked(BulkRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
+    answer = Bulk(sending, objects, lambda: 1_000.0, lambda _: None).rewrite(asked)
+    written = [json.loads(line) for line in (objects.read(_OUTPUT) or b"").splitlines()]
+    expect(len(written) == sum(1 for line in data.split(b"\n") if line), "a line for each line")
+    delivered = sum("content" in line for line in written)
+    expect(answer["delivered"] == delivered, "what was delivered is counted")
+    expect(answer["failed"] == len(written) - delivered, "what failed is counted")
+
+
+def replayed(data: bytes) -> None:
+    """Whatever a file of lost clicks holds, each is read or refused, and reads back when parked."""
+    for stored in stored_clicks(text_of(data)):
+        with suppress(MalformedItem):
+            click = Click.from_stored(stored)
+            expect(unparked(parked(click)) == click, "a click reads back as it was parked")
+            expect(Click.from_item(click.to_item()) == click, "and as it was stored")
+    with suppress(MalformedItem):
+        unparked(text_of(data))
+
+
+def headers(data: bytes) -> None:
+    """Whatever a client's headers say, the request is one, and its address a network."""
+    names = ("user-agent", "x-amz-cf-id", "x-waypost-time", "cloudfront-viewer-address")
+    more = ("cloudfront-viewer-country", "cloudfront-viewer-asn", "sec-purpose")
+    values = text_of(data).split("\n")
+    given: Mapping[str, str] = dict(zip((*names, *more), values, strict=False))
+    event: HttpEvent = {
+        "headers": given,
+        "requestContext": {
+            "http": {"method": "GET", "sourceIp": "203.0.113.9", "userAgent": ""},
+            "requestId": "gateway",
+            "timeEpoch": 1_790_000_000_000,
+        },
+    }
+    for through_front in (True, False):
+        kept = kept_address(read_request(event, through_front=through_front).address, "truncated")
+        expect(kept is None or kept.endswith((".0", "::")), f"{kept!a} is a whole address")
+
+
+def cursor(data: bytes) -> None:
+    """A cursor is refused, or is the one spelling of its position."""
+    with suppress(WaypostError):
+        expect(write_cursor(read_cursor(text_of(data))) == text_of(data), "one spelling")
+
+
+_CLICK: Final[dict[str, Any]] = {
+    "id": "request-1",
+    "time": "2026-11-22T09:00:00.000Z",
+    "link": "0" * 26,
+    "position": 1,
+    "delivery": "d1",
+    "href": "https://e.example",
+    "agent": "",
+    "sent": 1,
+    "expires": 2,
+}
+
+TARGETS: Final = {
+    "body": Target(
+        body,
+        (
+            (
+                b'{"workspace":"a","campaign":"b","kind":"newsletter","channel":"email",'
+                b'"content":{"html":"x"},"recipients":[{"delivery":"d","person":"p","data":{}}]}'
+            ),
+        ),
+    ),
+    "settings": Target(
+        settings,
+        (
+            b'{"url_params":{"utm_source":"{{ campaign.name | upcase }}"},"cio_id":false}',
+            b'{"shorten":{"sms":true},"retention_days":9,"schemes":["myapp"],"ip":"none"}',
+            b'{"never_track":["https://*/reset*"],"events":"first","machine_threshold":90}',
+        ),
+    ),
+    "domain": Target(
+        domain,
+        (
+            b'{"host":"links.acme.com","sending_domain":"acme.com","role":"short"}',
+            b'{"host":"a.b.example","app_links":{"urls":["https://a.example/*"],"ios":[]}}',
+        ),
+    ),
+    "lines": Target(
+        lines,
+        (
+            b'{"delivery":"d1","person":"p1","data":{"n":1}}\n\n{"delivery":"d1"}\n{"data":',
+            b'{"delivery":"d2","data":{"n":{"a":[1.5,null]}}}\r\n[]\n"x"',
+        ),
+    ),
+    "replayed": Target(
+        replayed,
+        (
+            json.dumps(_CLICK).encode(),
+            json.dumps({"unrecorded_click": _CLICK | {"person": "p", "asn": 5}}).encode(),
+            json.dumps({"Records": [{"body": json.dumps(_CLICK)}]}).encode(),
+        ),
+    ),
+    "headers": Target(
+        headers,
+        (
+            b"Mozilla/5.0\nrequest-0001\n1790000000000\n[2001:db8::1]:443\nDE\n3320\nprefetch",
+            b"x\ny\nz\n2002:cb00:7109::1:80\n\n-1",
+        ),
+    ),
+    "cursor": Target(cursor, (b"cDp4", b"eA")),
+}

@@ -1,0 +1,121 @@
+"""What stands in an address: tokens, shares, destinations, parameters, host names."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qsl
+
+from fuzz.target import Target, expect, text_of
+from waypost.domains.hosts import domain_of, host_name, tracking_host
+from waypost.errors import InvalidRequest, NotShared, TokenError, UnsafeDestination
+from waypost.model.short_link import read_code
+from waypost.reporting.sharing import MOST_HOURS, Sharer
+from waypost.tokens import Keyring, Sealer
+from waypost.tokens.mending import mended, rest_of_path
+from waypost.tokens.payload import decode
+from waypost.urls import ascii_form, check_destination, with_parameters
+
+_VISIBLE: Final = re.compile("[!-~]+")
+_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_KEYRING: Final = Keyring((b"of the fuzzer, thirty-two bytes or so",))
+_SEALER: Final = Sealer(_KEYRING)
+_SHARER: Final = Sharer(_KEYRING, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def tokens(data: bytes) -> None:
+    """Nothing opens; a payload that were signed is read or refused."""
+    text = text_of(data)
+    for reading in (text, rest_of_path(text), *mended(text)):
+        with suppress(TokenError):
+            _SEALER.open(reading)
+            raise AssertionError("a token that nobody signed")
+    with suppress(TokenError):
+        decode(data)
+    code = read_code(text)
+    expect(code is None or text.startswith(code), "a code is the beginning of what was asked for")
+
+
+def shares(data: bytes) -> None:
+    """Nothing opens; whatever JSON were signed is a share of version 1 or refused."""
+    with suppress(NotShared):
+        _SHARER.opened(text_of(data))
+        raise AssertionError("a share that nobody signed")
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    with suppress(NotShared):
+        share = _SHARER.opened(str(_SHARER._serializer.dumps(said)))  # noqa: SLF001 - as a later version signs
+        expect(said[0] == 1 and len(said) == 5, "only version 1 is understood")
+        expect(share.scope.covers(said[1], said[2], people=said[3]), "it shows what it says")
+        expect(said[4] <= MOST_HOURS, "no share lives longer than the longest")
+
+
+def destinations(data: bytes) -> None:
+    """What passes the check fits a header, and passes again."""
+    with suppress(UnsafeDestination):
+        href = text_of(data)
+        check_destination(href)
+        location = ascii_form(href)
+        expect(_VISIBLE.fullmatch(location), f"{location!a} fits no header")
+        check_destination(location)
+
+
+def parameters(data: bytes) -> None:
+    """What is added stands before the fragment, once, and nothing else changes."""
+    href, *texts = text_of(data).split("\n")
+    given = {name: value for name, value in zip(texts[::2], texts[1::2], strict=False) if name}
+    filled = with_parameters(href, list(given.items()))
+    before, mark, fragment = href.partition("#")
+    expect(filled.startswith(before) and filled.endswith(mark + fragment), "all of it is there")
+    added = filled[len(before) : len(filled) - len(mark + fragment)]
+    expect("#" not in added, "parameters stand before the fragment")
+    pairs = parse_qsl(added.removeprefix("?"), keep_blank_values=True, max_num_fields=1_000)
+    expect(dict(pairs).items() <= given.items(), "they read back as they were given")
+
+
+def hosts(data: bytes) -> None:
+    """A name is refused, or is a host name that stays as it is when it is read again."""
+    text = text_of(data)
+    domain_of(text)
+    for read in (host_name, tracking_host):
+        with suppress(InvalidRequest):
+            host = read(text)
+            expect(_HOST.fullmatch(host) and len(host) <= 253, f"{host!a} is no host name")
+            expect(read(host) == host, f"{host!a} is read otherwise the second time")
+
+
+TARGETS: Final = {
+    "tokens": Target(tokens, (b"/e/c/AQ/AAAAAAAAAAAAAAAAAAAAAA", b"a=\n/b%2F=3D", b"2" * 19)),
+    "shares": Target(
+        shares,
+        (
+            b'[1,"acme",null,false,72]',
+            b'[2,"acme","spring",true,1,{}]',
+            b"WzEsImFjbWUiLG51bGwsZmFsc2UsNzJd.awKvEA.RM_SvRPq6ySAAti_egNJfsqTZJLFDyE6mUTg9-TnDy0",
+        ),
+    ),
+    "destinations": Target(
+        destinations,
+        (
+            "https://bücher.example:80/ü?a=b#c".encode(),
+            "https://a／b＠c/".encode(),
+            b"https://u:p@[::1]:1/\\x",
+            b"mailto:a@b.c?subject=x",
+        ),
+    ),
+    "parameters": Target(
+        parameters,
+        (
+            b"https://a.example/?a=1;b#c\nutm_source\nnews letter\na\n2",
+            b"https://a.example?\nutm%5Fsource\n\xc3\xa9&=#",
+        ),
+    ),
+    "hosts": Target(
+        hosts, (b"Links.Acme.example.", b"xn--bcher-kva.example.com", b"News <a@b.example>")
+    ),
+}

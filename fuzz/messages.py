@@ -1,0 +1,109 @@
+"""What is sent: HTML, MIME, plain text and JSON, rendered already or a template."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from typing import Any, Final
+
+from fuzz.target import Target, expect, text_of
+from tests.unit.sending.conftest import BASE, Office
+from waypost.errors import WaypostError
+from waypost.sending.batches import Answer
+
+_TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
+
+
+def html(data: bytes) -> None:
+    """A message is rewritten or refused."""
+    _rewritten("email", {"html": text_of(data)})
+
+
+def liquid(data: bytes) -> None:
+    """A template is compiled and rendered, or refused."""
+    _rewritten("email", {"html": text_of(data)}, liquid=True)
+
+
+def mime(data: bytes) -> None:
+    """A MIME message is rewritten or refused."""
+    _rewritten("email", {"mime": data.decode("utf-8", "surrogateescape")})
+
+
+def text(data: bytes) -> None:
+    """Put back what the links were, and the text is what it was."""
+    given = text_of(data)
+    answer = _rewritten("sms", {"text": given})
+    if answer is None or BASE in given or "cio_link" in given:
+        return
+    links = iter([link["url"] for link in answer["links"] if link["tracked"]])
+    sent = str(answer["deliveries"][0]["content"]["text"])
+    restored = _TRACKED.sub(lambda _: next(links), sent)
+    expect(restored == given, f"{restored!a} is not what was given")
+    expect(next(links, None) is None, "every link that is told stands in the text")
+
+
+def push(data: bytes) -> None:
+    """A body that is JSON stays JSON, whatever its ``cio_link`` tags hold."""
+    given = text_of(data)
+    answer = _rewritten("push", {"body": given})
+    if answer is None or not given.lstrip().startswith(("{", "[")):
+        return
+    try:
+        json.loads(given)
+    except (ValueError, RecursionError):
+        return
+    sent = str(answer["deliveries"][0]["content"]["body"])
+    try:
+        json.loads(sent)
+    except ValueError as e:
+        raise AssertionError(f"{sent!a} is no longer JSON") from e
+
+
+def _rewritten(channel: str, content: dict[str, Any], *, liquid: bool = False) -> Answer | None:
+    office = Office()
+    with suppress(WaypostError):
+        return office.rewrite(channel=channel, content=content, liquid=liquid)
+    return None
+
+
+TARGETS: Final = {
+    "html": Target(
+        html,
+        (
+            b'<a href="https://a.example/?a=1&amp;b=2#c" class=untracked>x</a><area href=//x>',
+            b'<!--[if mso]><v:roundrect href="https://a.example"><![endif]--></body>',
+        ),
+    ),
+    "liquid": Target(
+        liquid,
+        (
+            b"<a href={{ u | default: 1 }}>{% if a %}{% cio_link url:https://a.b %}{% endif %}",
+            b"{% for x in y %}<a href=https://a.example/{{x}}>{% endfor %}{% raw %}{{{% endraw %}",
+        ),
+    ),
+    "mime": Target(
+        mime,
+        (
+            (
+                b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n"
+                b"Content-Transfer-Encoding: quoted-printable\r\nContent-Type: text/html\r\n\r\n"
+                b"<a href=3D=22https://a.example=22>\r\n--x--\r\n"
+            ),
+        ),
+    ),
+    "text": Target(
+        text,
+        (
+            b"See (https://a.example/b_(c)), 'http://d.example/e?f=g'. {{ x }} www.h.example",
+            "«https://bücher.example/ü» HTTPS://A.EXAMPLE。http://x://y".encode(),
+        ),
+    ),
+    "push": Target(
+        push,
+        (
+            b'{"a": "x {% cio_link url:\\"https://a.example/?b=\\u00fc\\" track:false %}"}',
+            b'["{% cio_link url:https://a.example/{{ x }} url_params:false -%} b", {"c": 1.5}]',
+        ),
+    ),
+}

@@ -1,0 +1,53 @@
+"""What ``make fuzz`` feeds by coverage, fed here with what chance makes of its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Final, TypeAlias
+
+import pytest
+
+from fuzz.targets import TARGETS
+from tests.trust.conftest import soaking
+
+Change: TypeAlias = Callable[[Random, bytes], bytes]
+PIECES: Final = (
+    *(b"\0", b"\r\n", b'"', b"\\", b"%", b"{{", b"%}", b"&#x", b"=3D", b"--", b"://", b"9" * 5_000),
+    *("é".encode(), "\u2028".encode(), b"\xff", b"null", b"1.5", b"[", b"{", b"\x7f", b"<", b"@"),
+)
+
+
+def flipped(random: Random, data: bytes) -> bytes:
+    at = random.randrange(len(data))
+    return data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + data[at + 1 :]
+
+
+def put_in(random: Random, data: bytes) -> bytes:
+    at = random.randrange(len(data))
+    return data[:at] + random.choice(PIECES) + data[at:]
+
+
+def left_out(random: Random, data: bytes) -> bytes:
+    at = random.randrange(len(data))
+    return data[:at] + data[at + random.randint(1, 8) :]
+
+
+def repeated(random: Random, data: bytes) -> bytes:
+    at = random.randrange(len(data))
+    return data[:at] + data[at : at + 20] * random.randint(2, 20) + data[at:]
+
+
+CHANGES: Final[tuple[Change, ...]] = (flipped, put_in, left_out, repeated)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_change_of_a_seed_breaks_a_promise(name: str, random: Random) -> None:
+    target = TARGETS[name]
+    for seed in target.seeds:
+        target.run(seed)
+    for _ in range(soaking(short=150, long=4_000)):
+        data = random.choice(target.seeds)
+        for change in random.choices(CHANGES, k=random.randint(1, 4)):
+            data = change(random, data) or data
+        target.run(data)
