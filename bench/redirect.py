@@ -26,7 +26,7 @@ from itsdangerous import URLSafeSerializer
 from bench import artefacts
 from bench.lambda_process import Contestant, Start, cold, warm
 from waypost.codes import campaign_code, link_code
-from waypost.keys import parse_keyring
+from waypost.keyring import KeyList
 from waypost.tokens import ClickToken, Sealer
 
 SEED = "a seed for measuring, of more than thirty-two characters"
@@ -51,7 +51,7 @@ def event(payload: str, signature: str) -> dict[str, Any]:
 def waypost_event() -> dict[str, Any]:
     link = link_code(campaign_code("acme", "spring-sale"), HREF)
     token = ClickToken(link, DELIVERY, "84213", position=3, sent=1_790_000_000, href=HREF)
-    payload, _, signature = Sealer(parse_keyring(SECRET)).seal(token).partition("/")
+    payload, _, signature = Sealer(KeyList.parse(SECRET).at(0)).seal(token).partition("/")
     return event(payload, signature)
 
 

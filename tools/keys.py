@@ -1,7 +1,8 @@
 """Shows, adds and retires the keys that links are signed with.
 
-    make keys ENV=us                    fingerprints, the one that signs last
-    make rotate-keys ENV=us             adds a key; functions sign with it within five minutes
+    make keys ENV=us                    fingerprints, and what each key does
+    make rotate-keys ENV=us             adds a key, which signs once every function knows it
+    make rotate-keys ENV=us NOW=yes     one that signs at once, for when a key has leaked
     make retire-key ENV=us KEY=9a1e77c2 says how many links it signed
     make retire-key … SURE=9a1e77c2     takes it away, and with it every one of them
 
@@ -16,20 +17,23 @@ import argparse
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 from tools.stack import Stack
 from waypost.errors import StoreUnavailable
-from waypost.keys import parse_keyring, retired, rotated
+from waypost.keyring import KeyList, ListedKey, utc
+from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS, RELOAD_SECONDS
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 
 KEY_BYTES = 32
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 2 where it cannot be done, saying why."""
+def main(arguments: list[str] | None = None, clock: Callable[[], float] = time.time) -> int:
+    """Run one command; 2 where it cannot be done, saying why. ``clock`` in seconds since 1970."""
     options = _options(arguments)
+    options.now = clock()
     client = Stack.of(options.env).client("secretsmanager")
     secret_id = options.secret or Stack.of(options.env).resource("Keyring")
     try:
@@ -39,33 +43,60 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def show(client: Any, secret_id: str, _: argparse.Namespace) -> int:  # noqa: ANN401
+def show(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
     """Print the fingerprints."""
-    *old, signing = parse_keyring(_read(client, secret_id)["SecretString"]).fingerprints
-    for fingerprint in old:
-        print(f"{fingerprint}  verifies")
-    print(f"{signing}  signs")
+    keys, now = _list(_read(client, secret_id)), options.now
+    for key in keys.keys:
+        print(f"{key.fingerprint}  {_role(key, keys, now)}")
     return 0
 
 
-def add(client: Any, secret_id: str, _: argparse.Namespace) -> int:  # noqa: ANN401
-    """Add a key that signs from now on."""
-    _change(client, secret_id, lambda text: rotated(text, secrets.token_bytes(KEY_BYTES)))
-    return show(client, secret_id, argparse.Namespace())
+def _role(key: ListedKey, keys: KeyList, now: float) -> str:
+    if key is keys.signing(now):
+        return "signs"
+    return f"verifies; signs from {utc(key.signs_from)}" if key.signs_from > now else "verifies"
+
+
+def add(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
+    """Add a key: it signs once it is known everywhere, or at once where that is asked for."""
+    signs_from = options.now + (0 if options.at_once else KNOWN_SECONDS)
+    key = secrets.token_bytes(KEY_BYTES)
+    _change(client, secret_id, lambda keys: keys.rotated(key, signs_from))
+    if options.at_once:
+        print(
+            f"Functions sign with it as they read it, by {utc(options.now + FRESH_SECONDS)}. Until"
+            f" then a link under it may be refused for {RELOAD_SECONDS} s where forged links were"
+            " tried just before.",
+            file=sys.stderr,
+        )
+    return show(client, secret_id, options)
 
 
 def retire(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
     """Take a key away, after being told to by name; before, only say what it would cost."""
     if options.sure != options.key:
-        retired(_read(client, secret_id)["SecretString"], options.key)
+        keys = _list(_read(client, secret_id))
+        keys.retired(options.key, options.now)
         print(
             f"The key {options.key} signed {_links(options)}. Each would lead to a plain page from"
-            f" then on.\nRepeat it to do so: SURE={options.key}",
+            f" then on.\n{_still_signing(keys, options.now)}Repeat it to do so: SURE={options.key}",
             file=sys.stderr,
         )
         return 2
-    _change(client, secret_id, lambda text: retired(text, options.key))
+    _change(client, secret_id, lambda keys: keys.retired(options.key, options.now))
     return show(client, secret_id, options)
+
+
+def _still_signing(keys: KeyList, now: float) -> str:
+    """A warning where the key before the one that signs may still be in use."""
+    signing = keys.signing(now)
+    until = (signing.signs_from if signing else 0) + FRESH_SECONDS
+    if now >= until:
+        return ""
+    return (
+        f"Functions may sign with an older key until {utc(until)}, and a file that is being"
+        " rewritten with the one it began with: what they send meanwhile would lead nowhere.\n"
+    )
 
 
 def _links(options: argparse.Namespace) -> str:
@@ -77,12 +108,16 @@ def _links(options: argparse.Namespace) -> str:
     return f"{links:,} links in messages of {campaigns:,} campaigns"
 
 
-def _change(client: Any, secret_id: str, change: Callable[[str], str]) -> None:  # noqa: ANN401
+def _change(client: Any, secret_id: str, change: Callable[[KeyList], KeyList]) -> None:  # noqa: ANN401
     before = _read(client, secret_id)
-    after = change(before["SecretString"])
+    after = change(_list(before))
     if _read(client, secret_id)["VersionId"] != before["VersionId"]:
         raise ValueError("somebody else changed the keyring meanwhile; look at it again")
-    client.put_secret_value(SecretId=secret_id, SecretString=after)
+    client.put_secret_value(SecretId=secret_id, SecretString=after.text())
+
+
+def _list(answer: dict[str, str]) -> KeyList:
+    return KeyList.parse(answer["SecretString"])
 
 
 def _read(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401
@@ -96,7 +131,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--secret", help="the secret's id, where it is not the stack's own")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("show", help="print the fingerprints").set_defaults(run=show)
-    commands.add_parser("add", help="add a key, which signs from then on").set_defaults(run=add)
+    adding = commands.add_parser("add", help="add a key, which signs once it is known everywhere")
+    adding.add_argument("--now", dest="at_once", action="store_true", help="have it sign at once")
+    adding.set_defaults(run=add)
     retiring = commands.add_parser("retire", help="take a key away, with every link it signed")
     retiring.add_argument("key", help="its fingerprint")
     retiring.add_argument("--sure", default="", help="the fingerprint once more")

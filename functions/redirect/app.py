@@ -78,7 +78,7 @@ def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
     answer = well_known.answer(
         event["rawPath"],
         noted or headers.get("host", ""),
-        lambda: KeyringSource(key_client(), settings.keyring_secret).current(),
+        lambda: _keys().current(),
         lambda: DynamoDomains(impatient_client("dynamodb"), settings.workspaces_table),
     )
     return answer or plain_page(404, "Nothing here", "There is nothing at this address.")
@@ -134,11 +134,16 @@ def _settings() -> RedirectSettings:
 
 
 @cache
+def _keys() -> KeyringSource:
+    return KeyringSource(key_client(), _settings().keyring_secret)
+
+
+@cache
 def _redirecting() -> Redirecting:
     settings = _settings()
     dynamodb = impatient_client("dynamodb")
     return Redirecting(
-        tokens=Tokens(KeyringSource(key_client(), settings.keyring_secret)),
+        tokens=Tokens(_keys()),
         ledger=DynamoClicks(dynamodb, settings.clicks_table),
         parking=ParkQueue(lambda: impatient_client("sqs"), settings.park_queue_url),
         policies=Policies(DynamoWorkspaces(dynamodb, settings.workspaces_table)),

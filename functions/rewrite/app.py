@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import boto3
@@ -31,11 +31,9 @@ from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.store.s3 import S3Objects
-from waypost.tokens import Sealer
 from waypost.validation import checked
 
 log = logger("rewrite")
-_sealer = lru_cache(maxsize=1)(Sealer)
 
 
 @cache
@@ -43,7 +41,7 @@ def sending() -> Sending:
     """The use case on this function's tables and keys."""
     settings = RewriteSettings.from_env()
     dynamodb: DynamoClient = patient_client("dynamodb")
-    keyring = KeyringSource(patient_client("secretsmanager"), settings.keyring_secret)
+    keys = KeyringSource(patient_client("secretsmanager"), settings.keyring_secret)
     return Sending(
         campaigns=DynamoCampaigns(dynamodb, settings.campaigns_table),
         workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),
@@ -53,7 +51,7 @@ def sending() -> Sending:
             settings.default_host,
         ),
         short_links=DynamoShortLinks(dynamodb, settings.short_links_table),
-        sealer=lambda: _sealer(keyring.current()),
+        sealer=keys.sealer,
         now=lambda: datetime.now(UTC),
         keeper=MessageKeeper(
             DynamoMessages(dynamodb, settings.campaigns_table), settings.retention_days

@@ -9,10 +9,13 @@ from moto import mock_aws
 from tests.contract.conftest import make_table
 from tools import keys
 from waypost.codes import campaign_code
-from waypost.keys import parse_keyring
+from waypost.keyring import KeyList
+from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.tokens import Keyring
 
 SEED = json.dumps({"seed": "s" * 64})
+NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 
 
 @pytest.fixture
@@ -38,16 +41,56 @@ def campaigns(secret: str, monkeypatch: pytest.MonkeyPatch) -> DynamoCampaigns:
     return DynamoCampaigns(client, table)
 
 
-def run(secret: str, *arguments: str) -> int:
-    return keys.main(["--env", "us", "--secret", secret, *arguments])
+def run(secret: str, *arguments: str, now: float = NOON) -> int:
+    return keys.main(["--env", "us", "--secret", secret, *arguments], clock=lambda: now)
 
 
-def test_a_rotation_adds_a_key_that_signs(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+def keyring(secret: str, now: float = NOON) -> Keyring:
+    return KeyList.parse(value(secret)).at(now)
+
+
+def test_a_rotation_adds_a_key_that_signs_once_every_process_knows_it(
+    secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (old,) = keyring(secret).fingerprints
     assert run(secret, "add") == 0
-    keyring = parse_keyring(value(secret))
-    assert keyring.keys[0] == parse_keyring(SEED).keys[0]
-    old, new = keyring.fingerprints
+    later = NOON + KNOWN_SECONDS
+    new = keyring(secret, later).fingerprints[-1]
+    assert keyring(secret, later - 1).fingerprints == (new, old)
+    told = capsys.readouterr().out
+    assert told == f"{old}  signs\n{new}  verifies; signs from 2026-11-22T12:10:00Z\n"
+    run(secret, "show", now=later)
     assert capsys.readouterr().out == f"{old}  verifies\n{new}  signs\n"
+
+
+def test_a_key_that_must_sign_at_once_does_and_its_price_is_told(
+    secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(secret, "add", "--now") == 0
+    old, new = keyring(secret).fingerprints
+    shown = capsys.readouterr()
+    assert shown.out == f"{old}  verifies\n{new}  signs\n"
+    assert "by 2026-11-22T12:05:00Z" in shown.err
+    assert "refused for 30 s" in shown.err
+
+
+def test_a_key_that_waits_does_not_overtake_one_that_had_to_sign_at_once(secret: str) -> None:
+    run(secret, "add")
+    run(secret, "add", "--now", now=NOON + 60)
+    at_once = keyring(secret, NOON + 60).fingerprints[-1]
+    assert keyring(secret, NOON + 2 * KNOWN_SECONDS).fingerprints[-1] == at_once
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_who_retires_a_key_right_after_is_told_that_it_is_still_in_use(
+    secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(secret, "add", "--now")
+    old, _ = keyring(secret).fingerprints
+    run(secret, "retire", old, now=NOON + FRESH_SECONDS - 1)
+    assert "until 2026-11-22T12:05:00Z" in capsys.readouterr().err
+    run(secret, "retire", old, now=NOON + FRESH_SECONDS)
+    assert "older key" not in capsys.readouterr().err
 
 
 def test_no_key_is_ever_printed(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,8 +104,8 @@ def test_no_key_is_ever_printed(secret: str, capsys: pytest.CaptureFixture[str])
 def test_who_would_retire_a_key_is_told_how_many_links_that_breaks(
     secret: str, campaigns: DynamoCampaigns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(secret, "add")
-    old, new = parse_keyring(value(secret)).fingerprints
+    run(secret, "add", "--now")
+    old, new = keyring(secret).fingerprints
     sale, summer = campaign_code("acme", "sale"), campaign_code("acme", "summer")
     campaigns.add_sent(sale, 1_000, None, {old: 5_000})
     campaigns.add_sent(summer, 10, None, {old: 20, new: 7})
@@ -80,31 +123,31 @@ def test_a_key_that_is_not_there_is_told_before_anything_is_counted(
 def test_where_links_cannot_be_counted_the_key_stays(
     secret: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(secret, "add")
-    old, new = parse_keyring(value(secret)).fingerprints
+    run(secret, "add", "--now")
+    old, new = keyring(secret).fingerprints
     monkeypatch.setenv("CAMPAIGNS_TABLE", "no-such-table")
     assert run(secret, "retire", old) == 2
     assert "ResourceNotFoundException" in capsys.readouterr().err
-    assert parse_keyring(value(secret)).fingerprints == (old, new)
+    assert keyring(secret).fingerprints == (old, new)
 
 
 @pytest.mark.usefixtures("campaigns")
 def test_a_key_is_retired_only_by_one_who_is_sure(
     secret: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(secret, "add")
-    old, new = parse_keyring(value(secret)).fingerprints
+    run(secret, "add", "--now")
+    old, new = keyring(secret).fingerprints
     assert run(secret, "retire", old) == 2
     assert "plain page" in capsys.readouterr().err
-    assert parse_keyring(value(secret)).fingerprints == (old, new)
+    assert keyring(secret).fingerprints == (old, new)
     assert run(secret, "retire", old, "--sure", old) == 0
-    assert parse_keyring(value(secret)).fingerprints == (new,)
+    assert keyring(secret).fingerprints == (new,)
 
 
 def test_the_key_that_signs_stays(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (only,) = parse_keyring(SEED).fingerprints
+    (only,) = keyring(secret).fingerprints
     assert run(secret, "retire", only, "--sure", only) == 2
-    assert "add another one first" in capsys.readouterr().err
+    assert "have another one sign first" in capsys.readouterr().err
     assert value(secret) == SEED
 
 

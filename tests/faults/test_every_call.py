@@ -21,7 +21,7 @@ from tests.faults.broken_aws import DONE, SECRET, WAYS, BrokenAws, broken_aws
 from waypost import aws
 from waypost.clicks.parking import LOG_KEY
 from waypost.codes import link_code
-from waypost.keys import parse_keyring
+from waypost.keyring import KeyList
 from waypost.lean import LeanClient
 from waypost.model.click import Click
 from waypost.tokens import ClickToken, Sealer
@@ -71,7 +71,7 @@ def redirect(services: BrokenAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
 
 
 def ask(redirect: ModuleType, id_: str = "request-1", path: str | None = None) -> dict[str, Any]:
-    payload, _, signature = Sealer(parse_keyring(SECRET)).seal(TOKEN).partition("/")
+    payload, _, signature = Sealer(KeyList.parse(SECRET).at(0)).seal(TOKEN).partition("/")
     given = {"payload": payload, "signature": signature}
     event = handlers.request("GET /e/c/{payload}/{signature}", given)
     if path is not None:

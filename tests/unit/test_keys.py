@@ -4,14 +4,8 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from waypost.errors import StoreUnavailable
-from waypost.keys import (
-    FRESH_SECONDS,
-    RELOAD_SECONDS,
-    KeyringSource,
-    parse_keyring,
-    retired,
-    rotated,
-)
+from waypost.keyring import KeyList
+from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS, RELOAD_SECONDS, RETRY_SECONDS, KeyringSource
 from waypost.tokens import Keyring
 
 
@@ -127,47 +121,88 @@ def test_a_flood_of_forged_links_does_not_read_the_secret_each_time(
     assert secrets.reads == 2
 
 
-def test_a_seed_as_cloudformation_makes_it_is_one_key() -> None:
-    keyring = parse_keyring(json.dumps({"seed": "s" * 48}))
-    assert len(keyring.keys) == 1
-    assert keyring == parse_keyring(json.dumps({"seed": "s" * 48}))
-    assert keyring != parse_keyring(json.dumps({"seed": "t" * 48}))
+def test_a_store_that_is_down_is_asked_again_soon(
+    source: KeyringSource, secrets: Secrets, clock: Clock
+) -> None:
+    source.current()
+    secrets.down = True
+    clock.seconds += FRESH_SECONDS
+    source.current()
+    secrets.down, secrets.value = False, secret(OLD, NEW)
+    clock.seconds += RETRY_SECONDS
+    assert source.current() == Keyring((OLD, NEW))
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["no json", "[]", "{}", '{"seed": "short"}', '{"keys": []}', '{"keys": [7]}', '{"keys": [{}]}'],
-)
-def test_a_keyring_that_cannot_be_read_does_not_tell_itself(text: str) -> None:
-    with pytest.raises(ValueError, match="key") as caught:
-        parse_keyring(text)
-    assert "short" not in str(caught.value)
+def test_the_same_sealer_serves_until_the_keyring_changes(
+    source: KeyringSource, secrets: Secrets, clock: Clock
+) -> None:
+    before = source.sealer()
+    clock.seconds += FRESH_SECONDS
+    assert source.sealer() is before
+    secrets.value = secret(OLD, NEW)
+    clock.seconds += FRESH_SECONDS
+    assert source.sealer().key == Keyring((NEW,)).fingerprints[0]
 
 
-def test_rotation_adds_the_key_that_signs_and_keeps_the_others() -> None:
-    assert parse_keyring(rotated(secret(OLD), NEW)) == Keyring((OLD, NEW))
+# A rotation across processes, each of which has read the keys at a moment of its own.
 
 
-def test_the_first_rotation_keeps_the_seed_that_the_stack_began_with() -> None:
-    seed = json.dumps({"seed": "s" * 48})
-    assert parse_keyring(rotated(seed, NEW)).keys == (*parse_keyring(seed).keys, NEW)
+def rotate(secrets: Secrets, signs_from: float) -> None:
+    secrets.value = KeyList.parse(secrets.value).rotated(NEW, signs_from).text()
 
 
-def test_a_key_is_not_added_twice() -> None:
-    with pytest.raises(ValueError, match="already"):
-        rotated(secret(OLD, NEW), OLD)
+@pytest.mark.parametrize("tried", [False, True], ids=["", "after a forged link was tried"])
+@pytest.mark.parametrize("read_before", [0, 1, RELOAD_SECONDS, FRESH_SECONDS - 1])
+def test_whatever_any_process_signs_every_other_opens_without_reading_early(
+    secrets: Secrets, clock: Clock, read_before: int, tried: bool
+) -> None:
+    redirect = KeyringSource(secrets, "keyring", clock)
+    redirect.current()
+    clock.seconds += read_before
+    if tried:
+        redirect.reloaded()
+    rotate(secrets, clock.seconds + KNOWN_SECONDS)
+    rewrite = KeyringSource(secrets, "keyring", clock)
+    signed_with = set()
+    for _ in range(2 * KNOWN_SECONDS):
+        key = rewrite.sealer().key
+        assert key in redirect.current().fingerprints
+        signed_with.add(key)
+        clock.seconds += 1
+    assert signed_with == set(Keyring((OLD, NEW)).fingerprints)
 
 
-def test_a_retired_key_is_gone_and_only_that() -> None:
-    keyring = Keyring((OLD, NEW))
-    assert parse_keyring(retired(secret(OLD, NEW), keyring.fingerprints[0])) == Keyring((NEW,))
+def test_a_process_that_fails_to_read_the_keys_four_times_still_knows_the_new_one_in_time(
+    secrets: Secrets, clock: Clock
+) -> None:
+    redirect = KeyringSource(secrets, "keyring", clock)
+    redirect.current()
+    rotated_at = clock.seconds
+    rotate(secrets, rotated_at + KNOWN_SECONDS)
+    reads = secrets.reads
+    while clock.seconds < rotated_at + KNOWN_SECONDS:
+        secrets.down = secrets.reads < reads + 4
+        redirect.current()
+        clock.seconds += 1
+    assert Keyring((NEW,)).fingerprints[0] in redirect.current().fingerprints
 
 
-def test_the_key_that_signs_is_not_retired() -> None:
-    with pytest.raises(ValueError, match="add another one first"):
-        retired(secret(OLD, NEW), Keyring((OLD, NEW)).fingerprints[1])
+def test_a_key_that_signs_at_once_may_be_refused_for_as_long_as_no_early_read_is_allowed(
+    secrets: Secrets, clock: Clock
+) -> None:
+    redirect = KeyringSource(secrets, "keyring", clock)
+    redirect.current()
+    assert redirect.reloaded() is None  # a forged link
+    rotate(secrets, clock.seconds)
+    assert redirect.reloaded() is None  # a link under the new key, refused
+    clock.seconds += RELOAD_SECONDS
+    assert redirect.reloaded() == Keyring((OLD, NEW))
 
 
-def test_a_key_that_is_not_there_is_not_retired() -> None:
-    with pytest.raises(ValueError, match="no key 00000000"):
-        retired(secret(OLD, NEW), "00000000")
+def test_a_process_that_was_frozen_has_aged(
+    source: KeyringSource, secrets: Secrets, clock: Clock
+) -> None:
+    source.current()
+    rotate(secrets, clock.seconds + KNOWN_SECONDS)
+    clock.seconds += 7 * 86_400
+    assert source.current() == Keyring((OLD, NEW))

@@ -1,34 +1,29 @@
-"""Where the keyring comes from: one secret, cached, served stale when the secret store is down.
-
-The secret is JSON, in one of two forms:
-
-    {"keys": [{"id": "9a1e77c2", "secret": "<base64url>"}, …]}  oldest first, the last one signs
-    {"seed": "<32 characters or more>"}                         as CloudFormation makes it
-
-The seed is what a stack starts with before its first rotation, since CloudFormation can generate
-a string but not a list; it is one key, and rotation writes it on as the first of the list.
-"""
+"""Where the keyring comes from: one secret, cached, served stale when the secret store is down."""
 
 from __future__ import annotations
 
-import json
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Final, Protocol
 
 from waypost.errors import StoreUnavailable
+from waypost.keyring import KeyList
 from waypost.observability import Metric, count
-from waypost.tokens.signing import Keyring
+from waypost.tokens import Keyring, Sealer
 
 FRESH_SECONDS: Final = 300
-"""How long a keyring is used before it is read again: a new key signs everywhere within this
-time.
-"""
+"""How long the keys are used before they are read again."""
+
+RETRY_SECONDS: Final = 60
+"""How long they are used on where reading them failed."""
 
 RELOAD_SECONDS: Final = 30
-"""How often at most an unknown signature may make a function read the keyring early."""
+"""How often at most an unknown signature may make a function read the keys early."""
+
+KNOWN_SECONDS: Final = 600
+"""After how long a new key is known wherever the secret store answers: once the keys that a process
+has are no longer fresh, reading them may fail four times in a row.
+"""
 
 
 class SecretReader(Protocol):
@@ -38,111 +33,61 @@ class SecretReader(Protocol):
 
 
 class KeyringSource:
-    """Gives the current keyring, reading the secret only when it is time to.
+    """Gives the current keyring, and what seals with it; reads the secret only when it is time to.
 
-    ``now`` is a monotonic clock in seconds.
+    ``now`` tells seconds since 1970, since processes have to agree on when a key begins to sign;
+    a process that was frozen between two clicks has aged by that time as well.
     """
 
     def __init__(
-        self, client: SecretReader, secret_id: str, now: Callable[[], float] = time.monotonic
+        self, client: SecretReader, secret_id: str, now: Callable[[], float] = time.time
     ) -> None:
         self._client = client
         self._secret_id = secret_id
         self._now = now
-        self._keyring: Keyring | None = None
-        self._read_at = 0.0
-        self._early_until = float("-inf")
+        self._keys: KeyList | None = None
+        self._fresh_until = float("-inf")
+        self._early_again_at = float("-inf")
+        self._sealed: tuple[Keyring, Sealer] | None = None
 
     def current(self) -> Keyring:
         """The keyring, at most ``FRESH_SECONDS`` old, or older where the secret store is down.
 
         Raises StoreUnavailable only where no keyring was ever read.
         """
-        if self._keyring is None or self._now() - self._read_at >= FRESH_SECONDS:
-            return self._read()
-        return self._keyring
+        now, keys = self._now(), self._keys
+        if keys is None or now >= self._fresh_until:
+            keys = self._read(now)
+        return keys.at(now)
+
+    def sealer(self) -> Sealer:
+        """What seals and opens under the current keyring; the same one while the keyring is."""
+        keyring, sealed = self.current(), self._sealed
+        if sealed is None or sealed[0] != keyring:
+            self._sealed = sealed = keyring, Sealer(keyring)
+        return sealed[1]
 
     def reloaded(self) -> Keyring | None:
         """A keyring read anew because a signature was unknown; None where nothing new is to be had.
 
         A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``. However fresh
-        the keyring is, the key may be fresher: who sends right after a rotation has the new one.
+        the keyring is, the key may be fresher: one that had to sign at once.
         """
-        if self._now() < self._early_until:
+        now, before = self._now(), self._keys
+        if now < self._early_again_at:
             return None
-        self._early_until = self._now() + RELOAD_SECONDS
-        before = self._keyring
-        after = self._read()
-        return None if after == before else after
+        self._early_again_at = now + RELOAD_SECONDS
+        after = self._read(now)
+        return None if after == before else after.at(now)
 
-    def _read(self) -> Keyring:
+    def _read(self, now: float) -> KeyList:
         try:
             answer = self._client.get_secret_value(SecretId=self._secret_id)
-            self._keyring = parse_keyring(str(answer["SecretString"]))
+            self._keys = KeyList.parse(str(answer["SecretString"]))
+            self._fresh_until = now + FRESH_SECONDS
         except Exception as e:
-            if self._keyring is None:
+            if self._keys is None:
                 raise StoreUnavailable("the keyring cannot be read") from e
             count(Metric.KEYRING_STALE)
-        self._read_at = self._now()
-        return self._keyring
-
-
-def parse_keyring(secret: str) -> Keyring:
-    """Read the JSON of the secret. Raises ValueError that says what is wrong, not the secret."""
-    return Keyring(tuple(_keys(secret)))
-
-
-def rotated(secret: str, key: bytes) -> str:
-    """The secret with one more key, which signs from now on; all others go on verifying.
-
-    Raises ValueError where the key is too short, or there already.
-    """
-    keys = _keys(secret)
-    if key in keys:
-        raise ValueError("the key is there already")
-    return _written([*keys, key])
-
-
-def retired(secret: str, fingerprint: str) -> str:
-    """The secret without one key. Every link that it signed leads nowhere from now on.
-
-    ``fingerprint`` names the key as ``Keyring.fingerprints`` does. Raises ValueError for a key that
-    is not there, and for the one that signs: rotate first.
-    """
-    keyring = parse_keyring(secret)
-    if fingerprint not in keyring.fingerprints:
-        raise ValueError(f"there is no key {fingerprint}")
-    if fingerprint == keyring.fingerprints[-1]:
-        raise ValueError(f"the key {fingerprint} signs; add another one first")
-    named = zip(keyring.fingerprints, keyring.keys, strict=True)
-    return _written([key for name, key in named if name != fingerprint])
-
-
-def _keys(secret: str) -> list[bytes]:
-    try:
-        value = json.loads(secret)
-    except ValueError:
-        raise ValueError("the keyring is not JSON") from None
-    if not isinstance(value, dict):
-        raise ValueError("the keyring is not an object")
-    if "keys" in value:
-        try:
-            return [_decoded(key["secret"]) for key in value["keys"]]
-        except (LookupError, TypeError):
-            raise ValueError("the keyring has a key without a secret") from None
-    if len(str(value.get("seed", ""))) < 32:
-        raise ValueError("the keyring has neither keys nor a seed of 32 characters")
-    return [sha256(value["seed"].encode()).digest()]
-
-
-def _written(keys: list[bytes]) -> str:
-    names = Keyring(tuple(keys)).fingerprints
-    listed = [
-        {"id": name, "secret": urlsafe_b64encode(key).decode()}
-        for name, key in zip(names, keys, strict=True)
-    ]
-    return json.dumps({"keys": listed})
-
-
-def _decoded(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            self._fresh_until = now + min(FRESH_SECONDS, RETRY_SECONDS)
+        return self._keys

@@ -33,12 +33,18 @@ DNS_SECONDS = 0.6
 WEB_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Keys:
+    """The keys that the checker knows; ``renewed``: those that it finds when it reads again."""
+
     keyring: Keyring = KEYRING
+    renewed: Keyring | None = None
 
     def current(self) -> Keyring:
         return self.keyring
+
+    def reloaded(self) -> Keyring | None:
+        return self.renewed
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.e2e.domains.conftest import (
     EDGE_ADDRESS,
     HOST,
     PROXY_ADDRESS,
+    Keys,
     World,
 )
 from tests.e2e.domains.internet import KEYRING, http, ours, parked
@@ -75,6 +77,19 @@ def test_an_answer_replayed_from_an_earlier_probe_is_none(world: World) -> None:
     old = ours(answers.PATH + answers.new_nonce())
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: old)
     assert world.check().http.outcome == "not_ours"
+
+
+def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: World) -> None:
+    newer = Keyring((b"n" * 32,))
+
+    def rotated(path: str) -> bytes:
+        answer = answers.probe_answer(newer, path.removeprefix(answers.PATH))
+        return http("200 OK", answer["body"].encode())
+
+    world.point_at_proxy()
+    world.internet.serve(PROXY_ADDRESS, 80, rotated)
+    world.checker = replace(world.checker, keys=Keys(renewed=newer))
+    assert world.check().http.green
 
 
 def test_the_answer_of_another_stack_is_not_ours(world: World) -> None:

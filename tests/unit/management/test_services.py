@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from waypost.errors import NotShared
-from waypost.keys import RELOAD_SECONDS, KeyringSource, parse_keyring
+from waypost.keyring import KeyList
+from waypost.keys import RELOAD_SECONDS, KeyringSource
 from waypost.management.services import Services
 from waypost.reporting.sharing import Scope, Sharer
 
@@ -29,7 +30,7 @@ class Secret:
         return {"SecretString": self.text}
 
     def share(self) -> str:
-        return Sharer(parse_keyring(self.text), lambda: datetime.now(UTC)).token(SCOPE, 1)
+        return Sharer(KeyList.parse(self.text).at(0), lambda: datetime.now(UTC)).token(SCOPE, 1)
 
 
 @pytest.fixture

@@ -191,10 +191,10 @@ def test_without_any_key_a_page_asks_to_try_again(
     redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Away:
-        def current(self) -> Keyring:
-            raise StoreUnavailable("the keyring cannot be read")
+        def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
+            raise TimeoutError(SecretId)
 
-    broken = replace(desk.redirecting, tokens=Tokens(Away()))  # type: ignore[arg-type]
+    broken = replace(desk.redirecting, tokens=Tokens(KeyringSource(Away(), "keyring")))
     monkeypatch.setattr(redirect, "_redirecting", lambda: broken)
     answer = ask(redirect, desk.sealer.seal(token))
     refused(answer, 503)

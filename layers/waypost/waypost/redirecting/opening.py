@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from waypost.errors import BadSignature, MalformedToken
 from waypost.keys import KeyringSource
-from waypost.tokens import ClickToken, Keyring, OpenToken, Sealer
+from waypost.tokens import ClickToken, OpenToken, Sealer
 from waypost.tokens.mending import mended
 
 _Token = TypeVar("_Token", ClickToken, OpenToken)
@@ -15,35 +15,27 @@ _Token = TypeVar("_Token", ClickToken, OpenToken)
 
 class Tokens:
     """Opens tokens under the current keyring, and once more under a fresh one where a signature is
-    unknown: a key may have been rotated in a moment ago.
+    unknown: a key may have been told to sign at once.
     """
 
     def __init__(self, keys: KeyringSource) -> None:
         self._keys = keys
-        self._keyring: Keyring | None = None
-        self._sealer: Sealer | None = None
 
     def open(self, text: str) -> ClickToken:
         """What a link carries. Raises TokenError, or StoreUnavailable while no key is known."""
-        return self._opened(text, lambda keyring: self._under(keyring).open)
+        return self._opened(text, lambda sealer: sealer.open)
 
     def open_pixel(self, text: str) -> OpenToken:
         """What a pixel carries. Raises as ``open`` does."""
-        return self._opened(text, lambda keyring: self._under(keyring).opens.open)
+        return self._opened(text, lambda sealer: sealer.opens.open)
 
-    def _opened(self, text: str, under: Callable[[Keyring], Callable[[str], _Token]]) -> _Token:
+    def _opened(self, text: str, by: Callable[[Sealer], Callable[[str], _Token]]) -> _Token:
         try:
-            return _read(text, under(self._keys.current()))
+            return _read(text, by(self._keys.sealer()))
         except BadSignature:
-            keyring = self._keys.reloaded()
-            if keyring is None:
+            if self._keys.reloaded() is None:
                 raise
-            return _read(text, under(keyring))
-
-    def _under(self, keyring: Keyring) -> Sealer:
-        if self._sealer is None or keyring is not self._keyring:
-            self._keyring, self._sealer = keyring, Sealer(keyring)
-        return self._sealer
+            return _read(text, by(self._keys.sealer()))
 
 
 def _read(text: str, opened: Callable[[str], _Token]) -> _Token:

@@ -26,7 +26,7 @@ _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """Every key that may have signed a link, oldest first; the newest signs.
+    """Every key that may have signed a link, or soon will; the last one signs.
 
     Contract: at least one key, each of 32 bytes or more of randomness. Never printed: its repr
     names fingerprints.
