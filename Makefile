@@ -156,8 +156,8 @@ keys: $(READY) ## Show the fingerprints of the keys that links are signed with
 	@python -m tools.keys --env $(ENV) show
 
 .PHONY: rotate-keys
-rotate-keys: $(READY) ## Add a key that signs from now on; links signed before stay valid
-	@python -m tools.keys --env $(ENV) add
+rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NOW=yes: at once)
+	@python -m tools.keys --env $(ENV) add $(if $(NOW),--now)
 
 .PHONY: retire-key
 retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
