@@ -1,109 +1,173 @@
-"""The API across workspaces: every route asked in one for what belongs to another. Pages and shares
-have their matrix in tests/unit/pages/test_access.py.
+"""Every route across workspaces: asked in one for what belongs to another. Pages and shares have
+their matrix in tests/unit/pages/test_access.py.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import pytest
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from tests.contract.conftest import template
 from tests.handlers import Context, load, request
+from tests.unit.domains.test_handler import Checks, Nothing
+from tests.unit.sending.conftest import NOW, Bases
 from tests.workspace import Workspace, definition
+from waypost.codes import LinkCode
+from waypost.domains.announcing import Nobody
+from waypost.domains.domain import utc_now
+from waypost.domains.targets import Targets
+from waypost.domains.verifying import Verifier
+from waypost.sending.batches import Sending
+from waypost.store.memory.short_links import MemoryShortLinks
+from waypost.tokens import Sealer
 
-SECRET_WORDS = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")
-
-
-@pytest.fixture
-def shared() -> Workspace:
-    """Stores in which acme has everything and stranger has nothing."""
-    made = Workspace("acme")
-    (link,) = made.send("spring", [definition("https://secret.example/")])
-    made.click(link, "1", person="ada")
-    made.link = link  # type: ignore[attr-defined]
-    return made
-
-
-def ask(shared: Workspace, monkeypatch: pytest.MonkeyPatch, workspace: str, route: str, body: Any):
-    module = load("api")
-    monkeypatch.setattr(module, "services", shared.services())
-    names = {
-        "workspace": workspace,
-        "campaign": "spring",
-        "link": shared.link,  # type: ignore[attr-defined]
-        "person": "ada",
-        "host": "links.acme.example",
-    }
-    given = {name: value for name, value in names.items() if f"{{{name}}}" in route}
-    answer = module.handler(request(route, given, body=body), Context())
-    return answer["statusCode"], answer["body"]
-
-
-ROOT = "/v1/workspaces/{workspace}"
-ROUTES: dict[str, tuple[Any, int, int]] = {
-    # route: body, status of the owner, status of a stranger
-    f"GET {ROOT}/campaigns/{{campaign}}": (None, 200, 404),
-    f"GET {ROOT}/campaigns/{{campaign}}/links": (None, 200, 404),
-    f"GET {ROOT}/campaigns/{{campaign}}/series": (None, 200, 404),
-    f"GET {ROOT}/links/{{link}}/people": (None, 200, 404),
-    f"GET {ROOT}/links/{{link}}/people.csv": (None, 200, 404),
-    f"GET {ROOT}/links/{{link}}/people.ndjson": (None, 200, 404),
-    f"GET {ROOT}/people/{{person}}/activity": (None, 200, 404),
-    f"POST {ROOT}/shares": ({"campaign": "spring"}, 201, 404),
-    f"GET {ROOT}/settings": (None, 200, 200),
-    f"GET {ROOT}/domains": (None, 200, 200),
-    f"GET {ROOT}/domains/{{host}}": (None, 200, 404),
-    f"POST {ROOT}/domains/{{host}}": ({"reverted": True}, 200, 404),
-    f"DELETE {ROOT}/domains/{{host}}": (None, 200, 404),
+SECRET_WORDS: Final = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")
+ROOT: Final = "/v1/workspaces/{workspace}"
+HOST: Final = "links.acme.example"
+MESSAGE: Final = {
+    "campaign": "spring",
+    "content": {"html": '<a href="https://public.example/">x</a>'},
+    "recipients": [{"delivery": "d9", "person": "bob"}],
 }
 
 
-def furnish(shared: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    domain = {"host": "links.acme.example"}
-    status, said = ask(shared, monkeypatch, "acme", f"POST {ROOT}/domains", domain)
-    assert status == 201, said
+@dataclass(frozen=True)
+class Cell:
+    """What the owner of everything gets, and who has nothing; ``body`` is sent."""
+
+    owner: int
+    stranger: int
+    body: Any = None
+
+
+CELLS: Final[dict[str, Cell]] = {
+    f"GET {ROOT}/campaigns/{{campaign}}": Cell(200, 404),
+    f"GET {ROOT}/campaigns/{{campaign}}/links": Cell(200, 404),
+    f"GET {ROOT}/campaigns/{{campaign}}/series": Cell(200, 404),
+    f"GET {ROOT}/links/{{link}}/people": Cell(200, 404),
+    f"GET {ROOT}/links/{{link}}/people.csv": Cell(200, 404),
+    f"GET {ROOT}/links/{{link}}/people.ndjson": Cell(200, 404),
+    f"GET {ROOT}/people/{{person}}/activity": Cell(200, 404),
+    f"POST {ROOT}/shares": Cell(201, 404, {"campaign": "spring"}),
+    f"GET {ROOT}/settings": Cell(200, 200),
+    f"PUT {ROOT}/settings": Cell(200, 200, {"cio_id": False}),
+    f"GET {ROOT}/domains": Cell(200, 200),
+    f"POST {ROOT}/domains": Cell(409, 409, {"host": HOST}),
+    f"GET {ROOT}/domains/{{host}}": Cell(200, 404),
+    f"POST {ROOT}/domains/{{host}}": Cell(200, 404, {"reverted": True}),
+    f"DELETE {ROOT}/domains/{{host}}": Cell(200, 404),
+    f"POST {ROOT}/domains/{{host}}/verify": Cell(200, 404),
+    "POST /v1/rewrite": Cell(200, 200, MESSAGE),
+}
+OF_NO_WORKSPACE: Final = {"GET /v1/openapi.json"}
+"""Routes that answer everybody alike."""
+
+
+@dataclass
+class Stack:
+    """One stack in which acme has everything, and the stranger nothing."""
+
+    stores: Workspace
+    link: LinkCode
+    modules: dict[str, Any]
+
+    def ask(self, workspace: str, route: str, body: Any = None) -> tuple[int, str]:
+        names = {"campaign": "spring", "link": self.link, "person": "ada", "host": HOST}
+        given = {
+            name: value
+            for name, value in {**names, "workspace": workspace}.items()
+            if f"{{{name}}}" in route
+        }
+        if route == "POST /v1/rewrite":
+            body = {"workspace": workspace, **body}
+        module = self.modules[function_of(route)]
+        answer = module.handler(request(route, given, body=body), Context())
+        return answer["statusCode"], answer["body"]
+
+    def everything(self) -> list[tuple[int, str]]:
+        """All that acme is told of what it has."""
+        reads = [route for route in CELLS if route.startswith("GET ")]
+        return [self.ask("acme", route) for route in reads]
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    stores = Workspace("acme")
+    (link,) = stores.send("spring", [definition("https://secret.example/")])
+    stores.click(link, "1", person="ada")
+    modules = {name: load(name) for name in ("api", "rewrite", "verify_domains")}
+    nothing: Any = Nothing()
+    targets = Targets("edge.example.net")
+    verifier = Verifier(stores.domains, Checks(), nothing, nothing, Nobody(), targets, utc_now)
+    sending = Sending(
+        campaigns=stores.campaigns,
+        workspaces=stores.settings,
+        base_urls=Bases(),
+        short_links=MemoryShortLinks(),
+        sealer=lambda: Sealer(stores.keyring),
+        now=lambda: NOW,
+    )
+    monkeypatch.setattr(modules["api"], "services", stores.services())
+    monkeypatch.setattr(modules["rewrite"], "sending", lambda: sending)
+    monkeypatch.setattr(modules["verify_domains"], "verifier", lambda: verifier)
+    made = Stack(stores, link, modules)
+    assert made.ask("acme", f"POST {ROOT}/domains", {"host": HOST})[0] == 201
     change = {"url_params": {"utm_source": "utm-of-acme"}}
-    assert ask(shared, monkeypatch, "acme", f"PUT {ROOT}/settings", change)[0] == 200
+    assert made.ask("acme", f"PUT {ROOT}/settings", change)[0] == 200
+    return made
 
 
-@pytest.mark.parametrize("route", ROUTES)
-def test_the_owner_gets_it(shared, monkeypatch, route):
-    furnish(shared, monkeypatch)
-    body, status, _ = ROUTES[route]
-    answer = ask(shared, monkeypatch, "acme", route, body)
-    assert answer[0] == status, answer
+@pytest.mark.parametrize("route", CELLS)
+def test_the_owner_gets_it(stack: Stack, route: str) -> None:
+    answer = stack.ask("acme", route, CELLS[route].body)
+    assert answer[0] == CELLS[route].owner, answer
 
 
-@pytest.mark.parametrize("route", ROUTES)
-def test_a_stranger_learns_nothing(shared, monkeypatch, route):
-    furnish(shared, monkeypatch)
-    body, _, status = ROUTES[route]
-    given, text = ask(shared, monkeypatch, "stranger", route, body)
-    assert given == status, text
-    if status == 404:  # what was asked for may be named, nothing else
+@pytest.mark.parametrize("route", CELLS)
+def test_a_stranger_learns_nothing(stack: Stack, route: str) -> None:
+    status, text = stack.ask("stranger", route, CELLS[route].body)
+    assert status == CELLS[route].stranger, text
+    if status in (404, 409):  # what was asked for may be named, nothing else
         assert "detail" in json.loads(text)
-        text = text.replace("spring", "").replace("links.acme.example", "").replace("'ada'", "")
-    for word in SECRET_WORDS:
+        text = text.replace("spring", "").replace(HOST, "").replace("'ada'", "")
+    for word in (*SECRET_WORDS, "acme"):
         assert word not in text, text
 
 
-def test_every_route_of_the_api_is_tried() -> None:
-    template = load_routes()
-    tried = set(ROUTES) | {
-        f"POST {ROOT}/domains",
-        f"PUT {ROOT}/settings",
-        "GET /v1/openapi.json",
-    }
-    assert not {route for route in template if "verify" not in route} - tried
+@pytest.mark.parametrize("route", CELLS)
+def test_a_stranger_changes_nothing(stack: Stack, route: str) -> None:
+    before = stack.everything()
+    stack.ask("stranger", route, CELLS[route].body)
+    assert stack.everything() == before
 
 
-def load_routes() -> set[str]:
-    """The routes that the template gives the API's function."""
-    from tests.contract.conftest import template
+def test_every_route_has_its_cell() -> None:
+    assert set(CELLS) | OF_NO_WORKSPACE == set(routes())
 
-    events = template().resources["ApiFunction"].properties["Events"]
-    return {
-        f"{event['Properties']['Method']} {event['Properties']['Path']}"  # type: ignore[index,call-overload]
-        for event in events.values()  # type: ignore[union-attr]
-    }
+
+def test_the_template_has_every_route_of_the_resolver_and_no_other() -> None:
+    app: APIGatewayHttpResolver = load("api").app
+    listed = [*app._static_routes, *app._dynamic_routes]
+    known = {f"{route.method} {route.path.replace('<', '{').replace('>', '}')}" for route in listed}
+    assert known == {route for route, function in routes().items() if function == "api"}
+
+
+def function_of(route: str) -> str:
+    return routes()[route]
+
+
+def routes() -> dict[str, str]:
+    """Every route of the template behind IAM, and the folder of its function."""
+    found = {}
+    for resource in template().resources.values():
+        events = resource.properties.get("Events")
+        for event in events.values() if isinstance(events, dict) else ():
+            properties = event["Properties"]  # type: ignore[index,call-overload]
+            if "/v1/" in str(properties.get("Path")):  # type: ignore[union-attr]
+                folder = str(resource.properties["CodeUri"]).rstrip("/").rpartition("/")[2]
+                found[f"{properties['Method']} {properties['Path']}"] = folder  # type: ignore[index,call-overload]
+    return found

@@ -8,6 +8,7 @@ import pytest
 from tests.handlers import Context, load, request
 from tests.workspace import Workspace, definition
 from waypost.codes import campaign_code
+from waypost.pages.visit import _PAGES
 
 CAMPAIGN_PAGES = ("campaign", "map", "message", "link")
 PEOPLE_PAGES = ("people.csv", "people.ndjson")
@@ -45,6 +46,11 @@ def query(workspace) -> dict[str, str]:
 def test_a_share_shows_what_it_covers_and_nothing_else(workspace, visit, query, share, page):
     status = visit(page, workspace.token(**SHARES[share]), **query)["statusCode"]
     assert status == (200 if page in COVERED[share] else 403)
+
+
+def test_every_page_is_in_the_matrix():
+    """Opening a share, the one address that is no page, has tests of its own below."""
+    assert set(ALL) == set(_PAGES)
 
 
 @pytest.mark.parametrize("page", ALL)
