@@ -1,7 +1,8 @@
 """Keys are rotated and retired by the operator's tool while a stack runs, each in its own process.
 
-Which keys a warm function has when is told in tests/unit/test_keys.py, with a clock; here processes
-end as Lambda ends them, and new ones read the keyring.
+Which keys a warm function has when is told in tests/unit/test_keys.py, with a clock. Here processes
+have read the keyring when they have, and end as Lambda ends them; that the time has come from which
+a key signs is played by writing an earlier one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +19,9 @@ import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.keys import parse_keyring
+from waypost.errors import BadSignature
+from waypost.keyring import KeyList, ListedKey
+from waypost.keys import RELOAD_SECONDS
 from waypost.tokens import Keyring, Sealer
 
 BROWSER = {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari"}
@@ -69,24 +73,82 @@ class Operator:
     def click(self, path: str) -> int:
         return self.http("GET", self.stack.url + path, BROWSER).status
 
-    def keyring(self) -> Keyring:
-        secrets: Any = self.stack.cloud.client("secretsmanager")
-        told = secrets.get_secret_value(SecretId=self.stack.ref("Keyring"))
-        return parse_keyring(told["SecretString"])
+    @property
+    def listed(self) -> KeyList:
+        told = self._secrets.get_secret_value(SecretId=self.stack.ref("Keyring"))
+        return KeyList.parse(told["SecretString"])
+
+    def let_the_time_come(self) -> None:
+        """As if every key had been added long ago."""
+        keys = KeyList(
+            tuple(ListedKey(key.secret, key.signs_from and 1) for key in self.listed.keys)
+        )
+        self._secrets.put_secret_value(SecretId=self.stack.ref("Keyring"), SecretString=keys.text())
+
+    @property
+    def _secrets(self) -> Any:
+        return self.stack.cloud.client("secretsmanager")
 
 
-def test_a_rotated_key_signs_and_a_retired_one_no_longer_counts(
+def signed_by(path: str, key: bytes) -> bool:
+    """Whether a link was signed with a key."""
+    try:
+        Sealer(Keyring((key,))).open(path.removeprefix("/e/c/"))
+    except BadSignature:
+        return False
+    return True
+
+
+def test_a_new_key_signs_nothing_before_every_process_knows_it(
+    running: EmbeddedStack, http: Http
+) -> None:
+    operator = Operator(running, http)
+    operator.keys("add")
+    old, new = (key.secret for key in operator.listed.keys)
+    running.recycle("RewriteFunction")
+    early = operator.send()
+    assert signed_by(early, old)
+    assert operator.click(early) == 302
+
+    running.recycle("RedirectFunction")  # it reads the new key, as others do in time,
+    assert operator.click(early[:-4] + "AAAA") == 404  # and may read no key early after this
+    operator.let_the_time_come()
+    running.recycle("RewriteFunction")
+    late = operator.send()
+    assert signed_by(late, new)
+    assert operator.click(late) == 302
+    assert operator.click(early) == 302
+
+
+def test_without_a_time_a_forged_link_costs_a_new_link_half_a_minute(
+    running: EmbeddedStack, http: Http
+) -> None:
+    operator = Operator(running, http)
+    before = operator.send()
+    assert operator.click(before) == 302
+    assert operator.click(before[:-4] + "AAAA") == 404  # the process has read its keys early
+    forged_at = time.monotonic()
+    operator.keys("add", "--now")
+    running.recycle("RewriteFunction")
+    after = operator.send()
+    refused = operator.click(after) == 404
+    assert refused or time.monotonic() - forged_at > RELOAD_SECONDS  # a slow machine was too late
+    running.recycle("RedirectFunction")
+    assert operator.click(after) == 302
+
+
+def test_a_key_that_signs_at_once_is_read_by_warm_processes_and_a_retired_one_no_longer_counts(
     running: EmbeddedStack, http: Http
 ) -> None:
     operator = Operator(running, http)
     before = operator.send()
     assert operator.click(before) == 302
 
-    (old, _), (new, role) = operator.keys("add")
+    (old, _), (new, role) = operator.keys("add", "--now")
     assert role == "signs"
     running.recycle("RewriteFunction")
     after = operator.send()
-    Sealer(Keyring(operator.keyring().keys[-1:])).open(after.removeprefix("/e/c/"))
+    assert signed_by(after, operator.listed.keys[-1].secret)
     assert operator.click(after) == 302  # by the process that read the keys before the rotation
     assert operator.click(before) == 302
 
