@@ -68,12 +68,14 @@ bench: $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows 
 $(BENCHES:%=bench-%): bench-%: $(READY)
 	@python -m bench.$* $(ARGS)
 
-# It is what ours is compared with, and nothing that the project stands on.
-bench-rewriting: build/pytracking
-bench-rewriting: export PYTHONPATH = build/pytracking
-build/pytracking: | $(READY)
-	@echo "Installing pytracking into $@, to compare with"
-	@python -m pip install --quiet --disable-pip-version-check --target $@ 'pytracking[html]==0.2.2'
+# What ours is compared with, and nothing that the project stands on; where it cannot be had, it is left out.
+bench-rewriting: build/rivals
+bench-rewriting: export PYTHONPATH = build/rivals
+build/rivals: | $(READY)
+	@echo "Installing pytracking, BeautifulSoup and lxml into $@, to compare with"
+	@python -m pip install --quiet --disable-pip-version-check --target $@.new \
+		'pytracking[html]==0.2.2' 'beautifulsoup4==4.15.0' 'soupsieve==4.1.2' 'lxml==6.1.3' \
+		&& mv $@.new $@ || { rm -rf $@.new; echo "They could not be installed: the bench goes on without them" >&2; }
 
 .PHONY: soak
 soak: $(READY) ## Attack and break things much longer than the tests do (SEED=…)
@@ -174,23 +176,23 @@ share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS;
 
 .PHONY: replay
 replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, batches that failed
-	@python -m tools.clicks --env $(ENV) replay "$(FILE)"
+	@python -m tools.clicks --env $(ENV) --base "$(BASE)" replay "$(FILE)"
 
 .PHONY: recount
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
-	@python -m tools.clicks --env $(ENV) recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
+	@python -m tools.clicks --env $(ENV) --base "$(BASE)" recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
 
 .PHONY: list-campaigns
 list-campaigns: $(READY) ## List campaigns that an earlier release sent, so that reports name them
-	@python -m tools.clicks --env $(ENV) list-campaigns
+	@python -m tools.clicks --env $(ENV) --base "$(BASE)" list-campaigns
 
 .PHONY: opt-out opt-in erase
 opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
-	@python -m tools.clicks --env $(ENV) opt-out "$(WORKSPACE)" "$(PERSON)"
+	@python -m tools.clicks --env $(ENV) --base "$(BASE)" opt-out "$(WORKSPACE)" "$(PERSON)"
 opt-in: $(READY) ## Take the opt-out of PERSON back
-	@python -m tools.clicks --env $(ENV) opt-in "$(WORKSPACE)" "$(PERSON)"
+	@python -m tools.clicks --env $(ENV) --base "$(BASE)" opt-in "$(WORKSPACE)" "$(PERSON)"
 erase: $(READY) ## Remove PERSON of WORKSPACE everywhere; no figure changes
-	@python -m tools.clicks --env $(ENV) erase "$(WORKSPACE)" "$(PERSON)"
+	@python -m tools.clicks --env $(ENV) --base "$(BASE)" erase "$(WORKSPACE)" "$(PERSON)"
 
 # What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
 # asks an embedded stack instead of ENV's.

@@ -1,0 +1,68 @@
+"""What rewriting one message takes at its peak, in a process of its own.
+
+    python -m bench.rewriters.memory CONTESTANT LINKS SIZE
+
+Resident memory that the process has at most while it rewrites, above what it had before, with all
+libraries loaded and one small message rewritten: what Python's own accounting of objects does not
+see, libraries written in C, is in it. Linux alone tells it (``VmHWM``, begun anew by
+``clear_refs``).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.rewriters import ours
+from bench.rewriters.contestants import Contestant, Person, contestants
+from bench.rewriters.messages import mailing
+
+OURS = Contestant("Waypost, never seen", ours.never_seen)
+MESSAGES = ((40, 100_000), (200, 500_000))
+
+
+def peak(rewrite: Contestant, links: int, size: int) -> int:
+    """Bytes that rewriting a message adds to this process at most."""
+    rewrite.rewrite(mailing(1, 1_000), Person())
+    message = mailing(links, size)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    rewrite.rewrite(message, Person())
+    return _status("VmHWM") - before
+
+
+def _status(name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def show(names: Sequence[str]) -> None:
+    """Print the peaks of these contestants, each in a process of its own."""
+    if not Path("/proc/self/clear_refs").exists():
+        print("\nMemory: left out, only Linux tells it")
+        return
+    titles = [f"{links} links, {size // 1000} KB" for links, size in MESSAGES]
+    print(f"\n{'Memory at the peak, MB':<28}" + "".join(f"{title:>22}" for title in titles))
+    for name in [*names, OURS.name]:
+        peaks = (_in_a_process(name, links, size) / 1e6 for links, size in MESSAGES)
+        print(f"{name:<28}" + "".join(f"{each:>22.1f}" for each in peaks))
+
+
+def _in_a_process(name: str, links: int, size: int) -> int:
+    command = [sys.executable, "-m", __name__, name, str(links), str(size)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(run.stdout)
+
+
+def main() -> None:
+    name, links, size = sys.argv[1:]
+    (chosen,) = (each for each in [*contestants(), OURS] if each.name == name)
+    print(peak(chosen, int(links), int(size)))
+
+
+if __name__ == "__main__":
+    main()

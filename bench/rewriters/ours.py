@@ -1,0 +1,73 @@
+"""Rewriting as Waypost does it: a message never seen, and one more recipient of one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import cast
+
+from bench.rewriters.contestants import BASE, CAMPAIGN, KEY, Person
+from waypost.model.workspace import WorkspaceSettings
+from waypost.rewriting.request import Recipient, from_value
+from waypost.sending.batches import Sending
+from waypost.sending.deciding import OneBaseUrl
+from waypost.sending.mailing import Delivery, Mailing
+from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.store.memory.short_links import MemoryShortLinks
+from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.tokens import Keyring, Sealer
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+_CACHING = ("waypost.rewriting", "waypost.sending", "waypost.urls")
+SEALER = Sealer(Keyring((KEY,)))
+
+
+def mailing(content: str, *, liquid: bool = False) -> Mailing:
+    """A message, compiled, for a workspace that adds nothing to links."""
+    workspaces = MemoryWorkspaces()
+    workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    sending = Sending(
+        campaigns=MemoryCampaigns(),
+        workspaces=workspaces,
+        base_urls=OneBaseUrl(BASE),
+        short_links=MemoryShortLinks(),
+        sealer=lambda: SEALER,
+        now=lambda: NOW,
+    )
+    asked = {
+        "workspace": "acme",
+        "campaign": CAMPAIGN,
+        "content": {"html": content},
+        "liquid": liquid,
+        "recipients": [{"delivery": "d"}],
+    }
+    return sending.mailing(from_value(asked), NOW)
+
+
+def stamped(ready: Mailing, person: Person, name: str = "Ada") -> str:
+    """A message for one more recipient."""
+    recipient = Recipient(delivery=person.delivery, person=person.person, data={"name": name})
+    (delivery,) = ready.stamp([recipient])
+    return str(cast("Delivery", delivery)["content"]["html"])
+
+
+def never_seen(html: str, person: Person, *, liquid: bool = False) -> str:
+    """A message for one recipient, of which nothing is remembered."""
+    forget()
+    return stamped(mailing(html, liquid=liquid), person)
+
+
+def forget() -> None:
+    """Empty every cache of rewriting and sending."""
+    for empty in _caches():
+        empty()
+
+
+@cache
+def _caches() -> list[Callable[[], None]]:
+    """What empties them. Looking for them takes longer than rewriting, so it is done once."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(_CACHING)]
+    values = {id(value): value for module in modules for value in vars(module).values()}
+    return [value.cache_clear for value in values.values() if hasattr(value, "cache_clear")]
