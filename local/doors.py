@@ -1,6 +1,6 @@
 """Doors that only the embedded stack has, for people and tests.
 
-- ``GET  /_local``                   what runs: functions, routes, schedules, moto's address
+- ``GET  /_local``                   what runs: functions, routes, resources, moto's address
 - ``POST /_local/schedules/{name}``  runs a schedule now; a function's id runs all of its own
 - ``POST /_local/settle``            answers once everything written so far has been delivered
 """

@@ -46,6 +46,10 @@ class CloudResources:
     def ref(self, logical_id: str) -> str:
         return self._attributes(logical_id)["Ref"]
 
+    def refs(self) -> Mapping[str, str]:
+        """What ``Ref`` gives of everything made or referred to, by logical id."""
+        return {logical_id: known["Ref"] for logical_id, known in self._made.items()}
+
     def attribute(self, logical_id: str, name: str) -> str:
         attributes = self._attributes(logical_id)
         if name not in attributes:

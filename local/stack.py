@@ -32,6 +32,7 @@ from local.doors import Doors
 from local.event_sources import pollers, settle
 from local.front import Front
 from local.functions import Function
+from local.intrinsics import REGION
 from local.invocations import Outcome
 from local.invoke_api import InvokeApi
 from local.lambdas import Pool
@@ -223,6 +224,8 @@ class EmbeddedStack:
         return {
             "url": self.url,
             "aws": self.cloud.url,
+            "region": REGION,
+            "resources": plan.resources.refs(),
             "functions": {name: pool.function.name for name, pool in self._pools.items()},
             "routes": [f"{route.api}: {route.key} → {route.function}" for route in plan.routes],
             "schedules": [schedule.name for schedule in plan.schedules],

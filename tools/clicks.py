@@ -9,69 +9,31 @@
     make opt-in ENV=us WORKSPACE=acme PERSON=p1              takes that back
     make erase ENV=us WORKSPACE=acme PERSON=p1               removes a person everywhere
 
-Tables and bus are the stack's; the variables that its functions have (CLICKS_TABLE and so on) go
-before them, which is how a stack on this machine is reached. All of it may be repeated.
+BASE=http://127.0.0.1:8080 does it to an embedded stack (make serve) instead. All of it may be
+repeated.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
-from tools.stack import Stack
+from tools import command
+from tools.command import DONE, LEFT, given
+from tools.desk import Desk
+from tools.embedded import stack_of
 from waypost.codes import campaign_code, workspace_code
-from waypost.counting.announcing import EventBus
-from waypost.counting.tally import Tally
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.upkeep.erasing import Erasing
 from waypost.upkeep.recounting import Recounted, Recounting
 from waypost.upkeep.replaying import replay
-
-DONE, NOT_RIGHT = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """The stack's stores and its tally."""
-
-    clicks: DynamoClicks
-    campaigns: DynamoCampaigns
-    recipients: DynamoRecipients
-    workspaces: DynamoWorkspaces
-    messages: DynamoMessages
-    tally: Tally
-
-    @classmethod
-    def of(cls, stack: Stack) -> Self:
-        dynamodb = stack.client("dynamodb")
-        clicks = DynamoClicks(dynamodb, _name(stack, "CLICKS_TABLE", "ClicksTable"))
-        campaigns_table = _name(stack, "CAMPAIGNS_TABLE", "CampaignsTable")
-        recipients = DynamoRecipients(dynamodb, campaigns_table)
-        workspaces = DynamoWorkspaces(dynamodb, _name(stack, "WORKSPACES_TABLE", "WorkspacesTable"))
-        tally = Tally(
-            ledger=clicks,
-            recipients=recipients,
-            workspaces=workspaces,
-            bus=EventBus(stack.client("events"), _name(stack, "EVENT_BUS", "EventBus")),
-        )
-        campaigns = DynamoCampaigns(dynamodb, campaigns_table)
-        messages = DynamoMessages(dynamodb, campaigns_table)
-        return cls(clicks, campaigns, recipients, workspaces, messages, tally)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 1 where something is left to be done."""
     options = _options(arguments)
-    return int(options.run(Desk.of(Stack.of(options.env)), options))
+    return int(options.run(Desk.of(stack_of(options.env, options.base)), options))
 
 
 def bring_home(desk: Desk, options: argparse.Namespace) -> int:
@@ -82,7 +44,7 @@ def bring_home(desk: Desk, options: argparse.Namespace) -> int:
         print(f"{done.unreadable} look like clicks and cannot be read", file=sys.stderr)
     if done.failed:
         print(f"{done.failed} could not be brought home: run it again", file=sys.stderr)
-    return NOT_RIGHT if done.failed else DONE
+    return LEFT if done.failed else DONE
 
 
 def recount(desk: Desk, options: argparse.Namespace) -> int:
@@ -95,7 +57,7 @@ def recount(desk: Desk, options: argparse.Namespace) -> int:
         found = recounting.repair(campaign, desk.tally)
         print("after the repair:")
         _print(found)
-    return DONE if found.right else NOT_RIGHT
+    return DONE if found.right else LEFT
 
 
 def list_campaigns(desk: Desk, _: argparse.Namespace) -> int:
@@ -125,7 +87,7 @@ def erase(desk: Desk, options: argparse.Namespace) -> int:
     print(f"{done.clicks} clicks in {done.campaigns} campaigns are nobody's now")
     if not done.clean:
         print("there was still something on the last look: run it again", file=sys.stderr)
-    return DONE if done.clean else NOT_RIGHT
+    return DONE if done.clean else LEFT
 
 
 def _print(found: Recounted) -> None:
@@ -140,31 +102,26 @@ def _print(found: Recounted) -> None:
         print("every counter is right")
 
 
-def _name(stack: Stack, variable: str, logical_id: str) -> str:
-    return os.environ.get(variable) or stack.resource(logical_id)
-
-
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Mend counting and lists, and forget people.")
-    parser.add_argument("--env", required=True, help="an environment of samconfig.toml")
+    parser = command.parser("clicks", __doc__)
     commands = parser.add_subparsers(required=True)
     replaying = commands.add_parser("replay", help="bring clicks home from a file")
-    replaying.add_argument("file", type=Path)
+    replaying.add_argument("file", metavar="FILE", type=lambda text: Path(given(text)))
     replaying.set_defaults(run=bring_home)
     recounting = commands.add_parser("recount", help="compare counters with the clicks")
-    recounting.add_argument("workspace")
-    recounting.add_argument("campaign")
+    recounting.add_argument("workspace", metavar="WORKSPACE", type=given)
+    recounting.add_argument("campaign", metavar="CAMPAIGN", type=given)
     recounting.add_argument("--repair", action="store_true", help="set the counters right")
     recounting.set_defaults(run=recount)
     listing = commands.add_parser("list-campaigns", help=list_campaigns.__doc__)
     listing.set_defaults(run=list_campaigns)
     for name, run in (("opt-out", opt_out), ("opt-in", opt_in), ("erase", erase)):
-        command = commands.add_parser(name, help=run.__doc__)
-        command.add_argument("workspace")
-        command.add_argument("person")
-        command.set_defaults(run=run)
+        person = commands.add_parser(name, help=run.__doc__)
+        person.add_argument("workspace", metavar="WORKSPACE", type=given)
+        person.add_argument("person", metavar="PERSON", type=given)
+        person.set_defaults(run=run)
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any, Final
 from urllib.parse import quote
 
+from tools import command
+from tools.command import DONE
 from tools.management import Api
 from waypost.domains.domain import STACK_NAME
 
@@ -31,8 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         shown = api.ask("GET", folder)["domains"]
     else:
         shown = [_managed(api, folder, options)]
-    print(json.dumps(shown, indent=2) if options.json else "\n".join(map(_told, shown)))
-    return 0
+    told = "\n".join(map(_told, shown)) or "no tracking domain yet"
+    print(json.dumps(shown, indent=2) if options.json else told)
+    return DONE
 
 
 def _managed(api: Api, folder: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -69,11 +71,9 @@ def _told(domain: dict[str, Any]) -> str:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.domains", description=__doc__)
+    parser = command.parser("domains", __doc__)
     commands = ("list", "add", "show", "verify", "revert", "restore", "trust", "remove")
     parser.add_argument("command", choices=commands)
-    parser.add_argument("--env", default="dev", help="an environment of samconfig.toml")
-    parser.add_argument("--base", default="", help="the address of an embedded stack instead")
     parser.add_argument("--workspace", default=STACK_NAME, help="the stack's own unless given")
     parser.add_argument("--host", default="", help="the tracking domain")
     parser.add_argument("--sending", default="", help="its sending domain; the parent unless given")
@@ -81,9 +81,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.workspace = options.workspace or STACK_NAME
     if options.command != "list" and not options.host:
-        parser.error("HOST is missing")
+        parser.error("argument HOST: is missing")
     return options
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -45,11 +45,20 @@ class Api:
         headers = {"content-type": "application/json"}
         if self.region:
             headers = _signed(method, url, headers, data, self.region)
-        answer = urllib3.request(method, url, headers=headers, body=data, timeout=_SECONDS)
-        decoded = answer.json()
+        try:
+            answer = urllib3.request(method, url, headers=headers, body=data, timeout=_SECONDS)
+            decoded = answer.json()
+        except urllib3.exceptions.HTTPError as error:
+            raise Refused(f"{self.address} does not answer: {_first_cause(error)}") from error
+        except ValueError as error:
+            raise Refused(f"{self.address} answered {answer.status}, and no JSON") from error
         if answer.status >= 400:
             raise Refused(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")
         return decoded
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    return _first_cause(error.__cause__) if error.__cause__ else error
 
 
 def _signed(

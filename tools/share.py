@@ -14,6 +14,8 @@ import argparse
 import sys
 from urllib.parse import quote
 
+from tools import command
+from tools.command import DONE, given
 from tools.management import Api
 
 
@@ -27,22 +29,19 @@ def main(arguments: list[str] | None = None) -> int:
     share = Api.of(options.env, options.base).ask("POST", path, body)
     print(share["url"])
     print(f"works until {share['expires']}", file=sys.stderr)
-    return 0
+    return DONE
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Make a share link to report pages.")
-    parser.add_argument("--env", required=True, help="an environment of samconfig.toml")
-    parser.add_argument("--base", default="", help="where an embedded stack listens")
-    parser.add_argument("--workspace", required=True)
-    parser.add_argument("--campaign", default="", help="empty: the whole workspace")
-    parser.add_argument("--hours", type=int, default=72)
-    parser.add_argument("--people", type=lambda text: text in ("yes", "1", "true"), default=False)
-    options = parser.parse_args(arguments)
-    if not options.workspace:
-        parser.error("name the WORKSPACE")
-    return options
+    parser = command.parser("share", __doc__)
+    parser.add_argument("--workspace", metavar="WORKSPACE", type=given, required=True)
+    parser.add_argument("--campaign", default="", help="the whole workspace unless given")
+    parser.add_argument("--hours", type=int, default=72, help="how long it works; 72 unless given")
+    parser.add_argument(
+        "--people", type=lambda text: text == "yes", default=False, help="yes: names people, too"
+    )
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

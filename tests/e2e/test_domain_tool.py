@@ -39,7 +39,7 @@ def test_a_domain_from_adding_to_removing(run: Run) -> None:
     assert json.loads(run("list", "--json"))[0]["host"] == HOST
     assert "Being removed" in run("remove", "--host", HOST)
     assert "it can be added anew" in run("verify", "--host", HOST)
-    assert run("list") == "\n"
+    assert run("list") == "no tracking domain yet\n"
 
 
 def test_what_the_api_refuses_is_said(run: Run) -> None:
@@ -48,7 +48,7 @@ def test_what_the_api_refuses_is_said(run: Run) -> None:
 
 
 def test_without_a_workspace_the_stacks_own_host_is_shown(run: Run) -> None:
-    assert run("list", workspace="") == "\n"
+    assert run("list", workspace="") == "no tracking domain yet\n"
 
 
 def test_a_command_about_one_domain_needs_its_name(run: Run) -> None:

@@ -1,0 +1,90 @@
+"""How operator's tools end where nothing is there, or where they were called wrongly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.stack import TEMPLATE
+from tools import clicks, command, domains, share
+
+NOWHERE = "http://127.0.0.1:9"
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "Query")
+ERASE = ["erase", "acme", "p1"]
+
+
+def stopped(run: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        command.run(run)  # type: ignore[arg-type]
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+@pytest.mark.parametrize("status", [command.DONE, command.LEFT])
+def test_a_tool_ends_with_what_it_returned(status):
+    assert stopped(lambda: status) == status
+
+
+@pytest.mark.parametrize("error", [DENIED, FileNotFoundError(2, "No such file", "lost.ndjson")])
+def test_what_goes_wrong_is_one_line(error, capsys):
+    def fail() -> int:
+        raise error
+
+    assert stopped(fail) == command.IMPOSSIBLE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == str(error)
+
+
+def test_a_fault_of_the_tool_itself_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        command.run(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        (clicks, ERASE, "there is no stack of `make serve` at http://127.0.0.1:9"),
+        (share, ["--workspace", "acme"], "does not answer: [Errno "),
+        (domains, ["list"], "does not answer: [Errno "),
+    ],
+)
+def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socket_enabled):
+    assert stopped(lambda: tool.main(["--base", NOWHERE, *arguments])) == command.IMPOSSIBLE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert NOWHERE in line
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "missing"),
+    [
+        (clicks, ["erase", "acme", ""], "PERSON"),
+        (clicks, ["opt-out", "", "p1"], "WORKSPACE"),
+        (clicks, ["recount", "acme", ""], "CAMPAIGN"),
+        (clicks, ["replay", ""], "FILE"),
+        (share, ["--workspace", ""], "workspace"),
+        (domains, ["verify"], "HOST"),
+    ],
+)
+def test_what_make_was_not_told_is_named(tool, arguments, missing, capsys):
+    with pytest.raises(SystemExit) as end:
+        tool.main(arguments)
+    assert end.value.code == command.IMPOSSIBLE
+    assert f"{missing}: is missing" in capsys.readouterr().err
+
+
+def test_without_credentials_there_is_a_way_out_instead_of_a_traceback(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nobody = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    run = subprocess.run(
+        [sys.executable, "-m", "tools.clicks", *ERASE],
+        cwd=TEMPLATE.parent, env=kept | nobody, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == command.IMPOSSIBLE
+    (line,) = run.stderr.splitlines()
+    assert "sign in to AWS first" in line
+    assert "BASE=http://127.0.0.1:8080" in line
