@@ -16,6 +16,7 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
+from waypost.aws import strict
 from waypost.domains import quotas
 from waypost.domains.announcing import Announcer, Nobody
 from waypost.domains.checking import Checker
@@ -52,8 +53,8 @@ log = logger("verify-domains")
 def verifier() -> Verifier:
     """The use case on this function's table, keys and clients; they are safe across threads."""
     domains, own = DomainSettings.from_env(), VerifyDomainsSettings.from_env()
-    secrets = cast("SecretReader", boto3.client("secretsmanager", config=_PATIENT))
-    dynamodb = cast("DynamoClient", boto3.client("dynamodb", config=_PATIENT))
+    secrets = cast("SecretReader", strict(boto3.client("secretsmanager", config=_PATIENT)))
+    dynamodb = cast("DynamoClient", strict(boto3.client("dynamodb", config=_PATIENT)))
     cloudfront = boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)
     keys = KeyringSource(secrets, own.keyring_secret)
     resolver = DnsResolver()
@@ -61,7 +62,7 @@ def verifier() -> Verifier:
         domains=DynamoDomains(dynamodb, domains.workspaces_table),
         checks=Checker(resolver, Prober(resolver, TcpConnector()), keys),
         edge=CloudFrontEdge(cloudfront, own.distribution, own.connection_group),
-        identities=SesIdentities(boto3.client("sesv2", config=_PATIENT)),
+        identities=SesIdentities(strict(boto3.client("sesv2", config=_PATIENT))),
         announcer=_announcer(domains),
         targets=Targets(domains.edge_endpoint, domains.default_host),
         now=utc_now,
@@ -71,7 +72,7 @@ def verifier() -> Verifier:
 def _announcer(domains: DomainSettings) -> Announcer:
     if not domains.event_bus:
         return Nobody()
-    return BusAnnouncer(boto3.client("events", config=_PATIENT), domains.event_bus)
+    return BusAnnouncer(strict(boto3.client("events", config=_PATIENT)), domains.event_bus)
 
 
 @log.inject_lambda_context
@@ -117,7 +118,7 @@ def _quotas() -> dict[str, Any]:
     own = VerifyDomainsSettings.from_env()
     used = quotas.usage(
         boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT),
-        boto3.client("acm", region_name=_GLOBAL, config=_PATIENT),
+        strict(boto3.client("acm", region_name=_GLOBAL, config=_PATIENT)),
     )
     used.report(quotas.Quotas(own.tenant_quota, own.certificate_quota))
     return {"tenants": used.tenants, "certificates": used.certificates}

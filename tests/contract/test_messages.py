@@ -73,3 +73,15 @@ def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspa
     assert messages.message(template) is not None
     assert messages.message(strangers) is not None
     assert messages.forget_rendered(workspace_code("acme")) == 0
+
+
+def test_of_some_campaigns_only_rendered_messages_are_forgotten(messages):
+    template, other = campaign_code("acme", "autumn"), campaign_code("acme", "winter")
+    messages.keep(message(rendered=True))
+    messages.keep(message(campaign=template))
+    messages.keep(message(rendered=True, campaign=other))
+    assert messages.forget_rendered_of([CAMPAIGN, template, campaign_code("acme", "x")]) == 1
+    assert messages.message(CAMPAIGN) is None
+    assert messages.message(template)
+    assert messages.message(other)
+    assert messages.forget_rendered_of([]) == 0

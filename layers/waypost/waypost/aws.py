@@ -1,10 +1,15 @@
 """Clients of AWS, made when they are first needed: endpoint and credentials from the environment,
 timeouts from what the caller can wait for. Where a recipient waits, the client is a lean one.
+
+Whatever the client, an answer that is none is a failure. What stands between us and a service may
+answer in its place, and to botocore a page or half an answer is a success without anything in it:
+no such item, say, where there is one.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+import json
+from typing import Any, Final, TypeVar
 
 from waypost.lean import LeanClient
 
@@ -13,6 +18,8 @@ IMPATIENT_SECONDS: Final = 0.13
 KEY_SECONDS: Final = 1.0
 """What a redirect waits for the keyring: without it nobody arrives, and it is read rarely."""
 PATIENT_SECONDS: Final = 5.0
+
+_Client = TypeVar("_Client")
 
 
 def impatient_client(service: str) -> LeanClient:
@@ -30,13 +37,34 @@ def patient_client(service: str) -> Any:  # noqa: ANN401 - clients have no commo
     import boto3  # a fifth of a second that nobody pays who does not come here
     from botocore.config import Config
 
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        config=Config(
-            connect_timeout=PATIENT_SECONDS,
-            read_timeout=PATIENT_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 4},
-            tcp_keepalive=True,
-            parameter_validation=False,
-        ),
+    config = Config(
+        connect_timeout=PATIENT_SECONDS,
+        read_timeout=PATIENT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        tcp_keepalive=True,
+        parameter_validation=False,
     )
+    return strict(boto3.client(service, config=config))  # type: ignore[call-overload]
+
+
+def strict(client: _Client) -> _Client:
+    """The same client of boto3, which raises ResponseParserError where a service that speaks JSON
+    says that it did what was asked, and says it in anything but an object.
+    """
+    client.meta.events.register("before-parse", _refuse_no_answer)  # type: ignore[attr-defined]
+    return client
+
+
+def _refuse_no_answer(operation_model: Any, response_dict: Any, **_: object) -> None:  # noqa: ANN401
+    from botocore.parsers import ResponseParserError
+
+    if response_dict["status_code"] >= 300 or operation_model.has_streaming_output:
+        return
+    if operation_model.service_model.resolved_protocol not in ("json", "rest-json"):
+        return
+    try:
+        answer = json.loads(response_dict["body"])
+    except ValueError as e:
+        raise ResponseParserError(f"{operation_model.name}: the answer is not JSON") from e
+    if not isinstance(answer, dict):
+        raise ResponseParserError(f"{operation_model.name}: the answer is not an object")

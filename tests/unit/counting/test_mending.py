@@ -20,7 +20,8 @@ from waypost.model.message import SentMessage
 from waypost.model.recipient import INLINE_MARKS
 from waypost.store.memory.messages import MemoryMessages
 from waypost.store.recipients import Commit
-from waypost.upkeep.erasing import SHEETS_A_STEP, Erasing
+from waypost.upkeep.erasing import Erasing
+from waypost.upkeep.moving import SHEETS_A_STEP
 from waypost.upkeep.recounting import Recounting
 from waypost.upkeep.replaying import replay
 

@@ -103,16 +103,20 @@ def _endpoint(service: str, region: str) -> str:
 
 
 def _answered(answer: bytes) -> Answer:
-    """What a call gave. Something between us and the service may answer in its place."""
+    """What a call gave. Something between us and the service may answer in its place: each of the
+    three answers every call with an object, if an empty one.
+    """
     try:
         return _object(answer)
     except ValueError as e:
-        raise ConnectionAbortedError("the answer is not JSON") from e
+        raise ConnectionAbortedError("the answer is no object of JSON") from e
 
 
 def _object(answer: bytes) -> Answer:
-    value = json.loads(answer) if answer else {}
-    return value if isinstance(value, dict) else {}
+    value = json.loads(answer)
+    if not isinstance(value, dict):
+        raise ValueError("no object")
+    return value
 
 
 def _refusal(status: int, answer: bytes) -> Answer:

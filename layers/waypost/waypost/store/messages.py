@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from waypost.codes import CampaignCode, WorkspaceCode
@@ -27,4 +28,8 @@ class MessageStore(Protocol):
         """Remove every message of a workspace that was rendered for one recipient; how many.
         Reads the whole table: for operators' tools.
         """
+        ...
+
+    def forget_rendered_of(self, campaigns: Collection[CampaignCode]) -> int:
+        """Remove what these campaigns have of such messages; how many."""
         ...

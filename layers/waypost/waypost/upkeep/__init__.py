@@ -4,4 +4,7 @@
 - ``replaying``   clicks out of files, wherever they were left
 - ``recounting``  counters compared with the clicks that were made, and set right
 - ``erasing``     a person, everywhere, with every figure right afterwards
+- ``seeking``     where something of a person may be
+- ``moving``      what of a recipient's row moves in one transaction
+- ``forgetting``  opting out, and erasing within the time of a request
 """

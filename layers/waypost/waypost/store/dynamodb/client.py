@@ -77,16 +77,25 @@ def _all(call: Callable[..., Answer], table: str, request: Answer) -> Iterator[I
 
 
 def batch_get(
-    client: DynamoClient, table: str, keys: Iterable[Item], *, consistent: bool = True
+    client: DynamoClient,
+    table: str,
+    keys: Iterable[Item],
+    *,
+    consistent: bool = True,
+    attributes: str | None = None,
 ) -> Iterator[Item]:
-    """The items of these keys that there are. What DynamoDB leaves over is asked for again."""
+    """The items of these keys that there are, or some attributes of them. What DynamoDB leaves
+    over is asked for again.
+    """
+    some = {"ProjectionExpression": attributes} if attributes else {}
     waiting = list(keys)
     for attempt in range(_ROUNDS):
         if attempt:
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
         left: list[Item] = []
         for start in range(0, len(waiting), BATCH):
-            request = {"Keys": waiting[start : start + BATCH], "ConsistentRead": consistent}
+            asked = waiting[start : start + BATCH]
+            request = {"Keys": asked, "ConsistentRead": consistent, **some}
             with translated():
                 answer = client.batch_get_item(RequestItems={table: request})
             yield from answer["Responses"].get(table, [])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model import item
-from waypost.model.campaign import campaign_partition
+from waypost.model.campaign import campaign_of_partition, campaign_partition
+from waypost.model.item import Item
 from waypost.model.message import SORT, SentMessage, message_key
-from waypost.store.dynamodb.client import DynamoClient, scan, translated
+from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
 
 
 class DynamoMessages:
@@ -55,7 +58,15 @@ class DynamoMessages:
                 ":yes": {"BOOL": True},
             },
         )
-        campaigns = [CampaignCode(item.text(found, "pk").removeprefix("C#")) for found in stored]
+        return self._forget(stored)
+
+    def forget_rendered_of(self, campaigns: Collection[CampaignCode]) -> int:
+        keys = map(message_key, campaigns)
+        stored = batch_get(self._client, self._table, keys, attributes="pk, rendered")
+        return self._forget(one for one in stored if item.plain(one["rendered"]) is True)
+
+    def _forget(self, stored: Iterable[Item]) -> int:
+        campaigns = [campaign_of_partition(item.text(found, "pk")) for found in stored]
         for campaign in campaigns:
             self.forget(campaign)
         return len(campaigns)

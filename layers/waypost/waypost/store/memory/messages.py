@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
 from waypost.model.message import SentMessage
 
@@ -25,11 +27,12 @@ class MemoryMessages:
         self._messages.pop(campaign, None)
 
     def forget_rendered(self, workspace: WorkspaceCode) -> int:
-        rendered = [
-            campaign
-            for campaign, message in self._messages.items()
-            if message.rendered and workspace_of(campaign) == workspace
-        ]
+        campaigns = [code for code in self._messages if workspace_of(code) == workspace]
+        return self.forget_rendered_of(campaigns)
+
+    def forget_rendered_of(self, campaigns: Collection[CampaignCode]) -> int:
+        found = [self._messages.get(campaign) for campaign in campaigns]
+        rendered = [message.campaign for message in found if message and message.rendered]
         for campaign in rendered:
             self.forget(campaign)
         return len(rendered)

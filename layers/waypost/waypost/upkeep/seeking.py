@@ -1,0 +1,68 @@
+"""Where something of a person may be: campaigns with a row of theirs, messages rendered for them.
+
+Neither is kept by person. The whole table has them for sure, which is for operators' tools. The
+list of a workspace's campaigns is found much faster, and holds each campaign that was sent since
+there are lists, or since an operator listed those of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.model.campaign import Campaign
+from waypost.model.recipient import RowKey
+from waypost.store.messages import MessageStore
+from waypost.store.paging import Page
+from waypost.store.recipients import RecipientStore
+
+CAMPAIGNS_A_PAGE: Final = 100
+
+
+class CampaignList(Protocol):
+    """The list of a workspace's campaigns (``waypost.store.campaigns``)."""
+
+    def of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seeking:
+    """Looks by ``listed``, or through the whole table without it."""
+
+    recipients: RecipientStore
+    messages: MessageStore
+    listed: CampaignList | None
+
+    def forget_rendered(self, workspace: WorkspaceCode) -> Iterator[int]:
+        """Remove the messages that were rendered for one recipient; how many, by step."""
+        if self.listed is None:
+            yield self.messages.forget_rendered(workspace)
+            return
+        for campaigns in self._pages(self.listed, workspace):
+            yield self.messages.forget_rendered_of(campaigns)
+
+    def campaigns_of(
+        self, workspace: WorkspaceCode, recipient: str
+    ) -> Iterator[Collection[CampaignCode]]:
+        """Campaigns that have a row of a recipient, some at a time."""
+        if self.listed is None:
+            yield self.recipients.campaigns_of(workspace, recipient)
+            return
+        for campaigns in self._pages(self.listed, workspace):
+            rows = self.recipients.rows([RowKey(code, recipient) for code in campaigns])
+            yield [key.campaign for key, row in rows.items() if row.version]
+
+    def _pages(
+        self, listed: CampaignList, workspace: WorkspaceCode
+    ) -> Iterator[list[CampaignCode]]:
+        cursor = None
+        while True:
+            page = listed.of_workspace(workspace, cursor=cursor, limit=CAMPAIGNS_A_PAGE)
+            yield [campaign.code for campaign in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                return

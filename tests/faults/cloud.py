@@ -1,0 +1,225 @@
+"""AWS as moto plays it, in this process, each call of which can be told to go wrong.
+
+Functions reach it through boto3 with everything that boto3 does: retries, parsing, errors. Only
+the sending is replaced, and nobody sleeps. What moto leaves out and a fault would show is added:
+a transaction known again by its ClientRequestToken, and CloudFront's tenants (``tenants``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+
+from tests.contract.conftest import SCHEMA, template
+from tests.faults.breaking import Breaking
+from tests.faults.naming import name_of
+from tests.faults.tenants import Tenants
+from tests.faults.ways import BODIES, REFUSED, refusal
+
+REGION = "us-east-1"
+SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
+TABLES = {
+    "clicks": "ClicksTable",
+    "campaigns": "CampaignsTable",
+    "workspaces": "WorkspacesTable",
+    "short-links": "ShortLinksTable",
+}
+ENVIRONMENT = {
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "CLICKS_TABLE": "clicks",
+    "CAMPAIGNS_TABLE": "campaigns",
+    "WORKSPACES_TABLE": "workspaces",
+    "SHORT_LINKS_TABLE": "short-links",
+    "KEYRING_SECRET": "keyring",
+    "EVENT_BUS": "events",
+    "DEFAULT_BASE_URL": "https://api.example.net",
+    "DEFAULT_HOST": "e.waypost.example",
+    "EDGE_ENDPOINT": "d111.cdn.example",
+    "PAGES_URL": "https://pages.example.net",
+    "RETENTION_DAYS": "400",
+    "DISTRIBUTION": "E1MULTITENANT",
+    "CONNECTION_GROUP": "cg_1",
+    "TENANT_QUOTA": "100",
+    "CERTIFICATE_QUOTA": "100",
+}
+
+
+class Cloud(Breaking):
+    """``fresh`` makes it anew, ``aside`` is for what tests themselves ask of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tenants = Tenants()
+        self.told: list[dict[str, Any]] = []
+        self._transactions: dict[str, AWSResponse] = {}
+        self._aside = False
+
+    @contextmanager
+    def fresh(self) -> Iterator[Cloud]:
+        """Tables, secret, bus and bucket as a stack begins with, and nothing broken."""
+        self.heal()
+        self.calls.clear()
+        self.tenants.held.clear()
+        self.told.clear()
+        self._transactions.clear()
+        with mock_aws():
+            with self.aside():
+                _set_up()
+            yield self
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Calls made meanwhile are a test's own: neither noted nor broken."""
+        self._aside = True
+        try:
+            yield
+        finally:
+            self._aside = False
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """All items of a table, in DynamoDB's form."""
+        with self.aside():
+            found: list[dict[str, Any]] = client("dynamodb").scan(TableName=table)["Items"]
+            return found
+
+    def answer(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
+        """What a call gets, in place of what the service would send."""
+        _, service, operation = event_name.split(".")
+        asked = _asked(request)
+        service = {"eventbridge": "events", "secrets-manager": "secretsmanager"}.get(
+            service, service
+        )
+        if self._aside:
+            return self._done(service, operation, asked, request)
+        way = self.strike(name_of(service, operation, asked, request.url))
+        if way == "timeout before":
+            raise ReadTimeoutError(endpoint_url=request.url)
+        if way == "hung up":
+            raise ConnectionClosedError(endpoint_url=request.url)
+        if way in REFUSED:
+            status, body = refusal(service, way)
+            return _response(request, status, {}, body)
+        done = self._done(service, operation, asked, request)
+        return done if way is None else _spoilt(way, done, request)
+
+    def _done(
+        self, service: str, operation: str, asked: Mapping[str, Any], request: AWSPreparedRequest
+    ) -> AWSResponse:
+        known = self._transactions.get(asked.get("ClientRequestToken", ""))
+        if known is not None and operation == "TransactWriteItems":
+            return _response(request, known.status_code, {}, b"{}")
+        if service == "cloudfront":
+            status, body = self.tenants.answer(operation, request)
+            return _response(request, status, {"ETag": "tag-1"}, body)
+        made = _MOTO.process_request(request)
+        assert made is not None, f"{service} {operation} is not played"
+        status, headers, text = made
+        body = text.encode() if isinstance(text, str) else text
+        answer = _response(request, status, headers, body)
+        if operation == "TransactWriteItems" and status == 200:
+            self._transactions[asked["ClientRequestToken"]] = answer
+        if operation == "PutEvents" and status == 200:
+            self.told += asked["Entries"]
+        return answer
+
+
+_MOTO = BotocoreStubber()
+_MAKE = boto3.client
+_CONFIGS: dict[str, Config | None] = {}
+
+
+@contextmanager
+def clouds() -> Iterator[Cloud]:
+    """One for a file of tests, and boto3 led to it."""
+    made = Cloud()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        patch.setattr(
+            BotocoreStubber,
+            "__call__",
+            lambda stubber, event_name, request, **_: (
+                made.answer(event_name, request) if stubber.enabled else None
+            ),
+        )
+        patch.setattr("boto3.client", client)
+        _let_nobody_wait(patch)
+        yield made
+
+
+def _let_nobody_wait(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    patch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
+    patch.setattr("botocore.retries.quota.RetryQuota.acquire", lambda *_, **__: True)
+    patch.setattr("waypost.store.dynamodb.short_links.PAUSE_SECONDS", 0)
+    patch.setattr("waypost.counting.settling.PAUSE_SECONDS", 0)
+
+
+def client(service: str, config: Config | None = None, region_name: str = REGION) -> Any:
+    """``boto3.client``, making a client of the same settings once: it takes most of the time."""
+    settings = repr(vars(config)) if config else ""
+    _CONFIGS.setdefault(settings, config)
+    return _made(service, settings, region_name)
+
+
+@cache
+def _made(service: str, settings: str, region: str) -> Any:
+    return _MAKE(service, config=_CONFIGS[settings], region_name=region)  # type: ignore[call-overload]
+
+
+def _set_up() -> None:
+    for name, logical_id in TABLES.items():
+        client("dynamodb").create_table(TableName=name, **_schema(logical_id))
+    client("secretsmanager").create_secret(Name="keyring", SecretString=SECRET)
+    client("events").create_event_bus(Name="events")
+    client("s3").create_bucket(Bucket="files")
+
+
+def _schema(logical_id: str) -> dict[str, Any]:
+    properties = template().resources[logical_id].properties
+    schema = {name: properties[name] for name in SCHEMA if name in properties}
+    schema.pop("StreamSpecification", None)
+    return schema
+
+
+def _asked(request: AWSPreparedRequest) -> Mapping[str, Any]:
+    try:
+        value = json.loads(request.body or b"{}")
+    except (ValueError, TypeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _response(
+    request: AWSPreparedRequest, status: int, headers: Mapping[str, Any], body: bytes
+) -> AWSResponse:
+    return AWSResponse(request.url, status, dict(headers), MockRawResponse(body))
+
+
+def _spoilt(way: str, done: AWSResponse, request: AWSPreparedRequest) -> AWSResponse:
+    """The answer to a call that was done, as it arrives or not."""
+    if way == "timeout after":
+        raise ReadTimeoutError(endpoint_url=request.url)
+    if way == "cut":
+        whole = done.content
+        if len(whole) < 2:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        length = {"content-length": str(len(whole))}
+        return _response(request, 200, length, whole[: len(whole) // 2])
+    body = BODIES[way]
+    return _response(request, 200, {"content-length": str(len(body))}, body)

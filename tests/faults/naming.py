@@ -1,0 +1,59 @@
+"""What a call to a service is called in the table of promises: the operation, and what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_BY_SORT = {
+    "L#": "link",
+    "N#": "counter",
+    "P#": "opt-out",
+    "D#": "domain",
+    "C": "campaign",
+    "M": "message",
+    "W": "settings",
+}
+_BY_PARTITION: Mapping[str, str | Mapping[str, str]] = {
+    "I": "idempotency key",
+    "R": {"!": "notice", "~": "sheet"},
+    "D": "claim",
+    "S": "short link",
+}
+_BY_TABLE = {"clicks": "click"}
+
+
+def name_of(service: str, operation: str, asked: Mapping[str, Any], url: str = "") -> str:
+    """The name of a call, ``asked`` as JSON has it (empty where it is not JSON)."""
+    if service == "dynamodb":
+        kinds = dict.fromkeys(_kinds(operation, asked))
+        return f"{operation} of {', '.join(kinds)}"
+    if service == "s3":
+        return f"{operation} of {'the progress' if '.progress' in url else 'the file'}"
+    return operation
+
+
+def _kinds(operation: str, asked: Mapping[str, Any]) -> Iterator[str]:
+    if operation == "TransactWriteItems":
+        for action in asked["TransactItems"]:
+            [(verb, what)] = action.items()
+            yield _kind(what["TableName"], what.get("Item") or what["Key"])
+    elif operation == "BatchGetItem":
+        for table, wanted in asked["RequestItems"].items():
+            yield from (_kind(table, key) for key in wanted["Keys"])
+    elif operation == "Query":
+        values = {name[1:]: value for name, value in asked["ExpressionAttributeValues"].items()}
+        others = [value for name, value in values.items() if name != "pk"]
+        yield _kind(asked["TableName"], {"pk": values["pk"], "sk": (others or [{"S": ""}])[0]})
+    elif operation == "Scan":
+        yield str(asked["TableName"])
+    else:
+        yield _kind(asked["TableName"], asked.get("Item") or asked["Key"])
+
+
+def _kind(table: str, key: Mapping[str, Mapping[str, str]]) -> str:
+    partition, sort = key["pk"]["S"], key.get("sk", {}).get("S", "")
+    known = _BY_TABLE.get(table) or _BY_PARTITION.get(partition.partition("#")[0])
+    if known is not None:
+        return known if isinstance(known, str) else known.get(sort[:1], "row")
+    return next((kind for start, kind in _BY_SORT.items() if sort.startswith(start)), "listing")

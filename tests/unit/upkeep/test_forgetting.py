@@ -1,0 +1,198 @@
+"""Opting out and erasing within the time of a request: in parts, each of which is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.clicks import CAMPAIGN, NOON, click
+from tests.contract.conftest import Stores, memory_stores
+from waypost.codes import CampaignCode, campaign_code, link_code, workspace_of
+from waypost.counting.tally import Tally
+from waypost.model.message import SentMessage
+from waypost.model.recipient import INLINE_MARKS
+from waypost.store.memory.messages import MemoryMessages
+from waypost.upkeep.erasing import CLICKS_A_PAGE, Erasing
+from waypost.upkeep.forgetting import SECONDS, Forgetting
+from waypost.upkeep.recounting import Recounting
+from waypost.upkeep.seeking import CAMPAIGNS_A_PAGE
+
+ACME = workspace_of(CAMPAIGN)
+ERIKA = "erika@example.com"
+
+
+class Desk:
+    """Stores in memory, and the use case over them. Each look at the clock takes ``ticks``."""
+
+    def __init__(self) -> None:
+        self.stores: Stores = memory_stores()
+        self.messages = MemoryMessages()
+        self.ticks = 0.0
+        self.audited: list[tuple[str, str, str]] = []
+
+    def forgetting(self) -> Forgetting:
+        stores, clock = self.stores, count()
+        listed = stores.campaigns
+        return Forgetting(
+            workspaces=stores.workspaces,
+            erasing=Erasing(
+                stores.clicks, stores.recipients, stores.workspaces, self.messages, listed
+            ),
+            now=lambda: NOON,
+            clock=lambda: next(clock) * self.ticks,
+        )
+
+    def audit(self, action: str, *, workspace: str, person: str) -> None:
+        self.audited.append((action, workspace, person))
+
+    def send(self, name: str, workspace: str = "acme") -> CampaignCode:
+        return self.stores.campaigns.open(
+            workspace, name, kind="campaign", channel="email", now=NOON
+        )
+
+    def click(self, campaign: CampaignCode, number: int, person: str = ERIKA) -> None:
+        clicks = [
+            click(f"{campaign}-{n}", person=person, campaign=campaign, after=n * 60.0)
+            for n in range(number)
+        ]
+        for made in clicks:
+            self.stores.clicks.record(made)
+        stores = self.stores
+        tally = Tally(
+            ledger=stores.clicks,
+            recipients=stores.recipients,
+            workspaces=stores.workspaces,
+            bus=None,
+        )
+        tally.count(clicks)
+
+    def traces(self, *campaigns: CampaignCode) -> Iterator[Any]:
+        for campaign in campaigns:
+            records: list[Any] = [*self.stores.clicks.of_campaign(campaign)]
+            records += self.stores.recipients.of_campaign(campaign)
+            yield from (record for record in records if ERIKA in str(record))
+
+    def right(self, campaign: CampaignCode) -> bool:
+        stores = self.stores
+        recounting = Recounting(
+            stores.clicks, stores.campaigns, stores.recipients, stores.workspaces
+        )
+        return recounting.compare(campaign).right
+
+
+def late_after(looks: int) -> Callable[[], bool]:
+    left = count(1 - looks)
+    return lambda: next(left) >= 0
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_person_is_erased_from_every_listed_campaign_of_the_workspace(desk: Desk) -> None:
+    sent = [desk.send(f"campaign {n}") for n in range(CAMPAIGNS_A_PAGE + 5)]
+    foreign = desk.send("campaign 0", "globex")
+    for campaign in (sent[0], sent[50], sent[-1], foreign):
+        desk.click(campaign, 2)
+    done = desk.forgetting().erase("acme", ERIKA, desk.audit)
+    assert (done.done, done.clicks, done.campaigns) == (True, 6, 3)
+    assert not list(desk.traces(*sent))
+    assert list(desk.traces(foreign))
+
+
+def test_what_takes_longer_than_a_request_is_done_in_parts_that_are_right(desk: Desk) -> None:
+    campaigns = [desk.send(name) for name in ("spring", "summer", "autumn")]
+    for campaign in campaigns:
+        desk.click(campaign, INLINE_MARKS * 3)
+    before = [desk.stores.campaigns.counts(campaign) for campaign in campaigns]
+    desk.ticks = SECONDS / 2
+    answers = []
+    for _ in range(100):
+        answers.append(desk.forgetting().erase("acme", ERIKA, desk.audit))
+        now = [desk.stores.campaigns.counts(campaign) for campaign in campaigns]
+        assert [counts.total.total for counts in now] == [counts.total.total for counts in before]
+        # Half a row moved is two people until the rest follows.
+        assert all(counts.total.people in (1, 2) for counts in now)
+        desk.ticks *= 0.9  # a pass that finds nothing has to end within a request, too
+        if answers[-1].done:
+            break
+    assert answers[-1].done
+    assert len(answers) > 3
+    assert now == before
+    assert not list(desk.traces(*campaigns))
+    assert sum(answer.clicks for answer in answers) == INLINE_MARKS * 9
+    assert all(map(desk.right, campaigns))
+    told = [action for action, _, _ in desk.audited]
+    assert told == ["erased in part"] * (len(answers) - 1) + ["erased"]
+
+
+def test_each_part_goes_on_where_the_one_before_it_was_left(desk: Desk) -> None:
+    campaign = desk.send("spring")
+    desk.click(campaign, 3 * CLICKS_A_PAGE)
+    erasing = desk.forgetting().erasing
+    left = []
+    for _ in range(50):
+        erasing.erase(ACME, ERIKA, NOON, late_after(3))  # one step each
+        page = desk.stores.clicks.of_person(ACME, ERIKA, cursor=None, limit=1_000)
+        left.append(len(page.items))
+    assert sorted(set(left), reverse=True) == [300, 200, 100, 0]
+    assert left == sorted(left, reverse=True)
+    assert erasing.erase(ACME, ERIKA, NOON).clean
+
+
+def test_messages_rendered_for_one_recipient_go_and_templates_stay(desk: Desk) -> None:
+    rendered, template = desk.send("rendered"), desk.send("template")
+    foreign = desk.send("rendered", "globex")
+    for campaign, one in ((rendered, True), (template, False), (foreign, True)):
+        desk.messages.keep(SentMessage(campaign=campaign, html="x", rendered=one, expires=2**31))
+    assert desk.forgetting().erase("acme", ERIKA, desk.audit).done
+    assert desk.messages.message(rendered) is None
+    assert desk.messages.message(template)
+    assert desk.messages.message(foreign)
+
+
+def test_nobody_to_erase_is_erased_at_once_and_opted_out(desk: Desk) -> None:
+    done = desk.forgetting().erase("acme", ERIKA, desk.audit)
+    assert (done.done, done.clicks, done.campaigns) == (True, 0, 0)
+    assert desk.forgetting().told("acme", ERIKA).opted_out
+
+
+def test_opting_out_and_in_says_since_when(desk: Desk) -> None:
+    forgetting = desk.forgetting()
+    assert not forgetting.told("acme", ERIKA).opted_out
+    for _ in range(2):
+        wish = forgetting.opt_out("acme", ERIKA, desk.audit)
+        assert (wish.opted_out, wish.since) == (True, "2026-11-21T12:00:00.000Z")
+    assert forgetting.told("acme", ERIKA) == wish
+    assert not forgetting.told("globex", ERIKA).opted_out
+    for _ in range(2):
+        assert not forgetting.opt_in("acme", ERIKA, desk.audit).opted_out
+    assert forgetting.told("acme", ERIKA).since is None
+
+
+def test_the_audit_names_nobody_and_tells_people_apart(desk: Desk) -> None:
+    forgetting = desk.forgetting()
+    forgetting.opt_out("acme", ERIKA, desk.audit)
+    forgetting.opt_in("acme", ERIKA, desk.audit)
+    forgetting.erase("acme", ERIKA, desk.audit)
+    forgetting.opt_out("acme", "somebody else", desk.audit)
+    actions = [action for action, _, _ in desk.audited]
+    assert actions == ["opted out", "opted in", "erased", "opted out"]
+    assert {workspace for _, workspace, _ in desk.audited} == {ACME}
+    assert len({person for _, _, person in desk.audited}) == 2
+    assert "erika" not in str(desk.audited)
+
+
+def test_a_campaign_of_no_list_is_not_found_by_it(desk: Desk) -> None:
+    unlisted = campaign_code("acme", "of before")
+    desk.click(unlisted, 1)
+    assert link_code(unlisted, "home")
+    assert desk.forgetting().erase("acme", ERIKA, desk.audit).campaigns == 0
+    erasing = desk.forgetting().erasing
+    whole = Erasing(erasing.ledger, erasing.recipients, erasing.workspaces, erasing.messages)
+    assert whole.erase(ACME, ERIKA, NOON).campaigns == 1
+    assert not list(desk.traces(unlisted))
