@@ -154,7 +154,9 @@ class Mailing:
             found += cautions.of_links(seen)
             if self.request.content.mime is not None:
                 found += cautions.of_mime(self.request.content.mime, texts[("mime",)])
-        found += cautions.of_identities(self._links, self._links.one_offs(), self._recipients)
+        # What was rendered before is everybody's message, and so are its links.
+        one_offs = self._links.one_offs() if self.message.is_template else 0
+        found += cautions.of_identities(self._links, one_offs, self._recipients)
         return found
 
     def _prepared(self, recipient: Recipient) -> _Ready | Failure:
@@ -210,7 +212,7 @@ class Mailing:
             hidden = self._hidden(text.plan.pixel, batch)
             packed = self._packed(text.plan, one)
             texts[text.path] = stamped(packed, links, hidden)
-            self._signed += len(packed.links) + len(packed.transferred)
+            self._signed += len(packed.links)
         return texts
 
     def _hidden(self, slot: PixelSlot | None, batch: RecipientSealer) -> str:
