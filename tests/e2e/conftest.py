@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 import urllib3
 
-from local.stack import EmbeddedStack
+from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.secrets import keys_of, spilled
 
 SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
@@ -48,6 +48,23 @@ def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
 def small(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     with EmbeddedStack(SMALL, processes={"EchoFunction": 1}) as running:
         yield running
+
+
+def changed_template(folder: Path, place: str, old: str, new: str) -> Path:
+    """template.yaml in a folder of the test's, changed once: the first ``old`` after ``place``."""
+    for name in ("functions", "layers"):
+        (folder / name).symlink_to(TEMPLATE.parent / name)
+    before, found, after = TEMPLATE.read_text("utf-8").partition(place)
+    assert old in after, f"nothing to change after {place!r}"
+    changed = folder / "template.yaml"
+    changed.write_text(before + found + after.replace(old, new, 1), "utf-8")
+    return changed
+
+
+def without_ledger(folder: Path) -> Path:
+    """A template whose redirect looks for a ledger that is not there; everybody else finds it."""
+    ledger = "CLICKS_TABLE: !Ref ClicksTable"
+    return changed_template(folder, "  RedirectFunction:", ledger, "CLICKS_TABLE: nowhere")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,12 +6,12 @@ import html
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from local.stack import TEMPLATE, EmbeddedStack
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import without_ledger
 
 BROWSER = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
@@ -190,15 +190,9 @@ def test_a_click_while_no_service_answers_still_arrives(sender):
 @pytest.fixture(scope="module")
 def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """A closed origin lock, and a redirect function that looks for a ledger that is not there."""
-    folder = tmp_path_factory.mktemp("degraded")
-    for name in ("functions", "layers"):
-        (folder / name).symlink_to(TEMPLATE.parent / name)
-    text = TEMPLATE.read_text("utf-8")
-    place = text.index("          PARK_QUEUE_URL:")
-    broken = text[:place] + "          CLICKS_TABLE: nowhere\n" + text[place:]
-    (folder / "template.yaml").write_text(broken, "utf-8")
+    template = without_ledger(tmp_path_factory.mktemp("degraded"))
     base = {"OriginLock": "closed", "DefaultBaseUrl": "https://e.example.com"}
-    with EmbeddedStack(Path(folder / "template.yaml"), parameters=base) as running:
+    with EmbeddedStack(template, parameters=base) as running:
         yield running
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.conftest import Answer, Http
+from tests.e2e.conftest import Answer, Http, without_ledger
 from tests.e2e.test_main_job import URLS, Sender
 from waypost.clicks.parking import parked
 from waypost.codes import campaign_code
@@ -95,14 +95,7 @@ def until(true: Callable[[], bool], seconds: float = 30) -> bool:
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """A stack whose redirect looks for a ledger that is not there; everybody else finds it."""
-    folder = tmp_path_factory.mktemp("troubled")
-    for name in ("functions", "layers"):
-        (folder / name).symlink_to(TEMPLATE.parent / name)
-    text = TEMPLATE.read_text("utf-8")
-    place = text.index("          PARK_QUEUE_URL:")
-    broken = text[:place] + "          CLICKS_TABLE: nowhere\n" + text[place:]
-    (folder / "template.yaml").write_text(broken, "utf-8")
-    with EmbeddedStack(Path(folder / "template.yaml")) as running:
+    with EmbeddedStack(without_ledger(tmp_path_factory.mktemp("troubled"))) as running:
         yield running
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import TEMPLATE, EmbeddedStack
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import changed_template
 from tools import smoke
 from tools.journey import STEPS
 from tools.management import Api
@@ -30,13 +31,8 @@ def test_every_step_passes_on_the_embedded_stack(
 def test_a_stack_that_does_not_count_fails_in_the_lines_that_tell(
     tmp_path: Path, no_aws_settings: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = TEMPLATE.read_text("utf-8")
-    statement = text.index("- Sid: MoveCounters")
-    broken = text[:statement] + text[statement:].replace("- dynamodb:UpdateItem", "", 1)
-    (tmp_path / "template.yaml").write_text(broken, "utf-8")
-    for name in ("functions", "layers"):
-        (tmp_path / name).symlink_to(TEMPLATE.parent / name)
-    with EmbeddedStack(tmp_path / "template.yaml") as uncounted:
+    template = changed_template(tmp_path, "- Sid: MoveCounters", "- dynamodb:UpdateItem", "")
+    with EmbeddedStack(template) as uncounted:
         assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
     told = lines(capsys.readouterr().out)
     assert {step for step, word in told.items() if word == "FAIL"} == {"report"}

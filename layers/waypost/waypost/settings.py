@@ -1,45 +1,51 @@
 """What a function reads from its environment: one frozen dataclass each, read once, failing by
 the variable's name.
+
+A field's variable is its name in capitals, and its type says how it is read. A field with a default
+may be missing from the environment; any other has to be set.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Final, Literal, NewType, Self, get_type_hints
 
 from waypost.errors import SettingsError
 
+Address = NewType("Address", str)
+"""Scheme and host, without a slash at the end."""
 
-def required(environment: Mapping[str, str], variable: str) -> str:
-    """A variable that has to be set. Raises SettingsError naming it."""
-    value = environment.get(variable, "").strip()
-    if not value:
-        raise SettingsError(variable)
-    return value
+Lock = Literal["open", "closed"]
 
 
-def number(environment: Mapping[str, str], variable: str) -> int:
-    """A variable that has to be a whole number of at least 1. Raises SettingsError naming it."""
-    value = required(environment, variable)
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise SettingsError(variable, f"is {value!r}, not a whole number of at least 1")
-    return int(value)
+class Settings:
+    """Root of all settings, which are dataclasses."""
 
+    __slots__ = ()
 
-def flag(environment: Mapping[str, str], variable: str, *, yes: str, no: str) -> bool:
-    """Which of two words a variable holds; ``no`` where it is not set. Raises SettingsError naming
-    it.
-    """
-    value = environment.get(variable, "").strip() or no
-    if value not in (yes, no):
-        raise SettingsError(variable, f"is {value!r}, neither {yes!r} nor {no!r}")
-    return value == yes
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises SettingsError naming the variable that is missing or unusable."""
+        types, values = get_type_hints(cls), {}
+        for variable, must in cls.variables().items():
+            text = environment.get(variable, "").strip()
+            if text:
+                values[variable.lower()] = _read(variable, text, types[variable.lower()])
+            elif must:
+                raise SettingsError(variable)
+        return cls(**values)
+
+    @classmethod
+    def variables(cls) -> dict[str, bool]:
+        """The variables that are read, and whether each has to be set."""
+        listed = fields(cls)  # type: ignore[arg-type]  # every class below is a dataclass
+        return {field.name.upper(): field.default is MISSING for field in listed}
 
 
 @dataclass(frozen=True, slots=True)
-class ReportSettings:
+class ReportSettings(Settings):
     """What reports need, as JSON or as pages."""
 
     clicks_table: str
@@ -47,77 +53,43 @@ class ReportSettings:
     workspaces_table: str
     keyring_secret: str
 
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            clicks_table=required(environment, "CLICKS_TABLE"),
-            campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
-            workspaces_table=required(environment, "WORKSPACES_TABLE"),
-            keyring_secret=required(environment, "KEYRING_SECRET"),
-        )
+
+@dataclass(frozen=True, slots=True)
+class SharingSettings(Settings):
+    """What making share links needs. ``pages_url``: of the report pages."""
+
+    pages_url: Address
 
 
 @dataclass(frozen=True, slots=True)
-class SharingSettings:
-    """What making share links needs. ``pages_url``: scheme and host of the report pages."""
-
-    pages_url: str
-
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(pages_url=required(environment, "PAGES_URL").rstrip("/"))
-
-
-@dataclass(frozen=True, slots=True)
-class RewriteSettings:
-    """What rewriting needs. ``default_base_url``: scheme and host of tracking links where a
-    workspace has no domain of its own, until ``default_host`` works (empty where there is none).
+class RewriteSettings(Settings):
+    """What rewriting needs. ``default_base_url``: of tracking links where a workspace has no domain
+    of its own, until ``default_host`` works (empty where there is none).
     """
 
     campaigns_table: str
     workspaces_table: str
     short_links_table: str
     keyring_secret: str
-    default_base_url: str
-    default_host: str
+    default_base_url: Address
     retention_days: int
-
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
-            workspaces_table=required(environment, "WORKSPACES_TABLE"),
-            short_links_table=required(environment, "SHORT_LINKS_TABLE"),
-            keyring_secret=required(environment, "KEYRING_SECRET"),
-            default_base_url=required(environment, "DEFAULT_BASE_URL").rstrip("/"),
-            default_host=environment.get("DEFAULT_HOST", "").strip(),
-            retention_days=number(environment, "RETENTION_DAYS"),
-        )
+    default_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DomainSettings:
+class DomainSettings(Settings):
     """What managing tracking domains needs. ``edge_endpoint`` is the CDN's name. ``default_host``
     is empty where a stack has none; so is ``event_bus`` where nobody is told.
     """
 
     workspaces_table: str
-    default_host: str
     edge_endpoint: str
-    event_bus: str
-
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            workspaces_table=required(environment, "WORKSPACES_TABLE"),
-            default_host=environment.get("DEFAULT_HOST", "").strip(),
-            edge_endpoint=required(environment, "EDGE_ENDPOINT"),
-            event_bus=environment.get("EVENT_BUS", "").strip(),
-        )
+    default_host: str = ""
+    event_bus: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyDomainsSettings:
+class VerifyDomainsSettings(Settings):
     """What checking tracking domains needs. Quotas are those of the account."""
 
     keyring_secret: str
@@ -126,21 +98,11 @@ class VerifyDomainsSettings:
     tenant_quota: int
     certificate_quota: int
 
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            keyring_secret=required(environment, "KEYRING_SECRET"),
-            distribution=required(environment, "DISTRIBUTION"),
-            connection_group=required(environment, "CONNECTION_GROUP"),
-            tenant_quota=number(environment, "TENANT_QUOTA"),
-            certificate_quota=number(environment, "CERTIFICATE_QUOTA"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class RedirectSettings:
+class RedirectSettings(Settings):
     """What following a link needs. ``origin_secrets`` tell requests through CloudFront from
-    others; ``origin_locked``, and the others are refused.
+    others; with a closed lock, which needs them, the others are refused.
     """
 
     clicks_table: str
@@ -149,52 +111,66 @@ class RedirectSettings:
     keyring_secret: str
     park_queue_url: str
     retention_days: int
-    origin_secrets: tuple[str, ...]
-    origin_locked: bool
+    origin_secrets: tuple[str, ...] = ()
+    origin_lock: Lock = "open"
 
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        locked = flag(environment, "ORIGIN_LOCK", yes="closed", no="open")
-        secrets = environment.get("ORIGIN_SECRETS", "").split(",")
-        if locked:
-            required(environment, "ORIGIN_SECRETS")
-        return cls(
-            clicks_table=required(environment, "CLICKS_TABLE"),
-            workspaces_table=required(environment, "WORKSPACES_TABLE"),
-            short_links_table=required(environment, "SHORT_LINKS_TABLE"),
-            keyring_secret=required(environment, "KEYRING_SECRET"),
-            park_queue_url=required(environment, "PARK_QUEUE_URL"),
-            retention_days=number(environment, "RETENTION_DAYS"),
-            origin_secrets=tuple(secret for secret in secrets if secret),
-            origin_locked=locked,
-        )
+    def __post_init__(self) -> None:
+        if self.origin_locked and not self.origin_secrets:
+            raise SettingsError("ORIGIN_SECRETS")
+
+    @property
+    def origin_locked(self) -> bool:
+        return self.origin_lock == "closed"
 
 
 @dataclass(frozen=True, slots=True)
-class TallySettings:
-    """What counting needs. ``event_bus``: none, and nobody is told."""
+class TallySettings(Settings):
+    """What counting needs. ``event_bus``: empty, and nobody is told."""
 
     clicks_table: str
     campaigns_table: str
     workspaces_table: str
-    event_bus: str | None
-
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            clicks_table=required(environment, "CLICKS_TABLE"),
-            campaigns_table=required(environment, "CAMPAIGNS_TABLE"),
-            workspaces_table=required(environment, "WORKSPACES_TABLE"),
-            event_bus=environment.get("EVENT_BUS") or None,
-        )
+    event_bus: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DrainSettings:
+class DrainSettings(Settings):
     """What bringing parked clicks home needs."""
 
     clicks_table: str
 
-    @classmethod
-    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(clicks_table=required(environment, "CLICKS_TABLE"))
+
+def _read(variable: str, text: str, kind: object) -> object:
+    try:
+        return _READERS[kind](text)
+    except ValueError as e:
+        raise SettingsError(variable, f"is {text!r}, {e}") from None
+
+
+def _address(text: str) -> str:
+    return text.rstrip("/")
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("not a whole number of at least 1")
+    return int(text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each for each in text.split(",") if each)
+
+
+def _lock(text: str) -> str:
+    if text not in ("open", "closed"):
+        raise ValueError("neither 'open' nor 'closed'")
+    return text
+
+
+_READERS: Final[Mapping[object, Callable[[str], object]]] = {
+    str: str,
+    int: _number,
+    Address: _address,
+    tuple[str, ...]: _listed,
+    Lock: _lock,
+}

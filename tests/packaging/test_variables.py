@@ -1,0 +1,73 @@
+"""Each function is told what its settings read, and nothing else."""
+
+import ast
+
+import pytest
+
+from tests.packaging.building import FUNCTIONS, ROOT, TEMPLATE
+from waypost.settings import (
+    DomainSettings,
+    DrainSettings,
+    RedirectSettings,
+    ReportSettings,
+    RewriteSettings,
+    Settings,
+    SharingSettings,
+    TallySettings,
+    VerifyDomainsSettings,
+)
+
+READ: dict[str, tuple[type[Settings], ...]] = {
+    "ApiFunction": (ReportSettings, DomainSettings, SharingSettings),
+    "DrainFunction": (DrainSettings,),
+    "PagesFunction": (ReportSettings, DomainSettings),
+    "RedirectFunction": (RedirectSettings,),
+    "RewriteFunction": (RewriteSettings,),
+    "TallyFunction": (TallySettings,),
+    "VerifyDomainsFunction": (DomainSettings, VerifyDomainsSettings),
+}
+THROUGH_SERVICES = {"ApiFunction", "PagesFunction"}
+LEFT_OUT = {("PagesFunction", "EVENT_BUS")}  # reads domains, and announces nothing
+FOR_CLOUDFORMATION = {("RedirectFunction", "ORIGIN_SECRET_REVISION")}  # has secrets read again
+
+
+def told(function: str) -> set[str]:
+    return set(FUNCTIONS[function]["Properties"].get("Environment", {}).get("Variables", {}))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_told_exactly_what_its_settings_read(function):
+    read = {variable for settings in READ[function] for variable in settings.variables()}
+    left_out = {variable for name, variable in LEFT_OUT if name == function}
+    added = {variable for name, variable in FOR_CLOUDFORMATION if name == function}
+    assert left_out <= read
+    assert told(function) - added == read - left_out
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_it_is_not_told_it_can_do_without(function):
+    required = {
+        variable
+        for settings in READ[function]
+        for variable, must in settings.variables().items()
+        if must
+    }
+    assert required <= told(function)
+
+
+@pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - THROUGH_SERVICES))
+def test_a_handler_reads_the_settings_that_are_listed_here(function):
+    handler = ROOT / FUNCTIONS[function]["Properties"]["CodeUri"] / "app.py"
+    imported = {
+        alias.name
+        for node in ast.walk(ast.parse(handler.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "waypost.settings"
+        for alias in node.names
+    }
+    assert imported == {settings.__name__ for settings in READ[function]}
+
+
+def test_all_functions_are_told_only_how_much_to_log():
+    assert set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]) == {
+        "POWERTOOLS_LOG_LEVEL"
+    }
