@@ -89,12 +89,45 @@ def test_buckets_let_nobody_in():
 # Nobody takes what recipients need
 
 
-@pytest.mark.parametrize("environment", ["us", "eu"])
-def test_rewriting_is_held_to_a_part_of_the_accounts_concurrency(environment):
-    limit = FUNCTIONS["RewriteFunction"]["Properties"]["ReservedConcurrentExecutions"]
-    assert limit["Fn::If"][:2] == ["LimitsRewriting", {"Ref": "RewriteConcurrency"}]
-    assert int(parameters(environment)["RewriteConcurrency"]) > 0
+LIMITS = {
+    "RewriteFunction": ("LimitsRewriting", "RewriteConcurrency"),
+    "TallyFunction": ("LimitsCounting", "TallyConcurrency"),
+    "ApiFunction": ("LimitsManagement", "ManagementConcurrency"),
+    "PagesFunction": ("LimitsManagement", "ManagementConcurrency"),
+    "VerifyDomainsFunction": ("LimitsManagement", "ManagementConcurrency"),
+}
+ASKED_FOR = 1_000  # concurrent executions, in docs/deploy.md
+KEPT_FREE = 100  # by Lambda, for functions without a reservation
+
+
+@pytest.mark.parametrize("function", sorted(LIMITS))
+def test_a_function_can_be_held_to_a_part_of_the_accounts_concurrency(function):
+    condition, parameter = LIMITS[function]
+    limit = FUNCTIONS[function]["Properties"]["ReservedConcurrentExecutions"]
+    assert limit == {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+    off = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "0"]}]}
+    assert TEMPLATE["Conditions"][condition] == off
+
+
+def test_what_others_leave_of_the_concurrency_is_the_redirects():
     assert "ReservedConcurrentExecutions" not in FUNCTIONS["RedirectFunction"]["Properties"]
+    assert set(FUNCTIONS) - set(LIMITS) == {"RedirectFunction", "DrainFunction"}
+    ((drain, queue),) = events("SQS")
+    assert drain == "DrainFunction"
+    assert queue["ScalingConfig"]["MaximumConcurrency"] <= 5
+
+
+@pytest.mark.parametrize("environment", ["us", "eu"])
+def test_redirects_keep_more_than_half_of_the_concurrency_that_is_asked_for(environment):
+    limits = [int(parameters(environment)[parameter]) for _, parameter in LIMITS.values()]
+    assert min(limits) > 0
+    assert ASKED_FOR - sum(limits) > max(KEPT_FREE, ASKED_FOR / 2)
+
+
+def test_a_new_account_which_can_reserve_nothing_takes_the_stack():
+    for _, parameter in LIMITS.values():
+        assert TEMPLATE["Parameters"][parameter]["Default"] == 0
+        assert parameter not in parameters("dev")
 
 
 def test_rewriting_writes_nothing_into_the_table_that_clicks_go_to():
