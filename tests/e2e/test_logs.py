@@ -15,16 +15,31 @@ from tests.e2e.secrets import keys_of, spilled
 PERSON = "ada@people.example"
 TOKEN = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAA"
 
+SHARE = "WzEsImFjbWUiLG51bGwsZmFsc2UsNzJd.awKvEA.RM_SvRPq6ySAAti_egNJfsqTZJLFDyE6mUTg9-TnDy0"
+
 
 @pytest.mark.parametrize(
     "line",
     [
         "203.0.113.7",
         '{"ip": "198.51.100.23"}',
+        "::ffff:203.0.113.7",
+        "2001:db8:1234:5678:9abc::1",
+        '"ip":"2001:DB8::1"',
+        "[2001:db8:1234::1]:443",
+        "2001:db8:1234:0:0:0:0:1/128",
         f"/e/c/{TOKEN}",
         TOKEN,
+        "https://l.acme.example/s/23456789abcdefghjkm",
+        f"/reports/open/{SHARE}",
         f"person {PERSON} clicked",
+        "ada+news@mail.acme.co.uk",
         "the key is sesame-sesame-sesame",
+        "AKIAIOSFODNN7EXAMPLE",
+        "Authorization: AWS4-HMAC-SHA256 Credential=x/20261122/us-east-1/sqs/aws4_request",
+        "X-Amz-Security-Token=IQoJ",
+        "{'AWS_SECRET_ACCESS_KEY': 'wJalr'}",
+        f'{{"unrecorded_click":{{"person":"{PERSON}","ip":"203.0.113.7"}}}}',
     ],
 )
 def test_the_search_finds_what_it_looks_for(line):
@@ -32,7 +47,23 @@ def test_the_search_finds_what_it_looks_for(line):
 
 
 @pytest.mark.parametrize(
-    "line", ["203.0.113.0", "Chrome/131.0.6778.86 Safari/537.36", "127.0.0.1", "/e/c/cut", "1.2.3"]
+    "line",
+    [
+        "203.0.113.0",
+        "2001:db8:1234::",
+        "::1",
+        "2026-11-22T09:00:00.000Z 12:34:56",
+        "tests/e2e/test_logs.py::test_abc",
+        "02:42:ac:11:00:02",
+        "Chrome/131.0.6778.86 Safari/537.36",
+        "127.0.0.1",
+        "/e/c/cut",
+        "/s/nobody",
+        "1.2.3",
+        "arn:aws:sqs:us-east-1:123456789012:waypost-local-ParkQueue",
+        "mail.acme.example",
+        '{"unrecorded_click":{"person":"ada@people.example","ip":"203.0.113.0"}}',
+    ],
 )
 def test_the_search_leaves_the_harmless_alone(line):
     assert not list(spilled(line, {"sesame-sesame-sesame"}))
