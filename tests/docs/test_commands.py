@@ -1,53 +1,149 @@
-"""What ``make docs-check`` finds, and that it finds nothing in the pages as they are."""
+"""What pages tell readers to type, typed page by page on one embedded stack.
+
+Run are ``curl`` to a stack, requests as pages write them (``PUT /v1/… {…}``) and the operator's
+targets of the Makefile, with the stack's address in place of ENV. What needs an account (``aws``,
+``sam``, deploying, keys) is left to ``make docs-check``, which knows what those tools take.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import urllib3
 
-from tools import docs
+from local.stack import EmbeddedStack
+from tests.clicks import click
+from tools.docs.commands import targets
+from tools.docs.pages import ROOT, blocks
+from waypost.clicks.parking import parked
+
+OPERATED = {"share", "smoke", "replay", "recount", "list-campaigns", "opt-out", "opt-in", "erase"}
+OPERATED |= {name for name in targets() if name.startswith("domain")}
+ELSEWHERE = {
+    *("deploy", "build", "keys", "rotate-keys", "retire-key"),  # need an account
+    *("demo", "serve", "help"),  # test_readme.py, tests/e2e
+    *("setup", "test", "test-fast", "check", "fmt", "lock", "screenshots"),  # what runs this test
+}
+
+RUN = re.compile(r"^\s*(?:\$ )?(curl |cat > |make (?:{})\b|for file )".format("|".join(OPERATED)))
+REQUEST = re.compile(r"^\s*(GET|PUT|POST|DELETE) (/v1/[^\s{}…]+)(?: +(\{.*\}))?$", re.MULTILINE)
+
+PRELUDE = r"""
+set -euo pipefail
+curl() { command curl --fail-with-body "$@"; }
+make() {
+    local would
+    would=$(command make --no-print-directory -nC "$ROOT" "$@" BASE="$MANAGEMENT_URL" |
+        sed -n '/^python -m tools/,$p')
+    eval "${would/#python/"$PYTHON"}"
+}
+"""
 
 
-@pytest.mark.parametrize("page", docs.pages(), ids=lambda page: page.name)
-def test_what_a_page_names_exists(page):
-    assert list(docs.problems(page)) == []
+def script(block: str) -> str:
+    """What of a block can be run here, as a shell script; empty where nothing can."""
+    joined = block.replace("\\\n", " ")
+    if not any(RUN.match(line) for line in joined.splitlines()):
+        return ""
+    kept = re.sub(r"^\s*(?:aws|export|sam) .*\n?", "", joined, flags=re.MULTILINE)
+    return re.sub(r"^\s*\$ ", "", kept, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("    make deplyo ENV=us\n", "no target deplyo"),
-        ("Run `make deplyo` now.", "no target deplyo"),
-        ("```sh\n$ make deplyo\n```\n", "no target deplyo"),
-        ("    python -m local.nowhere\n", "no module local.nowhere"),
-        ("`aws lambda invok --function-name x`", "AWS has no lambda invok"),
-        ("    aws lambda invoke \\\n      --function x\n", "no option --function"),
-        ("`curl -d @events/no.json localhost:8080/v1/rewrite`", "events/no.json does not exist"),
-        ("`curl localhost:8080/v1/rewrites`", "no route /v1/rewrites"),
-        ("[there](nowhere.md)", "does not exist"),
-        ("# A b\n[there](#a-c)", "no such heading"),
-        ("as docs/nowhere.md tells", "docs/nowhere.md does not exist"),
-    ],
-)
-def test_what_does_not_exist_is_named(tmp_path, text, wrong):
-    page = tmp_path / "page.md"
-    page.write_text(text)
-    (found,) = docs.problems(page)
-    assert found.endswith(wrong)
+def named_targets(text: str) -> set[str]:
+    return {
+        word
+        for block in blocks(text)
+        for words in re.findall(r"^\s*(?:\$ )?make ([^#\n]*)", block, re.MULTILINE)
+        for word in words.split()
+        if re.fullmatch(r"[a-z][a-z-]*", word)
+    }
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "    make deploy ENV=us   # and so on\n",
-        "`make serve PORT=8080`",
-        "    python -m local serve --help\n",
-        "    aws sqs start-message-move-task --source-arn ARN | cat\n",
-        "    curl -s localhost:8080/v1/workspaces/acme/campaigns/sale\n",
-        "# A `b` c\n[there](#a-b-c) and [elsewhere](https://example.com/x#y)",
-        "```python\nmake = nothing\n```\n",
-    ],
-)
-def test_what_exists_is_not_named(tmp_path, text):
-    page = tmp_path / "page.md"
-    page.write_text(text)
-    assert list(docs.problems(page)) == []
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUNNABLE = [
+    page
+    for page in PAGES
+    if any(script(block) or REQUEST.search(block) for block in blocks(page.read_text("utf-8")))
+]
+
+
+class Shell:
+    """A shell in a folder of its own, as somebody has it who did what pages said before."""
+
+    def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
+        self.stack, self.folder = stack, folder
+        (folder / "events").symlink_to(ROOT / "events")
+        for name in ("lost.ndjson", "unrecorded.log", "failed/batch.json"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(parked(click(name)) + "\n")
+
+    def run(self, text: str) -> str:
+        """Runs a script; what it printed. Fails with what it said where it ends in an error."""
+        address = self.stack.url.removeprefix("http://")
+        here = re.sub(r"(?:localhost|127\.0\.0\.1):8080", address, text)
+        run = subprocess.run(
+            ["bash", "-c", PRELUDE + here],
+            cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, f"{text}\n{run.stdout}{run.stderr}"
+        return run.stdout
+
+    def request(self, method: str, path: str, body: str) -> None:
+        """Sends a request as a page writes it."""
+        headers = {"content-type": "application/json"}
+        answer = urllib3.request(method, self.stack.url + path, body=body.encode(), headers=headers)
+        assert answer.status < 400, f"{method} {path} {body}: {answer.data.decode()}"
+
+    def link(self) -> str:
+        """The most clicked link of the campaign that all pages speak of."""
+        path = "/v1/workspaces/acme/campaigns/spring-sale"
+        return str(urllib3.request("GET", self.stack.url + path).json()["links"][0]["link"])
+
+    def environment(self) -> dict[str, str]:
+        given = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        own = {"MANAGEMENT_URL": self.stack.url, "ROOT": str(ROOT), "PYTHONPATH": str(ROOT)}
+        keys = {"KEY": "key", "SECRET": "secret", "LINK": self.link(), "PYTHON": sys.executable}
+        signed = {f"AWS_{name}": "testing" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
+        return given | own | keys | signed | {"AWS_SESSION_TOKEN": "testing"}
+
+
+@pytest.fixture(scope="module")
+def shell(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    if not shutil.which("curl") or not shutil.which("bash"):
+        pytest.skip("needs bash and curl")
+    sent = json.loads((ROOT / "events" / "RewriteFunction.invoke.json").read_text())
+    body = json.dumps(sent | {"workspace": "acme", "campaign": "spring-sale"}).encode()
+    urllib3.request("POST", f"{stack.url}/v1/rewrite", body=body)
+    return Shell(stack, tmp_path_factory.mktemp("reader"))
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
+def test_what_a_page_tells_to_type_works(page: Path, shell: Shell):
+    for block in blocks(page.read_text("utf-8")):
+        if text := script(block):
+            shell.run(text)
+        for method, path, body in REQUEST.findall(block):
+            shell.request(method, path, body)
+
+
+def test_every_target_that_a_page_tells_to_type_is_run_or_known_to_run_elsewhere():
+    named = set().union(*(named_targets(page.read_text("utf-8")) for page in PAGES))
+    benches = {name for name in targets() if name.startswith("bench")}
+    tools = {"fuzz", "soak", "test-contract", "docs-check", "check-security"}
+    assert named - OPERATED - ELSEWHERE - benches - tools == set()
+
+
+def test_a_command_that_fails_is_noticed(shell: Shell):
+    with pytest.raises(AssertionError, match="is missing"):
+        shell.run("make erase ENV=us WORKSPACE=acme")
+    with pytest.raises(AssertionError, match="404"):
+        shell.run("curl -s localhost:8080/v1/workspaces/acme/campaigns/nobody-saw-it")
+    with pytest.raises(AssertionError, match="is not known"):
+        shell.request("PUT", "/v1/workspaces/acme/settings", '{"shortn": {}}')

@@ -1,0 +1,59 @@
+"""What ``make docs-check`` finds, and that it finds nothing in the pages as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.docs.__main__ import problems
+from tools.docs.pages import pages
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_what_a_page_names_exists(page):
+    assert list(problems(page)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("    make deplyo ENV=us\n", "no target deplyo"),
+        ("Run `make deplyo` now.", "no target deplyo"),
+        ("    make share WORKSPAEC=acme\n", "no variable WORKSPAEC"),
+        ("`sam deplyo`", "SAM has no deplyo"),
+        ("`sam deploy --confgi-env us`", "no option --confgi-env"),
+        ("```sh\n$ make deplyo\n```\n", "no target deplyo"),
+        ("    python -m local.nowhere\n", "no module local.nowhere"),
+        ("`aws lambda invok --function-name x`", "AWS has no lambda invok"),
+        ("    aws lambda invoke \\\n      --function x\n", "no option --function"),
+        ("`curl -d @events/no.json localhost:8080/v1/rewrite`", "events/no.json does not exist"),
+        ("`curl localhost:8080/v1/rewrites`", "no route /v1/rewrites"),
+        ("[there](nowhere.md)", "does not exist"),
+        ("# A b\n[there](#a-c)", "no such heading"),
+        ("as docs/nowhere.md tells", "docs/nowhere.md does not exist"),
+    ],
+)
+def test_what_does_not_exist_is_named(tmp_path, text, wrong):
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    (found,) = problems(page)
+    assert found.endswith(wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    make deploy ENV=us   # and so on\n",
+        "`make serve PORT=8080`",
+        "    python -m local serve --help\n",
+        "    sam list stack-outputs --stack-name waypost-dev\n",
+        "    cat > mine.json\n    curl -d @mine.json localhost:8080/v1/rewrite\n",
+        "    aws sqs start-message-move-task --source-arn ARN | cat\n",
+        "    curl -s localhost:8080/v1/workspaces/acme/campaigns/sale\n",
+        "# A `b` c\n[there](#a-b-c) and [elsewhere](https://example.com/x#y)",
+        "```python\nmake = nothing\n```\n",
+    ],
+)
+def test_what_exists_is_not_named(tmp_path, text):
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    assert list(problems(page)) == []

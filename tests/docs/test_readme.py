@@ -1,0 +1,32 @@
+"""README.md: what it says that commands print, and the code that it shows."""
+
+from __future__ import annotations
+
+import re
+
+from local.demo.__main__ import main as demo
+from local.stack import EmbeddedStack
+from tools.docs.pages import ROOT
+
+PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def test_the_demo_prints_what_is_shown(capsys):
+    assert demo() == 0
+    printed = capsys.readouterr().out
+    for shown in block("text").splitlines():
+        if shown and shown != "…":
+            _, found, printed = printed.partition(shown.strip())
+            assert found, f"{shown} is not printed, or earlier"
+
+
+def test_the_code_gives_a_message_with_a_tracking_link(account: EmbeddedStack):
+    names: dict[str, str] = {}
+    exec(block("python").replace("waypost-us-rewrite:live", account.ref("RewriteFunction")), names)
+    assert re.search(r'href="http[^"]+/e/c/[^"]+"', names["message"])
+    assert "Shop the sale" in names["message"]
