@@ -15,13 +15,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.aws import patient_client
 from waypost.domains.base_urls import BaseUrls
-from waypost.errors import WaypostError
+from waypost.errors import InvalidRequest, WaypostError
 from waypost.http import Response, json_response, problem
 from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
 from waypost.rewriting import request
 from waypost.sending.batches import Answer, Sending
-from waypost.sending.files import Bulk, BulkAnswer, BulkRequest, Progress
+from waypost.sending.files.asking import FileProgress, FileReport, FileRequest
+from waypost.sending.files.parts import Part
+from waypost.sending.files.progress import Progress
+from waypost.sending.files.rewriting import FileRewriting
 from waypost.sending.keeping import MessageKeeper
 from waypost.settings import RewriteSettings
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
@@ -61,11 +64,11 @@ def sending() -> Sending:
 
 @log.inject_lambda_context
 def handler(
-    event: dict[str, Any],
+    event: object,
     context: LambdaContext,
-) -> Response | Answer | BulkAnswer | dict[str, Any]:
+) -> Response | Answer | FileProgress | FileReport | dict[str, Any]:
     """Answer over HTTP where the event came from API Gateway, else with the bare result."""
-    if "requestContext" not in event:
+    if not isinstance(event, dict) or "requestContext" not in event:
         return _invoked(event, context)
     try:
         return json_response(200, _rewritten(request.from_json(_body(event)), quoted=True))
@@ -73,18 +76,20 @@ def handler(
         return problem(error)
 
 
-def _invoked(event: dict[str, Any], context: LambdaContext) -> Answer | BulkAnswer | dict[str, Any]:
+def _invoked(
+    event: object, context: LambdaContext
+) -> Answer | FileProgress | FileReport | dict[str, Any]:
     try:
-        if "input" in event:
-            return _bulk(context).rewrite(checked(BulkRequest, event))
+        if isinstance(event, dict) and "input" in event:
+            return _of_file(context).rewrite(checked(FileRequest, event))
         return _rewritten(request.from_value(event), quoted=False)
     except WaypostError as error:
         body: dict[str, Any] = json.loads(problem(error)["body"])
         return body
 
 
-def _bulk(context: LambdaContext) -> Bulk:
-    return Bulk(
+def _of_file(context: LambdaContext) -> FileRewriting:
+    return FileRewriting(
         sending=sending(),
         objects=S3Objects(boto3.client("s3")),
         remaining=lambda: context.get_remaining_time_in_millis() / 1000,
@@ -92,14 +97,17 @@ def _bulk(context: LambdaContext) -> Bulk:
     )
 
 
-def _note(progress: Progress) -> None:
+def _note(progress: Progress, part: Part) -> None:
+    count(Metric.MESSAGES_REWRITTEN, part.delivered)
     log.info(
         "part written",
         extra={
+            "read": progress.offset,
             "lines": progress.lines,
             "delivered": progress.delivered,
             "failed": progress.failed,
-            "parts": len(progress.tags),
+            "parts": len(progress.parts),
+            "ended": progress.ended,
         },
     )
 
@@ -113,4 +121,9 @@ def _rewritten(asked: request.RewriteRequest, *, quoted: bool) -> Answer:
 
 def _body(event: dict[str, Any]) -> str | bytes:
     body: str = event.get("body") or ""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body
+    if not event.get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body)
+    except ValueError:
+        raise InvalidRequest.of("body", "is not base64") from None

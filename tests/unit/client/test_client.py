@@ -75,8 +75,16 @@ def refusal(error):
     return json.loads(problem(error)["body"])
 
 
-def link(url, position):
-    return {"link": "ab", "url": url, "position": position, "tracked": True, "reason": None}
+def link(url, position, **found):
+    return {
+        "link": "ab",
+        "url": url,
+        "position": position,
+        "tracked": True,
+        "reason": None,
+        "destination": url,
+        "round_trip": True,
+    } | found
 
 
 def refused(status, code):
@@ -234,6 +242,51 @@ def test_without_a_key_two_runs_are_two():
     list(rewritten(first))
     list(rewritten(second))
     assert first.bodies[0]["idempotency_key"] != second.bodies[0]["idempotency_key"]
+
+
+def answers(*told):
+    """Answers of batches, each with other links and warnings."""
+    whole = Function().rewritten(json.dumps({**MESSAGE, "recipients": recipients(1)}))
+    return [whole | each for each in told]
+
+
+def test_a_warning_whose_figures_differ_from_batch_to_batch_is_told_once():
+    function = Function(
+        *answers(
+            {"warnings": ["link 1 is 2,100 characters; Outlook opens at most 2,048"]},
+            {
+                "warnings": [
+                    "link 1 is 2,101 characters; Outlook opens at most 2,048",
+                    "link 2 is 2,050 characters; Outlook opens at most 2,048",
+                ]
+            },
+        )
+    )
+    run = rewritten(function, to=recipients(1_001))
+    list(run)
+    assert run.warnings == [
+        "link 1 is 2,100 characters; Outlook opens at most 2,048",
+        "link 2 is 2,050 characters; Outlook opens at most 2,048",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({}, {"destination": "https://other/"}, {}),
+        ({"destination": None, "round_trip": None}, {}, {}),
+        ({}, {"round_trip": False}, {"round_trip": False}),
+    ],
+)
+def test_of_a_link_the_first_recipient_who_has_it_stands_for_all_unless_it_goes_astray(
+    first, second, kept
+):
+    function = Function(
+        *answers({"links": [link("u", 1, **first)]}, {"links": [link("u", 1, **second)]})
+    )
+    run = rewritten(function, to=recipients(1_001))
+    list(run)
+    assert run.links == [link("u", 1, **kept)]
 
 
 def test_segments_are_those_of_the_longest_message():

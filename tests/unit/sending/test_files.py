@@ -10,20 +10,24 @@ import pytest
 
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.codes import campaign_code
-from waypost.errors import InvalidRequest, NotFound, StoreUnavailable
-from waypost.sending import files
+from waypost.errors import Clash, InvalidRequest, NotFound, StoreUnavailable
 from waypost.sending.batches import Sending
-from waypost.sending.files import Bulk, BulkAnswer, BulkRequest, Progress
+from waypost.sending.files import lines, parts, rewriting
+from waypost.sending.files import reporting as files_reporting
+from waypost.sending.files.asking import FileRequest
+from waypost.sending.files.progress import Progress
+from waypost.sending.files.rewriting import FileRewriting
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.objects import MemoryObjects
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
-from waypost.store.objects import ObjectUrl
+from waypost.store.objects import ObjectUrl, Part
 from waypost.tokens import Keyring, Sealer
 from waypost.validation import checked
 
 KEYRING = Keyring((b"k" * 32,))
 INPUT, OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
+REPORT = OUTPUT.beside(".report.json")
 MESSAGE = {
     "workspace": "acme",
     "campaign": "sale",
@@ -33,7 +37,7 @@ MESSAGE = {
 
 
 class Failing(MemoryObjects):
-    """Fails where it is told to, once, after some successes."""
+    """Fails where it is told to, once, after some successes: before or after the deed."""
 
     broken = ""
     successes = 0
@@ -43,14 +47,25 @@ class Failing(MemoryObjects):
         self._break("put_part")
         return tag
 
+    def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
+        self._break("note")
+        noted = super().replace(url, data, version)
+        self._break("noted")
+        return noted
+
+    def complete(self, url: ObjectUrl, upload: str, parts: Sequence[Part]) -> None:
+        self._break("complete")
+        super().complete(url, upload, parts)
+        self._break("completed")
+
     def write(self, url: ObjectUrl, data: bytes) -> None:
-        if url == OUTPUT.beside(".progress"):
-            self._break("write")
+        if url == REPORT:
+            self._break("report")
         super().write(url, data)
 
-    def complete(self, url: ObjectUrl, upload: str, tags: Sequence[str]) -> None:
-        self._break("complete")
-        super().complete(url, upload, tags)
+    def delete(self, url: ObjectUrl) -> None:
+        self._break("drop")
+        super().delete(url)
 
     def _break(self, name: str) -> None:
         if self.broken == name:
@@ -61,7 +76,7 @@ class Failing(MemoryObjects):
 
 
 class Works:
-    """A bulk rewriting over twins, with as many seconds as the test gives it."""
+    """A rewriting of files over twins, with as many seconds as the test gives it."""
 
     def __init__(self) -> None:
         self.objects = Failing()
@@ -81,14 +96,26 @@ class Works:
         text = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         self.objects.write(INPUT, "\n".join(text).encode())
 
-    def run(self) -> BulkAnswer:
-        work = Bulk(self.sending, self.objects, lambda: self.seconds[0], self.noted.append)
-        return work.rewrite(checked(BulkRequest, {"input": str(INPUT), "output": str(OUTPUT)}))
+    def run(self, **more: object) -> Any:
+        work = FileRewriting(self.sending, self.objects, lambda: self.seconds[0], self._note)
+        asked = {"input": str(INPUT), "output": str(OUTPUT), **more}
+        return work.rewrite(checked(FileRequest, asked))
+
+    def until_done(self) -> Any:
+        while not (answer := self.run())["done"]:
+            pass
+        return answer
 
     def output(self) -> list[dict[str, Any]]:
-        data = self.objects.read(OUTPUT)
-        assert data is not None
-        return [json.loads(line) for line in data.splitlines()]
+        return [json.loads(line) for line in self.read(OUTPUT).splitlines()]
+
+    def report(self) -> Any:
+        return json.loads(self.read(REPORT))
+
+    def read(self, url: ObjectUrl) -> bytes:
+        found = self.objects.read(url)
+        assert found is not None
+        return found.data
 
     def sent(self) -> int:
         return self.campaigns.counts(campaign_code("acme", "sale")).sent
@@ -97,10 +124,13 @@ class Works:
         (fingerprint,) = KEYRING.fingerprints
         return sum(self.campaigns.signed(fingerprint).values())
 
+    def _note(self, progress: Progress, part: parts.Part) -> None:
+        self.noted.append(progress)
+
 
 @pytest.fixture
 def works(monkeypatch: pytest.MonkeyPatch) -> Works:
-    monkeypatch.setattr(files, "PART", 20_000)
+    monkeypatch.setattr(parts, "PART", 20_000)
     return Works()
 
 
@@ -108,53 +138,231 @@ def people(count: int) -> list[dict[str, Any]]:
     return [{"delivery": f"d{n}", "person": f"p{n}", "data": {"n": n}} for n in range(count)]
 
 
+def counts(answer: Any) -> tuple[object, ...]:
+    return tuple(answer[name] for name in ("done", "lines", "delivered", "failed"))
+
+
 def test_every_recipient_has_a_line_in_order(works: Works):
     works.put(MESSAGE, *people(350))
-    assert works.run() == {"done": True, "lines": 350, "delivered": 350, "failed": 0}
+    answer = works.run()
+    assert counts(answer) == (True, 350, 350, 0)
+    assert answer["read"] == answer["size"] == len(works.read(INPUT))
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
     assert [progress.lines for progress in works.noted] == sorted({p.lines for p in works.noted})
 
 
-def test_lines_that_fail_are_told_in_their_place(works: Works):
+def test_a_message_may_come_with_the_request_and_every_line_is_a_recipient(works: Works):
+    works.put(*people(3), "{")
+    assert counts(works.run(message=MESSAGE)) == (True, 4, 3, 1)
+    assert [line["delivery"] for line in works.output()] == ["d0", "d1", "d2", None]
+    assert works.output()[3]["line"] == 4
+
+
+def test_lines_that_fail_are_told_in_their_place(works: Works, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1_000)
     works.put(
-        MESSAGE, people(1)[0], "{not json", {"person": "p"}, "", {"delivery": "x"}, people(2)[1]
+        MESSAGE,
+        people(1)[0],
+        "{not json",
+        {"person": "p"},
+        "",
+        {"delivery": "x"},
+        {"delivery": "long", "data": {"n": "x" * 1_000}},
+        people(2)[1],
     )
-    assert works.run() == {"done": True, "lines": 6, "delivered": 2, "failed": 3}
-    first, no_json, no_delivery, no_data, last = works.output()
+    assert counts(works.run()) == (True, 7, 2, 4)
+    first, no_json, no_delivery, no_data, too_long, last = works.output()
     assert (first["delivery"], last["delivery"]) == ("d0", "d1")
     assert no_json["line"] == 3
     assert (no_delivery["line"], no_delivery["field"]) == (4, "delivery")
     assert (no_data["delivery"], no_data["field"]) == ("x", "content.html")
+    assert (too_long["line"], too_long["reason"]) == (7, "is over 1,000 bytes")
+    assert works.report()["failures"] == [no_json, no_delivery, no_data, too_long]
     assert works.sent() == 2
+
+
+def test_lines_may_end_as_on_windows(works: Works):
+    works.objects.write(
+        INPUT, b"".join(json.dumps(each).encode() + b"\r\n" for each in (MESSAGE, *people(2)))
+    )
+    assert counts(works.run()) == (True, 2, 2, 0)
 
 
 def test_work_goes_on_where_time_ran_out(works: Works):
     works.put(MESSAGE, *people(350))
     works.seconds[0] = 0
     rounds = 0
-    while not works.run()["done"]:
+    while not (answer := works.run())["done"]:
         rounds += 1
+        assert answer["read"] < answer["size"]
+        with pytest.raises(NotFound):
+            works.objects.state(OUTPUT)
+        assert works.sent() == 0
     assert rounds > 2
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
     assert works.objects.read(OUTPUT.beside(".progress")) is None
 
 
+def test_an_invocation_works_as_long_as_it_is_asked_to(works: Works):
+    works.put(MESSAGE, *people(350))
+    ticking = iter(range(10_000, 0, -10))
+    work = FileRewriting(works.sending, works.objects, lambda: next(ticking), works._note)
+    asked = {"input": str(INPUT), "output": str(OUTPUT), "seconds": 15}
+    assert not work.rewrite(checked(FileRequest, asked))["done"]
+    assert len(works.noted) == 2
+
+
 @pytest.mark.parametrize("successes", [0, 1, 2])
-@pytest.mark.parametrize("broken", ["put_part", "write", "complete"])
+@pytest.mark.parametrize(
+    "broken", ["put_part", "note", "noted", "complete", "completed", "report", "drop"]
+)
 def test_whatever_breaks_nobody_is_left_out_or_counted_twice(
     works: Works, broken: str, successes: int
 ):
     works.put(MESSAGE, *people(350))
     works.objects.broken = broken
-    works.objects.successes = 0 if broken == "complete" else successes
+    works.objects.successes = successes if broken in ("put_part", "note", "noted") else 0
     with pytest.raises(StoreUnavailable):
         works.run()
     assert works.run()["done"]
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
     assert works.signed() == 350
+    assert works.objects.read(OUTPUT.beside(".progress")) is None
+
+
+def test_who_asks_again_after_the_end_gets_the_report_and_nothing_is_done(works: Works):
+    works.put(MESSAGE, *people(5))
+    first, before = works.run(), works.output()
+    assert works.run() == first == works.report()
+    assert works.output() == before
+    assert works.sent() == 5
+
+
+@pytest.mark.parametrize("other", ["input", "message"])
+def test_an_output_that_was_made_of_something_else_is_left_alone(works: Works, other: str):
+    works.put(*people(5))
+    works.run(message=MESSAGE)
+    before = works.output()
+    if other == "input":
+        works.put(*people(6))
+    message = MESSAGE if other == "input" else {**MESSAGE, "campaign": "another"}
+    with pytest.raises(Clash, match="exists already"):
+        works.run(message=message)
+    assert works.output() == before
+
+
+def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
+    works.put(MESSAGE, *people(350))
+    other = Works()
+    other.objects, other.campaigns, other.sending = works.objects, works.campaigns, works.sending
+    real = works.objects.put_part
+    met: list[int] = []
+
+    def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
+        if len(met) == 1:
+            met.append(number)
+            assert other.run()["done"]
+        met.append(number)
+        return real(url, upload, number, data)
+
+    works.objects.put_part = meanwhile  # type: ignore[method-assign]
+    with pytest.raises((Clash, InvalidRequest)):
+        works.run()
+    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
+    assert works.sent() == 350
+
+
+def test_an_upload_that_was_given_up_meanwhile_is_begun_anew(works: Works):
+    works.put(MESSAGE, *people(350))
+    works.seconds[0] = 0
+    works.run()
+    works.objects._uploads.clear()
+    with pytest.raises(InvalidRequest, match="output: was given up meanwhile"):
+        works.run()
+    assert works.until_done()["delivered"] == 350
+    assert works.sent() == 350
+
+
+def test_a_note_of_other_software_is_not_followed(works: Works):
+    works.put(MESSAGE, *people(3))
+    works.objects.write(OUTPUT.beside(".progress"), b'{"tags": []}')
+    assert works.run()["delivered"] == 3
+
+
+def test_an_input_that_changes_while_it_is_read_is_begun_anew(works: Works):
+    works.put(MESSAGE, *people(350))
+    real = works.objects.put_part
+
+    def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
+        works.put(MESSAGE, *people(3))
+        works.objects.put_part = real  # type: ignore[method-assign]
+        return real(url, upload, number, data)
+
+    works.objects.put_part = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(InvalidRequest, match="input: has changed while it was read"):
+        works.run()
+    assert works.run()["delivered"] == 3
+    assert works.sent() == 3
+
+
+def test_the_report_is_the_same_however_often_the_work_was_interrupted(works: Works):
+    html = MESSAGE["content"]["html"] + "{% if n == 340 %}<a href='/rel'>x</a>{% endif %}"  # type: ignore[index]
+    works.put({**MESSAGE, "content": {"html": html}}, *people(350), "{")
+    at_once = works.run()
+    again = Works()
+    again.objects.write(INPUT, works.read(INPUT))
+    again.seconds[0] = 0
+    assert again.until_done() == at_once == again.report() == works.report()
+    assert [(link["tracked"], link["reason"]) for link in at_once["links"]] == [
+        (True, None),
+        (False, "has no protocol"),
+    ]
+    assert at_once["links"][0]["destination"] == "https://e.com/0?_cio_id=p0"
+    assert at_once["links"][0]["round_trip"] is True
+    assert len(at_once["failures"]) == at_once["failed"] == 1
+
+
+def test_a_report_of_a_million_links_says_that_it_lists_the_first(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(files_reporting, "LINKS_ROOM", 2_000)
+    works.put(
+        {**MESSAGE, "content": {"html": "{{ html }}"}},
+        *(
+            {"delivery": f"d{n}", "data": {"html": f'<a href="https://e.com/{n}">x</a>'}}
+            for n in range(300)
+        ),
+    )
+    report = works.run()
+    assert 1 < len(report["links"]) < 20
+    assert f"there are more links than the {len(report['links'])} that are listed" in str(
+        report["warnings"]
+    )
+
+
+def test_failures_beyond_the_first_are_counted_and_in_the_output(works: Works):
+    works.put(MESSAGE, *({"delivery": f"d{n}"} for n in range(250)))
+    report = works.run()
+    assert (len(report["failures"]), report["failed"], len(works.output())) == (100, 250, 250)
+
+
+def test_a_dry_run_leaves_a_report_and_nothing_else(works: Works, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rewriting, "REHEARSED", 50)
+    works.put({**MESSAGE, "dry_run": True}, people(1)[0], {"delivery": "x"}, "{", *people(99)[1:])
+    report = works.run()
+    assert (report["dry_run"], *counts(report)) == (True, True, 50, 0, 2)
+    assert {(each["delivery"], each["field"]) for each in report["failures"]} == {
+        ("x", "content.html"),
+        (None, "body"),
+    }
+    assert report["links"][0]["destination"] == "https://e.com/0?_cio_id=p0"
+    assert works.report() == report
+    assert works.campaigns.campaign(campaign_code("acme", "sale")) is None
+    with pytest.raises(NotFound):
+        works.objects.state(OUTPUT)
 
 
 def test_a_file_of_another_version_is_begun_anew(works: Works):
@@ -168,7 +376,7 @@ def test_a_file_of_another_version_is_begun_anew(works: Works):
 
 def test_a_message_without_recipients_gives_an_empty_file(works: Works):
     works.put(MESSAGE)
-    assert works.run() == {"done": True, "lines": 0, "delivered": 0, "failed": 0}
+    assert counts(works.run()) == (True, 0, 0, 0)
     assert works.output() == []
 
 
@@ -182,8 +390,19 @@ def test_a_message_that_cannot_be_read_is_refused(works: Works, first: str):
 
 
 def test_an_input_that_is_not_there(works: Works):
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidRequest, match="input: is not there"):
         works.run()
+
+
+def test_what_is_wrong_with_a_message_in_the_request_is_named_by_its_place(works: Works):
+    works.put(*people(1))
+    with pytest.raises(InvalidRequest, match=r"message\.content: must hold html"):
+        works.run(message={**MESSAGE, "content": {}})
+
+
+def test_an_output_must_be_another_object(works: Works):
+    with pytest.raises(InvalidRequest, match="output: is the input"):
+        works.run(output=str(INPUT))
 
 
 @pytest.mark.parametrize(
@@ -191,4 +410,4 @@ def test_an_input_that_is_not_there(works: Works):
 )
 def test_only_objects_are_read(url: str):
     with pytest.raises(InvalidRequest, match="input"):
-        checked(BulkRequest, {"input": url, "output": "s3://b/k"})
+        checked(FileRequest, {"input": url, "output": "s3://b/k"})

@@ -125,7 +125,27 @@ def test_a_file_of_recipients_is_worked_through_by_invocation_only(
     monkeypatch.setattr(app, "S3Objects", lambda _: objects)
     monkeypatch.setattr(app.boto3, "client", lambda _: None)
     asked = {"input": "s3://b/in", "output": "s3://b/out"}
-    assert app.handler(asked, CONTEXT) == {"done": True, "lines": 1, "delivered": 1, "failed": 0}
-    assert b"/e/c/" in (objects.read(ObjectUrl("b", "out")) or b"")
+    report = app.handler(asked, CONTEXT)
+    assert (report["done"], report["lines"], report["delivered"]) == (True, 1, 1)
+    output = objects.read(ObjectUrl("b", "out"))
+    assert output is not None
+    assert b"/e/c/" in output.data
     assert over_http(app, asked)[0] == 400
-    assert app.handler({**asked, "input": "s3://b/none"}, CONTEXT)["status"] == 404
+    refused = app.handler({**asked, "input": "s3://b/none"}, CONTEXT)
+    assert (refused["status"], refused["errors"][0]["field"]) == (400, "input")
+    refused = app.handler({**asked, "message": BODY}, CONTEXT)
+    assert (refused["status"], refused["errors"][0]["field"]) == (400, "message.recipients")
+
+
+@pytest.mark.parametrize("event", [[], "input", 7, None, True])
+def test_an_invocation_with_what_is_no_object_is_refused(app: ModuleType, event: object):
+    assert app.handler(event, CONTEXT)["status"] == 400
+
+
+def test_a_body_that_is_not_base64_is_refused(app: ModuleType):
+    event = {"requestContext": {}, "body": "a", "isBase64Encoded": True}
+    answer = app.handler(event, CONTEXT)
+    assert (answer["statusCode"], json.loads(answer["body"])["errors"]) == (
+        400,
+        [{"field": "body", "reason": "is not base64"}],
+    )

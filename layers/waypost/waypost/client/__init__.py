@@ -7,10 +7,22 @@ batch after the other, tried again where that is safe.
         send(delivery["content"])
     mailing.failed, mailing.links, mailing.warnings
 
+For a million there are files in S3: ``client.rewrite_file(message, input=…, output=…)``.
+
+- ``calls``       the client itself
+- ``rewriting``   a message on its way, batch by batch
+- ``batches``     how recipients are cut into batches
+- ``files``       a file on its way, invocation by invocation
+- ``calling``     one call: what is tried again, and refusals as errors
+- ``collecting``  what several answers tell together
+- ``messages``    the body as types
+- ``progress``    the bar at a terminal
+
 Imports neither boto3 nor pydantic before a call is made, and nothing of the server at all.
 """
 
+from waypost.client.calls import Client
 from waypost.client.messages import Message, Recipient
-from waypost.client.rewriting import Client, Rewriting
+from waypost.client.rewriting import Rewriting
 
 __all__ = ["Client", "Message", "Recipient", "Rewriting"]

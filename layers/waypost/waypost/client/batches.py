@@ -46,7 +46,7 @@ class Batch:
         """
         told = json.dumps([run, *self.deliveries])
         key = hashlib.sha256(told.encode()).hexdigest()
-        head = _written({**message, "idempotency_key": key}, "message")
+        head = written({**message, "idempotency_key": key}, "message")
         return head[:-1] + b',"recipients":[' + b",".join(self.written) + b"]}"
 
 
@@ -61,8 +61,8 @@ class Cutter:
     """
 
     def __init__(self, message: Message) -> None:
-        size = len(_written(message, "message"))
-        content = len(_written(message["content"], "content"))
+        size = len(written(message, "message"))
+        content = len(written(message["content"], "content"))
         self.room = PAYLOAD - _AROUND - size
         self.most = max(1, min(MOST, (PAYLOAD - _AROUND) // (content * 3 // 2 + 256)))
         if self.room <= 0:
@@ -72,22 +72,23 @@ class Cutter:
         """All recipients, in their order; one that has no room anywhere is a batch by itself."""
         batch, size = Batch(0), 0
         for index, recipient in enumerate(recipients):
-            written = _written(recipient, f"recipients[{index}]")
-            full = len(batch.written) >= self.most or size + len(written) + 1 > self.room
+            text = written(recipient, f"recipients[{index}]")
+            full = len(batch.written) >= self.most or size + len(text) + 1 > self.room
             if batch.written and full:
                 yield batch
                 batch, size = Batch(index), 0
             batch.deliveries.append(str(recipient.get("delivery")))
-            batch.written.append(written)
-            size += len(written) + 1
+            batch.written.append(text)
+            size += len(text) + 1
         if batch.written:
             yield batch
 
 
-def _written(value: Mapping[str, object] | Message | Recipient, name: str) -> bytes:
+def written(value: Mapping[str, object] | Message | Recipient, name: str) -> bytes:
+    """A value as JSON. Raises InvalidRequest, with this name for it, where it cannot be."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which the function refuses by its field
         return json.dumps(value, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
-        raise InvalidRequest.of(name, f"cannot be written as JSON: {error}") from error
+        raise InvalidRequest.of(name, "cannot be written as JSON") from error

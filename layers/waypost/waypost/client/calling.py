@@ -1,7 +1,7 @@
 """One call of the rewrite function: when it is tried again, and what its refusals are as errors.
 
 Calling again is always safe: nothing is counted before an answer is ready, and a batch's
-idempotency key keeps it from being counted twice.
+idempotency key keeps it from being counted twice. Work on a file goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
 
 if TYPE_CHECKING:
     from waypost.sending.batches import Answer
+    from waypost.sending.files.asking import FileProgress, FileReport
 
 ATTEMPTS: Final = 6
 _FIRST_WAIT: Final = 0.5
@@ -43,9 +44,32 @@ def called(
     :raises TooLarge: when the message, or the answer (``deliveries``), is.
     :raises CallFailed: when there is no answer after all attempts, or another refusal.
     """
+    return cast("Answer", _tried(invoker, function, payload, sleep, "deliveries", start))
+
+
+def called_for_a_file(
+    invoker: Invoker, function: str, payload: bytes, sleep: Callable[[float], None]
+) -> FileProgress | FileReport:
+    """How far one invocation came, or the report at the end. Raises as ``called``."""
+    told = _tried(invoker, function, payload, sleep, "done", 0)
+    return cast("FileProgress | FileReport", told)
+
+
+def _tried(
+    invoker: Invoker,
+    function: str,
+    payload: bytes,
+    sleep: Callable[[float], None],
+    answer: str,
+    start: int,
+) -> dict[str, Any]:
+    """What the function says, once that has the key ``answer``."""
     for attempt in range(ATTEMPTS):
         try:
-            return _answer(_invoked(invoker, function, payload), function, start)
+            told = _invoked(invoker, function, payload)
+            if answer in told:
+                return told
+            raise _refusal(told, function, start)
         except _Passing as passing:
             if attempt == ATTEMPTS - 1:
                 raise CallFailed(function, str(passing)) from passing
@@ -72,17 +96,16 @@ def _invoked(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
     return told
 
 
-def _answer(told: dict[str, Any], function: str, start: int) -> Answer:
-    if "deliveries" in told:
-        return cast("Answer", told)
+def _refusal(told: dict[str, Any], function: str, start: int) -> Exception:
+    """What the function said instead of an answer, as an error."""
     status, detail = int(told.get("status", 0)), str(told.get("detail", told))
     if status == 503:
-        raise _Passing(detail)
+        return _Passing(detail)
     if status == 413 and "limit" in told:
-        raise TooLarge(str(told["field"]), int(told["size"]), int(told["limit"]))
+        return TooLarge(str(told["field"]), int(told["size"]), int(told["limit"]))
     if problems := told.get("errors"):
-        raise InvalidRequest(*(_placed(each, start) for each in problems))
-    raise CallFailed(function, detail, status)
+        return InvalidRequest(*(_placed(each, start) for each in problems))
+    return CallFailed(function, detail, status)
 
 
 def _placed(told: Mapping[str, str], start: int) -> Problem:

@@ -1,5 +1,5 @@
-"""When and how somebody at a terminal is shown how far a send is: from the second batch on, where
-the extra ``waypost[progress]`` is installed, on standard error.
+"""When and how somebody at a terminal is shown how far a send is: once it takes more than one call,
+where the extra ``waypost[progress]`` is installed, on standard error.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 
 class Bar:
-    """A context manager; draws nothing before ``show``, and nothing outside of a terminal."""
+    """A context manager; draws nothing before ``show``, and nothing outside of a terminal.
 
-    def __init__(self, total: int | None, *, wanted: bool) -> None:
+    ``total`` counts messages, or bytes of a file of them (``in_bytes``); None: nobody knows yet.
+    """
+
+    def __init__(self, total: int | None, *, wanted: bool, in_bytes: bool = False) -> None:
         self._total = total
         self._wanted = wanted and sys.stderr.isatty()
+        self._in_bytes = in_bytes
         self._done = 0
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -40,11 +44,17 @@ class Bar:
             return
         try:
             from rich.console import Console
-            from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+            from rich.progress import (
+                DownloadColumn,
+                MofNCompleteColumn,
+                Progress,
+                TimeRemainingColumn,
+            )
         except ModuleNotFoundError:
             self._wanted = False
             return
-        columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+        how_far: ProgressColumn = DownloadColumn() if self._in_bytes else MofNCompleteColumn()
+        columns = (*Progress.get_default_columns()[:2], how_far, TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._task = self._progress.add_task("Messages", total=self._total, completed=self._done)
         self._progress.start()
@@ -54,3 +64,9 @@ class Bar:
         self._done += messages
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, messages)
+
+    def reach(self, done: int, total: int) -> None:
+        """Note how far the work is, of how much."""
+        self._done, self._total = done, total
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total)

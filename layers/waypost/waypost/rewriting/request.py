@@ -105,7 +105,15 @@ def from_value(body: object) -> RewriteRequest:
 
 def message_from_json(body: str | bytes) -> Message:
     """Read a message whose recipients come apart from it. Raises as ``from_json``."""
-    message = parsed(Message, body)
+    return _with_content(parsed(Message, body))
+
+
+def message_from_value(body: object) -> Message:
+    """The same for a message that was decoded already."""
+    return _with_content(checked(Message, body))
+
+
+def _with_content(message: Message) -> Message:
     _check_content(message, [*_content_problems(message)])
     return message
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+Part = tuple[int, str]
+"""A part that was written: its number and its tag."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectUrl:
@@ -22,25 +25,49 @@ class ObjectUrl:
         return ObjectUrl(self.bucket, self.key + suffix)
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectState:
+    """What an object is now. ``version`` tells its content from any other, ``size`` is in bytes."""
+
+    version: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmallObject:
+    """An object that was read as a whole."""
+
+    data: bytes
+    version: str
+
+
 class ObjectStore(Protocol):
     """Objects by URL. All methods raise StoreUnavailable, and NotFound for what is not there (or
     may not be known to be).
     """
 
-    def version(self, url: ObjectUrl) -> str:
-        """What tells this content of an object from any other."""
+    def state(self, url: ObjectUrl) -> ObjectState:
+        """What is there now."""
         ...
 
     def stream(self, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
-        """The bytes of an object from an offset on. Raises Conflict where it has changed."""
+        """The bytes of an object from an offset on; none from its end on. However slowly they are
+        taken, no connection waits for that. Raises Conflict where the object has changed.
+        """
         ...
 
-    def read(self, url: ObjectUrl) -> bytes | None:
+    def read(self, url: ObjectUrl) -> SmallObject | None:
         """A small object as a whole; None where there is none."""
         ...
 
     def write(self, url: ObjectUrl, data: bytes) -> None:
         """Write a small object as a whole."""
+        ...
+
+    def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
+        """Write a small object where there is this version of it, or where there is none (None);
+        returns the new version. Raises Conflict where somebody else wrote it meanwhile.
+        """
         ...
 
     def delete(self, url: ObjectUrl) -> None:
@@ -52,9 +79,13 @@ class ObjectStore(Protocol):
         ...
 
     def put_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        """Write a part, counted from 1; all but the last take 5 MiB at least. Returns its tag."""
+        """Write a part, numbered from 1 to 10,000; all but the last take 5 MiB at least. Returns
+        its tag. Raises NotFound where the upload was ended.
+        """
         ...
 
-    def complete(self, url: ObjectUrl, upload: str, tags: Sequence[str]) -> None:
-        """Make an object of the parts."""
+    def complete(self, url: ObjectUrl, upload: str, parts: Sequence[Part]) -> None:
+        """Make an object of parts, whose numbers rise. Raises NotFound where the upload was ended,
+        as it is by being completed.
+        """
         ...

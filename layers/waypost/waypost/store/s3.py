@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from waypost.errors import Conflict, NotFound, StoreUnavailable
-from waypost.store.objects import ObjectUrl
+from waypost.store.objects import ObjectState, ObjectUrl, Part, SmallObject
 
-_CHUNK: Final = 256 * 1024
-_MISSING: Final = {"NoSuchKey", "NoSuchBucket", "404", "403", "AccessDenied"}
-_CHANGED: Final = {"PreconditionFailed", "412"}
+_RANGE: Final = 4 * 1024 * 1024
+"""Bytes that are asked for at once: few enough to be read before any work is done on them."""
+_MISSING: Final = {"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "404", "403", "AccessDenied"}
+_CHANGED: Final = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_PAST_THE_END: Final = {"InvalidRange", "416"}
 
 
 class S3Objects:
@@ -20,25 +22,37 @@ class S3Objects:
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
         self._client = client
 
-    def version(self, url: ObjectUrl) -> str:
+    def state(self, url: ObjectUrl) -> ObjectState:
         with _translated(url):
-            return str(self._client.head_object(**_at(url))["ETag"])
+            answer = self._client.head_object(**_at(url))
+            return ObjectState(str(answer["ETag"]), int(answer["ContentLength"]))
 
     def stream(self, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
-        with _translated(url):
-            answer = self._client.get_object(**_at(url), IfMatch=version, Range=f"bytes={start}-")
-            yield from answer["Body"].iter_chunks(_CHUNK)
+        while data := self._range(url, version, start):
+            yield data
+            start += len(data)
 
-    def read(self, url: ObjectUrl) -> bytes | None:
+    def read(self, url: ObjectUrl) -> SmallObject | None:
         try:
             with _translated(url):
-                return bytes(self._client.get_object(**_at(url))["Body"].read())
+                answer = self._client.get_object(**_at(url))
+                return SmallObject(bytes(answer["Body"].read()), str(answer["ETag"]))
         except NotFound:
             return None
 
     def write(self, url: ObjectUrl, data: bytes) -> None:
         with _translated(url):
             self._client.put_object(**_at(url), Body=data)
+
+    def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        try:
+            with _translated(url):
+                return str(self._client.put_object(**_at(url), Body=data, **condition)["ETag"])
+        except NotFound:
+            if version is None:
+                raise
+            raise Conflict(f"{url} is gone") from None
 
     def delete(self, url: ObjectUrl) -> None:
         with _translated(url):
@@ -58,12 +72,25 @@ class S3Objects:
             )
             return str(answer["ETag"])
 
-    def complete(self, url: ObjectUrl, upload: str, tags: Sequence[str]) -> None:
-        parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
+    def complete(self, url: ObjectUrl, upload: str, parts: Sequence[Part]) -> None:
+        told = [{"PartNumber": number, "ETag": tag} for number, tag in parts]
         with _translated(url):
             self._client.complete_multipart_upload(
-                **_at(url), UploadId=upload, MultipartUpload={"Parts": parts}
+                **_at(url), UploadId=upload, MultipartUpload={"Parts": told}
             )
+
+    def _range(self, url: ObjectUrl, version: str, start: int) -> bytes:
+        asked = f"bytes={start}-{start + _RANGE - 1}"
+        try:
+            with _translated(url):
+                answer = self._client.get_object(**_at(url), IfMatch=version, Range=asked)
+                return bytes(answer["Body"].read())
+        except _PastTheEnd:
+            return b""
+
+
+class _PastTheEnd(Exception):
+    """An object has no bytes where they were asked for."""
 
 
 def _at(url: ObjectUrl) -> dict[str, str]:
@@ -84,9 +111,11 @@ def _translated(url: ObjectUrl) -> Iterator[None]:
         raise
 
 
-def _of_answer(code: str, url: ObjectUrl) -> NotFound | Conflict | StoreUnavailable:
+def _of_answer(code: str, url: ObjectUrl) -> Exception:
     if code in _MISSING:
         return NotFound("object", str(url))
     if code in _CHANGED:
         return Conflict(f"{url} has changed")
+    if code in _PAST_THE_END:
+        return _PastTheEnd()
     return StoreUnavailable(f"{url}: {code}")
