@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 
-from tests.clicks import click
+from tests.clicks import click, link
 from waypost.clicks.networks import kept_address
 from waypost.clicks.parking import parked, unparked
-from waypost.errors import MalformedItem, UnsafeDestination
+from waypost.errors import InvalidRequest, MalformedItem, UnsafeDestination
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.paging import write_cursor
 from waypost.urls import check_destination
 
 
@@ -45,3 +49,10 @@ def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
     """The first 48 bits of 2002::/16 hold the whole of it (RFC 3056)."""
     assert kept_address("2002:cb00:714d::1", "truncated") == "203.0.113.0"
     assert kept_address("2002:cb00:714d::1", "full") == "2002:cb00:714d::1"
+
+
+@pytest.mark.parametrize("shard", ["²", "٣", "9" * 1_000, "-1", ""])
+def test_a_cursor_that_somebody_made_up_is_told_from_a_fault_of_ours(shard: str) -> None:
+    recipients = DynamoRecipients(cast("DynamoClient", None), "table")
+    with pytest.raises(InvalidRequest):
+        recipients.of_link(link("home"), cursor=write_cursor(f"{shard}#p:ada"), limit=1)

@@ -212,6 +212,6 @@ def _read_position(cursor: str | None) -> tuple[int, str]:
     if cursor is None:
         return 0, ""
     shard, separator, after = read_cursor(cursor).partition("#")
-    if not separator or not shard.isdigit() or not int(shard) < SHARDS:
+    if not separator or not shard.isascii() or not shard.isdigit() or int(shard) >= SHARDS:
         raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
     return int(shard), after
