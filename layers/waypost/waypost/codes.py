@@ -80,5 +80,8 @@ def campaign_of(link: LinkCode) -> CampaignCode:
 
 
 def _digest(*parts: str, size: int) -> str:
-    framed = b"".join(len(part).to_bytes(4) + part for part in (p.encode() for p in parts))
-    return blake2b(framed, digest_size=size).hexdigest()
+    hashed = blake2b(digest_size=size)
+    for part in parts:
+        data = part.encode()
+        hashed.update(len(data).to_bytes(4) + data)
+    return hashed.hexdigest()

@@ -29,6 +29,8 @@ def test_links_are_those_of_the_html_standard_and_of_outlook(vector):
         '<!--[if !mso]><a href="n"></a><![endif]-->',
         '<!--[if IE]><a href="n"></a><![endif]-->',
         '<!-- <!--[if mso]><a href="n"></a> -->',
+        '[if mso]><a title="<!--[if mso]><a href=n>"></a>',
+        '--[if mso]><!--[ if mso]><a href="n"></a><![endif]-->',
     ],
 )
 def test_what_only_looks_like_a_comment_for_outlook_has_no_links(html):

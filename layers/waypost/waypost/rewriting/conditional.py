@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from turbohtml import Comment, Document
 
-_OPENING = re.compile(r"<!--\[[iI][fF]")  # with a literal beginning, which is searched fast
+_OPENING = "<!--[if"
 _FIRST_DIGIT = 0xE000
 _RADIX = 4096
 _MARKS = "".join(map(chr, range(0xF000, 0xF8FF)))
@@ -32,7 +32,7 @@ class Numbered:
 
 def numbered(text: str) -> Numbered | None:
     """Number what may be conditional comments; None where nothing looks like one."""
-    offsets = tuple(found.start() for found in _OPENING.finditer(text))
+    offsets = tuple(_openings(text))
     if not offsets:
         return None
     mark = next(m for m in _MARKS if m not in text)
@@ -44,6 +44,18 @@ def numbered(text: str) -> Numbered | None:
         at = offset + 7
     pieces.append(text[at:])
     return Numbered("".join(pieces), mark, offsets)
+
+
+def _openings(text: str) -> Iterator[int]:
+    """Where comments begin that look conditional. A single character is found thirty times faster
+    than several, and brackets are rare in prose.
+    """
+    bracket = text.find("[")
+    while bracket >= 0:
+        start = max(0, bracket - 4)
+        if text[start : bracket + 3].lower() == _OPENING:
+            yield start
+        bracket = text.find("[", bracket + 1)
 
 
 def outlook_spans(document: Document, copy: Numbered) -> Iterator[tuple[int, int]]:

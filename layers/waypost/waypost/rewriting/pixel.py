@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from turbohtml import Document
 
@@ -35,10 +36,8 @@ def hidden_link(address: str) -> str:
 
 
 def before_end_of_body(html: str, document: Document) -> Place | None:
-    """The place of the body's end tag, with what a pixel carries that is there already; None
-    where the document has no such tag.
-    """
-    body = next(iter(document.select("body")), None)
+    """The place of the body's end tag; None where the document has no such tag."""
+    body = document.select_one("body")
     location = body.source_location if body is not None else None
     if location is None or location.end_tag is None:
         return None
@@ -54,5 +53,14 @@ def with_pixel(places: Sequence[Place], html: str) -> list[Place]:
 
 
 def _place(start: int, end: int, html: str) -> Place:
-    there = _ADDRESS.findall(html) if PIXELS in html else ()
-    return Place(start=start, end=end, href=there[-1] if there else "", url="", pixel=True)
+    return Place(start=start, end=end, href="", url="", pixel=partial(_carried, html))
+
+
+def _carried(html: str) -> str:
+    """What the last pixel carries that a document has already."""
+    at = html.rfind(PIXELS)
+    while at >= 0:
+        if found := _ADDRESS.match(html, at):
+            return found[1]
+        at = html.rfind(PIXELS, 0, at)
+    return ""

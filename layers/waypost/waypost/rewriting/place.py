@@ -35,8 +35,10 @@ class Place:
     tag: str | None = None
     explicit: bool = False
     """Written as ``cio_link``: its author named this very link, whatever its scheme."""
-    pixel: bool = False
-    """No link, but where the image that tells of opens may stand. ``href``: one that is there."""
+    pixel: Callable[[], str] | None = None
+    """No link, but where the image that tells of opens may stand. Called, gives what one carries
+    that the document has already: looked for when somebody wants to know.
+    """
 
     @property
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from waypost.rewriting.place import Encode, Place
@@ -68,11 +68,11 @@ class Plan:
     """A text in segments; those of slots are empty."""
 
     segments: list[str]
-    tracked: tuple[Slot, ...]
-    extended: tuple[Slot, ...]
+    tracked: Sequence[Slot]
+    extended: Sequence[Slot]
     """Links that are not tracked and still get the workspace's parameters."""
-    links: tuple[Link, ...]
-    encoded: tuple[EncodedRange, ...] = ()
+    links: Sequence[Link]
+    encoded: Sequence[EncodedRange] = ()
     pixel: PixelSlot | None = None
 
 
@@ -86,8 +86,7 @@ class _Cut:
 
     def replace(self, place: Place, segment: str) -> int:
         """Cut out a place and put a segment there; returns its index."""
-        self.split(place.start)
-        self.segments.append(segment)
+        self.segments += self.text[self.at : place.start], segment
         self.at = place.end
         return len(self.segments) - 1
 
@@ -123,10 +122,10 @@ def planned(
     work.cut.split(len(text))
     return Plan(
         segments=work.cut.segments,
-        tracked=tuple(slot for slot in work.slots if slot.link.verdict.tracked),
-        extended=tuple(slot for slot in work.slots if not slot.link.verdict.tracked),
-        links=tuple(work.links),
-        encoded=tuple(encoded),
+        tracked=work.tracked,
+        extended=work.extended,
+        links=work.links,
+        encoded=encoded,
         pixel=work.pixel,
     )
 
@@ -138,15 +137,16 @@ class _Work:
     cut: _Cut
     rules: Rules
     position: int
-    slots: list[Slot] = field(default_factory=list)
+    tracked: list[Slot] = field(default_factory=list)
+    extended: list[Slot] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     pixel: PixelSlot | None = None
     """The last one: a message loads one image."""
 
     def place(self, places: Sequence[Place]) -> None:
         for place in places:
-            if place.pixel:
-                self._make_room(place)
+            if place.pixel is not None:
+                self._make_room(place, place.pixel)
                 continue
             verdict = judge(place, self.rules)
             link = Link(self.position, place.identity, place.url, place.tag, verdict)
@@ -154,8 +154,8 @@ class _Work:
             self.links.append(link)
             self._cut_out(place, link)
 
-    def _make_room(self, place: Place) -> None:
-        image = self.rules.wants_pixel(place.href)
+    def _make_room(self, place: Place, there: Callable[[], str]) -> None:
+        image = self.rules.wants_pixel(there)
         honeypot = self.rules.track and self.rules.honeypot
         if image or honeypot:
             original = self.cut.text[place.start : place.end]
@@ -170,6 +170,7 @@ class _Work:
         if verdict.tracked or verdict.parameters:
             destination = ParameterSlot(verdict.destination)
             at = self.cut.replace(place, "")
-            self.slots.append(Slot(at, link, destination, place.encode, place.transfer, original))
+            slot = Slot(at, link, destination, place.encode, place.transfer, original)
+            (self.tracked if verdict.tracked else self.extended).append(slot)
         elif place.instead is not None:
             self.cut.replace(place, original)

@@ -81,7 +81,7 @@ class Sample:
         if slot.link.verdict.parameters:
             destination = self.query.added_to(slot.destination, self.person)
         prepared = packed(slot, codes, self.query, known=self.person is not None)
-        payload = recipient_part(self.delivery, self.person, self.sent) + prepared.link.data
+        payload = recipient_part(self.delivery, self.person, self.sent) + prepared.link
         begun = len(start(slot.link.verdict.destination))
         token = _base64_length(len(payload)) + 1 + _base64_length(SIGNATURE_BYTES)
         characters = begun + (CODE_LENGTH if self.short else token)
@@ -106,20 +106,25 @@ class Sample:
         return Seen(slot.link.identity, destination, None, len(text), added)
 
 
+_What = tuple[str, bool, str | None]
+"""A link by what reports tell apart: its identity, whether it is tracked, and why."""
+
+
 class LinksSeen:
     """The links of all recipients' messages, each once, in order of appearance."""
 
     def __init__(self) -> None:
-        self._links: dict[tuple[str, bool, str | None, int], Link] = {}
+        self._links: dict[tuple[_What, int], Link] = {}
         self._recipients: Counter[str] = Counter()
 
     def add(self, texts: Iterable[PlannedText]) -> None:
         """Note one recipient's links; two of one identity in a message are two links."""
-        counted: Counter[tuple[str, bool, str | None]] = Counter()
+        counted: dict[_What, int] = {}
         for link in links_of(texts):
             what = (link.identity, link.verdict.tracked, link.verdict.reason)
-            self._links.setdefault((*what, counted[what]), link)
-            counted[what] += 1
+            before = counted.get(what, 0)
+            self._links.setdefault((what, before), link)
+            counted[what] = before + 1
         self._recipients.update({identity for identity, _, _ in counted})
 
     def __iter__(self) -> Iterator[Link]:

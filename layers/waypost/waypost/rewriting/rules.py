@@ -10,14 +10,7 @@ from waypost.errors import UnsafeDestination
 from waypost.model.workspace import SecretLinkPolicy
 from waypost.rewriting.place import Place
 from waypost.rewriting.secrets import secret_in
-from waypost.urls import (
-    WEB_SCHEMES,
-    ascii_form,
-    authority_of,
-    check_destination,
-    cleaned,
-    scheme_of,
-)
+from waypost.urls import WEB_SCHEMES, Href, read
 
 LONGEST: Final = 5_000
 """Characters of a destination whose link stays below CloudFront's limit of 8,192 in any case."""
@@ -42,9 +35,12 @@ class Rules:
 
     honeypot: bool = False
 
-    def wants_pixel(self, there: str) -> bool:
-        """Whether a document gets a pixel; ``there`` is one that it may have already."""
-        return self.track and self.track_opens and not (there and self.is_own_pixel(there))
+    def wants_pixel(self, there: Callable[[], str]) -> bool:
+        """Whether a document gets a pixel; ``there`` tells one that it may have already."""
+        if not (self.track and self.track_opens):
+            return False
+        carried = there()
+        return not (carried and self.is_own_pixel(carried))
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
@@ -63,42 +59,41 @@ class Verdict:
 
 def judge(place: Place, rules: Rules) -> Verdict:
     """Decide about one link."""
-    href = cleaned(place.href)
-    scheme = scheme_of(href)
-    if reason := _left_alone(href, scheme, place, rules):
+    href = read(place.href)
+    if reason := _left_alone(href, place, rules):
         return Verdict(tracked=False, reason=reason)
     try:
-        destination = ascii_form(href)
-        check_destination(destination, rules.schemes)
+        destination = href.destination(rules.schemes)
     except UnsafeDestination as error:
         return Verdict(tracked=False, reason=error.reason)
     if len(destination) > LONGEST:
         return Verdict(tracked=False, reason="is longer than a tracking link can carry")
-    secret = secret_in(href)
+    secret = secret_in(href.text)
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
         return Verdict(tracked=False, reason=f"looks secret: {secret}")
-    parameters = rules.url_params and place.url_params and scheme in WEB_SCHEMES
+    parameters = rules.url_params and place.url_params and href.scheme in WEB_SCHEMES
     if not place.track:
         return Verdict(False, destination, parameters, "its author asked not to track it")
     warning = f"tracked, but it looks secret: {secret}" if secret else None
     return Verdict(True, destination, parameters, warning)
 
 
-def _left_alone(href: str, scheme: str | None, place: Place, rules: Rules) -> str | None:
+def _left_alone(href: Href, place: Place, rules: Rules) -> str | None:
     """Why a link stays exactly as it is, whatever its author asked for."""
+    text, scheme = href.text, href.scheme
     if not rules.track:
         return "tracking is off for this message"
-    if not href:
+    if not text:
         return "is empty"
-    if href.startswith("#"):
+    if text[0] == "#":
         return "leads to a place in the message itself"
-    if "{{" in href or "{%" in href:
+    if "{" in text and ("{{" in text or "{%" in text):
         return "holds Liquid that was not rendered"
     if scheme is None:
         return "has no protocol"
-    if authority_of(href) in rules.own_authorities or rules.is_own_link(href):
+    if href.authority in rules.own_authorities or rules.is_own_link(text):
         return "is a tracking link already"
-    if any(matches(href, pattern) for pattern in rules.never_track):
+    if rules.never_track and any(matches(text, pattern) for pattern in rules.never_track):
         return "the workspace never tracks it"
     if scheme not in WEB_SCHEMES and scheme not in rules.schemes and not place.explicit:
         return f"is a {scheme} link, which only cio_link tracks"

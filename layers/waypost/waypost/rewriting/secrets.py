@@ -30,7 +30,7 @@ _PATH = re.compile(
 # Every URL that anything here could match holds one of these; most URLs hold none.
 _SUSPECT = (
     *("pass", "pwd", "token", "sig", "key", "otp", "secret", "jwt", "magic", "nonce"),
-    *("session", "sid", "auth", "reset", "recover", "forgot", "eyj"),
+    *("session", "sid", "auth", "reset", "eyj"),
 )
 _JWT = re.compile(r"eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.")
 
@@ -38,7 +38,7 @@ _JWT = re.compile(r"eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.")
 def secret_in(href: str) -> str | None:
     """What looks secret about a URL, as a noun; None when nothing does."""
     lowered = href.lower()
-    if not any(word in lowered for word in _SUSPECT):
+    if not [word for word in _SUSPECT if word in lowered]:
         return None
     before, _, _ = href.partition("#")
     path, _, query = before.partition("?")

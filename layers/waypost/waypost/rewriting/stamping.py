@@ -6,15 +6,15 @@ their codes and destinations. Stamping a recipient then signs and joins, nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from waypost.codes import LinkCode, workspace_of
 from waypost.model.short_link import StoredDestination
 from waypost.rewriting.parameters import Query
-from waypost.rewriting.place import Encode, as_is
+from waypost.rewriting.place import Encode
 from waypost.rewriting.plan import EncodedRange, PixelSlot, Plan, Slot
 from waypost.tokens import PreparedLink, prepare_link, prepare_stored
 
@@ -36,33 +36,21 @@ class Seals(Protocol):
     def seal(self, link: PreparedLink) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A packed link, and its destination where that is stored, being too long for the link."""
 
     link: PreparedLink
-    stored: StoredDestination | None
+    stored: StoredDestination | None = None
 
 
 # Templates with Liquid are bound for every recipient, mostly to links that were packed before.
 @lru_cache(maxsize=16_384)
 def prepared(code: LinkCode, position: int, destination: str) -> Prepared:
     link = prepare_link(code, position, destination)
-    if len(link.data) <= LONGEST:
-        return Prepared(link, None)
+    if len(link) <= LONGEST:
+        return Prepared(link)
     stored = StoredDestination(workspace_of(code), destination)
     return Prepared(prepare_stored(code, position, stored.digest), stored)
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A link as far as it is the same for every recipient. ``begins``: up to its payload."""
-
-    at: int
-    """The index of its segment."""
-    begins: str
-    prepared: Prepared
-    transfer: Encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +58,13 @@ class Bound:
     """A plan with its links packed: for known or for unknown persons, and for one query."""
 
     segments: list[str]
-    links: list[tuple[int, str, PreparedLink]]
-    transferred: list[Packed]
-    """Links that have to be written in a transfer encoding."""
-    encoded: tuple[EncodedRange, ...]
+    links: list[tuple[int, str, PreparedLink, Encode]]
+    """Of each the segment that is its own, what it begins with up to its payload, what is sealed,
+    and how the whole is written.
+    """
+    encoded: Sequence[EncodedRange]
     pixel: PixelSlot | None
-    stored: tuple[StoredDestination, ...]
+    stored: list[StoredDestination]
     """Destinations that have to be stored before the text is sent."""
 
 
@@ -84,33 +73,23 @@ def bound(plan: Plan, codes: Codes, query: Query, start: Start, *, known: bool) 
     segments = plan.segments.copy()
     for slot in plan.extended:
         segments[slot.at] = written(slot, query)
-    links = [
-        Packed(
-            at=slot.at,
-            begins=start(slot.link.verdict.destination),
-            prepared=packed(slot, codes, query, known=known),
-            transfer=slot.transfer,
-        )
-        for slot in plan.tracked
-    ]
-    return Bound(
-        segments=segments,
-        links=[(one.at, one.begins, one.prepared.link) for one in links if one.transfer is as_is],
-        transferred=[one for one in links if one.transfer is not as_is],
-        encoded=plan.encoded,
-        pixel=plan.pixel,
-        stored=tuple(one.prepared.stored for one in links if one.prepared.stored),
-    )
+    links: list[tuple[int, str, PreparedLink, Encode]] = []
+    stored: list[StoredDestination] = []
+    for slot in plan.tracked:
+        one = packed(slot, codes, query, known=known)
+        begins = start(slot.link.verdict.destination)
+        links.append((slot.at, begins, one.link, slot.transfer))
+        if one.stored is not None:
+            stored.append(one.stored)
+    return Bound(segments, links, plan.encoded, plan.pixel, stored)
 
 
 def stamped(text: Bound, recipient: Seals, pixel: str = "") -> str:
     """The text for one recipient. ``pixel``: the image that tells of opens, in HTML."""
     segments = text.segments.copy()
     seal = recipient.seal
-    for at, begins, link in text.links:
-        segments[at] = begins + seal(link)
-    for one in text.transferred:
-        segments[one.at] = one.transfer(one.begins + seal(one.prepared.link))
+    for at, begins, link, transfer in text.links:
+        segments[at] = transfer(begins + seal(link))
     if pixel and text.pixel is not None:
         segments[text.pixel.at] = text.pixel.transfer(pixel) + text.pixel.original
     for part in text.encoded:

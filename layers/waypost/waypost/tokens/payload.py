@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NewType
 from urllib.parse import quote_plus
 
 from waypost.codes import LINK_BYTES, LinkCode
@@ -67,11 +67,8 @@ class ClickToken:
     stored: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedLink:
-    """A link of a message, packed as far as it is the same for every recipient."""
-
-    data: bytes
+PreparedLink = NewType("PreparedLink", bytes)
+"""A link of a message, packed as far as it is the same for every recipient."""
 
 
 def person_parameter(person: str) -> str:
@@ -87,13 +84,13 @@ def prepare_link(link: LinkCode, position: int, href: str) -> PreparedLink:
     plain = href.encode()
     deflated = _deflate(plain)
     if len(deflated) < len(plain):
-        return PreparedLink(_link_part(link, position, DEFLATED, deflated))
-    return PreparedLink(_link_part(link, position, PLAIN, plain))
+        return _prepared(link, position, DEFLATED, deflated)
+    return _prepared(link, position, PLAIN, plain)
 
 
 def prepare_stored(link: LinkCode, position: int, digest: str) -> PreparedLink:
     """Pack a link whose destination is stored under a digest (hex, 16 bytes)."""
-    return PreparedLink(_link_part(link, position, STORED, bytes.fromhex(digest)))
+    return _prepared(link, position, STORED, bytes.fromhex(digest))
 
 
 def recipient_part(delivery: str, person: str | None, sent: int) -> bytes:
@@ -158,8 +155,8 @@ def with_person(href: str, person: str | None) -> str:
     return href.replace(PERSON_MARK, person_parameter(person))
 
 
-def _link_part(link: LinkCode, position: int, how: int, destination: bytes) -> bytes:
-    return bytes.fromhex(link) + varint(position << 2 | how) + destination
+def _prepared(link: LinkCode, position: int, how: int, destination: bytes) -> PreparedLink:
+    return PreparedLink(bytes.fromhex(link) + varint(position << 2 | how) + destination)
 
 
 def _deflate(plain: bytes) -> bytes:

@@ -35,7 +35,7 @@ class RecipientSealer:
 
     def seal(self, link: PreparedLink) -> str:
         """``payload/signature`` of one link for this recipient."""
-        return self._signer.seal(self._part + link.data)
+        return self._signer.seal(self._part + link)
 
     def pixel(self, campaign: CampaignCode) -> str:
         """``payload/signature`` of the pixel in this recipient's message."""

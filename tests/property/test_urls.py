@@ -1,0 +1,48 @@
+"""An href that is read at once is read as step by step."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waypost.errors import UnsafeDestination
+from waypost.urls import ascii_form, authority_of, check_destination, cleaned, read, scheme_of
+
+PIECE = st.one_of(
+    st.sampled_from(
+        [
+            *("http", "HTTPS", "https", "mailto", "javascript", "app", ":", "://", "//", "/", "\\"),
+            *("e.com", "-", ".", "[::1]", "u:p@", "@", ":8080", ":99999", "?", "#", "&", "%2F"),
+            *(" ", "\t", "\r\n", "\x00", "\x7f", "\x85", "\u2028", "é", "ſ", "／", "\u202e"),
+        ]
+    ),
+    st.text(max_size=3),
+)
+HREF = st.lists(PIECE, max_size=8).map("".join)
+REST = st.text("a!~ \t\n\x00\x7f\x85\u2028é", max_size=4)
+
+
+def step_by_step(href: str) -> str | None:
+    try:
+        destination = ascii_form(href)
+        check_destination(destination, {"app"})
+    except UnsafeDestination:
+        return None
+    return destination
+
+
+def at_once(href: str) -> str | None:
+    try:
+        return read(href).destination({"app"})
+    except UnsafeDestination:
+        return None
+
+
+@settings(max_examples=5 * settings().max_examples)
+@given(st.one_of(HREF, HREF.map("https://e.com".__add__), REST.map("https://e.com/".__add__)))
+def test_an_href_read_at_once_is_the_href_read_step_by_step(href):
+    text = cleaned(href)
+    found = read(href)
+    assert (found.text, found.scheme) == (text, scheme_of(text))
+    assert found.authority == authority_of(text)
+    assert at_once(href) == step_by_step(text)
