@@ -59,7 +59,7 @@ test: $(READY) ## Run all tests, a file at a time on each processor (ARGS go to 
 test-fast: $(READY) ## Run the tests that need neither a server nor a build, with fewer made-up examples
 	python -m pytest tests/unit tests/property --numprocesses auto --hypothesis-profile fast $(ARGS)
 
-BENCHES := tokens rewriting redirect costs tally hotlink load
+BENCHES := tokens rewriting redirect costs tally hotlink load memory
 
 .PHONY: bench
 bench: $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one of it)
@@ -155,15 +155,15 @@ deploy: check check-security build ## Check, build and deploy the stack of ENV
 
 .PHONY: keys
 keys: $(READY) ## Show the fingerprints of the keys that links are signed with
-	@python -m tools.keys --env $(ENV) show
+	@python -m tools.keys --env $(ENV) --base "$(BASE)" show
 
 .PHONY: rotate-keys
 rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NOW=yes: at once)
-	@python -m tools.keys --env $(ENV) add $(if $(NOW),--now)
+	@python -m tools.keys --env $(ENV) --base "$(BASE)" add $(if $(NOW),--now)
 
 .PHONY: retire-key
 retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
-	@python -m tools.keys --env $(ENV) retire $(KEY) --sure "$(SURE)"
+	@python -m tools.keys --env $(ENV) --base "$(BASE)" retire $(KEY) --sure "$(SURE)"
 
 .PHONY: smoke
 smoke: $(READY) ## Try the stack of ENV out, from rewriting to the report, or the one at BASE

@@ -6,9 +6,9 @@
     make retire-key ENV=us KEY=9a1e77c2 says how many links it signed
     make retire-key … SURE=9a1e77c2     takes it away, and with it every one of them
 
-CAMPAIGNS_TABLE goes before the stack's own table, which is how a stack on this machine is reached.
-No key is ever printed. The secret's version is looked at again just before writing, so that of two
-people who rotate at once the second is told to look again, instead of losing a key.
+BASE=http://127.0.0.1:8080 does it to an embedded stack (make serve) instead. No key is ever
+printed. The secret's version is looked at again just before writing, so that of two people who
+rotate at once the second is told to look again, instead of losing a key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tools.stack import Stack
+from tools import command
+from tools.command import DONE, IMPOSSIBLE
+from tools.embedded import stack_of
 from waypost.errors import StoreUnavailable
 from waypost.keyring import KeyList, ListedKey, utc
 from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS, RELOAD_SECONDS
@@ -33,14 +35,14 @@ KEY_BYTES = 32
 def main(arguments: list[str] | None = None, clock: Callable[[], float] = time.time) -> int:
     """Run one command; 2 where it cannot be done, saying why. ``clock`` in seconds since 1970."""
     options = _options(arguments)
-    options.now = clock()
-    client = Stack.of(options.env).client("secretsmanager")
-    secret_id = options.secret or Stack.of(options.env).resource("Keyring")
+    options.now, options.stack = clock(), stack_of(options.env, options.base)
+    client = options.stack.client("secretsmanager")
+    secret_id = options.secret or options.stack.resource("Keyring")
     try:
         return int(options.run(client, secret_id, options))
     except (ValueError, StoreUnavailable) as e:
         print(f"{secret_id}: {e}", file=sys.stderr)
-        return 2
+        return IMPOSSIBLE
 
 
 def show(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
@@ -48,7 +50,7 @@ def show(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # no
     keys, now = _list(_read(client, secret_id)), options.now
     for key in keys.keys:
         print(f"{key.fingerprint}  {_role(key, keys, now)}")
-    return 0
+    return DONE
 
 
 def _role(key: ListedKey, keys: KeyList, now: float) -> str:
@@ -82,7 +84,7 @@ def retire(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # 
             f" then on.\n{_still_signing(keys, options.now)}Repeat it to do so: SURE={options.key}",
             file=sys.stderr,
         )
-        return 2
+        return IMPOSSIBLE
     _change(client, secret_id, lambda keys: keys.retired(options.key, options.now))
     return show(client, secret_id, options)
 
@@ -101,11 +103,10 @@ def _still_signing(keys: KeyList, now: float) -> str:
 
 def _links(options: argparse.Namespace) -> str:
     """What a key signed, counted when the messages were handed over."""
-    stack = Stack.of(options.env)
-    table = os.environ.get("CAMPAIGNS_TABLE") or stack.resource("CampaignsTable")
-    by_campaign = DynamoCampaigns(stack.client("dynamodb"), table).signed(options.key)
-    links, campaigns = sum(by_campaign.values()), len(by_campaign)
-    return f"{links:,} links in messages of {campaigns:,} campaigns"
+    stack, own = options.stack, os.environ.get("CAMPAIGNS_TABLE")
+    campaigns = DynamoCampaigns(stack.client("dynamodb"), own or stack.resource("CampaignsTable"))
+    by_campaign = campaigns.signed(options.key)
+    return f"{sum(by_campaign.values()):,} links in messages of {len(by_campaign):,} campaigns"
 
 
 def _change(client: Any, secret_id: str, change: Callable[[KeyList], KeyList]) -> None:  # noqa: ANN401
@@ -126,8 +127,7 @@ def _read(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.keys", description=__doc__)
-    parser.add_argument("--env", default="dev", help="an environment of samconfig.toml")
+    parser = command.parser("keys", __doc__)
     parser.add_argument("--secret", help="the secret's id, where it is not the stack's own")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("show", help="print the fingerprints").set_defaults(run=show)
@@ -142,4 +142,4 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)
