@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,8 @@ from waypost.store.memory.messages import MemoryMessages
 from waypost.store.memory.recipients import MemoryRecipients
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens.signing import Keyring
+from waypost.upkeep.erasing import Erasing
+from waypost.upkeep.forgetting import Forgetting
 
 PAGES_URL = "https://pages.example.com"
 
@@ -46,6 +48,7 @@ class Workspace:
     def __init__(self, name: str = "acme") -> None:
         self.name = name
         self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+        self.clock: Callable[[], float] = lambda: 0.0
         self.keyring = Keyring((b"k" * 32,))
         self.ledger = MemoryClicks()
         self.campaigns = MemoryCampaigns()
@@ -55,12 +58,14 @@ class Workspace:
         self.domains = MemoryDomains()
 
     def send(
-        self, campaign: str, links: Sequence[LinkDefinition], deliveries: int = 10
+        self,
+        campaign: str,
+        links: Sequence[LinkDefinition],
+        deliveries: int = 10,
+        now: datetime = NOON,
     ) -> list[LinkCode]:
         """Note a campaign as rewritten; gives the codes of its links."""
-        code = self.campaigns.open(
-            self.name, campaign, kind="newsletter", channel="email", now=NOON
-        )
+        code = self.campaigns.open(self.name, campaign, kind="newsletter", channel="email", now=now)
         self.campaigns.add_sent(code, deliveries, None)
         return self.campaigns.define_links(code, links, NOON)
 
@@ -94,6 +99,12 @@ class Workspace:
         made.people = PeopleReports(self.campaigns, self.recipients, self.ledger)
         made.configuration = Configuration(self.settings)
         made.domains = Manager(self.domains, Targets("edge.example.net"), Nobody(), utc_now)
+        made.forgetting = Forgetting(
+            self.settings,
+            Erasing(self.ledger, self.recipients, self.settings, self.messages, self.campaigns),
+            now=lambda: self.now,
+            clock=lambda: self.clock(),
+        )
         made.sharing = Sharing(self.campaigns, self.sharer, PAGES_URL)
         return made
 

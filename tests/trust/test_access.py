@@ -45,6 +45,7 @@ class Cell:
 
 
 CELLS: Final[dict[str, Cell]] = {
+    f"GET {ROOT}/campaigns": Cell(200, 200),
     f"GET {ROOT}/campaigns/{{campaign}}": Cell(200, 404),
     f"GET {ROOT}/campaigns/{{campaign}}/links": Cell(200, 404),
     f"GET {ROOT}/campaigns/{{campaign}}/series": Cell(200, 404),
@@ -52,6 +53,10 @@ CELLS: Final[dict[str, Cell]] = {
     f"GET {ROOT}/links/{{link}}/people.csv": Cell(200, 404),
     f"GET {ROOT}/links/{{link}}/people.ndjson": Cell(200, 404),
     f"GET {ROOT}/people/{{person}}/activity": Cell(200, 404),
+    f"GET {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
+    f"PUT {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
+    f"DELETE {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
+    f"DELETE {ROOT}/people/{{person}}": Cell(200, 200),
     f"POST {ROOT}/shares": Cell(201, 404, {"campaign": "spring"}),
     f"GET {ROOT}/settings": Cell(200, 200),
     f"PUT {ROOT}/settings": Cell(200, 200, {"cio_id": False}),

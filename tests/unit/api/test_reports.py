@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 
+from tests.clicks import NOON
 from tests.handlers import request
 from tests.workspace import definition
-from waypost.codes import campaign_code, opens_code
+from waypost.codes import campaign_code, opens_code, workspace_code
 
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
 LINK = "GET /v1/workspaces/{workspace}/links/{link}"
@@ -232,3 +234,51 @@ def test_what_is_wrong_is_named(handler, links, route, query, field):
     problem = json.loads(answer["body"])
     assert (answer["statusCode"], problem["errors"][0]["field"]) == (400, field)
     assert problem["errors"][0]["reason"]
+
+
+CAMPAIGNS = "GET /v1/workspaces/{workspace}/campaigns"
+
+
+def test_campaigns_are_listed_newest_first_with_their_headlines(api, workspace, links):
+    workspace.send("quiet", [definition("https://example.com")], now=NOON + timedelta(days=1))
+    status, listed = api(CAMPAIGNS)
+    assert (status, listed["cursor"]) == (200, None)
+    assert [campaign["campaign"] for campaign in listed["campaigns"]] == ["quiet", "spring"]
+    _, report = api(CAMPAIGN, campaign="spring")
+    headline = listed["campaigns"][1]
+    assert headline.pop("clicks") == report["clicks"]["total"] == 4
+    assert headline == {name: report[name] for name in headline}
+
+
+def test_a_list_is_read_page_by_page(api, workspace):
+    names = [f"{n} of {name}" for n, name in enumerate(AWKWARD)]
+    for name in names:
+        workspace.send(name, [])
+    found, query = [], {"limit": "3"}
+    for _ in range(20):
+        _, page = api(CAMPAIGNS, query)
+        found += [campaign["campaign"] for campaign in page["campaigns"]]
+        if page["cursor"] is None:
+            break
+        query["cursor"] = page["cursor"]
+    assert sorted(found) == sorted(names)
+
+
+def test_a_workspace_that_sent_nothing_has_an_empty_list(api):
+    assert api(CAMPAIGNS, workspace="other") == (200, {"campaigns": [], "cursor": None})
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({"limit": "0"}, "limit"), ({"limit": "101"}, "limit"), ({"cursor": "Iw"}, "cursor")],
+)
+def test_what_is_wrong_with_a_list_is_named(api, query, field):
+    status, problem = api(CAMPAIGNS, query)
+    assert (status, problem["errors"][0]["field"]) == (400, field)
+
+
+def test_a_workspace_of_the_same_code_sees_nothing_of_the_other(api, workspace, links, monkeypatch):
+    code = workspace_code("acme")
+    monkeypatch.setattr("waypost.reporting.campaigns.workspace_code", lambda _: code)
+    assert api(CAMPAIGNS, workspace="twin")[1]["campaigns"] == []
+    assert len(api(CAMPAIGNS)[1]["campaigns"]) == 1

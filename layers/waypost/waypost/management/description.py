@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from pydantic import BaseModel
 
 _PROBLEM: Final = {
     "title": "Problem",
@@ -59,6 +60,15 @@ def described(app: APIGatewayHttpResolver) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             operation["responses"] |= {status: _error(text) for status, text in _ERRORS.items()}
     return document
+
+
+def part_described(answer: type[BaseModel]) -> dict[int, OpenAPIResponse]:
+    """What a route says that does what fits into a request: all of it, or a part."""
+    said = {200: "All is done", 202: "A part is done: ask again"}
+    return {
+        status: {"description": text, "content": {"application/json": {"model": answer}}}
+        for status, text in said.items()
+    }
 
 
 def file_described(content_type: str) -> dict[int, OpenAPIResponse]:

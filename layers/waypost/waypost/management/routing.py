@@ -10,19 +10,22 @@ those of the resolver included, is problem+json.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BeforeValidator
 
 from waypost import http
 from waypost.errors import InvalidRequest, NotFound, WaypostError
+from waypost.management.services import Services
 from waypost.reporting.segments import Part
 from waypost.validation import invalid
 
@@ -31,12 +34,35 @@ Event = dict[str, Any]  # API Gateway's payload format 2.0
 Name = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(unquote)]
 """A name in a path, as its caller gave it to us first."""
 
+Cursor = Annotated[str | None, Query(max_length=2_000, description="As the answer before said.")]
+
+WORKSPACE: Final = "/v1/workspaces/<workspace>"
+
 _PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
 
 
-def resolver() -> APIGatewayHttpResolver:
-    """A resolver without routes that answers errors as problem+json."""
+def given() -> Services:
+    """The use cases that routes stand on; ``resolver`` puts those of the function in its place."""
+    raise LookupError("routes are asked through a resolver")
+
+
+Given = Annotated[Services, Depends(given)]
+"""What a route asks for as a parameter to get the use cases."""
+
+
+def routes() -> APIGatewayHttpRouter:
+    """Where a module notes its routes."""
+    return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+def resolver(
+    routers: Iterable[APIGatewayHttpRouter], services: Callable[[], Services]
+) -> APIGatewayHttpResolver:
+    """A resolver of some routes that answers errors as problem+json."""
     app = APIGatewayHttpResolver(enable_validation=True)
+    app.dependency_overrides[given] = services
+    for router in routers:
+        app.include_router(router)
     app.exception_handler(WaypostError)(_problem)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.exception_handler(UnicodeDecodeError)(_not_text)
@@ -57,6 +83,11 @@ def canonical_path(event: Event) -> str:
         return str(event["rawPath"])
     parameters: Mapping[str, str] = event.get("pathParameters") or {}
     return _PARAMETER.sub(lambda match: quote(parameters[match[1]], safe=""), route)
+
+
+def address(route: str, **names: str) -> str:
+    """The path of a route with names in it."""
+    return re.sub(r"<(\w+)>", lambda match: quote(names[match[1]], safe=""), route)
 
 
 def file_response(name: str, content_type: str, part: Part, next_page: str) -> Response[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 
@@ -26,6 +27,8 @@ from waypost.store.dynamodb.messages import DynamoMessages
 from waypost.store.dynamodb.recipients import DynamoRecipients
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens.signing import Keyring
+from waypost.upkeep.erasing import Erasing
+from waypost.upkeep.forgetting import Forgetting
 
 
 class Services:
@@ -64,8 +67,24 @@ class Services:
         return DynamoMessages(self.dynamodb, self.settings.campaigns_table)
 
     @cached_property
+    def workspaces(self) -> DynamoWorkspaces:
+        return DynamoWorkspaces(self.dynamodb, self.settings.workspaces_table)
+
+    @cached_property
     def configuration(self) -> Configuration:
-        return Configuration(DynamoWorkspaces(self.dynamodb, self.settings.workspaces_table))
+        return Configuration(self.workspaces)
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        campaigns = self.settings.campaigns_table
+        erasing = Erasing(
+            ledger=DynamoClicks(self.dynamodb, self.settings.clicks_table),
+            recipients=DynamoRecipients(self.dynamodb, campaigns),
+            workspaces=self.workspaces,
+            messages=self.messages,
+            listed=self.stored_campaigns,
+        )
+        return Forgetting(self.workspaces, erasing, now=utc_now, clock=time.monotonic)
 
     @cached_property
     def domains(self) -> Manager:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.codes import CampaignCode, LinkCode, campaign_code
+from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_code, workspace_code
 from waypost.errors import NotFound
 from waypost.model.campaign import Campaign
 from waypost.model.click import rfc3339
 from waypost.model.counters import CampaignCounts, Counts
 from waypost.model.link import Link
 from waypost.reporting.answers import (
+    CampaignHeadline,
+    CampaignList,
     CampaignReport,
     ClickFigures,
     Grouping,
@@ -24,7 +26,10 @@ from waypost.reporting.answers import (
 )
 from waypost.reporting.ranking import figures_of, grouped, ranked, share
 from waypost.reporting.series import WHOLE, Span, named_zone, points
+from waypost.store.paging import Page
 
+MOST_CAMPAIGNS: Final = 100
+"""Of a page of the list."""
 MOST_LINKS: Final = 1_000
 """Of a report. A campaign has more only where every recipient has links of their own."""
 
@@ -33,6 +38,12 @@ class Campaigns(Protocol):
     """What is read of campaigns (``waypost.store.campaigns``)."""
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
+    def of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]: ...
+    def headlines(
+        self, campaigns: Collection[CampaignCode]
+    ) -> Mapping[CampaignCode, CampaignCounts]: ...
     def links(self, campaign: CampaignCode) -> list[Link]: ...
     def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]: ...
     def counts(self, campaign: CampaignCode) -> CampaignCounts: ...
@@ -40,9 +51,22 @@ class Campaigns(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CampaignReports:
-    """Every method raises NotFound for a campaign that was never seen."""
+    """Every method but the list raises NotFound for a campaign that was never seen."""
 
     campaigns: Campaigns
+
+    def listed(self, workspace: str, cursor: str | None, limit: int) -> CampaignList:
+        """Some of a workspace's campaigns, newest first, each with its headline figures.
+
+        Raises InvalidRequest for a cursor that no answer gave.
+        """
+        page = self.campaigns.of_workspace(workspace_code(workspace), cursor=cursor, limit=limit)
+        known = [campaign for campaign in page.items if campaign.workspace == workspace]
+        counts = self.campaigns.headlines([campaign.code for campaign in known])
+        return CampaignList(
+            campaigns=[_headline(campaign, counts[campaign.code]) for campaign in known],
+            cursor=page.cursor,
+        )
 
     def report(self, workspace: str, campaign: str) -> CampaignReport:
         """All figures of a campaign, its links most clicked first and with those nobody clicked."""
@@ -112,3 +136,19 @@ class CampaignReports:
         if known is None or (known.workspace, known.name) != (workspace, campaign):
             raise NotFound("campaign", campaign)
         return known
+
+
+def _headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline:
+    total = counts.total
+    return CampaignHeadline(
+        campaign=campaign.name,
+        kind=campaign.kind,
+        channel=campaign.channel,
+        first_seen=rfc3339(campaign.first_seen),
+        deliveries=counts.sent,
+        opened=total.opened,
+        opened_share=share(total.opened, counts.sent),
+        clicked=total.deliveries,
+        clicked_share=share(total.deliveries, counts.sent),
+        clicks=total.total,
+    )

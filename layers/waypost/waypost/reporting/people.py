@@ -16,7 +16,7 @@ from waypost.model.click import Click, from_milliseconds, rfc3339
 from waypost.model.link import Link
 from waypost.model.mark import Mark, click_hash
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
-from waypost.reporting.answers import Activity, ActivityClick, People, PersonClicks
+from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
 
 MOST_PEOPLE: Final = 1_000

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
-from waypost.reporting.answers import People, PersonClicks
 from waypost.reporting.people import MOST_PEOPLE
+from waypost.reporting.visitors import People, PersonClicks
 
 Format: TypeAlias = Literal["csv", "ndjson"]
 

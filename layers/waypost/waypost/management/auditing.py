@@ -1,0 +1,45 @@
+"""Who asked for what was done to a person, as a line of the log that names no person.
+
+The person stands there as the hash that an opt-out is kept under: whoever knows the person can
+tell that it was they, nobody else can. The caller is who signed the request; the access log has
+the same id of the request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aws_lambda_powertools.event_handler.request import Request
+
+from waypost.observability import logger
+
+LOG: Final = logger("audit")
+LOG.setLevel("INFO")  # kept, however little else an operator wants logged
+
+
+@dataclass(frozen=True, slots=True)
+class Auditing:
+    """Notes what one request did."""
+
+    caller: str | None
+    request: str
+
+    def __call__(self, action: str, *, workspace: str, person: str) -> None:
+        LOG.info(
+            "person %s",
+            action,
+            extra={
+                "workspace_code": workspace,
+                "person_hash": person,
+                "caller": self.caller,
+                "api_request": self.request,
+            },
+        )
+
+
+def audit_of(request: Request) -> Auditing:
+    """The audit of a request over HTTP."""
+    context = request.resolved_event.raw_event["requestContext"]
+    signed = (context.get("authorizer") or {}).get("iam") or {}
+    return Auditing(signed.get("userArn"), str(context["requestId"]))

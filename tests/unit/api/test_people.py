@@ -1,0 +1,116 @@
+"""Opting out and erasing over the API, for support's tools."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from itertools import count
+
+import pytest
+
+from tests.handlers import request
+from tests.workspace import definition
+from waypost.codes import campaign_code
+
+PERSON = "/v1/workspaces/{workspace}/people/{person}"
+OPT_OUT = f"{PERSON}/opt-out"
+CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
+ERIKA = "erika@example.com"
+
+
+@pytest.fixture
+def link(workspace):
+    """A link that erika clicked twice and ben once."""
+    (link,) = workspace.send("spring", [definition("https://example.com/a")])
+    for id_, person, after in (("1", ERIKA, 0), ("2", ERIKA, 60), ("3", "ben", 120)):
+        workspace.click(link, id_, person=person, after=after)
+    return link
+
+
+def test_opting_out_and_back_in(api):
+    assert api(f"GET {OPT_OUT}", person=ERIKA) == (200, {"opted_out": False, "since": None})
+    wish = (200, {"opted_out": True, "since": "2026-11-22T09:00:00.000Z"})
+    for _ in range(2):
+        assert api(f"PUT {OPT_OUT}", person=ERIKA) == wish
+    assert api(f"GET {OPT_OUT}", person=ERIKA) == wish
+    assert api(f"GET {OPT_OUT}", person="ben")[1]["opted_out"] is False
+    assert api(f"GET {OPT_OUT}", person=ERIKA, workspace="other")[1]["opted_out"] is False
+    for _ in range(2):
+        assert api(f"DELETE {OPT_OUT}", person=ERIKA) == (200, {"opted_out": False, "since": None})
+    assert api(f"GET {OPT_OUT}", person=ERIKA)[1]["opted_out"] is False
+
+
+def test_clicks_after_an_opt_out_are_counted_without_the_person(api, workspace, link):
+    api(f"PUT {OPT_OUT}", person="carla")
+    workspace.click(link, "4", person="carla")
+    _, people = api("GET /v1/workspaces/{workspace}/links/{link}/people", link=link)
+    assert sorted(str(one["person"]) for one in people["people"]) == ["None", "ben", ERIKA]
+
+
+def test_an_erased_person_is_gone_and_no_figure_changes(api, link):
+    before = api(CAMPAIGN, campaign="spring")
+    assert api(f"DELETE {PERSON}", person=ERIKA) == (
+        200,
+        {"done": True, "clicks": 2, "campaigns": 1},
+    )
+    assert api(CAMPAIGN, campaign="spring") == before
+    assert api(f"GET {PERSON}/activity", person=ERIKA)[0] == 404
+    assert api(f"GET {PERSON}/activity", person="ben")[0] == 200
+    assert api(f"GET {OPT_OUT}", person=ERIKA)[1]["opted_out"] is True
+    again = api(f"DELETE {PERSON}", person=ERIKA)
+    assert again == (200, {"done": True, "clicks": 0, "campaigns": 0})
+
+
+def test_who_was_never_seen_is_erased_all_the_same(api):
+    assert api(f"DELETE {PERSON}", person="nobody")[1]["done"] is True
+
+
+def test_an_erasure_without_time_says_that_it_is_to_be_asked_for_again(handler, workspace, link):
+    event = request(f"DELETE {PERSON}", {"workspace": "acme", "person": ERIKA})
+    statuses = []
+    for seconds in (10, 10, 5, 0):  # from one look at the clock to the next, of 15 there are
+        workspace.clock = partial(next, count(step=seconds))
+        answer = handler(event)
+        statuses.append(answer["statusCode"])
+        assert json.loads(answer["body"])["done"] is (statuses[-1] == 200)
+        assert (answer["headers"].get("retry-after") == "1") is (statuses[-1] == 202)
+    assert statuses == [202, 202, 202, 200]
+    assert ERIKA not in str(list(workspace.ledger.of_campaign(campaign_code("acme", "spring"))))
+
+
+def test_the_log_tells_who_did_it_and_names_no_person(handler, link, caplog):
+    arn = "arn:aws:sts::123456789012:assumed-role/support/desk"
+    for route in (f"PUT {OPT_OUT}", f"DELETE {OPT_OUT}", f"DELETE {PERSON}"):
+        event = request(route, {"workspace": "acme", "person": ERIKA})
+        event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
+        handler(event)
+    told = [record for record in caplog.records if record.name == "waypost-audit"]
+    assert [record.getMessage() for record in told] == [
+        "person opted out",
+        "person opted in",
+        "person erased",
+    ]
+    assert {(record.caller, record.api_request) for record in told} == {(arn, "1")}
+    assert len({record.person_hash for record in told}) == 1
+    assert "erika" not in str([vars(record) for record in caplog.records])
+
+
+def test_an_unsigned_request_as_on_the_embedded_stack_is_nobodys(handler, caplog):
+    handler(request(f"PUT {OPT_OUT}", {"workspace": "acme", "person": ERIKA}))
+    assert caplog.records[-1].caller is None
+
+
+def test_the_audit_is_written_whatever_else_is_not():
+    asked = "from waypost.management.auditing import LOG; print(LOG.isEnabledFor(20))"
+    quiet = os.environ | {"POWERTOOLS_LOG_LEVEL": "WARNING"}
+    told = subprocess.run([sys.executable, "-c", asked], env=quiet, capture_output=True, check=True)
+    assert told.stdout == b"True\n"
+
+
+@pytest.mark.parametrize("person", ["a/b", "50 %", "%2F", "ü €", "..", "<script>", "opt-out"])
+def test_people_may_have_any_name(api, workspace, person):
+    (link,) = workspace.send("names", [definition("https://example.com")])
+    workspace.click(link, "1", person=person)
+    assert api(f"PUT {OPT_OUT}", person=person)[1]["opted_out"] is True
+    assert api(f"DELETE {PERSON}", person=person)[1] == {"done": True, "clicks": 1, "campaigns": 1}
