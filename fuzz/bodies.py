@@ -22,7 +22,8 @@ from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting import request
 from waypost.sending.batches import Sending
-from waypost.sending.files import Bulk, BulkRequest
+from waypost.sending.files.asking import FileRequest
+from waypost.sending.files.rewriting import FileRewriting
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.domains import MemoryDomains
 from waypost.store.memory.objects import MemoryObjects
@@ -85,10 +86,12 @@ def lines(data: bytes) -> None:
         sealer=lambda: _SEALER,
         now=lambda: NOW,
     )
-    asked = checked(BulkRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
-    answer = Bulk(sending, objects, lambda: 1_000.0, lambda _: None).rewrite(asked)
-    written = [json.loads(line) for line in (objects.read(_OUTPUT) or b"").splitlines()]
-    expect(len(written) == sum(1 for line in data.split(b"\n") if line), "a line for each line")
+    asked = checked(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
+    work = FileRewriting(sending, objects, lambda: 1_000.0, lambda _, __: None)
+    answer = work.rewrite(asked)
+    output = objects.read(_OUTPUT)
+    written = [json.loads(line) for line in (output.data if output else b"").splitlines()]
+    expect(len(written) == sum(1 for line in data.split(b"\n") if line.strip()), "one for each")
     delivered = sum("content" in line for line in written)
     expect(answer["delivered"] == delivered, "what was delivered is counted")
     expect(answer["failed"] == len(written) - delivered, "what failed is counted")
@@ -99,8 +102,9 @@ def replayed(data: bytes) -> None:
     for stored in stored_clicks(text_of(data)):
         with suppress(MalformedItem):
             click = Click.from_stored(stored)
-            expect(unparked(parked(click)) == click, "a click reads back as it was parked")
-            expect(Click.from_item(click.to_item()) == click, "and as it was stored")
+            again = unparked(parked(click))
+            expect(parked(again) == parked(click), "a click reads back as it was parked")
+            expect(Click.from_item(again.to_item()) == again, "and as it was stored")
     with suppress(MalformedItem):
         unparked(text_of(data))
 

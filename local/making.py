@@ -16,6 +16,7 @@ from local.cloud import Cloud
 from local.errors import TemplateError
 from local.intrinsics import ACCOUNT, REGION
 from local.parameters import scalar
+from local.permissions import parsed
 from local.template import Properties, Value, mapping, sequence
 
 if TYPE_CHECKING:
@@ -129,9 +130,22 @@ def make_role(cloud: Cloud, name: str, properties: Properties) -> dict[str, str]
     return {"Ref": name, "Arn": cloud.make_role(name, trust, policies)}
 
 
+def make_role_policy(cloud: Cloud, name: str, properties: Properties) -> dict[str, str]:
+    """A policy of a role that stands by itself. Raises TemplateError for what is not emulated."""
+    document = json.dumps(properties["PolicyDocument"])
+    parsed(document)
+    cloud.client("iam").put_role_policy(
+        RoleName=str(properties["RoleName"]),
+        PolicyName=str(properties["PolicyName"]),
+        PolicyDocument=document,
+    )
+    return {"Ref": name}
+
+
 MAKERS: Final[Mapping[str, Maker]] = {
     "AWS::DynamoDB::Table": make_table,
     "AWS::IAM::Role": make_role,
+    "AWS::IAM::RolePolicy": make_role_policy,
     "AWS::SQS::Queue": make_queue,
     "AWS::SecretsManager::Secret": make_secret,
     "AWS::Events::EventBus": make_event_bus,

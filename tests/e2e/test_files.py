@@ -1,0 +1,273 @@
+"""Files of recipients on the embedded stack: S3 as moto plays it, the function under its own role.
+
+The stack is the template's with two differences: it may use a bucket, and an invocation has so
+little time that it stops after every part.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from local.stack import TEMPLATE, EmbeddedStack
+from tests.e2e.conftest import Http
+from tests.e2e.secrets import keys_of, spilled
+from waypost.client import Client, Message
+from waypost.errors import CallFailed
+
+BUCKET = "recipients"
+FILLER = "<p>" + "A sale. " * 700 + "</p>"
+PEOPLE = 3_000
+
+pytestmark = pytest.mark.usefixtures("no_aws_settings")
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template, with an invocation of the rewrite function ended after 50 seconds."""
+    folder = tmp_path_factory.mktemp("hurried")
+    before, function, after = TEMPLATE.read_text("utf-8").partition("  RewriteFunction:\n")
+    text = before + function + after.replace("Timeout: 900", "Timeout: 50", 1)
+    (folder / "template.yaml").write_text(text, "utf-8")
+    for name in ("functions", "layers"):
+        (folder / name).symlink_to(TEMPLATE.parent / name)
+    return folder / "template.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack(hurried: Path) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(hurried, parameters={"FilesBucket": BUCKET}) as running:
+        s3 = running.cloud.client("s3")
+        for bucket in (BUCKET, "elsewhere"):
+            s3.create_bucket(Bucket=bucket)
+        yield running
+        assert not list(spilled(running.log_text(), keys_of(running)))
+
+
+def message(campaign: str, html: str = FILLER) -> Message:
+    return {
+        "workspace": "files",
+        "campaign": campaign,
+        "content": {"html": '<a href="https://example.com/{{ customer.page }}">go</a>' + html},
+        "liquid": True,
+    }
+
+
+def recipient(number: int) -> dict[str, Any]:
+    person = f"person{number}@people.example"
+    return {"delivery": f"d{number}", "person": person, "data": {"customer": {"page": number}}}
+
+
+class Mailing:
+    """A file in the bucket, its output and its report."""
+
+    def __init__(self, stack: EmbeddedStack, name: str) -> None:
+        self.stack, self.name = stack, name
+        self.s3 = stack.cloud.client("s3")
+        self.asked: dict[str, Any] = {
+            "input": f"s3://{BUCKET}/{name}.ndjson",
+            "output": f"s3://{BUCKET}/{name}.out.ndjson",
+        }
+
+    def put(self, lines: Sequence[object]) -> None:
+        text = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines)
+        self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}.ndjson", Body=text.encode())
+
+    def invoke(self, **more: object) -> Any:
+        outcome = self.stack.invoke("RewriteFunction", self.asked | more)
+        assert outcome.error is None, outcome.payload
+        return json.loads(outcome.payload)
+
+    def until_done(self, **more: object) -> tuple[Any, int]:
+        """The report, and how many invocations it took."""
+        for round_ in range(1, 30):
+            if (answer := self.invoke(**more))["done"]:
+                return answer, round_
+        raise AssertionError("never done")
+
+    def read(self, suffix: str = ".out.ndjson") -> bytes:
+        return self.s3.get_object(Bucket=BUCKET, Key=self.name + suffix)["Body"].read()
+
+    def output(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.read().splitlines()]
+
+    def objects(self) -> set[str]:
+        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=self.name + ".")
+        return {each["Key"].removeprefix(self.name) for each in listed.get("Contents", [])}
+
+    def sent(self, http: Http, campaign: str) -> int:
+        assert self.stack.wait_until_counted()
+        url = f"{self.stack.url}/v1/workspaces/files/campaigns/{campaign}"
+        return int(http("GET", url).json()["deliveries"])
+
+
+def test_thousands_of_recipients_one_bad_line_and_one_failure_arrive_part_by_part(
+    stack: EmbeddedStack, http: Http
+) -> None:
+    mailing = Mailing(stack, "thousands")
+    lines: list[object] = [message("thousands"), *map(recipient, range(PEOPLE))]
+    lines[1_001] = '{"delivery": "d1000", "person": '
+    lines[2_001] = {"delivery": "d2000", "person": "p2000", "data": {"customer": {}}}
+    mailing.put(lines)
+    report, rounds = mailing.until_done()
+    assert rounds > 1
+    assert (report["lines"], report["delivered"], report["failed"]) == (PEOPLE, PEOPLE - 2, 2)
+    output = mailing.output()
+    assert [each["delivery"] for each in output if each["delivery"]] == [
+        f"d{n}" for n in range(PEOPLE) if n != 1_000
+    ]
+    assert output[1_000] == {
+        "line": 1_002, "delivery": None, "field": "body", "reason": "is not JSON"
+    }  # fmt: skip
+    assert (output[2_000]["delivery"], output[2_000]["field"]) == ("d2000", "content.html")
+    assert "customer.page is missing" in output[2_000]["reason"]
+    assert report["failures"] == [output[1_000], output[2_000]]
+    assert mailing.sent(http, "thousands") == PEOPLE - 2
+    assert mailing.objects() == {".ndjson", ".out.ndjson", ".out.ndjson.report.json"}
+    assert json.loads(mailing.read(".out.ndjson.report.json")) == report
+    (link,) = report["links"]
+    assert (link["url"], link["tracked"]) == ("https://example.com/{{ customer.page }}", True)
+    assert link["destination"].startswith("https://example.com/0?_cio_id=person0")
+    assert link["round_trip"] is True
+    (href,) = re.findall('href="([^"]+)"', output[2_999]["content"]["html"])
+    answer = http("GET", stack.url + urlsplit(href).path)
+    assert answer.headers["location"].startswith("https://example.com/2999?")
+
+
+def test_progress_is_in_the_log_and_nobodys_name_is(stack: EmbeddedStack) -> None:
+    mailing = Mailing(stack, "logged")
+    mailing.put([message("logged"), *map(recipient, range(5)), "{"])
+    before = len(stack.log_text())
+    mailing.until_done()
+    told: list[str] = []
+    deadline = time.monotonic() + 10
+    while not told and time.monotonic() < deadline:
+        told = [line for line in stack.log_text()[before:].splitlines() if "part written" in line]
+        time.sleep(0.05)
+    said = json.loads(told[0].partition(" | ")[2])
+    assert (said["lines"], said["delivered"], said["failed"], said["parts"]) == (6, 5, 1, 1)
+    assert said["read"] == len(mailing.read(".ndjson"))
+    assert "people.example" not in stack.log_text()[before:]
+    assert not list(spilled(stack.log_text()[before:], keys_of(stack)))
+
+
+def test_an_invocation_that_is_killed_in_the_middle_is_gone_on_with(
+    stack: EmbeddedStack, http: Http
+) -> None:
+    mailing = Mailing(stack, "killed")
+    mailing.put([message("killed"), *map(recipient, range(PEOPLE))])
+    outcomes = []
+    killed = threading.Thread(
+        target=lambda: outcomes.append(stack.invoke("RewriteFunction", mailing.asked))
+    )
+    killed.start()
+    while ".out.ndjson.progress" not in mailing.objects():
+        time.sleep(0.01)
+    stack.recycle("RewriteFunction")
+    killed.join()
+    assert outcomes[0].error is not None
+    report, _ = mailing.until_done()
+    assert report["delivered"] == PEOPLE
+    assert [each["delivery"] for each in mailing.output()] == [f"d{n}" for n in range(PEOPLE)]
+    assert mailing.sent(http, "killed") == PEOPLE
+
+
+def test_an_input_that_changed_between_invocations_is_begun_anew(
+    stack: EmbeddedStack, http: Http
+) -> None:
+    mailing = Mailing(stack, "changed")
+    mailing.put([message("changed"), *map(recipient, range(PEOPLE))])
+    assert not mailing.invoke()["done"]
+    mailing.put([message("changed"), *map(recipient, range(7))])
+    report, _ = mailing.until_done()
+    assert report["delivered"] == 7
+    assert len(mailing.output()) == 7
+    assert mailing.sent(http, "changed") == 7
+
+
+def test_who_invokes_again_after_the_end_is_told_the_same_and_nothing_counts_twice(
+    stack: EmbeddedStack, http: Http
+) -> None:
+    mailing = Mailing(stack, "again")
+    mailing.put([message("again"), *map(recipient, range(3))])
+    report, _ = mailing.until_done()
+    assert mailing.invoke() == report
+    assert mailing.sent(http, "again") == 3
+
+
+def test_an_output_that_was_made_of_something_else_is_left_alone(stack: EmbeddedStack) -> None:
+    mailing = Mailing(stack, "taken")
+    mailing.s3.put_object(Bucket=BUCKET, Key="taken.out.ndjson", Body=b"of somebody")
+    mailing.put([message("taken"), recipient(1)])
+    refused = mailing.invoke()
+    assert (refused["status"], refused["title"]) == (409, "The name cannot be taken")
+    assert f"s3://{BUCKET}/taken.out.ndjson" in refused["detail"]
+    assert mailing.read() == b"of somebody"
+
+
+@pytest.mark.parametrize(
+    ("field", "url", "reason"),
+    [
+        ("input", f"s3://{BUCKET}/nothing.ndjson", "is not there"),
+        ("input", "s3://elsewhere/there.ndjson", "the stack may not read it"),
+        ("input", "s3://no-such-bucket/x.ndjson", "is not there"),
+        ("output", "s3://elsewhere/out.ndjson", "has no bucket that the stack may write to"),
+        ("output", "s3://no-such-bucket/x.ndjson", "has no bucket that the stack may write to"),
+        ("output", f"s3://{BUCKET}/wrong.ndjson", "is the input"),
+        ("input", "https://example.com/x.ndjson", "is not s3://bucket/key"),
+        ("seconds", 0, "must be at least 1"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_named(
+    stack: EmbeddedStack, field: str, url: object, reason: str
+) -> None:
+    mailing = Mailing(stack, "wrong")
+    mailing.put([message("wrong"), recipient(1)])
+    body = (b'{"delivery": "d"}\n', "elsewhere", "there.ndjson")
+    mailing.s3.put_object(Body=body[0], Bucket=body[1], Key=body[2])
+    refused = mailing.invoke(**{field: url})
+    assert refused["status"] == 400
+    ((found, told),) = [(each["field"], each["reason"]) for each in refused["errors"]]
+    assert found == field
+    assert reason in told
+
+
+def test_a_dry_run_reports_and_puts_nothing_out(stack: EmbeddedStack, http: Http) -> None:
+    mailing = Mailing(stack, "dry")
+    mailing.put([{**message("dry"), "dry_run": True}, *map(recipient, range(20)), "{"])
+    report = mailing.invoke()
+    assert (report["done"], report["dry_run"], report["lines"], report["failed"]) == (
+        True, True, 21, 1
+    )  # fmt: skip
+    assert report["links"][0]["round_trip"] is True
+    assert mailing.objects() == {".ndjson", ".out.ndjson.report.json"}
+    assert http("GET", f"{stack.url}/v1/workspaces/files/campaigns/dry").status == 404
+
+
+def test_the_client_follows_a_file_to_its_end(stack: EmbeddedStack, http: Http) -> None:
+    invoker = boto3.client(
+        "lambda",
+        endpoint_url=stack.url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    client = Client(stack.ref("RewriteFunction") + ":live", invoker)
+    mailing = Mailing(stack, "client")
+    mailing.put(list(map(recipient, range(PEOPLE))))
+    for _ in range(2):
+        report = client.rewrite_file(message("client"), **mailing.asked)
+        assert (report["done"], report["delivered"], report["failed"]) == (True, PEOPLE, 0)
+    assert len(mailing.output()) == PEOPLE
+    assert mailing.sent(http, "client") == PEOPLE
+    with pytest.raises(CallFailed, match="exists already"):
+        client.rewrite_file(message("another"), **mailing.asked)
