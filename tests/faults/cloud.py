@@ -8,7 +8,7 @@ a transaction known again by its ClientRequestToken, and CloudFront's tenants (`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto import mock_aws
@@ -68,14 +69,18 @@ class Cloud(Breaking):
         self.told: list[dict[str, Any]] = []
         self._transactions: dict[str, AWSResponse] = {}
         self._aside = False
+        self.refused_events = 0
+        """How many events the bus refuses next, one of each call."""
 
     @contextmanager
     def fresh(self) -> Iterator[Cloud]:
         """Tables, secret, bus and bucket as a stack begins with, and nothing broken."""
         self.heal()
         self.calls.clear()
+        self.seen.clear()
         self.tenants.held.clear()
         self.told.clear()
+        self.refused_events = 0
         self._transactions.clear()
         with mock_aws():
             with self.aside():
@@ -126,6 +131,8 @@ class Cloud(Breaking):
         if service == "cloudfront":
             status, body = self.tenants.answer(operation, request)
             return _response(request, status, {"ETag": "tag-1"}, body)
+        if operation == "PutEvents":
+            return _response(request, 200, {}, self._tell(asked["Entries"]))
         made = _MOTO.process_request(request)
         assert made is not None, f"{service} {operation} is not played"
         status, headers, text = made
@@ -133,9 +140,15 @@ class Cloud(Breaking):
         answer = _response(request, status, headers, body)
         if operation == "TransactWriteItems" and status == 200:
             self._transactions[asked["ClientRequestToken"]] = answer
-        if operation == "PutEvents" and status == 200:
-            self.told += asked["Entries"]
         return answer
+
+    def _tell(self, entries: Sequence[dict[str, Any]]) -> bytes:
+        refused = 1 if self.refused_events else 0
+        self.refused_events -= refused
+        self.told += entries[refused:]
+        answers = [{"ErrorCode": "ThrottlingException"}] * refused
+        answers += [{"EventId": str(len(self.told))}] * len(entries[refused:])
+        return json.dumps({"FailedEntryCount": refused, "Entries": answers}).encode()
 
 
 _MOTO = BotocoreStubber()
@@ -186,7 +199,6 @@ def _set_up() -> None:
     for name, logical_id in TABLES.items():
         client("dynamodb").create_table(TableName=name, **_schema(logical_id))
     client("secretsmanager").create_secret(Name="keyring", SecretString=SECRET)
-    client("events").create_event_bus(Name="events")
     client("s3").create_bucket(Bucket="files")
 
 
@@ -199,7 +211,7 @@ def _schema(logical_id: str) -> dict[str, Any]:
 
 def _asked(request: AWSPreparedRequest) -> Mapping[str, Any]:
     try:
-        value = json.loads(request.body or b"{}")
+        value = json.loads(request.body or b"{}")  # type: ignore[arg-type] # bytes, or an S3 file
     except (ValueError, TypeError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -208,7 +220,7 @@ def _asked(request: AWSPreparedRequest) -> Mapping[str, Any]:
 def _response(
     request: AWSPreparedRequest, status: int, headers: Mapping[str, Any], body: bytes
 ) -> AWSResponse:
-    return AWSResponse(request.url, status, dict(headers), MockRawResponse(body))
+    return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(body))
 
 
 def _spoilt(way: str, done: AWSResponse, request: AWSPreparedRequest) -> AWSResponse:

@@ -1,4 +1,4 @@
-"""What a call to a service is called in the table of promises: the operation, and what it is for."""
+"""What a call is named in the table of promises: the operation, and what it is for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _BY_PARTITION: Mapping[str, str | Mapping[str, str]] = {
     "I": "idempotency key",
     "R": {"!": "notice", "~": "sheet"},
     "D": "claim",
-    "S": "short link",
 }
 _BY_TABLE = {"clicks": "click"}
 
@@ -36,7 +35,7 @@ def name_of(service: str, operation: str, asked: Mapping[str, Any], url: str = "
 def _kinds(operation: str, asked: Mapping[str, Any]) -> Iterator[str]:
     if operation == "TransactWriteItems":
         for action in asked["TransactItems"]:
-            [(verb, what)] = action.items()
+            [(_, what)] = action.items()
             yield _kind(what["TableName"], what.get("Item") or what["Key"])
     elif operation == "BatchGetItem":
         for table, wanted in asked["RequestItems"].items():
@@ -53,6 +52,8 @@ def _kinds(operation: str, asked: Mapping[str, Any]) -> Iterator[str]:
 
 def _kind(table: str, key: Mapping[str, Mapping[str, str]]) -> str:
     partition, sort = key["pk"]["S"], key.get("sk", {}).get("S", "")
+    if table == "short-links":
+        return "short link" if partition.startswith("S#") else "destination"
     known = _BY_TABLE.get(table) or _BY_PARTITION.get(partition.partition("#")[0])
     if known is not None:
         return known if isinstance(known, str) else known.get(sort[:1], "row")

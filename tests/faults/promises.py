@@ -1,4 +1,4 @@
-"""The table of promises in docs/faults.md. It is what these tests run: a row is tried as it stands."""
+"""The table of promises in docs/faults.md: what the tests run, row by row."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def rows() -> list[Row]:
 
 def calls_of(function: str, test: str) -> list[str]:
     """The calls of which a test shows the promise."""
-    named = {c for row in rows() if row.function == function and test in row.tests for c in row.calls}
+    named = {
+        c for row in rows() if row.function == function and test in row.tests for c in row.calls
+    }
     return sorted(named)
 
 

@@ -69,10 +69,16 @@ def _update(tenant: Tenant, request: AWSPreparedRequest) -> None:
 
 
 def _text(request: AWSPreparedRequest, name: str) -> str:
-    for element in ElementTree.fromstring(request.body).iter():
+    for element in ElementTree.fromstring(_body(request)).iter():
         if element.tag.rpartition("}")[2] == name:
             return element.text or ""
     return ""
+
+
+def _body(request: AWSPreparedRequest) -> bytes:
+    """The body of a request, which botocore makes as bytes."""
+    assert isinstance(request.body, bytes)
+    return request.body
 
 
 def _described(tenant: Tenant) -> bytes:

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,6 @@ from tests.faults.cloud import SECRET, Cloud, client, clouds
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from waypost.codes import campaign_code, workspace_code
-from waypost.errors import StoreUnavailable
 from waypost.keyring import KeyList
 from waypost.model.workspace import Shortening, WorkspaceSettings
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
@@ -64,23 +64,50 @@ def app(aws: Cloud) -> ModuleType:
     return handlers.load("rewrite")
 
 
-@pytest.fixture
-def cloud(aws: Cloud) -> Iterator[Cloud]:
+@contextmanager
+def prepared(aws: Cloud) -> Iterator[Cloud]:
+    """Two workspaces, of which one wants nobody named and no opens tracked."""
     with aws.fresh():
         with aws.aside():
-            settings = WorkspaceSettings(shorten=Shortening(sms=True))
-            DynamoWorkspaces(client("dynamodb"), "workspaces").save("texts", settings)
+            workspaces = DynamoWorkspaces(client("dynamodb"), "workspaces")
+            workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+            shorten = Shortening(sms=True)
+            workspaces.save("texts", WorkspaceSettings(shorten=shorten, cio_id=False))
         yield aws
 
 
-def asked(message: str, campaign: str, **changes: object) -> dict[str, Any]:
-    return {**MESSAGES[message], "campaign": campaign, **changes}
+@pytest.fixture
+def cloud(aws: Cloud) -> Iterator[Cloud]:
+    with prepared(aws):
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def healthy(aws: Cloud, app: ModuleType) -> dict[str, Counter[str]]:
+    """How often a function that has just started makes each call, by the message."""
+    made = {}
+    for message in MESSAGES:
+        with prepared(aws) as cloud:
+            body = asked(message, "healthy")
+            check_whole(cloud, body, ask_anew(app, body))
+            check_stored(cloud, body)
+            made[message] = Counter(cloud.calls)
+    return made
+
+
+def asked(message: str, campaign: str) -> dict[str, Any]:
+    return {**MESSAGES[message], "campaign": campaign}
 
 
 def ask(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a function that has just started, by HTTP where it was told to."""
     answer: dict[str, Any] = app.handler(body, handlers.Context())
     return answer
+
+
+def ask_anew(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a function that has just started."""
+    app.sending.cache_clear()
+    return ask(app, body)
 
 
 def is_refusal(answer: dict[str, Any]) -> bool:
@@ -89,23 +116,25 @@ def is_refusal(answer: dict[str, Any]) -> bool:
 
 
 def check_whole(cloud: Cloud, body: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Every recipient has a message, and every link of it leads where it did and is known."""
+    """Every recipient has a message, every link of it leads where it did, and its definition is
+    stored; nothing is tracked that the workspace does not want.
+    """
     assert [one["delivery"] for one in answer["deliveries"]] == ["d1", "d2"]
     assert answer["failed"] == []
     wanted = Counter(URLS if body["channel"] == "email" else URLS[:2])
     with cloud.aside():
         for delivery in answer["deliveries"]:
-            links = re.findall(r"https://[^\"\s]+", json.dumps(delivery["content"], indent=1))
-            ours = [link.rstrip('"\\') for link in links if "/e/c/" in link or "/s/" in link]
-            assert Counter(map(destination, ours)) == wanted
+            [text] = delivery["content"].values()
+            ours = re.findall(r'https://[^"\s]+/(e|s)/([^"\s]+)', text)
+            assert Counter(destination(*link) for link in ours) == wanted
 
 
-def destination(link: str) -> str:
+def destination(kind: str, rest: str) -> str:
     """Where a link leads, as the redirect finds out; its definition has to be stored."""
     short_links = DynamoShortLinks(client("dynamodb"), "short-links")
-    token = link.partition("/e/c/")[2]
-    if not token:
-        found = short_links.find(link.rpartition("/")[2])
+    token = rest.removeprefix("c/")
+    if kind == "s":
+        found = short_links.find(rest)
         assert found is not None
         token = found.token
     opened = SEALER.open(token)
@@ -114,52 +143,92 @@ def destination(link: str) -> str:
     if opened.stored is not None:
         href = short_links.destination(workspace_code("acme"), opened.stored)
     assert href is not None
-    return href.partition("?")[0]
+    return href
 
 
-def counted(cloud: Cloud, body: dict[str, Any]) -> int:
+def check_stored(cloud: Cloud, body: dict[str, Any]) -> None:
+    """Each link is defined once; deliveries that have an idempotency key count once."""
+    assert len(links(cloud, body)) == (3 if body["channel"] == "email" else 2)
+    if "idempotency_key" in body:
+        assert counted(cloud, body["workspace"], body["campaign"]) == 2
+
+
+def counted(cloud: Cloud, workspace: str, campaign: str) -> int:
     with cloud.aside():
         stored = DynamoCampaigns(client("dynamodb"), "campaigns")
-        return stored.counts(campaign_code(body["workspace"], body["campaign"])).sent
+        return stored.counts(campaign_code(workspace, campaign)).sent
 
 
-def defined(cloud: Cloud, body: dict[str, Any]) -> int:
+def links(cloud: Cloud, body: dict[str, Any]) -> list[Any]:
     with cloud.aside():
         stored = DynamoCampaigns(client("dynamodb"), "campaigns")
-        return len(stored.links(campaign_code(body["workspace"], body["campaign"])))
+        return list(stored.links(campaign_code(body["workspace"], body["campaign"])))
 
 
-def healthy(cloud: Cloud, app: ModuleType, message: str) -> Counter[str]:
-    """How often a function that has just started makes each call."""
-    app.sending.cache_clear()
-    cloud.calls.clear()
-    body = asked(message, "healthy")
-    check_whole(cloud, body, ask(app, body))
-    assert counted(cloud, body) == 2
-    return Counter(cloud.calls)
-
-
-def test_every_call_has_its_promise(cloud: Cloud, app: ModuleType) -> None:
-    made = healthy(cloud, app, "newsletter") + healthy(cloud, app, "text")
-    assert unpromised("rewrite", made) == set()
+def test_every_call_has_its_promise(healthy: dict[str, Counter[str]]) -> None:
+    assert unpromised("rewrite", healthy["newsletter"] + healthy["text"]) == set()
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("call", calls_of("rewrite", "test_a_message_is_whole_or_refused"))
 def test_a_message_is_whole_or_refused(
-    cloud: Cloud, app: ModuleType, call: str, way: str
+    cloud: Cloud, app: ModuleType, healthy: dict[str, Counter[str]], call: str, way: str
 ) -> None:
-    for message in MESSAGES:
-        for after, times in breaks(healthy(cloud, app, message)[call]) if call else ():
-            body = asked(message, f"{message}-{after}-{times}")
-            cloud.break_(call, way, after=after, times=times)
-            app.sending.cache_clear()
-            first = ask(app, body)
-            assert is_refusal(first) or "deliveries" in first, first
-            if "deliveries" in first:
-                check_whole(cloud, body, first)
-            cloud.heal()
-            check_whole(cloud, body, ask(app, body))
-            assert defined(cloud, body) == (3 if message == "newsletter" else 2)
-            if message == "newsletter":  # it has an idempotency key
-                assert counted(cloud, body) == 2
+    message = next(name for name, calls in healthy.items() if calls[call])
+    for number, (after, times) in enumerate(breaks(healthy[message][call])):
+        body = asked(message, f"campaign-{number}")
+        cloud.break_(call, way, after=after, times=times)
+        first = ask_anew(app, body)
+        assert is_refusal(first) != ("deliveries" in first)
+        if "deliveries" in first:
+            check_whole(cloud, body, first)
+        cloud.heal()
+        check_whole(cloud, body, ask(app, body))
+        check_stored(cloud, body)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_keys_that_were_read_once_outlive_their_store(
+    cloud: Cloud, app: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    ask_anew(app, asked("newsletter", "first"))
+    cloud.break_("GetSecretValue", way)
+    body = asked("newsletter", "second")
+    check_whole(cloud, body, ask(app, body))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_message_that_cannot_be_kept_goes_out(cloud: Cloud, app: ModuleType, way: str) -> None:
+    cloud.break_("PutItem of message", way)
+    body = asked("newsletter", "sale")
+    check_whole(cloud, body, ask_anew(app, body))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_over_http_a_refusal_asks_to_come_again(cloud: Cloud, app: ModuleType, way: str) -> None:
+    cloud.break_("GetItem of settings", way)
+    event = handlers.request("POST /v1/rewrite", body=asked("newsletter", "sale"))
+    app.sending.cache_clear()
+    answer = app.handler(event, handlers.Context())
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    assert answer["headers"]["retry-after"] == "1"
+    assert is_refusal(json.loads(answer["body"]))
+
+
+def test_at_random_messages_are_whole_and_counted_once_each(cloud: Cloud, app: ModuleType) -> None:
+    random, sent = Random(SEED), Counter[tuple[str, str]]()
+    for number in range(30 * ROUNDS):
+        body = asked(random.choice(list(MESSAGES)), f"campaign-{number % 7}")
+        body["idempotency_key"] = f"batch-{number}"
+        cloud.at_random(random, 0.1)
+        answer = ask_anew(app, body)
+        while "deliveries" not in answer:
+            assert is_refusal(answer)
+            answer = ask(app, body)
+        cloud.heal()
+        check_whole(cloud, body, answer)
+        sent[body["workspace"], body["campaign"]] += 2
+    assert {campaign: counted(cloud, *campaign) for campaign in sent} == sent
+    assert len(cloud.seen) > len(WAYS) / 2

@@ -15,6 +15,7 @@ from waypost.counting.identity import Identities, Ledger
 from waypost.counting.planning import Policy
 from waypost.counting.settling import Settling
 from waypost.counting.telling import Bus, Telling
+from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.mark import Mark, click_hash
 from waypost.store.recipients import RecipientStore
@@ -60,7 +61,11 @@ class Tally:
         return counted
 
     def _count(self, campaign: CampaignCode, clicks: list[Click], counted: Counted) -> None:
-        policy = self._policy(campaign)
+        try:
+            policy = self._policy(campaign)
+        except StoreUnavailable:  # whether the bus may be told, and what a machine is, it decides
+            counted.failed |= {click.id for click in clicks}
+            return
         marks: defaultdict[str, list[Mark]] = defaultdict(list)
         for click in clicks:
             marks[click.recipient].append(mark_of(click, policy.threshold))
@@ -71,7 +76,7 @@ class Tally:
         counted.failed |= {click.id for click in clicks if click_hash(click.id) in failed}
 
     def _policy(self, campaign: CampaignCode) -> Policy:
-        settings = self._policies.of(workspace_of(campaign))
+        settings = self._policies.certain(workspace_of(campaign))
         return Policy(
             threshold=settings.machine_threshold,
             events="none" if self._telling.silent else settings.events,
