@@ -11,7 +11,6 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -23,8 +22,7 @@ from botocore.exceptions import ClientError
 from local.permissions import Statement, Use, parsed
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.codes import workspace_code
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.model.recipient import INLINE_MARKS
 
 BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
 HREF = "https://example.com/?q=" + "x" * 2_500  # does not fit into a link
@@ -115,13 +113,22 @@ class Life:
         assert self.stack.wait_until_counted()
 
     def leave(self) -> None:
-        """Somebody opts out, and clicks once more."""
-        dynamodb: Any = self.stack.cloud.client("dynamodb")
-        workspaces = DynamoWorkspaces(dynamodb, self.stack.ref("WorkspacesTable"))
+        """Somebody opts out and clicks once more, comes back, and is erased at last."""
+        person = f"{self.path}/people/ada"
         (link, *_) = self.send({"html": MESSAGE}, campaign="left")
-        workspaces.opt_out(workspace_code(self.workspace), "ada", datetime.now(UTC))
+        assert self.ask("PUT", f"{person}/opt-out").json()["opted_out"]
         self.follow(link)
         assert self.stack.wait_until_counted()
+        assert self.ask("GET", f"{person}/opt-out").json()["opted_out"]
+        assert not self.ask("DELETE", f"{person}/opt-out").json()["opted_out"]
+        for _ in range(INLINE_MARKS + 1):  # more than moves in one step, without moving figures
+            self.follow(link)
+        assert self.stack.wait_until_counted()
+        before = self.ask("GET", f"{self.path}/campaigns").json()
+        done = self.ask("DELETE", person).json()
+        assert (done["done"], done["clicks"] > 2, done["campaigns"] > 1) == (True, True, True)
+        assert self.ask("GET", f"{self.path}/campaigns").json() == before
+        self.ask("GET", f"{person}/activity", status=404)
 
     def report(self) -> None:
         campaign = f"{self.path}/campaigns/c"
@@ -129,6 +136,7 @@ class Life:
         assert figures["clicks"]["total"] == 2
         link = figures["links"][0]["link"]
         for path in (
+            f"{self.path}/campaigns",
             f"{campaign}/links",
             f"{campaign}/series",
             f"{self.path}/links/{link}/people",
@@ -278,7 +286,7 @@ def test_an_action_that_moto_cannot_take_is_called_by_the_code_of_domains(action
         ("RewriteFunction", "DefineCampaignsAndLinks", "POST", "/v1/rewrite", MAIL),
         ("ApiFunction", "ReadFigures", "GET", "/v1/workspaces/w/campaigns/c", None),
         ("ApiFunction", "ReadActivity", "GET", "/v1/workspaces/w/people/p/activity", None),
-        ("ApiFunction", "KeepSettingsAndDomains", "GET", "/v1/workspaces/w/settings", None),
+        ("ApiFunction", "KeepSettingsDomainsAndOptOuts", "GET", "/v1/workspaces/w/settings", None),
         ("VerifyDomainsFunction", "KeepDomains", "POST", "/v1/workspaces/w/domains/x/verify", None),
     ],
 )
