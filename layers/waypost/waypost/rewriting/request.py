@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from waypost.errors import InvalidRequest, Problem, TooLarge
 from waypost.rewriting.channels import Channel
-from waypost.validation import checked, parsed
+from waypost.validation import checked, named, parsed
 
 TEXT_LIMIT = 1024 * 1024
 """Bytes of a message's html, text, variables or body. Gmail clips at a tenth of it."""
@@ -31,7 +31,7 @@ def _unicode(text: str) -> str:
 
 
 Unicode = Annotated[str, AfterValidator(_unicode)]
-Name = Annotated[Unicode, Field(min_length=1, max_length=255)]
+Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_unicode)]
 
 
 class _Strict(BaseModel):
@@ -125,7 +125,7 @@ def _consistent(request: RewriteRequest) -> RewriteRequest:
 
 def _check_content(request: Message, problems: list[Problem]) -> None:
     if problems:
-        raise InvalidRequest(*problems)
+        raise InvalidRequest(*named(problems))
     for name, value in request.content.given().items():
         _check_size(f"content.{name}", value)
 

@@ -1,0 +1,87 @@
+"""What is wrong with a field, in our words.
+
+Those of pydantic are written for programmers, change with its versions, and some repeat what they
+were given. Keyed by its error types; what stands in braces is of the field's definition, never of
+what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+OTHERWISE: Final = "is not as it must be"
+
+_OBJECT: Final = "is not an object"
+_LIST: Final = "is not a list"
+_NUMBER: Final = "is not a number"
+_WHOLE: Final = "is not a whole number"
+_BOOLEAN: Final = "is neither true nor false"
+_DATE: Final = "is not a date such as 2026-11-21"
+_JSON: Final = "is not JSON"
+
+REASONS: Final[Mapping[str, str]] = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known",
+    "none_required": "is not null",
+    "json_invalid": _JSON,
+    "json_type": _JSON,
+    "invalid-json-value": _JSON,
+    "recursion_loop": "nests without an end",
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "mapping_type": _OBJECT,
+    "dataclass_type": _OBJECT,
+    "invalid_key": "has a name that is not a string",
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "iterable_type": _LIST,
+    "too_short": "has fewer than {min_length} items",
+    "too_long": "has more than {max_length} items",
+    "string_type": "is not a string",
+    "string_sub_type": "is not a string",
+    "string_unicode": "is not UTF-8",
+    "string_too_short": "is shorter than {min_length} characters",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_pattern_mismatch": "does not match {pattern}",
+    "string_not_ascii": "holds more than ASCII",
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "int_parsing_size": "is too large a number",
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "literal_error": "is not {expected}",
+    "enum": "is not {expected}",
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+}
+
+
+def reason(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """Why a field is refused. ``message`` is used of our own validators alone, whose text it is."""
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if kind in ("too_short", "string_too_short") and context.get("min_length") == 1:
+        return "is empty"
+    template = REASONS.get(kind, OTHERWISE)
+    known = {name: _plain(value) for name, value in context.items()}
+    return template.format_map(known)
+
+
+def _plain(value: object) -> str:
+    """Choices come as 'a', 'b' or 'c'."""
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("'", "")

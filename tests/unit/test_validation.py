@@ -1,0 +1,163 @@
+"""What callers are told of a body that is not valid: field and reason, in our words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from string import Formatter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+from pydantic_core._pydantic_core import list_all_errors
+
+from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.errors import InvalidRequest
+from waypost.management.configuring import SettingsChange
+from waypost.pages.asking import Asked
+from waypost.reporting.sharing import ShareRequest
+from waypost.rewriting.request import Message, Recipient, RewriteRequest, from_json
+from waypost.sending.files.asking import FileRequest
+from waypost.validation import MOST_PROBLEMS, checked, parsed
+from waypost.validation.reasons import OTHERWISE, REASONS, reason
+
+MODELS = (
+    *(Message, Recipient, RewriteRequest, FileRequest),
+    *(SettingsChange, AddDomain, ChangeDomain, ShareRequest, Asked),
+)
+GOOD: dict[type[BaseModel], dict[str, Any]] = {
+    Message: {"workspace": "w", "campaign": "c", "content": {"html": "x"}},
+    Recipient: {"delivery": "d"},
+    RewriteRequest: {
+        "workspace": "w",
+        "campaign": "c",
+        "content": {"html": "x"},
+        "recipients": [{"delivery": "d"}],
+    },
+    FileRequest: {"input": "s3://b/k", "output": "s3://b/o"},
+    AddDomain: {"host": "links.acme.com"},
+    Asked: {"workspace": "w"},
+}
+SECRET = "sesame-0123456789-sesame"
+WRONG: tuple[Any, ...] = (
+    *(None, True, 7, -1, 10**30, 0.5, "", SECRET, "x" * 5_000, "\x00", "2026-02-30"),
+    *([], [None], [SECRET], ["x"] * 500, {}, {"": 1}, {SECRET: SECRET}, [[[]]], [{}]),
+    *({"ios": [SECRET]}, {"android": [{"package": SECRET, "fingerprints": []}]}, {"sms": 1}),
+    *({"urls": ["ftp://x"]}, {"html": 7, "text": [], "variables": 3}, [{"delivery": 1, "x": 2}]),
+    {"x" * 101: "y" * 1_001},
+)
+
+
+def refusals(model: type[BaseModel], body: object) -> Iterator[tuple[str, str, str]]:
+    """What pydantic finds and what we tell of it: kind, its text, our reason."""
+    try:
+        model.model_validate(body)
+    except ValidationError as found:
+        with pytest.raises(InvalidRequest) as told:
+            checked(model, body)
+        errors = found.errors()
+        assert len(told.value.problems) == min(len(errors), MOST_PROBLEMS + 1)
+        for error, problem in zip(errors, told.value.problems, strict=False):
+            yield error["type"], error["msg"], problem.reason
+    else:
+        checked(model, body)
+
+
+def assert_ours(model: type[BaseModel], body: object) -> None:
+    for kind, text, told in refusals(model, body):
+        assert told != OTHERWISE, kind
+        assert told.lower() != text.lower()
+        assert "nput should" not in told
+        assert "alue error" not in told
+        if kind != "value_error":
+            assert SECRET not in told
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_whatever_is_wrong_with_a_field_is_told_in_our_words(model: type[BaseModel]):
+    good = GOOD.get(model, {})
+    checked(model, good)
+    for name, field in model.model_fields.items():
+        for wrong in WRONG:
+            assert_ours(model, good | {(field.alias or name): wrong})
+    for wrong in WRONG:
+        assert_ours(model, wrong)
+        assert_ours(model, good | {"unknown": wrong})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(MODELS), st.data())
+def test_any_json_is_taken_or_refused_in_our_words(model: type[BaseModel], data: st.DataObject):
+    names = st.sampled_from(sorted(model.model_fields))
+    body = data.draw(st.dictionaries(names, JSON, max_size=4) | JSON)
+    assert_ours(model, body)
+
+
+@pytest.mark.parametrize("error", list_all_errors(), ids=lambda error: error["type"])
+def test_no_text_of_pydantic_comes_through_whatever_its_kind(error: Any):
+    text = error["message_template_python"]
+    context = dict.fromkeys((name for _, name, _, _ in Formatter().parse(text) if name), 3)
+    told = reason(error["type"], context, "Value error, is our own text")
+    if error["type"] == "value_error":
+        assert told == "is our own text"
+    else:
+        assert told == REASONS.get(error["type"], OTHERWISE).format_map(context)
+        assert told.lower() != text.format_map(context).lower()
+
+
+@pytest.mark.parametrize("kind", sorted(set(REASONS) - {"invalid-json-value"}))
+def test_every_kind_that_has_a_reason_exists(kind: str):
+    assert kind in {error["type"] for error in list_all_errors()}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'{"a": }', b"\xff\xfe", b'"\\ud800"', b"[" * 10_000, b"NaN", b"nul"]
+)
+def test_what_is_no_json_is_told_so_and_no_more(body: bytes):
+    with pytest.raises(InvalidRequest) as told:
+        parsed(Message, body)
+    assert {problem.reason for problem in told.value.problems} <= {
+        "is not JSON",
+        "is not an object",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {"channel": "fax"},
+            "channel: is not email, sms, whatsapp, push, in_app, webhook or slack",
+        ),
+        ({"workspace": ""}, "workspace: is empty"),
+        ({"workspace": "x" * 256}, "workspace: is longer than 255 characters"),
+        ({"track": "yes"}, "track: is neither true nor false"),
+        ({"recipients": []}, "recipients: is empty"),
+        ({"recipients": [{"delivery": 7}]}, "recipients[0].delivery: is not a string"),
+        ({"recipients": [{"delivery": "d", "data": 7}]}, "recipients[0].data: is not an object"),
+        ({"content": "<a>"}, "content: is not an object"),
+        ({"content": {"html": "\ud800"}}, "content.html: holds half of a surrogate pair"),
+        ({"x" * 200: 1}, "x" * 100 + "…: is not known"),
+    ],
+)
+def test_field_and_reason(body: dict[str, Any], told: str):
+    with pytest.raises(InvalidRequest) as refused:
+        checked(RewriteRequest, GOOD[RewriteRequest] | body)
+    assert str(refused.value) == told
+
+
+def test_an_answer_names_a_hundred_problems_and_how_many_more_there_are():
+    body = GOOD[RewriteRequest] | {"recipients": [{"delivery": ""}] * 5_000}
+    with pytest.raises(InvalidRequest) as refused:
+        from_json(json.dumps(body))
+    assert len(refused.value.problems) == MOST_PROBLEMS + 1
+    assert str(refused.value.problems[-1]) == "body: has 4,900 more problems"
