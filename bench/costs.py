@@ -3,163 +3,63 @@
     python -m bench.costs [recipients of the mailing]
 
 The functions' own use cases run on moto's tables, made from template.yaml, with a meter before the
-client. The stream is cut into batches by hand, as large as given, since how full a batch is decides
-what a click costs: its transactions share the counters. Dollars come from ``prices.toml``.
+client. How full a batch of the stream is decides what a click costs, since its transactions share
+the counters: some tables cut batches by hand, one as the event source would at a given rate.
+Dollars come from ``prices.toml``, times that nobody has measured from ``assumptions.toml``.
 """
 
 from __future__ import annotations
 
 import os
-import random
+import statistics
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import boto3
 from moto import mock_aws
 
-from bench.metering import Meter
+from bench.arrivals import NEW_TABLE_SHARDS, EventSource, batches, event_source, moments
+from bench.lanes import lane
+from bench.pricing import PRICES, REGIONS, Units, bill, dynamodb
+from bench.world import HREF, World, clicks_of
 from local import moto_transactions
-from local.template import load
-from waypost.clicks.signals import Verdict
-from waypost.codes import campaign_code, link_code
-from waypost.counting.tally import Tally
 from waypost.model.click import Click
 from waypost.rewriting.request import from_value
-from waypost.sending.batches import Sending
-from waypost.sending.deciding import OneBaseUrl
-from waypost.sending.keeping import MessageKeeper
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.short_links import DynamoShortLinks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tokens import Keyring, Sealer
 
-PRICES = tomllib.loads((Path(__file__).parent / "prices.toml").read_text())
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-AGENT = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
-)
-HREF = "https://shop.example.com/sale/{n}?utm_source=newsletter&utm_medium=email&utm_campaign=s"
 RECIPIENTS, CLICK_RATE, LINKS = 100_000, 0.1, 5
-FULL = 500
-"""The event source's batch, as template.yaml has it."""
-
-REDIRECT_SECONDS, TALLY_SECONDS_A_BATCH = 0.010, 0.25
-"""Assumed, since only AWS can tell: a warm redirect with one put, and a full batch."""
-MEMORY_GB = 1.0
-LOG_BYTES = 600
-"""Of a redirect: Lambda's own three lines and our metric."""
-
-
-class World:
-    """The tables, a meter, and what runs on them."""
-
-    def __init__(self) -> None:
-        self.client = boto3.client("dynamodb", region_name="us-east-1")
-        names = ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
-        clicks, campaigns, workspaces, short_links = (_table(self.client, n) for n in names)
-        self.meter = Meter(self.client)
-        self.told = 0
-        self.ledger = DynamoClicks(self.meter, clicks)
-        self.tally = self.tally_on(self.meter)
-        sealer = Sealer(Keyring((b"k" * 32,)))
-        self.sending = Sending(
-            campaigns=DynamoCampaigns(self.meter, campaigns),
-            workspaces=DynamoWorkspaces(self.meter, workspaces),
-            base_urls=OneBaseUrl("https://e.example.com"),
-            short_links=DynamoShortLinks(self.meter, short_links),
-            sealer=lambda: sealer,
-            now=lambda: NOON,
-            keeper=MessageKeeper(DynamoMessages(self.meter, campaigns), 400),
-        )
-
-    def tally_on(self, client: DynamoClient) -> Tally:
-        """A tally that counts through a client."""
-        return Tally(
-            ledger=DynamoClicks(client, "Clicks"),
-            recipients=DynamoRecipients(client, "Campaigns"),
-            workspaces=DynamoWorkspaces(client, "Workspaces"),
-            bus=self,
-        )
-
-    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
-        """The event bus: takes all."""
-        self.told += len(clicks)
-        return {click.id for click, _ in clicks}
-
-
-def _table(client: Any, name: str) -> str:  # noqa: ANN401 - clients have no common type
-    properties = load(Path("template.yaml")).resources[f"{name}Table"].properties
-    schema = {key: properties[key] for key in ("KeySchema", "AttributeDefinitions", "BillingMode")}
-    client.create_table(TableName=name, **schema)
-    return name
+SOURCE = event_source()
+FULL = SOURCE.batch
+RATES = (1, 10, 83, 500, 1_600)
+BEFORE = EventSource(FULL, window=1, lanes=4)
+"""What the template had, to compare with."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of one click, or of one recipient of a message."""
+class Cost(Units):
+    """Of one click, or of one recipient of a message; ``batch``: clicks in the middle batch."""
 
-    what: str
-    path_writes: float
-    writes: float
-    reads: float
-    transactions: float
-
-
-def clicks_of(people: int, clicks: int, links: int) -> list[Click]:
-    """Clicks in the order that they come: who and where by chance, links less and less often."""
-    chance = random.Random(1)
-    campaign = campaign_code("acme", "spring-sale")
-    codes = [link_code(campaign, HREF.format(n=n)) for n in range(links)]
-    weights = [1 / (n + 1) for n in range(links)]
-    who = chance.sample(range(people), clicks) if clicks <= people else [0] * clicks
-    return [
-        Click(
-            id=f"{number:08d}kBq9ruJVSBFHmSKGvV9BVFyPxWHb8ZLZJMSbFGS_l9wbRgqSb2",
-            time=NOON + timedelta(milliseconds=10 * number),
-            link=chance.choices(codes, weights)[0],
-            position=1,
-            delivery=f"7c9e6679-7425-40de-944b-{person:012d}",
-            person=str(person),
-            href=HREF.format(n=1),
-            agent=AGENT,
-            ip="203.0.113.0",
-            country="DE",
-            asn=3320,
-            sent=int(NOON.timestamp()) - 3_600,
-            expires=int(NOON.timestamp()) + 400 * 86_400,
-        )
-        for number, person in enumerate(who)
-    ]
+    what: str = ""
+    path_writes: float = 0
+    transactions: float = 0
+    batch: float = 0
 
 
-def clicking(what: str, clicks: Sequence[Click], batch: int) -> Cost:
+def clicking(what: str, clicks: Sequence[Click], cut: Sequence[Sequence[Click]]) -> Cost:
     """Put every click as the redirect does, then count them in batches as the tally does."""
-    world = World()
-    for click in clicks:
-        world.ledger.record(click)
-    path = world.meter.writes
-    for start in range(0, len(clicks), batch):
-        counted = world.tally.count(clicks[start : start + batch])
-        if counted.failed:
-            raise RuntimeError("clicks were given back")
-    meter, many = world.meter, len(clicks)
-    transactions = 1_000 * meter.calls["transact_write_items"] / many
-    return Cost(what, path / many, meter.writes / many, meter.reads / many, transactions)
+    with mock_aws():
+        world = World()
+        for click in clicks:
+            world.ledger.record(click)
+        path = world.meter.writes
+        for batch in cut:
+            if world.tally.count(batch).failed:
+                raise RuntimeError("clicks were given back")
+    return _cost(what, world, len(clicks), path, statistics.median(map(len, cut)))
 
 
-def sending(what: str, batches: int, size: int, *, keyed: bool) -> Cost:
+def sending(what: str, requests: int, size: int, *, keyed: bool) -> Cost:
     """Messages of one template in batches; each with an idempotency key where ``keyed``."""
-    world = World()
     html = "".join(f'<p>Words <a href="{HREF.format(n=n)}">more</a></p>' for n in range(LINKS))
     body: dict[str, Any] = {
         "workspace": "acme",
@@ -168,30 +68,54 @@ def sending(what: str, batches: int, size: int, *, keyed: bool) -> Cost:
         "channel": "email",
         "content": {"html": f"<html><body>{html}</body></html>"},
     }
-    for batch in range(batches):
-        names = range(batch * size, (batch + 1) * size)
-        body["recipients"] = [{"delivery": f"d{n}", "person": f"p{n}"} for n in names]
-        if keyed:
-            body["idempotency_key"] = f"batch-{batch}"
-        world.sending.rewrite(from_value(body))
-    meter, many = world.meter, batches * size
+    with mock_aws():
+        world = World()
+        for request in range(requests):
+            names = range(request * size, (request + 1) * size)
+            body["recipients"] = [{"delivery": f"d{n}", "person": f"p{n}"} for n in names]
+            if keyed:
+                body["idempotency_key"] = f"batch-{request}"
+            world.sending.rewrite(from_value(body))
+    return _cost(what, world, requests * size, 0, size)
+
+
+def _cost(what: str, world: World, many: int, path: float, batch: float) -> Cost:
+    meter = world.meter
     transactions = 1_000 * meter.calls["transact_write_items"] / many
-    return Cost(what, 0, meter.writes / many, meter.reads / many, transactions)
+    return Cost(meter.writes / many, meter.reads / many, what, path / many, transactions, batch)
+
+
+def by_hand(clicks: Sequence[Click], size: int) -> list[Sequence[Click]]:
+    """Batches of this size."""
+    return [clicks[start : start + size] for start in range(0, len(clicks), size)]
 
 
 def click_costs(recipients: int) -> Iterator[Cost]:
     """Of a click: alone, in a mailing as its clicks come, and of a scanner."""
-    clicked = int(recipients * CLICK_RATE)
-    yield clicking("one click, alone", clicks_of(1, 1, 1), FULL)
-    mailing = clicks_of(recipients, clicked, LINKS)
-    for batch in (FULL, 100, 10, 2):
-        few = mailing if batch == FULL else mailing[: batch * 30]
-        yield clicking(f"mailing, {LINKS} links, batches of {batch}", few, batch)
-    many = clicks_of(recipients, min(clicked, 5_000), 40)
-    yield clicking(f"mailing, 40 links, batches of {FULL}", many, FULL)
-    repeated = [replace(c, id=f"{c.id}again") for c in mailing[:2_500]]
-    yield clicking("mailing, everybody clicks twice", mailing[:2_500] + repeated, FULL)
-    yield clicking("a scanner's flood: one recipient", clicks_of(1, 5_000, LINKS), FULL)
+    alone = clicks_of(1, 1, 1)
+    yield clicking("one click, alone", alone, by_hand(alone, FULL))
+    mailing = clicks_of(recipients, int(recipients * CLICK_RATE), LINKS)
+    for size in (FULL, 100, 10, 2):
+        few = mailing if size == FULL else mailing[: size * 30]
+        yield clicking(f"mailing, {LINKS} links, batches of {size}", few, by_hand(few, size))
+    many = clicks_of(recipients, min(len(mailing), 5_000), 40)
+    yield clicking(f"mailing, 40 links, batches of {FULL}", many, by_hand(many, FULL))
+    twice = mailing[:2_500] + [replace(c, id=f"{c.id}again") for c in mailing[:2_500]]
+    yield clicking("mailing, everybody clicks twice", twice, by_hand(twice, FULL))
+    flood = clicks_of(1, 5_000, LINKS)
+    yield clicking("a scanner's flood: one recipient", flood, by_hand(flood, FULL))
+
+
+def rate_costs(source: EventSource) -> Iterator[Cost]:
+    """Of a click of a mailing at several rates, cut as the event source of a new table cuts."""
+    for rate in RATES:
+        clicks = clicks_of(RECIPIENTS, min(5_000, max(300, 20 * rate)), LINKS)
+        arrived = [
+            (moment, str(click.person), click)
+            for moment, click in zip(moments(rate), clicks, strict=False)
+        ]
+        cut = batches(arrived, source, NEW_TABLE_SHARDS)
+        yield clicking(f"{rate:,} clicks a second", clicks, cut)
 
 
 def sending_costs() -> Iterator[Cost]:
@@ -204,35 +128,30 @@ def sending_costs() -> Iterator[Cost]:
 
 def show(title: str, costs: Iterator[Cost]) -> list[Cost]:
     print(f"\n{title}")
-    print(f"{'':<42}{'on the path':>12}{'writes':>9}{'reads':>8}{'transactions per 1,000':>24}")
+    print(
+        f"{'':<42}{'middle batch':>14}{'on the path':>12}{'writes':>9}{'reads':>8}"
+        f"{'transactions per 1,000':>24}"
+    )
     shown = []
     for cost in costs:
         shown.append(cost)
         print(
-            f"{cost.what:<42}{cost.path_writes:>12.2f}{cost.writes:>9.3f}{cost.reads:>8.3f}"
-            f"{cost.transactions:>24.1f}"
+            f"{cost.what:<42}{cost.batch:>14.0f}{cost.path_writes:>12.2f}{cost.writes:>9.3f}"
+            f"{cost.reads:>8.3f}{cost.transactions:>24.1f}",
+            flush=True,
         )
     return shown
 
 
 def dollars(click: Cost) -> None:
-    """Print what a million clicks of a kind cost, item by item."""
-    million, gigabyte = PRICES["million"], PRICES["gigabyte"]
-    seconds = REDIRECT_SECONDS + TALLY_SECONDS_A_BATCH / FULL
-    parts = {
-        "CloudFront requests and function": million["cdn_requests"] + million["cdn_functions"],
-        "API Gateway": million["api_requests"],
-        "Lambda invocations": million["invocations"] * (1 + 1 / FULL),
-        "Lambda time (assumed, see above)": 1e6 * seconds * MEMORY_GB * gigabyte["seconds"],
-        "DynamoDB writes": click.writes * million["write_units"],
-        "DynamoDB reads": click.reads * million["read_units"],
-        "events out": million["events"],
-        "logs": 1e6 * LOG_BYTES / 1e9 * gigabyte["logs"],
-    }
-    print(f"\nA million clicks ({click.what}), US dollars of {PRICES['as_of']}, {PRICES['region']}")
-    for name, price in parts.items():
-        print(f"{name:<42}{price:>8.2f}")
-    print(f"{'together':<42}{sum(parts.values()):>8.2f}")
+    """Print what a million clicks of a kind cost in each region, item by item."""
+    counting = lane().gb_seconds(click.batch)
+    bills = {region: bill(click, click.batch, counting, region) for region in REGIONS}
+    print(f"\nA million clicks ({click.what}), US dollars, prices of {PRICES['as_of']}")
+    print(f"{'':<42}" + "".join(f"{region:>12}" for region in REGIONS))
+    for name in bills[REGIONS[0]]:
+        print(f"{name:<42}" + "".join(f"{bills[region][name]:>12.2f}" for region in REGIONS))
+    print(f"{'together':<42}" + "".join(f"{sum(bills[r].values()):>12.2f}" for r in REGIONS))
 
 
 def main() -> int:
@@ -240,25 +159,18 @@ def main() -> int:
     recipients = int(sys.argv[1]) if len(sys.argv) > 1 else RECIPIENTS
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     moto_transactions.install()
-    clicks = show("Units of a click", _apart(click_costs(recipients)))
-    sent = show("Units of a recipient, sending", _apart(sending_costs()))
-    dollars(next(cost for cost in clicks if str(FULL) in cost.what))
-    dollars(clicks[0])
-    million = PRICES["million"]
+    clicks = show("Units of a click, batches cut by hand", click_costs(recipients))
+    for source in (SOURCE, BEFORE):
+        how = f"window {source.window:g} s, {source.lanes} lane(s) a shard"
+        show(f"Units of a click by rate: {how}, a new table's 4 shards", rate_costs(source))
+    sent = show("Units of a recipient, sending", sending_costs())
+    for what in (f"mailing, {LINKS} links, batches of {FULL}", "one click, alone"):
+        dollars(next(cost for cost in clicks if cost.what == what))
+    print("\nA million recipients, DynamoDB, US dollars")
     for cost in sent:
-        price = cost.writes * million["write_units"] + cost.reads * million["read_units"]
-        print(f"A million recipients, DynamoDB ({cost.what}): {price:.2f}")
+        figures = "".join(f"{dynamodb(cost, region):>12.2f}" for region in REGIONS)
+        print(f"{cost.what:<42}{figures}")
     return 0
-
-
-def _apart(costs: Iterator[Cost]) -> Iterator[Cost]:
-    """Each on empty tables."""
-    while True:
-        with mock_aws():
-            cost = next(costs, None)
-        if cost is None:
-            return
-        yield cost
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@
 
 The model: a partition takes 1,000 write units a second and throttles the rest; partitions hold keys
 by hash; a transaction costs two units an action and is cancelled where another one is at work on
-one of its items; it is at work for ``COMMIT`` seconds. No burst capacity and no splitting by heat,
-both of which the real service has: what passes here passes there.
+one of its items; it is at work for ``COMMIT`` seconds. A lane of the tally takes as long over its
+rows as ``lanes`` says. No burst capacity and no splitting by heat, both of which the real service
+has: what passes here passes there.
 
 Compared are four ways to count: our redirect with our tally, an atomic counter that the redirect
 moves, the same over 16 shards, and click and counter in one transaction.
@@ -22,6 +23,9 @@ from hashlib import blake2b
 from random import Random
 from typing import Final
 
+from bench.arrivals import event_source
+from bench.lanes import lane
+from bench.pricing import ASSUMED
 from waypost.codes import campaign_code, link_code
 from waypost.counting.planning import Policy, plan
 from waypost.counting.standing import Standing
@@ -34,12 +38,13 @@ from waypost.store.dynamodb.spread import SHARDS
 
 RATE: Final = 10_000
 PEOPLE: Final = 200_000
-BATCH: Final = 500
+SOURCE: Final = event_source()
+BATCH: Final = SOURCE.batch
 APART: Final = 1 << 20
 """So many partitions that no two keys share one: what splitting by heat comes to."""
 UNITS: Final = 1_000
-COMMIT: Final = 0.015
-WINDOW: Final = 1.0
+COMMIT: Final[float] = ASSUMED["tally"]["transaction_seconds"]
+WINDOW: Final = SOURCE.window
 """How long the event source waits for a batch to fill."""
 CAMPAIGN: Final = campaign_code("acme", "spring-sale")
 LINK: Final = link_code(CAMPAIGN, "home")
@@ -115,14 +120,16 @@ def clicks(seconds: int, random: Random) -> Iterator[tuple[float, str]]:
 
 
 def ours(seconds: int, ledger_partitions: int, campaign_partitions: int) -> Result:
-    """The redirect puts, the tally counts: one worker for each fourth part of a stream's shard."""
+    """The redirect puts, the tally counts: one worker for each lane of a stream's shard."""
     random = Random(1)
     ledger = Table(ledger_partitions)
     workers: defaultdict[int, list[tuple[float, str]]] = defaultdict(list)
     for moment, person in clicks(seconds, random):
         if ledger.write(moment, [(person, 1)]):
             digest = blake2b(person.encode(), digest_size=2).digest()
-            workers[int.from_bytes(digest) % (4 * ledger_partitions)].append((moment, person))
+            workers[int.from_bytes(digest) % (SOURCE.lanes * ledger_partitions)].append(
+                (moment, person)
+            )
     table, locks = Table(campaign_partitions), Locks()
     end = Tally(table, locks, random).run(list(workers.values()))
     total = RATE * seconds
@@ -205,7 +212,7 @@ class Tally:
         if not held and self._table.write(now, [*written, *notice]):
             worker.transactions.pop(0)
             worker.failures = 0
-            return COMMIT
+            return lane().seconds(len(keys))
         if held and held[0] in counters:
             worker.shard = self._random.randrange(1, SHARDS)
         worker.failures += 1

@@ -4,9 +4,10 @@
 
 The tally runs on moto's tables, and what it asks of DynamoDB is kept. Then the same calls are made
 again, on moto without the tally (moto's own ceiling: nobody is faster here), and on a client whose
-answers come from memory (what the AWS library takes for itself). The tally's own share is measured
-on the in-memory twin. Processor time throughout; hot traffic is one link, spread traffic is twenty
-campaigns of ten links.
+answers come from memory (what the AWS library takes for itself); so is telling the event bus. The
+tally's own share is measured on the in-memory twin. Processor time throughout; hot traffic is one
+link, spread traffic is twenty campaigns of ten links. What a lane of the stream comes to with it
+follows from what ``assumptions.toml`` says of waiting.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from bench.costs import FULL, World, clicks_of
+from bench.arrivals import event_source
+from bench.lanes import Lane, lane
+from bench.world import World, clicks_of
 from local import moto_transactions
+from waypost.clicks.signals import Signal, verdict
 from waypost.codes import campaign_code, link_code
+from waypost.counting.announcing import ENTRIES, EventBus
 from waypost.counting.tally import Tally
 from waypost.model.click import Click
 from waypost.store.memory.campaigns import MemoryCampaigns
@@ -34,6 +39,7 @@ from waypost.store.memory.recipients import MemoryRecipients
 from waypost.store.memory.workspaces import MemoryWorkspaces
 
 CLICKS, ROUNDS = 2_000, 3
+FULL = event_source().batch
 Call = tuple[str, dict[str, Any], dict[str, Any]]
 """A call's name, what it asked and what was answered."""
 
@@ -119,6 +125,16 @@ def on_the_library(calls: Sequence[Call]) -> float:
     return cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
 
 
+def on_the_bus(clicks: Sequence[Click]) -> float:
+    """Seconds of telling them where the answers are there at once."""
+    client: Any = boto3.client("events", region_name="us-east-1")
+    took = json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": "x" * 36}] * ENTRIES})
+    client.meta.events.register("before-send", lambda **_: _answer(took.encode()))
+    bus = EventBus(client, "clicks")
+    told = [(click, verdict(Signal(0))) for click in clicks]
+    return cpu(lambda: [bus.tell(told[n : n + FULL]) for n in range(0, len(told), FULL)])
+
+
 class _Raw:
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -144,23 +160,50 @@ def on_the_twin(clicks: Sequence[Click]) -> float:
     return cpu(lambda: counted(tally, clicks))
 
 
-def show(name: str, clicks: Sequence[Click]) -> None:
-    """Print a line: medians of rounds in which all take their turn."""
+def measured(clicks: Sequence[Click]) -> tuple[list[float], float]:
+    """Processor µs of a click, as medians of rounds in which all take their turn: the whole on
+    moto, moto alone, the AWS library, telling the bus, the tally itself. And transactions for
+    1,000 clicks.
+    """
     rounds = []
     transactions = 0
     for _ in range(ROUNDS):
         whole, calls = on_moto(clicks)
-        rounds.append((whole, again(calls), on_the_library(calls), on_the_twin(clicks)))
+        rounds.append(
+            (
+                whole,
+                again(calls),
+                on_the_library(calls),
+                on_the_bus(clicks),
+                on_the_twin(clicks),
+            )
+        )
         transactions = sum(call == "transact_write_items" for call, _, _ in calls)
-    whole, ceiling, library, own = (
-        statistics.median(values) for values in zip(*rounds, strict=True)
-    )
-    many = len(clicks)
+    medians = [statistics.median(values) for values in zip(*rounds, strict=True)]
+    return [each / len(clicks) * 1e6 for each in medians], 1_000 * transactions / len(clicks)
+
+
+def show(name: str, clicks: Sequence[Click]) -> float:
+    """Print a line; seconds of processor time that a click takes without moto."""
+    (whole, ceiling, library, bus, own), transactions = measured(clicks)
+    together = library + bus + own
     print(
-        f"{name:<8}{1_000 * transactions / many:>14.1f}{own / many * 1e6:>12.0f}"
-        f"{library / many * 1e6:>14.0f}{many / (own + library):>18,.0f}"
-        f"{many / whole:>12,.0f}{many / ceiling:>12,.0f}"
+        f"{name:<8}{transactions:>14.1f}{own:>12.0f}{library:>14.0f}{bus:>14.0f}"
+        f"{1e6 / together:>16,.0f}{1e6 / whole:>12,.0f}{1e6 / ceiling:>12,.0f}",
+        flush=True,
     )
+    return together / 1e6
+
+
+def show_lane(click_seconds: float) -> None:
+    """Print what a lane of the stream counts, with waits as assumed."""
+    print("\nA lane of the stream, waits as bench/assumptions.toml has them")
+    for memory in (lane().memory_mb, 1024):
+        one = Lane(memory, click_seconds)
+        print(
+            f"{memory:,.0f} MB: a batch of {FULL} in {one.seconds(FULL) * 1e3:,.0f} ms, "
+            f"{one.clicks_a_second(FULL):,.0f} clicks a second"
+        )
 
 
 def main() -> None:
@@ -169,15 +212,15 @@ def main() -> None:
     moto_transactions.install()
     print(f"{CLICKS:,} clicks in batches of {FULL}, {ROUNDS} rounds, processor time")
     print(
-        f"{'':<8}{'transactions':>14}{'tally':>12}{'AWS library':>14}{'clicks/s':>18}"
-        f"{'on moto':>12}{'moto alone':>12}"
+        f"{'':<8}{'transactions':>14}{'tally':>12}{'AWS library':>14}{'event bus':>14}"
+        f"{'clicks/s':>16}{'on moto':>12}{'moto alone':>12}"
     )
     print(
-        f"{'':<8}{'per 1,000':>14}{'µs a click':>12}{'µs a click':>14}{'on one core':>18}"
-        f"{'clicks/s':>12}{'clicks/s':>12}"
+        f"{'':<8}{'per 1,000':>14}{'µs a click':>12}{'µs a click':>14}{'µs a click':>14}"
+        f"{'on one core':>16}{'clicks/s':>12}{'clicks/s':>12}"
     )
-    for traffic in (hot, spread):
-        show(traffic.__name__, traffic())
+    click_seconds = [show(traffic.__name__, traffic()) for traffic in (hot, spread)]
+    show_lane(click_seconds[0])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""Clicks as they come in, and how the tally's event source cuts them into batches.
+
+Lambda reads a shard of the stream by lanes, each with its part of the keys; a batch begins with the
+first click that comes and ends when it is full or its window is over. What comes while a batch is
+counted goes into the next, which only makes it fuller: left out here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+from typing import Any, Final, TypeVar
+
+from local.template import load
+
+NEW_TABLE_SHARDS: Final = 4
+"""A new table takes 4,000 writes a second: four partitions, each with a shard of the stream."""
+
+_Click = TypeVar("_Click")
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """``batch``: clicks at most; ``window``: seconds; ``lanes`` of each shard."""
+
+    batch: int
+    window: float
+    lanes: int
+
+
+def event_source() -> EventSource:
+    """The tally's, as template.yaml has it."""
+    template = load(Path("template.yaml"))
+    events: Any = template.resources["TallyFunction"].properties["Events"]
+    source = events["Clicks"]["Properties"]
+
+    def value(name: str) -> int:
+        given = source[name]
+        named = given["Ref"] if isinstance(given, dict) else None
+        return int(str(template.parameters[named]["Default"] if named else given))
+
+    return EventSource(
+        value("BatchSize"), value("MaximumBatchingWindowInSeconds"), value("ParallelizationFactor")
+    )
+
+
+def moments(rate: float) -> Iterator[float]:
+    """Seconds at which clicks come that know nothing of each other."""
+    chance, now = Random(1), 0.0
+    while True:
+        now += chance.expovariate(rate)
+        yield now
+
+
+def batches(
+    clicks: Sequence[tuple[float, str, _Click]], source: EventSource, shards: int
+) -> list[list[_Click]]:
+    """Cut clicks, given with their moments and keys in the order in which they come."""
+    lanes: defaultdict[int, list[tuple[float, _Click]]] = defaultdict(list)
+    for moment, key, click in clicks:
+        lanes[_part(key) % (shards * source.lanes)].append((moment, click))
+    cut = [batch for lane in lanes.values() for batch in _cut(lane, source)]
+    return [clicks for _, clicks in sorted(cut, key=lambda pair: pair[0])]
+
+
+def _cut(
+    lane: Sequence[tuple[float, _Click]], source: EventSource
+) -> Iterator[tuple[float, list[_Click]]]:
+    """Batches of a lane, each with the moment at which it ends."""
+    batch: list[_Click] = []
+    closes = 0.0
+    for moment, click in lane:
+        if batch and moment > closes:
+            yield closes, batch
+            batch = []
+        closes = closes if batch else moment + source.window
+        batch.append(click)
+        if len(batch) == source.batch:
+            yield moment, batch
+            batch = []
+    if batch:
+        yield closes, batch
+
+
+def _part(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest())

@@ -1,0 +1,105 @@
+"""The tables of template.yaml in moto with a meter before them, and what runs on them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from bench.metering import Meter
+from local.template import load
+from waypost.clicks.signals import Verdict
+from waypost.codes import campaign_code, link_code
+from waypost.counting.tally import Tally
+from waypost.model.click import Click
+from waypost.sending.batches import Sending
+from waypost.sending.deciding import OneBaseUrl
+from waypost.sending.keeping import MessageKeeper
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.messages import DynamoMessages
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.short_links import DynamoShortLinks
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens import Keyring, Sealer
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+AGENT = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
+)
+HREF = "https://shop.example.com/sale/{n}?utm_source=newsletter&utm_medium=email&utm_campaign=s"
+
+
+class World:
+    """The tables, a meter, and what runs on them."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("dynamodb", region_name="us-east-1")
+        names = ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
+        clicks, campaigns, workspaces, short_links = (_table(self.client, n) for n in names)
+        self.meter = Meter(self.client)
+        self.ledger = DynamoClicks(self.meter, clicks)
+        self.tally = self.tally_on(self.meter)
+        sealer = Sealer(Keyring((b"k" * 32,)))
+        self.sending = Sending(
+            campaigns=DynamoCampaigns(self.meter, campaigns),
+            workspaces=DynamoWorkspaces(self.meter, workspaces),
+            base_urls=OneBaseUrl("https://e.example.com"),
+            short_links=DynamoShortLinks(self.meter, short_links),
+            sealer=lambda: sealer,
+            now=lambda: NOON,
+            keeper=MessageKeeper(DynamoMessages(self.meter, campaigns), 400),
+        )
+
+    def tally_on(self, client: DynamoClient) -> Tally:
+        """A tally that counts through a client."""
+        return Tally(
+            ledger=DynamoClicks(client, "Clicks"),
+            recipients=DynamoRecipients(client, "Campaigns"),
+            workspaces=DynamoWorkspaces(client, "Workspaces"),
+            bus=self,
+        )
+
+    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+        """The event bus: takes all."""
+        return {click.id for click, _ in clicks}
+
+
+def _table(client: Any, name: str) -> str:  # noqa: ANN401 - clients have no common type
+    properties = load(Path("template.yaml")).resources[f"{name}Table"].properties
+    schema = {key: properties[key] for key in ("KeySchema", "AttributeDefinitions", "BillingMode")}
+    client.create_table(TableName=name, **schema)
+    return name
+
+
+def clicks_of(people: int, clicks: int, links: int) -> list[Click]:
+    """Clicks in the order that they come: who and where by chance, links less and less often."""
+    chance = random.Random(1)
+    campaign = campaign_code("acme", "spring-sale")
+    codes = [link_code(campaign, HREF.format(n=n)) for n in range(links)]
+    weights = [1 / (n + 1) for n in range(links)]
+    who = chance.sample(range(people), clicks) if clicks <= people else [0] * clicks
+    return [
+        Click(
+            id=f"{number:08d}kBq9ruJVSBFHmSKGvV9BVFyPxWHb8ZLZJMSbFGS_l9wbRgqSb2",
+            time=NOON + timedelta(milliseconds=10 * number),
+            link=chance.choices(codes, weights)[0],
+            position=1,
+            delivery=f"7c9e6679-7425-40de-944b-{person:012d}",
+            person=str(person),
+            href=HREF.format(n=1),
+            agent=AGENT,
+            ip="203.0.113.0",
+            country="DE",
+            asn=3320,
+            sent=int(NOON.timestamp()) - 3_600,
+            expires=int(NOON.timestamp()) + 400 * 86_400,
+        )
+        for number, person in enumerate(who)
+    ]
