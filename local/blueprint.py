@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from local.cloud import Cloud
-from local.cloudfront import Distribution, distributions
+from local.distributions import Distribution, distributions
 from local.errors import TemplateError
 from local.event_sources import SOURCES
 from local.functions import Function, functions

@@ -18,8 +18,8 @@ import botocore.session
 import urllib3
 from botocore.config import Config
 
+from local.account import ACCOUNT, REGION
 from local.errors import NotStarted, TemplateError
-from local.intrinsics import ACCOUNT, REGION
 from local.permissions import PERMISSIONS, ROLES, Denial, Permissions, Use
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from local.account import function_arn
 from local.cloud import Cloud
 from local.destinations import Destination
 from local.functions import Function, events_of
-from local.intrinsics import function_arn
 from local.invocations import Outcome
 from local.processes import Log
-from local.queues import QueueMapping, QueuePoller
+from local.queue_mapping import QueueMapping
+from local.queues import QueuePoller
 from local.sources import Invoke, Poller
 from local.stream_mapping import StreamMapping
 from local.streams import StreamPoller

@@ -14,10 +14,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from local.api_answers import response
+from local.api_events import event
 from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, answer, read_body
 from local.clock import Clock
-from local.cloudfront import Distribution, Edge
-from local.http_api import BadAnswer, Refused, Request, Response, event, response
+from local.cloudfront import Edge
+from local.distributions import Distribution
+from local.http_api import BadAnswer, Refused, Request, Response
 from local.invocations import PAYLOAD_BYTES
 from local.invoke_api import PREFIX, InvokeApi
 from local.lambdas import Pool

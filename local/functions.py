@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.account import ACCOUNT
 from local.errors import TemplateError
-from local.intrinsics import ACCOUNT, Resolver
+from local.intrinsics import Resolver
 from local.template import Properties, Resource, Template, Value
 
 _FUNCTION = "AWS::Serverless::Function"

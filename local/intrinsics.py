@@ -11,16 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from local import parameters
+from local.account import ACCOUNT, REGION
+from local.conditions import Conditions
 from local.errors import TemplateError
 from local.template import Properties, Template, Value, mapping, sequence
-
-ACCOUNT: Final = "123456789012"  # moto's
-REGION: Final = "us-east-1"  # moto names no other in the records of its streams
-
-
-def function_arn(name: str) -> str:
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
-
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -54,6 +48,7 @@ class Resolver:
         self._template = template
         self._resources = resources
         self._parameters = parameters.parameters(template, given)
+        self._conditions = Conditions(template.conditions, self.text)
         self._pseudo = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
@@ -75,11 +70,7 @@ class Resolver:
 
     def holds(self, condition: str | None) -> bool:
         """Whether a named condition is true; no condition always holds."""
-        if condition is None:
-            return True
-        if condition not in self._template.conditions:
-            raise TemplateError(f"Conditions.{condition}", "is not defined")
-        return self._test(self._template.conditions[condition], f"Conditions.{condition}")
+        return self._conditions.holds(condition)
 
     def value(self, value: Value, where: str) -> Value:
         """The value with every intrinsic function resolved; ``where`` is its place, for errors."""
@@ -185,22 +176,3 @@ class Resolver:
                 raise TemplateError(where, f"Fn::FindInMap finds no {key!r}")
             found = found[str(key)]
         return found
-
-    def _test(self, condition: Value, where: str) -> bool:
-        if not isinstance(condition, dict) or len(condition) != 1:
-            raise TemplateError(where, "is not a condition")
-        ((name, argument),) = condition.items()
-        if name == "Condition":
-            return self.holds(str(argument))
-        if not isinstance(argument, list):
-            raise TemplateError(where, f"{name} takes a list")
-        match name:
-            case "Fn::Equals":
-                return self.text(argument[0], where) == self.text(argument[1], where)
-            case "Fn::And":
-                return all(self._test(item, where) for item in argument)
-            case "Fn::Or":
-                return any(self._test(item, where) for item in argument)
-            case "Fn::Not":
-                return not self._test(argument[0], where)
-        raise TemplateError(where, f"{name} is not emulated")

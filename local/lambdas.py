@@ -13,8 +13,8 @@ import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from local.account import function_arn
 from local.functions import Function
-from local.intrinsics import function_arn
 from local.invocations import Invocation, Outcome
 from local.processes import Log
 from local.workers import Worker

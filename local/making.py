@@ -12,9 +12,9 @@ import string
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from local.account import ACCOUNT, REGION
 from local.cloud import Cloud
 from local.errors import TemplateError
-from local.intrinsics import ACCOUNT, REGION
 from local.parameters import scalar
 from local.permissions import parsed
 from local.template import Properties, Value, mapping, sequence

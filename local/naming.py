@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from local.account import ACCOUNT, REGION, function_arn
 from local.functions import function_name
-from local.intrinsics import ACCOUNT, REGION, Resolver, function_arn
+from local.intrinsics import Resolver
 from local.template import Resource
 
 _ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {

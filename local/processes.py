@@ -16,8 +16,8 @@ import threading
 from collections.abc import Mapping
 from typing import IO, Final
 
+from local.account import REGION
 from local.functions import Function
-from local.intrinsics import REGION
 
 # Ctrl-C reaches every process of the group, and it is the stack that ends its functions. The
 # installed packages come without .pth files (-S), so that the project's own editable install does

@@ -6,71 +6,21 @@ timeout, until the queue's own redrive policy moves it to its dead letters.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from local.cloud import Cloud
-from local.functions import Event
-from local.intrinsics import REGION
-from local.patterns import Pattern, filters, passes
+from local.patterns import passes
 from local.processes import Log
-from local.sources import (
-    Failures,
-    Invoke,
-    Poller,
-    Record,
-    failures,
-    number,
-    refuse_unknown,
-    reports_partial_failures,
-)
-from local.template import mapping
+from local.queue_mapping import QueueMapping, filtered, record
+from local.sources import Failures, Invoke, Poller, Record, failures
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_KNOWN: Final = frozenset(
-    {
-        "BatchSize",
-        "Enabled",
-        "FilterCriteria",
-        "FunctionResponseTypes",
-        "MaximumBatchingWindowInSeconds",
-        "Queue",
-        "ScalingConfig",
-    }
-)
 _POLL_SECONDS: Final = 0.2
 _RECEIVED_AT_ONCE: Final = 10  # SQS's limit
-
-
-@dataclass(frozen=True, slots=True)
-class QueueMapping:
-    """The properties of an SQS event; ``window`` in seconds."""
-
-    name: str
-    queue: str
-    batch_size: int
-    window: float
-    partial: bool
-    patterns: tuple[Pattern, ...]
-
-    @classmethod
-    def of(cls, event: Event) -> Self:
-        refuse_unknown(event, _KNOWN)
-        properties = event.properties
-        criteria = mapping(properties.get("FilterCriteria"), event.where)
-        return cls(
-            name=event.name,
-            queue=str(properties["Queue"]),
-            batch_size=number(properties, "BatchSize", 10),
-            window=number(properties, "MaximumBatchingWindowInSeconds", 0),
-            partial=reports_partial_failures(properties),
-            patterns=filters(criteria, event.where),
-        )
 
 
 class QueuePoller(Poller):
@@ -132,37 +82,5 @@ class QueuePoller(Poller):
         return [record for record in records if record["messageId"] not in failed.identifiers]
 
     def _delete(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=record["receiptHandle"])
-
-
-def record(message: MessageTypeDef, queue: str) -> Record:
-    """A message of ReceiveMessage as Lambda hands it to a function."""
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": dict(message.get("Attributes", {})),
-        "messageAttributes": {
-            name: {
-                "stringValue": value.get("StringValue"),
-                "stringListValues": [],
-                "binaryListValues": [],
-                "dataType": value["DataType"],
-            }
-            for name, value in message.get("MessageAttributes", {}).items()
-        },
-        "md5OfBody": message.get("MD5OfBody", ""),
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue,
-        "awsRegion": REGION,
-    }
-
-
-def filtered(item: Record) -> Mapping[str, Any]:
-    """The record as filter patterns see it: a JSON body is an object there."""
-    try:
-        body = json.loads(item["body"])
-    except ValueError:
-        return item
-    return {**item, "body": body if isinstance(body, dict) else item["body"]}
+        for each in records:
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=each["receiptHandle"])

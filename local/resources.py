@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from local import naming
+from local.account import REGION
 from local.cloud import Cloud
 from local.errors import TemplateError
-from local.intrinsics import REGION, Resolver
+from local.intrinsics import Resolver
 from local.making import MAKERS
 from local.template import Resource, Template
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from local.account import ACCOUNT, REGION
 from local.errors import TemplateError
 from local.functions import Event, Function, events_of
-from local.intrinsics import ACCOUNT, REGION
 from local.invocations import Outcome
 
 SCHEDULES: Final = ("Schedule", "ScheduleV2")

@@ -25,20 +25,18 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from local import blueprint
+from local.account import REGION
 from local.asgi import Server, listen
 from local.clock import Clock
 from local.cloud import Cloud
 from local.doors import Doors
 from local.event_sources import pollers, settle
+from local.fleet import Fleet
 from local.front import Front
-from local.functions import Function
-from local.intrinsics import REGION
 from local.invocations import Outcome
 from local.invoke_api import InvokeApi
-from local.lambdas import Pool
 from local.loop import Loop
 from local.processes import Log
-from local.runtime import RuntimeApi
 from local.schedules import Scheduler
 from local.sources import Poller
 
@@ -77,7 +75,6 @@ class EmbeddedStack:
         self._processes = dict(processes or {})
         self._log_file = log
         self._closing = contextlib.ExitStack()
-        self._pools: dict[str, Pool] = {}
         self._pollers: list[Poller] = []
 
     def __enter__(self) -> Self:
@@ -114,11 +111,11 @@ class EmbeddedStack:
 
     def invoke(self, function: str, payload: object) -> Outcome:
         """Invokes a function, by logical id, and waits for its answer."""
-        return self._loop.call(self._invoke(function, json.dumps(payload).encode()))
+        return self._loop.call(self._fleet.invoke(function, json.dumps(payload).encode()))
 
     def recycle(self, function: str) -> None:
         """Ends a function's processes, as Lambda does now and then; others start when needed."""
-        self._loop.call(self._pools[function].recycle())
+        self._loop.call(self._fleet.pools[function].recycle())
 
     def run_schedule(self, name: str) -> Mapping[str, Outcome]:
         """Runs a schedule now (``Function.Event``), or all of a function's; outcomes by name."""
@@ -151,7 +148,10 @@ class EmbeddedStack:
         )
         self._loop = Loop()
         self._closing.callback(self._loop.close)
-        self._start_functions()
+        # A poller that waits for a function is freed by its end, and so is joined after it.
+        self._closing.callback(self._join_pollers)
+        self._fleet = Fleet(self._blueprint, self._processes, self.cloud, self.log)
+        self._fleet.start(self._loop, self._closing)
         self._start_event_sources()
         self._start_front(door)
 
@@ -161,34 +161,6 @@ class EmbeddedStack:
             file = tempfile.TemporaryFile("a+b")  # noqa: SIM115  closed with the stack
             self._closing.callback(file.close)
         return Log(file)
-
-    def _start_functions(self) -> None:
-        sockets: list[socket.socket] = []
-        for function in self._blueprint.functions:
-            own = [listen("127.0.0.1", 0) for _ in range(self._process_count(function))]
-            access = self.cloud.credentials(function.role)
-            environment = {"AWS_ENDPOINT_URL": self.cloud.url, **access}
-            self._pools[function.logical_id] = Pool(function, own, environment, self.log)
-            sockets += own
-        runtime = Server(RuntimeApi(self._pools.values()), sockets)
-        self._closing.callback(lambda: self._loop.call(runtime.stop()))
-        self._loop.call(runtime.start())
-        # Called in the opposite order: a poller that waits for a function is freed by its end.
-        self._closing.callback(self._join_pollers)
-        self._closing.callback(lambda: self._loop.call(self._close_pools()))
-        self._loop.call(self._warm())
-
-    def _process_count(self, function: Function) -> int:
-        default = 2 if self._blueprint.is_public(function) else 1
-        return self._processes.get(function.logical_id, default)
-
-    async def _warm(self) -> None:
-        """Starts what recipients wait for; the rest starts when it is first invoked."""
-        public = filter(self._blueprint.is_public, self._blueprint.functions)
-        await asyncio.gather(*(self._pools[each.logical_id].warm() for each in public))
-
-    async def _close_pools(self) -> None:
-        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     def _start_event_sources(self) -> None:
         self._pollers += pollers(self._blueprint.functions, self.cloud, self.invoke, self.log)
@@ -202,19 +174,17 @@ class EmbeddedStack:
 
     def _start_front(self, door: socket.socket) -> None:
         plan = self._blueprint
-        self._scheduler = Scheduler(plan.schedules, self._invoke)
+        pools = self._fleet.pools
+        self._scheduler = Scheduler(plan.schedules, self._fleet.invoke)
         doors = Doors(self._describe, self._scheduler.run, self._settle)
-        invoke_api = InvokeApi(self._pools, self.log)
+        invoke_api = InvokeApi(pools, self.log)
         front = Front(
-            plan.routes, plan.distributions, self._pools, invoke_api, doors, self.log, self.clock
+            plan.routes, plan.distributions, pools, invoke_api, doors, self.log, self.clock
         )
         server = Server(front, [door])
         self._loop.call(server.start())
         self._closing.callback(lambda: self._loop.call(server.stop()))
         self._loop.call(self._scheduler.start())
-
-    async def _invoke(self, function: str, payload: bytes) -> Outcome:
-        return await self._pools[function].invoke(payload)
 
     async def _settle(self) -> bool:
         return await asyncio.to_thread(self.wait_until_counted)
@@ -226,7 +196,7 @@ class EmbeddedStack:
             "aws": self.cloud.url,
             "region": REGION,
             "resources": plan.resources.refs(),
-            "functions": {name: pool.function.name for name, pool in self._pools.items()},
+            "functions": {each.logical_id: each.name for each in plan.functions},
             "routes": [f"{route.api}: {route.key} → {route.function}" for route in plan.routes],
             "schedules": [schedule.name for schedule in plan.schedules],
         }

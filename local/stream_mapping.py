@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from local.account import REGION
 from local.errors import TemplateError
 from local.functions import Event
-from local.intrinsics import REGION
 from local.patterns import Pattern, filters
 from local.sources import Record, number, refuse_unknown, reports_partial_failures
 from local.template import Properties, mapping

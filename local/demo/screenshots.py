@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser, FloatRect, Page
 
 from local.browser import browser
-from local.demo.__main__ import CAMPAIGN, WORKSPACE, click_as_recipients_would, message
+from local.demo.mailing import CAMPAIGN, WORKSPACE, message
+from local.demo.recipients import click_as_recipients_would
 from local.demo.tracker import Tracker
 from local.stack import EmbeddedStack
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from samcli.yamlhelper import yaml_parse
 
-from local.http_api import Request, event, response
+from local.api_answers import response
+from local.api_events import event
+from local.http_api import Request
 from local.routes import Route, choose
 from tests.handlers import ROOT, Context
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from local import cloudfront
 from local.clock import Clock
-from local.cloudfront import Distribution, Edge
+from local.cloudfront import Edge
+from local.distributions import Distribution
 from local.http_api import Request
 
 DISTRIBUTION = Distribution(

@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from local.http_api import BadAnswer, Request, event, response
+from local.api_answers import response
+from local.api_events import event
+from local.http_api import BadAnswer, Request
 from local.routes import Route, choose
 
 CLICK = Route("GET /e/c/{payload}/{signature}", "tracking", "Redirect", iam=False)

@@ -11,7 +11,7 @@ import pytest
 from local.errors import TemplateError
 from local.functions import Event, Function
 from local.making import generated_secret
-from local.queues import QueueMapping, filtered
+from local.queue_mapping import QueueMapping, filtered
 from local.schedules import schedules
 from local.stream_mapping import StreamMapping, record
 from local.template import Properties
