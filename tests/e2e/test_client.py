@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import urlsplit
 
@@ -10,6 +11,9 @@ import pytest
 
 from waypost.client import Client, Message
 from waypost.errors import CallFailed, InvalidRequest
+
+MB = 1024 * 1024
+QUOTED = '<a class="x" href="https://example.com/{{ n }}">go</a>'
 
 
 @pytest.fixture
@@ -76,3 +80,79 @@ def test_what_the_function_refuses_names_field_and_reason(stack, invoker):
         list(client.rewrite(message("refused"), [{"delivery": "d"}, {"delivery": "d"}]))
     with pytest.raises(CallFailed, match="Function not found"):
         list(Client("nothing", invoker).rewrite(message("refused"), recipients(1)))
+
+
+def bodies(campaign, html, count, data):
+    """A whole body: recipients with data, one of whom lacks it."""
+    people = [{"delivery": f"d{n}", "data": {"n": n, "text": data}} for n in range(count)]
+    people[count // 2] = {"delivery": "lacks"}
+    return {**message(campaign), "content": {"html": html}, "recipients": people}
+
+
+def outcomes(answer):
+    return [each["delivery"] for each in answer["deliveries"]], [
+        (each["delivery"], each["field"]) for each in answer["failed"]
+    ]
+
+
+def test_a_payload_just_under_lambdas_limit_is_answered_and_one_failure_spoils_no_other(
+    stack, http, invoker
+):
+    body = json.dumps(bodies("near-in", QUOTED, 59, "x" * 105_500))
+    assert 5.8 * MB < len(body) < 6 * MB
+    told = invoker.invoke(FunctionName="RewriteFunction", Payload=body.encode())
+    answer = json.loads(told["Payload"].read())
+    expected = [f"d{n}" for n in range(59) if n != 29], [("lacks", "content.html")]
+    assert outcomes(answer) == expected
+    over_http = http("POST", f"{stack.url}/v1/rewrite", body=json.loads(body))
+    assert (over_http.status, outcomes(over_http.json())) == (200, expected)
+
+
+def test_an_answer_just_under_the_limit_arrives_and_one_over_it_names_what_is_too_large(
+    stack, http, invoker
+):
+    def invoked(count, filler):
+        body = bodies("near-out", QUOTED + filler, count, "")
+        told = invoker.invoke(FunctionName="RewriteFunction", Payload=json.dumps(body).encode())
+        return json.loads(told["Payload"].read()), http(
+            "POST", f"{stack.url}/v1/rewrite", body=body
+        )
+
+    plain = "x" * 98_000
+    answer, over_http = invoked(61, plain)
+    assert over_http.status == 200
+    assert outcomes(over_http.json()) == outcomes(answer)
+    assert len(answer["deliveries"]) == 60
+    assert len(over_http.body) > 5.6 * MB
+    refused, over_http = invoked(70, plain)
+    assert over_http.json() == refused
+    assert (refused["status"], refused["field"]) == (413, "deliveries")
+    assert refused["size"] > refused["limit"] > 5.8 * MB
+
+
+def test_over_http_quotes_count_twice_and_what_does_not_fit_is_told_so(stack, http, invoker):
+    body = bodies("quotes", QUOTED + '"' * 90_000, 25, "")
+    told = invoker.invoke(FunctionName="RewriteFunction", Payload=json.dumps(body).encode())
+    assert len(json.loads(told["Payload"].read())["deliveries"]) == 24
+    refused = http("POST", f"{stack.url}/v1/rewrite", body=body)
+    assert (refused.status, refused.json()["field"]) == (413, "deliveries")
+    report = http("GET", f"{stack.url}/v1/workspaces/client/campaigns/quotes").json()
+    assert report["deliveries"] == 24
+
+
+def test_a_part_of_a_message_over_its_limit_is_named(stack, http):
+    body = {**message("part"), "recipients": recipients(1), "content": {"html": "x" * (2 * MB)}}
+    refused = http("POST", f"{stack.url}/v1/rewrite", body=body)
+    assert (refused.status, refused.json()["field"]) == (413, "content.html")
+
+
+def test_the_client_cuts_what_is_over_the_limit_either_way(stack, invoker):
+    client = Client("RewriteFunction", invoker)
+    wide = [
+        {"delivery": f"d{n}", "data": {"customer": {"page": n}, "text": "x" * MB}}
+        for n in range(14)
+    ]
+    wide[9] = {"delivery": "lacks"}
+    run = client.rewrite(message("wide"), wide)
+    assert [each["delivery"] for each in run] == [f"d{n}" for n in range(14) if n != 9]
+    assert [(each["delivery"], each["field"]) for each in run.failed] == [("lacks", "content.html")]

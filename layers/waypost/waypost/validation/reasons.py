@@ -77,9 +77,10 @@ def reason(kind: str, context: Mapping[str, Any], message: str) -> str:
         return message.removeprefix("Value error, ")
     if kind in ("too_short", "string_too_short") and context.get("min_length") == 1:
         return "is empty"
-    template = REASONS.get(kind, OTHERWISE)
-    known = {name: _plain(value) for name, value in context.items()}
-    return template.format_map(known)
+    try:
+        return REASONS[kind].format_map({name: _plain(each) for name, each in context.items()})
+    except KeyError:
+        return OTHERWISE
 
 
 def _plain(value: object) -> str:
