@@ -7,7 +7,7 @@ may still ask for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Final
 
 from liquid import BoundTemplate, Environment, Token
@@ -26,11 +26,14 @@ from waypost.rewriting.canvas import Canvas, Guards
 from waypost.rewriting.filters import bounded
 from waypost.rewriting.place import Encode, as_is
 from waypost.rewriting.tags import CaptureTag, CioLinkTag, MarkTag, OutputTag
+from waypost.rewriting.tokenizing import tokenizer
 
 OUTPUT_LIMIT: Final = 2 * 1024 * 1024
 """Characters that one rendering may give, and any variable of it may hold."""
 LOOP_LIMIT: Final = 10_000
 """Rounds that all loops of one rendering may take, inner ones multiplied by outer ones."""
+
+_TOKENIZER: Final = tokenizer()
 
 
 class Missing(FalsyStrictUndefined):
@@ -63,6 +66,9 @@ class TemplateEnvironment(Environment):
         for tag in (OutputTag, CaptureTag, CioLinkTag, MarkTag):
             self.add_tag(tag)
         bounded(self.filters, OUTPUT_LIMIT)
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        return _TOKENIZER
 
 
 class SettingsEnvironment(Environment):
