@@ -1,0 +1,85 @@
+"""Memory and file handles stay flat over an hour's equivalent: 36,000 clicks at ten a second, and
+what goes with them. `make soak` runs the hour and shows the figures; the tests a few minutes of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.trust import traffic
+from tests.trust.aws import aws
+from tests.trust.conftest import soaking
+from tests.trust.function import Function, Sample, function
+
+PARTS = 8
+
+
+@dataclass(frozen=True)
+class Hour:
+    """A function's hour. ``short`` and ``long`` count invocations; ``settled``: from which part on
+    its caches are full. In KiB, ``growth`` is what it may still gain over all parts after that
+    one, and ``limit`` what it may ever hold, where a short run ends with caches half full.
+    """
+
+    events: Callable[[], Iterator[dict[str, Any]]]
+    short: int
+    long: int
+    growth: int
+    limit: int
+
+
+HOURS = {
+    "redirect": Hour(traffic.clicks, 800, 36_000, growth=1_024, limit=64_000),
+    "tally": Hour(traffic.batches, 40, 3_600, growth=2_048, limit=128_000),
+    "rewrite": Hour(traffic.messages, 40, 3_600, growth=8_192, limit=256_000),
+    "pages": Hour(traffic.views, 80, 3_600, growth=2_048, limit=160_000),
+}
+
+
+@pytest.fixture(autouse=True)
+def measurable(socket_enabled: None) -> None:
+    """Processes are looked into where Linux shows them; the fake services are on this machine."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("needs /proc to see what a process holds")
+
+
+@pytest.mark.parametrize("name", HOURS)
+def test_memory_and_handles_are_flat(name: str) -> None:
+    hour = HOURS[name]
+    times = soaking(hour.short, hour.long)
+    items = [*traffic.short_links(), *traffic.campaign_items()]
+    with aws(items) as services, function(name, services.url, hour.events()) as running:
+        samples = list(_samples(running, times // PARTS))
+        assert services.calls > times // 2
+    print(name, times, *(f"{s.memory / 1024:.1f}" for s in samples), "MiB", samples[-1].handles)
+    assert samples[-1].memory < hour.limit
+    assert {sample.handles for sample in samples[1:]} == {samples[1].handles}
+    if soaking(0, 1):
+        settled = samples[PARTS // 2]
+        assert samples[-1].memory - settled.memory < hour.growth, samples
+
+
+def _samples(running: Function, times: int) -> Iterator[Sample]:
+    for _ in range(PARTS):
+        running.invoke(times)
+        yield running.sample()
+
+
+def test_a_function_that_leaks_would_be_seen(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "kept = []\n"
+        "def handler(event, context):\n"
+        "    kept.append((bytes(100_000), open(__file__)))\n"
+    )
+    events: Iterator[dict[str, Any]] = iter(dict, None)
+    with function(str(tmp_path), "http://127.0.0.1:9", events) as running:
+        first, *_, last = _samples(running, 10)
+    assert last.handles == first.handles + 10 * (PARTS - 1)
+    assert last.memory > first.memory + 5_000
+    assert sys.platform == "linux"

@@ -1,0 +1,167 @@
+"""What reaches functions during an hour, one event after the other, no two alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from random import Random
+from typing import Any, Final
+
+from tests.clicks import NOON, click
+from tests.handlers import request
+from tests.trust.aws import SECRET
+from waypost.codes import campaign_code, link_code
+from waypost.keys import KeyringSource
+from waypost.model import item
+from waypost.model.campaign import Campaign, campaign_partition
+from waypost.model.click import to_milliseconds
+from waypost.model.item import Item
+from waypost.model.link import Link, LinkDefinition
+from waypost.model.message import SentMessage
+from waypost.model.short_link import ALPHABET, CODE_LENGTH, ShortLink
+from waypost.reporting.sharing import Scope, Sharer
+from waypost.tokens import ClickToken, OpenSealer, OpenToken, Sealer
+
+HREF: Final = "https://shop.example/sale?utm_source=news"
+CAMPAIGN: Final = campaign_code("acme", "spring")
+LINK: Final = link_code(CAMPAIGN, f"url:{HREF}")
+
+
+class Secrets:
+    def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
+        return {"SecretString": SECRET}
+
+
+KEYRING: Final = KeyringSource(Secrets(), "keyring").current()
+
+
+def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
+    """Links followed by ever new people with ever new browsers in many workspaces; among them
+    short links, pixels, links that nobody signed, previews and HEADs.
+    """
+    sealer, opens = Sealer(KEYRING), OpenSealer(KEYRING)
+    for number in count(start):
+        workspace = f"workspace {number % 1_500}"
+        campaign = campaign_code(workspace, "spring")
+        code, person = link_code(campaign, HREF), f"p{number}"
+        href = f"{HREF}&n={number}"
+        token = sealer.seal(ClickToken(code, f"d{number}", person, 1, 1_790_000_000, href))
+        route = "GET /e/c/{payload}/{signature}"
+        if number % 20 == 7:
+            yield _event(number, "GET /s/{code}", {"code": short_code(number % 2_000)})
+            continue
+        if number % 20 == 11:
+            pixel = OpenToken(campaign, f"d{number}", person, 1_790_000_000)
+            token, route = opens.seal(pixel), "GET /e/o/{payload}/{signature}"
+        elif number % 20 == 13:
+            token = token[:-3] + "AAA"
+        payload, _, signature = token.partition("/")
+        event = _event(number, route, {"payload": payload, "signature": signature})
+        if number % 20 == 17:
+            event["requestContext"]["http"]["method"] = "HEAD"
+        yield event
+
+
+def short_links() -> list[Item]:
+    """The items of the short links that ``clicks`` follow."""
+    sealer = Sealer(KEYRING)
+    token = sealer.seal(ClickToken(LINK, "s1", None, 1, 1_790_000_000, HREF))
+    return [ShortLink(short_code(n), token, None).to_item() for n in range(2_000)]
+
+
+def short_code(number: int) -> str:
+    return "".join(Random(number).choices(ALPHABET, k=CODE_LENGTH))
+
+
+def messages() -> Iterator[dict[str, Any]]:
+    """Ever new templates with ever new links, HTML, MIME and text."""
+    for number in count():
+        anchors = "".join(
+            f'<p><a href="https://shop.example/{number}/{n}?x={{{{ n }}}}">{n}</a>'
+            for n in range(20)
+        )
+        html = f"<html><body>{anchors}{'padding ' * 500}</body></html>"
+        forms: tuple[tuple[str, dict[str, str]], ...] = (
+            ("email", {"html": html, "text": f"See https://shop.example/{number}"}),
+            ("email", {"mime": f"Content-Type: text/html; charset=utf-8\r\n\r\n{html}"}),
+            ("sms", {"text": f"Now at https://shop.example/{number}!"}),
+        )
+        channel, content = forms[number % 3]
+        people = [
+            {"delivery": f"d{n}", "person": f"p{number}-{n}", "data": {"n": n}} for n in range(5)
+        ]
+        yield {
+            "workspace": f"workspace {number % 50}",
+            "campaign": f"campaign {number}",
+            "channel": channel,
+            "content": content,
+            "liquid": channel == "email" and "html" in content,
+            "recipients": people,
+        }
+
+
+def batches() -> Iterator[dict[str, Any]]:
+    """Batches of a stream, of ever new campaigns and people."""
+    for number in count():
+        campaign = campaign_code("acme", f"campaign {number}")
+        made = [
+            click(f"click-{number}-{n}", person=f"p{number}-{n % 20}", campaign=campaign)
+            for n in range(25)
+        ]
+        yield {
+            "Records": [
+                {
+                    "eventName": "INSERT",
+                    "dynamodb": {
+                        "SequenceNumber": f"{number:018}{n:03}",
+                        "NewImage": one.to_item(),
+                    },
+                }
+                for n, one in enumerate(made)
+            ]
+        }
+
+
+def views() -> Iterator[dict[str, Any]]:
+    """The pages of a campaign, each with a share of its own."""
+    sharer = Sharer(KEYRING, lambda: datetime.now(UTC))
+    pages = ("campaign", "map", "message", "link", "workspace", "settings", "domains", "none")
+    for number in count():
+        scope = Scope("acme", None, people=True)
+        cookie = f"__Host-share-{scope.code}={sharer.token(scope, 1 + number % 90)}"
+        query = {"workspace": "acme", "campaign": "spring", "link": LINK, "n": str(number)}
+        page = pages[number % len(pages)]
+        event = request("GET /reports/{page+}", {"page": page}, query=query, cookies=[cookie])
+        yield event
+
+
+def campaign_items() -> list[Item]:
+    """What is stored of the campaign that ``views`` show."""
+    campaign = Campaign(
+        workspace="acme", name="spring", kind="newsletter", channel="email", first_seen=NOON
+    )
+    html = f'<a href="{HREF}">x</a>'
+    partition = item.item({"pk": campaign_partition(CAMPAIGN)})
+    names = ("total", f"link#{LINK}", *(f"hour#2026-11-21T{hour:02}" for hour in range(24)))
+    message = SentMessage(campaign=CAMPAIGN, html=html, rendered=False, expires=2**31)
+    return [
+        campaign.to_item(),
+        Link(LINK, LinkDefinition(f"url:{HREF}", HREF, None, 1), NOON).to_item(),
+        message.to_item() or {},
+        *(partition | item.item({"sk": f"N#{name}", "human": 7, "people": 5}) for name in names),
+    ]
+
+
+def _event(number: int, route: str, given: dict[str, str]) -> dict[str, Any]:
+    event = request(route, given)
+    event["headers"] |= {"user-agent": f"Mozilla/5.0 (Browser {number}) Chrome/131.0.0.0"}
+    event["requestContext"] |= {
+        "requestId": f"request-{number:08}",
+        "timeEpoch": to_milliseconds(NOON) + number * 100,
+    }
+    event["requestContext"]["http"] |= {
+        "sourceIp": f"203.0.{number % 250}.{number % 200}",
+        "userAgent": "x",
+    }
+    return event
