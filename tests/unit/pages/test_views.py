@@ -3,15 +3,19 @@
 import csv
 import io
 import re
+from datetime import timedelta
 from importlib.resources import files
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from tests.clicks import NOON
 from tests.workspace import definition
 from waypost.codes import campaign_code
 from waypost.domains.requests import AddDomain
 from waypost.management.configuring import SettingsChange
+from waypost.pages import charts
 
 HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
 MESSAGE = (
@@ -82,6 +86,89 @@ def test_a_campaign_nobody_clicked_says_so(workspace, visit):
     workspace.send("quiet", [definition("https://example.com")])
     answer = visit("campaign", workspace.token("quiet"), workspace="acme", campaign="quiet")
     assert "Nobody has clicked yet." in answer["body"]
+
+
+def test_a_long_list_of_links_is_folded_and_has_them_all(workspace, visit):
+    links = workspace.send("many", [definition(f"https://example.com/{n}") for n in range(200)])
+    workspace.click(links[150], "1")
+    page = visit("campaign", workspace.token("many"), workspace="acme", campaign="many")["body"]
+    parsed = LexborHTMLParser(page)
+    rows = [str(row.attributes["data-link"]) for row in parsed.css("tr[data-link]")]
+    assert sorted(rows) == sorted(links)
+    assert rows[0] == links[150]
+    folded = parsed.css("section[aria-labelledby=top-links] details tr[data-link]")
+    assert len(folded) == 180
+    assert "180 more links" in text(page)
+
+
+def campaigns_of(html: str) -> list[str]:
+    """The campaigns that a workspace's page lists, in its order."""
+    rows = LexborHTMLParser(html).css("table.campaigns tr[data-campaign]")
+    return [str(row.attributes["data-campaign"]) for row in rows]
+
+
+def test_a_workspaces_campaigns_are_listed_with_their_headlines(workspace, visit, links):
+    workspace.send("autumn / 2", [], deliveries=0, now=NOON + timedelta(days=1))
+    page = visit("workspace", workspace.token(), workspace="acme")["body"]
+    assert campaigns_of(page) == ["autumn / 2", "spring"]
+    row = only(page, "tr[data-campaign=spring]")
+    cells = {cell.attributes["data-label"]: cell.text() for cell in row.css("td")}
+    assert cells == {"Deliveries": "10", "Opened": "20%", "Clicked": "20%", "Clicks": "3"}
+    assert "Newsletter by email, first sent 21 Nov 2026" in row.text()
+    anchors = LexborHTMLParser(page).css("table.campaigns a")
+    for name, anchor in zip(campaigns_of(page), anchors, strict=True):
+        query = dict(parse_qsl(urlsplit(str(anchor.attributes["href"])).query))
+        answer = visit("campaign", workspace.token(), **query)
+        assert only(answer["body"], "h1").text() == name
+
+
+def test_a_long_list_of_campaigns_comes_in_pages(workspace, visit):
+    for n in range(60):
+        workspace.send(f"c{n}", [], now=NOON + timedelta(hours=n))
+    seen, query = [], {"workspace": "acme"}
+    for _ in range(4):
+        page = visit("workspace", workspace.token(), **query)["body"]
+        seen += campaigns_of(page)
+        following = LexborHTMLParser(page).css_first("a[rel=next]")
+        if following is None:
+            break
+        query = dict(parse_qsl(urlsplit(str(following.attributes["href"])).query))
+    assert seen == [f"c{n}" for n in reversed(range(60))]
+
+
+def test_a_workspace_that_sent_nothing_says_so(workspace, visit):
+    page = visit("workspace", workspace.token(), workspace="acme")["body"]
+    assert "Nothing was sent yet" in text(page)
+    assert campaigns_of(page) == []
+
+
+@pytest.mark.parametrize("people", [True, False])
+def test_a_share_of_one_campaign_lists_no_other(workspace, visit, links, people):
+    workspace.send("secret", [])
+    token = workspace.token("spring", people=people)
+    answer = visit("workspace", token, workspace="acme")
+    assert answer["statusCode"] == 403
+    assert "secret" not in answer["body"]
+    for page in ("campaign", "map"):
+        shown = visit(page, token, workspace="acme", campaign="spring")["body"]
+        assert "secret" not in shown
+        assert "/reports/workspace" not in shown
+
+
+def test_the_page_that_is_shown_is_marked_among_the_others(workspace, visit, links):
+    query = {"workspace": "acme", "campaign": "spring", "person": "ada"}
+    for page, marked in (("workspace", "acme"), ("domains", "Domains"), ("map", "Click map")):
+        shown = visit(page, workspace.token(people=True), **query)["body"]
+        assert [a.text() for a in LexborHTMLParser(shown).css("[aria-current]")] == [marked]
+
+
+def test_lines_across_the_picture_are_at_whole_round_numbers():
+    for most in (*range(1, 300), 999, 1_000, 123_456):
+        lines = charts.lines(most)
+        assert lines[0] == 0
+        assert lines[-2] < most <= lines[-1]
+        assert len(lines) <= charts.MOST_LINES + 1
+        assert str(lines[1]).rstrip("0") in {"1", "2", "5"}
 
 
 def test_a_segment_names_people_only_where_the_share_does(workspace, visit, links):

@@ -1,8 +1,9 @@
 """Reports as pages: rendered here, readable without scripts, and safe to show to strangers.
 
+- ``visit``      a request for a page, from its address to the answer
 - ``access``     whose share link a request carries, and whether it covers the page
 - ``rendering``  templates, and the headers that keep a page to itself
-- ``views``      what each page shows
+- ``views``      what the pages of a workspace show, ``campaign_views`` those of a campaign
 - ``charts``     clicks over time as a picture
 - ``click_map``  the message that was sent, each link with its share of the clicks
 

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from pygal import Config, StackedBar
+from pygal import Config, PluginImportFixer, StackedBar
 from pygal.style import Style
 
 from waypost.reporting.answers import Point, Step
 
-# pygal finds maps by an import hook of a kind that Python no longer calls, and warns of instead.
-sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+# pygal looks for maps, which it has none of here, each time that anything is imported; and in a way
+# that Python no longer calls, and warns of instead.
+sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, PluginImportFixer)]
 
 HUMAN: Final = "#2f7d5b"
 MACHINE: Final = "#b8863b"
@@ -26,19 +27,28 @@ WIDE: Final = (900, 7)
 NARROW: Final = (420, 3)
 """Widths in pixels, and how many times are written below the bars; all are equally high."""
 HEIGHT: Final = 280
+MOST_LINES: Final = 5
+"""Lines across the picture at most, each at a whole number of clicks."""
+
+_DARK: Final = (
+    "inline:@media (prefers-color-scheme:dark){text{fill:#a9b3ad !important}"
+    ".color-0{fill:#4fae84 !important;stroke:#4fae84 !important}"
+    ".color-1{fill:#d3a45a !important;stroke:#d3a45a !important}}"
+)
+"""As the page's style has them. A browser applies it to a picture as to the page around it."""
 
 _STYLE: Final = Style(
     background="transparent",
     plot_background="transparent",
-    foreground="#6f7672",
-    foreground_strong="#6f7672",
-    foreground_subtle="#6f7672",
+    foreground="#55605a",
+    foreground_strong="#55605a",
+    foreground_subtle="#55605a",
     guide_stroke_color="rgba(111,118,114,.35)",
     major_guide_stroke_color="rgba(111,118,114,.35)",
     font_family="system-ui,sans-serif",
     label_font_size=13,
     major_label_font_size=13,
-    legend_font_size=13,
+    opacity="1",
     colors=(HUMAN, MACHINE),
     transition="none",
 )
@@ -49,20 +59,21 @@ def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] 
     width, most = size
     config = Config(
         style=_STYLE,
+        css=["file://style.css", "file://graph.css", _DARK],
         js=[],
         height=HEIGHT,
         width=width,
         margin=8,
         spacing=6,
         show_minor_x_labels=False,
-        legend_at_bottom=True,
-        legend_box_size=13,
+        show_legend=False,
         rounded_bars=1,
         disable_xml_declaration=True,
         truncate_label=-1,
         value_formatter=lambda clicks: f"{clicks:,.0f}",
     )
     chart = StackedBar(config)
+    chart.y_labels = lines(max(1, *(point.total for point in points)))
     chart.x_labels = [_label(point.start, step) for point in points]
     chart.x_labels_major = chart.x_labels[:: max(1, -(-len(points) // most))]
     chart.add("Human", [point.human for point in points])
@@ -74,3 +85,11 @@ def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] 
 def _label(start: str, step: Step) -> str:
     time = datetime.fromisoformat(start)
     return f"{time:%d %b}" if step == "day" else f"{time:%d %b %H:%M}"
+
+
+def lines(most: int) -> list[int]:
+    """Round numbers from 0 on, up to the first that is not below the most clicks."""
+    digits = 10 ** max(0, len(str(most // MOST_LINES)) - 1)
+    steps = (digits * factor for factor in (1, 2, 5, 10, 20))
+    step = next(step for step in steps if step * MOST_LINES >= most)
+    return list(range(0, most + step, step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -22,6 +23,7 @@ _HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+_CHANNELS: Final = {"sms": "SMS", "whatsapp": "WhatsApp", "slack": "Slack"}
 
 
 @cache
@@ -36,7 +38,8 @@ def environment() -> Environment:
     )
     made.globals["address"] = address
     made.globals["style"] = style()
-    made.filters |= {"number": number, "percent": percent, "moment": moment}
+    made.filters |= {"number": number, "percent": percent, "channel": channel}
+    made.filters |= {"moment": moment, "day": day, "clock": clock}
     return made
 
 
@@ -58,7 +61,8 @@ def policy() -> str:
 
 def page(template: str, status: int = 200, **values: object) -> Response:
     """A page, rendered."""
-    body = environment().get_template(template).render(values)
+    here = template.removesuffix(".html")
+    body = environment().get_template(template).render(values, here=here)
     headers = _HEADERS | {"content-security-policy": policy()}
     return Response(statusCode=status, headers=headers, body=body)
 
@@ -98,3 +102,18 @@ def percent(share: float) -> str:
 def moment(time: str) -> str:
     """A time of RFC 3339 to the second, as people read it."""
     return time.replace("T", " ").partition(".")[0].replace("Z", "")
+
+
+def day(time: str) -> str:
+    """The date of a time of RFC 3339, as people read it."""
+    return f"{datetime.fromisoformat(time):%-d %b %Y}"
+
+
+def clock(time: str) -> str:
+    """The hour and minute of a time of RFC 3339, in its own zone."""
+    return f"{datetime.fromisoformat(time):%H:%M}"
+
+
+def channel(name: str) -> str:
+    """A channel as it is written in running text."""
+    return _CHANNELS.get(name, name.replace("_", "-"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from waypost.errors import NotFound, WaypostError
 from waypost.http import Response, status_of
 from waypost.management.services import Services
-from waypost.pages import views
+from waypost.pages import campaign_views, views
 from waypost.pages.access import Access, cookie, read_cookies
 from waypost.pages.asking import Asked
 from waypost.pages.rendering import address, page
@@ -19,12 +19,12 @@ from waypost.reporting.sharing import Share
 
 _PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
     "workspace": views.workspace,
-    "campaign": views.campaign,
-    "map": views.click_map,
-    "message": views.message,
-    "link": views.link,
-    "people.csv": views.people_as_csv,
-    "people.ndjson": views.people_as_ndjson,
+    "campaign": campaign_views.campaign,
+    "map": campaign_views.click_map,
+    "message": campaign_views.message,
+    "link": campaign_views.link,
+    "people.csv": campaign_views.people_as_csv,
+    "people.ndjson": campaign_views.people_as_ndjson,
     "person": views.person,
     "domains": views.domains,
     "settings": views.settings,
@@ -85,4 +85,7 @@ def _wrong(error: WaypostError) -> Response:
     """What is wrong, in the words and with the status that the API has for it."""
     status, title = status_of(error)
     text = str(error)
-    return page("error.html", status, title=title, text=f"{text[:1].upper()}{text[1:]}.")
+    told = page("error.html", status, title=title, text=f"{text[:1].upper()}{text[1:]}.")
+    if status == 503:
+        told["headers"]["retry-after"] = "5"
+    return told
