@@ -4,6 +4,11 @@
 - ``files``       the same for a million: from a file of lines to another
 - ``deciding``    what a message and its workspace decide together
 - ``mailing``     one message on its way to its recipients: rendered, links defined, stamped
+- ``rendering``   a recipient's texts, before anything is signed
+- ``defining``    codes for links that were not met before
+- ``binding``     what of a text is the same for everybody, its links packed
+- ``outcomes``    what comes of a recipient: a delivery, or a failure
+- ``findings``    what a pipeline is told of a mailing
 - ``shortening``  short codes, and what links do not carry themselves
 - ``keeping``     the message of a campaign, so that clicks can be shown on it
 """
