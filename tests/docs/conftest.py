@@ -11,7 +11,7 @@ from local.stack import EmbeddedStack
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[EmbeddedStack]:
-    with EmbeddedStack() as running:
+    with EmbeddedStack(parameters={"FilesBucket": "acme-mailings"}) as running:
         ses = running.cloud.client("sesv2")
         ses.create_email_identity(EmailIdentity="news@mail.acme.com")
         yield running

@@ -90,6 +90,17 @@ def test_the_client(reader):
     assert link == "tracked https://acme.com/{{ customer.plan }}"
 
 
+def test_files_with_the_client(reader, account):
+    account.cloud.client("s3").create_bucket(Bucket="acme-mailings")
+    before = len(reader.printed)
+    reader.run("Files, with the client")
+    told, first, second, failed = reader.printed[before:]
+    assert told == "2 of 3 messages, 1 failed"
+    assert reader.lands(first) == "https://acme.com/pro"
+    assert reader.lands(second) == "https://acme.com/free"
+    assert failed.startswith("spring-sale/3 customer.plan is missing")
+
+
 def test_plain_boto3(reader):
     assert [reader.lands(line) for line in reader.printed[4:]] == [
         "https://acme.com/pro",
