@@ -22,7 +22,11 @@ def handler(event: QueueEvent, context: object) -> BatchFailures:  # noqa: ARG00
     for refused in batch.refused:
         count(Metric.RECORD_REFUSED)
         log.error("a parked message is no click", extra={"message_id": refused})
-    return failures(batch, drain(_ledger(), batch.clicks.values()))
+    failed = drain(_ledger(), batch.clicks.values())
+    if failed:
+        reasons = sorted(set(failed.values()))
+        log.warning("clicks are given back", extra={"clicks": len(failed), "reasons": reasons})
+    return failures(batch, set(failed))
 
 
 @cache

@@ -33,7 +33,9 @@ def handler(event: StreamEvent, context: object) -> BatchFailures:  # noqa: ARG0
     if counted.conflicts:
         count(Metric.COUNT_CONFLICT, counted.conflicts)
     if counted.failed:
-        log.warning("clicks are given back", extra={"clicks": len(counted.failed)})
+        count(Metric.CLICKS_GIVEN_BACK, len(counted.failed))
+        given_back = {"clicks": len(counted.failed), "reasons": sorted(counted.reasons)}
+        log.warning("clicks are given back", extra=given_back)
     return failures(batch, counted.failed)
 
 

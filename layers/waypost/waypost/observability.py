@@ -35,6 +35,7 @@ class Metric(StrEnum):
     TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a metric's name
     ORIGIN_REFUSED = "OriginRefused"
     CLICKS_COUNTED = "ClicksCounted"
+    CLICKS_GIVEN_BACK = "ClicksGivenBack"
     COUNT_CONFLICT = "CountConflict"
     RECORD_REFUSED = "RecordRefused"
     MESSAGES_REWRITTEN = "MessagesRewritten"

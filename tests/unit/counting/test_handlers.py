@@ -89,15 +89,32 @@ def test_parked_clicks_reach_the_ledger_once(drain: ModuleType, stores: Stores) 
     assert {made.id for made in stores.clicks.of_campaign(CAMPAIGN)} == {"both", "late"}
 
 
-def test_a_parked_click_that_cannot_be_recorded_comes_again(
-    drain: ModuleType, stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(made: Click) -> bool:
-        raise StoreUnavailable(made.id)
+def test_a_parked_click_that_cannot_be_recorded_comes_again_and_the_log_says_why(
+    drain: ModuleType, stores: Stores, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def fail(_: Click) -> bool:
+        raise StoreUnavailable("AccessDeniedException")
 
     monkeypatch.setattr(stores.clicks, "record", fail)
     answer = drain.handler({"Records": [{"messageId": "m", "body": parked(click())}]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert vars(caplog.records[-1])["reasons"] == ["AccessDeniedException"]
+
+
+@pytest.mark.parametrize("call", ["rows", "commit"])
+def test_clicks_that_cannot_be_counted_are_a_metric_and_the_log_says_why(
+    tally: ModuleType, stores: Stores, monkeypatch: pytest.MonkeyPatch, call: str,
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("AccessDeniedException")
+
+    monkeypatch.setattr(stores.recipients, call, fail)
+    answer = tally.handler({"Records": [record("3", click().to_item())]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+    assert '"ClicksGivenBack":1' in capsys.readouterr().out
+    assert vars(caplog.records[-1])["reasons"] == ["AccessDeniedException"]
 
 
 def test_a_parked_click_comes_back_whole() -> None:

@@ -23,12 +23,14 @@ PAUSE_SECONDS: Final = 0.02
 @dataclass(slots=True)
 class Settled:
     """What became of the marks. ``counted``: as they stand in the rows, by id; ``notices``: by
-    batch what is to be told of what was counted just now; ``failed``: ids not known to be counted.
+    batch what is to be told of what was counted just now; ``failed``: ids not known to be counted;
+    ``reasons``: what went wrong on the way, mended or not.
     """
 
     counted: dict[bytes, Mark] = field(default_factory=dict)
     notices: dict[int, frozenset[bytes]] = field(default_factory=dict)
     failed: set[bytes] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
     fresh: int = 0
     conflicts: int = 0
 
@@ -49,7 +51,8 @@ class Settling:
                 self._sleep(random.uniform(0, PAUSE_SECONDS * 2**failures))  # noqa: S311 - jitter
             try:
                 standings = read_standings(self._store, campaign, waiting)
-            except StoreError:
+            except StoreError as e:
+                settled.reasons.add(str(e))
                 failures += 1
                 continue
             _note_counted(settled, standings, waiting)
@@ -71,6 +74,7 @@ class Settling:
                 self._store.commit(commit)
             except StoreError as e:
                 settled.conflicts += isinstance(e, Conflict)
+                settled.reasons.add(str(e))
                 lost |= {recipient: waiting[recipient] for recipient in transaction.changes}
                 continue
             fresh = [m for change in transaction.changes.values() for m in change.fresh]

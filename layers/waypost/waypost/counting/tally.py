@@ -25,12 +25,13 @@ from waypost.store.workspaces import WorkspaceStore
 @dataclass(slots=True)
 class Counted:
     """What became of a batch: how many clicks were counted by it, how often another writer was
-    faster, and the ids of clicks to be given again.
+    faster, and the ids of clicks to be given again, with the reasons.
     """
 
     fresh: int = 0
     conflicts: int = 0
     failed: set[str] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
 
 
 class Tally:
@@ -63,8 +64,9 @@ class Tally:
     def _count(self, campaign: CampaignCode, clicks: list[Click], counted: Counted) -> None:
         try:
             policy = self._policy(campaign)
-        except StoreUnavailable:  # whether the bus may be told, and what a machine is, it decides
+        except StoreUnavailable as e:  # whether the bus may be told, and what a machine is, it says
             counted.failed |= {click.id for click in clicks}
+            counted.reasons.add(str(e))
             return
         marks: defaultdict[str, list[Mark]] = defaultdict(list)
         for click in clicks:
@@ -74,6 +76,7 @@ class Tally:
         counted.fresh += settled.fresh
         counted.conflicts += settled.conflicts
         counted.failed |= {click.id for click in clicks if click_hash(click.id) in failed}
+        counted.reasons |= settled.reasons if failed else set()
 
     def _policy(self, campaign: CampaignCode) -> Policy:
         settings = self._policies.certain(workspace_of(campaign))

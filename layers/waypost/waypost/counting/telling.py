@@ -51,16 +51,18 @@ class Telling:
             return set()
         try:
             notices = self._notices(campaign, by_batch, settled)
-        except StoreError:
+        except StoreError as e:
+            settled.reasons.add(str(e))
             return {id_ for pairs in by_batch.values() for _, id_ in pairs}
         failed: set[bytes] = set()
         for batch, notice in notices.items():
             due = {id_: click for click, id_ in by_batch[batch] if id_ in notice}
-            told = self._told(self._bus, [(c, _verdict(settled, id_)) for id_, c in due.items()])
+            told = self._told(self._bus, settled, due)
             failed |= set(due) - told
             try:
                 self._store.told(campaign, batch, notice - told)
-            except StoreError:
+            except StoreError as e:
+                settled.reasons.add(str(e))
                 failed |= told  # given again: the notice may still ask for them
         return failed
 
@@ -71,10 +73,12 @@ class Telling:
         stored = self._store.notices(campaign, earlier) if earlier else {}
         return {**stored, **settled.notices}
 
-    def _told(self, bus: Bus, due: Sequence[Told]) -> set[bytes]:
+    def _told(self, bus: Bus, settled: Settled, due: Mapping[bytes, Click]) -> set[bytes]:
+        told = [(click, _verdict(settled, id_)) for id_, click in due.items()]
         try:
-            return {click_hash(id_) for id_ in bus.tell(due)} if due else set()
-        except StoreError:
+            return {click_hash(id_) for id_ in bus.tell(told)} if told else set()
+        except StoreError as e:
+            settled.reasons.add(str(e))
             return set()
 
 

@@ -15,14 +15,14 @@ class Ledger(Protocol):
     def record(self, click: Click) -> bool: ...
 
 
-def drain(ledger: Ledger, clicks: Iterable[Click]) -> set[str]:
-    """Record clicks; the ids of those that have to come again. A click that was recorded after all
-    before it was parked is the same item, so nothing counts twice.
+def drain(ledger: Ledger, clicks: Iterable[Click]) -> dict[str, str]:
+    """Record clicks; the ids of those that have to come again, with the reason. A click that was
+    recorded after all before it was parked is the same item, so nothing counts twice.
     """
-    failed = set()
+    failed: dict[str, str] = {}
     for click in clicks:
         try:
             ledger.record(click)
-        except StoreError:
-            failed.add(click.id)
+        except StoreError as e:
+            failed[click.id] = str(e)
     return failed
