@@ -70,6 +70,14 @@ def runtime(python: Path) -> Path:
     return folder
 
 
+def tracing(python: Path) -> Path:
+    """What powertools' Tracer stands on, compiled; the layer is without it."""
+    folder = BUILD / "tracing"
+    installed(folder, ("aws-xray-sdk",))
+    compiled(folder, python)
+    return folder
+
+
 def installed(folder: Path, packages: tuple[str, ...]) -> None:
     """Packages in the versions that the lock gave to this environment, without .pyc."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The embedded stack under load for a minute: no error, and memory that stays flat.
 
-    python -m bench.load [seconds]        needs wrk (apt install wrk)
+    python -m bench.load [seconds]        needs wrk, which Debian and Homebrew have
 
 wrk clicks the links of a mailing's recipients in turn, over real HTTP, through the emulated
 CloudFront and API Gateway into the redirect's processes, while the tally counts. What this machine
@@ -133,10 +133,12 @@ def report(stack: EmbeddedStack) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Load, and print; 1 where something failed, was lost or grew, 2 without wrk."""
+    """Load, and print; 1 where something failed, was lost or grew; nothing without wrk."""
     if shutil.which("wrk") is None:
-        print("wrk is not here: apt install wrk", file=sys.stderr)
-        return 2
+        print(
+            "skipped: wrk is not here. Debian and Ubuntu have it (apt install wrk), Homebrew, too"
+        )
+        return 0
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with EmbeddedStack() as stack:
         memory = Memory()
