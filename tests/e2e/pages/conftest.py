@@ -92,13 +92,13 @@ class Mailing:
 
     def get(self, path: str) -> Any:
         """What the API tells."""
-        answer = self.http("GET", f"{self._workspace}/{path}")
+        answer = self.http("GET", self.at(path))
         assert answer.status == 200, answer
         return answer.json()
 
     def share(self, **what: Any) -> str:
         """The address of a share link."""
-        answer = self.http("POST", f"{self._workspace}/shares", body=what)
+        answer = self.http("POST", self.at("shares"), body=what)
         assert answer.status == 201, answer
         return str(answer.json()["url"])
 
@@ -108,9 +108,9 @@ class Mailing:
         keyring = KeyringSource(secrets, self.stack.ref("Keyring")).current()
         return Sharer(keyring, lambda: datetime.now(UTC) - ago).token(scope, 1)
 
-    @property
-    def _workspace(self) -> str:
-        return f"{self.stack.url}/v1/workspaces/{quote(self.workspace, safe='')}"
+    def at(self, path: str) -> str:
+        """The address of something of the workspace in the API."""
+        return f"{self.stack.url}/v1/workspaces/{quote(self.workspace, safe='')}/{path}"
 
     def address(self, page: str) -> str:
         return f"{self.stack.url}/reports/{page}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import re
 from datetime import timedelta
 from urllib.parse import quote, urlencode
 
@@ -81,6 +82,63 @@ def test_page_api_download_and_ledger_agree(mailing, page, tmp_path, stack):
         assert sum(int(row["clicks"]) for row in rows) == link["total"]
         assert len(rows) == link["unique"]
         page.go_back()
+
+
+def test_a_workspaces_page_leads_to_each_of_its_campaigns(mailing, stack, http, page):
+    one = Mailing(stack, http, "listed", "spring & summer / 1")
+    two = Mailing(stack, http, "listed", "<b>autumn</b>")
+    for each in (one, two):
+        (links,) = each.send(MESSAGE, "ada")
+    two.click(links[0])
+    two.counted()
+    page.goto(one.share())
+    rows = page.locator("table.campaigns tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("<b>autumn</b>")
+    listed = one.get("campaigns")
+    assert [each["campaign"] for each in listed["campaigns"]] == [two.campaign, one.campaign]
+    assert [each["clicks"] for each in listed["campaigns"]] == [1, 0]
+    page.get_by_role("link", name="spring & summer / 1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("spring & summer / 1")
+    page.get_by_role("link", name="listed").click()
+    page.get_by_role("link", name="<b>autumn</b>").click()
+    assert figure(page, "total") == 1
+    page.context.clear_cookies()
+    page.goto(one.share(campaign=one.campaign))
+    assert page.get_by_role("link", name="listed").count() == 0
+    assert page.goto(one.address(f"workspace?{names(one)}")).status == 403
+
+
+def test_a_page_is_printed_dark_on_white(mailing, page):
+    mailing.send(MESSAGE, "ada")
+    page.goto(mailing.share())
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(mailing.address(f"campaign?{names(mailing)}"))
+    look = page.evaluate("e => getComputedStyle(document.body).color")
+    assert max(map(int, re.findall(r"\d+", look))) < 64
+    expect(page.locator("nav")).to_be_hidden()
+    expect(page.locator("dl.figures")).to_be_visible()
+
+
+def test_support_erases_a_person_and_no_figure_on_the_page_changes(mailing, page):
+    links, others = mailing.send(MESSAGE, "erika", "ben")
+    for each in (*links, links[0], others[0]):
+        mailing.click(each)
+    mailing.counted()
+    page.goto(mailing.share(campaign=mailing.campaign, people=True))
+    before = page.locator("main").inner_text()
+    person = mailing.get("people/erika/activity")["clicks"]
+    assert len(person) == 3
+    answer = mailing.http("DELETE", mailing.at("people/erika"))
+    assert (answer.status, answer.json()["done"], answer.json()["clicks"]) == (200, True, 3)
+    page.reload()
+    assert page.locator("main").inner_text() == before
+    page.locator("table.links a").first.click()
+    expect(page.locator("main")).not_to_contain_text("erika")
+    expect(page.locator("main")).to_contain_text("ben")
+    mailing.click(links[0])
+    mailing.counted()
+    assert mailing.http("GET", mailing.at("people/erika/activity")).status == 404
 
 
 def test_the_click_map_shows_the_message_with_shares(mailing, page):
