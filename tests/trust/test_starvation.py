@@ -1,0 +1,106 @@
+"""Starved of everything they wait for, redirects go on, and every click is in the ledger, in the
+queue, or in a line that replays. What takes concurrency away is in tests/e2e/test_starvation.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.trust import traffic
+from tests.trust.aws import Aws, aws
+from tests.trust.conftest import soaking
+from tests.trust.function import Function, function
+from waypost.clicks.parking import unparked
+from waypost.model.click import Click
+from waypost.redirecting.following import ATTEMPTS
+from waypost.upkeep.replaying import stored_clicks
+
+
+@pytest.fixture(autouse=True)
+def on_this_machine(socket_enabled: None) -> None:
+    """The fake services are."""
+
+
+def links(count: int) -> list[dict[str, Any]]:
+    """Clicks on links that carry where they lead."""
+    ordinary = (n for n in traffic.clicks() if n["routeKey"].startswith("GET /e/c/"))
+    signed = (n for n in ordinary if n["pathParameters"]["signature"][-3:] != "AAA")
+    counted = (n for n in signed if n["requestContext"]["http"]["method"] == "GET")
+    return [next(counted) for _ in range(count)]
+
+
+@pytest.fixture
+def services() -> Iterator[Aws]:
+    with aws() as running:
+        running.remember = True
+        yield running
+
+
+def arrived(answers: list[str]) -> bool:
+    read = [json.loads(answer) for answer in answers]
+    return all(
+        answer["statusCode"] == 302 and answer["headers"]["location"].startswith(traffic.HREF)
+        for answer in read
+    )
+
+
+def kept(services: Aws, running: Function) -> list[Click]:
+    """Every click there is, wherever it is, as often as it is."""
+    lost = [click for line in running.log().splitlines() for click in stored_clicks(line)]
+    return [
+        *map(Click.from_item, services.clicks.values()),
+        *map(unparked, services.parked),
+        *map(Click.from_stored, lost),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slow", "refusing", "late"),
+    [
+        ({"DynamoDB"}, set(), False),
+        ({"DynamoDB"}, set(), True),
+        ({"DynamoDB"}, {"AmazonSQS"}, False),
+        ({"DynamoDB"}, {"AmazonSQS"}, True),
+        ({"DynamoDB", "AmazonSQS", "secretsmanager"}, set(), True),
+        (set(), {"DynamoDB", "AmazonSQS", "secretsmanager"}, False),
+    ],
+    ids=[
+        "table slow, done at once",
+        "table slow, done late",
+        "and the queue full, done at once",
+        "and the queue full, done late",
+        "everything slow, done late",
+        "everything refused",
+    ],
+)
+def test_redirects_go_on_and_no_click_is_lost(
+    services: Aws, slow: set[str], refusing: set[str], late: bool
+) -> None:
+    events = links(2 + soaking(3, 100))
+    with function("redirect", services.url, events) as running:
+        assert arrived(running.invoke(2))
+        services.slow, services.refusing, services.late = slow, refusing, late
+        before = services.calls
+        assert arrived(running.invoke(len(events) - 2))
+        # Each call waits no longer than its timeout, so their number bounds the time of a click.
+        settings, parking = 1, 1
+        assert services.calls - before <= (settings + ATTEMPTS + parking) * (len(events) - 2)
+        services.over.set()  # what was slow gets done, though nobody waits for it any more
+        clicks = kept(services, running)
+    keys = {click.id: json.dumps(click.key) for click in clicks}
+    assert set(keys) == {event["requestContext"]["requestId"] for event in events}
+    assert {json.dumps(click.key) for click in clicks} == set(keys.values())  # each counts once
+
+
+def test_when_the_table_is_back_it_has_the_clicks_itself(services: Aws) -> None:
+    with function("redirect", services.url, links(9)) as running:
+        services.slow, services.refusing = {"DynamoDB"}, {"AmazonSQS"}
+        assert arrived(running.invoke(4))
+        services.slow, services.refusing = set(), set()
+        services.clicks.clear()
+        assert arrived(running.invoke(5))
+        assert len(services.clicks) == 5
