@@ -52,3 +52,15 @@ def test_a_terminal_is_shown_what_was_done_before_and_after(monkeypatch, shown):
     (progress,) = shown
     (task,) = progress.tasks
     assert (task.completed, task.total) == (5, 10)
+
+
+def test_a_terminal_is_shown_how_much_of_a_file_was_read(monkeypatch, shown):
+    at(monkeypatch, terminal=True)
+    with Bar(None, wanted=True, in_bytes=True) as bar:
+        bar.reach(30, 100)
+        bar.show()
+        bar.reach(60, 100)
+    (progress,) = shown
+    (task,) = progress.tasks
+    assert (task.completed, task.total) == (60, 100)
+    assert any(isinstance(column, rich.progress.DownloadColumn) for column in progress.columns)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.codes import campaign_code
-from waypost.errors import Clash, InvalidRequest, NotFound, StoreUnavailable
+from waypost.errors import Clash, Conflict, InvalidRequest, NotFound, StoreUnavailable
 from waypost.sending.batches import Sending
 from waypost.sending.files import lines, parts, rewriting
 from waypost.sending.files import reporting as files_reporting
@@ -269,10 +269,48 @@ def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
         return real(url, upload, number, data)
 
     works.objects.put_part = meanwhile  # type: ignore[method-assign]
-    with pytest.raises((Clash, InvalidRequest)):
+    with pytest.raises(Clash, match="another invocation finished it"):
         works.run()
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
+
+
+def test_who_was_overtaken_by_one_that_is_not_done_yet_stops(works: Works):
+    works.put(MESSAGE, *people(350))
+    other = Works()
+    other.objects, other.campaigns, other.sending = works.objects, works.campaigns, works.sending
+    other.seconds[0] = 0
+    real = works.objects.put_part
+
+    def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
+        works.objects.put_part = real  # type: ignore[method-assign]
+        assert not other.run()["done"]
+        return real(url, upload, number, data)
+
+    works.objects.put_part = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(Clash, match="another invocation goes on with it"):
+        works.run()
+    assert other.until_done()["delivered"] == 350
+    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
+    assert works.sent() == 350
+
+
+def test_work_that_ended_while_it_was_asked_for_is_asked_for_again(works: Works):
+    works.put(MESSAGE, *people(350))
+    works.seconds[0] = 0
+    works.run()
+    works.seconds[0] = 10_000
+    real = works.objects.replace
+
+    def meanwhile(url: ObjectUrl, data: bytes, version: str | None) -> str:
+        works.objects.replace = real  # type: ignore[method-assign]
+        assert works.run()["done"]
+        return real(url, data, version)
+
+    works.objects.replace = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        works.run()
+    assert works.run()["delivered"] == works.sent() == 350
 
 
 def test_an_upload_that_was_given_up_meanwhile_is_begun_anew(works: Works):

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.errors import Clash, InvalidRequest, NotFound
+from waypost.errors import Clash, InvalidRequest, NotFound, WaypostError
 from waypost.sending.files.asking import FileReport
 from waypost.sending.files.progress import Notes, Progress
 from waypost.store.objects import ObjectStore, ObjectUrl
@@ -49,7 +49,7 @@ class Output:
         try:
             return self.objects.put_part(self.url, progress.upload, progress.claimed, data)
         except NotFound:
-            raise self._given_up() from None
+            raise self._ended() from None
 
     def complete(self, progress: Progress) -> None:
         """Make the object of its parts, unless that was done before."""
@@ -57,7 +57,7 @@ class Output:
             self.objects.complete(self.url, progress.upload, progress.parts)
         except NotFound:
             if not self._exists():
-                raise self._given_up() from None
+                raise self._ended() from None
 
     def report(self, told: FileReport) -> None:
         """Write the report. Raises InvalidRequest where nothing may be written."""
@@ -77,7 +77,9 @@ class Output:
             return False
         return True
 
-    def _given_up(self) -> InvalidRequest:
-        """An upload that is no more, as a bucket's lifecycle rule ends it after some days."""
+    def _ended(self) -> WaypostError:
+        """Why an upload is no more: it was completed, or a rule of the bucket ended it."""
+        if self._exists():
+            return Clash("output", str(self.url), "another invocation finished it")
         self.notes.drop()
         return InvalidRequest.of("output", _GIVEN_UP)

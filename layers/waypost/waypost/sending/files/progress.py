@@ -81,11 +81,12 @@ class Notes:
             return None
 
     def claim(self, progress: Progress) -> Progress:
-        """Take the work over: with a part's number that nobody else writes under. Raises as
-        ``write``.
+        """Take the work over: with a part's number that nobody else writes under.
+
+        :raises Conflict: when it went on, or came to its end, since it was read; read again.
         """
         claimed = replace(progress, claimed=progress.claimed + 1)
-        self.write(claimed)
+        self._replace(claimed)
         return claimed
 
     def write(self, progress: Progress) -> None:
@@ -93,9 +94,8 @@ class Notes:
 
         :raises Clash: when another invocation took it over.
         """
-        data = json.dumps(asdict(progress)).encode()
         try:
-            self._version = self._objects.replace(self._url, data, self._version)
+            self._replace(progress)
         except Conflict:
             told = "another invocation goes on with it"
             raise Clash("output", str(self._target), told) from None
@@ -103,3 +103,7 @@ class Notes:
     def drop(self) -> None:
         """Forget it."""
         self._objects.delete(self._url)
+
+    def _replace(self, progress: Progress) -> None:
+        data = json.dumps(asdict(progress)).encode()
+        self._version = self._objects.replace(self._url, data, self._version)

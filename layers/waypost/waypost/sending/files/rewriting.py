@@ -49,6 +49,7 @@ class FileRewriting:
         :raises TooLarge: when the message is over a limit.
         :raises Clash: when the output is somebody else's, or another invocation works on it.
         :raises StoreUnavailable: when a store fails; what was noted stays done.
+        :raises Conflict: when another invocation came to its end meanwhile; ask again.
         """
         job = job_of(asked, self.objects)
         output = Output(self.objects, job.target, Notes(self.objects, job.target))
