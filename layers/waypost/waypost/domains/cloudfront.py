@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from waypost.domains.edge import CertificateStatus, Tenant
 from waypost.domains.refusals import ELSEWHERE, translated
-from waypost.errors import Conflict, EdgeRefused, NotAtEdge
+from waypost.errors import Conflict, EdgeRefused, NotAtEdge, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -106,7 +106,7 @@ class CloudFrontEdge:
                 answer = self._client.get_distribution_tenant_by_domain(Domain=host)
         except NotAtEdge:
             return None
-        tenant = answer["DistributionTenant"]
+        tenant = _part(answer, "DistributionTenant")
         if tenant["DistributionId"] != self._distribution:
             raise EdgeRefused(ELSEWHERE)
         return {
@@ -124,8 +124,18 @@ class CloudFrontEdge:
                 answer = self._client.get_managed_certificate_details(Identifier=tenant)
         except NotAtEdge:
             return "none", None
-        details = answer["ManagedCertificateDetails"]
+        details = _part(answer, "ManagedCertificateDetails")
         return details.get("CertificateStatus", "none"), details.get("CertificateArn")
+
+
+def _part(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A part of an answer. One without it, or with nothing in it, came from somebody else, who may
+    have closed the elements of a page or sent none.
+    """
+    part: dict[str, Any] = answer.get(name, {})
+    if not part:
+        raise StoreUnavailable(f"CloudFront: an answer without {name}")
+    return part
 
 
 class _Found(TypedDict):

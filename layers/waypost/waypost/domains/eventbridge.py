@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from waypost.domains.announcing import DETAIL_TYPE, event
 from waypost.domains.domain import Change, TrackingDomain
@@ -41,8 +42,8 @@ class BusAnnouncer:
                     for detail in details
                 ]
             )
-        except (BotoCoreError, ClientError) as e:
+        except (BotoCoreError, ClientError, ResponseParserError) as e:
             logger("domains").error("domain events not told", events=details, error=str(e))
             return
-        if answer["FailedEntryCount"]:
+        if answer.get("FailedEntryCount") != 0:
             logger("domains").error("domain events refused", events=details)

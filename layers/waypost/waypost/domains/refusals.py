@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from waypost.errors import Conflict, EdgeRefused, NotAtEdge, StoreUnavailable
 
@@ -39,5 +40,5 @@ def translated(subject: str) -> Iterator[None]:
         if code in _RACES:
             raise Conflict(f"{subject}: {code}") from e
         raise StoreUnavailable(f"CloudFront: {code}") from e
-    except BotoCoreError as e:
+    except (BotoCoreError, ResponseParserError) as e:
         raise StoreUnavailable(f"CloudFront: {type(e).__name__}") from e

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from waypost.errors import StoreUnavailable
 
@@ -23,6 +24,8 @@ class SesIdentities:
             answer = self._client.get_email_identity(EmailIdentity=domain)
         except self._client.exceptions.NotFoundException:
             return None
-        except (BotoCoreError, ClientError) as e:
+        except (BotoCoreError, ClientError, ResponseParserError) as e:
             raise StoreUnavailable(f"SES: {type(e).__name__}") from e
-        return bool(answer.get("VerifiedForSendingStatus"))
+        if "VerifiedForSendingStatus" not in answer:  # saying nothing is not saying no
+            raise StoreUnavailable("SES: an answer without the status")
+        return answer["VerifiedForSendingStatus"]
