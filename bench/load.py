@@ -26,6 +26,8 @@ from local.stack import EmbeddedStack
 
 SECONDS, RECIPIENTS, CONNECTIONS = 60, 500, 8
 SAMPLE_SECONDS = 2.0
+SETTLING = 5
+"""Samples of a process that are left out: it loads what it needs."""
 HTML = "".join(f'<a href="https://shop.example.com/{n}">n</a>' for n in range(5))
 SCRIPT = """\
 local paths = {{{paths}}}
@@ -82,8 +84,11 @@ class Memory(threading.Thread):
         self.join()
 
     def growth(self) -> list[tuple[float, float]]:
-        """Of each process: the middle of the first third's sizes, and of the last's."""
-        long_ones = [sizes for sizes in self.seen.values() if len(sizes) >= 6]
+        """Of each process, once it has started: the middle of the first third's sizes, and of the
+        last's.
+        """
+        settled = [sizes[SETTLING:] for sizes in self.seen.values()]
+        long_ones = [sizes for sizes in settled if len(sizes) >= 6]
         return [(_middle(s[: len(s) // 3]), _middle(s[-(len(s) // 3) :])) for s in long_ones]
 
 

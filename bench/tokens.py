@@ -5,7 +5,8 @@
 The corpus is a folder of HTML e-mails (`WAYPOST_EMAIL_CORPUS`, default ../shared/emails); every
 distinct http(s) destination in it becomes one link: as it stands, with the usual four utm
 parameters, and with `_cio_id` as well. All formats carry the same: delivery (a UUID), person, link,
-position, time of sending, destination.
+position, time of sending, destination. Times are processor time of contestants that take turns,
+medians ± half of what the middle half of the rounds spans.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ import json
 import os
 import statistics
 import sys
-import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import itsdangerous
 from cryptography.fernet import Fernet
 
+from bench.rewriters.timing import in_turns
 from waypost.codes import campaign_code, link_code
 from waypost.rewriting.finding import HTML_LINKS, find_places
 from waypost.tokens import ClickToken, Keyring, Sealer
 from waypost.urls import scheme_of, with_parameters
 
 KEY = b"k" * 32
+_Given = TypeVar("_Given")
 UTM = [
     ("utm_source", "newsletter"),
     ("utm_medium", "email"),
@@ -122,34 +125,32 @@ def tokens(hrefs: Iterable[str]) -> list[ClickToken]:
     ]
 
 
-def microseconds(work: Callable[[], object], times: int, rounds: int = 7) -> tuple[float, float]:
-    """Median and spread (half of max − min) of one call, over rounds."""
-    measured = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        measured.append((time.perf_counter() - start) / times * 1e6)
-    return statistics.median(measured), (max(measured) - min(measured)) / 2
-
-
 def table(title: str, links: list[ClickToken]) -> None:
     """Print lengths, times and the median ratio of lengths for one set of links."""
     print(f"\n{title}: {len(links)} links")
     print(f"{'format':<36}{'median':>8}{'ratio':>8}{'max':>7}{'seal µs':>16}{'open µs':>16}")
-    first: list[int] = []
-    for form in formats():
-        sealed = [form.seal(link) for link in links]
-        lengths = [len(text) for text in sealed]
-        first = first or lengths
+    forms = formats()
+    sealed = {form.name: [form.seal(link) for link in links] for form in forms}
+    sealing = in_turns({form.name: partial(_each, form.seal, links) for form in forms})
+    opening = in_turns({form.name: partial(_each, form.open, sealed[form.name]) for form in forms})
+    first = [len(text) for text in sealed[forms[0].name]]
+    for form in forms:
+        lengths = [len(text) for text in sealed[form.name]]
         ratio = statistics.median(
             mine / theirs for mine, theirs in zip(lengths, first, strict=True)
         )
-        seal = microseconds(lambda f=form: [f.seal(t) for t in links], len(links))  # type: ignore[misc]
-        opened = microseconds(lambda f=form, s=sealed: [f.open(t) for t in s], len(links))  # type: ignore[misc]
-        print(
-            f"{form.name:<36}{statistics.median(lengths):>8.0f}{ratio:>8.3f}{max(lengths):>7}"
-            f"{seal[0]:>9.1f} ±{seal[1]:>5.1f}{opened[0]:>9.1f} ±{opened[1]:>5.1f}"
+        times = "".join(
+            f"{sample.median / len(links) * 1e6:>9.1f} ±{sample.spread / len(links) * 1e6:>5.1f}"
+            for sample in (sealing[form.name], opening[form.name])
         )
+        print(
+            f"{form.name:<36}{statistics.median(lengths):>8.0f}{ratio:>8.3f}{max(lengths):>7}{times}"
+        )
+
+
+def _each(work: Callable[[_Given], object], given: Sequence[_Given]) -> None:
+    for one in given:
+        work(one)
 
 
 def main() -> int:
