@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from string import Formatter
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
 from waypost.domains.requests import AddDomain, ChangeDomain
@@ -153,6 +154,25 @@ def test_field_and_reason(body: dict[str, Any], told: str):
     with pytest.raises(InvalidRequest) as refused:
         checked(RewriteRequest, GOOD[RewriteRequest] | body)
     assert str(refused.value) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("", "empty"), ("x" * 101, "longer than 100 characters")]
+)
+def test_a_name_that_is_wrong_is_told_of_what_has_it(name: str, told: str):
+    with pytest.raises(InvalidRequest) as refused:
+        checked(SettingsChange, {"url_params": {name: "x"}})
+    assert str(refused.value) == f"url_params: has a name that is {told}"
+
+
+def test_a_string_that_is_converted_first_has_characters():
+    class Named(BaseModel):
+        name: Annotated[str, BeforeValidator(unquote), Field(max_length=3)]
+        host: Annotated[str, AfterValidator(str.lower), Field(max_length=3)]
+
+    with pytest.raises(InvalidRequest) as refused:
+        checked(Named, {"name": "long", "host": "long"})
+    assert {each.reason for each in refused.value.problems} == {"is longer than 3 characters"}
 
 
 def test_an_answer_names_a_hundred_problems_and_how_many_more_there_are():

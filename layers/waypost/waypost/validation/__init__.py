@@ -54,7 +54,7 @@ def _invalid(error: ValidationError) -> InvalidRequest:
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """An error of ours from pydantic's, each with its ``loc``, ``type``, ``msg`` and ``ctx``."""
-    return InvalidRequest(*named(Problem(field_path(e["loc"]), _reason(e)) for e in errors))
+    return InvalidRequest(*named(map(_problem, errors)))
 
 
 def named(problems: Iterable[Problem]) -> list[Problem]:
@@ -80,5 +80,9 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
 
 
-def _reason(error: Mapping[str, Any]) -> str:
-    return reason(error["type"], error.get("ctx") or {}, error["msg"])
+def _problem(error: Mapping[str, Any]) -> Problem:
+    location: Sequence[int | str] = error["loc"]
+    told = reason(error["type"], error.get("ctx") or {}, error["msg"])
+    if location and location[-1] == "[key]":  # the name itself is wrong, not what it has
+        return Problem(field_path(location[:-2]), f"has a name that {told}")
+    return Problem(field_path(location), told)

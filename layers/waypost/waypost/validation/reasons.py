@@ -71,12 +71,17 @@ REASONS: Final[Mapping[str, str]] = {
 }
 
 
+_LENGTHS: Final = ("too_short", "too_long", "string_too_short")
+
+
 def reason(kind: str, context: Mapping[str, Any], message: str) -> str:
     """Why a field is refused. ``message`` is used of our own validators alone, whose text it is."""
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    if kind in ("too_short", "string_too_short") and context.get("min_length") == 1:
+    if kind in _LENGTHS and context.get("min_length") == 1:
         return "is empty"
+    if kind in _LENGTHS and context.get("field_type") == "Value":  # a string that was converted
+        kind = f"string_{kind}"
     try:
         return REASONS[kind].format_map({name: _plain(each) for name, each in context.items()})
     except KeyError:
