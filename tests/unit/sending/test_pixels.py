@@ -183,3 +183,9 @@ def test_a_raw_message_without_its_pixel_is_as_it_was(office: Office) -> None:
     for encoding, body in (("base64", "PHA+eDwv\r\ncD4="), ("quoted-printable", "<p>=\r\nx</p>")):
         raw = mime(body, encoding)
         assert texts(office.rewrite(content={"mime": raw}, track_opens=False), "mime") == [raw]
+
+
+def test_a_part_that_cannot_be_decoded_gets_no_pixel_in_clear(office: Office):
+    source = "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n!!!!a"
+    (delivery,) = office.rewrite(content={"mime": source})["deliveries"]
+    assert delivery["content"]["mime"] == source

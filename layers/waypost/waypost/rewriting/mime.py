@@ -90,7 +90,8 @@ def read(raw: str, field: str, *, track_text: bool) -> Mime:
 
 def _found(markup: Markup, part: Decoded, field: str) -> list[Place]:
     places = find_places(markup, part.text, field)
-    return with_pixel(places, part.text) if markup is HTML_LINKS else places
+    # Where nothing could be read, nothing can be put in as the part is encoded.
+    return with_pixel(places, part.text) if markup is HTML_LINKS and part.text else places
 
 
 def is_dkim_signed(raw: str) -> bool:
