@@ -1,0 +1,204 @@
+"""What version 1 stored, parked and logged, every version reads: golden_rows_v1.json holds one of
+each kind of item, as a table of the first release has it. It is added to, never changed
+(docs/decisions/2026-11-22-years.md).
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.clicks import CAMPAIGN, NOON, SAFARI, click
+from tests.contract.conftest import make_table
+from tests.unit.domains.builders import HOST, HTTPS, domain
+from waypost.clicks.parking import unparked
+from waypost.codes import LinkCode, workspace_code
+from waypost.counting.tally import Tally
+from waypost.model.click import Click
+from waypost.model.counters import Counts
+from waypost.model.message import SentMessage
+from waypost.model.recipient import Row, RowKey
+from waypost.model.workspace import Shortening, WorkspaceSettings
+from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.store.dynamodb.messages import DynamoMessages
+from waypost.store.dynamodb.recipients import DynamoRecipients
+from waypost.store.dynamodb.short_links import DynamoShortLinks
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens import Keyring, Sealer
+from waypost.upkeep.recounting import Recounting
+from waypost.upkeep.replaying import stored_clicks
+
+GOLDEN: Final = json.loads((Path(__file__).parent / "golden_rows_v1.json").read_text("utf-8"))
+ACME: Final = workspace_code("acme")
+HOME: Final = LinkCode("24aba7554cf258e5cc7f3ba7f6")
+SHOP: Final = LinkCode("24aba7554cf258e5cc9384f846")
+ADA: Final = RowKey(CAMPAIGN, "p:ada")
+BEN: Final = "ben@people.example"
+LATE: Final = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Old:
+    """The stores of today over the tables of version 1."""
+
+    clicks: DynamoClicks
+    campaigns: DynamoCampaigns
+    recipients: DynamoRecipients
+    workspaces: DynamoWorkspaces
+    domains: DynamoDomains
+    messages: DynamoMessages
+    short_links: DynamoShortLinks
+
+
+@pytest.fixture
+def old(dynamodb: Any) -> Iterator[Old]:
+    names = {n: make_table(dynamodb, f"{n}Table") for n in GOLDEN if n[0].isupper()}
+    for table, name in names.items():
+        for item in GOLDEN[table]:
+            dynamodb.put_item(TableName=name, Item=_with_bytes(item))
+    yield Old(
+        DynamoClicks(dynamodb, names["Clicks"]),
+        DynamoCampaigns(dynamodb, names["Campaigns"]),
+        DynamoRecipients(dynamodb, names["Campaigns"]),
+        DynamoWorkspaces(dynamodb, names["Workspaces"]),
+        DynamoDomains(dynamodb, names["Workspaces"]),
+        DynamoMessages(dynamodb, names["Campaigns"]),
+        DynamoShortLinks(dynamodb, names["ShortLinks"]),
+    )
+    for name in names.values():
+        dynamodb.delete_table(TableName=name)
+
+
+def _with_bytes(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"B": b64decode(value["B"])} if "B" in value else value
+        for name, value in item.items()
+    }
+
+
+def test_there_is_one_of_every_kind_that_the_table_of_keys_names() -> None:
+    """Those of ``waypost.store``, by the beginnings of their keys."""
+    keys = {
+        (item["pk"]["S"][:2], item.get("sk", {"S": ""})["S"][:1])
+        for table in ("Campaigns", "Workspaces", "ShortLinks")
+        for item in GOLDEN[table]
+    }
+    campaigns = {("C#", sort) for sort in "CLMN"} | {("R#", sort) for sort in "pda~!"}
+    workspaces = {("W#", sort) for sort in "WPD"} | {("D", "D")}
+    others = {("I#", "I"), ("S#", ""), ("D#", "")}
+    assert campaigns | workspaces | others == keys
+    assert {item["pk"]["S"][9:11] for item in GOLDEN["Clicks"]} == {"p:", "d:", "a:"}
+
+
+def test_clicks(old: Old) -> None:
+    kept = {one.id: one for one in old.clicks.of_campaign(CAMPAIGN)}
+    assert len(kept) == 27
+    first = kept["click-00"]
+    assert (first.time, first.link, first.person, first.agent) == (NOON, SHOP, "ada", SAFARI)
+    assert (first.metric, kept["open-1"].metric) == ("clicked", "opened")
+    assert (kept["click-anon"].recipient, kept["click-ben"].person) == ("d:d-None", None)
+    assert kept["click-ben"].alias == "4eaf65482c545e33"
+    theirs = old.clicks.of_person(ACME, "ada", cursor=None, limit=100).items
+    assert len(theirs) == 25
+    assert old.clicks.record(first) is False  # it is there already
+
+
+def test_what_was_counted_is_not_counted_again_and_agrees_with_the_ledger(old: Old) -> None:
+    kept = list(old.clicks.of_campaign(CAMPAIGN))
+    tally = Tally(ledger=old.clicks, recipients=old.recipients, workspaces=old.workspaces, bus=None)
+    assert tally.count(kept).fresh == 0
+    recounting = Recounting(old.clicks, old.campaigns, old.recipients, old.workspaces)
+    found = recounting.compare(CAMPAIGN)
+    assert (found.uncounted, found.differences) == ((), {})
+    fresh = click("click-of-today", person="ada", after=3_600)
+    assert old.clicks.record(fresh)
+    assert tally.count([fresh]).fresh == 1
+
+
+def test_recipients_their_sheets_and_notices(old: Old) -> None:
+    row: Row = old.recipients.rows([ADA])[ADA]
+    assert (row.person, row.full, len(row.marks)) == ("ada", True, 20)
+    assert (row.total.total, row.links[SHOP].total, row.links[HOME].total) == (24, 12, 12)
+    assert sum(len(sheet.marks) for sheet in old.recipients.sheets_of(ADA)) == 5
+    visitors = old.recipients.of_link(HOME, cursor=None, limit=10).items
+    assert sorted((v.person or "", v.clicks) for v in visitors) == [("", 1), ("", 1), ("ada", 12)]
+    told = old.recipients.notices(CAMPAIGN, [7])
+    assert told == {7: frozenset({b"12345678", b"abcdefgh"})}
+
+
+def test_campaigns_links_figures_and_keys_of_idempotency(old: Old) -> None:
+    known = old.campaigns.campaign(CAMPAIGN)
+    assert known is not None
+    assert (known.workspace, known.name, known.first_seen) == ("acme", "spring-sale", NOON)
+    assert (known.kind, known.channel, known.spread) == ("newsletter", "email", False)
+    links = {link.code: link.definition for link in old.campaigns.links(CAMPAIGN)}
+    assert (links[HOME].url, links[HOME].position) == ("https://example.com/?a=ü", 1)
+    assert (links[SHOP].tag, links[SHOP].identity) == ("shop", "tag:shop")
+    assert old.campaigns.define_links(CAMPAIGN, [links[SHOP]], NOON) == [SHOP]
+    counts = old.campaigns.counts(CAMPAIGN)
+    assert (counts.sent, counts.total.total, counts.total.people) == (3, 26, 3)
+    assert counts.links[HOME] == Counts(human=14, people=3, people_human=3)
+    assert (counts.hours["2026-11-21T12"].human, counts.total.opens) == (26, 1)
+    assert old.campaigns.signed("9a1e77c2") == {CAMPAIGN: 6}
+    assert old.campaigns.add_sent(CAMPAIGN, 3, "batch-1") is False
+
+
+def test_the_message_of_a_campaign(old: Old) -> None:
+    kept = SentMessage(campaign=CAMPAIGN, html="<p>Grüße</p>", rendered=True, expires=LATE)
+    assert old.messages.message(CAMPAIGN) == kept
+
+
+def test_settings_and_opt_outs(old: Old) -> None:
+    assert old.workspaces.settings(ACME) == WorkspaceSettings(
+        url_params={"utm_source": "{{ campaign.name }}"},
+        cio_id=False,
+        shorten=Shortening(sms=True),
+        short_link_days=None,
+        track_opens=False,
+        retention_days=30,
+        ip="none",
+        secret_links="untrack",
+        schemes=("myapp",),
+        never_track=("https://*/reset*",),
+        events="first",
+        machine_threshold=90,
+    )
+    wishes = old.workspaces.opted_out([(ACME, BEN), (ACME, "ada")])
+    assert set(wishes) == {(ACME, BEN)}
+    assert wishes[ACME, BEN].alias(CAMPAIGN) == "4eaf65482c545e33"
+    assert wishes[ACME, BEN].since == NOON
+
+
+def test_tracking_domains(old: Old) -> None:
+    expected = domain(findings=HTTPS, checked=NOON)
+    assert old.domains.get(ACME, HOST) == expected
+    assert old.domains.by_host(HOST) == expected
+    assert old.domains.of_workspace(ACME) == [expected]
+
+
+def test_short_links_and_long_destinations(old: Old) -> None:
+    for code, expires in (("256789cdhjnrtw25678", LATE), ("w" * 19, None)):
+        found = old.short_links.find(code)
+        assert found is not None
+        assert (found.code, found.expires) == (code, expires)
+        token = Sealer(Keyring((b"a test key of thirty-two bytes !",))).open(found.token)
+        assert (token.link, token.href) == (SHOP, "https://example.com/shop")
+    href = "https://example.com/" + "x" * 50
+    [kept] = [item for item in GOLDEN["ShortLinks"] if item["pk"]["S"].startswith("D#")]
+    assert old.short_links.destination(ACME, kept["pk"]["S"].rpartition("#")[2]) == href
+
+
+def test_parked_messages_and_lines_of_the_log() -> None:
+    full = click("click-full", person="ada", country="DE", asn=3320, ip="203.0.113.0")
+    anonymous = full.anonymous("00112233aabbccdd", 5)
+    assert [unparked(body) for body in GOLDEN["parked"]] == [full, anonymous]
+    [line] = GOLDEN["logged"]
+    assert [Click.from_stored(found) for found in stored_clicks(line)] == [full]
