@@ -62,6 +62,12 @@ def sending() -> Sending:
     )
 
 
+@cache
+def objects() -> S3Objects:
+    """Where files of recipients lie; made by the first invocation that has one."""
+    return S3Objects(boto3.client("s3"))
+
+
 @log.inject_lambda_context
 def handler(
     event: object,
@@ -91,7 +97,7 @@ def _invoked(
 def _of_file(context: LambdaContext) -> FileRewriting:
     return FileRewriting(
         sending=sending(),
-        objects=S3Objects(boto3.client("s3")),
+        objects=objects(),
         remaining=lambda: context.get_remaining_time_in_millis() / 1000,
         note=_note,
     )

@@ -107,7 +107,7 @@ def _translated(url: ObjectUrl) -> Iterator[None]:
         if isinstance(answer, Mapping):
             raise _of_answer(str(answer.get("Error", {}).get("Code", "")), url) from e
         if isinstance(e, OSError) or type(e).__module__.startswith(("botocore", "urllib3")):
-            raise StoreUnavailable(f"no answer: {type(e).__name__}") from e
+            raise StoreUnavailable(f"{url}: S3 did not answer") from e
         raise
 
 
