@@ -182,6 +182,20 @@ def test_ordinary_templates_are_searched_once(html):
     assert Template(HTML_LINKS, html, "content.html").is_steady
 
 
+@pytest.mark.parametrize("html", ['<a href="">{{ x }}</a>', "<a href>{{ x }}</a>"])
+def test_a_link_that_leads_nowhere_is_found_in_steady_templates_too(html):
+    template = Template(HTML_LINKS, html, "content.html")
+    [place] = template.rendered({"x": "y"}).places
+    assert (template.is_steady, place.href) == (True, "")
+
+
+def test_links_of_a_text_are_known_in_whatever_order_they_come():
+    template = Template(TEXT_LINKS, "{{ u }} https://e.com/{{ v }} {{ w }}", "content.text")
+    data = {"u": "https://e.com/1", "v": "2", "w": "https://e.com/3"}
+    urls = [place.url for place in template.rendered(data).places]
+    assert urls == ["{{ u }}", "https://e.com/{{ v }}", "{{ w }}"]
+
+
 @pytest.mark.parametrize(
     "html",
     [

@@ -7,7 +7,7 @@ text of it. ``steady`` falls when a value came in that could change how the text
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 
@@ -83,6 +83,11 @@ class Canvas(StringIO):
         if self.guards.get(offset, ANYTHING).search(text):
             self.steady = False
         return self.write(text)
+
+    def note(self, links: Iterable[SiteMark]) -> None:
+        """What is written next is static text with these links in it."""
+        at = self.size
+        self.marks += [SiteMark(link.site, at + link.start, at + link.end) for link in links]
 
     def begin(self, site: int) -> None:
         """Here a link of the template begins."""

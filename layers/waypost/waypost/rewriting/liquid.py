@@ -24,8 +24,9 @@ from liquid.undefined import UNDEFINED, FalsyStrictUndefined
 from waypost.errors import InvalidRequest, Problem
 from waypost.rewriting.canvas import Canvas, Guards
 from waypost.rewriting.filters import bounded
+from waypost.rewriting.marking import NO_MARKS, Marks, marked
 from waypost.rewriting.place import Encode, as_is
-from waypost.rewriting.tags import CaptureTag, CioLinkTag, MarkTag, OutputTag
+from waypost.rewriting.tags import CaptureTag, CioLinkTag, ContentTag, MarkTag, OutputTag
 from waypost.rewriting.tokenizing import tokenizer
 
 OUTPUT_LIMIT: Final = 2 * 1024 * 1024
@@ -52,23 +53,36 @@ class Missing(FalsyStrictUndefined):
 
 class TemplateEnvironment(Environment):
     """The Liquid of messages. ``unescape`` reads the arguments of ``cio_link``, ``encode`` writes
-    its url.
+    its url; ``marks`` are those of the template ``source``.
     """
 
     loop_iteration_limit: ClassVar[int | None] = LOOP_LIMIT
     output_stream_limit: ClassVar[int | None] = OUTPUT_LIMIT
     local_namespace_limit: ClassVar[int | None] = OUTPUT_LIMIT
 
-    def __init__(self, unescape: Encode = as_is, encode: Encode = as_is) -> None:
+    def __init__(
+        self,
+        unescape: Encode = as_is,
+        encode: Encode = as_is,
+        source: str = "",
+        marks: Marks = NO_MARKS,
+    ) -> None:
         super().__init__(undefined=Missing)
         self.unescape = unescape
         self.encode = encode
-        for tag in (OutputTag, CaptureTag, CioLinkTag, MarkTag):
+        self._source = source
+        self._marks = marks
+        for tag in (ContentTag, OutputTag, CaptureTag, CioLinkTag, MarkTag):
             self.add_tag(tag)
         bounded(self.filters, OUTPUT_LIMIT)
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
-        return _TOKENIZER
+        return self._tokens
+
+    def _tokens(self, source: str) -> Iterator[Token]:
+        tokens = _TOKENIZER(source)
+        # Not those of a url in it, which is a template of its own.
+        return marked(tokens, self._marks) if source is self._source else tokens
 
 
 class SettingsEnvironment(Environment):

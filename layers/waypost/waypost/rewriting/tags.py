@@ -1,29 +1,27 @@
 """The tags of ours: ``cio_link``, and those by which a canvas learns where links stand.
 
-Outputs and captures are python-liquid's, told to the canvas. The mark has a name that no author
-can guess; templates get it when they are compiled.
+Outputs, captures and static text are python-liquid's, told to the canvas.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO, cast
 
 from liquid import BoundTemplate, Node, RenderContext, Tag, Token, TokenStream
+from liquid.builtin.content import ContentNode, Literal
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.capture_tag import CaptureNode
 from liquid.builtin.tags.capture_tag import CaptureTag as PlainCaptureTag
 from liquid.stringify import to_liquid_string
-from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG
+from liquid.token import TOKEN_CONTENT, TOKEN_EXPRESSION, TOKEN_TAG
 
 from waypost.rewriting import cio_link
-from waypost.rewriting.canvas import Canvas, MarkedText, TagMark
+from waypost.rewriting.canvas import Canvas, MarkedText, SiteMark, TagMark
+from waypost.rewriting.marking import MARK, LinkedText
 
 if TYPE_CHECKING:
     from waypost.rewriting.liquid import TemplateEnvironment
-
-MARK = f"mark_{secrets.token_hex(8)}"
 
 
 class _GuardedOutputNode(OutputNode):
@@ -38,6 +36,29 @@ class OutputTag(Output):
     """``{{ … }}``: values are held against what may stand there."""
 
     node_class = _GuardedOutputNode
+
+
+class _LinkedContentNode(ContentNode):
+    __slots__ = ("_links",)
+
+    def __init__(self, token: Token, text: str, links: tuple[SiteMark, ...]) -> None:
+        super().__init__(token, text)
+        self._links = links
+
+    def render_to_output(self, _context: RenderContext, buffer: TextIO) -> int:
+        if isinstance(buffer, Canvas):
+            buffer.note(self._links)
+        return buffer.write(self.text)
+
+
+class ContentTag(Literal):
+    """Static text: where links stand in it is noted."""
+
+    def parse(self, stream: TokenStream) -> ContentNode:
+        token = stream.expect(TOKEN_CONTENT)
+        if isinstance(token.value, LinkedText):
+            return _LinkedContentNode(token, token.value, token.value.links)
+        return super().parse(stream)
 
 
 class _MarkedCaptureNode(CaptureNode):
@@ -78,11 +99,6 @@ class MarkTag(Tag):
         token = stream.eat(TOKEN_TAG)
         text = stream.expect(TOKEN_EXPRESSION).value
         return _MarkNode(token, int(text[1:]), begins=text[0] == "+")
-
-
-def mark(site: int, *, begins: bool) -> str:
-    """The tag to write into a template."""
-    return f"{{% {MARK} {'+' if begins else '-'}{site} %}}"
 
 
 class _CioLinkNode(Node):

@@ -19,10 +19,10 @@ from waypost.rewriting.attributes import decoded
 from waypost.rewriting.canvas import Canvas, Guards, SiteMark, TagMark
 from waypost.rewriting.finding import TEXT_LINKS, Markup, find_with_tags, merged
 from waypost.rewriting.lexing import Lexed, Span, lexed
+from waypost.rewriting.marking import marks_of
 from waypost.rewriting.masking import spans_masked
 from waypost.rewriting.place import Place
 from waypost.rewriting.steadiness import guards
-from waypost.rewriting.tags import mark
 from waypost.rewriting.transfer import Block
 
 _ARGUMENTS = re.compile(r"\{%-?\s*cio_link\b(.*?)-?%\}", re.DOTALL)
@@ -60,10 +60,11 @@ class Template:
         searched = markup.links is html.find_in_masked
         steady = guards(source, found) if searched and all_marked else None
         self._steady = steady is not None
-        marked, moved = _with_marks(source, self._sites, found.spans)
-        self._guards: Guards = {moved[start]: guard for start, guard in (steady or {}).items()}
-        environment = liquid.TemplateEnvironment(markup.unescape, markup.encode)
-        self._template = liquid.compiled(marked, field, environment)
+        self._guards: Guards = {} if steady is None else _by_token(steady, source, found.spans)
+        environment = liquid.TemplateEnvironment(
+            markup.unescape, markup.encode, source, marks_of(self._sites, found.spans)
+        )
+        self._template = liquid.compiled(source, field, environment)
 
     @property
     def is_steady(self) -> bool:
@@ -163,32 +164,13 @@ def _variable_links(
     return places
 
 
-def _with_marks(source: str, sites: list[Place], spans: list[Span]) -> tuple[str, dict[int, int]]:
-    """The template with marks around its links; and for each piece of Liquid, by its offset, the
-    offset by which python-liquid knows it there.
-    """
-    inserted = sorted(
-        [(site.start, 1, mark(number, begins=True)) for number, site in enumerate(sites)]
-        + [(site.end, 0, mark(number, begins=False)) for number, site in enumerate(sites)]
-    )
-    pieces: list[str] = []
-    moved: dict[int, int] = {}
-    at = shift = 0
-    waiting = iter(spans)
-    span = next(waiting, None)
-    for offset, _, text in [*inserted, (len(source), 2, "")]:
-        while span is not None and span.start < offset:
-            moved[span.start] = span.start + shift + _name_offset(source, span)
-            span = next(waiting, None)
-        pieces += source[at:offset], text
-        at = offset
-        shift += len(text)
-    return "".join(pieces), moved
-
-
-def _name_offset(source: str, span: Span) -> int:
-    """Outputs are known by their braces, tags by their name."""
-    return source.index(span.name, span.start) - span.start if span.kind == "tag" else 0
+def _by_token(guards: Guards, source: str, spans: Iterable[Span]) -> Guards:
+    """Guards by the offsets of tokens: outputs are known by their braces, tags by their name."""
+    return {
+        source.index(span.name, span.start) if span.kind == "tag" else span.start: guard
+        for span in spans
+        if (guard := guards.get(span.start))
+    }
 
 
 def _check_tags(source: str, found: Lexed, markup: Markup, field: str) -> None:
