@@ -56,8 +56,8 @@ test: $(READY) ## Run all tests, a file at a time on each processor (ARGS go to 
 	python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(READY) ## Run the tests that need neither a server nor a build, with fewer made-up examples
-	python -m pytest tests/unit tests/property --numprocesses auto --hypothesis-profile fast $(ARGS)
+test-fast: $(READY) ## Run what needs neither a server nor a build nor much time, with fewer made-up examples
+	python -m pytest tests/unit tests/property --numprocesses auto --hypothesis-profile fast -m "not heavy" $(ARGS)
 
 BENCHES := tokens rewriting redirect costs tally hotlink load memory
 
@@ -181,6 +181,11 @@ replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, b
 .PHONY: recount
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
+
+.PHONY: fill-table
+fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stack's (FROM_REGION, FROM_PROFILE, REPLACE=yes)
+	@python -m tools.tables --env $(ENV) --base "$(BASE)" --table "$(TABLE)" --from "$(FROM)" \
+		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(REPLACE),--replace)
 
 .PHONY: list-campaigns
 list-campaigns: $(READY) ## List campaigns that an earlier release sent, so that reports name them

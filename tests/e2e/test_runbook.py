@@ -1,95 +1,28 @@
 """What docs/runbook.md tells an operator to do, done to a stack that has the trouble.
 
-Entries that are played here say so in the runbook; a test at the end holds the two together.
+Entries that are played here or in a file beside say so in the runbook; a test at the end holds the
+two together.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Answer, Http, without_ledger
+from tests.e2e.desk import Desk, entry, played, total, until
 from tests.e2e.test_main_job import URLS, Sender
 from waypost.clicks.parking import parked
 from waypost.codes import campaign_code
 from waypost.model.click import Click
 
 RUNBOOK = (TEMPLATE.parent / "docs/runbook.md").read_text("utf-8")
-PLAYED = "*Played in `tests/e2e/test_runbook.py`.*"
-TABLES = {
-    "CLICKS_TABLE": "ClicksTable",
-    "CAMPAIGNS_TABLE": "CampaignsTable",
-    "WORKSPACES_TABLE": "WorkspacesTable",
-    "EVENT_BUS": "EventBus",
-}
-
-
-PLAYS: dict[str, set[str]] = {}
-"""Entries of the runbook by the test that plays them."""
-
-Test = TypeVar("Test", bound=Callable[..., None])
-
-
-def entry(*names: str) -> Callable[[Test], Test]:
-    """Notes which entries of the runbook a test plays."""
-
-    def noted(test: Test) -> Test:
-        PLAYS[test.__name__] = set(names)
-        return test
-
-    return noted
-
-
-class Desk:
-    """An operator at a shell, with the services of one stack."""
-
-    def __init__(self, stack: EmbeddedStack) -> None:
-        self.stack = stack
-
-    def client(self, service: Any) -> Any:
-        return self.stack.cloud.client(service)
-
-    def make(self, *command: str) -> str:
-        """What a target of the Makefile runs; its output."""
-        environment = {
-            **os.environ,
-            **self.stack.cloud.credentials(None),
-            "AWS_ENDPOINT_URL": self.stack.cloud.url,
-            **{variable: self.stack.ref(name) for variable, name in TABLES.items()},
-        }
-        run = subprocess.run(
-            [sys.executable, "-m", "tools.clicks", "--env", "us", *command],
-            cwd=TEMPLATE.parent, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert run.returncode in (0, 1), run.stderr
-        return run.stdout
-
-    def waiting(self, queue: str) -> int:
-        """Messages in a queue, those being tried among them."""
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        told = self.client("sqs").get_queue_attributes(
-            QueueUrl=self.stack.ref(queue), AttributeNames=names
-        )
-        return sum(int(told["Attributes"][name]) for name in names)
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether something becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return true()
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +40,6 @@ def desk(troubled: EmbeddedStack) -> Desk:
 @pytest.fixture
 def sender(troubled: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> Sender:
     return Sender(troubled, http, request.node.name.replace("_", "-")[:60])
-
-
-def total(sender: Sender) -> int:
-    return int(sender.report()["clicks"]["total"])
 
 
 @entry("Clicks parked")
@@ -135,9 +64,11 @@ def test_clicks_that_were_logged_only_are_replayed_from_the_log(
     file = tmp_path / "unrecorded.log"
     file.write_text("\n".join(line.partition(" | ")[2] for line in lost))
     # moto wakes up and does what it was asked meanwhile, so the click may be there after all
-    assert desk.make("replay", str(file)).startswith("1 clicks found")
+    assert desk.make("clicks", "replay", str(file)).startswith("1 clicks found")
     assert until(lambda: total(sender) == 2)
-    assert desk.make("replay", str(file)).startswith("1 clicks found, 0 recorded and 0 counted")
+    assert desk.make("clicks", "replay", str(file)).startswith(
+        "1 clicks found, 0 recorded and 0 counted"
+    )
     assert total(sender) == 2
 
 
@@ -146,7 +77,7 @@ def test_dead_letters_are_sent_round_again(desk: Desk, sender: Sender) -> None:
     ((link, *_),) = sender.send("ada")
     sender.click(link)
     assert until(lambda: total(sender) == 1)
-    recorded = Click.from_item(_items(desk, sender.campaign)[0])
+    recorded = Click.from_item(desk.clicks_of(sender.campaign)[0])
     letter = parked(replace(recorded, id="a-click-that-was-given-up"))
     sqs = desk.client("sqs")
     dead, park = desk.stack.ref("ParkDeadLetters"), desk.stack.ref("ParkQueue")
@@ -166,16 +97,18 @@ def test_records_that_were_not_counted_are_replayed_and_the_recount_agrees(
     sender.click(link)
     assert until(lambda: total(sender) == 1)
     _lose_the_counters(desk, sender.campaign)
-    assert "1 expected" in desk.make("recount", "e2e", sender.campaign)
+    assert "1 expected" in desk.make("clicks", "recount", "e2e", sender.campaign)
 
-    record = {"eventName": "INSERT", "dynamodb": {"NewImage": _items(desk, sender.campaign)[0]}}
+    record = {"eventName": "INSERT", "dynamodb": {"NewImage": desk.clicks_of(sender.campaign)[0]}}
     s3, bucket = desk.client("s3"), desk.stack.ref("StreamFailures")
     s3.put_object(Bucket=bucket, Key="a", Body=json.dumps({"payload": {"Records": [record]}}))
     file = tmp_path / "failed"
     file.write_bytes(s3.get_object(Bucket=bucket, Key="a")["Body"].read())
 
-    assert desk.make("replay", str(file)).startswith("1 clicks found, 0 recorded and 1 counted")
-    assert "every counter is right" in desk.make("recount", "e2e", sender.campaign)
+    assert desk.make("clicks", "replay", str(file)).startswith(
+        "1 clicks found, 0 recorded and 1 counted"
+    )
+    assert "every counter is right" in desk.make("clicks", "recount", "e2e", sender.campaign)
 
 
 @entry("Origin refused")
@@ -194,33 +127,16 @@ def test_an_origin_secret_renewed_without_a_deploy_is_refused_until_the_lock_ope
     assert click(OriginLock="open").status == 302
 
 
-@entry("Keyring stale")
-def test_without_the_keyring_warm_functions_go_on_and_new_ones_ask_to_try_again(
-    no_aws_settings: None, http: Http
-) -> None:
-    with EmbeddedStack(processes={"RedirectFunction": 1}) as stack:
-        desk, sender = Desk(stack), Sender(stack, http, "stale")
-        ((link, *_),) = sender.send("ada")
-        assert sender.click(link).status == 302
-        secrets, keyring = desk.client("secretsmanager"), stack.ref("Keyring")
-        secrets.delete_secret(SecretId=keyring, RecoveryWindowInDays=7)
-        assert sender.click(link).status == 302
-        stack.recycle("RedirectFunction")
-        assert sender.click(link).status == 503
-        secrets.restore_secret(SecretId=keyring)
-        assert until(lambda: sender.click(link).status == 302, 60)
-
-
-def test_the_runbook_says_which_of_its_entries_are_played() -> None:
+def test_every_entry_of_the_runbook_is_played_or_says_why_not() -> None:
     entries = re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]
-    told = {each.partition("\n")[0] for each in entries if PLAYED in each}
-    assert told == set().union(*PLAYS.values())
-
-
-def _items(desk: Desk, campaign: str) -> list[Any]:
-    code = campaign_code("e2e", campaign)
-    items = desk.client("dynamodb").scan(TableName=desk.stack.ref("ClicksTable"))["Items"]
-    return [item for item in items if item["link"]["S"].startswith(code)]
+    told: set[tuple[str, str]] = set()
+    for text in entries:
+        name = text.partition("\n")[0]
+        files = re.findall(r"^\*Played in `([^`]+)`\.\*$", text, flags=re.MULTILINE)
+        told |= {(name, file) for file in files}
+        reasons = re.findall(r"^\*Not played: \S.*\*$", text, flags=re.MULTILINE)
+        assert len(files) + len(reasons) == 1, name
+    assert told == set(played())
 
 
 def _lose_the_counters(desk: Desk, campaign: str) -> None:

@@ -1,0 +1,86 @@
+"""An operator at a shell, and which entries of docs/runbook.md the tests play with one."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from local.stack import TEMPLATE, EmbeddedStack
+from tests.e2e.test_main_job import Sender
+from waypost.codes import campaign_code
+
+Test = TypeVar("Test", bound=Callable[..., None])
+_ENTRY = re.compile(r"^@entry\(([^)]*)\)", re.MULTILINE)
+
+
+def entry(*names: str) -> Callable[[Test], Test]:
+    """Notes which entries of the runbook a test plays; ``played`` reads it from the source."""
+    assert names
+
+    def noted(test: Test) -> Test:
+        return test
+
+    return noted
+
+
+def played() -> Iterator[tuple[str, str]]:
+    """Entries of the runbook, and the file of tests that plays each."""
+    for file in sorted(Path(__file__).parent.rglob("test_*.py")):
+        for names in _ENTRY.findall(file.read_text("utf-8")):
+            for name in re.findall(r'"([^"]+)"', names):
+                yield name, str(file.relative_to(TEMPLATE.parent))
+
+
+class Desk:
+    """An operator at a shell, with the services of one stack."""
+
+    def __init__(self, stack: EmbeddedStack) -> None:
+        self.stack = stack
+
+    def client(self, service: Any) -> Any:
+        return self.stack.cloud.client(service)
+
+    def make(self, tool: str, *arguments: str, status: tuple[int, ...] = (0, 1)) -> str:
+        """What a target of the Makefile runs; what it prints."""
+        run = subprocess.run(
+            [sys.executable, "-m", f"tools.{tool}", "--base", self.stack.url, *arguments],
+            cwd=TEMPLATE.parent, env=os.environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode in status, run.stderr
+        return run.stdout + (run.stderr if 2 in status else "")
+
+    def waiting(self, queue: str) -> int:
+        """Messages in a queue, those being tried among them."""
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        told = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.stack.ref(queue), AttributeNames=names
+        )
+        return sum(int(told["Attributes"][name]) for name in names)
+
+    def emitted(self, line: str) -> int:
+        """How often a metric stands in the log, as ``"Name":1``."""
+        return self.stack.log_text().count(line)
+
+    def clicks_of(self, campaign: str) -> list[Any]:
+        """The items of a campaign of the workspace ``e2e`` in the ledger."""
+        code = campaign_code("e2e", campaign)
+        items = self.client("dynamodb").scan(TableName=self.stack.ref("ClicksTable"))["Items"]
+        return [item for item in items if item["link"]["S"].startswith(code)]
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether something becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return true()
+
+
+def total(sender: Sender) -> int:
+    return int(sender.report()["clicks"]["total"])

@@ -1,0 +1,119 @@
+"""What docs/runbook.md says about keys, done to a stack whose key somebody else has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http
+from tests.e2e.desk import Desk, entry
+from tests.e2e.test_main_job import URLS, Sender
+from waypost.codes import campaign_code, link_code
+from waypost.keyring import KeyList
+from waypost.reporting.sharing import Scope, Sharer
+from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.tokens.signing import TokenSigner
+
+PHISHING = "https://phishing.example.net/login"
+
+
+@pytest.fixture
+def leaked(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(processes={"RedirectFunction": 1}) as running:
+        yield running
+
+
+class Thief:
+    """Somebody with the key, and nothing else."""
+
+    def __init__(self, stack: EmbeddedStack, http: Http) -> None:
+        self.stack, self.http = stack, http
+        secrets = stack.cloud.client("secretsmanager")
+        told = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
+        self.keyring: Keyring = KeyList.parse(told).at(time.time())
+
+    def link(self) -> int:
+        """The status of a link to a place of the thief's, on the stack's host."""
+        link = link_code(campaign_code("e2e", "anything"), PHISHING)
+        token = ClickToken(
+            link=link, position=1, delivery="d", person="p", sent=int(time.time()), href=PHISHING
+        )
+        path = "/e/c/" + Sealer(self.keyring).seal(token)
+        return self.http("GET", self.stack.url + path, {"user-agent": "x"}).status
+
+    def report(self) -> int:
+        """The status of a report with people, by a share that nobody made."""
+        sharer = Sharer(self.keyring, lambda: datetime.now(UTC))
+        token = sharer.token(Scope("e2e", people=True), 1)
+        return self.http("GET", f"{self.stack.url}/reports/open/{token}").status
+
+
+@entry("A signing key has leaked")
+def test_a_leaked_key_is_taken_away_step_by_step(leaked: EmbeddedStack, http: Http) -> None:
+    desk, sender, thief = Desk(leaked), Sender(leaked, http, "leaked"), Thief(leaked, http)
+    ((before, *_),) = sender.send("ada")
+    assert (sender.click(before).status, thief.link(), thief.report()) == (302, 302, 303)
+
+    desk.make("keys", "add", "--now")
+    end_of_caches(leaked)
+    assert thief.report() in (401, 403)  # shares go by the newest key alone
+    assert thief.link() == 302  # and links by all of them
+    ((after, *_),) = sender.send("ben")
+    assert sender.click(before).headers["location"] == URLS[0]
+
+    ((old, _), _) = (line.split() for line in desk.make("keys", "show").splitlines())
+    cost = desk.make("keys", "retire", old, status=(2,))
+    assert f"The key {old} signed {len(URLS)} links in messages of 1 campaigns" in cost
+    desk.make("keys", "retire", old, "--sure", old)
+    end_of_caches(leaked)
+    assert thief.link() == 404
+    assert sender.click(before).status == 404  # the price
+    assert sender.click(after).headers["location"] == URLS[0]
+
+
+def end_of_caches(stack: EmbeddedStack) -> None:
+    """As if five minutes had passed: functions read the keys again."""
+    for function in ("RedirectFunction", "RewriteFunction", "PagesFunction"):
+        stack.recycle(function)
+
+
+@entry("Tokens refused")
+def test_refused_tokens_are_told_apart_by_their_reason(stack: EmbeddedStack, http: Http) -> None:
+    desk, sender = Desk(stack), Sender(stack, http, "refused")
+    ((link, *_),) = sender.send("ada")
+    payload, _, signature = urlsplit(link).path.rpartition("/")
+    secrets = stack.cloud.client("secretsmanager")
+    told = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
+    newer = TokenSigner(KeyList.parse(told).at(time.time()), "waypost.click").seal(b"\x09later")
+    refused = [
+        ("signature", f"{payload}/{'A' * len(signature)}"),  # guessed
+        ("signature", payload),  # cut
+        ("version", f"/e/c/{newer}"),
+    ]
+    for reason, path in refused:
+        metric = f'"TokenRefused":1,"reason":"{reason}"'
+        before = desk.emitted(metric)
+        assert http("GET", stack.url + path, {"user-agent": "x"}).status == 404
+        assert desk.emitted(metric) == before + 1, reason
+    assert desk.make("keys", "show").endswith("  signs\n")  # which keys there are
+
+
+@entry("Keyring stale")
+def test_without_the_keyring_warm_functions_go_on_and_new_ones_ask_to_try_again(
+    leaked: EmbeddedStack, http: Http
+) -> None:
+    desk, sender = Desk(leaked), Sender(leaked, http, "stale")
+    ((link, *_),) = sender.send("ada")
+    assert sender.click(link).status == 302
+    secrets, keyring = desk.client("secretsmanager"), leaked.ref("Keyring")
+    secrets.delete_secret(SecretId=keyring, RecoveryWindowInDays=7)
+    assert sender.click(link).status == 302
+    leaked.recycle("RedirectFunction")
+    assert sender.click(link).status == 503
+    secrets.restore_secret(SecretId=keyring)
+    assert sender.click(link).status == 302

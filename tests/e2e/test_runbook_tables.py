@@ -1,0 +1,203 @@
+"""What docs/runbook.md says about functions and tables that fail, done to stacks that have it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http, changed_template, without_ledger
+from tests.e2e.desk import Desk, entry, total, until
+from tests.e2e.test_main_job import URLS, Sender
+from waypost.codes import campaign_code
+
+
+@pytest.fixture(scope="module")
+def running(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    """A stack whose roles and tables are broken and mended here."""
+    with EmbeddedStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def sender(running: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> Sender:
+    return Sender(running, http, request.node.name.replace("_", "-")[:60])
+
+
+def denied(stack: EmbeddedStack, function: str, sid: str) -> Callable[[], None]:
+    """Takes a statement out of a function's role; what is returned puts it in again."""
+    iam, role = stack.cloud.client("iam"), stack.ref(f"{function}Role")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document: Any = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+
+    def put(statements: list[Any]) -> None:
+        text = json.dumps(document | {"Statement": statements})
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=text)
+
+    statements = document["Statement"]
+    put([each for each in statements if each["Sid"] != sid])
+    return lambda: put(statements)
+
+
+@entry("Redirect errors")
+def test_a_function_without_its_variable_says_which_and_a_deploy_mends_it(
+    tmp_path: Path, http: Http, no_aws_settings: None
+) -> None:
+    variable = "          PARK_QUEUE_URL: !Ref ParkQueue\n"
+    with EmbeddedStack(changed_template(tmp_path, "  RedirectFunction:", variable, "")) as broken:
+        sender = Sender(broken, http, "broken")
+        ((link, *_),) = sender.send("ada")
+        assert sender.click(link).status >= 500
+        log = broken.log_text()
+        assert "Traceback" in log
+        assert "environment variable PARK_QUEUE_URL is not set" in log
+
+
+@entry("Parked too long")
+def test_what_is_parked_waits_until_the_drain_works_again(
+    tmp_path: Path, http: Http, no_aws_settings: None
+) -> None:
+    with EmbeddedStack(without_ledger(tmp_path)) as stack:
+        desk, sender = Desk(stack), Sender(stack, http, "stuck")
+        mended = denied(stack, "DrainFunction", "RecordTheClick")
+        _give_again_soon(desk, "ParkQueue")
+        ((link, *_),) = sender.send("ada")
+        assert sender.click(link).headers["location"] == URLS[0]
+        assert until(lambda: '"reasons":["AccessDeniedException"]' in stack.log_text())
+        assert desk.waiting("ParkQueue") == 1
+        mended()
+        assert until(lambda: total(sender) == 1)
+        assert desk.waiting("ParkQueue") == 0
+
+
+def _give_again_soon(desk: Desk, queue: str) -> None:
+    """What a function did not take comes again in seconds instead of minutes."""
+    attributes: Any = {"VisibilityTimeout": "3"}
+    url = desk.stack.ref(queue)
+    desk.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+
+@entry("Rewrite errors")
+def test_bad_input_is_answered_and_a_missing_key_ends_in_an_error(
+    running: EmbeddedStack, http: Http, sender: Sender
+) -> None:
+    rewrite = f"{running.url}/v1/rewrite"
+    assert http("POST", rewrite, body={"workspace": "e2e"}).status == 400
+    mended = denied(running, "RewriteFunction", "ReadTheKeys")
+    running.recycle("RewriteFunction")
+    body = {"workspace": "e2e", "campaign": "c", "from": "a@mail.example.com"}
+    body |= {"content": {"html": "<a href='https://e.com/'>e</a>"}, "recipients": []}  # type: ignore[dict-item]
+    message = body | {"recipients": [{"delivery": "d", "person": "p"}]}
+    assert http("POST", rewrite, body=message).status >= 500
+    mended()
+    assert http("POST", rewrite, body=message).status == 200
+
+
+@entry("Short links guessed")
+def test_codes_that_nobody_was_given_are_counted_and_lead_nowhere(
+    running: EmbeddedStack, http: Http
+) -> None:
+    desk = Desk(running)
+    for n in range(2, 7):
+        assert http("GET", f"{running.url}/s/{str(n) * 19}", {"user-agent": "x"}).status == 404
+    assert desk.emitted('"ShortLinkUnknown":1') == 5
+    assert str(2) * 19 not in running.log_text()  # no codes, on purpose
+
+
+def text_message(sender: Sender) -> str:
+    """The path of a short link, as it stands in a text message."""
+    sender.call("PUT", "settings", {"shorten": {"sms": True}})
+    body = {
+        "workspace": "e2e",
+        "campaign": f"{sender.campaign}-sms",
+        "kind": "campaign",
+        "channel": "sms",
+        "from": "news@mail.example.com",
+        "content": {"text": "Now: https://example.com/short"},
+        "recipients": [{"delivery": "d", "person": "p", "data": {}}],
+    }
+    answer = sender.http("POST", f"{sender.stack.url}/v1/rewrite", body=body)
+    assert answer.status == 200, answer
+    (path,) = re.findall(r"/s/\w+", answer.body.decode())
+    return str(path)
+
+
+@entry("Short links unread")
+def test_without_their_table_short_links_ask_to_try_again_and_others_work(
+    running: EmbeddedStack, http: Http, sender: Sender
+) -> None:
+    short = text_message(sender)
+    ((link, *_),) = sender.send("ada")
+    mended = denied(running, "RedirectFunction", "ReadWhatDoesNotFitIntoALink")
+    answer = http("GET", running.url + short, {"user-agent": "x"})
+    assert (answer.status, "retry-after" in answer.headers) == (503, True)
+    assert sender.click(link).headers["location"] == URLS[0]
+    assert '"LookupFailed":1' in running.log_text()
+    mended()
+    assert http("GET", running.url + short, {"user-agent": "x"}).status == 302
+
+
+@entry("Restore a table")
+def test_what_a_table_lost_is_filled_in_from_a_restored_one(
+    running: EmbeddedStack, http: Http, sender: Sender
+) -> None:
+    desk, kept = Desk(running), text_message(sender)
+    dynamodb, table = desk.client("dynamodb"), running.ref("ShortLinksTable")
+    dynamodb.restore_table_to_point_in_time(
+        SourceTableName=table, TargetTableName="restored", UseLatestRestorableTime=True
+    )
+    later = text_message(sender)  # is not in the restored table, and must not be lost
+    for item in dynamodb.scan(TableName="restored")["Items"]:
+        dynamodb.delete_item(TableName=table, Key={"pk": item["pk"]})
+    assert http("GET", running.url + kept, {"user-agent": "x"}).status == 404
+    filled = ("tables", "--table", "ShortLinksTable", "--from", "restored")
+    assert re.fullmatch(r"(\d+) items read, \1 written\n", desk.make(*filled))
+    for path in (kept, later):
+        assert http("GET", running.url + path, {"user-agent": "x"}).status == 302
+    assert desk.make(*filled).endswith(" 0 written\n")
+
+
+@entry("Move to another region or account")
+def test_links_reports_and_people_move_to_another_stack(
+    running: EmbeddedStack, http: Http, sender: Sender, no_aws_settings: None
+) -> None:
+    short = text_message(sender)
+    ((link, *_),) = sender.send("ada")
+    sender.click(link)
+    assert total(sender) == 1
+    with EmbeddedStack() as new:
+        moved, secrets = Desk(new), new.cloud.client("secretsmanager")
+        keys = running.cloud.client("secretsmanager").get_secret_value(
+            SecretId=running.ref("Keyring")
+        )
+        secrets.put_secret_value(SecretId=new.ref("Keyring"), SecretString=keys["SecretString"])
+        new.recycle("RedirectFunction")
+        for table in ("CampaignsTable", "WorkspacesTable", "ShortLinksTable", "ClicksTable"):
+            _bring(running, new, table)
+            moved.make("tables", "--table", table, "--from", f"old-{table}")
+        there = Sender(new, http, sender.campaign)
+        assert there.click(link).headers["location"] == URLS[0]
+        assert http("GET", new.url + short, {"user-agent": "x"}).status == 302
+        assert there.report()["clicks"]["total"] == 2  # the one before, counted once, and this one
+        assert "every counter is right" in moved.make(
+            "clicks", "recount", "e2e", sender.campaign
+        ), campaign_code("e2e", sender.campaign)
+
+
+def _bring(old: EmbeddedStack, new: EmbeddedStack, table: str) -> None:
+    """The old stack's table, within the new one's reach: another account's, on AWS."""
+    source, target = old.cloud.client("dynamodb"), new.cloud.client("dynamodb")
+    keys: Any = target.describe_table(TableName=new.ref(table))["Table"]
+    target.create_table(
+        TableName=f"old-{table}",
+        KeySchema=keys["KeySchema"],
+        AttributeDefinitions=keys["AttributeDefinitions"],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for item in source.scan(TableName=old.ref(table))["Items"]:
+        target.put_item(TableName=f"old-{table}", Item=item)

@@ -1,0 +1,86 @@
+"""Fills a table of a stack from another table: one restored to an earlier time, or another stack's.
+
+    make fill-table ENV=us TABLE=ShortLinksTable FROM=restored       what is missing is put in again
+    make fill-table … REPLACE=yes                                    and what differs is replaced
+    make fill-table ENV=eu TABLE=… FROM=… FROM_REGION=us-east-1 FROM_PROFILE=old   from elsewhere
+
+TABLE is the name in template.yaml, FROM a table's own. BASE=http://127.0.0.1:8080 does it to an
+embedded stack (make serve) instead. It may be repeated; what came in meanwhile is never overwritten
+without REPLACE. Clicks that it puts in are counted, unless they were.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+import boto3
+
+from tools import command
+from tools.command import DONE, given
+from tools.embedded import EmbeddedStack, stack_of
+from tools.stack import Stack
+
+AT_ONCE: Final = 16
+CHUNK: Final = 1_000
+"""Items read ahead of their writing."""
+TABLES: Final = ("CampaignsTable", "WorkspacesTable", "ShortLinksTable", "ClicksTable")
+Item: TypeAlias = Mapping[str, Any]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fill one table, and say how many items were read and written."""
+    options = _options(arguments)
+    stack = stack_of(options.env, options.base)
+    source, target = _source(stack, options), stack.client("dynamodb")
+    put = _putter(target, stack.resource(options.table), replace=options.replace)
+    read = written = 0
+    items = _items(source, options.source)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        while chunk := list(islice(items, CHUNK)):
+            read, written = read + len(chunk), written + sum(threads.map(put, chunk))
+    print(f"{read:,} items read, {written:,} written")
+    return DONE
+
+
+def _source(stack: Stack | EmbeddedStack, options: argparse.Namespace) -> Any:  # noqa: ANN401
+    if not (options.from_region or options.from_profile):
+        return stack.client("dynamodb")
+    session = boto3.Session(profile_name=options.from_profile or None)
+    return session.client("dynamodb", region_name=options.from_region or stack.region)
+
+
+def _items(client: Any, table: str) -> Iterator[Item]:  # noqa: ANN401
+    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield from page["Items"]
+
+
+def _putter(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]:  # noqa: ANN401
+    """Puts one item; whether it was written."""
+    asked = {} if replace else {"ConditionExpression": "attribute_not_exists(pk)"}
+
+    def put(item: Item) -> bool:
+        try:
+            client.put_item(TableName=table, Item=item, **asked)
+        except client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    return put
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.parser("tables", __doc__)
+    parser.add_argument("--table", choices=TABLES, required=True, help="which one to fill")
+    parser.add_argument("--from", dest="source", type=given, required=True, help="a table's name")
+    parser.add_argument("--from-region", default="", help="where it is, if not in the stack's")
+    parser.add_argument("--from-profile", default="", help="whose it is: a profile of the AWS CLI")
+    parser.add_argument("--replace", action="store_true", help="replace what differs, too")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    command.run(main)
