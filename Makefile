@@ -182,11 +182,6 @@ replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, b
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
 
-.PHONY: fill-table
-fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stack's (FROM_REGION, FROM_PROFILE, REPLACE=yes)
-	@python -m tools.tables --env $(ENV) --base "$(BASE)" --table "$(TABLE)" --from "$(FROM)" \
-		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(REPLACE),--replace)
-
 .PHONY: list-campaigns
 list-campaigns: $(READY) ## List campaigns that an earlier release sent, so that reports name them
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" list-campaigns

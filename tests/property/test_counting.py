@@ -143,6 +143,7 @@ def test_labels_do_not_depend_on_arrival(clicks: list[Click], seed: int) -> None
     assert labels[0] == labels[1]
 
 
+@pytest.mark.heavy
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers())
 def test_a_flood_by_one_scanner_is_counted_in_full(seed: int) -> None:

@@ -95,7 +95,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.sampled_from(MODELS), st.data())
 def test_any_json_is_taken_or_refused_in_our_words(model: type[BaseModel], data: st.DataObject):
     names = st.sampled_from(sorted(model.model_fields))

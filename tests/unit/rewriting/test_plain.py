@@ -50,6 +50,7 @@ def test_what_no_url_is_long_enough_for_is_not_searched():
     assert hrefs("https://e.com/" + "a" * LONGEST) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "unit", ["http://", "http://a.b/'", 'http://a.b/"', "http://a.b/([{", "a@", "'", ".."]
 )

@@ -74,6 +74,7 @@ def test_parts_are_those_of_an_independent_library(text: str) -> None:
     assert [part.content for part in split.parts] == parts(text, found.cuts)
 
 
+@pytest.mark.heavy
 def test_the_alphabet_is_the_one_of_an_independent_library() -> None:
     every = [chr(n) for n in range(0x10000) if not 0xD800 <= n < 0xE000]
     assert [c for c in every if encoding_of(c) == "gsm-7"] == [

@@ -182,6 +182,7 @@ def test_parts_never_cut_a_link_and_stay_within_the_report(shortening: Office, l
         assert len(parts) <= answer["segments"]["after"]
 
 
+@pytest.mark.heavy
 def test_ten_thousand_messages_in_one_run_while_the_table_throttles(shortening: Office) -> None:
     table = Table(Random(11))
     shortening.short_links = over(table)

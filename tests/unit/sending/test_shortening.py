@@ -20,6 +20,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RECIPIENTS = 10_000
 
 
+@pytest.mark.heavy
 def test_ten_thousand_recipients_get_a_code_each_while_the_table_throttles() -> None:
     table = Table(random.Random(7))
     store = over(table)
