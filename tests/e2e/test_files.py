@@ -271,3 +271,17 @@ def test_the_client_follows_a_file_to_its_end(stack: EmbeddedStack, http: Http) 
     assert mailing.sent(http, "client") == PEOPLE
     with pytest.raises(CallFailed, match="exists already"):
         client.rewrite_file(message("another"), **mailing.asked)
+
+
+def test_the_function_uses_what_its_policy_of_files_grants_and_asks_for_no_more(
+    stack: EmbeddedStack,
+) -> None:
+    mailing = Mailing(stack, "granted")
+    mailing.put([message("granted"), recipient(1)])
+    mailing.until_done()
+    asked = stack.cloud.permissions()
+    used = {use.action for use in asked.used if use.sid == "ReadRecipientsAndWriteMessages"}
+    assert used == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
+    refused = {denial.resource for denial in asked.denied}
+    assert not [resource for resource in refused if f":::{BUCKET}/" in resource]
+    assert all(denial.action.startswith("s3:") for denial in asked.denied)
