@@ -92,7 +92,7 @@ build/fuzzer/ready: | $(READY)
 
 .PHONY: test-contract
 test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
-	WAYPOST_DYNAMODB_ENDPOINT="$(ENDPOINT)" python -m pytest tests/contract tests/faults $(ARGS)
+	WAYPOST_DYNAMODB_ENDPOINT="$(ENDPOINT)" python -m pytest tests/contract tests/faults/test_fault_run_dynamodb.py $(ARGS)
 
 .PHONY: check
 check: check-code docs-check check-template check-lock ## Check format, lint, types, pages, template and locks
@@ -124,6 +124,16 @@ build/template.%.yaml: template.yaml tools/transform_template.py | $(READY)
 .PHONY: check-security
 check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the template for what security reviews look for
 	$(SCANNER)/bin/checkov --config-file tools/checkov.yaml --file build/template.us-east-1.yaml
+
+# It asks a database of vulnerabilities, so it needs the network, and is no part of `check`.
+.PHONY: audit
+audit: $(READY) ## Ask a vulnerability database about every locked library (needs the network)
+	uv tool run 'pip-audit==2.10.1' --disable-pip --require-hashes --requirement requirements.lock $(ARGS)
+
+.PHONY: sbom
+sbom: build ## Write what the built layer is made of, with licences, into build/sbom.cdx.json
+	@mkdir -p build
+	python -m tools.sbom .aws-sam/build/WaypostLayer/python >build/sbom.cdx.json
 
 .PHONY: check-lock
 check-lock: $(READY)
@@ -181,6 +191,11 @@ replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, b
 .PHONY: recount
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
+
+.PHONY: fill-table
+fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stack's (FROM_REGION, FROM_PROFILE, REPLACE=yes)
+	@python -m tools.tables --env $(ENV) --base "$(BASE)" --table "$(TABLE)" --from "$(FROM)" \
+		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(REPLACE),--replace)
 
 .PHONY: list-campaigns
 list-campaigns: $(READY) ## List campaigns that an earlier release sent, so that reports name them
