@@ -1,0 +1,22 @@
+"""The bill of materials names what `sam build` put into the layer, no more and no less."""
+
+import json
+import re
+
+from tests.packaging.building import ROOT
+from tools import sbom
+
+
+def test_the_built_layer_holds_what_the_lock_says(for_lambda, capsys):
+    assert sbom.main(str(for_lambda.layer)) == 0
+    told = {
+        each["name"]: each["version"] for each in json.loads(capsys.readouterr().out)["components"]
+    }
+    lock = (ROOT / "layers/waypost/requirements.txt").read_text()
+    assert told == dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", lock, re.MULTILINE))
+
+
+def test_functions_hold_code_of_ours_alone(for_lambda):
+    folders = [each for each in for_lambda.folder.iterdir() if each.name.endswith("Function")]
+    assert folders
+    assert not [found for each in folders for found in each.rglob("*.dist-info")]

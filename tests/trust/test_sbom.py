@@ -1,0 +1,105 @@
+"""The bill of materials is what was built, follows CycloneDX, and names no licence that forbids
+what we do with it: handing it on with software under the MIT licence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tools import sbom
+
+ROOT: Final = Path(__file__).parents[2]
+LAYER: Final = (ROOT / "layers/waypost/requirements.txt").read_text("utf-8")
+PINNED: Final = dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", LAYER, re.MULTILINE))
+PERMISSIVE: Final = {"Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0"}
+REASONED: Final = {
+    "pygal": "LGPL-3.0-or-later: unchanged, imported, a folder of its own that anybody can replace",
+}
+"""Copyleft that an installed, unchanged library does not hand on to what imports it."""
+
+
+@pytest.fixture
+def installed() -> list[Distribution]:
+    """What the layer gets, as it is installed here."""
+    return [distribution(name) for name in PINNED]
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_no_licence_keeps_us_from_handing_it_on(name: str) -> None:
+    licences = set(sbom.expression(distribution(name)).split(" OR "))
+    assert licences & PERMISSIVE or name in REASONED, licences
+
+
+def test_no_exception_outlives_its_library() -> None:
+    assert set(REASONED) <= set(PINNED)
+    for name, reason in REASONED.items():
+        assert reason.startswith(sbom.expression(distribution(name)))
+
+
+def test_the_document_follows_the_format(installed: list[Distribution]) -> None:
+    """The rules of CycloneDX 1.6 for what is used of it."""
+    made = sbom.document(installed)
+    assert (made["bomFormat"], made["specVersion"], made["version"]) == ("CycloneDX", "1.6", 1)
+    uuid = r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    assert re.fullmatch(uuid, made["serialNumber"])
+    own = made["metadata"]["component"]
+    refs = [own["bom-ref"], *(each["bom-ref"] for each in made["components"])]
+    assert len(set(refs)) == len(refs)
+    for each in made["components"]:
+        assert {"type", "name", "version", "purl", "licenses"} <= set(each)
+        assert each["type"] == "library"
+        assert [set(licence) for licence in each["licenses"]] == [{"expression"}]
+        assert each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}"
+        assert all(set(named) == {"name", "value"} for named in each["properties"])
+    [root] = made["dependencies"]
+    assert (root["ref"], root["dependsOn"]) == (own["bom-ref"], refs[1:])
+    assert {each["name"]: each["version"] for each in made["components"]} == PINNED
+
+
+def test_the_same_build_gives_the_same_document(installed: list[Distribution]) -> None:
+    assert json.dumps(sbom.document(installed)) == json.dumps(sbom.document(installed))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A built layer of one library."""
+    source = distribution("itsdangerous")
+    for file in source.files or ():
+        if not str(file).startswith("..") and file.suffix != ".pyc":
+            place = tmp_path / str(file)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(file.locate()), place)
+    return tmp_path
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_built_folder_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sbom.main(str(folder)) == 0
+    [told] = printed(capsys)["components"]
+    assert (told["name"], told["version"]) == ("itsdangerous", PINNED["itsdangerous"])
+    assert told["licenses"] == [{"expression": "BSD-3-Clause"}]
+
+
+def test_a_file_that_was_changed_after_it_was_installed_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "itsdangerous/signer.py").write_text("print('mine')")
+    assert sbom.main(str(folder)) == 1
+    assert "itsdangerous/signer.py is not what its RECORD says" in capsys.readouterr().err
+
+
+def test_without_a_build_nothing_is_claimed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sbom.main(str(tmp_path)) == 1
+    assert "make build" in capsys.readouterr().err
