@@ -11,6 +11,7 @@ from tests.clicks import click, link
 from waypost.clicks.networks import kept_address
 from waypost.clicks.parking import parked, unparked
 from waypost.errors import InvalidRequest, MalformedItem, UnsafeDestination
+from waypost.model.workspace import IpPolicy
 from waypost.store.dynamodb.client import DynamoClient
 from waypost.store.dynamodb.recipients import DynamoRecipients
 from waypost.store.paging import write_cursor
@@ -56,3 +57,11 @@ def test_a_cursor_that_somebody_made_up_is_told_from_a_fault_of_ours(shard: str)
     recipients = DynamoRecipients(cast("DynamoClient", None), "table")
     with pytest.raises(InvalidRequest):
         recipients.of_link(link("home"), cursor=write_cursor(f"{shard}#p:ada"), limit=1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"), [("truncated", "2001:db8:1::"), ("full", "2001:db8:1:2::3")]
+)
+def test_what_stands_behind_an_address_is_no_part_of_it(policy: IpPolicy, kept: str) -> None:
+    """A zone (RFC 4007) is of the machine that the address was seen on."""
+    assert kept_address("2001:db8:1:2::3%a-name-of-any-length", policy) == kept

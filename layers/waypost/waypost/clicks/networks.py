@@ -19,7 +19,7 @@ def kept_address(address: str | None, policy: IpPolicy) -> str | None:
     if address is None or policy == "none":
         return None
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return None
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
