@@ -23,7 +23,6 @@ from waypost.rewriting import request
 from waypost.sending.batches import Answer, Sending
 from waypost.sending.files.asking import FileProgress, FileReport, FileRequest
 from waypost.sending.files.parts import Part
-from waypost.sending.files.progress import Progress
 from waypost.sending.files.rewriting import FileRewriting
 from waypost.sending.keeping import MessageKeeper
 from waypost.settings import RewriteSettings
@@ -103,19 +102,9 @@ def _of_file(context: LambdaContext) -> FileRewriting:
     )
 
 
-def _note(progress: Progress, part: Part) -> None:
+def _note(progress: FileProgress, part: Part) -> None:
     count(Metric.MESSAGES_REWRITTEN, part.delivered)
-    log.info(
-        "part written",
-        extra={
-            "read": progress.offset,
-            "lines": progress.lines,
-            "delivered": progress.delivered,
-            "failed": progress.failed,
-            "parts": len(progress.parts),
-            "ended": progress.ended,
-        },
-    )
+    log.info("part written", extra=dict(progress))
 
 
 def _rewritten(asked: request.RewriteRequest, *, quoted: bool) -> Answer:

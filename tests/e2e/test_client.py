@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from waypost.client import Client, Message
+from waypost.client import Client, Message, Recipient
 from waypost.errors import CallFailed, InvalidRequest
 
 MB = 1024 * 1024
@@ -148,7 +148,7 @@ def test_a_part_of_a_message_over_its_limit_is_named(stack, http):
 
 def test_the_client_cuts_what_is_over_the_limit_either_way(stack, invoker):
     client = Client("RewriteFunction", invoker)
-    wide = [
+    wide: list[Recipient] = [
         {"delivery": f"d{n}", "data": {"customer": {"page": n}, "text": "x" * MB}}
         for n in range(14)
     ]

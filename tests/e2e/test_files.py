@@ -154,8 +154,8 @@ def test_progress_is_in_the_log_and_nobodys_name_is(stack: EmbeddedStack) -> Non
         told = [line for line in stack.log_text()[before:].splitlines() if "part written" in line]
         time.sleep(0.05)
     said = json.loads(told[0].partition(" | ")[2])
-    assert (said["lines"], said["delivered"], said["failed"], said["parts"]) == (6, 5, 1, 1)
-    assert said["read"] == len(mailing.read(".ndjson"))
+    assert (said["lines"], said["delivered"], said["failed"], said["done"]) == (6, 5, 1, True)
+    assert said["read"] == said["size"] == len(mailing.read(".ndjson"))
     assert "people.example" not in stack.log_text()[before:]
     assert not list(spilled(stack.log_text()[before:], keys_of(stack)))
 

@@ -14,8 +14,7 @@ from waypost.errors import Clash, Conflict, InvalidRequest, NotFound, StoreUnava
 from waypost.sending.batches import Sending
 from waypost.sending.files import lines, parts, rewriting
 from waypost.sending.files import reporting as files_reporting
-from waypost.sending.files.asking import FileRequest
-from waypost.sending.files.progress import Progress
+from waypost.sending.files.asking import FileProgress, FileRequest
 from waypost.sending.files.rewriting import FileRewriting
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.objects import MemoryObjects
@@ -82,7 +81,7 @@ class Works:
         self.objects = Failing()
         self.campaigns = MemoryCampaigns()
         self.seconds = [10_000.0]
-        self.noted: list[Progress] = []
+        self.noted: list[FileProgress] = []
         self.sending = Sending(
             campaigns=self.campaigns,
             workspaces=MemoryWorkspaces(),
@@ -124,7 +123,7 @@ class Works:
         (fingerprint,) = KEYRING.fingerprints
         return sum(self.campaigns.signed(fingerprint).values())
 
-    def _note(self, progress: Progress, part: parts.Part) -> None:
+    def _note(self, progress: FileProgress, part: parts.Part) -> None:
         self.noted.append(progress)
 
 
@@ -149,7 +148,10 @@ def test_every_recipient_has_a_line_in_order(works: Works):
     assert answer["read"] == answer["size"] == len(works.read(INPUT))
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
-    assert [progress.lines for progress in works.noted] == sorted({p.lines for p in works.noted})
+    assert [told["lines"] for told in works.noted] == sorted(
+        {told["lines"] for told in works.noted}
+    )
+    assert {told["size"] for told in works.noted} == {answer["size"]}
 
 
 def test_a_message_may_come_with_the_request_and_every_line_is_a_recipient(works: Works):

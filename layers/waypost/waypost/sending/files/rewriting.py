@@ -39,7 +39,7 @@ class FileRewriting:
     sending: Sending
     objects: ObjectStore
     remaining: Callable[[], float]
-    note: Callable[[Progress, Part], None]
+    note: Callable[[FileProgress, Part], None]
 
     def rewrite(self, asked: FileRequest) -> FileProgress | FileReport:
         """Do as much of the work as there is time for.
@@ -85,7 +85,7 @@ class FileRewriting:
         report.add(mailing, made.failures)
         progress = before.with_part(made, tag, mailing.take_signed(), report.note())
         output.notes.write(progress)
-        self.note(progress, made)
+        self.note(_told(job, progress), made)
         return progress
 
     def _finished(self, job: Job, output: Output, progress: Progress, report: Report) -> FileReport:
