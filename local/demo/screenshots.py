@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser, FloatRect, Page
 
 from local.browser import browser
-from local.demo.mailing import CAMPAIGN, WORKSPACE, message
+from local.demo.mailing import CAMPAIGN, WORKSPACE, message, tracked_links
 from local.demo.recipients import click_as_recipients_would
 from local.demo.tracker import Tracker
 from local.stack import EmbeddedStack
@@ -18,6 +18,13 @@ from local.stack import EmbeddedStack
 FOLDER: Final = Path(__file__).parents[2] / "docs/images"
 WIDE: Final = (1000, 1150)
 PHONE: Final = (390, 844)
+
+EARLIER: Final = {
+    "winter-newsletter": "newsletter",
+    "Back in stock: trail shoes": "broadcast",
+    "order-confirmation": "transactional",
+}
+"""Campaigns sent before the demo's, by kind, so that a list has something to show."""
 
 _CAMPAIGN: Final = {"workspace": WORKSPACE, "campaign": CAMPAIGN}
 
@@ -27,6 +34,8 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     with EmbeddedStack() as stack, browser() as chromium:
         tracker = Tracker(stack.url)
+        for campaign, kind in EARLIER.items():
+            send_earlier(tracker, campaign, kind)
         sent = tracker.rewrite(message())
         clicks = click_as_recipients_would(stack, tracker, sent)
         report = tracker.report_after(WORKSPACE, CAMPAIGN, clicks)
@@ -49,6 +58,13 @@ def main() -> int:
         phone = new_page(chromium, opened, PHONE, "dark")
         shoot(phone, f"{stack.url}/reports/campaign?{urlencode(_CAMPAIGN)}", "campaign-phone-dark")
     return 0
+
+
+def send_earlier(tracker: Tracker, campaign: str, kind: str) -> None:
+    """Send a campaign to everybody, of whom some click."""
+    sent = tracker.rewrite(message() | {"campaign": campaign, "kind": kind})
+    for delivery in sent["deliveries"][:: len(campaign) % 4 + 2]:
+        tracker.click(tracked_links(delivery["content"]["html"])[0])
 
 
 def configure(tracker: Tracker) -> None:
