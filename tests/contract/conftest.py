@@ -3,7 +3,10 @@ it. With WAYPOST_DYNAMODB_ENDPOINT the second is whatever answers there.
 
 Where moto is known to differ from DynamoDB, the test that would tell says so:
 - ClientRequestToken is ignored, so a repeated transaction is not recognised by it;
-- transactions never conflict with each other, so TransactionConflict is only seen in unit tests.
+- transactions never conflict with each other, so TransactionConflict is only seen in unit tests;
+- a transaction of more than 4 MB is taken, and BatchGetItem leaves no key over, as DynamoDB may;
+- a query may begin at a key outside its own range, which DynamoDB refuses;
+- every read is consistent, and no call is ever throttled.
 """
 
 from __future__ import annotations

@@ -212,6 +212,7 @@ def _read_position(cursor: str | None) -> tuple[int, str]:
     if cursor is None:
         return 0, ""
     shard, separator, after = read_cursor(cursor).partition("#")
-    if not separator or not shard.isascii() or not shard.isdigit() or int(shard) >= SHARDS:
+    numbered = separator and shard.isascii() and shard.isdigit() and int(shard) < SHARDS
+    if not numbered or (after and not _ROWS_START <= after < _ROWS_END):
         raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
     return int(shard), after
