@@ -29,8 +29,9 @@ from cryptography.fernet import Fernet
 from bench.rewriters.timing import in_turns
 from waypost.codes import campaign_code, link_code
 from waypost.rewriting.finding import HTML_LINKS, find_places
+from waypost.rewriting.queries import with_parameters
 from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.urls import scheme_of, with_parameters
+from waypost.urls import scheme_of
 
 KEY = b"k" * 32
 _Given = TypeVar("_Given")

@@ -3,6 +3,7 @@
 import pytest
 
 from waypost.errors import UnsafeDestination
+from waypost.rewriting.queries import with_parameters
 from waypost.urls import (
     ascii_form,
     authority_of,
@@ -10,7 +11,6 @@ from waypost.urls import (
     cleaned,
     host_of,
     scheme_of,
-    with_parameters,
 )
 
 UTM = [("utm_source", "a b"), ("x", "é&=")]

@@ -9,8 +9,8 @@ from typing import Final
 from liquid import BoundTemplate
 
 from waypost.rewriting import liquid
+from waypost.rewriting.queries import ParameterSlot, encoded_query
 from waypost.tokens.payload import PERSON_MARK, person_parameter
-from waypost.urls import ParameterSlot, encoded_query
 
 PERSON_KEY: Final = "_cio_id"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from waypost.rewriting.place import Encode, Place
+from waypost.rewriting.queries import ParameterSlot
 from waypost.rewriting.rules import Rules, Verdict, judge
 from waypost.rewriting.transfer import Block
-from waypost.urls import ParameterSlot
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
