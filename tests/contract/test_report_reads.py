@@ -53,7 +53,7 @@ class Campaign:
             workspaces=DynamoWorkspaces(self.client, tables.workspaces),
             bus=None,
         )
-        code = self.campaigns.open(
+        code = self.code = self.campaigns.open(
             "acme", "spring-sale", kind="campaign", channel="email", now=NOON
         )
         links = [definition(f"https://example.com/{n}") for n in range(3)]
@@ -93,3 +93,25 @@ def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
     reports = PeopleReports(campaign.campaigns, campaign.recipients, campaign.ledger)
     assert len(reports.activity("acme", "p0", None, 4).clicks) == 4
     assert +campaign.client.items == {"query": 4, "batch_get_item": 4, "get_item": 1}
+
+
+def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
+    campaign.click(3)
+    for n in range(9):
+        campaign.campaigns.open("acme", f"c{n}", kind="campaign", channel="email", now=NOON)
+    campaign.client.items.clear()
+    listed = CampaignReports(campaign.campaigns).listed("acme", None, 100)
+    assert len(listed.campaigns) == 10
+    assert {one.campaign: one.clicks for one in listed.campaigns}["spring-sale"] == 3
+    # Each is on the list and has an item of its own; only one has counters, and none for sending.
+    assert +campaign.client.items == {"query": 10, "batch_get_item": 11}
+
+
+def test_a_spread_campaign_on_the_list_reads_the_counters_that_there_are(campaign):
+    campaign.campaigns.add_sent(campaign.code, 5, None)
+    campaign.campaigns._shards.move(campaign.code)
+    campaign.campaigns.add_sent(campaign.code, 2, None)
+    campaign.client.items.clear()
+    (listed,) = CampaignReports(campaign.campaigns).listed("acme", None, 100).campaigns
+    assert listed.deliveries == 7
+    assert +campaign.client.items == {"query": 1, "batch_get_item": 3}
