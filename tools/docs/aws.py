@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
+import botocore.exceptions
 import botocore.session
 from botocore import xform_name
 
 # What the AWS CLI adds to the operations of AWS.
 _CLI_ONLY: Final = {
-    *(("s3", "cp"), ("s3", "ls"), ("logs", "tail"), ("lambda", "wait"), ("configure", "sso")),
+    *(("s3", "cp"), ("s3", "ls"), ("logs", "tail"), ("configure", "sso")),
 }
 _CLI_OPTIONS: Final = {
     *("endpoint-url", "region", "output", "query", "profile", "cli-binary-format", "help"),
@@ -28,13 +29,15 @@ def wrong_aws(words: list[str]) -> Iterator[str]:
     bare = [word for word in words if not word.startswith("-")]
     if len(bare) < 2 or (bare[0], bare[1]) in _CLI_ONLY:
         return
-    known = _operations(bare[0])
-    if bare[1] not in known:
-        yield f"AWS has no {bare[0]} {bare[1]}"
+    waits = bare[1] == "wait" and len(bare) > 2
+    asked = _waited_for(bare[0]).get(bare[2]) if waits else bare[1]
+    known = _operations(bare[0]).get(asked) if asked else None
+    if known is None:
+        yield f"AWS has no {' '.join(bare[: 3 if waits else 2])}"
         return
     for word in words:
         name = word.removeprefix("--").partition("=")[0]
-        if word.startswith("--") and name not in known[bare[1]] | _CLI_OPTIONS:
+        if word.startswith("--") and name not in known | _CLI_OPTIONS:
             yield f"no option --{name}"
 
 
@@ -51,6 +54,20 @@ def _operations(service: str) -> dict[str, set[str]]:
         members = {xform_name(member, "-") for member in shape.members} if shape else set()
         known[xform_name(name, "-")] = members | {f"no-{member}" for member in members}
     return known
+
+
+@cache
+def _waited_for(service: str) -> dict[str, str]:
+    """What ``aws SERVICE wait`` can wait for, each with the operation that it asks."""
+    session = botocore.session.get_session()
+    try:
+        waiters = session.get_waiter_model(service)
+    except botocore.exceptions.UnknownServiceError:
+        return {}
+    return {
+        xform_name(name, "-"): xform_name(waiters.get_waiter(name).operation, "-")
+        for name in waiters.waiter_names
+    }
 
 
 def wrong_sam(words: list[str]) -> Iterator[str]:
