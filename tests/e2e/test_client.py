@@ -140,6 +140,14 @@ def test_over_http_quotes_count_twice_and_what_does_not_fit_is_told_so(stack, ht
     assert report["deliveries"] == 24
 
 
+@pytest.mark.parametrize("size", [7 * MB, 11 * MB])
+def test_a_payload_over_the_limit_gets_nowhere(stack, http, invoker, size):
+    body = json.dumps(bodies("over", QUOTED, 2, "x" * size))
+    assert http("POST", f"{stack.url}/v1/rewrite", body=body.encode()).status == 413
+    with pytest.raises(invoker.exceptions.RequestTooLargeException):
+        invoker.invoke(FunctionName="RewriteFunction", Payload=body.encode())
+
+
 def test_a_part_of_a_message_over_its_limit_is_named(stack, http):
     body = {**message("part"), "recipients": recipients(1), "content": {"html": "x" * (2 * MB)}}
     refused = http("POST", f"{stack.url}/v1/rewrite", body=body)
