@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,12 +86,24 @@ def dynamodb() -> Iterator[Any]:
         yield boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
 
 
+@contextmanager
+def table(client: Any, logical_id: str) -> Iterator[str]:
+    """A table of the template under a name of its own, gone afterwards: it may be a real one."""
+    name = make_table(client, logical_id)
+    try:
+        yield name
+    finally:
+        client.delete_table(TableName=name)
+
+
 @pytest.fixture
 def tables(dynamodb: Any) -> Iterator[Tables]:
-    names = [make_table(dynamodb, f"{n}Table") for n in ("Clicks", "Campaigns", "Workspaces")]
-    yield Tables(dynamodb, *names)
-    for name in names:
-        dynamodb.delete_table(TableName=name)
+    with ExitStack() as made:
+        names = [
+            made.enter_context(table(dynamodb, f"{name}Table"))
+            for name in ("Clicks", "Campaigns", "Workspaces")
+        ]
+        yield Tables(dynamodb, *names)
 
 
 @pytest.fixture

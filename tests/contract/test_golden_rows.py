@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SAFARI, click
-from tests.contract.conftest import make_table
+from tests.contract.conftest import table
 from tests.unit.domains.builders import HOST, HTTPS, domain
 from waypost.clicks.parking import unparked
 from waypost.codes import LinkCode, workspace_code
@@ -60,21 +61,23 @@ class Old:
 
 @pytest.fixture
 def old(dynamodb: Any) -> Iterator[Old]:
-    names = {n: make_table(dynamodb, f"{n}Table") for n in GOLDEN if n[0].isupper()}
-    for table, name in names.items():
-        for item in GOLDEN[table]:
-            dynamodb.put_item(TableName=name, Item=_with_bytes(item))
-    yield Old(
-        DynamoClicks(dynamodb, names["Clicks"]),
-        DynamoCampaigns(dynamodb, names["Campaigns"]),
-        DynamoRecipients(dynamodb, names["Campaigns"]),
-        DynamoWorkspaces(dynamodb, names["Workspaces"]),
-        DynamoDomains(dynamodb, names["Workspaces"]),
-        DynamoMessages(dynamodb, names["Campaigns"]),
-        DynamoShortLinks(dynamodb, names["ShortLinks"]),
-    )
-    for name in names.values():
-        dynamodb.delete_table(TableName=name)
+    with ExitStack() as made:
+        names = {
+            kind: made.enter_context(table(dynamodb, f"{kind}Table"))
+            for kind in ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
+        }
+        for kind, name in names.items():
+            for item in GOLDEN[kind]:
+                dynamodb.put_item(TableName=name, Item=_with_bytes(item))
+        yield Old(
+            DynamoClicks(dynamodb, names["Clicks"]),
+            DynamoCampaigns(dynamodb, names["Campaigns"]),
+            DynamoRecipients(dynamodb, names["Campaigns"]),
+            DynamoWorkspaces(dynamodb, names["Workspaces"]),
+            DynamoDomains(dynamodb, names["Workspaces"]),
+            DynamoMessages(dynamodb, names["Campaigns"]),
+            DynamoShortLinks(dynamodb, names["ShortLinks"]),
+        )
 
 
 def _with_bytes(item: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +91,8 @@ def test_there_is_one_of_every_kind_that_the_table_of_keys_names() -> None:
     """Those of ``waypost.store``, by the beginnings of their keys."""
     keys = {
         (item["pk"]["S"][:2], item.get("sk", {"S": ""})["S"][:1])
-        for table in ("Campaigns", "Workspaces", "ShortLinks")
-        for item in GOLDEN[table]
+        for kind in ("Campaigns", "Workspaces", "ShortLinks")
+        for item in GOLDEN[kind]
     }
     campaigns = {("C#", sort) for sort in "CLMN"} | {("R#", sort) for sort in "pda~!"}
     workspaces = {("W#", sort) for sort in "WPD"} | {("D", "D")}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tests.contract.conftest import Tables, make_table
+from tests.contract.conftest import table
 from waypost.codes import workspace_code
 from waypost.model.short_link import ShortLink, StoredDestination, new_code
+from waypost.store.dynamodb.client import DynamoClient
 from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.short_links import ShortLinkStore
@@ -18,11 +20,13 @@ LINK = ShortLink(code=new_code(), token="payload/signature", expires=1_800_000_0
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def short_links(request: pytest.FixtureRequest) -> ShortLinkStore:
+def short_links(request: pytest.FixtureRequest) -> Iterator[ShortLinkStore]:
     if request.param == "memory":
-        return MemoryShortLinks()
-    tables: Tables = request.getfixturevalue("tables")
-    return DynamoShortLinks(tables.client, make_table(tables.client, "ShortLinksTable"))
+        yield MemoryShortLinks()
+        return
+    client: DynamoClient = request.getfixturevalue("dynamodb")
+    with table(client, "ShortLinksTable") as name:
+        yield DynamoShortLinks(client, name)
 
 
 def some(number: int) -> list[ShortLink]:
