@@ -106,7 +106,8 @@ def moment(time: str) -> str:
 
 def day(time: str) -> str:
     """The date of a time of RFC 3339, as people read it."""
-    return f"{datetime.fromisoformat(time):%-d %b %Y}"
+    date = datetime.fromisoformat(time)
+    return f"{date.day} {date:%b %Y}"
 
 
 def clock(time: str) -> str:
