@@ -12,6 +12,7 @@ import urllib3
 from local.stack import EmbeddedStack
 from tools.docs.pages import ROOT
 from waypost.client import Client
+from waypost.errors import InvalidRequest
 
 TEMPLATE = """
 <a href="{{trigger.custom_url}}">personal</a>
@@ -150,6 +151,11 @@ def test_a_missing_variable_fails_its_recipient_with_the_field_and_the_reason(se
     (failure,) = run.failed
     assert failure["field"] == "content.html"
     assert "trigger.no is missing" in failure["reason"]
+
+
+def test_a_tag_for_universal_links_is_refused(sender):
+    with pytest.raises(InvalidRequest, match="not valid Liquid"):
+        sender.send(content={"html": '<a href="https://acme.com/?l={% cio_link_id %}">a</a>'})
 
 
 def test_the_text_part_is_left_alone_unless_asked_for(sender):
