@@ -55,7 +55,7 @@ def verifier() -> Verifier:
     domains, own = DomainSettings.from_env(), VerifyDomainsSettings.from_env()
     secrets = cast("SecretReader", strict(boto3.client("secretsmanager", config=_PATIENT)))
     dynamodb = cast("DynamoClient", strict(boto3.client("dynamodb", config=_PATIENT)))
-    cloudfront = boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)
+    cloudfront = strict(boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT))
     keys = KeyringSource(secrets, own.keyring_secret)
     resolver = DnsResolver()
     return Verifier(
@@ -117,7 +117,7 @@ def _due(context: LambdaContext) -> dict[str, Any]:
 def _quotas() -> dict[str, Any]:
     own = VerifyDomainsSettings.from_env()
     used = quotas.usage(
-        boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT),
+        strict(boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)),
         strict(boto3.client("acm", region_name=_GLOBAL, config=_PATIENT)),
     )
     used.report(quotas.Quotas(own.tenant_quota, own.certificate_quota))

@@ -10,26 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
+from tests.faults.ways import BODIES, REFUSED, refusal
+
 SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
-WAYS = (
-    "timeout before",
-    "timeout after",
-    "throttled",
-    "failed",
-    "denied",
-    "malformed",
-    "cut",
-    "an array",
-    "empty",
-    "hung up",
-)
-"""How a call goes wrong: it is done only where the answer is what gets lost."""
-DONE = {"timeout after", "malformed", "cut", "an array", "empty"}
-_REFUSALS = {
-    "throttled": (400, "ProvisionedThroughputExceededException"),
-    "failed": (500, "InternalServerError"),
-    "denied": (400, "AccessDeniedException"),
-}
 
 
 class BrokenAws(ThreadingHTTPServer):
@@ -93,9 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
         way = self.server.breaks(operation)
         if way in ("timeout before", "hung up"):
             self._no_answer(way)
-        elif way in _REFUSALS:
-            status, code = _REFUSALS[way]
-            self._say(status, json.dumps({"__type": f"x#{code}"}).encode())
+        elif way in REFUSED:
+            self._say(*refusal("dynamodb", way))
         else:
             status, value = self.server.answer(operation, asked)
             self._spoilt(way, status, json.dumps(value).encode())
@@ -106,8 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif way == "cut":
             self._say(status, body, length=len(body) + 10)
             self.close_connection = True
-        elif way in ("malformed", "an array", "empty"):
-            self._say(200, {"malformed": b"<html>", "an array": b"[]", "empty": b""}[way])
+        elif way in BODIES:
+            self._say(200, BODIES[way])
         else:
             self._say(status, body)
 

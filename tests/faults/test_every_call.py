@@ -1,6 +1,6 @@
 """Each call of the redirect to each service, gone wrong in each way: what is promised for the pair.
 
-docs/security.md lists the promises. Everything is as in Lambda but the services: handler, signing
+docs/faults.md lists the promises. Everything is as in Lambda but the services: handler, signing
 client, connections, timeouts.
 """
 
@@ -17,7 +17,9 @@ from aws_lambda_powertools.logging import Logger
 
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
-from tests.faults.broken_aws import DONE, SECRET, WAYS, BrokenAws, broken_aws
+from tests.faults.broken_aws import SECRET, BrokenAws, broken_aws
+from tests.faults.promises import unpromised
+from tests.faults.ways import DONE, EVER, WAYS
 from waypost import aws
 from waypost.clicks.parking import LOG_KEY
 from waypost.codes import link_code
@@ -29,7 +31,6 @@ from waypost.upkeep.replaying import stored_clicks
 
 HREF = "https://example.com/sale"
 TOKEN = ClickToken(link_code(CAMPAIGN, HREF), "d1", "p1", 1, int(NOON.timestamp()) - 60, HREF)
-EVER = 1_000
 
 
 @pytest.fixture
@@ -87,6 +88,13 @@ def arrived(answer: dict[str, Any]) -> bool:
 def asked_to_come_again(answer: dict[str, Any]) -> bool:
     headers = answer["headers"]
     return answer["statusCode"] == 503 and "location" not in headers and "retry-after" in headers
+
+
+def test_every_call_has_its_promise(services: BrokenAws, redirect: ModuleType) -> None:
+    ask(redirect, path="2" * 19)
+    services.broken["PutItem"] = ("denied", EVER)
+    ask(redirect)
+    assert unpromised("redirect", services.calls) == set()
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.hotlink import APART, RATE, counter_on_the_path, ours, transaction_on_the_path
+from bench.hotlink import RATE, counter_on_the_path, ours, transaction_on_the_path
+from bench.limits import APART
 
 SECONDS = 2
 

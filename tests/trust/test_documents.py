@@ -1,4 +1,4 @@
-"""docs/security.md promises tests, and the locks hashes: both are there."""
+"""docs/security.md and docs/faults.md promise tests, and the locks hashes: both are there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/security.md").read_text("utf-8"))
+PAGES = {name: (ROOT / f"docs/{name}.md").read_text("utf-8") for name in ("security", "faults")}
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", "".join(PAGES.values()))
 LOCKS = ("requirements.lock", "layers/waypost/requirements.txt", "tools/scanner.lock")
 
 
@@ -19,12 +20,14 @@ def test_a_test_that_is_named_exists(path: str, test: str) -> None:
     assert test in {f.name for f in functions if isinstance(f, ast.FunctionDef)}
 
 
-def test_every_row_names_a_test() -> None:
-    text = (ROOT / "docs/security.md").read_text("utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
-    headings = [row for row in rows if row.endswith("Which test shows it |")]
-    assert len(headings) == 3
-    assert all("`tests/" in row for row in rows if row not in headings)
+@pytest.mark.parametrize(("page", "least"), [("security", 3), ("faults", 7)])
+def test_every_promise_names_a_test(page: str, least: int) -> None:
+    tables = [block for block in PAGES[page].split("\n\n") if block.startswith("|")]
+    promises = [t for t in tables if t.partition("\n")[0].endswith("Which test shows it |")]
+    assert len(promises) >= least
+    for _, _, *rows in (table.strip().splitlines() for table in promises):
+        assert rows
+        assert all("`tests/" in row for row in rows)
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -48,8 +48,8 @@ def patient_client(service: str) -> Any:  # noqa: ANN401 - clients have no commo
 
 
 def strict(client: _Client) -> _Client:
-    """The same client of boto3, which raises ResponseParserError where a service that speaks JSON
-    says that it did what was asked, and says it in anything but an object.
+    """The same client of boto3, which raises ResponseParserError where a service says that it did
+    what was asked, and in place of an object of JSON, or of XML, there is something else.
     """
     client.meta.events.register("before-parse", _refuse_no_answer)  # type: ignore[attr-defined]
     return client
@@ -60,7 +60,10 @@ def _refuse_no_answer(operation_model: Any, response_dict: Any, **_: object) -> 
 
     if response_dict["status_code"] >= 300 or operation_model.has_streaming_output:
         return
-    if operation_model.service_model.resolved_protocol not in ("json", "rest-json"):
+    protocol = operation_model.service_model.resolved_protocol
+    if protocol == "rest-xml" and operation_model.output_shape and not response_dict["body"]:
+        raise ResponseParserError(f"{operation_model.name}: the answer is empty")
+    if protocol not in ("json", "rest-json"):
         return
     try:
         answer = json.loads(response_dict["body"])

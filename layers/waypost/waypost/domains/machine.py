@@ -36,12 +36,17 @@ def stage_seen(findings: Findings) -> Stage:
     return "issuing" if findings.dns.leads_to_edge else "waiting"
 
 
+def speaks_against(domain: TrackingDomain, findings: Findings) -> bool:
+    """Whether a check saw less than what a domain that works is used for."""
+    return domain.works and _RANK.get(stage_seen(findings), 0) < _RANK[domain.stage]
+
+
 def advance(domain: TrackingDomain, findings: Findings, now: datetime) -> TrackingDomain:
     """The domain after a check: stage, failures in a row, history, and when to look again."""
     proven = domain.proven or findings.dns.proof
     checked = replace(domain, findings=findings, checked=now, proven=proven)
     seen = stage_seen(findings)
-    if domain.works and _RANK.get(seen, 0) < _RANK[domain.stage]:
+    if speaks_against(domain, findings):
         failures = domain.failures + 1
         checked = replace(checked, failures=failures)
         if failures < FAILURES_TO_FALL or domain.workspace == STACK:

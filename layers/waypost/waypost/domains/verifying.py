@@ -16,7 +16,7 @@ from waypost.domains.edge import Edge
 from waypost.domains.findings import Dns, Findings
 from waypost.domains.senders import Identities
 from waypost.domains.targets import Targets
-from waypost.errors import Conflict, NotFound, StoreError
+from waypost.errors import Conflict, NotFound, StoreError, StoreUnavailable
 from waypost.observability import Metric, count
 from waypost.store.domains import DomainStore
 
@@ -55,12 +55,16 @@ class Verifier:
     def verify(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
         """Check one domain and keep what came of it; None where it was let go of for good.
 
-        Raises NotFound, and Conflict where others keep writing to it.
+        Raises NotFound, Conflict where others keep writing to it, and StoreUnavailable where a
+        domain that works was not seen to, and our own default host was not either: then it is we
+        who fail, and the domain stays as it is.
         """
         domain = self._read(workspace, host)
         if domain.use == "removed":
             return self._let_go(domain)
         findings = self.checks.check(host, domain.proof, self.targets.of(domain))
+        if machine.speaks_against(domain, findings) and self._fails_itself(domain):
+            raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
         for _ in range(_ATTEMPTS):
             try:
                 saved = self.domains.save(self._judge(domain, findings))
@@ -95,6 +99,16 @@ class Verifier:
         except Exception as e:
             return f"{host}: {type(e).__name__}: {e}"
         return ""
+
+    def _fails_itself(self, domain: TrackingDomain) -> bool:
+        """Whether what a domain is checked with, or what answers for it, is out of order: the
+        stack's own host, which worked, has no HTTPS now.
+        """
+        host = self.targets.default_host
+        own = self.domains.get(STACK, host) if host and domain.workspace != STACK else None
+        if own is None or own.stage != "https":
+            return False
+        return not self.checks.check(host, own.proof, self.targets.of(own)).https.green
 
     def _read(self, workspace: WorkspaceCode, host: str) -> TrackingDomain:
         domain = self.domains.get(workspace, host)
