@@ -99,6 +99,14 @@ def test_a_bus_that_does_not_answer_took_nothing() -> None:
     assert EventBus(Client(error=OSError("away")), "bus").tell(some(1)) == set()
 
 
+def test_a_bus_that_does_not_answer_for_each_event_took_nothing() -> None:
+    class Short(Client):
+        def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            return {"Entries": [{"EventId": "1"}], "FailedEntryCount": 0}
+
+    assert EventBus(Short(), "bus").tell(some(2)) == set()
+
+
 def test_a_call_that_the_bus_does_not_answer_takes_no_other_with_it() -> None:
     client = Client()
     taking = client.put_events

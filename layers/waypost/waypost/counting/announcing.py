@@ -69,9 +69,9 @@ class EventBus:
         ]
         try:
             answers = self._client.put_events(Entries=entries)["Entries"]
+            pairs = list(zip(clicks, answers, strict=True))
         except Exception as e:
             raise StoreUnavailable("the event bus did not answer") from e
-        pairs = zip(clicks, answers, strict=True)
         return {click.id for (click, _), answer in pairs if "ErrorCode" not in answer}
 
 
