@@ -61,10 +61,11 @@ def _openings(text: str) -> Iterator[int]:
 def outlook_spans(document: Document, copy: Numbered) -> Iterator[tuple[int, int]]:
     """The spans of HTML inside the comments that Outlook reads, in the document's order."""
     for comment in document.xpath_iter("//comment()"):
-        if not isinstance(comment, Comment) or comment.data[2:3] != copy.mark:
+        data = comment.data if isinstance(comment, Comment) else ""
+        if data[2:3] != copy.mark:
             continue
-        high, low = (ord(c) - _FIRST_DIGIT for c in comment.data[:2])
-        condition, closed, _ = comment.data[3:].partition("]>")
+        high, low = ord(data[0]) - _FIRST_DIGIT, ord(data[1]) - _FIRST_DIGIT
+        condition, closed, _ = data[3:].partition("]>")
         if closed and _READ_BY_OUTLOOK.search(condition):
             start = copy.offsets[high * _RADIX + low] + 4
-            yield start + 3 + len(condition) + 2, start + len(comment.data)
+            yield start + 3 + len(condition) + 2, start + len(data)
