@@ -1,0 +1,244 @@
+"""The heaviest that each function is given, as far as its limits let it be heavy."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import urllib3
+
+from local.stack import EmbeddedStack
+
+MEGABYTE: Final = 1_000_000
+EVENTS: Final = 500
+ROOT_EVENTS: Final = Path(__file__).parents[1] / "events"
+_AGENT: Final = {
+    "user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
+}
+
+
+def message(links: int, size: int, campaign: str = "x") -> str:
+    """HTML of so many links and some ``size`` characters."""
+    room = size // links - 90
+    parts = (
+        f'<p>{"text " * (room // 5)}<a href="https://example.com/{campaign}/{n}?q=1">go</a></p>\r\n'
+        for n in range(links)
+    )
+    return "".join(parts)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One embedded stack, and a file for the rewrite function in a bucket."""
+
+    stack: EmbeddedStack
+    bucket: str
+    http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(timeout=300))
+
+    def invoke(self, function: str, payload: object) -> Any:  # noqa: ANN401 - an answer's JSON
+        """What a function answers. Raises RuntimeError where it fails."""
+        outcome = self.stack.invoke(function, payload)
+        if outcome.error is not None:
+            raise RuntimeError(f"{function}: {outcome.payload.decode()[:500]}")
+        return json.loads(outcome.payload)
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401
+        """An answer over HTTP, redirects not followed. Raises RuntimeError from 400 on."""
+        address = path if path.startswith("http") else self.stack.url + path
+        data = None if body is None else json.dumps(body).encode()
+        given = _AGENT | {"content-type": "application/json"} | headers
+        answer = self.http.request(method, address, body=data, headers=given, redirect=False)
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path}: {answer.status} {answer.data[:300]!r}")
+        return answer
+
+    def mail(self, content: str, recipients: int, **changes: object) -> dict[str, Any]:
+        return {
+            "workspace": "bench",
+            "campaign": "heavy",
+            "kind": "newsletter",
+            "channel": "email",
+            "from": "news@mail.example.com",
+            "content": {"html": content},
+            "recipients": [
+                {"delivery": f"d{n}", "person": f"p{n}", "data": {}} for n in range(recipients)
+            ],
+        } | changes
+
+    @cached_property
+    def links(self) -> list[str]:
+        """The tracking links of a message of a megabyte, which the reports below are of."""
+        answer = self.invoke("RewriteFunction", self.mail(message(500, MEGABYTE - 50_000), 1))
+        return re.findall(
+            r'href="([^"]+)"', html.unescape(answer["deliveries"][0]["content"]["html"])
+        )
+
+    @cached_property
+    def cookie(self) -> str:
+        """The share that opens every page of the workspace."""
+        share = self.ask("POST", "/v1/workspaces/bench/shares", {"people": True})
+        opened = self.ask("GET", json.loads(share.data)["url"])
+        return str(opened.headers["set-cookie"]).partition(";")[0]
+
+
+Work: TypeAlias = Callable[[Bench], object]
+
+
+def click(bench: Bench) -> None:
+    bench.ask("GET", bench.links[0])
+
+
+def clicks(bench: Bench) -> None:
+    """Clicks, one in an app, a pixel's path, and what a probe asks: every module that there is."""
+    for link in bench.links[:50]:
+        bench.ask("GET", link)
+    bench.ask("GET", "/.well-known/waypost/0123456789abcdef0123456789abcdef")
+
+
+def rewrite_light(bench: Bench) -> None:
+    bench.invoke("RewriteFunction", bench.mail(message(1, 500), 1, campaign="light"))
+
+
+def rewrite_template(bench: Bench) -> None:
+    """A template of a megabyte with a loop over each recipient's data: a request of 6 MB."""
+    text = "{% for item in trigger.items %}<i>{{ item }}</i>{% endfor %}"
+    content = message(2_000, MEGABYTE - 50_000, "t").replace("{", "").replace("}", "")
+    request = bench.mail(content + text, 100, liquid=True, campaign="template", dry_run=False)
+    for recipient in request["recipients"]:
+        recipient["data"] = {
+            "trigger": {"items": ["something of 45 characters, as it may well be"] * 1_000}
+        }
+    answer = bench.invoke("RewriteFunction", request)
+    if answer.get("status") != 413:
+        raise RuntimeError(f"a hundred megabytes fit into an answer: {str(answer)[:200]}")
+
+
+def rewrite_many(bench: Bench) -> None:
+    """An answer of nearly 6 MB."""
+    answer = bench.invoke("RewriteFunction", bench.mail(message(40, 50_000, "m"), 100))
+    if len(answer["deliveries"]) != 100:
+        raise RuntimeError(f"not all were rewritten: {str(answer)[:200]}")
+
+
+def rewrite_file(bench: Bench) -> None:
+    """Two thousand recipients of 50 KB, from a file into a file."""
+    lines = (
+        json.dumps({"delivery": f"f{n}", "person": f"p{n}", "data": {"n": n}}) for n in range(2_000)
+    )
+    s3: Any = bench.stack.cloud.client("s3")
+    s3.put_object(Bucket=bench.bucket, Key="in.jsonl", Body="\n".join(lines).encode())
+    mail = bench.mail(message(40, 50_000, "f"), 0, campaign="file")
+    del mail["recipients"]
+    where = {"input": f"s3://{bench.bucket}/in.jsonl", "output": f"s3://{bench.bucket}/out.jsonl"}
+    answer = bench.invoke("RewriteFunction", where | {"message": mail})
+    if answer.get("delivered") != 2_000:
+        raise RuntimeError(f"not all were rewritten: {str(answer)[:300]}")
+
+
+def clicked(bench: Bench) -> list[Mapping[str, Any]]:
+    """The ledger's clicks as the stream tells them, of as many people as a batch has."""
+    dynamodb: Any = bench.stack.cloud.client("dynamodb")
+    click(bench)
+    bench.stack.wait_until_counted()
+    (item, *_) = dynamodb.scan(TableName=bench.stack.ref("ClicksTable"))["Items"]
+    records: list[Mapping[str, Any]] = []
+    for n in range(EVENTS):
+        image = item | {
+            "pk": {"S": item["pk"]["S"].partition("#")[0] + f"#p:{n}"},
+            "sk": {"S": f"{item['sk']['S']}{n}"},
+            "id": {"S": f"{item['id']['S']}{n}"},
+            "person": {"S": f"{n}"},
+            "delivery": {"S": f"d-{n}"},
+            "href": {"S": "https://example.com/" + "h" * 1_900},
+        }
+        keys = {"pk": image["pk"], "sk": image["sk"]}
+        stream = {"Keys": keys, "NewImage": image, "SequenceNumber": str(n), "SizeBytes": 3_000}
+        records.append({"eventID": str(n), "eventName": "INSERT", "dynamodb": stream})
+    return records
+
+
+def tally_one(bench: Bench) -> None:
+    bench.invoke("TallyFunction", {"Records": clicked(bench)[:1]})
+
+
+def tally_batch(bench: Bench) -> None:
+    answer = bench.invoke("TallyFunction", {"Records": clicked(bench)})
+    if answer["batchItemFailures"]:
+        raise RuntimeError("not all were counted")
+
+
+def parked(n: int) -> dict[str, Any]:
+    event = json.loads((ROOT_EVENTS / "DrainFunction.Parked.json").read_text())
+    record: dict[str, Any] = event["Records"][0]
+    return record | {"messageId": str(n), "body": record["body"].replace("kBq9", f"k{n:03}")}
+
+
+def drain_one(bench: Bench) -> None:
+    bench.invoke("DrainFunction", {"Records": [parked(0)]})
+
+
+def drain_batch(bench: Bench) -> None:
+    bench.invoke("DrainFunction", {"Records": [parked(n) for n in range(100)]})
+
+
+def settings(bench: Bench) -> None:
+    bench.ask("GET", "/v1/workspaces/bench/settings")
+
+
+def reports(bench: Bench) -> None:
+    """The report of 500 links, and what describes the API."""
+    assert bench.links
+    bench.ask("GET", "/v1/workspaces/bench/campaigns/heavy")
+    bench.ask("GET", "/v1/openapi.json")
+
+
+def page(bench: Bench) -> None:
+    bench.ask("GET", "/reports/settings?workspace=bench", cookie=bench.cookie)
+
+
+def pages(bench: Bench) -> None:
+    """The map of a message of a megabyte, and the report of its 500 links."""
+    assert bench.links
+    where = "workspace=bench&campaign=heavy"
+    for name in ("campaign", "map", "message"):
+        bench.ask("GET", f"/reports/{name}?{where}", cookie=bench.cookie)
+
+
+def quiet(bench: Bench) -> None:
+    bench.invoke("VerifyDomainsFunction", {"task": "due"})
+
+
+def domains(bench: Bench) -> None:
+    for n in range(100):
+        bench.ask(
+            "POST",
+            f"/v1/workspaces/bench{n // 50}/domains",
+            {"host": f"links{n}.customer{n}.example"},
+        )
+    answer = bench.invoke("VerifyDomainsFunction", {"task": "due"})
+    if answer["checked"] != 100:
+        raise RuntimeError(f"not all were checked: {answer}")
+
+
+CASES: Final[tuple[tuple[str, str, Work, Work], ...]] = (
+    ("RedirectFunction", "50 clicks and a probe", click, clicks),
+    (
+        "RewriteFunction",
+        "a template of 1 MB, 100 recipients, 6 MB in all",
+        rewrite_light,
+        rewrite_template,
+    ),
+    ("RewriteFunction", "100 recipients, an answer of 5.5 MB", rewrite_light, rewrite_many),
+    ("RewriteFunction", "a file of 2,000 recipients, 50 KB each", rewrite_light, rewrite_file),
+    ("TallyFunction", "a batch of 500", tally_one, tally_batch),
+    ("DrainFunction", "a batch of 100", drain_one, drain_batch),
+    ("ApiFunction", "the report of 500 links", settings, reports),
+    ("PagesFunction", "the click map of a message of 1 MB", page, pages),
+    ("VerifyDomainsFunction", "100 domains at once", quiet, domains),
+)

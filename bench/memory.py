@@ -1,0 +1,104 @@
+"""How much memory each function needs for the heaviest that it is given.
+
+    python -m bench.memory [RewriteFunction …]
+
+Functions are built as `sam build` builds them, for this machine, and run by awslambdaric in the
+embedded stack. The figure is the most that a process ever had resident (VmHWM), from its start to
+its answer; Lambda counts some more around it. With a Python of Lambda's version the figures are
+nearest: make bench-memory VENV=build/python3.13
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from bench.heavy import CASES, Bench
+from local.stack import EmbeddedStack
+
+ROOT: Final = Path(__file__).parents[1]
+BUILD: Final = ROOT / "build/bench/memory"
+BUCKET: Final = "bench-files"
+
+
+def main() -> None:
+    """Print a table: function, the heaviest it was given, MB before and after."""
+    processor = platform.machine()
+    print(f"Python {platform.python_version()}, {processor}; peak resident memory in MB\n")
+    print("| function | given | once started | at its peak |\n|---|---|---|---|")
+    with EmbeddedStack(built(), parameters={"FilesBucket": BUCKET}) as stack:
+        open_bucket(stack)
+        bench = Bench(stack, BUCKET)
+        chosen = [case for case in CASES if case[0] in sys.argv[1:] or len(sys.argv) == 1]
+        for function, given, light, heavy in chosen:
+            stack.recycle(function)
+            light(bench)
+            started = peak(function)
+            heavy(bench)
+            reached = peak(function)
+            print(f"| {function} | {given} | {started:.0f} | {reached:.0f} |", flush=True)
+
+
+def open_bucket(stack: EmbeddedStack) -> None:
+    """Make the bucket of files, which is the operator's, and let the rewrite function use it."""
+    stack.cloud.client("s3").create_bucket(Bucket=BUCKET)
+    actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = f"arn:aws:s3:::{BUCKET}/*"
+    allowed = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    stack.cloud.client("iam").put_role_policy(
+        RoleName=stack.ref("RewriteFunctionRole"),
+        PolicyName="files",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
+
+
+def built() -> Path:
+    """The template of artefacts built for the Python and the processor that run this."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    here = {"RUNTIME": version, "RUNTIME_PYTHON": sys.executable, "PLATFORMS": ""}
+    template = ["--template", str(ROOT / "template.yaml"), "--build-dir", str(BUILD)]
+    subprocess.run(
+        [sys.executable, "-m", "samcli", "build", "--no-cached", *template],
+        env=os.environ | here | {"PYTHON": sys.executable, "SAM_CLI_TELEMETRY": "0"},
+        capture_output=True,
+        check=True,
+    )
+    plan = yaml_parse((BUILD / "template.yaml").read_text())
+    plan["Resources"]["WaypostLayer"]["Properties"]["ContentUri"] += "/python"
+    artefacts = BUILD / "artefacts.yaml"
+    artefacts.write_text(yaml_dump(plan))
+    return artefacts
+
+
+def peak(function: str) -> float:
+    """The most memory that a function's processes ever had, in MB of 1,048,576 bytes."""
+    return max(_high_water(process) for process in _processes(function)) / 1024
+
+
+def _processes(function: str) -> Iterator[Path]:
+    """The processes of a function, which know its name as Lambda tells it."""
+    name = function.removesuffix("Function").lower().replace("verifydomains", "verify-domains")
+    wanted = f"AWS_LAMBDA_FUNCTION_NAME=waypost-local-{name}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                yield folder
+        except OSError:  # ended meanwhile, or somebody else's
+            continue
+
+
+def _high_water(process: Path) -> int:
+    lines = (process / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+if __name__ == "__main__":
+    main()

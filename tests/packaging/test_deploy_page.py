@@ -1,0 +1,70 @@
+"""What docs/deploy.md says in figures and names is what the template and the benchmarks say."""
+
+import re
+
+import pytest
+
+from tests.packaging.building import FUNCTIONS, ROOT, TEMPLATE
+from tests.packaging.test_template import ASKED_FOR, KEPT_FREE, LIMITS, parameters
+
+PAGE = (ROOT / "docs/deploy.md").read_text()
+BENCHMARKS = (ROOT / "docs/benchmarks.md").read_text()
+
+
+def section(name: str) -> str:
+    (text,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+def memory(function: str) -> int:
+    shared: int = TEMPLATE["Globals"]["Function"]["MemorySize"]
+    return int(FUNCTIONS[function]["Properties"].get("MemorySize", shared))
+
+
+def rows_of_memory() -> dict[str, tuple[int, int]]:
+    """By function: the peak that was measured, and what it has."""
+    rows = re.findall(r"^\| (\w+) \|[^|]*\| (\d+) \| ([\d,]+) \|", section("Memory"), re.MULTILINE)
+    peaks: dict[str, tuple[int, int]] = {}
+    for function, peak, has in rows:
+        most = max(int(peak), peaks.get(function, (0, 0))[0])
+        peaks[function] = most, int(has.replace(",", ""))
+    return peaks
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_the_memory_that_the_page_gives_it_which_is_twice_its_peak(function):
+    peak, has = rows_of_memory()[function]
+    assert memory(function) == has
+    assert has >= 2 * peak
+
+
+def test_costs_are_those_of_the_benchmarks():
+    table = section("What it costs").partition("Storage")[0]
+    amounts = set(re.findall(r"\$(\d+\.\d\d)", table))
+    assert len(amounts) > 8
+    found = section_of_benchmarks("What clicks and messages cost")
+    assert not {amount for amount in amounts if amount not in found}
+
+
+def section_of_benchmarks(name: str) -> str:
+    return BENCHMARKS.partition(f"## {name}\n")[2].partition("\n## ")[0]
+
+
+def test_the_quota_to_ask_for_is_the_one_that_the_limits_are_made_for():
+    quotas = section("Quotas to raise first")
+    assert f"--desired-value {ASKED_FOR}" in quotas
+    reserved = sum(int(parameters("us")[parameter]) for _, parameter in LIMITS.values())
+    assert f"reserve {reserved} " in quotas
+    assert f"below {reserved + KEPT_FREE} in all" in quotas
+
+
+def test_every_output_is_told():
+    assert set(re.findall(r"^\| `(\w+)` \|", section("The first deploy"), re.MULTILINE)) == set(
+        TEMPLATE["Outputs"]
+    )
+
+
+def test_parameters_that_are_told_exist():
+    for row in re.findall(r"^\| (`.+?`) \|", section("Parameters"), re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", row):
+            assert name in TEMPLATE["Parameters"], name
