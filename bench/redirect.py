@@ -11,141 +11,17 @@ of the medians. Processor time is what carries over; the clock also holds what o
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import trustme
-from itsdangerous import URLSafeSerializer
 
 from bench import artefacts
 from bench.lambda_process import Contestant, Start, cold, warm
-from waypost.codes import campaign_code, link_code
-from waypost.keyring import KeyList
-from waypost.tokens import ClickToken, Sealer
+from bench.redirects import USUAL, USUAL_COMPILED, aws, contestants, event_of
 
-SEED = "a seed for measuring, of more than thirty-two characters"
-SECRET = json.dumps({"seed": SEED})
-HREF = "https://shop.example.com/sale?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
-DELIVERY = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
-STARTS, WARM_ROUNDS, WARM_CALLS = 15, 3, 500
+STARTS, WARM_ROUNDS, WARM_CALLS = 15, 5, 500
 COLD_ONLY = {"Waypost without .pyc", "with all CA roots", "with gc off while starting"}
-USUAL, USUAL_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "Waypost"
-
-
-def event(payload: str, signature: str) -> dict[str, Any]:
-    """A click as API Gateway tells of it."""
-    sample: dict[str, Any] = json.loads(
-        (artefacts.ROOT / "events/RedirectFunction.Click.json").read_text()
-    )
-    sample["rawPath"] = sample["requestContext"]["http"]["path"] = f"/e/c/{payload}/{signature}"
-    sample["pathParameters"] = {"payload": payload, "signature": signature}
-    return sample
-
-
-def waypost_event() -> dict[str, Any]:
-    link = link_code(campaign_code("acme", "spring-sale"), HREF)
-    token = ClickToken(link, DELIVERY, "84213", position=3, sent=1_790_000_000, href=HREF)
-    payload, _, signature = Sealer(KeyList.parse(SECRET).at(0)).seal(token).partition("/")
-    return event(payload, signature)
-
-
-def usual_event() -> dict[str, Any]:
-    fields = {"workspace": "acme", "person": "84213", "delivery": DELIVERY, "href": HREF}
-    text = str(URLSafeSerializer(SEED).dumps({**fields, "link": "59011973", "position": 3}))
-    payload, _, signature = text.rpartition(".")
-    return event(payload, signature)
-
-
-EVENTS: dict[bool, Callable[[], dict[str, Any]]] = {True: usual_event, False: waypost_event}
-
-
-@contextmanager
-def aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
-    """The stand-in for AWS: its address, and who vouches for it."""
-    authority = trustme.CA()
-    certificate = folder / "aws.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
-    command = [sys.executable, "-m", "bench.fake_aws", str(certificate), SECRET]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=artefacts.ROOT) as process:
-        try:
-            assert process.stdout is not None
-            yield f"https://localhost:{int(process.stdout.readline())}", authority
-        finally:
-            process.kill()
-
-
-def contestants(python: Path, endpoint: str, authority: trustme.CA) -> list[Contestant]:
-    """All that is compared; the first three are the question, the others what was tried."""
-    function, layer = artefacts.waypost(python)
-    runtime = artefacts.runtime(python)
-    usual = artefacts.usual()
-    usual_compiled = artefacts.copied(usual, "usual-compiled", bytecode=True)
-    artefacts.compiled(usual_compiled, python)
-    bare = artefacts.copied(function, "function-bare", bytecode=False)
-    layer_bare = artefacts.copied(layer, "layer-bare", bytecode=False)
-    variants = artefacts.copied(artefacts.ROOT / "bench/variants", "variants", bytecode=False)
-    artefacts.compiled(variants, python)
-    tracing = artefacts.tracing(python)
-
-    settings = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "CLICKS_TABLE": "clicks",
-        "WORKSPACES_TABLE": "workspaces",
-        "SHORT_LINKS_TABLE": "short-links",
-        "KEYRING_SECRET": "keyring",
-        "PARK_QUEUE_URL": "https://queue",
-        "RETENTION_DAYS": "400",
-        "POWERTOOLS_SERVICE_NAME": "waypost",
-    }
-    all_roots = {"AWS_CA_BUNDLE": _bundle(layer / "botocore/cacert.pem", "all", authority)}
-    amazons = {
-        "AWS_CA_BUNDLE": _bundle(layer / "waypost/lean/amazon_roots.pem", "amazon", authority)
-    }
-
-    def ours(name: str, handler: str = "app.handler", **more: str) -> Contestant:
-        path = (function, layer, variants, tracing, runtime)
-        return Contestant(name, handler, function, path, settings | amazons | more)
-
-    def theirs(name: str, folder: Path) -> Contestant:
-        return Contestant(name, "app.handler", folder, (folder, runtime), settings | all_roots)
-
-    return [
-        theirs(USUAL, usual),
-        theirs(USUAL_COMPILED, usual_compiled),
-        ours(WAYPOST),
-        Contestant(
-            "Waypost without .pyc",
-            "app.handler",
-            bare,
-            (bare, layer_bare, runtime),
-            settings | amazons,
-        ),
-        ours("with boto3's clients", "boto3_clients.handler", **all_roots),
-        ours("with botocore.auth over urllib3", "botocore_signing.handler"),
-        ours("with all CA roots", **all_roots),
-        ours("with gc off while starting", "without_gc.handler"),
-        ours("with powertools' resolver", "with_resolver.handler"),
-        ours("with Tracer, switched off", "with_tracer.handler", POWERTOOLS_TRACE_DISABLED="1"),
-        ours("with plain logging", "plain_logging.handler"),
-        ours("a handler that does nothing", "nothing.handler"),
-    ]
-
-
-def _bundle(roots: Path, name: str, authority: trustme.CA) -> str:
-    """A file of roots with that of the stand-in among them: reading it costs what it costs."""
-    file = artefacts.BUILD / f"{name}-roots.pem"
-    file.write_bytes(roots.read_bytes() + b"\n" + authority.cert_pem.bytes())
-    return str(file)
-
-
-def _event_of(contestant: Contestant) -> dict[str, Any]:
-    return EVENTS[contestant.name.startswith("usual")]()
 
 
 def cold_table(python: Path, entries: Sequence[Contestant], starts: int) -> None:
@@ -153,7 +29,7 @@ def cold_table(python: Path, entries: Sequence[Contestant], starts: int) -> None
     taken: dict[str, list[Start]] = {entry.name: [] for entry in entries}
     for round_ in range(starts + 1):
         for entry in entries:
-            start = cold(python, entry, _event_of(entry))
+            start = cold(python, entry, event_of(entry))
             if round_:
                 taken[entry.name].append(start)
     print(f"\nCold start to the first answer, {starts} starts each")
@@ -176,7 +52,7 @@ def warm_table(python: Path, entries: Sequence[Contestant]) -> None:
     taken: dict[str, list[float]] = {entry.name: [] for entry in entries}
     for _ in range(WARM_ROUNDS):
         for entry in entries:
-            spent = warm(python, entry, _event_of(entry), WARM_CALLS)
+            spent = warm(python, entry, event_of(entry), WARM_CALLS)
             taken[entry.name].append(spent * 1e6)
     print(f"\nWarm click, {WARM_ROUNDS} processes of {WARM_CALLS} calls each")
     print(f"{'':<34}{'CPU µs':>16}{'ratio':>8}")

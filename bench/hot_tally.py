@@ -1,0 +1,115 @@
+"""Our tally on one hot link, in time: lanes that commit transactions against a model of limits."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+from typing import Final
+
+from bench.arrivals import event_source
+from bench.lanes import lane
+from bench.limits import COMMIT, Locks, Table
+from waypost.codes import campaign_code, link_code
+from waypost.counting.planning import Policy, plan
+from waypost.counting.standing import Standing
+from waypost.model.campaign import campaign_partition
+from waypost.model.click import from_milliseconds
+from waypost.model.counters import hour_counter, link_counter
+from waypost.model.mark import Mark, click_hash
+from waypost.model.recipient import Row, RowKey, shard_of
+from waypost.store.dynamodb.spread import SHARDS
+
+SOURCE: Final = event_source()
+CAMPAIGN: Final = campaign_code("acme", "spring-sale")
+LINK: Final = link_code(CAMPAIGN, "home")
+
+
+@dataclass
+class Worker:
+    """A tally at work on its part of the stream: batches, each cut into transactions."""
+
+    stream: Sequence[tuple[float, str]]
+    taken: int = 0
+    transactions: list[list[str]] = field(default_factory=list)
+    shard: int = 0
+    failures: int = 0
+
+    @property
+    def done(self) -> bool:
+        return not self.transactions and self.taken == len(self.stream)
+
+    def next_batch(self, now: float) -> None:
+        """Take what has come by now, in the order in which the planner writes it."""
+        batch = [person for moment, person in self._ahead() if moment <= now]
+        self.taken += len(batch)
+        people = sorted(set(batch), key=lambda person: shard_of(f"p:{person}"))
+        size = rows_a_transaction()
+        self.transactions = [people[i : i + size] for i in range(0, len(people), size)]
+
+    def next_start(self, now: float) -> float:
+        """When the event source calls again: a batch is full, or its first click has waited."""
+        ahead = self._ahead()
+        full = ahead[-1][0] if len(ahead) == SOURCE.batch else float("inf")
+        return max(now, min(full, ahead[0][0] + SOURCE.window))
+
+    def _ahead(self) -> Sequence[tuple[float, str]]:
+        return self.stream[self.taken : self.taken + SOURCE.batch]
+
+
+class Tally:
+    """Workers that commit transactions one after the other, side by side with each other."""
+
+    def __init__(self, table: Table, locks: Locks, random: Random) -> None:
+        self._table, self._locks, self._random = table, locks, random
+
+    def run(self, streams: Sequence[Sequence[tuple[float, str]]]) -> float:
+        """The moment when everything is counted."""
+        workers = [Worker(stream) for stream in streams]
+        queue = [(worker.next_start(0), number) for number, worker in enumerate(workers)]
+        heapq.heapify(queue)
+        end = 0.0
+        while queue:
+            now, number = heapq.heappop(queue)
+            worker = workers[number]
+            if not worker.transactions:
+                worker.next_batch(now)
+            pause = self._work(now, worker)
+            end = max(end, now + COMMIT)
+            if not worker.done:
+                then = now + pause
+                start = then if worker.transactions else worker.next_start(then)
+                heapq.heappush(queue, (start, number))
+        return end
+
+    def _work(self, now: float, worker: Worker) -> float:
+        """Try one transaction; how long the worker is busy or waits."""
+        partition = campaign_partition(CAMPAIGN, worker.shard)
+        counters = [(partition, name) for name in ("total", "link", "hour")]
+        keys = [RowKey(CAMPAIGN, f"p:{person}") for person in worker.transactions[0]]
+        records = [(key.partition, key.sort) for key in keys]
+        held = self._locks.take(now, [*records, *counters])
+        written = [(pk, 2) for pk, _ in (*records, *counters)]
+        notice = [(keys[0].partition, 2), (keys[0].partition, 1)]  # it goes again
+        if not held and self._table.write(now, [*written, *notice]):
+            worker.transactions.pop(0)
+            worker.failures = 0
+            return lane().seconds(len(keys))
+        if held and held[0] in counters:
+            worker.shard = self._random.randrange(1, SHARDS)
+        worker.failures += 1
+        return self._random.uniform(0, 0.02 * 2 ** min(worker.failures, 6))
+
+
+@cache
+def rows_a_transaction() -> int:
+    """How many rows our own planner puts into a transaction of one hot link."""
+    marks = {f"p:{n}": [Mark(click_hash(str(n)), LINK, n, b"dlvr", 0, False)] for n in range(500)}
+    standings = {name: Standing(Row(RowKey(CAMPAIGN, name))) for name in marks}
+    policy = Policy(threshold=70, events="all", new_batch=lambda: 1)
+    transactions, _ = plan(CAMPAIGN, standings, marks, policy)
+    counters = {cell.counter for cell in transactions[0].increments}
+    assert counters == {"total", link_counter(LINK), hour_counter(from_milliseconds(0))}
+    return len(transactions[0].changes)
