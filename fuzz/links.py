@@ -14,7 +14,7 @@ from waypost.domains.hosts import domain_of, host_name, tracking_host
 from waypost.errors import InvalidRequest, NotShared, TokenError, UnsafeDestination
 from waypost.model.short_link import read_code
 from waypost.reporting.sharing import MOST_HOURS, Sharer
-from waypost.rewriting.queries import with_parameters
+from waypost.rewriting.judging.queries import with_parameters
 from waypost.tokens import Keyring, Sealer
 from waypost.tokens.mending import mended, rest_of_path
 from waypost.tokens.payload import decode

@@ -17,16 +17,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from waypost.aws import strict
-from waypost.domains import quotas
 from waypost.domains.announcing import Announcer, Nobody
-from waypost.domains.checking import Checker
-from waypost.domains.cloudfront import CloudFrontEdge
-from waypost.domains.connecting import TcpConnector
+from waypost.domains.checks.checking import Checker
 from waypost.domains.domain import code_of, utc_now
+from waypost.domains.edge import quotas
+from waypost.domains.edge.cloudfront import CloudFrontEdge
 from waypost.domains.eventbridge import BusAnnouncer
 from waypost.domains.managing import Manager
-from waypost.domains.probing import Prober
-from waypost.domains.resolving import DnsResolver
+from waypost.domains.network.connecting import TcpConnector
+from waypost.domains.network.probing import Prober
+from waypost.domains.network.resolving import DnsResolver
 from waypost.domains.ses import SesIdentities
 from waypost.domains.status import status_of
 from waypost.domains.targets import Targets

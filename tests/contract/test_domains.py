@@ -8,7 +8,7 @@ from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, domai
 from waypost.codes import workspace_code
 from waypost.domains.app_links import AndroidApp, AppLinks
 from waypost.domains.domain import STACK, STACK_NAME, Certificate, TrackingDomain, new_domain
-from waypost.domains.lights import relit
+from waypost.domains.lights.panel import relit
 from waypost.domains.machine import advance
 from waypost.errors import Clash, Conflict
 from waypost.store.domains import DomainStore

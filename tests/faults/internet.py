@@ -15,7 +15,7 @@ import dns.rrset
 
 from tests.faults.breaking import Breaking
 from tests.faults.cloud import SECRET
-from waypost.domains import answers
+from waypost.domains.checks import answers
 from waypost.keyring import KeyList
 
 EDGE_ADDRESS = "93.184.215.14"

@@ -30,7 +30,7 @@ from tests.faults.internet import DEFAULT_HOST, Internet
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from waypost.codes import workspace_code
-from waypost.domains.connecting import TcpConnector
+from waypost.domains.network.connecting import TcpConnector
 from waypost.domains.domain import STACK, TrackingDomain, new_domain
 from waypost.errors import StoreError
 from waypost.store.dynamodb.domains import DynamoDomains
@@ -108,7 +108,7 @@ def worlds(aws: Cloud, app: ModuleType) -> Iterator[World]:
         patch.setattr("dns.query.udp_with_fallback", world.internet.ask)
         patch.setattr("dns.resolver.zone_for_name", no_zone)
         patch.setattr(TcpConnector, "connect", lambda _, *asked: world.internet.connect(*asked))
-        patch.setattr("waypost.domains.probing.browser_like", lambda: world.internet)
+        patch.setattr("waypost.domains.network.probing.browser_like", lambda: world.internet)
         patch.setattr(app, "utc_now", lambda: world.now)
         patch.setattr("waypost.domains.verifying.AT_ONCE", 1)  # by a seed, the same way
         with aws.aside():

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from waypost.pages.click_map import mapped, spots
 from waypost.reporting.answers import LinkFigures
-from waypost.rewriting.finding import HTML_LINKS, find_places
-from waypost.rewriting.place import Place
+from waypost.rewriting.links.finding import HTML_LINKS, find_places
+from waypost.rewriting.links.place import Place
 
 CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))
 EMAILS = sorted(CORPUS.rglob("*.htm*")) if CORPUS.is_dir() else []

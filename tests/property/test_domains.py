@@ -12,7 +12,7 @@ from tests.unit.domains.builders import NOW, TARGET, domain
 from waypost.domains.base_urls import choose
 from waypost.domains.domain import Use
 from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
-from waypost.domains.lights import lights
+from waypost.domains.lights.panel import lights
 from waypost.domains.machine import SOON, advance, stage_seen
 from waypost.domains.status import status_of
 from waypost.domains.stored import from_item, to_item

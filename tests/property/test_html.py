@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from tests.unit.rewriting.conftest import LINK, SEALER, Desk
 from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting.finding import HTML_LINKS, find_places
+from waypost.rewriting.links.finding import HTML_LINKS, find_places
 from waypost.urls import ascii_form, cleaned
 
 CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))

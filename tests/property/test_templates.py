@@ -9,9 +9,9 @@ from liquid import Environment
 from liquid.exceptions import LiquidError
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS, Markup, find_places
-from waypost.rewriting.place import Place
-from waypost.rewriting.template import Template
+from waypost.rewriting.links.finding import HTML_LINKS, TEXT_LINKS, Markup, find_places
+from waypost.rewriting.links.place import Place
+from waypost.rewriting.liquid.template import Template
 
 PLAIN = Environment()
 

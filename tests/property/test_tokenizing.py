@@ -10,8 +10,8 @@ from liquid import Environment, Token
 from liquid.exceptions import LiquidSyntaxError
 from liquid.lex import compile_liquid_rules
 
-from waypost.rewriting.liquid import TemplateEnvironment
-from waypost.rewriting.tokenizing import THEIRS
+from waypost.rewriting.liquid.language import TemplateEnvironment
+from waypost.rewriting.liquid.tokenizing import THEIRS
 
 PIECE = st.one_of(
     st.sampled_from(

@@ -17,10 +17,10 @@ from tests.e2e.domains.internet import (
     dns_server,
     ours,
 )
-from waypost.domains.checking import Checker
+from waypost.domains.checks.checking import Checker
 from waypost.domains.findings import Findings
-from waypost.domains.probing import Prober, browser_like
-from waypost.domains.resolving import DnsResolver
+from waypost.domains.network.probing import Prober, browser_like
+from waypost.domains.network.resolving import DnsResolver
 from waypost.tokens.signing import Keyring
 
 HOST = "links.acme.com"

@@ -18,7 +18,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
-from waypost.domains import answers
+from waypost.domains.checks import answers
 from waypost.tokens.signing import Keyring
 
 Respond = Callable[[str], bytes]
@@ -155,7 +155,7 @@ class Internet:
             self.servers.pop((address, port)).close()
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        """``waypost.domains.connecting.Connector``."""
+        """``waypost.domains.network.connecting.Connector``."""
         self.connections.append((address, port))
         server = self.servers.get((address, port))
         if server is None:

@@ -13,9 +13,9 @@ from tests.e2e.domains.conftest import (
     PROXY_ADDRESS,
     World,
 )
-from waypost.domains.caa import permission
+from waypost.domains.checks.caa import permission
+from waypost.domains.checks.records import MAX_HOPS
 from waypost.domains.findings import Dns
-from waypost.domains.records import MAX_HOPS
 
 
 def dns(world: World) -> Dns:

@@ -25,7 +25,7 @@ from tests.e2e.domains.internet import http, ours
 from waypost.codes import workspace_code
 from waypost.domains.base_urls import BaseUrls
 from waypost.domains.domain import STACK, STACK_NAME, Change, TrackingDomain
-from waypost.domains.edge import CertificateStatus, Tenant
+from waypost.domains.edge.securing import CertificateStatus, Tenant
 from waypost.domains.managing import Manager
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.targets import Targets
@@ -40,7 +40,7 @@ SENDER = "news@acme.com"
 
 @dataclass
 class Cdn:
-    """``waypost.domains.edge.Edge``, as CloudFront behaves."""
+    """``waypost.domains.edge.securing.Edge``, as CloudFront behaves."""
 
     world: World
     tenants: dict[str, Tenant] = field(default_factory=dict)

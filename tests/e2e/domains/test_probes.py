@@ -19,10 +19,10 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import KEYRING, http, ours, parked
-from waypost.domains import answers
+from waypost.domains.checks import answers
 from waypost.domains.findings import Hsts
 from waypost.domains.machine import stage_seen
-from waypost.domains.probing import MAX_BYTES
+from waypost.domains.network.probing import MAX_BYTES
 from waypost.tokens.signing import Keyring
 
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.domains.conftest import HOST, PROOF, PROXY_ADDRESS, World
 from tests.e2e.domains.internet import ours
-from waypost.domains import answers
+from waypost.domains.checks import answers
 
 FORBIDDEN = [
     ("A", "127.0.0.1"),

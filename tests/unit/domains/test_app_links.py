@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.unit.domains.builders import HOST, domain
-from waypost.domains import answers, well_known
+from waypost.domains import well_known
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, AndroidApp, AppLinks
+from waypost.domains.checks import answers
 from waypost.domains.requests import AddDomain
 from waypost.errors import InvalidRequest
 from waypost.http import Response

@@ -1,7 +1,7 @@
 import pytest
 
+from waypost.domains.checks.hsts import MAX_PARENTS, in_force, judge
 from waypost.domains.findings import Hsts
-from waypost.domains.hsts import MAX_PARENTS, in_force, judge
 
 
 def nobody(_parent: str) -> None:

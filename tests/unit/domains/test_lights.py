@@ -17,7 +17,7 @@ from tests.unit.domains.builders import (
 )
 from waypost.domains.domain import Certificate, Sending
 from waypost.domains.findings import Caa, Findings, Hsts, Probe
-from waypost.domains.lights import lights, relit
+from waypost.domains.lights.panel import lights, relit
 from waypost.domains.status import status_of
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."

@@ -18,7 +18,7 @@ from waypost.model.short_link import (
     new_code,
     read_code,
 )
-from waypost.rewriting.segments import BASIC
+from waypost.rewriting.report.segments import BASIC
 
 LIVE_CODES = 1e9
 REQUESTS_A_SECOND = 10_000  # API Gateway's quota for an account and a region

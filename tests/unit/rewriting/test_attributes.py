@@ -5,7 +5,7 @@ from html5lib import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.rewriting.attributes import decoded, encoded
+from waypost.rewriting.links.attributes import decoded, encoded
 
 
 @pytest.mark.parametrize(

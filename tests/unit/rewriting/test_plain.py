@@ -2,8 +2,8 @@
 
 import pytest
 
-from waypost.rewriting.finding import TEXT_LINKS, find_places
-from waypost.rewriting.plain import LONGEST
+from waypost.rewriting.links.finding import TEXT_LINKS, find_places
+from waypost.rewriting.links.plain import LONGEST
 
 
 def hrefs(text: str) -> list[str]:

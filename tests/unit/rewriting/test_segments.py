@@ -7,7 +7,7 @@ import smsutil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.rewriting.segments import (
+from waypost.rewriting.report.segments import (
     BASIC,
     EXTENSION,
     encoding_of,

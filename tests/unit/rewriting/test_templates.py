@@ -9,8 +9,8 @@ from liquid import Environment
 
 from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
-from waypost.rewriting.finding import HTML_LINKS, TEXT_LINKS, Markup
-from waypost.rewriting.template import Template
+from waypost.rewriting.links.finding import HTML_LINKS, TEXT_LINKS, Markup
+from waypost.rewriting.liquid.template import Template
 from waypost.sending.batches import Answer
 
 

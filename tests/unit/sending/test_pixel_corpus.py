@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from waypost.rewriting.judging.rules import Rules
+from waypost.rewriting.links.pixel import image
 from waypost.rewriting.message import compiled_message
-from waypost.rewriting.pixel import image
-from waypost.rewriting.rules import Rules
 from waypost.rewriting.stamping import unstamped
 
 CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))

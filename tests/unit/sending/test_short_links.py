@@ -12,7 +12,7 @@ from tests.throttled import Table, over
 from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
 from waypost.errors import StoreUnavailable
 from waypost.model.short_link import CODE_LENGTH, ShortLink, new_code
-from waypost.rewriting.segments import segments
+from waypost.rewriting.report.segments import segments
 from waypost.sending.batches import Answer
 from waypost.sending.shortening import PATH
 

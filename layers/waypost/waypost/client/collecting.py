@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 if TYPE_CHECKING:
-    from waypost.rewriting.report import LinkEntry
-    from waypost.rewriting.segment_report import SegmentCounts
+    from waypost.rewriting.report.entries import LinkEntry
+    from waypost.rewriting.report.segment_counts import SegmentCounts
 
 MOST_WARNINGS = 200
 

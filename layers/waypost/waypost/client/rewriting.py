@@ -15,8 +15,8 @@ from waypost.client.progress import Bar
 from waypost.errors import TooLarge
 
 if TYPE_CHECKING:
-    from waypost.rewriting.report import LinkEntry
-    from waypost.rewriting.segment_report import SegmentCounts
+    from waypost.rewriting.report.entries import LinkEntry
+    from waypost.rewriting.report.segment_counts import SegmentCounts
     from waypost.sending.batches import Answer
     from waypost.sending.mailing import Delivery, Failure
 

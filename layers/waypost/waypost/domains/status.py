@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from waypost.domains.checks.records import proof_name, proof_value
 from waypost.domains.domain import STACK, Role, Stage, TrackingDomain, Use
-from waypost.domains.light import Colour, Light
-from waypost.domains.lights import lights
-from waypost.domains.records import proof_name, proof_value
+from waypost.domains.lights.light import Colour, Light
+from waypost.domains.lights.panel import lights
 from waypost.domains.requests import AppLinksBody
 
 

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from waypost.codes import WorkspaceCode
-from waypost.domains import announcing, edge, lights, machine, senders
+from waypost.domains import announcing, machine, senders
 from waypost.domains.announcing import Announcer
 from waypost.domains.domain import STACK, TrackingDomain
-from waypost.domains.edge import Edge
+from waypost.domains.edge import securing
+from waypost.domains.edge.securing import Edge
 from waypost.domains.findings import Dns, Findings
+from waypost.domains.lights import panel
 from waypost.domains.senders import Identities
 from waypost.domains.targets import Targets
 from waypost.errors import Conflict, NotFound, StoreError, StoreUnavailable
@@ -126,10 +128,10 @@ class Verifier:
         except StoreError:
             count(Metric.DOMAIN_CHECK_BROKE, reason="senders")
         try:
-            judged = edge.secure(judged, self.edge, now)
+            judged = securing.secure(judged, self.edge, now)
         except StoreError:
             count(Metric.DOMAIN_CHECK_BROKE, reason="edge")
-        return lights.relit(judged, self.targets.shown(domain), now)
+        return panel.relit(judged, self.targets.shown(domain), now)
 
     def _let_go(self, domain: TrackingDomain) -> TrackingDomain | None:
         """Keep serving a removed host while its DNS points at us, for the links already sent;

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from waypost.domains.answers import PATH, probe_answer
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, app_file
+from waypost.domains.checks.answers import PATH, probe_answer
 from waypost.http import Response
 from waypost.store.domains import DomainStore
 from waypost.tokens.signing import Keyring

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from waypost.reporting.answers import LinkFigures
-from waypost.rewriting.finding import HTML_LINKS, find_places
-from waypost.rewriting.place import Place
+from waypost.rewriting.links.finding import HTML_LINKS, find_places
+from waypost.rewriting.links.place import Place
 
 HEAT: Final = 4
 """Levels of heat above 0; the most clicked link has this one."""
@@ -71,7 +71,7 @@ def _heat(link: LinkFigures, hottest: int) -> int:
 
 
 def _identity(link: LinkFigures) -> str:
-    """As ``waypost.rewriting.place`` has it."""
+    """As ``waypost.rewriting.links.place`` has it."""
     return f"tag:{link.tag}" if link.tag else f"url:{link.url}"
 
 

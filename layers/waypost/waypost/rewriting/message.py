@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting import mime
-from waypost.rewriting.channels import Channel, Json, Path, Text, texts
-from waypost.rewriting.finding import (
+from waypost.rewriting.judging.rules import Rules
+from waypost.rewriting.links import mime
+from waypost.rewriting.links.channels import Channel, Json, Path, Text, texts
+from waypost.rewriting.links.finding import (
     HTML_LINKS,
     TEXT_LINKS,
     Markup,
     find_places,
     with_opt_outs,
 )
-from waypost.rewriting.liquid import is_liquid
-from waypost.rewriting.pixel import with_pixel
+from waypost.rewriting.links.pixel import with_pixel
+from waypost.rewriting.liquid.language import is_liquid
+from waypost.rewriting.liquid.template import Rendered, Template
 from waypost.rewriting.plan import Link, Plan, planned
-from waypost.rewriting.rules import Rules
-from waypost.rewriting.template import Rendered, Template
 
 
 @dataclass(frozen=True, slots=True)

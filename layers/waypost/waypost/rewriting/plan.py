@@ -6,10 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from waypost.rewriting.place import Encode, Place
-from waypost.rewriting.queries import ParameterSlot
-from waypost.rewriting.rules import Rules, Verdict, judge
-from waypost.rewriting.transfer import Block
+from waypost.rewriting.judging.queries import ParameterSlot
+from waypost.rewriting.judging.rules import Rules, Verdict, judge
+from waypost.rewriting.links.place import Encode, Place
+from waypost.rewriting.links.transfer import Block
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from waypost.errors import InvalidRequest, Problem, TooLarge
-from waypost.rewriting.channels import Channel
+from waypost.rewriting.links.channels import Channel
 from waypost.validation import checked, named, parsed
 
 TEXT_LIMIT = 1024 * 1024

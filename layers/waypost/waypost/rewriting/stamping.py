@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, Protocol
 
 from waypost.codes import LinkCode, workspace_of
 from waypost.model.short_link import StoredDestination
-from waypost.rewriting.parameters import Query
-from waypost.rewriting.place import Encode
+from waypost.rewriting.judging.parameters import Query
+from waypost.rewriting.links.place import Encode
 from waypost.rewriting.plan import EncodedRange, PixelSlot, Plan, Slot
 from waypost.tokens import PreparedLink, prepare_link, prepare_stored
 

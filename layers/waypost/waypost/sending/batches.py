@@ -17,12 +17,12 @@ from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, work
 from waypost.errors import TooLarge
 from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
+from waypost.rewriting.judging.parameters import Parameters
+from waypost.rewriting.links.pixel import PIXELS
 from waypost.rewriting.message import compiled_message
-from waypost.rewriting.parameters import Parameters
-from waypost.rewriting.pixel import PIXELS
-from waypost.rewriting.report import LinkEntry
+from waypost.rewriting.report.entries import LinkEntry
+from waypost.rewriting.report.segment_counts import SegmentCounts
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
-from waypost.rewriting.segment_report import SegmentCounts
 from waypost.sending.deciding import CLICKS, BaseUrls, rules_of, short_base
 from waypost.sending.keeping import MessageKeeper
 from waypost.sending.mailing import CHUNK, Delivery, Failure, Mailing

@@ -10,8 +10,8 @@ from waypost.domains.base_urls import Base
 from waypost.errors import TokenError
 from waypost.model.short_link import read_code
 from waypost.model.workspace import WorkspaceSettings
+from waypost.rewriting.judging.rules import Rules
 from waypost.rewriting.request import Message
-from waypost.rewriting.rules import Rules
 from waypost.sending.shortening import PATH as SHORT
 from waypost.tokens import Sealer
 from waypost.urls import authority_of

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from waypost.rewriting import cautions
-from waypost.rewriting.channels import Path
-from waypost.rewriting.report import LinkEntry, LinksSeen, Sample, entry
+from waypost.rewriting.links.channels import Path
+from waypost.rewriting.report import cautions
+from waypost.rewriting.report.entries import LinkEntry, LinksSeen, Sample, entry
+from waypost.rewriting.report.segment_counts import SegmentCounts, SegmentReport
+from waypost.rewriting.report.segments import Segments
 from waypost.rewriting.request import Message
-from waypost.rewriting.segment_report import SegmentCounts, SegmentReport
-from waypost.rewriting.segments import Segments
 from waypost.rewriting.stamping import Codes, Start, unstamped
 from waypost.sending.rendering import Ready
 

@@ -17,7 +17,7 @@ from waypost.codes import CampaignCode
 from waypost.errors import StoreUnavailable
 from waypost.model.message import SentMessage
 from waypost.observability import Metric, count
-from waypost.rewriting.channels import Json
+from waypost.rewriting.links.channels import Json
 from waypost.store.messages import MessageStore
 
 _REMEMBERED: Final = 10_000

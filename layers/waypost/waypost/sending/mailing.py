@@ -8,15 +8,15 @@ from typing import Final
 
 from waypost.codes import CampaignCode
 from waypost.errors import InvalidRequest
-from waypost.rewriting.channels import Path
+from waypost.rewriting.judging.parameters import Parameters
+from waypost.rewriting.links.channels import Path
+from waypost.rewriting.links.pixel import hidden_link, image
 from waypost.rewriting.message import CompiledMessage
-from waypost.rewriting.parameters import Parameters
-from waypost.rewriting.pixel import hidden_link, image
 from waypost.rewriting.plan import PixelSlot
-from waypost.rewriting.report import LinkEntry
+from waypost.rewriting.report.entries import LinkEntry
+from waypost.rewriting.report.segment_counts import SegmentCounts
+from waypost.rewriting.report.segments import parts
 from waypost.rewriting.request import Message, Recipient
-from waypost.rewriting.segment_report import SegmentCounts
-from waypost.rewriting.segments import parts
 from waypost.rewriting.stamping import Start, prepared, stamped, unstamped
 from waypost.sending.binding import Bindings
 from waypost.sending.defining import Define, Definitions

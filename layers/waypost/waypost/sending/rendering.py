@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from waypost.rewriting.judging.parameters import Parameters, Query
 from waypost.rewriting.message import CompiledMessage, PlannedText
-from waypost.rewriting.parameters import Parameters, Query
 from waypost.rewriting.request import Message, Recipient
 
 

@@ -14,8 +14,8 @@ from pydantic import (
     field_validator,
 )
 
-from waypost.rewriting.report import LinkEntry
-from waypost.rewriting.segment_report import SegmentCounts
+from waypost.rewriting.report.entries import LinkEntry
+from waypost.rewriting.report.segment_counts import SegmentCounts
 from waypost.sending.files.lines import BadLine
 from waypost.sending.mailing import Failure
 from waypost.store.objects import ObjectUrl

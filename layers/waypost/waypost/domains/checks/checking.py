@@ -1,0 +1,79 @@
+"""One check of one domain, from DNS to HTTPS. What follows from it is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from waypost.domains.checks import answers, caa, hsts, records
+from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.network.probing import Prober, Scheme
+from waypost.domains.network.resolving import Resolver
+from waypost.tokens.signing import Keyring
+
+
+class Keys(Protocol):
+    def current(self) -> Keyring:
+        """The keys of this stack, those that our own answers are signed with."""
+        ...
+
+    def reloaded(self) -> Keyring | None:
+        """The same, read anew where a signature was unknown; None where nothing is new."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Looks at domains with a resolver and a prober; holds no state between checks."""
+
+    resolver: Resolver
+    prober: Prober
+    keys: Keys
+
+    def check(self, host: str, proof: str, targets: Collection[str]) -> Findings:
+        """Everything there is to see of a host. ``targets`` are our names.
+
+        HSTS and CAA are asked only where they matter: while HTTPS does not work.
+        """
+        dns = self.dns(host, proof, targets)
+        if not dns.right:
+            return Findings(dns)
+        http, https = self._probe("http", host), self._probe("https", host)
+        dns = _seen_through(dns, http)
+        if https.green:
+            return Findings(dns, http, https)
+        permission = caa.permission(self.resolver, host) if dns.leads_to_edge else Caa()
+        return Findings(dns, http, https, self._hsts(host, https), permission)
+
+    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns:
+        """Only where the host leads."""
+        return records.look_up(self.resolver, host, proof, targets)
+
+    def _probe(self, scheme: Scheme, host: str) -> Probe:
+        nonce = answers.new_nonce()
+        return self.prober.ask(
+            scheme, host, answers.PATH + nonce, lambda body: self._is_ours(nonce, body)
+        )
+
+    def _is_ours(self, nonce: str, body: bytes) -> bool:
+        """A key that had to sign at once may be known to whoever answered, and not yet here."""
+        if answers.is_answer(self.keys.current(), nonce, body):
+            return True
+        renewed = self.keys.reloaded()
+        return renewed is not None and answers.is_answer(renewed, nonce, body)
+
+    def _hsts(self, host: str, https: Probe) -> Hsts:
+        return hsts.judge(host, https.hsts, self._header_of)
+
+    def _header_of(self, parent: str) -> str | None:
+        return self.prober.ask("https", parent, "/", lambda _: False).hsts
+
+
+def _seen_through(dns: Dns, http: Probe) -> Dns:
+    """A proven host whose addresses are not ours today, but where our CDN refuses the name: a
+    flattened record, resolved in another place.
+    """
+    if dns.verdict == "proxied" and http.at_edge and not http.green:
+        return replace(dns, verdict="flattened")
+    return dns

@@ -1,0 +1,178 @@
+"""How the text of a MIME part is read from its transfer encoding, and changes are written back.
+
+- 7bit and 8bit: the part as it stands; tracking links are ASCII
+- quoted-printable: each changed value between two soft line breaks, all else as it was
+- base64: the part is encoded anew, in lines as long as they were, unless nothing changed
+
+Only two encodings move characters: a part in one of them is decoded to bytes, the bytes by their
+charset, and every character knows where in the raw text it ended.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import Message as Headers
+from functools import partial
+from typing import Final
+
+from waypost.rewriting.links.place import Encode, as_is
+
+_QP_LINE: Final = 75
+_BASE64_LINE: Final = 76
+_QP = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n")
+# Charsets in which bytes of the ASCII range are not always ASCII.
+_STATEFUL = ("iso-2022", "iso2022", "hz", "utf-7", "utf-16", "utf-32", "utf16", "utf32", "utf7")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Characters ``start`` to ``end`` of an assembled text that are encoded as one.
+
+    ``original`` is how they were encoded.
+    """
+
+    start: int
+    end: int
+    original: str
+    encode: Encode
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The text of a part. ``ends``: for every character, where in the raw text it ended; None where
+    the text stands there as it is. ``encode_block`` encodes a whole body, ``transfer`` one value.
+    """
+
+    text: str
+    start: int
+    end: int
+    ends: Sequence[int] | None = None
+    transfer: Encode = as_is
+    encode_block: Encode | None = None
+
+    def raw_span(self, start: int, end: int) -> tuple[int, int]:
+        """Where characters of the text stand in the raw message."""
+        if self.ends is None:
+            return self.start + start, self.start + end
+        return self._end_of(start - 1), self._end_of(end - 1)
+
+    def _end_of(self, character: int) -> int:
+        return self.ends[character] if self.ends and character >= 0 else self.start
+
+
+def decoded_part(raw: str, start: int, end: int, headers: Headers) -> Decoded:
+    """Read a text part whose body stands at ``raw[start:end]``."""
+    encoding = str(headers.get("content-transfer-encoding", "7bit")).strip().lower()
+    charset = str(headers.get_content_charset() or "us-ascii")
+    body = raw[start:end]
+    if encoding == "base64":
+        return _base64_part(body, start, end, charset)
+    if encoding == "quoted-printable":
+        data, ends = _unquoted(body)
+    elif charset.startswith(_STATEFUL):
+        data, ends = body.encode(), _byte_ends(body)
+    else:
+        return Decoded(body, start, end)
+    text, characters = _characters(data, charset)
+    quoted = partial(_quoted, charset=charset, newline="\r\n" if "\r\n" in body else "\n")
+    return Decoded(
+        text,
+        start,
+        end,
+        ends=[start + ends[byte - 1] for byte in characters],
+        transfer=quoted if encoding == "quoted-printable" else as_is,
+    )
+
+
+def _base64_part(body: str, start: int, end: int, charset: str) -> Decoded:
+    try:
+        data = b64decode("".join(body.split()).encode("ascii"), validate=True)
+    except (ValueError, UnicodeEncodeError):
+        # Mail programs show what they can of it; there is nothing in it that we could put back.
+        return Decoded("", start, end)
+    text, codec = _text(data, charset)
+    newline = "\r\n" if "\r\n" in body else "\n"
+    width = max((len(line) for line in body.splitlines()), default=0) or _BASE64_LINE
+    tail = body[len(body.rstrip()) :]
+
+    def encode(changed: str) -> str:
+        whole = b64encode(changed.encode(codec)).decode("ascii")
+        lines = (whole[at : at + width] for at in range(0, len(whole), width))
+        return newline.join(lines) + tail
+
+    return Decoded(text, start, end, encode_block=encode)
+
+
+def _text(data: bytes, charset: str) -> tuple[str, str]:
+    """The text of bytes, and the codec by which it becomes the same bytes again. Latin-1 stands in
+    where the declared charset cannot: what links are made of is ASCII in both.
+    """
+    try:
+        text = data.decode(charset)
+        if text.encode(charset) == data:
+            return text, charset
+    except (LookupError, UnicodeError):
+        pass
+    return data.decode("latin-1"), "latin-1"
+
+
+def _characters(data: bytes, charset: str) -> tuple[str, list[int]]:
+    """The text of bytes, and for every character the number of bytes up to its end."""
+    text, codec = _text(data, charset)
+    if len(text) == len(data):
+        return text, list(range(1, len(data) + 1))
+    decoder = codecs.getincrementaldecoder(codec)()
+    ends: list[int] = []
+    for at in range(len(data)):
+        ends += [at + 1] * len(decoder.decode(data[at : at + 1]))
+    return text, ends
+
+
+def _unquoted(body: str) -> tuple[bytes, list[int]]:
+    """The bytes of a quoted-printable body, and for every byte where in the body it ended."""
+    data = bytearray()
+    ends: list[int] = []
+    source = body.encode()
+    positions = _byte_ends(body)
+    at = 0
+    for escape in _QP.finditer(source):
+        data += source[at : escape.start()]
+        ends += positions[at : escape.start()]
+        if escape[1]:
+            data.append(int(escape[1], 16))
+            ends.append(positions[escape.end() - 1])
+        at = escape.end()
+    data += source[at:]
+    ends += positions[at:]
+    return bytes(data), ends
+
+
+def _byte_ends(text: str) -> list[int]:
+    """For every byte of a text in UTF-8, where its character ends."""
+    if text.isascii():
+        return list(range(1, len(text) + 1))
+    return [at for at, c in enumerate(text, 1) for _ in c.encode()]
+
+
+def _quoted(value: str, *, charset: str, newline: str) -> str:
+    """A value in quoted-printable, on lines of its own: soft breaks before and after keep every
+    line within 76 characters.
+    """
+    try:
+        data = value.encode(charset)
+    except (LookupError, UnicodeEncodeError):
+        data = value.encode()
+    lines: list[str] = []
+    line = ""
+    for byte in data:
+        piece = chr(byte) if 32 < byte < 127 and byte != 61 else f"={byte:02X}"
+        if len(line) + len(piece) > _QP_LINE:
+            lines.append(line)
+            line = ""
+        line += piece
+    soft = "=" + newline
+    return soft + soft.join([*lines, line]) + soft
