@@ -30,8 +30,8 @@ from tests.faults.internet import DEFAULT_HOST, Internet
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from waypost.codes import workspace_code
-from waypost.domains.network.connecting import TcpConnector
 from waypost.domains.domain import STACK, TrackingDomain, new_domain
+from waypost.domains.network.connecting import TcpConnector
 from waypost.errors import StoreError
 from waypost.store.dynamodb.domains import DynamoDomains
 
