@@ -28,8 +28,15 @@ def name_of(service: str, operation: str, asked: Mapping[str, Any], url: str = "
         kinds = dict.fromkeys(_kinds(operation, asked))
         return f"{operation} of {', '.join(kinds)}"
     if service == "s3":
-        return f"{operation} of {'the progress' if '.progress' in url else 'the file'}"
+        return f"{operation} of {_object(url)}"
     return operation
+
+
+def _object(url: str) -> str:
+    """What an object is, of those of a file of recipients."""
+    path = url.partition("?")[0]
+    known = {".progress": "progress", ".report.json": "report", "/recipients.ndjson": "input"}
+    return next((kind for end, kind in known.items() if path.endswith(end)), "output")
 
 
 def _kinds(operation: str, asked: Mapping[str, Any]) -> Iterator[str]:

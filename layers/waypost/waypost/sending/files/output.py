@@ -33,7 +33,7 @@ class Output:
         kept = self.objects.read(self._report)
         told: FileReport | None = json.loads(kept.data) if kept else None
         if told is None or told["version"] != version:
-            reason = "exists already, and was made of another input or message"
+            reason = "exists already, and no report says that it was made of this"
             raise Clash("output", str(self.url), reason)
         return told
 

@@ -7,6 +7,7 @@ the one before finds its note changed and stops.
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -23,7 +24,7 @@ class Progress:
 
     ``version``: of input and message; ``sent``: the time that all tokens carry, in seconds since
     1970; ``claimed``: the last number of a part that anybody may have written; ``signed``: links
-    by the fingerprint of the key.
+    by the fingerprint of the key; ``by``: who noted it.
     """
 
     version: str
@@ -38,6 +39,7 @@ class Progress:
     signed: dict[str, int] = field(default_factory=dict)
     parts: list[tuple[int, str]] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
+    by: str = ""
 
     def with_part(
         self, part: Part, tag: str | None, signed: Mapping[str, int], report: dict[str, Any]
@@ -67,6 +69,7 @@ class Notes:
         self._target = target
         self._url = target.beside(".progress")
         self._version: str | None = None
+        self._by = secrets.token_hex(8)
 
     def read(self) -> Progress | None:
         """What was noted last; None where nothing was, or by other software."""
@@ -105,5 +108,11 @@ class Notes:
         self._objects.delete(self._url)
 
     def _replace(self, progress: Progress) -> None:
-        data = json.dumps(asdict(progress)).encode()
-        self._version = self._objects.replace(self._url, data, self._version)
+        data = json.dumps(asdict(progress) | {"by": self._by}).encode()
+        try:
+            self._version = self._objects.replace(self._url, data, self._version)
+        except Conflict:
+            found = self._objects.read(self._url)
+            if found is None or found.data != data:
+                raise
+            self._version = found.version  # written by us, and only the answer got lost

@@ -93,7 +93,7 @@ class FileRewriting:
         self.sending.campaigns.add_sent(
             campaign_code(job.message.workspace, job.message.campaign),
             progress.delivered,
-            job.message.idempotency_key or progress.upload,
+            job.message.idempotency_key or f"{job.version} {job.target}",
             progress.signed,
         )
         output.complete(progress)
