@@ -255,7 +255,13 @@ class World:
 
     def erase(self, person: str) -> None:
         """An operator erases somebody, as often as it takes; later, where the table is dead."""
-        erasing = Erasing(self.ledger, self.recipients, self.workspaces, MemoryMessages())
+        erasing = Erasing(
+            self.ledger,
+            self.recipients,
+            self.workspaces,
+            MemoryMessages(),
+            sleep=lambda _: None,
+        )
         while not self.ledger.dead:
             try:
                 if erasing.erase(workspace_of(CAMPAIGN), person, NOON).clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -12,10 +13,12 @@ from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import Stores, memory_stores
 from waypost.codes import CampaignCode, campaign_code, link_code, workspace_of
 from waypost.counting.tally import Tally
+from waypost.errors import Conflict
 from waypost.model.message import SentMessage
 from waypost.model.recipient import INLINE_MARKS
 from waypost.store.memory.messages import MemoryMessages
-from waypost.upkeep.erasing import CLICKS_A_PAGE, Erasing
+from waypost.store.recipients import Commit
+from waypost.upkeep.erasing import CLICKS_A_PAGE, CONFLICTS, Erasing
 from waypost.upkeep.forgetting import SECONDS, Forgetting
 from waypost.upkeep.recounting import Recounting
 from waypost.upkeep.seeking import CAMPAIGNS_A_PAGE
@@ -196,3 +199,28 @@ def test_a_campaign_of_no_list_is_not_found_by_it(desk: Desk) -> None:
     whole = Erasing(erasing.ledger, erasing.recipients, erasing.workspaces, erasing.messages)
     assert whole.erase(ACME, ERIKA, NOON).campaigns == 1
     assert not list(desk.traces(unlisted))
+
+
+@pytest.mark.parametrize(("times", "clean"), [(CONFLICTS - 1, True), (CONFLICTS, False)])
+def test_a_row_that_others_keep_writing_to_is_left_for_the_next_call_and_so_are_its_clicks(
+    desk: Desk, times: int, *, clean: bool
+) -> None:
+    campaign = desk.send("spring")
+    desk.click(campaign, INLINE_MARKS * 3)
+    before = desk.stores.campaigns.counts(campaign)
+    real, tried = desk.stores.recipients.commit, count(1)
+
+    def overtaken(commit: Commit) -> None:
+        if next(tried) <= times:
+            raise Conflict("somebody else was faster")
+        real(commit)
+
+    desk.stores.recipients.commit = overtaken
+    erasing = replace(desk.forgetting().erasing, sleep=lambda _: None)
+    erased = erasing.erase(ACME, ERIKA, NOON)
+    # A click under its alias would be counted once more while its row is not.
+    assert (erased.clean, erased.clicks) == (clean, INLINE_MARKS * 3 if clean else 0)
+    assert desk.right(campaign)
+    assert erasing.erase(ACME, ERIKA, NOON).clean
+    assert not list(desk.traces(campaign))
+    assert desk.stores.campaigns.counts(campaign) == before

@@ -10,6 +10,8 @@ on where it was: what is nobody's already is not found any more.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +32,9 @@ from waypost.upkeep.seeking import CampaignList, Seeking
 PASSES: Final = 5
 """A tally that had read a person as known may write once more; the next pass finds it."""
 CLICKS_A_PAGE: Final = 100
+CONFLICTS: Final = 6
+"""How often in a row a step may be overtaken before the rest is left for the next call."""
+PAUSE_SECONDS: Final = 0.02
 
 
 @dataclass(slots=True)
@@ -42,13 +47,15 @@ class Erased:
 
 
 class _Step(NamedTuple):
-    """What a step made nobody's."""
+    """What a step made nobody's; ``left``: nothing more can be done for now."""
 
     clicks: int = 0
     campaigns: int = 0
+    left: bool = False
 
 
 _LOOKED: Final = _Step()
+_LEFT: Final = _Step(left=True)
 
 
 def _never() -> bool:
@@ -66,6 +73,7 @@ class Erasing:
     """Where rendered messages are kept, any of which may be the person's: all of them go."""
     listed: CampaignList | None = None
     """Where to look for the workspace's campaigns; None reads the whole table, and misses none."""
+    sleep: Callable[[float], None] = time.sleep
 
     def erase(
         self,
@@ -74,8 +82,8 @@ class Erasing:
         now: datetime,
         late: Callable[[], bool] = _never,
     ) -> Erased:
-        """Erase a person, or as much as is done when it is ``late``. Safe to repeat and to be
-        broken off. Raises StoreError.
+        """Erase a person, or as much as is done when it is ``late`` or others keep writing to
+        what is to go. Safe to repeat and to be broken off. Raises StoreError.
         """
         wish = self.workspaces.opt_out(workspace, person, now)
         erased = Erased()
@@ -88,7 +96,7 @@ class Erasing:
             for done in self._pass(seeking, person, wish):
                 erased.campaigns += done.campaigns
                 erased.clicks += done.clicks
-                if late():
+                if done.left or late():
                     return erased
             if before == erased.campaigns + erased.clicks:
                 erased.clean = True
@@ -116,11 +124,14 @@ class Erasing:
                 return
 
     def _move_row(self, campaign: CampaignCode, person: str, wish: OptOut) -> Iterator[_Step]:
-        """Move a row and its sheets in steps that fit a transaction."""
+        """Move a row and its sheets in steps that fit a transaction. Others may write to the row,
+        or to the campaign's counters, meanwhile: it is read again, but not for ever.
+        """
         source = RowKey(campaign, f"p:{person}")
         target = RowKey(campaign, f"a:{wish.alias(campaign)}")
         threshold = self.workspaces.settings(wish.workspace).machine_threshold
-        while True:
+        conflicts = 0
+        while conflicts < CONFLICTS:
             row, sheets = self._read(source)
             if row.version == 0:
                 yield _Step(campaigns=1)
@@ -130,8 +141,12 @@ class Erasing:
             try:
                 self.recipients.commit(moving)
             except Conflict:
-                continue
+                conflicts += 1
+                self.sleep(random.uniform(0, PAUSE_SECONDS * 2**conflicts))  # noqa: S311 - jitter
+            else:
+                conflicts = 0
             yield _LOOKED
+        yield _LEFT
 
     def _read(self, key: RowKey) -> tuple[Row, list[Sheet]]:
         return self.recipients.rows([key])[key], self.recipients.sheets_of(key)
