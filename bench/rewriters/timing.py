@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 ROUNDS = 7
 TURN_SECONDS = 0.03
-MOST_CALLS = 40
+MOST_CALLS = 400
 
 
 class Sample(NamedTuple):
