@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -16,13 +16,16 @@ SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
 
 
 class BrokenAws(ThreadingHTTPServer):
-    """Remembers clicks and messages; ``broken`` says which operation goes wrong, how, how often."""
+    """Remembers clicks and messages, and has ``items``; ``broken`` says which operation goes wrong,
+    how, how often.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.clicks: dict[str, Any] = {}
+        self.items: list[Mapping[str, Any]] = []
         self.parked: list[Any] = []
         self.calls: Counter[str] = Counter()
         self.broken: dict[str, tuple[str, int]] = {}
@@ -51,6 +54,9 @@ class BrokenAws(ThreadingHTTPServer):
             if key in self.clicks:
                 return 400, {"__type": "x#ConditionalCheckFailedException"}
             self.clicks[key] = asked["Item"]
+        if operation == "GetItem":
+            key = asked["Key"].items()
+            return 200, next(({"Item": one} for one in self.items if key <= one.items()), {})
         return 200, {}
 
 

@@ -7,7 +7,9 @@ client, connections, timeouts.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from types import ModuleType
 from typing import Any
@@ -22,15 +24,34 @@ from tests.faults.promises import unpromised
 from tests.faults.ways import DONE, EVER, WAYS
 from waypost import aws
 from waypost.clicks.parking import LOG_KEY
-from waypost.codes import link_code
+from waypost.codes import link_code, workspace_of
+from waypost.domains import stored
+from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, AndroidApp, AppLinks
+from waypost.domains.checks import answers
+from waypost.domains.domain import new_domain
 from waypost.keyring import KeyList
 from waypost.lean import LeanClient
 from waypost.model.click import Click
-from waypost.tokens import ClickToken, Sealer
+from waypost.model.short_link import StoredDestination
+from waypost.redirecting.pixel import GIF
+from waypost.tokens import ClickToken, OpenToken, Sealer
 from waypost.upkeep.replaying import stored_clicks
 
 HREF = "https://example.com/sale"
+SEALER = Sealer(KeyList.parse(SECRET).at(0))
 TOKEN = ClickToken(link_code(CAMPAIGN, HREF), "d1", "p1", 1, int(NOON.timestamp()) - 60, HREF)
+
+STORED = StoredDestination(workspace_of(CAMPAIGN), HREF)
+LONG = replace(TOKEN, href="", stored=STORED.digest)
+PIXEL = OpenToken(CAMPAIGN, "d1", "p1", TOKEN.sent)
+HOST = "links.acme.com"
+DOMAIN = replace(
+    new_domain(workspace_of(CAMPAIGN), "acme", HOST, "acme.com", "f00d", NOON),
+    app_links=AppLinks(
+        ios=("ABCDE12345.com.acme.app",),
+        android=(AndroidApp("com.acme.app", (":".join(["AB"] * 32),)),),
+    ),
+)
 
 
 @pytest.fixture
@@ -70,11 +91,34 @@ def redirect(services: BrokenAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
 
 
 def ask(redirect: ModuleType, id_: str = "request-1", path: str | None = None) -> dict[str, Any]:
-    payload, _, signature = Sealer(KeyList.parse(SECRET).at(0)).seal(TOKEN).partition("/")
-    given = {"payload": payload, "signature": signature}
-    event = handlers.request("GET /e/c/{payload}/{signature}", given)
+    """Follow the link, or the short link with a code."""
     if path is not None:
-        event = handlers.request("GET /s/{code}", {"code": path})
+        return send(redirect, handlers.request("GET /s/{code}", {"code": path}), id_)
+    return follow(redirect, SEALER.seal(TOKEN), id_)
+
+
+def follow(redirect: ModuleType, token: str, id_: str = "request-1", kind: str = "c") -> Any:
+    payload, _, signature = token.partition("/")
+    given = {"payload": payload, "signature": signature}
+    event = handlers.request(f"GET /e/{kind}/{{payload}}/{{signature}}", given)
+    return send(redirect, event, id_)
+
+
+def see_pixel(redirect: ModuleType) -> Any:
+    """The pixel as a function gives it that has just started."""
+    redirect._keys.cache_clear()
+    redirect._redirecting.cache_clear()
+    return follow(redirect, SEALER.opens.seal(PIXEL), kind="o")
+
+
+def ask_file(redirect: ModuleType, path: str) -> Any:
+    """What stands at a well-known path of the tracking domain."""
+    event = handlers.request(f"GET {path}")
+    event["headers"]["host"] = HOST
+    return send(redirect, event, "request-1")
+
+
+def send(redirect: ModuleType, event: dict[str, Any], id_: str) -> dict[str, Any]:
     event["requestContext"] |= {"timeEpoch": int(NOON.timestamp() * 1000), "requestId": id_}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
     answer: dict[str, Any] = redirect.handler(event, None)
@@ -183,3 +227,67 @@ def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
         services.broken[operation] = (way, EVER)
     for attempt in range(3):
         assert arrived(ask(redirect, f"request-{attempt + 2}"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_long_destination_that_cannot_be_read_asks_to_come_again(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    services.items = [STORED.to_item()]
+    services.broken["GetItem"] = (way, EVER)
+    assert asked_to_come_again(follow(redirect, SEALER.seal(LONG)))
+    assert (services.clicks, services.parked) == ({}, [])
+    services.broken.clear()
+    assert arrived(follow(redirect, SEALER.seal(LONG)))
+    services.broken["GetItem"] = (way, EVER)  # what was read once is known
+    assert arrived(follow(redirect, SEALER.seal(LONG), "request-2"))
+    assert len(services.clicks) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_pixel_is_the_image_whatever_breaks_and_its_open_is_kept_once(
+    services: BrokenAws, redirect: ModuleType, way: str
+) -> None:
+    for broken, kept in (
+        (["GetSecretValue"], set()),
+        (["GetItem"], {"request-1"}),
+        (["PutItem"], {"request-1"}),
+        (["PutItem", "SendMessage"], {"request-1"} if way in DONE else set()),
+    ):
+        services.clicks.clear()
+        services.parked.clear()
+        services.broken = dict.fromkeys(broken, (way, EVER))
+        answer = see_pixel(redirect)
+        assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "image/gif")
+        assert b64decode(answer["body"]) == GIF
+        found = [Click.from_item(one).id for one in services.clicks.values()]
+        assert {*found, *(Click.from_stored(one).id for one in services.parked)} == kept
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", [APPLE_PATH, ANDROID_PATH])
+def test_a_file_for_apps_is_the_domains_own_or_asks_to_come_again(
+    services: BrokenAws, redirect: ModuleType, path: str, way: str
+) -> None:
+    services.items = [stored.to_claim(DOMAIN), stored.to_item(DOMAIN)]
+    for times in (1, EVER):
+        services.broken["GetItem"] = (way, times)
+        assert asked_to_come_again(ask_file(redirect, path))
+    services.broken.clear()
+    answer = ask_file(redirect, path)
+    assert (answer["statusCode"], "com.acme.app" in answer["body"]) == (200, True)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_probe_is_answered_under_a_key_or_asked_to_come_again(
+    services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    nonce = answers.new_nonce()
+    services.broken["GetSecretValue"] = (way, EVER)
+    assert asked_to_come_again(ask_file(redirect, answers.PATH + nonce))
+    services.broken.clear()
+    assert ask_file(redirect, answers.PATH + nonce)["statusCode"] == 200
+    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    services.broken["GetSecretValue"] = (way, EVER)
+    answer = ask_file(redirect, answers.PATH + nonce)
+    assert answers.is_answer(KeyList.parse(SECRET).at(0), nonce, answer["body"].encode())
