@@ -97,21 +97,23 @@ def ask(redirect: ModuleType, id_: str = "request-1", path: str | None = None) -
     return follow(redirect, SEALER.seal(TOKEN), id_)
 
 
-def follow(redirect: ModuleType, token: str, id_: str = "request-1", kind: str = "c") -> Any:
+def follow(
+    redirect: ModuleType, token: str, id_: str = "request-1", kind: str = "c"
+) -> dict[str, Any]:
     payload, _, signature = token.partition("/")
     given = {"payload": payload, "signature": signature}
     event = handlers.request(f"GET /e/{kind}/{{payload}}/{{signature}}", given)
     return send(redirect, event, id_)
 
 
-def see_pixel(redirect: ModuleType) -> Any:
+def see_pixel(redirect: ModuleType) -> dict[str, Any]:
     """The pixel as a function gives it that has just started."""
     redirect._keys.cache_clear()
     redirect._redirecting.cache_clear()
     return follow(redirect, SEALER.opens.seal(PIXEL), kind="o")
 
 
-def ask_file(redirect: ModuleType, path: str) -> Any:
+def ask_file(redirect: ModuleType, path: str) -> dict[str, Any]:
     """What stands at a well-known path of the tracking domain."""
     event = handlers.request(f"GET {path}")
     event["headers"]["host"] = HOST

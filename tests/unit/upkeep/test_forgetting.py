@@ -215,7 +215,7 @@ def test_a_row_that_others_keep_writing_to_is_left_for_the_next_call_and_so_are_
             raise Conflict("somebody else was faster")
         real(commit)
 
-    desk.stores.recipients.commit = overtaken
+    desk.stores.recipients.commit = overtaken  # type: ignore[method-assign]
     erasing = replace(desk.forgetting().erasing, sleep=lambda _: None)
     erased = erasing.erase(ACME, ERIKA, NOON)
     # A click under its alias would be counted once more while its row is not.
