@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -175,7 +176,9 @@ def clouds() -> Iterator[Cloud]:
             BotocoreStubber,
             "__call__",
             lambda stubber, event_name, request, **_: (
-                made.answer(event_name, request) if stubber.enabled else None
+                made.answer(event_name, request)
+                if stubber.enabled and _is_to_aws(request)
+                else None
             ),
         )
         patch.setattr("boto3.client", client)
@@ -183,6 +186,11 @@ def clouds() -> Iterator[Cloud]:
         with made.aside():
             _set_up()
         yield made
+
+
+def _is_to_aws(request: AWSPreparedRequest) -> bool:
+    """Not to a stack of other tests on this machine, which may be served by this very process."""
+    return urlsplit(request.url).hostname not in ("127.0.0.1", "localhost")
 
 
 def _let_nobody_wait(patch: pytest.MonkeyPatch) -> None:
