@@ -1,0 +1,251 @@
+"""What docs/runbook.md says about tracking domains, done to an embedded stack that has the trouble.
+
+Checks look at the small internet of these tests, and keep what they saw in the stack's own table;
+so what the operator's commands show, and what host a message gets, is the stack's own word. Where
+the function itself is what breaks, it asks a CloudFront that is played here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http, changed_template
+from tests.e2e.desk import Desk, entry
+from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, World
+from tests.e2e.domains.internet import Web, http
+from tests.e2e.domains.test_journeys import Cdn, Senders
+from waypost.codes import WorkspaceCode, workspace_code
+from waypost.domains.announcing import Nobody
+from waypost.domains.domain import STACK, utc_now
+from waypost.domains.managing import Manager
+from waypost.domains.targets import Targets
+from waypost.domains.verifying import Verifier
+from waypost.store.dynamodb.client import DynamoClient
+from waypost.store.dynamodb.domains import DynamoDomains
+
+ACME = workspace_code("acme")
+
+
+@pytest.fixture(scope="module")
+def running(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(parameters={"DefaultHost": DEFAULT_HOST}) as stack:
+        yield stack
+
+
+@dataclass
+class Account:
+    """A stack, and the world that its domains are in."""
+
+    stack: EmbeddedStack
+    world: World
+    http: Http
+
+    def __post_init__(self) -> None:
+        self.desk, self.cdn = Desk(self.stack), Cdn(self.world)
+        table = self.stack.ref("WorkspacesTable")
+        client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
+        store = DynamoDomains(client, table)
+        targets = Targets(ENDPOINT, DEFAULT_HOST)
+        self.manager = Manager(store, targets, Nobody(), utc_now)
+        self.verifier = Verifier(
+            store, self.world.checker, self.cdn, Senders(), Nobody(), targets, utc_now
+        )
+
+    def look(self, workspace: WorkspaceCode = ACME, host: str = HOST) -> str:
+        """A check; gives the stage."""
+        checked = self.verifier.verify(workspace, host)
+        assert checked is not None
+        return checked.stage
+
+    def brought_to_https(self, workspace: WorkspaceCode, host: str) -> None:
+        self.look(workspace, host)
+        self.cdn.issue(host)
+        self.look(workspace, host)
+        assert self.look(workspace, host) == "https"
+
+    def in_stage(self, stage: str) -> list[dict[str, Any]]:
+        """Domains of whatever workspace, as the runbook finds them in the table."""
+        found = self.desk.client("dynamodb").scan(
+            TableName=self.stack.ref("WorkspacesTable"),
+            FilterExpression="contains(#domain, :stage)",
+            ExpressionAttributeNames={"#domain": "domain"},
+            ExpressionAttributeValues={":stage": {"S": f'"stage": "{stage}"'}},
+        )
+        return [json.loads(item["domain"]["S"]) for item in found["Items"]]
+
+    def link(self) -> str:
+        """The link of a message that is sent now."""
+        message = {
+            "workspace": "acme",
+            "campaign": "spring-sale",
+            "kind": "campaign",
+            "channel": "email",
+            "from": "news@acme.com",
+            "content": {"html": '<a href="https://acme.example/shop">shop</a>'},
+            "recipients": [{"delivery": "d", "person": "p"}],
+        }
+        answer = self.http("POST", f"{self.stack.url}/v1/rewrite", body=message)
+        assert answer.status == 200, answer
+        (link,) = re.findall(r'href="([^"]+)"', answer.json()["deliveries"][0]["content"]["html"])
+        return str(link)
+
+    def deploy(self, default_host: str) -> None:
+        """As a deploy with another ``DefaultHost`` does to the function that rewrites."""
+        function = self.stack._fleet.pools["RewriteFunction"].function
+        function.environment["DEFAULT_HOST"] = default_host
+        self.stack.recycle("RewriteFunction")
+
+
+@pytest.fixture
+def account(running: EmbeddedStack, world: World, http: Http) -> Account:
+    return Account(running, world, http)
+
+
+@entry("Domain fell back")
+def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, acme = account.world, ("--workspace", "acme", "--host", HOST)
+    account.desk.make("domains", "add", *acme)
+    world.point_at_us()
+    account.brought_to_https(ACME, HOST)
+    assert account.link().startswith(f"https://{HOST}/e/c/")
+
+    for zones in (world.dns, *world.nameservers):
+        del zones.records[HOST, "CNAME"]
+    assert [account.look(), account.look()] == ["https", "fallen_back"]
+    assert '"DomainFellBack":1' in capsys.readouterr().out
+    (fallen,) = account.in_stage("fallen_back")
+    assert (fallen["workspace_name"], fallen["host"]) == ("acme", HOST)
+    told = account.desk.make("domains", "list", "--workspace", "acme")
+    assert told.startswith(f"{HOST}  fallen_back, on, -\n")
+    assert "✗ dns" in told
+    assert f"→ Add at your DNS provider: {HOST} CNAME {DEFAULT_HOST}." in told
+    assert account.link().startswith(f"{account.stack.url}/e/c/")
+
+    world.point_at_us()
+    assert account.look() == "https"
+    assert account.link().startswith(f"https://{HOST}/e/c/")
+    account.desk.make("domains", "remove", *acme)
+
+
+@entry("Default host failed")
+def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.manager.ensure_default_host()
+    account.brought_to_https(STACK, DEFAULT_HOST)
+    assert account.link().startswith(f"https://{DEFAULT_HOST}/e/c/")
+
+    account.world.internet.close_at(EDGE_ADDRESS, 443)
+    account.look(STACK, DEFAULT_HOST)
+    assert '"DefaultHostFailed":1' in capsys.readouterr().out
+    told = account.desk.make("domains", "list")
+    assert told.startswith(f"{DEFAULT_HOST}  https, on, ")  # it never falls back by itself
+    assert "◐ https   a certificate, and no connection (Connection refused)" in told
+    account.deploy(default_host="")
+    assert account.link().startswith(f"{account.stack.url}/e/c/")
+
+    account.world.serve_https(EDGE_ADDRESS, DEFAULT_HOST)
+    assert account.look(STACK, DEFAULT_HOST) == "https"
+    assert "DefaultHostFailed" not in capsys.readouterr().out
+    account.deploy(DEFAULT_HOST)
+    assert account.link().startswith(f"https://{DEFAULT_HOST}/e/c/")
+
+
+@dataclass
+class CloudFront:
+    """Answers for CloudFront: so many tenants there are, none of them is one asked for by its
+    host, and whoever may not ask is told so.
+    """
+
+    tenants: int = 0
+    denies: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def respond(self, path: str) -> bytes:
+        self.asked.append(path)
+        if self.denies:
+            return _xml("403 Forbidden", _error("AccessDenied"))
+        if not path.endswith("/distribution-tenants"):
+            return _xml("404 Not Found", _error("EntityNotFound"))
+        listed = "<DistributionTenantSummary><Id>dt</Id></DistributionTenantSummary>" * self.tenants
+        inner = f"<DistributionTenantList>{listed}</DistributionTenantList>"
+        return _xml(
+            "200 OK", f"<ListDistributionTenantsResult>{inner}</ListDistributionTenantsResult>"
+        )
+
+    @contextmanager
+    def stack(self, folder: Path, **parameters: str) -> Iterator[EmbeddedStack]:
+        """A stack whose checks of domains ask this CloudFront."""
+        web = Web(self.respond)
+        folder.mkdir()
+        variable = "          DISTRIBUTION: "
+        endpoint = f"          AWS_ENDPOINT_URL_CLOUDFRONT: http://127.0.0.1:{web.port}\n"
+        template = changed_template(
+            folder, "  VerifyDomainsFunction:", variable, endpoint + variable
+        )
+        try:
+            with EmbeddedStack(template, parameters=parameters) as stack:
+                yield stack
+        finally:
+            web.close()
+
+
+def _error(code: str) -> str:
+    return f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
+
+
+def _xml(status: str, body: str) -> bytes:
+    return http(status, body.encode(), Content_Type="text/xml")
+
+
+@entry("Domain checks broke")
+def test_a_check_that_breaks_off_says_why_and_is_made_up_for_by_the_next(
+    tmp_path: Path, socket_enabled: None, no_aws_settings: None
+) -> None:
+    cloudfront = CloudFront(denies=True)
+    acme = ("--workspace", "acme", "--host", HOST)
+    with cloudfront.stack(tmp_path / "stack") as stack:
+        desk = Desk(stack)
+        desk.make("domains", "add", *acme)
+        desk.make("domains", "remove", *acme)  # whether CloudFront has it, CloudFront alone knows
+        assert stack.run_schedule("VerifyDomainsFunction.Due")
+        assert desk.emitted('"DomainCheckBroke":1') == 1
+        assert re.search(rf'"domain not checked".*{HOST}: ', stack.log_text())
+        assert "removed" in desk.make("domains", "list", "--workspace", "acme")  # as it was
+
+        cloudfront.denies = False
+        assert stack.run_schedule("VerifyDomainsFunction.Due")
+        assert desk.emitted('"DomainCheckBroke":1') == 1
+        assert desk.make("domains", "list", "--workspace", "acme") == "no tracking domain yet\n"
+
+
+@entry("Domain quotas")
+def test_shares_of_quotas_are_measured_and_fall_once_the_parameters_are_raised(
+    tmp_path: Path, socket_enabled: None, no_aws_settings: None
+) -> None:
+    def shares(**parameters: str) -> list[str]:
+        with CloudFront(tenants=4).stack(
+            tmp_path / "-".join(parameters.values()), **parameters
+        ) as it:
+            acm = it.cloud.client("acm")
+            for number in range(4):
+                acm.request_certificate(DomainName=f"links.customer-{number}.example")
+            (outcome,) = it.run_schedule("VerifyDomainsFunction.Quotas").values()
+            assert outcome.error is None, it.log_text()
+            return re.findall(r'"(?:Tenant|Certificate)QuotaPercent":\d+', it.log_text())
+
+    used_up = ['"TenantQuotaPercent":80', '"CertificateQuotaPercent":80']
+    assert shares(TenantQuota="5", CertificateQuota="5") == used_up
+    raised = ['"TenantQuotaPercent":40', '"CertificateQuotaPercent":4']
+    assert shares(TenantQuota="10", CertificateQuota="100") == raised
