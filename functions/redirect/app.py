@@ -59,6 +59,7 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
             "It may have been cut or changed on its way. Please open it from the message again.",
         )
     except StoreUnavailable:
+        log.exception("a link cannot be opened")
         page = plain_page(503, "Please try again", "We cannot open links for a moment.")
         page["headers"]["retry-after"] = "5"
         return page

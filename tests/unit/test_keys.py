@@ -87,12 +87,13 @@ def test_a_store_that_is_down_is_not_asked_at_every_click(
     assert secrets.reads == 2
 
 
-def test_without_any_keyring_there_is_nothing_to_serve(
-    source: KeyringSource, secrets: Secrets
+def test_without_any_keyring_there_is_nothing_to_serve_and_somebody_is_told(
+    source: KeyringSource, secrets: Secrets, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secrets.down = True
     with pytest.raises(StoreUnavailable):
         source.current()
+    assert "KeyringStale" in capsys.readouterr().out
 
 
 def test_an_unknown_signature_reads_the_secret_early(

@@ -86,8 +86,8 @@ class KeyringSource:
             self._keys = KeyList.parse(str(answer["SecretString"]))
             self._fresh_until = now + FRESH_SECONDS
         except Exception as e:
+            count(Metric.KEYRING_STALE)
             if self._keys is None:
                 raise StoreUnavailable("the keyring cannot be read") from e
-            count(Metric.KEYRING_STALE)
             self._fresh_until = now + min(FRESH_SECONDS, RETRY_SECONDS)
         return self._keys

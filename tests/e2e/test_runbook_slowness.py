@@ -1,0 +1,165 @@
+"""What docs/runbook.md says about slow tables, late figures and 5xx, on stacks that have it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tests.e2e.conftest import Http, changed_template
+from tests.e2e.desk import Desk, entry, total, until
+from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.test_runbook_tables import denied, text_message
+
+
+class SlowRoad:
+    """A port that leads to another one, and on which nothing moves while ``open`` is not set."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.open.set()
+        self.destination: tuple[str, int] | None = None
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._door.getsockname()[1]
+        self._held = contextlib.ExitStack()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def close(self) -> None:
+        self.open.set()
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
+        self._held.close()
+        for thread in self._threads:
+            thread.join()
+        self._door.close()
+
+    def _start(self, target: Callable[..., None], *arguments: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # the door was closed
+            while True:
+                near, _ = self._door.accept()
+                assert self.destination is not None
+                far = socket.create_connection(self.destination)
+                for here, there in ((near, far), (far, near)):
+                    self._held.callback(_end, here)
+                    self._start(self._carry, here, there)
+
+    def _carry(self, here: socket.socket, there: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # whoever gave up waiting is gone
+            while data := here.recv(65_536):
+                self.open.wait()
+                there.sendall(data)
+            there.shutdown(socket.SHUT_WR)
+
+
+def _end(connection: socket.socket) -> None:
+    """Ends it for whoever still reads from it, too."""
+    with contextlib.suppress(OSError):  # the other end has gone already
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
+
+
+@pytest.fixture
+def road(socket_enabled: None) -> Iterator[SlowRoad]:
+    road = SlowRoad()
+    yield road
+    road.close()
+
+
+@entry("Redirect slow")
+def test_a_slow_table_parks_clicks_and_keeps_no_recipient(
+    tmp_path: Path, http: Http, road: SlowRoad, no_aws_settings: None
+) -> None:
+    variable = "          PARK_QUEUE_URL: "
+    endpoint = f"          AWS_ENDPOINT_URL_DYNAMODB: http://127.0.0.1:{road.port}\n"
+    template = changed_template(tmp_path, "  RedirectFunction:", variable, endpoint + variable)
+    with EmbeddedStack(template) as stack:
+        cloud = urlsplit(stack.cloud.url)
+        road.destination = (str(cloud.hostname), int(cloud.port or 0))
+        desk, sender = Desk(stack), Sender(stack, http, "slow")
+        ((first, second, third),) = sender.send("ada")
+        assert sender.click(first).headers["location"] == URLS[0]
+        assert desk.emitted('"ClickParked":1') == 0
+
+        road.open.clear()
+        assert sender.click(second).headers["location"] == URLS[1]
+        assert desk.emitted('"ClickParked":1') == 1
+        assert until(lambda: total(sender) == 2)  # the drain's own road is not slow
+
+        road.open.set()  # what was slow gets done as well, and counts no second time
+        assert sender.click(third).headers["location"] == URLS[2]
+        assert until(lambda: total(sender) == 3)
+        assert desk.emitted('"ClickParked":1') == 1
+
+
+@contextmanager
+def held(stack: EmbeddedStack, function: str) -> Iterator[None]:
+    """The processes of a function do nothing, and it gets no others."""
+    workers = stack._fleet.pools[function].workers
+    pids = [each._process.pid for each in workers if each.lives and each._process is not None]
+    assert len(pids) == len(workers)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@entry("Tally late")
+@pytest.mark.parametrize("lanes", ["1", "4"])
+def test_a_tally_that_was_held_catches_up_with_the_ledger(
+    http: Http, no_aws_settings: None, lanes: str
+) -> None:
+    with EmbeddedStack(parameters={"TallyLanes": lanes, "TallyWindow": "0"}) as stack:
+        desk, sender = Desk(stack), Sender(stack, http, "late")
+        ((before, *_), *later) = sender.send("ada", "ben", "cleo", "dora")
+        sender.click(before)
+        assert total(sender) == 1
+        with held(stack, "TallyFunction"):
+            for links in later:
+                assert sender.click(links[0]).headers["location"] == URLS[0]
+            assert len(desk.clicks_of("late")) == 4
+            behind = sender.call("GET", "campaigns/late").json()
+            assert behind["clicks"]["total"] == 1
+        assert until(lambda: total(sender) == 4)
+        assert desk.emitted('"ClicksGivenBack"') == 0
+        assert "every counter is right" in desk.make("clicks", "recount", "e2e", "late")
+
+
+@entry("Tracking API errors")
+def test_a_5xx_without_an_exception_is_the_functions_own_answer(
+    http: Http, no_aws_settings: None
+) -> None:
+    with EmbeddedStack() as stack:
+        desk, sender = Desk(stack), Sender(stack, http, "unread")
+        short = stack.url + text_message(sender)
+        ((link, *_),) = sender.send("ada")
+        read_again = denied(stack, "RedirectFunction", "ReadWhatDoesNotFitIntoALink")
+        assert http("GET", short, {"user-agent": "x"}).status == 503
+        assert desk.emitted('"LookupFailed":1') == 1  # Short links unread
+        assert "ServiceError: GetItem: AccessDeniedException" in stack.log_text()
+        read_again()
+        assert http("GET", short, {"user-agent": "x"}).status == 302
+
+        keys_again = denied(stack, "RedirectFunction", "ReadTheKeys")
+        stack.recycle("RedirectFunction")
+        assert sender.click(link).status == 503
+        assert desk.emitted('"KeyringStale":1') == 1  # Keyring stale
+        assert "ServiceError: GetSecretValue: AccessDeniedException" in stack.log_text()
+        keys_again()
+        assert until(lambda: sender.click(link).status == 302)
