@@ -36,6 +36,8 @@ ELSEWHERE = {
 RUN = re.compile(r"^\s*(?:\$ )?(curl |cat > |make (?:{})\b|for file )".format("|".join(OPERATED)))
 REQUEST = re.compile(r"^\s*(GET|PUT|POST|DELETE) (/v1/[^\s{}…]+)(?: +(\{.*\}))?$", re.MULTILINE)
 
+OF_MAKE = {"ARGS", "ENV", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
+"""What a make that runs these tests would hand on to the makes of a page."""
 PRELUDE = r"""
 set -euo pipefail
 curl() { command curl --fail-with-body "$@"; }
@@ -115,7 +117,11 @@ class Shell:
         return str(asked("GET", self.stack.url + path).json()["links"][0]["link"])
 
     def environment(self) -> dict[str, str]:
-        given = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        given = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AWS_") and name not in OF_MAKE
+        }
         own = {"MANAGEMENT_URL": self.stack.url, "ROOT": str(ROOT), "PYTHONPATH": str(ROOT)}
         keys = {"KEY": "key", "SECRET": "secret", "LINK": self.link(), "PYTHON": sys.executable}
         signed = {f"AWS_{name}": "testing" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}

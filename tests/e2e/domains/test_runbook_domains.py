@@ -151,7 +151,7 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     assert '"DefaultHostFailed":1' in capsys.readouterr().out
     told = account.desk.make("domains", "list")
     assert told.startswith(f"{DEFAULT_HOST}  https, on, ")  # it never falls back by itself
-    assert "◐ https   a certificate, and no connection (Connection refused)" in told
+    assert "✗ https   a certificate, and no connection (Connection refused)" in told
     account.deploy(default_host="")
     assert account.link().startswith(f"{account.stack.url}/e/c/")
 

@@ -15,9 +15,10 @@ from tests.unit.domains.builders import (
     domain,
     seen,
 )
-from waypost.domains.domain import Certificate, Sending
+from waypost.domains.domain import Certificate, Sending, Stage
 from waypost.domains.findings import Caa, Findings, Hsts, Probe
 from waypost.domains.lights.panel import lights, relit
+from waypost.domains.lights.words import STOPPED_STEP
 from waypost.domains.status import status_of
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
@@ -112,6 +113,18 @@ def test_https_says_how_far_the_certificate_is(
     findings = seen("cname", https=Probe("unreachable"))
     light = lights(domain(findings=findings, certificate=certificate), TARGET)["https"]
     assert (light.colour, light.found) == (colour, found)
+
+
+@pytest.mark.parametrize("stage", ["https", "fallen_back"])
+def test_https_that_worked_and_went_away_is_red(stage: Stage) -> None:
+    gone = domain(
+        stage=stage,
+        findings=seen("cname", https=Probe("unreachable")),
+        certificate=Certificate("issued", NOW),
+    )
+    light = lights(gone, TARGET)["https"]
+    assert light.colour == "red"
+    assert light.next_step == STOPPED_STEP
 
 
 def test_every_red_light_has_a_next_step() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from waypost.domains.domain import TrackingDomain
 from waypost.domains.findings import Findings, Probe
 from waypost.domains.lights.light import Colour, Light
-from waypost.domains.lights.words import HSTS_STEP, PROBE_FOUND, PROXY_STEP
+from waypost.domains.lights.words import HSTS_STEP, PROBE_FOUND, PROXY_STEP, STOPPED_STEP
 
 
 def http(found: Findings) -> Light:
@@ -64,7 +64,10 @@ def _certificate(domain: TrackingDomain, found: Findings) -> Light:
     if status in ("none", "pending-validation"):
         return Light("waiting", expected, "a certificate under way", "Wait; it takes minutes.")
     if status == "issued":
-        return Light("waiting", expected, f"a certificate, and {_told(found.https)}", "Wait.")
+        seen = f"a certificate, and {_told(found.https)}"
+        if domain.stage in ("https", "fallen_back"):
+            return Light("red", expected, seen, STOPPED_STEP)
+        return Light("waiting", expected, seen, "Wait; it takes minutes.")
     return Light(
         "red",
         "a certificate",

@@ -62,3 +62,6 @@ HSTS_STEP: Final = {
     "parent": "Get HTTPS working, or browsers that know the parent's policy will not open links.",
     "preload": "Get HTTPS working: browsers ship a list with this domain and refuse plain HTTP.",
 }
+
+STOPPED_STEP: Final = "It worked before and is checked again; if this stays, tell whoever runs it."
+"""HTTPS of ours went away under a certificate that is there: nothing that a customer can do."""
