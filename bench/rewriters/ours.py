@@ -13,7 +13,8 @@ from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import Recipient, from_value
 from waypost.sending.batches import Sending
 from waypost.sending.deciding import OneBaseUrl
-from waypost.sending.mailing import Delivery, Mailing
+from waypost.sending.mailing import Mailing
+from waypost.sending.outcomes import Delivery
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

@@ -42,8 +42,7 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
         _note_open(event)
         return pixel()
     through_front = _through_front(event)
-    if _settings().origin_locked and not through_front:
-        count(Metric.ORIGIN_REFUSED)
+    if _locked_out(through_front=through_front):
         return plain_page(403, "Not here", "This address is not to be opened directly.")
     try:
         if event.get("rawPath", "").startswith("/.well-known/"):
@@ -67,6 +66,13 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
 
 def _through_front(event: HttpEvent) -> bool:
     return came_through_front(event.get("headers", {}), _settings().origin_secrets)
+
+
+def _locked_out(*, through_front: bool) -> bool:
+    refused = _settings().origin_locked and not through_front
+    if refused:
+        count(Metric.ORIGIN_REFUSED)
+    return refused
 
 
 def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
@@ -96,8 +102,7 @@ def _followed(event: HttpEvent, *, through_front: bool) -> Arrival:
 def _note_open(event: HttpEvent) -> None:
     try:
         through_front = _through_front(event)
-        if _settings().origin_locked and not through_front:
-            count(Metric.ORIGIN_REFUSED)
+        if _locked_out(through_front=through_front):
             return
         request = read_request(event, through_front=through_front)
         kept = _redirecting().opened(_token(event), request)

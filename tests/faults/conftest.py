@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 import pytest
 
 from tests.contract.conftest import dynamodb, dynamodb_stores, tables
 from tests.faults.checking import SEED
+from tests.faults.cloud import Cloud, clouds
 
 __all__ = ["dynamodb", "dynamodb_stores", "tables"]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Cloud]:
+    """What functions call, for the tests of one file."""
+    with clouds() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

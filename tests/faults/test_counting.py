@@ -19,7 +19,7 @@ from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, click
 from tests.faults.breaking import breaks
 from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import Cloud, client, clouds
+from tests.faults.cloud import Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from tests.faults.world import naive_figures
@@ -44,12 +44,6 @@ CLICKS = [
     click("click-3", person="p2"),
     click("click-4", person=LEFT),
 ]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
-    with clouds() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests import handlers
 from tests.clicks import NOON
 from tests.faults.breaking import breaks
 from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import Cloud, client, clouds
+from tests.faults.cloud import Cloud, client
 from tests.faults.internet import DEFAULT_HOST, Internet
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
@@ -88,12 +88,6 @@ class World:
         )
         assert all(found[host].usable for host in HOSTS)
         assert set(self.cloud.tenants.held) == {*HOSTS, DEFAULT_HOST}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
-    with clouds() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.faults.breaking import breaks
 from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import SECRET, Cloud, client, clouds
+from tests.faults.cloud import SECRET, Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from waypost.codes import workspace_code
@@ -97,12 +97,6 @@ WRITES = [
 ]
 PAGES = ["workspace", "campaign", "map", "message", "link", "people.csv", "person", "domains"]
 PAGES += ["people.ndjson", "settings"]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
-    with clouds() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

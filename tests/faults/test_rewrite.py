@@ -19,7 +19,7 @@ import pytest
 from tests import handlers
 from tests.faults.breaking import breaks
 from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import SECRET, Cloud, client, clouds
+from tests.faults.cloud import SECRET, Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from waypost.codes import campaign_code, workspace_code
@@ -51,12 +51,6 @@ TEXT = {
 }
 MESSAGES = {"newsletter": NEWSLETTER, "text": TEXT}
 SEALER = Sealer(KeyList.parse(SECRET).at(0))
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
-    with clouds() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -89,5 +89,5 @@ class KeyringSource:
             count(Metric.KEYRING_STALE)
             if self._keys is None:
                 raise StoreUnavailable("the keyring cannot be read") from e
-            self._fresh_until = now + min(FRESH_SECONDS, RETRY_SECONDS)
+            self._fresh_until = now + RETRY_SECONDS
         return self._keys

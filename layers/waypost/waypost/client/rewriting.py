@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from waypost.rewriting.report.entries import LinkEntry
     from waypost.rewriting.report.segment_counts import SegmentCounts
     from waypost.sending.batches import Answer
-    from waypost.sending.mailing import Delivery, Failure
+    from waypost.sending.outcomes import Delivery, Failure
 
 Call = Callable[[bytes, int], "Answer"]
 

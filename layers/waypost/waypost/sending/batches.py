@@ -25,7 +25,8 @@ from waypost.rewriting.report.segment_counts import SegmentCounts
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
 from waypost.sending.deciding import CLICKS, BaseUrls, rules_of, short_base
 from waypost.sending.keeping import MessageKeeper
-from waypost.sending.mailing import CHUNK, Delivery, Failure, Mailing
+from waypost.sending.mailing import CHUNK, Mailing
+from waypost.sending.outcomes import Delivery, Failure
 from waypost.sending.shortening import PATH as SHORT
 from waypost.sending.shortening import Shortener, expiry
 from waypost.store.campaigns import CampaignStore

@@ -26,8 +26,6 @@ from waypost.sending.rendering import Ready, rendered
 from waypost.sending.shortening import Shortener, ShortSealer, with_codes
 from waypost.tokens import RecipientSealer, Sealer
 
-__all__ = ["CHUNK", "Delivery", "Failure", "Mailing"]
-
 CHUNK: Final = 100
 """Recipients whose new links are defined together."""
 

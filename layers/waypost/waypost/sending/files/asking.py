@@ -17,17 +17,21 @@ from pydantic import (
 from waypost.rewriting.report.entries import LinkEntry
 from waypost.rewriting.report.segment_counts import SegmentCounts
 from waypost.sending.files.lines import BadLine
-from waypost.sending.mailing import Failure
+from waypost.sending.outcomes import Failure
 from waypost.store.objects import ObjectUrl
 
 _SCHEME: Final = "s3://"
 
 
-def _object_url(text: str) -> str:
+def _parsed(text: str) -> ObjectUrl:
     bucket, _, key = text.removeprefix(_SCHEME).partition("/")
     if not text.startswith(_SCHEME) or not bucket or not key:
         raise ValueError("is not s3://bucket/key")
-    return text
+    return ObjectUrl(bucket, key)
+
+
+def _object_url(text: str) -> str:
+    return str(_parsed(text))
 
 
 class FileRequest(BaseModel):
@@ -85,8 +89,3 @@ class FileReport(FileProgress):
     links: list[LinkEntry]
     warnings: list[str]
     segments: NotRequired[SegmentCounts]
-
-
-def _parsed(text: str) -> ObjectUrl:
-    bucket, _, key = text.removeprefix(_SCHEME).partition("/")
-    return ObjectUrl(bucket, key)

@@ -12,7 +12,8 @@ from waypost.errors import TooLarge
 from waypost.rewriting.request import Recipient
 from waypost.sending.files.lines import BadLine, Line, recipients
 from waypost.sending.files.reporting import MOST_FAILURES
-from waypost.sending.mailing import CHUNK, Delivery, Failure, Mailing
+from waypost.sending.mailing import CHUNK, Mailing
+from waypost.sending.outcomes import Delivery, Failure
 
 PART: Final = 8 * 1024 * 1024
 """Bytes from which an early part is written; S3 takes 5 MiB at least."""

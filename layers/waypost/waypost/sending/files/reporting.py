@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from waypost.client.collecting import Collected, Told
 from waypost.sending.files.lines import BadLine
-from waypost.sending.mailing import Failure, Mailing
+from waypost.sending.mailing import Mailing
+from waypost.sending.outcomes import Failure
 
 LINKS_ROOM: Final = 1024 * 1024
 """Bytes of the links that a report has; a note of progress carries them along."""

@@ -1,0 +1,17 @@
+"""What the lock installs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.metadata import distributions
+
+
+def test_no_two_locked_packages_write_the_same_file():
+    # Two packages of stubs once did: which of them a machine had was up to the order of installing.
+    owners = defaultdict(set)
+    for package in distributions():
+        for file in package.files or ():
+            if not file.as_posix().startswith(".."):
+                owners[file].add(package.metadata["Name"])
+    assert owners
+    assert {str(file): names for file, names in owners.items() if len(names) > 1} == {}
