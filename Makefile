@@ -51,9 +51,12 @@ screenshots: $(READY) ## Take a picture of each report page of the demo, into do
 .PHONY: setup
 setup: $(READY) ## Install what the lock says (every other target does it, too)
 
+# Tests of the stack wait half of their time for servers, so that two of them fit on a processor.
+WORKERS = $$(python -c 'import os; print(2 * (os.cpu_count() or 1))')
+
 .PHONY: test
-test: $(READY) ## Run all tests, a file at a time on each processor (ARGS go to pytest)
-	python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+test: $(READY) ## Run all tests, a file at a time in each of WORKERS processes (ARGS go to pytest)
+	python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(READY) ## Run what needs neither a server nor a build nor much time, with fewer made-up examples

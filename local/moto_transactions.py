@@ -19,8 +19,8 @@ Undo: TypeAlias = Callable[[], None]
 Action: TypeAlias = dict[str, Any]  # {"Put": {"TableName": …, "Item": …}}
 
 
-def install() -> None:
-    """Changes moto, for this process."""
+def install(change: Callable[[type, str, object], None] = setattr) -> None:
+    """Changes moto, for this process; or, with pytest's ``monkeypatch``, for a while."""
     transact = DynamoDBBackend.transact_write_items
 
     def transact_write_items(backend: Any, transact_items: list[Action]) -> None:  # noqa: ANN401
@@ -32,8 +32,8 @@ def install() -> None:
                 step()
             raise
 
-    DynamoDBBackend.transact_write_items = transact_write_items  # type: ignore[assignment]
-    Table.__deepcopy__ = lambda table, _: table  # type: ignore[attr-defined]
+    change(DynamoDBBackend, "transact_write_items", transact_write_items)
+    change(Table, "__deepcopy__", lambda table, _: table)
 
 
 def _undo(tables: Mapping[str, Any], action: Action) -> Undo:

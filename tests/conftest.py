@@ -1,7 +1,11 @@
-"""What holds for all tests: no account of whoever runs them, and no clock in a property."""
+"""What holds for all tests: no account of whoever runs them, no clock in a property, and what takes
+long begins first.
+"""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -32,3 +36,17 @@ def nothing_secret_is_said(watch: Watch) -> Iterator[None]:
     yield
     said, watch.spilled = watch.spilled, []
     assert not said, said[0]
+
+
+_LONG: Final = ("e2e", "packaging", "docs", "faults")
+"""Folders whose files take longest, longest first: a file that is left to the end is waited for
+while other processors have nothing to do.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _begins(item.path.relative_to(Path(__file__).parent).parts[0]))
+
+
+def _begins(folder: str) -> int:
+    return _LONG.index(folder) if folder in _LONG else len(_LONG)

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -24,6 +24,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local import moto_transactions
 from local.template import Template, load
 from waypost.store.campaigns import CampaignStore
 from waypost.store.clicks import ClickStore
@@ -83,6 +84,8 @@ def dynamodb() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, nullcontext() if endpoint else mock_aws():
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(variable, os.environ.get(variable, "test"))
+        if not endpoint:
+            moto_transactions.install(partial(patch.setattr, raising=False))
         yield boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
 
 

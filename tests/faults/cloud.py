@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,10 +22,12 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto import mock_aws
+from moto.core.base_backend import BaseBackend
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from local import moto_transactions
 from tests.contract.conftest import SCHEMA, template
 from tests.faults.breaking import Breaking
 from tests.faults.naming import name_of
@@ -181,6 +183,9 @@ def clouds() -> Iterator[Cloud]:
                 else None
             ),
         )
+        moto_transactions.install(partial(patch.setattr, raising=False))
+        # moto puts the addresses of a service together anew at each call.
+        patch.setattr(BaseBackend, "urls", property(cache(BaseBackend.urls.fget)))  # type: ignore[attr-defined]
         patch.setattr("boto3.client", client)
         _let_nobody_wait(patch)
         with made.aside():

@@ -1,4 +1,4 @@
-"""The fault run over DynamoDB, as moto plays it: shorter, since moto copies whole tables."""
+"""The fault run over DynamoDB, as moto plays it: shorter, since moto takes its time."""
 
 from __future__ import annotations
 

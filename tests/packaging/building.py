@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Build:
         return self.folder / name
 
 
-def sam_build(folder: Path, variables: dict[str, str], *resources: str) -> Build:
+def sam_build(folder: Path, variables: Mapping[str, str], *resources: str) -> Build:
     """Builds without the cache, so that nothing is left over from an earlier build."""
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -62,7 +62,7 @@ def sam_build(folder: Path, variables: dict[str, str], *resources: str) -> Build
     run = subprocess.run(
         [sys.executable, "-m", "samcli", "build", *options, *resources],
         cwd=folder.parent,
-        env=os.environ | environment | variables,
+        env={**os.environ, **environment, **variables},
         capture_output=True,
         text=True,
         check=False,

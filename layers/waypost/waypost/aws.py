@@ -49,9 +49,11 @@ def patient_client(service: str) -> Any:  # noqa: ANN401 - clients have no commo
 
 def strict(client: _Client) -> _Client:
     """The same client of boto3, which raises ResponseParserError where a service says that it did
-    what was asked, and in place of an object of JSON, or of XML, there is something else.
+    what was asked, and in place of an object of JSON, or of XML, there is something else. A client
+    that is strict already stays as it is.
     """
-    client.meta.events.register("before-parse", _refuse_no_answer)  # type: ignore[attr-defined]
+    events = client.meta.events  # type: ignore[attr-defined]
+    events.register("before-parse", _refuse_no_answer, unique_id="waypost.strict")
     return client
 
 
