@@ -164,6 +164,7 @@ build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 
 .PHONY: deploy
 deploy: check check-security build ## Check, build and deploy the stack of ENV
+	@python -m tools.stamp --env $(ENV) --more='$(ARGS)'
 	sam deploy --config-env $(ENV) $(ARGS)
 
 .PHONY: keys

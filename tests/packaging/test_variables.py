@@ -28,7 +28,11 @@ READ: dict[str, tuple[type[Settings], ...]] = {
 }
 THROUGH_SERVICES = {"ApiFunction", "PagesFunction"}
 LEFT_OUT = {("PagesFunction", "EVENT_BUS")}  # reads domains, and announces nothing
-FOR_CLOUDFORMATION = {("RedirectFunction", "ORIGIN_SECRET_REVISION")}  # has secrets read again
+FOR_CLOUDFORMATION = {
+    ("RedirectFunction", "ORIGIN_SECRET_REVISION"),  # has secrets read again
+    ("RedirectFunction", "DEPLOYED_WITH"),  # these two have a version published
+    ("RewriteFunction", "DEPLOYED_WITH"),
+}
 
 
 def told(function: str) -> set[str]:
