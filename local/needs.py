@@ -77,7 +77,7 @@ class Needs:
             stream = request.get("StreamArn") or request["ShardIterator"].partition("|")[0]
             yield Need(f"dynamodb:{operation}", stream)
         elif operation == "ListStreams":
-            yield Need("dynamodb:ListStreams", self._table(request["TableName"]) + "/stream/*")
+            yield Need("dynamodb:ListStreams", "*")
         else:
             yield self._read(operation, request)
 

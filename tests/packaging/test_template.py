@@ -6,6 +6,8 @@ import tomllib
 from typing import Any
 
 import pytest
+from cfnlint.data import AdditionalSpecs
+from cfnlint.helpers import load_resource
 
 from tests.packaging.building import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, of_type, statements
 from waypost import observability
@@ -13,6 +15,7 @@ from waypost import observability
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 TABLES = of_type("AWS::DynamoDB::Table")
+REFERENCE = load_resource(AdditionalSpecs, "Policies.json")
 SOURCES = "\n".join(
     module.read_text()
     for folder in ("layers/waypost/waypost", "functions")
@@ -28,6 +31,14 @@ def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
         for event in function["Properties"].get("Events", {}).values()
         if event["Type"] == kind
     ]
+
+
+def resource_types(action: str) -> list[str]:
+    """What resources of IAM's service authorization reference an action is allowed on. None, and
+    only a statement about ``*`` allows it.
+    """
+    service, _, name = action.partition(":")
+    return list(REFERENCE[service]["Actions"][name.lower()].get("Resources", []))
 
 
 def parameters(environment: str) -> dict[str, str]:
@@ -46,8 +57,14 @@ def test_a_function_has_a_role_of_its_own_that_names_actions_and_resources(funct
     assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
     for statement in statements(function):
         assert not [action for action in statement["Action"] if "*" in action], statement["Sid"]
-        lists = all(":List" in action for action in statement["Action"])  # these know no resource
-        assert statement["Resource"] != "*" or lists, statement["Sid"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_permission_names_a_resource_where_iam_knows_one_and_else_all_of_them(function):
+    for statement in statements(function):
+        known = {action: resource_types(action) for action in statement["Action"]}
+        assert len({bool(types) for types in known.values()}) == 1, (statement["Sid"], known)
+        assert (statement["Resource"] == "*") is not any(known.values()), statement["Sid"]
 
 
 @pytest.mark.parametrize(

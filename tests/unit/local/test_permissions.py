@@ -74,7 +74,7 @@ def test_a_batch_needs_its_action_on_each_table():
     [
         ("dynamodb", "GetRecords", {"ShardIterator": f"{TABLE}/stream/1|1|x"}, f"{TABLE}/stream/1"),
         ("dynamodb", "DescribeStream", {"StreamArn": "arn:s"}, "arn:s"),
-        ("dynamodb", "ListStreams", {"TableName": "t"}, f"{TABLE}/stream/*"),
+        ("dynamodb", "ListStreams", {"TableName": "t"}, "*"),
         ("sqs", "SendMessage", {"QueueUrl": "http://q/1/jobs"}, "arn:aws:sqs:eu-west-1:1:jobs"),
         ("secretsmanager", "GetSecretValue", {"SecretId": "arn:x"}, "arn:x"),
         ("ses", "GetEmailIdentity", {"EmailIdentity": "a.b"},
