@@ -36,8 +36,15 @@ _OF_OPENS: Final = _METRICS | {Kept.RECORDED: Metric.OPEN_RECORDED}
 
 def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
     """API Gateway, payload format 2.0: 302 to where the link went, else a plain page; to a pixel
-    the GIF, whatever happens.
+    the GIF, whatever happens. Each 4xx is counted: what others the API answers, it refused itself.
     """
+    answer = _answer(event)
+    if 400 <= answer["statusCode"] < 500:
+        count(Metric.LINK_REFUSED)
+    return answer
+
+
+def _answer(event: HttpEvent) -> Response:
     if event.get("rawPath", "").startswith("/e/o/"):
         _note_open(event)
         return pixel()

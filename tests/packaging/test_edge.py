@@ -54,7 +54,9 @@ def test_links_sent_over_plain_http_keep_working_and_nothing_is_cached():
 
 def test_an_error_that_passes_is_over_for_who_tries_again():
     """Where an origin's no-store holds, CloudFront need not be told: for 404, 410, 414 and 501."""
-    kept = {each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in CONFIG["CustomErrorResponses"]}
+    kept = {
+        each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in CONFIG["CustomErrorResponses"]
+    }
     assert kept == dict.fromkeys((500, 502, 503, 504), 0)
     assert not [each for each in CONFIG["CustomErrorResponses"] if "ResponsePagePath" in each]
 

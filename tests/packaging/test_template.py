@@ -209,15 +209,42 @@ def test_the_tally_hears_of_new_clicks_gives_up_at_last_and_keeps_what_it_gave_u
 # Alarms
 
 
+def looked_at(alarm: str) -> list[dict[str, Any]]:
+    """The metrics of an alarm: one, or those that an expression reckons with."""
+    properties = ALARMS[alarm]["Properties"]
+    return [
+        each["MetricStat"]["Metric"]
+        for each in properties.get("Metrics", [{"MetricStat": {"Metric": properties}}])
+        if "MetricStat" in each
+    ]
+
+
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_an_alarms_metric_is_emitted_by_code_or_by_its_service(alarm):
-    properties = ALARMS[alarm]["Properties"]
-    if properties["Namespace"] != observability.NAMESPACE:
-        assert properties["Namespace"].startswith("AWS/")
-        return
-    metric = observability.Metric(properties["MetricName"])
-    assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
-    assert [dimension["Name"] for dimension in properties["Dimensions"]] == ["function"]
+    assert looked_at(alarm)
+    for properties in looked_at(alarm):
+        if properties["Namespace"] != observability.NAMESPACE:
+            assert properties["Namespace"].startswith("AWS/")
+            continue
+        metric = observability.Metric(properties["MetricName"])
+        assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
+        assert [dimension["Name"] for dimension in properties["Dimensions"]] == ["function"]
+
+
+def test_requests_that_the_tracking_api_refuses_itself_set_off_an_alarm():
+    properties = ALARMS["ClicksThrottledAlarm"]["Properties"]
+    (told,) = [each for each in properties["Metrics"] if each.get("ReturnData", True)]
+    assert told["Expression"] == "FILL(api, 0) - FILL(own, 0)"
+    metrics = {each["Id"]: each["MetricStat"] for each in properties["Metrics"] if each != told}
+    assert metrics["api"]["Metric"] == {
+        "Namespace": "AWS/ApiGateway",
+        "MetricName": "4xx",
+        "Dimensions": [{"Name": "ApiId", "Value": {"Ref": "TrackingApi"}}],
+    }
+    assert metrics["own"]["Metric"]["MetricName"] == observability.Metric.LINK_REFUSED
+    for each in metrics.values():
+        assert (each["Stat"], each["Period"]) == ("Sum", 60)
+    assert 1 < properties["DatapointsToAlarm"] < properties["EvaluationPeriods"]
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
@@ -264,6 +291,8 @@ def test_the_dashboard_shows_metrics_that_are_emitted():
     namespace, shown = None, set()
     for widget in json.loads(body)["widgets"]:
         for metric in widget["properties"]["metrics"]:
+            if isinstance(metric[0], dict):  # an expression
+                continue
             if metric[0] not in {".", "..."}:
                 namespace = metric[0]
             if namespace == observability.NAMESPACE:

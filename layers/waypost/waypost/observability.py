@@ -34,6 +34,7 @@ class Metric(StrEnum):
     LOOKUP_FAILED = "LookupFailed"
     TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a metric's name
     ORIGIN_REFUSED = "OriginRefused"
+    LINK_REFUSED = "LinkRefused"
     CLICKS_COUNTED = "ClicksCounted"
     CLICKS_GIVEN_BACK = "ClicksGivenBack"
     COUNT_CONFLICT = "CountConflict"

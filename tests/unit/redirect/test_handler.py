@@ -101,7 +101,7 @@ def test_a_damaged_link_gets_a_plain_page_and_a_metric(
         "other key": Sealer(Keyring((b"another key of thirty-two bytes!",))).seal(token),
     }[damage]
     refused(ask(redirect, text), 404)
-    assert [name for name, _ in metrics(capsys)] == ["TokenRefused"]
+    assert [name for name, _ in metrics(capsys)] == ["TokenRefused", "LinkRefused"]
 
 
 def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
@@ -109,7 +109,7 @@ def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
 ) -> None:
     keyring = KeyringSource(Secrets(), "keyring").current()
     refused(ask(redirect, TokenSigner(keyring, "waypost.click").seal(b"\x09of later")), 404)
-    assert metrics(capsys) == [("TokenRefused", "version")]
+    assert metrics(capsys) == [("TokenRefused", "version"), ("LinkRefused", None)]
 
 
 def test_any_other_address_gets_a_plain_page(redirect: ModuleType) -> None:
@@ -117,6 +117,16 @@ def test_any_other_address_gets_a_plain_page(redirect: ModuleType) -> None:
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
+
+
+def test_every_4xx_of_its_own_is_counted_so_that_the_apis_429_can_be_told(
+    redirect: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = handlers.request("GET /.well-known/nothing-here")
+    event["requestContext"] |= {"timeEpoch": 0}
+    event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
+    refused(redirect.handler(event, None), 404)
+    assert metrics(capsys) == [("LinkRefused", None)]
 
 
 def test_a_locked_origin_refuses_who_did_not_come_through_the_front(
@@ -131,7 +141,8 @@ def test_a_locked_origin_refuses_who_did_not_come_through_the_front(
     sealed = desk.sealer.seal(token)
     refused(ask(redirect, sealed), 403)
     assert ask(redirect, sealed, x_waypost_origin="two")["statusCode"] == 302
-    assert [name for name, _ in metrics(capsys)] == ["OriginRefused", "ClickRedirected"]
+    counted = [name for name, _ in metrics(capsys)]
+    assert counted == ["OriginRefused", "LinkRefused", "ClickRedirected"]
 
 
 FORGED = {
