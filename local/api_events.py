@@ -1,6 +1,7 @@
 """The event that a request to an HTTP API becomes (payload format 2.0).
 
-Paths are handed on as they came, undecoded; path parameters are decoded.
+Paths are handed on decoded, "raw" ones too, as an HTTP API does, so an escaped slash is none any
+more; path parameters are decoded by themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from local.account import ACCOUNT, REGION
 from local.http_api import Request
@@ -35,7 +36,7 @@ def event(route: Route, parameters: Mapping[str, str], request: Request) -> dict
     result: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route.key,
-        "rawPath": request.path,
+        "rawPath": unquote(request.path),
         "rawQueryString": request.query,
         "headers": _joined(pair for pair in request.headers if pair[0] != "cookie"),
         "requestContext": _context(route, request),
@@ -58,7 +59,7 @@ def _context(route: Route, request: Request) -> dict[str, Any]:
         "domainPrefix": route.api,
         "http": {
             "method": request.method,
-            "path": request.path,
+            "path": unquote(request.path),
             "protocol": request.protocol,
             "sourceIp": request.source_ip,
             "userAgent": request.header("user-agent") or "",

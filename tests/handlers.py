@@ -51,7 +51,7 @@ def request(
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route,
-        "rawPath": encoded if raw_path is None else raw_path,
+        "rawPath": unquote(encoded) if raw_path is None else raw_path,
         "rawQueryString": urlencode(query or {}),
         "headers": {"content-type": "application/json", "user-agent": "test"},
         "requestContext": {

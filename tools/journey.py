@@ -103,6 +103,20 @@ class Journey:
         _expect(urls, [URL], "what the person clicked")
         return "the ledger has the click"
 
+    def names(self) -> str:
+        """A person's name may hold any character, and is somebody else's without it."""
+        path, other = (
+            f"{_FOLDER}/people/{quote(self.name + rest, safe='')}/opt-out"
+            for rest in ("/a?b%2Fc d", "/a")
+        )
+        self.api.ask("PUT", path)
+        try:
+            _expect(self.api.ask("GET", path)["opted_out"], True, "whether the person opted out")
+            _expect(self.api.ask("GET", other)["opted_out"], False, "whether another one did")
+        finally:
+            self.api.ask("DELETE", path)
+        return "a name with a slash, a question mark and percent signs is told from others"
+
     def pages(self) -> str:
         body = {"campaign": self.name, "hours": 1, "people": False}
         share: str = self.api.ask("POST", f"{_FOLDER}/shares", body)["url"]
@@ -135,7 +149,7 @@ class Journey:
         domains = self.api.ask("GET", f"/v1/workspaces/{STACK_NAME}/domains")["domains"]
         if not domains:
             raise Skipped("the stack has no DefaultHost, or has not checked it yet")
-        _expect(domains[0]["stage"], "secure", f"the stage of {domains[0]['host']}")
+        _expect(domains[0]["stage"], "https", f"the stage of {domains[0]['host']}")
         return f"{domains[0]['host']} serves HTTPS"
 
     def _message(self) -> dict[str, object]:
@@ -172,6 +186,7 @@ STEPS: Final[Sequence[Callable[[Journey], str]]] = (
     Journey.forged,
     Journey.report,
     Journey.activity,
+    Journey.names,
     Journey.pages,
     Journey.signature,
     Journey.domain,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any, Final, cast
-from urllib.parse import unquote
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -81,9 +80,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[st
     if "requestContext" in event:
         parameters = event["pathParameters"]
         try:
-            return json_response(
-                200, _verify(unquote(parameters["workspace"]), unquote(parameters["host"]))
-            )
+            return json_response(200, _verify(parameters["workspace"], parameters["host"]))
         except WaypostError as error:
             return problem(error)
     if "host" in event:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+import urllib3
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import changed_template
 from tools import smoke
-from tools.journey import STEPS
+from tools.journey import STEPS, Failed, Journey
 from tools.management import Api
+from waypost.domains.domain import Stage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
 
@@ -36,6 +39,28 @@ def test_a_stack_that_does_not_count_fails_in_the_lines_that_tell(
         assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
     told = lines(capsys.readouterr().out)
     assert {step for step, word in told.items() if word == "FAIL"} == {"report"}
+
+
+class Told:
+    """A management API that tells of the stack's own host."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def ask(self, _method: str, _path: str, _body: object = None) -> Any:
+        return {"domains": [{"host": "e.example.com", "stage": self.stage}]}
+
+
+def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() -> None:
+    (serving,) = [stage for stage in get_args(Stage) if "https" in stage]
+    for stage in get_args(Stage):
+        told: Any = Told(stage)
+        run = Journey(told, urllib3.PoolManager(), "smoke-1", 1)
+        if stage == serving:
+            assert "serves HTTPS" in run.default_host()
+        else:
+            with pytest.raises(Failed):
+                run.default_host()
 
 
 def test_nothing_there_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.handlers import load, request
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, domain
 from waypost.domains.announcing import Nobody
-from waypost.domains.domain import STACK
+from waypost.domains.domain import STACK, code_of
 from waypost.domains.findings import Dns, Findings
 from waypost.domains.targets import Targets
 from waypost.domains.verifying import Verifier
@@ -90,6 +90,14 @@ def test_a_domain_that_the_workspace_does_not_have_is_404(
 ) -> None:
     store.add(domain(host="other.acme.com"))
     assert ask(function, workspace, HOST)[0] == 404
+
+
+@pytest.mark.parametrize("workspace", ["%2F", "50%25", "a/b"])
+def test_a_workspace_is_the_one_that_api_gateway_decoded(
+    function: ModuleType, store: MemoryDomains, workspace: str
+) -> None:
+    store.add(domain(workspace=code_of(workspace)))
+    assert ask(function, workspace, HOST)[0] == 200
 
 
 def test_an_operator_may_invoke_it_for_one_domain(

@@ -68,7 +68,7 @@ def test_an_event_has_the_shape_of_payload_format_2():
     assert made == {
         "version": "2.0",
         "routeKey": CLICK.key,
-        "rawPath": "/e/c/a%2Fb/c",
+        "rawPath": "/e/c/a/b/c",
         "rawQueryString": "x=1&x=2&y=%20z&empty=",
         "cookies": ["a=1", "b=2"],
         "headers": {"user-agent": "browser", "accept": "text/html,*/*"},
@@ -78,7 +78,7 @@ def test_an_event_has_the_shape_of_payload_format_2():
     }
     assert context["http"] == {
         "method": "GET",
-        "path": "/e/c/a%2Fb/c",
+        "path": "/e/c/a/b/c",
         "protocol": "HTTP/1.1",
         "sourceIp": "192.0.2.7",
         "userAgent": "browser",
