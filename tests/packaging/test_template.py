@@ -277,6 +277,29 @@ def test_environments_share_neither_a_stack_nor_a_place_for_artefacts():
     assert CONFIG["eu"]["deploy"]["parameters"]["region"].startswith("eu-")
 
 
+@pytest.mark.parametrize(
+    ("parameter", "stage"),
+    [("ClickRate", "API Gateway"), ("WarmWrites", "ledger"), ("WarmWrites", "counting")],
+)
+def test_a_parameter_takes_what_the_scale_page_asks_for_at_the_largest_peak(parameter, stage):
+    page = (ROOT / "docs/scale.md").read_text().partition("## A billion clicks a day")[2]
+    (needed,) = re.findall(rf"^\| {stage} \| ([\d,]+) ", page, re.MULTILINE)
+    assert TEMPLATE["Parameters"][parameter]["MaxValue"] >= int(needed.replace(",", ""))
+
+
+def test_stacks_of_a_region_share_no_name():
+    named = [
+        (resource, name)
+        for resource, body in RESOURCES.items()
+        for key, name in body["Properties"].items()
+        if key in {"Name", "FunctionName", "LayerName", "LogGroupName", "DashboardName"}
+    ]
+    assert len(named) > 10
+    for resource, name in named:
+        assert "${AWS::StackName}" in name["Fn::Sub"], resource
+    assert set(of_type("AWS::Serverless::LayerVersion")) <= {resource for resource, _ in named}
+
+
 @pytest.mark.parametrize("parameter", TEMPLATE["Parameters"])
 def test_a_parameter_is_described_and_checked(parameter):
     body = TEMPLATE["Parameters"][parameter]
