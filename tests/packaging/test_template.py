@@ -177,6 +177,12 @@ def test_a_table_is_on_demand_recoverable_and_outlives_a_deleted_stack(table):
     assert TABLES[table]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
+@pytest.mark.parametrize("table", ["ClicksTable", "CampaignsTable"])
+def test_a_table_that_each_click_writes_to_can_be_warmed_before_a_mailing(table):
+    warm = TABLES[table]["Properties"]["WarmThroughput"]
+    assert warm == {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": {"Ref": "WarmWrites"}}
+
+
 def test_the_keys_outlive_a_deleted_stack():
     assert RESOURCES["Keyring"]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES["Keyring"]["UpdateReplacePolicy"] == "Retain"
