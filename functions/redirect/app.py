@@ -99,7 +99,7 @@ def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
 
 
 def _followed(event: HttpEvent, *, through_front: bool) -> Arrival:
-    path = event.get("pathParameters", {})
+    path = event.get("pathParameters") or {}
     request = read_request(event, through_front=through_front)
     if "code" in path:
         return _redirecting().follow_short(path["code"], request)
@@ -123,7 +123,7 @@ def _note_open(event: HttpEvent) -> None:
 
 
 def _token(event: HttpEvent) -> str:
-    path = event.get("pathParameters", {})
+    path = event.get("pathParameters") or {}
     if "signature" in path:
         return f"{path['payload']}/{path['signature']}"
     return rest_of_path(event.get("rawPath", ""))  # an encoded slash matches no route of ours

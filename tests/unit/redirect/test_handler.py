@@ -112,8 +112,9 @@ def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
     assert metrics(capsys) == [("TokenRefused", "version"), ("LinkRefused", None)]
 
 
-def test_any_other_address_gets_a_plain_page(redirect: ModuleType) -> None:
-    event = handlers.request("GET /nowhere")
+@pytest.mark.parametrize("told", [{}, {"pathParameters": None}, {"pathParameters": {}}])
+def test_any_other_address_gets_a_plain_page(redirect: ModuleType, told: dict[str, Any]) -> None:
+    event = handlers.request("GET /nowhere") | told
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
