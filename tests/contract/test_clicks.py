@@ -8,6 +8,7 @@ from tests.clicks import CAMPAIGN, click, link
 from tests.contract.conftest import Stores
 from waypost.codes import campaign_code, workspace_code
 from waypost.errors import InvalidRequest
+from waypost.store.paging import KEY_BYTES, write_cursor
 
 ACME = workspace_code("acme")
 
@@ -52,9 +53,26 @@ def test_a_person_nobody_saw_has_no_clicks(stores: Stores) -> None:
     assert (list(page.items), page.cursor) == ([], None)
 
 
-def test_a_made_up_cursor_is_refused(stores: Stores) -> None:
-    with pytest.raises(InvalidRequest):
-        stores.clicks.of_person(ACME, "p1", cursor="é", limit=2)
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "é",
+        write_cursor("nowhere"),
+        write_cursor("2026-11-21T12:00:00.000Z"),
+        write_cursor("2026-11-21T12:00:00.000Z#" + "a" * KEY_BYTES),
+    ],
+)
+def test_a_made_up_cursor_is_refused(stores: Stores, cursor: str) -> None:
+    with pytest.raises(InvalidRequest, match="cursor"):
+        stores.clicks.of_person(ACME, "p1", cursor=cursor, limit=2)
+
+
+def test_a_cursor_leads_through_nobody_elses_clicks(stores: Stores) -> None:
+    for number in range(3):
+        stores.clicks.record(click(str(number), after=number))
+    cursor = stores.clicks.of_person(ACME, "p1", cursor=None, limit=1).cursor
+    for workspace, person in ((workspace_code("globex"), "p1"), (ACME, "p2")):
+        assert not stores.clicks.of_person(workspace, person, cursor=cursor, limit=9).items
 
 
 def test_a_campaigns_clicks_are_those_of_its_links(stores: Stores) -> None:

@@ -14,6 +14,7 @@ from waypost.errors import Conflict, InvalidRequest
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell, Counts, link_counter
 from waypost.model.recipient import INLINE_MARKS, LinkVisitor, Row, RowKey, Sheet
+from waypost.store.paging import KEY_BYTES, write_cursor
 from waypost.store.recipients import Commit, Notice
 
 KEY = RowKey(CAMPAIGN, "p:p1")
@@ -187,7 +188,14 @@ def test_recipients_without_a_person_are_counted_but_not_named(stores: Stores) -
     assert stores.campaigns.counts(CAMPAIGN).links[link("home")].people == 1
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "é", "OTkjYQ", ""])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("nonsense", "é", "OTkjYQ", ""),
+        write_cursor("0#p:" + "a" * KEY_BYTES),
+        write_cursor("#p:" + "a" * KEY_BYTES),
+    ],
+)
 def test_a_made_up_cursor_is_refused(stores: Stores, cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         stores.recipients.of_link(link("home"), cursor=cursor, limit=3)

@@ -12,10 +12,12 @@ from tests.clicks import NOON
 from tests.handlers import request
 from tests.workspace import definition
 from waypost.codes import campaign_code, opens_code, workspace_code
+from waypost.store.paging import write_cursor
 
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
 LINK = "GET /v1/workspaces/{workspace}/links/{link}"
 ACTIVITY = "GET /v1/workspaces/{workspace}/people/{person}/activity"
+LONG = write_cursor("0#p:" + "a" * 1_400)
 AWKWARD = ("a/b", "50 %", "%2F", "ü €", "a?b#c", "..", "<script>", '"', "a+b", "\\", "😀" * 63)
 
 
@@ -221,7 +223,11 @@ def test_a_link_of_another_workspace_is_not_found(api, links):
         (f"{LINK}/people", {"cursor": "!"}, "cursor"),
         (f"{LINK}/people", {"cursor": "4pyT"}, "cursor"),
         (f"{LINK}/people", {"limit": "many"}, "limit"),
+        (f"{LINK}/people", {"cursor": LONG}, "cursor"),
         (f"{LINK}/people.csv", {"cursor": "!"}, "cursor"),
+        (f"{LINK}/people.ndjson", {"cursor": LONG}, "cursor"),
+        (ACTIVITY, {"cursor": LONG}, "cursor"),
+        (ACTIVITY, {"cursor": LONG * 2}, "cursor"),
         (ACTIVITY, {"cursor": "\udcff"}, "cursor"),
     ],
 )

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
-from waypost.errors import InvalidRequest
 from waypost.model.campaign import Campaign
 from waypost.model.counters import CampaignCounts
 from waypost.model.link import Link, LinkDefinition
-from waypost.store.paging import Page, read_cursor
+from waypost.store.paging import Page
 
-_PLACE: Final = re.compile(r"[0-9T:.-]{23}Z#[0-9a-f]{18}", re.ASCII)
+PLACES: Final = re.compile(r"[0-9T:.-]{23}Z#[0-9a-f]{18}", re.ASCII)
+"""What cursors of a list of campaigns name."""
 
 
 class CampaignStore(Protocol):
@@ -85,11 +85,3 @@ class CampaignStore(Protocol):
     def counts(self, campaign: CampaignCode) -> CampaignCounts:
         """All figures of a campaign; zeros where nothing was counted."""
         ...
-
-
-def read_place(cursor: str) -> str:
-    """The place on a list of campaigns that a cursor names. Raises InvalidRequest."""
-    place = read_cursor(cursor)
-    if not _PLACE.fullmatch(place):
-        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
-    return place

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.model.click import Click
 from waypost.store.paging import Page
+
+PLACES: Final = re.compile(r"[0-9T:.-]{23}Z#.+", re.ASCII | re.DOTALL)
+"""What cursors of a person's clicks name."""
 
 
 class ClickStore(Protocol):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from re import Pattern
+from typing import Final, Generic, TypeVar
 
 from waypost.errors import InvalidRequest
 
 T = TypeVar("T", covariant=True)
+
+KEY_BYTES: Final = 1_024
+"""Of a sort key. DynamoDB refuses to go on after a longer one as it refuses a call of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,25 @@ def read_cursor(cursor: str) -> str:
     try:
         position = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError as e:
-        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave") from e
+        raise made_up() from e
     if not position or write_cursor(position) != cursor:  # the decoder skips what it does not know
-        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+        raise made_up()
     return position
+
+
+def read_place(cursor: str, places: Pattern[str]) -> str:
+    """The sort key that a cursor names. Raises InvalidRequest where no key looks like it."""
+    place = read_cursor(cursor)
+    if not places.fullmatch(place) or not is_key(place):
+        raise made_up()
+    return place
+
+
+def is_key(sort: str) -> bool:
+    """Whether DynamoDB takes a sort key of this length."""
+    return 0 < len(sort.encode()) <= KEY_BYTES
+
+
+def made_up() -> InvalidRequest:
+    """What to raise of a cursor that nobody was given."""
+    return InvalidRequest.of("cursor", "is not one that an earlier answer gave")

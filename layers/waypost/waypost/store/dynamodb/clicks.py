@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model.click import Click, ledger_key
+from waypost.store.clicks import PLACES
 from waypost.store.dynamodb.client import DynamoClient, scan, translated
-from waypost.store.paging import Page, read_cursor, write_cursor
+from waypost.store.paging import Page, read_place, write_cursor
 
 _NEW = "attribute_not_exists(pk)"
 
@@ -41,7 +42,7 @@ class DynamoClicks:
         partition = {"S": ledger_key(workspace, f"p:{person}")}
         start = {}
         if cursor is not None:
-            key = {"pk": partition, "sk": {"S": read_cursor(cursor)}}
+            key = {"pk": partition, "sk": {"S": read_place(cursor, PLACES)}}
             start = {"ExclusiveStartKey": key}
         with translated():
             answer = self._client.query(

@@ -21,10 +21,10 @@ from waypost.model.campaign import (
 )
 from waypost.model.counters import SENT, TOTAL, CampaignCounts
 from waypost.model.item import Item
-from waypost.store.campaigns import read_place
+from waypost.store.campaigns import PLACES
 from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
 from waypost.store.dynamodb.spread import PREFIX, SHARDS, figures_of
-from waypost.store.paging import Page, write_cursor
+from waypost.store.paging import Page, read_place, write_cursor
 
 _HEADLINES: Final = (f"{PREFIX}{SENT}", f"{PREFIX}{TOTAL}")
 
@@ -48,7 +48,7 @@ def read_list(
     partition = list_partition(workspace)
     start = {}
     if cursor is not None:
-        key = item.item({"pk": partition, "sk": read_place(cursor)})
+        key = item.item({"pk": partition, "sk": read_place(cursor, PLACES)})
         start = {"ExclusiveStartKey": key}
     with translated():
         answer = client.query(

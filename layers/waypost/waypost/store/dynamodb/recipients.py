@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of
-from waypost.errors import Conflict, InvalidRequest
+from waypost.errors import Conflict
 from waypost.model import item
 from waypost.model.item import Item
 from waypost.model.recipient import (
@@ -27,7 +27,7 @@ from waypost.store.dynamodb.client import (
     translated,
 )
 from waypost.store.dynamodb.spread import CounterShards, counter_updates
-from waypost.store.paging import Page, read_cursor, write_cursor
+from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
 from waypost.store.recipients import Commit, Notice
 
 Action = dict[str, Any]
@@ -213,6 +213,6 @@ def _read_position(cursor: str | None) -> tuple[int, str]:
         return 0, ""
     shard, separator, after = read_cursor(cursor).partition("#")
     numbered = separator and shard.isascii() and shard.isdigit() and int(shard) < SHARDS
-    if not numbered or (after and not _ROWS_START <= after < _ROWS_END):
-        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+    if not numbered or (after and not (is_key(after) and _ROWS_START <= after < _ROWS_END)):
+        raise made_up()
     return int(shard), after

@@ -19,8 +19,8 @@ from waypost.errors import Clash
 from waypost.model.campaign import Campaign
 from waypost.model.counters import SENT, CampaignCounts, Increments
 from waypost.model.link import Link, LinkDefinition
-from waypost.store.campaigns import read_place
-from waypost.store.paging import Page, write_cursor
+from waypost.store.campaigns import PLACES
+from waypost.store.paging import Page, read_place, write_cursor
 
 
 class MemoryCampaigns:
@@ -76,7 +76,7 @@ class MemoryCampaigns:
     def of_workspace(
         self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
     ) -> Page[Campaign]:
-        before = read_place(cursor) if cursor is not None else "~"
+        before = read_place(cursor, PLACES) if cursor is not None else "~"
         listed = [
             campaign
             for code, campaign in self._campaigns.items()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.model.click import Click, ledger_key, rfc3339
-from waypost.store.paging import Page, read_cursor, write_cursor
+from waypost.store.clicks import PLACES
+from waypost.store.paging import Page, read_place, write_cursor
 
 _Key = tuple[str, str]
 
@@ -33,7 +34,7 @@ class MemoryClicks:
         self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
     ) -> Page[Click]:
         partition = ledger_key(workspace, f"p:{person}")
-        before = read_cursor(cursor) if cursor is not None else "~"
+        before = read_place(cursor, PLACES) if cursor is not None else "~"
         keys = sorted(k for k in self._clicks if k[0] == partition and k[1] < before)[::-1]
         clicks = [self._clicks[key] for key in keys[:limit]]
         return Page(clicks, write_cursor(keys[limit - 1][1]) if len(keys) > limit else None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
-from waypost.errors import Conflict, InvalidRequest
+from waypost.errors import Conflict
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.store.memory.campaigns import MemoryCampaigns
-from waypost.store.paging import Page, read_cursor, write_cursor
+from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
 from waypost.store.recipients import Commit
 
 
@@ -84,6 +84,6 @@ class MemoryRecipients:
 
 def _read(cursor: str) -> str:
     mark, _, after = read_cursor(cursor).partition("#")
-    if mark or not after:
-        raise InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+    if mark or not is_key(after):
+        raise made_up()
     return after
