@@ -1,13 +1,17 @@
-from datetime import date
-from zoneinfo import ZoneInfo
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from waypost.errors import InvalidRequest
 from waypost.model.counters import Counts
-from waypost.reporting.series import MOST_POINTS, Span, named_zone, points
+from waypost.reporting.series import EARLIEST, LATEST, MOST_POINTS, Span, named_zone, points
 
 BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
+NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def totals(found):
@@ -71,6 +75,59 @@ def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newe
         points(hours, "hour", UTC_ZONE, Span(first=date(2026, 1, 1)))
     newest = points(hours, "hour", UTC_ZONE)
     assert (len(newest), newest[-1].total) == (MOST_POINTS, 2)
+
+
+@pytest.mark.parametrize("step", ["hour", "day"])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    ("span", "field"),
+    [
+        (Span(first=date.min), "from"),
+        (Span(last=date.max), "to"),
+        (Span(last=date.min), "to"),
+        (Span(date(2026, 11, 22), date(2026, 11, 21)), "to"),
+        (Span(first=EARLIEST), "from"),
+        (Span(EARLIEST, LATEST), "from"),
+    ],
+)
+def test_dates_that_span_nothing_or_ages_are_refused(step, zone, span, field):
+    with pytest.raises(InvalidRequest, match=field):
+        points({"2026-11-21T10": Counts(human=1)}, step, ZoneInfo(zone), span)
+
+
+@pytest.mark.parametrize("step", ["hour", "day"])
+def test_a_late_end_costs_no_more_than_what_is_shown(step):
+    found = points({"2026-11-21T10": Counts(human=1)}, step, BERLIN, Span(last=LATEST))
+    assert len(found) == MOST_POINTS
+    assert found[-1].start.startswith("2999-12-31")
+
+
+@given(
+    name=st.sampled_from(sorted(available_timezones())),
+    hours=st.sets(
+        st.integers(0, 2 * 365 * 24).map(lambda n: f"{NEW_YEAR + timedelta(hours=n):%Y-%m-%dT%H}"),
+        min_size=1,
+        max_size=20,
+    ),
+)
+def test_days_of_every_zone_hold_each_hour_once(name, hours):
+    zone = ZoneInfo(name)
+    clicked = {hour: Counts(human=1) for hour in hours}
+    found = points(clicked, "day", zone)
+    assert sum(point.total for point in found) == len(clicked)
+    starts = [datetime.fromisoformat(point.start) for point in found]
+    assert starts == sorted(set(starts))
+    days = Counter(str(moment(hour).astimezone(zone).date()) for hour in hours)
+    assert {p.start[:10]: p.total for p in found if p.total} == days
+    for day, number in days.items():
+        one = Span(date.fromisoformat(day), date.fromisoformat(day))
+        of_hours = points(clicked, "hour", zone, one)
+        assert sum(point.total for point in of_hours) == number
+        assert 20 <= len(of_hours) <= 27
+
+
+def moment(hour):
+    return datetime.fromisoformat(hour).replace(tzinfo=UTC)
 
 
 def test_without_clicks_there_is_nothing_to_draw():

@@ -7,7 +7,7 @@ that is known in zones that are off by half an hour.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -19,6 +19,8 @@ from waypost.reporting.answers import Point, Step
 
 MOST_POINTS: Final = 1_000
 """Of one answer: six weeks of hours, or almost three years of days."""
+EARLIEST: Final = date(1970, 1, 1)
+LATEST: Final = date(2999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Span:
 
     first: date | None = None
     last: date | None = None
+
+    def check(self) -> None:
+        """Raises InvalidRequest naming ``from`` or ``to``."""
+        for field, day in (("from", self.first), ("to", self.last)):
+            if day is not None and not EARLIEST <= day <= LATEST:
+                raise InvalidRequest.of(field, f"is not between {EARLIEST} and {LATEST}")
+        if self.first is not None and self.last is not None and self.last < self.first:
+            raise InvalidRequest.of("to", "is before 'from'")
 
 
 WHOLE: Final = Span()
@@ -48,14 +58,12 @@ def points(
 ) -> list[Point]:
     """A point for every hour or day of the span, without gaps; empty where there is no click.
 
-    Raises InvalidRequest where the span has more than ``MOST_POINTS``; without a first date, the
-    newest ones are given.
+    Raises InvalidRequest where the span is none, or has more than ``MOST_POINTS``; without a first
+    date, the newest ones are given.
     """
+    span.check()
     times = {datetime.fromisoformat(hour).replace(tzinfo=UTC): c for hour, c in hours.items()}
-    starts = list(_starts(times, step, zone, span))
-    if len(starts) > MOST_POINTS and span.first is not None:
-        raise InvalidRequest.of("from", f"asks for more than {MOST_POINTS:,} points")
-    sums = {start: Counts() for start in starts[-MOST_POINTS:]}
+    sums = {start: Counts() for start in _starts(times, step, zone, span)}
     for time, counts in times.items():
         bucket = time if step == "hour" else _midnight(time.astimezone(zone).date(), zone)
         if bucket in sums:
@@ -63,23 +71,28 @@ def points(
     return [_point(start.astimezone(zone), counts) for start, counts in sums.items()]
 
 
-def _starts(
-    times: Collection[datetime], step: Step, zone: ZoneInfo, span: Span
-) -> Iterator[datetime]:
+def _starts(times: Collection[datetime], step: Step, zone: ZoneInfo, span: Span) -> list[datetime]:
     """When each point starts, in UTC: whole hours, or local midnights."""
     if not times:
-        return
+        return []
     first = span.first or min(times).astimezone(zone).date()
     last = span.last or max(times).astimezone(zone).date()
     if step == "day":
-        for day in range((last - first).days + 1):
-            yield _midnight(first + timedelta(days=day), zone)
-        return
+        days = _shown((last - first).days + 1, span)
+        return [_midnight(first + timedelta(days=day), zone) for day in days]
     begin = min(times) if span.first is None else _whole_hour(_midnight(first, zone))
-    end = max(times) if span.last is None else _midnight(last + timedelta(days=1), zone)
-    while begin < end or (begin == end and span.last is None):
-        yield begin
-        begin += _HOUR
+    if span.last is None:
+        end = max(times) + _HOUR
+    else:
+        end = _whole_hour(_midnight(last + timedelta(days=1), zone))
+    return [begin + hour * _HOUR for hour in _shown((end - begin) // _HOUR, span)]
+
+
+def _shown(number: int, span: Span) -> range:
+    """Of so many points those to be shown, told before any of them is made."""
+    if number > MOST_POINTS and span.first is not None:
+        raise InvalidRequest.of("from", f"asks for more than {MOST_POINTS:,} points")
+    return range(max(0, number - MOST_POINTS), number)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
