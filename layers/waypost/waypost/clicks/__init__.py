@@ -14,5 +14,6 @@
 - ``company``      what the clicks around a click tell about it
 - ``sharing``      which deliveries several people probably read
 - ``absorbing``    what new clicks change in a recipient's row
+- ``summing``      what the row sums by link and by delivery
 - ``moving``       how counters move when a row does
 """

@@ -6,21 +6,23 @@ ordered, the increments add up to the same figures. That is what exact counting 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final
 
 from waypost.clicks.company import company_signals
 from waypost.clicks.moving import increments
-from waypost.clicks.sharing import shared_deliveries
 from waypost.clicks.signals import THRESHOLD, score
-from waypost.codes import LinkCode, is_opens
+from waypost.clicks.summing import summed
 from waypost.model.counters import Increments
-from waypost.model.mark import Mark, Visits
-from waypost.model.recipient import INLINE_MARKS, TOLD_APART, Row, RowKey, Sheet
+from waypost.model.mark import Mark
+from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet
 
-_Name = TypeVar("_Name", LinkCode, bytes)
+LINKS_AT_ONCE: Final = 40
+"""Of which marks are labelled anew by themselves: each has a counter, and each mark of a row an
+hour, so that all of it fits one transaction.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,48 @@ def absorb(
     judged = _judge([*before, *fresh], threshold)
     fresh = [judged[mark.id] for mark in fresh]
     relabelled = [judged[m.id] for m in before if judged[m.id].machine and not m.machine]
-    after = _summed(row, fresh, relabelled, judged.values())
+    return _change(row, sheets, fresh, relabelled, judged)
+
+
+def relabel(
+    row: Row,
+    sheets: Mapping[int, Sheet],
+    marks: Iterable[Mark] = (),
+    *,
+    threshold: int = THRESHOLD,
+) -> Change | None:
+    """Label anew what is counted, as it will be beside further ``marks``, which are not counted by
+    it; a part that fits one transaction, and None once all is done.
+
+    Where one mark changes the labels of so many that no transaction holds them, they go before it.
+    """
+    before = [*row.marks, *(mark for sheet in sheets.values() for mark in sheet.marks)]
+    judged = _judge([*before, *_uncounted(before, marks, None)], threshold)
+    relabelled = _first_of(row, sheets, judged)
+    after = {mark.id: relabelled.get(mark.id, mark) for mark in before}
+    return _change(row, sheets, (), tuple(relabelled.values()), after) if relabelled else None
+
+
+def _first_of(
+    row: Row, sheets: Mapping[int, Sheet], judged: Mapping[bytes, Mark]
+) -> dict[bytes, Mark]:
+    """Of the first record with marks to be labelled anew, those of some links."""
+    for marks in (row.marks, *(sheet.marks for sheet in sheets.values())):
+        waiting = [judged[m.id] for m in marks if judged[m.id].machine and not m.machine]
+        if waiting:
+            links = list(dict.fromkeys(mark.link for mark in waiting))[:LINKS_AT_ONCE]
+            return {mark.id: mark for mark in waiting if mark.link in links}
+    return {}
+
+
+def _change(
+    row: Row,
+    sheets: Mapping[int, Sheet],
+    fresh: Sequence[Mark],
+    relabelled: Sequence[Mark],
+    judged: Mapping[bytes, Mark],
+) -> Change:
+    after = summed(row, fresh, relabelled, judged.values())
     return Change(
         row=_with_marks(after, fresh, judged),
         sheets=tuple(_changed_sheets(row, sheets, fresh, judged)),
@@ -85,66 +128,6 @@ def _judge(marks: Sequence[Mark], threshold: int) -> dict[bytes, Mark]:
         same = signals == mark.signals and machine == mark.machine
         judged[mark.id] = mark if same else replace(mark, signals=signals, machine=machine)
     return judged
-
-
-def _summed(
-    row: Row, fresh: Sequence[Mark], relabelled: Sequence[Mark], marks: Iterable[Mark]
-) -> Row:
-    """The row with its sums moved, its marks still as they were."""
-    shared = shared_deliveries(marks)
-    clicks, opens = _told_apart(fresh)
-    clicks_before, opens_before = _told_apart(relabelled)
-    return replace(
-        row,
-        version=row.version + 1,
-        total=_visited(_relabelled(row.total, len(clicks_before)), clicks),
-        links=_sums(row.links, fresh, relabelled, "link"),
-        deliveries=_sums(row.deliveries, clicks, clicks_before, "delivery"),
-        opened=_sums(row.opened, opens, opens_before, "delivery"),
-        shared=row.shared | shared if row.full else shared,
-    )
-
-
-def _told_apart(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
-    """Clicks and opens."""
-    opens = [is_opens(mark.link) for mark in marks]
-    return (
-        [mark for mark, is_open in zip(marks, opens, strict=True) if not is_open],
-        [mark for mark, is_open in zip(marks, opens, strict=True) if is_open],
-    )
-
-
-def _sums(
-    before: Mapping[_Name, Visits],
-    fresh: Sequence[Mark],
-    relabelled: Sequence[Mark],
-    attribute: str,
-) -> dict[_Name, Visits]:
-    sums = dict(before)
-    for name, count in Counter(getattr(mark, attribute) for mark in relabelled).items():
-        if name in sums:
-            sums[name] = _relabelled(sums[name], count)
-    grouped: defaultdict[_Name, list[Mark]] = defaultdict(list)
-    for mark in fresh:
-        grouped[getattr(mark, attribute)].append(mark)
-    for name, marks in grouped.items():
-        if name in sums or len(sums) < TOLD_APART:
-            sums[name] = _visited(sums.get(name, Visits()), marks)
-    return sums
-
-
-def _visited(visits: Visits, marks: Sequence[Mark]) -> Visits:
-    if not marks:
-        return visits
-    machine = sum(mark.machine for mark in marks)
-    times = [mark.time for mark in marks] + ([visits.first, visits.last] if visits.total else [])
-    return Visits(
-        visits.human + len(marks) - machine, visits.machine + machine, min(times), max(times)
-    )
-
-
-def _relabelled(visits: Visits, count: int) -> Visits:
-    return replace(visits, human=visits.human - count, machine=visits.machine + count)
 
 
 def _with_marks(row: Row, fresh: Sequence[Mark], judged: Mapping[bytes, Mark]) -> Row:

@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
-from waypost.clicks.absorbing import Change, absorb
+from waypost.clicks.absorbing import Change, absorb, relabel
 from waypost.codes import CampaignCode, is_opens
 from waypost.counting.standing import Marks, Standing
 from waypost.model.counters import Increments
-from waypost.model.mark import MARK_BYTES, Mark
+from waypost.model.mark import Mark
 from waypost.model.recipient import shard_of
 from waypost.model.workspace import EventPolicy
-from waypost.store.recipients import ACTIONS, Commit, Notice
-
-BYTES: Final = 3_000_000
-_ROW_BYTES: Final = 2_000
+from waypost.store.recipients import ACTIONS, BYTES, Commit, Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +99,7 @@ def _fitting(
     """The change that counts as many of the marks as fit, and the marks left.
 
     A recipient's marks are cut only for an empty transaction: a scanner's row is better written
-    once than in pieces.
+    once than in pieces. Where one mark alone changes more labels than fit, they go before it.
     """
     take = len(marks)
     while take:
@@ -117,7 +113,11 @@ def _fitting(
         if change is None or transaction.fits(change):
             return change, marks[take:]
         take = 0 if transaction.changes else take // 2
-    return None, marks
+    if transaction.changes:
+        return None, marks
+    threshold = policy.threshold
+    change = relabel(standing.row, standing.sheets, marks[:1], threshold=threshold)
+    return (change if change and transaction.fits(change) else None), marks
 
 
 def _to_tell(standing: Standing, change: Change, events: EventPolicy) -> set[bytes]:
@@ -140,5 +140,4 @@ def _records(change: Change) -> int:
 
 
 def _size(change: Change) -> int:
-    marks = len(change.row.marks) + sum(len(sheet.marks) for sheet in change.sheets)
-    return _ROW_BYTES + marks * MARK_BYTES
+    return change.row.size + sum(sheet.size for sheet in change.sheets)

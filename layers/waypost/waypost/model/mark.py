@@ -21,6 +21,7 @@ SHEET_MILLISECONDS: Final = 10_000
 _MARK: Final = Struct(">8s4sQ4sHBBHI")
 MARK_BYTES: Final = _MARK.size
 _VISITS: Final = Struct(">4sIIQQ")
+VISITS_BYTES: Final = _VISITS.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from waypost.codes import CampaignCode, LinkCode
 from waypost.model import item
 from waypost.model.item import Item, Value
 from waypost.model.mark import (
+    MARK_BYTES,
     NO_VISITS,
+    VISITS_BYTES,
     Mark,
     Visits,
     link_suffix,
@@ -37,6 +39,9 @@ TOLD_APART: Final = 2_000
 """Deliveries and links of one recipient that are told apart; a further one is counted as clicked
 no more, so that unique figures can only be low.
 """
+
+_MOST_ELSE: Final = 2_000
+"""Bytes of an item besides its marks and sums: a name has 1,020 at most."""
 
 
 class RowKey(NamedTuple):
@@ -94,6 +99,12 @@ class Row:
         visits = self.links[link]
         return LinkVisitor(self.person, visits.first, visits.last, visits.total)
 
+    @property
+    def size(self) -> int:
+        """Bytes of its item, at most."""
+        sums = len(self.links) + len(self.deliveries) + len(self.opened) + len(self.shared)
+        return _MOST_ELSE + len(self.marks) * MARK_BYTES + sums * VISITS_BYTES
+
     def to_item(self) -> Item:
         values: dict[str, Value | None] = {
             "version": self.version,
@@ -139,6 +150,11 @@ class Sheet:
     def number(self) -> int:
         """Which stretch of time it is, counted from 1970."""
         return self.key.sheet or 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its item, at most."""
+        return _MOST_ELSE + len(self.marks) * MARK_BYTES
 
     def to_item(self) -> Item:
         values: dict[str, Value | None] = {

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
 from waypost.model.counters import Increments
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.store.paging import Page
 
-ACTIONS: int = 100
+ACTIONS: Final = 100
 """What one transaction holds: rows, sheets, counters and the notice of its events together."""
+BYTES: Final = 3_800_000
+"""The same of its items, of the 4 MB that DynamoDB takes."""
+ITEM_BYTES: Final = 400 * 1024
+"""What DynamoDB takes of one item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,15 @@ class Commit:
     increments: Increments
     notice: Notice | None = None
     removed: Sequence[Row | Sheet] = field(default=())
+
+    @property
+    def fits(self) -> bool:
+        """Whether one transaction holds it, and an item each record of it."""
+        written = [*self.rows, *self.sheets, *self.removed]
+        counters = {cell.counter for cell in self.increments}
+        actions = len(written) + len(counters) + (self.notice is not None)
+        sizes = [record.size for record in written]
+        return actions <= ACTIONS and sum(sizes) <= BYTES and max(sizes, default=0) <= ITEM_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 - ``draining``    parked clicks, into the ledger
 - ``replaying``   clicks out of files, wherever they were left
 - ``recounting``  counters compared with the clicks that were made, and set right
+- ``expecting``   what counters ought to be
+- ``relabelling`` labels set right, and counters with them, after a threshold was lowered
 - ``erasing``     a person, everywhere, with every figure right afterwards
 - ``seeking``     where something of a person may be
 - ``moving``      what of a recipient's row moves in one transaction

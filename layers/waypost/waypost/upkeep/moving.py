@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from waypost.clicks.absorbing import absorb
+from waypost.clicks.absorbing import Change, absorb, relabel
+from waypost.errors import StoreUnavailable
 from waypost.model.counters import TOTAL, Cell, Increments
 from waypost.model.mark import Mark, delivery_under
 from waypost.model.recipient import Row, Sheet
@@ -15,6 +16,39 @@ from waypost.store.recipients import Commit
 
 SHEETS_A_STEP: Final = 20
 _NO_THRESHOLD: Final = 1 << 30  # labels stay as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The row of the alias that everything goes to."""
+
+    row: Row
+    sheets: Mapping[int, Sheet]
+    alias: str
+    threshold: int
+
+    def with_marks(self, marks: Iterable[Mark]) -> Change | None:
+        """What further marks change in it."""
+        return absorb(self.row, self.sheets, self._own(marks), threshold=self.threshold)
+
+    def relabelled(self, marks: Iterable[Mark]) -> Commit:
+        """Its own labels as they will be beside further marks, where those alone are too many."""
+        change = relabel(self.row, self.sheets, self._own(marks), threshold=self.threshold)
+        if change is None:
+            raise StoreUnavailable("a click of theirs fits no transaction")
+        return Commit(self.row.key.campaign, [change.row], change.sheets, change.increments)
+
+    def _own(self, marks: Iterable[Mark]) -> list[Mark]:
+        return [replace(mark, delivery=delivery_under(self.alias, mark.delivery)) for mark in marks]
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What moves at once: ``marks``, of which ``left`` keep their sheet and ``removed`` do not."""
+
+    marks: Sequence[Mark]
+    removed: Sequence[Row | Sheet] = ()
+    left: Sequence[Sheet] = ()
 
 
 def step(
@@ -25,26 +59,46 @@ def step(
     alias: str,
     threshold: int,
 ) -> Commit:
-    """Some sheets move, or the row when no sheets are left."""
-    moving = sheets[:SHEETS_A_STEP]
-    staying = [mark for sheet in sheets[SHEETS_A_STEP:] for mark in sheet.marks]
-    if moving:
-        staying += row.marks
-    moved = [mark for sheet in moving for mark in sheet.marks] if moving else list(row.marks)
-    change = absorb(
-        to,
-        {sheet.number: sheet for sheet in to_sheets},
-        [replace(mark, delivery=delivery_under(alias, mark.delivery)) for mark in moved],
-        threshold=threshold,
-    )
-    left, increments = _without(row, [*staying, *moved], staying)
+    """As many sheets as fit move, or a part of one, or the row when no sheets are left."""
+    target = Target(to, {sheet.number: sheet for sheet in to_sheets}, alias, threshold)
+    every = [*row.marks, *(mark for sheet in sheets for mark in sheet.marks)]
+    for portion in _portions(row, sheets):
+        moving = _moved(row, every, portion, target)
+        if moving.fits:
+            return moving
+    return target.relabelled(portion.marks)
+
+
+def _portions(row: Row, sheets: Sequence[Sheet]) -> Iterator[Portion]:
+    """From much to little: some sheets, some marks of one, links together, at least one mark."""
+    if not sheets:
+        yield Portion(row.marks, removed=[row])
+        return
+    number = min(len(sheets), SHEETS_A_STEP)
+    while number:
+        some = sheets[:number]
+        yield Portion([mark for sheet in some for mark in sheet.marks], removed=some)
+        number //= 2
+    sheet = sheets[0]
+    marks = sorted(sheet.marks, key=lambda mark: (mark.link, mark.time, mark.id))
+    number = len(marks) // 2
+    while number:
+        kept = Sheet(sheet.key, sheet.version + 1, tuple(marks[number:]))
+        yield Portion(marks[:number], left=[kept])
+        number //= 2
+
+
+def _moved(row: Row, every: Sequence[Mark], portion: Portion, target: Target) -> Commit:
+    moving = {mark.id for mark in portion.marks}
+    change = target.with_marks(portion.marks)
+    left, increments = _without(row, every, [mark for mark in every if mark.id not in moving])
     increments.update(change.increments if change else {})
     return Commit(
         campaign=row.key.campaign,
         rows=[*([left] if left else []), *([change.row] if change else [])],
-        sheets=change.sheets if change else (),
+        sheets=[*portion.left, *(change.sheets if change else ())],
         increments=Counter({cell: value for cell, value in increments.items() if value}),
-        removed=[*moving, *([] if left else [row])],
+        removed=portion.removed,
     )
 
 

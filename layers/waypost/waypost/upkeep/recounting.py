@@ -7,21 +7,22 @@ the clicks that no row knows, add up to.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.clicks.absorbing import absorb
 from waypost.clicks.marks import mark_of
 from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
 from waypost.counting.tally import Counted
 from waypost.model.click import Click
-from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
-from waypost.model.mark import Mark, click_hash
-from waypost.model.recipient import Row, RowKey, Sheet
+from waypost.model.counters import CampaignCounts, Cell, Increments
+from waypost.model.mark import click_hash
+from waypost.model.recipient import RowKey
 from waypost.model.workspace import WorkspaceSettings
 from waypost.store.recipients import ACTIONS, Commit, RecipientStore
+from waypost.upkeep.expecting import differences, expected, read_rows
+from waypost.upkeep.relabelling import relabel_rows
 
 LOOKS: Final = 3
 """How often a campaign is read whose counters move meanwhile."""
@@ -90,12 +91,14 @@ class Recounting:
         return found
 
     def repair(self, campaign: CampaignCode, tally: Counts) -> Recounted:
-        """Count what was not counted, then add to the counters what they lack; what is found after
-        that. A campaign whose counters move is left alone.
+        """Count what was not counted, label anew what is a machine's by the threshold of now, then
+        add to the counters what they lack; what is found after that. Counters that move are left
+        alone.
         """
         found = self.compare(campaign)
         for start in range(0, len(found.uncounted), BATCH):
             tally.count(found.uncounted[start : start + BATCH])
+        relabel_rows(self.recipients, campaign, self._threshold(campaign))
         found = self.compare(campaign)
         if found.differences and not found.moving and not found.uncounted:
             self._add(campaign, {c: want - has for c, (has, want) in found.differences.items()})
@@ -103,8 +106,8 @@ class Recounting:
         return found
 
     def _compare(self, campaign: CampaignCode, before: CampaignCounts) -> Recounted:
-        threshold = self.workspaces.settings(workspace_of(campaign)).machine_threshold
-        rows, marks = _read_rows(self.recipients.of_campaign(campaign))
+        threshold = self._threshold(campaign)
+        rows, marks = read_rows(self.recipients.of_campaign(campaign))
         counted = {mark.id for of_one in marks.values() for mark in of_one}
         clicks = {click_hash(click.id): click for click in self.ledger.of_campaign(campaign)}
         uncounted = [click for id_, click in clicks.items() if id_ not in counted]
@@ -121,6 +124,9 @@ class Recounting:
             moving=before != after,
         )
 
+    def _threshold(self, campaign: CampaignCode) -> int:
+        return self.workspaces.settings(workspace_of(campaign)).machine_threshold
+
     def _add(self, campaign: CampaignCode, lacking: Mapping[Cell, int]) -> None:
         counters = sorted({cell.counter for cell in lacking})
         for start in range(0, len(counters), ACTIONS):
@@ -129,41 +135,3 @@ class Recounting:
                 {cell: value for cell, value in lacking.items() if cell.counter in some}
             )
             self.recipients.commit(Commit(campaign, [], [], increments))
-
-
-def expected(
-    rows: Mapping[RowKey, Row], marks: Mapping[RowKey, Collection[Mark]], threshold: int
-) -> Increments:
-    """What the counters of a campaign ought to be.
-
-    Whether a delivery is shared is told, for a row with sheets, from the marks that each of its
-    clicks was counted beside; that cannot be told again, so the row's own word is taken.
-    """
-    total: Increments = Counter()
-    for key, of_one in marks.items():
-        change = absorb(Row(key), {}, of_one, threshold=threshold)
-        if change is None:
-            continue
-        total.update(change.increments)
-        if change.sheets and key in rows:
-            total[Cell(TOTAL, "shared")] += len(rows[key].shared) - len(change.row.shared)
-    return Counter({cell: value for cell, value in total.items() if value})
-
-
-def differences(has: Increments, want: Increments) -> dict[Cell, tuple[int, int]]:
-    """The cells that differ: what is counted, and what ought to be."""
-    cells = sorted(has.keys() | want.keys())
-    return {cell: (has[cell], want[cell]) for cell in cells if has[cell] != want[cell]}
-
-
-def _read_rows(
-    records: Iterable[Row | Sheet],
-) -> tuple[dict[RowKey, Row], defaultdict[RowKey, list[Mark]]]:
-    rows: dict[RowKey, Row] = {}
-    marks: defaultdict[RowKey, list[Mark]] = defaultdict(list)
-    for record in records:
-        key = record.key._replace(sheet=None)
-        marks[key].extend(record.marks)
-        if isinstance(record, Row):
-            rows[key] = record
-    return rows, marks

@@ -1,11 +1,11 @@
-"""Recipients' rows in memory, with the same conditions on their versions."""
+"""Recipients' rows in memory, with the same conditions on their versions and DynamoDB's bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
-from waypost.errors import Conflict
+from waypost.errors import Conflict, StoreUnavailable
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
@@ -33,6 +33,8 @@ class MemoryRecipients:
         return [r for r in records if isinstance(r, Sheet) and r.key[:2] == key[:2]]
 
     def commit(self, commit: Commit) -> None:
+        if not commit.fits:
+            raise StoreUnavailable("DynamoDB takes no such transaction")
         written: list[Row | Sheet] = [*commit.rows, *commit.sheets]
         expected = {record.key: record.version - 1 for record in written}
         expected |= {record.key: record.version for record in commit.removed}
