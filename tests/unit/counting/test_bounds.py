@@ -17,10 +17,10 @@ from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell
 from waypost.model.mark import Mark, Visits, click_hash
-from waypost.model.recipient import TOLD_APART, Row, RowKey
+from waypost.model.recipient import INLINE_MARKS, MARKS_A_SHEET, TOLD_APART, Row, RowKey, Sheet
 from waypost.model.workspace import WorkspaceSettings
 from waypost.store.memory.messages import MemoryMessages
-from waypost.store.recipients import BYTES, Commit
+from waypost.store.recipients import BYTES, ITEM_BYTES, Commit
 from waypost.upkeep.erasing import Erasing
 from waypost.upkeep.recounting import Recounting
 
@@ -148,6 +148,31 @@ def test_an_erasure_labels_anew_what_its_alias_did_before_it_moves_more_there(
     assert machines(stores) == (0, MANY + 1)
     assert stores.campaigns.counts(CAMPAIGN).total.people == 1
     assert recounting.compare(CAMPAIGN).right
+
+
+def test_what_was_parked_of_a_flood_goes_to_further_sheets_and_counts_once(
+    stores: Stores, recounting: Recounting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger takes 1,000 of a recipient's clicks a second; the others come home later."""
+    monkeypatch.setattr("waypost.model.recipient.MARKS_A_SHEET", 40)
+    flood = [click(f"f-{n}", name=f"link {n % 5}", after=n / 100) for n in range(400)]
+    make(stores, *flood[::2])
+    make(stores, *flood[1::2], *flood)
+    sheets = [r for r in stores.recipients.of_campaign(CAMPAIGN) if isinstance(r, Sheet)]
+    assert max(len(sheet.marks) for sheet in sheets) == 40
+    assert len(sheets) == -(-(400 - INLINE_MARKS) // 40)
+    assert stores.campaigns.counts(CAMPAIGN).total.total == 400
+    assert recounting.compare(CAMPAIGN).right
+    erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
+    assert erasing.erase(ACME, "p1", NOON).clean
+    make(stores, *stores.clicks.of_campaign(CAMPAIGN))
+    assert stores.campaigns.counts(CAMPAIGN).total.total == 400
+
+
+def test_a_full_sheet_is_an_item() -> None:
+    mark = Mark(b"12345678", link("home"), 1, b"dlvr", 0, False)
+    sheet = Sheet(RowKey(CAMPAIGN, "p:p1", 7), marks=(mark,) * MARKS_A_SHEET)
+    assert (sheet.room, sheet.size <= ITEM_BYTES) == (0, True)
 
 
 def test_rows_with_thousands_of_deliveries_share_no_more_than_a_transaction_takes() -> None:

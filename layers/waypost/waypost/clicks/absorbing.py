@@ -17,7 +17,7 @@ from waypost.clicks.signals import THRESHOLD, score
 from waypost.clicks.summing import summed
 from waypost.model.counters import Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet
+from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet, further_sheet
 
 LINKS_AT_ONCE: Final = 40
 """Of which marks are labelled anew by themselves: each has a counter, and each mark of a row an
@@ -140,8 +140,12 @@ def _changed_sheets(
     row: Row, sheets: Mapping[int, Sheet], fresh: Sequence[Mark], judged: Mapping[bytes, Mark]
 ) -> Iterable[Sheet]:
     added: defaultdict[int, list[Mark]] = defaultdict(list)
+    empty = Sheet(row.key)
     for mark in fresh[max(INLINE_MARKS - len(row.marks), 0) :]:
-        added[mark.sheet].append(mark)
+        number = mark.sheet
+        while len(added[number]) >= sheets.get(number, empty).room:
+            number = further_sheet(number)
+        added[number].append(mark)
     for number in sorted({*sheets, *added}):
         sheet = sheets.get(number) or Sheet(RowKey(*row.key[:2], number))
         marks = (*(judged[mark.id] for mark in sheet.marks), *added[number])

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from waypost.codes import CampaignCode
 from waypost.model.mark import Mark
 from waypost.model.recipient import Row, RowKey, Sheet
-from waypost.store.recipients import RecipientStore
+from waypost.store.recipients import RecipientStore, read_sheets
 
 Marks: TypeAlias = Mapping[str, Sequence[Mark]]
 """Marks to count, by recipient."""
@@ -43,7 +43,7 @@ def read_standings(
     }
     standings = {key.recipient: Standing(row, {}) for key, row in rows.items()}
     by_recipient: dict[str, dict[int, Sheet]] = {}
-    for key, sheet in (store.sheets(wanted) if wanted else {}).items():
+    for key, sheet in read_sheets(store, wanted).items():
         by_recipient.setdefault(key.recipient, {})[sheet.number] = sheet
     return {
         recipient: Standing(standing.row, by_recipient.get(recipient, {}))

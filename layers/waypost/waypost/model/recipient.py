@@ -7,7 +7,8 @@ Keys: pk ``R#{campaign}#{shard}``, sk the recipient (``p:{person}``, ``d:{delive
 ``a:{alias}``). A row holds ``INLINE_MARKS`` marks, more than nearly anybody clicks. What a scanner
 or a shared link adds goes to sheets, each with the marks of ten seconds: same pk, sk
 ``~{recipient}#{sheet}``, which sorts after all rows. So a row stays small, no click is forgotten,
-and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes.
+and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes. What was
+parked beyond that comes home later, of the same seconds: a full sheet goes on in a further one.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ from waypost.model.mark import (
 )
 
 SHARDS: Final = 32
+MARKS_A_SHEET: Final = 11_000
+"""374 KB, of the 400 that an item may have."""
+_FURTHER: Final = 10**9
+"""What the number of a further sheet is higher by: sheets by time reach it in the year 2286."""
 INLINE_MARKS: Final = 20
 TOLD_APART: Final = 2_000
 """Deliveries and links of one recipient that are told apart; a further one is counted as clicked
@@ -152,6 +157,16 @@ class Sheet:
         return self.key.sheet or 0
 
     @property
+    def room(self) -> int:
+        """How many further marks it takes."""
+        return MARKS_A_SHEET - len(self.marks)
+
+    @property
+    def further(self) -> RowKey:
+        """The sheet that it goes on in, once it is full."""
+        return self.key._replace(sheet=further_sheet(self.number))
+
+    @property
     def size(self) -> int:
         """Bytes of its item, at most."""
         return _MOST_ELSE + len(self.marks) * MARK_BYTES
@@ -177,6 +192,11 @@ class LinkVisitor:
     first: int
     last: int
     clicks: int
+
+
+def further_sheet(number: int) -> int:
+    """The number of the sheet that a full one goes on in."""
+    return number + _FURTHER
 
 
 def recipient_partition(campaign: CampaignCode, shard: int) -> str:

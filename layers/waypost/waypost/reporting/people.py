@@ -18,6 +18,7 @@ from waypost.model.mark import Mark, click_hash
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
+from waypost.store.recipients import read_sheets
 
 MOST_PEOPLE: Final = 1_000
 MOST_CLICKS: Final = 100
@@ -105,7 +106,7 @@ class PeopleReports:
             for click in clicks
             if click_hash(click.id) not in marks
         }
-        for sheet in self.recipients.sheets(keys).values():
+        for sheet in read_sheets(self.recipients, keys).values():
             marks |= {m.id: m for m in sheet.marks if m.id in ids}
         return {ids[hashed]: mark for hashed, mark in marks.items()}
 

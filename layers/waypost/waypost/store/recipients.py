@@ -53,6 +53,23 @@ class Notice:
     clicks: frozenset[bytes]
 
 
+def read_sheets(store: SheetReader, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
+    """The sheets of these keys that there are, as of now, and those that full ones go on in."""
+    found: dict[RowKey, Sheet] = {}
+    waiting = set(keys)
+    while waiting:
+        read = store.sheets(waiting)
+        found |= read
+        waiting = {sheet.further for sheet in read.values() if sheet.room <= 0}
+    return found
+
+
+class SheetReader(Protocol):
+    """The one call of a store of recipients that finding sheets needs."""
+
+    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]: ...
+
+
 class RecipientStore(Protocol):
     """Rows of recipients. All methods raise StoreUnavailable."""
 
