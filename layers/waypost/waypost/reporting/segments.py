@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -18,7 +19,7 @@ from waypost.reporting.visitors import People, PersonClicks
 Format: TypeAlias = Literal["csv", "ndjson"]
 
 PART_BYTES: Final = 4_000_000
-"""An answer over HTTP is at most 6 MB, and text grows a little as JSON."""
+"""As JSON, in which a function answers: 6 MB at most, and a page comes on top."""
 PART_SECONDS: Final = 15
 
 TYPES: Final[Mapping[Format, str]] = {
@@ -52,19 +53,24 @@ class Segments:
     def part(self, workspace: str, link: str, written: Format, cursor: str | None) -> Part:
         """The file from a cursor on. Raises NotFound, InvalidRequest."""
         deadline = self.now() + PART_SECONDS
-        file = io.StringIO(newline="")
-        if written == "csv" and cursor is None:
-            csv.writer(file).writerow(_COLUMNS)
+        texts = [_csv([_COLUMNS])] if written == "csv" and cursor is None else []
+        size = 0
         while True:
             page = self.people.of_link(workspace, link, cursor, MOST_PEOPLE)
-            _write(file, page.people, written)
+            texts.append(_written(page.people, written))
+            size += len(json.dumps(texts[-1], ensure_ascii=False).encode())
             cursor = page.cursor
-            if cursor is None or file.tell() >= PART_BYTES or self.now() >= deadline:
-                return Part(file.getvalue(), cursor)
+            if cursor is None or size >= PART_BYTES or self.now() >= deadline:
+                return Part("".join(texts), cursor)
 
 
-def _write(file: io.StringIO, people: list[PersonClicks], written: Format) -> None:
+def _written(people: Iterable[PersonClicks], written: Format) -> str:
     if written == "csv":
-        csv.writer(file).writerows(person.model_dump().values() for person in people)
-    else:
-        file.writelines(f"{person.model_dump_json()}\n" for person in people)
+        return _csv(person.model_dump().values() for person in people)
+    return "".join(f"{person.model_dump_json()}\n" for person in people)
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    return file.getvalue()
