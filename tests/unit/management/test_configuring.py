@@ -52,6 +52,17 @@ def test_what_is_wrong_is_named(keys: dict[str, object], field: str) -> None:
     assert caught.value.problems[0].field.startswith(field)
 
 
+def test_settings_that_no_item_holds_are_refused_and_nothing_is_changed() -> None:
+    configuration = Configuration(MemoryWorkspaces())
+    patterns = ["\U0001f600" * 500] * 170
+    configuration.changed("acme", change(never_track=patterns))
+    params = {f"utm_{n}": "\U0001f600" * 1_000 for n in range(10)}
+    with pytest.raises(InvalidRequest, match="bytes"):
+        configuration.changed("acme", change(url_params=params))
+    assert configuration.told("acme").url_params == {}
+    assert configuration.told("acme").never_track == patterns
+
+
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(InvalidRequest) as caught:
         change(ip="hashed", colour="red", retention_days=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Annotated, Final, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from waypost.codes import WorkspaceCode, workspace_code
-from waypost.errors import Conflict, Overtaken
+from waypost.errors import Conflict, InvalidRequest, Overtaken
 from waypost.model.workspace import (
     EventPolicy,
     IpPolicy,
@@ -22,6 +23,8 @@ from waypost.urls import NEVER_SCHEMES
 
 _ATTEMPTS: Final = 5
 """Each fails only where somebody else's change succeeded."""
+MOST_BYTES: Final = 350_000
+"""Of all settings together, of the 400 KB that DynamoDB takes an item."""
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 
 
@@ -104,17 +107,26 @@ class Configuration:
     def changed(self, workspace: str, change: SettingsChange) -> SettingsChange:
         """All settings after a change, which takes nothing back that others change meanwhile.
 
-        Raises Clash where the name's code is another's, Overtaken where others never cease.
+        Raises Clash where the name's code is another's, Overtaken where others never cease,
+        InvalidRequest where all of it together is too much to keep.
         """
         for _ in range(_ATTEMPTS):
             settings, version = self.workspaces.versioned(workspace_code(workspace))
             settings = change.applied_to(settings)
+            _check_size(settings)
             try:
                 self.workspaces.save(workspace, settings, over=version)
             except Conflict:
                 continue
             return _told(settings)
         raise Overtaken("settings of workspace", workspace)
+
+
+def _check_size(settings: WorkspaceSettings) -> None:
+    size = len(json.dumps(settings.stored(), ensure_ascii=False).encode())
+    if size > MOST_BYTES:
+        reason = f"makes settings of {size:,} bytes; at most {MOST_BYTES:,} are kept"
+        raise InvalidRequest.of("body", reason)
 
 
 def _told(settings: WorkspaceSettings) -> SettingsChange:
