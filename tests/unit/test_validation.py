@@ -144,6 +144,10 @@ def test_what_is_no_json_is_told_so_and_no_more(body: bytes):
         ({"track": "yes"}, "track: is neither true nor false"),
         ({"recipients": []}, "recipients: is empty"),
         ({"recipients": [{"delivery": 7}]}, "recipients[0].delivery: is not a string"),
+        (
+            {"recipients": [{"delivery": "d", "person": "\U0001f600" * 251}]},
+            "recipients[0].person: is longer than 1,000 bytes",
+        ),
         ({"recipients": [{"delivery": "d", "data": 7}]}, "recipients[0].data: is not an object"),
         ({"content": "<a>"}, "content: is not an object"),
         ({"content": {"html": "\ud800"}}, "content.html: holds half of a surrogate pair"),

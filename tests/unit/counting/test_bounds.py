@@ -17,9 +17,19 @@ from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell
 from waypost.model.mark import Mark, Visits, click_hash
-from waypost.model.recipient import INLINE_MARKS, MARKS_A_SHEET, TOLD_APART, Row, RowKey, Sheet
+from waypost.model.recipient import (
+    INLINE_MARKS,
+    MARKS_A_SHEET,
+    TOLD_APART,
+    Row,
+    RowKey,
+    Sheet,
+    further_sheet,
+)
 from waypost.model.workspace import WorkspaceSettings
+from waypost.rewriting.request import KEY_BYTES as RECIPIENT_BYTES
 from waypost.store.memory.messages import MemoryMessages
+from waypost.store.paging import KEY_BYTES
 from waypost.store.recipients import BYTES, ITEM_BYTES, Commit
 from waypost.upkeep.erasing import Erasing
 from waypost.upkeep.recounting import Recounting
@@ -173,6 +183,12 @@ def test_a_full_sheet_is_an_item() -> None:
     mark = Mark(b"12345678", link("home"), 1, b"dlvr", 0, False)
     sheet = Sheet(RowKey(CAMPAIGN, "p:p1", 7), marks=(mark,) * MARKS_A_SHEET)
     assert (sheet.room, sheet.size <= ITEM_BYTES) == (0, True)
+
+
+def test_the_longest_name_of_a_recipient_leaves_room_in_every_key() -> None:
+    sheet = further_sheet(further_sheet(3_250_368_000))
+    key = RowKey(CAMPAIGN, "p:" + "a" * RECIPIENT_BYTES, sheet)
+    assert len(key.sort) <= KEY_BYTES
 
 
 def test_rows_with_thousands_of_deliveries_share_no_more_than_a_transaction_takes() -> None:

@@ -17,6 +17,9 @@ TEXT_LIMIT = 1024 * 1024
 MIME_LIMIT = 5 * 1024 * 1024
 """Bytes of a whole MIME message, attachments included."""
 
+KEY_BYTES = 1_000
+"""Bytes of a recipient's name: with what stands beside it, a sort key takes 1,024."""
+
 _HALF_A_PAIR = "holds half of a surrogate pair"
 
 Kind = Literal["campaign", "broadcast", "newsletter", "transactional"]
@@ -34,6 +37,16 @@ Unicode = Annotated[str, AfterValidator(_unicode)]
 Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_unicode)]
 
 
+def _fits_a_key(name: str) -> str:
+    if len(name.encode()) > KEY_BYTES:
+        raise ValueError(f"is longer than {KEY_BYTES:,} bytes")
+    return name
+
+
+RecipientName = Annotated[Name, AfterValidator(_fits_a_key)]
+"""The name of a person or delivery, under which their clicks are counted."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -41,8 +54,8 @@ class _Strict(BaseModel):
 class Recipient(_Strict):
     """One delivery of the message: to whom, and what the template says to them."""
 
-    delivery: Name
-    person: Name | None = None
+    delivery: RecipientName
+    person: RecipientName | None = None
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
