@@ -35,6 +35,14 @@ def test_a_chain_that_reaches_us_in_the_end_is_right(world: World) -> None:
     assert (found.verdict, found.chain) == ("cname", (HOST, "links.acme-cdn.example", ENDPOINT))
 
 
+def test_a_name_so_long_that_none_fits_beside_it_is_checked_as_any_other(world: World) -> None:
+    host = ".".join(["a" * 59, "b", *["c" * 60] * 3, "acme.com"])
+    assert len(host) > 253 - len("_waypost.")
+    world.dns.add(host, "A", PROXY_ADDRESS)
+    found = world.check(host).dns
+    assert (found.verdict, found.addresses, found.proof) == ("elsewhere", (PROXY_ADDRESS,), False)
+
+
 def test_no_record_is_missing(world: World) -> None:
     assert dns(world).verdict == "missing"
 

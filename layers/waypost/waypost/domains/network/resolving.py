@@ -96,9 +96,9 @@ class DnsResolver:
         return [address for found in addresses for address in found if self._allowed(address)]
 
     def _ask(self, server: str, name: str, kind: RecordKind, *, recursive: bool = True) -> Answer:
-        query = dns.message.make_query(absolute(name), kind)
-        if not recursive:
-            query.flags &= ~dns.flags.RD
+        query = _query(name, kind, recursive=recursive)
+        if query is None:
+            return Answer("nxdomain")
         try:
             response, _ = dns.query.udp_with_fallback(
                 query,
@@ -112,6 +112,17 @@ class DnsResolver:
         except (dns.exception.DNSException, OSError):
             return Answer("failed")
         return _read(response, kind)
+
+
+def _query(name: str, kind: RecordKind, *, recursive: bool) -> dns.message.Message | None:
+    """A question; None about a name that is too long for anybody to have."""
+    try:
+        query = dns.message.make_query(absolute(name), kind)
+    except dns.name.NameTooLong:
+        return None
+    if not recursive:
+        query.flags &= ~dns.flags.RD
+    return query
 
 
 def _read(response: dns.message.Message, kind: RecordKind) -> Answer:
