@@ -19,6 +19,8 @@ def nobody(_parent: str) -> None:
         ("includeSubDomains", (False, False)),
         ("max-age=soon", (False, False)),
         ("max-age=-1", (False, False)),
+        ("max-age=" + "9" * 5000 + "; includeSubDomains", (True, True)),
+        ("max-age=" + "0" * 5000, (False, False)),
         ("", (False, False)),
         (None, (False, False)),
     ],
@@ -53,3 +55,15 @@ def test_a_deep_name_does_not_make_us_ask_without_end() -> None:
 
     judge("a.b.c.d.e.f.g.acme.com", None, header_of)
     assert len(asked) == MAX_PARENTS
+
+
+def test_of_many_parents_the_outermost_are_asked() -> None:
+    """It is the domain itself that has a policy for all below it, however deep the host is."""
+    asked: list[str] = []
+
+    def header_of(parent: str) -> str | None:
+        asked.append(parent)
+        return "max-age=60; includeSubDomains" if parent == "acme.com" else None
+
+    assert judge("links.a.b.c.acme.com", None, header_of) == Hsts("parent", "acme.com")
+    assert asked == ["b.c.acme.com", "c.acme.com", "acme.com"]

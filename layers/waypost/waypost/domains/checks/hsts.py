@@ -16,14 +16,14 @@ from waypost.domains.findings import Hsts
 from waypost.domains.hosts import parents
 
 MAX_PARENTS: Final = 3
-"""Parents that are asked, nearest first."""
+"""Parents that are asked, nearest first: the outermost, where policies for all below stand."""
 
 
 def in_force(header: str | None) -> tuple[bool, bool]:
     """Whether a header puts HSTS in force, and whether for subdomains too."""
     directives = dict(_directives(header or ""))
     age = directives.get("max-age", "")
-    if not age.isascii() or not age.isdigit() or int(age) == 0:
+    if not age.isascii() or not age.isdigit() or not age.strip("0"):  # of any length
         return False, False
     return True, "includesubdomains" in directives
 
@@ -43,7 +43,7 @@ def judge(host: str, own: str | None, header_of: Callable[[str], str | None]) ->
         return Hsts("own", host)
     if in_hsts_preload(host):
         return Hsts("preload", host)
-    for parent in list(parents(host))[:MAX_PARENTS]:
+    for parent in list(parents(host))[-MAX_PARENTS:]:
         _, for_subdomains = in_force(header_of(parent))
         if for_subdomains:
             return Hsts("parent", parent)
