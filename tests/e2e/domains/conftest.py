@@ -19,7 +19,8 @@ from tests.e2e.domains.internet import (
 )
 from waypost.domains.checks.checking import Checker
 from waypost.domains.findings import Findings
-from waypost.domains.network.probing import Prober, browser_like
+from waypost.domains.network.connecting import browser_like
+from waypost.domains.network.probing import Prober
 from waypost.domains.network.resolving import DnsResolver
 from waypost.tokens.signing import Keyring
 

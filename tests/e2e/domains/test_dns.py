@@ -1,5 +1,6 @@
 """Where a name leads, asked of real DNS servers."""
 
+import itertools
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from waypost.domains.checks.caa import permission
+from waypost.domains.checks.checking import DNS_SECONDS
 from waypost.domains.checks.records import MAX_HOPS
 from waypost.domains.findings import Dns
 
@@ -41,6 +43,18 @@ def test_a_name_so_long_that_none_fits_beside_it_is_checked_as_any_other(world: 
     world.dns.add(host, "A", PROXY_ADDRESS)
     found = world.check(host).dns
     assert (found.verdict, found.addresses, found.proof) == ("elsewhere", (PROXY_ADDRESS,), False)
+
+
+def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: World) -> None:
+    """Each answer comes within a question's own time; all of them together have one too."""
+    host = ".".join([*"abcdefghijklmnopqrstuvwxyz", "acme.com"])
+    world.dns.add(host, "CNAME", DEFAULT_HOST)
+    seconds = itertools.count()
+    world.resolver.clock = lambda: float(next(seconds))
+    found = world.check(host)
+    assert (found.dns.verdict, found.caa.allows) == ("cname", "unknown")
+    asked = [kind for _, kind in world.dns.asked if kind != "SOA"]  # whose time is measured apart
+    assert len(asked) <= DNS_SECONDS
 
 
 def test_no_record_is_missing(world: World) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from waypost.domains.checks import answers, caa, hsts, records
 from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
 from waypost.domains.network.probing import Prober, Scheme
 from waypost.domains.network.resolving import Resolver
 from waypost.tokens.signing import Keyring
+
+DNS_SECONDS: Final = 20.0
+"""From its beginning on, a check asks DNS for so long; how many questions there are is up to who
+owns the names. A sound domain takes one second, and one this slow reaches no recipient either.
+"""
 
 
 class Keys(Protocol):
@@ -36,7 +41,24 @@ class Checker:
 
         HSTS and CAA are asked only where they matter: while HTTPS does not work.
         """
-        dns = self.dns(host, proof, targets)
+        resolver = self.resolver.within(DNS_SECONDS)
+        look = _Look(resolver, self.prober.asking(resolver), self.keys)
+        return look.findings(host, records.look_up(resolver, host, proof, targets))
+
+    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns:
+        """Only where the host leads."""
+        return records.look_up(self.resolver.within(DNS_SECONDS), host, proof, targets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at one host, with a resolver and a prober whose time is running."""
+
+    resolver: Resolver
+    prober: Prober
+    keys: Keys
+
+    def findings(self, host: str, dns: Dns) -> Findings:
         if not dns.right:
             return Findings(dns)
         http, https = self._probe("http", host), self._probe("https", host)
@@ -45,10 +67,6 @@ class Checker:
             return Findings(dns, http, https)
         permission = caa.permission(self.resolver, host) if dns.leads_to_edge else Caa()
         return Findings(dns, http, https, self._hsts(host, https), permission)
-
-    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns:
-        """Only where the host leads."""
-        return records.look_up(self.resolver, host, proof, targets)
 
     def _probe(self, scheme: Scheme, host: str) -> Probe:
         nonce = answers.new_nonce()

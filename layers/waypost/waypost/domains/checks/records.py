@@ -13,7 +13,8 @@ from secrets import token_hex
 from typing import Final
 
 from waypost.domains.findings import Dns, DnsVerdict
-from waypost.domains.network.resolving import Answer, Resolver, Status
+from waypost.domains.network.questions import Answer, Status
+from waypost.domains.network.resolving import Resolver
 
 MAX_HOPS: Final = 8
 """CNAMEs that are followed; resolvers give up at 8 to 16."""

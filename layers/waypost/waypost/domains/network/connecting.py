@@ -1,4 +1,4 @@
-"""Which addresses may be connected to, and the connection.
+"""Which addresses may be connected to, the connection, and whom TLS on it trusts.
 
 The names that are checked were chosen by customers, so a checker that connected wherever they
 lead would be a way into our own network (server-side request forgery). A name is resolved once;
@@ -9,6 +9,7 @@ that a second resolution has nothing to say.
 from __future__ import annotations
 
 import socket
+import ssl
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final, Protocol
 
@@ -58,3 +59,12 @@ def is_public(address: str) -> bool:
         return True
     wrapped = any(parsed in network for network in _WRAPPING)
     return not (wrapped or parsed.is_site_local or parsed.scope_id)
+
+
+def browser_like() -> ssl.SSLContext:
+    """TLS 1.2 or newer, certificates verified against the system's authorities."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # From Python 3.13 on, formal faults of certificates count too, which browsers let pass.
+    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
+    return context

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from waypost.domains.findings import Probe, ProbeOutcome
 from waypost.domains.network import wire
-from waypost.domains.network.connecting import Connector, is_public
+from waypost.domains.network.connecting import Connector, browser_like, is_public
 from waypost.domains.network.resolving import Resolver
 from waypost.domains.network.wire import Reply
 
@@ -63,6 +63,12 @@ class Prober:
         self._tls = tls or browser_like()
         self._seconds = seconds
         self._clock = clock
+
+    def asking(self, resolver: Resolver) -> Prober:
+        """The same with another resolver."""
+        return Prober(
+            resolver, self._connector, self._tls, seconds=self._seconds, clock=self._clock
+        )
 
     def ask(self, scheme: Scheme, host: str, path: str, is_ours: Callable[[bytes], bool]) -> Probe:
         """GET a path; ``is_ours`` judges the body of a 200."""
@@ -128,15 +134,6 @@ class Prober:
         if left <= 0:
             raise TimeoutError
         return left
-
-
-def browser_like() -> ssl.SSLContext:
-    """TLS 1.2 or newer, certificates verified against the system's authorities."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # From Python 3.13 on, formal faults of certificates count too, which browsers let pass.
-    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
-    return context
 
 
 def _judged(scheme: Scheme, reply: Reply, is_ours: Callable[[bytes], bool]) -> Probe:

@@ -1,4 +1,4 @@
-"""Questions to DNS servers, and what an answer can be.
+"""Questions to DNS servers: whom to ask, and for how long.
 
 Two ways to ask: the recursive resolver that everybody asks, and the name servers of the zone
 itself, which know of a change before caches do.
@@ -6,23 +6,19 @@ itself, which know of a change before caches do.
 
 from __future__ import annotations
 
+import copy
+import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol, Self
 
 import dns.exception
-import dns.flags
-import dns.message
-import dns.name
 import dns.query
-import dns.rcode
-import dns.rdatatype
 import dns.resolver
 
+from waypost.domains.network import questions
 from waypost.domains.network.connecting import is_public
-
-RecordKind = Literal["A", "AAAA", "CNAME", "TXT", "CAA", "NS"]
-Status = Literal["ok", "empty", "nxdomain", "timeout", "failed"]
+from waypost.domains.network.questions import Answer, RecordKind
 
 SECONDS: Final = 2.0
 """Time for one question to one server."""
@@ -30,17 +26,11 @@ MAX_NAMESERVERS: Final = 3
 """Name servers of a zone that are asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What DNS says about one kind of record at one name. ``records`` in presentation form, names
-    in lower case without the dot at the end.
-    """
-
-    status: Status
-    records: tuple[str, ...] = ()
-
-
 class Resolver(Protocol):
+    def within(self, seconds: float) -> Self:
+        """The same for so long from now on; whatever is asked after that has timed out."""
+        ...
+
     def lookup(self, name: str, kind: RecordKind) -> Answer:
         """Ask the recursive resolver; CNAMEs are followed for every kind but CNAME."""
         ...
@@ -64,6 +54,7 @@ class DnsResolver:
         seconds: float = SECONDS,
         allowed: Callable[[str], bool] = is_public,
     ) -> None:
+        self.clock: Callable[[], float] = time.monotonic
         self._resolver = dns.resolver.Resolver(configure=not servers)
         if servers:
             self._resolver.nameservers = list(servers)
@@ -72,7 +63,13 @@ class DnsResolver:
         self._resolver.cache = None
         self._port = port
         self._seconds = seconds
+        self.until = math.inf
         self._allowed = allowed
+
+    def within(self, seconds: float) -> Self:
+        bounded = copy.copy(self)
+        bounded.until = min(self.until, self.clock() + seconds)
+        return bounded
 
     def lookup(self, name: str, kind: RecordKind) -> Answer:
         answer = Answer("failed")
@@ -88,22 +85,31 @@ class DnsResolver:
 
     def _nameservers(self, name: str) -> list[str]:
         try:
-            zone = dns.resolver.zone_for_name(absolute(name), resolver=self._resolver)
+            zone = dns.resolver.zone_for_name(
+                questions.absolute(name), resolver=self._resolver, lifetime=self._left()
+            )
         except (dns.exception.DNSException, OSError):
             return []
         servers = self.lookup(zone.to_text(omit_final_dot=True), "NS").records[:MAX_NAMESERVERS]
         addresses = [self.lookup(server, "A").records[:1] for server in servers]
         return [address for found in addresses for address in found if self._allowed(address)]
 
+    def _left(self) -> float:
+        """Seconds for one more question; 0 where there is no time for any."""
+        return max(0, min(self._seconds, self.until - self.clock()))
+
     def _ask(self, server: str, name: str, kind: RecordKind, *, recursive: bool = True) -> Answer:
-        query = _query(name, kind, recursive=recursive)
+        query = questions.query(name, kind, recursive=recursive)
         if query is None:
             return Answer("nxdomain")
+        left = self._left()
+        if left <= 0:
+            return Answer("timeout")
         try:
             response, _ = dns.query.udp_with_fallback(
                 query,
                 server,
-                timeout=self._seconds,
+                timeout=left,
                 port=self._port,
                 one_rr_per_rrset=True,  # else a second CNAME, which is an error, replaces the first
             )
@@ -111,41 +117,4 @@ class DnsResolver:
             return Answer("timeout")
         except (dns.exception.DNSException, OSError):
             return Answer("failed")
-        return _read(response, kind)
-
-
-def _query(name: str, kind: RecordKind, *, recursive: bool) -> dns.message.Message | None:
-    """A question; None about a name that is too long for anybody to have."""
-    try:
-        query = dns.message.make_query(absolute(name), kind)
-    except dns.name.NameTooLong:
-        return None
-    if not recursive:
-        query.flags &= ~dns.flags.RD
-    return query
-
-
-def _read(response: dns.message.Message, kind: RecordKind) -> Answer:
-    """What a response says about one kind of record, wherever CNAMEs led."""
-    wanted = dns.rdatatype.from_text(kind)
-    found = {
-        _text(record) for rrset in response.answer if rrset.rdtype == wanted for record in rrset
-    }
-    if found:
-        return Answer("ok", tuple(sorted(found)))
-    if response.rcode() == dns.rcode.NXDOMAIN:
-        return Answer("nxdomain")
-    return Answer("empty" if response.rcode() == dns.rcode.NOERROR else "failed")
-
-
-def absolute(name: str) -> dns.name.Name:
-    """A name that no search list is added to."""
-    return dns.name.from_text(name, origin=dns.name.root)
-
-
-def _text(record: object) -> str:
-    """A record as text: TXT as its strings joined, names without the dot at the end."""
-    strings = getattr(record, "strings", None)
-    if strings is not None:
-        return b"".join(strings).decode("utf-8", "replace")
-    return str(record).lower().removesuffix(".")
+        return questions.read(response, kind)
