@@ -444,6 +444,28 @@ def test_a_change_by_its_owner_during_a_check_is_not_undone_by_it(stack: Stack) 
     assert stack.url() == ADDRESS
 
 
+def test_two_looks_at_the_same_moment_see_one_failure_and_not_two(stack: Stack) -> None:
+    """A run on schedule, and somebody who asks for a check while it looks."""
+    stack.working()
+    stack.world.internet.close_at(EDGE_ADDRESS, 443)
+    stack.world.internet.close_at(EDGE_ADDRESS, 80)
+    checker, verifier = stack.world.checker, stack.verifier
+
+    class Meanwhile:
+        dns = checker.dns
+
+        def check(self, *args: Any) -> Any:
+            object.__setattr__(verifier, "checks", checker)
+            stack.now += timedelta(seconds=3)
+            assert verifier.verify(ACME, HOST)
+            return checker.check(*args)
+
+    object.__setattr__(verifier, "checks", Meanwhile())
+    assert stack.look() == "https"
+    assert stack.manager.show("acme", HOST).failures == 1
+    assert stack.look() == "fallen_back"
+
+
 def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack) -> None:
     stack.manager.ensure_default_host()
     stack.manager.ensure_default_host()

@@ -64,18 +64,27 @@ class Verifier:
         domain = self._read(workspace, host)
         if domain.use == "removed":
             return self._let_go(domain)
+        begun = self.now()
         findings = self.checks.check(host, domain.proof, self.targets.of(domain))
         if machine.speaks_against(domain, findings) and self._fails_itself(domain):
             raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
+        return self._keep(domain, findings, begun)
+
+    def _keep(self, domain: TrackingDomain, findings: Findings, begun: datetime) -> TrackingDomain:
+        """Note what a look saw that began then, and tell of it. What another saw meanwhile stands
+        as it is: two looks at one moment are one look, and would count one failure twice.
+        """
         for _ in range(_ATTEMPTS):
             try:
                 saved = self.domains.save(self._judge(domain, findings))
             except Conflict:  # reverted or removed meanwhile: judge what is there now
-                domain = self._read(workspace, host)
+                domain = self._read(domain.workspace, domain.host)
+                if domain.checked is not None and domain.checked >= begun:
+                    return domain
                 continue
             announcing.announce(self.announcer, saved, saved.changes_since(domain))
             return saved
-        raise Conflict(f"domain {host} keeps changing")
+        raise Conflict(f"domain {domain.host} keeps changing")
 
     def verify_due(self, limit: int, has_time: Callable[[], bool]) -> Run:
         """Check domains that are due, the longest waiting first, while there is time. One
@@ -83,29 +92,24 @@ class Verifier:
         """
         due = self.domains.due(self.now(), limit)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            results = list(pool.map(lambda key: self._attempt(key[0], key[1], has_time), due))
+            results = list(pool.map(lambda each: self._attempt(each, has_time), due))
         failed = tuple(result for result in results if result)
-        left = results.count(None)
-        return Run(len(results) - left, left, failed)
+        return Run(len(results) - results.count(None), results.count(None), failed)
 
-    def _attempt(
-        self, workspace: WorkspaceCode, host: str, has_time: Callable[[], bool]
-    ) -> str | None:
+    def _attempt(self, due: tuple[WorkspaceCode, str], has_time: Callable[[], bool]) -> str | None:
         """None: no time left; empty: done; else what broke."""
         if not has_time():
             return None
         try:
-            self.verify(workspace, host)
+            self.verify(*due)
         except NotFound:  # removed between listing and checking
             return ""
         except Exception as e:
-            return f"{host}: {type(e).__name__}: {e}"
+            return f"{due[1]}: {type(e).__name__}: {e}"
         return ""
 
     def _fails_itself(self, domain: TrackingDomain) -> bool:
-        """Whether what a domain is checked with, or what answers for it, is out of order: the
-        stack's own host, which worked, has no HTTPS now.
-        """
+        """Whether it is us who fail: the stack's own host, which worked, has no HTTPS now."""
         host = self.targets.default_host
         own = self.domains.get(STACK, host) if host and domain.workspace != STACK else None
         if own is None or own.stage != "https":
