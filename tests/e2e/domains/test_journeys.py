@@ -245,6 +245,18 @@ def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: 
     assert stack.cdn.calls == ["create", "request_again"]
 
 
+def test_a_tenant_without_any_request_for_a_certificate_gets_one(stack: Stack) -> None:
+    """As one that was made by hand, or whose request the CDN has forgotten."""
+    stack.add()
+    stack.world.point_at_us()
+    stack.look()
+    stack.cdn.issue(HOST, "none")
+    stack.look()
+    assert stack.cdn.calls == ["create"]  # which may not show yet
+    stack.look(minutes=60)
+    assert stack.cdn.calls == ["create", "request_again"]
+
+
 def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None:
     stack.add()
     proof = stack.store.of_workspace(ACME)[0].proof

@@ -28,7 +28,7 @@ CertificateStatus = Literal[
 RETRY_AFTER: Final = timedelta(hours=1)
 """Between two requests for a host or a certificate that was refused."""
 
-_REFUSED: Final = ("inactive", "expired", "validation-timed-out", "revoked", "failed")
+_TO_REQUEST: Final = ("none", "inactive", "expired", "validation-timed-out", "revoked", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Edge(Protocol):
         ...
 
     def request_again(self, host: str, /) -> None:
-        """Request a certificate anew after one was refused. Raises EdgeRefused."""
+        """Request a certificate for a tenant without one. Raises EdgeRefused."""
         ...
 
     def remove(self, host: str, /) -> bool:
@@ -92,7 +92,7 @@ def _step(domain: TrackingDomain, edge: Edge, now: datetime) -> Certificate:
         edge.enable(domain.host)
     elif tenant.certificate == "issued" and not tenant.attached:
         edge.attach(domain.host)
-    elif tenant.certificate in _REFUSED and _may_request(domain, now):
+    elif tenant.certificate in _TO_REQUEST and _may_request(domain, now):
         edge.request_again(domain.host)
         return Certificate("pending-validation", now)
     return Certificate(tenant.certificate, known.requested)
