@@ -1,6 +1,8 @@
 """Where a name leads, asked of real DNS servers."""
 
 import itertools
+import json
+from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
@@ -14,6 +16,7 @@ from tests.e2e.domains.conftest import (
     PROXY_ADDRESS,
     World,
 )
+from tests.e2e.domains.internet import http
 from waypost.domains.checks.caa import permission
 from waypost.domains.checks.checking import DNS_SECONDS
 from waypost.domains.checks.records import MAX_HOPS
@@ -55,6 +58,32 @@ def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: World) -
     assert (found.dns.verdict, found.caa.allows) == ("cname", "unknown")
     asked = [kind for _, kind in world.dns.asked if kind != "SOA"]  # whose time is measured apart
     assert len(asked) <= DNS_SECONDS
+
+
+def test_of_answers_without_measure_only_as_much_is_kept_as_people_read(world: World) -> None:
+    """Domains are read for each message, and an item of the table has 400 KB."""
+    many = [f"93.184.{n // 250}.{1 + n % 250}" for n in range(300)]
+    world.dns.add(HOST, "A", *many, PROXY_ADDRESS)
+    world.dns.add("acme.com", "CAA", *(f'0 issue "ca{n}.example"' for n in range(300)))
+    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+    policy = "max-age=60; " + "x" * 20_000
+    world.internet.serve(many[0], 80, lambda _: http("403 Forbidden", Server="CloudFront"))
+    world.internet.serve(
+        many[0],
+        443,
+        lambda _: http("200 OK", Strict_Transport_Security=policy),
+        world.certificate(HOST),
+    )
+    found = world.check()
+    assert (found.hsts.source, found.caa.allows) == ("own", "no")
+    assert len(json.dumps(asdict(found))) < 2_000
+
+
+def test_of_cnames_without_measure_a_few_are_shown(world: World) -> None:
+    world.dns.add(HOST, "CNAME", *(f"{n}.example" for n in range(200)))
+    found = dns(world)
+    assert found.verdict == "conflict"
+    assert len(found.chain) < 10
 
 
 def test_no_record_is_missing(world: World) -> None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+MOST_KEPT: Final = 8
+"""Of addresses, names and issuers that were found: what people read. Who owns a zone can make them
+many, and findings are read with their domain for every message.
+"""
+MOST_TEXT: Final = 200
+"""Of what a server said, in characters."""
 
 DnsVerdict = Literal[
     "cname",  # the chain of CNAMEs reaches us

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from waypost.domains.findings import Caa
+from waypost.domains.findings import MOST_KEPT, Caa
 from waypost.domains.hosts import parents
 from waypost.domains.network.resolving import Resolver
 
@@ -36,4 +36,4 @@ def _judge(name: str, records: tuple[str, ...]) -> Caa:
     )
     if not issuers:  # only issuewild or iodef: plain names are not restricted
         return Caa("yes", name)
-    return Caa("yes" if AMAZON.intersection(issuers) else "no", name, issuers)
+    return Caa("yes" if AMAZON.intersection(issuers) else "no", name, issuers[:MOST_KEPT])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Final
 
-from waypost.domains.findings import Dns, DnsVerdict
+from waypost.domains.findings import MOST_KEPT, Dns, DnsVerdict
 from waypost.domains.network.questions import Answer, Status
 from waypost.domains.network.resolving import Resolver
 
@@ -44,6 +44,11 @@ def proof_value(proof: str) -> str:
 
 def look_up(resolver: Resolver, host: str, proof: str, targets: Collection[str]) -> Dns:
     """Find out where a host leads. ``targets`` are our names, in canonical form."""
+    found = _found(resolver, host, proof, targets)
+    return replace(found, addresses=found.addresses[:MOST_KEPT])
+
+
+def _found(resolver: Resolver, host: str, proof: str, targets: Collection[str]) -> Dns:
     trail = follow(resolver, host, targets)
     if trail.verdict == "cname":
         return Dns(
@@ -67,7 +72,7 @@ def follow(resolver: Resolver, host: str, targets: Collection[str]) -> Trail:
         if answer.status != "ok":
             return Trail(_end(answer), chain)
         if len(answer.records) > 1:
-            return Trail("conflict", chain + answer.records)
+            return Trail("conflict", (*chain, *answer.records[:MOST_KEPT]))
         target = answer.records[0]
         if target in targets:
             return Trail("cname", (*chain, target))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Literal
 
-from waypost.domains.findings import Probe, ProbeOutcome
+from waypost.domains.findings import MOST_TEXT, Probe, ProbeOutcome
 from waypost.domains.network import wire
 from waypost.domains.network.connecting import Connector, browser_like, is_public
 from waypost.domains.network.resolving import Resolver
@@ -137,10 +137,11 @@ class Prober:
 
 
 def _judged(scheme: Scheme, reply: Reply, is_ours: Callable[[bytes], bool]) -> Probe:
-    hsts = reply.headers.get("strict-transport-security") if scheme == "https" else None
+    policy = reply.headers.get("strict-transport-security") if scheme == "https" else None
+    hsts = policy and policy[:MOST_TEXT]
     at_edge = reply.headers.get("server", "").lower() == "cloudfront"
     if 300 <= reply.status < 400:
-        target = reply.headers.get("location", "")[:200]
+        target = reply.headers.get("location", "")[:MOST_TEXT]
         return Probe("redirect", f"{reply.status} to {target}", hsts, at_edge)
     if reply.status == 200 and is_ours(reply.body):
         return Probe("ours", "", hsts, at_edge)
