@@ -260,13 +260,14 @@ def test_anybody_can_read_the_pages(mailing, page, look, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(mailing.share(people=True))
     link = mailing.get(f"campaigns/{mailing.campaign}")["links"][0]["link"]
+    host = f"{'l' * 63}.{look}.example"
+    mailing.http("POST", mailing.at("domains"), body={"host": host})
     query = names(mailing, link=link, person="ada")
     pages = ("workspace", "campaign", "map", "link", "person", "settings", "domains", "nothing")
     for name in pages:
         page.goto(mailing.address(f"{name}?{query}"))
         found = Axe().run(page)["violations"]
-        serious = [f["id"] for f in found if f["impact"] in ("serious", "critical")]
-        assert serious == [], (name, [n["html"] for f in found for n in f["nodes"]])
+        assert found == [], (name, [n["html"] for f in found for n in f["nodes"]])
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{name} has to be scrolled sideways"
 

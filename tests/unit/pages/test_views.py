@@ -287,6 +287,41 @@ def test_what_others_wrote_is_shown_as_text(workspace, visit):
             assert HOSTILE in text(answer["body"])
 
 
+def test_a_url_reads_as_it_leads_whatever_turns_its_letters_around(workspace, visit):
+    turned = "https://example.com/\u202egnp.exe\u200b"
+    (link,) = workspace.send("spring", [definition(turned)])
+    workspace.click(link, "1", person="ada", href=turned)
+    query = {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
+    for page in ("campaign", "map", "link", "person"):
+        shown = text(visit(page, workspace.token(people=True), **query)["body"])
+        assert "https://example.com/%E2%80%AEgnp.exe%E2%80%8B" in shown, page
+
+
+def test_a_long_url_is_shortened_in_lists_and_whole_on_its_own_page(workspace, visit):
+    long = "https://example.com/" + "long/" * 300 + "end?q=1"
+    (link,) = workspace.send("spring", [definition(long)])
+    workspace.click(link, "1", person="ada", href=long)
+    query = {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
+    for page in ("campaign", "map", "link", "person"):
+        shown = text(visit(page, workspace.token(people=True), **query)["body"])
+        assert (long in shown) == (page in ("link", "person")), page
+        assert shown.count("long/") <= 350
+        assert "end?q=1" in shown
+
+
+def test_names_are_set_apart_from_the_text_around_them(workspace, visit):
+    """So that one from right to left moves nothing but itself."""
+    name = "\u05d7\u05d2\u05d9\u05d2\u05d4 2026"
+    (link,) = workspace.send(name, [definition("https://example.com", name)])
+    workspace.click(link, "1", person=name)
+    query = {"workspace": "acme", "campaign": name, "link": link, "person": name}
+    for page in ("workspace", "campaign", "map", "link", "person"):
+        body = LexborHTMLParser(visit(page, workspace.token(people=True), **query)["body"]).body
+        assert body is not None
+        apart = [node for node in body.css("bdi") if name in node.text()]
+        assert body.text().count(name) == len(apart) > 0, page
+
+
 @pytest.mark.parametrize(
     ("page", "query", "status"),
     [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,6 +24,11 @@ _HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+_UNSEEN: Final = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters that turn the order of others around, or that nobody sees."""
+MOST_OF_URL: Final = 160
+_ENDS: Final = (110, 40)
+
 _CHANNELS: Final = {"sms": "SMS", "whatsapp": "WhatsApp", "slack": "Slack"}
 
 
@@ -38,6 +44,7 @@ def environment() -> Environment:
     )
     made.globals["address"] = address
     made.globals["style"] = style()
+    made.filters |= {"url": url, "shortened": shortened}
     made.filters |= {"number": number, "percent": percent, "channel": channel}
     made.filters |= {"moment": moment, "day": day, "clock": clock}
     return made
@@ -97,6 +104,17 @@ def number(value: int) -> str:
 def percent(share: float) -> str:
     """A share of 0 to 1 in percent; tenths only where they matter."""
     return f"{share:.0%}" if share in (0, 1) or share >= 0.1 else f"{share:.1%}"
+
+
+def url(written: str) -> str:
+    """A URL as it reads and leads: what would make it read otherwise is percent-encoded."""
+    return _UNSEEN.sub(lambda found: quote(found[0]), written)
+
+
+def shortened(url: str) -> str:
+    """Beginning and end of a URL that is too long for a list."""
+    first, last = _ENDS
+    return url if len(url) <= MOST_OF_URL else f"{url[:first]} … {url[-last:]}"
 
 
 def moment(time: str) -> str:
