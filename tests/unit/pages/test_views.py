@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from base64 import b64decode
 from datetime import timedelta
 from importlib.resources import files
 from urllib.parse import parse_qsl, urlsplit
@@ -16,6 +17,7 @@ from waypost.codes import campaign_code
 from waypost.domains.requests import AddDomain
 from waypost.management.configuring import SettingsChange
 from waypost.pages import charts
+from waypost.reporting.answers import Point
 
 HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
 MESSAGE = (
@@ -169,6 +171,18 @@ def test_lines_across_the_picture_are_at_whole_round_numbers():
         assert lines[-2] < most <= lines[-1]
         assert len(lines) <= charts.MOST_LINES + 1
         assert str(lines[1]).rstrip("0") in {"1", "2", "5"}
+
+
+@pytest.mark.parametrize("hours", [1, 3, 40])
+def test_a_bar_is_never_so_broad_that_it_is_a_block(hours):
+    starts = [f"2026-11-{1 + n // 24:02}T{n % 24:02}:00:00+00:00" for n in range(hours)]
+    points = [Point(start=at, total=2, human=1, machine=1, opens=0) for at in starts]
+    picture = charts.clicks_over_time(points, "hour")
+    svg = b64decode(picture.partition("base64,")[2]).decode()
+    bars = re.findall(r'<rect[^>]*width="([\d.]+)"[^>]*class="rect', svg)
+    assert len(bars) >= 2 * hours
+    assert max(map(float, bars)) < charts.WIDE[0] / 10
+    assert "01 Nov 00:00" in svg
 
 
 def test_a_segment_names_people_only_where_the_share_does(workspace, visit, links):

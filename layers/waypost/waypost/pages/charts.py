@@ -27,6 +27,8 @@ WIDE: Final = (900, 7)
 NARROW: Final = (420, 3)
 """Widths in pixels, and how many times are written below the bars; all are equally high."""
 HEIGHT: Final = 280
+LEAST_BARS: Final = 12
+"""Room for so many bars at least, so that a campaign's first hour is a bar, too, and no block."""
 MOST_LINES: Final = 5
 """Lines across the picture at most, each at a whole number of clicks."""
 
@@ -57,7 +59,21 @@ _STYLE: Final = Style(
 def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] = WIDE) -> str:
     """The picture as a data URL."""
     width, most = size
-    config = Config(
+    room = max(LEAST_BARS, len(points))
+    free = [None] * (room - len(points))
+    labels = [_label(point.start, step) for point in points]
+    chart = StackedBar(_config(width))
+    chart.y_labels = lines(max(1, *(point.total for point in points)))
+    chart.x_labels = labels + [""] * len(free)
+    chart.x_labels_major = labels[:: -(-room // most)]
+    chart.add("Human", [point.human for point in points] + free)
+    chart.add("Machine", [point.machine for point in points] + free)
+    svg = str(chart.render())
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+
+
+def _config(width: int) -> Config:
+    return Config(
         style=_STYLE,
         css=["file://style.css", "file://graph.css", _DARK],
         js=[],
@@ -72,14 +88,6 @@ def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] 
         truncate_label=-1,
         value_formatter=lambda clicks: f"{clicks:,.0f}",
     )
-    chart = StackedBar(config)
-    chart.y_labels = lines(max(1, *(point.total for point in points)))
-    chart.x_labels = [_label(point.start, step) for point in points]
-    chart.x_labels_major = chart.x_labels[:: max(1, -(-len(points) // most))]
-    chart.add("Human", [point.human for point in points])
-    chart.add("Machine", [point.machine for point in points])
-    svg = str(chart.render())
-    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
 def _label(start: str, step: Step) -> str:
