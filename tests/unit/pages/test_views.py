@@ -7,6 +7,7 @@ from base64 import b64decode
 from datetime import timedelta
 from importlib.resources import files
 from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import available_timezones
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -356,6 +357,35 @@ def test_what_is_wrong_is_said_on_a_page(workspace, visit, links, page, query, s
     assert answer["statusCode"] == status
     assert answer["headers"]["content-type"].startswith("text/html")
     assert only(answer["body"], "h1").text()
+
+
+@pytest.mark.parametrize("campaign", [None, "spring"])
+def test_who_asked_for_something_that_is_not_there_finds_the_way_back(
+    workspace, visit, links, campaign
+):
+    token = workspace.token(campaign)
+    query = {"workspace": "acme", "campaign": "spring"}
+    first = "workspace" if campaign is None else "campaign"
+    for page, wrong in (
+        ("link", {"link": "x"}),
+        ("campaign", {"zone": "Nowhere"}),
+        ("nothing", {}),
+    ):
+        shown = LexborHTMLParser(visit(page, token, **query, **wrong)["body"])
+        ways = [str(a.attributes["href"]) for a in shown.css("nav a")]
+        assert ways[0].startswith(f"/reports/{first}?"), page
+        asked = dict(parse_qsl(urlsplit(ways[0]).query))
+        assert visit(first, token, **asked)["statusCode"] == 200
+    for refused in (visit("link", **query), visit("campaign", token, workspace="other")):
+        assert not LexborHTMLParser(refused["body"]).css("nav a")
+
+
+def test_every_zone_that_is_offered_is_one(workspace, visit, links):
+    query = {"workspace": "acme", "campaign": "spring"}
+    page = visit("campaign", workspace.token("spring"), **query)["body"]
+    offered = LexborHTMLParser(page).css("datalist option")
+    assert len(offered) > 20
+    assert {str(zone.attributes["value"]) for zone in offered} <= available_timezones()
 
 
 def test_every_page_keeps_to_itself(workspace, visit, links):

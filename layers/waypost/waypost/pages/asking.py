@@ -35,6 +35,12 @@ class Asked(BaseModel):
         query = parse_qsl(str(event.get("rawQueryString", "")), keep_blank_values=False)
         return checked(cls, dict(query))
 
+    @classmethod
+    def whereabouts(cls, event: Mapping[str, Any]) -> Self:
+        """Of a query, only whose page it asks for. Raises InvalidRequest."""
+        query = dict(parse_qsl(str(event.get("rawQueryString", ""))))
+        return checked(cls, {k: v for k, v in query.items() if k in ("workspace", "campaign")})
+
     def named(self, field: str) -> str:
         """A name that the page cannot do without. Raises InvalidRequest where it is missing."""
         value = getattr(self, field)

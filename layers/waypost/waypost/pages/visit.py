@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from waypost.errors import NotFound, WaypostError
+from waypost.errors import InvalidRequest, NotFound, NotShared, WaypostError
 from waypost.http import Response, status_of
 from waypost.management.services import Services
 from waypost.pages import campaign_views, views
@@ -15,7 +15,7 @@ from waypost.pages.access import Access, cookie, read_cookies
 from waypost.pages.asking import Asked
 from waypost.pages.rendering import address, page
 from waypost.pages.views import Reports
-from waypost.reporting.sharing import Share
+from waypost.reporting.sharing import Scope, Share
 
 _PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
     "workspace": views.workspace,
@@ -30,6 +30,13 @@ _PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
     "settings": views.settings,
 }
 _OPEN: Final = "open/"
+_HINTS: Final = {
+    "campaign": "Names are written exactly as in the messages; a campaign is there from its first "
+    "message on.",
+    "person": "Names are written exactly as in the messages. Nobody of this one has opened or "
+    "clicked anything, or it was too long ago to be kept.",
+    "link": "It may have been copied incompletely: find it among the links of its campaign.",
+}
 
 
 def visits_of(services: Services) -> Visits:
@@ -56,7 +63,7 @@ class Visits:
         try:
             return self._answer(event, str(event["pathParameters"]["page"]))
         except WaypostError as error:
-            return _wrong(error)
+            return _wrong(error, self._still_open(event, error))
 
     def _answer(self, event: Mapping[str, Any], name: str) -> Response:
         if name.startswith(_OPEN):
@@ -66,6 +73,16 @@ class Visits:
             raise NotFound("page", name)
         access = Access(read_cookies(event), self.opened)
         return shown(self.reports, access, Asked.of(event))
+
+    def _still_open(self, event: Mapping[str, Any], error: WaypostError) -> Scope | None:
+        """What else is shared with who asked for something that is not there, or not like that."""
+        if not isinstance(error, NotFound | InvalidRequest):
+            return None
+        try:
+            asked = Asked.whereabouts(event)
+            return Access(read_cookies(event), self.opened).to(asked.workspace, asked.campaign)
+        except (InvalidRequest, NotShared):
+            return None
 
     def _open(self, token: str) -> Response:
         """Move a share from the address into a cookie, and go on to the page that it shows."""
@@ -81,11 +98,20 @@ class Visits:
         return Response(statusCode=303, headers=headers, body="", cookies=cookies)
 
 
-def _wrong(error: WaypostError) -> Response:
-    """What is wrong, in the words and with the status that the API has for it."""
+def _wrong(error: WaypostError, scope: Scope | None) -> Response:
+    """What is wrong, in the words and with the status that the API has for it; with the way back to
+    what the visitor may see.
+    """
     status, title = status_of(error)
     text = str(error)
-    told = page("error.html", status, title=title, text=f"{text[:1].upper()}{text[1:]}.")
+    told = page(
+        "error.html",
+        status,
+        scope=scope,
+        title=title,
+        text=f"{text[:1].upper()}{text[1:]}.",
+        hint=_HINTS.get(error.kind, "") if isinstance(error, NotFound) else "",
+    )
     if status == 503:
         told["headers"]["retry-after"] = "5"
     return told
