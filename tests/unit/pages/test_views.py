@@ -215,6 +215,7 @@ def test_a_persons_activity_over_all_campaigns(workspace, visit, links):
     answer = visit("person", workspace.token(people=True), workspace="acme", person="ada")
     page = LexborHTMLParser(answer["body"])
     assert len(page.css("ol.activity li")) == 2
+    assert "Safari on iPhone" in text(answer["body"])
     assert "https://example.com/home" in text(answer["body"])  # where the click led
 
 
@@ -272,6 +273,12 @@ def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
     page = visit("domains", workspace.token(), workspace="acme")["body"]
     assert only(page, "section h2").text() == "links.acme.example.com"
     assert len(LexborHTMLParser(page).css("tbody tr .light")) >= 3
+    (told,) = workspace.services().domains.list("acme").domains
+    for record in told.records:
+        assert record.name in text(page)
+        assert record.value in text(page)
+    for light in told.lights.values():
+        assert light.next_step in text(page)
 
 
 def test_settings_are_shown(workspace, visit):

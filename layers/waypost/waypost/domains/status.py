@@ -102,7 +102,7 @@ def next_step(domain: TrackingDomain, lit: dict[str, Light]) -> str:
     if domain.use == "removed":
         return "Being removed. Links already sent work on it until its DNS record is gone."
     if domain.use == "reverted":
-        return "Reverted: new messages use the default host. Take it up again with reverted: false."
+        return "Reverted: new messages use the default host until its owner restores it."
     waiting = [light for light in lit.values() if light.colour in ("red", "waiting")]
     return next((light.next_step for light in waiting if light.next_step), "")
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from waypost.domains.domain import TrackingDomain
 from waypost.domains.findings import Findings, Probe
 from waypost.domains.lights.light import Colour, Light
-from waypost.domains.lights.words import HSTS_STEP, PROBE_FOUND, PROXY_STEP, STOPPED_STEP
+from waypost.domains.lights.words import (
+    HSTS_STEP,
+    MINUTES_STEP,
+    PROBE_FOUND,
+    PROXY_STEP,
+    STOPPED_STEP,
+)
 
 
 def http(found: Findings) -> Light:
@@ -62,12 +68,12 @@ def _certificate(domain: TrackingDomain, found: Findings) -> Light:
     if not found.dns.settled:
         return Light("waiting", expected, "DNS is still changing", "Wait until DNS has spread.")
     if status in ("none", "pending-validation"):
-        return Light("waiting", expected, "a certificate under way", "Wait; it takes minutes.")
+        return Light("waiting", expected, "a certificate under way", MINUTES_STEP)
     if status == "issued":
         seen = f"a certificate, and {_told(found.https)}"
         if domain.stage in ("https", "fallen_back"):
             return Light("red", expected, seen, STOPPED_STEP)
-        return Light("waiting", expected, seen, "Wait; it takes minutes.")
+        return Light("waiting", expected, seen, MINUTES_STEP)
     return Light(
         "red",
         "a certificate",

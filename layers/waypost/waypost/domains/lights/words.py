@@ -24,8 +24,8 @@ DNS_STEP: Final[dict[DnsVerdict, str]] = {
 }
 
 PROBE_FOUND: Final[dict[ProbeOutcome, str]] = {
-    "ours": "our signed answer",
-    "not_ours": "an answer that is not ours",
+    "ours": "Waypost's own answer",
+    "not_ours": "an answer of something else",
     "redirect": "a redirect",
     "unsafe": "an address that is not public",
     "no_address": "no address to connect to",
@@ -62,6 +62,8 @@ HSTS_STEP: Final = {
     "parent": "Get HTTPS working, or browsers that know the parent's policy will not open links.",
     "preload": "Get HTTPS working: browsers ship a list with this domain and refuse plain HTTP.",
 }
+
+MINUTES_STEP: Final = "Wait; it takes minutes. If it takes hours, tell whoever runs Waypost."
 
 STOPPED_STEP: Final = "It worked before and is checked again; if this stays, tell whoever runs it."
 """HTTPS of ours went away under a certificate that is there: nothing that a customer can do."""
