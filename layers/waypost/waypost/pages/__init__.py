@@ -5,6 +5,7 @@
 - ``rendering``  templates, and the headers that keep a page to itself
 - ``views``      what the pages of a workspace show, ``campaign_views`` those of a campaign
 - ``charts``     clicks over time as a picture
+- ``devices``    user agents in words
 - ``click_map``  the message that was sent, each link with its share of the clicks
 
 Pages load nothing, run nothing and change nothing: their Content-Security-Policy allows no script,

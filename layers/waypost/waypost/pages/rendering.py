@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from waypost.http import Response
+from waypost.pages.devices import device
 
 _HEADERS: Final = {
     "content-type": "text/html; charset=utf-8",
@@ -44,7 +45,7 @@ def environment() -> Environment:
     )
     made.globals["address"] = address
     made.globals["style"] = style()
-    made.filters |= {"url": url, "shortened": shortened}
+    made.filters |= {"url": url, "shortened": shortened, "device": device}
     made.filters |= {"number": number, "percent": percent, "channel": channel}
     made.filters |= {"moment": moment, "day": day, "clock": clock}
     return made
