@@ -28,6 +28,14 @@ CHANGE = (
 )
 
 
+def test_the_next_step_is_what_somebody_has_to_do_before_what_takes_its_time() -> None:
+    forbidden = seen("cname", caa=Caa("no", "acme.com", ("x.example",)))
+    told = status_of(domain(findings=forbidden), TARGET)
+    assert told.lights["http"].colour == "waiting"
+    assert told.next_step == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
+    assert status_of(domain(findings=ISSUING), TARGET).next_step.startswith("Wait; it takes")
+
+
 def colours(findings: Findings | None) -> dict[str, str]:
     return {n: light.colour for n, light in lights(domain(findings=findings), TARGET).items()}
 

@@ -103,8 +103,10 @@ def next_step(domain: TrackingDomain, lit: dict[str, Light]) -> str:
         return "Being removed. Links already sent work on it until its DNS record is gone."
     if domain.use == "reverted":
         return "Reverted: new messages use the default host until its owner restores it."
-    waiting = [light for light in lit.values() if light.colour in ("red", "waiting")]
-    return next((light.next_step for light in waiting if light.next_step), "")
+    red = [light.next_step for light in lit.values() if light.colour == "red"]
+    # Of what waits, the last is what the others wait for.
+    waiting = [light.next_step for light in reversed(lit.values()) if light.colour == "waiting"]
+    return next(filter(None, red + waiting), "")
 
 
 def _base_url(domain: TrackingDomain) -> str | None:
