@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 
@@ -19,7 +20,8 @@ from waypost.errors import MalformedToken, StoreError, StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
 from waypost.redirecting.following import ATTEMPTS, BUDGET_SECONDS, Kept, came_through_front
-from waypost.tokens import ClickToken
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens import ClickToken, OpenToken
 from waypost.upkeep.replaying import stored_clicks
 
 
@@ -144,6 +146,45 @@ def test_without_settings_nothing_is_kept_that_they_might_forbid(
     desk.redirecting = replace(desk.redirecting, policies=_Policies(STRICTEST))  # type: ignore[arg-type]
     follow(desk, token)
     assert recorded(desk)[0].ip is None
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ['{"retention_days": "7"}', '{"retention_days": 1e9}', '{"retention_days": {"clicks": 7}}'],
+)
+@pytest.mark.parametrize("href", ["https://example.com/sale", ""])
+def test_settings_that_cannot_be_followed_cost_nobody_the_way(
+    desk: Desk, token: ClickToken, stored: str, href: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As an operator's hand or a later version may leave them."""
+    policies = Policies(DynamoWorkspaces(_Stored(stored), "workspaces"))
+    desk.redirecting = replace(desk.redirecting, policies=policies)
+    if href:
+        assert follow(desk, token) is Kept.RECORDED
+    else:
+        opened = desk.open_sealer.seal(OpenToken(CAMPAIGN, "d1", "p1", token.sent))
+        assert desk.redirecting.opened(opened, request()) is Kept.RECORDED
+    [click] = desk.clicks.inserted
+    assert click.ip is None  # whether they wanted it kept is not known
+    assert click.expires - int(click.time.timestamp()) == 400 * 86_400
+    [told] = caplog.records
+    assert vars(told)["workspace"] == workspace_of(CAMPAIGN)
+
+
+@pytest.mark.parametrize("stored", ["[]", '"truncated"', "null", "7", "{", "", '{"schemes": 7}'])
+def test_settings_that_are_none_keep_what_every_workspace_allows(stored: str) -> None:
+    policies = Policies(DynamoWorkspaces(_Stored(stored), "workspaces"))
+    assert policies.of(workspace_of(CAMPAIGN)) is STRICTEST
+
+
+class _Stored:
+    """A table whose only row holds these settings."""
+
+    def __init__(self, settings: str) -> None:
+        self._settings = settings
+
+    def __getattr__(self, _: str) -> Callable[..., dict[str, object]]:
+        return lambda **_: {"Item": {"settings": {"S": self._settings}}}
 
 
 class _Policies:

@@ -70,7 +70,13 @@ class WorkspaceSettings:
 
     @classmethod
     def from_stored(cls, values: Mapping[str, object]) -> Self:
-        """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default."""
+        """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default.
+
+        Raises TypeError where it is something else: a workspace without a wish of its own is not
+        the same as one whose wishes cannot be read.
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError("settings are an object")
         known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         if isinstance(known.get("shorten"), Mapping):
             known["shorten"] = Shortening(**known["shorten"])  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from aws_lambda_powertools.logging import Logger
 
 from waypost.clicks.making import as_click, click_of
 from waypost.clicks.parking import LOG_KEY
-from waypost.clicks.policies import Policies
+from waypost.clicks.policies import STRICTEST, Policies
 from waypost.clicks.request import Request
 from waypost.codes import workspace_of
 from waypost.errors import MalformedToken, StoreError, UnsafeDestination
@@ -106,8 +106,7 @@ class Redirecting:
 
     def _keep(self, token: ClickToken, href: str, request: Request) -> Kept:
         deadline = self.now() + BUDGET_SECONDS
-        settings = self.policies.of(workspace_of(token.link))
-        click = click_of(token, href, request, settings, self.retention_days)
+        click = self._made(token, href, request)
         try:
             return self._record(click, deadline)
         except StoreError:
@@ -115,6 +114,14 @@ class Redirecting:
         except Exception:  # a fault of ours must not cost the recipient the way
             self.log.exception("recording a click broke")
             return self._park(click)
+
+    def _made(self, token: ClickToken, href: str, request: Request) -> Click:
+        workspace, days = workspace_of(token.link), self.retention_days
+        try:
+            return click_of(token, href, request, self.policies.of(workspace), days)
+        except Exception:  # nor must settings that nobody can follow
+            self.log.exception("settings cannot be followed", extra={"workspace": workspace})
+            return click_of(token, href, request, STRICTEST, days)
 
     def _record(self, click: Click, deadline: float) -> Kept:
         for left in range(ATTEMPTS - 1, -1, -1):
