@@ -35,8 +35,8 @@ help: ## List the targets
 ##@ Trying it out
 
 .PHONY: demo
-demo: $(READY) ## Track a real e-mail for 25 recipients, click, and show the report
-	@python -m local.demo $(ARGS)
+demo: $(READY) ## Track an e-mail for 25 recipients, click as they would, show the report
+	@python -m local.demo
 
 .PHONY: serve
 serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
@@ -177,7 +177,7 @@ rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NO
 
 .PHONY: retire-key
 retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
-	@python -m tools.keys --env $(ENV) --base "$(BASE)" retire $(KEY) --sure "$(SURE)"
+	@python -m tools.keys --env $(ENV) --base "$(BASE)" retire "$(KEY)" --sure "$(SURE)"
 
 .PHONY: smoke
 smoke: $(READY) ## Try the stack of ENV out, from rewriting to the report, or the one at BASE
@@ -246,17 +246,20 @@ domain-remove: $(READY) ## Stop using HOST; links already sent work while its DN
 # ----------------------------------------------------------------------------------------------------------------------
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "No Python from 3.11 on was found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-		echo "$(PYTHON) cannot make a virtual environment; Debian has what it lacks in the package python3-venv." >&2; \
-		exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is not a Python 3.11 or newer; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
 
 # uv comes first, in the version that the lock names, and installs the rest in seconds, each file checked by its hash.
 $(READY): requirements.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what requirements.lock says into $(VENV)"
-	@python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)"
-	@uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock
-	@uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .
+	@echo "Installing what requirements.lock says into $(VENV) (once; needs the network)"
+	@{ python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" \
+		&& uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock \
+		&& uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .; } || { \
+		echo "Installing failed, as said above. With the network there, or pip set up for a mirror, run make again." >&2; \
+		exit 1; }
 	@touch $@
 
 $(SCANNER)/ready: tools/scanner.lock | $(READY)

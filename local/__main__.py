@@ -7,12 +7,22 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from local.errors import StackError
 from local.stack import TEMPLATE, EmbeddedStack
 
 _LOG = Path(".waypost/serve.log")
+_LAST_PORT = 65_535
+_NEXT = """
+It is empty. Ctrl-C ends it. To try it, in another terminal:
+
+  curl -s {url}/v1/rewrite -d @events/RewriteFunction.invoke.json
+  curl -s {url}/v1/workspaces/acme/campaigns/spring-sale
+  make share BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale PEOPLE=yes
+
+docs/embedded-stack.md tells what else answers here.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,11 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
-    """Prints one line once everything answers, and returns when interrupted."""
-    parameters = dict(item.split("=", 1) for item in options.parameter)
+    """Prints one line once everything answers, and returns when interrupted.
+
+    At a terminal it goes on to say what can be typed next.
+    """
     stack = EmbeddedStack(
         options.template,
-        parameters=parameters,
+        parameters=dict(options.parameter),
         host=options.host,
         port=options.port,
         log=log,
@@ -46,6 +58,8 @@ def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
             f"waypost is ready on {stack.url} (logs: {options.log}, AWS: {stack.cloud.url})",
             flush=True,
         )
+        if sys.stdout.isatty():
+            print(_NEXT.format(url=stack.url))
         stack.wait_for_interrupt()
 
 
@@ -56,11 +70,31 @@ def _open(log: str) -> contextlib.AbstractContextManager[IO[bytes]]:
     return Path(log).open("wb")
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {_LAST_PORT}")
+    return int(text)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, assigned, value = text.partition("=")
+    if not assigned:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage of a command that make typed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"cannot serve: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser = _Parser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("serve", help="serve the whole stack, empty")
-    command.add_argument("--port", type=int, default=8080, help="0 takes any free one")
+    command.add_argument("--port", type=_port, default=8080, help="0 takes any free one")
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--template", type=Path, default=TEMPLATE)
     command.add_argument(
@@ -68,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--parameter",
+        type=_parameter,
         action="append",
         default=[],
         metavar="NAME=VALUE",

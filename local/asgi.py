@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import uvicorn
 
-from local.errors import PortInUse
+from local.errors import CannotListen, PortInUse
 
 Scope: TypeAlias = MutableMapping[str, Any]  # ASGI's own types are no narrower
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -50,7 +50,7 @@ async def answer(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises PortInUse."""
+    """A listening socket; port 0 takes any free one. Raises PortInUse, or CannotListen."""
     # Named as TCP, or asyncio would not send small packets at once on what is accepted from it.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -61,7 +61,7 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(port) from error
-        raise
+        raise CannotListen(host, port, error.strerror or str(error)) from error
     return sock
 
 

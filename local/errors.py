@@ -3,6 +3,7 @@
 StackError
 ├── TemplateError    the template asks for something that cannot be, or is not emulated; says where
 ├── PortInUse        somebody else listens on the port that was asked for
+├── CannotListen     this machine does not let the stack have the address or port
 └── NotStarted       a process of the stack did not come up
 """
 
@@ -26,6 +27,14 @@ class PortInUse(StackError):
 
     def __init__(self, port: int) -> None:
         super().__init__(f"port {port} is in use; choose another one with PORT=")
+        self.port = port
+
+
+class CannotListen(StackError):
+    """Raised before anything is started, with the reason of the operating system."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"{host}, port {port}: {reason}; choose another one with PORT=")
         self.port = port
 
 

@@ -38,8 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def bring_home(desk: Desk, options: argparse.Namespace) -> int:
     """Record and count the clicks of a file."""
-    done = replay(options.file.read_text("utf-8"), desk.clicks, desk.tally)
+    done = replay(_text(options.file), desk.clicks, desk.tally)
     print(f"{done.found} clicks found, {done.recorded} recorded and {done.counted} counted anew")
+    if not done.found:
+        print(f"{options.file} holds no clicks: is it the right file?", file=sys.stderr)
     if done.unreadable:
         print(f"{done.unreadable} look like clicks and cannot be read", file=sys.stderr)
     if done.failed:
@@ -47,11 +49,20 @@ def bring_home(desk: Desk, options: argparse.Namespace) -> int:
     return LEFT if done.failed else DONE
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise SystemExit(f"{file} is not a text file (UTF-8)") from error
+
+
 def recount(desk: Desk, options: argparse.Namespace) -> int:
     """Compare a campaign's counters with its clicks."""
     recounting = Recounting(desk.clicks, desk.campaigns, desk.recipients, desk.workspaces)
     campaign = campaign_code(options.workspace, options.campaign)
     found = recounting.compare(campaign)
+    if found.right and not found.clicks and desk.campaigns.campaign(campaign) is None:
+        raise SystemExit(f"workspace {options.workspace!r} has no campaign {options.campaign!r}")
     _print(found)
     if options.repair and not found.right:
         found = recounting.repair(campaign, desk.tally)
@@ -62,7 +73,7 @@ def recount(desk: Desk, options: argparse.Namespace) -> int:
 
 def list_campaigns(desk: Desk, _: argparse.Namespace) -> int:
     """List campaigns that were sent before workspaces had lists of them."""
-    print(f"{desk.campaigns.list_known()} campaigns listed that were not")
+    print(f"{desk.campaigns.list_known()} campaigns added to their workspaces' lists")
     return DONE
 
 

@@ -1,7 +1,8 @@
 """How every operator's tool is called, and how it ends.
 
 All take the stack in the same two ways: ``--env`` names an environment of samconfig.toml, and
-``--base`` the address of a stack instead. What goes wrong is one line on stderr. Exit status:
+``--base`` the address of a stack instead. What goes wrong is one line on stderr, in the words of
+``make``: an argument is called as the variable is that make passes on. Exit status:
 
     0  done
     1  something is left to do, or differs; the tool has said what
@@ -11,9 +12,11 @@ All take the stack in the same two ways: ``--env`` names an environment of samco
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from urllib3.exceptions import HTTPError
@@ -24,22 +27,43 @@ DONE: Final = 0
 LEFT: Final = 1
 IMPOSSIBLE: Final = 2
 
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1")
 _NO_CREDENTIALS: Final = (
-    "there are no credentials; sign in to AWS first, or name a stack on this machine: "
+    "there are no AWS credentials; sign in to AWS first, or name a stack on this machine: "
     "BASE=http://127.0.0.1:8080"
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage of a command that nobody typed."""
+
+    def error(self, message: str) -> NoReturn:
+        _give_up(re.sub(r"^argument (?:--)?([\w-]+):", _variable, message))
+
+
+def _variable(named: re.Match[str]) -> str:
+    return named[1].upper().replace("-", "_")
+
+
 def parser(tool: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of ``python -m tools.<tool>``, with the options that all tools have."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog=f"python -m tools.{tool}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--env", default="dev", help="an environment of samconfig.toml")
-    made.add_argument("--base", default="", help="the address of a stack instead")
+    made.add_argument("--base", type=address, default="", help="the address of a stack instead")
     return made
+
+
+def address(text: str) -> str:
+    """The type of a stack's address; one of this machine may lack its ``http://``."""
+    if text and "://" not in text and urlsplit(f"//{text}").hostname in _THIS_MACHINE:
+        text = f"http://{text}"
+    if text and not re.match(r"https?://[^/]", text):
+        raise argparse.ArgumentTypeError(f"is {text!r}, and has to begin with http:// or https://")
+    return text
 
 
 def given(text: str) -> str:
@@ -47,6 +71,13 @@ def given(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("is missing")
     return text
+
+
+def number(text: str) -> int:
+    """The type of an argument that is a whole number."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"is {text!r}, which is not a whole number")
+    return int(text)
 
 
 def run(main: Callable[[], int]) -> NoReturn:
@@ -60,9 +91,15 @@ def run(main: Callable[[], int]) -> NoReturn:
     except NoCredentialsError:
         _give_up(_NO_CREDENTIALS)
     except (BotoCoreError, ClientError, HTTPError, OSError, WaypostError) as error:
-        _give_up(str(error))
+        _give_up(_told(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -81,7 +81,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.workspace = options.workspace or STACK_NAME
     if options.command != "list" and not options.host:
-        parser.error("argument HOST: is missing")
+        parser.error("HOST is missing")
     return options
 
 

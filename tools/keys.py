@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools import command
-from tools.command import DONE, IMPOSSIBLE
+from tools.command import DONE, IMPOSSIBLE, given
 from tools.embedded import stack_of
 from waypost.errors import StoreUnavailable
 from waypost.keyring import KeyList, ListedKey, utc
@@ -135,7 +135,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     adding.add_argument("--now", dest="at_once", action="store_true", help="have it sign at once")
     adding.set_defaults(run=add)
     retiring = commands.add_parser("retire", help="take a key away, with every link it signed")
-    retiring.add_argument("key", help="its fingerprint")
+    retiring.add_argument("key", metavar="KEY", type=given, help="its fingerprint")
     retiring.add_argument("--sure", default="", help="the fingerprint once more")
     retiring.set_defaults(run=retire)
     return parser.parse_args(arguments)

@@ -11,6 +11,7 @@ import boto3
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import NoCredentialsError
 
 from tools.stack import Stack
 
@@ -20,6 +21,10 @@ _SECONDS: Final = 35  # an HTTP API gives up after 30
 
 class Refused(SystemExit):
     """The API refused; says why, as it said."""
+
+
+class Unreachable(Refused):
+    """Nothing answers at the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Api:
         return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The decoded answer. Raises Refused with the API's own words."""
+        """The decoded answer. Raises Refused with the API's own words, or Unreachable."""
         url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         if self.region:
@@ -49,7 +54,7 @@ class Api:
             answer = urllib3.request(method, url, headers=headers, body=data, timeout=_SECONDS)
             decoded = answer.json()
         except urllib3.exceptions.HTTPError as error:
-            raise Refused(f"{self.address} does not answer: {_first_cause(error)}") from error
+            raise Unreachable(f"{self.address} does not answer: {_reason(error)}") from error
         except ValueError as error:
             raise Refused(f"{self.address} answered {answer.status}, and no JSON") from error
         if answer.status >= 400:
@@ -57,8 +62,11 @@ class Api:
         return decoded
 
 
-def _first_cause(error: BaseException) -> BaseException:
-    return _first_cause(error.__cause__) if error.__cause__ else error
+def _reason(error: BaseException) -> str:
+    """Why nothing answers: what the first of a chain of errors said."""
+    if error.__cause__:
+        return _reason(error.__cause__)
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _signed(
@@ -67,7 +75,7 @@ def _signed(
     """The headers with a signature (SigV4) of whoever runs this."""
     credentials = boto3.Session().get_credentials()
     if credentials is None:
-        raise Refused("there are no credentials; sign in to AWS first")
+        raise NoCredentialsError
     request = AWSRequest(method, url, headers=headers, data=data)
     SigV4Auth(credentials, "execute-api", region).add_auth(request)
     return dict(request.headers.items())

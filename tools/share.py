@@ -15,7 +15,7 @@ import sys
 from urllib.parse import quote
 
 from tools import command
-from tools.command import DONE, given
+from tools.command import DONE, given, number
 from tools.management import Api
 
 
@@ -36,7 +36,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = command.parser("share", __doc__)
     parser.add_argument("--workspace", metavar="WORKSPACE", type=given, required=True)
     parser.add_argument("--campaign", default="", help="the whole workspace unless given")
-    parser.add_argument("--hours", type=int, default=72, help="how long it works; 72 unless given")
+    parser.add_argument("--hours", type=number, default=72, help="how long it works; 72 by default")
     parser.add_argument(
         "--people", type=lambda text: text == "yes", default=False, help="yes: names people, too"
     )

@@ -6,24 +6,25 @@
 
 Requests to AWS are signed by whoever runs it. What it makes is one message, to nobody, with a click
 or two, in the workspace ``smoke``, which are forgotten after the stack's retention; the tracking
-domain that it adds is removed again. Exit status 1 where a line says FAIL.
+domain that it adds is removed again. Exit status 1 where a line says FAIL, 2 where no
+stack answers.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 
 import urllib3
 
+from tools import command
 from tools.journey import STEPS, Failed, Journey, Skipped
-from tools.management import Api, Refused
+from tools.management import Api, Refused, Unreachable
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Take every step; 1 where one failed."""
+    """Take every step; 1 where one failed. Raises Unreachable where the first finds no stack."""
     options = _options(arguments)
     with urllib3.PoolManager(retries=False, timeout=35) as http:
         api = Api.of(options.env, options.base)
@@ -37,6 +38,10 @@ def _take(step: Callable[[Journey], str], run: Journey) -> int:
         word, said = "ok  ", step(run)
     except Skipped as reason:
         word, said = "skip", str(reason)
+    except Unreachable as reason:
+        if step is STEPS[0]:
+            raise
+        word, said = "FAIL", str(reason)
     except (Failed, Refused, urllib3.exceptions.HTTPError, LookupError, ValueError) as reason:
         word, said = "FAIL", f"{type(reason).__name__}: {reason}"
     print(f"{word}  {name:13} {said}", flush=True)
@@ -44,12 +49,10 @@ def _take(step: Callable[[Journey], str], run: Journey) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.smoke", description=__doc__)
-    parser.add_argument("--env", default="dev", help="an environment of samconfig.toml")
-    parser.add_argument("--base", default="", help="the management API's address instead")
+    parser = command.parser("smoke", __doc__)
     parser.add_argument("--patience", type=float, default=60, help="seconds that counting may take")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -74,7 +74,9 @@ def _putter(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = command.parser("tables", __doc__)
-    parser.add_argument("--table", choices=TABLES, required=True, help="which one to fill")
+    parser.add_argument(
+        "--table", type=given, choices=TABLES, required=True, help="which one to fill"
+    )
     parser.add_argument("--from", dest="source", type=given, required=True, help="a table's name")
     parser.add_argument("--from-region", default="", help="where it is, if not in the stack's")
     parser.add_argument("--from-profile", default="", help="whose it is: a profile of the AWS CLI")

@@ -40,6 +40,23 @@ def test_lost_clicks_are_replayed_once(
     assert dynamodb_stores.campaigns.counts(CAMPAIGN).total.human == 2
 
 
+def test_a_file_without_clicks_is_named(
+    dynamodb_stores: Stores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("nothing of ours\n")
+    assert clicks.main(["replay", str(file)]) == 0
+    assert f"{file} holds no clicks" in capsys.readouterr().err
+    file.write_bytes(b"\x89PNG")
+    with pytest.raises(SystemExit, match="is not a text file"):
+        clicks.main(["replay", str(file)])
+
+
+def test_a_campaign_that_nobody_sent_is_not_right_but_unknown(dynamodb_stores: Stores) -> None:
+    with pytest.raises(SystemExit, match="workspace 'acme' has no campaign 'spring-sail'"):
+        clicks.main(["recount", "acme", "spring-sail"])
+
+
 def test_a_recount_tells_differences_and_sets_them_right(
     dynamodb_stores: Stores, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,4 +103,4 @@ def test_campaigns_of_an_earlier_release_are_listed(
     )
     for listed in (1, 0):
         assert clicks.main(["--env", "dev", "list-campaigns"]) == 0
-        assert capsys.readouterr().out == f"{listed} campaigns listed that were not\n"
+        assert capsys.readouterr().out == f"{listed} campaigns added to their workspaces' lists\n"

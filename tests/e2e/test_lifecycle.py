@@ -127,6 +127,23 @@ def test_a_port_in_use_is_told_before_anything_starts(serve):
             EmbeddedStack(SMALL, port=port).start()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--port", "99999"], "argument --port: '99999' is not a port: 0 to 65535"),
+        (["--port", "http"], "argument --port: 'http' is not a port: 0 to 65535"),
+        (["--parameter", "OriginLock"], "argument --parameter: 'OriginLock' is not NAME=VALUE"),
+        (["--host", "192.0.2.1"], "192.0.2.1, port 0: Cannot assign requested address;"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_one_line(serve, arguments, told):
+    process, line = serve(*arguments)
+    _, complaint = process.communicate(timeout=30)
+    assert (line, process.returncode > 0) == ("", True)
+    assert complaint.startswith(f"cannot serve: {told}")
+    assert complaint.count("\n") == 1
+
+
 def test_a_faulty_template_starts_nothing(tmp_path):
     broken = tmp_path / "template.yaml"
     text = SMALL.read_text().replace("!Ref Ledger", "!Ref Leger", 1)

@@ -12,7 +12,6 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import changed_template
 from tools import smoke
 from tools.journey import STEPS, Failed, Journey
-from tools.management import Api
 from waypost.domains.domain import Stage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
@@ -61,11 +60,6 @@ def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() 
         else:
             with pytest.raises(Failed):
                 run.default_host()
-
-
-def test_nothing_there_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert smoke.main(["--base", "http://127.0.0.1:9"]) == 1
-    assert lines(capsys.readouterr().out)["rewrite"] == "FAIL"
 
 
 @pytest.mark.parametrize(

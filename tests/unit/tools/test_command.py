@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.stack import TEMPLATE
-from tools import clicks, command, domains, share
+from tools import clicks, command, domains, keys, share, smoke, tables
 
 NOWHERE = "http://127.0.0.1:9"
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "Query")
@@ -29,14 +29,20 @@ def test_a_tool_ends_with_what_it_returned(status):
     assert stopped(lambda: status) == status
 
 
-@pytest.mark.parametrize("error", [DENIED, FileNotFoundError(2, "No such file", "lost.ndjson")])
-def test_what_goes_wrong_is_one_line(error, capsys):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (DENIED, str(DENIED)),
+        (FileNotFoundError(2, "No such file", "lost.ndjson"), "lost.ndjson: No such file"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(error, told, capsys):
     def fail() -> int:
         raise error
 
     assert stopped(fail) == command.IMPOSSIBLE
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == str(error)
+    assert line == told
 
 
 def test_a_fault_of_the_tool_itself_is_not_hidden():
@@ -48,8 +54,9 @@ def test_a_fault_of_the_tool_itself_is_not_hidden():
     ("tool", "arguments", "told"),
     [
         (clicks, ERASE, "there is no stack of `make serve` at http://127.0.0.1:9"),
-        (share, ["--workspace", "acme"], "does not answer: [Errno "),
-        (domains, ["list"], "does not answer: [Errno "),
+        (share, ["--workspace", "acme"], "does not answer: Connection refused"),
+        (domains, ["list"], "does not answer: Connection refused"),
+        (smoke, [], "does not answer: Connection refused"),
     ],
 )
 def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socket_enabled):
@@ -66,15 +73,38 @@ def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socke
         (clicks, ["opt-out", "", "p1"], "WORKSPACE"),
         (clicks, ["recount", "acme", ""], "CAMPAIGN"),
         (clicks, ["replay", ""], "FILE"),
-        (share, ["--workspace", ""], "workspace"),
+        (share, ["--workspace", ""], "WORKSPACE"),
         (domains, ["verify"], "HOST"),
+        (keys, ["retire", ""], "KEY"),
+        (tables, ["--table", "", "--from", "restored"], "TABLE"),
+        (tables, ["--table", "ClicksTable", "--from", ""], "FROM"),
     ],
 )
 def test_what_make_was_not_told_is_named(tool, arguments, missing, capsys):
     with pytest.raises(SystemExit) as end:
         tool.main(arguments)
     assert end.value.code == command.IMPOSSIBLE
-    assert f"{missing}: is missing" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{missing} is missing\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--workspace", "acme", "--hours", "two"], "HOURS is 'two', which is not a whole number"),
+        (["--base", "a.example"], "BASE is 'a.example', and has to begin with http:// or https://"),
+        (["--base", "http:///x"], "BASE is 'http:///x', and has to begin with http:// or https://"),
+    ],
+)
+def test_what_make_was_told_wrongly_is_named(arguments, told, capsys):
+    with pytest.raises(SystemExit) as end:
+        share.main(arguments)
+    assert end.value.code == command.IMPOSSIBLE
+    assert capsys.readouterr().err == f"{told}\n"
+
+
+@pytest.mark.parametrize("base", ["localhost:8080", "127.0.0.1:8080"])
+def test_an_address_of_this_machine_needs_no_scheme(base):
+    assert command.address(base) == f"http://{base}"
 
 
 def test_without_credentials_there_is_a_way_out_instead_of_a_traceback(tmp_path):
