@@ -183,6 +183,11 @@ retire-key: $(READY) ## Take the key KEY away, and with it every link that it si
 smoke: $(READY) ## Try the stack of ENV out, from rewriting to the report, or the one at BASE
 	@python -m tools.smoke --env $(ENV) --base "$(BASE)" $(ARGS)
 
+.PHONY: rewrite
+rewrite: $(READY) ## Rewrite the message in FILE for WORKSPACE and say what became of each link (DRY=yes: only say)
+	@python -m tools.rewrite --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --file "$(FILE)" \
+		--campaign "$(CAMPAIGN)" --person "$(or $(PERSON),p1)" $(if $(DRY),--dry-run)
+
 .PHONY: share
 share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
 	@python -m tools.share --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --campaign "$(CAMPAIGN)" \

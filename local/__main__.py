@@ -17,9 +17,9 @@ _LAST_PORT = 65_535
 _NEXT = """
 It is empty. Ctrl-C ends it. To try it, in another terminal:
 
-  curl -s {url}/v1/rewrite -d @events/RewriteFunction.invoke.json
-  curl -s {url}/v1/workspaces/acme/campaigns/spring-sale
+  make rewrite BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale FILE=local/demo/spring_sale.html
   make share BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale PEOPLE=yes
+  curl -s {url}/v1/workspaces/acme/campaigns/spring-sale
 
 docs/embedded-stack.md tells what else answers here.
 """
@@ -87,7 +87,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage of a command that make typed."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"cannot serve: {message}\n")
+        self.exit(2, f"cannot serve: {message.removeprefix('argument ')}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

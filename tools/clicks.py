@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tools import command
-from tools.command import DONE, LEFT, given
+from tools.command import DONE, LEFT, given, text_of
 from tools.desk import Desk
 from tools.embedded import stack_of
 from waypost.codes import campaign_code, workspace_code
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def bring_home(desk: Desk, options: argparse.Namespace) -> int:
     """Record and count the clicks of a file."""
-    done = replay(_text(options.file), desk.clicks, desk.tally)
+    done = replay(text_of(options.file), desk.clicks, desk.tally)
     print(f"{done.found} clicks found, {done.recorded} recorded and {done.counted} counted anew")
     if not done.found:
         print(f"{options.file} holds no clicks: is it the right file?", file=sys.stderr)
@@ -47,13 +47,6 @@ def bring_home(desk: Desk, options: argparse.Namespace) -> int:
     if done.failed:
         print(f"{done.failed} could not be brought home: run it again", file=sys.stderr)
     return LEFT if done.failed else DONE
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise SystemExit(f"{file} is not a text file (UTF-8)") from error
 
 
 def recount(desk: Desk, options: argparse.Namespace) -> int:

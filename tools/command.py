@@ -15,6 +15,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -78,6 +79,14 @@ def number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"is {text!r}, which is not a whole number")
     return int(text)
+
+
+def text_of(file: Path) -> str:
+    """The text of a file, line ends as they are. Ends the tool where it is none."""
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise SystemExit(f"{file} is not a text file (UTF-8)") from error
 
 
 def run(main: Callable[[], int]) -> NoReturn:

@@ -24,7 +24,17 @@ from tools.docs.commands import targets
 from tools.docs.pages import ROOT, blocks
 from waypost.clicks.parking import parked
 
-OPERATED = {"share", "smoke", "replay", "recount", "list-campaigns", "opt-out", "opt-in", "erase"}
+OPERATED = {
+    "rewrite",
+    "share",
+    "smoke",
+    "replay",
+    "recount",
+    "list-campaigns",
+    "opt-out",
+    "opt-in",
+    "erase",
+}
 OPERATED |= {name for name in targets() if name.startswith("domain")}
 ELSEWHERE = {
     *("deploy", "build", "keys", "rotate-keys", "retire-key"),  # need an account
@@ -90,6 +100,7 @@ class Shell:
     def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
         self.stack, self.folder = stack, folder
         (folder / "events").symlink_to(ROOT / "events")
+        shutil.copy(ROOT / "local" / "demo" / "spring_sale.html", folder / "newsletter.html")
         for name in ("lost.ndjson", "unrecorded.log", "failed/batch.json"):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(parked(click(name)) + "\n")

@@ -130,9 +130,9 @@ def test_a_port_in_use_is_told_before_anything_starts(serve):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--port", "99999"], "argument --port: '99999' is not a port: 0 to 65535"),
-        (["--port", "http"], "argument --port: 'http' is not a port: 0 to 65535"),
-        (["--parameter", "OriginLock"], "argument --parameter: 'OriginLock' is not NAME=VALUE"),
+        (["--port", "99999"], "--port: '99999' is not a port: 0 to 65535"),
+        (["--port", "http"], "--port: 'http' is not a port: 0 to 65535"),
+        (["--parameter", "OriginLock"], "--parameter: 'OriginLock' is not NAME=VALUE"),
         (["--host", "192.0.2.1"], "192.0.2.1, port 0: Cannot assign requested address;"),
     ],
 )

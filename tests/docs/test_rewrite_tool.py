@@ -1,0 +1,62 @@
+"""A message of one's own through `make rewrite`: what it says, and what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local.stack import EmbeddedStack
+from tools import rewrite
+
+HTML = (
+    '<p>Ü <a href="https://acme.com/sale">Sale</a>\r\n'
+    '<a href="mailto:a@acme.com">us</a> <a href="">x</a></p>\n'
+)
+
+
+@pytest.fixture
+def ask(stack: EmbeddedStack):
+    return lambda *given: rewrite.main(["--base", stack.url, "--workspace", "acme", *given])
+
+
+def test_each_link_is_told_and_the_rest_stays_to_the_byte(ask, tmp_path: Path, capsys):
+    file = tmp_path / "newsletter.html"
+    file.write_bytes(HTML.encode())
+    assert ask("--file", str(file)) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("3 links, 1 of them tracked\n    1  tracked https://acme.com/sale\n")
+    assert "mailto:a@acme.com\n               is a mailto link, which only cio_link tracks" in told
+    assert told.endswith(f"The message for p1 is in {tmp_path / 'newsletter.tracked.html'}\n")
+    sent = (tmp_path / "newsletter.tracked.html").read_bytes().decode()
+    link = re.search(r"http://127\.0\.0\.1:\d+/e/c/[\w/-]+", sent)
+    assert link
+    assert sent.replace(link[0], "https://acme.com/sale").startswith(HTML.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "linked"),
+    [
+        ("sms.txt", "Sale: https://acme.com/sale", r"Sale: http://127\.0\.0\.1:\d+/e/c/"),
+        ("letter.eml", f"Subject: s\r\nContent-Type: text/html\r\n\r\n{HTML}", r"/e/c/"),
+    ],
+)
+def test_texts_and_mime_messages_go_through_too(ask, name, text, linked, tmp_path: Path):
+    (tmp_path / name).write_bytes(text.encode())
+    assert ask("--file", str(tmp_path / name)) == 0
+    (written,) = tmp_path.glob("*.tracked.*")
+    assert re.search(linked, written.read_text())
+
+
+def test_a_dry_run_writes_nothing(ask, tmp_path: Path, capsys):
+    (tmp_path / "a.html").write_text(HTML)
+    assert ask("--file", str(tmp_path / "a.html"), "--dry-run") == 0
+    assert "1 of them tracked" in capsys.readouterr().out
+    assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_what_is_refused_is_said_in_the_words_of_the_api(ask, tmp_path: Path):
+    (tmp_path / "a.html").write_text('<a href="{% cio_link url:%}">x</a>')
+    with pytest.raises(SystemExit, match=r"400: content\.html"):
+        ask("--file", str(tmp_path / "a.html"))

@@ -1,0 +1,76 @@
+"""Rewrites a message of one's own for one recipient, and says what became of each of its links.
+
+    make rewrite ENV=us WORKSPACE=acme FILE=newsletter.html    writes newsletter.tracked.html
+    make rewrite … CAMPAIGN=spring-sale PERSON=ada             else the file's name, and p1
+    make rewrite … DRY=yes                                     the report alone; counts nothing
+
+FILE is HTML (.html, .htm), a whole MIME message (.eml) or text (anything else). It is taken as it
+stands, without Liquid. BASE=http://127.0.0.1:8080 asks an embedded stack (make serve) instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from tools import command
+from tools.command import DONE, IMPOSSIBLE, given, text_of
+from tools.management import Api
+
+_PARTS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the report, and write the message beside the file."""
+    options = _options(arguments)
+    part = _PARTS.get(options.file.suffix.lower(), "text")
+    message = _message(options, {part: text_of(options.file)})
+    answer = Api.of(options.env, options.base).ask("POST", "/v1/rewrite", message)
+    print("\n".join(_told(answer)))
+    if answer["failed"]:
+        return IMPOSSIBLE
+    if not options.dry_run:
+        written = options.file.with_suffix(f".tracked{options.file.suffix}")
+        written.write_bytes(answer["deliveries"][0]["content"][part].encode())
+        print(f"\nThe message for {options.person} is in {written}")
+    return DONE
+
+
+def _message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, object]:
+    campaign = options.campaign or options.file.stem
+    return {
+        "workspace": options.workspace,
+        "campaign": campaign,
+        "content": content,
+        "track_text": "text" in content,
+        "dry_run": options.dry_run,
+        "recipients": [{"delivery": f"{campaign}/{options.person}", "person": options.person}],
+    }
+
+
+def _told(answer: dict[str, Any]) -> list[str]:
+    """The report for people: links with what became of them, warnings, what failed."""
+    tracked = sum(link["tracked"] for link in answer["links"])
+    lines = [f"{len(answer['links'])} links, {tracked} of them tracked"]
+    for link in answer["links"]:
+        word, reason = ("tracked", "") if link["tracked"] else ("left", link["reason"])
+        lines.append(f"  {link['position']:>3}  {word:8}{link['url'] or '(empty)'}")
+        lines += [f"{'':15}{reason}"] if reason else []
+    lines += [f"Warning: {warning}" for warning in answer["warnings"]]
+    lines += [f"Not made: {failed['field']}: {failed['reason']}" for failed in answer["failed"]]
+    return lines
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.parser("rewrite", __doc__)
+    parser.add_argument("--workspace", type=given, required=True)
+    parser.add_argument("--file", type=lambda text: Path(given(text)), required=True)
+    parser.add_argument("--campaign", default="", help="the file's name unless given")
+    parser.add_argument("--person", default="p1", help="the recipient; p1 unless given")
+    parser.add_argument("--dry-run", action="store_true", help="the report alone")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    command.run(main)
