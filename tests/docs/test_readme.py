@@ -30,3 +30,11 @@ def test_the_code_gives_a_message_with_a_tracking_link(account: EmbeddedStack):
     exec(block("python").replace("waypost-us-rewrite:live", account.ref("RewriteFunction")), names)
     assert re.search(r'href="http[^"]+/e/c/[^"]+"', names["message"])
     assert "Shop the sale" in names["message"]
+
+
+def test_the_index_of_docs_names_every_page():
+    docs = ROOT / "docs"
+    listed = re.findall(
+        r"^\| \[([\w-]+\.md)\]", (docs / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted([*listed, "README.md"]) == sorted(page.name for page in docs.glob("*.md"))
