@@ -12,6 +12,7 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import changed_template
 from tools import smoke
 from tools.journey import STEPS, Failed, Journey
+from tools.management import Api
 from waypost.domains.domain import Stage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
