@@ -27,10 +27,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .SUFFIXES:
 
 .PHONY: help
-help: ## List the targets
-	@echo "make TARGET [ENV=dev|us|eu] [PORT=8080] [ARGS=…]"
+help: ## Show this list
+	@echo "make TARGET [NAME=value …]"
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##@ Trying it out
 
@@ -42,14 +42,19 @@ demo: $(READY) ## Track an e-mail for 25 recipients, click as they would, show t
 serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
 	@python -m local serve --port $(PORT) $(ARGS)
 
+.PHONY: rewrite
+rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE; DRY=yes: only say)
+	@python -m tools.rewrite --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --file "$(FILE)" \
+		--campaign "$(CAMPAIGN)" --person "$(or $(PERSON),p1)" $(if $(DRY),--dry-run)
+
 ##@ Working on it
 
 .PHONY: screenshots
-screenshots: $(READY) ## Take a picture of each report page of the demo, into docs/images (needs Chromium)
+screenshots: $(READY) ## Take the pictures of report pages in docs/images (needs Chromium)
 	@python -m local.demo.screenshots
 
 .PHONY: setup
-setup: $(READY) ## Install what the lock says (every other target does it, too)
+setup: $(READY) ## Install what the lock says into .venv (other targets do so by themselves)
 
 # Tests of the stack wait half of their time for servers, so that two of them fit on a processor.
 WORKERS = $$(python -c 'import os; print(2 * (os.cpu_count() or 1))')
@@ -59,13 +64,13 @@ test: $(READY) ## Run all tests, a file at a time in each of WORKERS processes (
 	python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(READY) ## Run what needs neither a server nor a build nor much time, with fewer made-up examples
+test-fast: $(READY) ## Run the quick tests: no server, no build, fewer generated examples
 	python -m pytest tests/unit tests/property --numprocesses auto --hypothesis-profile fast -m "not heavy" $(ARGS)
 
 BENCHES := tokens rewriting redirect costs tally hotlink load memory
 
 .PHONY: bench
-bench: $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one of it)
+bench: $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one part)
 
 .PHONY: $(BENCHES:%=bench-%)
 $(BENCHES:%=bench-%): bench-%: $(READY)
@@ -81,11 +86,11 @@ build/rivals: | $(READY)
 		&& mv $@.new $@ || { rm -rf $@.new; echo "They could not be installed: the bench goes on without them" >&2; }
 
 .PHONY: soak
-soak: $(READY) ## Attack and break things much longer than the tests do (SEED=…)
+soak: $(READY) ## Attack and break things for much longer than the tests do (SEED=…)
 	WAYPOST_SOAK=1 WAYPOST_SEED="$(or $(SEED),1)" WAYPOST_FAULT_SEED="$(or $(SEED),1)" python -m pytest tests/trust tests/faults $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(READY) build/fuzzer/ready ## Feed TARGET with what a fuzzer makes up, for SECONDS (needs Python 3.11 to 3.13)
+fuzz: $(READY) build/fuzzer/ready ## Fuzz TARGET for SECONDS (needs Python 3.11 to 3.13)
 	PYTHONPATH=build/fuzzer python -m fuzz "$(or $(TARGET),html)" "$(or $(SECONDS),60)"
 
 build/fuzzer/ready: | $(READY)
@@ -143,19 +148,19 @@ check-lock: $(READY)
 	python -m tools.lock --check
 
 .PHONY: fmt
-fmt: $(READY) ## Format the code and mend what the linter can mend
+fmt: $(READY) ## Format the code and fix what the linter can fix
 	ruff format .
 	ruff check --fix .
 
 .PHONY: lock
-lock: $(READY) ## Write the locks anew from pyproject.toml (ARGS=--upgrade: newest versions)
+lock: $(READY) ## Write the locks from pyproject.toml (ARGS=--upgrade: newest versions)
 	python -m tools.lock $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was built or installed here
 	rm -rf $(VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-##@ Operating it
+##@ Operating a stack: the one of ENV (dev, us, eu), or of `make serve` with BASE=http://127.0.0.1:8080
 
 # A cold start costs twice as much without .pyc, which only the runtime's own Python can make.
 .PHONY: build
@@ -176,17 +181,12 @@ rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NO
 	@python -m tools.keys --env $(ENV) --base "$(BASE)" add $(if $(NOW),--now)
 
 .PHONY: retire-key
-retire-key: $(READY) ## Take the key KEY away, and with it every link that it signed
+retire-key: $(READY) ## Retire KEY; every link that it signed stops working (says how many first)
 	@python -m tools.keys --env $(ENV) --base "$(BASE)" retire "$(KEY)" --sure "$(SURE)"
 
 .PHONY: smoke
-smoke: $(READY) ## Try the stack of ENV out, from rewriting to the report, or the one at BASE
+smoke: $(READY) ## Try the stack out, from rewriting to the report
 	@python -m tools.smoke --env $(ENV) --base "$(BASE)" $(ARGS)
-
-.PHONY: rewrite
-rewrite: $(READY) ## Rewrite the message in FILE for WORKSPACE and say what became of each link (DRY=yes: only say)
-	@python -m tools.rewrite --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --file "$(FILE)" \
-		--campaign "$(CAMPAIGN)" --person "$(or $(PERSON),p1)" $(if $(DRY),--dry-run)
 
 .PHONY: share
 share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
@@ -194,7 +194,7 @@ share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS;
 		--hours "$(or $(HOURS),72)" --people "$(PEOPLE)"
 
 .PHONY: replay
-replay: $(READY) ## Bring home the clicks in FILE: log lines, parked messages, batches that failed
+replay: $(READY) ## Record and count the clicks in FILE: log lines, parked messages, batches that failed
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" replay "$(FILE)"
 
 .PHONY: recount
@@ -207,7 +207,7 @@ fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stac
 		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(REPLACE),--replace)
 
 .PHONY: list-campaigns
-list-campaigns: $(READY) ## List campaigns that an earlier release sent, so that reports name them
+list-campaigns: $(READY) ## Put campaigns that an earlier release sent on the list that reports show
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" list-campaigns
 
 .PHONY: opt-out opt-in erase
@@ -215,7 +215,7 @@ opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" opt-out "$(WORKSPACE)" "$(PERSON)"
 opt-in: $(READY) ## Take the opt-out of PERSON back
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" opt-in "$(WORKSPACE)" "$(PERSON)"
-erase: $(READY) ## Remove PERSON of WORKSPACE everywhere; no figure changes
+erase: $(READY) ## Remove PERSON of WORKSPACE from clicks, reports and kept messages; no figure changes
 	@python -m tools.clicks --env $(ENV) --base "$(BASE)" erase "$(WORKSPACE)" "$(PERSON)"
 
 # What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
@@ -223,7 +223,7 @@ erase: $(READY) ## Remove PERSON of WORKSPACE everywhere; no figure changes
 DOMAINS = python -m tools.domains --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --host "$(HOST)" --sending "$(SENDING)" $(ARGS)
 
 .PHONY: domains
-domains: $(READY) ## Show tracking domains: those of WORKSPACE, else the stack's own host
+domains: $(READY) ## Show the tracking domains of WORKSPACE, or the stack's own host
 	@$(DOMAINS) list
 
 .PHONY: domain-add
@@ -235,17 +235,17 @@ domain-verify: $(READY) ## Check HOST of WORKSPACE now
 	@$(DOMAINS) verify
 
 .PHONY: domain-trust
-domain-trust: $(READY) ## Vouch for the sending domain of HOST, where SES does not know it
+domain-trust: $(READY) ## Vouch for the sending domain of HOST, which SES does not know
 	@$(DOMAINS) trust
 
 .PHONY: domain-revert domain-restore
-domain-revert: $(READY) ## Send new messages of HOST with the default host from now on
+domain-revert: $(READY) ## Use the default host instead of HOST in new messages
 	@$(DOMAINS) revert
-domain-restore: $(READY) ## Take HOST up again
+domain-restore: $(READY) ## Use HOST again
 	@$(DOMAINS) restore
 
 .PHONY: domain-remove
-domain-remove: $(READY) ## Stop using HOST; links already sent work while its DNS points here
+domain-remove: $(READY) ## Stop using HOST; links already sent work as long as its DNS points here
 	@$(DOMAINS) remove
 
 # ----------------------------------------------------------------------------------------------------------------------
