@@ -45,7 +45,7 @@ serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
 .PHONY: rewrite
 rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE; DRY=yes: only say)
 	@python -m tools.rewrite --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --file "$(FILE)" \
-		--campaign "$(CAMPAIGN)" --person "$(or $(PERSON),p1)" $(if $(DRY),--dry-run)
+		--campaign "$(CAMPAIGN)" --person "$(or $(PERSON),p1)" --channel "$(or $(CHANNEL),email)" $(if $(DRY),--dry-run)
 
 ##@ Working on it
 

@@ -19,7 +19,7 @@ It is empty. Ctrl-C ends it. To try it, in another terminal:
 
   make rewrite BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale FILE=local/demo/spring_sale.html
   make share BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale PEOPLE=yes
-  curl -s {url}/v1/workspaces/acme/campaigns/spring-sale
+  curl -s {url}/v1/workspaces/acme/campaigns/spring-sale | python3 -m json.tool
 
 docs/embedded-stack.md tells what else answers here.
 """

@@ -2,6 +2,7 @@
 
     make rewrite ENV=us WORKSPACE=acme FILE=newsletter.html    writes newsletter.tracked.html
     make rewrite … CAMPAIGN=spring-sale PERSON=ada             else the file's name, and p1
+    make rewrite … CHANNEL=sms FILE=sale.txt                   else email
     make rewrite … DRY=yes                                     the report alone; counts nothing
 
 FILE is HTML (.html, .htm), a whole MIME message (.eml) or text (anything else). It is taken as it
@@ -42,6 +43,7 @@ def _message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, 
     return {
         "workspace": options.workspace,
         "campaign": campaign,
+        "channel": options.channel,
         "content": content,
         "track_text": "text" in content,
         "dry_run": options.dry_run,
@@ -52,11 +54,13 @@ def _message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, 
 def _told(answer: dict[str, Any]) -> list[str]:
     """The report for people: links with what became of them, warnings, what failed."""
     tracked = sum(link["tracked"] for link in answer["links"])
-    lines = [f"{len(answer['links'])} links, {tracked} of them tracked"]
+    lines = [f"{tracked} of {len(answer['links'])} links tracked"]
     for link in answer["links"]:
         word, reason = ("tracked", "") if link["tracked"] else ("left", link["reason"])
         lines.append(f"  {link['position']:>3}  {word:8}{link['url'] or '(empty)'}")
         lines += [f"{'':15}{reason}"] if reason else []
+    if segments := answer.get("segments"):
+        lines += ["Segments ({encoding}): {before} before, {after} after".format(**segments)]
     lines += [f"Warning: {warning}" for warning in answer["warnings"]]
     lines += [f"Not made: {failed['field']}: {failed['reason']}" for failed in answer["failed"]]
     return lines
@@ -68,6 +72,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--file", type=lambda text: Path(given(text)), required=True)
     parser.add_argument("--campaign", default="", help="the file's name unless given")
     parser.add_argument("--person", default="p1", help="the recipient; p1 unless given")
+    parser.add_argument("--channel", default="email", help="email unless given")
     parser.add_argument("--dry-run", action="store_true", help="the report alone")
     return parser.parse_args(arguments)
 

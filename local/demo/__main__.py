@@ -37,9 +37,11 @@ def serve_on(stack: EmbeddedStack, tracker: Tracker, sent: dict[str, Any]) -> No
     print(f"\nThe report, for whoever holds this link:\n  {report}")
     if sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         webbrowser.open(report)
-    print("\nStill serving; Ctrl-C ends it. Open, or curl -i:")
+    print("\nA recipient's link (click it, and reload the report a few seconds later):")
     print(f"  {tracked_links(sent['deliveries'][0]['content']['html'])[0]}")
+    print("\nThe same report as JSON:")
     print(f"  {stack.url}/v1/workspaces/{WORKSPACE}/campaigns/{CAMPAIGN}")
+    print("\nServing until Ctrl-C. Next: `Track a message of your own` in README.md.")
     stack.wait_for_interrupt()
 
 

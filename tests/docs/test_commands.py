@@ -101,6 +101,7 @@ class Shell:
         self.stack, self.folder = stack, folder
         (folder / "events").symlink_to(ROOT / "events")
         shutil.copy(ROOT / "local" / "demo" / "spring_sale.html", folder / "newsletter.html")
+        (folder / "sale.txt").write_text("The sale begins: https://acme.com/sale\n")
         for name in ("lost.ndjson", "unrecorded.log", "failed/batch.json"):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(parked(click(name)) + "\n")

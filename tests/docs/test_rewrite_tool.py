@@ -26,7 +26,7 @@ def test_each_link_is_told_and_the_rest_stays_to_the_byte(ask, tmp_path: Path, c
     file.write_bytes(HTML.encode())
     assert ask("--file", str(file)) == 0
     told = capsys.readouterr().out
-    assert told.startswith("3 links, 1 of them tracked\n    1  tracked https://acme.com/sale\n")
+    assert told.startswith("1 of 3 links tracked\n    1  tracked https://acme.com/sale\n")
     assert "mailto:a@acme.com\n               is a mailto link, which only cio_link tracks" in told
     assert told.endswith(f"The message for p1 is in {tmp_path / 'newsletter.tracked.html'}\n")
     sent = (tmp_path / "newsletter.tracked.html").read_bytes().decode()
@@ -52,8 +52,16 @@ def test_texts_and_mime_messages_go_through_too(ask, name, text, linked, tmp_pat
 def test_a_dry_run_writes_nothing(ask, tmp_path: Path, capsys):
     (tmp_path / "a.html").write_text(HTML)
     assert ask("--file", str(tmp_path / "a.html"), "--dry-run") == 0
-    assert "1 of them tracked" in capsys.readouterr().out
+    assert "1 of 3 links tracked" in capsys.readouterr().out
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_a_text_message_tells_its_segments(ask, tmp_path: Path, capsys):
+    (tmp_path / "sale.txt").write_text("Sale: https://acme.com/sale")
+    assert ask("--file", str(tmp_path / "sale.txt"), "--channel", "sms", "--dry-run") == 0
+    assert re.search(
+        r"^Segments \(gsm-7\): 1 before, \d after$", capsys.readouterr().out, re.MULTILINE
+    )
 
 
 def test_what_is_refused_is_said_in_the_words_of_the_api(ask, tmp_path: Path):
