@@ -86,8 +86,9 @@ build/rivals: | $(READY)
 		&& mv $@.new $@ || { rm -rf $@.new; echo "They could not be installed: the bench goes on without them" >&2; }
 
 .PHONY: soak
-soak: $(READY) ## Attack and break things for much longer than the tests do (SEED=…)
-	WAYPOST_SOAK=1 WAYPOST_SEED="$(or $(SEED),1)" WAYPOST_FAULT_SEED="$(or $(SEED),1)" python -m pytest tests/trust tests/faults $(ARGS)
+soak: $(READY) ## Attack and break things for much longer than the tests do (SEED=…, ROUNDS=10)
+	WAYPOST_SOAK="$(or $(ROUNDS),10)" WAYPOST_SEED="$(or $(SEED),1)" WAYPOST_FAULT_SEED="$(or $(SEED),1)" \
+		python -m pytest tests/trust tests/faults --numprocesses auto --dist worksteal $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(READY) build/fuzzer/ready ## Fuzz TARGET for SECONDS (needs Python 3.11 to 3.13)

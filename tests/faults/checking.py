@@ -10,8 +10,8 @@ from tests.faults.world import World, naive_figures
 from waypost.upkeep.recounting import Recounting
 
 SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
-ROUNDS = 50 if os.environ.get("WAYPOST_SOAK") else 1
-"""How many times longer random runs are than in a short test."""
+ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)
+"""How many times longer random runs are than in a short test: ``make soak ROUNDS=…``."""
 
 
 def check(world: World) -> None:
