@@ -10,9 +10,10 @@ from waypost.clicks.parking import ParkQueue
 from waypost.clicks.policies import Policies
 from waypost.clicks.request import HttpEvent, read_request
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
-from waypost.http import Response, plain_page
+from waypost.http import Response
 from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
+from waypost.redirecting.answers import locked, no_way, nothing_here, way_on
 from waypost.redirecting.following import Arrival, Kept, Redirecting, came_through_front
 from waypost.redirecting.lookup import Lookup
 from waypost.redirecting.opening import Tokens
@@ -50,25 +51,18 @@ def _answer(event: HttpEvent) -> Response:
         return pixel()
     through_front = _through_front(event)
     if _locked_out(through_front=through_front):
-        return plain_page(403, "Not here", "This address is not to be opened directly.")
+        return locked()
     try:
         if event.get("rawPath", "").startswith("/.well-known/"):
             return _well_known(event, through_front=through_front)
-        return _redirect(_followed(event, through_front=through_front))
-    except ExpiredShortLink:
-        return plain_page(410, "This link has expired", "It was made for a time that is over.")
+        return _led_on(_followed(event, through_front=through_front))
     except TokenError as refused:
-        count(Metric.TOKEN_REFUSED, reason=refused.reason)
-        return plain_page(
-            404,
-            "This link leads nowhere",
-            "It may have been cut or changed on its way. Please open it from the message again.",
-        )
-    except StoreUnavailable:
+        if not isinstance(refused, ExpiredShortLink):
+            count(Metric.TOKEN_REFUSED, reason=refused.reason)
+        return no_way(refused)
+    except StoreUnavailable as away:
         log.exception("a link cannot be opened")
-        page = plain_page(503, "Please try again", "We cannot open links for a moment.")
-        page["headers"]["retry-after"] = "5"
-        return page
+        return no_way(away)
 
 
 def _through_front(event: HttpEvent) -> bool:
@@ -95,7 +89,7 @@ def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
         lambda: _keys().current(),
         lambda: DynamoDomains(impatient_client("dynamodb"), settings.workspaces_table),
     )
-    return answer or plain_page(404, "Nothing here", "There is nothing at this address.")
+    return answer or nothing_here()
 
 
 def _followed(event: HttpEvent, *, through_front: bool) -> Arrival:
@@ -129,16 +123,10 @@ def _token(event: HttpEvent) -> str:
     return rest_of_path(event.get("rawPath", ""))  # an encoded slash matches no route of ours
 
 
-def _redirect(arrival: Arrival) -> Response:
+def _led_on(arrival: Arrival) -> Response:
     if arrival.kept in _METRICS:
         count(_METRICS[arrival.kept])
-    headers = {
-        "location": arrival.href,
-        "cache-control": "no-store",
-        "referrer-policy": "no-referrer",
-        "x-robots-tag": "noindex",
-    }
-    return Response(statusCode=302, headers=headers, body="")
+    return way_on(arrival.href)
 
 
 @cache
