@@ -55,7 +55,7 @@ def serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    from local import moto_transactions
+    from local import moto_transactions, moto_values
     from local.moto_permissions import Enforcement, PermissionDoors
 
     class Handler(WSGIRequestHandler):
@@ -69,6 +69,7 @@ def serve() -> None:
     region = os.environ["AWS_REGION"]
     dynamodbstreams_backends[account][region].shard_iterators = Recent()
     moto_transactions.install()
+    moto_values.install()
     enforcement = Enforcement(account, region)
     enforcement.install()
     services = DomainDispatcherApplication(create_backend_app)

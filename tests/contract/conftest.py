@@ -24,7 +24,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local import moto_transactions
+from local import moto_transactions, moto_values
 from local.template import Template, load
 from waypost.store.campaigns import CampaignStore
 from waypost.store.clicks import ClickStore
@@ -85,7 +85,9 @@ def dynamodb() -> Iterator[Any]:
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(variable, os.environ.get(variable, "test"))
         if not endpoint:
-            moto_transactions.install(partial(patch.setattr, raising=False))
+            change = partial(patch.setattr, raising=False)
+            moto_transactions.install(change)
+            moto_values.install(change)
         yield boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
 
 

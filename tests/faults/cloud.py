@@ -27,7 +27,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from local import moto_transactions
+from local import moto_transactions, moto_values
 from tests.contract.conftest import SCHEMA, template
 from tests.faults.breaking import Breaking
 from tests.faults.naming import name_of
@@ -183,7 +183,9 @@ def clouds() -> Iterator[Cloud]:
                 else None
             ),
         )
-        moto_transactions.install(partial(patch.setattr, raising=False))
+        change = partial(patch.setattr, raising=False)
+        moto_transactions.install(change)
+        moto_values.install(change)
         # moto puts the addresses of a service together anew at each call.
         patch.setattr(BaseBackend, "urls", property(cache(BaseBackend.urls.fget)))  # type: ignore[attr-defined]
         patch.setattr("boto3.client", client)
