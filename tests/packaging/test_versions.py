@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from tests.packaging.building import FUNCTIONS, ROOT
+from tools import stamp
+from tools.stack import NoStack
 from tools.stamp import fingerprint, stamped
 from tools.transform_template import transformed
 
@@ -69,6 +71,23 @@ def test_a_mark_says_which_parameters_and_nothing_else():
 def test_a_template_without_a_place_for_the_mark_is_refused():
     with pytest.raises(SystemExit, match="DEPLOYED_WITH"):
         stamped("Resources: {}", "aaaa")
+
+
+def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, monkeypatch):
+    built = tmp_path / "template.yaml"
+    built.write_text(SOURCE)
+    monkeypatch.setattr(stamp, "BUILT", built)
+    assert stamp.main(["--env", "us", "--more", ""]) == 0
+    first = built.read_text()
+    assert stamp.main(["--env", "us", "--more=--parameter-overrides OriginLock=closed"]) == 0
+    assert "DEPLOYED_WITH: unstamped" not in first
+    assert len({SOURCE, first, built.read_text()}) == 3
+
+
+def test_an_unknown_environment_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(stamp, "BUILT", tmp_path / "template.yaml")
+    with pytest.raises(NoStack, match="nowhere"):
+        stamp.main(["--env", "nowhere"])
 
 
 def test_a_deploy_builds_then_marks_then_uploads():
