@@ -19,7 +19,7 @@ from local.sources import Failures, Invoke, Poller, Record, failures
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_POLL_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.25
 _RECEIVED_AT_ONCE: Final = 10  # SQS's limit
 
 

@@ -22,7 +22,7 @@ from local.processes import Log
 from local.sources import Invoke, Poller, Record
 from local.stream_mapping import StreamMapping, record
 
-_POLL_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.25
 _BUFFERED: Final = 10_000  # records a lane holds before polling waits for it
 _AT_ONCE: Final = 1_000
 
