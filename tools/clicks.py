@@ -87,10 +87,14 @@ def opt_in(desk: Desk, options: argparse.Namespace) -> int:
 def erase(desk: Desk, options: argparse.Namespace) -> int:
     """Remove a person from clicks, recipients and kept messages."""
     erasing = Erasing(desk.clicks, desk.recipients, desk.workspaces, desk.messages)
-    done = erasing.erase(workspace_code(options.workspace), options.person, datetime.now(UTC))
+    now = datetime.now(UTC)
+    done = erasing.erase(workspace_code(options.workspace), options.person, now)
     print(f"{done.clicks} clicks in {done.campaigns} campaigns are nobody's now")
     if not done.clean:
         print("there was still something on the last look: run it again", file=sys.stderr)
+    elif now < done.final:
+        last = f"{done.final:%H:%M:%S} UTC"
+        print(f"a click that was being counted may be found yet: run it again after {last}")
     return DONE if done.clean else LEFT
 
 

@@ -206,7 +206,7 @@ def _let_nobody_wait(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("botocore.retries.quota.RetryQuota.acquire", lambda *_, **__: True)
     patch.setattr("waypost.store.dynamodb.short_links.PAUSE_SECONDS", 0)
     patch.setattr("waypost.counting.settling.PAUSE_SECONDS", 0)
-    patch.setattr("waypost.upkeep.erasing.PAUSE_SECONDS", 0)
+    patch.setattr("waypost.upkeep.rows.PAUSE_SECONDS", 0)
 
 
 def client(service: str, config: Config | None = None, region_name: str = REGION) -> Any:

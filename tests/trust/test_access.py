@@ -56,7 +56,7 @@ CELLS: Final[dict[str, Cell]] = {
     f"GET {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
     f"PUT {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
     f"DELETE {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
-    f"DELETE {ROOT}/people/{{person}}": Cell(200, 200),
+    f"DELETE {ROOT}/people/{{person}}": Cell(202, 202),
     f"POST {ROOT}/shares": Cell(201, 404, {"campaign": "spring"}),
     f"GET {ROOT}/settings": Cell(200, 200),
     f"PUT {ROOT}/settings": Cell(200, 200, {"cio_id": False}),

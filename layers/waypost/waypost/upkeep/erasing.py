@@ -10,52 +10,39 @@ on where it was: what is nobody's already is not found any more.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Final
 
 from waypost.clicks.signals import signals_of
-from waypost.codes import CampaignCode, WorkspaceCode
-from waypost.errors import Conflict
+from waypost.codes import WorkspaceCode
 from waypost.model.person import OptOut
-from waypost.model.recipient import Row, RowKey, Sheet
 from waypost.store.clicks import ClickStore
 from waypost.store.messages import MessageStore
 from waypost.store.recipients import RecipientStore
 from waypost.store.workspaces import WorkspaceStore
-from waypost.upkeep.moving import step
+from waypost.upkeep.rows import LOOKED, MovingRows, Step
 from waypost.upkeep.seeking import CampaignList, Seeking
 
 PASSES: Final = 5
 """A tally that had read a person as known may write once more; the next pass finds it."""
+UNDER_WAY: Final = timedelta(seconds=90)
+"""How long after an opt-out such a tally may still write: its time, and what clocks differ by."""
 CLICKS_A_PAGE: Final = 100
-CONFLICTS: Final = 6
-"""How often in a row a step may be overtaken before the rest is left for the next call."""
-PAUSE_SECONDS: Final = 0.02
 
 
 @dataclass(slots=True)
 class Erased:
-    """What was changed. ``clean``: a last look found nothing more of the person."""
+    """What was changed. ``clean``: a last look found nothing more of the person; before ``final``,
+    a tally may still write what it had begun to count.
+    """
 
+    final: datetime
     clicks: int = 0
     campaigns: int = 0
     clean: bool = False
-
-
-class _Step(NamedTuple):
-    """What a step made nobody's; ``left``: nothing more can be done for now."""
-
-    clicks: int = 0
-    campaigns: int = 0
-    left: bool = False
-
-
-_LOOKED: Final = _Step()
-_LEFT: Final = _Step(left=True)
 
 
 def _never() -> bool:
@@ -86,7 +73,7 @@ class Erasing:
         what is to go. Safe to repeat and to be broken off. Raises StoreError.
         """
         wish = self.workspaces.opt_out(workspace, person, now)
-        erased = Erased()
+        erased = Erased(final=wish.since + UNDER_WAY)
         seeking = Seeking(self.recipients, self.messages, self.listed)
         for _ in seeking.forget_rendered(workspace):
             if late():
@@ -103,50 +90,31 @@ class Erasing:
                 break
         return erased
 
-    def _pass(self, seeking: Seeking, person: str, wish: OptOut) -> Iterator[_Step]:
-        for campaigns in seeking.campaigns_of(wish.workspace, f"p:{person}"):
-            yield _LOOKED
-            for campaign in campaigns:
-                yield from self._move_row(campaign, person, wish)
-        yield from self._anonymise_clicks(person, wish)
+    @property
+    def _rows(self) -> MovingRows:
+        return MovingRows(self.recipients, self.workspaces, self.sleep)
 
-    def _anonymise_clicks(self, person: str, wish: OptOut) -> Iterator[_Step]:
-        """After the rows: a click that appears under its alias is counted there already."""
+    def _pass(self, seeking: Seeking, person: str, wish: OptOut) -> Iterator[Step]:
+        for campaigns in seeking.campaigns_of(wish.workspace, f"p:{person}"):
+            yield LOOKED
+            for campaign in campaigns:
+                yield from self._rows.move(campaign, person, wish)
+        yield from self._anonymise_clicks(seeking, person, wish)
+
+    def _anonymise_clicks(self, seeking: Seeking, person: str, wish: OptOut) -> Iterator[Step]:
+        """After the rows, those of campaigns that are on no list included: a click that appears
+        under its alias is counted there already.
+        """
         cursor = None
         while True:
             page = self.ledger.of_person(wish.workspace, person, cursor=cursor, limit=CLICKS_A_PAGE)
+            clicked = {click.campaign for click in page.items}
+            for campaign in seeking.rows_among(clicked, f"p:{person}"):
+                yield from self._rows.move(campaign, person, wish)
             for click in page.items:
                 alias = wish.alias(click.campaign)
                 self.ledger.anonymise(click, click.anonymous(alias, int(signals_of(click))))
-            yield _Step(clicks=len(page.items))
+            yield Step(clicks=len(page.items))
             cursor = page.cursor
             if cursor is None:
                 return
-
-    def _move_row(self, campaign: CampaignCode, person: str, wish: OptOut) -> Iterator[_Step]:
-        """Move a row and its sheets in steps that fit a transaction. Others may write to the row,
-        or to the campaign's counters, meanwhile: it is read again, but not for ever.
-        """
-        source = RowKey(campaign, f"p:{person}")
-        target = RowKey(campaign, f"a:{wish.alias(campaign)}")
-        threshold = self.workspaces.settings(wish.workspace).machine_threshold
-        conflicts = 0
-        while conflicts < CONFLICTS:
-            row, sheets = self._read(source)
-            if row.version == 0:
-                yield _Step(campaigns=1)
-                return
-            to, to_sheets = self._read(target)
-            moving = step(row, sheets, to, to_sheets, wish.alias(campaign), threshold)
-            try:
-                self.recipients.commit(moving)
-            except Conflict:
-                conflicts += 1
-                self.sleep(random.uniform(0, PAUSE_SECONDS * 2**conflicts))  # noqa: S311 - jitter
-            else:
-                conflicts = 0
-            yield _LOOKED
-        yield _LEFT
-
-    def _read(self, key: RowKey) -> tuple[Row, list[Sheet]]:
-        return self.recipients.rows([key])[key], self.recipients.sheets_of(key)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from math import ceil
+from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -32,12 +33,17 @@ class OptOutAnswer(BaseModel):
 
 class ErasureAnswer(BaseModel):
     """``clicks`` and ``campaigns`` that this request made nobody's. ``done`` is false while there
-    may be more: ask again.
+    may be more: ask again after ``again_in`` seconds. ``searched`` says where was looked: in a
+    campaign that a release without lists sent only while the ledger has clicks of theirs.
     """
 
     done: bool
     clicks: int
     campaigns: int
+    again_in: int
+    searched: Literal["listed campaigns and clicks in the ledger"] = (
+        "listed campaigns and clicks in the ledger"
+    )
 
 
 class Audit(Protocol):
@@ -79,11 +85,18 @@ class Forgetting:
         """Erase a person, as far as the time reaches."""
         code = workspace_code(workspace)
         deadline = self.clock() + SECONDS
-        done = self.erasing.erase(code, person, self.now(), lambda: self.clock() >= deadline)
-        said = "erased" if done.clean else "erased in part"
+        now = self.now()
+        erased = self.erasing.erase(code, person, now, lambda: self.clock() >= deadline)
+        again_in = _again_in(erased, now)
+        said = "erased in part" if again_in else "erased"
         audit(said, workspace=code, person=person_hash(code, person))
-        return _answer(done)
+        return ErasureAnswer(
+            done=not again_in, clicks=erased.clicks, campaigns=erased.campaigns, again_in=again_in
+        )
 
 
-def _answer(done: Erased) -> ErasureAnswer:
-    return ErasureAnswer(done=done.clean, clicks=done.clicks, campaigns=done.campaigns)
+def _again_in(erased: Erased, now: datetime) -> int:
+    """After how many seconds there is something to ask for; 0 where the person is gone for good."""
+    if not erased.clean:
+        return 1
+    return max(0, ceil((erased.final - now).total_seconds()))

@@ -53,8 +53,12 @@ class Seeking:
             yield self.recipients.campaigns_of(workspace, recipient)
             return
         for campaigns in self._pages(self.listed, workspace):
-            rows = self.recipients.rows([RowKey(code, recipient) for code in campaigns])
-            yield [key.campaign for key, row in rows.items() if row.version]
+            yield self.rows_among(campaigns, recipient)
+
+    def rows_among(self, campaigns: Collection[CampaignCode], recipient: str) -> list[CampaignCode]:
+        """Of these campaigns, those that have a row of a recipient."""
+        rows = self.recipients.rows([RowKey(code, recipient) for code in campaigns])
+        return [key.campaign for key, row in rows.items() if row.version]
 
     def _pages(
         self, listed: CampaignList, workspace: WorkspaceCode

@@ -58,7 +58,8 @@ def opt_in(services: Given, audit: Audited, workspace: Name, person: Name) -> Op
 def erase(
     services: Given, audit: Audited, workspace: Name, person: Name
 ) -> Response[ErasureAnswer]:
-    done = services.forgetting.erase(workspace, person, audit)
-    if done.done:
-        return Response(200, "application/json", done)
-    return Response(202, "application/json", done, headers={"retry-after": "1"})
+    answer = services.forgetting.erase(workspace, person, audit)
+    if answer.done:
+        return Response(200, "application/json", answer)
+    headers = {"retry-after": str(answer.again_in)}
+    return Response(202, "application/json", answer, headers=headers)
