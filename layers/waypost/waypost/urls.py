@@ -112,12 +112,17 @@ def _ascii_authority(href: str, authority: str) -> str:
     port = _PORT.search(authority)
     name = authority[: port.start()] if port else authority
     try:
-        ascii_name = ".".join(map(_ascii_label, _DOTS.split(name)))
+        ascii_name = ascii_host(name)
     except UnicodeError as error:
         raise UnsafeDestination(href, "has a host that cannot be a host name") from error
     if not _HOST.fullmatch(ascii_name):  # a wide slash became a slash, a wide @ a user name
         raise UnsafeDestination(href, "has a host that cannot be a host name")
     return ascii_name + (port[0] if port else "")
+
+
+def ascii_host(name: str) -> str:
+    """An international host name as DNS has it. Raises UnicodeError."""
+    return ".".join(map(_ascii_label, _DOTS.split(name)))
 
 
 def _ascii_label(label: str) -> str:

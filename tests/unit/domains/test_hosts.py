@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.domains.hosts import host_name, parents, tracking_host
+from waypost.domains.hosts import domain_of, host_name, parents, tracking_host
 from waypost.errors import InvalidRequest
 
 
@@ -53,6 +53,20 @@ def test_what_is_no_public_subdomain_is_refused(text: str) -> None:
 
 def test_a_sending_domain_may_be_a_domain_itself() -> None:
     assert host_name("ACME.com") == "acme.com"
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain"),
+    [
+        ("News <news@Bücher.example>", "xn--bcher-kva.example"),
+        ("news@mail.xn--bcher-kva.example", "mail.xn--bcher-kva.example"),
+        ("news@" + "ü" * 80 + ".example", "ü" * 80 + ".example"),  # no host, and nobody's
+    ],
+)
+def test_an_international_sender_is_known_by_the_form_that_hosts_are_written_in(
+    sender: str, domain: str
+) -> None:
+    assert domain_of(sender) == domain
 
 
 def test_parents_end_at_two_labels() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from waypost.errors import InvalidRequest
+from waypost.urls import ascii_host
 
 MAX_HOST: Final = 253
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -41,13 +42,16 @@ def host_name(text: str) -> str:
 
 
 def domain_of(sender: str | None) -> str | None:
-    """The domain of a From value (``News <news@mail.acme.com>``), in lower case; None where it
-    has none, as the number that sends an SMS.
+    """The domain of a From value (``News <news@mail.acme.com>``), in the form of hosts; None where
+    it has none, as the number that sends an SMS.
     """
     if not sender or "@" not in sender:
         return None
     domain = sender.strip().rstrip(">").rpartition("@")[2].strip().lower()
-    return domain.removesuffix(".") or None
+    try:
+        return ascii_host(domain).removesuffix(".") or None
+    except UnicodeError:  # no host at all: as it stands, it is no tracking domain's
+        return domain
 
 
 def within(host: str, domain: str) -> bool:
