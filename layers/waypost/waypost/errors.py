@@ -16,6 +16,7 @@
     │   └── ExpiredShortLink  a code whose time is over
     ├── UnsafeDestination     a destination that is never signed nor redirected to
     ├── EdgeRefused           a tracking domain that the CDN does not take
+    │   └── ServedElsewhere   it serves the host for another distribution already
     ├── CallFailed            (waypost.client) the rewrite function gave no answer, or refused
     └── StoreError
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
@@ -170,6 +171,10 @@ class UnsafeDestination(WaypostError):
 
 class EdgeRefused(WaypostError):
     """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
+
+
+class ServedElsewhere(EdgeRefused):
+    """Raised when another distribution of the account has a host, so that we hold nothing of it."""
 
 
 class CallFailed(WaypostError):

@@ -30,7 +30,7 @@ from waypost.domains.managing import Manager
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.targets import Targets
 from waypost.domains.verifying import Verifier
-from waypost.errors import EdgeRefused, StoreUnavailable
+from waypost.errors import EdgeRefused, ServedElsewhere, StoreUnavailable
 from waypost.store.memory.domains import MemoryDomains
 
 ACME = workspace_code("acme")
@@ -419,6 +419,22 @@ def test_a_domain_that_was_never_served_is_gone_with_the_next_check(stack: Stack
     stack.manager.remove("acme", HOST)
     assert stack.look() == "gone"
     stack.add()
+
+
+def test_a_domain_that_another_distribution_serves_is_let_go_of(stack: Stack) -> None:
+    """As that of the same account's other stack, which was what kept it from working here."""
+    stack.add()
+
+    def tenant(_host: str) -> Tenant:
+        raise ServedElsewhere("another CloudFront distribution has this host")
+
+    stack.cdn.tenant = tenant  # type: ignore[method-assign]
+    stack.world.point_at_us()
+    stack.look()
+    assert stack.light("https")["next_step"].startswith("another CloudFront distribution")
+    stack.manager.remove("acme", HOST)
+    assert stack.look() == "gone"
+    assert stack.cdn.calls == []
 
 
 def test_a_removed_domain_can_be_taken_up_again(stack: Stack) -> None:

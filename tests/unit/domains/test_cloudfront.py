@@ -13,7 +13,7 @@ from tests.unit.domains.builders import HOST
 from waypost.domains.edge.cloudfront import CloudFrontEdge, tenant_name
 from waypost.domains.edge.quotas import Quotas, Usage, usage
 from waypost.domains.edge.securing import Tenant
-from waypost.errors import Conflict, EdgeRefused, StoreUnavailable
+from waypost.errors import Conflict, EdgeRefused, ServedElsewhere, StoreUnavailable
 
 DISTRIBUTION, GROUP, TENANT = "E1MULTITENANT", "cg_1", "dt_1"
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/1b2c3d4e"
@@ -146,7 +146,7 @@ def test_a_host_of_another_distribution_is_refused_and_left_alone(
     edge: CloudFrontEdge, stub: Stubber
 ) -> None:
     finds(stub, DistributionId="E2SOMEBODYELSE")
-    with pytest.raises(EdgeRefused, match="another CloudFront distribution"):
+    with pytest.raises(ServedElsewhere, match="another CloudFront distribution"):
         edge.remove(HOST)
 
 

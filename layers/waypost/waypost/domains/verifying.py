@@ -141,8 +141,7 @@ class Verifier:
         """Keep serving a removed host while its DNS points at us, for the links already sent;
         after that take it from the CDN, and forget it once the CDN has.
         """
-        tenant = self.edge.tenant(domain.host)
-        if tenant is not None:
+        if securing.holds(self.edge, domain.host):
             dns = self.checks.dns(domain.host, domain.proof, self.targets.of(domain))
             waiting = machine.let_go(domain, dns, self.now())
             if not machine.may_let_go(waiting) or not self.edge.remove(domain.host):

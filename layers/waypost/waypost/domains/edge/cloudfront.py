@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from waypost.domains.edge.refusals import ELSEWHERE, translated
 from waypost.domains.edge.securing import CertificateStatus, Tenant
-from waypost.errors import Conflict, EdgeRefused, NotAtEdge, StoreUnavailable
+from waypost.errors import Conflict, NotAtEdge, ServedElsewhere, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -100,7 +100,7 @@ class CloudFrontEdge:
         return found
 
     def _find(self, host: str) -> _Found | None:
-        """The tenant of a host. Raises EdgeRefused where it is not one of ours."""
+        """The tenant of a host. Raises ServedElsewhere where it is not one of ours."""
         try:
             with translated(host):
                 answer = self._client.get_distribution_tenant_by_domain(Domain=host)
@@ -108,7 +108,7 @@ class CloudFrontEdge:
             return None
         tenant = _part(answer, "DistributionTenant")
         if tenant["DistributionId"] != self._distribution:
-            raise EdgeRefused(ELSEWHERE)
+            raise ServedElsewhere(ELSEWHERE)
         return {
             "Id": tenant["Id"],
             "ETag": answer["ETag"],

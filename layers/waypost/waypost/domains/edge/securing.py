@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
 from waypost.domains.domain import Certificate, TrackingDomain
-from waypost.errors import EdgeRefused
+from waypost.errors import EdgeRefused, ServedElsewhere
 
 CertificateStatus = Literal[
     "none",
@@ -42,7 +42,7 @@ class Tenant:
 
 class Edge(Protocol):
     def tenant(self, host: str, /) -> Tenant | None:
-        """What is held for a host, None where nothing is."""
+        """What is held for a host, None where nothing is. Raises ServedElsewhere."""
         ...
 
     def create(self, host: str, /) -> None:
@@ -78,6 +78,14 @@ def secure(domain: TrackingDomain, edge: Edge, now: datetime) -> TrackingDomain:
     except EdgeRefused as e:
         certificate = replace(domain.certificate, requested=now, problem=str(e))
     return replace(domain, certificate=certificate)
+
+
+def holds(edge: Edge, host: str) -> bool:
+    """Whether the edge has anything of ours for a host."""
+    try:
+        return edge.tenant(host) is not None
+    except ServedElsewhere:
+        return False
 
 
 def _step(domain: TrackingDomain, edge: Edge, now: datetime) -> Certificate:
