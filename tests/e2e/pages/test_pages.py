@@ -14,6 +14,8 @@ from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.pages.conftest import Mailing
 from waypost.codes import campaign_code
+from waypost.pages.rendering import page as render
+from waypost.reporting.answers import LinkFigures, Series
 from waypost.reporting.sharing import Scope
 from waypost.store.dynamodb.clicks import DynamoClicks
 
@@ -22,6 +24,7 @@ MESSAGE = (
     '<a href="https://example.com/about">About</a></p>'
 )
 # Tells that it ran by a mark on the document, which survives whatever else a page does.
+NO_CLICKS = Series(campaign="c", zone="UTC", by="day", points=[])
 RAN = "document.documentElement.dataset.ran='yes'"
 SCRIPTS = (
     f"<script>{RAN}</script><img src=x onerror={RAN}><svg onload={RAN}></svg>"
@@ -271,6 +274,34 @@ def test_anybody_can_read_the_pages(mailing, page, look, size):
         assert found == [], (name, [n["html"] for f in found for n in f["nodes"]])
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{name} has to be scrolled sideways"
+
+
+@pytest.mark.parametrize("width", [320, 1000, 1440])
+@pytest.mark.parametrize("many", [12_345_678, 123_456_789_012])
+def test_the_largest_figures_widen_no_page(page, width, many):
+    counts = dict.fromkeys(("total", "unique", "human", "machine"), many)
+    link = LinkFigures(
+        link="0" * 26, url="https://e.example", tag=None, position=1, share=1, **counts
+    )
+    shared = {"opened_share": 1.0, "clicked_share": 1.0, "opened": many, "clicked": many}
+    named = {"kind": "newsletter", "channel": "email", "first_seen": "2026-11-27T10:00:00Z"}
+    report = {
+        "campaign": "c",
+        "deliveries": many,
+        "probably_shared": many,
+        "more_links": many,
+        **{"clicks": counts, "links": [link]} | shared | named,
+    }
+    shown = rendered("campaign.html", campaign="c", shown=9, report=report, series=NO_CLICKS)
+    listed = {"campaigns": [{"campaign": "c", "deliveries": many, "clicks": many} | shared | named]}
+    page.set_viewport_size({"width": width, "height": 900})
+    for body in (shown, rendered("workspace.html", listed=listed | {"cursor": None}, first=True)):
+        page.set_content(body)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def rendered(template: str, **values: object) -> str:
+    return render(template, 200, scope=Scope("w", people=True), charts=None, **values)["body"]
 
 
 def test_everything_is_reached_with_the_keyboard_alone(mailing, page):

@@ -86,8 +86,13 @@ def _config(width: int) -> Config:
         rounded_bars=1,
         disable_xml_declaration=True,
         truncate_label=-1,
-        value_formatter=lambda clicks: f"{clicks:,.0f}",
+        value_formatter=_count,
     )
+
+
+def _count(clicks: float) -> str:
+    """As the page writes counts (``rendering.number``), which is not imported while pygal is."""
+    return f"{clicks:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _label(start: str, step: Step) -> str:
