@@ -81,6 +81,8 @@ def test_a_share_that_expired_is_refused_and_says_so(workspace, visit, query):
     workspace.now += timedelta(hours=1)
     refused = visit("campaign", token, **query)
     assert (refused["statusCode"], "expired" in refused["body"]) == (403, True)
+    assert f"{workspace.now:%d %b %Y, %H:%M} UTC" in refused["body"]
+    assert "Ask who gave it to you for a new one" in refused["body"]
 
 
 def test_of_two_shares_the_wider_one_counts(workspace, visit, query):

@@ -35,6 +35,8 @@ _HINTS: Final = {
     "message on.",
     "person": "Names are written exactly as in the messages. Nobody of this one has opened or "
     "clicked anything, or it was too long ago to be kept.",
+    "expired": "Share links last for a time. Ask who gave it to you for a new one.",
+    "tampered": "It may have been copied incompletely. Else ask who gave it to you for a new one.",
     "link": "It may have been copied incompletely: find it among the links of its campaign.",
 }
 
@@ -98,6 +100,13 @@ class Visits:
         return Response(statusCode=303, headers=headers, body="", cookies=cookies)
 
 
+def _what(error: WaypostError) -> str:
+    """What was not found, or why a share does not hold."""
+    if isinstance(error, NotShared):
+        return error.reason
+    return error.kind if isinstance(error, NotFound) else ""
+
+
 def _wrong(error: WaypostError, scope: Scope | None) -> Response:
     """What is wrong, in the words and with the status that the API has for it; with the way back to
     what the visitor may see.
@@ -110,7 +119,7 @@ def _wrong(error: WaypostError, scope: Scope | None) -> Response:
         scope=scope,
         title=title,
         text=f"{text[:1].upper()}{text[1:]}.",
-        hint=_HINTS.get(error.kind, "") if isinstance(error, NotFound) else "",
+        hint=_HINTS.get(_what(error), ""),
     )
     if status == 503:
         told["headers"]["retry-after"] = "5"

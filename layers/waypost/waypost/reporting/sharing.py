@@ -97,7 +97,7 @@ class Sharer:
         scope, hours = _understood(said)
         expires = signed.astimezone(UTC) + timedelta(hours=hours)
         if expires <= self._now():
-            raise NotShared("expired", f"the link expired at {rfc3339(expires)}")
+            raise NotShared("expired", f"the link expired on {expires:%d %b %Y, %H:%M} UTC")
         return Share(scope, expires)
 
 
