@@ -57,7 +57,8 @@ def _told(domain: dict[str, Any]) -> str:
     """A domain for people: its lights, the records to make, the next step."""
     if "lights" not in domain:
         return f"{domain['host']}: {domain['next_step']}"
-    lines = [f"{domain['host']}  {domain['stage']}, {domain['use']}, {domain['base_url'] or '-'}"]
+    used = f"use {domain['base_url']}" if domain["base_url"] else "do not use it"
+    lines = [f"{domain['host']}  {domain['stage']}, {domain['use']}; new messages {used}"]
     for name, light in domain["lights"].items():
         lines.append(f"  {_MARKS[light['colour']]} {name:8}{light['found']}")
     if domain["lights"]["dns"]["colour"] != "green":

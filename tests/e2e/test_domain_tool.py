@@ -28,13 +28,13 @@ def run(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> Run:
 
 def test_a_domain_from_adding_to_removing(run: Run) -> None:
     added = run("add", "--host", HOST, "--sending", "acme.example")
-    assert added.startswith(f"{HOST}  waiting, on, -\n")
+    assert added.startswith(f"{HOST}  waiting, on; new messages do not use it\n")
     assert f"{HOST} CNAME " in added
     assert f"_waypost.{HOST} TXT waypost=" in added
     assert "acme.example" in added
     assert "marked by the operator" in run("trust", "--host", HOST)
     assert "reverted" in run("revert", "--host", HOST)
-    assert "waiting, on," in run("restore", "--host", HOST)
+    assert "waiting, on;" in run("restore", "--host", HOST)
     assert "✗ dns" in run("verify", "--host", HOST)
     assert json.loads(run("list", "--json"))[0]["host"] == HOST
     assert "Being removed" in run("remove", "--host", HOST)

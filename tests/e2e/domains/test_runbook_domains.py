@@ -127,7 +127,7 @@ def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
     (fallen,) = account.in_stage("fallen_back")
     assert (fallen["workspace_name"], fallen["host"]) == ("acme", HOST)
     told = account.desk.make("domains", "list", "--workspace", "acme")
-    assert told.startswith(f"{HOST}  fallen_back, on, -\n")
+    assert told.startswith(f"{HOST}  fallen_back, on; new messages do not use it\n")
     assert "✗ dns" in told
     assert f"→ Add at your DNS provider: {HOST} CNAME {DEFAULT_HOST}." in told
     assert account.link().startswith(f"{account.stack.url}/e/c/")
@@ -150,7 +150,7 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     account.look(STACK, DEFAULT_HOST)
     assert '"DefaultHostFailed":1' in capsys.readouterr().out
     told = account.desk.make("domains", "list")
-    assert told.startswith(f"{DEFAULT_HOST}  https, on, ")  # it never falls back by itself
+    assert told.startswith(f"{DEFAULT_HOST}  https, on; ")  # it never falls back by itself
     assert "✗ https   a certificate, and no connection (Connection refused)" in told
     account.deploy(default_host="")
     assert account.link().startswith(f"{account.stack.url}/e/c/")
