@@ -168,8 +168,13 @@ clean: ## Remove what was built or installed here
 build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 	RUNTIME_PYTHON="$$(tools/find-python 3.13 || echo python3.13)" sam build $(ARGS)
 
+# A name that is wrong is told before the minutes that checking and building take.
+.PHONY: known-env
+known-env: $(READY)
+	@python -c 'import sys; from tools.stack import Stack; Stack.of(sys.argv[1])' "$(ENV)"
+
 .PHONY: deploy
-deploy: check check-security build ## Check, build and deploy the stack of ENV
+deploy: known-env check check-security build ## Check, build and deploy the stack of ENV
 	@python -m tools.stamp --env $(ENV) --more='$(ARGS)'
 	sam deploy --config-env $(ENV) $(ARGS)
 

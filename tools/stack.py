@@ -30,11 +30,11 @@ class Stack:
     @classmethod
     def of(cls, environment: str) -> Self:
         """The stack that ``make deploy ENV=…`` deploys. Raises NoStack for an unknown one."""
-        config = tomllib.loads(CONFIG.read_text("utf-8"))
-        deploy = config.get(environment, {}).get("deploy", {}).get("parameters", {})
-        if "stack_name" not in deploy:
-            raise NoStack(f"samconfig.toml has no environment {environment!r} with a stack_name")
-        return cls(deploy["stack_name"], deploy["region"])
+        known = _environments()
+        if environment not in known:
+            names = ", ".join(known)
+            raise NoStack(f"samconfig.toml has no environment {environment!r}; it has {names}")
+        return cls(known[environment]["stack_name"], known[environment]["region"])
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - clients have no common type
         return boto3.client(service, region_name=self.region)  # type: ignore[call-overload]
@@ -50,3 +50,13 @@ class Stack:
             reason = e.response["Error"]["Message"]
             raise NoStack(f"{self.name} in {self.region}: {logical_id}: {reason}") from e
         return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _environments() -> dict[str, dict[str, str]]:
+    """What samconfig.toml says of deploying each environment that has a stack."""
+    config = tomllib.loads(CONFIG.read_text("utf-8"))
+    sections = {name: said for name, said in config.items() if isinstance(said, dict)}
+    deploys = {
+        name: said.get("deploy", {}).get("parameters", {}) for name, said in sections.items()
+    }
+    return {name: deploy for name, deploy in deploys.items() if "stack_name" in deploy}

@@ -107,6 +107,11 @@ def test_an_address_of_this_machine_needs_no_scheme(base):
     assert command.address(base) == f"http://{base}"
 
 
+def test_an_environment_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(SystemExit, match=r"has no environment 'prod'; it has dev, us, eu"):
+        share.main(["--env", "prod", "--workspace", "acme"])
+
+
 def test_without_credentials_there_is_a_way_out_instead_of_a_traceback(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nobody = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
