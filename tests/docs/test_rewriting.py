@@ -14,7 +14,7 @@ SECTION = (ROOT / "docs" / "rewriting.md").read_text("utf-8").partition("## Para
 
 def test_parameters_of_the_example_come_out_as_shown(stack: EmbeddedStack):
     path, settings = re.findall(r"^ {4}PUT (\S+) +(\{.*\})$", SECTION, re.MULTILINE)[0]
-    (link,) = re.findall(r"^makes `(\S+)`", SECTION, re.MULTILINE)
+    (link,) = re.findall(r"makes `(\S+)`", SECTION, re.MULTILINE)
     (shown,) = re.findall(r"^ {4}(https://\S+)$", SECTION, re.MULTILINE)
     headers = {"content-type": "application/json"}
     urllib3.request("PUT", stack.url + path, body=settings, headers=headers, timeout=60)
