@@ -139,6 +139,19 @@ def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_
     )
 
 
+def test_a_parameter_that_is_no_text_fails_its_recipient_and_no_other(desk: Desk):
+    desk.settle(url_params={"n": "{{ customer.name }}"})
+    people: list[dict[str, object]] = [
+        {"delivery": "d1", "data": {"customer": {"name": "\ud800"}}},
+        {"delivery": "d2", "data": {"customer": {"name": "Ada"}}},
+    ]
+    answer = desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=people)
+    assert [each["delivery"] for each in answer["deliveries"]] == ["d2"]
+    assert [(each["delivery"], each["field"]) for each in answer["failed"]] == [
+        ("d1", "url_params.n")
+    ]
+
+
 def test_an_empty_parameter_is_not_added_and_reported(desk: Desk):
     desk.settle(url_params={"n": "{{ customer.name }}", "m": "1"})
     answer = desk.answer(content={"html": '<a href="https://e.com/">'})

@@ -123,7 +123,17 @@ def test_a_missing_variable_may_be_asked_for_and_replaced(desk: Desk):
         ),
         ("{{ big | replace: 'x', big }}", "more than"),
         ("{{ many | join: big }}", "more than"),
-        ("{{ 1 | divided_by: 0 }}", "cannot be rendered"),
+        ("{{ 1 | divided_by: 0 }}", "cannot be rendered (line 1)"),
+        ("{{ 'u7u7' | base64_decode }}", "cannot be rendered (line 1)"),
+        ("{{ half | url_encode }}", "cannot be rendered (line 1)"),
+        ("{{ 'nan' | ceil }}", "cannot be rendered (line 1)"),
+        ("{{ '' | uniq: 1 }}", "cannot be rendered (line 1)"),
+        ("{{ digits | date: '%Y' }}", "cannot be rendered (line 1)"),
+        ("{% if object contains many %}x{% endif %}", "cannot be rendered"),
+        (
+            "{% assign n = 99999 %}{% for i in (1..30) %}{% assign n = n | times: n %}{% endfor %}",
+            "cannot be rendered (line 1)",
+        ),
         ("{{ x | nope }}", "a filter that does not exist"),
         ("{{ half }}", "half of a surrogate pair"),
         ("{% include 'etc/passwd' %}", "cannot be rendered"),
@@ -131,7 +141,8 @@ def test_a_missing_variable_may_be_asked_for_and_replaced(desk: Desk):
     ],
 )
 def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: Desk, html, reason):
-    data = {"big": "x" * 5000, "many": ["a"] * 5000, "half": "\ud800", "x": "maybe"}
+    data: dict[str, object] = {"big": "x" * 5000, "many": ["a"] * 5000, "half": "\ud800"}
+    data |= {"x": "maybe", "digits": "9" * 5000, "object": {"a": 1}}
     [failure] = sent(desk, html, data)["failed"]
     assert failure["field"] == "content.html"
     assert reason in failure["reason"]

@@ -1,21 +1,47 @@
-"""Filters that can multiply their input, bounded before they do: memory is spent by then."""
+"""Filters of messages: what a recipient's data makes of them stays an error of Liquid's.
+
+Those that can multiply their input are bounded before they do: memory is spent by then. Whole
+numbers are bounded, too: no longer than Python would write them, they multiply in no time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
-from liquid.exceptions import OutputStreamLimitError
+from liquid.exceptions import FilterArgumentError, LiquidError, OutputStreamLimitError
 
 Filter = Callable[..., Any]  # python-liquid's own type of a filter
 Size = Callable[..., int]
 
+LONGEST_NUMBER: Final = 14_000
+"""Bits of a whole number, some 4,200 digits: Python writes 4,300 at most."""
+
 
 def bounded(filters: dict[str, Filter], limit: int) -> None:
-    """Make filters refuse what would give more than ``limit`` characters."""
-    for name, size in _SIZES.items():
-        filters[name] = _refusing(filters[name], size, limit)
+    """Make filters refuse what would give more than ``limit`` characters, and what they cannot do
+    with a value: python-liquid leaves much of that to Python's own errors.
+    """
+    for name, call in filters.items():
+        size = _SIZES.get(name)
+        filters[name] = _telling(call if size is None else _refusing(call, size, limit))
+
+
+def _telling(call: Filter) -> Filter:
+    @wraps(call)
+    def told(*arguments: object, **options: object) -> object:
+        try:
+            value = call(*arguments, **options)
+        except (LiquidError, TypeError):  # python-liquid says itself where those happened
+            raise
+        except (ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            raise FilterArgumentError("not for this value", token=None) from error
+        if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+            raise FilterArgumentError("too large a number", token=None)
+        return value
+
+    return told
 
 
 def _refusing(call: Filter, size: Size, limit: int) -> Filter:

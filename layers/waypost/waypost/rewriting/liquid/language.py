@@ -35,6 +35,8 @@ LOOP_LIMIT: Final = 10_000
 """Rounds that all loops of one rendering may take, inner ones multiplied by outer ones."""
 
 _TOKENIZER: Final = tokenizer()
+# What a recipient's data makes of a template; python-liquid leaves some of it to Python's errors.
+_FAILURES: Final = (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError)
 
 
 class Missing(FalsyStrictUndefined):
@@ -122,9 +124,22 @@ def rendered(template: BoundTemplate, data: Mapping[str, object], field: str) ->
     :raises InvalidRequest: naming ``field`` and the reason; the text is never a library's.
     """
     try:
-        return template.render(data)
-    except (LiquidError, RecursionError, ArithmeticError) as error:
+        text = template.render(data)
+    except _FAILURES as error:
         raise InvalidRequest.of(field, _reason(error)) from error
+    return checked(text, field)
+
+
+def checked(text: str, field: str) -> str:
+    """A rendered text, all of it characters: data may hold what is none, and no message can.
+
+    :raises InvalidRequest: naming ``field``, for half of a surrogate pair.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest.of(field, "renders to half of a surrogate pair") from None
+    return text
 
 
 def painted(
@@ -137,7 +152,7 @@ def painted(
         template.render_with_context(context, canvas)
     except InvalidRequest as error:
         raise InvalidRequest(*(Problem(field, p.reason) for p in error.problems)) from None
-    except (LiquidError, RecursionError, ArithmeticError) as error:
+    except _FAILURES as error:
         raise InvalidRequest.of(field, _reason(error)) from error
     return canvas
 

@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from waypost.errors import InvalidRequest
 from waypost.rewriting.links import cio_link, html
 from waypost.rewriting.links.attributes import decoded
 from waypost.rewriting.links.finding import TEXT_LINKS, Markup, find_with_tags, merged
@@ -78,11 +77,7 @@ class Template:
         :raises InvalidRequest: naming the field and the reason.
         """
         canvas = language.painted(self._template, data, self._guards, self._field)
-        text = canvas.getvalue()
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest.of(self._field, "renders to half of a surrogate pair") from None
+        text = language.checked(canvas.getvalue(), self._field)
         tags = [self._tag(mark) for mark in canvas.marks if isinstance(mark, TagMark)]
         if self._steady and canvas.steady:
             return Rendered(text, merged(text, self._placed(canvas, text), tags))
