@@ -5,7 +5,9 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from base64 import b64decode, b64encode
 from email.message import EmailMessage, Message
+from quopri import decodestring, encodestring
 
 import pytest
 
@@ -97,6 +99,9 @@ def test_base64_lines_stay_as_long_as_they_were(desk: Desk):
         "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n*not base64*",
         "Content-Type: text/html; charset=nonsense\nContent-Transfer-Encoding: base64\n\n/w==\n",
         "Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n=ZZ= =\n=",
+        "Content-Type: multipart/mixed; boundary*=a\0''b\n\n--b\n\n--b--\n",  # found by fuzzing
+        "Content-Type: multipart/mixed; boundary*=''; boundary*1=c\n\n--c\n\n--c--\n",
+        "Content-Type: text/html; charset*; charset*0=utf-8\n\n<p>",
     ],
 )
 def test_odd_messages_stay_as_they_are(desk: Desk, source):
@@ -122,6 +127,35 @@ def test_a_charset_that_switches_is_read_before_it_is_searched(desk: Desk):
     assert shown(desk.content("mime", source)) == source.replace(
         "https://e.com/x", "[https://e.com/x]"
     )
+
+
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64"])
+@pytest.mark.parametrize(
+    ("declared", "written"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("us-ascii", "utf-8"),
+        ("nonsense", "utf-8"),
+        ("utf-8", "latin-1"),
+        ("idna", "utf-8"),
+        ("undefined", "latin-1"),
+        ("'a\0b'", "utf-8"),
+        ("a\0b''utf-8", "utf-8"),
+    ],
+)
+def test_a_part_is_read_whatever_its_charset_is_called(desk: Desk, encoding, declared, written):
+    link = '<a href="https://e.com/ä">{% cio_link url:mailto:ö@e.com track:false %}</a>'
+    data = link.encode(written)
+    body = b64encode(data).decode() if encoding == "base64" else encodestring(data).decode()
+    name = "charset*" if "''" in declared else "charset"
+    source = (
+        f"Content-Type: text/html; {name}={declared}\n"
+        f"Content-Transfer-Encoding: {encoding}\n\n{body}"
+    )
+    sent = desk.content("mime", source).partition("\n\n")[2].encode()
+    after = (b64decode(sent) if encoding == "base64" else decodestring(sent)).decode(written)
+    assert shown(after) == '<a href="[https://e.com/%C3%A4]">mailto:ö@e.com</a>'
 
 
 @pytest.mark.parametrize(

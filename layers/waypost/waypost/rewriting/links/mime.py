@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from email import message_from_string
 from email.message import Message as Headers
+from email.parser import HeaderParser
 from typing import Final
 
 from waypost.errors import InvalidRequest
@@ -25,6 +25,7 @@ from waypost.rewriting.links.finding import (
     find_places,
     with_opt_outs,
 )
+from waypost.rewriting.links.parameters import boundary_of
 from waypost.rewriting.links.pixel import with_pixel
 from waypost.rewriting.links.place import Place
 from waypost.rewriting.links.transfer import Block, Decoded, decoded_part
@@ -40,6 +41,7 @@ _SEALED = {
 }
 _INLINE_PGP = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
 _END_OF_HEADERS = re.compile(r"\A(?=\r?\n)|\r?\n(?=\r?\n)")
+_HEADERS: Final = HeaderParser()
 _NEWLINE = re.compile(r"\r?\n")
 
 
@@ -138,7 +140,7 @@ def _parts(raw: str, start: int, end: int, field: str, depth: int) -> Iterator[_
     kind = headers.get_content_type()
     if kind in _SEALED:
         raise InvalidRequest.of(field, f"has a part that is {_SEALED[kind]}: it cannot be changed")
-    boundary = headers.get_boundary()
+    boundary = boundary_of(headers)
     if headers.get_content_maintype() != "multipart" or not boundary:
         yield _Part(headers, body, end)
         return
@@ -154,10 +156,10 @@ def _headers(raw: str, start: int, end: int) -> tuple[Headers, int]:
     """The headers, and where the body begins."""
     blank = _END_OF_HEADERS.search(raw[start:end])
     if blank is None:
-        return message_from_string(raw[start:end]), end
+        return _HEADERS.parsestr(raw[start:end]), end
     newline = _NEWLINE.match(raw, start + blank.end(), end)
     body = newline.end() if newline else end
-    return message_from_string(raw[start:body]), body
+    return _HEADERS.parsestr(raw[start:body]), body
 
 
 def _cut(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:

@@ -19,6 +19,7 @@ from email.message import Message as Headers
 from functools import partial
 from typing import Final
 
+from waypost.rewriting.links.parameters import charset_of
 from waypost.rewriting.links.place import Encode, as_is
 
 _QP_LINE: Final = 75
@@ -67,7 +68,7 @@ class Decoded:
 def decoded_part(raw: str, start: int, end: int, headers: Headers) -> Decoded:
     """Read a text part whose body stands at ``raw[start:end]``."""
     encoding = str(headers.get("content-transfer-encoding", "7bit")).strip().lower()
-    charset = str(headers.get_content_charset() or "us-ascii")
+    charset = charset_of(headers)
     body = raw[start:end]
     if encoding == "base64":
         return _base64_part(body, start, end, charset)
@@ -77,14 +78,15 @@ def decoded_part(raw: str, start: int, end: int, headers: Headers) -> Decoded:
         data, ends = body.encode(), _byte_ends(body)
     else:
         return Decoded(body, start, end)
-    text, characters = _characters(data, charset)
-    quoted = partial(_quoted, charset=charset, newline="\r\n" if "\r\n" in body else "\n")
+    text, codec = _text(data, charset)
+    characters = _characters(data, text, codec)
+    quoted = partial(_quoted, codec=codec, newline="\r\n" if "\r\n" in body else "\n")
     return Decoded(
         text,
         start,
         end,
         ends=[start + ends[byte - 1] for byte in characters],
-        transfer=quoted if encoding == "quoted-printable" else as_is,
+        transfer=quoted if encoding == "quoted-printable" else partial(_switched, codec=codec),
     )
 
 
@@ -108,28 +110,33 @@ def _base64_part(body: str, start: int, end: int, charset: str) -> Decoded:
 
 
 def _text(data: bytes, charset: str) -> tuple[str, str]:
-    """The text of bytes, and the codec by which it becomes the same bytes again. Latin-1 stands in
-    where the declared charset cannot: what links are made of is ASCII in both.
+    """The text of bytes, and the codec by which it becomes the same bytes again. Where the declared
+    charset cannot, most mail programs take UTF-8, and Latin-1 for what is none.
     """
-    try:
-        text = data.decode(charset)
-        if text.encode(charset) == data:
-            return text, charset
-    except (LookupError, UnicodeError):
-        pass
+    for codec in (charset, "utf-8"):
+        try:
+            text = data.decode(codec)
+            if text.encode(codec) == data:
+                return text, codec
+        except (LookupError, ValueError):  # no charset, not in it, or a name that holds a zero
+            continue
     return data.decode("latin-1"), "latin-1"
 
 
-def _characters(data: bytes, charset: str) -> tuple[str, list[int]]:
-    """The text of bytes, and for every character the number of bytes up to its end."""
-    text, codec = _text(data, charset)
+def _bytes(value: str, codec: str) -> bytes:
+    """A value as it stands inside of a text: without the mark that a codec begins a text with."""
+    return value.encode(codec).removeprefix("".encode(codec))
+
+
+def _characters(data: bytes, text: str, codec: str) -> list[int]:
+    """For every character of the text of bytes the number of bytes up to its end."""
     if len(text) == len(data):
-        return text, list(range(1, len(data) + 1))
+        return list(range(1, len(data) + 1))
     decoder = codecs.getincrementaldecoder(codec)()
     ends: list[int] = []
     for at in range(len(data)):
         ends += [at + 1] * len(decoder.decode(data[at : at + 1]))
-    return text, ends
+    return ends
 
 
 def _unquoted(body: str) -> tuple[bytes, list[int]]:
@@ -158,17 +165,18 @@ def _byte_ends(text: str) -> list[int]:
     return [at for at, c in enumerate(text, 1) for _ in c.encode()]
 
 
-def _quoted(value: str, *, charset: str, newline: str) -> str:
+def _switched(value: str, *, codec: str) -> str:
+    """A value in a charset that switches, as its bytes stand in the message."""
+    return _bytes(value, codec).decode()
+
+
+def _quoted(value: str, *, codec: str, newline: str) -> str:
     """A value in quoted-printable, on lines of its own: soft breaks before and after keep every
     line within 76 characters.
     """
-    try:
-        data = value.encode(charset)
-    except (LookupError, UnicodeEncodeError):
-        data = value.encode()
     lines: list[str] = []
     line = ""
-    for byte in data:
+    for byte in _bytes(value, codec):
         piece = chr(byte) if 32 < byte < 127 and byte != 61 else f"={byte:02X}"
         if len(line) + len(piece) > _QP_LINE:
             lines.append(line)
