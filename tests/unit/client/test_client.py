@@ -10,7 +10,7 @@ import typing
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError
 
 from waypost.client import Client, batches
 from waypost.client.messages import Message
@@ -177,6 +177,7 @@ def test_a_message_that_leaves_no_room_is_refused_before_any_call():
         refused(429, "TooManyRequestsException"),
         refused(500, "ServiceException"),
         ReadTimeoutError(endpoint_url="lambda"),
+        IncompleteReadError(actual_bytes=7, expected_bytes=9),
         {"errorMessage": "Task timed out after 900.00 seconds"},
         refusal(StoreUnavailable("campaigns")),
     ],
@@ -215,9 +216,10 @@ def test_a_refused_field_is_named_as_the_caller_counts():
     assert str(found) == "recipients[1004].delivery: repeats recipients[1003]"
 
 
-def test_what_is_no_json_is_refused_by_its_place():
+@pytest.mark.parametrize("value", [object(), float("nan"), float("-inf")])
+def test_what_is_no_json_is_refused_by_its_place(value):
     to = recipients(2)
-    to[1]["data"] = {"since": object()}
+    to[1]["data"] = {"since": value}
     with pytest.raises(InvalidRequest, match=r"recipients\[1\]"):
         list(rewritten(Function(), to=to))
 

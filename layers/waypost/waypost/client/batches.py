@@ -85,10 +85,14 @@ class Cutter:
 
 
 def written(value: Mapping[str, object] | Message | Recipient, name: str) -> bytes:
-    """A value as JSON. Raises InvalidRequest, with this name for it, where it cannot be."""
+    """A value as JSON. Raises InvalidRequest, with this name for it, where it cannot be: NaN and
+    infinities are no JSON either, and Lambda would refuse all that stands beside them.
+    """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(
+            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which the function refuses by its field
-        return json.dumps(value, separators=(",", ":")).encode()
-    except (TypeError, ValueError) as error:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest.of(name, "cannot be written as JSON") from error

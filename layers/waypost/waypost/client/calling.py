@@ -79,12 +79,12 @@ def _tried(
 
 
 def _invoked(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
     try:
         response = invoker.invoke(FunctionName=function, Payload=payload)
         told: dict[str, Any] = json.loads(response["Payload"].read())
-    except HTTPClientError as error:  # no connection, or no answer in time
+    except (HTTPClientError, IncompleteReadError) as error:  # no answer, not in time or not whole
         raise _Passing(str(error)) from error
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
