@@ -25,8 +25,12 @@ _LINKIFIER = LinkifyIt({}, {"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip
 _COSTLY = re.compile(r"'|://")
 _MOST_COSTLY: Final = 8
 _START = re.compile(r"(?<![A-Za-z0-9_])(https?):(?=//)", re.IGNORECASE)
-# What no URL holds unescaped, and the closing punctuation of scripts that use no spaces.
-_END = re.compile(r"[\s\"<>«»“”„。，、！？；：（）「」『』【】《》〈〉]")
+# What no URL holds unescaped, the closing punctuation of scripts that use no spaces, and what texts
+# carry unseen around a URL: widthless spaces, and marks of the direction of writing.
+_END = re.compile(
+    r"[\s\"<>«»“”„…。，、！？；：（）「」『』【】《》〈〉"
+    r"\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]"
+)
 
 
 def find_in_masked(text: str, masked: str) -> list[Place]:
