@@ -118,6 +118,11 @@ def test_the_identity_is_for_tracked_links_only_and_comes_first(desk: Desk):
     )
 
 
+def test_an_identity_that_the_workspace_names_itself_stands_there_once(desk: Desk):
+    desk.settle(cio_id=True, url_params={"_cio_id": "{{ customer.cio_id }}", "u": "1"})
+    assert html(desk, '<a href="https://e.com/">') == '<a href="[https://e.com/?_cio_id=p1&u=1]">'
+
+
 def test_an_unknown_person_has_no_identity(desk: Desk):
     desk.settle(cio_id=True)
     assert html(desk, '<a href="https://e.com/">', recipients=[{"delivery": "d1"}]) == (

@@ -56,10 +56,12 @@ class Query:
 
 
 class Parameters:
-    """The parameters of a workspace, compiled: values may be Liquid."""
+    """The parameters of a workspace, compiled: values may be Liquid. ``identify`` adds ``_cio_id``,
+    where the workspace has no parameter of that name.
+    """
 
     def __init__(self, values: Mapping[str, str], *, identify: bool) -> None:
-        self._identify = identify
+        self._identify = identify and PERSON_KEY not in values
         self._values = values
         self._templates: dict[str, BoundTemplate] = {
             name: language.compiled(value, f"url_params.{name}", language.SETTINGS)
