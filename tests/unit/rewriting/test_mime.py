@@ -102,10 +102,23 @@ def test_base64_lines_stay_as_long_as_they_were(desk: Desk):
         "Content-Type: multipart/mixed; boundary*=a\0''b\n\n--b\n\n--b--\n",  # found by fuzzing
         "Content-Type: multipart/mixed; boundary*=''; boundary*1=c\n\n--c\n\n--c--\n",
         "Content-Type: text/html; charset*; charset*0=utf-8\n\n<p>",
+        "Content-Type: text/html\nContent-Transfer-Encoding: x-mine\n\n<a href='https://e.com/'>",
     ],
 )
 def test_odd_messages_stay_as_they_are(desk: Desk, source):
     assert desk.content("mime", source) == source
+
+
+@pytest.mark.parametrize(
+    "said", ["Quoted-Printable (soft)", "quoted-printable;", "\n QUOTED-PRINTABLE"]
+)
+def test_what_stands_behind_a_transfer_encoding_says_nothing(desk: Desk, said: str):
+    source = (
+        f"Content-Type: text/plain\nContent-Transfer-Encoding: {said}\n\n"
+        "see https://e.com/a=\nb?c=3Dd now"
+    )
+    sent = desk.content("mime", source, track_text=True).partition("\n\n")[2].encode()
+    assert shown(decodestring(sent).decode()) == "see [https://e.com/ab?c=d] now"
 
 
 def test_boundaries_that_begin_alike_are_told_apart(desk: Desk):

@@ -6,6 +6,7 @@ another of Python's errors; they say nothing then, and mail programs go by the d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from email.message import Message as Headers
 from typing import Final
@@ -21,6 +22,12 @@ def charset_of(headers: Headers) -> str:
 def boundary_of(headers: Headers) -> str | None:
     """What stands between the parts of a multipart; None where it does not say."""
     return _read(headers.get_boundary)
+
+
+def encoding_of(headers: Headers) -> str:
+    """The transfer encoding that a part says it is in, without what may stand behind its name."""
+    named = re.search(r"[\w\-]+", str(headers.get("content-transfer-encoding", "")))
+    return named[0].lower() if named else "7bit"
 
 
 def _read(parameter: Callable[[], object]) -> str | None:

@@ -3,6 +3,7 @@
 - 7bit and 8bit: the part as it stands; tracking links are ASCII
 - quoted-printable: each changed value between two soft line breaks, all else as it was
 - base64: the part is encoded anew, in lines as long as they were, unless nothing changed
+- any other: the part is left alone, as mail programs show nothing of it (RFC 2045, 6.4)
 
 Only two encodings move characters: a part in one of them is decoded to bytes, the bytes by their
 charset, and every character knows where in the raw text it ended.
@@ -19,12 +20,13 @@ from email.message import Message as Headers
 from functools import partial
 from typing import Final
 
-from waypost.rewriting.links.parameters import charset_of
+from waypost.rewriting.links.parameters import charset_of, encoding_of
 from waypost.rewriting.links.place import Encode, as_is
 
 _QP_LINE: Final = 75
 _BASE64_LINE: Final = 76
 _QP = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n")
+_AS_THEY_STAND = ("7bit", "8bit", "binary")
 # Charsets in which bytes of the ASCII range are not always ASCII.
 _STATEFUL = ("iso-2022", "iso2022", "hz", "utf-7", "utf-16", "utf-32", "utf16", "utf32", "utf7")
 
@@ -67,13 +69,15 @@ class Decoded:
 
 def decoded_part(raw: str, start: int, end: int, headers: Headers) -> Decoded:
     """Read a text part whose body stands at ``raw[start:end]``."""
-    encoding = str(headers.get("content-transfer-encoding", "7bit")).strip().lower()
+    encoding = encoding_of(headers)
     charset = charset_of(headers)
     body = raw[start:end]
     if encoding == "base64":
         return _base64_part(body, start, end, charset)
     if encoding == "quoted-printable":
         data, ends = _unquoted(body)
+    elif encoding not in _AS_THEY_STAND:
+        return Decoded("", start, end)
     elif charset.startswith(_STATEFUL):
         data, ends = body.encode(), _byte_ends(body)
     else:
