@@ -102,6 +102,14 @@ def test_a_missing_variable_fails_its_recipient_and_no_other(desk: Desk):
     ]
 
 
+@pytest.mark.parametrize("name", ["\ud800", "x" * 5000])
+def test_a_reason_is_short_and_text_whatever_the_data_is(desk: Desk, name):
+    html = "{{ customer[name] }}", "{% cio_link url:https://e.com track:{{ name }} %}"
+    for template in html:
+        [failure] = sent(desk, template, {"customer": {}, "name": name})["failed"]
+        assert len(failure["reason"].encode()) < 300
+
+
 def test_a_missing_variable_may_be_asked_for_and_replaced(desk: Desk):
     html = (
         "{% if a %}x{% else %}y{% endif %}{{ b | default: 'z' }}{% unless a.b.c %}w{% endunless %}"

@@ -70,7 +70,7 @@ def flag(name: str, value: str, field: str) -> bool:
     """
     truth = _FLAG.get(value.strip().lower())
     if truth is None:
-        raise InvalidRequest.of(field, f"cio_link: {name} is {value!r}, not true or false")
+        raise InvalidRequest.of(field, f"cio_link: {name} is {value[:40]!r}, not true or false")
     return truth
 
 

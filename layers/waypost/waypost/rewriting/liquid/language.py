@@ -34,6 +34,8 @@ OUTPUT_LIMIT: Final = 2 * 1024 * 1024
 LOOP_LIMIT: Final = 10_000
 """Rounds that all loops of one rendering may take, inner ones multiplied by outer ones."""
 
+_LONGEST_PATH: Final = 200
+
 _TOKENIZER: Final = tokenizer()
 # What a recipient's data makes of a template; python-liquid leaves some of it to Python's errors.
 _FAILURES: Final = (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError)
@@ -50,7 +52,15 @@ class Missing(FalsyStrictUndefined):
     ) -> None:
         super().__init__(name, token=token, obj=obj, hint=hint)
         path = hint.removesuffix(" is undefined") if hint else name
-        self.msg = f"{path} is missing from the recipient's data"
+        self.msg = f"{_shown(path)} is missing from the recipient's data"
+
+
+def _shown(path: str) -> str:
+    """The beginning of a path, in characters: what stands in its brackets may be out of the data,
+    of any length, and half of a surrogate pair, which no answer can hold.
+    """
+    short = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
+    return short.encode(errors="backslashreplace").decode()
 
 
 class TemplateEnvironment(Environment):
