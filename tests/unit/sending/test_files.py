@@ -191,6 +191,14 @@ def test_lines_may_end_as_on_windows(works: Works):
     assert counts(works.run()) == (True, 2, 2, 0)
 
 
+@pytest.mark.parametrize("message", [MESSAGE, None])
+def test_a_file_may_begin_with_a_byte_order_mark(works: Works, message: object):
+    first = [] if message else [MESSAGE]
+    text = "\n".join(json.dumps(each) for each in (*first, *people(2)))
+    works.objects.write(INPUT, text.encode("utf-8-sig"))
+    assert counts(works.run(message=message)) == (True, 2, 2, 0)
+
+
 def test_work_goes_on_where_time_ran_out(works: Works):
     works.put(MESSAGE, *people(350))
     works.seconds[0] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypedDict, final
@@ -35,7 +36,17 @@ class Line:
 
 
 def split(chunks: Iterable[bytes], start: int) -> Iterator[Line]:
-    """The lines of what begins at an offset, however it is cut. Keeps no line that is too long."""
+    """The lines of what begins at an offset, however it is cut, without the mark that some programs
+    begin a file with. Keeps no line that is too long.
+    """
+    lines = _lines(chunks, start)
+    if start == 0 and (head := next(lines, None)) is not None:
+        text = head.text
+        yield Line(text and text.removeprefix(BOM_UTF8), head.end)
+    yield from lines
+
+
+def _lines(chunks: Iterable[bytes], start: int) -> Iterator[Line]:
     pieces, end = _Pieces(), start
     for chunk in chunks:
         *whole, rest = chunk.split(b"\n")
