@@ -166,6 +166,12 @@ def test_an_empty_parameter_is_not_added_and_reported(desk: Desk):
     assert any("parameter n is empty" in warning for warning in answer["warnings"])
 
 
+@pytest.mark.parametrize("body", [{"track": False}, {"url_params": False}])
+def test_an_empty_parameter_that_no_link_would_get_is_nothing_to_report(desk: Desk, body):
+    desk.settle(url_params={"n": "{{ customer.name }}"})
+    assert desk.answer(content={"html": '<a href="https://e.com/">'}, **body)["warnings"] == []
+
+
 def test_a_message_can_go_without_parameters(desk: Desk):
     desk.settle(url_params={"u": "1"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class="untracked" href="https://e.com/">b</a>'

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from waypost.rewriting.links.channels import Path
+from waypost.rewriting.message import links_of
 from waypost.rewriting.report import cautions
 from waypost.rewriting.report.entries import LinkEntry, LinksSeen, Sample, entry
 from waypost.rewriting.report.segment_counts import SegmentCounts, SegmentReport
@@ -43,7 +44,8 @@ class Findings:
         if self.template:
             self._links.add(one.texts)
         self._recipients += 1
-        self._empty.update(dict.fromkeys(one.query.empty))
+        if one.query.empty and any(link.verdict.parameters for link in links_of(one.texts)):
+            self._empty.update(dict.fromkeys(one.query.empty))
 
     def note_segments(self, before: str, after: str) -> Segments:
         """Note a text message, as its author wrote it and as it is sent; how it is sent."""
