@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, encodebytes
 from email.message import EmailMessage, Message
 from quopri import decodestring, encodestring
 
@@ -208,6 +208,16 @@ def test_lines_that_become_too_long_for_mail_servers_are_warned_about(desk: Desk
     html = "x" * 900 + '<a href="https://e.com/">'
     answer = desk.answer(content={"mime": f"Content-Type: text/html\n\n{html}"})
     assert any("998" in warning for warning in answer["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"), [("base64", encodebytes), ("quoted-printable", encodestring)]
+)
+def test_a_line_that_its_encoding_breaks_is_not_too_long(desk: Desk, encoding, encode):
+    html = "<p>" + "word " * 400 + '<a href="https://e.com/">x</a>'
+    body = encode(html.encode()).decode()
+    source = f"Content-Type: text/html\nContent-Transfer-Encoding: {encoding}\n\n{body}"
+    assert desk.answer(content={"mime": source})["warnings"] == []
 
 
 def test_a_mime_message_is_no_template(desk: Desk):

@@ -92,7 +92,12 @@ def stamped(text: Bound, recipient: Seals, pixel: str = "") -> str:
         segments[at] = transfer(begins + seal(link))
     if pixel and text.pixel is not None:
         segments[text.pixel.at] = text.pixel.transfer(pixel) + text.pixel.original
-    for part in text.encoded:
+    return joined(segments, text.encoded)
+
+
+def joined(segments: list[str], encoded: Sequence[EncodedRange]) -> str:
+    """The text of segments, which are used up, each range of them encoded as it has to be."""
+    for part in encoded:
         segments[part.first] = _encoded(part, "".join(segments[part.first : part.last]))
         segments[part.first + 1 : part.last] = [""] * (part.last - part.first - 1)
     return "".join(segments)

@@ -15,7 +15,7 @@ from waypost.rewriting.judging.parameters import Query
 from waypost.rewriting.links.channels import Path
 from waypost.rewriting.message import PlannedText, links_of
 from waypost.rewriting.plan import Link, Plan, Slot
-from waypost.rewriting.stamping import Codes, Prepared, Start, packed, written
+from waypost.rewriting.stamping import Codes, Prepared, Start, joined, packed, written
 from waypost.tokens import ClickToken
 from waypost.tokens.payload import decode, recipient_part, with_person
 from waypost.tokens.signing import SIGNATURE_BYTES
@@ -157,8 +157,8 @@ def entry(link: Link, codes: Codes, seen: Mapping[int, Seen]) -> LinkEntry:
 def _filled(plan: Plan, seen: Mapping[int, Seen]) -> str:
     segments = plan.segments.copy()
     for slot in (*plan.tracked, *plan.extended):
-        segments[slot.at] = "x" * seen[slot.link.position].characters
-    return "".join(segments)
+        segments[slot.at] = slot.transfer("x" * seen[slot.link.position].characters)
+    return joined(segments, plan.encoded)
 
 
 def _base64_length(size: int) -> int:
