@@ -23,7 +23,7 @@ _IMPLICIT_API: Final = "ServerlessHttpApi"  # what SAM makes where an event name
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``key`` is API Gateway's route key (``GET /s/{code}``); ``iam`` says whether callers sign."""
+    """``key`` is API Gateway's route key (``GET /s/{code+}``), ``iam`` whether callers sign."""
 
     key: str
     api: str

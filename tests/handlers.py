@@ -44,7 +44,7 @@ def request(
     cookies: list[str] | None = None,
     raw_path: str | None = None,
 ) -> dict[str, Any]:
-    """An event of an HTTP API for a route such as ``GET /s/{code}``, parameters not encoded."""
+    """An event of an HTTP API for a route such as ``GET /s/{code+}``, parameters not encoded."""
     method, _, path = route.partition(" ")
     given = parameters or {}
     encoded = re.sub(r"{(\w+)\+?}", lambda m: quote(given[m[1]], safe=""), path)

@@ -63,7 +63,7 @@ def test_a_text_messages_links_are_short_and_lead_where_they_led(sender: Sender)
     assert len(set(links)) == 3
     assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
     assert sender.ask(links[0], "HEAD").status == 302
-    for link in links[:2]:
+    for link in (links[0], links[1] + "/"):  # what normalises addresses may end them so
         reached = sender.ask(link)
         assert (reached.status, reached.headers["location"]) == (302, href)
         assert "no-store" in reached.headers["cache-control"]

@@ -93,7 +93,7 @@ def redirect(services: BrokenAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
 def ask(redirect: ModuleType, id_: str = "request-1", path: str | None = None) -> dict[str, Any]:
     """Follow the link, or the short link with a code."""
     if path is not None:
-        return send(redirect, handlers.request("GET /s/{code}", {"code": path}), id_)
+        return send(redirect, handlers.request("GET /s/{code+}", {"code": path}), id_)
     return follow(redirect, SEALER.seal(TOKEN), id_)
 
 

@@ -165,6 +165,20 @@ def test_other_apis_leave_the_tracking_api_its_part_of_the_accounts_requests():
         assert clicks + sum(rates.values()) <= quota
 
 
+@pytest.mark.parametrize("api", of_type("AWS::Serverless::HttpApi"))
+def test_a_rate_of_a_route_is_of_one_that_there_is(api):
+    """API Gateway refuses the stage otherwise; short links have a rate of their own."""
+    keys = {
+        f"{event['Method']} {event['Path']}"
+        for _, event in events("HttpApi")
+        if event["ApiId"] == {"Ref": api} and "Path" in event
+    }
+    rated = RESOURCES[api]["Properties"].get("RouteSettings", {}).keys()
+    assert rated <= keys
+    if api == "TrackingApi":
+        assert rated == {key for key in keys if " /s/" in key} != set()
+
+
 # What is kept
 
 

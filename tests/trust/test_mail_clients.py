@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from quopri import encodestring
 from urllib.parse import quote, unquote
 
 import pytest
 
 from tests.unit.redirect.conftest import Desk, Secrets
-from waypost.errors import TokenError, UnknownVersion
+from waypost.errors import TokenError, UnknownShortLink, UnknownVersion
 from waypost.keys import KeyringSource
-from waypost.model.short_link import read_code
+from waypost.model.short_link import ShortLink, read_code
 from waypost.redirecting.opening import Tokens
 from waypost.tokens import ClickToken
 from waypost.tokens.mending import mended, rest_of_path
@@ -148,6 +149,42 @@ def test_a_key_that_is_new_opens_a_link_that_needs_mending(desk: Desk, sent: str
 )
 def test_a_short_link_survives_what_stood_behind_it(tail: str) -> None:
     assert read_code("2" * 19 + tail) == "2" * 19
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda code: code + "/",
+        lambda code: "/" + code,
+        lambda code: code + "%20Reply",
+        lambda code: code + " Reply",
+        lambda code: code.upper(),
+        lambda code: code[:9] + "\n" + code[9:],
+        lambda code: code[:9] + "=\r\n" + code[9:],
+        lambda code: code[:9] + "%0D%0A" + code[9:],
+        lambda code: code[:9] + "\u200b" + code[9:] + "\u00ad",
+        lambda code: "".join(f"%{ord(c):02x}" for c in code),
+        lambda code: quote(quote(code + "\n")),
+    ],
+)
+def test_a_short_link_is_found_whatever_was_put_into_it(
+    desk: Desk, token: ClickToken, change: Callable[[str], str]
+) -> None:
+    link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
+    desk.short_links.add([link])
+    assert desk.lookup.token(change(link.code)) == link.token
+
+
+@pytest.mark.parametrize(
+    "change", [lambda c: c[:-1], lambda c: c[1:], lambda c: c[:5] + "-" + c[5:]]
+)
+def test_a_short_link_that_lost_or_got_characters_leads_nowhere(
+    desk: Desk, token: ClickToken, change: Callable[[str], str]
+) -> None:
+    link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
+    desk.short_links.add([link])
+    with pytest.raises(UnknownShortLink):
+        desk.lookup.token(change(link.code))
 
 
 @pytest.mark.parametrize("tail", ["2", "x", "0"])

@@ -49,7 +49,7 @@ def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
         token = sealer.seal(ClickToken(code, f"d{number}", person, 1, 1_790_000_000, href))
         route = "GET /e/c/{payload}/{signature}"
         if number % 20 == 7:
-            yield _event(number, "GET /s/{code}", {"code": short_code(number % 2_000)})
+            yield _event(number, "GET /s/{code+}", {"code": short_code(number % 2_000)})
             continue
         if number % 20 == 11:
             pixel = OpenToken(campaign, f"d{number}", person, 1_790_000_000)

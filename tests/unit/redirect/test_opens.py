@@ -162,17 +162,17 @@ def test_the_function_says_404_410_and_503_of_short_links(
     live = ShortLink(new_code(), desk.sealer.seal(token), None)
     over = ShortLink(new_code(), desk.sealer.seal(token), int(desk.now))
     desk.short_links.add([live, over])
-    answer = ask(redirect, desk, "/s/{code}", code=live.code)
+    answer = ask(redirect, desk, "/s/{code+}", code=live.code)
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
     assert "no-store" in answer["headers"]["cache-control"]
-    assert ask(redirect, desk, "/s/{code}", code=over.code)["statusCode"] == 410
-    assert ask(redirect, desk, "/s/{code}", code=new_code())["statusCode"] == 404
+    assert ask(redirect, desk, "/s/{code+}", code=over.code)["statusCode"] == 410
+    assert ask(redirect, desk, "/s/{code+}", code=new_code())["statusCode"] == 404
 
     def away(_: str) -> None:
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(desk.short_links, "find", away)
-    answer = ask(redirect, desk, "/s/{code}", code=new_code())
+    answer = ask(redirect, desk, "/s/{code+}", code=new_code())
     assert answer["statusCode"] == 503
     assert answer["headers"]["retry-after"].isdigit()
     assert "location" not in answer["headers"]

@@ -23,6 +23,7 @@ from waypost.model.short_link import ShortLink, digest_of, read_code
 from waypost.observability import Metric, count
 from waypost.store.short_links import ShortLinkReader
 from waypost.tokens import ClickToken
+from waypost.tokens.mending import unwrapped
 from waypost.tokens.payload import with_person
 
 ATTEMPTS: Final = 2
@@ -46,7 +47,7 @@ class Lookup:
         Raises UnknownShortLink, ExpiredShortLink, MalformedToken where what is stored cannot be
         read, or StoreUnavailable where it cannot be known.
         """
-        code = read_code(text)
+        code = read_code(text) or read_code(unwrapped(text).lstrip("/"))
         link = self._link(code) if code is not None else None
         if link is None:
             count(Metric.SHORT_LINK_UNKNOWN)

@@ -37,13 +37,17 @@ def mended(text: str) -> Iterator[str]:
     if len(text) > _LONGEST:
         return
     plain = _decoded(text)
-    joined = _WRAPPED.sub("", plain)
     tried = {text}
-    for reading in (plain, joined, _unquoted(plain)):
+    for reading in (plain, unwrapped(text), _unquoted(plain)):
         found = _SHAPE.match(reading)
         if found and (token := f"{found[1]}/{found[2]}") not in tried:
             tried.add(token)
             yield token
+
+
+def unwrapped(text: str) -> str:
+    """The text with percent-encoding, and breaks where a line was wrapped, taken back."""
+    return _WRAPPED.sub("", _decoded(text))
 
 
 def _decoded(text: str) -> str:
