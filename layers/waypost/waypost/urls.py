@@ -130,7 +130,9 @@ def _ascii_label(label: str) -> str:
     nontransitional): the standard library's IDNA of 2003 would lead to another host.
     """
     if _KEPT_BY_BROWSERS.search(lower := label.lower()):
-        return "xn--" + normalize("NFKC", lower).encode("punycode").decode("ascii")
+        if _DOTS.search(mapped := normalize("NFKC", lower)):
+            raise UnicodeError("one label becomes two")  # a full stop within one of its characters
+        return "xn--" + mapped.encode("punycode").decode("ascii")
     return label.encode("idna").decode("ascii")
 
 

@@ -130,6 +130,10 @@ def test_a_signed_token_of_an_unknown_version_says_so(sealer: Sealer, version: i
         recipient_part("d1", "p1", 0) + b"\0" * 13 + b"\x80",  # a position that does not end
         recipient_part("d1", "p1", 0) + b"\0" * 13 + b"\x01\xff\xff",  # no deflate stream
         recipient_part("d1", "p1", 0) + b"\0" * 13 + b"\x02short",  # no digest
+        recipient_part("d1", "p1", 0) + b"\0" * 13 + b"\x02" + b"x" * 17,  # a digest with a tail
+        recipient_part("d1", "p1", 0)
+        + b"\0" * 13
+        + b"\x03https://a.example/",  # held as nobody held
         recipient_part("d1", "p1", 0) + b"\0" * 13 + b"\x00\xff\xfe",  # no UTF-8
         recipient_part("d1", None, 0) + b"\0" * 13 + b"\x00\x01",  # a person's mark, no person
         b"\x01\x00\0\0\0\0" + b"\0" * 13 + b"\x00x",  # no delivery

@@ -136,9 +136,10 @@ def _decode_v1(data: bytes) -> ClickToken:
     link = LinkCode(take(data, at, LINK_BYTES).hex())
     tail, at = read_varint(data, at + LINK_BYTES)
     position, how, destination = tail >> 2, tail & 3, data[at:]
-    if how == STORED:
-        digest = take(destination, 0, DIGEST_BYTES).hex()
-        return ClickToken(link, delivery, person, position, sent, "", digest)
+    if how == STORED and len(destination) == DIGEST_BYTES:
+        return ClickToken(link, delivery, person, position, sent, "", destination.hex())
+    if how not in (PLAIN, DEFLATED):
+        raise ValueError("a destination held as version 1 holds none")
     href = _inflate(destination).decode() if how == DEFLATED else destination.decode()
     return ClickToken(link, delivery, person, position, sent, with_person(href, person))
 
