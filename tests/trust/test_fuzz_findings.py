@@ -46,6 +46,11 @@ def test_a_parked_message_that_is_no_click_is_told_from_one_that_failed(
         unparked(json.dumps(values))
 
 
+def test_a_parked_message_nested_without_end_is_no_click() -> None:
+    with pytest.raises(MalformedItem):
+        unparked("[" * 100_000)
+
+
 def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
     """The first 48 bits of 2002::/16 hold the whole of it (RFC 3056)."""
     assert kept_address("2002:cb00:714d::1", "truncated") == "203.0.113.0"

@@ -46,7 +46,7 @@ def unparked(body: str) -> Click:
     """Read what ``parked`` wrote. Raises MalformedItem."""
     try:
         values = json.loads(body)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise MalformedItem("a parked click is not JSON") from e
     if not isinstance(values, dict):
         raise MalformedItem("a parked click is not an object")
