@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from typing import Any
@@ -31,6 +32,7 @@ class Service:
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[tuple[dict[str, str], Any]] = []
         self.connections = 0
+        self.pause: float = 0
         self._context = context
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -52,12 +54,12 @@ class Service:
             except OSError:
                 return
             self.connections += 1
-            with connection, suppress(EOFError):
+            with connection, suppress(EOFError, ConnectionError):
                 for answer in script:
                     self.requests.append(_read(connection))
                     if answer is None:
                         break
-                    connection.sendall(answer)
+                    _send(connection, answer, self.pause)
 
     def close(self) -> None:
         self._socket.close()
@@ -76,6 +78,13 @@ def _read(connection: socket.socket) -> tuple[dict[str, str], Any]:
     while len(body) < int(headers["content-length"]):
         body += _more(connection)
     return headers, json.loads(body)
+
+
+def _send(connection: socket.socket, answer: bytes, pause: float) -> None:
+    """All at once, or each byte by itself with a pause before it."""
+    for piece in [bytes([byte]) for byte in answer] if pause else [answer]:
+        time.sleep(pause)
+        connection.sendall(piece)
 
 
 def _more(connection: socket.socket) -> bytes:
@@ -178,6 +187,47 @@ def test_an_answer_cut_short_is_no_answer(service, client):
     service.play([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
     with pytest.raises(OSError):  # noqa: PT011
         client().get_item()
+
+
+@pytest.mark.parametrize("given", [b"[" * 100_000, b'{"n":' * 100_000])
+def test_an_answer_nested_without_end_is_no_answer(service, given, client):
+    service.play([answer(given)])
+    with pytest.raises(ConnectionAbortedError):
+        client().get_item()
+
+
+PIECES = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        PIECES + b'5\r\n{"n":\r\n2;note=x\r\n1}\r\n0\r\n\r\n',
+        PIECES + b'7\r\n{"n":1}\r\n0\r\nX-Checksum: 0\r\n\r\n',
+        b"HTTP/1.1 100 Continue\r\n\r\n" + answer({"n": 1}),
+    ],
+)
+def test_an_answer_in_pieces_or_after_a_word_beforehand_is_whole(service, given, client):
+    service.play([given, answer({"n": 2})])
+    one = client()
+    assert [one.get_item(), one.get_item()] == [{"n": 1}, {"n": 2}]
+    assert service.connections == 1
+
+
+def test_an_answer_whose_last_piece_is_missing_is_no_answer(service, client):
+    service.play([PIECES + b'7\r\n{"n":1}\r\n'])
+    with pytest.raises(ConnectionAbortedError):
+        client().get_item()
+
+
+def test_an_answer_that_comes_drop_by_drop_has_no_more_time_than_another(service, client):
+    service.pause = 0.05
+    service.play([answer({"n": 1})], [answer({"n": 2})])
+    one = client(timeout=0.2)
+    with pytest.raises(TimeoutError):
+        one.get_item()
+    service.pause = 0
+    assert one.get_item() == {"n": 2}
 
 
 def test_silence_ends_with_the_time_and_the_next_call_has_a_new_connection(service, client):

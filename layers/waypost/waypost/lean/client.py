@@ -45,10 +45,11 @@ class LeanClient:
 
     Any operation is a method: ``client.put_item(TableName=…, …)`` posts ``PutItem`` with the
     keywords as they are, and gives the answer as it is. Raises ServiceError for a refusal and
-    OSError where no answer came in ``timeout`` seconds a read; both only after ``attempts``, where
-    another attempt could help. Region, credentials and endpoint come from the environment, under
-    the names that AWS' own tools read; without an endpoint, it is the region's in the partition
-    ``aws``. Bytes do not fit into JSON: binary attributes are strings in base64 here.
+    OSError where the answer was not there in ``timeout`` seconds, and as many for a connection
+    where one had to be made; both only after ``attempts``, where another attempt could help.
+    Region, credentials and endpoint come from the environment, under the names that AWS' own tools
+    read; without an endpoint, it is the region's in the partition ``aws``. Bytes do not fit into
+    JSON: binary attributes are strings in base64 here.
     """
 
     def __init__(self, service: str, *, timeout: float, attempts: int) -> None:
@@ -113,7 +114,10 @@ def _answered(answer: bytes) -> Answer:
 
 
 def _object(answer: bytes) -> Answer:
-    value = json.loads(answer)
+    try:
+        value = json.loads(answer)
+    except RecursionError as e:
+        raise ValueError("nested too deeply") from e
     if not isinstance(value, dict):
         raise ValueError("no object")
     return value

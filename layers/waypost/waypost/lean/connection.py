@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 AMAZON_ROOTS: Final = str(Path(__file__).parent / "amazon_roots.pem")
@@ -28,7 +30,7 @@ THE_SYSTEMS: Final = None
 class Connection:
     """Posts to a host, by ``https`` or ``http`` as its URL says. For one thread.
 
-    ``timeout`` is in seconds and holds for connecting, sending and each read.
+    ``timeout`` is in seconds and holds for connecting, and again for asking and the whole answer.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -57,14 +59,8 @@ class Connection:
         self, connection: HTTPConnection, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
         self._kept = None  # half an answer must not become the next one's
-        lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        lines += [f"content-length: {len(body)}", "", ""]
         try:
-            connection.sock.sendall("\r\n".join(lines).encode() + body)  # at once: one packet
-            # Closed here in any case: an answer that is not read to its end keeps the socket open.
-            with HTTPResponse(connection.sock, method="POST") as response:
-                response.begin()
-                answer = response.status, response.read()
+            response, answer = self._exchanged(connection.sock, headers, body)
         except OSError:
             connection.close()
             raise
@@ -73,9 +69,22 @@ class Connection:
             raise ConnectionAbortedError("the answer is not whole") from e
         if response.will_close:
             connection.close()
-            return answer
-        self._kept = connection
-        return answer
+        else:
+            self._kept = connection
+        return response.status, answer
+
+    def _exchanged(
+        self, sock: socket.socket, headers: Mapping[str, str], body: bytes
+    ) -> tuple[HTTPResponse, bytes]:
+        until = time.monotonic() + self._timeout
+        lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines += [f"content-length: {len(body)}", "", ""]
+        sock.settimeout(self._timeout)
+        sock.sendall("\r\n".join(lines).encode() + body)  # at once: one packet
+        incoming: Any = _Incoming(sock, until)
+        with HTTPResponse(incoming, method="POST") as response:
+            response.begin()
+            return response, response.read()
 
     def _open(self) -> HTTPConnection:
         if not self._secure:
@@ -92,6 +101,29 @@ class Connection:
         return _connected(
             HTTPSConnection(self.host, timeout=self._timeout, context=_trusting(roots))
         )
+
+
+class _Incoming(RawIOBase):
+    """What comes in on a socket until a moment of the monotonic clock: a socket's own timeout
+    begins anew with each byte. Looks like a socket as far as an HTTPResponse does.
+    """
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self._sock = sock
+        self._until = until
+
+    def makefile(self, _mode: str) -> BufferedReader:
+        return BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._sock.settimeout(left)
+        return self._sock.recv_into(buffer)
 
 
 def _connected(connection: HTTPConnection) -> HTTPConnection:
