@@ -22,7 +22,7 @@ from waypost.settings import RedirectSettings
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tokens.mending import rest_of_path
+from waypost.tokens.mending import asks_for_pixel, rest_of_path
 
 log = logger("redirect")
 
@@ -46,7 +46,7 @@ def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
 
 
 def _answer(event: HttpEvent) -> Response:
-    if event.get("rawPath", "").startswith("/e/o/"):
+    if asks_for_pixel(event.get("rawPath", "")):
         _note_open(event)
         return pixel()
     through_front = _through_front(event)

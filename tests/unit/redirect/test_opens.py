@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 from base64 import b64decode
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -121,6 +123,28 @@ def test_the_function_answers_a_pixel_with_the_gif_and_counts(
     assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel()
     assert len(desk.clicks.inserted) == 1
     assert "OpenRecorded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda path: path + "/",
+        lambda path: path + "%3D",
+        lambda path: path.replace("/", "%2F"),
+        lambda path: "/" + quote(path[1:], safe=""),
+        lambda path: "/" + quote(quote(path[1:], safe=""), safe=""),
+        lambda path: path[:20] + "%0D%0A" + path[20:],
+    ],
+)
+def test_a_pixel_whose_address_was_encoded_is_still_the_gif_and_an_open(
+    redirect: ModuleType, desk: Desk, encode: Callable[[str], str]
+) -> None:
+    """Such a path matches no route of ours, so that it comes without parameters."""
+    asked = event("/anything")
+    asked["rawPath"] = encode("/e/o/" + desk.open_sealer.seal(TOKEN))
+    monkeypatched(redirect, "_redirecting", desk.redirecting)
+    assert redirect.handler(asked, None) == pixel()
+    assert len(desk.clicks.inserted) == 1
 
 
 def test_a_forged_pixel_gets_the_gif_and_counts_nothing(

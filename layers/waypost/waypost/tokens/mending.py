@@ -23,6 +23,11 @@ _WRAPPED: Final = re.compile("=?[ \t\r\n]+|[\u00ad\u200b-\u200d\u2060\ufeff]")
 _PREFIX: Final = re.compile(r"/(?:app/)?e/[co]/")
 
 
+def asks_for_pixel(path: str) -> bool:
+    """Whether a path, which may be encoded, is one of pixels."""
+    return _decoded(path).startswith("/e/o/")
+
+
 def rest_of_path(path: str) -> str:
     """What follows ``/e/c/`` or ``/e/o/`` in a path that may be encoded; else nothing."""
     plain = _decoded(path)
