@@ -43,6 +43,8 @@ NEVER = {
     "wide question mark": "https://evil.example\uff1f.example.com/",
     "wide number sign": "https://evil.example\uff03.example.com/",
     "account-of sign": "https://evil.example\u2100.example.com/",
+    "number with a full stop": "https://\u2488evil.example/",
+    "two full stops in one": "https://example\u2025com/",
     "wide full stop beside a sharp s": "https://stra\u00dfe\u2024evil.example/",
     "number with a full stop beside a sharp s": "https://\u00df\u2488evil.example/",
     "wide colon": "https://example.com\uff1a8080/",

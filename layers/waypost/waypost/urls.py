@@ -130,10 +130,12 @@ def _ascii_label(label: str) -> str:
     nontransitional): the standard library's IDNA of 2003 would lead to another host.
     """
     if _KEPT_BY_BROWSERS.search(lower := label.lower()):
-        if _DOTS.search(mapped := normalize("NFKC", lower)):
-            raise UnicodeError("one label becomes two")  # a full stop within one of its characters
-        return "xn--" + mapped.encode("punycode").decode("ascii")
-    return label.encode("idna").decode("ascii")
+        name = "xn--" + normalize("NFKC", lower).encode("punycode").decode("ascii")
+    else:
+        name = label.encode("idna").decode("ascii")
+    if "." in name:  # out of a character that holds one, of which browsers make something else
+        raise UnicodeError("one label becomes two")
+    return name
 
 
 def _percent_encoded(text: str) -> str:
