@@ -77,8 +77,8 @@ def test_a_link_whose_code_is_taken_gets_the_next_one(
     def colliding(campaign: str, identity: str, attempt: int = 0) -> str:
         return link_code(campaign, "same" if attempt == 0 else identity, attempt)  # type: ignore[arg-type]
 
-    for module in ("dynamodb", "memory"):
-        monkeypatch.setattr(f"waypost.store.{module}.campaigns.link_code", colliding)
+    for module in ("dynamodb.links", "memory.campaigns"):
+        monkeypatch.setattr(f"waypost.store.{module}.link_code", colliding)
     codes = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
     assert codes[0] == link_code(CAMPAIGN, "same")
     assert codes[1] == link_code(CAMPAIGN, "CTA", 1)
@@ -92,15 +92,15 @@ def test_two_writers_agree_on_codes_that_collide(
     assert isinstance(mine, DynamoCampaigns)
     theirs = DynamoCampaigns(mine._client, mine._table)
     monkeypatch.setattr(
-        "waypost.store.dynamodb.campaigns.link_code",
+        "waypost.store.dynamodb.links.link_code",
         lambda campaign, identity, attempt=0: link_code(
             campaign, "same" if attempt == 0 else identity, attempt
         ),
     )
     # Both looked before either wrote: the conditional put decides.
-    monkeypatch.setattr("waypost.store.dynamodb.campaigns.batch_get", _blind_once())
+    monkeypatch.setattr("waypost.store.dynamodb.links.batch_get", _blind_once())
     [home] = mine.define_links(CAMPAIGN, [HOME], SENT)
-    monkeypatch.setattr("waypost.store.dynamodb.campaigns.batch_get", _blind_once())
+    monkeypatch.setattr("waypost.store.dynamodb.links.batch_get", _blind_once())
     [button] = theirs.define_links(CAMPAIGN, [BUTTON], SENT)
     assert home != button
     assert {found.code for found in mine.links(CAMPAIGN)} == {home, button}
@@ -269,6 +269,6 @@ def test_headlines_of_a_hot_campaign_are_summed_over_its_partitions(
     open_campaign(dynamodb_stores)
     mine.add_sent(CAMPAIGN, 1, None)
     for _ in range(SHARDS):
-        mine._shards.move(CAMPAIGN)
+        mine._sent._shards.move(CAMPAIGN)
         mine.add_sent(CAMPAIGN, 1, None)
     assert mine.headlines([CAMPAIGN])[CAMPAIGN].sent == mine.counts(CAMPAIGN).sent == SHARDS + 1

@@ -109,7 +109,7 @@ def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
 
 def test_a_spread_campaign_on_the_list_reads_the_counters_that_there_are(campaign):
     campaign.campaigns.add_sent(campaign.code, 5, None)
-    campaign.campaigns._shards.move(campaign.code)
+    campaign.campaigns._sent._shards.move(campaign.code)
     campaign.campaigns.add_sent(campaign.code, 2, None)
     campaign.client.items.clear()
     (listed,) = CampaignReports(campaign.campaigns).listed("acme", None, 100).campaigns

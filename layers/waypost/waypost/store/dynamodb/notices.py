@@ -1,0 +1,44 @@
+"""Events that are not told yet, beside the rows that they were counted in, in DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from waypost.codes import CampaignCode
+from waypost.model import item
+from waypost.model.item import Item
+from waypost.model.recipient import SHARDS, recipient_partition
+from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
+from waypost.store.recipients import Notice
+
+
+def read_notices(
+    client: DynamoClient, table: str, campaign: CampaignCode, batches: Collection[int]
+) -> Mapping[int, frozenset[bytes]]:
+    """Of these batches, the clicks whose events are not told yet."""
+    keys = [_key(campaign, batch) for batch in set(batches)]
+    found = {}
+    for stored in batch_get(client, table, keys):
+        packed = item.data(stored, "clicks")
+        clicks = frozenset(packed[i : i + 8] for i in range(0, len(packed), 8))
+        found[int(item.text(stored, "sk")[1:])] = clicks
+    return found
+
+
+def write_notice(client: DynamoClient, table: str, notice: Notice) -> None:
+    """Keep what is left to tell; nothing left: the notice goes."""
+    with translated():
+        if notice.clicks:
+            client.put_item(TableName=table, Item=notice_item(notice))
+        else:
+            client.delete_item(TableName=table, Key=_key(notice.campaign, notice.batch))
+
+
+def notice_item(notice: Notice) -> Item:
+    packed = b"".join(sorted(notice.clicks))
+    return _key(notice.campaign, notice.batch) | item.item({"clicks": packed})
+
+
+def _key(campaign: CampaignCode, batch: int) -> Item:
+    shard = batch % SHARDS
+    return item.item({"pk": recipient_partition(campaign, shard), "sk": f"!{batch}"})

@@ -1,0 +1,69 @@
+"""Deliveries counted as sent in DynamoDB, each batch once where its caller names it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+from waypost.codes import CampaignCode, workspace_of
+from waypost.errors import Conflict
+from waypost.model import item
+from waypost.model.counters import SENT
+from waypost.model.item import Item
+from waypost.store.dynamodb.client import DynamoClient, cancellations, translated
+from waypost.store.dynamodb.spread import CounterShards, add_figures
+
+IDEMPOTENCY_SECONDS: Final = 7 * 86_400
+"""How long a key is remembered: longer than any pipeline retries a batch."""
+_ATTEMPTS: Final = 5
+
+
+class SentCounter:
+    """Moves a writer's counters of deliveries aside where others write to them."""
+
+    def __init__(self, client: DynamoClient, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._shards = CounterShards(client, table)
+
+    def count(
+        self, campaign: CampaignCode, figures: Mapping[str, int], idempotency_key: str | None
+    ) -> bool:
+        """Add figures; False, adding nothing, where the idempotency key was given before."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._add_sent(campaign, figures, idempotency_key)
+            except Conflict as conflict:
+                if "ConditionalCheckFailed" in cancellations(conflict):
+                    return False
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                self._shards.move(campaign)
+            else:
+                break
+        return True
+
+    def _add_sent(
+        self, campaign: CampaignCode, figures: Mapping[str, int], idempotency_key: str | None
+    ) -> None:
+        partition = self._shards.partition(campaign)
+        update = add_figures(self._table, partition, SENT, figures)
+        if idempotency_key is None:
+            with translated():
+                self._client.update_item(**update)
+            return
+        put = {
+            "TableName": self._table,
+            "Item": _idempotency_item(campaign, idempotency_key, int(time.time())),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        with translated():
+            self._client.transact_write_items(TransactItems=[{"Put": put}, {"Update": update}])
+
+
+def _idempotency_item(campaign: CampaignCode, key: str, now: int) -> Item:
+    digest = sha256(f"{campaign}\n{key}".encode()).hexdigest()
+    partition = f"I#{workspace_of(campaign)}#{digest}"
+    return item.item({"pk": partition, "sk": "I", "expires": now + IDEMPOTENCY_SECONDS})
