@@ -1,6 +1,8 @@
 """Messages of campaigns, over DynamoDB and in memory alike."""
 
 import random
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +36,11 @@ def test_the_first_message_stays(messages):
     assert messages.keep(message("first"))
     assert not messages.keep(message("second"))
     assert messages.message(CAMPAIGN).html == "first"
+
+
+def test_a_message_whose_time_is_over_is_gone_though_its_item_may_be_there(messages):
+    assert messages.keep(replace(message(), expires=int(time.time()) - 1))
+    assert messages.message(CAMPAIGN) is None
 
 
 def test_campaigns_have_messages_of_their_own(messages):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -243,6 +244,12 @@ def test_what_is_wrong_is_named(handler, links, route, query, field):
     problem = json.loads(answer["body"])
     assert (answer["statusCode"], problem["errors"][0]["field"]) == (400, field)
     assert problem["errors"][0]["reason"]
+
+
+def test_a_click_that_expired_is_not_told_though_the_ledger_may_have_it(api, workspace, links):
+    workspace.click(links[0], "5", person="ada", after=9_000, expires=int(time.time()) - 1)
+    _, activity = api(ACTIVITY, person="ada")
+    assert [click["id"] for click in activity["clicks"]] == ["3", "2", "1"]
 
 
 CAMPAIGNS = "GET /v1/workspaces/{workspace}/campaigns"

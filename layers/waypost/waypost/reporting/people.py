@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -56,6 +57,8 @@ class PeopleReports:
     campaigns: Campaigns
     recipients: Recipients
     clicks: Clicks
+    now: Callable[[], float] = time.time
+    """Seconds since 1970."""
 
     def link(self, workspace: str, link: str) -> Link:
         """A link of the workspace by its code. Raises NotFound."""
@@ -74,13 +77,16 @@ class PeopleReports:
         return People(people=[_visitor(visitor) for visitor in page.items], cursor=page.cursor)
 
     def activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
-        """Some of a person's clicks, newest first; opens, which the ledger has among them, are
-        left out. Raises NotFound for who neither clicked nor opened.
+        """Some of a person's clicks, newest first. Opens, which the ledger has among them, are left
+        out, and so is what has expired, which it has for some days more. Raises NotFound for who
+        neither clicked nor opened.
         """
         page = self.clicks.of_person(workspace_code(workspace), person, cursor=cursor, limit=limit)
         if cursor is None and not page.items:
             raise NotFound("person", person)
-        clicks = [click for click in page.items if click.metric == "clicked"]
+        now = self.now()
+        kept = [click for click in page.items if click.expires > now]
+        clicks = [click for click in kept if click.metric == "clicked"]
         return Activity(clicks=self._told(clicks), cursor=page.cursor)
 
     def _told(self, clicks: Sequence[Click]) -> list[ActivityClick]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable
 
 from waypost.codes import CampaignCode, WorkspaceCode
@@ -39,7 +40,9 @@ class DynamoMessages:
         with translated():
             answer = self._client.get_item(TableName=self._table, Key=message_key(campaign))
         stored = answer.get("Item")
-        return SentMessage.from_item(campaign, stored) if stored else None
+        message = SentMessage.from_item(campaign, stored) if stored else None
+        # An item outlives its time by days.
+        return message if message and message.expires > time.time() else None
 
     def forget(self, campaign: CampaignCode) -> None:
         with translated():

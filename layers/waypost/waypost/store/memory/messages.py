@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 
 from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
@@ -21,7 +22,8 @@ class MemoryMessages:
         return True
 
     def message(self, campaign: CampaignCode) -> SentMessage | None:
-        return self._messages.get(campaign)
+        message = self._messages.get(campaign)
+        return message if message and message.expires > time.time() else None
 
     def forget(self, campaign: CampaignCode) -> None:
         self._messages.pop(campaign, None)
