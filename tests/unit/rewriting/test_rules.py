@@ -217,6 +217,20 @@ def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: Desk):
     assert [(link["tag"], link["tracked"]) for link in answer["links"]] == [("T", False)]
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "{% cio_link url:https://e.com }",
+        "{%- cio_link url:https://e.com",
+        "{% cio_link url:{% if a %}https://e.com{% endif %} %}",
+    ],
+)
+def test_a_tag_that_never_ends_refuses_the_message(desk: Desk, tag):
+    for source in (tag, f"{tag}\n{{% cio_link url:https://f.com %}}"):
+        with pytest.raises(InvalidRequest, match=r"content\.html: cio_link url.*it never ends"):
+            desk.answer(content={"html": source})
+
+
 def test_a_tag_that_cannot_be_read_names_the_part_of_the_content(desk: Desk):
     with pytest.raises(InvalidRequest, match=r"content\.html: cio_link track:true: it has no url"):
         desk.answer(content={"html": "{% cio_link track:true %}"})

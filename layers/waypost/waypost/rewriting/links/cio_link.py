@@ -15,6 +15,7 @@ from waypost.errors import InvalidRequest
 
 # Up to the end of this tag or the beginning of the next one: nothing is read twice.
 TAG = re.compile(r"\{%(-?)\s*cio_link\b((?:[^%{]|%(?!\})|\{(?!%))*?)(-?)%\}")
+_OPENING = re.compile(r"\{%-?\s*cio_link\b")
 _NAME = re.compile(r"[\s,]*(?:(\w+)\s*:\s*|$)")
 _ATOM = r"\{\{(?:(?!\}\}).)*\}\}"
 _VALUE = re.compile(
@@ -46,6 +47,17 @@ def found(text: str) -> Iterator[tuple[int, int, str]]:
             end += 1
         yield start, end, tag[2]
         before = end
+
+
+def check_closed(text: str, field: str) -> None:
+    """Refuse a text in which a tag begins that does not end: its recipients would read it.
+
+    :raises InvalidRequest: naming ``field``.
+    """
+    for opening in _OPENING.finditer(text) if "{" in text else ():
+        if not TAG.match(text, opening.start()):
+            end = opening.end()
+            raise _unreadable(field, text[end : end + 100].partition("\n")[0], "it never ends")
 
 
 def parsed(arguments: str, field: str) -> CioLink:

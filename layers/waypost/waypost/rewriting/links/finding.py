@@ -106,6 +106,7 @@ def tag_place(
 
 
 def _tags(markup: Markup, text: str, field: str) -> list[Place]:
+    cio_link.check_closed(text, field)
     places = []
     for start, end, arguments in cio_link.found(text):
         tag = cio_link.parsed(markup.unescape(arguments), field)
