@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
 
 from tests.trust.conftest import soaking
 from tests.trust.forging import FORGERIES, OURS, Forgery, sealed
-from waypost.errors import TokenError
+from waypost.domains.checks.answers import is_answer, probe_answer
+from waypost.errors import BadSignature, NotShared, TokenError
 from waypost.keys import KeyringSource
 from waypost.redirecting.opening import Tokens
+from waypost.reporting.sharing import Sharer
 from waypost.tokens import Sealer
 
 EACH = soaking(short=200, long=1_000_000 // len(FORGERIES) + 1)
@@ -49,3 +52,16 @@ def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
 def test_what_was_signed_opens_here() -> None:
     one = sealed(Random(1))
     assert Tokens(KeyringSource(Secrets(), "keyring")).open(one.text) == one.token
+
+
+@pytest.mark.parametrize("nonce", ["a" * 16, "A" * 64, "AQ" + "-_" * 20])
+def test_what_a_probe_is_answered_opens_nothing(nonce: str) -> None:
+    """Anybody may ask for it, and chooses what is signed; so its purpose is its own."""
+    answered = probe_answer(OURS, nonce)["body"]
+    tokens = Tokens(KeyringSource(Secrets(), "keyring"))
+    for opened in (Sealer(OURS).open, Sealer(OURS).opens.open, tokens.open, tokens.open_pixel):
+        with pytest.raises(BadSignature):
+            opened(answered)
+    with pytest.raises(NotShared):
+        Sharer(OURS, lambda: datetime(2026, 11, 22, tzinfo=UTC)).opened(answered)
+    assert not is_answer(OURS, nonce, sealed(Random(1)).text.encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -170,6 +170,28 @@ def test_an_open_origin_lets_direct_calls_in_and_believes_none_of_their_headers(
     (click,) = desk.clicks.of_campaign(CAMPAIGN)
     assert (click.id, click.time) == ("1", NOON)
     assert (click.ip, click.country, click.asn) == ("203.0.113.0", None, None)
+
+
+@pytest.mark.parametrize(
+    ("secret", "asked"), [("guessed", "api.example"), ("one", "links.acme.com")]
+)
+def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
+    redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, secret: str, asked: str
+) -> None:
+    class Table:
+        keys: ClassVar[list[str]] = []
+
+        def get_item(self, **request: Any) -> dict[str, Any]:
+            self.keys.append(request["Key"]["sk"]["S"])
+            return {}
+
+    monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
+    monkeypatch.setattr(redirect, "impatient_client", lambda _: Table())
+    event = handlers.request("GET /.well-known/assetlinks.json")
+    event["headers"] |= {"host": "api.example", "x-waypost-host": "links.acme.com"}
+    event["headers"]["x-waypost-origin"] = secret
+    assert redirect.handler(event, None)["statusCode"] == 404
+    assert Table.keys == [f"D#{asked}"]
 
 
 def test_an_open_origin_believes_cloudfront(

@@ -15,12 +15,13 @@ from tests.unit.redirect.conftest import Desk, request
 from waypost.clicks.parking import LOG_KEY
 from waypost.clicks.policies import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
 from waypost.clicks.request import Request
-from waypost.codes import workspace_of
+from waypost.codes import workspace_code, workspace_of
 from waypost.errors import MalformedToken, StoreError, StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
 from waypost.redirecting.following import ATTEMPTS, BUDGET_SECONDS, Kept, came_through_front
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import ClickToken, OpenToken
 from waypost.upkeep.replaying import stored_clicks
 
@@ -277,3 +278,10 @@ def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
     store.down, now[0] = True, now[0] + FRESH_SECONDS + 1
     assert policies.of(workspace).ip == "full"
     assert store.reads == 3
+
+
+def test_settings_of_ever_more_workspaces_are_not_all_remembered() -> None:
+    policies = Policies(MemoryWorkspaces())
+    for number in range(2_500):
+        policies.of(workspace_code(str(number)))
+    assert len(policies._known) <= 1_000

@@ -222,3 +222,12 @@ def test_while_a_destination_cannot_be_read_nothing_is_counted(
         desk.redirecting.follow(sealed, request())
     assert desk.clicks.inserted == []
     assert desk.parked.clicks == []
+
+
+def test_what_is_remembered_has_a_bound(desk: Desk, token: ClickToken) -> None:
+    sealed = desk.sealer.seal(token)
+    links = [ShortLink(new_code(), sealed, None) for _ in range(2_500)]
+    desk.short_links.add(links)
+    for link in links:
+        assert desk.lookup.token(link.code) == sealed
+    assert len(desk.lookup._links) <= 1_000

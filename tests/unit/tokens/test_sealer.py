@@ -146,6 +146,10 @@ def test_signed_nonsense_is_malformed(sealer: Sealer, payload: bytes) -> None:
 
 
 def test_a_destination_cannot_inflate_without_bound(sealer: Sealer, token: ClickToken) -> None:
+    link = prepare_link(token.link, 1, token.href + "a" * 99)
+    part = recipient_part("d1", "p1", 0)
+    with pytest.raises(MalformedToken):  # a tail behind what is deflated
+        sealer.open(TokenSigner(Keyring((KEY,)), "waypost.click").seal(part + link + b"x"))
     bomb = replace(token, href="https://example.com/" + "a" * 70_000)
     with pytest.raises(MalformedToken):
         sealer.open(sealer.seal(bomb))
