@@ -2,7 +2,7 @@
 
     python -m bench.tokens [corpus]
 
-The corpus is a folder of HTML e-mails (`WAYPOST_EMAIL_CORPUS`, default ../shared/emails); every
+The corpus is a folder of HTML e-mails (`WAYPOST_EMAIL_CORPUS`, or the first argument); every
 distinct http(s) destination in it becomes one link: as it stands, with the usual four utm
 parameters, and with `_cio_id` as well. All formats carry the same: delivery (a UUID), person, link,
 position, time of sending, destination. Times are processor time of contestants that take turns,
@@ -156,11 +156,10 @@ def _each(work: Callable[[_Given], object], given: Sequence[_Given]) -> None:
 
 def main() -> int:
     """Measure over the corpus; nothing where there is none."""
-    default = os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails")
-    corpus = Path(sys.argv[1] if len(sys.argv) > 1 else default)
-    hrefs = destinations(corpus) if corpus.is_dir() else []
+    corpus = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("WAYPOST_EMAIL_CORPUS")
+    hrefs = destinations(Path(corpus)) if corpus else []
     if not hrefs:
-        print(f"skipped: no e-mails in {corpus} (WAYPOST_EMAIL_CORPUS names a folder)")
+        print("skipped: there are no real e-mails here (WAYPOST_EMAIL_CORPUS names a folder)")
         return 0
     table("Destinations as they stand", tokens(hrefs))
     table("With utm parameters", tokens(with_parameters(href, UTM) for href in hrefs))

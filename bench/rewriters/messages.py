@@ -71,7 +71,7 @@ def paragraph(room: int, number: int) -> str:
 
 def corpus() -> list[str]:
     """The real e-mails of the folder that ``WAYPOST_EMAIL_CORPUS`` names; none where none are."""
-    folder = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))
-    files = sorted(folder.rglob("*.html"))
+    folder = os.environ.get("WAYPOST_EMAIL_CORPUS")
+    files = sorted(Path(folder).rglob("*.html")) if folder else []
     texts = (file.read_text("utf-8", errors="replace") for file in files)
     return [text for text in texts if "href" in text]

@@ -1,20 +1,16 @@
 """Whatever the message, a click map changes where its links lead and nothing else."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.corpus import EMAILS, needs_emails
 from waypost.pages.click_map import mapped, spots
 from waypost.reporting.answers import LinkFigures
 from waypost.rewriting.links.finding import HTML_LINKS, find_places
 from waypost.rewriting.links.place import Place
-
-CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))
-EMAILS = sorted(CORPUS.rglob("*.htm*")) if CORPUS.is_dir() else []
 
 HREFS = st.sampled_from(
     ["https://example.com/a?b=1&amp;c=2", "www.example.com", "#top", "{{ url }}", "javascript:x"]
@@ -71,7 +67,7 @@ def test_only_destinations_change(html):
     check(html)
 
 
-@pytest.mark.skipif(not EMAILS, reason=f"there are no e-mails in {CORPUS}")
+@needs_emails
 @pytest.mark.parametrize("email", EMAILS, ids=lambda path: path.name)
 def test_only_destinations_change_in_real_messages(email):
     check(email.read_text("utf-8", "replace"))

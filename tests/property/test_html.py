@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html as entities
-import os
 import re
-from pathlib import Path
 
 import html5lib
 import pytest
@@ -13,12 +11,12 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
+from tests.corpus import EMAILS, needs_emails
 from tests.unit.rewriting.conftest import LINK, SEALER, Desk
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.links.finding import HTML_LINKS, find_places
 from waypost.urls import ascii_form, cleaned
 
-CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))
 OUTLOOK = re.compile(r"<!--\[if.*?-->", re.DOTALL)
 
 PIECES = st.sampled_from(
@@ -106,13 +104,9 @@ def of_lexbor(html: str) -> list[str]:
     return [node.attributes["href"] or "" for node in found]
 
 
-def emails() -> list[Path]:
-    return sorted(CORPUS.rglob("*.htm*"))
-
-
-@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no e-mails in {CORPUS} (WAYPOST_EMAIL_CORPUS)")
+@needs_emails
 def test_links_of_real_emails_are_those_that_other_parsers_find():
-    for path in emails():
+    for path in EMAILS:
         source = OUTLOOK.sub("", path.read_text("utf-8", "replace"))
         expected = of_lexbor(source)
         assert sorted(ours(source)) == sorted(expected), path
@@ -120,9 +114,9 @@ def test_links_of_real_emails_are_those_that_other_parsers_find():
         assert sorted(set(of_html5lib(source))) == sorted(set(expected)), path
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no e-mails in {CORPUS} (WAYPOST_EMAIL_CORPUS)")
+@needs_emails
 def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
-    for path in emails():
+    for path in EMAILS:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             source = file.read()
         first, *rest = LINK.split(desk.content("html", source))

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from tests.corpus import EMAILS, needs_emails
 from waypost.rewriting.judging.rules import Rules
 from waypost.rewriting.links.pixel import image
 from waypost.rewriting.message import compiled_message
 from waypost.rewriting.stamping import unstamped
 
-CORPUS = Path(os.environ.get("WAYPOST_EMAIL_CORPUS", "../shared/emails"))
-MESSAGES = sorted(CORPUS.rglob("*.html")) if CORPUS.is_dir() else []
 ADDRESS = "https://e.example.com/e/o/payload/signature"
 
 
-@pytest.mark.skipif(not MESSAGES, reason="no corpus of e-mails (WAYPOST_EMAIL_CORPUS)")
+@needs_emails
 def test_each_message_has_room_for_one_pixel_in_the_body_and_changes_nowhere_else() -> None:
     in_body = 0
-    for path in MESSAGES:
+    for path in EMAILS:
         source = path.read_bytes().decode("utf-8", "replace")
         message = compiled_message("email", {"html": source}, Rules(track_opens=True))
         [text] = message.planned({})
@@ -35,4 +30,4 @@ def test_each_message_has_room_for_one_pixel_in_the_body_and_changes_nowhere_els
         assert changed.replace(image(ADDRESS), "", 1) == source, path
         shown = LexborHTMLParser(changed).css(f'body img[src="{ADDRESS}"]')
         in_body += len(shown)
-    assert in_body >= 0.98 * len(MESSAGES)
+    assert in_body >= 0.98 * len(EMAILS)
