@@ -7,6 +7,7 @@ request that cannot succeed only uses up tries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
@@ -76,7 +77,7 @@ def secure(domain: TrackingDomain, edge: Edge, now: datetime) -> TrackingDomain:
     try:
         certificate = _step(domain, edge, now)
     except EdgeRefused as e:
-        certificate = replace(domain.certificate, requested=now, problem=str(e))
+        certificate = replace(domain.certificate, problem=str(e))
     return replace(domain, certificate=certificate)
 
 
@@ -94,16 +95,25 @@ def _step(domain: TrackingDomain, edge: Edge, now: datetime) -> Certificate:
     if tenant is None:
         if not _may_request(domain, now):
             return replace(known, status="none")
-        edge.create(domain.host)
-        return Certificate("pending-validation", now)
+        return _requested(domain, edge.create, now)
     if not tenant.enabled:
         edge.enable(domain.host)
     elif tenant.certificate == "issued" and not tenant.attached:
         edge.attach(domain.host)
     elif tenant.certificate in _TO_REQUEST and _may_request(domain, now):
-        edge.request_again(domain.host)
-        return Certificate("pending-validation", now)
+        return _requested(domain, edge.request_again, now)
     return Certificate(tenant.certificate, known.requested)
+
+
+def _requested(
+    domain: TrackingDomain, request: Callable[[str], None], now: datetime
+) -> Certificate:
+    """A try to have a certificate, which counts as one where it is refused, too."""
+    try:
+        request(domain.host)
+    except EdgeRefused as e:
+        return replace(domain.certificate, requested=now, problem=str(e))
+    return Certificate("pending-validation", now)
 
 
 def _may_request(domain: TrackingDomain, now: datetime) -> bool:
