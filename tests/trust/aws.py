@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 from typing import Any, Final, TypeAlias
 
 SECRET: Final = json.dumps({"seed": "of these tests, thirty-two or more"})
@@ -36,10 +36,29 @@ class Aws(ThreadingHTTPServer):
         self.parked: list[str] = []
         self.calls = 0
         self.over = Event()
+        self._busy = 0
+        self._idle = Condition()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """A request is under way meanwhile, whether anybody still waits for its answer or not."""
+        with self._idle:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def settle(self) -> None:
+        """Returns once everything that was asked is done."""
+        with self._idle:
+            assert self._idle.wait_for(lambda: not self._busy, 30), "requests never ended"
 
     def handle_error(self, request: object, address: object) -> None:
         """Whoever gave up waiting is gone: that is what slowness is about."""
@@ -96,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: Aws
 
     def do_POST(self) -> None:
-        aws, body = self.server, self.rfile.read(int(self.headers["content-length"]))
+        with self.server.working():
+            self._answer(self.server)
+
+    def _answer(self, aws: Aws) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
         service, _, operation = self.headers["x-amz-target"].partition(".")
         service = service.partition("_")[0]
         aws.calls += 1

@@ -90,6 +90,7 @@ def test_redirects_go_on_and_no_click_is_lost(
         settings, parking = 1, 1
         assert services.calls - before <= (settings + ATTEMPTS + parking) * (len(events) - 2)
         services.over.set()  # what was slow gets done, though nobody waits for it any more
+        services.settle()
         clicks = kept(services, running)
     keys = {click.id: json.dumps(click.key) for click in clicks}
     assert set(keys) == {event["requestContext"]["requestId"] for event in events}

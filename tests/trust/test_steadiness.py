@@ -24,7 +24,8 @@ PARTS = 8
 class Hour:
     """A function's hour. ``short`` and ``long`` count invocations; ``settled``: from which part on
     its caches are full. In KiB, ``growth`` is what it may still gain over all parts after that
-    one, and ``limit`` what it may ever hold, where a short run ends with caches half full.
+    one, and ``limit`` what it may ever hold, where a short run ends with caches half full. Of file
+    handles it may come to hold ``spare`` more: connections that it only needs in need.
     """
 
     events: Callable[[], Iterator[dict[str, Any]]]
@@ -32,10 +33,11 @@ class Hour:
     long: int
     growth: int
     limit: int
+    spare: int = 0
 
 
 HOURS = {
-    "redirect": Hour(traffic.clicks, 800, 36_000, growth=1_024, limit=64_000),
+    "redirect": Hour(traffic.clicks, 800, 36_000, growth=1_024, limit=64_000, spare=1),  # the queue
     "tally": Hour(traffic.batches, 40, 3_600, growth=2_048, limit=128_000),
     "rewrite": Hour(traffic.messages, 40, 3_600, growth=8_192, limit=256_000),
     "pages": Hour(traffic.views, 80, 3_600, growth=2_048, limit=160_000),
@@ -59,7 +61,7 @@ def test_memory_and_handles_are_flat(name: str) -> None:
         assert services.calls > times // 2
     print(name, times, *(f"{s.memory / 1024:.1f}" for s in samples), "MiB", samples[-1].handles)
     assert samples[-1].memory < hour.limit
-    assert {sample.handles for sample in samples[1:]} == {samples[1].handles}
+    assert max(sample.handles for sample in samples[1:]) <= samples[1].handles + hour.spare
     if soaking(0, 1):
         settled = samples[PARTS // 2]
         assert samples[-1].memory - settled.memory < hour.growth, samples
