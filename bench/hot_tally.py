@@ -16,10 +16,10 @@ from waypost.codes import campaign_code, link_code
 from waypost.counting.planning import Policy, plan
 from waypost.counting.standing import Standing
 from waypost.model.campaign import campaign_partition
-from waypost.model.click import from_milliseconds
 from waypost.model.counters import hour_counter, link_counter
 from waypost.model.mark import Mark, click_hash
 from waypost.model.recipient import Row, RowKey, shard_of
+from waypost.model.times import from_milliseconds
 from waypost.store.dynamodb.spread import SHARDS
 
 SOURCE: Final = event_source()

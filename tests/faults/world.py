@@ -29,7 +29,8 @@ from waypost.codes import workspace_of
 from waypost.counting.tally import Tally
 from waypost.errors import StoreError
 from waypost.keys import KeyringSource
-from waypost.model.click import Click, to_milliseconds
+from waypost.model.click import Click
+from waypost.model.times import to_milliseconds
 from waypost.redirecting.following import Kept, Redirecting
 from waypost.redirecting.lookup import Lookup
 from waypost.redirecting.opening import Tokens

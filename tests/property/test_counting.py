@@ -15,10 +15,11 @@ from waypost.clicks.absorbing import absorb
 from waypost.clicks.honeypot import HONEYPOT_IDENTITY
 from waypost.clicks.marks import mark_of
 from waypost.clicks.signals import THRESHOLD
-from waypost.model.click import Click, to_milliseconds
+from waypost.model.click import Click
 from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
 from waypost.model.mark import Mark
 from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet
+from waypost.model.times import to_milliseconds
 
 COUNTING = settings(max_examples=settings().max_examples * 3 // 5)
 LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]

@@ -15,11 +15,11 @@ from waypost.codes import campaign_code, link_code
 from waypost.keys import KeyringSource
 from waypost.model import item
 from waypost.model.campaign import Campaign, campaign_partition
-from waypost.model.click import to_milliseconds
 from waypost.model.item import Item
 from waypost.model.link import Link, LinkDefinition
 from waypost.model.message import SentMessage
 from waypost.model.short_link import ALPHABET, CODE_LENGTH, ShortLink
+from waypost.model.times import to_milliseconds
 from waypost.reporting.sharing import Scope, Sharer
 from waypost.tokens import ClickToken, OpenSealer, OpenToken, Sealer
 

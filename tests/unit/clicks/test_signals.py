@@ -19,8 +19,9 @@ from waypost.clicks.signals import (
     signals_of,
     verdict,
 )
-from waypost.model.click import Click, to_milliseconds
+from waypost.model.click import Click
 from waypost.model.mark import Mark, click_hash
+from waypost.model.times import to_milliseconds
 
 NONE = Signal(0)
 

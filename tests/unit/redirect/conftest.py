@@ -14,7 +14,8 @@ from waypost.clicks.policies import Policies
 from waypost.clicks.request import Request
 from waypost.codes import campaign_code, link_code
 from waypost.keys import KeyringSource
-from waypost.model.click import Click, to_milliseconds
+from waypost.model.click import Click
+from waypost.model.times import to_milliseconds
 from waypost.redirecting.following import Redirecting
 from waypost.redirecting.lookup import Lookup
 from waypost.redirecting.opening import Tokens

@@ -7,7 +7,8 @@ from datetime import timedelta
 from waypost.clicks.networks import kept_address
 from waypost.clicks.request import Request
 from waypost.codes import opens_code
-from waypost.model.click import AGENT_LIMIT, HREF_LIMIT, Click, from_milliseconds
+from waypost.model.click import AGENT_LIMIT, HREF_LIMIT, Click
+from waypost.model.times import from_milliseconds
 from waypost.model.workspace import WorkspaceSettings
 from waypost.tokens import ClickToken, OpenToken
 

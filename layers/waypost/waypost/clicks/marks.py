@@ -6,8 +6,9 @@ from hashlib import blake2b
 
 from waypost.clicks.agents import client_kind
 from waypost.clicks.signals import THRESHOLD, score, signals_of
-from waypost.model.click import Click, to_milliseconds
+from waypost.model.click import Click
 from waypost.model.mark import Mark, click_hash, delivery_hash
+from waypost.model.times import to_milliseconds
 
 
 def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:

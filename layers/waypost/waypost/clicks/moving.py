@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from waypost.codes import is_opens
-from waypost.model.click import from_milliseconds
 from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
 from waypost.model.mark import NO_VISITS, Mark, Visits
 from waypost.model.recipient import Row
+from waypost.model.times import from_milliseconds
 
 
 def increments(

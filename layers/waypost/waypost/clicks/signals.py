@@ -17,7 +17,8 @@ from waypost.clicks.agents import is_browser, is_known_machine
 from waypost.clicks.honeypot import is_honeypot
 from waypost.clicks.mail_agents import is_image_proxy, is_mail_client, is_prefetch
 from waypost.codes import is_opens
-from waypost.model.click import Click, to_milliseconds
+from waypost.model.click import Click
+from waypost.model.times import to_milliseconds
 from waypost.model.workspace import WorkspaceSettings
 
 

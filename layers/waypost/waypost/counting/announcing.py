@@ -20,7 +20,8 @@ from typing import Any, Final, Protocol
 
 from waypost.clicks.signals import Verdict
 from waypost.errors import StoreUnavailable
-from waypost.model.click import Click, rfc3339
+from waypost.model.click import Click
+from waypost.model.times import rfc3339
 
 SOURCE: Final = "waypost"
 ENTRIES: Final = 10

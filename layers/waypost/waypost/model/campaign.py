@@ -12,8 +12,8 @@ from typing import Self
 
 from waypost.codes import CampaignCode, WorkspaceCode, campaign_code, workspace_of
 from waypost.model import item
-from waypost.model.click import parse_time, rfc3339
 from waypost.model.item import Item
+from waypost.model.times import parse_time, rfc3339
 
 SORT = "C"
 

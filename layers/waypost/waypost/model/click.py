@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, Self
 
 from waypost.codes import (
@@ -26,6 +26,7 @@ from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Attribute, Item
 from waypost.model.mark import delivery_hash, delivery_under
+from waypost.model.times import parse_time, rfc3339
 
 Metric = Literal["clicked", "opened"]
 
@@ -150,32 +151,6 @@ class Click:
 def ledger_key(workspace: WorkspaceCode, recipient: str) -> str:
     """The partition that holds all clicks of a recipient in a workspace."""
     return f"{workspace}#{recipient}"
-
-
-def rfc3339(time: datetime) -> str:
-    """A time in UTC with milliseconds, as it sorts in a key."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def parse_time(text: str) -> datetime:
-    """Read what ``rfc3339`` wrote. Raises MalformedItem."""
-    try:
-        time = datetime.fromisoformat(text)
-        if time.tzinfo is None:
-            raise MalformedItem("'time' has no zone")
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError) as e:
-        raise MalformedItem("'time' is not a time of RFC 3339") from e
-
-
-def from_milliseconds(epoch: int) -> datetime:
-    """Milliseconds since 1970 as a time; exact, which a float of seconds is not."""
-    return datetime.fromtimestamp(epoch // 1000, UTC) + timedelta(milliseconds=epoch % 1000)
-
-
-def to_milliseconds(time: datetime) -> int:
-    """A time as milliseconds since 1970."""
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def _link(code: str) -> LinkCode:

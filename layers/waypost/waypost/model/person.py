@@ -13,8 +13,8 @@ from typing import Self
 
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.model import item
-from waypost.model.click import parse_time, rfc3339
 from waypost.model.item import Item
+from waypost.model.times import parse_time, rfc3339
 from waypost.model.workspace import workspace_partition
 
 

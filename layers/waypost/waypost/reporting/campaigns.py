@@ -9,9 +9,9 @@ from typing import Final, Protocol
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_code, workspace_code
 from waypost.errors import NotFound
 from waypost.model.campaign import Campaign
-from waypost.model.click import rfc3339
 from waypost.model.counters import CampaignCounts, Counts
 from waypost.model.link import Link
+from waypost.model.times import rfc3339
 from waypost.reporting.answers import (
     CampaignHeadline,
     CampaignList,

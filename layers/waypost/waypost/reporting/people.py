@@ -13,10 +13,11 @@ from waypost.clicks.signals import Signal, verdict
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, workspace_code, workspace_of
 from waypost.errors import NotFound
 from waypost.model.campaign import Campaign
-from waypost.model.click import Click, from_milliseconds, rfc3339
+from waypost.model.click import Click
 from waypost.model.link import Link
 from waypost.model.mark import Mark, click_hash
 from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.model.times import from_milliseconds, rfc3339
 from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
 from waypost.store.recipients import read_sheets

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from waypost.codes import CampaignCode, WorkspaceCode, campaign_code, workspace_code
 from waypost.errors import NotFound, NotShared
 from waypost.model.campaign import Campaign
-from waypost.model.click import rfc3339
+from waypost.model.times import rfc3339
 from waypost.tokens.signing import Keyring
 
 PURPOSE: Final = "waypost.share"

@@ -15,8 +15,8 @@ from typing import Final, Literal, Protocol
 from pydantic import BaseModel
 
 from waypost.codes import workspace_code
-from waypost.model.click import rfc3339
 from waypost.model.person import person_hash
+from waypost.model.times import rfc3339
 from waypost.store.workspaces import WorkspaceStore
 from waypost.upkeep.erasing import Erased, Erasing
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waypost.codes import CampaignCode, WorkspaceCode
-from waypost.model.click import Click, ledger_key, rfc3339
+from waypost.model.click import Click, ledger_key
+from waypost.model.times import rfc3339
 from waypost.store.clicks import PLACES
 from waypost.store.paging import Page, read_place, write_cursor
 
