@@ -4,7 +4,8 @@ A message goes through four steps:
 
 - where its links stand, as places of the source: ``links``
 - what becomes of each, and why: ``judging``
-- what is the same for every recipient: ``plan``, cut into segments, ``message`` for all its texts
+- what is the same for every recipient: a ``plan``, cut into segments by ``planning``, and by
+  ``message`` for all its texts
 - one recipient's message: ``stamping`` signs, fills the slots, joins
 
 ``request`` is what a pipeline asks for, ``report`` what it is told. A text that is Liquid is a

@@ -21,7 +21,8 @@ from waypost.rewriting.links.finding import (
 from waypost.rewriting.links.pixel import with_pixel
 from waypost.rewriting.liquid.language import is_liquid
 from waypost.rewriting.liquid.template import Rendered, Template
-from waypost.rewriting.plan import Link, Plan, planned
+from waypost.rewriting.plan import Link, Plan
+from waypost.rewriting.planning import planned
 
 
 @dataclass(frozen=True, slots=True)
