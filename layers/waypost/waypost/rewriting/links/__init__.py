@@ -3,8 +3,8 @@
 - ``channels``  which texts are searched, and how, by channel
 - ``finding``   the links of one text: ``html``, ``plain``, and ``cio_link`` in either
 - ``place``     a link's place, and how its value is written there
-- ``mime``      raw messages; ``transfer`` reads and writes their parts, ``parameters`` what their
-                headers say of them
+- ``mime``      raw messages; ``parts`` cuts them at their boundaries, ``transfer`` reads and writes
+                a part, ``parameters`` what its headers say of it
 - ``pixel``     where the image goes that tells of an open
 
 ``html`` stands on ``attributes`` (how values are read and written), ``conditional`` (comments that

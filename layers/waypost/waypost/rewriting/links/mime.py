@@ -1,20 +1,15 @@
 """Finds the links of a raw message (RFC 5322) and says how each is written back.
 
-The message is cut at its boundaries into spans of the raw text; headers are read by the standard
-library and never written. Text parts are decoded to find their links; what changes is written in
-the part's own transfer encoding, and every other character of the message stays (``transfer``).
+Its text parts (``parts``) are decoded to find their links; what changes is written in the part's
+own transfer encoding, and every other character of the message stays (``transfer``).
 
-A signed or encrypted part (S/MIME, PGP) cannot be changed: such a message is refused.
+Text that has links and a PGP block cannot be changed: such a message is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from email.message import Message as Headers
-from email.parser import HeaderParser
-from typing import Final
 
 from waypost.errors import InvalidRequest
 from waypost.rewriting.links.finding import (
@@ -25,24 +20,12 @@ from waypost.rewriting.links.finding import (
     find_places,
     with_opt_outs,
 )
-from waypost.rewriting.links.parameters import boundary_of
+from waypost.rewriting.links.parts import Part, parts_of
 from waypost.rewriting.links.pixel import with_pixel
 from waypost.rewriting.links.place import Place
 from waypost.rewriting.links.transfer import Block, Decoded, decoded_part
 
-DEEPEST: Final = 20
-MOST_PARTS: Final = 500
-_SEALED = {
-    "multipart/signed": "signed",
-    "multipart/encrypted": "encrypted",
-    "application/pkcs7-mime": "signed or encrypted (S/MIME)",
-    "application/x-pkcs7-mime": "signed or encrypted (S/MIME)",
-    "application/pgp-encrypted": "encrypted (PGP)",
-}
 _INLINE_PGP = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
-_END_OF_HEADERS = re.compile(r"\A(?=\r?\n)|\r?\n(?=\r?\n)")
-_HEADERS: Final = HeaderParser()
-_NEWLINE = re.compile(r"\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +37,6 @@ class Mime:
     blocks: list[Block]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part that is no multipart: its headers and the span of its body."""
-
-    headers: Headers
-    start: int
-    end: int
-
-
 def read(raw: str, field: str, *, track_text: bool) -> Mime:
     """Find the links of a message's text parts.
 
@@ -70,7 +44,7 @@ def read(raw: str, field: str, *, track_text: bool) -> Mime:
     """
     parts = [
         (markup, decoded_part(raw, part.start, part.end, part.headers))
-        for part in _parts(raw, 0, len(raw), field, 0)
+        for part in parts_of(raw, field)
         if (markup := _markup(part, track_text=track_text))
     ]
     found = [_found(markup, part, field) for markup, part in parts]
@@ -94,12 +68,6 @@ def _found(markup: Markup, part: Decoded, field: str) -> list[Place]:
     places = find_places(markup, part.text, field)
     # Where nothing could be read, nothing can be put in as the part is encoded.
     return with_pixel(places, part.text) if markup is HTML_LINKS and part.text else places
-
-
-def is_dkim_signed(raw: str) -> bool:
-    """Whether the message carries a DKIM signature, which rewriting breaks."""
-    headers, _ = _headers(raw, 0, len(raw))
-    return "dkim-signature" in headers
 
 
 def _assembled(raw: str, parts: list[tuple[Decoded, list[Place]]], field: str) -> Mime:
@@ -135,56 +103,7 @@ def _moved(place: Place, part: Decoded, shift: int) -> Place:
     return replace(place, start=start + shift, end=end + shift, transfer=part.transfer)
 
 
-def _parts(raw: str, start: int, end: int, field: str, depth: int) -> Iterator[_Part]:
-    headers, body = _headers(raw, start, end)
-    kind = headers.get_content_type()
-    if kind in _SEALED:
-        raise InvalidRequest.of(field, f"has a part that is {_SEALED[kind]}: it cannot be changed")
-    boundary = boundary_of(headers)
-    if headers.get_content_maintype() != "multipart" or not boundary:
-        yield _Part(headers, body, end)
-        return
-    if depth == DEEPEST:
-        raise InvalidRequest.of(field, f"nests parts more than {DEEPEST} deep")
-    for number, (first, last) in enumerate(_cut(raw, body, end, boundary)):
-        if number == MOST_PARTS:
-            raise InvalidRequest.of(field, f"has more than {MOST_PARTS} parts in one")
-        yield from _parts(raw, first, last, field, depth + 1)
-
-
-def _headers(raw: str, start: int, end: int) -> tuple[Headers, int]:
-    """The headers, and where the body begins."""
-    blank = _END_OF_HEADERS.search(raw[start:end])
-    if blank is None:
-        return _HEADERS.parsestr(raw[start:end]), end
-    newline = _NEWLINE.match(raw, start + blank.end(), end)
-    body = newline.end() if newline else end
-    return _HEADERS.parsestr(raw[start:body]), body
-
-
-def _cut(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
-    """The spans of a multipart's parts (RFC 2046, 5.1.1): a delimiter owns the newline before."""
-    delimiter = re.compile(
-        rf"(?:^|(?<=\n))--{re.escape(boundary)}(--)?[ \t]*(?:\r?\n|\Z)", re.MULTILINE
-    )
-    first: int | None = None
-    for line in delimiter.finditer(raw, start, end):
-        if first is not None:
-            yield first, max(first, _before_newline(raw, line.start()))
-        if line[1]:
-            return
-        first = line.end()
-    if first is not None:
-        yield first, end
-
-
-def _before_newline(raw: str, at: int) -> int:
-    if raw[at - 2 : at] == "\r\n":
-        return at - 2
-    return at - 1 if raw[at - 1 : at] == "\n" else at
-
-
-def _markup(part: _Part, *, track_text: bool) -> Markup | None:
+def _markup(part: Part, *, track_text: bool) -> Markup | None:
     if part.headers.get_content_disposition() == "attachment":
         return None
     kind = part.headers.get_content_type()

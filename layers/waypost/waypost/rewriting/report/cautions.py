@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from waypost.rewriting.links.channels import Channel, Path
-from waypost.rewriting.links.mime import is_dkim_signed
+from waypost.rewriting.links.parts import is_dkim_signed
 from waypost.rewriting.plan import Link
 from waypost.rewriting.report.entries import Seen
 from waypost.rewriting.report.segment_counts import SegmentCounts
