@@ -6,12 +6,11 @@
 - any other: the part is left alone, as mail programs show nothing of it (RFC 2045, 6.4)
 
 Only two encodings move characters: a part in one of them is decoded to bytes, the bytes by their
-charset, and every character knows where in the raw text it ended.
+charset (``charsets``), and every character knows where in the raw text it ended.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from email.message import Message as Headers
 from functools import partial
 from typing import Final
 
+from waypost.rewriting.links.charsets import bytes_inside, ends_of_characters, switches, text_of
 from waypost.rewriting.links.parameters import charset_of, encoding_of
 from waypost.rewriting.links.place import Encode, as_is
 
@@ -27,8 +27,6 @@ _QP_LINE: Final = 75
 _BASE64_LINE: Final = 76
 _QP = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n")
 _AS_THEY_STAND = ("7bit", "8bit", "binary")
-# Charsets in which bytes of the ASCII range are not always ASCII.
-_STATEFUL = ("iso-2022", "iso2022", "hz", "utf-7", "utf-16", "utf-32", "utf16", "utf32", "utf7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +76,12 @@ def decoded_part(raw: str, start: int, end: int, headers: Headers) -> Decoded:
         data, ends = _unquoted(body)
     elif encoding not in _AS_THEY_STAND:
         return Decoded("", start, end)
-    elif charset.startswith(_STATEFUL):
+    elif switches(charset):
         data, ends = body.encode(), _byte_ends(body)
     else:
         return Decoded(body, start, end)
-    text, codec = _text(data, charset)
-    characters = _characters(data, text, codec)
+    text, codec = text_of(data, charset)
+    characters = ends_of_characters(data, text, codec)
     quoted = partial(_quoted, codec=codec, newline="\r\n" if "\r\n" in body else "\n")
     return Decoded(
         text,
@@ -100,7 +98,7 @@ def _base64_part(body: str, start: int, end: int, charset: str) -> Decoded:
     except (ValueError, UnicodeEncodeError):
         # Mail programs show what they can of it; there is nothing in it that we could put back.
         return Decoded("", start, end)
-    text, codec = _text(data, charset)
+    text, codec = text_of(data, charset)
     newline = "\r\n" if "\r\n" in body else "\n"
     width = max((len(line) for line in body.splitlines()), default=0) or _BASE64_LINE
     tail = body[len(body.rstrip()) :]
@@ -111,36 +109,6 @@ def _base64_part(body: str, start: int, end: int, charset: str) -> Decoded:
         return newline.join(lines) + tail
 
     return Decoded(text, start, end, encode_block=encode)
-
-
-def _text(data: bytes, charset: str) -> tuple[str, str]:
-    """The text of bytes, and the codec by which it becomes the same bytes again. Where the declared
-    charset cannot, most mail programs take UTF-8, and Latin-1 for what is none.
-    """
-    for codec in (charset, "utf-8"):
-        try:
-            text = data.decode(codec)
-            if text.encode(codec) == data:
-                return text, codec
-        except (LookupError, ValueError):  # no charset, not in it, or a name that holds a zero
-            continue
-    return data.decode("latin-1"), "latin-1"
-
-
-def _bytes(value: str, codec: str) -> bytes:
-    """A value as it stands inside of a text: without the mark that a codec begins a text with."""
-    return value.encode(codec).removeprefix("".encode(codec))
-
-
-def _characters(data: bytes, text: str, codec: str) -> list[int]:
-    """For every character of the text of bytes the number of bytes up to its end."""
-    if len(text) == len(data):
-        return list(range(1, len(data) + 1))
-    decoder = codecs.getincrementaldecoder(codec)()
-    ends: list[int] = []
-    for at in range(len(data)):
-        ends += [at + 1] * len(decoder.decode(data[at : at + 1]))
-    return ends
 
 
 def _unquoted(body: str) -> tuple[bytes, list[int]]:
@@ -171,7 +139,7 @@ def _byte_ends(text: str) -> list[int]:
 
 def _switched(value: str, *, codec: str) -> str:
     """A value in a charset that switches, as its bytes stand in the message."""
-    return _bytes(value, codec).decode()
+    return bytes_inside(value, codec).decode()
 
 
 def _quoted(value: str, *, codec: str, newline: str) -> str:
@@ -180,7 +148,7 @@ def _quoted(value: str, *, codec: str, newline: str) -> str:
     """
     lines: list[str] = []
     line = ""
-    for byte in _bytes(value, codec):
+    for byte in bytes_inside(value, codec):
         piece = chr(byte) if 32 < byte < 127 and byte != 61 else f"={byte:02X}"
         if len(line) + len(piece) > _QP_LINE:
             lines.append(line)
