@@ -20,7 +20,8 @@ from waypost.http import Response, json_response, problem
 from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
 from waypost.rewriting import request
-from waypost.sending.batches import Answer, Sending
+from waypost.sending.answering import Answer
+from waypost.sending.batches import Sending
 from waypost.sending.files.asking import FileProgress, FileReport, FileRequest
 from waypost.sending.files.parts import Part
 from waypost.sending.files.rewriting import FileRewriting

@@ -13,7 +13,8 @@ from tests.unit.sending.conftest import NOW
 from waypost.codes import workspace_code
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import from_value
-from waypost.sending.batches import Answer, Sending
+from waypost.sending.answering import Answer
+from waypost.sending.batches import Sending
 from waypost.sending.deciding import OneBaseUrl
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from waypost.rewriting.request import Content, Recipient, RewriteRequest
-from waypost.sending.batches import Answer
+from waypost.sending.answering import Answer
 from waypost.sending.files.asking import FileReport, FileRequest
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rewriting.md").read_text(encoding="utf-8")

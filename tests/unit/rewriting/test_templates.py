@@ -11,7 +11,7 @@ from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
 from waypost.rewriting.links.finding import HTML_LINKS, TEXT_LINKS, Markup
 from waypost.rewriting.liquid.template import Template
-from waypost.sending.batches import Answer
+from waypost.sending.answering import Answer
 
 
 def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> Answer:

@@ -14,7 +14,8 @@ from waypost.domains.base_urls import Base
 from waypost.model.workspace import WorkspaceSettings
 from waypost.redirecting.lookup import Lookup
 from waypost.rewriting.request import from_value
-from waypost.sending.batches import Answer, Sending
+from waypost.sending.answering import Answer
+from waypost.sending.batches import Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces

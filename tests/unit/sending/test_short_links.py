@@ -13,7 +13,7 @@ from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
 from waypost.errors import StoreUnavailable
 from waypost.model.short_link import CODE_LENGTH, ShortLink, new_code
 from waypost.rewriting.report.segments import segments
-from waypost.sending.batches import Answer
+from waypost.sending.answering import Answer
 from waypost.sending.shortening import PATH
 
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"

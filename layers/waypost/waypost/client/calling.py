@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
 
 if TYPE_CHECKING:
-    from waypost.sending.batches import Answer
+    from waypost.sending.answering import Answer
     from waypost.sending.files.asking import FileProgress, FileReport
 
 ATTEMPTS: Final = 6

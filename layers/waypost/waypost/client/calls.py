@@ -13,7 +13,7 @@ from waypost.client.progress import Bar
 from waypost.client.rewriting import Rewriting
 
 if TYPE_CHECKING:
-    from waypost.sending.batches import Answer
+    from waypost.sending.answering import Answer
     from waypost.sending.files.asking import FileProgress, FileReport
 
 READ_SECONDS: Final = 300

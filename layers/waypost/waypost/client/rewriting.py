@@ -17,7 +17,7 @@ from waypost.errors import TooLarge
 if TYPE_CHECKING:
     from waypost.rewriting.report.entries import LinkEntry
     from waypost.rewriting.report.segment_counts import SegmentCounts
-    from waypost.sending.batches import Answer
+    from waypost.sending.answering import Answer
     from waypost.sending.outcomes import Delivery, Failure
 
 Call = Callable[[bytes, int], "Answer"]

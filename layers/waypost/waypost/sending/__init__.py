@@ -9,6 +9,7 @@
 - ``binding``     what of a text is the same for everybody, its links packed
 - ``outcomes``    what comes of a recipient: a delivery, or a failure
 - ``findings``    what a pipeline is told of a mailing
+- ``answering``   what is answered, and whether it fits
 - ``shortening``  short codes, and what links do not carry themselves
 - ``keeping``     the message of a campaign, so that clicks can be shown on it
 """

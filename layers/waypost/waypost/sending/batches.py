@@ -6,23 +6,19 @@ counted only when their messages are ready to be handed over.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, NotRequired, TypedDict
 
 from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, workspace_code
-from waypost.errors import TooLarge
 from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.judging.parameters import Parameters
 from waypost.rewriting.links.pixel import PIXELS
 from waypost.rewriting.message import compiled_message
-from waypost.rewriting.report.entries import LinkEntry
-from waypost.rewriting.report.segment_counts import SegmentCounts
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
+from waypost.sending.answering import Answer, answer_of, check_fits, fitting
 from waypost.sending.deciding import CLICKS, BaseUrls, rules_of, short_base
 from waypost.sending.keeping import MessageKeeper
 from waypost.sending.mailing import CHUNK, Mailing
@@ -33,19 +29,6 @@ from waypost.store.campaigns import CampaignStore
 from waypost.store.short_links import ShortLinkStore
 from waypost.store.workspaces import WorkspaceStore
 from waypost.tokens import Sealer
-
-ANSWER_LIMIT: Final = 6 * 1024 * 1024 - 64 * 1024
-"""Bytes of an answer: Lambda's limit, less some room for what stands around it."""
-
-
-class Answer(TypedDict):
-    """The answer of the rewrite function."""
-
-    deliveries: list[Delivery]
-    failed: list[Failure]
-    links: list[LinkEntry]
-    warnings: list[str]
-    segments: NotRequired[SegmentCounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +54,11 @@ class Sending:
         now = self.now()
         if request.dry_run:
             mailing = self.rehearsal(request, now)
-            return _answer(mailing, list(_outcomes(mailing, request.recipients)))
+            return answer_of(mailing, list(_outcomes(mailing, request.recipients)))
         mailing = self.mailing(request, now)
-        outcomes = list(_fitting(_outcomes(mailing, request.recipients)))
-        answer = _answer(mailing, outcomes)
-        _check_fits(answer, quoted=quoted)
+        outcomes = list(fitting(_outcomes(mailing, request.recipients)))
+        answer = answer_of(mailing, outcomes)
+        check_fits(answer, quoted=quoted)
         campaign = campaign_code(request.workspace, request.campaign)
         self.campaigns.add_sent(
             campaign, len(answer["deliveries"]), request.idempotency_key, mailing.take_signed()
@@ -148,33 +131,3 @@ class Sending:
 def _outcomes(mailing: Mailing, recipients: Sequence[Recipient]) -> Iterator[Delivery | Failure]:
     for start in range(0, len(recipients), CHUNK):
         yield from mailing.stamp(recipients[start : start + CHUNK])
-
-
-def _fitting(outcomes: Iterator[Delivery | Failure]) -> Iterator[Delivery | Failure]:
-    """Stops a batch as soon as it is plain that its answer will not fit."""
-    size = 0
-    for outcome in outcomes:
-        if "content" in outcome:
-            size += sum(len(text) for text in outcome["content"].values() if isinstance(text, str))
-        if size > ANSWER_LIMIT:
-            raise TooLarge("deliveries", size, ANSWER_LIMIT)
-        yield outcome
-
-
-def _answer(mailing: Mailing, outcomes: list[Delivery | Failure]) -> Answer:
-    answer = Answer(
-        deliveries=[outcome for outcome in outcomes if "content" in outcome],
-        failed=[outcome for outcome in outcomes if "reason" in outcome],
-        links=mailing.links(),
-        warnings=mailing.warnings(),
-    )
-    if segments := mailing.segments():
-        answer["segments"] = segments
-    return answer
-
-
-def _check_fits(answer: Answer, *, quoted: bool) -> None:
-    text = json.dumps(answer, ensure_ascii=False)
-    size = len((json.dumps(text, ensure_ascii=False) if quoted else text).encode())
-    if size > ANSWER_LIMIT:
-        raise TooLarge("deliveries", size, ANSWER_LIMIT)
