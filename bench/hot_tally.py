@@ -18,7 +18,8 @@ from waypost.counting.standing import Standing
 from waypost.model.campaign import campaign_partition
 from waypost.model.counters import hour_counter, link_counter
 from waypost.model.mark import Mark, click_hash
-from waypost.model.recipient import Row, RowKey, shard_of
+from waypost.model.recipient import Row
+from waypost.model.row_key import RowKey, shard_of
 from waypost.model.times import from_milliseconds
 from waypost.store.dynamodb.spread import SHARDS
 

@@ -24,7 +24,8 @@ from waypost.counting.tally import Tally
 from waypost.model.click import Click
 from waypost.model.counters import Counts
 from waypost.model.message import SentMessage
-from waypost.model.recipient import Row, RowKey
+from waypost.model.recipient import Row
+from waypost.model.row_key import RowKey
 from waypost.model.workspace import Shortening, WorkspaceSettings
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks

@@ -13,7 +13,8 @@ from waypost.codes import campaign_code, workspace_code
 from waypost.errors import Conflict, InvalidRequest
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell, Counts, link_counter
-from waypost.model.recipient import INLINE_MARKS, LinkVisitor, Row, RowKey, Sheet
+from waypost.model.recipient import INLINE_MARKS, LinkVisitor, Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.store.paging import KEY_BYTES, write_cursor
 from waypost.store.recipients import Commit, Notice
 

@@ -18,7 +18,8 @@ from waypost.clicks.signals import THRESHOLD
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet
+from waypost.model.recipient import INLINE_MARKS, Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.model.times import to_milliseconds
 
 COUNTING = settings(max_examples=settings().max_examples * 3 // 5)

@@ -17,7 +17,8 @@ from typing import Any
 from tests.clicks import CAMPAIGN, SENT, click
 from waypost.clicks.absorbing import absorb
 from waypost.clicks.marks import mark_of
-from waypost.model.recipient import Row, RowKey
+from waypost.model.recipient import Row
+from waypost.model.row_key import RowKey
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text())
 DOCS = Path(__file__).parents[3] / "docs" / "machine-clicks.md"

@@ -21,7 +21,8 @@ from waypost.counting.standing import Standing
 from waypost.model.click import Click
 from waypost.model.counters import Cell, Counts
 from waypost.model.mark import Mark
-from waypost.model.recipient import Row, RowKey
+from waypost.model.recipient import Row
+from waypost.model.row_key import RowKey
 
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 YAHOO = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"

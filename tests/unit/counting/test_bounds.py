@@ -17,15 +17,8 @@ from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell
 from waypost.model.mark import Mark, Visits, click_hash
-from waypost.model.recipient import (
-    INLINE_MARKS,
-    MARKS_A_SHEET,
-    TOLD_APART,
-    Row,
-    RowKey,
-    Sheet,
-    further_sheet,
-)
+from waypost.model.recipient import INLINE_MARKS, MARKS_A_SHEET, TOLD_APART, Row, Sheet
+from waypost.model.row_key import RowKey, further_sheet
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.request import KEY_BYTES as RECIPIENT_BYTES
 from waypost.store.memory.messages import MemoryMessages

@@ -20,7 +20,8 @@ from waypost.errors import Conflict, StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import Counts
 from waypost.model.mark import Mark, click_hash
-from waypost.model.recipient import Row, RowKey
+from waypost.model.recipient import Row
+from waypost.model.row_key import RowKey
 from waypost.model.workspace import EventPolicy, WorkspaceSettings
 from waypost.store.recipients import ACTIONS, Commit
 

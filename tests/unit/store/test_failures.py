@@ -14,7 +14,8 @@ from waypost.clicks.marks import mark_of
 from waypost.errors import Conflict, StoreUnavailable
 from waypost.model import item
 from waypost.model.campaign import campaign_partition
-from waypost.model.recipient import Row, RowKey
+from waypost.model.recipient import Row
+from waypost.model.row_key import RowKey
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.client import batch_get, translated

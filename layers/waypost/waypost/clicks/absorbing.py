@@ -17,7 +17,8 @@ from waypost.clicks.signals import THRESHOLD, score
 from waypost.clicks.summing import summed
 from waypost.model.counters import Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import INLINE_MARKS, Row, RowKey, Sheet, further_sheet
+from waypost.model.recipient import INLINE_MARKS, Row, Sheet
+from waypost.model.row_key import RowKey, further_sheet
 
 LINKS_AT_ONCE: Final = 40
 """Of which marks are labelled anew by themselves: each has a counter, and each mark of a row an

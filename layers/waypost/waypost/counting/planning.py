@@ -15,7 +15,7 @@ from waypost.codes import CampaignCode, is_opens
 from waypost.counting.standing import Marks, Standing
 from waypost.model.counters import Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import shard_of
+from waypost.model.row_key import shard_of
 from waypost.model.workspace import EventPolicy
 from waypost.store.recipients import ACTIONS, BYTES, Commit, Notice
 

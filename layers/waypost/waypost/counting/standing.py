@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from waypost.codes import CampaignCode
 from waypost.model.mark import Mark
-from waypost.model.recipient import Row, RowKey, Sheet
+from waypost.model.recipient import Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.store.recipients import RecipientStore, read_sheets
 
 Marks: TypeAlias = Mapping[str, Sequence[Mark]]

@@ -3,22 +3,20 @@
 The row is what makes counting exact. It remembers every counted click as a *mark*, so a click that
 arrives twice is known, and it sums them by link and delivery, which answers who clicked a link.
 
-Keys: pk ``R#{campaign}#{shard}``, sk the recipient (``p:{person}``, ``d:{delivery}`` or
-``a:{alias}``). A row holds ``INLINE_MARKS`` marks, more than nearly anybody clicks. What a scanner
-or a shared link adds goes to sheets, each with the marks of ten seconds: same pk, sk
-``~{recipient}#{sheet}``, which sorts after all rows. So a row stays small, no click is forgotten,
-and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes. What was
-parked beyond that comes home later, of the same seconds: a full sheet goes on in a further one.
+A row holds ``INLINE_MARKS`` marks, more than nearly anybody clicks. What a scanner or a shared link
+adds goes to sheets, each with the marks of ten seconds. So a row stays small, no click is
+forgotten, and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes.
+What was parked beyond that comes home later, of the same seconds: a full sheet goes on in a further
+one. Where rows and sheets lie is told by ``row_key``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
-from waypost.codes import CampaignCode, LinkCode
+from waypost.codes import LinkCode
 from waypost.model import item
 from waypost.model.item import Item, Value
 from waypost.model.mark import (
@@ -33,12 +31,10 @@ from waypost.model.mark import (
     unpack_marks,
     unpack_visits,
 )
+from waypost.model.row_key import RowKey, further_sheet
 
-SHARDS: Final = 32
 MARKS_A_SHEET: Final = 11_000
 """374 KB, of the 400 that an item may have."""
-_FURTHER: Final = 10**9
-"""What the number of a further sheet is higher by: sheets by time reach it in the year 2286."""
 INLINE_MARKS: Final = 20
 TOLD_APART: Final = 2_000
 """Deliveries and links of one recipient that are told apart; a further one is counted as clicked
@@ -47,25 +43,6 @@ no more, so that unique figures can only be low.
 
 _MOST_ELSE: Final = 2_000
 """Bytes of an item besides its marks and sums: a name has 1,020 at most."""
-
-
-class RowKey(NamedTuple):
-    """Names a recipient's row (``sheet`` None) or one of its sheets."""
-
-    campaign: CampaignCode
-    recipient: str
-    sheet: int | None = None
-
-    @property
-    def partition(self) -> str:
-        return recipient_partition(self.campaign, shard_of(self.recipient))
-
-    @property
-    def sort(self) -> str:
-        return self.recipient if self.sheet is None else f"~{self.recipient}#{self.sheet}"
-
-    def item(self) -> Item:
-        return item.item({"pk": self.partition, "sk": self.sort})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,27 +169,3 @@ class LinkVisitor:
     first: int
     last: int
     clicks: int
-
-
-def further_sheet(number: int) -> int:
-    """The number of the sheet that a full one goes on in."""
-    return number + _FURTHER
-
-
-def recipient_partition(campaign: CampaignCode, shard: int) -> str:
-    """One of the partitions that hold a campaign's recipients."""
-    return f"R#{campaign}#{shard:02x}"
-
-
-def shard_of(recipient: str) -> int:
-    return blake2b(recipient.encode(), digest_size=1).digest()[0] % SHARDS
-
-
-def key_of_item(stored: Item) -> RowKey:
-    """The key of a stored row or sheet, read back from its item."""
-    campaign = CampaignCode(item.text(stored, "pk").split("#")[1])
-    sort = item.text(stored, "sk")
-    if not sort.startswith("~"):
-        return RowKey(campaign, sort)
-    recipient, _, sheet = sort[1:].rpartition("#")
-    return RowKey(campaign, recipient, int(sheet))

@@ -16,7 +16,8 @@ from waypost.model.campaign import Campaign
 from waypost.model.click import Click
 from waypost.model.link import Link
 from waypost.model.mark import Mark, click_hash
-from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.model.recipient import LinkVisitor, Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.model.times import from_milliseconds, rfc3339
 from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page

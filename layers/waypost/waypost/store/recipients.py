@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
 from waypost.model.counters import Increments
-from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.model.recipient import LinkVisitor, Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.store.paging import Page
 
 ACTIONS: Final = 100

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from waypost.clicks.absorbing import absorb
 from waypost.model.counters import TOTAL, Cell, Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import Row, RowKey, Sheet
+from waypost.model.recipient import Row, Sheet
+from waypost.model.row_key import RowKey
 
 
 def expected(

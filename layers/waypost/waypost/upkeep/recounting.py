@@ -18,7 +18,7 @@ from waypost.counting.tally import Counted
 from waypost.model.click import Click
 from waypost.model.counters import CampaignCounts, Cell, Increments
 from waypost.model.mark import click_hash
-from waypost.model.recipient import RowKey
+from waypost.model.row_key import RowKey
 from waypost.model.workspace import WorkspaceSettings
 from waypost.store.recipients import ACTIONS, Commit, RecipientStore
 from waypost.upkeep.expecting import differences, expected, read_rows

@@ -12,7 +12,8 @@ from typing import Final
 from waypost.clicks.absorbing import Change, relabel
 from waypost.codes import CampaignCode
 from waypost.errors import Conflict
-from waypost.model.recipient import Row, RowKey, Sheet
+from waypost.model.recipient import Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.store.recipients import Commit, RecipientStore
 
 CONFLICTS: Final = 6

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from waypost.codes import CampaignCode
 from waypost.errors import Conflict
 from waypost.model.person import OptOut
-from waypost.model.recipient import Row, RowKey, Sheet
+from waypost.model.recipient import Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.store.recipients import RecipientStore
 from waypost.store.workspaces import WorkspaceStore
 from waypost.upkeep.moving import step

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.model.campaign import Campaign
-from waypost.model.recipient import RowKey
+from waypost.model.row_key import RowKey
 from waypost.store.messages import MessageStore
 from waypost.store.paging import Page
 from waypost.store.recipients import RecipientStore

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from waypost.codes import CampaignCode
 from waypost.model import item
 from waypost.model.item import Item
-from waypost.model.recipient import SHARDS, recipient_partition
+from waypost.model.row_key import SHARDS, recipient_partition
 from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
 from waypost.store.recipients import Notice
 

@@ -9,15 +9,8 @@ from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model import item
 from waypost.model.item import Item
-from waypost.model.recipient import (
-    SHARDS,
-    LinkVisitor,
-    Row,
-    RowKey,
-    Sheet,
-    key_of_item,
-    recipient_partition,
-)
+from waypost.model.recipient import LinkVisitor, Row, Sheet
+from waypost.model.row_key import SHARDS, RowKey, key_of_item, recipient_partition
 from waypost.store.dynamodb.client import (
     DynamoClient,
     batch_get,

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from waypost.codes import LinkCode, campaign_of
 from waypost.model import item
-from waypost.model.recipient import (
-    SHARDS,
-    LinkVisitor,
-    Row,
-    key_of_item,
-    recipient_partition,
-)
+from waypost.model.recipient import LinkVisitor, Row
+from waypost.model.row_key import SHARDS, key_of_item, recipient_partition
 from waypost.store.dynamodb.client import DynamoClient, translated
 from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
 

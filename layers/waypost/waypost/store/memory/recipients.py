@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
 from waypost.errors import Conflict, StoreUnavailable
-from waypost.model.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.model.recipient import LinkVisitor, Row, Sheet
+from waypost.model.row_key import RowKey
 from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
 from waypost.store.recipients import Commit
