@@ -8,7 +8,8 @@ from typing import Final
 from waypost.rewriting.links.channels import Path
 from waypost.rewriting.message import links_of
 from waypost.rewriting.report import cautions
-from waypost.rewriting.report.entries import LinkEntry, LinksSeen, Sample, entry
+from waypost.rewriting.report.entries import LinkEntry, LinksSeen, entry
+from waypost.rewriting.report.sample import Sample
 from waypost.rewriting.report.segment_counts import SegmentCounts, SegmentReport
 from waypost.rewriting.report.segments import Segments
 from waypost.rewriting.request import Message

@@ -9,7 +9,7 @@ from typing import Final
 from waypost.rewriting.links.channels import Channel, Path
 from waypost.rewriting.links.parts import is_dkim_signed
 from waypost.rewriting.plan import Link
-from waypost.rewriting.report.entries import Seen
+from waypost.rewriting.report.sample import Seen
 from waypost.rewriting.report.segment_counts import SegmentCounts
 
 GMAIL_CLIPS: Final = 102 * 1024
