@@ -14,7 +14,8 @@ from waypost.http import Response
 from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
 from waypost.redirecting.answers import locked, no_way, nothing_here, way_on
-from waypost.redirecting.following import Arrival, Kept, Redirecting, came_through_front
+from waypost.redirecting.following import Arrival, Kept, Redirecting
+from waypost.redirecting.front import came_through_front
 from waypost.redirecting.lookup import Lookup
 from waypost.redirecting.opening import Tokens
 from waypost.redirecting.pixel import pixel

@@ -19,7 +19,8 @@ from waypost.codes import workspace_code, workspace_of
 from waypost.errors import MalformedToken, StoreError, StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
-from waypost.redirecting.following import ATTEMPTS, BUDGET_SECONDS, Kept, came_through_front
+from waypost.redirecting.following import ATTEMPTS, BUDGET_SECONDS, Kept
+from waypost.redirecting.front import came_through_front
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import ClickToken, OpenToken

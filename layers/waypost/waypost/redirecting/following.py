@@ -7,9 +7,8 @@ recipient arrives all the same. An open is recorded like a click, and leads nowh
 
 from __future__ import annotations
 
-import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -139,13 +138,6 @@ class Redirecting:
             self.log.error("click neither recorded nor parked", extra={LOG_KEY: click.stored()})
             return Kept.LOGGED
         return Kept.PARKED
-
-
-def came_through_front(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
-    """Whether a request carries one of the origin's secrets, so that CloudFront sent it."""
-    given = headers.get("x-waypost-origin", "").encode()
-    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
-    return any(matches)
 
 
 def _location(href: str) -> str:
