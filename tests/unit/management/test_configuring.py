@@ -52,6 +52,17 @@ def test_what_is_wrong_is_named(keys: dict[str, object], field: str) -> None:
     assert caught.value.problems[0].field.startswith(field)
 
 
+def test_a_parameter_that_no_message_could_be_rewritten_with_is_refused_when_it_is_set() -> None:
+    configuration = Configuration(MemoryWorkspaces())
+    configuration.changed("acme", change(url_params={"utm_source": "{{ campaign.name }}"}))
+    with pytest.raises(InvalidRequest) as caught:
+        configuration.changed("acme", change(url_params={"a": "b", "utm_source": "{{ campaign"}))
+    (problem,) = caught.value.problems
+    assert problem.field == "url_params.utm_source"
+    assert problem.reason.startswith("is not valid Liquid")
+    assert configuration.told("acme").url_params == {"utm_source": "{{ campaign.name }}"}
+
+
 def test_settings_that_no_item_holds_are_refused_and_nothing_is_changed() -> None:
     configuration = Configuration(MemoryWorkspaces())
     patterns = ["\U0001f600" * 500] * 170

@@ -3,6 +3,7 @@
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -23,7 +24,9 @@ class Secret:
 
     @property
     def text(self) -> str:
-        secrets = [urlsafe_b64encode(bytes([n]) * 32).decode() for n in range(self.keys)]
+        secrets = [
+            urlsafe_b64encode(sha256(bytes([n])).digest()).decode() for n in range(self.keys)
+        ]
         return json.dumps({"keys": [{"id": str(n), "secret": s} for n, s in enumerate(secrets)]})
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803

@@ -108,8 +108,9 @@ class Configuration:
         """All settings after a change, which takes nothing back that others change meanwhile.
 
         Raises Clash where the name's code is another's, Overtaken where others never cease,
-        InvalidRequest where all of it together is too much to keep.
+        InvalidRequest where all of it together is too much to keep, or a parameter is no Liquid.
         """
+        _check_parameters(change)
         for _ in range(_ATTEMPTS):
             settings, version = self.workspaces.versioned(workspace_code(workspace))
             settings = change.applied_to(settings)
@@ -120,6 +121,14 @@ class Configuration:
                 continue
             return _told(settings)
         raise Overtaken("settings of workspace", workspace)
+
+
+def _check_parameters(change: SettingsChange) -> None:
+    """Values that no message could be rewritten with are refused before they stop all of them."""
+    if change.url_params:
+        from waypost.rewriting.judging.parameters import Parameters  # Liquid: no other route's
+
+        Parameters(change.url_params, identify=False)
 
 
 def _check_size(settings: WorkspaceSettings) -> None:
