@@ -282,12 +282,13 @@ def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
 
 
 def test_settings_are_shown(workspace, visit):
+    hostile = HOSTILE.replace("7*7", "7")  # as near to it as Liquid goes
     workspace.services().configuration.changed(
-        "acme", SettingsChange(url_params={"utm_source": HOSTILE}, never_track=["*/private/*"])
+        "acme", SettingsChange(url_params={"utm_source": hostile}, never_track=[HOSTILE])
     )
     shown = text(visit("settings", workspace.token(), workspace="acme")["body"])
-    assert f"utm_source={HOSTILE}" in shown
-    assert "*/private/*" in shown
+    assert f"utm_source={hostile}" in shown
+    assert HOSTILE in shown
     told = set(workspace.services().configuration.told("acme").model_dump())
     template = (files("waypost.pages") / "templates/settings.html").read_text("utf-8")
     assert [key for key in told if f"settings.{key}" not in template] == []
