@@ -78,6 +78,13 @@ def make_table(client: Any, logical_id: str) -> str:
     return name
 
 
+def hasten_moto(patch: pytest.MonkeyPatch) -> None:
+    """As the embedded stack does, for a while."""
+    change = partial(patch.setattr, raising=False)
+    moto_transactions.install(change)
+    moto_values.install(change)
+
+
 @pytest.fixture(scope="module")
 def dynamodb() -> Iterator[Any]:
     endpoint = os.environ.get("WAYPOST_DYNAMODB_ENDPOINT")
@@ -85,9 +92,7 @@ def dynamodb() -> Iterator[Any]:
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(variable, os.environ.get(variable, "test"))
         if not endpoint:
-            change = partial(patch.setattr, raising=False)
-            moto_transactions.install(change)
-            moto_values.install(change)
+            hasten_moto(patch)
         yield boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +27,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from local import moto_transactions, moto_values
-from tests.contract.conftest import SCHEMA, template
+from tests.contract.conftest import SCHEMA, hasten_moto, template
 from tests.faults.breaking import Breaking
 from tests.faults.naming import name_of
 from tests.faults.tenants import Tenants
@@ -183,9 +182,7 @@ def clouds() -> Iterator[Cloud]:
                 else None
             ),
         )
-        change = partial(patch.setattr, raising=False)
-        moto_transactions.install(change)
-        moto_values.install(change)
+        hasten_moto(patch)
         # moto puts the addresses of a service together anew at each call.
         patch.setattr(BaseBackend, "urls", property(cache(BaseBackend.urls.fget)))  # type: ignore[attr-defined]
         patch.setattr("boto3.client", client)

@@ -9,10 +9,10 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
+from tests.tallies import quiet_tally
 from waypost.codes import workspace_of
 from waypost.counting.planning import Policy, plan
 from waypost.counting.standing import Standing
-from waypost.counting.tally import Tally
 from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 from waypost.model.counters import TOTAL, Cell
@@ -42,20 +42,10 @@ def recounting(stores: Stores) -> Recounting:
     return Recounting(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
 
 
-def tally_of(stores: Stores) -> Tally:
-    return Tally(
-        ledger=stores.clicks,
-        recipients=stores.recipients,
-        workspaces=stores.workspaces,
-        bus=None,
-        sleep=lambda _: None,
-    )
-
-
 def make(stores: Stores, *clicks: Click) -> None:
     for made in clicks:
         stores.clicks.record(made)
-    tally = tally_of(stores)
+    tally = quiet_tally(stores)
     for start in range(0, len(clicks), 500):
         assert not tally.count(clicks[start : start + 500]).failed
 
@@ -98,7 +88,7 @@ def test_a_lowered_threshold_labels_rows_and_counters_together(
     make(stores, *every_link(), click("other", person="p2"))
     threshold(stores, 70)
     assert not recounting.compare(CAMPAIGN).right
-    assert recounting.repair(CAMPAIGN, tally_of(stores)).right
+    assert recounting.repair(CAMPAIGN, quiet_tally(stores)).right
     assert machines(stores) == (1, MANY)
     make(stores, click("again", agent="curl/8", after=3_600))
     assert machines(stores) == (1, MANY + 1)
@@ -120,7 +110,7 @@ def test_labels_that_others_write_to_meanwhile_are_read_again(
         commit(commit_)
 
     monkeypatch.setattr(stores.recipients, "commit", overtaken)
-    assert recounting.repair(CAMPAIGN, tally_of(stores)).right
+    assert recounting.repair(CAMPAIGN, quiet_tally(stores)).right
     assert machines(stores) == (1, MANY)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, click
 from tests.contract.conftest import Stores, memory_stores
+from tests.tallies import quiet_tally
 from waypost.clicks.parking import LOG_KEY, parked
 from waypost.codes import campaign_code, workspace_of
 from waypost.counting.tally import Tally
@@ -35,13 +36,7 @@ def stores() -> Stores:
 
 @pytest.fixture
 def tally(stores: Stores) -> Tally:
-    return Tally(
-        ledger=stores.clicks,
-        recipients=stores.recipients,
-        workspaces=stores.workspaces,
-        bus=None,
-        sleep=lambda _: None,
-    )
+    return quiet_tally(stores)
 
 
 @pytest.fixture
