@@ -14,7 +14,7 @@ from email.parser import HeaderParser
 from typing import Final
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting.links.parameters import boundary_of
+from waypost.rewriting.links.part_headers import boundary_of
 
 DEEPEST: Final = 20
 MOST_PARTS: Final = 500

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final
 
 from waypost.rewriting.links.charsets import bytes_inside, ends_of_characters, switches, text_of
-from waypost.rewriting.links.parameters import charset_of, encoding_of
+from waypost.rewriting.links.part_headers import charset_of, encoding_of
 from waypost.rewriting.links.place import Encode, as_is
 
 _QP_LINE: Final = 75
