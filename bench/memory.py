@@ -34,7 +34,7 @@ def main() -> None:
     processor = platform.machine()
     print(f"Python {platform.python_version()}, {processor}; peak resident memory in MB\n")
     print("| function | given | once started | at its peak |\n|---|---|---|---|")
-    with EmbeddedStack(built(), parameters={"FilesBucket": BUCKET}) as stack:
+    with EmbeddedStack(built(), parameters={"FilesBucket": BUCKET}, preload=False) as stack:
         open_bucket(stack)
         bench = Bench(stack, BUCKET)
         chosen = [case for case in CASES if case[0] in sys.argv[1:] or len(sys.argv) == 1]

@@ -6,6 +6,8 @@ from typing import Final
 
 ACCOUNT: Final = "123456789012"  # moto's
 REGION: Final = "us-east-1"  # moto names no other in the records of its streams
+OPERATOR: Final = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+"""Environment variables of whoever may do anything."""
 
 
 def function_arn(name: str) -> str:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast, overload
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, overload
 
 import boto3
 import botocore.session
 import urllib3
 from botocore.config import Config
 
-from local.account import ACCOUNT, REGION
-from local.errors import NotStarted, TemplateError
+from local.account import ACCOUNT, OPERATOR, REGION
+from local.errors import TemplateError
+from local.moto_process import MotoProcess
 from local.permissions import PERMISSIONS, ROLES, Denial, Permissions, Use
 
 if TYPE_CHECKING:
@@ -29,8 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-_START_SECONDS: Final = 60
-_OPERATOR: Final = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+_SECONDS: Final = 60
 
 
 def _session() -> boto3.Session:
@@ -51,14 +46,7 @@ class Cloud:
         """Starts the process; ``log`` takes what it prints. Raises NotStarted when it does not come
         up.
         """
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "local.moto_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=Path(__file__).parents[1],
-            env=os.environ | _OPERATOR | {"AWS_REGION": REGION, "WAYPOST_LOCAL_ACCOUNT": ACCOUNT},
-        )
+        self._process = MotoProcess(log)
         self._clients: dict[tuple[str, str], Any] = {}
         self._roles: dict[str, Mapping[str, str]] = {}
         self._session = _session()
@@ -69,23 +57,15 @@ class Cloud:
     def url(self) -> str:
         """The endpoint of every service; waits until it answers."""
         if self._url is None:
-            self._url = f"http://127.0.0.1:{self._port()}"
+            self._url = f"http://127.0.0.1:{self._process.port()}"
         return self._url
-
-    def _port(self) -> int:
-        output = cast("IO[bytes]", self._process.stdout)
-        ready, _, _ = select.select([output], [], [], _START_SECONDS)
-        line = output.readline() if ready else b""
-        if not line.strip().isdigit():
-            raise NotStarted("moto did not start; its log says why")
-        return int(line)
 
     def make_role(self, name: str, trust: str, policies: Mapping[str, str]) -> str:
         """Makes a role with inline policies (JSON by name) and returns its ARN; ``credentials`` has
         its own from then on. Raises TemplateError where moto does not take the policies.
         """
         role = {"name": name, "trust": trust, "policies": policies}
-        answer = urllib3.request("POST", self.url + ROLES, json=role, timeout=_START_SECONDS)
+        answer = urllib3.request("POST", self.url + ROLES, json=role, timeout=_SECONDS)
         if answer.status != 200:
             raise TemplateError(name, f"is no role that can be made: {answer.data.decode()}")
         arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
@@ -96,11 +76,11 @@ class Cloud:
         """Environment variables with the credentials of a role, by ARN. Without a role, or with one
         that is not of the template, they are the operator's, who may do anything.
         """
-        return self._roles.get(role, _OPERATOR) if role else _OPERATOR
+        return self._roles.get(role, OPERATOR) if role else OPERATOR
 
     def permissions(self) -> Permissions:
         """What roles asked for so far."""
-        answer = urllib3.request("GET", self.url + PERMISSIONS, timeout=_START_SECONDS)
+        answer = urllib3.request("GET", self.url + PERMISSIONS, timeout=_SECONDS)
         told = answer.json()
         return Permissions(
             frozenset(Use(*each) for each in told["used"]),
@@ -147,19 +127,10 @@ class Cloud:
     @contextmanager
     def unreachable(self) -> Iterator[None]:
         """Meanwhile no service answers: connections are taken and nothing comes back."""
-        self._process.send_signal(signal.SIGSTOP)
-        try:
+        with self._process.stopped():
             yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
-        cast("IO[bytes]", self._process.stdin).close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        cast("IO[bytes]", self._process.stdout).close()
+        self._process.close()

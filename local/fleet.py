@@ -26,9 +26,18 @@ class Fleet:
     """Pools by the function's logical id. Nothing runs before ``start``."""
 
     def __init__(
-        self, blueprint: Blueprint, processes: Mapping[str, int], cloud: Cloud, log: Log
+        self,
+        blueprint: Blueprint,
+        processes: Mapping[str, int],
+        cloud: Cloud,
+        log: Log,
+        *,
+        preload: bool,
     ) -> None:
-        """``processes`` limits those of a function, by logical id."""
+        """``processes`` limits those of a function, by logical id; with ``preload``, they start
+        with libraries imported.
+        """
+        self._preload = preload
         self.pools: dict[str, Pool] = {}
         self._public = [each for each in blueprint.functions if blueprint.is_public(each)]
         self._sockets: list[socket.socket] = []
@@ -51,7 +60,9 @@ class Fleet:
     def _add(self, function: Function, count: int, cloud: Cloud, log: Log) -> None:
         own = [listen("127.0.0.1", 0) for _ in range(count)]
         environment = {"AWS_ENDPOINT_URL": cloud.url, **cloud.credentials(function.role)}
-        self.pools[function.logical_id] = Pool(function, own, environment, log)
+        self.pools[function.logical_id] = Pool(
+            function, own, environment, log, preload=self._preload
+        )
         self._sockets += own
 
     async def _warm(self) -> None:

@@ -29,11 +29,16 @@ class Pool:
         sockets: Sequence[socket.socket],
         environment: Mapping[str, str],
         log: Log,
+        *,
+        preload: bool,
     ) -> None:
-        """``environment`` is what the stack adds to the function's own."""
+        """``environment`` is what the stack adds to the function's own; with ``preload``, processes
+        start with libraries imported.
+        """
         self.function = function
         self.arn = function_arn(function.name)
         self.log = log
+        self.preload = preload
         self.workers = [Worker(self, sock.getsockname()[1], environment) for sock in sockets]
         self._pending: deque[Invocation] = deque()
         self._closed = False

@@ -1,4 +1,4 @@
-"""moto in a process of its own: serves on a port of its choice, prints it, ends when its parent
+"""What moto's process runs: serves on a port of its choice, prints it, ends when its parent
 does.
 
 Requests are answered one at a time: moto's TransactWriteItems copies the tables and puts them back
@@ -48,9 +48,6 @@ class Recent(OrderedDict[K, V]):
 
 
 def serve() -> None:
-    # One account only, and clients send its number in no host name: streams work on a server
-    # without it.
-    os.environ["AWS_ACCOUNT_ID_ENDPOINT_MODE"] = "disabled"
     from moto.dynamodbstreams.models import dynamodbstreams_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server

@@ -3,33 +3,65 @@ prints.
 
 The process is awslambdaric, the runtime client that Lambda itself runs. It sees the function's
 folder, the layers' sources and the installed libraries; the environment is the template's and
-Lambda's own variables, and no other.
+Lambda's own variables, and no other. Installed libraries come imported, unless each start is to be
+as heavy as on Lambda.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 import sysconfig
 import threading
 from collections.abc import Mapping
+from functools import cache
 from typing import IO, Final
 
 from local.account import REGION
+from local.forks import Fork, ForkServer, Program, reader
 from local.functions import Function
 
-# Ctrl-C reaches every process of the group, and it is the stack that ends its functions. The
-# installed packages come without .pth files (-S), so that the project's own editable install does
-# not stand in for a layer that is missing.
-_PYTHON: Final = (sys.executable, "-S", "-u")
+# Ctrl-C reaches every process of the group, and it is the stack that ends its functions.
 _RUNTIME: Final = """\
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.path[0] = ""
 from awslambdaric.__main__ import main
 main(sys.argv)
 """
+# What takes long to import and looks at nothing that differs between functions while it is.
+_LIBRARIES: Final = (
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.event_handler.middlewares.openapi_validation",
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.typing",
+    "boto3",
+    "botocore.httpsession",
+    "crawleruseragents",
+    "dns.asyncresolver",
+    "dns.resolver",
+    "hstspreload",
+    "itsdangerous",
+    "jinja2",
+    "linkify_it",
+    "liquid",
+    "pydantic",
+    "pygal",
+    "turbohtml",
+)
+# Those of Lambda's variables that libraries read while they are imported: alike for all functions.
+_ALIKE: Final = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "AWS_REGION": REGION,
+    "LANG": "en_US.UTF-8",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "TZ": ":UTC",
+    # Not Lambda's: keep the settings of whoever runs the stack out of the functions.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 class Log:
@@ -57,60 +89,84 @@ class Log:
             self.file.flush()
 
 
-async def spawn(
-    function: Function, port: int, environment: Mapping[str, str]
-) -> asyncio.subprocess.Process:
-    """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's
-    share of it.
+@cache
+def fork_server(*, preload: bool) -> ForkServer:
+    """Where functions' processes come from, with libraries imported or without."""
+    return ForkServer(_LIBRARIES if preload else (), installed(), _ALIKE)
+
+
+def installed() -> list[str]:
+    """Where libraries are installed. It is for want of .pth files, which are not read there, that
+    the project's own editable install does not stand in for a layer that is missing.
     """
-    return await asyncio.create_subprocess_exec(
-        *_PYTHON,
-        "-c",
-        _RUNTIME,
-        function.handler,
-        cwd=function.code,
-        env={**lambda_environment(function, port), **environment, **function.environment},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    return list(dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
+
+
+class Process:
+    """A function's process, and what it prints."""
+
+    def __init__(self, fork: Fork, output: IO[bytes]) -> None:
+        self._fork = fork
+        self._output = output
+
+    @property
+    def pid(self) -> int:
+        return self._fork.pid
+
+    def kill(self) -> None:
+        """Ends it, unless it has ended."""
+        self._fork.kill()
+
+    async def run(self, source: str, log: Log) -> int:
+        """Copies what it prints to the log, line by line, until it ends; its exit status."""
+        output, rest = await reader(self._output), b""
+        while chunk := await output.read(65_536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                log.raw(source, line)
+        if rest:
+            log.raw(source, rest)
+        return await self._fork.ended()
+
+
+def spawn(
+    function: Function, port: int, environment: Mapping[str, str], *, preload: bool
+) -> Process:
+    """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's
+    share of it. Raises NotStarted.
+    """
+    path = [*map(str, function.layers), *installed()]
+    given = {**lambda_environment(function, port), **environment, **function.environment}
+    program = Program(
+        code=_RUNTIME,
+        arguments=["-c", function.handler],
+        folder=function.code,
+        environment={"PYTHONPATH": os.pathsep.join(path)} | given,
+        path=["", *path],
     )
+    output, printed = os.pipe()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    reads = os.fdopen(output, "rb", buffering=0)
+    try:
+        fork = fork_server(preload=preload).fork(program, (nothing, printed, printed))
+    except BaseException:
+        reads.close()
+        raise
+    finally:
+        os.close(nothing)
+        os.close(printed)
+    return Process(fork, reads)
 
 
 def lambda_environment(function: Function, port: int) -> dict[str, str]:
     """What Lambda sets for every function, and what stands in for its file system."""
-    libraries = sysconfig.get_path("purelib"), sysconfig.get_path("platlib")
-    return {
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+    return _ALIKE | {
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-        "AWS_REGION": REGION,
         "LAMBDA_TASK_ROOT": str(function.code),
-        "LANG": "en_US.UTF-8",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys([*map(str, function.layers), *libraries])),
-        "TZ": ":UTC",
         "_HANDLER": function.handler,
-        # Not Lambda's: keep the settings of whoever runs the stack out of the functions.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
     }
-
-
-async def copy_output(process: asyncio.subprocess.Process, source: str, log: Log) -> None:
-    """Copies what a process prints to the log, line by line, until it ends."""
-    if process.stdout is None:
-        return
-    rest = b""
-    while chunk := await process.stdout.read(65_536):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            log.raw(source, line)
-    if rest:
-        log.raw(source, rest)

@@ -36,7 +36,7 @@ from local.front import Front
 from local.invocations import Outcome
 from local.invoke_api import InvokeApi
 from local.loop import Loop
-from local.processes import Log
+from local.processes import Log, fork_server
 from local.schedules import Scheduler
 from local.sources import Poller
 
@@ -60,11 +60,13 @@ class EmbeddedStack:
         port: int = 0,
         processes: Mapping[str, int] | None = None,
         log: IO[bytes] | None = None,
+        preload: bool = True,
     ) -> None:
         """``parameters`` override the template's defaults; port 0 takes any free one.
 
         ``processes`` limits those of a function, by logical id (by default 2 behind a public route,
-        else 1). ``log`` gets what functions print; without it, ``log_text`` has it. Nothing runs
+        else 1). ``log`` gets what functions print; without it, ``log_text`` has it. Processes
+        of functions start with libraries imported, but where ``preload`` is False. Nothing runs
         before ``start``.
         """
         self._template = template
@@ -74,6 +76,7 @@ class EmbeddedStack:
         self.clock = Clock()
         self._processes = dict(processes or {})
         self._log_file = log
+        self._preload = preload
         self._closing = contextlib.ExitStack()
         self._pollers: list[Poller] = []
 
@@ -141,6 +144,7 @@ class EmbeddedStack:
         self._closing.callback(door.close)
         self.url = f"http://{self._host}:{door.getsockname()[1]}"
         self.log = self._open_log()
+        fork_server(preload=self._preload).prepare()
         self.cloud = Cloud(self.log.file)
         self._closing.callback(self.cloud.close)
         self._blueprint = blueprint.read(
@@ -150,7 +154,9 @@ class EmbeddedStack:
         self._closing.callback(self._loop.close)
         # A poller that waits for a function is freed by its end, and so is joined after it.
         self._closing.callback(self._join_pollers)
-        self._fleet = Fleet(self._blueprint, self._processes, self.cloud, self.log)
+        self._fleet = Fleet(
+            self._blueprint, self._processes, self.cloud, self.log, preload=self._preload
+        )
         self._fleet.start(self._loop, self._closing)
         self._start_event_sources()
         self._start_front(door)

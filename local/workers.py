@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from local.errors import NotStarted
 from local.functions import Function
 from local.invocations import PAYLOAD_BYTES, Invocation, Outcome
-from local.processes import Log, copy_output, spawn
+from local.processes import Log, Process, spawn
 
 INIT_SECONDS: Final = 60.0  # Lambda gives ten, to machines that do nothing else
 
@@ -23,6 +24,7 @@ class Owner(Protocol):
 
     function: Function
     log: Log
+    preload: bool
 
     def dispatch(self) -> None: ...
     def init_failed(self, outcome: Outcome) -> None: ...
@@ -38,7 +40,7 @@ class Worker:
         self._environment = environment
         self._current: Invocation | None = None
         self._running: asyncio.Task[None] | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._next: asyncio.Future[Invocation] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._init_error: Outcome | None = None
@@ -116,11 +118,16 @@ class Worker:
     async def _run(self) -> None:
         self._allow(INIT_SECONDS, self._kill)
         function, log = self._owner.function, self._owner.log
-        self._process = await spawn(function, self.port, self._environment)
+        try:
+            self._process = spawn(
+                function, self.port, self._environment, preload=self._owner.preload
+            )
+        except NotStarted as error:
+            self._ended(Outcome.failure("Runtime.ExitError", str(error)))
+            return
         if self._ending:
             self._kill()
-        await copy_output(self._process, function.logical_id, log)
-        status = await self._process.wait()
+        status = await self._process.run(function.logical_id, log)
         self._ended(Outcome.failure("Runtime.ExitError", f"Runtime exited with status {status}"))
 
     def _ended(self, failure: Outcome) -> None:
@@ -144,7 +151,7 @@ class Worker:
         self._kill()
 
     def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             self._process.kill()
 
     def _allow(self, seconds: float, otherwise: Callable[[], None]) -> None:

@@ -1,0 +1,132 @@
+"""A process that has imported libraries already, and forks into whoever is to run next.
+
+Started as a script by ``local.forks``: ``forkserver.py SOCKET LIBRARY...``, where SOCKET is the
+number of an open one. Each request on it is a JSON object behind its length, with four files: what
+the child has for input, output and errors, and where to tell of its end. The child's id is told
+there at once, its exit status (negative: the signal that ended it) once it is gone.
+
+It is one thread, so that a fork finds nothing half done. It ends when the socket does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import Any, Final
+
+LENGTH: Final = struct.Struct("!I")
+STATUS: Final = struct.Struct("!i")
+FILES: Final = 4
+
+
+class Forks:
+    """The children by process id, with where each one's end is told."""
+
+    def __init__(self, door: socket.socket) -> None:
+        self._door = door
+        self._children: dict[int, int] = {}
+        self._bell, bell = os.pipe()
+        for end in (self._bell, bell):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(bell)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._bells = (self._bell, bell)
+
+    def serve(self) -> dict[str, Any] | None:
+        """Forks on request. Returns the request in the child; None once nobody asks any more."""
+        while True:
+            ready, _, _ = select.select([self._door.fileno(), self._bell], [], [])
+            if self._bell in ready:
+                os.read(self._bell, 4_096)
+                self._tell_ends()
+            if self._door.fileno() in ready:
+                asked = self._receive()
+                if asked is None:
+                    return None
+                if self._fork(*asked):
+                    return asked[0]
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
+        header, files, _, _ = socket.recv_fds(self._door, LENGTH.size, FILES, socket.MSG_WAITALL)
+        if len(header) < LENGTH.size:
+            return None
+        body = self._door.recv(LENGTH.unpack(header)[0], socket.MSG_WAITALL)
+        return json.loads(body), files
+
+    def _fork(self, request: dict[str, Any], files: list[int]) -> bool:
+        """Whether this is the child, which is by then what the request says."""
+        *standard, end = files
+        pid = os.fork()
+        if pid == 0:
+            self._forget()
+            _become(request, standard)
+            os.close(end)
+            return True
+        for file in standard:
+            os.close(file)
+        self._children[pid] = end
+        _tell(end, pid)
+        return False
+
+    def _forget(self) -> None:
+        """The child is no server and hears of no other children."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for file in (*self._bells, *self._children.values()):
+            os.close(file)
+        self._door.close()
+
+    def _tell_ends(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            end = self._children.pop(pid)
+            _tell(end, os.waitstatus_to_exitcode(status))
+            os.close(end)
+
+
+def _tell(end: int, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # whoever asked for the child has ended
+        os.write(end, STATUS.pack(number))
+
+
+def _become(request: dict[str, Any], standard: list[int]) -> None:
+    """What Python does at its start: files, folder, environment, arguments, where modules lie."""
+    for number, file in enumerate(standard):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    sys.argv[:] = request["arguments"]
+    sys.path[:] = [*request["path"], *_STANDARD_LIBRARY]
+
+
+def main() -> None:
+    """Returns in no process: each ends with what it was to run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; the parent decides
+    door = socket.socket(fileno=int(sys.argv[1]))
+    for library in sys.argv[2:]:
+        importlib.import_module(library)
+    request = Forks(door).serve()
+    if request is not None:
+        exec(request["code"], {"__name__": "__main__"})  # noqa: S102 - the parent's own code
+
+
+if __name__ == "__main__":
+    # Of the path that this process was started with, only the standard library is for all.
+    _GIVEN = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    sys.path[:1] = []
+    _STANDARD_LIBRARY = [each for each in sys.path if each not in _GIVEN]
+    main()

@@ -1,0 +1,86 @@
+"""The process that moto runs in: starting it, stopping it for a while, ending it."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO, Final
+
+from local.account import ACCOUNT, OPERATOR, REGION
+from local.errors import NotStarted
+from local.forks import ForkServer, Program
+from local.processes import installed
+
+_SECONDS: Final = 60.0
+_ROOT: Final = Path(__file__).parents[1]
+_CODE: Final = "from local.moto_server import serve\nserve()\n"
+_SERVICES: Final = ("dynamodb", "dynamodbstreams", "events", "iam", "s3", "secretsmanager", "sqs")
+_LIBRARIES: Final = (
+    "local.moto_server",
+    "moto.moto_server.werkzeug_app",
+    *(f"moto.{service}.{part}" for service in _SERVICES for part in ("models", "urls")),
+)
+
+
+@cache
+def _fork_server() -> ForkServer:
+    # One account only, and clients send its number in no host name: streams work on a server
+    # without it.
+    environment = OPERATOR | {
+        "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+        "AWS_REGION": REGION,
+        "PATH": os.environ.get("PATH", os.defpath),
+        "WAYPOST_LOCAL_ACCOUNT": ACCOUNT,
+    }
+    return ForkServer(_LIBRARIES, [str(_ROOT), *installed()], environment)
+
+
+class MotoProcess:
+    """A running moto; everything in it is lost when it ends, which it does with this process."""
+
+    def __init__(self, log: IO[bytes]) -> None:
+        """Starts it; ``log`` takes what it complains of. Raises NotStarted."""
+        server = _fork_server()
+        program = Program(_CODE, ["moto"], _ROOT, server.environment, server.path)
+        held, self._held = os.pipe()
+        printed, prints = os.pipe()
+        self._printed = os.fdopen(printed, "rb", buffering=0)
+        try:
+            self._fork = server.fork(program, (held, prints, log.fileno()))
+        except BaseException:
+            os.close(self._held)
+            self._printed.close()
+            raise
+        finally:
+            os.close(held)
+            os.close(prints)
+
+    def port(self) -> int:
+        """Waits until it serves. Raises NotStarted when it does not come up."""
+        ready, _, _ = select.select([self._printed], [], [], _SECONDS)
+        line = self._printed.readline() if ready else b""
+        if not line.strip().isdigit():
+            raise NotStarted("moto did not start; its log says why")
+        return int(line)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Meanwhile it does nothing: connections are taken and nothing comes back."""
+        self._fork.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._fork.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Ends it and waits until it is gone."""
+        os.close(self._held)
+        if self._fork.wait(5) is None:
+            self._fork.kill()
+            self._fork.wait(_SECONDS)
+        self._printed.close()

@@ -1,0 +1,182 @@
+"""Processes of the embedded stack are forked from one that knows their libraries, and notice
+nothing of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from local.errors import NotStarted
+from local.forks import ForkServer, Program, reader
+from local.processes import fork_server, installed
+
+
+@pytest.fixture(scope="module")
+def server():
+    """It has read JSON's tool, which nobody imports by chance, before it forks."""
+    return ForkServer(["json.tool"], installed(), {"FROM_THE_SERVER": "must not be seen"})
+
+
+def started(server, code, *, folder=Path("/"), environment=None, path=()):
+    """A process of the server's, and the end of a pipe that it prints to."""
+    output, printed = os.pipe()
+    program = Program(
+        textwrap.dedent(code), ["-c", "an argument"], folder, environment or {}, ["", *path]
+    )
+    with Path(os.devnull).open() as nothing:
+        fork = server.fork(program, (nothing.fileno(), printed, printed))
+    os.close(printed)
+    return fork, os.fdopen(output, "rb", buffering=0)
+
+
+def told(server, code, **around):
+    fork, output = started(server, code, **around)
+    with output:
+        text = output.read()
+    return fork.wait(30), text.decode()
+
+
+def test_a_process_has_its_own_surroundings_and_no_other(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("FROM_THE_SHELL", "must not be seen")
+    (tmp_path / "beside.py").write_text("name = 'a module beside it'")
+    status, text = told(
+        server,
+        """
+        import beside, json, os, sys
+        told = {"folder": os.getcwd(), "environment": dict(os.environ), "arguments": sys.argv,
+                "name": __name__, "input": sys.stdin.read(), "beside": beside.name}
+        print(json.dumps(told))
+        """,
+        folder=tmp_path,
+        environment={"OWN": "1"},
+    )
+    assert status == 0, text
+    assert json.loads(text) == {
+        "folder": str(tmp_path.resolve()),
+        "environment": {"OWN": "1"},
+        "arguments": ["-c", "an argument"],
+        "name": "__main__",
+        "input": "",
+        "beside": "a module beside it",
+    }
+
+
+def test_a_process_finds_modules_where_a_new_python_does(server, tmp_path):
+    code = "import json, sys; print(json.dumps(sys.path))"
+    _, text = told(server, code, folder=tmp_path, path=["/a/layer", *installed()])
+    new = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": os.pathsep.join(["/a/layer", *installed()])},
+        capture_output=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert json.loads(text) == json.loads(new.stdout)
+
+
+def test_what_the_server_imported_is_there_and_the_project_is_not(server):
+    code = """
+        import sys
+        print("json.tool" in sys.modules)
+        print([name for name in sys.modules if name.split(".")[0] in ("local", "waypost", "moto")])
+    """
+    assert told(server, code) == (0, "True\n[]\n")
+    assert told(server, "import waypost")[1].endswith("No module named 'waypost'\n")
+
+
+def test_functions_libraries_bring_nothing_of_the_project_and_nothing_of_moto():
+    code = """
+        import sys
+        print(sorted(name for name in sys.modules if name.split(".")[0] in
+                     ("awslambdaric", "local", "moto", "waypost", "pytest")))
+        print("boto3" in sys.modules, sys.flags.no_site)
+    """
+    assert told(fork_server(preload=True), code) == (0, "[]\nTrue 1\n")
+    assert told(fork_server(preload=False), code) == (0, "[]\nFalse 1\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("print('done')", 0, "done\n"),
+        ("raise SystemExit(7)", 7, ""),
+        ("import os; os._exit(8)", 8, ""),
+        ("import os; os.kill(os.getpid(), 9)", -9, ""),
+        ("print('half', end='')", 0, "half"),
+        ("import atexit; atexit.register(print, 'at the end')", 0, "at the end\n"),
+    ],
+)
+def test_how_a_process_ended_is_told(server, code, status, said):
+    assert told(server, code) == (status, said)
+
+
+def test_an_error_nobody_caught_is_printed_and_ends_in_1(server):
+    status, text = told(server, "def f(): 1 / 0\nf()")
+    assert status == 1
+    assert text.startswith("Traceback")
+    assert text.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_processes_are_random_each_in_its_own_way(server):
+    code = "import random, uuid; print(random.random(), uuid.uuid4())"
+    assert len({told(server, code)[1] for _ in range(5)}) == 5
+
+
+def test_a_process_that_is_killed_is_gone_and_others_live_on(server):
+    code = "import time; time.sleep(60)"
+    (one, first), (other, second) = started(server, code), started(server, code)
+    with first, second:
+        assert one.wait(0.05) is None
+        one.kill()
+        assert one.wait(30) == -signal.SIGKILL
+        one.kill()  # says nothing of one that is gone
+        assert other.wait(0.05) is None
+        other.send_signal(signal.SIGTERM)
+        assert other.wait(30) == -signal.SIGTERM
+
+
+def test_a_stopped_process_has_not_ended(server):
+    fork, output = started(server, "import time; time.sleep(60)")
+    with output:
+        fork.send_signal(signal.SIGSTOP)
+        assert fork.wait(0.2) is None
+        fork.kill()
+        assert fork.wait(30) == -signal.SIGKILL
+
+
+def test_a_process_holds_nothing_of_another_open(server):
+    """Its output ends with it, though others were forked while it ran, and live longer."""
+    first, output = started(server, "input()\nprint('bye')")
+    other, others = started(server, "import time; time.sleep(60)")
+    with output, others:
+        assert output.read().endswith(b"EOFError: EOF when reading a line\n")
+        assert first.wait(30) == 1
+        other.kill()
+        other.wait(30)
+
+
+def test_many_are_forked_at_once_and_awaited(server):
+    async def one(number):
+        fork, output = started(server, f"print({number}); raise SystemExit({number})")
+        return await (await reader(output)).read(), await fork.ended()
+
+    async def all_of_them():
+        return await asyncio.gather(*(one(number) for number in range(20)))
+
+    assert asyncio.run(all_of_them()) == [(f"{n}\n".encode(), n) for n in range(20)]
+
+
+def test_a_server_that_cannot_start_is_told(capfd):
+    broken = ForkServer(["no_such_library"], installed(), {})
+    with pytest.raises(NotStarted, match="complaint is above"):
+        told(broken, "")
+    assert "No module named 'no_such_library'" in capfd.readouterr().err
+    with pytest.raises(NotStarted):
+        told(broken, "")
