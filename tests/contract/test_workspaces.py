@@ -7,6 +7,7 @@ from tests.contract.conftest import Stores, Tables
 from waypost.codes import campaign_code, workspace_code
 from waypost.errors import Clash, Conflict
 from waypost.model.workspace import Shortening, WorkspaceSettings
+from waypost.store.workspaces import Versioned
 
 ACME = workspace_code("acme")
 GLOBEX = workspace_code("globex")
@@ -46,12 +47,12 @@ def test_a_workspace_whose_code_is_anothers_is_refused(
 
 
 def test_every_save_is_a_version_of_its_own(stores: Stores) -> None:
-    assert stores.workspaces.versioned(ACME) == (WorkspaceSettings(), 0)
+    assert stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(), 0)
     stores.workspaces.save("acme", WorkspaceSettings(cio_id=False), over=0)
-    assert stores.workspaces.versioned(ACME) == (WorkspaceSettings(cio_id=False), 1)
+    assert stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(cio_id=False), 1)
     stores.workspaces.save("acme", WorkspaceSettings(cio_id=True), over=1)
     stores.workspaces.save("acme", WorkspaceSettings(retention_days=9))
-    assert stores.workspaces.versioned(ACME) == (WorkspaceSettings(retention_days=9), 3)
+    assert stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(retention_days=9), 3)
 
 
 @pytest.mark.parametrize("saved", [0, 1, 2])
@@ -83,9 +84,11 @@ def test_settings_of_before_there_were_versions_are_read_and_saved_over(
             "settings": {"S": '{"retention_days": 7}'},
         },
     )
-    assert dynamodb_stores.workspaces.versioned(ACME) == (WorkspaceSettings(retention_days=7), 0)
+    assert dynamodb_stores.workspaces.versioned(ACME) == Versioned(
+        WorkspaceSettings(retention_days=7), 0
+    )
     dynamodb_stores.workspaces.save("acme", WorkspaceSettings(), over=0)
-    assert dynamodb_stores.workspaces.versioned(ACME) == (WorkspaceSettings(), 1)
+    assert dynamodb_stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(), 1)
 
 
 def test_people_who_opted_out_are_found_among_others(stores: Stores) -> None:

@@ -15,6 +15,7 @@ from waypost.errors import (
     Conflict,
     ExpiredShortLink,
     InvalidRequest,
+    MalformedItem,
     NotFound,
     NotShared,
     Overtaken,
@@ -49,6 +50,7 @@ _STATUS: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
     (TokenError, 404, "The link leads nowhere"),
     (StoreUnavailable, 503, "The store did not answer"),
     (Conflict, 503, "The store is busy"),
+    (MalformedItem, 500, "What is stored cannot be read"),
     (SettingsError, 500, "The function is not set up"),
 )
 

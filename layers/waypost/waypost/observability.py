@@ -42,6 +42,7 @@ class Metric(StrEnum):
     MESSAGES_REWRITTEN = "MessagesRewritten"
     LINKS_TRACKED = "LinksTracked"
     MESSAGE_NOT_KEPT = "MessageNotKept"
+    ROW_DAMAGED = "RowDamaged"
     KEYRING_STALE = "KeyringStale"
     DOMAIN_CHANGED = "DomainChanged"
     DOMAIN_FELL_BACK = "DomainFellBack"

@@ -152,7 +152,18 @@ def test_without_settings_nothing_is_kept_that_they_might_forbid(
 
 @pytest.mark.parametrize(
     "stored",
-    ['{"retention_days": "7"}', '{"retention_days": 1e9}', '{"retention_days": {"clicks": 7}}'],
+    [
+        '{"retention_days": "7"}',
+        '{"retention_days": 1e9}',
+        '{"retention_days": {"clicks": 7}}',
+        '{"retention_days": 1000000000}',
+        '{"machine_threshold": "x", "ip": "full"}',
+        '{"ip": "hashed"}',
+        '{"cio_id": "false"}',
+        '{"url_params": ["a", "b"]}',
+        "[]",
+        "{",
+    ],
 )
 @pytest.mark.parametrize("href", ["https://example.com/sale", ""])
 def test_settings_that_cannot_be_followed_cost_nobody_the_way(

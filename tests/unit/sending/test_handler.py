@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.contract.damage import SETTINGS, put_settings
 from tests.unit.sending.conftest import NOW, Bases
+from waypost.codes import workspace_code
 from waypost.errors import StoreUnavailable
 from waypost.sending.batches import Sending
 from waypost.store.memory.campaigns import MemoryCampaigns
@@ -149,3 +151,13 @@ def test_a_body_that_is_not_base64_is_refused(app: ModuleType):
         400,
         [{"field": "body", "reason": "is not base64"}],
     )
+
+
+def test_a_workspace_whose_settings_cannot_be_read_is_told_which_and_others_go_on(
+    app: ModuleType,
+) -> None:
+    put_settings(app.sending().workspaces, workspace_code("acme"), "acme", SETTINGS["cio_id"])
+    refused = app.handler(BODY, CONTEXT)
+    assert (refused["status"], refused["title"]) == (500, "What is stored cannot be read")
+    assert "'cio_id'" in refused["detail"]
+    assert app.handler(BODY | {"workspace": "globex"}, CONTEXT)["deliveries"]

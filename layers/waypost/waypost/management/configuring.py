@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from waypost.codes import WorkspaceCode, workspace_code
-from waypost.errors import Conflict, InvalidRequest, Overtaken
+from waypost.errors import Conflict, InvalidRequest, MalformedItem, Overtaken, Problem
 from waypost.model.workspace import (
+    MOST_DAYS,
+    MOST_POINTS,
     EventPolicy,
     IpPolicy,
     SecretLinkPolicy,
     Shortening,
     WorkspaceSettings,
 )
+from waypost.store.workspaces import Versioned
 from waypost.urls import NEVER_SCHEMES
 
 _ATTEMPTS: Final = 5
 """Each fails only where somebody else's change succeeded."""
 MOST_BYTES: Final = 350_000
 """Of all settings together, of the 400 KB that DynamoDB takes an item."""
+_UNREADABLE: Final = "cannot be read back as it is stored; give it a value, too"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 
 
@@ -56,9 +60,9 @@ class SettingsChange(BaseModel):
     ] = Field(default={}, max_length=50)
     cio_id: bool = True
     shorten: ShorteningChange = ShorteningChange()
-    short_link_days: Annotated[int, Field(ge=1, le=3650)] | None = 90
+    short_link_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = 90
     track_opens: bool = True
-    retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    retention_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
     ip: IpPolicy = "truncated"
     secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
     schemes: list[Annotated[str, AfterValidator(_app_scheme)]] = Field(default=[], max_length=50)
@@ -66,7 +70,7 @@ class SettingsChange(BaseModel):
         default=[], max_length=200
     )
     events: EventPolicy = "all"
-    machine_threshold: Annotated[int, Field(ge=1, le=1000)] = 70
+    machine_threshold: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 70
 
     def applied_to(self, settings: WorkspaceSettings) -> WorkspaceSettings:
         """The settings with the given keys changed and all others as they were."""
@@ -88,7 +92,7 @@ class Workspaces(Protocol):
     """What is read and written of workspaces (``waypost.store.workspaces``)."""
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings: ...
-    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]: ...
+    def versioned(self, workspace: WorkspaceCode) -> Versioned: ...
     def save(
         self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None
     ) -> None: ...
@@ -101,25 +105,33 @@ class Configuration:
     workspaces: Workspaces
 
     def told(self, workspace: str) -> SettingsChange:
-        """All settings of a workspace."""
-        return _told(self.workspaces.settings(workspace_code(workspace)))
+        """All settings of a workspace. Raises MalformedItem where they cannot be read back."""
+        try:
+            return _told(self.workspaces.settings(workspace_code(workspace)))
+        except ValidationError as e:
+            named = ", ".join(_fields(e))
+            raise MalformedItem(f"the settings of workspace {workspace!r}: {named}") from e
 
     def changed(self, workspace: str, change: SettingsChange) -> SettingsChange:
         """All settings after a change, which takes nothing back that others change meanwhile.
 
+        Settings that cannot be read back are mended by it: each of them has to be given.
+
         Raises Clash where the name's code is another's, Overtaken where others never cease,
-        InvalidRequest where all of it together is too much to keep, or a parameter is no Liquid.
+        InvalidRequest where all of it together is too much to keep, a parameter is no Liquid, or
+        something that cannot be read back would stay.
         """
         _check_parameters(change)
         for _ in range(_ATTEMPTS):
-            settings, version = self.workspaces.versioned(workspace_code(workspace))
-            settings = change.applied_to(settings)
+            stored = self.workspaces.versioned(workspace_code(workspace))
+            settings = change.applied_to(stored.settings)
             _check_size(settings)
+            told = _mended(change, settings, stored.damaged)
             try:
-                self.workspaces.save(workspace, settings, over=version)
+                self.workspaces.save(workspace, settings, over=stored.version)
             except Conflict:
                 continue
-            return _told(settings)
+            return told
         raise Overtaken("settings of workspace", workspace)
 
 
@@ -136,6 +148,25 @@ def _check_size(settings: WorkspaceSettings) -> None:
     if size > MOST_BYTES:
         reason = f"makes settings of {size:,} bytes; at most {MOST_BYTES:,} are kept"
         raise InvalidRequest.of("body", reason)
+
+
+def _mended(
+    change: SettingsChange, settings: WorkspaceSettings, damaged: Collection[str]
+) -> SettingsChange:
+    """What is told of the settings after a change. Raises InvalidRequest for what it leaves as it
+    cannot be read: the default in its place would be nobody's wish.
+    """
+    left = [name for name in damaged if name not in change.model_fields_set]
+    if not left:
+        try:
+            return _told(settings)
+        except ValidationError as e:
+            left = _fields(e)
+    raise InvalidRequest(*(Problem(name, _UNREADABLE) for name in left))
+
+
+def _fields(error: ValidationError) -> list[str]:
+    return list(dict.fromkeys(str(each["loc"][0]) for each in error.errors()))
 
 
 def _told(settings: WorkspaceSettings) -> SettingsChange:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from waypost.codes import WorkspaceCode
+from waypost.errors import MalformedItem
+from waypost.model.fitting import fits, kinds
 
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
 EventPolicy = Literal["all", "first", "none"]
+
+MOST_DAYS: Final = 3_650
+MOST_POINTS: Final = 1_000
+_UP_TO: Final = {
+    "short_link_days": MOST_DAYS,
+    "retention_days": MOST_DAYS,
+    "machine_threshold": MOST_POINTS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +79,39 @@ class WorkspaceSettings:
         }
 
     @classmethod
-    def from_stored(cls, values: Mapping[str, object]) -> Self:
+    def from_stored(cls, values: object) -> Self:
         """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default.
 
-        Raises TypeError where it is something else: a workspace without a wish of its own is not
-        the same as one whose wishes cannot be read.
+        Raises MalformedItem, naming every field that cannot be read: a workspace without a wish of
+        its own is not the same as one whose wishes cannot be read.
         """
+        settings, damaged = cls.readable(values)
+        if damaged:
+            raise MalformedItem(f"{', '.join(map(repr, damaged))} cannot be read")
+        return settings
+
+    @classmethod
+    def readable(cls, values: object) -> tuple[Self, tuple[str, ...]]:
+        """What can be read of it, and the fields that cannot, which have their defaults."""
         if not isinstance(values, Mapping):
-            raise TypeError("settings are an object")
-        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        if isinstance(known.get("shorten"), Mapping):
-            known["shorten"] = Shortening(**known["shorten"])  # type: ignore[arg-type]
-        for name in ("schemes", "never_track"):
-            if name in known:
-                known[name] = tuple(known[name])  # type: ignore[arg-type]
-        return cls(**known)  # type: ignore[arg-type]
+            return cls(), tuple(f.name for f in fields(cls))
+        given = {name: _plain(name, values[name]) for name in kinds(cls) if name in values}
+        fitting = {name: value for name, value in given.items() if _fits(cls, name, value)}
+        damaged = tuple(name for name in given if name not in fitting)
+        return cls(**fitting), damaged  # type: ignore[arg-type]
+
+
+def _plain(name: str, value: object) -> object:
+    """A value of JSON as its field has it, where it looks like it at all."""
+    if name == "shorten" and isinstance(value, Mapping):
+        return Shortening(**{f.name: value[f.name] for f in fields(Shortening) if f.name in value})
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _fits(settings: type[WorkspaceSettings], name: str, value: object) -> bool:
+    if not fits(value, kinds(settings)[name]):
+        return False
+    return not isinstance(value, int) or name not in _UP_TO or 1 <= value <= _UP_TO[name]
 
 
 def workspace_partition(workspace: WorkspaceCode) -> str:

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from waypost.codes import WorkspaceCode
+from waypost.errors import MalformedItem
 from waypost.model.person import OptOut
 from waypost.model.workspace import WorkspaceSettings
+from waypost.store.damage import tell_damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """Settings and how often they were saved. ``damaged`` fields cannot be read and have their
+    defaults here, which nobody chose: they need a value before anything is saved.
+    """
+
+    settings: WorkspaceSettings
+    version: int
+    damaged: tuple[str, ...] = ()
 
 
 class WorkspaceStore(Protocol):
     """Settings and opt-outs. All methods raise StoreUnavailable."""
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
-        """The settings of a workspace; the defaults where nobody configured it."""
+        """The settings of a workspace; the defaults where nobody configured it.
+
+        Raises MalformedItem, naming workspace and fields, where they cannot be read back, and says
+        so in the log.
+        """
         ...
 
-    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]:
-        """The settings as of now, and how often they were saved: what ``save`` goes by."""
+    def versioned(self, workspace: WorkspaceCode) -> Versioned:
+        """The settings as of now, as far as they can be read: what ``save`` goes by."""
         ...
 
     def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
@@ -45,3 +64,31 @@ class WorkspaceStore(Protocol):
 
 Person = tuple[WorkspaceCode, str]
 """A person of a workspace."""
+
+
+def write_settings(settings: WorkspaceSettings) -> str:
+    """Settings as a store keeps them."""
+    return json.dumps(settings.stored(), ensure_ascii=False)
+
+
+def read_settings(workspace: WorkspaceCode, text: str) -> WorkspaceSettings:
+    """Read what ``write_settings`` wrote. Raises MalformedItem, and says so in the log."""
+    try:
+        return WorkspaceSettings.from_stored(_values(text))
+    except MalformedItem as e:
+        why = MalformedItem(f"the settings of workspace {workspace}: {e}")
+        tell_damaged("settings", why, workspace=workspace)
+        raise why from e
+
+
+def read_versioned(text: str, version: int) -> Versioned:
+    """The same as far as it can be read."""
+    settings, damaged = WorkspaceSettings.readable(_values(text))
+    return Versioned(settings, version, damaged)
+
+
+def _values(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

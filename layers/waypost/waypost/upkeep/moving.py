@@ -15,7 +15,8 @@ from waypost.model.recipient import Row, Sheet
 from waypost.store.recipients import Commit
 
 SHEETS_A_STEP: Final = 20
-_NO_THRESHOLD: Final = 1 << 30  # labels stay as they are
+AS_LABELLED: Final = 1 << 30
+"""A threshold that leaves labels as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ def _without(
     it where no marks are left.
     """
     taken: Increments = Counter()
-    had = absorb(Row(row.key), {}, before, threshold=_NO_THRESHOLD)
-    has = absorb(Row(row.key), {}, after, threshold=_NO_THRESHOLD)
+    had = absorb(Row(row.key), {}, before, threshold=AS_LABELLED)
+    has = absorb(Row(row.key), {}, after, threshold=AS_LABELLED)
     taken.subtract(had.increments if had else {})
     taken.update(has.increments if has else {})
     taken[Cell(TOTAL, "shared")] = 0 if has else -len(row.shared)

@@ -74,7 +74,11 @@ class Recounted:
 
 @dataclass(frozen=True, slots=True)
 class Recounting:
-    """The operator's recount. Reads the whole ledger and all rows of the campaign."""
+    """The operator's recount. Reads the whole ledger and all rows of the campaign.
+
+    Raises MalformedItem where one of them, or the workspace's settings, cannot be read: figures
+    set right by a threshold that nobody chose would have to be set right again, and labels cannot.
+    """
 
     ledger: LedgerReader
     campaigns: CountsReader

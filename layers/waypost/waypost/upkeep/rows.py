@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from waypost.codes import CampaignCode
-from waypost.errors import Conflict
+from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.errors import Conflict, MalformedItem
 from waypost.model.person import OptOut
 from waypost.model.recipient import Row, Sheet
 from waypost.model.row_key import RowKey
 from waypost.store.recipients import RecipientStore
 from waypost.store.workspaces import WorkspaceStore
-from waypost.upkeep.moving import step
+from waypost.upkeep.moving import AS_LABELLED, step
 
 CONFLICTS: Final = 6
 """How often in a row a step may be overtaken before the rest is left for the next call."""
@@ -47,7 +47,7 @@ class MovingRows:
         """
         source = RowKey(campaign, f"p:{person}")
         target = RowKey(campaign, f"a:{wish.alias(campaign)}")
-        threshold = self.workspaces.settings(wish.workspace).machine_threshold
+        threshold = self._threshold(wish.workspace)
         conflicts = 0
         while conflicts < CONFLICTS:
             row, sheets = self._read(source)
@@ -65,6 +65,13 @@ class MovingRows:
                 conflicts = 0
             yield LOOKED
         yield LEFT
+
+    def _threshold(self, workspace: WorkspaceCode) -> int:
+        """Whom it concerns is not kept waiting for settings that somebody has to mend."""
+        try:
+            return self.workspaces.settings(workspace).machine_threshold
+        except MalformedItem:
+            return AS_LABELLED
 
     def _read(self, key: RowKey) -> tuple[Row, list[Sheet]]:
         return self.recipients.rows([key])[key], self.recipients.sheets_of(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -15,7 +14,13 @@ from waypost.model.item import Item
 from waypost.model.person import OptOut, opt_out_key, person_hash
 from waypost.model.workspace import WorkspaceSettings, workspace_partition
 from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
-from waypost.store.workspaces import Person
+from waypost.store.workspaces import (
+    Person,
+    Versioned,
+    read_settings,
+    read_versioned,
+    write_settings,
+)
 
 _MINE: Final = "(attribute_not_exists(pk) OR #name = :name)"
 _OVER: Final = {None: "", 0: " AND attribute_not_exists(version)"}
@@ -30,17 +35,20 @@ class DynamoWorkspaces:
         self._table = table
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
-        return _settings(workspace, self._stored(workspace, consistent=False))
+        stored = self._stored(workspace, consistent=False)
+        return read_settings(workspace, _text(stored)) if stored else WorkspaceSettings()
 
-    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]:
+    def versioned(self, workspace: WorkspaceCode) -> Versioned:
         stored = self._stored(workspace, consistent=True)
-        return _settings(workspace, stored), item.number(stored, "version", default=0)
+        if not stored:
+            return Versioned(WorkspaceSettings(), 0)
+        return read_versioned(_text(stored), item.number(stored, "version", default=0))
 
     def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
         code = workspace_code(workspace)
         values: dict[str, item.Value] = {
             ":name": workspace,
-            ":settings": json.dumps(settings.stored(), ensure_ascii=False),
+            ":settings": write_settings(settings),
             ":once": 1,
         }
         try:
@@ -100,13 +108,12 @@ class DynamoWorkspaces:
         return stored
 
 
-def _settings(workspace: WorkspaceCode, stored: Item) -> WorkspaceSettings:
-    if not stored:
-        return WorkspaceSettings()
+def _text(stored: Item) -> str:
+    """The text of the settings; an empty one where there is none, which nothing reads."""
     try:
-        return WorkspaceSettings.from_stored(json.loads(item.text(stored, "settings")))
-    except (ValueError, TypeError) as e:
-        raise MalformedItem(f"the settings of workspace {workspace}") from e
+        return item.text(stored, "settings")
+    except MalformedItem:
+        return ""
 
 
 def _settings_key(workspace: WorkspaceCode) -> Item:

@@ -10,30 +10,38 @@ from waypost.codes import WorkspaceCode, workspace_code
 from waypost.errors import Clash, Conflict
 from waypost.model.person import OptOut, person_hash
 from waypost.model.workspace import WorkspaceSettings
-from waypost.store.workspaces import Person
+from waypost.store.workspaces import (
+    Person,
+    Versioned,
+    read_settings,
+    read_versioned,
+    write_settings,
+)
 
 
 class MemoryWorkspaces:
     """``waypost.store.workspaces.WorkspaceStore``."""
 
     def __init__(self) -> None:
-        self._settings: dict[WorkspaceCode, tuple[str, WorkspaceSettings, int]] = {}
+        self._settings: dict[WorkspaceCode, tuple[str, str, int]] = {}
         self._opt_outs: dict[Person, OptOut] = {}
 
     def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
-        return self.versioned(workspace)[0]
+        stored = self._settings.get(workspace)
+        return read_settings(workspace, stored[1]) if stored else WorkspaceSettings()
 
-    def versioned(self, workspace: WorkspaceCode) -> tuple[WorkspaceSettings, int]:
-        return self._settings.get(workspace, ("", WorkspaceSettings(), 0))[1:]
+    def versioned(self, workspace: WorkspaceCode) -> Versioned:
+        stored = self._settings.get(workspace)
+        return read_versioned(*stored[1:]) if stored else Versioned(WorkspaceSettings(), 0)
 
     def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
         code = workspace_code(workspace)
-        name, _, version = self._settings.get(code, (workspace, settings, 0))
+        name, _, version = self._settings.get(code, (workspace, "", 0))
         if name != workspace:
             raise Clash("workspace", workspace, "its code belongs to another name")
         if over not in (None, version):
             raise Conflict("settings were saved since they were read")
-        self._settings[code] = (workspace, settings, version + 1)
+        self._settings[code] = (workspace, write_settings(settings), version + 1)
 
     def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
         wish = OptOut(

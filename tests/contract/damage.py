@@ -1,0 +1,42 @@
+"""Rows as a hand, a broken restore or a newer version may leave them, in either kind of store."""
+
+from __future__ import annotations
+
+from waypost.codes import WorkspaceCode
+from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.store.workspaces import WorkspaceStore
+
+SETTINGS = {
+    "machine_threshold": '{"machine_threshold": "x"}',
+    "cio_id": '{"cio_id": "false"}',
+    "track_opens": '{"track_opens": 1}',
+    "url_params": '{"url_params": ["utm_source", "mail"]}',
+    "shorten": '{"shorten": {"sms": "true"}}',
+    "short_link_days": '{"short_link_days": true}',
+    "retention_days": '{"retention_days": 1000000000}',
+    "ip": '{"ip": "hashed"}',
+    "secret_links": '{"secret_links": ["warn"]}',
+    "schemes": '{"schemes": "myapp"}',
+    "never_track": '{"never_track": [7]}',
+    "events": '{"events": null}',
+}
+"""Stored settings, by the one field that cannot be read."""
+
+
+def put_settings(store: WorkspaceStore, code: WorkspaceCode, name: str, text: str) -> None:
+    """Leave this text where the settings of a workspace are, saved once."""
+    if isinstance(store, MemoryWorkspaces):
+        store._settings[code] = (name, text, 1)
+        return
+    assert isinstance(store, DynamoWorkspaces)
+    store._client.put_item(
+        TableName=store._table,
+        Item={
+            "pk": {"S": f"W#{code}"},
+            "sk": {"S": "W"},
+            "name": {"S": name},
+            "settings": {"S": text},
+            "version": {"N": "1"},
+        },
+    )
