@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from tests.contract.test_damaged_domains import put, with_value
 from tests.unit.domains.builders import HOST, domain
-from waypost.domains import well_known
+from waypost.domains import stored, well_known
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, AndroidApp, AppLinks
 from waypost.domains.checks import answers
 from waypost.domains.requests import AddDomain
-from waypost.errors import InvalidRequest
+from waypost.errors import InvalidRequest, StoreUnavailable
 from waypost.http import Response
+from waypost.model.item import Item
 from waypost.store.memory.domains import MemoryDomains
 from waypost.tokens.signing import Keyring
 from waypost.validation import checked
@@ -73,6 +75,20 @@ def test_an_app_on_one_system_alone_has_one_file() -> None:
     android = ask(ANDROID_PATH, apps=ios_alone)
     assert android is not None
     assert android["statusCode"] == 404
+
+
+@pytest.mark.parametrize("path", [APPLE_PATH, ANDROID_PATH])
+@pytest.mark.parametrize(
+    "kept", [stored.claim_key(HOST), with_value(domain(app_links=APPS), "app_links.ios", "x")]
+)
+def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
+    path: str, kept: Item
+) -> None:
+    store = MemoryDomains()
+    store.add(domain(app_links=APPS))
+    put(store, kept)
+    with pytest.raises(StoreUnavailable, match=HOST):
+        well_known.answer(path, HOST, lambda: Keyring((b"k" * 32,)), lambda: store)
 
 
 def test_probes_are_answered_on_every_host_without_reading_a_domain() -> None:

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from tests.contract.test_damaged_domains import put, with_value
 from tests.handlers import load, request
-from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, domain
+from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, domain
+from waypost.domains import stored
 from waypost.domains.announcing import Nobody
-from waypost.domains.domain import STACK, code_of
+from waypost.domains.domain import STACK, STACK_NAME, TrackingDomain, code_of, new_domain
 from waypost.domains.findings import Dns, Findings
 from waypost.domains.targets import Targets
 from waypost.domains.verifying import Verifier
+from waypost.model.item import Item
 from waypost.store.memory.domains import MemoryDomains
 
 VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
@@ -126,6 +129,64 @@ def test_what_breaks_is_logged_and_measured_and_the_rest_is_checked(
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 3, "left": 0, "failed": 1}
     assert '"DomainCheckBroke":1' in capsys.readouterr().out
+
+
+def own() -> TrackingDomain:
+    return new_domain(STACK, STACK_NAME, TARGET, TARGET, "f00d", NOW)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [with_value(own(), "stage", "x"), with_value(own(), "due", None), stored.claim_key(TARGET)],
+)
+@pytest.mark.parametrize("added", [True, False])
+def test_a_row_of_our_own_host_keeps_nobodys_domain_from_being_checked(
+    function: ModuleType, store: MemoryDomains, kept: Item, *, added: bool
+) -> None:
+    if added:
+        store.add(own())
+    put(store, kept)
+    store.add(domain())
+    function.handler({"task": "due"}, Context())
+    checked = store.get(code_of("acme"), HOST)
+    assert checked is not None
+    assert checked.stage == "https"
+
+
+def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
+    function: ModuleType, store: MemoryDomains, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for host in ("a.acme.com", "b.acme.com", HOST):
+        store.add(domain(host=host))
+    put(store, stored.claim_key("a.acme.com"))
+    put(store, with_value(domain(host="b.acme.com"), "failures", "none"))
+    told = function.handler({"task": "due"}, Context())
+    assert told == {"checked": 3, "left": 0, "failed": 1}  # ours, the damaged domain, and HOST
+    checked = store.get(code_of("acme"), HOST)
+    assert checked is not None
+    assert checked.stage == "https"
+    assert '"RowDamaged":1' in capsys.readouterr().out
+
+
+def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
+    function: ModuleType, store: MemoryDomains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one row of ours would keep every domain in use, whatever becomes of it."""
+    monkeypatch.setattr(Checks, "check", lambda *_: UNREACHABLE)
+    store.add(domain(stage="https", failures=1, proven=True))
+    store.add(own())
+    put(store, with_value(own(), "stage", "x"))
+    assert ask(function, "acme", HOST)[1]["stage"] == "fallen_back"
+
+
+def test_a_domain_that_cannot_be_read_is_told_so(
+    function: ModuleType, store: MemoryDomains
+) -> None:
+    store.add(domain())
+    put(store, with_value(domain(), "failures", "none"))
+    status, told = ask(function, "acme", HOST)
+    assert (status, told["title"]) == (500, "What is stored cannot be read")
+    assert HOST in told["detail"]
 
 
 def test_near_its_timeout_it_begins_no_further_check(

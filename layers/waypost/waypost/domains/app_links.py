@@ -65,15 +65,21 @@ class AppLinks:
 
     @classmethod
     def from_stored(cls, values: Mapping[str, Any]) -> Self:
-        """Read what ``stored`` gave."""
+        """Read what ``stored`` gave. Raises TypeError or LookupError for anything else."""
         return cls(
-            ios=tuple(values.get("ios", ())),
+            ios=_held(values.get("ios", [])),
             android=tuple(
-                AndroidApp(app["package"], tuple(app["fingerprints"]))
-                for app in values.get("android", ())
+                AndroidApp(app["package"], _held(app["fingerprints"]))
+                for app in _held(values.get("android", []))
             ),
-            urls=tuple(values.get("urls", ())),
+            urls=_held(values.get("urls", [])),
         )
+
+
+def _held(values: object) -> tuple[Any, ...]:
+    if not isinstance(values, list):
+        raise TypeError("no list where there has to be one")
+    return tuple(values)
 
 
 NO_APPS: Final = AppLinks()

@@ -58,11 +58,13 @@ class BaseUrls:
         return chosen.base_url if chosen is not None else self.default()
 
     def default(self) -> str:
-        """The stack's own base URL: its default host from the first time that HTTPS worked."""
-        if self.default_host:
-            domain = self.domains.get(STACK, self.default_host)
-            if domain is not None and domain.stage == "https":
-                return domain.base_url
+        """The stack's own base URL: its default host from the first time that HTTPS worked.
+
+        Raises MalformedItem where it cannot be read whether it did: links that are sent stay.
+        """
+        host = self.default_host
+        if host and self.domains.stage(STACK, host) == "https":
+            return f"https://{host}"
         return self.address
 
 

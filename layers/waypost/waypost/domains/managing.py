@@ -34,7 +34,8 @@ from waypost.domains.hosts import within
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.status import DomainList, DomainStatus, status_of
 from waypost.domains.targets import Targets
-from waypost.errors import Clash, InvalidRequest, NotFound
+from waypost.errors import Clash, InvalidRequest, MalformedItem, NotFound
+from waypost.store.damage import tell_damaged
 from waypost.store.domains import DomainStore
 
 MAX_DOMAINS: Final = 50
@@ -68,9 +69,10 @@ class Manager:
         return self._status(domain)
 
     def list(self, workspace: str) -> DomainList:
-        """All domains of a workspace, oldest first; those being removed too."""
+        """All domains of a workspace that can be read, oldest first; those being removed too."""
         domains = self.domains.of_workspace(code_of(workspace))
-        return DomainList(domains=[self._status(domain) for domain in domains])
+        told = [self._status_if_any(domain) for domain in domains]
+        return DomainList(domains=[status for status in told if status is not None])
 
     def show(self, workspace: str, host: str) -> DomainStatus:
         """One domain's status. Raises NotFound."""
@@ -96,7 +98,10 @@ class Manager:
         return self._status(self._saved(domain, self._put_to(domain, "removed")))
 
     def ensure_default_host(self) -> None:
-        """Have the stack's own default host among the domains that are checked."""
+        """Have the stack's own default host among the domains that are checked.
+
+        Raises MalformedItem, or Clash, where it is there and cannot be read, or only its claim is.
+        """
         host = self.targets.default_host
         if host and self.domains.get(STACK, host) is None:
             self.domains.add(new_domain(STACK, STACK_NAME, host, host, token_hex(16), self.now()))
@@ -146,6 +151,13 @@ class Manager:
 
     def _status(self, domain: TrackingDomain) -> DomainStatus:
         return status_of(domain, self.targets.shown(domain))
+
+    def _status_if_any(self, domain: TrackingDomain) -> DomainStatus | None:
+        try:
+            return self._status(domain)
+        except MalformedItem as why:
+            tell_damaged("domain", why, host=domain.host)
+            return None
 
 
 def _refuse_the_stack(workspace: str, host: str) -> None:

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from waypost.domains.checks.records import proof_name, proof_value
 from waypost.domains.domain import STACK, Role, Stage, TrackingDomain, Use
 from waypost.domains.lights.light import Colour, Light
 from waypost.domains.lights.panel import lights
 from waypost.domains.requests import AppLinksBody
+from waypost.errors import MalformedItem
 
 
 class LightStatus(BaseModel):
@@ -75,7 +76,9 @@ class DomainList(BaseModel):
 
 
 def status_of(domain: TrackingDomain, target: str) -> DomainStatus:
-    """``target`` is the name that the domain's CNAME has to point at."""
+    """``target`` is the name that the domain's CNAME has to point at. Raises MalformedItem for apps
+    that nobody could have set.
+    """
     lit = lights(domain, target)
     return DomainStatus(
         host=domain.host,
@@ -89,12 +92,19 @@ def status_of(domain: TrackingDomain, target: str) -> DomainStatus:
         next_step=next_step(domain, lit),
         lights={name: LightStatus(**asdict(light)) for name, light in lit.items()},
         records=_records(domain, target),
-        app_links=AppLinksBody.model_validate(domain.app_links.stored()),
+        app_links=_apps(domain),
         checked=domain.checked,
         next_check=domain.due,
         failures=domain.failures,
         history=[ChangeStatus(**asdict(change)) for change in reversed(domain.history)],
     )
+
+
+def _apps(domain: TrackingDomain) -> AppLinksBody:
+    try:
+        return AppLinksBody.model_validate(domain.app_links.stored())
+    except ValidationError as e:
+        raise MalformedItem(f"the domain {domain.host} has apps that cannot be read") from e
 
 
 def next_step(domain: TrackingDomain, lit: dict[str, Light]) -> str:

@@ -11,16 +11,16 @@ is due; an account has room for 10,000 tenants, which one partition holds easily
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from waypost.codes import WorkspaceCode
-from waypost.domains.app_links import AppLinks
-from waypost.domains.domain import Certificate, Change, Sending, TrackingDomain
-from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.domain import Stage, TrackingDomain
+from waypost.domains.parts import at, domain_of
+from waypost.errors import MalformedItem
 from waypost.model import item
+from waypost.model.fitting import fits, misfit
 from waypost.model.item import Item
 from waypost.model.workspace import workspace_partition
 
@@ -51,80 +51,51 @@ def to_claim(domain: TrackingDomain) -> Item:
 
 
 def from_item(stored: Item) -> TrackingDomain:
-    """Read what ``to_item`` gave; keys of newer versions are ignored."""
-    values: dict[str, Any] = json.loads(item.text(stored, "domain"))
-    return TrackingDomain(
-        workspace=WorkspaceCode(values["workspace"]),
-        workspace_name=values["workspace_name"],
-        host=values["host"],
-        sending=_sending(values["sending"]),
-        proof=values["proof"],
-        added=_at(values["added"]),
-        role=values.get("role", "links"),
-        use=values["use"],
-        stage=values["stage"],
-        since=_at(values["since"]),
-        failures=values["failures"],
-        proven=values["proven"],
-        findings=_findings(values["findings"]),
-        lit=tuple((name, colour, _at(since)) for name, colour, since in values["lit"]),
-        certificate=Certificate(
-            values["certificate"]["status"],
-            _time(values["certificate"]["requested"]),
-            values["certificate"]["problem"],
-        ),
-        app_links=AppLinks.from_stored(values["app_links"]),
-        checked=_time(values["checked"]),
-        due=_at(values["due"]),
-        history=tuple(_change(change) for change in values["history"]),
-        version=item.number(stored, "version"),
-    )
+    """Read what ``to_item`` gave; keys of newer versions are ignored.
+
+    Raises MalformedItem, naming the host, and the field where it is one.
+    """
+    host = _host(stored)
+    try:
+        domain = domain_of(_values(stored), item.number(stored, "version"))
+    except (LookupError, TypeError, ValueError, AttributeError, MalformedItem) as e:
+        raise MalformedItem(f"the domain {host} cannot be read: {type(e).__name__} {e}") from e
+    wrong = "host" if domain.host != host else misfit(domain)
+    if wrong:
+        raise MalformedItem(f"the domain {host} has a {wrong!r} that cannot be read")
+    return domain
+
+
+def stage_of(stored: Item) -> Stage:
+    """No more of it than where the domain stands. Raises MalformedItem."""
+    values = _values(stored)
+    stage = values.get("stage") if isinstance(values, dict) else None
+    if not fits(stage, Stage):
+        raise MalformedItem(f"the domain {_host(stored)} has a 'stage' that cannot be read")
+    return cast("Stage", stage)
 
 
 def from_claim(stored: Item) -> tuple[WorkspaceCode, str, datetime]:
-    """Whose a host is, and when it is to be checked."""
-    host = item.text(stored, "sk").removeprefix("D#")
-    due = _at(item.text(stored, "due"))
-    return WorkspaceCode(item.text(stored, "workspace")), host, due
+    """Whose a host is, and when it is to be checked. Raises MalformedItem, naming the host."""
+    host = _host(stored)
+    try:
+        return WorkspaceCode(item.text(stored, "workspace")), host, at(item.text(stored, "due"))
+    except (ValueError, MalformedItem) as e:
+        raise MalformedItem(f"the claim of {host}: {e}") from e
 
 
-def _sending(values: Mapping[str, Any]) -> Sending:
-    return Sending(
-        values["domain"],
-        verified=values["verified"],
-        by_operator=values["by_operator"],
-        since=_time(values["since"]),
-        asked=_time(values.get("asked")),
-    )
+def _host(stored: Item) -> str:
+    return item.text(stored, "sk").removeprefix("D#")
 
 
-def _findings(values: Mapping[str, Any] | None) -> Findings | None:
-    if values is None:
-        return None
-    dns, caa = values["dns"], values["caa"]
-    lists = {"chain": tuple(dns["chain"]), "addresses": tuple(dns["addresses"])}
-    return Findings(
-        dns=Dns(**dns | lists),
-        http=Probe(**values["http"]),
-        https=Probe(**values["https"]),
-        hsts=Hsts(**values["hsts"]),
-        caa=Caa(**caa | {"issuers": tuple(caa["issuers"])}),
-    )
-
-
-def _change(values: Mapping[str, str]) -> Change:
-    return Change(_at(values["at"]), values["before"], values["after"], values["reason"])
+def _values(stored: Item) -> Any:  # noqa: ANN401 - JSON of whatever kind
+    try:
+        return json.loads(item.text(stored, "domain"))
+    except (ValueError, RecursionError) as e:
+        raise MalformedItem(f"the domain {_host(stored)} is not JSON") from e
 
 
 def _time_text(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(f"{type(value).__name__} is not kept with a domain")
     return value.isoformat()
-
-
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else _at(text)

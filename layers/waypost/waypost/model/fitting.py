@@ -15,23 +15,23 @@ from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_
 
 def fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - whatever an annotation may be
     """Whether a value is of the kind that an annotation says. ``True`` is no number here."""
-    origin, inner = get_origin(kind), get_args(kind)
+    if isinstance(kind, type):
+        if is_dataclass(kind):
+            return isinstance(value, kind) and misfit(value) is None
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if isinstance(kind, NewType):
         return fits(value, kind.__supertype__)
+    origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
         return any(value is each or (type(value) is type(each) and value == each) for each in inner)
     if origin in (Union, UnionType):
         return any(fits(value, each) for each in inner)
     if origin is tuple:
         return isinstance(value, tuple) and _each_fits(value, inner)
-    if origin is not None:  # a mapping; entities have no other collections
-        key, of = inner
-        return isinstance(value, Mapping) and all(
-            fits(name, key) and fits(held, of) for name, held in value.items()
-        )
-    if is_dataclass(kind):
-        return isinstance(value, kind) and misfit(value) is None  # type: ignore[arg-type]
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    key, of = inner  # a mapping: entities have no other collections
+    return isinstance(value, Mapping) and all(
+        fits(name, key) and fits(held, of) for name, held in value.items()
+    )
 
 
 def misfit(entity: object) -> str | None:

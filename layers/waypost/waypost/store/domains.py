@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from waypost.codes import WorkspaceCode
-from waypost.domains.domain import TrackingDomain
+from waypost.domains import stored
+from waypost.domains.domain import Stage, TrackingDomain
+from waypost.errors import MalformedItem
+from waypost.model import item
+from waypost.model.item import Item
+from waypost.store.damage import Row, tell_damaged
+
+_Read = TypeVar("_Read")
 
 
 class DomainStore(Protocol):
-    """Tracking domains. Reads are consistent; all methods raise StoreUnavailable."""
+    """Tracking domains. Reads are consistent; all methods raise StoreUnavailable.
+
+    What cannot be read back is told in the log. Where one domain is asked for, MalformedItem is
+    raised; a list goes on without it.
+    """
 
     def add(self, domain: TrackingDomain) -> None:
         """Take a host for its workspace. Raises Clash where any workspace has it."""
@@ -18,6 +31,10 @@ class DomainStore(Protocol):
 
     def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
         """A workspace's domain by its host."""
+        ...
+
+    def stage(self, workspace: WorkspaceCode, host: str) -> Stage | None:
+        """Where a workspace's domain stands, whatever else of it cannot be read."""
         ...
 
     def by_host(self, host: str) -> TrackingDomain | None:
@@ -40,5 +57,48 @@ class DomainStore(Protocol):
         ...
 
     def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
-        """Domains that are to be checked by ``now``, those waiting longest first."""
+        """Domains that are to be checked by ``now``, those waiting longest first. One that is
+        left out, since its claim cannot be read, is back when it is saved.
+        """
         ...
+
+
+def read_domain(kept: Item) -> TrackingDomain:
+    """Read the item of a domain. Raises MalformedItem, and says so in the log."""
+    return _told("domain", stored.from_item, kept)
+
+
+def read_stage(kept: Item) -> Stage:
+    """Read where it stands. Raises MalformedItem, and says so in the log."""
+    return _told("domain", stored.stage_of, kept)
+
+
+def read_owner(claim: Item) -> WorkspaceCode:
+    """Read whose a host is. Raises MalformedItem, and says so in the log."""
+    return _told("claim", stored.from_claim, claim)[0]
+
+
+def oldest_first(kept: Iterable[Item]) -> list[TrackingDomain]:
+    """Those of a workspace's domains that can be read."""
+    return sorted(_readable(read_domain, kept), key=lambda domain: (domain.added, domain.host))
+
+
+def due_first(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
+    """Of the hosts whose claims can be read those that are due."""
+    read = _readable(lambda claim: _told("claim", stored.from_claim, claim), claims)
+    waiting = sorted((due, host, code) for code, host, due in read if due <= now)
+    return [(code, host) for _, host, code in waiting[:limit]]
+
+
+def _told(row: Row, read: Callable[[Item], _Read], kept: Item) -> _Read:
+    try:
+        return read(kept)
+    except MalformedItem as why:
+        tell_damaged(row, why, host=item.text(kept, "sk").removeprefix("D#"))
+        raise
+
+
+def _readable(read: Callable[[Item], _Read], rows: Iterable[Item]) -> Iterator[_Read]:
+    for row in rows:
+        with suppress(MalformedItem):  # told by then
+            yield read(row)

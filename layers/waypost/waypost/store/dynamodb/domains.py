@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from waypost.codes import WorkspaceCode
 from waypost.domains import stored
-from waypost.domains.domain import TrackingDomain
+from waypost.domains.domain import Stage, TrackingDomain
 from waypost.errors import Clash, Conflict
 from waypost.model import item
 from waypost.model.workspace import workspace_partition
+from waypost.store.domains import due_first, oldest_first, read_domain, read_owner, read_stage
 from waypost.store.dynamodb.client import Answer, DynamoClient, pages, translated
 
 
@@ -35,23 +37,18 @@ class DynamoDomains:
 
     def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
         found = self._read(stored.domain_key(workspace, host))
-        return stored.from_item(found) if found else None
+        return read_domain(found) if found else None
+
+    def stage(self, workspace: WorkspaceCode, host: str) -> Stage | None:
+        found = self._read(stored.domain_key(workspace, host))
+        return read_stage(found) if found else None
 
     def by_host(self, host: str) -> TrackingDomain | None:
         claim = self._read(stored.claim_key(host))
-        return self.get(stored.from_claim(claim)[0], host) if claim else None
+        return self.get(read_owner(claim), host) if claim else None
 
     def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
-        found = pages(
-            self._client,
-            self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues=item.item(
-                {":pk": workspace_partition(workspace), ":sk": "D#"}
-            ),
-            ConsistentRead=True,
-        )
-        return sorted(map(stored.from_item, found), key=lambda domain: (domain.added, domain.host))
+        return oldest_first(self._under(workspace_partition(workspace)))
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         saved = replace(domain, version=domain.version + 1)
@@ -71,16 +68,16 @@ class DynamoDomains:
         )
 
     def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
-        found = pages(
+        return due_first(self._under(stored.CLAIMS), now, limit)
+
+    def _under(self, partition: str) -> Iterator[item.Item]:
+        return pages(
             self._client,
             self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=item.item({":pk": stored.CLAIMS}),
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :hosts)",
+            ExpressionAttributeValues=item.item({":pk": partition, ":hosts": "D#"}),
             ConsistentRead=True,
         )
-        claims = [stored.from_claim(claim) for claim in found]
-        waiting = sorted((due, host, code) for code, host, due in claims if due <= now)
-        return [(code, host) for _, host, code in waiting[:limit]]
 
     def _read(self, key: item.Item) -> item.Item | None:
         with translated():

@@ -1,4 +1,4 @@
-"""Tracking domains in memory: the twin of ``dynamodb.domains``."""
+"""Tracking domains in memory: the twin of ``dynamodb.domains``, which keeps the same items."""
 
 from __future__ import annotations
 
@@ -7,51 +7,68 @@ from datetime import datetime
 from threading import Lock
 
 from waypost.codes import WorkspaceCode
-from waypost.domains.domain import TrackingDomain
+from waypost.domains import stored
+from waypost.domains.domain import Stage, TrackingDomain
 from waypost.errors import Clash, Conflict
+from waypost.model import item
+from waypost.model.item import Item
+from waypost.store.domains import due_first, oldest_first, read_domain, read_owner, read_stage
 
 
 class MemoryDomains:
     """``waypost.store.domains.DomainStore``."""
 
     def __init__(self) -> None:
-        self._domains: dict[str, TrackingDomain] = {}
+        self._domains: dict[tuple[WorkspaceCode, str], Item] = {}
+        self._claims: dict[str, Item] = {}
         self._lock = Lock()
 
     def add(self, domain: TrackingDomain) -> None:
         with self._lock:
-            if domain.host in self._domains:
+            if domain.host in self._claims or _key(domain) in self._domains:
                 raise Clash("tracking domain", domain.host, "is taken already")
-            self._domains[domain.host] = domain
+            self._put(domain)
 
     def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
-        domain = self._domains.get(host)
-        return domain if domain and domain.workspace == workspace else None
+        kept = self._domains.get((workspace, host))
+        return read_domain(kept) if kept else None
+
+    def stage(self, workspace: WorkspaceCode, host: str) -> Stage | None:
+        kept = self._domains.get((workspace, host))
+        return read_stage(kept) if kept else None
 
     def by_host(self, host: str) -> TrackingDomain | None:
-        return self._domains.get(host)
+        claim = self._claims.get(host)
+        return self.get(read_owner(claim), host) if claim else None
 
     def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
-        found = [d for d in self._domains.values() if d.workspace == workspace]
-        return sorted(found, key=lambda domain: (domain.added, domain.host))
+        return oldest_first([kept for key, kept in self._domains.items() if key[0] == workspace])
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         with self._lock:
             self._unchanged(domain)
             saved = replace(domain, version=domain.version + 1)
-            self._domains[domain.host] = saved
+            self._put(saved)
             return saved
 
     def delete(self, domain: TrackingDomain) -> None:
         with self._lock:
             self._unchanged(domain)
-            del self._domains[domain.host]
+            del self._domains[_key(domain)]
+            self._claims.pop(domain.host, None)
 
     def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
-        waiting = sorted((d.due, d.host, d.workspace) for d in self._domains.values())
-        return [(code, host) for due, host, code in waiting if due <= now][:limit]
+        return due_first(list(self._claims.values()), now, limit)
+
+    def _put(self, domain: TrackingDomain) -> None:
+        self._domains[_key(domain)] = stored.to_item(domain)
+        self._claims[domain.host] = stored.to_claim(domain)
 
     def _unchanged(self, domain: TrackingDomain) -> None:
-        kept = self._domains.get(domain.host)
-        if kept is None or kept.version != domain.version:
+        kept = self._domains.get(_key(domain), {})
+        if kept.get("version") != item.attribute(domain.version):
             raise Conflict(f"domain {domain.host} changed")
+
+
+def _key(domain: TrackingDomain) -> tuple[WorkspaceCode, str]:
+    return domain.workspace, domain.host

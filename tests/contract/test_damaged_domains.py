@@ -1,0 +1,218 @@
+"""A domain or a claim that cannot be read takes nobody else's with it, in either kind of store."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.contract.test_domains import ACME, GLOBEX, lived_in, store
+from tests.unit.domains.builders import HOST, MINUTE, NOW, domain
+from waypost.domains import stored
+from waypost.domains.announcing import Nobody
+from waypost.domains.base_urls import BaseUrls
+from waypost.domains.domain import STACK, STACK_NAME, TrackingDomain, new_domain
+from waypost.domains.managing import Manager
+from waypost.domains.targets import Targets
+from waypost.errors import Clash, MalformedItem
+from waypost.model.item import Item
+from waypost.store.domains import DomainStore
+from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.store.memory.domains import MemoryDomains
+
+__all__ = ["store"]
+
+OWN = "e.waypost.example"
+ADDRESS = "https://api.example.com"
+
+
+def put(store: DomainStore, kept: Item) -> None:
+    """Leave an item, whatever was there."""
+    if isinstance(store, MemoryDomains):
+        partition, host = str(kept["pk"]["S"]), str(kept["sk"]["S"]).removeprefix("D#")
+        if partition == stored.CLAIMS:
+            store._claims[host] = kept
+        else:
+            store._domains[partition.removeprefix("W#"), host] = kept  # type: ignore[index]
+        return
+    assert isinstance(store, DynamoDomains)
+    store._client.put_item(TableName=store._table, Item=kept)
+
+
+def with_value(kept: TrackingDomain, path: str, value: object) -> Item:
+    """The item of a domain with one value of its JSON put otherwise; None of it: it is missing."""
+    made = stored.to_item(kept)
+    values: Any = json.loads(str(made["domain"]["S"]))
+    *outer, last = path.split(".")
+    part = values
+    for name in outer:
+        part = part[int(name) if name.isdigit() else name]
+    if value is None:
+        del part[last]
+    else:
+        part[last] = value
+    return made | {"domain": {"S": json.dumps(values)}}
+
+
+VALUES = [
+    ("host", "other.acme.com"),
+    ("host", None),
+    ("workspace_name", 7),
+    ("sending", "acme.com"),
+    ("sending.verified", "false"),
+    ("sending.since", "yesterday"),
+    ("added", "2026-11-21T10:00:00"),
+    ("added", 7),
+    ("role", "all"),
+    ("use", True),
+    ("stage", "working"),
+    ("stage", None),
+    ("failures", "2"),
+    ("failures", True),
+    ("proven", 1),
+    ("findings", []),
+    ("findings.dns", None),
+    ("findings.dns.chain", "links.acme.com"),
+    ("findings.dns.verdict", "right"),
+    ("findings.dns.addresses", [4]),
+    ("findings.http.outcome", 200),
+    ("findings.caa.issuers", {"amazon.com": True}),
+    ("lit", [["dns", "green"]]),
+    ("lit", {}),
+    ("certificate", "issued"),
+    ("certificate.status", 1),
+    ("app_links", ["com.acme.app"]),
+    ("app_links.ios", "ABCDE12345.com.acme.app"),
+    ("app_links.android", [["com.acme.app"]]),
+    ("app_links.urls", [1]),
+    ("due", {}),
+    ("history", "none"),
+    ("history.0.at", 0),
+]
+ITEMS: list[Item] = [
+    {},
+    {"version": {"N": "3"}},
+    {"domain": {"M": {}}, "version": {"N": "1"}},
+    {"domain": {"S": "{"}, "version": {"N": "1"}},
+    {"domain": {"S": "[]"}, "version": {"N": "1"}},
+    {"domain": {"S": "null"}, "version": {"N": "1"}},
+    {"domain": {"S": "[" * 100_000}, "version": {"N": "1"}},
+    {"domain": stored.to_item(domain())["domain"], "version": {"S": "one"}},
+    {"domain": stored.to_item(domain())["domain"], "version": {"BOOL": True}},
+]
+DAMAGED: list[Item] = [
+    *(with_value(lived_in(), path, value) for path, value in VALUES),
+    *(stored.domain_key(ACME, HOST) | rest for rest in ITEMS),
+]
+
+
+@pytest.mark.parametrize("kept", DAMAGED)
+def test_a_domain_that_cannot_be_read_is_named_and_left_out_of_lists(
+    store: DomainStore, kept: Item, caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    store.add(domain())
+    store.add(domain(host="second.acme.com"))
+    put(store, kept)
+    for read in (lambda: store.get(ACME, HOST), lambda: store.by_host(HOST)):
+        with pytest.raises(MalformedItem, match=HOST):
+            read()
+    told = vars(caplog.records[0])
+    assert (told["row"], told["host"]) == ("domain", HOST)
+    assert '"RowDamaged":1' in capsys.readouterr().out
+    assert [found.host for found in store.of_workspace(ACME)] == ["second.acme.com"]
+    assert len(store.due(NOW, 10)) == 2  # its claim is whole: whoever checks it says what is wrong
+
+
+CLAIMS: list[Item] = [
+    {},
+    {"workspace": {"S": ACME}},
+    {"workspace": {"S": ACME}, "due": {"S": "soon"}},
+    {"workspace": {"S": ACME}, "due": {"S": "2026-11-21T10:00:00"}},
+    {"workspace": {"S": ACME}, "due": {"N": "0"}},
+    {"workspace": {"BOOL": True}, "due": {"S": NOW.isoformat()}},
+    {"due": {"S": NOW.isoformat()}},
+]
+
+
+@pytest.mark.parametrize("rest", CLAIMS)
+def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
+    store: DomainStore, rest: Item, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add(domain(due=NOW - MINUTE))
+    store.add(domain(host="links.globex.com", workspace=GLOBEX))
+    put(store, stored.claim_key(HOST) | rest)
+    assert store.due(NOW, 10) == [(GLOBEX, "links.globex.com")]
+    told = vars(caplog.records[0])
+    assert (told["row"], told["host"]) == ("claim", HOST)
+    assert store.get(ACME, HOST) == domain(due=NOW - MINUTE)
+    with pytest.raises(Clash):
+        store.add(domain(workspace=GLOBEX))
+
+
+def test_checking_a_domain_mends_its_claim(store: DomainStore) -> None:
+    store.add(domain())
+    put(store, stored.claim_key(HOST))
+    with pytest.raises(MalformedItem, match=HOST):
+        store.by_host(HOST)
+    store.save(domain())
+    assert store.due(NOW, 10) == [(ACME, HOST)]
+
+
+def test_what_a_newer_version_keeps_of_a_part_is_ignored(store: DomainStore) -> None:
+    kept = lived_in()
+    store.add(kept)
+    for path in ("findings.dns.dnssec", "findings.http.protocol", "sending.dkim"):
+        put(store, with_value(kept, path, True))
+        assert store.get(ACME, HOST) == kept
+
+
+def test_messages_of_a_workspace_go_on_with_its_other_domains(store: DomainStore) -> None:
+    store.add(domain(stage="https"))
+    store.add(domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
+    base_urls = BaseUrls(store, ADDRESS)
+    assert base_urls.for_message("acme", "news@acme.com") == f"https://{HOST}"
+    put(store, with_value(domain(stage="https"), "failures", "none"))
+    assert base_urls.for_message("acme", "news@acme.com") == "https://second.acme.com"
+
+
+def own() -> TrackingDomain:
+    return new_domain(STACK, STACK_NAME, OWN, OWN, "f00d", NOW)
+
+
+def test_the_stacks_own_host_needs_no_more_than_its_stage(store: DomainStore) -> None:
+    store.add(own())
+    base_urls = BaseUrls(store, ADDRESS, OWN)
+    assert base_urls.default() == ADDRESS
+    put(store, with_value(own(), "failures", "none") | {"version": {"S": "x"}})
+    assert base_urls.default() == ADDRESS
+    working = with_value(own(), "stage", "https")
+    put(store, working | {"version": {"S": "x"}})
+    assert base_urls.default() == f"https://{OWN}"
+
+
+@pytest.mark.parametrize("value", [7, "working", None])
+def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
+    store: DomainStore, value: object
+) -> None:
+    store.add(own())
+    put(store, with_value(own(), "stage", value))
+    store.add(domain(stage="https"))
+    base_urls = BaseUrls(store, ADDRESS, OWN)
+    with pytest.raises(MalformedItem, match=OWN):
+        base_urls.for_message("globex", "news@globex.com")
+    assert base_urls.for_message("acme", "news@acme.com") == f"https://{HOST}"
+
+
+def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(
+    store: DomainStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add(domain())
+    store.add(domain(host="second.acme.com"))
+    put(store, with_value(domain(), "app_links.ios", ["no app"]))
+    manager = Manager(store, Targets("edge.example.net"), Nobody(), lambda: NOW)
+    assert [told.host for told in manager.list("acme").domains] == ["second.acme.com"]
+    assert vars(caplog.records[0])["host"] == HOST
+    with pytest.raises(MalformedItem, match=HOST):
+        manager.show("acme", HOST)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NewType
+
+import pytest
+
+from waypost.model.fitting import fits, misfit
+
+Code = NewType("Code", str)
+
+
+@dataclass(frozen=True)
+class Part:
+    number: int = 1
+    word: Literal["yes", "no"] = "yes"
+
+
+@dataclass(frozen=True)
+class Whole:
+    code: Code = Code("a")
+    on: bool = True
+    part: Part = Part()
+    perhaps: Part | None = None
+    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    names: Mapping[str, int] = field(default_factory=dict)
+    pairs: tuple[tuple[str, int], ...] = ()
+
+
+def test_what_fits_has_no_misfit() -> None:
+    assert misfit(Whole()) is None
+    assert misfit(Whole(perhaps=Part(2), names={"a": 1}, pairs=(("a", 1), ("b", 2)))) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"code": 7}, "code"),
+        ({"on": 1}, "on"),
+        ({"on": "true"}, "on"),
+        ({"part": {"number": 1}}, "part"),
+        ({"part": Part(number=True)}, "part.number"),
+        ({"part": Part(word="perhaps")}, "part.word"),  # type: ignore[arg-type]
+        ({"perhaps": Part(number="1")}, "perhaps.number"),  # type: ignore[arg-type]
+        ({"at": "2026-01-01"}, "at"),
+        ({"names": [("a", 1)]}, "names"),
+        ({"names": {"a": "1"}}, "names"),
+        ({"names": {1: 1}}, "names"),
+        ({"pairs": [("a", 1)]}, "pairs"),
+        ({"pairs": (("a", 1), ("b",))}, "pairs"),
+    ],
+)
+def test_the_first_field_that_does_not_fit_is_named(values: dict[str, Any], path: str) -> None:
+    assert misfit(Whole(**values)) == path
+
+
+@pytest.mark.parametrize("value", [[], {}, 1, True, None, ["yes"]])
+def test_what_cannot_be_hashed_is_compared_all_the_same(value: object) -> None:
+    assert not fits(value, Literal["yes", "no"])
