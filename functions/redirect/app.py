@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from waypost.aws import impatient_client, key_client
 from waypost.clicks.parking import ParkQueue
@@ -12,6 +12,7 @@ from waypost.clicks.request import HttpEvent, read_request
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
 from waypost.http import Response
 from waypost.keys import KeyringSource
+from waypost.lean import LeanClient
 from waypost.observability import Metric, count, logger
 from waypost.redirecting.answers import locked, no_way, nothing_here, way_on
 from waypost.redirecting.following import Arrival, Kept, Redirecting
@@ -24,6 +25,9 @@ from waypost.store.dynamodb.clicks import DynamoClicks
 from waypost.store.dynamodb.short_links import DynamoShortLinks
 from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens.mending import asks_for_pixel, rest_of_path
+
+if TYPE_CHECKING:
+    from waypost.store.domains import DomainStore
 
 log = logger("redirect")
 
@@ -80,15 +84,14 @@ def _locked_out(*, through_front: bool) -> bool:
 def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
     """Probes of tracking domains, and files for apps. Loaded here, since no click needs it."""
     from waypost.domains import well_known
-    from waypost.store.dynamodb.domains import DynamoDomains
 
-    settings, headers = _settings(), event.get("headers", {})
+    headers = event.get("headers", {})
     noted = headers.get("x-waypost-host") if through_front else None
     answer = well_known.answer(
         event["rawPath"],
         noted or headers.get("host", ""),
         lambda: _keys().current(),
-        lambda: DynamoDomains(impatient_client("dynamodb"), settings.workspaces_table),
+        _domains,
     )
     return answer or nothing_here()
 
@@ -141,9 +144,20 @@ def _keys() -> KeyringSource:
 
 
 @cache
+def _dynamodb() -> LeanClient:
+    return impatient_client("dynamodb")
+
+
+@cache
+def _domains() -> DomainStore:
+    from waypost.store.dynamodb.domains import DynamoDomains
+
+    return DynamoDomains(_dynamodb(), _settings().workspaces_table)
+
+
+@cache
 def _redirecting() -> Redirecting:
-    settings = _settings()
-    dynamodb = impatient_client("dynamodb")
+    settings, dynamodb = _settings(), _dynamodb()
     return Redirecting(
         tokens=Tokens(_keys()),
         ledger=DynamoClicks(dynamodb, settings.clicks_table),

@@ -194,6 +194,43 @@ def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
     assert Table.keys == [f"D#{asked}"]
 
 
+@pytest.mark.parametrize("name", ["assetlinks.json", "apple-app-site-association"])
+def test_a_file_for_apps_that_cannot_be_read_asks_to_come_again_and_the_log_says_why(
+    redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    class Table:
+        def get_item(self, **request: Any) -> dict[str, Any]:
+            return {"Item": request["Key"]}  # and nothing else
+
+    monkeypatch.setattr(redirect, "impatient_client", lambda _: Table())
+    event = handlers.request(f"GET /.well-known/{name}")
+    event["headers"] |= {"host": "links.acme.com"}
+    answer = redirect.handler(event, None)
+    refused(answer, 503)
+    assert answer["headers"]["retry-after"]
+    assert any("links.acme.com" in str(vars(told)) for told in caplog.records)
+
+
+def test_files_for_apps_are_read_over_one_connection(
+    redirect: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Table:
+        made = 0
+
+        def __init__(self, _: str) -> None:
+            Table.made += 1
+
+        def get_item(self, **_: Any) -> dict[str, Any]:
+            return {}
+
+    monkeypatch.setattr(redirect, "impatient_client", Table)
+    for _ in range(3):
+        event = handlers.request("GET /.well-known/assetlinks.json")
+        assert redirect.handler(event, None)["statusCode"] == 404
+    assert Table.made == 1
+
+
 def test_an_open_origin_believes_cloudfront(
     redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
