@@ -22,6 +22,7 @@
         ├── StoreUnavailable  the store did not answer in time, throttled, or failed
         │   └── NotAtEdge     the CDN knows no such tenant, certificate, distribution or group
         ├── MalformedItem     something stored, parked or logged that cannot be read back
+        │   └── MalformedRows some of several rows that were asked for; names them
         └── Conflict          a conditional write lost against another writer; read again
 
 ``waypost.http.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
@@ -30,7 +31,9 @@ statuses.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 
 class WaypostError(Exception):
@@ -202,6 +205,16 @@ class StoreUnavailable(StoreError):
 
 class MalformedItem(StoreError):
     """Raised when something stored, parked or logged cannot be read back; names the part."""
+
+
+class MalformedRows(MalformedItem):
+    """Raised when some of several rows that were asked for cannot be read. ``keys`` are theirs, as
+    they were asked for; its text names nobody.
+    """
+
+    def __init__(self, text: str, keys: Collection[Any]) -> None:
+        super().__init__(text)
+        self.keys = frozenset(keys)
 
 
 class NotAtEdge(StoreUnavailable):

@@ -63,6 +63,12 @@ def test_new_clicks_are_counted(tally: ModuleType, stores: Stores) -> None:
         click().to_item() | {"sent": {"N": "soon"}},
         click().to_item() | {"position": {"WHAT": "1"}},
         {"id": {"S": "a"}, "time": "not typed"},
+        click().to_item() | {"position": {"BOOL": True}},
+        click().to_item() | {"signals": {"N": "65536"}},
+        click().to_item() | {"signals": {"N": "-1"}},
+        click().to_item() | {"alias": {"S": "nobody"}},  # whose delivery is no hash
+        click().to_item() | {"time": {"S": "1969-12-31T23:59:59.999Z"}},
+        click().to_item() | {"href": {"L": [{}]}},
     ],
 )
 def test_a_malformed_record_is_given_back_and_stops_nobody(

@@ -11,7 +11,7 @@ from typing import Final
 from waypost.codes import CampaignCode
 from waypost.counting.planning import Policy, Transaction, plan
 from waypost.counting.standing import Marks, Standing, read_standings
-from waypost.errors import Conflict, StoreError
+from waypost.errors import Conflict, MalformedRows, StoreError
 from waypost.model.mark import Mark
 from waypost.store.recipients import RecipientStore
 
@@ -51,6 +51,9 @@ class Settling:
                 self._sleep(random.uniform(0, PAUSE_SECONDS * 2**failures))  # noqa: S311 - jitter
             try:
                 standings = read_standings(self._store, campaign, waiting)
+            except MalformedRows as e:
+                waiting = _without_damaged(settled, waiting, e)
+                continue
             except StoreError as e:
                 settled.reasons.add(str(e))
                 failures += 1
@@ -60,7 +63,7 @@ class Settling:
             lost = self._commit(settled, transactions, waiting)
             failures += bool(lost) or not transactions  # neither may it turn for ever
             waiting = left | lost
-        settled.failed = {mark.id for marks in waiting.values() for mark in marks}
+        settled.failed |= {mark.id for marks in waiting.values() for mark in marks}
         return settled
 
     def _commit(
@@ -83,6 +86,14 @@ class Settling:
             if commit.notice is not None:
                 settled.notices[commit.notice.batch] = commit.notice.clicks
         return lost
+
+
+def _without_damaged(settled: Settled, waiting: Marks, damage: MalformedRows) -> Marks:
+    """The marks of all others: those of recipients whose rows cannot be read are given back."""
+    damaged = {key.recipient for key in damage.keys}
+    settled.reasons.add(str(damage))
+    settled.failed |= {m.id for name, marks in waiting.items() if name in damaged for m in marks}
+    return {name: marks for name, marks in waiting.items() if name not in damaged}
 
 
 def _note_counted(settled: Settled, standings: Mapping[str, Standing], waiting: Marks) -> None:

@@ -54,9 +54,10 @@ class Tally:
     def count(self, clicks: Iterable[Click]) -> Counted:
         """Count clicks. Raises StoreUnavailable where nothing could be begun."""
         by_campaign: defaultdict[CampaignCode, dict[str, Click]] = defaultdict(dict)
-        for click in self._identities.without(clicks):
+        known = self._identities.without(clicks)
+        for click in known.clicks:
             by_campaign[click.campaign].setdefault(click.id, click)
-        counted = Counted()
+        counted = Counted(failed=set(known.unread), reasons=set(known.unread.values()))
         for campaign, by_id in by_campaign.items():
             self._count(campaign, list(by_id.values()), counted)
         return counted

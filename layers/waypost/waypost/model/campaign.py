@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Self
 
 from waypost.codes import CampaignCode, WorkspaceCode, campaign_code, workspace_of
+from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Item
 from waypost.model.times import parse_time, rfc3339
@@ -73,8 +74,11 @@ class Campaign:
 
 
 def campaign_of_partition(partition: str) -> CampaignCode:
-    """The campaign that a partition is of."""
-    return CampaignCode(partition.split("#")[1])
+    """The campaign that a partition is of. Raises MalformedItem."""
+    kind, separator, rest = partition.partition("#")
+    if not kind or not separator:
+        raise MalformedItem("a partition of no campaign")
+    return CampaignCode(rest.partition("#")[0])
 
 
 def campaign_partition(campaign: CampaignCode, shard: int = 0) -> str:

@@ -9,6 +9,7 @@ so the same request recorded twice is the same item.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -29,6 +30,8 @@ from waypost.model.mark import delivery_hash, delivery_under
 from waypost.model.times import parse_time, rfc3339
 
 Metric = Literal["clicked", "opened"]
+
+_HASH: Final = re.compile("[0-9a-f]{8}")
 
 AGENT_LIMIT: Final = 300
 """Characters of a user agent that are kept; what tells clients apart comes first."""
@@ -129,7 +132,7 @@ class Click:
         """Read an item of the ledger or of its stream. Raises MalformedItem."""
         if not isinstance(stored, Mapping):
             raise MalformedItem("not an item")
-        return cls(
+        click = cls(
             id=item.text(stored, "id"),
             time=parse_time(item.text(stored, "time")),
             link=_link(item.text(stored, "link")),
@@ -145,6 +148,18 @@ class Click:
             expires=item.number(stored, "expires"),
             alias=item.optional_text(stored, "alias"),
             signals=item.number(stored, "signals") if "signals" in stored else None,
+        )
+        if not click._countable:
+            raise MalformedItem("holds what no mark of a click holds")
+        return click
+
+    @property
+    def _countable(self) -> bool:
+        """Whether a recipient's row can hold its mark (``waypost.model.mark``)."""
+        return (
+            self.time.year >= 1970
+            and 0 <= (self.signals or 0) < 1 << 16
+            and (self.alias is None or _HASH.fullmatch(self.delivery) is not None)
         )
 
 

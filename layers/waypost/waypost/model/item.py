@@ -40,7 +40,7 @@ def item(values: Mapping[str, Value | None]) -> Item:
 
 def plain(tagged: Attribute) -> Value:
     """The value of one attribute. Raises MalformedItem for a type that we never write."""
-    kind, value = next(iter(tagged.items()))
+    kind, value = next(iter(tagged.items()), ("", None))
     match kind, value:
         case "S" | "BOOL", str() | bool():
             return value
@@ -70,18 +70,18 @@ def number(stored: Mapping[str, Attribute], name: str, default: int | None = Non
     value = _value(stored, name)
     if value is None and default is not None:
         return default
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise MalformedItem(f"{name!r} is missing or not a whole number")
     return value
 
 
-def data(stored: Mapping[str, Attribute], name: str) -> bytes:
-    """Bytes, empty where the item has none. Raises MalformedItem."""
+def data(stored: Mapping[str, Attribute], name: str, default: bytes | None = b"") -> bytes:
+    """Bytes; without a default (None) the item must have them. Raises MalformedItem."""
     value = _value(stored, name)
-    if value is None:
-        return b""
+    if value is None and default is not None:
+        return default
     if not isinstance(value, bytes):
-        raise MalformedItem(f"{name!r} is not binary")
+        raise MalformedItem(f"{name!r} is missing or not binary")
     return value
 
 
@@ -94,5 +94,5 @@ def _value(stored: Mapping[str, Attribute], name: str) -> Value | None:
     tagged = stored.get(name)
     try:
         return plain(tagged) if tagged else None
-    except (ValueError, AttributeError) as e:
+    except (ValueError, AttributeError, RecursionError) as e:
         raise MalformedItem(f"{name!r} cannot be read") from e

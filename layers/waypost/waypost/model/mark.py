@@ -14,6 +14,7 @@ from typing import Final
 
 from waypost.codes import CampaignCode, LinkCode
 from waypost.errors import MalformedItem
+from waypost.model.times import LAST
 
 SHEET_MILLISECONDS: Final = 10_000
 """What one sheet spans: at 1,000 clicks a second 340 KB, under the 400 that an item may have."""
@@ -100,11 +101,14 @@ def pack_marks(marks: tuple[Mark, ...]) -> bytes:
 
 
 def unpack_marks(campaign: CampaignCode, packed: bytes) -> tuple[Mark, ...]:
+    """Read what ``pack_marks`` wrote. Raises MalformedItem."""
     if len(packed) % _MARK.size:
         raise MalformedItem("the marks of a recipient are cut")
     return tuple(
-        Mark(id_, LinkCode(campaign + link.hex()), time, delivery, signals, bool(machine), *rest)
-        for id_, link, time, delivery, signals, machine, *rest in _MARK.iter_unpack(packed)
+        Mark(
+            id_, LinkCode(campaign + link.hex()), _time(time), delivery, signals, bool(kind), *rest
+        )
+        for id_, link, time, delivery, signals, kind, *rest in _MARK.iter_unpack(packed)
     )
 
 
@@ -113,9 +117,19 @@ def pack_visits(visits: Iterable[tuple[bytes, Visits]]) -> bytes:
 
 
 def unpack_visits(packed: bytes) -> Iterator[tuple[bytes, Visits]]:
+    """Read what ``pack_visits`` wrote. Raises MalformedItem, some of it while it is iterated."""
     if len(packed) % _VISITS.size:
         raise MalformedItem("the sums of a recipient are cut")
-    return ((name, Visits(*rest)) for name, *rest in _VISITS.iter_unpack(packed))
+    return (
+        (name, Visits(human, machine, _time(first), _time(last)))
+        for name, human, machine, first, last in _VISITS.iter_unpack(packed)
+    )
+
+
+def _time(milliseconds: int) -> int:
+    if milliseconds > LAST:
+        raise MalformedItem("a recipient has a time that there is not")
+    return milliseconds
 
 
 def link_suffix(link: LinkCode) -> bytes:

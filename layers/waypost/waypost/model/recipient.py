@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from waypost.codes import LinkCode
+from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Item, Value
 from waypost.model.mark import (
@@ -104,17 +105,18 @@ class Row:
 
     @classmethod
     def from_item(cls, key: RowKey, stored: Item) -> Self:
+        """Read what ``to_item`` gave. Raises MalformedItem."""
         shared = item.data(stored, "shared")
         return cls(
             key,
-            version=item.number(stored, "version"),
-            marks=unpack_marks(key.campaign, item.data(stored, "marks")),
+            version=_version(stored),
+            marks=_marks(key, stored),
             total=Visits(*(item.number(stored, n) for n in ("human", "machine", "first", "last"))),
             links={
                 LinkCode(key.campaign + suffix.hex()): visits
-                for suffix, visits in unpack_visits(item.data(stored, "links"))
+                for suffix, visits in unpack_visits(item.data(stored, "links", None))
             },
-            deliveries=dict(unpack_visits(item.data(stored, "deliveries"))),
+            deliveries=dict(unpack_visits(item.data(stored, "deliveries", None))),
             opened=dict(unpack_visits(item.data(stored, "opened"))),
             shared=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
         )
@@ -157,8 +159,8 @@ class Sheet:
 
     @classmethod
     def from_item(cls, key: RowKey, stored: Item) -> Self:
-        marks = unpack_marks(key.campaign, item.data(stored, "marks"))
-        return cls(key, item.number(stored, "version"), marks)
+        """Read what ``to_item`` gave. Raises MalformedItem."""
+        return cls(key, _version(stored), _marks(key, stored))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,16 @@ class LinkVisitor:
     first: int
     last: int
     clicks: int
+
+
+def _version(stored: Item) -> int:
+    """Of what is stored; 0 would be taken for a row that is not."""
+    version = item.number(stored, "version")
+    if version < 1:
+        raise MalformedItem("'version' is none")
+    return version
+
+
+def _marks(key: RowKey, stored: Item) -> tuple[Mark, ...]:
+    """There always are some: were they taken for none, clicks would count once more."""
+    return unpack_marks(key.campaign, item.data(stored, "marks", None))

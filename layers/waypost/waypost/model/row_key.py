@@ -10,7 +10,9 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from waypost.codes import CampaignCode
+from waypost.errors import MalformedItem
 from waypost.model import item
+from waypost.model.campaign import campaign_of_partition
 from waypost.model.item import Item
 
 SHARDS: Final = 32
@@ -52,10 +54,12 @@ def shard_of(recipient: str) -> int:
 
 
 def key_of_item(stored: Item) -> RowKey:
-    """The key of a stored row or sheet, read back from its item."""
-    campaign = CampaignCode(item.text(stored, "pk").split("#")[1])
+    """The key of a stored row or sheet, read back from its item. Raises MalformedItem."""
+    campaign = campaign_of_partition(item.text(stored, "pk"))
     sort = item.text(stored, "sk")
     if not sort.startswith("~"):
         return RowKey(campaign, sort)
     recipient, _, sheet = sort[1:].rpartition("#")
+    if not sheet.isascii() or not sheet.isdigit():
+        raise MalformedItem("a sheet has no number")
     return RowKey(campaign, recipient, int(sheet))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from waypost.errors import MalformedItem
+
+LAST: Final = 253_402_300_799_999
+"""The last millisecond that a time can name: of the year 9999."""
 
 
 def rfc3339(time: datetime) -> str:

@@ -72,14 +72,18 @@ class SheetReader(Protocol):
 
 
 class RecipientStore(Protocol):
-    """Rows of recipients. All methods raise StoreUnavailable."""
+    """Rows of recipients. All methods raise StoreUnavailable, and MalformedItem for what cannot be
+    read back, if nothing else is said: a row that is passed over counts as none.
+    """
 
     def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
-        """The rows of these keys as of now; a row of version 0 where there is none."""
+        """The rows of these keys as of now; a row of version 0 where there is none. Raises
+        MalformedRows with the keys of those that cannot be read.
+        """
         ...
 
     def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
-        """The sheets of these keys that there are, as of now."""
+        """The sheets of these keys that there are, as of now. Raises as ``rows`` does."""
         ...
 
     def sheets_of(self, key: RowKey) -> list[Sheet]:
@@ -97,7 +101,9 @@ class RecipientStore(Protocol):
     def notices(
         self, campaign: CampaignCode, batches: Collection[int]
     ) -> Mapping[int, frozenset[bytes]]:
-        """Of these batches, the clicks whose events are not told yet; told ones are left out."""
+        """Of these batches, the clicks whose events are not told yet; told ones are left out, and
+        what cannot be read is, too: nobody can tell it any more.
+        """
         ...
 
     def told(self, campaign: CampaignCode, batch: int, left: frozenset[bytes]) -> None:
@@ -105,7 +111,9 @@ class RecipientStore(Protocol):
         ...
 
     def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
-        """Who clicked a link. Raises InvalidRequest for a cursor that no page gave."""
+        """Who clicked a link, of those that can be read. Raises InvalidRequest for a cursor that no
+        page gave.
+        """
         ...
 
     def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:

@@ -50,7 +50,9 @@ class WorkspaceStore(Protocol):
         ...
 
     def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
-        """Count the person's clicks without identity from now on. Repeated, it changes nothing."""
+        """Count the person's clicks without identity from now on. Repeated, it changes nothing, but
+        mends what cannot be read: the person is somebody else from then on.
+        """
         ...
 
     def opt_in(self, workspace: WorkspaceCode, person: str) -> None:
@@ -58,7 +60,9 @@ class WorkspaceStore(Protocol):
         ...
 
     def opted_out(self, people: Collection[Person]) -> Mapping[Person, OptOut]:
-        """Of these people, those who opted out, as of now."""
+        """Of these people, those who opted out, as of now. Raises MalformedRows with the people
+        whose opt-out is there and cannot be read.
+        """
         ...
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from waypost.codes import CampaignCode
+from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Item
 from waypost.model.row_key import SHARDS, recipient_partition
+from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
 from waypost.store.recipients import Notice
+
+_HASH_BYTES: Final = 8
 
 
 def read_notices(
@@ -19,9 +24,10 @@ def read_notices(
     keys = [_key(campaign, batch) for batch in set(batches)]
     found = {}
     for stored in batch_get(client, table, keys):
-        packed = item.data(stored, "clicks")
-        clicks = frozenset(packed[i : i + 8] for i in range(0, len(packed), 8))
-        found[int(item.text(stored, "sk")[1:])] = clicks
+        try:
+            found[int(item.text(stored, "sk")[1:])] = _clicks(item.data(stored, "clicks", None))
+        except MalformedItem as why:
+            tell_damaged("notice", why, campaign=campaign)
     return found
 
 
@@ -37,6 +43,12 @@ def write_notice(client: DynamoClient, table: str, notice: Notice) -> None:
 def notice_item(notice: Notice) -> Item:
     packed = b"".join(sorted(notice.clicks))
     return _key(notice.campaign, notice.batch) | item.item({"clicks": packed})
+
+
+def _clicks(packed: bytes) -> frozenset[bytes]:
+    if len(packed) % _HASH_BYTES:
+        raise MalformedItem("the clicks of a notice are cut")
+    return frozenset(packed[i : i + _HASH_BYTES] for i in range(0, len(packed), _HASH_BYTES))
 
 
 def _key(campaign: CampaignCode, batch: int) -> Item:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
-from waypost.errors import Conflict
+from waypost.errors import Conflict, MalformedItem, MalformedRows
 from waypost.model import item
-from waypost.model.item import Item
 from waypost.model.recipient import LinkVisitor, Row, Sheet
 from waypost.model.row_key import SHARDS, RowKey, key_of_item, recipient_partition
+from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import (
     DynamoClient,
     batch_get,
@@ -27,6 +27,8 @@ from waypost.store.recipients import Commit, Notice
 
 Action = dict[str, Any]
 
+_Record = TypeVar("_Record", Row, Sheet)
+
 
 class DynamoRecipients:
     """``waypost.store.recipients.RecipientStore``."""
@@ -37,11 +39,11 @@ class DynamoRecipients:
         self._shards = CounterShards(client, table)
 
     def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
-        found = {key: Row.from_item(key, stored) for key, stored in self._stored(keys)}
+        found = self._read(Row, keys)
         return {key: found.get(key) or Row(key) for key in keys}
 
     def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
-        return {key: Sheet.from_item(key, stored) for key, stored in self._stored(keys)}
+        return self._read(Sheet, keys)
 
     def sheets_of(self, key: RowKey) -> list[Sheet]:
         stored = pages(
@@ -119,10 +121,21 @@ class DynamoRecipients:
                 key = key_of_item(record)
                 yield (Row if key.sheet is None else Sheet).from_item(key, record)
 
-    def _stored(self, keys: Collection[RowKey]) -> Iterator[tuple[RowKey, Item]]:
+    def _read(self, kind: type[_Record], keys: Collection[RowKey]) -> dict[RowKey, _Record]:
         wanted = [key.item() for key in set(keys)]
+        found: dict[RowKey, _Record] = {}
+        damaged: dict[RowKey, MalformedItem] = {}
         for stored in batch_get(self._client, self._table, wanted):
-            yield key_of_item(stored), stored
+            key = key_of_item(stored)
+            try:
+                found[key] = kind.from_item(key, stored)
+            except MalformedItem as why:
+                tell_damaged("recipient", why, campaign=key.campaign)
+                damaged[key] = why
+        if damaged:
+            text = f"{len(damaged)} rows of recipients: {next(iter(damaged.values()))}"
+            raise MalformedRows(text, damaged)
+        return found
 
     def _put(self, record: Row | Sheet) -> Action:
         action = {"TableName": self._table, "Item": record.to_item()}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from waypost.codes import LinkCode, campaign_of
+from waypost.errors import MalformedItem
 from waypost.model import item
+from waypost.model.item import Item
 from waypost.model.recipient import LinkVisitor, Row
 from waypost.model.row_key import SHARDS, key_of_item, recipient_partition
+from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import DynamoClient, translated
 from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
 
@@ -54,9 +59,17 @@ def _some_rows(
             Limit=_ROWS_A_READ,
             **(start if after else {}),
         )
-    rows = [Row.from_item(key_of_item(stored), stored) for stored in answer["Items"]]
     last = answer.get("LastEvaluatedKey")
-    return rows, item.text(last, "sk") if last else ""
+    return list(_readable(answer["Items"])), item.text(last, "sk") if last else ""
+
+
+def _readable(items: Iterable[Item]) -> Iterator[Row]:
+    """The rows among them; of those that cannot be read nobody can tell whom they are of."""
+    for stored in items:
+        try:
+            yield Row.from_item(key_of_item(stored), stored)
+        except MalformedItem as why:
+            tell_damaged("recipient", why, partition=item.text(stored, "pk"))
 
 
 def _read_position(cursor: str | None) -> tuple[int, str]:

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from waypost.codes import WorkspaceCode, workspace_code
-from waypost.errors import Clash, Conflict, MalformedItem
+from waypost.errors import Clash, Conflict, MalformedItem, MalformedRows
 from waypost.model import item
 from waypost.model.item import Item
 from waypost.model.person import OptOut, opt_out_key, person_hash
 from waypost.model.workspace import WorkspaceSettings, workspace_partition
+from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
 from waypost.store.workspaces import (
     Person,
@@ -80,8 +81,18 @@ class DynamoWorkspaces:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except Conflict:
-            return self.opted_out([(workspace, person)]).get((workspace, person), wish)
+            return self._stands(workspace, person, wish)
         return wish
+
+    def _stands(self, workspace: WorkspaceCode, person: str, wish: OptOut) -> OptOut:
+        """The opt-out that is there already; this one in its place where it cannot be read."""
+        asked = (workspace, person)
+        try:
+            return self.opted_out([asked]).get(asked, wish)
+        except MalformedItem:
+            with translated():
+                self._client.put_item(TableName=self._table, Item=wish.to_item())
+            return self.opted_out([asked]).get(asked, wish)
 
     def opt_in(self, workspace: WorkspaceCode, person: str) -> None:
         key = opt_out_key(workspace, person_hash(workspace, person))
@@ -91,10 +102,18 @@ class DynamoWorkspaces:
     def opted_out(self, people: Collection[Person]) -> Mapping[Person, OptOut]:
         keys = {_sort_values(opt_out_key(w, person_hash(w, p))): (w, p) for w, p in people}
         wanted = [opt_out_key(w, person_hash(w, p)) for w, p in keys.values()]
-        found = {}
+        found: dict[Person, OptOut] = {}
+        damaged: list[Person] = []
         for stored in batch_get(self._client, self._table, wanted):
             person = keys[_sort_values(stored)]
-            found[person] = OptOut.from_item(person[0], stored)
+            try:
+                found[person] = OptOut.from_item(person[0], stored)
+            except MalformedItem as why:
+                tell_damaged("opt_out", why, workspace=person[0], key=item.text(stored, "sk"))
+                damaged.append(person)
+        if damaged:
+            workspaces = ", ".join(sorted({workspace for workspace, _ in damaged}))
+            raise MalformedRows(f"{len(damaged)} opt-outs of workspace {workspaces}", damaged)
         return found
 
     def _stored(self, workspace: WorkspaceCode, *, consistent: bool) -> Item:
