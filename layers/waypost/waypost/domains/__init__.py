@@ -13,7 +13,7 @@
 - ``well_known``  what the redirect function answers below ``/.well-known/``
 - ``senders``     whether a sending domain is verified; ``ses`` asks
 - ``announcing``  who is told about a change; ``eventbridge`` tells
-- ``stored``      how a domain is kept
+- ``stored``      how a domain is kept; ``parts`` are read back
 
 ``network``, ``ses``, ``eventbridge`` and CloudFront's part of ``edge`` speak to the world; all else
 is free of AWS and of the network.

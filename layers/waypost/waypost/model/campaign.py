@@ -53,6 +53,7 @@ class Campaign:
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
+        """Read what ``to_item`` or ``to_list_item`` gave. Raises MalformedItem."""
         return cls(
             workspace=item.text(stored, "workspace"),
             name=item.text(stored, "campaign"),
@@ -71,6 +72,11 @@ class Campaign:
             "channel": self.channel,
             "first_seen": rfc3339(self.first_seen),
         }
+
+
+def code_of_place(place: str) -> CampaignCode:
+    """The code of the campaign that the list has at a place."""
+    return CampaignCode(place.rpartition("#")[2])
 
 
 def campaign_of_partition(partition: str) -> CampaignCode:

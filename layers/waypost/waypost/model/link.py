@@ -50,16 +50,22 @@ class Link:
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
+        """Read what ``to_item`` gave. Raises MalformedItem."""
         definition = LinkDefinition(
             identity=item.text(stored, "identity"),
             url=item.text(stored, "url"),
             tag=item.optional_text(stored, "tag"),
             position=item.number(stored, "position"),
         )
-        code = LinkCode(item.text(stored, "sk").removeprefix(PREFIX))
-        return cls(code, definition, parse_time(item.text(stored, "first_seen")))
+        first_seen = parse_time(item.text(stored, "first_seen"))
+        return cls(code_of_item(stored), definition, first_seen)
 
 
 def link_key(link: LinkCode) -> Item:
     """The item's key, which the code alone tells."""
     return item.item({"pk": campaign_partition(campaign_of(link)), "sk": f"{PREFIX}{link}"})
+
+
+def code_of_item(stored: Item) -> LinkCode:
+    """The code of a stored link, whatever else of it cannot be read."""
+    return LinkCode(item.text(stored, "sk").removeprefix(PREFIX))

@@ -51,19 +51,26 @@ class SentMessage:
     @classmethod
     def from_item(cls, campaign: CampaignCode, stored: Item) -> Self:
         """Read an item back. Raises MalformedItem."""
+        inflater = zlib.decompressobj()
         try:
-            inflated = zlib.decompressobj().decompress(
-                item.data(stored, "html"), 4 * MOST_CHARACTERS
-            )
+            # One byte more than any message has: at the bound itself, the end is not seen.
+            inflated = inflater.decompress(item.data(stored, "html"), 4 * MOST_CHARACTERS + 1)
             html = inflated.decode()
         except (zlib.error, UnicodeError) as e:
             raise MalformedItem("the message of a campaign cannot be read") from e
+        if not inflater.eof:
+            raise MalformedItem("the message of a campaign is cut")
         return cls(
             campaign=campaign,
             html=html,
-            rendered=item.plain(stored["rendered"]) is True,
+            rendered=is_rendered(stored),
             expires=item.number(stored, "expires"),
         )
+
+
+def is_rendered(stored: Item) -> bool:
+    """Whether a stored message may name somebody: if it does not say that it does not."""
+    return stored.get("rendered") != item.attribute(False)
 
 
 def message_key(campaign: CampaignCode) -> Item:

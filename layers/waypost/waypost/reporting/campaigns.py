@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_code, workspace_code
-from waypost.errors import NotFound
+from waypost.errors import MalformedItem, NotFound
 from waypost.model.campaign import Campaign
 from waypost.model.counters import CampaignCounts, Counts
 from waypost.model.link import Link
@@ -26,6 +26,7 @@ from waypost.reporting.answers import (
 )
 from waypost.reporting.ranking import figures_of, grouped, ranked, share
 from waypost.reporting.series import WHOLE, Span, named_zone, points
+from waypost.store.damage import tell_damaged
 from waypost.store.paging import Page
 
 MOST_CAMPAIGNS: Final = 100
@@ -56,17 +57,16 @@ class CampaignReports:
     campaigns: Campaigns
 
     def listed(self, workspace: str, cursor: str | None, limit: int) -> CampaignList:
-        """Some of a workspace's campaigns, newest first, each with its headline figures.
+        """Some of a workspace's campaigns, newest first, each with its headline figures; those are
+        left out of which they cannot be read.
 
         Raises InvalidRequest for a cursor that no answer gave.
         """
         page = self.campaigns.of_workspace(workspace_code(workspace), cursor=cursor, limit=limit)
         known = [campaign for campaign in page.items if campaign.workspace == workspace]
         counts = self.campaigns.headlines([campaign.code for campaign in known])
-        return CampaignList(
-            campaigns=[_headline(campaign, counts[campaign.code]) for campaign in known],
-            cursor=page.cursor,
-        )
+        told = [_headline(each, counts[each.code]) for each in known if each.code in counts]
+        return CampaignList(campaigns=list(filter(None, told)), cursor=page.cursor)
 
     def report(self, workspace: str, campaign: str) -> CampaignReport:
         """All figures of a campaign, its links most clicked first and with those nobody clicked."""
@@ -138,8 +138,12 @@ class CampaignReports:
         return known
 
 
-def _headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline:
+def _headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline | None:
     total = counts.total
+    if min(counts.sent, *total.changed().values(), 0) < 0:
+        why = MalformedItem(f"campaign {campaign.code} has figures below 0")
+        tell_damaged("counter", why, campaign=campaign.code)
+        return None
     return CampaignHeadline(
         campaign=campaign.name,
         kind=campaign.kind,

@@ -6,12 +6,13 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from waypost.clicks.marks import mark_of
 from waypost.clicks.signals import Signal, verdict
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, workspace_code, workspace_of
-from waypost.errors import NotFound
+from waypost.errors import MalformedItem, NotFound
 from waypost.model.campaign import Campaign
 from waypost.model.click import Click
 from waypost.model.link import Link
@@ -21,7 +22,7 @@ from waypost.model.row_key import RowKey
 from waypost.model.times import from_milliseconds, rfc3339
 from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
-from waypost.store.recipients import read_sheets
+from waypost.store.recipients import read_sheets, readable_of
 
 MOST_PEOPLE: Final = 1_000
 MOST_CLICKS: Final = 100
@@ -84,7 +85,7 @@ class PeopleReports:
         neither clicked nor opened.
         """
         page = self.clicks.of_person(workspace_code(workspace), person, cursor=cursor, limit=limit)
-        if cursor is None and not page.items:
+        if cursor is None and not page.items and not page.unread:
             raise NotFound("person", person)
         now = self.now()
         kept = [click for click in page.items if click.expires > now]
@@ -101,20 +102,25 @@ class PeopleReports:
         ]
 
     def _name(self, campaign: CampaignCode) -> str:
-        known = self.campaigns.campaign(campaign)
+        try:
+            known = self.campaigns.campaign(campaign)
+        except MalformedItem:  # told by the store; the person's other clicks are not its
+            known = None
         return known.name if known else campaign
 
     def _marks(self, clicks: Sequence[Click]) -> Mapping[str, Mark]:
         """The clicks as they were counted, which later ones may have changed; by their ids."""
         ids = {click_hash(click.id): click.id for click in clicks}
-        rows = self.recipients.rows({RowKey(click.campaign, click.recipient) for click in clicks})
+        wanted = {RowKey(click.campaign, click.recipient) for click in clicks}
+        rows = readable_of(self.recipients.rows, wanted)
         marks = {m.id: m for row in rows.values() for m in row.marks if m.id in ids}
         keys = {
             RowKey(click.campaign, click.recipient, mark_of(click).sheet)
             for click in clicks
             if click_hash(click.id) not in marks
         }
-        for sheet in read_sheets(self.recipients, keys).values():
+        sheets = readable_of(partial(read_sheets, self.recipients), keys)
+        for sheet in sheets.values():
             marks |= {m.id: m for m in sheet.marks if m.id in ids}
         return {ids[hashed]: mark for hashed, mark in marks.items()}
 

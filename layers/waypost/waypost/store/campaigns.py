@@ -18,7 +18,11 @@ PLACES: Final = re.compile(r"[0-9T:.-]{23}Z#[0-9a-f]{18}", re.ASCII)
 
 
 class CampaignStore(Protocol):
-    """Campaigns with what hangs on them. All methods raise StoreUnavailable."""
+    """Campaigns with what hangs on them. All methods raise StoreUnavailable.
+
+    What cannot be read back is told in the log. A list goes on without it; a campaign that is asked
+    for, and figures of which a part would be missing, raise MalformedItem.
+    """
 
     def open(
         self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
@@ -64,8 +68,16 @@ class CampaignStore(Protocol):
         """
         ...
 
+    def codes_of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[CampaignCode]:
+        """The same of their codes, those of campaigns included that cannot be read."""
+        ...
+
     def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
-        """The figures of whole campaigns, without those of links and hours."""
+        """The figures of whole campaigns, without those of links and hours; campaigns are left out
+        of which they cannot be read.
+        """
         ...
 
     def list_known(self) -> int:

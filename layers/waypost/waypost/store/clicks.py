@@ -30,9 +30,13 @@ class ClickStore(Protocol):
     def of_person(
         self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
     ) -> Page[Click]:
-        """A person's clicks, newest first. Raises InvalidRequest for a cursor of nobody's."""
+        """A person's clicks that can be read, newest first. Raises InvalidRequest for a cursor of
+        nobody's.
+        """
         ...
 
     def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
-        """All clicks of a campaign in no order. Reads the whole ledger: for operators' tools."""
+        """All clicks of a campaign that can be read, in no order. Reads the whole ledger: for
+        operators' tools.
+        """
         ...

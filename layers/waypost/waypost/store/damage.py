@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Literal, TypeVar
 
 from waypost.errors import MalformedItem
+from waypost.model.item import Item
 from waypost.observability import Metric, count, logger
 
 Row = Literal[
@@ -21,6 +23,8 @@ Row = Literal[
     "click",
 ]
 
+_Read = TypeVar("_Read")
+
 _LOG: Final = logger("store")
 
 
@@ -30,3 +34,14 @@ def tell_damaged(row: Row, why: MalformedItem, **where: str) -> None:
     """
     count(Metric.ROW_DAMAGED, reason=row)
     _LOG.error("a stored row cannot be read", extra={"row": row, "why": str(why), **where})
+
+
+def readable(
+    row: Row, read: Callable[[Item], _Read], rows: Iterable[Item], **where: str
+) -> Iterator[_Read]:
+    """Rows read one by one; those that cannot be are told of and left out."""
+    for stored in rows:
+        try:
+            yield read(stored)
+        except MalformedItem as why:
+            tell_damaged(row, why, **where)

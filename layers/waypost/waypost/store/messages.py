@@ -17,7 +17,7 @@ class MessageStore(Protocol):
         ...
 
     def message(self, campaign: CampaignCode) -> SentMessage | None:
-        """The message of a campaign, None where none was kept or it expired."""
+        """The message of a campaign, None where none was kept, it expired or cannot be read."""
         ...
 
     def forget(self, campaign: CampaignCode) -> None:

@@ -19,11 +19,13 @@ KEY_BYTES: Final = 1_024
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Some of a list. ``cursor`` asks for what follows, None where nothing does; a page may hold
-    fewer than were asked for, even none, and still have a cursor.
+    fewer than were asked for, even none, and still have a cursor. ``unread``: how many rows are
+    left out since they cannot be read.
     """
 
     items: Sequence[T]
     cursor: str | None
+    unread: int = 0
 
 
 def write_cursor(position: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
+from waypost.errors import MalformedRows
 from waypost.model.counters import Increments
 from waypost.model.recipient import LinkVisitor, Row, Sheet
 from waypost.model.row_key import RowKey
 from waypost.store.paging import Page
+
+_Record = TypeVar("_Record", Row, Sheet)
 
 ACTIONS: Final = 100
 """What one transaction holds: rows, sheets, counters and the notice of its events together."""
@@ -63,6 +66,16 @@ def read_sheets(store: SheetReader, keys: Collection[RowKey]) -> dict[RowKey, Sh
         found |= read
         waiting = {sheet.further for sheet in read.values() if sheet.room <= 0}
     return found
+
+
+def readable_of(
+    read: Callable[[Collection[RowKey]], dict[RowKey, _Record]], keys: Collection[RowKey]
+) -> dict[RowKey, _Record]:
+    """What can be read of these keys, for reports: whoever counts has to know what is missing."""
+    try:
+        return read(keys)
+    except MalformedRows as damage:
+        return read(set(keys) - damage.keys)
 
 
 class SheetReader(Protocol):

@@ -18,6 +18,7 @@ from typing import Final
 
 from waypost.clicks.signals import signals_of
 from waypost.codes import WorkspaceCode
+from waypost.errors import MalformedItem
 from waypost.model.person import OptOut
 from waypost.store.clicks import ClickStore
 from waypost.store.messages import MessageStore
@@ -70,7 +71,8 @@ class Erasing:
         late: Callable[[], bool] = _never,
     ) -> Erased:
         """Erase a person, or as much as is done when it is ``late`` or others keep writing to
-        what is to go. Safe to repeat and to be broken off. Raises StoreError.
+        what is to go. Safe to repeat and to be broken off. Raises StoreError: MalformedItem where
+        something of theirs cannot be read, since they are not erased before that is gone.
         """
         wish = self.workspaces.opt_out(workspace, person, now)
         erased = Erased(final=wish.since + UNDER_WAY)
@@ -105,7 +107,7 @@ class Erasing:
         """After the rows, those of campaigns that are on no list included: a click that appears
         under its alias is counted there already.
         """
-        cursor = None
+        cursor, unread = None, 0
         while True:
             page = self.ledger.of_person(wish.workspace, person, cursor=cursor, limit=CLICKS_A_PAGE)
             clicked = {click.campaign for click in page.items}
@@ -115,6 +117,9 @@ class Erasing:
                 alias = wish.alias(click.campaign)
                 self.ledger.anonymise(click, click.anonymous(alias, int(signals_of(click))))
             yield Step(clicks=len(page.items))
-            cursor = page.cursor
+            cursor, unread = page.cursor, unread + page.unread
             if cursor is None:
-                return
+                break
+        if unread:
+            told = f"{unread} of the person's clicks in workspace {wish.workspace} cannot be read"
+            raise MalformedItem(told)

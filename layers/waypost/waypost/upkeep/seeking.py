@@ -7,12 +7,11 @@ there are lists, or since an operator listed those of before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from waypost.codes import CampaignCode, WorkspaceCode
-from waypost.model.campaign import Campaign
 from waypost.model.row_key import RowKey
 from waypost.store.messages import MessageStore
 from waypost.store.paging import Page
@@ -24,9 +23,9 @@ CAMPAIGNS_A_PAGE: Final = 100
 class CampaignList(Protocol):
     """The list of a workspace's campaigns (``waypost.store.campaigns``)."""
 
-    def of_workspace(
+    def codes_of_workspace(
         self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
-    ) -> Page[Campaign]: ...
+    ) -> Page[CampaignCode]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,11 @@ class Seeking:
 
     def _pages(
         self, listed: CampaignList, workspace: WorkspaceCode
-    ) -> Iterator[list[CampaignCode]]:
+    ) -> Iterator[Sequence[CampaignCode]]:
         cursor = None
         while True:
-            page = listed.of_workspace(workspace, cursor=cursor, limit=CAMPAIGNS_A_PAGE)
-            yield [campaign.code for campaign in page.items]
+            page = listed.codes_of_workspace(workspace, cursor=cursor, limit=CAMPAIGNS_A_PAGE)
+            yield page.items
             cursor = page.cursor
             if cursor is None:
                 return

@@ -11,18 +11,25 @@ from waypost.codes import (
     WorkspaceCode,
     campaign_code,
 )
-from waypost.errors import Clash, Conflict
+from waypost.errors import Clash, Conflict, MalformedItem
 from waypost.model import item
 from waypost.model.campaign import SORT, Campaign, campaign_partition
 from waypost.model.counters import CampaignCounts, sent_figures
 from waypost.model.item import Item
 from waypost.model.link import Link, LinkDefinition
+from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import (
     DynamoClient,
     translated,
 )
 from waypost.store.dynamodb.links import DynamoLinks
-from waypost.store.dynamodb.listing import put_on_list, read_headlines, read_list, unlisted
+from waypost.store.dynamodb.listing import (
+    put_on_list,
+    read_codes,
+    read_headlines,
+    read_list,
+    unlisted,
+)
 from waypost.store.dynamodb.sent import SentCounter
 from waypost.store.dynamodb.spread import read_counts, read_signed
 from waypost.store.paging import Page
@@ -55,7 +62,14 @@ class DynamoCampaigns:
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None:
         stored = self._item(campaign)
-        return Campaign.from_item(stored) if "campaign" in stored else None
+        if "campaign" not in stored:  # the mark of a spread one may be there before it
+            return None
+        try:
+            return Campaign.from_item(stored)
+        except MalformedItem as e:
+            why = MalformedItem(f"campaign {campaign}: {e}")
+            tell_damaged("campaign", why, campaign=campaign)
+            raise why from e
 
     def define_links(
         self, campaign: CampaignCode, links: Sequence[LinkDefinition], now: datetime
@@ -89,6 +103,11 @@ class DynamoCampaigns:
         self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
     ) -> Page[Campaign]:
         return read_list(self._client, self._table, workspace, cursor, limit)
+
+    def codes_of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[CampaignCode]:
+        return read_codes(self._client, self._table, workspace, cursor, limit)
 
     def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
         return read_headlines(self._client, self._table, campaigns)

@@ -8,6 +8,7 @@ from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model.click import Click, ledger_key
 from waypost.store.clicks import PLACES
+from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, scan, translated
 from waypost.store.paging import Page, read_place, write_cursor
 
@@ -54,8 +55,10 @@ class DynamoClicks:
                 **start,
             )
         last = answer.get("LastEvaluatedKey")
-        clicks = [Click.from_item(stored) for stored in answer["Items"]]
-        return Page(clicks, write_cursor(last["sk"]["S"]) if last else None)
+        stored = answer["Items"]
+        clicks = list(readable("click", Click.from_item, stored, workspace=workspace))
+        cursor = write_cursor(last["sk"]["S"]) if last else None
+        return Page(clicks, cursor, unread=len(stored) - len(clicks))
 
     def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
         stored = scan(
@@ -64,4 +67,4 @@ class DynamoClicks:
             FilterExpression="begins_with(link, :campaign)",
             ExpressionAttributeValues={":campaign": {"S": campaign}},
         )
-        return map(Click.from_item, stored)
+        return readable("click", Click.from_item, stored, campaign=campaign)

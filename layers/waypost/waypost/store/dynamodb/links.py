@@ -7,12 +7,17 @@ from datetime import datetime
 from typing import Final
 
 from waypost.codes import CampaignCode, LinkCode, link_code
-from waypost.errors import Conflict
+from waypost.errors import Conflict, MalformedItem
+from waypost.model import item
 from waypost.model.campaign import campaign_partition
-from waypost.model.link import PREFIX, Link, LinkDefinition, link_key
+from waypost.model.item import Item
+from waypost.model.link import PREFIX, Link, LinkDefinition, code_of_item, link_key
+from waypost.store.damage import readable, tell_damaged
 from waypost.store.dynamodb.client import DynamoClient, batch_get, pages, translated
 
 _REMEMBERED: Final = 20_000
+_NOBODYS: Final = "nobody's"
+"""No identity: those begin with what they are of, and a colon."""
 
 
 class DynamoLinks:
@@ -49,12 +54,12 @@ class DynamoLinks:
                 ":links": {"S": PREFIX},
             },
         )
-        return [Link.from_item(link) for link in stored]
+        return list(readable("link", Link.from_item, stored, campaign=campaign))
 
     def find(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
         keys = [link_key(code) for code in set(codes)]
         stored = batch_get(self._client, self._table, keys, consistent=False)
-        return {link.code: link for link in map(Link.from_item, stored)}
+        return {link.code: link for link in readable("link", Link.from_item, stored)}
 
     def _define(
         self,
@@ -66,8 +71,8 @@ class DynamoLinks:
         """Note links under their next codes; those whose code is another identity's are left."""
         codes = {identity: link_code(campaign, identity, attempt) for identity in waiting}
         keys = [link_key(code) for code in set(codes.values())]
-        stored = map(Link.from_item, batch_get(self._client, self._table, keys, consistent=False))
-        owners = {link.code: link.definition.identity for link in stored}
+        stored = batch_get(self._client, self._table, keys, consistent=False)
+        owners = {code_of_item(link): _owner(link) for link in stored}
         left = {}
         for identity, definition in waiting.items():
             code = codes[identity]
@@ -90,5 +95,16 @@ class DynamoLinks:
                 )
         except Conflict:
             found = batch_get(self._client, self._table, [link_key(link.code)])
-            return next(Link.from_item(stored).definition.identity for stored in found)
+            return next(map(_owner, found))
         return link.definition.identity
+
+
+def _owner(stored: Item) -> str:
+    """The identity that a stored link has. One that cannot be read has the code all the same, so
+    that messages go on under the next.
+    """
+    try:
+        return item.text(stored, "identity")
+    except MalformedItem as why:
+        tell_damaged("link", why, link=code_of_item(stored))
+        return _NOBODYS

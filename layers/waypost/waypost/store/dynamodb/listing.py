@@ -11,17 +11,20 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.campaign import SORT as CAMPAIGN
 from waypost.model.campaign import (
     Campaign,
     campaign_of_partition,
     campaign_partition,
+    code_of_place,
     list_partition,
 )
 from waypost.model.counters import SENT, TOTAL, CampaignCounts
 from waypost.model.item import Item
 from waypost.store.campaigns import PLACES
+from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
 from waypost.store.dynamodb.spread import PREFIX, SHARDS, figures_of
 from waypost.store.paging import Page, read_place, write_cursor
@@ -44,7 +47,23 @@ def put_on_list(client: DynamoClient, table: str, campaign: Campaign) -> None:
 def read_list(
     client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
 ) -> Page[Campaign]:
-    """A page of a workspace's campaigns, newest first."""
+    """A page of a workspace's campaigns that can be read, newest first."""
+    listed = _listed(client, table, workspace, cursor, limit)
+    read = readable("campaign", Campaign.from_item, listed.items, workspace=workspace)
+    return Page(list(read), listed.cursor)
+
+
+def read_codes(
+    client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
+) -> Page[CampaignCode]:
+    """The same of their codes, which their keys tell."""
+    listed = _listed(client, table, workspace, cursor, limit)
+    return Page([code_of_place(item.text(one, "sk")) for one in listed.items], listed.cursor)
+
+
+def _listed(
+    client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
+) -> Page[Item]:
     partition = list_partition(workspace)
     start = {}
     if cursor is not None:
@@ -61,12 +80,11 @@ def read_list(
             **start,
         )
     last = answer.get("LastEvaluatedKey")
-    campaigns = [Campaign.from_item(stored) for stored in answer["Items"]]
-    return Page(campaigns, write_cursor(item.text(last, "sk")) if last else None)
+    return Page(answer["Items"], write_cursor(item.text(last, "sk")) if last else None)
 
 
 def unlisted(client: DynamoClient, table: str) -> Iterator[Campaign]:
-    """Campaigns without the mark. Reads the whole table."""
+    """Campaigns without the mark that can be read. Reads the whole table."""
     stored = scan(
         client,
         table,
@@ -74,13 +92,15 @@ def unlisted(client: DynamoClient, table: str) -> Iterator[Campaign]:
         " AND attribute_not_exists(listed)",
         ExpressionAttributeValues={":campaign": {"S": CAMPAIGN}},
     )
-    return map(Campaign.from_item, stored)
+    return readable("campaign", Campaign.from_item, stored)
 
 
 def read_headlines(
     client: DynamoClient, table: str, campaigns: Collection[CampaignCode]
 ) -> dict[CampaignCode, CampaignCounts]:
-    """Three items a campaign, and 30 more of one whose counters are spread."""
+    """Three items a campaign, and 30 more of one whose counters are spread. Campaigns are left out
+    of which a counter cannot be read.
+    """
     sorts = (CAMPAIGN, *_HEADLINES)
     keys = [_key(campaign_partition(code), sort) for code in campaigns for sort in sorts]
     found = list(batch_get(client, table, keys, consistent=False))
@@ -93,11 +113,16 @@ def read_headlines(
     ]
     found += batch_get(client, table, further, consistent=False)
     counters: dict[CampaignCode, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
+    damaged: set[CampaignCode] = set()
     for stored in found:
-        if item.text(stored, "sk") != CAMPAIGN:
-            code = campaign_of_partition(item.text(stored, "pk"))
+        code = campaign_of_partition(item.text(stored, "pk"))
+        if item.text(stored, "sk") == CAMPAIGN:
+            continue
+        try:
             counters[code].append(figures_of(stored))
-    return {code: CampaignCounts.of(named) for code, named in counters.items()}
+        except MalformedItem:  # told by then
+            damaged.add(code)
+    return {code: CampaignCounts.of(n) for code, n in counters.items() if code not in damaged}
 
 
 def _key(partition: str, sort: str) -> Item:

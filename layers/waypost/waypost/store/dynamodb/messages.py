@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
+from functools import partial
 
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model import item
 from waypost.model.campaign import campaign_of_partition, campaign_partition
 from waypost.model.item import Item
-from waypost.model.message import SORT, SentMessage, message_key
+from waypost.model.message import SORT, SentMessage, is_rendered, message_key
+from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
 
 
@@ -40,7 +42,10 @@ class DynamoMessages:
         with translated():
             answer = self._client.get_item(TableName=self._table, Key=message_key(campaign))
         stored = answer.get("Item")
-        message = SentMessage.from_item(campaign, stored) if stored else None
+        read = partial(SentMessage.from_item, campaign)
+        message = next(
+            readable("message", read, [stored] if stored else [], campaign=campaign), None
+        )
         # An item outlives its time by days.
         return message if message and message.expires > time.time() else None
 
@@ -53,12 +58,12 @@ class DynamoMessages:
         stored = scan(
             self._client,
             self._table,
-            FilterExpression="begins_with(pk, :campaigns) AND sk = :message AND rendered = :yes",
+            FilterExpression="begins_with(pk, :campaigns) AND sk = :message AND NOT rendered = :no",
             ProjectionExpression="pk",
             ExpressionAttributeValues={
                 ":campaigns": {"S": partition},
                 ":message": {"S": SORT},
-                ":yes": {"BOOL": True},
+                ":no": {"BOOL": False},
             },
         )
         return self._forget(stored)
@@ -66,7 +71,7 @@ class DynamoMessages:
     def forget_rendered_of(self, campaigns: Collection[CampaignCode]) -> int:
         keys = map(message_key, campaigns)
         stored = batch_get(self._client, self._table, keys, attributes="pk, rendered")
-        return self._forget(one for one in stored if item.plain(one["rendered"]) is True)
+        return self._forget(one for one in stored if is_rendered(one))
 
     def _forget(self, stored: Iterable[Item]) -> int:
         campaigns = [campaign_of_partition(item.text(found, "pk")) for found in stored]

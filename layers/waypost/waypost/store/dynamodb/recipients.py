@@ -133,7 +133,9 @@ class DynamoRecipients:
                 tell_damaged("recipient", why, campaign=key.campaign)
                 damaged[key] = why
         if damaged:
-            text = f"{len(damaged)} rows of recipients: {next(iter(damaged.values()))}"
+            text = (
+                f"{len(damaged)} rows of recipients cannot be read: {next(iter(damaged.values()))}"
+            )
             raise MalformedRows(text, damaged)
         return found
 

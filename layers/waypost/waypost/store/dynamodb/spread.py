@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from waypost.codes import CampaignCode
+from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.campaign import SORT, campaign_of_partition, campaign_partition
 from waypost.model.counters import SENT, CampaignCounts, Increments, signed_figure
 from waypost.model.item import Item
+from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import DynamoClient, pages, scan, translated
 
 SHARDS: Final = 16
@@ -118,6 +120,13 @@ def _counters(
 
 
 def figures_of(counter: Item) -> tuple[str, dict[str, int]]:
-    """A stored counter's name and figures."""
-    figures = {name: item.number(counter, name) for name in counter if name not in {"pk", "sk"}}
-    return item.text(counter, "sk").removeprefix(PREFIX), figures
+    """A stored counter's name and figures. Raises MalformedItem, and says so in the log."""
+    counted = item.text(counter, "sk").removeprefix(PREFIX)
+    try:
+        figures = {name: item.number(counter, name) for name in counter if name not in {"pk", "sk"}}
+    except MalformedItem as e:
+        campaign = campaign_of_partition(item.text(counter, "pk"))
+        why = MalformedItem(f"the counter {counted} of campaign {campaign}: {e}")
+        tell_damaged("counter", why, campaign=campaign, counter=counted)
+        raise why from e
+    return counted, figures

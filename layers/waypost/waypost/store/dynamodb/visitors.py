@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from waypost.codes import LinkCode, campaign_of
-from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Item
 from waypost.model.recipient import LinkVisitor, Row
 from waypost.model.row_key import SHARDS, key_of_item, recipient_partition
-from waypost.store.damage import tell_damaged
+from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, translated
 from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
 
@@ -60,16 +57,12 @@ def _some_rows(
             **(start if after else {}),
         )
     last = answer.get("LastEvaluatedKey")
-    return list(_readable(answer["Items"])), item.text(last, "sk") if last else ""
+    rows = readable("recipient", _row, answer["Items"], partition=partition)
+    return list(rows), item.text(last, "sk") if last else ""
 
 
-def _readable(items: Iterable[Item]) -> Iterator[Row]:
-    """The rows among them; of those that cannot be read nobody can tell whom they are of."""
-    for stored in items:
-        try:
-            yield Row.from_item(key_of_item(stored), stored)
-        except MalformedItem as why:
-            tell_damaged("recipient", why, partition=item.text(stored, "pk"))
+def _row(stored: Item) -> Row:
+    return Row.from_item(key_of_item(stored), stored)
 
 
 def _read_position(cursor: str | None) -> tuple[int, str]:

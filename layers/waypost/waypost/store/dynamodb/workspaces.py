@@ -113,7 +113,9 @@ class DynamoWorkspaces:
                 damaged.append(person)
         if damaged:
             workspaces = ", ".join(sorted({workspace for workspace, _ in damaged}))
-            raise MalformedRows(f"{len(damaged)} opt-outs of workspace {workspaces}", damaged)
+            raise MalformedRows(
+                f"{len(damaged)} opt-outs of workspace {workspaces} cannot be read", damaged
+            )
         return found
 
     def _stored(self, workspace: WorkspaceCode, *, consistent: bool) -> Item:

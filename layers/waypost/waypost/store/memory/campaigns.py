@@ -86,6 +86,12 @@ class MemoryCampaigns:
         found = listed[:limit]
         return Page(found, write_cursor(found[-1].place) if len(listed) > limit else None)
 
+    def codes_of_workspace(
+        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    ) -> Page[CampaignCode]:
+        page = self.of_workspace(workspace, cursor=cursor, limit=limit)
+        return Page([campaign.code for campaign in page.items], page.cursor)
+
     def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
         counts = {code: self.counts(code) for code in campaigns}
         return {code: CampaignCounts(sent=c.sent, total=c.total) for code, c in counts.items()}
