@@ -7,7 +7,7 @@ from typing import Any, Literal, NewType
 
 import pytest
 
-from waypost.model.fitting import fits, misfit
+from waypost.model.fitting import check_of, misfit
 
 Code = NewType("Code", str)
 
@@ -58,4 +58,4 @@ def test_the_first_field_that_does_not_fit_is_named(values: dict[str, Any], path
 
 @pytest.mark.parametrize("value", [[], {}, 1, True, None, ["yes"]])
 def test_what_cannot_be_hashed_is_compared_all_the_same(value: object) -> None:
-    assert not fits(value, Literal["yes", "no"])
+    assert not check_of(Literal["yes", "no"])(value)

@@ -10,7 +10,7 @@ from waypost.codes import WorkspaceCode
 from waypost.domains.app_links import AppLinks
 from waypost.domains.domain import Certificate, Change, Sending, TrackingDomain
 from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
-from waypost.model.fitting import kinds
+from waypost.model.fitting import checks
 
 _Part = TypeVar("_Part", Dns, Probe, Hsts, Caa)
 
@@ -73,7 +73,7 @@ def _findings(values: Mapping[str, Any] | None) -> Findings | None:
 
 def _part(kind: type[_Part], values: Mapping[str, Any]) -> _Part:
     """What was found of one kind, its lists as they are held; without keys of newer versions."""
-    held = {n: values[n] for n in kinds(kind) if n in values}
+    held = {n: values[n] for n in checks(kind) if n in values}
     lists: dict[str, Any] = {n: tuple(v) for n, v in held.items() if isinstance(v, list)}
     return kind(**held | lists)
 

@@ -20,11 +20,12 @@ from waypost.domains.domain import Stage, TrackingDomain
 from waypost.domains.parts import at, domain_of
 from waypost.errors import MalformedItem
 from waypost.model import item
-from waypost.model.fitting import fits, misfit
+from waypost.model.fitting import check_of, misfit
 from waypost.model.item import Item
 from waypost.model.workspace import workspace_partition
 
 CLAIMS: Final = "D"
+_IS_STAGE: Final = check_of(Stage)
 
 
 def domain_key(workspace: WorkspaceCode, host: str) -> Item:
@@ -70,7 +71,7 @@ def stage_of(stored: Item) -> Stage:
     """No more of it than where the domain stands. Raises MalformedItem."""
     values = _values(stored)
     stage = values.get("stage") if isinstance(values, dict) else None
-    if not fits(stage, Stage):
+    if not _IS_STAGE(stage):
         raise MalformedItem(f"the domain {_host(stored)} has a 'stage' that cannot be read")
     return cast("Stage", stage)
 

@@ -6,56 +6,71 @@ once, where it is read, so that nothing behind it meets a text where it counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-
-def fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - whatever an annotation may be
-    """Whether a value is of the kind that an annotation says. ``True`` is no number here."""
-    if isinstance(kind, type):
-        if is_dataclass(kind):
-            return isinstance(value, kind) and misfit(value) is None
-        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    if isinstance(kind, NewType):
-        return fits(value, kind.__supertype__)
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return any(value is each or (type(value) is type(each) and value == each) for each in inner)
-    if origin in (Union, UnionType):
-        return any(fits(value, each) for each in inner)
-    if origin is tuple:
-        return isinstance(value, tuple) and _each_fits(value, inner)
-    key, of = inner  # a mapping: entities have no other collections
-    return isinstance(value, Mapping) and all(
-        fits(name, key) and fits(held, of) for name, held in value.items()
-    )
+_Check: TypeAlias = Callable[[Any], bool]
 
 
 def misfit(entity: object) -> str | None:
     """The first field, as a path, that holds what it is not declared to; None where all fit."""
-    for name, kind in kinds(type(entity)).items():
+    for name, fits in checks(type(entity)).items():
         value = getattr(entity, name)
-        if not fits(value, kind):
+        if not fits(value):
             inside = misfit(value) if is_dataclass(value) else None
             return f"{name}.{inside}" if inside else name
     return None
 
 
-def kinds(entity: Any) -> dict[str, Any]:  # noqa: ANN401 - mypy takes a class for one of its values
-    """The fields of a dataclass with the kinds that they are declared with."""
-    return _kinds(entity)
+def checks(entity: Any) -> Mapping[str, _Check]:  # noqa: ANN401 - mypy takes a class for its values
+    """By the fields of a dataclass whether a value is of the kind that one is declared with."""
+    return _checks(entity)
 
 
 @cache
-def _kinds(entity: Any) -> dict[str, Any]:  # noqa: ANN401
+def _checks(entity: Any) -> Mapping[str, _Check]:  # noqa: ANN401
     hints = get_type_hints(entity)
-    return {field.name: hints[field.name] for field in fields(entity)}
+    return {field.name: check_of(hints[field.name]) for field in fields(entity)}
 
 
-def _each_fits(values: tuple[object, ...], kinds_: tuple[Any, ...]) -> bool:
-    if kinds_[-1] is Ellipsis:
-        return all(fits(value, kinds_[0]) for value in values)
-    return len(values) == len(kinds_) and all(map(fits, values, kinds_))
+def check_of(kind: Any) -> _Check:  # noqa: ANN401 - whatever an annotation may be
+    """Whether a value is of the kind that an annotation says. ``True`` is no number here."""
+    if isinstance(kind, type):
+        if is_dataclass(kind):
+            return lambda value: isinstance(value, kind) and misfit(value) is None
+        if kind is int:
+            return lambda value: isinstance(value, int) and not isinstance(value, bool)
+        return lambda value: isinstance(value, kind)
+    if isinstance(kind, NewType):
+        return check_of(kind.__supertype__)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return lambda value: any(type(value) is type(each) and value == each for each in inner)
+    of = [check_of(each) for each in inner if each is not Ellipsis]
+    if origin in (Union, UnionType):
+        return lambda value: any(fits(value) for fits in of)
+    if origin is tuple:
+        return _of_many(of[0]) if inner[-1] is Ellipsis else _of_some(of)
+    return _of_names(*of)  # a mapping: entities have no other collections
+
+
+def _of_many(fits: _Check) -> _Check:
+    return lambda values: isinstance(values, tuple) and all(map(fits, values))
+
+
+def _of_some(of: list[_Check]) -> _Check:
+    return lambda values: (
+        isinstance(values, tuple)
+        and len(values) == len(of)
+        and all(fits(value) for fits, value in zip(of, values, strict=True))
+    )
+
+
+def _of_names(key: _Check, of: _Check) -> _Check:
+    return lambda values: (
+        isinstance(values, Mapping)
+        and all(key(name) and of(value) for name, value in values.items())
+    )

@@ -8,7 +8,7 @@ from typing import Final, Literal, Self
 
 from waypost.codes import WorkspaceCode
 from waypost.errors import MalformedItem
-from waypost.model.fitting import fits, kinds
+from waypost.model.fitting import checks
 
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
@@ -95,7 +95,7 @@ class WorkspaceSettings:
         """What can be read of it, and the fields that cannot, which have their defaults."""
         if not isinstance(values, Mapping):
             return cls(), tuple(f.name for f in fields(cls))
-        given = {name: _plain(name, values[name]) for name in kinds(cls) if name in values}
+        given = {name: _plain(name, values[name]) for name in checks(cls) if name in values}
         fitting = {name: value for name, value in given.items() if _fits(cls, name, value)}
         damaged = tuple(name for name in given if name not in fitting)
         return cls(**fitting), damaged  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def _plain(name: str, value: object) -> object:
 
 
 def _fits(settings: type[WorkspaceSettings], name: str, value: object) -> bool:
-    if not fits(value, kinds(settings)[name]):
+    if not checks(settings)[name](value):
         return False
     return not isinstance(value, int) or name not in _UP_TO or 1 <= value <= _UP_TO[name]
 
