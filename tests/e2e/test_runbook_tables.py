@@ -14,7 +14,7 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http, changed_template, without_ledger
 from tests.e2e.desk import Desk, entry, total, until
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.codes import campaign_code
+from waypost.codes import campaign_code, workspace_code
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,50 @@ def test_without_their_table_short_links_ask_to_try_again_and_others_work(
     assert '"LookupFailed":1' in running.log_text()
     mended()
     assert http("GET", running.url + short, {"user-agent": "x"}).status == 302
+
+
+@entry("Rows damaged")
+def test_settings_that_cannot_be_read_are_named_and_mended_by_a_put_or_from_a_restored_table(
+    running: EmbeddedStack, http: Http, sender: Sender
+) -> None:
+    sender.call("PUT", "settings", {"retention_days": 90})
+    ((link, *_),) = sender.send("ada")
+    dynamodb, table = Desk(running).client("dynamodb"), running.ref("WorkspacesTable")
+    dynamodb.restore_table_to_point_in_time(
+        SourceTableName=table, TargetTableName="before", UseLatestRestorableTime=True
+    )
+    key = {"pk": {"S": f"W#{workspace_code('e2e')}"}, "sk": {"S": "W"}}
+    whole = dynamodb.get_item(TableName="before", Key=key)["Item"]
+    damaged = {"settings": {"S": '{"retention_days": "90"}'}}
+    address = f"{running.url}/v1/workspaces/e2e/settings"
+
+    def mended(mend: Callable[[], object]) -> None:
+        dynamodb.put_item(TableName=table, Item=whole | damaged)
+        assert b"'retention_days'" in http("GET", address).body
+        assert http("POST", f"{running.url}/v1/rewrite", body=_message("e2e")).status == 500
+        assert http("POST", f"{running.url}/v1/rewrite", body=_message("other")).status == 200
+        mend()
+        assert http("POST", f"{running.url}/v1/rewrite", body=_message("e2e")).status == 200
+
+    dynamodb.put_item(TableName=table, Item=whole | damaged)
+    for function in ("RedirectFunction", "TallyFunction"):
+        running.recycle(function)  # neither has read them when they were whole
+    assert sender.click(link).headers["location"] == URLS[0]
+    assert until(lambda: total(sender) == 1)
+    assert "a stored row cannot be read" in running.log_text()
+    assert http("PUT", address, body={"cio_id": True}).status == 400
+    mended(lambda: http("PUT", address, body={"retention_days": 90}))
+    mended(lambda: dynamodb.put_item(TableName=table, Item=whole))
+
+
+def _message(workspace: str) -> dict[str, object]:
+    return {
+        "workspace": workspace,
+        "campaign": "damaged",
+        "from": "a@mail.example.com",
+        "content": {"html": "<a href='https://e.com/'>e</a>"},
+        "recipients": [{"delivery": "d", "person": "p"}],
+    }
 
 
 @entry("Restore a table")
