@@ -21,7 +21,7 @@ from waypost.model.short_link import ShortLink, StoredDestination, new_code
 from waypost.redirecting.following import Kept
 from waypost.redirecting.lookup import ATTEMPTS
 from waypost.tokens import ClickToken
-from waypost.tokens.payload import PERSON_MARK
+from waypost.tokens.destination import PERSON_MARK
 
 
 def shortened(desk: Desk, token: ClickToken, expires: int | None = None) -> str:

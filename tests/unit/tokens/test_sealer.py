@@ -4,7 +4,8 @@ import pytest
 
 from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
 from waypost.tokens import ClickToken, Keyring, Sealer, prepare_link
-from waypost.tokens.payload import PERSON_MARK, recipient_part
+from waypost.tokens.destination import PERSON_MARK
+from waypost.tokens.payload import recipient_part
 from waypost.tokens.signing import TokenSigner
 
 from .conftest import KEY

@@ -23,8 +23,8 @@ from waypost.model.short_link import ShortLink, digest_of, read_code
 from waypost.observability import Metric, count
 from waypost.store.short_links import ShortLinkReader
 from waypost.tokens import ClickToken
+from waypost.tokens.destination import with_person
 from waypost.tokens.mending import unwrapped
-from waypost.tokens.payload import with_person
 
 ATTEMPTS: Final = 2
 _REMEMBERED: Final = 1_000

@@ -2,8 +2,9 @@
 
     https://<host>/e/c/<payload>/<signature>
 
-``packing`` makes identifiers small, ``payload`` lays the fields out, ``signing`` signs them with
-a keyring, and ``sealer`` puts the three together; ``opens`` does the same for pixels (``/e/o/…``).
+``packing`` makes identifiers small and ``destination`` destinations, ``payload`` lays the fields
+out, ``signing`` signs them with a keyring, and ``sealer`` puts these together; ``opens`` does the
+same for pixels (``/e/o/…``).
 Links are valid for ever: what version 1 wrote, every later version reads.
 """
 

@@ -21,33 +21,18 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from typing import Final, NewType
-from urllib.parse import quote_plus
 
 from waypost.codes import LINK_BYTES, LinkCode
 from waypost.errors import MalformedToken, UnknownVersion
-from waypost.tokens.dictionary import DICTIONARY_V1
+from waypost.tokens.destination import deflated, inflated, with_person
 from waypost.tokens.packing import ABSENT, pack, read_varint, take, unpack, varint
 
 VERSION: Final = 1
-HREF_LIMIT: Final = 64 * 1024
-"""Bytes of a destination after inflating; a token cannot make a reader unpack more."""
 
 PLAIN: Final = 0
 DEFLATED: Final = 1
 STORED: Final = 2
 DIGEST_BYTES: Final = 16
-
-PERSON_MARK: Final = "\x01"
-"""Stands for ``_cio_id=<person>`` in a packed destination; control characters never occur in a
-safe one.
-"""
-
-_WINDOW_BITS: Final = -12  # 4 KiB: the dictionary and an ordinary destination
-_MEMORY: Final = 5
-# Has the dictionary already; copied for every destination, which takes half the time of making one.
-_PACKER: Final = zlib.compressobj(
-    9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY_V1
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +56,15 @@ PreparedLink = NewType("PreparedLink", bytes)
 """A link of a message, packed as far as it is the same for every recipient."""
 
 
-def person_parameter(person: str) -> str:
-    """The parameter that tells a destination who came, as it stands in its query."""
-    return "_cio_id=" + quote_plus(person)
-
-
 def prepare_link(link: LinkCode, position: int, href: str) -> PreparedLink:
     """Pack a link. ``href`` may hold ``PERSON_MARK`` where each recipient's own parameter belongs.
 
     The caller has checked the destination (``waypost.urls.check_destination``).
     """
     plain = href.encode()
-    deflated = _deflate(plain)
-    if len(deflated) < len(plain):
-        return _prepared(link, position, DEFLATED, deflated)
+    packed = deflated(plain)
+    if len(packed) < len(plain):
+        return _prepared(link, position, DEFLATED, packed)
     return _prepared(link, position, PLAIN, plain)
 
 
@@ -140,34 +120,9 @@ def _decode_v1(data: bytes) -> ClickToken:
         return ClickToken(link, delivery, person, position, sent, "", destination.hex())
     if how not in (PLAIN, DEFLATED):
         raise ValueError("a destination held as version 1 holds none")
-    href = _inflate(destination).decode() if how == DEFLATED else destination.decode()
+    href = inflated(destination).decode() if how == DEFLATED else destination.decode()
     return ClickToken(link, delivery, person, position, sent, with_person(href, person))
-
-
-def with_person(href: str, person: str | None) -> str:
-    """A destination with the recipient's own parameter where their mark stands.
-
-    Raises ValueError where there is a mark and nobody to fill it.
-    """
-    if PERSON_MARK not in href:
-        return href
-    if person is None:
-        raise ValueError("a person's mark without a person")
-    return href.replace(PERSON_MARK, person_parameter(person))
 
 
 def _prepared(link: LinkCode, position: int, how: int, destination: bytes) -> PreparedLink:
     return PreparedLink(bytes.fromhex(link) + varint(position << 2 | how) + destination)
-
-
-def _deflate(plain: bytes) -> bytes:
-    packer = _PACKER.copy()
-    return packer.compress(plain) + packer.flush()
-
-
-def _inflate(packed: bytes) -> bytes:
-    unpacker = zlib.decompressobj(_WINDOW_BITS, DICTIONARY_V1)
-    plain = unpacker.decompress(packed, HREF_LIMIT)
-    if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("destination over the limit, cut, or with a tail")
-    return plain

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from waypost.codes import CampaignCode
+from waypost.tokens.destination import PERSON_MARK as _MARK
+from waypost.tokens.destination import person_parameter
 from waypost.tokens.opens import OpenSealer
-from waypost.tokens.payload import PERSON_MARK as _MARK
 from waypost.tokens.payload import (
     ClickToken,
     PreparedLink,
     decode,
-    person_parameter,
     prepare_link,
     prepare_stored,
     recipient_part,

@@ -10,7 +10,7 @@ from liquid import BoundTemplate
 
 from waypost.rewriting.judging.queries import ParameterSlot, encoded_query
 from waypost.rewriting.liquid import language
-from waypost.tokens.payload import PERSON_MARK, person_parameter
+from waypost.tokens.destination import PERSON_MARK, person_parameter
 
 PERSON_KEY: Final = "_cio_id"
 

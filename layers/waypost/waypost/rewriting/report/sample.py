@@ -12,7 +12,8 @@ from waypost.rewriting.message import PlannedText
 from waypost.rewriting.plan import Plan, Slot
 from waypost.rewriting.stamping import Codes, Prepared, Start, joined, packed, written
 from waypost.tokens import ClickToken
-from waypost.tokens.payload import decode, recipient_part, with_person
+from waypost.tokens.destination import with_person
+from waypost.tokens.payload import decode, recipient_part
 from waypost.tokens.signing import SIGNATURE_BYTES
 
 
