@@ -17,7 +17,8 @@ from waypost.domains.managing import Manager
 from waypost.domains.requests import AddDomain
 from waypost.domains.targets import Targets
 from waypost.errors import MalformedItem, WaypostError
-from waypost.management.configuring import Configuration, SettingsChange
+from waypost.management.configuring import Configuration
+from waypost.management.settings_body import SettingsChange
 from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting import request

@@ -17,7 +17,8 @@ from waypost.codes import campaign_code, workspace_code
 from waypost.counting.tally import Tally
 from waypost.counting.telling import Told
 from waypost.errors import InvalidRequest, MalformedItem
-from waypost.management.configuring import Configuration, SettingsChange
+from waypost.management.configuring import Configuration
+from waypost.management.settings_body import SettingsChange
 from waypost.model.click import Click
 from waypost.model.workspace import WorkspaceSettings
 from waypost.store.memory.messages import MemoryMessages

@@ -9,7 +9,7 @@ import typing
 import pytest
 
 from tools.docs.pages import ROOT
-from waypost.management.configuring import SettingsChange
+from waypost.management.settings_body import SettingsChange
 
 PAGE = (ROOT / "docs" / "settings.md").read_text("utf-8")
 ROWS = {

@@ -16,7 +16,7 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.errors import InvalidRequest
-from waypost.management.configuring import SettingsChange
+from waypost.management.settings_body import SettingsChange
 from waypost.pages.asking import Asked
 from waypost.reporting.sharing import ShareRequest
 from waypost.rewriting.request import Message, Recipient, RewriteRequest, from_json

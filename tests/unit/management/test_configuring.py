@@ -5,7 +5,8 @@ import pytest
 
 from waypost.codes import workspace_code
 from waypost.errors import InvalidRequest, Overtaken
-from waypost.management.configuring import Configuration, SettingsChange
+from waypost.management.configuring import Configuration
+from waypost.management.settings_body import SettingsChange
 from waypost.model.workspace import Shortening, WorkspaceSettings
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.validation import parsed

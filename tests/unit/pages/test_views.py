@@ -16,7 +16,7 @@ from tests.clicks import NOON
 from tests.workspace import definition
 from waypost.codes import campaign_code
 from waypost.domains.requests import AddDomain
-from waypost.management.configuring import SettingsChange
+from waypost.management.settings_body import SettingsChange
 from waypost.pages import charts
 from waypost.reporting.answers import Point
 
