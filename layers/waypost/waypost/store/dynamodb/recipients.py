@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from waypost.codes import CampaignCode, LinkCode, WorkspaceCode
-from waypost.errors import Conflict, MalformedItem, MalformedRows
+from waypost.errors import Conflict
 from waypost.model import item
 from waypost.model.recipient import LinkVisitor, Row, Sheet
 from waypost.model.row_key import SHARDS, RowKey, key_of_item, recipient_partition
-from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import (
     DynamoClient,
-    batch_get,
     cancellations,
     pages,
     scan,
     translated,
 )
 from waypost.store.dynamodb.notices import notice_item, read_notices, write_notice
+from waypost.store.dynamodb.records import read_records
 from waypost.store.dynamodb.spread import CounterShards, counter_updates
 from waypost.store.dynamodb.visitors import ROWS_START, read_visitors
 from waypost.store.paging import Page
 from waypost.store.recipients import Commit, Notice
 
 Action = dict[str, Any]
-
-_Record = TypeVar("_Record", Row, Sheet)
 
 
 class DynamoRecipients:
@@ -39,11 +36,11 @@ class DynamoRecipients:
         self._shards = CounterShards(client, table)
 
     def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
-        found = self._read(Row, keys)
+        found = read_records(self._client, self._table, Row, keys)
         return {key: found.get(key) or Row(key) for key in keys}
 
     def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
-        return self._read(Sheet, keys)
+        return read_records(self._client, self._table, Sheet, keys)
 
     def sheets_of(self, key: RowKey) -> list[Sheet]:
         stored = pages(
@@ -120,24 +117,6 @@ class DynamoRecipients:
             for record in stored:
                 key = key_of_item(record)
                 yield (Row if key.sheet is None else Sheet).from_item(key, record)
-
-    def _read(self, kind: type[_Record], keys: Collection[RowKey]) -> dict[RowKey, _Record]:
-        wanted = [key.item() for key in set(keys)]
-        found: dict[RowKey, _Record] = {}
-        damaged: dict[RowKey, MalformedItem] = {}
-        for stored in batch_get(self._client, self._table, wanted):
-            key = key_of_item(stored)
-            try:
-                found[key] = kind.from_item(key, stored)
-            except MalformedItem as why:
-                tell_damaged("recipient", why, campaign=key.campaign)
-                damaged[key] = why
-        if damaged:
-            text = (
-                f"{len(damaged)} rows of recipients cannot be read: {next(iter(damaged.values()))}"
-            )
-            raise MalformedRows(text, damaged)
-        return found
 
     def _put(self, record: Row | Sheet) -> Action:
         action = {"TableName": self._table, "Item": record.to_item()}
