@@ -126,6 +126,10 @@ def test_figures_below_nothing_are_missing_and_no_other(
     change(tables, tables.campaigns, place, opened={"N": "-4"})
     listed = {one.campaign for one in reports.listed("acme", None, 9).campaigns}
     assert listed == {"autumn", "spring"}
+    with pytest.raises(MalformedItem, match="below 0"):
+        reports.report("acme", "summer")
+    with pytest.raises(MalformedItem, match="below 0"):
+        reports.series("acme", "summer", "hour", "UTC")
     assert told(caplog) == {"counter"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -52,7 +53,9 @@ class Campaigns(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CampaignReports:
-    """Every method but the list raises NotFound for a campaign that was never seen."""
+    """Every method but the list raises NotFound for a campaign that was never seen, and
+    MalformedItem where its figures cannot be read or be true.
+    """
 
     campaigns: Campaigns
 
@@ -65,13 +68,16 @@ class CampaignReports:
         page = self.campaigns.of_workspace(workspace_code(workspace), cursor=cursor, limit=limit)
         known = [campaign for campaign in page.items if campaign.workspace == workspace]
         counts = self.campaigns.headlines([campaign.code for campaign in known])
-        told = [_headline(each, counts[each.code]) for each in known if each.code in counts]
-        return CampaignList(campaigns=list(filter(None, told)), cursor=page.cursor)
+        told = []
+        for campaign in (each for each in known if each.code in counts):
+            with suppress(MalformedItem):  # the log has been told by then
+                told.append(_headline(campaign, _possible(campaign, counts[campaign.code])))
+        return CampaignList(campaigns=told, cursor=page.cursor)
 
     def report(self, workspace: str, campaign: str) -> CampaignReport:
         """All figures of a campaign, its links most clicked first and with those nobody clicked."""
         known = self._known(workspace, campaign)
-        counts = self.campaigns.counts(known.code)
+        counts = self._counts(known)
         links = ranked(self.campaigns.links(known.code), counts)
         total = counts.total
         return CampaignReport(
@@ -108,7 +114,7 @@ class CampaignReports:
         found = self.campaigns.find_links([code]) if code.startswith(known.code) else {}
         if code not in found:
             raise NotFound("link", link)
-        counts = self.campaigns.counts(known.code)
+        counts = self._counts(known)
         return figures_of(found[code], counts.links.get(code, Counts()), counts.total.total)
 
     def top_links(self, workspace: str, campaign: str, by: Grouping, limit: int) -> TopLinks:
@@ -117,7 +123,7 @@ class CampaignReports:
         By tag, links without one are left out.
         """
         known = self._known(workspace, campaign)
-        links = ranked(self.campaigns.links(known.code), self.campaigns.counts(known.code))
+        links = ranked(self.campaigns.links(known.code), self._counts(known))
         return TopLinks(campaign=known.name, by=by, links=grouped(links, by)[:limit])
 
     def series(
@@ -126,10 +132,13 @@ class CampaignReports:
         """Clicks over time in a named zone. Raises InvalidRequest for an unknown zone."""
         local = named_zone(zone)
         known = self._known(workspace, campaign)
-        hours = self.campaigns.counts(known.code).hours
+        hours = self._counts(known).hours
         return Series(
             campaign=known.name, zone=zone, by=step, points=points(hours, step, local, span)
         )
+
+    def _counts(self, campaign: Campaign) -> CampaignCounts:
+        return _possible(campaign, self.campaigns.counts(campaign.code))
 
     def _known(self, workspace: str, campaign: str) -> Campaign:
         known = self.campaigns.campaign(campaign_code(workspace, campaign))
@@ -138,12 +147,17 @@ class CampaignReports:
         return known
 
 
-def _headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline | None:
-    total = counts.total
-    if min(counts.sent, *total.changed().values(), 0) < 0:
-        why = MalformedItem(f"campaign {campaign.code} has figures below 0")
+def _possible(campaign: Campaign, counts: CampaignCounts) -> CampaignCounts:
+    """Raises MalformedItem for figures below 0, and says so in the log."""
+    if min(counts.sent, *counts.cells().values(), 0) < 0:
+        why = MalformedItem(f"campaign {campaign.code} has figures below 0; a recount says which")
         tell_damaged("counter", why, campaign=campaign.code)
-        return None
+        raise why
+    return counts
+
+
+def _headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline:
+    total = counts.total
     return CampaignHeadline(
         campaign=campaign.name,
         kind=campaign.kind,
