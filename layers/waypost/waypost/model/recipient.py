@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from waypost.codes import LinkCode
-from waypost.errors import MalformedItem
 from waypost.model import item
 from waypost.model.item import Item, Value
 from waypost.model.mark import (
@@ -109,7 +108,7 @@ class Row:
         shared = item.data(stored, "shared")
         return cls(
             key,
-            version=_version(stored),
+            version=item.number(stored, "version"),
             marks=_marks(key, stored),
             total=Visits(*(item.number(stored, n) for n in ("human", "machine", "first", "last"))),
             links={
@@ -160,7 +159,7 @@ class Sheet:
     @classmethod
     def from_item(cls, key: RowKey, stored: Item) -> Self:
         """Read what ``to_item`` gave. Raises MalformedItem."""
-        return cls(key, _version(stored), _marks(key, stored))
+        return cls(key, item.number(stored, "version"), _marks(key, stored))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +170,6 @@ class LinkVisitor:
     first: int
     last: int
     clicks: int
-
-
-def _version(stored: Item) -> int:
-    """Of what is stored; 0 would be taken for a row that is not."""
-    version = item.number(stored, "version")
-    if version < 1:
-        raise MalformedItem("'version' is none")
-    return version
 
 
 def _marks(key: RowKey, stored: Item) -> tuple[Mark, ...]:

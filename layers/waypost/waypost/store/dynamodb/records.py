@@ -23,7 +23,7 @@ def read_records(
     for stored in batch_get(client, table, [key.item() for key in set(keys)]):
         key = key_of_item(stored)
         try:
-            found[key] = kind.from_item(key, stored)
+            found[key] = _stored(kind.from_item(key, stored))
         except MalformedItem as why:
             tell_damaged("recipient", why, campaign=key.campaign)
             damaged[key] = why
@@ -31,3 +31,10 @@ def read_records(
         first = next(iter(damaged.values()))
         raise MalformedRows(f"{len(damaged)} rows of recipients cannot be read: {first}", damaged)
     return found
+
+
+def _stored(record: _Record) -> _Record:
+    """One of version 0 would be taken for a row that is not there, and never be written over."""
+    if record.version < 1:
+        raise MalformedItem("'version' is none that is stored")
+    return record
