@@ -14,12 +14,11 @@ from local.cloud import Cloud
 from local.patterns import passes
 from local.processes import Log
 from local.queue_mapping import QueueMapping, filtered, record
-from local.sources import Failures, Invoke, Poller, Record, failures
+from local.sources import POLL_SECONDS, Failures, Invoke, Poller, Record, failures
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_POLL_SECONDS: Final = 0.25
 _RECEIVED_AT_ONCE: Final = 10  # SQS's limit
 
 
@@ -29,7 +28,7 @@ class QueuePoller(Poller):
     def __init__(
         self, mapping: QueueMapping, cloud: Cloud, invoke: Invoke, role: str, log: Log
     ) -> None:
-        super().__init__(mapping.name, _POLL_SECONDS, log)
+        super().__init__(mapping.name, log)
         self._mapping = mapping
         self._invoke = invoke
         self._client = cloud.client("sqs", role)
@@ -68,7 +67,7 @@ class QueuePoller(Poller):
             messages += received
             if not messages or time.monotonic() >= closes:
                 break
-            if not received and self.stopping.wait(_POLL_SECONDS):
+            if not received and self.stopping.wait(POLL_SECONDS):
                 break
         return messages
 

@@ -21,6 +21,8 @@ from local.template import Properties
 Record: TypeAlias = Mapping[str, Any]  # as the function gets it; JSON of any shape
 Invoke: TypeAlias = Callable[[Mapping[str, Any]], Outcome]
 
+POLL_SECONDS: Final = 0.25
+_IDLE_SECONDS: Final = 1.0
 PARTIAL: Final = "ReportBatchItemFailures"
 
 
@@ -77,18 +79,21 @@ class Poller(ABC):
     """A thread that polls a source until it is stopped, and can tell when everything has been
     delivered.
 
-    A poll that fails is logged and tried again: a source that is down for a while delivers later.
+    A source that has nothing is asked less and less often, up to once in ``_IDLE_SECONDS``, until
+    it has something or somebody waits for it. A poll that fails is logged and tried again: a source
+    that is down for a while delivers later.
     """
 
-    def __init__(self, name: str, interval: float, log: Log) -> None:
+    def __init__(self, name: str, log: Log) -> None:
         self._name = name
-        self._interval = interval
         self._log = log
         self.stopping = threading.Event()
+        self._due = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._progress = threading.Condition()
         self._polls = 0
         self._quiet = 0
+        self._waiting = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -96,6 +101,7 @@ class Poller(ABC):
     def stop(self) -> None:
         """Asks the thread to end; it finishes what it delivers."""
         self.stopping.set()
+        self._due.set()
 
     def join(self) -> None:
         self._thread.join()
@@ -107,20 +113,30 @@ class Poller(ABC):
         """
         with self._progress:
             since = self._polls
-            return (
+            self._waiting += 1
+            self._due.set()
+            try:
                 self._progress.wait_for(
                     lambda: self._quiet > since or self.stopping.is_set(),
                     deadline - time.monotonic(),
                 )
-                and not self.stopping.is_set()
-            )
+                return self._quiet > since
+            finally:
+                self._waiting -= 1
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits until everything is delivered."""
+        return self._waiting > 0
 
     @abstractmethod
     def poll(self) -> bool:
         """Fetches and delivers; True when there was nothing and nothing is under way."""
 
     def _run(self) -> None:
+        pause = POLL_SECONDS
         while not self.stopping.is_set():
+            self._due.clear()
             with self._progress:
                 self._polls += 1
                 current = self._polls
@@ -128,7 +144,8 @@ class Poller(ABC):
             with self._progress:
                 self._quiet = current if quiet else self._quiet
                 self._progress.notify_all()
-            self.stopping.wait(self._interval)
+            pause = min(2 * pause, _IDLE_SECONDS) if quiet else POLL_SECONDS
+            self._due.wait(pause)
         with self._progress:
             self._progress.notify_all()
 

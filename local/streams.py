@@ -1,75 +1,26 @@
 """DynamoDB streams delivered to functions, as an event source mapping does.
 
-Records are filtered, spread over lanes by partition key (ParallelizationFactor), and gathered into
-batches. Within a lane order holds: a batch that fails keeps those behind it waiting.
+Records are filtered and spread over lanes by partition key (ParallelizationFactor).
 """
 
 from __future__ import annotations
 
 import json
 import queue
-import threading
-import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from local.cloud import Cloud
 from local.delivery import Delivery
 from local.destinations import Destination
+from local.lanes import Lane
 from local.patterns import passes
 from local.processes import Log
 from local.sources import Invoke, Poller, Record
 from local.stream_mapping import StreamMapping, record
 
-_POLL_SECONDS: Final = 0.25
-_BUFFERED: Final = 10_000  # records a lane holds before polling waits for it
 _AT_ONCE: Final = 1_000
-
-
-class Lane(threading.Thread):
-    """Records of some partition keys, gathered into batches and delivered in order."""
-
-    def __init__(
-        self, mapping: StreamMapping, delivery: Delivery, stopping: threading.Event, log: Log
-    ) -> None:
-        super().__init__(name=mapping.name, daemon=True)
-        self._mapping = mapping
-        self._log = log
-        self._delivery = delivery
-        self._stopping = stopping
-        self.records: queue.Queue[Record] = queue.Queue(_BUFFERED)
-
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            batch = list(self._batch())
-            if batch:
-                self._deliver(batch)
-                for _ in batch:
-                    self.records.task_done()
-
-    def _deliver(self, batch: list[Record]) -> None:
-        try:
-            self._delivery.deliver(batch)
-        except Exception as error:  # a fault of the stack's own; the lane must go on
-            self._log.line(self.name, f"lost {len(batch)} records: {type(error).__name__}: {error}")
-
-    @property
-    def idle(self) -> bool:
-        return self.records.unfinished_tasks == 0
-
-    def _batch(self) -> Iterator[Record]:
-        """Up to a batch of records: those that come within the window of the first one."""
-        try:
-            yield self.records.get(timeout=0.2)
-        except queue.Empty:
-            return
-        closes = time.monotonic() + self._mapping.window
-        for _ in range(self._mapping.batch_size - 1):
-            try:
-                yield self.records.get(timeout=max(0.0, closes - time.monotonic()))
-            except queue.Empty:
-                return
 
 
 class StreamsClient(Protocol):
@@ -98,7 +49,7 @@ class StreamPoller(Poller):
         role: str,
         log: Log,
     ) -> None:
-        super().__init__(mapping.name, _POLL_SECONDS, log)
+        super().__init__(mapping.name, log)
         self._mapping = mapping
         self._client: StreamsClient = cloud.client("dynamodbstreams", role)
         delivery = Delivery(mapping, invoke, destination.keep, self.stopping)
@@ -128,14 +79,22 @@ class StreamPoller(Poller):
             lane.join()
 
     def poll(self) -> bool:
-        found = False
+        found, awaited = False, self.awaited
         for i, iterator in enumerate(self._iterators):
             answer = self._client.get_records(ShardIterator=iterator, Limit=_AT_ONCE)
             for raw in answer["Records"]:
                 found = True
                 self._accept(record(raw, self._mapping.stream))
             self._iterators[i] = answer["NextShardIterator"]
+        if awaited and not found:
+            self._hurry()
         return not found and all(lane.idle for lane in self._lanes)
+
+    def _hurry(self) -> None:
+        """All that was written before somebody began to wait is in the lanes by now."""
+        for lane in self._lanes:
+            if not lane.idle:
+                lane.hurry()
 
     def _accept(self, item: Record) -> None:
         if not passes(self._mapping.patterns, item):
