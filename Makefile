@@ -22,6 +22,12 @@ export SAM_CLI_TELEMETRY := 0
 # Container images set it; without .pyc every run would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A variable as it was typed, quoted for the shell: neither make nor the shell reads a $ or a quote in a name.
+typed = '$(subst ','\'',$(value $1))'
+
+# Whether a variable says yes. Anything else stops make, so that REPAIR=no repairs nothing.
+says-yes = $(if $(filter-out yes no,$($1)),$(error $1 is '$($1)'; say $1=yes, or leave it out),$(filter yes,$($1)))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -44,8 +50,8 @@ serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
 
 .PHONY: rewrite
 rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE; DRY=yes: only say)
-	@python -m tools.rewrite --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --file "$(FILE)" \
-		--campaign "$(CAMPAIGN)" --person "$(or $(PERSON),p1)" --channel "$(or $(CHANNEL),email)" $(if $(DRY),--dry-run)
+	@python -m tools.rewrite --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --file $(call typed,FILE) \
+		--campaign $(call typed,CAMPAIGN) --person $(if $(PERSON),$(call typed,PERSON),p1) --channel "$(or $(CHANNEL),email)" $(if $(call says-yes,DRY),--dry-run)
 
 ##@ Working on it
 
@@ -180,53 +186,53 @@ deploy: known-env check check-security build ## Check, build and deploy the stac
 
 .PHONY: keys
 keys: $(READY) ## Show the fingerprints of the keys that links are signed with
-	@python -m tools.keys --env $(ENV) --base "$(BASE)" show
+	@python -m tools.keys --env "$(ENV)" --base "$(BASE)" show
 
 .PHONY: rotate-keys
 rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NOW=yes: at once)
-	@python -m tools.keys --env $(ENV) --base "$(BASE)" add $(if $(NOW),--now)
+	@python -m tools.keys --env "$(ENV)" --base "$(BASE)" add $(if $(call says-yes,NOW),--now)
 
 .PHONY: retire-key
 retire-key: $(READY) ## Retire KEY; every link that it signed stops working (says how many first)
-	@python -m tools.keys --env $(ENV) --base "$(BASE)" retire "$(KEY)" --sure "$(SURE)"
+	@python -m tools.keys --env "$(ENV)" --base "$(BASE)" retire "$(KEY)" --sure "$(SURE)"
 
 .PHONY: smoke
 smoke: $(READY) ## Try the stack out, from rewriting to the report
-	@python -m tools.smoke --env $(ENV) --base "$(BASE)" $(ARGS)
+	@python -m tools.smoke --env "$(ENV)" --base "$(BASE)" $(ARGS)
 
 .PHONY: share
 share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
-	@python -m tools.share --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --campaign "$(CAMPAIGN)" \
-		--hours "$(or $(HOURS),72)" --people "$(PEOPLE)"
+	@python -m tools.share --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --campaign $(call typed,CAMPAIGN) \
+		--hours "$(or $(HOURS),72)" --people "$(call says-yes,PEOPLE)"
 
 .PHONY: replay
 replay: $(READY) ## Record and count the clicks in FILE: log lines, parked messages, batches that failed
-	@python -m tools.clicks --env $(ENV) --base "$(BASE)" replay "$(FILE)"
+	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" replay $(call typed,FILE)
 
 .PHONY: recount
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
-	@python -m tools.clicks --env $(ENV) --base "$(BASE)" recount "$(WORKSPACE)" "$(CAMPAIGN)" $(if $(REPAIR),--repair)
+	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" recount $(call typed,WORKSPACE) $(call typed,CAMPAIGN) $(if $(call says-yes,REPAIR),--repair)
 
 .PHONY: fill-table
 fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stack's (FROM_REGION, FROM_PROFILE, REPLACE=yes)
-	@python -m tools.tables --env $(ENV) --base "$(BASE)" --table "$(TABLE)" --from "$(FROM)" \
-		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(REPLACE),--replace)
+	@python -m tools.tables --env "$(ENV)" --base "$(BASE)" --table "$(TABLE)" --from "$(FROM)" \
+		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(call says-yes,REPLACE),--replace)
 
 .PHONY: list-campaigns
 list-campaigns: $(READY) ## Put campaigns that an earlier release sent on the list that reports show
-	@python -m tools.clicks --env $(ENV) --base "$(BASE)" list-campaigns
+	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" list-campaigns
 
 .PHONY: opt-out opt-in erase
 opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
-	@python -m tools.clicks --env $(ENV) --base "$(BASE)" opt-out "$(WORKSPACE)" "$(PERSON)"
+	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" opt-out $(call typed,WORKSPACE) $(call typed,PERSON)
 opt-in: $(READY) ## Take the opt-out of PERSON back
-	@python -m tools.clicks --env $(ENV) --base "$(BASE)" opt-in "$(WORKSPACE)" "$(PERSON)"
+	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" opt-in $(call typed,WORKSPACE) $(call typed,PERSON)
 erase: $(READY) ## Remove PERSON of WORKSPACE from clicks, reports and kept messages; no figure changes
-	@python -m tools.clicks --env $(ENV) --base "$(BASE)" erase "$(WORKSPACE)" "$(PERSON)"
+	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" erase $(call typed,WORKSPACE) $(call typed,PERSON)
 
 # What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
 # asks an embedded stack instead of ENV's.
-DOMAINS = python -m tools.domains --env $(ENV) --base "$(BASE)" --workspace "$(WORKSPACE)" --host "$(HOST)" --sending "$(SENDING)" $(ARGS)
+DOMAINS = python -m tools.domains --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --host "$(HOST)" --sending "$(SENDING)" $(ARGS)
 
 .PHONY: domains
 domains: $(READY) ## Show the tracking domains of WORKSPACE, or the stack's own host

@@ -67,7 +67,7 @@ def targets() -> frozenset[str]:
 @cache
 def variables() -> frozenset[str]:
     """What ``make`` can be told."""
-    return frozenset(re.findall(r"\$\((?:or \$\(|if \$\()?([A-Z]+)", _makefile()))
+    return frozenset(re.findall(r"\$\((?:or \$\(|call [a-z-]+,)?([A-Z]+)", _makefile()))
 
 
 def _makefile() -> str:

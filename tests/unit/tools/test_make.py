@@ -1,0 +1,81 @@
+"""What the Makefile makes of what was typed: every tool is one that prints its arguments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local.stack import TEMPLATE
+
+NAMES = ["o'hara", 'a"b', "a$b", "$(HOME)", "`id`", "two words", "Ünï#code", r"back\slash"]
+PRINTS = "#!/bin/sh\nprintf '%s\\n' \"$@\"\n"
+
+
+@pytest.fixture
+def make(tmp_path: Path):
+    """Runs make: its status, the arguments that its tool got, and what it said was wrong."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(PRINTS)
+    python.chmod(0o755)
+    (tmp_path / "ready").touch()
+
+    def run(*arguments: str) -> tuple[int, list[str], str]:
+        ended = subprocess.run(
+            [shutil.which("make") or "make", f"VENV={tmp_path}", *arguments],
+            cwd=TEMPLATE.parent, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return ended.returncode, ended.stdout.splitlines(), ended.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_reaches_its_tool_as_it_was_typed(make, name):
+    status, told, wrong = make("erase", f"WORKSPACE={name}", f"PERSON={name}")
+    assert (status, wrong) == (0, "")
+    assert told[-3:] == ["erase", name, name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_and_a_campaign_are_found_by_the_names_that_they_have(make, name):
+    _, told, _ = make("rewrite", f"FILE={name}", f"CAMPAIGN={name}")
+    assert told[told.index("--file") + 1] == name
+    assert told[told.index("--campaign") + 1] == name
+    assert told[told.index("--person") + 1] == "p1"
+
+
+FLAGS = [
+    ("rewrite", "DRY", "--dry-run"),
+    ("rotate-keys", "NOW", "--now"),
+    ("recount", "REPAIR", "--repair"),
+    ("fill-table", "REPLACE", "--replace"),
+    ("share", "PEOPLE", "yes"),
+]
+
+
+@pytest.mark.parametrize(("target", "flag", "passed"), FLAGS)
+def test_yes_is_passed_on_and_no_is_not(make, target, flag, passed):
+    assert passed in make(target, f"{flag}=yes")[1]
+    assert passed not in make(target, f"{flag}=no")[1]
+    assert passed not in make(target)[1]
+
+
+@pytest.mark.parametrize(("target", "flag", "passed"), FLAGS)
+@pytest.mark.parametrize("said", ["true", "Yes", "0"])
+def test_a_flag_that_is_neither_yes_nor_no_is_told_and_nothing_is_done(
+    make, target, flag, passed, said
+):
+    status, told, wrong = make(target, f"{flag}={said}")
+    assert (status, told) == (2, [])
+    assert f"{flag} is '{said}'; say {flag}=yes, or leave it out" in wrong
+
+
+def test_an_environment_without_a_name_is_passed_on_for_its_tool_to_refuse(make):
+    _, told, _ = make("keys", "ENV=")
+    assert told[told.index("--env") + 1] == ""
