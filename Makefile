@@ -49,9 +49,9 @@ serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
 	@python -m local serve --port $(PORT) $(ARGS)
 
 .PHONY: rewrite
-rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE; DRY=yes: only say)
+rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE, DATA; DRY=yes: only say)
 	@python -m tools.rewrite --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --file $(call typed,FILE) \
-		--campaign $(call typed,CAMPAIGN) --person $(if $(PERSON),$(call typed,PERSON),p1) --channel "$(or $(CHANNEL),email)" $(if $(call says-yes,DRY),--dry-run)
+		--campaign $(call typed,CAMPAIGN) --person $(if $(PERSON),$(call typed,PERSON),p1) --data $(call typed,DATA) --channel "$(or $(CHANNEL),email)" $(if $(call says-yes,DRY),--dry-run)
 
 ##@ Working on it
 

@@ -86,7 +86,7 @@ def text_of(file: Path) -> str:
     try:
         return file.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise SystemExit(f"{file} is not a text file (UTF-8)") from error
+        raise SystemExit(f"{file} is no text in UTF-8; if it is text, save it as UTF-8") from error
 
 
 def run(main: Callable[[], int]) -> NoReturn:

@@ -3,21 +3,25 @@
     make rewrite ENV=us WORKSPACE=acme FILE=newsletter.html    writes newsletter.tracked.html
     make rewrite … CAMPAIGN=spring-sale PERSON=ada             else the file's name, and p1
     make rewrite … CHANNEL=sms FILE=sale.txt                   else email
+    make rewrite … DATA=ada.json                               renders its Liquid with this data
     make rewrite … DRY=yes                                     the report alone; counts nothing
 
-FILE is HTML (.html, .htm), a whole MIME message (.eml) or text (anything else). It is taken as it
-stands, without Liquid. BASE=http://127.0.0.1:8080 asks an embedded stack (make serve) instead.
+FILE is HTML (.html, .htm), a whole MIME message (.eml) or text (anything else). Without DATA, a
+JSON object, it is taken as it stands. BASE=http://127.0.0.1:8080 asks an embedded stack instead
+(make serve).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any, Final
 
 from tools import command
 from tools.command import DONE, IMPOSSIBLE, given, text_of
 from tools.management import Api
+from waypost.rewriting.request import MIME_LIMIT
 
 _PARTS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
 
@@ -26,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the report, and write the message beside the file."""
     options = _options(arguments)
     part = _PARTS.get(options.file.suffix.lower(), "text")
-    message = _message(options, {part: text_of(options.file)})
+    message = _message(options, {part: _content(options.file)})
     answer = Api.of(options.env, options.base).ask("POST", "/v1/rewrite", message)
     print("\n".join(_told(answer)))
     if answer["failed"]:
@@ -38,16 +42,37 @@ def main(arguments: list[str] | None = None) -> int:
     return DONE
 
 
+def _content(file: Path) -> str:
+    """A message's text. Ends the tool where no message can be in the file, before it is read."""
+    if (size := file.stat().st_size) > MIME_LIMIT:
+        raise SystemExit(f"{file} is {size:,} bytes; a message has at most {MIME_LIMIT:,}")
+    content = text_of(file)
+    if not content.strip():
+        raise SystemExit(f"{file} is empty")
+    return content
+
+
+def _data(file: Path) -> object:
+    """What stands in a file of JSON. Ends the tool where it is none."""
+    try:
+        return json.loads(text_of(file))
+    except ValueError as error:
+        raise SystemExit(f"{file} is not JSON: {error}") from error
+
+
 def _message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, object]:
     campaign = options.campaign or options.file.stem
+    recipient = {"delivery": f"{campaign}/{options.person}", "person": options.person}
+    data = {"data": _data(options.data)} if options.data else {}
     return {
         "workspace": options.workspace,
         "campaign": campaign,
         "channel": options.channel,
         "content": content,
         "track_text": "text" in content,
+        "liquid": bool(data),
         "dry_run": options.dry_run,
-        "recipients": [{"delivery": f"{campaign}/{options.person}", "person": options.person}],
+        "recipients": [recipient | data],
     }
 
 
@@ -73,6 +98,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--campaign", default="", help="the file's name unless given")
     parser.add_argument("--person", default="p1", help="the recipient; p1 unless given")
     parser.add_argument("--channel", default="email", help="email unless given")
+    parser.add_argument(
+        "--data",
+        type=lambda text: Path(text) if text else None,
+        help="a file with the recipient's data, for a template; without Liquid unless given",
+    )
     parser.add_argument("--dry-run", action="store_true", help="the report alone")
     return parser.parse_args(arguments)
 

@@ -48,7 +48,7 @@ def test_a_file_without_clicks_is_named(
     assert clicks.main(["replay", str(file)]) == 0
     assert f"{file} holds no clicks" in capsys.readouterr().err
     file.write_bytes(b"\x89PNG")
-    with pytest.raises(SystemExit, match="is not a text file"):
+    with pytest.raises(SystemExit, match="is no text in UTF-8"):
         clicks.main(["replay", str(file)])
 
 

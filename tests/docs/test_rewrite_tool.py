@@ -68,3 +68,50 @@ def test_what_is_refused_is_said_in_the_words_of_the_api(ask, tmp_path: Path):
     (tmp_path / "a.html").write_text('<a href="{% cio_link url:%}">x</a>')
     with pytest.raises(SystemExit, match=r"400: content\.html"):
         ask("--file", str(tmp_path / "a.html"))
+
+
+TEMPLATE = '<a href="{{ trigger.url }}">{{ customer.name }}</a>'
+
+
+def test_a_template_is_rendered_with_the_data_of_a_file(ask, tmp_path: Path, capsys):
+    (tmp_path / "a.html").write_text(TEMPLATE)
+    (tmp_path / "ada.json").write_text(
+        '{"customer": {"name": "Ada"}, "trigger": {"url": "https://acme.com/1"}}'
+    )
+    assert ask("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json")) == 0
+    assert "1 of 1 links tracked\n    1  tracked {{ trigger.url }}" in capsys.readouterr().out
+    assert ">Ada</a>" in (tmp_path / "a.tracked.html").read_text()
+
+
+def test_data_that_lacks_a_variable_makes_no_message_and_says_so(ask, tmp_path: Path, capsys):
+    (tmp_path / "a.html").write_text(TEMPLATE)
+    (tmp_path / "ada.json").write_text('{"customer": {"name": "Ada"}, "trigger": {}}')
+    assert ask("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json")) == 2
+    assert "Not made: content.html: trigger.url is missing" in capsys.readouterr().out
+    assert not (tmp_path / "a.tracked.html").exists()
+
+
+@pytest.mark.parametrize("data", ["{'a': 1}", ""])
+def test_data_that_is_no_json_is_told_with_its_place(ask, data, tmp_path: Path):
+    (tmp_path / "a.html").write_text(TEMPLATE)
+    (tmp_path / "ada.json").write_text(data)
+    with pytest.raises(SystemExit, match=r"ada\.json is not JSON: .*line 1"):
+        ask("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b" \r\n", "is empty"),
+        (b"\xff\xfe<\x00", "is no text in UTF-8; if it is text, save it as UTF-8"),
+        (b"a" * (5 * 1024 * 1024 + 1), "is 5,242,881 bytes; a message has at most 5,242,880"),
+    ],
+)
+def test_a_file_that_holds_no_message_is_told_and_not_asked_about(
+    ask, content, told, tmp_path: Path
+):
+    (tmp_path / "a.html").write_bytes(content)
+    with pytest.raises(SystemExit, match=told):
+        ask("--file", str(tmp_path / "a.html"))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
