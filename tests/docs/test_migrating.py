@@ -96,6 +96,35 @@ def test_classes_stay_in_the_message(sender):
     assert 'class="button untracked"' in delivery["content"]["html"]
 
 
+def test_an_untracked_link_keeps_getting_parameters_unless_it_has_both_classes(sender):
+    sender.set(url_params={"utm_source": "mail"})
+    ((delivery,), _) = sender.send(content={"html": TEMPLATE})
+    assert '"https://acme.com/untracked?utm_source=mail"' in delivery["content"]["html"]
+    assert '"https://acme.com/both"' in delivery["content"]["html"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<a href="https://acme.com/"><img class="untracked" src="a.png"></a>',
+        '<div class="untracked"><a href="https://acme.com/">a</a></div>',
+    ],
+)
+def test_classes_are_read_on_the_link_itself(sender, html):
+    (link,) = sender.links(content={"html": html}).values()
+    assert link["tracked"] is True
+
+
+def test_a_persons_activity_has_the_links_that_they_clicked(sender):
+    ((delivery,), _) = sender.send(content={"html": '<a href="https://acme.com/seen">a</a>'})
+    (link,) = re.findall(r'href="([^"]+/e/c/[^"]+)"', delivery["content"]["html"])
+    urllib3.request("GET", link, redirect=False, timeout=60)
+    sender.stack.wait_until_counted()
+    path = f"/v1/workspaces/{sender.workspace}/people/1/activity"
+    answer = urllib3.request("GET", sender.stack.url + path, timeout=60)
+    assert "https://acme.com/seen" in answer.data.decode()
+
+
 def test_url_parameters_take_liquid_stand_before_the_fragment_and_give_way(sender):
     sender.set(
         url_params={"utm_source": "mail", "ajs_uid": "cio_{{customer.cio_id}}"}, cio_id=False
