@@ -11,10 +11,22 @@ from local.demo.mailing import CAMPAIGN, WORKSPACE, message, tracked_links
 from local.demo.recipients import click_as_recipients_would
 from local.demo.showing import show_report, show_rewriting
 from local.demo.tracker import Tracker
+from local.errors import StackError
 from local.stack import EmbeddedStack
 
 
 def main() -> int:
+    """Run the demo, and end without a traceback where it is interrupted or no stack can start."""
+    try:
+        return run()
+    except StackError as error:
+        print(f"the demo cannot run: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def run() -> int:
     """Run the demo; in a terminal, go on serving until interrupted."""
     with EmbeddedStack() as stack:
         tracker = Tracker(stack.url)
