@@ -80,6 +80,8 @@ def _told(answer: dict[str, Any]) -> list[str]:
     """The report for people: links with what became of them, warnings, what failed."""
     tracked = sum(link["tracked"] for link in answer["links"])
     lines = [f"{tracked} of {len(answer['links'])} links tracked"]
+    if not answer["links"] and not answer["failed"]:
+        lines.append("No link was found: docs/channels.md tells where each channel looks for them")
     for link in answer["links"]:
         word, reason = ("tracked", "") if link["tracked"] else ("left", link["reason"])
         lines.append(f"  {link['position']:>3}  {word:8}{link['url'] or '(empty)'}")

@@ -115,3 +115,14 @@ def test_a_file_that_holds_no_message_is_told_and_not_asked_about(
     with pytest.raises(SystemExit, match=told):
         ask("--file", str(tmp_path / "a.html"))
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "channel"), [("a.html", "sms"), ("a.html", "push"), ("a.txt", "push")]
+)
+def test_a_channel_that_looks_elsewhere_for_links_is_told(
+    ask, name, channel, tmp_path: Path, capsys
+):
+    (tmp_path / name).write_text('<a href="https://acme.com/">https://acme.com/</a>')
+    assert ask("--file", str(tmp_path / name), "--channel", channel, "--dry-run") == 0
+    assert "No link was found: docs/channels.md" in capsys.readouterr().out
