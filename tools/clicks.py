@@ -99,7 +99,9 @@ def erase(desk: Desk, options: argparse.Namespace) -> int:
 
 
 def _print(found: Recounted) -> None:
-    print(f"{found.clicks} clicks and opens in the ledger, {found.expired} counted ones have expired")
+    print(
+        f"{found.clicks} clicks and opens in the ledger, {found.expired} counted ones have expired"
+    )
     if found.moving:
         print("the counters move: differences may be clicks of this moment", file=sys.stderr)
     if found.uncounted:

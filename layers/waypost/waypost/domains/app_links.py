@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from waypost.http import Response, json_response
-
-PREFIX: Final = "/app"
-"""Stands before the path of a tracking link that an app may open."""
+from waypost.tokens.paths import APP
 
 APPLE_PATH: Final = "/.well-known/apple-app-site-association"
 ANDROID_PATH: Final = "/.well-known/assetlinks.json"
@@ -50,7 +48,7 @@ class AppLinks:
 
     def path_prefix(self, destination: str) -> str:
         """What stands before the path of a tracking link to this destination."""
-        return PREFIX if self.opens(destination) else ""
+        return APP if self.opens(destination) else ""
 
     def stored(self) -> dict[str, object]:
         """As plain values, for JSON and for the store."""
@@ -99,7 +97,7 @@ def _apple(links: AppLinks) -> object:
     """``apple-app-site-association``: JSON, though the file's name does not end so."""
     if not links.ios:
         return None
-    paths = [{"/": f"{PREFIX}/*", "comment": "tracking links that the app opens"}]
+    paths = [{"/": f"{APP}/*", "comment": "tracking links that the app opens"}]
     return {"applinks": {"details": [{"appIDs": list(links.ios), "components": paths}]}}
 
 

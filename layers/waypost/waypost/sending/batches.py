@@ -15,11 +15,10 @@ from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code, work
 from waypost.model.link import LinkDefinition
 from waypost.model.workspace import WorkspaceSettings
 from waypost.rewriting.judging.parameters import Parameters
-from waypost.rewriting.links.pixel import PIXELS
 from waypost.rewriting.message import compiled_message
 from waypost.rewriting.request import Message, Recipient, RewriteRequest
 from waypost.sending.answering import Answer, answer_of, check_fits, fitting
-from waypost.sending.deciding import CLICKS, BaseUrls, rules_of, short_base
+from waypost.sending.deciding import BaseUrls, rules_of, short_base
 from waypost.sending.keeping import MessageKeeper
 from waypost.sending.mailing import CHUNK, Mailing
 from waypost.sending.outcomes import Delivery, Failure
@@ -29,6 +28,7 @@ from waypost.store.campaigns import CampaignStore
 from waypost.store.short_links import ShortLinkStore
 from waypost.store.workspaces import WorkspaceStore
 from waypost.tokens import Sealer
+from waypost.tokens.paths import CLICKS, PIXELS
 
 
 @dataclass(frozen=True, slots=True)

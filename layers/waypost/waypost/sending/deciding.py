@@ -14,9 +14,9 @@ from waypost.rewriting.judging.rules import Rules
 from waypost.rewriting.request import Message
 from waypost.sending.shortening import PATH as SHORT
 from waypost.tokens import Sealer
+from waypost.tokens.paths import CLICKS
 from waypost.urls import authority_of
 
-CLICKS: Final = "/e/c/"
 _SHORTENED: Final = ("sms", "whatsapp")
 
 

@@ -4,7 +4,7 @@
 
 ``packing`` makes identifiers small and ``destination`` destinations, ``payload`` lays the fields
 out, ``signing`` signs them with a keyring, and ``sealer`` puts these together; ``opens`` does the
-same for pixels (``/e/o/…``).
+same for pixels (``/e/o/…``). ``paths`` says where on a host they stand.
 Links are valid for ever: what version 1 wrote, every later version reads.
 """
 

@@ -14,18 +14,20 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
+from waypost.tokens.paths import APP, CLICKS, PIXELS
+
 _ENCODINGS: Final = 3
 """How often a path may have been percent-encoded on its way."""
 _LONGEST: Final = 10_240
 """Characters; API Gateway takes no longer request line."""
 _SHAPE: Final = re.compile(r"/*([A-Za-z0-9_-]+)/([A-Za-z0-9_-]{22})(?![A-Za-z0-9])")
 _WRAPPED: Final = re.compile("=?[ \t\r\n]+|[\u00ad\u200b-\u200d\u2060\ufeff]")
-_PREFIX: Final = re.compile(r"/(?:app/)?e/[co]/")
+_PREFIX: Final = re.compile(f"(?:{APP})?(?:{CLICKS}|{PIXELS})")
 
 
 def asks_for_pixel(path: str) -> bool:
     """Whether a path, which may be encoded, is one of pixels."""
-    return _decoded(path).startswith("/e/o/")
+    return _decoded(path).startswith(PIXELS)
 
 
 def rest_of_path(path: str) -> str:

@@ -15,9 +15,7 @@ from turbohtml import Document
 
 from waypost.rewriting.links.attributes import encoded
 from waypost.rewriting.links.place import Place
-
-PIXELS = "/e/o/"
-"""Between a host and what a pixel carries."""
+from waypost.tokens.paths import PIXELS
 
 _ADDRESS = re.compile(PIXELS + r"([\w-]+/[\w-]+)")
 
