@@ -26,7 +26,8 @@ class EmbeddedStack:
     def at(cls, base: str) -> Self:
         """The one served at ``base``. Raises NoStack where there is none."""
         try:
-            answer = urllib3.request("GET", f"{base.rstrip('/')}/_local", timeout=_SECONDS)
+            url = f"{base.rstrip('/')}/_local"
+            answer = urllib3.request("GET", url, timeout=_SECONDS, retries=False)
             told = answer.json()
             return cls(told["region"], told["aws"], told["resources"])
         except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError) as error:

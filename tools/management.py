@@ -16,6 +16,8 @@ from botocore.exceptions import NoCredentialsError
 from tools.stack import Stack
 
 _AWS: Final = re.compile(r"https://\w+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com")
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""What OpenSSL, by its version, says of an answer that is plain HTTP."""
 _SECONDS: Final = 35  # an HTTP API gives up after 30
 
 
@@ -66,6 +68,8 @@ def _reason(error: BaseException) -> str:
     """Why nothing answers: what the first of a chain of errors said."""
     if error.__cause__:
         return _reason(error.__cause__)
+    if any(sign in str(error) for sign in _NO_TLS):
+        return "it speaks no HTTPS: is it http://?"
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 

@@ -1,0 +1,60 @@
+"""What is said of an address where something else than a stack listens."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tools import embedded
+from tools.embedded import EmbeddedStack
+from tools.management import Api, Unreachable
+from tools.stack import NoStack
+
+
+class Listener:
+    """Answers every connection with what it is told to, or not at all, and counts them."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer, self.asked = answer, 0
+        self.kept: list[socket.socket] = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                connection, _ = self.socket.accept()
+                self.asked += 1
+                self.kept.append(connection)
+                if self.answer:
+                    connection.recv(4096)
+                    connection.sendall(self.answer)
+                    connection.close()
+
+
+@pytest.fixture
+def listener(request: pytest.FixtureRequest, socket_enabled: None) -> Iterator[Listener]:
+    listening = Listener(request.param)
+    yield listening
+    listening.socket.close()
+    for connection in listening.kept:
+        connection.close()
+
+
+@pytest.mark.parametrize("listener", [b"HTTP/1.1 400 Bad Request\r\n\r\n"], indirect=True)
+def test_an_address_that_speaks_no_https_is_told_so(listener):
+    with pytest.raises(Unreachable, match="it speaks no HTTPS: is it http://"):
+        Api.of("dev", f"https://{listener.address}").ask("GET", "/v1/openapi.json")
+
+
+@pytest.mark.parametrize("listener", [b""], indirect=True)
+def test_who_never_answers_is_asked_once(listener, monkeypatch):
+    monkeypatch.setattr(embedded, "_SECONDS", 0.2)
+    with pytest.raises(NoStack):
+        EmbeddedStack.at(f"http://{listener.address}")
+    assert listener.asked == 1
