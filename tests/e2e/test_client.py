@@ -76,8 +76,17 @@ def test_a_batch_larger_than_an_answer_arrives_in_parts(stack, invoker):
 
 def test_what_the_function_refuses_names_field_and_reason(stack, invoker):
     client = Client("RewriteFunction", invoker)
-    with pytest.raises(InvalidRequest, match=r"recipients\[1\].delivery: repeats recipients\[0\]"):
-        list(client.rewrite(message("refused"), [{"delivery": "d"}, {"delivery": "d"}]))
+    run = client.rewrite(message("refused"), recipients(1) * 2)
+    assert [each["delivery"] for each in run] == ["d0"]
+    assert run.failed == [
+        {
+            "delivery": "d0",
+            "field": "recipients[1].delivery",
+            "reason": "repeats recipients[0]",
+        }
+    ]
+    with pytest.raises(InvalidRequest, match=r"campaign: is empty"):
+        list(client.rewrite(message(""), recipients(1)))
     with pytest.raises(CallFailed, match="Function not found"):
         list(Client("nothing", invoker).rewrite(message("refused"), recipients(1)))
 

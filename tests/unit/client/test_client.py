@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import typing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -207,21 +208,91 @@ def test_what_cannot_pass_is_not_tried_again():
     assert len(function.payloads) == 1
 
 
-def test_a_refused_field_is_named_as_the_caller_counts():
+def failures(run):
+    return [(each["delivery"], f"{each['field']}: {each['reason']}") for each in run.failed]
+
+
+def test_a_refused_recipient_fails_by_itself_named_as_the_caller_counts():
     to = recipients(1_005)
     to[1_004]["delivery"] = "d1003"
-    with pytest.raises(InvalidRequest) as caught:
-        list(rewritten(Function(), to=to))
-    (found,) = caught.value.problems
-    assert str(found) == "recipients[1004].delivery: repeats recipients[1003]"
+    run = rewritten(Function(), to=to)
+    assert [each["delivery"] for each in run] == [f"d{n}" for n in range(1_004)]
+    assert failures(run) == [("d1003", "recipients[1004].delivery: repeats recipients[1003]")]
 
 
-@pytest.mark.parametrize("value", [object(), float("nan"), float("-inf")])
-def test_what_is_no_json_is_refused_by_its_place(value):
-    to = recipients(2)
-    to[1]["data"] = {"since": value}
-    with pytest.raises(InvalidRequest, match=r"recipients\[1\]"):
-        list(rewritten(Function(), to=to))
+@pytest.mark.parametrize(
+    "value",
+    [object(), float("nan"), float("-inf"), b"bytes", datetime.now(UTC), {(1, 2): 3}],
+)
+def test_a_recipient_that_is_no_json_fails_by_itself_with_its_field(value):
+    to = recipients(3)
+    to[1]["data"] = {"customer": [{"since": value}]}
+    run = rewritten(Function(), to=to)
+    assert [each["delivery"] for each in run] == ["d0", "d2"]
+    field = "recipients[1].data.customer[0].since"
+    assert failures(run) == [("d1", f"{field}: cannot be written as JSON")]
+
+
+def test_a_recipient_that_holds_itself_fails_by_itself():
+    endless: dict[str, Any] = {}
+    endless["data"] = endless
+    run = rewritten(Function(), to=[*recipients(1), {"delivery": "e", "data": endless}])
+    assert [each["delivery"] for each in run] == ["d0"]
+    assert [each["delivery"] for each in run.failed] == ["e"]
+
+
+def test_failures_stand_in_the_order_of_recipients_whoever_found_them():
+    to: list[Any] = recipients(8)
+    to[1] = None
+    to[2]["person"] = 7
+    to[3]["data"] = {"since": b""}
+    to[4]["person"] = "nobody"
+    to[5]["persn"] = to[5]["plan"] = "x"
+    to[6]["data"] = {"text": "x" * batches.PAYLOAD}
+    function = Function()
+    run = rewritten(function, to=to)
+    assert [each["delivery"] for each in run] == ["d0", "d7"]
+    assert [(delivery, told.split(":")[0]) for delivery, told in failures(run)] == [
+        ("", "recipients[1]"),
+        ("d2", "recipients[2].person"),
+        ("d3", "recipients[3].data.since"),
+        ("d4", "data"),
+        ("d5", "recipients[5].persn"),
+        ("d6", "data"),
+    ]
+
+
+def test_a_name_that_looks_like_a_place_is_told_as_it_is():
+    to: list[Any] = [{"delivery": "d0", "recipients[99]": 1}, {"delivery": "d1"}]
+    run = rewritten(Function(), to=to)
+    assert [each["delivery"] for each in run] == ["d1"]
+    assert failures(run) == [("d0", "recipients[0].recipients[99]: is not known")]
+
+
+def test_a_batch_of_refused_recipients_alone_ends_and_the_next_goes_on():
+    to: list[Any] = [*recipients(1_000, person=7), {"delivery": "last"}]
+    run = rewritten(Function(), to=to)
+    assert [each["delivery"] for each in run] == ["last"]
+    assert [each["delivery"] for each in run.failed] == [f"d{n}" for n in range(1_000)]
+
+
+def test_refused_recipients_and_halves_keep_the_order():
+    to = recipients(1_000)
+    for place in range(0, 1_000, 10):
+        to[place]["person"] = 7
+    for place in range(1, 1_000, 10):
+        to[place]["data"] = {"since": b""}
+    run = rewritten(Function(answer_limit=300 * len(json.dumps(MESSAGE["content"]))), to=to)
+    made = [each["delivery"] for each in run]
+    assert made == [f"d{n}" for n in range(1_000) if n % 10 > 1]
+    assert [each["delivery"] for each in run.failed] == [
+        f"d{n}" for n in range(1_000) if n % 10 <= 1
+    ]
+
+
+def test_a_message_that_is_refused_beside_a_recipient_ends_the_run():
+    with pytest.raises(InvalidRequest, match="campaign"):
+        list(rewritten(Function(), {**MESSAGE, "campaign": ""}, recipients(2, person=7)))
 
 
 def test_half_a_surrogate_pair_is_refused_by_its_field():

@@ -12,6 +12,7 @@ For a million there are files in S3: ``client.rewrite_file(message, input=…, o
 - ``calls``       the client itself
 - ``rewriting``   a message on its way, batch by batch
 - ``batches``     how recipients are cut into batches
+- ``writing``     a value as JSON, or the field that cannot be
 - ``files``       a file on its way, invocation by invocation
 - ``calling``     one call: what is tried again, and refusals as errors
 - ``collecting``  what several answers tell together

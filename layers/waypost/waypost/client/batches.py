@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from waypost.client.messages import Message, Recipient
-from waypost.errors import InvalidRequest, TooLarge
+from waypost.client.writing import at_fault, written
+from waypost.errors import InvalidRequest, Problem, TooLarge
+
+if TYPE_CHECKING:
+    from waypost.sending.outcomes import Failure
 
 PAYLOAD: Final = 6 * 1024 * 1024
 """Bytes of an invocation's payload, and of its answer: Lambda's limit."""
@@ -19,26 +24,55 @@ MOST: Final = 1000
 _AROUND: Final = 64 * 1024
 """Bytes kept free for what stands around recipients and their messages."""
 
+_RECIPIENT = re.compile(r"recipients\[(\d+)\]")
+_MORE = re.compile(r"body: has [\d,]+ more problems")
+
 
 @dataclass(slots=True)
 class Batch:
-    """Some recipients, written already. ``start``: the place of the first among all."""
+    """Some recipients, written already, and those among them that are refused, by their places
+    among all.
+    """
 
-    start: int
+    places: list[int] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
     written: list[bytes] = field(default_factory=list)
+    refused: dict[int, Failure] = field(default_factory=dict)
 
-    def size(self) -> int:
-        """Bytes that the recipients take in a payload."""
-        return sum(map(len, self.written)) + len(self.written)
+    def __len__(self) -> int:
+        return len(self.written) + len(self.refused)
 
     def halves(self) -> tuple[Batch, Batch]:
         """The same recipients as two batches."""
-        middle = len(self.written) // 2
-        return (
-            Batch(self.start, self.deliveries[:middle], self.written[:middle]),
-            Batch(self.start + middle, self.deliveries[middle:], self.written[middle:]),
-        )
+        middle = len(self.places) // 2
+        first = {at: each for at, each in self.refused.items() if at < self.places[middle]}
+        last = {at: each for at, each in self.refused.items() if at not in first}
+        return self._at(range(middle), first), self._at(range(middle, len(self.places)), last)
+
+    def without(self, problems: Iterable[Problem]) -> Batch | None:
+        """The batch with the recipients refused that problems are about, each for the first of
+        them; None where one is about something else.
+        """
+        refused: dict[int, Failure] = {}
+        names = dict(zip(self.places, self.deliveries, strict=True))
+        for problem in problems:
+            if (match := _RECIPIENT.match(problem.field)) is not None:
+                place = int(match[1])
+                refused.setdefault(place, failure(names[place], problem))
+            elif not _MORE.fullmatch(str(problem)):
+                return None
+        if not refused:
+            return None
+        kept = (at for at, place in enumerate(self.places) if place not in refused)
+        return self._at(kept, self.refused | refused)
+
+    def _at(self, kept: Iterable[int], refused: dict[int, Failure]) -> Batch:
+        batch = Batch(refused=refused)
+        for at in kept:
+            batch.places.append(self.places[at])
+            batch.deliveries.append(self.deliveries[at])
+            batch.written.append(self.written[at])
+        return batch
 
     def payload(self, message: Message, run: str) -> bytes:
         """What is sent. Its idempotency key follows from the run's and the deliveries, so that a
@@ -57,7 +91,7 @@ class Cutter:
     an answer was too large lowers it for the batches that follow.
 
     :raises TooLarge: when the message leaves no room for recipients.
-    :raises InvalidRequest: when something cannot be written as JSON.
+    :raises InvalidRequest: when the message cannot be written as JSON.
     """
 
     def __init__(self, message: Message) -> None:
@@ -69,30 +103,46 @@ class Cutter:
             raise TooLarge("content", size, PAYLOAD - _AROUND)
 
     def batches(self, recipients: Iterable[Recipient]) -> Iterator[Batch]:
-        """All recipients, in their order; one that has no room anywhere is a batch by itself."""
-        batch, size = Batch(0), 0
-        for index, recipient in enumerate(recipients):
-            text = written(recipient, f"recipients[{index}]")
-            full = len(batch.written) >= self.most or size + len(text) + 1 > self.room
-            if batch.written and full:
+        """All recipients, in their order; refused are those that no payload can carry."""
+        batch, size = Batch(), 0
+        for place, recipient in enumerate(recipients):
+            name, text = _name(recipient), self._written(recipient, place)
+            added = len(text) + 1 if isinstance(text, bytes) else 0
+            if len(batch) and (len(batch) >= self.most or size + added > self.room):
                 yield batch
-                batch, size = Batch(index), 0
-            batch.deliveries.append(str(recipient.get("delivery")))
-            batch.written.append(text)
-            size += len(text) + 1
-        if batch.written:
+                batch, size = Batch(), 0
+            if isinstance(text, bytes):
+                batch.places.append(place)
+                batch.deliveries.append(name)
+                batch.written.append(text)
+            else:
+                batch.refused[place] = failure(name, text)
+            size += added
+        if len(batch):
             yield batch
 
+    def _written(self, recipient: Recipient, place: int) -> bytes | Problem:
+        name = f"recipients[{place}]"
+        try:
+            text = written(recipient, name)
+        except InvalidRequest as error:
+            return Problem(at_fault(recipient, name), error.problems[0].reason)
+        if len(text) + 1 > self.room:
+            return too_large(TooLarge("data", len(text) + 1, self.room))
+        return text
 
-def written(value: Mapping[str, object] | Message | Recipient, name: str) -> bytes:
-    """A value as JSON. Raises InvalidRequest, with this name for it, where it cannot be: NaN and
-    infinities are no JSON either, and Lambda would refuse all that stands beside them.
-    """
-    try:
-        return json.dumps(
-            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which the function refuses by its field
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest.of(name, "cannot be written as JSON") from error
+
+def failure(delivery: str, problem: Problem) -> Failure:
+    """What is told of a recipient without a message."""
+    return {"delivery": delivery, "field": problem.field, "reason": problem.reason}
+
+
+def too_large(error: TooLarge) -> Problem:
+    """The same error as what is wrong with one recipient."""
+    return Problem(error.field, str(error).removeprefix(f"{error.field} "))
+
+
+def _name(recipient: object) -> str:
+    """A recipient's delivery; empty where it has none that is a name."""
+    name = recipient.get("delivery") if isinstance(recipient, Mapping) else None
+    return name if isinstance(name, str) else ""

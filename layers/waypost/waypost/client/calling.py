@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
@@ -36,22 +36,26 @@ class _Passing(Exception):
 
 
 def called(
-    invoker: Invoker, function: str, payload: bytes, start: int, sleep: Callable[[float], None]
+    invoker: Invoker,
+    function: str,
+    payload: bytes,
+    places: Sequence[int],
+    sleep: Callable[[float], None],
 ) -> Answer:
-    """The function's answer; ``start`` is the caller's place of the first recipient.
+    """The function's answer; ``places`` are the caller's, of each recipient.
 
     :raises InvalidRequest: with the fields as the caller numbers them.
     :raises TooLarge: when the message, or the answer (``deliveries``), is.
     :raises CallFailed: when there is no answer after all attempts, or another refusal.
     """
-    return cast("Answer", _tried(invoker, function, payload, sleep, "deliveries", start))
+    return cast("Answer", _tried(invoker, function, payload, sleep, "deliveries", places))
 
 
 def called_for_a_file(
     invoker: Invoker, function: str, payload: bytes, sleep: Callable[[float], None]
 ) -> FileProgress | FileReport:
     """How far one invocation came, or the report at the end. Raises as ``called``."""
-    told = _tried(invoker, function, payload, sleep, "done", 0)
+    told = _tried(invoker, function, payload, sleep, "done", ())
     return cast("FileProgress | FileReport", told)
 
 
@@ -61,7 +65,7 @@ def _tried(
     payload: bytes,
     sleep: Callable[[float], None],
     answer: str,
-    start: int,
+    places: Sequence[int],
 ) -> dict[str, Any]:
     """What the function says, once that has the key ``answer``."""
     for attempt in range(ATTEMPTS):
@@ -69,7 +73,7 @@ def _tried(
             told = _invoked(invoker, function, payload)
             if answer in told:
                 return told
-            raise _refusal(told, function, start)
+            raise _refusal(told, function, places)
         except _Passing as passing:
             if attempt == ATTEMPTS - 1:
                 raise CallFailed(function, str(passing)) from passing
@@ -96,7 +100,7 @@ def _invoked(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
     return told
 
 
-def _refusal(told: dict[str, Any], function: str, start: int) -> Exception:
+def _refusal(told: dict[str, Any], function: str, places: Sequence[int]) -> Exception:
     """What the function said instead of an answer, as an error."""
     status, detail = int(told.get("status", 0)), str(told.get("detail", told))
     if status == 503:
@@ -104,12 +108,13 @@ def _refusal(told: dict[str, Any], function: str, start: int) -> Exception:
     if status == 413 and "limit" in told:
         return TooLarge(str(told["field"]), int(told["size"]), int(told["limit"]))
     if problems := told.get("errors"):
-        return InvalidRequest(*(_placed(each, start) for each in problems))
+        return InvalidRequest(*(_placed(each, places) for each in problems))
     return CallFailed(function, detail, status)
 
 
-def _placed(told: Mapping[str, str], start: int) -> Problem:
+def _placed(told: Mapping[str, str], places: Sequence[int]) -> Problem:
     def place(match: re.Match[str]) -> str:
-        return f"recipients[{int(match[1]) + start}]"
+        at = int(match[1])  # a name that the caller made up may look like a place
+        return f"recipients[{places[at]}]" if at < len(places) else match[0]
 
     return Problem(_PLACE.sub(place, told["field"]), _PLACE.sub(place, told["reason"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import TYPE_CHECKING, Final, cast
 
 from waypost.client.calling import Invoker, called, called_for_a_file
@@ -45,12 +45,13 @@ class Client:
     ) -> Rewriting:
         """Rewrite a message for any number of recipients; nothing is called before the answer
         is iterated over. Deliveries must differ: the function only sees those of one batch.
+        A recipient that is refused ends nothing: it is in ``failed``, with its field.
 
         With an ``idempotency_key``, the same call made again counts no delivery twice.
 
         :raises TooLarge: when the message leaves no room in a payload; while iterating, when the
             function finds it too large.
-        :raises InvalidRequest: while iterating, with each field and reason.
+        :raises InvalidRequest: of the message, while iterating, with each field and reason.
         :raises CallFailed: while iterating, when the function cannot be reached or gives up.
         """
         total = len(recipients) if isinstance(recipients, Sized) else None
@@ -78,8 +79,8 @@ class Client:
         with Bar(None, wanted=progress, in_bytes=True) as bar:
             return followed(self._call_for_a_file, message, input, output, bar)
 
-    def _call(self, payload: bytes, start: int) -> Answer:
-        return called(self._invoker, self._function, payload, start, self._sleep)
+    def _call(self, payload: bytes, places: Sequence[int]) -> Answer:
+        return called(self._invoker, self._function, payload, places, self._sleep)
 
     def _call_for_a_file(self, payload: bytes) -> FileProgress | FileReport:
         return called_for_a_file(self._invoker, self._function, payload, self._sleep)

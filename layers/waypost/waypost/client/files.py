@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
-from waypost.client.batches import written
 from waypost.client.messages import Message
 from waypost.client.progress import Bar
+from waypost.client.writing import written
 
 if TYPE_CHECKING:
     from waypost.sending.files.asking import FileProgress, FileReport

@@ -5,14 +5,14 @@ recipients, everything else collected.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
-from waypost.client.batches import Batch, Cutter
+from waypost.client.batches import Batch, Cutter, failure, too_large
 from waypost.client.collecting import Collected
 from waypost.client.messages import Message, Recipient
 from waypost.client.progress import Bar
-from waypost.errors import TooLarge
+from waypost.errors import InvalidRequest, TooLarge
 
 if TYPE_CHECKING:
     from waypost.rewriting.report.entries import LinkEntry
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from waypost.sending.answering import Answer
     from waypost.sending.outcomes import Delivery, Failure
 
-Call = Callable[[bytes, int], "Answer"]
+Call = Callable[[bytes, Sequence[int]], "Answer"]
 
 
 class Rewriting(Iterator["Delivery"]):
@@ -30,7 +30,7 @@ class Rewriting(Iterator["Delivery"]):
         self, message: Message, recipients: Iterable[Recipient], call: Call, bar: Bar
     ) -> None:
         self.failed: list[Failure] = []
-        """Recipients whose message could not be made."""
+        """Recipients whose message could not be made, or who were refused, in their order."""
         self._told = Collected()
         self._message = message
         self._run = message.get("idempotency_key") or uuid.uuid4().hex
@@ -61,8 +61,8 @@ class Rewriting(Iterator["Delivery"]):
 
     def _all(self, recipients: Iterable[Recipient], bar: Bar) -> Iterator[Delivery]:
         with bar:
-            for batch in self._cutter.batches(recipients):
-                if batch.start:
+            for number, batch in enumerate(self._cutter.batches(recipients)):
+                if number:
                     bar.show()
                 for answer in self._answers(batch):
                     self.failed += answer["failed"]
@@ -73,27 +73,42 @@ class Rewriting(Iterator["Delivery"]):
                         bar.advance()
 
     def _answers(self, batch: Batch) -> Iterator[Answer]:
-        """A batch's answer, or those of its halves where it would be too large."""
+        """A batch's answer, without the recipients that are refused, or those of its halves where
+        it would be too large.
+        """
+        if not batch.written:
+            yield _answer(batch, _NOTHING)
+            return
         try:
-            if batch.size() > self._cutter.room:
-                raise TooLarge("data", batch.size(), self._cutter.room)
-            answer = self._call(batch.payload(self._message, self._run), batch.start)
-        except TooLarge as error:
-            if error.field not in {"deliveries", "data"}:
+            answer = self._call(batch.payload(self._message, self._run), batch.places)
+        except InvalidRequest as error:
+            fewer = batch.without(error.problems)
+            if fewer is None:
                 raise
-            if len(batch.written) == 1:
-                yield _failed(batch, error)
-                return
+            yield from self._answers(fewer)
+        except TooLarge as error:
+            yield from self._smaller(batch, error)
         else:
-            yield answer
+            yield _answer(batch, answer)
+
+    def _smaller(self, batch: Batch, error: TooLarge) -> Iterator[Answer]:
+        """What is left to do where an answer had no room."""
+        if error.field != "deliveries":
+            raise error
+        if len(batch.written) == 1:
+            failed = failure(batch.deliveries[0], too_large(error))
+            yield _answer(batch, {**_NOTHING, "failed": [failed]})
             return
         self._cutter.most = max(1, min(self._cutter.most, len(batch.written) // 2))
         for half in batch.halves():
             yield from self._answers(half)
 
 
-def _failed(batch: Batch, error: TooLarge) -> Answer:
-    """What is told of a recipient whose message has no room in any answer."""
-    reason = str(error).removeprefix(f"{error.field} ")
-    failure: Failure = {"delivery": batch.deliveries[0], "field": error.field, "reason": reason}
-    return {"deliveries": [], "failed": [failure], "links": [], "warnings": []}
+_NOTHING: Answer = {"deliveries": [], "failed": [], "links": [], "warnings": []}
+
+
+def _answer(batch: Batch, told: Answer) -> Answer:
+    """What the function told, and the recipients that were refused, in the order of recipients."""
+    places = dict(zip(batch.deliveries, batch.places, strict=True))
+    failed = {places[each["delivery"]]: each for each in told["failed"]} | batch.refused
+    return {**told, "failed": [failed[place] for place in sorted(failed)]}
