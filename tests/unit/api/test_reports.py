@@ -95,6 +95,22 @@ def test_of_very_many_links_the_most_clicked_are_told_and_the_rest_counted(api, 
     assert report["links"][0]["link"] == links[-1]
 
 
+@pytest.mark.parametrize("letter", ["x", "\N{EURO SIGN}"])
+def test_of_very_long_links_as_many_are_told_as_an_answer_has_room_for(handler, workspace, letter):
+    many = [definition(f"https://example.com/{n}{letter * 4_900}") for n in range(1_300)]
+    workspace.send("long", many)
+    names = {"workspace": "acme", "campaign": "long"}
+    answers = [
+        handler(request(CAMPAIGN, names)),
+        handler(request(f"{CAMPAIGN}/links", names, query={"by": "url", "limit": "1000"})),
+    ]
+    assert all(len(json.dumps(each, ensure_ascii=False).encode()) < 5_000_000 for each in answers)
+    report, top = (json.loads(each["body"]) for each in answers)
+    assert 100 < len(report["links"]) < 1_000
+    assert len(report["links"]) + report["more_links"] == 1_300
+    assert 100 < len(top["links"]) < 1_000
+
+
 def test_links_that_share_a_url_are_summed_and_their_people_left_open(api, links):
     _, top = api(f"{CAMPAIGN}/links", {"by": "url"}, campaign="spring")
     assert [(g["name"], g["total"], g["unique"]) for g in top["links"]] == [

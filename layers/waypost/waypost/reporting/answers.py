@@ -77,7 +77,8 @@ class CampaignReport(BaseModel):
     """A campaign. ``clicked``: deliveries with a click; ``clicked_share``: of all deliveries.
     ``opened``: deliveries with an open or a click, since who clicks has opened.
 
-    ``links`` are the 1,000 most clicked at most, ``more_links`` how many are left out.
+    ``links`` are the 1,000 most clicked at most, fewer where URLs are very long, and ``more_links``
+    how many are left out.
     ``probably_shared`` counts deliveries that several people seem to have read, so that ``unique``
     may be low by as many.
     """

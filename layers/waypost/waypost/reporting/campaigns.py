@@ -25,7 +25,7 @@ from waypost.reporting.answers import (
     Step,
     TopLinks,
 )
-from waypost.reporting.ranking import figures_of, grouped, ranked, share
+from waypost.reporting.ranking import figures_of, grouped, ranked, share, with_room
 from waypost.reporting.series import WHOLE, Span, named_zone, points
 from waypost.store.damage import tell_damaged
 from waypost.store.paging import Page
@@ -79,7 +79,7 @@ class CampaignReports:
         known = self._known(workspace, campaign)
         counts = self._counts(known)
         links = ranked(self.campaigns.links(known.code), counts)
-        total = counts.total
+        shown, total = with_room(links, MOST_LINKS), counts.total
         return CampaignReport(
             campaign=known.name,
             kind=known.kind,
@@ -103,8 +103,8 @@ class CampaignReports:
             opens=OpenFigures(
                 total=total.opens, human=total.opens_human, machine=total.opens_machine
             ),
-            links=links[:MOST_LINKS],
-            more_links=max(0, len(links) - MOST_LINKS),
+            links=shown,
+            more_links=len(links) - len(shown),
         )
 
     def link(self, workspace: str, campaign: str, link: str) -> LinkFigures:
@@ -120,11 +120,11 @@ class CampaignReports:
     def top_links(self, workspace: str, campaign: str, by: Grouping, limit: int) -> TopLinks:
         """The most clicked links, those with the same tag or URL taken together if asked for.
 
-        By tag, links without one are left out.
+        By tag, links without one are left out. Fewer than ``limit`` where an answer has no room.
         """
         known = self._known(workspace, campaign)
         links = ranked(self.campaigns.links(known.code), self._counts(known))
-        return TopLinks(campaign=known.name, by=by, links=grouped(links, by)[:limit])
+        return TopLinks(campaign=known.name, by=by, links=with_room(grouped(links, by), limit))
 
     def series(
         self, workspace: str, campaign: str, step: Step, zone: str, span: Span = WHOLE
