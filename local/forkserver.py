@@ -11,6 +11,7 @@ It is one thread, so that a fork finds nothing half done. It ends when the socke
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -119,6 +120,8 @@ def main() -> None:
     door = socket.socket(fileno=int(sys.argv[1]))
     for library in sys.argv[2:]:
         importlib.import_module(library)
+    gc.collect()
+    gc.freeze()  # no child looks for garbage in what stays
     request = Forks(door).serve()
     if request is not None:
         exec(request["code"], {"__name__": "__main__"})  # noqa: S102 - the parent's own code

@@ -79,10 +79,13 @@ def make_table(client: Any, logical_id: str) -> str:
 
 
 def hasten_moto(patch: pytest.MonkeyPatch) -> None:
-    """As the embedded stack does, for a while."""
+    """As the embedded stack does, for a while; and clients do not put together for each call what
+    they say of themselves, of which moto wants to hear boto's name.
+    """
     change = partial(patch.setattr, raising=False)
     moto_transactions.install(change)
     moto_values.install(change)
+    change("botocore.useragent.UserAgentString.to_string", lambda _: "Boto3 Botocore")
 
 
 @pytest.fixture(scope="module")
