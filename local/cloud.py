@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, overload
 
 import boto3
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _SECONDS: Final = 60
+_MAKING: Final = threading.Lock()  # one client at a time, which is all that sessions bear
 
 
+@cache
 def _session() -> boto3.Session:
-    """A session that knows nothing of the profiles and files of whoever runs the stack."""
+    """A session that knows nothing of the profiles and files of whoever runs the stack. There is
+    one, since it keeps how services are described.
+    """
     nowhere = (None, None, os.devnull, None)
     settings = {
         "profile": (None, None, None, None),
@@ -49,8 +54,6 @@ class Cloud:
         self._process = MotoProcess(log)
         self._clients: dict[tuple[str, str], Any] = {}
         self._roles: dict[str, Mapping[str, str]] = {}
-        self._session = _session()
-        self._lock = threading.Lock()
         self._url: str | None = None
 
     @property
@@ -106,9 +109,9 @@ class Cloud:
         """A client for the service on moto, one for all threads; the operator's, or a role's."""
         credentials = self.credentials(role)
         key = service, credentials["AWS_ACCESS_KEY_ID"]
-        with self._lock:
+        with _MAKING:
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                self._clients[key] = _session().client(
                     service,  # type: ignore[call-overload]  # one of many names
                     endpoint_url=self.url,
                     region_name=REGION,

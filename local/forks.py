@@ -77,17 +77,15 @@ class Fork:
 
 
 class ForkServer:
-    """Forks processes that know ``libraries``; starts at the first one, ends with this process.
+    """Forks processes once it has run ``prelude``; starts at the first one, ends with this process.
 
-    ``path`` is where it finds them, ``environment`` what they see while they are imported.
+    ``path`` is where the prelude's imports are looked for, ``environment`` what they see.
     """
 
-    def __init__(
-        self, libraries: Sequence[str], path: Sequence[str], environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, prelude: str, path: Sequence[str], environment: Mapping[str, str]) -> None:
         self.path = path
         self.environment = environment
-        self._libraries = libraries
+        self._prelude = prelude
         self._lock = threading.Lock()
         self._door: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -134,7 +132,7 @@ class ForkServer:
             with theirs:
                 number = theirs.fileno()
                 self._process = subprocess.Popen(  # noqa: S603  our own script
-                    [sys.executable, "-S", "-u", str(_SCRIPT), str(number), *self._libraries],
+                    [sys.executable, "-S", "-u", str(_SCRIPT), str(number), self._prelude],
                     stdin=subprocess.DEVNULL,
                     env={**self.environment, "PYTHONPATH": os.pathsep.join(self.path)},
                     pass_fds=[number],

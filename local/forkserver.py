@@ -1,9 +1,10 @@
 """A process that has imported libraries already, and forks into whoever is to run next.
 
-Started as a script by ``local.forks``: ``forkserver.py SOCKET LIBRARY...``, where SOCKET is the
-number of an open one. Each request on it is a JSON object behind its length, with four files: what
-the child has for input, output and errors, and where to tell of its end. The child's id is told
-there at once, its exit status (negative: the signal that ended it) once it is gone.
+Started as a script by ``local.forks``: ``forkserver.py SOCKET PRELUDE``, where SOCKET is the number
+of an open one, and PRELUDE the code that imports the libraries. Each request is a JSON object
+behind its length, with four files: what the child has for input, output and errors, and where to
+tell of its end. The child's id is told there at once, its exit status (negative: the signal that
+ended it) once it is gone.
 
 It is one thread, so that a fork finds nothing half done. It ends when the socket does.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import select
@@ -118,8 +118,7 @@ def main() -> None:
     """Returns in no process: each ends with what it was to run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; the parent decides
     door = socket.socket(fileno=int(sys.argv[1]))
-    for library in sys.argv[2:]:
-        importlib.import_module(library)
+    exec(sys.argv[2], {"__name__": "prelude"})  # noqa: S102 - the parent's own code
     gc.collect()
     gc.freeze()  # no child looks for garbage in what stays
     request = Forks(door).serve()

@@ -20,10 +20,11 @@ _SECONDS: Final = 60.0
 _ROOT: Final = Path(__file__).parents[1]
 _CODE: Final = "from local.moto_server import serve\nserve()\n"
 _SERVICES: Final = ("dynamodb", "dynamodbstreams", "events", "iam", "s3", "secretsmanager", "sqs")
-_LIBRARIES: Final = (
-    "local.moto_server",
-    "moto.moto_server.werkzeug_app",
-    *(f"moto.{service}.{part}" for service in _SERVICES for part in ("models", "urls")),
+_PRELUDE: Final = "\n".join(
+    [
+        "import local.moto_server, moto.moto_server.werkzeug_app",
+        *(f"import moto.{service}.models, moto.{service}.urls" for service in _SERVICES),
+    ]
 )
 
 
@@ -37,7 +38,7 @@ def _fork_server() -> ForkServer:
         "PATH": os.environ.get("PATH", os.defpath),
         "WAYPOST_LOCAL_ACCOUNT": ACCOUNT,
     }
-    return ForkServer(_LIBRARIES, [str(_ROOT), *installed()], environment)
+    return ForkServer(_PRELUDE, [str(_ROOT), *installed()], environment)
 
 
 class MotoProcess:

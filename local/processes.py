@@ -27,27 +27,29 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 from awslambdaric.__main__ import main
 main(sys.argv)
 """
-# What takes long to import and looks at nothing that differs between functions while it is.
-_LIBRARIES: Final = (
-    "aws_lambda_powertools.event_handler",
-    "aws_lambda_powertools.event_handler.middlewares.openapi_validation",
-    "aws_lambda_powertools.logging",
-    "aws_lambda_powertools.metrics",
-    "aws_lambda_powertools.utilities.typing",
-    "boto3",
-    "botocore.httpsession",
-    "crawleruseragents",
-    "dns.asyncresolver",
-    "dns.resolver",
-    "hstspreload",
-    "itsdangerous",
-    "jinja2",
-    "linkify_it",
-    "liquid",
-    "pydantic",
-    "pygal",
-    "turbohtml",
-)
+# What takes long, and looks at nothing that differs between functions: importing libraries, and
+# reading how botocore describes services, which its default session keeps.
+_PRELUDE: Final = """\
+import aws_lambda_powertools.event_handler
+import aws_lambda_powertools.event_handler.middlewares.openapi_validation
+import aws_lambda_powertools.logging
+import aws_lambda_powertools.metrics
+import aws_lambda_powertools.utilities.typing
+import boto3
+import crawleruseragents
+import dns.asyncresolver
+import dns.resolver
+import hstspreload
+import itsdangerous
+import jinja2
+import linkify_it
+import liquid
+import pydantic
+import pygal
+import turbohtml
+for service in ("dynamodb", "events", "s3", "secretsmanager", "sqs"):
+    boto3.client(service).close()
+"""
 # Those of Lambda's variables that libraries read while they are imported: alike for all functions.
 _ALIKE: Final = {
     "AWS_DEFAULT_REGION": REGION,
@@ -92,7 +94,7 @@ class Log:
 @cache
 def fork_server(*, preload: bool) -> ForkServer:
     """Where functions' processes come from, with libraries imported or without."""
-    return ForkServer(_LIBRARIES if preload else (), installed(), _ALIKE)
+    return ForkServer(_PRELUDE if preload else "", installed(), _ALIKE)
 
 
 def installed() -> list[str]:

@@ -23,7 +23,7 @@ from local.processes import fork_server, installed
 @pytest.fixture(scope="module")
 def server():
     """It has read JSON's tool, which nobody imports by chance, before it forks."""
-    return ForkServer(["json.tool"], installed(), {"FROM_THE_SERVER": "must not be seen"})
+    return ForkServer("import json.tool", installed(), {"FROM_THE_SERVER": "must not be seen"})
 
 
 def started(server, code, *, folder=Path("/"), environment=None, path=()):
@@ -174,7 +174,7 @@ def test_many_are_forked_at_once_and_awaited(server):
 
 
 def test_a_server_that_cannot_start_is_told(capfd):
-    broken = ForkServer(["no_such_library"], installed(), {})
+    broken = ForkServer("import no_such_library", installed(), {})
     with pytest.raises(NotStarted, match="complaint is above"):
         told(broken, "")
     assert "No module named 'no_such_library'" in capfd.readouterr().err
