@@ -18,6 +18,7 @@ from botocore.config import Config
 from waypost.aws import strict
 from waypost.domains.announcing import Announcer, Nobody
 from waypost.domains.checks.checking import Checker
+from waypost.domains.deadline import NEVER, Deadline
 from waypost.domains.domain import code_of, utc_now
 from waypost.domains.edge import quotas
 from waypost.domains.edge.cloudfront import CloudFrontEdge
@@ -42,64 +43,72 @@ AT_MOST: Final = 4_000
 """Domains checked in one run; the rest waits for the next, five minutes later."""
 RESERVE_MS: Final = 45_000
 """No check is begun with less time left: one takes some 40 seconds at worst."""
+CALLER_SECONDS: Final = 20.0
+"""For looking, where a caller waits: an HTTP API ends at 30, and a service that does not answer
+then, or does not keep what was seen, is given up after 6 more.
+"""
 _GLOBAL: Final = "us-east-1"  # where CloudFront and its certificates are asked
 _PATIENT: Final = Config(retries={"mode": "adaptive", "max_attempts": 5}, max_pool_connections=32)
+_PROMPT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=3
+)
 
 log = logger("verify-domains")
 
 
 @cache
-def verifier() -> Verifier:
+def verifier(config: Config) -> Verifier:
     """The use case on this function's table, keys and clients; they are safe across threads."""
     domains, own = DomainSettings.from_env(), VerifyDomainsSettings.from_env()
-    secrets = cast("SecretReader", strict(boto3.client("secretsmanager", config=_PATIENT)))
-    dynamodb = cast("DynamoClient", strict(boto3.client("dynamodb", config=_PATIENT)))
-    cloudfront = strict(boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT))
+    secrets = cast("SecretReader", strict(boto3.client("secretsmanager", config=config)))
+    dynamodb = cast("DynamoClient", strict(boto3.client("dynamodb", config=config)))
+    cloudfront = strict(boto3.client("cloudfront", region_name=_GLOBAL, config=config))
     keys = KeyringSource(secrets, own.keyring_secret)
     resolver = DnsResolver()
     return Verifier(
         domains=DynamoDomains(dynamodb, domains.workspaces_table),
         checks=Checker(resolver, Prober(resolver, TcpConnector()), keys),
         edge=CloudFrontEdge(cloudfront, own.distribution, own.connection_group),
-        identities=SesIdentities(strict(boto3.client("sesv2", config=_PATIENT))),
-        announcer=_announcer(domains),
+        identities=SesIdentities(strict(boto3.client("sesv2", config=config))),
+        announcer=_announcer(domains, config),
         targets=Targets(domains.edge_endpoint, domains.default_host),
         now=utc_now,
     )
 
 
-def _announcer(domains: DomainSettings) -> Announcer:
+def _announcer(domains: DomainSettings, config: Config) -> Announcer:
     if not domains.event_bus:
         return Nobody()
-    return BusAnnouncer(strict(boto3.client("events", config=_PATIENT)), domains.event_bus)
+    return BusAnnouncer(strict(boto3.client("events", config=config)), domains.event_bus)
 
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[str, Any]:
     """One of the four that the module names."""
     if "requestContext" in event:
-        parameters = event["pathParameters"]
+        deadline = Deadline.after(CALLER_SECONDS)
+        named = event["pathParameters"]
         try:
-            return json_response(200, _verify(parameters["workspace"], parameters["host"]))
+            told = _verify(verifier(_PROMPT), named["workspace"], named["host"], deadline)
+            return json_response(200, told)
         except WaypostError as error:
             return problem(error)
     if "host" in event:
-        return _verify(str(event["workspace"]), str(event["host"]))
+        return _verify(verifier(_PATIENT), str(event["workspace"]), str(event["host"]), NEVER)
     if event.get("task") == "quotas":
         return _quotas()
     return _due(context)
 
 
-def _verify(workspace: str, host: str) -> dict[str, Any]:
-    use_case = verifier()
-    domain = use_case.verify(code_of(workspace), host.strip().lower())
+def _verify(use_case: Verifier, workspace: str, host: str, deadline: Deadline) -> dict[str, Any]:
+    domain = use_case.verify(code_of(workspace), host.strip().lower(), deadline)
     if domain is None:
         return {"host": host, "use": "removed", "next_step": "Gone; it can be added anew."}
     return status_of(domain, use_case.targets.shown(domain)).model_dump(mode="json")
 
 
 def _due(context: LambdaContext) -> dict[str, Any]:
-    use_case = verifier()
+    use_case = verifier(_PATIENT)
     _ensure_default_host(use_case)
     run = use_case.verify_due(AT_MOST, lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
     for failure in run.failed:

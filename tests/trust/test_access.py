@@ -118,7 +118,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     )
     monkeypatch.setattr(modules["api"], "services", stores.services())
     monkeypatch.setattr(modules["rewrite"], "sending", lambda: sending)
-    monkeypatch.setattr(modules["verify_domains"], "verifier", lambda: verifier)
+    monkeypatch.setattr(modules["verify_domains"], "verifier", lambda _: verifier)
     made = Stack(stores, link, modules)
     assert made.ask("acme", f"POST {ROOT}/domains", {"host": HOST})[0] == 201
     change = {"url_params": {"utm_source": "utm-of-acme"}}

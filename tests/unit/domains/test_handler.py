@@ -14,6 +14,7 @@ from tests.handlers import load, request
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, domain
 from waypost.domains import stored
 from waypost.domains.announcing import Nobody
+from waypost.domains.deadline import NEVER, Deadline
 from waypost.domains.domain import STACK, STACK_NAME, TrackingDomain, code_of, new_domain
 from waypost.domains.findings import Dns, Findings
 from waypost.domains.targets import Targets
@@ -37,7 +38,10 @@ class Context:
 
 
 class Checks:
-    def check(self, host: str, *_: object) -> Findings:
+    until: Deadline
+
+    def check(self, host: str, _proof: str, _targets: object, until: Deadline) -> Findings:
+        Checks.until = until
         if host.startswith("broken."):
             raise RuntimeError("out of order")
         return HTTPS
@@ -68,7 +72,7 @@ def function(monkeypatch: pytest.MonkeyPatch, store: MemoryDomains) -> ModuleTyp
     verifier = Verifier(
         store, Checks(), nothing, nothing, Nobody(), Targets(EDGE, TARGET), lambda: NOW
     )
-    monkeypatch.setattr(module, "verifier", lambda: verifier)
+    monkeypatch.setattr(module, "verifier", lambda _: verifier)
     return module
 
 
@@ -108,6 +112,19 @@ def test_an_operator_may_invoke_it_for_one_domain(
 ) -> None:
     store.add(domain())
     assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
+
+
+def test_a_caller_waits_for_less_than_api_gateway_does_and_nobody_else_has_to(
+    function: ModuleType, store: MemoryDomains
+) -> None:
+    store.add(domain())
+    ask(function, "acme", HOST)
+    assert 0 < Checks.until.left() <= function.CALLER_SECONDS < 29
+    function.handler({"workspace": "acme", "host": HOST}, Context())
+    assert Checks.until == NEVER
+    store.add(domain(host="other.acme.com"))
+    function.handler({"task": "due"}, Context())
+    assert Checks.until == NEVER
 
 
 def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(

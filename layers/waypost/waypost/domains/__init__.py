@@ -2,10 +2,11 @@
 
 - ``hosts``       which names can be a tracking domain at all
 - ``domain``      the entity: a tracking domain, what was last seen of it, and its history
-- ``findings``    what one check saw; ``checks`` look, over the ``network``
+- ``findings``    what one check saw; ``checks`` look, over the ``network`` (``looking`` for others)
 - ``machine``     the states, and what a check moves them to
 - ``edge``        HTTPS by itself: a CDN's tenants and certificates
-- ``verifying``   a check carried through: certificate, state, event, metric
+- ``verifying``   a check carried through: certificate, state, event, metric; ``deadline`` ends it,
+                  ``judging`` says what it makes of a domain, ``keeping`` keeps that
 - ``lights``      the states for people: expected, found, since when, the next step
 - ``base_urls``   which base URL the links of a message get; ``targets`` our own names
 - ``app_links``   which apps may open a domain's links

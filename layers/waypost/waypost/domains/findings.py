@@ -23,6 +23,7 @@ DnsVerdict = Literal[
     "conflict",  # several CNAMEs at one name
     "timeout",  # name servers did not answer in time
     "failed",  # name servers answered with a failure
+    "unseen",  # not looked at yet: the time of whoever waited was over
 ]
 
 ProbeOutcome = Literal[
@@ -40,6 +41,7 @@ ProbeOutcome = Literal[
     "self_signed",
     "untrusted",
     "skipped",  # not asked, since DNS was not right
+    "unseen",  # not looked at yet: the time of whoever waited was over
 ]
 
 
@@ -84,35 +86,42 @@ class Probe:
 
 
 SKIPPED = Probe("skipped")
+UNSEEN = Probe("unseen")
 
 
 @dataclass(frozen=True, slots=True)
 class Hsts:
     """Whether browsers refuse plain HTTP for a host, and what makes them."""
 
-    source: Literal["none", "own", "parent", "preload"] = "none"
+    source: Literal["none", "own", "parent", "preload", "unseen"] = "none"
     name: str = ""
 
     @property
     def on(self) -> bool:
-        return self.source != "none"
+        return self.source not in ("none", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
 class Caa:
     """Whether Amazon may issue a certificate for a host. ``name`` is where the records stand."""
 
-    allows: Literal["yes", "no", "unknown"] = "unknown"
+    allows: Literal["yes", "no", "unknown", "unseen"] = "unknown"
     name: str = ""
     issuers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """One check, whole."""
+    """One check, whole, unless something of it is ``unseen``."""
 
     dns: Dns
     http: Probe = SKIPPED
     https: Probe = SKIPPED
     hsts: Hsts = Hsts()
     caa: Caa = Caa()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was looked at. What was not says nothing of the domain."""
+        probes = (self.http.outcome, self.https.outcome)
+        return "unseen" not in (self.dns.verdict, *probes, self.hsts.source, self.caa.allows)

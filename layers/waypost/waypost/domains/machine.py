@@ -38,11 +38,19 @@ def stage_seen(findings: Findings) -> Stage:
 
 def speaks_against(domain: TrackingDomain, findings: Findings) -> bool:
     """Whether a check saw less than what a domain that works is used for."""
-    return domain.works and _RANK.get(stage_seen(findings), 0) < _RANK[domain.stage]
+    return (
+        findings.complete
+        and domain.works
+        and _RANK.get(stage_seen(findings), 0) < _RANK[domain.stage]
+    )
 
 
 def advance(domain: TrackingDomain, findings: Findings, now: datetime) -> TrackingDomain:
-    """The domain after a check: stage, failures in a row, history, and when to look again."""
+    """The domain after a check: stage, failures in a row, history, and when to look again. A check
+    that did not look at everything changes nothing but the last.
+    """
+    if not findings.complete:
+        return put_off(domain, now)
     proven = domain.proven or findings.dns.proof
     checked = replace(domain, findings=findings, checked=now, proven=proven)
     seen = stage_seen(findings)
@@ -77,10 +85,19 @@ def _scheduled(domain: TrackingDomain, now: datetime) -> TrackingDomain:
     return replace(domain, due=now + pause(domain, now))
 
 
+def put_off(domain: TrackingDomain, now: datetime) -> TrackingDomain:
+    """The domain as it was, for the schedule to take up next, which has the time. One that failed
+    is due soon anyway: failures are to be that far apart.
+    """
+    return domain if domain.failures else replace(domain, due=min(domain.due, now))
+
+
 def let_go(domain: TrackingDomain, dns: Dns, now: datetime) -> TrackingDomain:
     """A removed domain after a look at its DNS: looks that did not find it pointing at us are
     counted; one that could not find out says nothing.
     """
+    if dns.verdict == "unseen":
+        return put_off(domain, now)
     if dns.verdict in ("timeout", "failed"):
         return replace(domain, checked=now, due=now + SOON)
     failures = 0 if dns.right else domain.failures + 1

@@ -48,7 +48,9 @@ class ChangeStatus(BaseModel):
 
 class DomainStatus(BaseModel):
     """Everything that is known of a domain. ``base_url``: what links of messages begin with, None
-    while the stack's default host is used instead. ``history``: newest first.
+    while the stack's default host is used instead. ``history``: newest first. ``checked``: when
+    everything was last looked at. What a check had no time for while its caller waited is waiting,
+    *not looked at yet*, in the answer to that call alone; nothing else of the domain changes by it.
     """
 
     host: str

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from waypost.codes import WorkspaceCode
-from waypost.domains import announcing, machine, senders
+from waypost.domains import announcing, keeping, machine
 from waypost.domains.announcing import Announcer
+from waypost.domains.deadline import NEVER, Deadline
 from waypost.domains.domain import STACK, TrackingDomain
 from waypost.domains.edge import securing
 from waypost.domains.edge.securing import Edge
-from waypost.domains.findings import Dns, Findings
-from waypost.domains.lights import panel
+from waypost.domains.findings import Findings
+from waypost.domains.judging import Judge
+from waypost.domains.looking import Checks
 from waypost.domains.senders import Identities
 from waypost.domains.targets import Targets
-from waypost.errors import Conflict, MalformedItem, NotFound, StoreError, StoreUnavailable
-from waypost.observability import Metric, count
+from waypost.errors import MalformedItem, NotFound, StoreUnavailable
 from waypost.store.domains import DomainStore
 
 AT_ONCE: Final = 16
 """Domains that are checked side by side; a check mostly waits."""
-_ATTEMPTS: Final = 3
-
-
-class Checks(Protocol):
-    """The looking, which takes the network."""
-
-    def check(self, host: str, proof: str, targets: Collection[str]) -> Findings: ...
-
-    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +46,50 @@ class Verifier:
     targets: Targets
     now: Callable[[], datetime]
 
-    def verify(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
-        """Check one domain and keep what came of it; None where it was let go of for good.
+    def verify(
+        self, workspace: WorkspaceCode, host: str, deadline: Deadline = NEVER
+    ) -> TrackingDomain | None:
+        """Check one domain and keep what came of it; None where it was let go of for good. Of a
+        check that the deadline ended, what it saw is told and nothing kept: the next run looks.
 
         Raises NotFound, Conflict where others keep writing to it, and StoreUnavailable where a
         domain that works was not seen to, and our own default host was not either: then it is we
         who fail, and the domain stays as it is.
         """
-        domain = self._read(workspace, host)
+        domain = keeping.known(self.domains, workspace, host)
         if domain.use == "removed":
-            return self._let_go(domain)
+            return self._let_go(domain, deadline)
         begun = self.now()
-        findings = self.checks.check(host, domain.proof, self.targets.of(domain))
-        if machine.speaks_against(domain, findings) and self._fails_itself(domain):
+        findings = self.checks.check(host, domain.proof, self.targets.of(domain), deadline)
+        own = self._own(domain, deadline) if machine.speaks_against(domain, findings) else None
+        if not findings.complete or (own and not own.complete):
+            return self._put_off(domain, findings, begun)
+        if own and not own.https.green:
             raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
-        return self._keep(domain, findings, begun)
+        judge = self._judge()
+        before, after = keeping.kept(
+            self.domains,
+            domain,
+            begun,
+            lambda one: judge.judged(one, findings, deadline, self.now()),
+        )
+        if after is not before:
+            announcing.announce(self.announcer, after, after.changes_since(before))
+        return after
 
-    def _keep(self, domain: TrackingDomain, findings: Findings, begun: datetime) -> TrackingDomain:
-        """Note what a look saw that began then, and tell of it. What another saw meanwhile stands
-        as it is: two looks at one moment are one look, and would count one failure twice.
-        """
-        for _ in range(_ATTEMPTS):
-            try:
-                saved = self.domains.save(self._judge(domain, findings))
-            except Conflict:  # reverted or removed meanwhile: judge what is there now
-                domain = self._read(domain.workspace, domain.host)
-                if domain.checked is not None and domain.checked >= begun:
-                    return domain
-                continue
-            announcing.announce(self.announcer, saved, saved.changes_since(domain))
-            return saved
-        raise Conflict(f"domain {domain.host} keeps changing")
+    def _put_off(
+        self, domain: TrackingDomain, findings: Findings, begun: datetime
+    ) -> TrackingDomain:
+        """Tell what a look saw that says too little to count; what is kept stays as it is."""
+        before, after = keeping.kept(
+            self.domains, domain, begun, lambda one: machine.put_off(one, self.now())
+        )
+        if after is before:
+            return after
+        return self._judge().lit(replace(after, findings=findings), self.now())
+
+    def _judge(self) -> Judge:
+        return Judge(self.edge, self.identities, self.targets)
 
     def verify_due(self, limit: int, has_time: Callable[[], bool]) -> Run:
         """Check domains that are due, the longest waiting first, while there is time. One
@@ -108,46 +113,31 @@ class Verifier:
             return f"{due[1]}: {type(e).__name__}: {e}"
         return ""
 
-    def _fails_itself(self, domain: TrackingDomain) -> bool:
-        """Whether it is us who fail: the stack's own host, which worked, has no HTTPS now."""
+    def _own(self, domain: TrackingDomain, deadline: Deadline) -> Findings | None:
+        """A look at the stack's own host, which worked: without HTTPS now, it is us who fail. None
+        where there is none to compare with.
+        """
         host = self.targets.default_host
         try:
             own = self.domains.get(STACK, host) if host and domain.workspace != STACK else None
         except MalformedItem:  # told by the store; one row of ours keeps nobody's domain in use
-            return False
+            return None
         if own is None or own.stage != "https":
-            return False
-        return not self.checks.check(host, own.proof, self.targets.of(own)).https.green
+            return None
+        return self.checks.check(host, own.proof, self.targets.of(own), deadline)
 
-    def _read(self, workspace: WorkspaceCode, host: str) -> TrackingDomain:
-        domain = self.domains.get(workspace, host)
-        if domain is None:
-            raise NotFound("tracking domain", host)
-        return domain
-
-    def _judge(self, domain: TrackingDomain, findings: Findings) -> TrackingDomain:
-        now = self.now()
-        judged = machine.advance(domain, findings, now)
-        # What was seen counts even where SES or the CDN cannot be asked; the next check will.
-        try:
-            if domain.workspace != STACK:
-                judged = senders.with_sending(judged, self.identities, now)
-        except StoreError:
-            count(Metric.DOMAIN_CHECK_BROKE, reason="senders")
-        try:
-            judged = securing.secure(judged, self.edge, now)
-        except StoreError:
-            count(Metric.DOMAIN_CHECK_BROKE, reason="edge")
-        return panel.relit(judged, self.targets.shown(domain), now)
-
-    def _let_go(self, domain: TrackingDomain) -> TrackingDomain | None:
+    def _let_go(self, domain: TrackingDomain, deadline: Deadline) -> TrackingDomain | None:
         """Keep serving a removed host while its DNS points at us, for the links already sent;
         after that take it from the CDN, and forget it once the CDN has.
         """
         if securing.holds(self.edge, domain.host):
-            dns = self.checks.dns(domain.host, domain.proof, self.targets.of(domain))
+            dns = self.checks.dns(domain.host, domain.proof, self.targets.of(domain), deadline)
             waiting = machine.let_go(domain, dns, self.now())
-            if not machine.may_let_go(waiting) or not self.edge.remove(domain.host):
+            if (
+                deadline.over
+                or not machine.may_let_go(waiting)
+                or not self.edge.remove(domain.host)
+            ):
                 return self.domains.save(waiting)
         self.domains.delete(domain)
         return None

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from waypost.domains.checks import answers, caa, hsts, records
-from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.deadline import NEVER, Deadline
+from waypost.domains.findings import UNSEEN, Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.network import resolving
 from waypost.domains.network.probing import Prober, Scheme
 from waypost.domains.network.resolving import Resolver
 from waypost.tokens.signing import Keyring
@@ -36,18 +38,29 @@ class Checker:
     prober: Prober
     keys: Keys
 
-    def check(self, host: str, proof: str, targets: Collection[str]) -> Findings:
-        """Everything there is to see of a host. ``targets`` are our names.
+    def check(
+        self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NEVER
+    ) -> Findings:
+        """Everything there is to see of a host until then. ``targets`` are our names.
 
         HSTS and CAA are asked only where they matter: while HTTPS does not work.
         """
-        resolver = self.resolver.within(DNS_SECONDS)
-        look = _Look(resolver, self.prober.asking(resolver), self.keys)
-        return look.findings(host, records.look_up(resolver, host, proof, targets))
+        look = self._look(deadline)
+        return look.findings(host, look.dns(host, proof, targets))
 
-    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns:
+    def dns(
+        self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NEVER
+    ) -> Dns:
         """Only where the host leads."""
-        return records.look_up(self.resolver.within(DNS_SECONDS), host, proof, targets)
+        return self._look(deadline).dns(host, proof, targets)
+
+    def _look(self, deadline: Deadline) -> _Look:
+        resolver = self.resolver.within(min(DNS_SECONDS, deadline.left()))
+        return _Look(resolver, self.prober.asking(resolver, deadline), self.keys, deadline)
+
+
+class _NotAskedError(Exception):
+    """There was no time to ask a parent for its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +70,33 @@ class _Look:
     resolver: Resolver
     prober: Prober
     keys: Keys
+    deadline: Deadline
+
+    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns:
+        found = records.look_up(self.resolver, host, proof, targets)
+        return Dns("unseen") if self._is_late() else found
 
     def findings(self, host: str, dns: Dns) -> Findings:
+        if dns.verdict == "unseen":
+            return Findings(dns, UNSEEN, UNSEEN)
         if not dns.right:
             return Findings(dns)
         http, https = self._probe("http", host), self._probe("https", host)
         dns = _seen_through(dns, http)
         if https.green:
             return Findings(dns, http, https)
-        permission = caa.permission(self.resolver, host) if dns.leads_to_edge else Caa()
+        permission = self._caa(host) if dns.leads_to_edge else Caa()
         return Findings(dns, http, https, self._hsts(host, https), permission)
+
+    def _is_late(self) -> bool:
+        """Whether one more question might not have had its time, and one of those before had not:
+        then a missing answer says nothing of the host.
+        """
+        return self.deadline.left() < resolving.SECONDS
+
+    def _caa(self, host: str) -> Caa:
+        found = caa.permission(self.resolver, host)
+        return Caa("unseen") if found.allows == "unknown" and self._is_late() else found
 
     def _probe(self, scheme: Scheme, host: str) -> Probe:
         nonce = answers.new_nonce()
@@ -82,10 +112,16 @@ class _Look:
         return renewed is not None and answers.is_answer(renewed, nonce, body)
 
     def _hsts(self, host: str, https: Probe) -> Hsts:
-        return hsts.judge(host, https.hsts, self._header_of)
+        try:
+            return hsts.judge(host, https.hsts, self._header_of)
+        except _NotAskedError:
+            return Hsts("unseen")
 
     def _header_of(self, parent: str) -> str | None:
-        return self.prober.ask("https", parent, "/", lambda _: False).hsts
+        probe = self.prober.ask("https", parent, "/", lambda _: False)
+        if probe == UNSEEN:
+            raise _NotAskedError(parent)
+        return probe.hsts
 
 
 def _seen_through(dns: Dns, http: Probe) -> Dns:

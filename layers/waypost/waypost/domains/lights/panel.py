@@ -12,7 +12,7 @@ from waypost.domains.domain import STACK, TrackingDomain
 from waypost.domains.findings import Dns
 from waypost.domains.lights import web
 from waypost.domains.lights.light import Light
-from waypost.domains.lights.words import DNS_FOUND, DNS_STEP, PROBE_FOUND
+from waypost.domains.lights.words import DNS_FOUND, DNS_STEP, PROBE_FOUND, UNSEEN_STEP
 
 
 def lights(domain: TrackingDomain, target: str) -> dict[str, Light]:
@@ -73,6 +73,8 @@ def _dns(domain: TrackingDomain, dns: Dns, target: str) -> Light:
     expected = f"CNAME {target}"
     if dns.right:
         return _dns_right(dns, expected)
+    if dns.verdict == "unseen":
+        return Light("waiting", expected, DNS_FOUND["unseen"], UNSEEN_STEP)
     found = DNS_FOUND.get(dns.verdict, " → ".join((*dns.chain[1:], *dns.addresses[:2])))
     if dns.verdict in ("loop", "too_long", "conflict"):
         found = f"{found}: {' → '.join(dns.chain)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from waypost.domains.domain import TrackingDomain
-from waypost.domains.findings import Findings, Probe
+from waypost.domains.findings import UNSEEN, Findings, Probe
 from waypost.domains.lights.light import Colour, Light
 from waypost.domains.lights.words import (
     HSTS_STEP,
@@ -11,16 +11,21 @@ from waypost.domains.lights.words import (
     PROBE_FOUND,
     PROXY_STEP,
     STOPPED_STEP,
+    UNSEEN_STEP,
 )
 
 
 def http(found: Findings) -> Light:
     """Whether links over plain HTTP reach us, and browsers let them."""
     expected = PROBE_FOUND["ours"]
+    if found.http == UNSEEN:
+        return _unseen(expected, found.http)
     if not found.dns.right:
         return Light("off", expected, PROBE_FOUND["skipped"])
     if found.hsts.on and not found.https.green:
         return Light("red", "no HSTS policy", _hsts_found(found), HSTS_STEP[found.hsts.source])
+    if found.http.green and found.hsts.source == "unseen":
+        return _unseen(expected, found.http, "; HSTS not looked at yet")
     if found.http.green:
         return Light("green", expected, _told(found.http))
     if found.https.green:
@@ -42,6 +47,8 @@ def _hsts_found(found: Findings) -> str:
 def https(domain: TrackingDomain, found: Findings) -> Light:
     """Whether links over HTTPS reach us, under a certificate that browsers trust."""
     expected = PROBE_FOUND["ours"]
+    if found.https == UNSEEN:
+        return _unseen(expected, found.https)
     if not found.dns.right:
         return Light("off", expected, PROBE_FOUND["skipped"])
     if found.https.green:
@@ -57,6 +64,8 @@ def _certificate(domain: TrackingDomain, found: Findings) -> Light:
     expected, status = PROBE_FOUND["ours"], domain.certificate.status
     if domain.certificate.problem:
         return Light("red", "a certificate", "the host was refused", domain.certificate.problem)
+    if found.caa.allows == "unseen":
+        return _unseen(expected, found.https, "; CAA not looked at yet")
     if found.caa.allows == "no":
         issuers = ", ".join(found.caa.issuers) or "nobody"
         return Light(
@@ -80,6 +89,10 @@ def _certificate(domain: TrackingDomain, found: Findings) -> Light:
         f"the certificate is {status}",
         "It is requested again within the hour; check that the CNAME stays in place.",
     )
+
+
+def _unseen(expected: str, probe: Probe, rest: str = "") -> Light:
+    return Light("waiting", expected, _told(probe) + rest, UNSEEN_STEP)
 
 
 def _told(probe: Probe) -> str:

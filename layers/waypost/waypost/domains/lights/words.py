@@ -13,6 +13,7 @@ DNS_FOUND: Final[dict[DnsVerdict, str]] = {
     "conflict": "several CNAMEs at the same name",
     "timeout": "no answer from the name servers in time",
     "failed": "a failure from the name servers (SERVFAIL)",
+    "unseen": "not looked at yet",
 }
 
 DNS_STEP: Final[dict[DnsVerdict, str]] = {
@@ -38,6 +39,7 @@ PROBE_FOUND: Final[dict[ProbeOutcome, str]] = {
     "self_signed": "a self-signed certificate",
     "untrusted": "a certificate that browsers do not trust",
     "skipped": "not checked, since DNS is not right",
+    "unseen": "not looked at yet",
 }
 
 PROXY_STEP: Final[dict[ProbeOutcome, str]] = {
@@ -62,6 +64,8 @@ HSTS_STEP: Final = {
     "parent": "Get HTTPS working, or browsers that know the parent's policy will not open links.",
     "preload": "Get HTTPS working: browsers ship a list with this domain and refuse plain HTTP.",
 }
+
+UNSEEN_STEP: Final = "There was no time to look at everything; the schedule does, within minutes."
 
 MINUTES_STEP: Final = "Wait; it takes minutes. If it takes hours, tell whoever runs Waypost."
 

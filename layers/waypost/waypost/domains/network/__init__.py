@@ -2,5 +2,5 @@
 
 - ``resolving``   questions to DNS servers (dnspython); ``questions`` is what one and its answer are
 - ``connecting``  which addresses may be connected to, and the connection
-- ``probing``     one request over HTTP or HTTPS; ``wire`` is its bytes
+- ``probing``     one request over HTTP or HTTPS; ``wire`` is its bytes, ``outcomes`` what it says
 """

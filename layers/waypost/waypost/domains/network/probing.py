@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Literal
 
-from waypost.domains.findings import MOST_TEXT, Probe, ProbeOutcome
-from waypost.domains.network import wire
+from waypost.domains.deadline import NEVER, Deadline
+from waypost.domains.findings import UNSEEN, Probe
+from waypost.domains.network import outcomes, wire
 from waypost.domains.network.connecting import Connector, browser_like, is_public
 from waypost.domains.network.resolving import Resolver
 from waypost.domains.network.wire import Reply
@@ -33,20 +34,12 @@ USER_AGENT: Final = "waypost-domain-check/1"
 
 _PORT: Final[dict[Scheme, int]] = {"http": 80, "https": 443}
 
-# The numbers are OpenSSL's X509_V_ERR_…, stable for decades; ssl does not name them.
-_CERTIFICATE: Final[dict[int, ProbeOutcome]] = {
-    9: "not_yet_valid",
-    10: "expired",
-    18: "self_signed",
-    19: "self_signed",
-    62: "wrong_name",
-}
-
 
 class Prober:
     """Asks one path of one host and says how it ended; it never raises for what a host does.
 
-    ``clock`` is monotonic, in seconds. ``tls`` verifies certificates and names.
+    ``clock`` is monotonic, in seconds. ``tls`` verifies certificates and names. No exchange begins
+    that could go on after ``deadline``: cut short, it would call a slow host silent.
     """
 
     def __init__(
@@ -57,22 +50,31 @@ class Prober:
         *,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        deadline: Deadline = NEVER,
     ) -> None:
         self._resolver = resolver
         self._connector = connector
         self._tls = tls or browser_like()
         self._seconds = seconds
         self._clock = clock
+        self._deadline = deadline
 
-    def asking(self, resolver: Resolver) -> Prober:
-        """The same with another resolver."""
+    def asking(self, resolver: Resolver, deadline: Deadline) -> Prober:
+        """The same with another resolver, for so long."""
         return Prober(
-            resolver, self._connector, self._tls, seconds=self._seconds, clock=self._clock
+            resolver,
+            self._connector,
+            self._tls,
+            seconds=self._seconds,
+            clock=self._clock,
+            deadline=deadline,
         )
 
     def ask(self, scheme: Scheme, host: str, path: str, is_ours: Callable[[bytes], bool]) -> Probe:
         """GET a path; ``is_ours`` judges the body of a 200."""
-        addresses = self._addresses(host)
+        addresses = self._addresses(host) if self._has_time() else ()
+        if not self._has_time():
+            return UNSEEN
         if not addresses:
             return Probe("no_address")
         unsafe = [address for address in addresses if not is_public(address)]
@@ -81,15 +83,17 @@ class Prober:
         try:
             reply = self._exchange(scheme, host, addresses, path)
         except ssl.SSLCertVerificationError as e:
-            outcome = _CERTIFICATE.get(e.verify_code, "untrusted")
-            return Probe(outcome, e.verify_message)
+            return outcomes.distrusted(e)
         except TimeoutError:
             return Probe("timeout")
         except (ssl.SSLError, http.client.HTTPException, ValueError) as e:
             return Probe("broken", type(e).__name__)
         except OSError as e:
             return Probe("unreachable", e.strerror or type(e).__name__)
-        return _judged(scheme, reply, is_ours)
+        return outcomes.judged(reply, is_ours, secure=scheme == "https")
+
+    def _has_time(self) -> bool:
+        return self._deadline.left() >= self._seconds
 
     def _addresses(self, host: str) -> tuple[str, ...]:
         """IPv4 first: functions have no IPv6 of their own."""
@@ -134,15 +138,3 @@ class Prober:
         if left <= 0:
             raise TimeoutError
         return left
-
-
-def _judged(scheme: Scheme, reply: Reply, is_ours: Callable[[bytes], bool]) -> Probe:
-    policy = reply.headers.get("strict-transport-security") if scheme == "https" else None
-    hsts = policy and policy[:MOST_TEXT]
-    at_edge = reply.headers.get("server", "").lower() == "cloudfront"
-    if 300 <= reply.status < 400:
-        target = reply.headers.get("location", "")[:MOST_TEXT]
-        return Probe("redirect", f"{reply.status} to {target}", hsts, at_edge)
-    if reply.status == 200 and is_ours(reply.body):
-        return Probe("ours", "", hsts, at_edge)
-    return Probe("not_ours", f"status {reply.status}", hsts, at_edge)

@@ -1,0 +1,291 @@
+"""A check that somebody waits for: it ends in time, and what it did not look at counts for nothing.
+
+The internet of these tests is slow on a clock of its own, so nobody waits here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+import dns.exception
+import pytest
+
+from tests.faults.breaking import Breaking
+from tests.faults.internet import EDGE_ADDRESS, KEYRING, Internet, Line
+from tests.unit.domains.builders import (
+    EDGE,
+    HOST,
+    HTTPS,
+    ISSUING,
+    MINUTE,
+    NOW,
+    TARGET,
+    UNREACHABLE,
+    WAITING,
+    domain,
+    seen,
+)
+from waypost.domains import machine
+from waypost.domains.announcing import Nobody
+from waypost.domains.checks.checking import Checker
+from waypost.domains.deadline import NEVER, Deadline
+from waypost.domains.domain import STACK, STACK_NAME, Stage, TrackingDomain, new_domain
+from waypost.domains.edge.securing import Tenant
+from waypost.domains.findings import UNSEEN, Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.lights.panel import lights
+from waypost.domains.network.probing import Prober
+from waypost.domains.network.resolving import DnsResolver
+from waypost.domains.status import status_of
+from waypost.domains.targets import Targets
+from waypost.domains.verifying import Verifier
+from waypost.errors import StoreUnavailable
+from waypost.store.memory.domains import MemoryDomains
+
+UNFINISHED = (
+    Findings(Dns("unseen"), UNSEEN, UNSEEN),
+    seen(http=UNSEEN, https=UNSEEN),
+    seen(http=Probe("timeout"), https=UNSEEN),
+    seen("proxied", http=Probe("ours"), hsts=Hsts("unseen"), proof=True),
+    seen(caa=Caa("unseen")),
+)
+
+
+class Slow(Internet):
+    """Each question takes ``dns`` seconds, each connection ``web``."""
+
+    def __init__(self, dns: float = 0, web: float = 0) -> None:
+        super().__init__(Breaking())
+        self.now, self.dns, self.web = 0.0, dns, web
+        self.connected = 0
+
+    def ask(self, query: Any, server: str, **given: Any) -> tuple[Any, bool]:
+        timeout = given["timeout"]
+        self.now += min(self.dns, timeout)
+        if self.dns > timeout:
+            raise dns.exception.Timeout
+        return super().ask(query, server)
+
+    def connect(self, address: str, port: int, seconds: float) -> Line:
+        self.connected += 1
+        self.now += min(self.web, seconds)
+        if self.web > seconds:
+            raise TimeoutError
+        return super().connect(address, port, seconds)
+
+
+@dataclass
+class Keys:
+    def current(self) -> Any:
+        return KEYRING
+
+    def reloaded(self) -> None:
+        return None
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def no_zone(*_: object, **__: object) -> None:
+        raise dns.exception.DNSException
+
+    monkeypatch.setattr("dns.resolver.zone_for_name", no_zone)
+
+    def looked(slow: Slow, seconds: float, host: str = HOST) -> Findings:
+        monkeypatch.setattr("dns.query.udp_with_fallback", slow.ask)
+        resolver = DnsResolver(["192.0.2.53"])
+        resolver.clock = lambda: slow.now
+        tls: Any = slow
+        prober = Prober(resolver, slow, tls, clock=lambda: slow.now)  # type: ignore[arg-type]
+        deadline = Deadline.after(seconds, lambda: slow.now)
+        return Checker(resolver, prober, Keys()).check(host, "f00d", (TARGET, EDGE), deadline)
+
+    return looked
+
+
+@pytest.mark.parametrize("host", [HOST, "a.b.c.d.e.f.acme.com"])
+@pytest.mark.parametrize("web", [0, 1, 4.9, 60])
+@pytest.mark.parametrize("seconds_of_dns", [0, 0.5, 1, 1.9, 60])
+def test_however_slow_the_others_are_a_check_ends_by_its_deadline(
+    look: Any, seconds_of_dns: float, web: float, host: str
+) -> None:
+    for seconds in (0, 1, 6, 12, 20):
+        slow = Slow(seconds_of_dns, web)
+        look(slow, seconds, host)
+        assert slow.now <= seconds
+
+
+def test_a_zone_that_takes_all_the_time_was_not_looked_at(look: Any) -> None:
+    found = look(Slow(dns=1.9), 6)
+    assert (found.dns.verdict, found.http, found.https) == ("unseen", UNSEEN, UNSEEN)
+    assert not found.complete
+
+
+def test_a_probe_is_begun_only_where_it_has_all_its_time(look: Any) -> None:
+    """One with less would call a host silent that only takes a while."""
+    slow = Slow(web=4)
+    found = look(slow, 8)
+    assert (found.dns.verdict, found.http.outcome, found.https) == ("cname", "not_ours", UNSEEN)
+    assert slow.connected == 1
+
+
+def test_parents_that_were_not_asked_are_no_absence_of_hsts(look: Any) -> None:
+    found = look(Slow(web=4), 12, "links.mail.acme.com")
+    assert found.https.outcome == "broken"
+    assert found.hsts == Hsts("unseen")
+
+
+def test_caa_that_was_not_asked_for_is_told_apart_from_caa_that_nobody_answers(look: Any) -> None:
+    found = look(Slow(dns=0.6, web=4.9), 15.5)
+    assert found.https.outcome == "broken"
+    assert (found.caa.allows, found.complete) == ("unseen", False)
+
+
+def test_with_time_enough_everything_is_looked_at(look: Any) -> None:
+    slow = Slow(dns=0.1, web=0.5)
+    slow.secure = {HOST}
+    found = look(slow, 20)
+    assert (found.http.outcome, found.https.outcome, found.complete) == ("ours", "ours", True)
+    assert found.dns.addresses == (EDGE_ADDRESS,)
+
+
+@pytest.mark.parametrize("findings", UNFINISHED)
+@pytest.mark.parametrize("stage", get_args(Stage))
+@pytest.mark.parametrize("failures", [0, 1])
+def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
+    stage: Stage, failures: int, findings: Findings
+) -> None:
+    """Where one failed before, it is due soon anyway; the two stay five minutes apart."""
+    before = domain(stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE)
+    assert not machine.speaks_against(before, findings)
+    after = machine.advance(before, findings, NOW)
+    assert after == (before if failures else replace(before, due=NOW))
+
+
+def test_an_unfinished_look_at_a_removed_domain_does_not_let_go_of_it() -> None:
+    removed = domain(use="removed", failures=1)
+    assert machine.let_go(removed, Dns("unseen"), NOW).failures == 1
+
+
+@pytest.mark.parametrize("findings", UNFINISHED)
+def test_what_was_not_looked_at_is_told_so_and_asks_nobody_to_do_anything(
+    findings: Findings,
+) -> None:
+    told = domain(findings=findings)
+    drawn = lights(told, TARGET)
+    assert any("not looked at yet" in light.found for light in drawn.values())
+    assert "red" not in {light.colour for light in drawn.values()}
+    assert "schedule" in status_of(told, TARGET).next_step
+
+
+@dataclass
+class Looks:
+    """Checks that give what they are told, by host; ``took`` seconds each."""
+
+    found: dict[str, Findings]
+    took: float = 0
+    now: float = 0
+    asked: list[str] = field(default_factory=list)
+
+    def check(self, host: str, _proof: str, _targets: object, _until: Deadline) -> Findings:
+        self.asked.append(host)
+        self.now += self.took
+        return self.found[host]
+
+    def dns(self, host: str, _proof: str, _targets: object, _until: Deadline) -> Dns:
+        return self.found[host].dns
+
+
+@dataclass
+class Services:
+    """SES and CloudFront, which note that they were asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def verified(self, _domain: str) -> bool:
+        self.asked.append("ses")
+        return True
+
+    def tenant(self, _host: str, /) -> Tenant:
+        self.asked.append("edge")
+        return Tenant("pending-validation", attached=False, enabled=True)
+
+
+@dataclass
+class Office:
+    """A verifier whose checks see what a test says."""
+
+    looks: Looks
+    store: MemoryDomains = field(default_factory=MemoryDomains)
+    services: Services = field(default_factory=Services)
+
+    def verify(self, seconds: float = 20) -> TrackingDomain:
+        services: Any = self.services
+        verifier = Verifier(
+            self.store, self.looks, services, services, Nobody(), Targets(EDGE, TARGET), lambda: NOW
+        )
+        deadline = Deadline.after(seconds, lambda: self.looks.now)
+        told = verifier.verify(domain().workspace, HOST, deadline)
+        assert told is not None
+        return told
+
+    def kept(self) -> TrackingDomain:
+        found = self.store.get(domain().workspace, HOST)
+        assert found is not None
+        return found
+
+
+@pytest.mark.parametrize("findings", UNFINISHED)
+@pytest.mark.parametrize("earlier", [None, HTTPS, WAITING])
+def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
+    findings: Findings, earlier: Findings | None
+) -> None:
+    office = Office(Looks({HOST: findings}))
+    before = domain(findings=earlier, due=NOW + MINUTE, sending=domain().sending)
+    office.store.add(before)
+    assert office.verify().findings == findings
+    assert office.kept() == replace(before, due=NOW, version=1)
+    assert office.services.asked == []
+
+
+def own() -> TrackingDomain:
+    fresh = new_domain(STACK, STACK_NAME, TARGET, TARGET, "f00d", NOW)
+    return replace(fresh, stage="https", findings=HTTPS)
+
+
+def test_no_failure_counts_where_there_was_no_time_to_see_whether_it_is_us() -> None:
+    office = Office(Looks({HOST: UNREACHABLE, TARGET: UNFINISHED[0]}))
+    office.store.add(own())
+    before = domain(stage="https", findings=HTTPS, due=NOW + MINUTE)
+    office.store.add(before)
+    assert office.verify().findings == UNREACHABLE
+    assert office.kept() == replace(before, due=NOW, version=1)
+    assert office.looks.asked == [HOST, TARGET]
+
+
+def test_a_failure_of_our_own_host_is_still_ours() -> None:
+    office = Office(Looks({HOST: UNREACHABLE, TARGET: UNREACHABLE}))
+    office.store.add(own())
+    office.store.add(domain(stage="https", findings=HTTPS))
+    with pytest.raises(StoreUnavailable, match="neither"):
+        office.verify()
+
+
+def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
+    office = Office(Looks({HOST: ISSUING}, took=20))
+    office.store.add(domain(sending=replace(domain().sending, verified=False)))
+    assert office.verify().stage == "issuing"
+    assert office.services.asked == []
+    assert office.kept().due == NOW
+
+
+def test_with_time_left_they_are_asked() -> None:
+    office = Office(Looks({HOST: ISSUING}, took=10))
+    office.store.add(domain(sending=replace(domain().sending, verified=False)))
+    office.verify()
+    assert office.services.asked == ["ses", "edge"]
+    assert office.kept().due > NOW
+
+
+def test_without_a_deadline_there_is_always_time() -> None:
+    assert NEVER.left() > 1e9
+    assert not NEVER.over
