@@ -118,5 +118,6 @@ def test_the_key_that_signs_is_not_retired_even_while_another_waits() -> None:
 
 
 def test_a_key_that_is_not_there_is_not_retired() -> None:
-    with pytest.raises(ValueError, match="no key 00000000"):
+    there = f"{listed(OLD).keys[0].fingerprint}, {listed(NEW).keys[0].fingerprint}"
+    with pytest.raises(ValueError, match=f"^there is no key 00000000; there are {there}$"):
         listed(OLD, NEW).retired("00000000", NOW)

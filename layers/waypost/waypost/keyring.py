@@ -87,7 +87,7 @@ class KeyList:
         """
         named = {key.fingerprint: key for key in self.keys}
         if fingerprint not in named:
-            raise ValueError(f"there is no key {fingerprint}")
+            raise ValueError(f"there is no key {fingerprint}; there are {', '.join(named)}")
         if named[fingerprint] is self.signing(now):
             raise ValueError(f"the key {fingerprint} signs; have another one sign first")
         return type(self)(tuple(key for key in self.keys if key is not named[fingerprint]))
