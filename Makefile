@@ -28,6 +28,10 @@ typed = '$(subst ','\'',$(value $1))'
 # Whether a variable says yes. Anything else stops make, so that REPAIR=no repairs nothing.
 says-yes = $(if $(filter-out yes no,$($1)),$(error $1 is '$($1)'; say $1=yes, or leave it out),$(filter yes,$($1)))
 
+# A variable that is a whole number, else $2, where it was not given. Anything else stops make.
+no-digits = $(subst 0,,$(subst 1,,$(subst 2,,$(subst 3,,$(subst 4,,$(subst 5,,$(subst 6,,$(subst 7,,$(subst 8,,$(subst 9,,$1))))))))))
+number = $(if $(call no-digits,$($1)),$(error $1 is '$($1)'; say a whole number, or leave it out),$(or $($1),$2))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -93,7 +97,8 @@ build/rivals: | $(READY)
 
 .PHONY: soak
 soak: $(READY) ## Attack and break things for much longer than the tests do (SEED=…, ROUNDS=10)
-	WAYPOST_SOAK="$(or $(ROUNDS),10)" WAYPOST_SEED="$(or $(SEED),1)" WAYPOST_FAULT_SEED="$(or $(SEED),1)" \
+	$(if $(filter 0,$(call number,ROUNDS,10)),$(error ROUNDS is '0'; say 1 or more, or leave it out))
+	WAYPOST_SOAK="$(call number,ROUNDS,10)" WAYPOST_SEED="$(call number,SEED,1)" WAYPOST_FAULT_SEED="$(call number,SEED,1)" \
 		python -m pytest tests/trust tests/faults --numprocesses auto --dist worksteal $(ARGS)
 
 .PHONY: fuzz

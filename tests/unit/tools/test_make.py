@@ -76,6 +76,25 @@ def test_a_flag_that_is_neither_yes_nor_no_is_told_and_nothing_is_done(
     assert f"{flag} is '{said}'; say {flag}=yes, or leave it out" in wrong
 
 
+@pytest.mark.parametrize("name", ["ROUNDS", "SEED"])
+@pytest.mark.parametrize("said", ["x", "-1", "1.5", "1 0", "1x"])
+def test_a_soak_is_told_what_is_no_number_and_nothing_is_run(make, name, said):
+    status, told, wrong = make("soak", f"{name}={said}")
+    assert (status, told) == (2, [])
+    assert f"{name} is '{said}'; say a whole number" in wrong
+    assert len(wrong.splitlines()) == 1
+
+
+def test_no_round_at_all_is_no_soak(make):
+    assert "ROUNDS is '0'; say 1 or more" in make("soak", "ROUNDS=0")[2]
+
+
+def test_a_soak_takes_its_numbers_or_those_of_the_makefile(make):
+    given, usual = make("soak", "ROUNDS=30", "SEED=7")[1], make("soak")[1]
+    assert 'WAYPOST_SOAK="30" WAYPOST_SEED="7" WAYPOST_FAULT_SEED="7"' in given[0]
+    assert 'WAYPOST_SOAK="10" WAYPOST_SEED="1" WAYPOST_FAULT_SEED="1"' in usual[0]
+
+
 def test_an_environment_without_a_name_is_passed_on_for_its_tool_to_refuse(make):
     _, told, _ = make("keys", "ENV=")
     assert told[told.index("--env") + 1] == ""
