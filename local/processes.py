@@ -63,6 +63,8 @@ _ALIKE: Final = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
+    # SAM CLI brings a library along that signs in botocore's stead; the layer has none.
+    "BOTO_DISABLE_CRT": "true",
 }
 
 

@@ -4,7 +4,8 @@ long begins first.
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from hypothesis import settings
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+os.environ["BOTO_DISABLE_CRT"] = "true"  # SAM brings that library along, and the layer has none
 
 from tests.watching import WATCH, Watch  # noqa: E402 - it reads the environment
 
@@ -39,14 +41,30 @@ def nothing_secret_is_said(watch: Watch) -> Iterator[None]:
     assert not said, said[0]
 
 
-_LONG: Final = ("e2e", "packaging", "docs", "faults")
-"""Folders whose files take longest, longest first: a file that is left to the end is waited for
-while other processors have nothing to do.
-"""
+_WAITING: Final = ("e2e", "packaging", "docs")
+"""Folders whose files wait for processes, longest first."""
+_COMPUTING: Final = ("faults",)
+"""Folders whose files take long and never wait."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _begins(item.path.relative_to(Path(__file__).parent).parts[0]))
+    """Long files begin first: one that is left to the end is waited for while other processors
+    have nothing to do. Among them one that computes comes after two that wait.
+    """
+    files = list(dict.fromkeys(item.path for item in items))
+    waiting, computing = _of(files, _WAITING), _of(files, _COMPUTING)
+    order = [each for pair in zip_longest(waiting[::2], waiting[1::2], computing) for each in pair]
+    place = {path: number for number, path in enumerate(filter(None, order))}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def _of(files: Sequence[Path], folders: Sequence[str]) -> list[Path]:
+    """The files of some folders, in the order of these."""
+    return [path for folder in folders for path in files if _folder(path) == folder]
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_collection_finish() -> None:
@@ -54,7 +72,3 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _begins(folder: str) -> int:
-    return _LONG.index(folder) if folder in _LONG else len(_LONG)
