@@ -9,6 +9,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tools import rewrite
+from tools.management import Refused
 
 HTML = (
     '<p>Ü <a href="https://acme.com/sale">Sale</a>\r\n'
@@ -117,9 +118,13 @@ def test_a_file_that_holds_no_message_is_told_and_not_asked_about(
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
 
 
-@pytest.mark.parametrize(
-    ("name", "channel"), [("a.html", "sms"), ("a.html", "push"), ("a.txt", "push")]
-)
+def test_an_sms_in_html_is_refused(ask, tmp_path: Path):
+    (tmp_path / "a.html").write_text('<a href="https://acme.com/">a</a>')
+    with pytest.raises(Refused, match="content: sms carries its links in text alone"):
+        ask("--file", str(tmp_path / "a.html"), "--channel", "sms", "--dry-run")
+
+
+@pytest.mark.parametrize(("name", "channel"), [("a.html", "push"), ("a.txt", "push")])
 def test_a_channel_that_looks_elsewhere_for_links_is_told(
     ask, name, channel, tmp_path: Path, capsys
 ):

@@ -26,12 +26,22 @@ def test_other_channels_track_through_the_tag_alone(desk: Desk, channel):
     )
 
 
-@pytest.mark.parametrize("channel", [*OFF, "sms"])
+@pytest.mark.parametrize("channel", OFF)
 def test_html_of_other_channels_tracks_through_the_tag_alone(desk: Desk, channel):
     source = f'<a href="https://e.com/a">{TAG}</a>'
     assert shown(desk.content("html", source, channel=channel)) == (
         '<a href="https://e.com/a">[https://e.com/?a=1&b=2]</a>'
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"html": TAG}, {"html": TAG, "text": TAG}, {"variables": {"1": TAG}}, {"body": TAG}],
+)
+def test_an_sms_with_anything_but_its_text_is_refused(desk: Desk, content):
+    """Its links would stay untracked without a word."""
+    with pytest.raises(InvalidRequest, match="carries its links in text"):
+        desk.answer(channel="sms", content=content)
 
 
 def test_whatsapp_links_are_tracked_in_variables(desk: Desk):

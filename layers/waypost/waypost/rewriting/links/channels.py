@@ -4,7 +4,7 @@
 channel                    links by themselves      through ``cio_link``
 =========================  =======================  ============================================
 email                      html; text when asked    html, text
-sms                        text                     text
+sms                        text                     text, and nowhere else
 whatsapp                   none                     variables, and nowhere else
 push, in_app, webhook,     none                     any text
 slack
@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from waypost.errors import InvalidRequest
 from waypost.rewriting.links.finding import (
@@ -34,6 +34,9 @@ _JSON_START = re.compile(
 )
 
 Channel = Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]
+_ONLY: Final[Mapping[Channel, str]] = {"sms": "text", "whatsapp": "variables"}
+"""Where a channel has one kind of content; in any other, links would stay as they are unseen."""
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Path = tuple[str | int, ...]
 
@@ -59,10 +62,11 @@ def texts(
 
     :raises InvalidRequest: when the channel does not take such content.
     """
-    if channel == "whatsapp" and set(content) != {"variables"}:
-        raise InvalidRequest.of("content", "a whatsapp message carries its links in variables")
     if channel != "email" and "mime" in content:
         raise InvalidRequest.of("content.mime", f"a {channel} message is no MIME message")
+    only = _ONLY.get(channel)
+    if only is not None and set(content) != {only}:
+        raise InvalidRequest.of("content", f"{channel} carries its links in {only} alone")
     for name, value in content.items():
         for path, source in _strings(value, (name,)):
             yield Text(path, source, _markup(channel, path, source, track_text=track_text))
