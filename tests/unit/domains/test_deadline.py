@@ -192,6 +192,7 @@ class Looks:
         return self.found[host]
 
     def dns(self, host: str, _proof: str, _targets: object, _until: Deadline) -> Dns:
+        self.now += self.took
         return self.found[host].dns
 
 
@@ -245,6 +246,16 @@ def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
     assert office.verify().findings == findings
     assert office.kept() == replace(before, due=NOW, version=1)
     assert office.services.asked == []
+
+
+@pytest.mark.parametrize("took", [0, 20])
+def test_a_removed_domain_is_not_let_go_of_by_a_look_without_time(took: float) -> None:
+    """Gone once; the second time nobody looked, or there is no time to act on it."""
+    found = UNFINISHED[0] if not took else WAITING
+    office = Office(Looks({HOST: found}, took=took))
+    office.store.add(domain(use="removed", failures=1))
+    assert office.verify().use == "removed"
+    assert office.kept().failures == (2 if took else 1)
 
 
 def own() -> TrackingDomain:
