@@ -3,12 +3,8 @@
 from unittest.mock import patch
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, settings
 from openapi_spec_validator import validate
-from schemathesis import checks
-from schemathesis.core.result import Ok
-from schemathesis.pytest.lazy import get_all_tests
 
 from tests.handlers import load
 from tests.unit.api.wsgi import application, routes
@@ -55,16 +51,24 @@ def test_operations_have_names_of_their_own():
     suppress_health_check=list(HealthCheck),
 )
 def answered_as_described(case):
+    from schemathesis.checks import CHECKS
+
     with patch.object(MODULE, "services", stocked().services()):
-        case.call_and_validate(excluded_checks=[checks.CHECKS.get_one(n) for n in LEFT_OUT])
+        case.call_and_validate(excluded_checks=[CHECKS.get_one(n) for n in LEFT_OUT])
 
 
 @pytest.fixture(scope="module")
 def answers():
     """A test for each operation. Its requests take seconds to make up: that is left to the process
     that runs them, where schemathesis' own way would have each of them do it that collects tests.
+    Its plugin of pytest, which imports all of it everywhere, is not used either.
     """
-    checks.load_all_checks()
+    import schemathesis
+    from schemathesis.checks import load_all_checks
+    from schemathesis.core.result import Ok
+    from schemathesis.pytest.lazy import get_all_tests
+
+    load_all_checks()
     schema = schemathesis.openapi.from_wsgi(PATH, application(MODULE.handler))
     made = get_all_tests(
         schema=schema, test_func=answered_as_described, settings=None, given_kwargs=None
