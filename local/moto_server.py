@@ -52,7 +52,7 @@ def serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    from local import moto_transactions, moto_values
+    from local import moto_haste, moto_transactions
     from local.moto_permissions import Enforcement, PermissionDoors
 
     class Handler(WSGIRequestHandler):
@@ -66,7 +66,7 @@ def serve() -> None:
     region = os.environ["AWS_REGION"]
     dynamodbstreams_backends[account][region].shard_iterators = Recent()
     moto_transactions.install()
-    moto_values.install()
+    moto_haste.install()
     enforcement = Enforcement(account, region)
     enforcement.install()
     services = DomainDispatcherApplication(create_backend_app)

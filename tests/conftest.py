@@ -71,4 +71,4 @@ def pytest_collection_finish() -> None:
     """What was imported stays. Looking through all of it for garbage took an eighth of the time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)

@@ -24,7 +24,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local import moto_transactions, moto_values
+from local import moto_haste, moto_transactions
 from local.template import Template, load
 from waypost.store.campaigns import CampaignStore
 from waypost.store.clicks import ClickStore
@@ -84,7 +84,7 @@ def hasten_moto(patch: pytest.MonkeyPatch) -> None:
     """
     change = partial(patch.setattr, raising=False)
     moto_transactions.install(change)
-    moto_values.install(change)
+    moto_haste.install(change)
     change("botocore.useragent.UserAgentString.to_string", lambda _: "Boto3 Botocore")
 
 

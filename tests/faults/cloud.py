@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.signers import RequestSigner
 from moto import mock_aws
 from moto.backend_index import backend_url_patterns
 from moto.backends import get_backend
@@ -76,6 +78,7 @@ class Cloud(Breaking):
         self.tenants = Tenants()
         self.told: list[dict[str, Any]] = []
         self._transactions: dict[str, AWSResponse] = {}
+        self._stocks: dict[Callable[[], None], dict[str, Any]] = {}
         self._aside = False
         self.refused_events = 0
         """How many events the bus refuses next, one of each call."""
@@ -95,6 +98,19 @@ class Cloud(Breaking):
         for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.values():
             table.items.clear()
         yield self
+
+    def stock(self, make: Callable[[], None]) -> None:
+        """Has the tables, which are empty, hold what ``make`` writes. It is called once; from then
+        on there is a copy of it.
+        """
+        tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
+        if make not in self._stocks:
+            with self.aside():
+                make()
+            self._stocks[make] = {name: deepcopy(table.items) for name, table in tables.items()}
+            return
+        for name, items in self._stocks[make].items():
+            tables[name].items = deepcopy(items)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -184,6 +200,7 @@ def clouds() -> Iterator[Cloud]:
             ),
         )
         hasten_moto(patch)
+        _sign_s3_alone(patch)
         patch.setattr("boto3.client", client)
         _let_nobody_wait(patch)
         with made.aside():
@@ -194,6 +211,21 @@ def clouds() -> Iterator[Cloud]:
 def _is_to_aws(request: AWSPreparedRequest) -> bool:
     """Not to a stack of other tests on this machine, which may be served by this very process."""
     return urlsplit(request.url).hostname not in ("127.0.0.1", "localhost")
+
+
+def _sign_s3_alone(patch: pytest.MonkeyPatch) -> None:
+    """Nobody checks signatures here, and making them takes a tenth of the time. (S3's tells how a
+    body is laid out.)
+    """
+    sign = RequestSigner.sign
+
+    def signed(signer: Any, operation: str, request: Any, *others: Any, **more: Any) -> None:
+        if signer.signing_name == "s3":
+            sign(signer, operation, request, *others, **more)
+        else:
+            request.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=test/day/region"
+
+    patch.setattr(RequestSigner, "sign", signed)
 
 
 def _let_nobody_wait(patch: pytest.MonkeyPatch) -> None:

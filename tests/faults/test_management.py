@@ -115,20 +115,25 @@ def prepared(aws: Cloud, ask: Ask | None = None) -> Iterator[Cloud]:
     Without a request, all of it.
     """
     with aws.fresh():
-        with aws.aside():
-            have_domain(client("dynamodb"))
-            if ask is None or "campaigns" in ask.tables:
-                have_campaign(client("dynamodb"))
+        with_campaign = ask is None or "campaigns" in ask.tables
+        aws.stock(have_domain_and_campaign if with_campaign else have_domain)
         yield aws
 
 
-def have_domain(dynamodb: Any) -> None:
+def have_domain_and_campaign() -> None:
+    have_domain()
+    have_campaign()
+
+
+def have_domain() -> None:
+    dynamodb = client("dynamodb")
     DynamoWorkspaces(dynamodb, "workspaces").opt_out(ACME, "left", NOON)
     domain = new_domain(ACME, "acme", NAMES["host"], "acme.com", "f00d", NOON)
     DynamoDomains(dynamodb, "workspaces").add(domain)
 
 
-def have_campaign(dynamodb: Any) -> None:
+def have_campaign() -> None:
+    dynamodb = client("dynamodb")
     campaigns = DynamoCampaigns(dynamodb, "campaigns")
     campaigns.open("acme", "spring-sale", kind="newsletter", channel="email", now=NOON)
     definitions = [LinkDefinition(name, f"https://e.com/{name}", None, 1) for name in ("home", "b")]

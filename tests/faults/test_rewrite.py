@@ -62,12 +62,15 @@ def app(aws: Cloud) -> ModuleType:
 def prepared(aws: Cloud) -> Iterator[Cloud]:
     """Two workspaces, of which one wants nobody named and no opens tracked."""
     with aws.fresh():
-        with aws.aside():
-            workspaces = DynamoWorkspaces(client("dynamodb"), "workspaces")
-            workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
-            shorten = Shortening(sms=True)
-            workspaces.save("texts", WorkspaceSettings(shorten=shorten, cio_id=False))
+        aws.stock(have_workspaces)
         yield aws
+
+
+def have_workspaces() -> None:
+    workspaces = DynamoWorkspaces(client("dynamodb"), "workspaces")
+    workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    shorten = Shortening(sms=True)
+    workspaces.save("texts", WorkspaceSettings(shorten=shorten, cio_id=False))
 
 
 @pytest.fixture
