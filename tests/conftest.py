@@ -5,7 +5,7 @@ long begins first.
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -41,20 +41,19 @@ def nothing_secret_is_said(watch: Watch) -> Iterator[None]:
     assert not said, said[0]
 
 
-_WAITING: Final = ("e2e", "packaging", "docs")
-"""Folders whose files wait for processes, longest first."""
-_COMPUTING: Final = ("faults",)
-"""Folders whose files take long and never wait."""
+_LONG: Final = (("e2e",), ("faults",), ("packaging", "docs"))
+"""Folders whose files take long: they wait for a stack, compute, or wait for builds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files begin first: one that is left to the end is waited for while other processors
-    have nothing to do. Among them one that computes comes after two that wait.
+    have nothing to do. They take turns, so that what computes runs beside what waits, and not all
+    wait for the same build.
     """
     files = list(dict.fromkeys(item.path for item in items))
-    waiting, computing = _of(files, _WAITING), _of(files, _COMPUTING)
-    order = [each for pair in zip_longest(waiting[::2], waiting[1::2], computing) for each in pair]
-    place = {path: number for number, path in enumerate(filter(None, order))}
+    stacks, computing, builds = (_of(files, folders) for folders in _LONG)
+    turns = zip_longest(stacks[::2], stacks[1::2], computing, builds)
+    place = {path: number for number, path in enumerate(filter(None, chain(*turns)))}
     items.sort(key=lambda item: place.get(item.path, len(place)))
 
 

@@ -191,6 +191,8 @@ def test_the_token_stands_in_no_referer_and_no_script_reads_it(mailing, context,
 
 def ran(page: Page) -> bool:
     """Whether any frame of the page has the mark of a script."""
+    for frame in page.frames:
+        frame.wait_for_load_state()
     return any(
         frame.evaluate("document.documentElement.dataset.ran === 'yes'") for frame in page.frames
     )
