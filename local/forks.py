@@ -7,13 +7,9 @@ and path, and with none of our modules, but those that its server was told to im
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-import contextlib
 import json
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
@@ -24,10 +20,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from local import forkserver
+from local.children import Fork
 from local.errors import NotStarted
 
 _SCRIPT: Final = Path(forkserver.__file__)
-_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +36,6 @@ class Program:
     environment: Mapping[str, str]
     path: Sequence[str]
     """Folders in which modules are looked for before the standard library's."""
-
-
-class Fork:
-    """A process that a server has forked; ``returncode`` is known once somebody waited for it."""
-
-    def __init__(self, pid: int, end: IO[bytes]) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
-        self._end = end
-
-    def send_signal(self, number: int) -> None:
-        """Does nothing once the process is gone."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
-                os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def wait(self, seconds: float) -> int | None:
-        """The exit status (negative: a signal's number), or None if it does not end in time."""
-        if self.returncode is None and select.select([self._end], [], [], seconds)[0]:
-            self._ended(self._end.read())
-            self._end.close()
-        return self.returncode
-
-    async def ended(self) -> int:
-        """Waits for the exit status. Not to be used along with ``wait``."""
-        return self._ended(await (await reader(self._end)).read())
-
-    def _ended(self, told: bytes) -> int:
-        # Nothing is told by a server that was killed; its children's ends nobody knows.
-        self.returncode = forkserver.STATUS.unpack(told)[0] if told else -signal.SIGKILL
-        return self.returncode
 
 
 class ForkServer:
@@ -95,8 +57,28 @@ class ForkServer:
         with self._lock:
             self._open()
 
-    def fork(self, program: Program, files: tuple[int, int, int]) -> Fork:
-        """Starts a process; ``files`` are its standard ones. Raises NotStarted if there is none."""
+    def fork(self, program: Program, stdin: int | None = None, stderr: int | None = None) -> Fork:
+        """Starts a process. Without ``stdin`` it has no input, and without ``stderr`` it prints its
+        errors with the rest. Raises NotStarted.
+        """
+        output, prints = _pipe()
+        end, tells = _pipe()
+        try:
+            with prints, tells, Path(os.devnull).open("rb") as nothing:
+                files = [
+                    nothing.fileno() if stdin is None else stdin,
+                    prints.fileno(),
+                    prints.fileno() if stderr is None else stderr,
+                    tells.fileno(),
+                ]
+                self._ask(program, files)
+            return Fork(output, end)
+        except BaseException:
+            output.close()
+            end.close()
+            raise
+
+    def _ask(self, program: Program, files: Sequence[int]) -> None:
         request = json.dumps(
             {
                 "code": program.code,
@@ -106,25 +88,13 @@ class ForkServer:
                 "path": list(program.path),
             }
         ).encode()
-        end, told = os.pipe()
-        tells = os.fdopen(end, "rb", buffering=0)
         try:
             with self._lock:
                 door = self._open()
-                length = forkserver.LENGTH.pack(len(request))
-                socket.send_fds(door, [length], [*files, told])
+                socket.send_fds(door, [forkserver.LENGTH.pack(len(request))], files)
                 door.sendall(request)
         except OSError as error:
-            tells.close()
             raise NotStarted(f"no process can be forked: {error}") from error
-        finally:
-            os.close(told)
-        ready, _, _ = select.select([tells], [], [], _SECONDS)
-        pid = tells.read(forkserver.STATUS.size) if ready else b""
-        if not pid:
-            tells.close()
-            raise NotStarted("no process was forked; the server's complaint is above")
-        return Fork(forkserver.STATUS.unpack(pid)[0], tells)
 
     def _open(self) -> socket.socket:
         if self._door is None:
@@ -146,9 +116,7 @@ class ForkServer:
             self._process.wait()
 
 
-async def reader(file: IO[bytes]) -> asyncio.StreamReader:
-    """Reads a pipe on the running loop; the file is closed at its end."""
-    stream = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), file)
-    return stream
+def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+    """Where to read, and where to write."""
+    reads, writes = os.pipe()
+    return os.fdopen(reads, "rb", buffering=0), os.fdopen(writes, "wb", buffering=0)

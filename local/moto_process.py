@@ -49,22 +49,18 @@ class MotoProcess:
         server = _fork_server()
         program = Program(_CODE, ["moto"], _ROOT, server.environment, server.path)
         held, self._held = os.pipe()
-        printed, prints = os.pipe()
-        self._printed = os.fdopen(printed, "rb", buffering=0)
         try:
-            self._fork = server.fork(program, (held, prints, log.fileno()))
+            self._fork = server.fork(program, stdin=held, stderr=log.fileno())
         except BaseException:
             os.close(self._held)
-            self._printed.close()
             raise
         finally:
             os.close(held)
-            os.close(prints)
 
     def port(self) -> int:
         """Waits until it serves. Raises NotStarted when it does not come up."""
-        ready, _, _ = select.select([self._printed], [], [], _SECONDS)
-        line = self._printed.readline() if ready else b""
+        ready, _, _ = select.select([self._fork.output], [], [], _SECONDS)
+        line = self._fork.output.readline() if ready else b""
         if not line.strip().isdigit():
             raise NotStarted("moto did not start; its log says why")
         return int(line)
@@ -84,4 +80,4 @@ class MotoProcess:
         if self._fork.wait(5) is None:
             self._fork.kill()
             self._fork.wait(_SECONDS)
-        self._printed.close()
+        self._fork.output.close()

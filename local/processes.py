@@ -17,7 +17,8 @@ from functools import cache
 from typing import IO, Final
 
 from local.account import REGION
-from local.forks import Fork, ForkServer, Program, reader
+from local.children import Fork, reader
+from local.forks import ForkServer, Program
 from local.functions import Function
 
 # Ctrl-C reaches every process of the group, and it is the stack that ends its functions.
@@ -106,36 +107,7 @@ def installed() -> list[str]:
     return list(dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
 
 
-class Process:
-    """A function's process, and what it prints."""
-
-    def __init__(self, fork: Fork, output: IO[bytes]) -> None:
-        self._fork = fork
-        self._output = output
-
-    @property
-    def pid(self) -> int:
-        return self._fork.pid
-
-    def kill(self) -> None:
-        """Ends it, unless it has ended."""
-        self._fork.kill()
-
-    async def run(self, source: str, log: Log) -> int:
-        """Copies what it prints to the log, line by line, until it ends; its exit status."""
-        output, rest = await reader(self._output), b""
-        while chunk := await output.read(65_536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                log.raw(source, line)
-        if rest:
-            log.raw(source, rest)
-        return await self._fork.ended()
-
-
-def spawn(
-    function: Function, port: int, environment: Mapping[str, str], *, preload: bool
-) -> Process:
+def spawn(function: Function, port: int, environment: Mapping[str, str], *, preload: bool) -> Fork:
     """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's
     share of it. Raises NotStarted.
     """
@@ -148,18 +120,19 @@ def spawn(
         environment={"PYTHONPATH": os.pathsep.join(path)} | given,
         path=["", *path],
     )
-    output, printed = os.pipe()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    reads = os.fdopen(output, "rb", buffering=0)
-    try:
-        fork = fork_server(preload=preload).fork(program, (nothing, printed, printed))
-    except BaseException:
-        reads.close()
-        raise
-    finally:
-        os.close(nothing)
-        os.close(printed)
-    return Process(fork, reads)
+    return fork_server(preload=preload).fork(program)
+
+
+async def follow(process: Fork, source: str, log: Log) -> int:
+    """Copies what a process prints to the log, line by line, until it ends; its exit status."""
+    output, rest = await reader(process.output), b""
+    while chunk := await output.read(65_536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            log.raw(source, line)
+    if rest:
+        log.raw(source, rest)
+    return await process.ended()
 
 
 def lambda_environment(function: Function, port: int) -> dict[str, str]:

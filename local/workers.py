@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from local.children import Fork
 from local.errors import NotStarted
 from local.functions import Function
 from local.invocations import PAYLOAD_BYTES, Invocation, Outcome
-from local.processes import Log, Process, spawn
+from local.processes import Log, follow, spawn
 
 INIT_SECONDS: Final = 60.0  # Lambda gives ten, to machines that do nothing else
 
@@ -40,7 +41,7 @@ class Worker:
         self._environment = environment
         self._current: Invocation | None = None
         self._running: asyncio.Task[None] | None = None
-        self._process: Process | None = None
+        self._process: Fork | None = None
         self._next: asyncio.Future[Invocation] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._init_error: Outcome | None = None
@@ -127,7 +128,7 @@ class Worker:
             return
         if self._ending:
             self._kill()
-        status = await self._process.run(function.logical_id, log)
+        status = await follow(self._process, function.logical_id, log)
         self._ended(Outcome.failure("Runtime.ExitError", f"Runtime exited with status {status}"))
 
     def _ended(self, failure: Outcome) -> None:

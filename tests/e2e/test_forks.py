@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from local.children import reader
 from local.errors import NotStarted
-from local.forks import ForkServer, Program, reader
+from local.forks import ForkServer, Program
 from local.processes import fork_server, installed
 
 
@@ -27,15 +28,12 @@ def server():
 
 
 def started(server, code, *, folder=Path("/"), environment=None, path=()):
-    """A process of the server's, and the end of a pipe that it prints to."""
-    output, printed = os.pipe()
+    """A process of the server's, and what it prints."""
     program = Program(
         textwrap.dedent(code), ["-c", "an argument"], folder, environment or {}, ["", *path]
     )
-    with Path(os.devnull).open() as nothing:
-        fork = server.fork(program, (nothing.fileno(), printed, printed))
-    os.close(printed)
-    return fork, os.fdopen(output, "rb", buffering=0)
+    fork = server.fork(program)
+    return fork, fork.output
 
 
 def told(server, code, **around):
