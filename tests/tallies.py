@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from tests.contract.conftest import Stores
 from waypost.counting.tally import Tally
+from waypost.counting.telling import Bus
 
 
-def quiet_tally(stores: Stores) -> Tally:
-    """One that tells nobody, and does not wait before it tries again."""
+def tally_over(stores: Stores, bus: Bus | None = None) -> Tally:
+    """One that does not wait before it tries again, and tells nobody without a bus."""
     return Tally(
         ledger=stores.clicks,
         recipients=stores.recipients,
         workspaces=stores.workspaces,
-        bus=None,
+        bus=bus,
         sleep=lambda _: None,
     )

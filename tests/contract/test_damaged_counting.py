@@ -9,9 +9,8 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, Tables
-from tests.tallies import quiet_tally
+from tests.tallies import tally_over
 from waypost.codes import campaign_code, workspace_code
-from waypost.counting.tally import Tally
 from waypost.counting.telling import Told
 from waypost.errors import MalformedItem, MalformedRows
 from waypost.model.mark import MARK_BYTES
@@ -63,7 +62,7 @@ def test_a_recipient_whose_row_cannot_be_read_keeps_no_other_from_being_counted(
     stores: Stores, tables: Tables, damage: dict[str, Any],
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     tally.count([click("a")])
     change(tables, tables.campaigns, KEY.item(), **damage)
     made = [click("b", after=60), click("c", person="p2"), click("d", campaign=OTHER)]
@@ -78,7 +77,7 @@ def test_a_recipient_whose_row_cannot_be_read_keeps_no_other_from_being_counted(
 
 
 def test_its_clicks_count_once_it_is_mended(stores: Stores, tables: Tables) -> None:
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     tally.count([click("a")])
     whole = tables.client.get_item(TableName=tables.campaigns, Key=KEY.item())["Item"]
     change(tables, tables.campaigns, KEY.item(), marks=None)
@@ -89,7 +88,7 @@ def test_its_clicks_count_once_it_is_mended(stores: Stores, tables: Tables) -> N
 
 
 def test_nor_does_a_sheet_that_cannot_be_read(stores: Stores, tables: Tables) -> None:
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     tally.count([click(f"c{n}", after=n * 0.1) for n in range(INLINE_MARKS + 5)])
     [sheet] = stores.recipients.sheets_of(KEY)
     change(tables, tables.campaigns, sheet.key.item(), marks={"B": b"cut"})
@@ -98,7 +97,7 @@ def test_nor_does_a_sheet_that_cannot_be_read(stores: Stores, tables: Tables) ->
 
 
 def test_whoever_asks_for_rows_is_told_which_cannot_be_read(stores: Stores, tables: Tables) -> None:
-    quiet_tally(stores).count([click("a"), click("b", person="p2")])
+    tally_over(stores).count([click("a"), click("b", person="p2")])
     change(tables, tables.campaigns, KEY.item(), marks=None)
     with pytest.raises(MalformedRows, match="1 rows") as refused:
         stores.recipients.rows([KEY, RowKey(CAMPAIGN, "p:p2"), RowKey(CAMPAIGN, "p:p3")])
@@ -107,7 +106,7 @@ def test_whoever_asks_for_rows_is_told_which_cannot_be_read(stores: Stores, tabl
 
 
 def test_who_else_clicked_a_link_is_still_told(stores: Stores, tables: Tables) -> None:
-    quiet_tally(stores).count([click(person, person=person) for person in ("p1", "p2", "p3")])
+    tally_over(stores).count([click(person, person=person) for person in ("p1", "p2", "p3")])
     change(tables, tables.campaigns, KEY.item(), links={"B": b"cut"})
     page = stores.recipients.of_link(link("home"), cursor=None, limit=10)
     assert {visitor.person for visitor in page.items} == {"p2", "p3"}
@@ -115,7 +114,7 @@ def test_who_else_clicked_a_link_is_still_told(stores: Stores, tables: Tables) -
 
 def test_no_recount_adds_up_what_it_cannot_read(stores: Stores, tables: Tables) -> None:
     """It would take from the counters what the row has."""
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     stores.clicks.record(click("a"))
     tally.count([click("a")])
     change(tables, tables.campaigns, KEY.item(), marks=None)
@@ -140,9 +139,7 @@ def test_a_notice_that_cannot_be_read_keeps_no_event_from_being_told(
     stores: Stores, tables: Tables, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = Bus()
-    tally = Tally(
-        ledger=stores.clicks, recipients=stores.recipients, workspaces=stores.workspaces, bus=bus
-    )
+    tally = tally_over(stores, bus)
     for made in (click("a"), click("b", person="p2")):
         assert tally.count([made]).failed == {made.id}
     stored = tables.client.scan(TableName=tables.campaigns)["Items"]
@@ -180,7 +177,7 @@ def test_an_opt_out_that_cannot_be_read_keeps_nobody_else_from_being_counted(
     made.append(click("e", campaign=OTHER))
     for each in made:
         stores.clicks.record(each)
-    counted = quiet_tally(stores).count(made)
+    counted = tally_over(stores).count(made)
     assert (counted.fresh, counted.failed) == (4, {"a"})  # neither as p1 nor as nobody known
     people = {one.person for one in stores.clicks.of_campaign(CAMPAIGN)}
     assert people == {"p1", "p2", None}
@@ -197,7 +194,7 @@ def test_opting_out_again_mends_it(stores: Stores, tables: Tables, damage: dict[
     assert stores.workspaces.opted_out([(ACME, "p1")]) == {(ACME, "p1"): wish}
     assert stores.workspaces.opt_out(ACME, "p1", NOON) == wish
     stores.clicks.record(click("a"))
-    assert quiet_tally(stores).count([click("a")]).fresh == 1
+    assert tally_over(stores).count([click("a")]).fresh == 1
     assert [one.person for one in stores.clicks.of_campaign(CAMPAIGN)] == [None]
 
 
@@ -212,7 +209,7 @@ def test_an_erasure_mends_it_too(stores: Stores, tables: Tables) -> None:
 def test_a_damaged_row_of_who_opted_out_keeps_nobody_else_from_being_counted(
     stores: Stores, tables: Tables
 ) -> None:
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     tally.count([click("a")])
     stores.workspaces.opt_out(ACME, "p1", NOON)
     change(tables, tables.campaigns, KEY.item(), marks=None)

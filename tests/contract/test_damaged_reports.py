@@ -11,7 +11,7 @@ import pytest
 from tests.clicks import NOON, click
 from tests.contract.conftest import Stores, Tables
 from tests.contract.test_damaged_counting import change
-from tests.tallies import quiet_tally
+from tests.tallies import tally_over
 from tests.workspace import definition
 from waypost.codes import CampaignCode, LinkCode, campaign_code, workspace_code
 from waypost.errors import MalformedItem
@@ -48,7 +48,7 @@ def links(stores: Stores) -> dict[str, list[LinkCode]]:
         made = [click(f"{name}-{n}", after=n * 60, link=one) for n, one in enumerate(found[name])]
         for each in made:
             stores.clicks.record(each)
-        quiet_tally(stores).count(made)
+        tally_over(stores).count(made)
     return found
 
 

@@ -11,10 +11,9 @@ import pytest
 from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import Stores
 from tests.contract.damage import SETTINGS, put_settings
-from tests.tallies import quiet_tally
+from tests.tallies import tally_over
 from waypost.clicks.policies import STRICTEST, Policies
 from waypost.codes import campaign_code, workspace_code
-from waypost.counting.tally import Tally
 from waypost.counting.telling import Told
 from waypost.errors import InvalidRequest, MalformedItem
 from waypost.management.configuring import Configuration
@@ -69,9 +68,7 @@ def test_clicks_of_every_workspace_are_counted(stores: Stores, field: str) -> No
             told.extend(made for made, _ in clicks)
             return {made.id for made, _ in clicks}
 
-    tally = Tally(
-        ledger=stores.clicks, recipients=stores.recipients, workspaces=stores.workspaces, bus=Bus()
-    )
+    tally = tally_over(stores, Bus())
     counted = tally.count([click("a", campaign=OTHER), click("b"), click("c", person="p2")])
     assert (counted.fresh, counted.failed) == (3, set())
     assert stores.campaigns.counts(OTHER).total.human == 1
@@ -151,7 +148,7 @@ def test_a_person_is_erased_all_the_same_and_labels_stay_as_they_are(stores: Sto
     stores.workspaces.save("acme", WorkspaceSettings(machine_threshold=500))
     for one in made:
         stores.clicks.record(one)
-    quiet_tally(stores).count(made)
+    tally_over(stores).count(made)
     before = stores.campaigns.counts(CAMPAIGN)
     assert before.total.human == 2
     put_settings(stores.workspaces, ACME, "acme", SETTINGS["machine_threshold"])
@@ -165,7 +162,7 @@ def test_no_recount_sets_figures_right_by_a_threshold_that_nobody_chose(stores: 
     stores.clicks.record(click("b", campaign=OTHER))
     put_settings(stores.workspaces, ACME, "acme", SETTINGS["machine_threshold"])
     recounting = Recounting(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     with pytest.raises(MalformedItem, match="machine_threshold"):
         recounting.repair(CAMPAIGN, tally)
     assert stores.campaigns.counts(CAMPAIGN).total.total == 0

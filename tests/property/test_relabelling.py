@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.clicks import CAMPAIGN, NOON
 from tests.contract.conftest import Stores, memory_stores
 from tests.property.test_counting import clicks_of_one, cut
-from tests.tallies import quiet_tally
+from tests.tallies import tally_over
 from waypost.codes import workspace_of
 from waypost.counting.tally import Tally
 from waypost.model.click import Click
@@ -31,7 +31,7 @@ class Desk:
         )
 
     def tally(self) -> Tally:
-        return quiet_tally(self.stores)
+        return tally_over(self.stores)
 
     def take(self, clicks: list[Click]) -> None:
         for made in clicks:

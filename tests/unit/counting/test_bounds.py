@@ -9,7 +9,7 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
-from tests.tallies import quiet_tally
+from tests.tallies import tally_over
 from waypost.codes import workspace_of
 from waypost.counting.planning import Policy, plan
 from waypost.counting.standing import Standing
@@ -45,7 +45,7 @@ def recounting(stores: Stores) -> Recounting:
 def make(stores: Stores, *clicks: Click) -> None:
     for made in clicks:
         stores.clicks.record(made)
-    tally = quiet_tally(stores)
+    tally = tally_over(stores)
     for start in range(0, len(clicks), 500):
         assert not tally.count(clicks[start : start + 500]).failed
 
@@ -88,7 +88,7 @@ def test_a_lowered_threshold_labels_rows_and_counters_together(
     make(stores, *every_link(), click("other", person="p2"))
     threshold(stores, 70)
     assert not recounting.compare(CAMPAIGN).right
-    assert recounting.repair(CAMPAIGN, quiet_tally(stores)).right
+    assert recounting.repair(CAMPAIGN, tally_over(stores)).right
     assert machines(stores) == (1, MANY)
     make(stores, click("again", agent="curl/8", after=3_600))
     assert machines(stores) == (1, MANY + 1)
@@ -110,7 +110,7 @@ def test_labels_that_others_write_to_meanwhile_are_read_again(
         commit(commit_)
 
     monkeypatch.setattr(stores.recipients, "commit", overtaken)
-    assert recounting.repair(CAMPAIGN, quiet_tally(stores)).right
+    assert recounting.repair(CAMPAIGN, tally_over(stores)).right
     assert machines(stores) == (1, MANY)
 
 

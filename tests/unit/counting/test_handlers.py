@@ -11,8 +11,8 @@ import pytest
 from tests import handlers
 from tests.clicks import CAMPAIGN, click
 from tests.contract.conftest import Stores, memory_stores
+from tests.tallies import tally_over
 from waypost.clicks.parking import parked
-from waypost.counting.tally import Tally
 from waypost.errors import StoreUnavailable
 from waypost.model.click import Click
 
@@ -25,13 +25,7 @@ def stores() -> Stores:
 @pytest.fixture
 def tally(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = handlers.load("tally")
-    counting = Tally(
-        ledger=stores.clicks,
-        recipients=stores.recipients,
-        workspaces=stores.workspaces,
-        bus=None,
-        sleep=lambda _: None,
-    )
+    counting = tally_over(stores)
     monkeypatch.setattr(module, "_tally", lambda: counting)
     return module
 

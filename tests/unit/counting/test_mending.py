@@ -10,7 +10,7 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, click
 from tests.contract.conftest import Stores, memory_stores
-from tests.tallies import quiet_tally
+from tests.tallies import tally_over
 from waypost.clicks.parking import LOG_KEY, parked
 from waypost.codes import campaign_code, workspace_of
 from waypost.counting.tally import Tally
@@ -36,7 +36,7 @@ def stores() -> Stores:
 
 @pytest.fixture
 def tally(stores: Stores) -> Tally:
-    return quiet_tally(stores)
+    return tally_over(stores)
 
 
 @pytest.fixture
@@ -270,18 +270,10 @@ def test_an_event_that_was_not_told_before_the_erasure_is_still_due(
             self.told += [made for made, _ in clicks]
             return {made.id for made, _ in clicks}
 
-    def tally_with(bus: Any) -> Tally:
-        return Tally(
-            ledger=stores.clicks,
-            recipients=stores.recipients,
-            workspaces=stores.workspaces,
-            bus=bus,
-        )
-
-    make(stores, tally_with(Down()), click("a", person="erika"))
+    make(stores, tally_over(stores, Down()), click("a", person="erika"))
     erasing.erase(ACME, "erika", NOON)
     bus = Up()
-    tally_with(bus).count([click("a", person="erika")])
+    tally_over(stores, bus).count([click("a", person="erika")])
     assert [(made.id, made.person) for made in bus.told] == [("a", None)]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
+from tests.tallies import tally_over
 from waypost.clicks.signals import Verdict
 from waypost.codes import campaign_code, workspace_of
 from waypost.counting.planning import Policy, plan
@@ -57,13 +58,7 @@ def bus() -> Bus:
 
 
 def tally_of(stores: Stores, bus: Bus | None, recipients: Any = None) -> Tally:
-    return Tally(
-        ledger=stores.clicks,
-        recipients=recipients or stores.recipients,
-        workspaces=stores.workspaces,
-        bus=bus,
-        sleep=lambda _: None,
-    )
+    return tally_over(replace(stores, recipients=recipients or stores.recipients), bus)
 
 
 @pytest.fixture

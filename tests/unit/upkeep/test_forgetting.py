@@ -13,8 +13,8 @@ import pytest
 from local.template import load
 from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import TEMPLATE, Stores, memory_stores
+from tests.tallies import tally_over
 from waypost.codes import CampaignCode, campaign_code, workspace_of
-from waypost.counting.tally import Tally
 from waypost.errors import Conflict
 from waypost.model.message import SentMessage
 from waypost.model.recipient import INLINE_MARKS
@@ -67,14 +67,7 @@ class Desk:
         ]
         for made in clicks:
             self.stores.clicks.record(made)
-        stores = self.stores
-        tally = Tally(
-            ledger=stores.clicks,
-            recipients=stores.recipients,
-            workspaces=stores.workspaces,
-            bus=None,
-        )
-        tally.count(clicks)
+        tally_over(self.stores).count(clicks)
 
     def traces(self, *campaigns: CampaignCode) -> Iterator[Any]:
         for campaign in campaigns:

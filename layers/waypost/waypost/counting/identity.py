@@ -54,11 +54,11 @@ class Identities:
         )
         known = Known()
         for click in clicks:
-            person = click.workspace, click.person
+            person = (click.workspace, click.person) if click.person is not None else None
             if person in unread:
                 known.unread[click.id] = "an opt-out cannot be read"
                 continue
-            wish = wishes.get((click.workspace, click.person)) if click.person is not None else None
+            wish = wishes.get(person) if person else None
             try:
                 known.clicks.append(self._anonymised(click, wish) if wish else click)
             except MalformedItem as e:
