@@ -14,7 +14,6 @@ from local.intrinsics import Resolver
 from local.routes import DEFAULT, routes
 from local.stack import TEMPLATE
 from local.template import load
-from tools.transform_template import transformed
 
 
 class Named:
@@ -30,6 +29,8 @@ class Named:
 @pytest.fixture(scope="module")
 def sam() -> dict[str, Any]:
     """The resources that SAM makes of the template."""
+    from tools.transform_template import transformed  # it takes long, in each process of tests
+
     resources: dict[str, Any] = yaml.safe_load(transformed("us-east-1"))["Resources"]
     return resources
 

@@ -8,7 +8,6 @@ a transaction known again by its ClientRequestToken, and CloudFront's tenants (`
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -25,21 +24,17 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.signers import RequestSigner
 from moto import mock_aws
-from moto.backend_index import backend_url_patterns
-from moto.backends import get_backend
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.core.request import normalize_request
 from moto.dynamodb.models import dynamodb_backends
-from werkzeug.exceptions import HTTPException
 
 from tests.contract.conftest import SCHEMA, hasten_moto, template
 from tests.faults.breaking import Breaking
+from tests.faults.doors import REGION, played
 from tests.faults.naming import name_of
 from tests.faults.tenants import Tenants
 from tests.faults.ways import BODIES, REFUSED, refusal
 
-REGION = "us-east-1"
 SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
 TABLES = {
     "clicks": "ClicksTable",
@@ -161,7 +156,7 @@ class Cloud(Breaking):
             return _response(request, *(_VERIFIED if verified else _NOT_FOUND))
         if operation == "PutEvents":
             return _response(request, 200, {}, self._tell(asked["Entries"]))
-        status, headers, text = _played(request)
+        status, headers, text = played(service, request)
         body = text.encode() if isinstance(text, str) else text
         answer = _response(request, status, headers, body)
         if operation == "TransactWriteItems" and status == 200:
@@ -261,29 +256,6 @@ def _schema(logical_id: str) -> dict[str, Any]:
     schema = {name: properties[name] for name in SCHEMA if name in properties}
     schema.pop("StreamSpecification", None)
     return schema
-
-
-def _played(request: AWSPreparedRequest) -> tuple[int, Mapping[str, Any], str | bytes]:
-    """What moto answers. It would look through the addresses of all services at each call, and put
-    those of the right one together anew.
-    """
-    url = urlsplit(request.url)
-    given = normalize_request(request)
-    door = _door(f"{url.scheme}://{url.netloc}{url.path}")
-    try:
-        status, headers, body = door(given, given.raw_url, given.headers)
-    except HTTPException as error:
-        return error.code or 500, dict(error.get_headers()), error.get_body()
-    return status, headers, body
-
-
-@cache
-def _door(url: str) -> Any:
-    """What moto has for an address without its query."""
-    service = next(name for name, pattern in backend_url_patterns if pattern.match(url))
-    backend = get_backend(service)[DEFAULT_ACCOUNT_ID]  # type: ignore[call-overload]
-    doors = backend[REGION if REGION in backend else "aws"].urls
-    return next(door for pattern, door in doors.items() if re.match(pattern, url))
 
 
 def _asked(request: AWSPreparedRequest) -> Mapping[str, Any]:

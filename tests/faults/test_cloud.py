@@ -1,11 +1,18 @@
-"""What is broken are the calls of the function under test, and no others."""
+"""What is broken are the calls of the function under test, and no others; what is not, is answered
+as moto would.
+"""
+
+from typing import Any
 
 import pytest
 from boto3.session import Session
 from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tests.faults.cloud import REGION, clouds
+from tests.faults import cloud as clouded
+from tests.faults import doors
+from tests.faults.cloud import client, clouds
+from tests.faults.doors import REGION
 
 
 def test_calls_to_a_stack_on_this_machine_are_left_alone():
@@ -20,3 +27,58 @@ def test_calls_to_a_stack_on_this_machine_are_left_alone():
     with clouds() as cloud, pytest.raises(EndpointConnectionError):
         elsewhere.list_queues()
     assert not cloud.calls
+
+
+ITEM: dict[str, Any] = {
+    "name": {"S": "w#ü"},
+    "figures": {"M": {"n": {"N": "1"}, "all": {"L": [{"BOOL": True}]}}},
+}
+PLACE = {"pk": {"S": "c"}, "sk": {"S": "s"}}
+KEY = {"TableName": "campaigns", "Key": PLACE}
+ADD = {
+    **KEY,
+    "UpdateExpression": "ADD sent :one",
+    "ConditionExpression": "attribute_not_exists(gone)",
+    "ExpressionAttributeValues": {":one": {"N": "1"}},
+}
+NEVER = {**ADD, "ConditionExpression": "attribute_exists(gone)"}
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("put_item", {"TableName": "campaigns", "Item": PLACE | ITEM}),
+    ("update_item", ADD | {"ReturnValues": "ALL_NEW"}),
+    ("update_item", NEVER | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}),
+    ("transact_write_items", {"TransactItems": [{"Update": ADD}]}),
+    ("transact_write_items", {"TransactItems": [{"Update": NEVER}]}),
+    ("get_item", KEY | {"ProjectionExpression": "sent"}),
+    ("batch_get_item", {"RequestItems": {"campaigns": {"Keys": [PLACE]}}}),
+    (
+        "query",
+        {
+            "TableName": "campaigns",
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": "c"}},
+        },
+    ),
+    ("scan", {"TableName": "campaigns", "Limit": 1}),
+    ("delete_item", KEY | {"ReturnValues": "ALL_OLD"}),
+    ("get_item", {"TableName": "nowhere", "Key": PLACE}),
+]
+
+
+def answers(cloud):
+    """What a function gets for some calls, one after the other."""
+    with cloud.fresh():
+        for name, asked in CALLS:
+            try:
+                answer = getattr(client("dynamodb"), name)(**asked)
+            except ClientError as refused:
+                answer = refused.response
+            metadata = answer.pop("ResponseMetadata")
+            yield name, metadata["HTTPStatusCode"], answer
+
+
+def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
+    with clouds() as cloud:
+        short = list(answers(cloud))
+        monkeypatch.setattr(clouded, "played", lambda _, request: doors._elsewhere(request))
+        assert short == list(answers(cloud))
+    assert [status for _, status, _ in short].count(200) == len(CALLS) - 3

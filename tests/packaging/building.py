@@ -5,18 +5,24 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from samcli.yamlhelper import yaml_parse
+from local.template import parsed
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE: dict[str, Any] = parsed((ROOT / "template.yaml").read_text())
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 RUNTIME = "3.13"
-RUNTIME_PYTHON = subprocess.run(
-    [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
-).stdout.strip()
+
+
+@cache
+def runtime_python() -> str:
+    """Where the Lambda runtime's Python is on this machine; empty where there is none."""
+    return subprocess.run(
+        [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def of_type(kind: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.building import RUNTIME, RUNTIME_PYTHON, Build, sam_build
+from tests.packaging.building import RUNTIME, Build, runtime_python, sam_build
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def for_lambda(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """As `make build` makes it."""
     return _once(
         _shared(tmp_path_factory) / "lambda",
-        {"RUNTIME_PYTHON": RUNTIME_PYTHON or f"python{RUNTIME}"},
+        {"RUNTIME_PYTHON": runtime_python() or f"python{RUNTIME}"},
     )
 
 

@@ -12,7 +12,7 @@ from tests.packaging.building import (
     FUNCTIONS,
     ROOT,
     RUNTIME,
-    RUNTIME_PYTHON,
+    runtime_python,
     statements,
 )
 
@@ -20,10 +20,6 @@ UNPACKED_LIMIT = 250_000_000  # Lambda's, for a function and its layers together
 ARM64 = 183  # e_machine in the head of an ELF file
 SDK_NAME = {"ses": "sesv2"}  # where botocore calls a service other than IAM does
 UNCHECKED_HASH = b"\x01\x00\x00\x00"  # flags of a .pyc that is never compared with its source
-
-needs_runtime = pytest.mark.skipif(
-    not RUNTIME_PYTHON, reason=f"no Python {RUNTIME} here, so nothing is compiled for it"
-)
 
 
 def size(folder):
@@ -84,10 +80,11 @@ def test_the_layer_and_a_function_fit_into_lambda_and_their_sizes_are_told(for_l
     assert layer + largest < UNPACKED_LIMIT
 
 
-@needs_runtime
 def test_every_module_is_compiled_for_the_runtime_and_never_compared_with_its_source(for_lambda):
+    if not runtime_python():
+        pytest.skip(f"no Python {RUNTIME} here, so nothing is compiled for it")
     magic = subprocess.run(
-        [RUNTIME_PYTHON, "-c", "import importlib.util as u; print(u.MAGIC_NUMBER.hex())"],
+        [runtime_python(), "-c", "import importlib.util as u; print(u.MAGIC_NUMBER.hex())"],
         capture_output=True,
         text=True,
         check=True,

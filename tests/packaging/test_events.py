@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from samcli.yamlhelper import yaml_dump, yaml_parse
+import yaml
 
 from local.stack import EmbeddedStack
+from local.template import parsed
 from tests.packaging.building import FUNCTIONS, ROOT, Build
 
 EVENTS = ROOT / "events"
@@ -57,11 +58,11 @@ def test_every_function_has_a_sample_of_each_kind_of_trigger():
 @pytest.fixture(scope="module")
 def stack(for_here: Build) -> Iterator[EmbeddedStack]:
     """The embedded stack, running what was built instead of the sources."""
-    template = yaml_parse((for_here.folder / "template.yaml").read_text())
+    template = parsed((for_here.folder / "template.yaml").read_text())
     layer = template["Resources"]["WaypostLayer"]["Properties"]
     layer["ContentUri"] += "/python"  # Lambda unpacks a layer to /opt, and looks for modules there
     artefacts = for_here.folder / "artefacts.yaml"
-    artefacts.write_text(yaml_dump(template))
+    artefacts.write_text(yaml.safe_dump(template))
     with EmbeddedStack(artefacts) as started:
         yield started
 

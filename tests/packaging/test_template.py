@@ -3,11 +3,10 @@
 import json
 import re
 import tomllib
+from functools import cache
 from typing import Any
 
 import pytest
-from cfnlint.data import AdditionalSpecs
-from cfnlint.helpers import load_resource
 
 from tests.packaging.building import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, of_type, statements
 from waypost import observability
@@ -15,7 +14,6 @@ from waypost import observability
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 TABLES = of_type("AWS::DynamoDB::Table")
-REFERENCE = load_resource(AdditionalSpecs, "Policies.json")
 SOURCES = "\n".join(
     module.read_text()
     for folder in ("layers/waypost/waypost", "functions")
@@ -33,12 +31,22 @@ def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+@cache
+def reference() -> dict[str, Any]:
+    """IAM's service authorization reference, by service."""
+    from cfnlint.data import AdditionalSpecs  # it takes a second, in each process of tests
+    from cfnlint.helpers import load_resource
+
+    found: dict[str, Any] = load_resource(AdditionalSpecs, "Policies.json")
+    return found
+
+
 def resource_types(action: str) -> list[str]:
     """What resources of IAM's service authorization reference an action is allowed on. None, and
     only a statement about ``*`` allows it.
     """
     service, _, name = action.partition(":")
-    return list(REFERENCE[service]["Actions"][name.lower()].get("Resources", []))
+    return list(reference()[service]["Actions"][name.lower()].get("Resources", []))
 
 
 def parameters(environment: str) -> dict[str, str]:

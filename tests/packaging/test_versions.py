@@ -12,7 +12,6 @@ from tests.packaging.building import FUNCTIONS, ROOT
 from tools import stamp
 from tools.stack import NoStack
 from tools.stamp import fingerprint, stamped
-from tools.transform_template import transformed
 
 SOURCE = (ROOT / "template.yaml").read_text()
 PUBLISHED = {name for name, body in FUNCTIONS.items() if "AutoPublishAlias" in body["Properties"]}
@@ -20,6 +19,8 @@ PUBLISHED = {name for name, body in FUNCTIONS.items() if "AutoPublishAlias" in b
 
 def versions(folder: Path, template: str) -> dict[str, str]:
     """The version that each published function's alias leads to, by function."""
+    from tools.transform_template import transformed  # it takes long, in each process of tests
+
     path = folder / "template.yaml"
     path.write_text(template)
     resources = yaml.safe_load(transformed("us-east-1", path))["Resources"]

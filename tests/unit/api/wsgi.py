@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from samcli.yamlhelper import yaml_parse
-
 from local.api_answers import response
 from local.api_events import event
 from local.http_api import Request
 from local.routes import Route, choose
-from tests.handlers import ROOT, Context
+from local.stack import TEMPLATE
+from local.template import load, mapping, section
+from tests.handlers import Context
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def routes() -> list[Route]:
     """The API function's routes, those that win first."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    events = template["Resources"]["ApiFunction"]["Properties"]["Events"].values()
-    keys = [f"{e['Properties']['Method']} {e['Properties']['Path']}" for e in events]
+    events = section(load(TEMPLATE).resources["ApiFunction"].properties, "Events")
+    triggers = [section(mapping(event, name), "Properties") for name, event in events.items()]
+    keys = [f"{trigger['Method']} {trigger['Path']}" for trigger in triggers]
     found = [Route(key, "managementapi", "ApiFunction", iam=True) for key in keys]
     return sorted(found, key=lambda route: route.precedence, reverse=True)
 
