@@ -20,7 +20,6 @@ from waypost.model.counters import hour_counter, link_counter
 from waypost.model.mark import Mark, click_hash
 from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey, shard_of
-from waypost.model.times import from_milliseconds
 from waypost.store.dynamodb.spread import SHARDS
 
 SOURCE: Final = event_source()
@@ -112,5 +111,5 @@ def rows_a_transaction() -> int:
     policy = Policy(threshold=70, events="all", new_batch=lambda: 1)
     transactions, _ = plan(CAMPAIGN, standings, marks, policy)
     counters = {cell.counter for cell in transactions[0].increments}
-    assert counters == {"total", link_counter(LINK), hour_counter(from_milliseconds(0))}
+    assert counters == {"total", link_counter(LINK), hour_counter(0)}
     return len(transactions[0].changes)

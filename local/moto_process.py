@@ -23,7 +23,11 @@ _SERVICES: Final = ("dynamodb", "dynamodbstreams", "events", "iam", "s3", "secre
 _PRELUDE: Final = "\n".join(
     [
         "import local.moto_server, moto.moto_server.werkzeug_app",
-        *(f"import moto.{service}.models, moto.{service}.urls" for service in _SERVICES),
+        "from moto.core.utils import get_service_model",  # it keeps what it has read
+        *(
+            f"import moto.{service}.models, moto.{service}.urls; get_service_model({service!r})"
+            for service in _SERVICES
+        ),
     ]
 )
 

@@ -28,8 +28,9 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 from awslambdaric.__main__ import main
 main(sys.argv)
 """
-# What takes long, and looks at nothing that differs between functions: importing libraries, and
-# reading how botocore describes services, which its default session keeps.
+# What takes long, and looks at nothing that differs between functions: importing libraries, reading
+# how botocore describes services, which its default session keeps, and compiling what crawlers are
+# called.
 _PRELUDE: Final = """\
 import aws_lambda_powertools.event_handler
 import aws_lambda_powertools.event_handler.middlewares.openapi_validation
@@ -48,6 +49,7 @@ import liquid
 import pydantic
 import pygal
 import turbohtml
+crawleruseragents.is_crawler("")
 for service in ("dynamodb", "events", "s3", "secretsmanager", "sqs"):
     boto3.client(service).close()
 """

@@ -9,7 +9,6 @@ from waypost.codes import is_opens
 from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
 from waypost.model.mark import NO_VISITS, Mark, Visits
 from waypost.model.recipient import Row
-from waypost.model.times import from_milliseconds
 
 
 def increments(
@@ -42,7 +41,7 @@ def increments(
 
 def _add_one(found: Increments, mark: Mark, value: int, *, machine: bool) -> None:
     """Add a click or an open, or take it away, where it counts as of that kind."""
-    hour = hour_counter(from_milliseconds(mark.time))
+    hour = hour_counter(mark.time)
     figure: Figure
     if is_opens(mark.link):
         figure = "opens_machine" if machine else "opens_human"
