@@ -26,6 +26,7 @@ from moto import mock_aws
 
 from local import moto_haste, moto_transactions
 from local.template import Template, load
+from tests.moto_doors import is_to_aws, played
 from waypost.store.campaigns import CampaignStore
 from waypost.store.clicks import ClickStore
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
@@ -79,12 +80,16 @@ def make_table(client: Any, logical_id: str) -> str:
 
 
 def hasten_moto(patch: pytest.MonkeyPatch) -> None:
-    """As the embedded stack does, for a while; and clients do not put together for each call what
-    they say of themselves, of which moto wants to hear boto's name.
+    """As the embedded stack does, for a while. Calls reach it by the shortest way, and clients do
+    not put together for each what they say of themselves, of which moto wants to hear boto's name.
     """
     change = partial(patch.setattr, raising=False)
     moto_transactions.install(change)
     moto_haste.install(change)
+    change(
+        "moto.core.botocore_stubber.BotocoreStubber.process_request",
+        lambda _, request: played(request) if is_to_aws(request) else None,
+    )
     change("botocore.useragent.UserAgentString.to_string", lambda _: "Boto3 Botocore")
 
 
@@ -96,7 +101,13 @@ def dynamodb() -> Iterator[Any]:
             patch.setenv(variable, os.environ.get(variable, "test"))
         if not endpoint:
             hasten_moto(patch)
-        yield boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
+        yield _client(endpoint)
+
+
+@cache
+def _client(endpoint: str | None) -> Any:
+    """One for all modules: to make one takes longer than most tests."""
+    return boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
 
 
 @contextmanager
@@ -109,14 +120,25 @@ def table(client: Any, logical_id: str) -> Iterator[str]:
         client.delete_table(TableName=name)
 
 
-@pytest.fixture
-def tables(dynamodb: Any) -> Iterator[Tables]:
+@pytest.fixture(scope="module")
+def kept_tables(dynamodb: Any) -> Iterator[Tables]:
     with ExitStack() as made:
         names = [
             made.enter_context(table(dynamodb, f"{name}Table"))
             for name in ("Clicks", "Campaigns", "Workspaces")
         ]
         yield Tables(dynamodb, *names)
+
+
+@pytest.fixture
+def tables(kept_tables: Tables, dynamodb: Any) -> Tables:
+    """Empty ones: what a test before this one left is deleted, which takes less than new tables."""
+    scan = dynamodb.get_paginator("scan")
+    for name in (kept_tables.clicks, kept_tables.campaigns, kept_tables.workspaces):
+        keys = scan.paginate(TableName=name, ProjectionExpression="pk, sk", ConsistentRead=True)
+        for key in [key for page in keys for key in page["Items"]]:
+            dynamodb.delete_item(TableName=name, Key=key)
+    return kept_tables
 
 
 @pytest.fixture

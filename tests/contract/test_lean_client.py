@@ -62,6 +62,8 @@ class Service:
                     _send(connection, answer, self.pause)
 
     def close(self) -> None:
+        with suppress(OSError):  # whoever waits for a connection hears of it; closing tells nobody
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         if self._thread:
             self._thread.join(5)

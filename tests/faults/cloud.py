@@ -14,7 +14,6 @@ from copy import deepcopy
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -30,11 +29,12 @@ from moto.dynamodb.models import dynamodb_backends
 
 from tests.contract.conftest import SCHEMA, hasten_moto, template
 from tests.faults.breaking import Breaking
-from tests.faults.doors import REGION, played
 from tests.faults.naming import name_of
 from tests.faults.tenants import Tenants
 from tests.faults.ways import BODIES, REFUSED, refusal
+from tests.moto_doors import is_to_aws, played
 
+REGION = "us-east-1"
 SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
 TABLES = {
     "clicks": "ClicksTable",
@@ -156,7 +156,7 @@ class Cloud(Breaking):
             return _response(request, *(_VERIFIED if verified else _NOT_FOUND))
         if operation == "PutEvents":
             return _response(request, 200, {}, self._tell(asked["Entries"]))
-        status, headers, text = played(service, request)
+        status, headers, text = played(request)
         body = text.encode() if isinstance(text, str) else text
         answer = _response(request, status, headers, body)
         if operation == "TransactWriteItems" and status == 200:
@@ -189,9 +189,7 @@ def clouds() -> Iterator[Cloud]:
             BotocoreStubber,
             "__call__",
             lambda stubber, event_name, request, **_: (
-                made.answer(event_name, request)
-                if stubber.enabled and _is_to_aws(request)
-                else None
+                made.answer(event_name, request) if stubber.enabled and is_to_aws(request) else None
             ),
         )
         hasten_moto(patch)
@@ -201,11 +199,6 @@ def clouds() -> Iterator[Cloud]:
         with made.aside():
             _set_up()
         yield made
-
-
-def _is_to_aws(request: AWSPreparedRequest) -> bool:
-    """Not to a stack of other tests on this machine, which may be served by this very process."""
-    return urlsplit(request.url).hostname not in ("127.0.0.1", "localhost")
 
 
 def _sign_s3_alone(patch: pytest.MonkeyPatch) -> None:

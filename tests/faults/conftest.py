@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from tests.contract.conftest import dynamodb, dynamodb_stores, tables
+from tests.contract.conftest import dynamodb, dynamodb_stores, kept_tables, tables
 from tests.faults.checking import SEED
 from tests.faults.cloud import Cloud, clouds
 
-__all__ = ["dynamodb", "dynamodb_stores", "tables"]
+__all__ = ["dynamodb", "dynamodb_stores", "kept_tables", "tables"]
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from tests import moto_doors
 from tests.faults import cloud as clouded
-from tests.faults import doors
-from tests.faults.cloud import client, clouds
-from tests.faults.doors import REGION
+from tests.faults.cloud import REGION, client, clouds
 
 
 def test_calls_to_a_stack_on_this_machine_are_left_alone():
@@ -31,7 +30,8 @@ def test_calls_to_a_stack_on_this_machine_are_left_alone():
 
 ITEM: dict[str, Any] = {
     "name": {"S": "w#ü"},
-    "figures": {"M": {"n": {"N": "1"}, "all": {"L": [{"BOOL": True}]}}},
+    "marks": {"B": b"\x00\xff"},
+    "figures": {"M": {"n": {"N": "1"}, "all": {"L": [{"BOOL": True}, {"B": b"\xfe"}]}}},
 }
 PLACE = {"pk": {"S": "c"}, "sk": {"S": "s"}}
 KEY = {"TableName": "campaigns", "Key": PLACE}
@@ -79,6 +79,6 @@ def answers(cloud):
 def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
     with clouds() as cloud:
         short = list(answers(cloud))
-        monkeypatch.setattr(clouded, "played", lambda _, request: doors._elsewhere(request))
+        monkeypatch.setattr(clouded, "played", moto_doors._elsewhere)
         assert short == list(answers(cloud))
     assert [status for _, status, _ in short].count(200) == len(CALLS) - 3

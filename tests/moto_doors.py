@@ -1,4 +1,4 @@
-"""What moto answers to a call, without the way to it.
+"""What moto answers to a call of this process, without the way to it.
 
 moto would look through the addresses of all services at each call, put those of the right one
 together anew, and take a request to DynamoDB, which is most of them, apart as if it might be a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeAlias
@@ -22,35 +23,45 @@ from moto.core.request import normalize_request
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
-REGION = "us-east-1"
 Played: TypeAlias = tuple[int, Mapping[str, Any], str | bytes]
 """Status, headers and body."""
 
 
-def played(service: str, request: AWSPreparedRequest) -> Played:
+def is_to_aws(request: AWSPreparedRequest) -> bool:
+    """And not to a stack of other tests on this machine, which this very process may serve."""
+    return urlsplit(request.url).hostname not in ("127.0.0.1", "localhost")
+
+
+def played(request: AWSPreparedRequest) -> Played:
     """What moto answers."""
+    target: Any = request.headers.get("X-Amz-Target", b"")  # bytes, where there is one
+    action = target.decode()
     try:
-        return _Tables(request).call_action() if service == "dynamodb" else _elsewhere(request)
+        if action.startswith("DynamoDB_"):
+            answer: Played = _Tables(action, request).call_action()
+            return answer
+        return _elsewhere(request)
     except HTTPException as error:
         return error.code or 500, dict(error.get_headers()), error.get_body()
 
 
 class _Tables(DynamoHandler):
-    """moto's DynamoDB, told what it would find out from the request. (That a value is binary it
-    would find out as well: ours are none.)
-    """
+    """moto's DynamoDB, told what it would find out from the request."""
 
-    def __init__(self, request: AWSPreparedRequest) -> None:
+    def __init__(self, action: str, request: AWSPreparedRequest) -> None:
         super().__init__()
-        self.headers = {
-            "x-amz-target": request.headers["X-Amz-Target"].decode(),  # type: ignore[union-attr]  # bytes
-            "Content-Type": "application/x-amz-json-1.0",
-        }
+        self.headers = {"x-amz-target": action, "Content-Type": "application/x-amz-json-1.0"}
         self.querystring: dict[str, Any] = {}
         self.response_headers: dict[str, str] = {}
-        self.region = REGION
+        self.region = self.region_regex.findall(request.url)[0]
         self.current_account = DEFAULT_ACCOUNT_ID
-        self.params = json.loads(request.body)  # type: ignore[arg-type]  # bytes, with this service
+        self.params = json.loads(request.body, object_hook=_binary)  # type: ignore[arg-type]  # bytes
+
+
+def _binary(value: dict[str, Any]) -> dict[str, Any]:
+    """A value of DynamoDB's as moto keeps it: only those that are binary are read differently."""
+    text = value.get("B")
+    return {"B": b64decode(text)} if isinstance(text, str) else value
 
 
 def _elsewhere(request: AWSPreparedRequest) -> Played:
@@ -66,5 +77,5 @@ def _door(url: str) -> Any:
     """What moto has for an address without its query."""
     service = next(name for name, pattern in backend_url_patterns if pattern.match(url))
     backend = get_backend(service)[DEFAULT_ACCOUNT_ID]  # type: ignore[call-overload]
-    doors = backend[REGION if REGION in backend else "aws"].urls
-    return next(door for pattern, door in doors.items() if re.match(pattern, url))
+    region = next(name for name in ("us-east-1", "aws") if name in backend)
+    return next(door for pattern, door in backend[region].urls.items() if re.match(pattern, url))
