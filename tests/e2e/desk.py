@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from local.stack import TEMPLATE, EmbeddedStack
+from tests.e2e.commands import run
 from tests.e2e.test_main_job import Sender
 from waypost.codes import campaign_code
 
@@ -48,12 +46,9 @@ class Desk:
 
     def make(self, tool: str, *arguments: str, status: tuple[int, ...] = (0, 1)) -> str:
         """What a target of the Makefile runs; what it prints."""
-        run = subprocess.run(
-            [sys.executable, "-m", f"tools.{tool}", "--base", self.stack.url, *arguments],
-            cwd=TEMPLATE.parent, env=os.environ, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert run.returncode in status, run.stderr
-        return run.stdout + (run.stderr if 2 in status else "")
+        ran = run(tool, "--base", self.stack.url, *arguments)
+        assert ran.returncode in status, ran.stderr
+        return ran.stdout + (ran.stderr if 2 in status else "")
 
     def waiting(self, queue: str) -> int:
         """Messages in a queue, those being tried among them."""

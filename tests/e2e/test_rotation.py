@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.stack import TEMPLATE, EmbeddedStack
+from local.stack import EmbeddedStack
+from tests.e2e.commands import run
 from tests.e2e.conftest import Http
 from waypost.errors import BadSignature
 from waypost.keyring import KeyList, ListedKey
@@ -48,12 +47,9 @@ class Operator:
             "CAMPAIGNS_TABLE": self.stack.ref("CampaignsTable"),
         }
         secret = self.stack.ref("Keyring")
-        run = subprocess.run(
-            [sys.executable, "-m", "tools.keys", "--secret", secret, *command],
-            cwd=TEMPLATE.parent, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert run.returncode == status, run.stderr
-        return [line.split() for line in run.stdout.splitlines()]
+        ran = run("keys", "--secret", secret, *command, environment=environment)
+        assert ran.returncode == status, ran.stderr
+        return [line.split() for line in ran.stdout.splitlines()]
 
     def send(self) -> str:
         """The path of a new message's link."""
