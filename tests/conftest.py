@@ -4,8 +4,8 @@ long begins first.
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
-from itertools import chain, zip_longest
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -41,25 +41,24 @@ def nothing_secret_is_said(watch: Watch) -> Iterator[None]:
     assert not said, said[0]
 
 
-_LONG: Final = (("e2e",), ("faults",), ("packaging", "docs"))
-"""Folders whose files take long: they wait for a stack, compute, or wait for builds."""
+_UNTIL: Final = {"packaging": 0.3, "e2e": 0.6, "faults": 0.7, "docs": 0.6}
+"""By when the files of a folder have begun, as a share of all files; others take until the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files begin first: one that is left to the end is waited for while other processors
-    have nothing to do. They take turns, so that what computes runs beside what waits, and not all
-    wait for the same build.
+    """Files of each folder are spread over the run, so that what computes runs beside what waits
+    for a stack or a build. Those that take long have begun before the end: nobody waits for one
+    while other processors have nothing to do.
     """
-    files = list(dict.fromkeys(item.path for item in items))
-    stacks, computing, builds = (_of(files, folders) for folders in _LONG)
-    turns = zip_longest(stacks[::2], stacks[1::2], computing, builds)
-    place = {path: number for number, path in enumerate(filter(None, chain(*turns)))}
-    items.sort(key=lambda item: place.get(item.path, len(place)))
-
-
-def _of(files: Sequence[Path], folders: Sequence[str]) -> list[Path]:
-    """The files of some folders, in the order of these."""
-    return [path for folder in folders for path in files if _folder(path) == folder]
+    folders = defaultdict[str, list[Path]](list)
+    for path in dict.fromkeys(item.path for item in items):
+        folders[_folder(path)].append(path)
+    place = {
+        path: _UNTIL.get(folder, 1) * number / len(paths)
+        for folder, paths in folders.items()
+        for number, path in enumerate(paths)
+    }
+    items.sort(key=lambda item: (place[item.path], item.path))
 
 
 def _folder(path: Path) -> str:

@@ -44,7 +44,7 @@ def test_redirects_go_on_while_nothing_else_does(stack: EmbeddedStack, sender: S
     sent = sender.send(*people)
     assert sender.click(sent[0][0]).status == 302
     sender.report()  # now the tally, the API and rewriting have a process each
-    with taken(stack) as stopped, ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(4) as threads, taken(stack) as stopped:
         assert len(stopped) >= 3
         waiting = [threads.submit(sender.send, "late") for _ in range(4)]
         for links in sent[1:]:

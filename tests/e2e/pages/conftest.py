@@ -26,8 +26,9 @@ PHONE = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for longer: meanwhile playwright has an event loop run in this thread, and no other can."""
     if chromium() is None:
         pytest.skip(MISSING)
     with launched_browser() as launched:
