@@ -28,7 +28,7 @@ PHONE = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Not for longer: meanwhile playwright has an event loop run in this thread, and no other can."""
+    """For no longer: meanwhile an event loop runs in this thread, and no other one can."""
     if chromium() is None:
         pytest.skip(MISSING)
     with launched_browser() as launched:

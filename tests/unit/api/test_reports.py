@@ -193,6 +193,24 @@ def test_the_activity_comes_in_pages(api, links):
     assert rest["cursor"] is None
 
 
+@pytest.mark.parametrize("letter", ["a", "ü", "😀"])
+def test_of_clicks_on_very_long_links_a_page_has_as_many_as_an_answer_has_room_for(
+    handler, workspace, letter
+):
+    (link,) = workspace.send("long", [definition(f"https://example.com/{letter * 5_000}")])
+    for n in range(100):
+        href = f"https://example.com/{letter * 5_000}?{n}"
+        workspace.click(link, f"c{n}", person="ada", after=n, href=href)
+    told, asked = [], {"limit": "100"}
+    while asked:
+        answer = handler(request(ACTIVITY, {"workspace": "acme", "person": "ada"}, query=asked))
+        assert len(json.dumps(answer, ensure_ascii=False).encode()) < 5_000_000
+        page = json.loads(answer["body"])
+        told += [click["id"] for click in page["clicks"]]
+        asked = {"limit": "100", "cursor": page["cursor"]} if page["cursor"] else {}
+    assert told == [f"c{n}" for n in reversed(range(100))]
+
+
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize("raw", ["encoded", "decoded"])
 def test_names_hold_any_character_however_the_path_arrives(handler, workspace, name, raw):

@@ -25,7 +25,8 @@ from waypost.reporting.answers import (
     Step,
     TopLinks,
 )
-from waypost.reporting.ranking import figures_of, grouped, ranked, share, with_room
+from waypost.reporting.ranking import figures_of, grouped, ranked, share
+from waypost.reporting.room import with_room
 from waypost.reporting.series import WHOLE, Span, named_zone, points
 from waypost.store.damage import tell_damaged
 from waypost.store.paging import Page

@@ -20,6 +20,7 @@ from waypost.model.mark import Mark, click_hash
 from waypost.model.recipient import LinkVisitor, Row, Sheet
 from waypost.model.row_key import RowKey
 from waypost.model.times import from_milliseconds, rfc3339
+from waypost.reporting.room import MOST_BYTES, bytes_of
 from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
 from waypost.store.paging import Page
 from waypost.store.recipients import read_sheets, readable_of
@@ -80,10 +81,17 @@ class PeopleReports:
         return People(people=[_visitor(visitor) for visitor in page.items], cursor=page.cursor)
 
     def activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
-        """Some of a person's clicks, newest first. Opens, which the ledger has among them, are left
-        out, and so is what has expired, which it has for some days more. Raises NotFound for who
-        neither clicked nor opened.
+        """Some of a person's clicks, newest first: up to ``limit``, and as many as an answer has
+        room for. Opens, which the ledger has among them, are left out, and so is what has expired,
+        which it has for some days more. Raises NotFound for who neither clicked nor opened.
         """
+        found = self._activity(workspace, person, cursor, limit)
+        while limit > 1 and bytes_of(found) > MOST_BYTES:
+            limit //= 2
+            found = self._activity(workspace, person, cursor, limit)
+        return found
+
+    def _activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
         page = self.clicks.of_person(workspace_code(workspace), person, cursor=cursor, limit=limit)
         if cursor is None and not page.items and not page.unread:
             raise NotFound("person", person)

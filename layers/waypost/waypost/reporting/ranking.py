@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Final, TypeVar
 
 from waypost.model.counters import CampaignCounts, Counts
 from waypost.model.link import Link
 from waypost.reporting.answers import GroupFigures, Grouping, LinkFigures
-
-MOST_BYTES: Final = 4_000_000
-"""Of a list of links, as JSON in the JSON in which a function answers, both in ASCII: 6 MB at most
-in all.
-"""
-
-Figures = TypeVar("Figures", LinkFigures, GroupFigures)
-
-
-def with_room(figures: Sequence[Figures], limit: int) -> list[Figures]:
-    """As many from the beginning as are asked for, and as an answer has room for."""
-    size = 0
-    for at, each in enumerate(figures[:limit]):
-        size += len(json.dumps(json.dumps(each.model_dump())))
-        if size > MOST_BYTES:
-            return list(figures[:at])
-    return list(figures[:limit])
 
 
 def share(part: int, whole: int) -> float:
