@@ -41,8 +41,8 @@ from waypost.store.dynamodb.domains import DynamoDomains
 
 AT_MOST: Final = 4_000
 """Domains checked in one run; the rest waits for the next, five minutes later."""
-RESERVE_MS: Final = 45_000
-"""No check is begun with less time left: one takes some 40 seconds at worst."""
+KEEPING_SECONDS: Final = 15.0
+"""Of a run's time, for keeping what the last checks saw."""
 CALLER_SECONDS: Final = 20.0
 """For looking, where a caller waits: an HTTP API ends at 30, and a service that does not answer
 then, or does not keep what was seen, is given up after 6 more.
@@ -110,7 +110,8 @@ def _verify(use_case: Verifier, workspace: str, host: str, deadline: Deadline) -
 def _due(context: LambdaContext) -> dict[str, Any]:
     use_case = verifier(_PATIENT)
     _ensure_default_host(use_case)
-    run = use_case.verify_due(AT_MOST, lambda: context.get_remaining_time_in_millis() > RESERVE_MS)
+    seconds = context.get_remaining_time_in_millis() / 1000 - KEEPING_SECONDS
+    run = use_case.verify_due(AT_MOST, Deadline.after(seconds))
     for failure in run.failed:
         log.error("domain not checked", reason=failure)
     if run.failed:

@@ -24,12 +24,13 @@ from tests.e2e.domains.conftest import (
 from tests.e2e.domains.internet import http, ours
 from waypost.codes import workspace_code
 from waypost.domains.base_urls import BaseUrls
+from waypost.domains.deadline import NEVER, Deadline
 from waypost.domains.domain import STACK, STACK_NAME, Change, TrackingDomain
 from waypost.domains.edge.securing import CertificateStatus, Tenant
 from waypost.domains.managing import Manager
 from waypost.domains.requests import AddDomain, ChangeDomain
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import Verifier
+from waypost.domains.verifying import LOOK_SECONDS, Verifier
 from waypost.errors import EdgeRefused, ServedElsewhere, StoreUnavailable
 from waypost.store.memory.domains import MemoryDomains
 
@@ -533,7 +534,7 @@ def test_a_run_checks_what_is_due_and_one_broken_check_keeps_no_other(stack: Sta
             return checker.check(host, *args)
 
     object.__setattr__(stack.verifier, "checks", Breaking())
-    run = stack.verifier.verify_due(10, lambda: True)
+    run = stack.verifier.verify_due(10, NEVER)
     assert (run.checked, run.left) == (3, 0)
     assert run.failed == ("broken.acme.com: RuntimeError: out of order",)
     assert stack.store.due(stack.now, 10) == [(ACME, "broken.acme.com")]
@@ -567,6 +568,6 @@ def test_senders_that_cannot_be_asked_stay_as_they_were_known(stack: Stack) -> N
 
 def test_a_run_begins_nothing_that_it_has_no_time_for(stack: Stack) -> None:
     stack.add()
-    run = stack.verifier.verify_due(10, lambda: False)
+    run = stack.verifier.verify_due(10, Deadline.after(LOOK_SECONDS - 1))
     assert (run.checked, run.left) == (0, 1)
     assert stack.store.due(stack.now, 10) == [(ACME, HOST)]

@@ -38,7 +38,7 @@ from waypost.domains.network.probing import Prober
 from waypost.domains.network.resolving import DnsResolver
 from waypost.domains.status import status_of
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import Verifier
+from waypost.domains.verifying import LOOK_SECONDS, Run, Verifier
 from waypost.errors import StoreUnavailable
 from waypost.store.memory.domains import MemoryDomains
 
@@ -220,14 +220,21 @@ class Office:
     services: Services = field(default_factory=Services)
 
     def verify(self, seconds: float = 20) -> TrackingDomain:
-        services: Any = self.services
-        verifier = Verifier(
-            self.store, self.looks, services, services, Nobody(), Targets(EDGE, TARGET), lambda: NOW
-        )
-        deadline = Deadline.after(seconds, lambda: self.looks.now)
-        told = verifier.verify(domain().workspace, HOST, deadline)
+        told = self.verifier().verify(domain().workspace, HOST, self.within(seconds))
         assert told is not None
         return told
+
+    def run(self, seconds: float) -> Run:
+        return self.verifier().verify_due(10, self.within(seconds))
+
+    def verifier(self) -> Verifier:
+        services: Any = self.services
+        return Verifier(
+            self.store, self.looks, services, services, Nobody(), Targets(EDGE, TARGET), lambda: NOW
+        )
+
+    def within(self, seconds: float) -> Deadline:
+        return Deadline.after(seconds, lambda: self.looks.now)
 
     def kept(self) -> TrackingDomain:
         found = self.store.get(domain().workspace, HOST)
@@ -287,6 +294,17 @@ def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
     assert office.verify().stage == "issuing"
     assert office.services.asked == []
     assert office.kept().due == NOW
+
+
+def test_a_check_that_a_runs_end_cuts_short_is_due_for_the_next_run() -> None:
+    office = Office(Looks({HOST: ISSUING}, took=LOOK_SECONDS))
+    office.store.add(domain(due=NOW - MINUTE, sending=replace(domain().sending, verified=False)))
+    assert office.run(LOOK_SECONDS) == Run(checked=1, left=0, failed=())
+    assert office.services.asked == []
+    assert office.kept().due <= NOW
+    assert office.run(2 * LOOK_SECONDS) == Run(checked=1, left=0, failed=())
+    assert office.services.asked == ["ses", "edge"]
+    assert office.kept().due > NOW
 
 
 def test_with_time_left_they_are_asked() -> None:

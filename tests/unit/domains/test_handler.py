@@ -18,7 +18,7 @@ from waypost.domains.deadline import NEVER, Deadline
 from waypost.domains.domain import STACK, STACK_NAME, TrackingDomain, code_of, new_domain
 from waypost.domains.findings import Dns, Findings
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import Verifier
+from waypost.domains.verifying import LOOK_SECONDS, Verifier
 from waypost.model.item import Item
 from waypost.store.memory.domains import MemoryDomains
 
@@ -114,7 +114,7 @@ def test_an_operator_may_invoke_it_for_one_domain(
     assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
 
 
-def test_a_caller_waits_for_less_than_api_gateway_does_and_nobody_else_has_to(
+def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lambda_ends_it(
     function: ModuleType, store: MemoryDomains
 ) -> None:
     store.add(domain())
@@ -123,8 +123,8 @@ def test_a_caller_waits_for_less_than_api_gateway_does_and_nobody_else_has_to(
     function.handler({"workspace": "acme", "host": HOST}, Context())
     assert Checks.until == NEVER
     store.add(domain(host="other.acme.com"))
-    function.handler({"task": "due"}, Context())
-    assert Checks.until == NEVER
+    function.handler({"task": "due"}, Context(left=300_000))
+    assert 250 < Checks.until.left() <= 300 - function.KEEPING_SECONDS
 
 
 def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
@@ -210,5 +210,9 @@ def test_near_its_timeout_it_begins_no_further_check(
     function: ModuleType, store: MemoryDomains
 ) -> None:
     store.add(domain())
-    told = function.handler({"task": "due"}, Context(left=function.RESERVE_MS))
+    enough = int(1000 * (LOOK_SECONDS + function.KEEPING_SECONDS))
+    told = function.handler({"task": "due"}, Context(left=enough - 1))
     assert told == {"checked": 0, "left": 2, "failed": 0}
+    told = function.handler({"task": "due"}, Context(left=enough + 5_000))
+    assert told == {"checked": 2, "left": 0, "failed": 0}
+    assert Checks.until.left() <= LOOK_SECONDS + 5

@@ -25,6 +25,10 @@ from waypost.store.domains import DomainStore
 
 AT_ONCE: Final = 16
 """Domains that are checked side by side; a check mostly waits."""
+LOOK_SECONDS: Final = 45.0
+"""No check of a run is begun with less: to look at a host takes some 40 s at worst. Looking at our
+own beside it may take as long again, and is what the run's deadline ends.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +95,23 @@ class Verifier:
     def _judge(self) -> Judge:
         return Judge(self.edge, self.identities, self.targets)
 
-    def verify_due(self, limit: int, has_time: Callable[[], bool]) -> Run:
+    def verify_due(self, limit: int, deadline: Deadline) -> Run:
         """Check domains that are due, the longest waiting first, while there is time. One
-        domain's failure does not keep the others.
+        domain's failure does not keep the others; one whose check the deadline ends is among the
+        first of the next run.
         """
         due = self.domains.due(self.now(), limit)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            results = list(pool.map(lambda each: self._attempt(each, has_time), due))
+            results = list(pool.map(lambda each: self._attempt(each, deadline), due))
         failed = tuple(result for result in results if result)
         return Run(len(results) - results.count(None), results.count(None), failed)
 
-    def _attempt(self, due: tuple[WorkspaceCode, str], has_time: Callable[[], bool]) -> str | None:
+    def _attempt(self, due: tuple[WorkspaceCode, str], deadline: Deadline) -> str | None:
         """None: no time left; empty: done; else what broke."""
-        if not has_time():
+        if deadline.left() < LOOK_SECONDS:
             return None
         try:
-            self.verify(*due)
+            self.verify(*due, deadline)
         except NotFound:  # removed between listing and checking
             return ""
         except Exception as e:
