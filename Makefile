@@ -22,8 +22,11 @@ export SAM_CLI_TELEMETRY := 0
 # Container images set it; without .pyc every run would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A variable as it was typed, quoted for the shell: neither make nor the shell reads a $ or a quote in a name.
-typed = '$(subst ','\'',$(value $1))'
+# A variable as it was typed, else $2, quoted for the shell: neither make nor the shell reads a $ or a quote in a name.
+typed = '$(subst ','\'',$(or $(value $1),$2))'
+
+# Which stack a tool is to reach: the one of ENV, or an embedded one at BASE.
+STACK = --env $(call typed,ENV) --base $(call typed,BASE)
 
 # Whether a variable says yes. Anything else stops make, so that REPAIR=no repairs nothing.
 says-yes = $(if $(filter-out yes no,$($1)),$(error $1 is '$($1)'; say $1=yes, or leave it out),$(filter yes,$($1)))
@@ -50,12 +53,12 @@ demo: $(READY) ## Track an e-mail for 25 recipients, click as they would, show t
 
 .PHONY: serve
 serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
-	@python -m local serve --port $(PORT) $(ARGS)
+	@python -m local serve --port $(call typed,PORT) $(ARGS)
 
 .PHONY: rewrite
 rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE, DATA; DRY=yes: only say)
-	@python -m tools.rewrite --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --file $(call typed,FILE) \
-		--campaign $(call typed,CAMPAIGN) --person $(if $(PERSON),$(call typed,PERSON),p1) --data $(call typed,DATA) --channel "$(or $(CHANNEL),email)" $(if $(call says-yes,DRY),--dry-run)
+	@python -m tools.rewrite $(STACK) --workspace $(call typed,WORKSPACE) --file $(call typed,FILE) \
+		--campaign $(call typed,CAMPAIGN) --person $(call typed,PERSON,p1) --data $(call typed,DATA) --channel $(call typed,CHANNEL,email) $(if $(call says-yes,DRY),--dry-run)
 
 ##@ Working on it
 
@@ -103,7 +106,7 @@ soak: $(READY) ## Attack and break things for much longer than the tests do (SEE
 
 .PHONY: fuzz
 fuzz: $(READY) build/fuzzer/ready ## Fuzz TARGET for SECONDS (needs Python 3.11 to 3.13)
-	PYTHONPATH=build/fuzzer python -m fuzz "$(or $(TARGET),html)" "$(or $(SECONDS),60)"
+	PYTHONPATH=build/fuzzer python -m fuzz $(call typed,TARGET,html) $(call typed,SECONDS,60)
 
 build/fuzzer/ready: | $(READY)
 	@echo "Installing atheris into build/fuzzer"
@@ -112,7 +115,7 @@ build/fuzzer/ready: | $(READY)
 
 .PHONY: test-contract
 test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
-	WAYPOST_DYNAMODB_ENDPOINT="$(ENDPOINT)" python -m pytest tests/contract tests/faults/test_fault_run_dynamodb.py $(ARGS)
+	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest tests/contract tests/faults/test_fault_run_dynamodb.py $(ARGS)
 
 .PHONY: check
 check: check-code docs-check check-template check-lock ## Check format, lint, types, pages, template and locks
@@ -182,62 +185,61 @@ build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 # A name that is wrong is told before the minutes that checking and building take.
 .PHONY: known-env
 known-env: $(READY)
-	@python -c 'import sys; from tools.stack import Stack; Stack.of(sys.argv[1])' "$(ENV)"
+	@python -c 'import sys; from tools.stack import Stack; Stack.of(sys.argv[1])' $(call typed,ENV)
 
 .PHONY: deploy
 deploy: known-env check check-security build ## Check, build and deploy the stack of ENV
-	@python -m tools.stamp --env $(ENV) --more='$(ARGS)'
-	sam deploy --config-env $(ENV) $(ARGS)
+	@python -m tools.stamp --env $(call typed,ENV) --more='$(ARGS)'
+	sam deploy --config-env $(call typed,ENV) $(ARGS)
 
 .PHONY: keys
 keys: $(READY) ## Show the fingerprints of the keys that links are signed with
-	@python -m tools.keys --env "$(ENV)" --base "$(BASE)" show
+	@python -m tools.keys $(STACK) show
 
 .PHONY: rotate-keys
 rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NOW=yes: at once)
-	@python -m tools.keys --env "$(ENV)" --base "$(BASE)" add $(if $(call says-yes,NOW),--now)
+	@python -m tools.keys $(STACK) add $(if $(call says-yes,NOW),--now)
 
 .PHONY: retire-key
 retire-key: $(READY) ## Retire KEY; every link that it signed stops working (says how many first)
-	@python -m tools.keys --env "$(ENV)" --base "$(BASE)" retire "$(KEY)" --sure "$(SURE)"
+	@python -m tools.keys $(STACK) retire $(call typed,KEY) --sure $(call typed,SURE)
 
 .PHONY: smoke
 smoke: $(READY) ## Try the stack out, from rewriting to the report
-	@python -m tools.smoke --env "$(ENV)" --base "$(BASE)" $(ARGS)
+	@python -m tools.smoke $(STACK) $(ARGS)
 
 .PHONY: share
 share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
-	@python -m tools.share --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --campaign $(call typed,CAMPAIGN) \
-		--hours "$(or $(HOURS),72)" --people "$(call says-yes,PEOPLE)"
+	@python -m tools.share $(STACK) --workspace $(call typed,WORKSPACE) --campaign $(call typed,CAMPAIGN) \
+		--hours $(call typed,HOURS,72) --people "$(call says-yes,PEOPLE)"
 
 .PHONY: replay
 replay: $(READY) ## Record and count the clicks in FILE: log lines, parked messages, batches that failed
-	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" replay $(call typed,FILE)
+	@python -m tools.clicks $(STACK) replay $(call typed,FILE)
 
 .PHONY: recount
 recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
-	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" recount $(call typed,WORKSPACE) $(call typed,CAMPAIGN) $(if $(call says-yes,REPAIR),--repair)
+	@python -m tools.clicks $(STACK) recount $(call typed,WORKSPACE) $(call typed,CAMPAIGN) $(if $(call says-yes,REPAIR),--repair)
 
 .PHONY: fill-table
 fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stack's (FROM_REGION, FROM_PROFILE, REPLACE=yes)
-	@python -m tools.tables --env "$(ENV)" --base "$(BASE)" --table "$(TABLE)" --from "$(FROM)" \
-		--from-region "$(FROM_REGION)" --from-profile "$(FROM_PROFILE)" $(if $(call says-yes,REPLACE),--replace)
+	@python -m tools.tables $(STACK) --table $(call typed,TABLE) --from $(call typed,FROM) \
+		--from-region $(call typed,FROM_REGION) --from-profile $(call typed,FROM_PROFILE) $(if $(call says-yes,REPLACE),--replace)
 
 .PHONY: list-campaigns
 list-campaigns: $(READY) ## Put campaigns that an earlier release sent on the list that reports show
-	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" list-campaigns
+	@python -m tools.clicks $(STACK) list-campaigns
 
 .PHONY: opt-out opt-in erase
 opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
-	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" opt-out $(call typed,WORKSPACE) $(call typed,PERSON)
+	@python -m tools.clicks $(STACK) opt-out $(call typed,WORKSPACE) $(call typed,PERSON)
 opt-in: $(READY) ## Take the opt-out of PERSON back
-	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" opt-in $(call typed,WORKSPACE) $(call typed,PERSON)
+	@python -m tools.clicks $(STACK) opt-in $(call typed,WORKSPACE) $(call typed,PERSON)
 erase: $(READY) ## Remove PERSON of WORKSPACE from clicks, reports and kept messages; no figure changes
-	@python -m tools.clicks --env "$(ENV)" --base "$(BASE)" erase $(call typed,WORKSPACE) $(call typed,PERSON)
+	@python -m tools.clicks $(STACK) erase $(call typed,WORKSPACE) $(call typed,PERSON)
 
-# What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent. BASE=http://127.0.0.1:8080
-# asks an embedded stack instead of ENV's.
-DOMAINS = python -m tools.domains --env "$(ENV)" --base "$(BASE)" --workspace $(call typed,WORKSPACE) --host "$(HOST)" --sending "$(SENDING)" $(ARGS)
+# What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent.
+DOMAINS = python -m tools.domains $(STACK) --workspace $(call typed,WORKSPACE) --host $(call typed,HOST) --sending $(call typed,SENDING) $(ARGS)
 
 .PHONY: domains
 domains: $(READY) ## Show the tracking domains of WORKSPACE, or the stack's own host

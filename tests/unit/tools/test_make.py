@@ -50,6 +50,30 @@ def test_a_file_and_a_campaign_are_found_by_the_names_that_they_have(make, name)
     assert told[told.index("--person") + 1] == "p1"
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("target", "variable", "option"),
+    [
+        ("domains", "HOST", "--host"),
+        ("domain-add", "SENDING", "--sending"),
+        ("retire-key", "KEY", "retire"),
+        ("retire-key", "SURE", "--sure"),
+        ("fill-table", "TABLE", "--table"),
+        ("fill-table", "FROM", "--from"),
+        ("fill-table", "FROM_PROFILE", "--from-profile"),
+        ("smoke", "ENV", "--env"),
+        ("smoke", "BASE", "--base"),
+        ("share", "HOURS", "--hours"),
+        ("rewrite", "CHANNEL", "--channel"),
+        ("serve", "PORT", "--port"),
+    ],
+)
+def test_whatever_else_is_named_arrives_as_it_was_typed(make, target, variable, option, name):
+    status, told, wrong = make(target, f"{variable}={name}")
+    assert (status, wrong) == (0, "")
+    assert told[told.index(option) + 1] == name
+
+
 FLAGS = [
     ("rewrite", "DRY", "--dry-run"),
     ("rotate-keys", "NOW", "--now"),
