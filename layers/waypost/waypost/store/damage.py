@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, Literal, TypeVar
 
 from waypost.errors import MalformedItem
@@ -34,6 +35,19 @@ def tell_damaged(row: Row, why: MalformedItem, **where: str) -> None:
     """
     count(Metric.ROW_DAMAGED, reason=row)
     _LOG.error("a stored row cannot be read", extra={"row": row, "why": str(why), **where})
+
+
+@contextmanager
+def telling(row: Row, what: str, **where: str) -> Iterator[None]:
+    """Tells of a row that cannot be read inside, and raises MalformedItem that names it: ``what``
+    it is, for whoever asked.
+    """
+    try:
+        yield
+    except MalformedItem as e:
+        why = MalformedItem(f"{what}: {e}")
+        tell_damaged(row, why, **where)
+        raise why from e
 
 
 def readable(

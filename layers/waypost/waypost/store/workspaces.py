@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Protocol
 
 from waypost.codes import WorkspaceCode
-from waypost.errors import MalformedItem
 from waypost.model.person import OptOut
 from waypost.model.workspace import WorkspaceSettings
-from waypost.store.damage import tell_damaged
+from waypost.store.damage import telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,8 @@ def write_settings(settings: WorkspaceSettings) -> str:
 
 def read_settings(workspace: WorkspaceCode, text: str) -> WorkspaceSettings:
     """Read what ``write_settings`` wrote. Raises MalformedItem, and says so in the log."""
-    try:
+    with telling("settings", f"the settings of workspace {workspace}", workspace=workspace):
         return WorkspaceSettings.from_stored(_values(text))
-    except MalformedItem as e:
-        why = MalformedItem(f"the settings of workspace {workspace}: {e}")
-        tell_damaged("settings", why, workspace=workspace)
-        raise why from e
 
 
 def read_versioned(text: str, version: int) -> Versioned:

@@ -11,13 +11,13 @@ from waypost.codes import (
     WorkspaceCode,
     campaign_code,
 )
-from waypost.errors import Clash, Conflict, MalformedItem
+from waypost.errors import Clash, Conflict
 from waypost.model import item
 from waypost.model.campaign import SORT, Campaign, campaign_partition
 from waypost.model.counters import CampaignCounts, sent_figures
 from waypost.model.item import Item
 from waypost.model.link import Link, LinkDefinition
-from waypost.store.damage import tell_damaged
+from waypost.store.damage import telling
 from waypost.store.dynamodb.client import (
     DynamoClient,
     translated,
@@ -64,12 +64,8 @@ class DynamoCampaigns:
         stored = self._item(campaign)
         if "campaign" not in stored:  # the mark of a spread one may be there before it
             return None
-        try:
+        with telling("campaign", f"campaign {campaign}", campaign=campaign):
             return Campaign.from_item(stored)
-        except MalformedItem as e:
-            why = MalformedItem(f"campaign {campaign}: {e}")
-            tell_damaged("campaign", why, campaign=campaign)
-            raise why from e
 
     def define_links(
         self, campaign: CampaignCode, links: Sequence[LinkDefinition], now: datetime
