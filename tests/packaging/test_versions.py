@@ -99,7 +99,7 @@ def test_a_deploy_builds_then_marks_then_uploads():
         text=True,
         check=True,
     )
-    steps = ["sam build", "tools.stamp --env us", "sam deploy --config-env us"]
+    steps = ["sam build", "tools.stamp --env 'us'", "sam deploy --config-env 'us'"]
     places = [ran.stdout.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)
