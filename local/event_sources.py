@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from local.account import function_arn
+from local.asgi import Application, Receive, Scope, Send
 from local.cloud import Cloud
 from local.destinations import Destination
 from local.functions import Function, events_of
@@ -45,6 +46,19 @@ def pollers(
                 mapping, cloud, function_arn(function.name), function.role, log
             )
             yield StreamPoller(mapping, cloud, invoker(function), destination, function.role, log)
+
+
+def waking(application: Application, pollers: Sequence[Poller]) -> Application:
+    """The application; what a request has written is looked for once it is answered."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await application(scope, receive, send)
+        finally:
+            for poller in pollers:
+                poller.wake()
+
+    return served
 
 
 def settle(pollers: Sequence[Poller], timeout: float) -> bool:

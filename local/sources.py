@@ -22,7 +22,8 @@ Record: TypeAlias = Mapping[str, Any]  # as the function gets it; JSON of any sh
 Invoke: TypeAlias = Callable[[Mapping[str, Any]], Outcome]
 
 POLL_SECONDS: Final = 0.25
-_IDLE_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 3.0
+_SLOWER: Final = 2  # each pause after nothing was found is so many times the one before
 PARTIAL: Final = "ReportBatchItemFailures"
 
 
@@ -80,8 +81,8 @@ class Poller(ABC):
     delivered.
 
     A source that has nothing is asked less and less often, up to once in ``_IDLE_SECONDS``, until
-    it has something or somebody waits for it. A poll that fails is logged and tried again: a source
-    that is down for a while delivers later.
+    it has something, it is woken or somebody waits for it. A poll that fails is logged and tried
+    again: a source that is down for a while delivers later.
     """
 
     def __init__(self, name: str, log: Log) -> None:
@@ -89,6 +90,7 @@ class Poller(ABC):
         self._log = log
         self.stopping = threading.Event()
         self._due = threading.Event()
+        self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._progress = threading.Condition()
         self._polls = 0
@@ -101,10 +103,14 @@ class Poller(ABC):
     def stop(self) -> None:
         """Asks the thread to end; it finishes what it delivers."""
         self.stopping.set()
-        self._due.set()
+        self._ask()
 
     def join(self) -> None:
         self._thread.join()
+
+    def wake(self) -> None:
+        """Something may have been written: it is looked for soon, and often for a while."""
+        self._awake.set()
 
     def settle(self, deadline: float) -> bool:
         """Waits until a poll that began after this call found nothing and nothing is under way.
@@ -114,7 +120,7 @@ class Poller(ABC):
         with self._progress:
             since = self._polls
             self._waiting += 1
-            self._due.set()
+            self._ask()
             try:
                 self._progress.wait_for(
                     lambda: self._quiet > since or self.stopping.is_set(),
@@ -133,10 +139,16 @@ class Poller(ABC):
     def poll(self) -> bool:
         """Fetches and delivers; True when there was nothing and nothing is under way."""
 
+    def _ask(self) -> None:
+        """Ends the pause between two polls."""
+        self._due.set()
+        self._awake.set()
+
     def _run(self) -> None:
         pause = POLL_SECONDS
         while not self.stopping.is_set():
             self._due.clear()
+            self._awake.clear()
             with self._progress:
                 self._polls += 1
                 current = self._polls
@@ -144,8 +156,9 @@ class Poller(ABC):
             with self._progress:
                 self._quiet = current if quiet else self._quiet
                 self._progress.notify_all()
-            pause = min(2 * pause, _IDLE_SECONDS) if quiet else POLL_SECONDS
-            self._due.wait(pause)
+            pause = min(_SLOWER * pause, _IDLE_SECONDS) if quiet else POLL_SECONDS
+            if self._due.wait(POLL_SECONDS) or self._awake.wait(pause - POLL_SECONDS):
+                pause = POLL_SECONDS
         with self._progress:
             self._progress.notify_all()
 

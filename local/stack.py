@@ -30,7 +30,7 @@ from local.asgi import Server, listen
 from local.clock import Clock
 from local.cloud import Cloud
 from local.doors import Doors
-from local.event_sources import pollers, settle
+from local.event_sources import pollers, settle, waking
 from local.fleet import Fleet
 from local.front import Front
 from local.invocations import Outcome
@@ -114,7 +114,10 @@ class EmbeddedStack:
 
     def invoke(self, function: str, payload: object) -> Outcome:
         """Invokes a function, by logical id, and waits for its answer."""
-        return self._loop.call(self._fleet.invoke(function, json.dumps(payload).encode()))
+        outcome = self._loop.call(self._fleet.invoke(function, json.dumps(payload).encode()))
+        for poller in self._pollers:
+            poller.wake()
+        return outcome
 
     def recycle(self, function: str) -> None:
         """Ends a function's processes, as Lambda does now and then; others start when needed."""
@@ -187,7 +190,7 @@ class EmbeddedStack:
         front = Front(
             plan.routes, plan.distributions, pools, invoke_api, doors, self.log, self.clock
         )
-        server = Server(front, [door])
+        server = Server(waking(front, self._pollers), [door])
         self._loop.call(server.start())
         self._closing.callback(lambda: self._loop.call(server.stop()))
         self._loop.call(self._scheduler.start())
