@@ -32,8 +32,8 @@ STACK = --env $(call typed,ENV) --base $(call typed,BASE)
 says-yes = $(if $(filter-out yes no,$($1)),$(error $1 is '$($1)'; say $1=yes, or leave it out),$(filter yes,$($1)))
 
 # A variable that is a whole number, else $2, where it was not given. Anything else stops make.
-no-digits = $(subst 0,,$(subst 1,,$(subst 2,,$(subst 3,,$(subst 4,,$(subst 5,,$(subst 6,,$(subst 7,,$(subst 8,,$(subst 9,,$1))))))))))
-number = $(if $(call no-digits,$($1)),$(error $1 is '$($1)'; say a whole number, or leave it out),$(or $($1),$2))
+no-digits = $(shell printf %s $(call typed,$1) | tr -d 0-9)
+number = $(if $(call no-digits,$1),$(error $1 is '$($1)'; say a whole number, or leave it out),$(or $($1),$2))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -55,10 +55,15 @@ def waking(application: Application, pollers: Sequence[Poller]) -> Application:
         try:
             await application(scope, receive, send)
         finally:
-            for poller in pollers:
-                poller.wake()
+            wake(pollers)
 
     return served
+
+
+def wake(pollers: Sequence[Poller]) -> None:
+    """Has all of them look soon: something may have been written."""
+    for poller in pollers:
+        poller.wake()
 
 
 def settle(pollers: Sequence[Poller], timeout: float) -> bool:

@@ -30,7 +30,7 @@ from local.asgi import Server, listen
 from local.clock import Clock
 from local.cloud import Cloud
 from local.doors import Doors
-from local.event_sources import pollers, settle, waking
+from local.event_sources import pollers, settle, wake, waking
 from local.fleet import Fleet
 from local.front import Front
 from local.invocations import Outcome
@@ -115,8 +115,7 @@ class EmbeddedStack:
     def invoke(self, function: str, payload: object) -> Outcome:
         """Invokes a function, by logical id, and waits for its answer."""
         outcome = self._loop.call(self._fleet.invoke(function, json.dumps(payload).encode()))
-        for poller in self._pollers:
-            poller.wake()
+        wake(self._pollers)
         return outcome
 
     def recycle(self, function: str) -> None:

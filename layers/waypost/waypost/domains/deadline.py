@@ -1,5 +1,5 @@
-"""How long a check may take, where somebody waits for it: a moment on a monotonic clock, which is
-passed down to whatever asks others.
+"""How long a check may take, where somebody waits for it or its run ends: a moment on a monotonic
+clock, which is passed down to whatever asks others.
 """
 
 from __future__ import annotations
