@@ -30,7 +30,7 @@ from waypost.rewriting.links.finding import (
 
 # The first character that is not Liquid's.
 _JSON_START = re.compile(
-    r"(?:\s|\{%(?:(?!%\}).)*%\}|\{\{(?:(?!\}\}).)*\}\})*+[\[{](?![{%])", re.DOTALL
+    r"(?>(?:\s|\{%(?:(?!%\}).)*%\}|\{\{(?:(?!\}\}).)*\}\})*)[\[{](?![{%])", re.DOTALL
 )
 
 Channel = Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]

@@ -19,7 +19,7 @@ from liquid.lex import _tokenize_template, compile_liquid_rules
 _UP_TO_LIQUID = r"(?=((\{%|\{\{)(?P<rstrip>-?))|$)"
 THEIRS: Final = ".+?" + _UP_TO_LIQUID
 """The library's rule. Its ``$`` matches before a newline at the very end, too."""
-OURS: Final = r".(?:[^{\n]+|\n(?!\Z)|\{(?![{%]))*+" + _UP_TO_LIQUID
+OURS: Final = r".(?>(?:[^{\n]+|\n(?!\Z)|\{(?![{%]))*)" + _UP_TO_LIQUID
 
 
 def tokenizer() -> Callable[[str], Iterator[Token]]:
