@@ -117,6 +117,13 @@ build/fuzzer/ready: | $(READY)
 test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
 	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest tests/contract tests/faults/test_fault_run_dynamodb.py $(ARGS)
 
+# Two dates: one after whatever tests store has expired, one past 2038-01-19, where 32 bits end.
+SHIFTED := tests/unit tests/property tests/contract
+.PHONY: test-shifted
+test-shifted: $(READY) ## Run unit, property and contract tests 500 days from now, and in 2038
+	WAYPOST_TEST_CLOCK=+500d python -m pytest $(SHIFTED) --numprocesses auto --dist loadfile $(ARGS)
+	WAYPOST_TEST_CLOCK=2038-02-02 python -m pytest $(SHIFTED) --numprocesses auto --dist loadfile $(ARGS)
+
 .PHONY: check
 check: check-code docs-check check-template check-lock ## Check format, lint, types, pages, template and locks
 
@@ -125,6 +132,7 @@ check-code: $(READY)
 	ruff format --check .
 	ruff check .
 	mypy $(wildcard $(SOURCES))
+	python -m tools.possessive_quantifiers
 
 .PHONY: docs-check
 docs-check: $(READY) ## Check that commands, links and files that pages name exist

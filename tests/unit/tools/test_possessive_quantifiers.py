@@ -1,0 +1,59 @@
+"""Possessive quantifiers are found in patterns, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tools.possessive_quantifiers import has_possessive_quantifier, possessive_lines
+
+POSSESSIVE = ["a*+", "a++", "a?+", "a{2}+", "a{2,}+", "a{,3}+", "(?:ab)*+", "[ab]*+c", r"\++\+++"]
+POSSESSIVE += ["((a*+))b", r"[]a]*+", r"[^]a]++", "(?P<n>a)?+", "(?=a++)", "(?<!b)(?:c)*+"]
+HARMLESS = [r"\++", "[+*]+", "[*+]", "[]*+]", r"[\]*+]", r"\*+", r"\?+", "(?>a*)", "a*?b+", "a+?"]
+HARMLESS += ["{+", "a{b}+", r"\\+", "(?#a*+)b", r"\{+", "(a+)+", "(?:a*)+", "[^]*+]", r"a\{2}+"]
+
+
+def parses_to_possessive(pattern: str) -> bool:
+    return "POSSESSIVE_REPEAT" in repr(re._parser.parse(pattern))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("pattern", POSSESSIVE)
+def test_a_possessive_quantifier_is_found(pattern):
+    assert has_possessive_quantifier(pattern)
+    assert parses_to_possessive(pattern)
+
+
+@pytest.mark.parametrize("pattern", HARMLESS)
+def test_other_plus_signs_are_no_possessive_quantifier(pattern):
+    assert not has_possessive_quantifier(pattern)
+    assert not parses_to_possessive(pattern)
+
+
+def test_a_comment_of_a_verbose_pattern_is_not_read():
+    assert not has_possessive_quantifier("(?x) a # as in C++\n")
+    assert possessive_lines('import re\nre.compile("a # C++", re.VERBOSE)') == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        're.search("a*+", text)',
+        're.compile("a" + PART + "c")\nPART: Final = "b*+"',
+        're.compile(f"(?:{PART})*+")',
+        're.sub(theirs.replace(OLD, NEW), "", text)\nNEW = r"a++"',
+        're.compile("|".join(PARTS))\nPARTS = ("a", "b?+")',
+        're.compile("|".join(part for part in PARTS))\nPARTS = ["a", "b?+"]',
+        'def build(part):\n    return re.compile(part)\nbuild("a{2}+")',
+    ],
+)
+def test_a_string_is_followed_into_the_call(source):
+    assert len(possessive_lines(source)) == 1
+
+
+def test_a_pattern_of_another_file_is_found():
+    assert possessive_lines("re.compile(PART)", '\nPART = "a*+"') == [(1, 2)]
+
+
+def test_prose_and_alphabets_are_not_read():
+    assert possessive_lines('"""C++"""\nPLAIN = "()*+,-./"\nre.compile("a")\nprint("C++")') == []
