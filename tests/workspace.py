@@ -11,7 +11,6 @@ from tests.clicks import NOON, click
 from waypost.codes import CampaignCode, LinkCode
 from waypost.counting.tally import Tally
 from waypost.domains.announcing import Nobody
-from waypost.domains.domain import utc_now
 from waypost.domains.managing import Manager
 from waypost.domains.targets import Targets
 from waypost.management.configuring import Configuration
@@ -48,14 +47,18 @@ class Workspace:
     def __init__(self, name: str = "acme") -> None:
         self.name = name
         self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-        self.clock: Callable[[], float] = lambda: 0.0
+        self.monotonic: Callable[[], float] = lambda: 0.0
         self.keyring = Keyring((b"k" * 32,))
         self.ledger = MemoryClicks()
         self.campaigns = MemoryCampaigns()
         self.recipients = MemoryRecipients(self.campaigns)
         self.settings = MemoryWorkspaces()
-        self.messages = MemoryMessages()
+        self.messages = MemoryMessages(self.clock)
         self.domains = MemoryDomains()
+
+    def clock(self) -> float:
+        """Give ``now`` in seconds since 1970."""
+        return self.now.timestamp()
 
     def send(
         self,
@@ -94,16 +97,18 @@ class Workspace:
 
     def services(self) -> Services:
         """The use cases on these stores instead of a stack's."""
-        made = Services()
+        made = Services(self.clock)
         made.campaigns = CampaignReports(self.campaigns)
-        made.people = PeopleReports(self.campaigns, self.recipients, self.ledger)
+        made.people = PeopleReports(self.campaigns, self.recipients, self.ledger, self.clock)
         made.configuration = Configuration(self.settings)
-        made.domains = Manager(self.domains, Targets("edge.example.net"), Nobody(), utc_now)
+        made.domains = Manager(
+            self.domains, Targets("edge.example.net"), Nobody(), lambda: self.now
+        )
         made.forgetting = Forgetting(
             self.settings,
             Erasing(self.ledger, self.recipients, self.settings, self.messages, self.campaigns),
             now=lambda: self.now,
-            clock=lambda: self.clock(),
+            monotonic=lambda: self.monotonic(),
         )
         made.sharing = Sharing(self.campaigns, self.sharer, PAGES_URL)
         return made
@@ -118,4 +123,4 @@ class Workspace:
             configuration=made.configuration,
             domains=made.domains,
         )
-        return Visits(reports, lambda token: self.sharer().opened(token))
+        return Visits(reports, lambda token: self.sharer().opened(token), self.clock)

@@ -246,7 +246,7 @@ def sent(name: str, *, rendered: bool) -> SentMessage:
 def test_a_message_that_cannot_be_read_is_shown_as_none(
     tables: Tables, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    messages = DynamoMessages(tables.client, tables.campaigns)
+    messages = DynamoMessages(tables.client, tables.campaigns, NOON.timestamp)
     messages.keep(sent("spring", rendered=False))
     change(tables, tables.campaigns, message_key(code_of("spring")), **damage)
     assert messages.message(code_of("spring")) is None
@@ -257,7 +257,7 @@ def test_a_message_that_cannot_be_read_is_shown_as_none(
 def test_a_message_that_does_not_say_whether_it_names_somebody_is_taken_for_one_that_does(
     tables: Tables, rendered: Any
 ) -> None:
-    messages = DynamoMessages(tables.client, tables.campaigns)
+    messages = DynamoMessages(tables.client, tables.campaigns, NOON.timestamp)
     for name in ("spring", "autumn"):
         messages.keep(sent(name, rendered=True))
     messages.keep(sent("summer", rendered=False))

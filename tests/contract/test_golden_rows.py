@@ -76,7 +76,7 @@ def old(dynamodb: Any) -> Iterator[Old]:
             DynamoRecipients(dynamodb, names["Campaigns"]),
             DynamoWorkspaces(dynamodb, names["Workspaces"]),
             DynamoDomains(dynamodb, names["Workspaces"]),
-            DynamoMessages(dynamodb, names["Campaigns"]),
+            DynamoMessages(dynamodb, names["Campaigns"], NOON.timestamp),
             DynamoShortLinks(dynamodb, names["ShortLinks"]),
         )
 

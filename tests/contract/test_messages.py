@@ -1,12 +1,11 @@
 """Messages of campaigns, over DynamoDB and in memory alike."""
 
 import random
-import time
 from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN
+from tests.clicks import CAMPAIGN, NOON
 from waypost.codes import campaign_code, workspace_code
 from waypost.model.message import MOST_BYTES, SentMessage
 from waypost.store.dynamodb.messages import DynamoMessages
@@ -17,9 +16,9 @@ from waypost.store.messages import MessageStore
 @pytest.fixture(params=["memory", "dynamodb"])
 def messages(request) -> MessageStore:
     if request.param == "memory":
-        return MemoryMessages()
+        return MemoryMessages(NOON.timestamp)
     tables = request.getfixturevalue("tables")
-    return DynamoMessages(tables.client, tables.campaigns)
+    return DynamoMessages(tables.client, tables.campaigns, NOON.timestamp)
 
 
 def message(html="<p>Hello, 🙂</p>\r\n", *, rendered=False, campaign=CAMPAIGN):
@@ -39,7 +38,7 @@ def test_the_first_message_stays(messages):
 
 
 def test_a_message_whose_time_is_over_is_gone_though_its_item_may_be_there(messages):
-    assert messages.keep(replace(message(), expires=int(time.time()) - 1))
+    assert messages.keep(replace(message(), expires=int(NOON.timestamp()) - 1))
     assert messages.message(CAMPAIGN) is None
 
 

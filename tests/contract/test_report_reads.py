@@ -90,7 +90,9 @@ def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
     campaign.click(1)
     for n in range(5):
         campaign.ledger.record(click(f"more{n}", person="p0", after=n, link=campaign.links[n % 3]))
-    reports = PeopleReports(campaign.campaigns, campaign.recipients, campaign.ledger)
+    reports = PeopleReports(
+        campaign.campaigns, campaign.recipients, campaign.ledger, NOON.timestamp
+    )
     assert len(reports.activity("acme", "p0", None, 4).clicks) == 4
     assert +campaign.client.items == {"query": 4, "batch_get_item": 4, "get_item": 1}
 

@@ -35,16 +35,16 @@ class SecretReader(Protocol):
 class KeyringSource:
     """Gives the current keyring, and what seals with it; reads the secret only when it is time to.
 
-    ``now`` tells seconds since 1970, since processes have to agree on when a key begins to sign;
+    ``clock`` gives seconds since 1970, since processes have to agree on when a key begins to sign;
     a process that was frozen between two clicks has aged by that time as well.
     """
 
     def __init__(
-        self, client: SecretReader, secret_id: str, now: Callable[[], float] = time.time
+        self, client: SecretReader, secret_id: str, clock: Callable[[], float] = time.time
     ) -> None:
         self._client = client
         self._secret_id = secret_id
-        self._now = now
+        self._clock = clock
         self._keys: KeyList | None = None
         self._fresh_until = float("-inf")
         self._early_again_at = float("-inf")
@@ -55,7 +55,7 @@ class KeyringSource:
 
         Raises StoreUnavailable only where no keyring was ever read.
         """
-        now, keys = self._now(), self._keys
+        now, keys = self._clock(), self._keys
         if keys is None or now >= self._fresh_until:
             keys = self._read(now)
         return keys.at(now)
@@ -73,7 +73,7 @@ class KeyringSource:
         A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``. However fresh
         the keyring is, the key may be fresher: one that had to sign at once.
         """
-        now, before = self._now(), self._keys
+        now, before = self._clock(), self._keys
         if now < self._early_again_at:
             return None
         self._early_again_at = now + RELOAD_SECONDS

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TextIO
 
@@ -63,6 +64,7 @@ def count(
     *,
     reason: str | None = None,
     stream: TextIO | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> None:
     """Emit a metric as one line of embedded metric format.
 
@@ -74,7 +76,7 @@ def count(
     dimensions = [["function"]] if reason is None else [["function"], ["function", "reason"]]
     line = {
         "_aws": {
-            "Timestamp": int(time.time() * 1000),
+            "Timestamp": int(clock() * 1000),
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,

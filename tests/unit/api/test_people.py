@@ -75,7 +75,7 @@ def test_an_erasure_without_time_says_that_it_is_to_be_asked_for_again(handler, 
     event = request(f"DELETE {PERSON}", {"workspace": "acme", "person": ERIKA})
     statuses, waits = [], []
     for seconds in (10, 10, 5, 0, 0):  # from one look at the clock to the next, of 15 there are
-        workspace.clock = partial(next, count(step=seconds))
+        workspace.monotonic = partial(next, count(step=seconds))
         answer = handler(event)
         statuses.append(answer["statusCode"])
         assert json.loads(answer["body"])["done"] is (statuses[-1] == 200)

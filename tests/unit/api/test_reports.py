@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -281,7 +280,8 @@ def test_what_is_wrong_is_named(handler, links, route, query, field):
 
 
 def test_a_click_that_expired_is_not_told_though_the_ledger_may_have_it(api, workspace, links):
-    workspace.click(links[0], "5", person="ada", after=9_000, expires=int(time.time()) - 1)
+    expired = int(workspace.clock()) - 1
+    workspace.click(links[0], "5", person="ada", after=9_000, expires=expired)
     _, activity = api(ACTIVITY, person="ada")
     assert [click["id"] for click in activity["clicks"]] == ["3", "2", "1"]
 

@@ -284,7 +284,7 @@ def test_opting_out_twice_and_erasing_keep_one_alias(stores: Stores, erasing: Er
 
 
 def test_messages_rendered_for_one_recipient_go_with_an_erased_person(stores: Stores) -> None:
-    messages = MemoryMessages()
+    messages = MemoryMessages(NOON.timestamp)
     messages.keep(SentMessage(campaign=CAMPAIGN, html="Dear Erika", rendered=True, expires=2**31))
     erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, messages)
     assert erasing.erase(workspace_of(CAMPAIGN), "erika", NOON).clean

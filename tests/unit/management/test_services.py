@@ -2,11 +2,11 @@
 
 import json
 from base64 import urlsafe_b64encode
-from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
 
+from tests.clicks import NOON
 from waypost.errors import NotShared
 from waypost.keyring import KeyList
 from waypost.keys import RELOAD_SECONDS, KeyringSource
@@ -33,7 +33,7 @@ class Secret:
         return {"SecretString": self.text}
 
     def share(self) -> str:
-        return Sharer(KeyList.parse(self.text).at(0), lambda: datetime.now(UTC)).token(SCOPE, 1)
+        return Sharer(KeyList.parse(self.text).at(0), lambda: NOON).token(SCOPE, 1)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def secret() -> Secret:
 
 @pytest.fixture
 def services(secret) -> Services:
-    """Services whose clock stands at ``clock[0]`` seconds."""
-    made = Services()
+    """Services at noon, whose keys are as old as ``clock[0]`` seconds say."""
+    made = Services(NOON.timestamp)
     clock = [0.0]
     made.keys = KeyringSource(secret, "keyring", lambda: clock[0])
     made.keys.current()

@@ -18,7 +18,7 @@ class CountingMessages(MemoryMessages):
     """Counts how often it is asked; ``down`` makes it fail."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(NOW.timestamp)
         self.asked = 0
         self.down = False
 

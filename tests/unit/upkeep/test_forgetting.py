@@ -35,7 +35,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.stores: Stores = memory_stores()
-        self.messages = MemoryMessages()
+        self.messages = MemoryMessages(NOON.timestamp)
         self.ticks = 0.0
         self.now = NOON
         self.audited: list[tuple[str, str, str]] = []
@@ -49,7 +49,7 @@ class Desk:
                 stores.clicks, stores.recipients, stores.workspaces, self.messages, listed
             ),
             now=lambda: self.now,
-            clock=lambda: next(clock) * self.ticks,
+            monotonic=lambda: next(clock) * self.ticks,
         )
 
     def audit(self, action: str, *, workspace: str, person: str) -> None:

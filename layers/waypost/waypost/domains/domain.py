@@ -6,6 +6,8 @@ and stored form are in ``stored``.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -172,6 +174,6 @@ def code_of(workspace: str) -> WorkspaceCode:
     return STACK if workspace == STACK_NAME else workspace_code(workspace)
 
 
-def utc_now() -> datetime:
+def utc_now(clock: Callable[[], float] = time.time) -> datetime:
     """Now, in UTC, to the second: finer times say nothing about a domain."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return datetime.fromtimestamp(clock(), UTC).replace(microsecond=0)

@@ -49,10 +49,18 @@ class LeanClient:
     where one had to be made; both only after ``attempts``, where another attempt could help.
     Region, credentials and endpoint come from the environment, under the names that AWS' own tools
     read; without an endpoint, it is the region's in the partition ``aws``. Bytes do not fit into
-    JSON: binary attributes are strings in base64 here.
+    JSON: binary attributes are strings in base64 here. ``clock`` gives seconds since 1970, which
+    signatures carry.
     """
 
-    def __init__(self, service: str, *, timeout: float, attempts: int) -> None:
+    def __init__(
+        self,
+        service: str,
+        *,
+        timeout: float,
+        attempts: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if not region:
             raise SettingsError("AWS_REGION")
@@ -61,6 +69,7 @@ class LeanClient:
         self._signer = Signer(Credentials.from_env(os.environ), region, service)
         self._connection = Connection(_endpoint(service, region), timeout)
         self._attempts = attempts
+        self._clock = clock
 
     def close(self) -> None:
         self._connection.close()
@@ -92,7 +101,7 @@ class LeanClient:
             self._content_type,
             f"{self._target}.{operation}",
             body,
-            time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+            time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
         )
         return self._connection.post(headers, body)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 from waypost.aws import patient_client
 from waypost.domains.announcing import Announcer, Nobody
@@ -32,10 +33,14 @@ from waypost.upkeep.forgetting import Forgetting
 
 
 class Services:
-    """Made by a function when it starts, which reads nothing yet."""
+    """Made by a function when it starts, which reads nothing yet.
 
-    def __init__(self) -> None:
-        self._sharer = lru_cache(maxsize=1)(_sharer_of)
+    ``clock`` gives seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._sharer = lru_cache(maxsize=1)(partial(_sharer_of, clock))
 
     @cached_property
     def settings(self) -> ReportSettings:
@@ -48,7 +53,7 @@ class Services:
 
     @cached_property
     def stored_campaigns(self) -> DynamoCampaigns:
-        return DynamoCampaigns(self.dynamodb, self.settings.campaigns_table)
+        return DynamoCampaigns(self.dynamodb, self.settings.campaigns_table, self.clock)
 
     @cached_property
     def campaigns(self) -> CampaignReports:
@@ -60,11 +65,12 @@ class Services:
             campaigns=self.stored_campaigns,
             recipients=DynamoRecipients(self.dynamodb, self.settings.campaigns_table),
             clicks=DynamoClicks(self.dynamodb, self.settings.clicks_table),
+            clock=self.clock,
         )
 
     @cached_property
     def messages(self) -> DynamoMessages:
-        return DynamoMessages(self.dynamodb, self.settings.campaigns_table)
+        return DynamoMessages(self.dynamodb, self.settings.campaigns_table, self.clock)
 
     @cached_property
     def workspaces(self) -> DynamoWorkspaces:
@@ -84,7 +90,8 @@ class Services:
             messages=self.messages,
             listed=self.stored_campaigns,
         )
-        return Forgetting(self.workspaces, erasing, now=utc_now, clock=time.monotonic)
+        now = partial(utc_now, self.clock)
+        return Forgetting(self.workspaces, erasing, now=now, monotonic=time.monotonic)
 
     @cached_property
     def domains(self) -> Manager:
@@ -96,12 +103,13 @@ class Services:
             domains=DynamoDomains(self.dynamodb, settings.workspaces_table),
             targets=Targets(settings.edge_endpoint, settings.default_host),
             announcer=announcer,
-            now=utc_now,
+            now=partial(utc_now, self.clock),
         )
 
     @cached_property
     def keys(self) -> KeyringSource:
-        return KeyringSource(patient_client("secretsmanager"), self.settings.keyring_secret)
+        secrets = patient_client("secretsmanager")
+        return KeyringSource(secrets, self.settings.keyring_secret, self.clock)
 
     @cached_property
     def sharing(self) -> Sharing:
@@ -122,5 +130,5 @@ class Services:
         return self._sharer(self.keys.current())
 
 
-def _sharer_of(keyring: Keyring) -> Sharer:
-    return Sharer(keyring, lambda: datetime.now(UTC))
+def _sharer_of(clock: Callable[[], float], keyring: Keyring) -> Sharer:
+    return Sharer(keyring, lambda: datetime.fromtimestamp(clock(), UTC))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,15 +51,16 @@ def visits_of(services: Services) -> Visits:
         configuration=services.configuration,
         domains=services.domains,
     )
-    return Visits(reports, services.opened)
+    return Visits(reports, services.opened, services.clock)
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """``opened`` reads a share's token. Raises NotShared."""
+    """``opened`` reads a share's token. Raises NotShared. ``clock`` gives seconds since 1970."""
 
     reports: Reports
     opened: Callable[[str], Share]
+    clock: Callable[[], float] = time.time
 
     def answer(self, event: Mapping[str, Any]) -> Response:
         """The page that a request asks for, or a page that says what is wrong."""
@@ -96,7 +98,7 @@ class Visits:
             "cache-control": "no-store",
             "referrer-policy": "no-referrer",
         }
-        cookies = [cookie(token, share, datetime.now(UTC))]
+        cookies = [cookie(token, share, datetime.fromtimestamp(self.clock(), UTC))]
         return Response(statusCode=303, headers=headers, body="", cookies=cookies)
 
 

@@ -61,7 +61,7 @@ class PeopleReports:
     campaigns: Campaigns
     recipients: Recipients
     clicks: Clicks
-    now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.time
     """Seconds since 1970."""
 
     def link(self, workspace: str, link: str) -> Link:
@@ -95,7 +95,7 @@ class PeopleReports:
         page = self.clicks.of_person(workspace_code(workspace), person, cursor=cursor, limit=limit)
         if cursor is None and not page.items and not page.unread:
             raise NotFound("person", person)
-        now = self.now()
+        now = self.clock()
         kept = [click for click in page.items if click.expires > now]
         clicks = [click for click in kept if click.metric == "clicked"]
         return Activity(clicks=self._told(clicks), cursor=page.cursor)

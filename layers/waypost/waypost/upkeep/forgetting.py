@@ -54,12 +54,12 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """``now`` is the time, ``clock`` a monotonic one in seconds."""
+    """``now`` is the time, ``monotonic`` a monotonic clock in seconds."""
 
     workspaces: WorkspaceStore
     erasing: Erasing
     now: Callable[[], datetime]
-    clock: Callable[[], float]
+    monotonic: Callable[[], float]
 
     def told(self, workspace: str, person: str) -> OptOutAnswer:
         """Whether the person opted out."""
@@ -84,9 +84,9 @@ class Forgetting:
     def erase(self, workspace: str, person: str, audit: Audit) -> ErasureAnswer:
         """Erase a person, as far as the time reaches."""
         code = workspace_code(workspace)
-        deadline = self.clock() + SECONDS
+        deadline = self.monotonic() + SECONDS
         now = self.now()
-        erased = self.erasing.erase(code, person, now, lambda: self.clock() >= deadline)
+        erased = self.erasing.erase(code, person, now, lambda: self.monotonic() >= deadline)
         again_in = _again_in(erased, now)
         said = "erased in part" if again_in else "erased"
         audit(said, workspace=code, person=person_hash(code, person))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from waypost.codes import (
@@ -36,12 +37,14 @@ from waypost.store.paging import Page
 
 
 class DynamoCampaigns:
-    """``waypost.store.campaigns.CampaignStore``."""
+    """``waypost.store.campaigns.CampaignStore``. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, client: DynamoClient, table: str) -> None:
+    def __init__(
+        self, client: DynamoClient, table: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._client = client
         self._table = table
-        self._sent = SentCounter(client, table)
+        self._sent = SentCounter(client, table, clock)
         self._links = DynamoLinks(client, table)
 
     def open(

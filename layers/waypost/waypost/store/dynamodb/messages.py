@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from waypost.codes import CampaignCode, WorkspaceCode
@@ -17,11 +17,14 @@ from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, transla
 
 
 class DynamoMessages:
-    """``waypost.store.messages.MessageStore``."""
+    """``waypost.store.messages.MessageStore``. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, client: DynamoClient, table: str) -> None:
+    def __init__(
+        self, client: DynamoClient, table: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
 
     def keep(self, message: SentMessage) -> bool:
         stored = message.to_item()
@@ -47,7 +50,7 @@ class DynamoMessages:
             readable("message", read, [stored] if stored else [], campaign=campaign), None
         )
         # An item outlives its time by days.
-        return message if message and message.expires > time.time() else None
+        return message if message and message.expires > self._clock() else None
 
     def forget(self, campaign: CampaignCode) -> None:
         with translated():

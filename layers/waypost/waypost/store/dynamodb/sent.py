@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -21,11 +20,15 @@ _ATTEMPTS: Final = 5
 
 
 class SentCounter:
-    """Moves a writer's counters of deliveries aside where others write to them."""
+    """Moves a writer's counters of deliveries aside where others write to them.
 
-    def __init__(self, client: DynamoClient, table: str) -> None:
+    ``clock`` gives seconds since 1970.
+    """
+
+    def __init__(self, client: DynamoClient, table: str, clock: Callable[[], float]) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
         self._shards = CounterShards(client, table)
 
     def count(
@@ -56,7 +59,7 @@ class SentCounter:
             return
         put = {
             "TableName": self._table,
-            "Item": _idempotency_item(campaign, idempotency_key, int(time.time())),
+            "Item": _idempotency_item(campaign, idempotency_key, int(self._clock())),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         with translated():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
 from waypost.model.message import SentMessage
 
 
 class MemoryMessages:
-    """``waypost.store.messages.MessageStore``."""
+    """``waypost.store.messages.MessageStore``. ``clock`` gives seconds since 1970."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._messages: dict[CampaignCode, SentMessage] = {}
 
     def keep(self, message: SentMessage) -> bool:
@@ -23,7 +24,7 @@ class MemoryMessages:
 
     def message(self, campaign: CampaignCode) -> SentMessage | None:
         message = self._messages.get(campaign)
-        return message if message and message.expires > time.time() else None
+        return message if message and message.expires > self._clock() else None
 
     def forget(self, campaign: CampaignCode) -> None:
         self._messages.pop(campaign, None)
