@@ -17,6 +17,12 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["BOTO_DISABLE_CRT"] = "true"  # SAM brings that library along, and the layer has none
 
+from tests.shifted_clock import VARIABLE, shift_clock  # noqa: E402 - as below
+
+# Before other modules of tests are imported: some compute dates then.
+if os.environ.get(VARIABLE):
+    shift_clock(os.environ[VARIABLE])
+
 from tests.watching import WATCH, Watch  # noqa: E402 - it reads the environment
 
 # How long an example takes says more about the machine than about the code.
