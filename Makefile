@@ -11,6 +11,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 READY := $(VENV)/ready
+# uv reads none of pip's configuration; this passes it on.
+UV := python -m tools.uv_launcher
 SCANNER := build/scanner
 REGIONS := us-east-1 eu-west-1
 SOURCES := layers/waypost functions local tests bench tools fuzz
@@ -94,7 +96,7 @@ bench-rewriting: build/rivals
 bench-rewriting: export PYTHONPATH = build/rivals
 build/rivals: | $(READY)
 	@echo "Installing pytracking, BeautifulSoup and lxml into $@, to compare with"
-	@python -m pip install --quiet --disable-pip-version-check --target $@.new \
+	@$(UV) pip install --quiet --python $(VENV)/bin/python --target $@.new \
 		'pytracking[html]==0.2.2' 'beautifulsoup4==4.15.0' 'soupsieve==4.1.2' 'lxml==6.1.3' \
 		&& mv $@.new $@ || { rm -rf $@.new; echo "They could not be installed: the bench goes on without them" >&2; }
 
@@ -110,7 +112,7 @@ fuzz: $(READY) build/fuzzer/ready ## Fuzz TARGET for SECONDS (needs Python 3.11 
 
 build/fuzzer/ready: | $(READY)
 	@echo "Installing atheris into build/fuzzer"
-	@python -m pip install --quiet --disable-pip-version-check --target build/fuzzer 'atheris==3.0.0'
+	@$(UV) pip install --quiet --python $(VENV)/bin/python --target build/fuzzer 'atheris==3.0.0'
 	@touch $@
 
 .PHONY: test-contract
@@ -159,7 +161,8 @@ check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the templ
 # It asks a database of vulnerabilities, so it needs the network, and is no part of `check`.
 .PHONY: audit
 audit: $(READY) ## Ask a vulnerability database about every locked library (needs the network)
-	uv tool run 'pip-audit==2.10.1' --disable-pip --require-hashes --requirement requirements.lock $(ARGS)
+	$(UV) tool run 'pip-audit==2.10.1' --cache-dir $(VENV)/pip-audit --disable-pip --require-hashes \
+		--requirement requirements.lock $(ARGS)
 
 .PHONY: sbom
 sbom: build ## Write what the built layer is made of, with licences, into build/sbom.cdx.json
@@ -288,14 +291,13 @@ $(VENV)/bin/python:
 $(READY): requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what requirements.lock says into $(VENV) (once; needs the network)"
 	@{ python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" \
-		&& uv pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock \
-		&& uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .; } || { \
-		echo "Installing failed, as said above. With the network there, or pip set up for a mirror, run make again." >&2; \
-		exit 1; }
+		|| { python -m tools.uv_launcher --explain; exit 1; }; } \
+		&& $(UV) pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock \
+		&& $(UV) pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .
 	@touch $@
 
 $(SCANNER)/ready: tools/scanner.lock | $(READY)
 	@echo "Installing what tools/scanner.lock says into $(SCANNER)"
-	@uv venv --quiet --clear --python $(VENV)/bin/python $(SCANNER)
-	@uv pip sync --quiet --require-hashes --python $(SCANNER)/bin/python tools/scanner.lock
+	@$(UV) venv --quiet --clear --python $(VENV)/bin/python $(SCANNER)
+	@$(UV) pip sync --quiet --require-hashes --python $(SCANNER)/bin/python tools/scanner.lock
 	@touch $@

@@ -27,7 +27,7 @@ LAYER = Path("layers/waypost/requirements.txt")
 SCANNER = Path("tools/scanner.lock")
 
 COMPILE = (
-    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet"),
+    *(sys.executable, "-m", "tools.uv_launcher", "pip", "compile", "--quiet"),
     *("--generate-hashes", "--no-header", "--no-annotate"),
 )
 UNIVERSAL = ("--universal", "--python-version", "3.11")
