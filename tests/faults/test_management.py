@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -34,6 +34,7 @@ from waypost.keyring import KeyList
 from waypost.management.services import Services
 from waypost.model.link import LinkDefinition
 from waypost.model.message import SentMessage
+from waypost.pages.visit import visits_of
 from waypost.reporting.sharing import Scope, Sharer
 from waypost.store.dynamodb.campaigns import DynamoCampaigns
 from waypost.store.dynamodb.clicks import DynamoClicks
@@ -101,12 +102,17 @@ PAGES += ["people.ndjson", "settings"]
 
 @pytest.fixture(scope="module")
 def api(aws: Cloud) -> ModuleType:
-    return handlers.load("api")
+    made = handlers.load("api")
+    setattr(made, "services", Services(NOON.timestamp))  # noqa: B010 - as below
+    return made
 
 
 @pytest.fixture(scope="module")
 def pages(aws: Cloud) -> ModuleType:
-    return handlers.load("pages")
+    made = handlers.load("pages")
+    fixed = cache(lambda: visits_of(Services(NOON.timestamp)))
+    setattr(made, "visits", fixed)  # noqa: B010 - as below
+    return made
 
 
 @contextmanager
@@ -158,14 +164,14 @@ def send(api: ModuleType, ask: Ask) -> Answer:
 
 def send_anew(api: ModuleType, ask: Ask) -> Answer:
     """The answer of a function that has just started."""
-    setattr(api, "services", Services())  # noqa: B010 - a module, for all that types know
+    setattr(api, "services", Services(NOON.timestamp))  # noqa: B010 - a module, for all that types know
     return send(api, ask)
 
 
 def visit(pages: ModuleType, name: str) -> Answer:
     """A page as a visitor sees it who holds a share of the workspace, people included."""
     keyring = KeyList.parse(SECRET).at(0)
-    token = Sharer(keyring, lambda: datetime.now(UTC)).token(Scope("acme", None, people=True), 24)
+    token = Sharer(keyring, lambda: NOON).token(Scope("acme", None, people=True), 24)
     query = {key: value for key, value in NAMES.items() if key != "host"}
     event = handlers.request("GET /reports/{page+}", {"page": name}, query=query)
     event["cookies"] = [f"__Host-share-{ACME}={token}"]
