@@ -8,6 +8,6 @@ RUNTIME_PYTHON ?= python$(RUNTIME)
 
 build-%Function:
 	cp app.py "$(ARTIFACTS_DIR)/"
-	@if [ "$$($(RUNTIME_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(RUNTIME)" ]; then \
-		$(RUNTIME_PYTHON) -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"; \
+	@if [ "$$("$(RUNTIME_PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(RUNTIME)" ]; then \
+		"$(RUNTIME_PYTHON)" -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"; \
 	else echo "no Python $(RUNTIME) here: $* built without .pyc"; fi
