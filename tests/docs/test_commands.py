@@ -56,7 +56,7 @@ make() {
     local would
     would=$(command make --no-print-directory -nC "$ROOT" "$@" BASE="$MANAGEMENT_URL" |
         sed -n '/^python -m tools/,$p')
-    eval "${would/#python/"$PYTHON"}"
+    eval "\"\$PYTHON\"${would#python}"
 }
 """
 
