@@ -1,6 +1,6 @@
 """What version 1 stored, parked and logged, every version reads: golden_rows_v1.json holds one of
 each kind of item, as a table of the first release has it. It is added to, never changed
-(docs/decisions/2026-11-22-years.md).
+(docs/decisions/2026-11-22-format-compatibility.md).
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ It speaks the one shape that DynamoDB, SQS and Secrets Manager share: a POST of 
 with Signature Version 4. What it leaves out of boto3 is everything that needs a description of the
 service: checks of parameters, endpoints by rule, pagination. It has the same low-level method names
 (``put_item``) and its errors have the same ``response``, so whoever takes one takes the other.
-``docs/benchmarks.md`` shows what that gives; ``docs/decisions/2026-11-22-lean-client.md`` says why.
+``docs/benchmarks.md`` has the measurements, ``docs/decisions/2026-11-22-minimal-client.md`` the
+reasons.
 """
 
 from waypost.lean.client import LeanClient, ServiceError
