@@ -2,7 +2,7 @@
 
 Each case is one delivery: an agent, a network, and clicks as link and seconds after sending. The
 sample is written by hand, hard cases included that are got wrong: it guards against getting worse,
-and docs/machine-clicks.md tells its figures.
+and docs/bot-clicks.md tells its figures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text())
-DOCS = Path(__file__).parents[3] / "docs" / "machine-clicks.md"
+DOCS = Path(__file__).parents[3] / "docs" / "bot-clicks.md"
 
 
 @dataclass(frozen=True)

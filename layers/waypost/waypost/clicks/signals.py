@@ -1,7 +1,7 @@
 """What speaks for a machine, how much, and the verdict.
 
 Each signal has a weight in points; a click whose signals reach the threshold is a machine's.
-One alone decides only where a person cannot cause it. docs/machine-clicks.md shows how well that
+One alone decides only where a person cannot cause it. docs/bot-clicks.md shows how well that
 tells them apart, and why the weights are what they are.
 """
 
