@@ -86,7 +86,7 @@ def test_the_client(reader):
     assert first.startswith("spring-sale/1 ")
     assert reader.lands(first) == "https://acme.com/pro"
     assert reader.lands(second) == "https://acme.com/free"
-    assert failed.startswith("spring-sale/3 was not made: content.html customer.plan is missing")
+    assert failed.startswith("spring-sale/3 failed: content.html customer.plan is missing")
     assert link == "tracked https://acme.com/{{ customer.plan }}"
 
 

@@ -9,13 +9,13 @@ import urllib3
 from local.stack import EmbeddedStack
 from tools.docs.pages import ROOT
 
-SECTION = (ROOT / "docs" / "rewriting.md").read_text("utf-8").partition("## Parameters\n")[2]
+SECTION = (ROOT / "docs" / "rewriting.md").read_text("utf-8").partition("## URL parameters\n")[2]
 
 
 def test_parameters_of_the_example_come_out_as_shown(stack: EmbeddedStack):
-    path, settings = re.findall(r"^ {4}PUT (\S+) +(\{.*\})$", SECTION, re.MULTILINE)[0]
+    path, settings = re.findall(r"^PUT (\S+) +(\{.*\})$", SECTION, re.MULTILINE)[0]
     (link,) = re.findall(r"makes `(\S+)`", SECTION, re.MULTILINE)
-    (shown,) = re.findall(r"^ {4}(https://\S+)$", SECTION, re.MULTILINE)
+    (shown,) = re.findall(r"^(https://\S+)$", SECTION, re.MULTILINE)
     headers = {"content-type": "application/json"}
     urllib3.request("PUT", stack.url + path, body=settings, headers=headers, timeout=60)
     message = {

@@ -13,7 +13,7 @@ _PROGRAMS: Final = r"make|python -m|aws|sam|curl"
 _COMMAND: Final = re.compile(rf"^\s*(?:\$ )?((?:{_PROGRAMS}) .*)$", re.MULTILINE)
 _INLINE: Final = re.compile(rf"`((?:{_PROGRAMS}) [^`\n]+)`")
 _FENCE: Final = re.compile(r"^(```+)([^\n]*)\n(.*?)^\1", re.MULTILINE | re.DOTALL)
-_SHELL: Final = {"", "bash", "console", "sh"}
+_SHELL: Final = {"", "bash", "console", "http", "sh"}
 _INDENTED: Final = re.compile(r"(?:^    .*\n?)+", re.MULTILINE)
 
 
