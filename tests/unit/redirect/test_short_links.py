@@ -19,7 +19,7 @@ from waypost.errors import (
 from waypost.model.click import HREF_LIMIT
 from waypost.model.short_link import ShortLink, StoredDestination, new_code
 from waypost.redirecting.following import Kept
-from waypost.redirecting.lookup import ATTEMPTS
+from waypost.redirecting.lookup import LOOKUP_ATTEMPTS
 from waypost.tokens import ClickToken
 from waypost.tokens.destination import PERSON_MARK
 
@@ -134,7 +134,7 @@ def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
     table = gone(desk, monkeypatch)
     with pytest.raises(StoreUnavailable):
         desk.redirecting.follow_short(code, request())
-    assert table.calls == ATTEMPTS
+    assert table.calls == LOOKUP_ATTEMPTS
     assert "LookupFailed" in capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from waypost.model import item
 from waypost.model.campaign import campaign_partition
 from waypost.model.item import Item
 
-SORT: Final = "M"
+MESSAGE_SORT: Final = "M"
 MOST_BYTES: Final = 350_000
 """Of the deflated HTML; DynamoDB takes 400 KB an item."""
 MOST_CHARACTERS: Final = 4 * 1024 * 1024
@@ -74,4 +74,4 @@ def is_rendered(stored: Item) -> bool:
 
 
 def message_key(campaign: CampaignCode) -> Item:
-    return item.item({"pk": campaign_partition(campaign), "sk": SORT})
+    return item.item({"pk": campaign_partition(campaign), "sk": MESSAGE_SORT})

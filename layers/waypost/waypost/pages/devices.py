@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_BROWSERS: Final = {
+_BROWSER_NAMES: Final = {
     "Edg": "Edge",
     "OPR/": "Opera",
     "SamsungBrowser/": "Samsung Internet",
@@ -15,7 +15,7 @@ _BROWSERS: Final = {
     "Safari/": "Safari",
 }
 """By a part of the agent, the telling one first: nearly all claim to be Safari as well."""
-_SYSTEMS: Final = {
+_SYSTEM_NAMES: Final = {
     "iPhone": "iPhone",
     "iPad": "iPad",
     "Android": "Android",
@@ -28,6 +28,6 @@ _SYSTEMS: Final = {
 
 def device(agent: str) -> str:
     """Such as ``Safari on iPhone``; empty where the agent is not a browser's that people know."""
-    browser = next((name for part, name in _BROWSERS.items() if part in agent), None)
-    system = next((name for part, name in _SYSTEMS.items() if part in agent), None)
+    browser = next((name for part, name in _BROWSER_NAMES.items() if part in agent), None)
+    system = next((name for part, name in _SYSTEM_NAMES.items() if part in agent), None)
     return f"{browser} on {system}" if browser and system else ""

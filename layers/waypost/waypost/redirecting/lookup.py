@@ -26,7 +26,7 @@ from waypost.tokens import ClickToken
 from waypost.tokens.destination import with_person
 from waypost.tokens.mending import unwrapped
 
-ATTEMPTS: Final = 2
+LOOKUP_ATTEMPTS: Final = 2
 _REMEMBERED: Final = 1_000
 
 _Found = TypeVar("_Found")
@@ -86,7 +86,7 @@ class Lookup:
 
 
 def _patiently(read: Callable[[], _Found]) -> _Found:
-    for left in range(ATTEMPTS - 1, -1, -1):
+    for left in range(LOOKUP_ATTEMPTS - 1, -1, -1):
         try:
             return read()
         except MalformedItem as e:

@@ -10,7 +10,7 @@ from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.model.click import Click
 from waypost.store.paging import Page
 
-PLACES: Final = re.compile(r"[0-9T:.-]{23}Z#.+", re.ASCII | re.DOTALL)
+CLICK_PLACES: Final = re.compile(r"[0-9T:.-]{23}Z#.+", re.ASCII | re.DOTALL)
 """What cursors of a person's clicks name."""
 
 

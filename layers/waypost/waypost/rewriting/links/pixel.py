@@ -40,17 +40,17 @@ def before_end_of_body(html: str, document: Document) -> Place | None:
     if location is None or location.end_tag is None:
         return None
     start, end = location.end_tag.start_offset, location.end_tag.end_offset
-    return _place(start, end, html)
+    return _pixel_place(start, end, html)
 
 
 def with_pixel(places: Sequence[Place], html: str) -> list[Place]:
     """The places of a document with one for the pixel: where none was found, at the end."""
     if any(place.pixel for place in places):
         return list(places)
-    return [*places, _place(len(html), len(html), html)]
+    return [*places, _pixel_place(len(html), len(html), html)]
 
 
-def _place(start: int, end: int, html: str) -> Place:
+def _pixel_place(start: int, end: int, html: str) -> Place:
     return Place(start=start, end=end, href="", url="", pixel=partial(_carried, html))
 
 

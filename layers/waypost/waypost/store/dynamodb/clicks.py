@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict
 from waypost.model.click import Click, ledger_key
-from waypost.store.clicks import PLACES
+from waypost.store.clicks import CLICK_PLACES
 from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, scan, translated
 from waypost.store.paging import Page, read_place, write_cursor
@@ -43,7 +43,7 @@ class DynamoClicks:
         partition = {"S": ledger_key(workspace, f"p:{person}")}
         start = {}
         if cursor is not None:
-            key = {"pk": partition, "sk": {"S": read_place(cursor, PLACES)}}
+            key = {"pk": partition, "sk": {"S": read_place(cursor, CLICK_PLACES)}}
             start = {"ExclusiveStartKey": key}
         with translated():
             answer = self._client.query(

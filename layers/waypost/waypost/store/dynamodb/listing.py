@@ -26,10 +26,10 @@ from waypost.model.item import Item
 from waypost.store.campaigns import PLACES
 from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
-from waypost.store.dynamodb.spread import PREFIX, SHARDS, figures_of
+from waypost.store.dynamodb.spread import SHARD_PREFIX, SHARDS, figures_of
 from waypost.store.paging import Page, read_place, write_cursor
 
-_HEADLINES: Final = (f"{PREFIX}{SENT}", f"{PREFIX}{TOTAL}")
+_HEADLINES: Final = (f"{SHARD_PREFIX}{SENT}", f"{SHARD_PREFIX}{TOTAL}")
 
 
 def put_on_list(client: DynamoClient, table: str, campaign: Campaign) -> None:

@@ -11,7 +11,7 @@ from waypost.errors import Conflict
 from waypost.model import item
 from waypost.model.campaign import campaign_of_partition, campaign_partition
 from waypost.model.item import Item
-from waypost.model.message import SORT, SentMessage, is_rendered, message_key
+from waypost.model.message import MESSAGE_SORT, SentMessage, is_rendered, message_key
 from waypost.store.damage import readable
 from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
 
@@ -65,7 +65,7 @@ class DynamoMessages:
             ProjectionExpression="pk",
             ExpressionAttributeValues={
                 ":campaigns": {"S": partition},
-                ":message": {"S": SORT},
+                ":message": {"S": MESSAGE_SORT},
                 ":no": {"BOOL": False},
             },
         )

@@ -22,7 +22,7 @@ from waypost.store.damage import tell_damaged
 from waypost.store.dynamodb.client import DynamoClient, pages, scan, translated
 
 SHARDS: Final = 16
-PREFIX: Final = "N#"
+SHARD_PREFIX: Final = "N#"
 _REMEMBERED: Final = 1_000
 
 
@@ -69,7 +69,7 @@ def add_figures(table: str, partition: str, counter: str, figures: Mapping[str, 
     values = {f":{i}": item.attribute(value) for i, value in enumerate(figures.values())}
     return {
         "TableName": table,  # type: ignore[dict-item]
-        "Key": item.item({"pk": partition, "sk": f"{PREFIX}{counter}"}),
+        "Key": item.item({"pk": partition, "sk": f"{SHARD_PREFIX}{counter}"}),
         "UpdateExpression": "ADD " + ", ".join(f"#{i} :{i}" for i in range(len(names))),  # type: ignore[dict-item]
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
@@ -95,7 +95,7 @@ def read_signed(client: DynamoClient, table: str, fingerprint: str) -> dict[Camp
         FilterExpression="sk = :sent AND attribute_exists(#signed)",
         ProjectionExpression="pk, #signed",
         ExpressionAttributeNames={"#signed": figure},
-        ExpressionAttributeValues={":sent": {"S": f"{PREFIX}{SENT}"}},
+        ExpressionAttributeValues={":sent": {"S": f"{SHARD_PREFIX}{SENT}"}},
     )
     signed = Counter[CampaignCode]()
     for counter in counters:
@@ -112,7 +112,7 @@ def _counters(
         KeyConditionExpression="pk = :pk AND begins_with(sk, :counters)",
         ExpressionAttributeValues={
             ":pk": {"S": campaign_partition(campaign, shard)},
-            ":counters": {"S": PREFIX},
+            ":counters": {"S": SHARD_PREFIX},
         },
         ConsistentRead=True,
     )
@@ -121,7 +121,7 @@ def _counters(
 
 def figures_of(counter: Item) -> tuple[str, dict[str, int]]:
     """A stored counter's name and figures. Raises MalformedItem, and says so in the log."""
-    counted = item.text(counter, "sk").removeprefix(PREFIX)
+    counted = item.text(counter, "sk").removeprefix(SHARD_PREFIX)
     try:
         figures = {name: item.number(counter, name) for name in counter if name not in {"pk", "sk"}}
     except MalformedItem as e:

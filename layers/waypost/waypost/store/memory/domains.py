@@ -25,7 +25,7 @@ class MemoryDomains:
 
     def add(self, domain: TrackingDomain) -> None:
         with self._lock:
-            if domain.host in self._claims or _key(domain) in self._domains:
+            if domain.host in self._claims or _domain_key(domain) in self._domains:
                 raise Clash("tracking domain", domain.host, "is taken already")
             self._put(domain)
 
@@ -54,21 +54,21 @@ class MemoryDomains:
     def delete(self, domain: TrackingDomain) -> None:
         with self._lock:
             self._unchanged(domain)
-            del self._domains[_key(domain)]
+            del self._domains[_domain_key(domain)]
             self._claims.pop(domain.host, None)
 
     def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
         return due_first(list(self._claims.values()), now, limit)
 
     def _put(self, domain: TrackingDomain) -> None:
-        self._domains[_key(domain)] = stored.to_item(domain)
+        self._domains[_domain_key(domain)] = stored.to_item(domain)
         self._claims[domain.host] = stored.to_claim(domain)
 
     def _unchanged(self, domain: TrackingDomain) -> None:
-        kept = self._domains.get(_key(domain), {})
+        kept = self._domains.get(_domain_key(domain), {})
         if kept.get("version") != item.attribute(domain.version):
             raise Conflict(f"domain {domain.host} changed")
 
 
-def _key(domain: TrackingDomain) -> tuple[WorkspaceCode, str]:
+def _domain_key(domain: TrackingDomain) -> tuple[WorkspaceCode, str]:
     return domain.workspace, domain.host
