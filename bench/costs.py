@@ -24,8 +24,8 @@ from bench.lanes import lane
 from bench.pricing import PRICES, REGIONS, Units, bill, dynamodb
 from bench.world import HREF, World, clicks_of
 from local import moto_transactions
-from waypost.model.click import Click
-from waypost.rewriting.request import from_value
+from waypost.models.click import Click
+from waypost.rewrite.schemas import from_value
 
 RECIPIENTS, CLICK_RATE, LINKS = 100_000, 0.1, 5
 SOURCE = event_source()

@@ -12,15 +12,15 @@ from typing import Final
 from bench.arrivals import event_source
 from bench.lanes import lane
 from bench.limits import COMMIT, Locks, Table
-from waypost.codes import campaign_code, link_code
-from waypost.counting.planning import Policy, plan
 from waypost.counting.standing import Standing
-from waypost.model.campaign import campaign_partition
-from waypost.model.counters import hour_counter, link_counter
+from waypost.ids import campaign_code, link_code
 from waypost.model.mark import Mark, click_hash
-from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey, shard_of
-from waypost.store.dynamodb.spread import SHARDS
+from waypost.models.campaign import campaign_partition
+from waypost.models.counters import hour_counter, link_counter
+from waypost.models.recipient import Row
+from waypost.repositories.dynamodb.counters import SHARDS
+from waypost.tally.transactions import Policy, plan
 
 SOURCE: Final = event_source()
 CAMPAIGN: Final = campaign_code("acme", "spring-sale")

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from bench.pricing import ASSUMED
 from local.template import load
-from waypost.counting.announcing import AT_ONCE, ENTRIES
-from waypost.store.recipients import ACTIONS
+from waypost.repositories.recipients import ACTIONS
+from waypost.tally.event_publisher import AT_ONCE, ENTRIES
 
 _ASSUMED: Final[dict[str, float]] = ASSUMED["tally"]
 COUNTERS: Final = 8

@@ -15,9 +15,9 @@ from itsdangerous import URLSafeSerializer
 
 from bench import artefacts
 from bench.lambda_process import Contestant
-from waypost.codes import campaign_code, link_code
-from waypost.keyring import KeyList
+from waypost.ids import campaign_code, link_code
 from waypost.tokens import ClickToken, Sealer
+from waypost.tokens.keyring import KeyList
 
 SEED = "a seed for measuring, of more than thirty-two characters"
 SECRET = json.dumps({"seed": SEED})

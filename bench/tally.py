@@ -21,8 +21,8 @@ from bench.lanes import Lane, lane
 from bench.tally_parts import FULL, again, on_moto, on_the_bus, on_the_library, on_the_twin
 from bench.world import clicks_of
 from local import moto_transactions
-from waypost.codes import campaign_code, link_code
-from waypost.model.click import Click
+from waypost.ids import campaign_code, link_code
+from waypost.models.click import Click
 
 CLICKS, ROUNDS = 2_000, 3
 

@@ -14,14 +14,14 @@ from moto import mock_aws
 
 from bench.arrivals import event_source
 from bench.world import World
-from waypost.clicks.signals import Signal, verdict
-from waypost.counting.announcing import ENTRIES, EventBus
+from tests.fakes import MemoryCampaigns
+from waypost.bot_detection.scoring import Signal, verdict
 from waypost.counting.tally import Tally
-from waypost.model.click import Click
-from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.models.click import Click
 from waypost.store.memory.clicks import MemoryClicks
 from waypost.store.memory.recipients import MemoryRecipients
 from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.tally.event_publisher import ENTRIES, EventBus
 
 FULL = event_source().batch
 Call = tuple[str, dict[str, Any], dict[str, Any]]

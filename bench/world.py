@@ -12,20 +12,20 @@ import boto3
 
 from bench.metering import Meter
 from local.template import load
-from waypost.clicks.signals import Verdict
-from waypost.codes import campaign_code, link_code
+from waypost.bot_detection.scoring import Verdict
 from waypost.counting.tally import Tally
-from waypost.model.click import Click
-from waypost.sending.batches import Sending
+from waypost.ids import campaign_code, link_code
+from waypost.models.click import Click
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.repositories.dynamodb.messages import DynamoMessages
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.short_links import DynamoShortLinks
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.rewrite.message_archive import MessageKeeper
+from waypost.rewrite.service import Sending
 from waypost.sending.deciding import OneBaseUrl
-from waypost.sending.keeping import MessageKeeper
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.short_links import DynamoShortLinks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens import Keyring, Sealer
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

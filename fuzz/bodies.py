@@ -8,32 +8,32 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fuzz.target import Target, expect, text_of
+from tests.fakes import MemoryCampaigns
 from tests.unit.sending.conftest import NOW, Bases, Office
+from waypost.api.workspace_settings import Configuration
+from waypost.clicks.fallback_queue import parked, unparked
 from waypost.clicks.networks import kept_address
-from waypost.clicks.parking import parked, unparked
 from waypost.clicks.request import HttpEvent, read_request
 from waypost.domains.announcing import Nobody
-from waypost.domains.managing import Manager
-from waypost.domains.requests import AddDomain
+from waypost.domains.schemas import AddDomain
+from waypost.domains.service import Manager
 from waypost.domains.targets import Targets
 from waypost.errors import MalformedItem, WaypostError
-from waypost.management.configuring import Configuration
+from waypost.maintenance.replay import stored_clicks
 from waypost.management.settings_body import SettingsChange
-from waypost.model.click import Click
-from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting import request
-from waypost.sending.batches import Sending
-from waypost.sending.files.asking import FileRequest
-from waypost.sending.files.rewriting import FileRewriting
-from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.models.click import Click
+from waypost.models.workspace import WorkspaceSettings
+from waypost.repositories.objects import ObjectUrl
+from waypost.repositories.pagination import read_cursor, write_cursor
+from waypost.rewrite import schemas
+from waypost.rewrite.service import Sending
+from waypost.rewrite_files.schemas import FileRequest
+from waypost.rewrite_files.service import FileRewriting
 from waypost.store.memory.domains import MemoryDomains
 from waypost.store.memory.objects import MemoryObjects
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
-from waypost.store.objects import ObjectUrl
-from waypost.store.paging import read_cursor, write_cursor
 from waypost.tokens import Keyring, Sealer
-from waypost.upkeep.replaying import stored_clicks
 from waypost.validation import checked, parsed
 
 _MESSAGE: Final = json.dumps(
@@ -51,7 +51,7 @@ _SEALER: Final = Sealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)))
 def body(data: bytes) -> None:
     """A request body is read or refused."""
     with suppress(WaypostError):
-        request.from_json(data)
+        schemas.from_json(data)
 
 
 def settings(data: bytes) -> None:

@@ -10,14 +10,14 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from fuzz.target import Target, expect, text_of
-from waypost.domains.hosts import domain_of, host_name, tracking_host
+from waypost.domains.hostnames import domain_of, host_name, tracking_host
 from waypost.errors import InvalidRequest, NotShared, TokenError, UnsafeDestination
-from waypost.model.short_link import read_code
-from waypost.reporting.sharing import MOST_HOURS, Sharer
+from waypost.models.short_link import read_code
+from waypost.reports.share_links import MOST_HOURS, Sharer
 from waypost.rewriting.judging.queries import with_parameters
 from waypost.tokens import Keyring, Sealer
-from waypost.tokens.mending import mended, rest_of_path
-from waypost.tokens.payload import decode
+from waypost.tokens.codec import decode
+from waypost.tokens.repair import mended, rest_of_path
 from waypost.urls import ascii_form, check_destination
 
 _VISIBLE: Final = re.compile("[!-~]+")

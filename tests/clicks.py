@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from waypost.codes import CampaignCode, LinkCode, campaign_code, link_code
-from waypost.model.click import Click
+from waypost.ids import CampaignCode, LinkCode, campaign_code, link_code
+from waypost.models.click import Click
 
 CAMPAIGN = campaign_code("acme", "spring-sale")
 SENT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from waypost.store.dynamodb.short_links import ACTIONS, DynamoShortLinks
+from waypost.repositories.dynamodb.short_links import ACTIONS, DynamoShortLinks
 
 
 class Refused(Exception):

@@ -15,9 +15,9 @@ import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from tests.e2e.secrets import spellings, spilled
-from waypost import http, observability
-from waypost.pages import visit
-from waypost.tokens.signing import Keyring
+from waypost import observability, responses
+from waypost.tokens.signer import Keyring
+from waypost.web import app
 
 Told: TypeAlias = Callable[..., Any]
 
@@ -33,8 +33,8 @@ class Watch:
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Put ears where each way of saying something begins."""
         self._over(patch, LambdaPowertoolsFormatter, "format", lambda line: line)
-        self._over(patch, http, "problem_body", json.dumps, echoes=True)
-        self._over(patch, visit, "_wrong", lambda answer: answer["body"], echoes=True)
+        self._over(patch, responses, "problem_body", json.dumps, echoes=True)
+        self._over(patch, app, "_wrong", lambda answer: answer["body"], echoes=True)
         heard_metric = self._hearing(json.dumps, lambda line: line)
         patch.setattr(observability, "json", SimpleNamespace(dumps=heard_metric))
         learn, check = self.learn, Keyring.__post_init__

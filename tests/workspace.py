@@ -8,30 +8,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.clicks import NOON, click
-from waypost.codes import CampaignCode, LinkCode
+from tests.fakes import MemoryCampaigns
+from waypost.api.dependencies import Services
+from waypost.api.workspace_settings import Configuration
 from waypost.counting.tally import Tally
 from waypost.domains.announcing import Nobody
-from waypost.domains.managing import Manager
+from waypost.domains.service import Manager
 from waypost.domains.targets import Targets
-from waypost.management.configuring import Configuration
-from waypost.management.services import Services
-from waypost.model.click import Click
+from waypost.ids import CampaignCode, LinkCode
 from waypost.model.link import LinkDefinition
 from waypost.model.message import SentMessage
+from waypost.models.click import Click
 from waypost.pages.views import Reports
-from waypost.pages.visit import Visits
-from waypost.reporting.campaigns import CampaignReports
-from waypost.reporting.people import PeopleReports
-from waypost.reporting.sharing import Scope, Sharer, Sharing
-from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.privacy.erasure import Erasing
+from waypost.privacy.requests import Forgetting
+from waypost.reports.campaigns import CampaignReports
+from waypost.reports.people import PeopleReports
+from waypost.reports.share_links import Scope, Sharer, Sharing
 from waypost.store.memory.clicks import MemoryClicks
 from waypost.store.memory.domains import MemoryDomains
 from waypost.store.memory.messages import MemoryMessages
 from waypost.store.memory.recipients import MemoryRecipients
 from waypost.store.memory.workspaces import MemoryWorkspaces
-from waypost.tokens.signing import Keyring
-from waypost.upkeep.erasing import Erasing
-from waypost.upkeep.forgetting import Forgetting
+from waypost.tokens.signer import Keyring
+from waypost.web.app import Visits
 
 PAGES_URL = "https://pages.example.com"
 

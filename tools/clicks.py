@@ -24,10 +24,10 @@ from tools import command
 from tools.command import DONE, LEFT, given, text_of
 from tools.desk import Desk
 from tools.embedded import stack_of
-from waypost.codes import campaign_code, workspace_code
-from waypost.upkeep.erasing import Erasing
-from waypost.upkeep.recounting import Recounted, Recounting
-from waypost.upkeep.replaying import replay
+from waypost.ids import campaign_code, workspace_code
+from waypost.maintenance.recount import Recounted, Recounting
+from waypost.maintenance.replay import replay
+from waypost.privacy.erasure import Erasing
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,13 +11,13 @@ from typing import Self
 
 from tools.embedded import EmbeddedStack
 from tools.stack import Stack
-from waypost.counting.announcing import EventBus
 from waypost.counting.tally import Tally
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.messages import DynamoMessages
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tally.event_publisher import EventBus
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from tools import command
 from tools.command import DONE
 from tools.management import Api
-from waypost.domains.domain import STACK_NAME
+from waypost.domains.model import STACK_NAME
 
 _MARKS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import urllib3
 
 from tools.management import Api
-from waypost.domains.domain import STACK_NAME
+from waypost.domains.model import STACK_NAME
 
 WORKSPACE: Final = "smoke"
 URL: Final = "https://example.com/sale%2Fa?q=x+y%20z&r=1#top"

@@ -21,7 +21,7 @@ from typing import Any, Final
 from tools import command
 from tools.command import DONE, IMPOSSIBLE, given, text_of
 from tools.management import Api
-from waypost.rewriting.request import MIME_LIMIT
+from waypost.rewrite.schemas import MIME_LIMIT
 
 _PARTS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
 

@@ -11,7 +11,7 @@ from bench.rewriters import ours
 from bench.rewriters.contestants import Person
 from bench.rewriters.messages import mailing
 from bench.rewriters.timing import in_turns
-from waypost.rewriting.request import Recipient
+from waypost.rewrite.schemas import Recipient
 
 LINKS = (10, 20, 40, 80, 160, 320)
 KILOBYTES = (10, 20, 40, 80, 160, 320, 640)

@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from waypost import aws
+from waypost.aws import clients
 
 
 def client(service: str = "secretsmanager") -> Any:  # noqa: ANN401 - clients have no common type
@@ -14,8 +14,8 @@ def client(service: str = "secretsmanager") -> Any:  # noqa: ANN401 - clients ha
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-aws.impatient_client = client
-aws.key_client = client
+clients.impatient_client = client
+clients.key_client = client
 
 # It makes its clients by the names above.
 from app import handler  # type: ignore[import-not-found]  # noqa: E402

@@ -9,7 +9,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from waypost.lean import client, connection
+from waypost.aws import minimal_client
+from waypost.lean import connection
 from waypost.lean.signing import Credentials
 
 
@@ -41,8 +42,8 @@ class Connection:
         return answer.status, answer.data
 
 
-client.Signer = Signer  # type: ignore[assignment,misc,attr-defined,unused-ignore]
-client.Connection = Connection  # type: ignore[assignment,misc,attr-defined,unused-ignore]
+minimal_client.Signer = Signer  # type: ignore[assignment,misc,attr-defined,unused-ignore]
+minimal_client.Connection = Connection  # type: ignore[assignment,misc,attr-defined,unused-ignore]
 
 # It makes its clients of what stands above.
 from app import handler  # type: ignore[import-not-found]  # noqa: E402

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.aws import patient_client
-from waypost.clicks.batches import BatchFailures, QueueEvent, failures, read_messages
+from waypost.aws.clients import patient_client
+from waypost.clicks.lambda_events import BatchFailures, QueueEvent, failures, read_messages
+from waypost.config import DrainSettings
 from waypost.observability import Metric, count, logger
-from waypost.settings import DrainSettings
-from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.clicks import DynamoClicks
 from waypost.upkeep.draining import drain
 
 log = logger("drain")

@@ -7,10 +7,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.http import Response
-from waypost.management.services import Services
+from waypost.api.dependencies import Services
 from waypost.observability import logger
-from waypost.pages.visit import Visits, visits_of
+from waypost.responses import Response
+from waypost.web.app import Visits, visits_of
 
 log = logger("pages")
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from waypost.aws import impatient_client, key_client
-from waypost.clicks.parking import ParkQueue
-from waypost.clicks.policies import Policies
+from waypost.aws import LeanClient
+from waypost.aws.clients import impatient_client, key_client
+from waypost.clicks.fallback_queue import ParkQueue
 from waypost.clicks.request import HttpEvent, read_request
+from waypost.clicks.settings_cache import Policies
+from waypost.config import RedirectSettings
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
-from waypost.http import Response
 from waypost.keys import KeyringSource
-from waypost.lean import LeanClient
 from waypost.observability import Metric, count, logger
-from waypost.redirecting.answers import locked, no_way, nothing_here, way_on
-from waypost.redirecting.following import Arrival, Kept, Redirecting
+from waypost.redirect.responses import locked, no_way, nothing_here, way_on
+from waypost.redirect.service import Arrival, Kept, Redirecting
 from waypost.redirecting.front import came_through_front
 from waypost.redirecting.lookup import Lookup
 from waypost.redirecting.opening import Tokens
 from waypost.redirecting.pixel import pixel
-from waypost.settings import RedirectSettings
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.short_links import DynamoShortLinks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tokens.mending import asks_for_pixel, rest_of_path
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.short_links import DynamoShortLinks
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.responses import Response
+from waypost.tokens.repair import asks_for_pixel, rest_of_path
 
 if TYPE_CHECKING:
-    from waypost.store.domains import DomainStore
+    from waypost.repositories.domains import DomainStore
 
 log = logger("redirect")
 
@@ -83,7 +83,7 @@ def _locked_out(*, through_front: bool) -> bool:
 
 def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
     """Probes of tracking domains, and files for apps. Loaded here, since no click needs it."""
-    from waypost.domains import well_known
+    from waypost.redirect import well_known
 
     headers = event.get("headers", {})
     noted = headers.get("x-waypost-host") if through_front else None
@@ -150,7 +150,7 @@ def _dynamodb() -> LeanClient:
 
 @cache
 def _domains() -> DomainStore:
-    from waypost.store.dynamodb.domains import DynamoDomains
+    from waypost.repositories.dynamodb.domains import DynamoDomains
 
     return DynamoDomains(_dynamodb(), _settings().workspaces_table)
 

@@ -13,27 +13,27 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.aws import patient_client
-from waypost.domains.base_urls import BaseUrls
+from waypost.aws.clients import patient_client
+from waypost.config import RewriteSettings
+from waypost.domains.base_url import BaseUrls
 from waypost.errors import InvalidRequest, WaypostError
-from waypost.http import Response, json_response, problem
 from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
-from waypost.rewriting import request
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.repositories.dynamodb.messages import DynamoMessages
+from waypost.repositories.dynamodb.short_links import DynamoShortLinks
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.repositories.s3 import S3Objects
+from waypost.responses import Response, json_response, problem
+from waypost.rewrite import schemas
+from waypost.rewrite.message_archive import MessageKeeper
+from waypost.rewrite.service import Sending
+from waypost.rewrite_files.schemas import FileProgress, FileReport, FileRequest
+from waypost.rewrite_files.service import FileRewriting
 from waypost.sending.answering import Answer
-from waypost.sending.batches import Sending
-from waypost.sending.files.asking import FileProgress, FileReport, FileRequest
 from waypost.sending.files.parts import Part
-from waypost.sending.files.rewriting import FileRewriting
-from waypost.sending.keeping import MessageKeeper
-from waypost.settings import RewriteSettings
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.domains import DynamoDomains
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.short_links import DynamoShortLinks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
-from waypost.store.s3 import S3Objects
 from waypost.validation import checked
 
 log = logger("rewrite")
@@ -77,7 +77,7 @@ def handler(
     if not isinstance(event, dict) or "requestContext" not in event:
         return _invoked(event, context)
     try:
-        return json_response(200, _rewritten(request.from_json(_body(event)), quoted=True))
+        return json_response(200, _rewritten(schemas.from_json(_body(event)), quoted=True))
     except WaypostError as error:
         return problem(error)
 
@@ -88,7 +88,7 @@ def _invoked(
     try:
         if isinstance(event, dict) and "input" in event:
             return _of_file(context).rewrite(checked(FileRequest, event))
-        return _rewritten(request.from_value(event), quoted=False)
+        return _rewritten(schemas.from_value(event), quoted=False)
     except WaypostError as error:
         body: dict[str, Any] = json.loads(problem(error)["body"])
         return body
@@ -108,7 +108,7 @@ def _note(progress: FileProgress, part: Part) -> None:
     log.info("part written", extra=dict(progress))
 
 
-def _rewritten(asked: request.RewriteRequest, *, quoted: bool) -> Answer:
+def _rewritten(asked: schemas.RewriteRequest, *, quoted: bool) -> Answer:
     answer = sending().rewrite(asked, quoted=quoted)
     count(Metric.MESSAGES_REWRITTEN, len(answer["deliveries"]))
     count(Metric.LINKS_TRACKED, sum(link["tracked"] for link in answer["links"]))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.aws import patient_client
-from waypost.clicks.batches import BatchFailures, StreamEvent, failures, read_records
-from waypost.counting.announcing import EventBus
+from waypost.aws.clients import patient_client
+from waypost.clicks.lambda_events import BatchFailures, StreamEvent, failures, read_records
+from waypost.config import TallySettings
 from waypost.counting.tally import Tally
 from waypost.observability import Metric, count, logger
-from waypost.settings import TallySettings
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tally.event_publisher import EventBus
 
 log = logger("tally")
 

@@ -15,29 +15,29 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from waypost.aws import strict
+from waypost.aws.clients import strict
+from waypost.config import DomainSettings, VerifyDomainsSettings
 from waypost.domains.announcing import Announcer, Nobody
-from waypost.domains.checks.checking import Checker
+from waypost.domains.checker import Checker
+from waypost.domains.cloudfront import CloudFrontEdge
 from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.domain import code_of, utc_now
 from waypost.domains.edge import quotas
-from waypost.domains.edge.cloudfront import CloudFrontEdge
-from waypost.domains.eventbridge import BusAnnouncer
-from waypost.domains.managing import Manager
-from waypost.domains.network.connecting import TcpConnector
-from waypost.domains.network.probing import Prober
+from waypost.domains.events import BusAnnouncer
+from waypost.domains.http_probe import Prober
+from waypost.domains.model import code_of, utc_now
+from waypost.domains.network import TcpConnector
 from waypost.domains.network.resolving import DnsResolver
+from waypost.domains.service import Manager
 from waypost.domains.ses import SesIdentities
 from waypost.domains.status import status_of
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import Verifier
+from waypost.domains.verification import Verifier
 from waypost.errors import Clash, MalformedItem, WaypostError
-from waypost.http import Response, json_response, problem
 from waypost.keys import KeyringSource, SecretReader
 from waypost.observability import Metric, count, logger
-from waypost.settings import DomainSettings, VerifyDomainsSettings
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.responses import Response, json_response, problem
 
 AT_MOST: Final = 4_000
 """Domains checked in one run; the rest waits for the next, five minutes later."""

@@ -26,20 +26,20 @@ from moto import mock_aws
 
 from local import moto_haste, moto_transactions
 from local.template import Template, load
+from tests.fakes import MemoryCampaigns
 from tests.moto_doors import is_to_aws, played
-from waypost.store.campaigns import CampaignStore
-from waypost.store.clicks import ClickStore
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
-from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.repositories.campaigns import CampaignStore
+from waypost.repositories.clicks import ClickStore
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.repositories.recipients import RecipientStore
+from waypost.repositories.workspaces import WorkspaceStore
 from waypost.store.memory.clicks import MemoryClicks
 from waypost.store.memory.recipients import MemoryRecipients
 from waypost.store.memory.workspaces import MemoryWorkspaces
-from waypost.store.recipients import RecipientStore
-from waypost.store.workspaces import WorkspaceStore
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 SCHEMA = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")

@@ -8,14 +8,14 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, link
 from tests.contract.conftest import Stores
-from waypost.codes import campaign_code, link_code, workspace_code
 from waypost.errors import Clash, InvalidRequest
-from waypost.model.counters import TOTAL, Cell, link_counter
+from waypost.ids import campaign_code, link_code, workspace_code
 from waypost.model.link import LinkDefinition
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.spread import SHARDS
-from waypost.store.paging import write_cursor
-from waypost.store.recipients import Commit
+from waypost.models.counters import TOTAL, Cell, link_counter
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.counters import SHARDS
+from waypost.repositories.pagination import write_cursor
+from waypost.repositories.recipients import Commit
 
 HOME = LinkDefinition("https://example.com/", "https://example.com/", None, 1)
 BUTTON = LinkDefinition("CTA", "https://example.com/{{code}}", "CTA", 2)
@@ -45,7 +45,7 @@ def test_a_name_whose_code_is_anothers_is_refused(
 ) -> None:
     open_campaign(stores)
     for module in ("dynamodb", "memory"):
-        name = f"waypost.store.{module}.campaigns.campaign_code"
+        name = f"waypost.repositories.{module}.campaigns.campaign_code"
         monkeypatch.setattr(name, lambda *_: CAMPAIGN)
     with pytest.raises(Clash, match="autumn"):
         stores.campaigns.open("acme", "autumn", kind="campaign", channel="email", now=SENT)
@@ -78,7 +78,7 @@ def test_a_link_whose_code_is_taken_gets_the_next_one(
         return link_code(campaign, "same" if attempt == 0 else identity, attempt)  # type: ignore[arg-type]
 
     for module in ("dynamodb.links", "memory.campaigns"):
-        monkeypatch.setattr(f"waypost.store.{module}.link_code", colliding)
+        monkeypatch.setattr(f"waypost.repositories.{module}.link_code", colliding)
     codes = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
     assert codes[0] == link_code(CAMPAIGN, "same")
     assert codes[1] == link_code(CAMPAIGN, "CTA", 1)
@@ -92,22 +92,22 @@ def test_two_writers_agree_on_codes_that_collide(
     assert isinstance(mine, DynamoCampaigns)
     theirs = DynamoCampaigns(mine._client, mine._table)
     monkeypatch.setattr(
-        "waypost.store.dynamodb.links.link_code",
+        "waypost.repositories.dynamodb.links.link_code",
         lambda campaign, identity, attempt=0: link_code(
             campaign, "same" if attempt == 0 else identity, attempt
         ),
     )
     # Both looked before either wrote: the conditional put decides.
-    monkeypatch.setattr("waypost.store.dynamodb.links.batch_get", _blind_once())
+    monkeypatch.setattr("waypost.repositories.dynamodb.links.batch_get", _blind_once())
     [home] = mine.define_links(CAMPAIGN, [HOME], SENT)
-    monkeypatch.setattr("waypost.store.dynamodb.links.batch_get", _blind_once())
+    monkeypatch.setattr("waypost.repositories.dynamodb.links.batch_get", _blind_once())
     [button] = theirs.define_links(CAMPAIGN, [BUTTON], SENT)
     assert home != button
     assert {found.code for found in mine.links(CAMPAIGN)} == {home, button}
 
 
 def _blind_once() -> object:
-    from waypost.store.dynamodb.client import batch_get
+    from waypost.repositories.dynamodb.client import batch_get
 
     looks = Counter[str]()
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.clicks import CAMPAIGN, click, link
 from tests.contract.conftest import Stores
-from waypost.codes import campaign_code, workspace_code
 from waypost.errors import InvalidRequest
-from waypost.store.paging import KEY_BYTES, write_cursor
+from waypost.ids import campaign_code, workspace_code
+from waypost.repositories.pagination import KEY_BYTES, write_cursor
 
 ACME = workspace_code("acme")
 

@@ -11,7 +11,7 @@ from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import Stores, Tables
 from tools import clicks
 from tools.stack import Stack
-from waypost.clicks.parking import parked
+from waypost.clicks.fallback_queue import parked
 
 
 class Events:

@@ -9,16 +9,16 @@ import pytest
 
 from tests.contract.test_domains import ACME, GLOBEX, lived_in, store
 from tests.unit.domains.builders import HOST, MINUTE, NOW, domain
-from waypost.domains import stored
+from waypost.domains import item_mapping
 from waypost.domains.announcing import Nobody
-from waypost.domains.base_urls import BaseUrls
-from waypost.domains.domain import STACK, STACK_NAME, TrackingDomain, new_domain
-from waypost.domains.managing import Manager
+from waypost.domains.base_url import BaseUrls
+from waypost.domains.model import STACK, STACK_NAME, TrackingDomain, new_domain
+from waypost.domains.service import Manager
 from waypost.domains.targets import Targets
 from waypost.errors import Clash, MalformedItem
-from waypost.model.item import Item
-from waypost.store.domains import DomainStore
-from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.models.attributes import Item
+from waypost.repositories.domains import DomainStore
+from waypost.repositories.dynamodb.domains import DynamoDomains
 from waypost.store.memory.domains import MemoryDomains
 
 __all__ = ["store"]
@@ -31,7 +31,7 @@ def put(store: DomainStore, kept: Item) -> None:
     """Leave an item, whatever was there."""
     if isinstance(store, MemoryDomains):
         partition, host = str(kept["pk"]["S"]), str(kept["sk"]["S"]).removeprefix("D#")
-        if partition == stored.CLAIMS:
+        if partition == item_mapping.CLAIMS:
             store._claims[host] = kept
         else:
             store._domains[partition.removeprefix("W#"), host] = kept  # type: ignore[index]
@@ -42,7 +42,7 @@ def put(store: DomainStore, kept: Item) -> None:
 
 def with_value(kept: TrackingDomain, path: str, value: object) -> Item:
     """The item of a domain with one value of its JSON put otherwise; None of it: it is missing."""
-    made = stored.to_item(kept)
+    made = item_mapping.to_item(kept)
     values: Any = json.loads(str(made["domain"]["S"]))
     *outer, last = path.split(".")
     part = values
@@ -98,12 +98,12 @@ ITEMS: list[Item] = [
     {"domain": {"S": "[]"}, "version": {"N": "1"}},
     {"domain": {"S": "null"}, "version": {"N": "1"}},
     {"domain": {"S": "[" * 100_000}, "version": {"N": "1"}},
-    {"domain": stored.to_item(domain())["domain"], "version": {"S": "one"}},
-    {"domain": stored.to_item(domain())["domain"], "version": {"BOOL": True}},
+    {"domain": item_mapping.to_item(domain())["domain"], "version": {"S": "one"}},
+    {"domain": item_mapping.to_item(domain())["domain"], "version": {"BOOL": True}},
 ]
 DAMAGED: list[Item] = [
     *(with_value(lived_in(), path, value) for path, value in VALUES),
-    *(stored.domain_key(ACME, HOST) | rest for rest in ITEMS),
+    *(item_mapping.domain_key(ACME, HOST) | rest for rest in ITEMS),
 ]
 
 
@@ -142,7 +142,7 @@ def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
 ) -> None:
     store.add(domain(due=NOW - MINUTE))
     store.add(domain(host="links.globex.com", workspace=GLOBEX))
-    put(store, stored.claim_key(HOST) | rest)
+    put(store, item_mapping.claim_key(HOST) | rest)
     assert store.due(NOW, 10) == [(GLOBEX, "links.globex.com")]
     told = vars(caplog.records[0])
     assert (told["row"], told["host"]) == ("claim", HOST)
@@ -153,7 +153,7 @@ def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
 
 def test_checking_a_domain_mends_its_claim(store: DomainStore) -> None:
     store.add(domain())
-    put(store, stored.claim_key(HOST))
+    put(store, item_mapping.claim_key(HOST))
     with pytest.raises(MalformedItem, match=HOST):
         store.by_host(HOST)
     store.save(domain())

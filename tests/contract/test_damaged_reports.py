@@ -13,18 +13,18 @@ from tests.contract.conftest import Stores, Tables
 from tests.contract.test_damaged_counting import change
 from tests.tallies import tally_over
 from tests.workspace import definition
-from waypost.codes import CampaignCode, LinkCode, campaign_code, workspace_code
 from waypost.errors import MalformedItem
-from waypost.model.campaign import campaign_partition, list_partition
+from waypost.ids import CampaignCode, LinkCode, campaign_code, workspace_code
 from waypost.model.link import link_key
 from waypost.model.message import SentMessage, message_key
 from waypost.model.row_key import RowKey
-from waypost.reporting.campaigns import CampaignReports
-from waypost.reporting.people import PeopleReports
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.messages import DynamoMessages
+from waypost.models.campaign import campaign_partition, list_partition
+from waypost.privacy.erasure import Erasing
+from waypost.reports.campaigns import CampaignReports
+from waypost.reports.people import PeopleReports
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.messages import DynamoMessages
 from waypost.store.memory.messages import MemoryMessages
-from waypost.upkeep.erasing import Erasing
 
 ACME = workspace_code("acme")
 NAMES = ("spring", "summer", "autumn")

@@ -12,17 +12,17 @@ from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import Stores
 from tests.contract.damage import SETTINGS, put_settings
 from tests.tallies import tally_over
-from waypost.clicks.policies import STRICTEST, Policies
-from waypost.codes import campaign_code, workspace_code
+from waypost.api.workspace_settings import Configuration
+from waypost.clicks.settings_cache import STRICTEST, Policies
 from waypost.counting.telling import Told
 from waypost.errors import InvalidRequest, MalformedItem
-from waypost.management.configuring import Configuration
+from waypost.ids import campaign_code, workspace_code
+from waypost.maintenance.recount import Recounting
 from waypost.management.settings_body import SettingsChange
-from waypost.model.click import Click
-from waypost.model.workspace import WorkspaceSettings
+from waypost.models.click import Click
+from waypost.models.workspace import WorkspaceSettings
+from waypost.privacy.erasure import Erasing
 from waypost.store.memory.messages import MemoryMessages
-from waypost.upkeep.erasing import Erasing
-from waypost.upkeep.recounting import Recounting
 
 ACME, GLOBEX = workspace_code("acme"), workspace_code("globex")
 OTHER = campaign_code("globex", "spring-sale")

@@ -18,25 +18,25 @@ import pytest
 from tests.clicks import CAMPAIGN, NOON, SAFARI, click
 from tests.contract.conftest import table
 from tests.unit.domains.builders import HOST, HTTPS, domain
-from waypost.clicks.parking import unparked
-from waypost.codes import LinkCode, workspace_code
+from waypost.clicks.fallback_queue import unparked
 from waypost.counting.tally import Tally
-from waypost.model.click import Click
-from waypost.model.counters import Counts
+from waypost.ids import LinkCode, workspace_code
+from waypost.maintenance.recount import Recounting
+from waypost.maintenance.replay import stored_clicks
 from waypost.model.message import SentMessage
-from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey
-from waypost.model.workspace import Shortening, WorkspaceSettings
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.domains import DynamoDomains
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.short_links import DynamoShortLinks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.models.click import Click
+from waypost.models.counters import Counts
+from waypost.models.recipient import Row
+from waypost.models.workspace import Shortening, WorkspaceSettings
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.repositories.dynamodb.messages import DynamoMessages
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.short_links import DynamoShortLinks
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens import Keyring, Sealer
-from waypost.upkeep.recounting import Recounting
-from waypost.upkeep.replaying import stored_clicks
 
 GOLDEN: Final = json.loads((Path(__file__).parent / "golden_rows_v1.json").read_text("utf-8"))
 ACME: Final = workspace_code("acme")

@@ -15,10 +15,10 @@ import pytest
 import trustme
 from botocore.exceptions import ClientError
 
+from waypost.aws import LeanClient, ServiceError
 from waypost.errors import Conflict, SettingsError, StoreUnavailable
-from waypost.lean import LeanClient, ServiceError
 from waypost.lean.connection import AMAZON_ROOTS, _trusting
-from waypost.store.dynamodb.client import translated
+from waypost.repositories.dynamodb.client import translated
 
 LOST = {
     "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",

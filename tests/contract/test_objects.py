@@ -9,9 +9,9 @@ import pytest
 from moto import mock_aws
 
 from waypost.errors import Conflict, NotFound, StoreUnavailable
+from waypost.repositories.objects import ObjectStore, ObjectUrl, SmallObject
+from waypost.repositories.s3 import S3Objects
 from waypost.store.memory.objects import MemoryObjects
-from waypost.store.objects import ObjectStore, ObjectUrl, SmallObject
-from waypost.store.s3 import S3Objects
 
 URL = ObjectUrl("files", "in/recipients.ndjson")
 LARGE = 5 * 1024 * 1024

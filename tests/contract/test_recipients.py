@@ -7,16 +7,16 @@ import pytest
 
 from tests.clicks import CAMPAIGN, click, link
 from tests.contract.conftest import Stores
-from waypost.clicks.absorbing import Change, absorb
 from waypost.clicks.marks import mark_of
-from waypost.codes import campaign_code, workspace_code
 from waypost.errors import Conflict, InvalidRequest
-from waypost.model.click import Click
-from waypost.model.counters import TOTAL, Cell, Counts, link_counter
-from waypost.model.recipient import INLINE_MARKS, LinkVisitor, Row, Sheet
+from waypost.ids import campaign_code, workspace_code
 from waypost.model.row_key import RowKey
-from waypost.store.paging import KEY_BYTES, write_cursor
-from waypost.store.recipients import Commit, Notice
+from waypost.models.click import Click
+from waypost.models.counters import TOTAL, Cell, Counts, link_counter
+from waypost.models.recipient import INLINE_MARKS, LinkVisitor, Row, Sheet
+from waypost.repositories.pagination import KEY_BYTES, write_cursor
+from waypost.repositories.recipients import Commit, Notice
+from waypost.tally.aggregation import Change, absorb
 
 KEY = RowKey(CAMPAIGN, "p:p1")
 

@@ -10,12 +10,12 @@ import pytest
 from tests.clicks import NOON, click
 from tests.workspace import definition
 from waypost.counting.tally import Tally
-from waypost.reporting.campaigns import CampaignReports
-from waypost.reporting.people import PeopleReports
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.reports.campaigns import CampaignReports
+from waypost.reports.people import PeopleReports
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 
 
 class Counting:

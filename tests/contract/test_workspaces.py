@@ -4,10 +4,10 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT
 from tests.contract.conftest import Stores, Tables
-from waypost.codes import campaign_code, workspace_code
 from waypost.errors import Clash, Conflict
-from waypost.model.workspace import Shortening, WorkspaceSettings
-from waypost.store.workspaces import Versioned
+from waypost.ids import campaign_code, workspace_code
+from waypost.models.workspace import Shortening, WorkspaceSettings
+from waypost.repositories.workspaces import Versioned
 
 ACME = workspace_code("acme")
 GLOBEX = workspace_code("globex")
@@ -41,7 +41,9 @@ def test_a_workspace_whose_code_is_anothers_is_refused(
 ) -> None:
     stores.workspaces.save("acme", WorkspaceSettings())
     for module in ("dynamodb", "memory"):
-        monkeypatch.setattr(f"waypost.store.{module}.workspaces.workspace_code", lambda _: ACME)
+        monkeypatch.setattr(
+            f"waypost.repositories.{module}.workspaces.workspace_code", lambda _: ACME
+        )
     with pytest.raises(Clash, match="globex"):
         stores.workspaces.save("globex", WorkspaceSettings())
 

@@ -22,7 +22,7 @@ from local.stack import EmbeddedStack
 from tests.clicks import click
 from tools.docs.commands import targets
 from tools.docs.pages import ROOT, blocks
-from waypost.clicks.parking import parked
+from waypost.clicks.fallback_queue import parked
 
 OPERATED = {
     "rewrite",

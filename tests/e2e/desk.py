@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.commands import run
 from tests.e2e.test_main_job import Sender
-from waypost.codes import campaign_code
+from waypost.ids import campaign_code
 
 Test = TypeVar("Test", bound=Callable[..., None])
 _ENTRY = re.compile(r"^@entry\(([^)]*)\)", re.MULTILINE)

@@ -10,7 +10,7 @@ import pytest
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH
-from waypost.domains.checks.answers import PATH, new_nonce
+from waypost.domains.probe_token import PATH, new_nonce
 
 Call = Callable[..., tuple[int, Any]]
 

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from local.permissions import Statement, Use, parsed
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.model.recipient import INLINE_MARKS
+from waypost.models.recipient import INLINE_MARKS
 
 BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
 HREF = "https://example.com/?q=" + "x" * 2_500  # does not fit into a link

@@ -18,9 +18,9 @@ from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Answer, Http, without_ledger
 from tests.e2e.desk import Desk, entry, played, total, until
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.clicks.parking import parked
-from waypost.codes import campaign_code
-from waypost.model.click import Click
+from waypost.clicks.fallback_queue import parked
+from waypost.ids import campaign_code
+from waypost.models.click import Click
 
 RUNBOOK = (TEMPLATE.parent / "docs/runbook.md").read_text("utf-8")
 

@@ -13,11 +13,11 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from tests.e2e.desk import Desk, entry
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.codes import campaign_code, link_code
-from waypost.keyring import KeyList
-from waypost.reporting.sharing import Scope, Sharer
+from waypost.ids import campaign_code, link_code
+from waypost.reports.share_links import Scope, Sharer
 from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.tokens.signing import TokenSigner
+from waypost.tokens.keyring import KeyList
+from waypost.tokens.signer import TokenSigner
 
 PHISHING = "https://phishing.example.net/login"
 

@@ -14,7 +14,7 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http, changed_template, without_ledger
 from tests.e2e.desk import Desk, entry, total, until
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.codes import campaign_code, workspace_code
+from waypost.ids import campaign_code, workspace_code
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.e2e.conftest import changed_template
 from tools import smoke
 from tools.journey import STEPS, Failed, Journey
 from tools.management import Api
-from waypost.domains.domain import Stage
+from waypost.domains.model import Stage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
 

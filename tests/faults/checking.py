@@ -7,7 +7,7 @@ from collections import Counter
 
 from tests.clicks import CAMPAIGN
 from tests.faults.world import World, naive_figures
-from waypost.upkeep.recounting import Recounting
+from waypost.maintenance.recount import Recounting
 
 SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
 ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)

@@ -220,9 +220,9 @@ def _let_nobody_wait(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     patch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
     patch.setattr("botocore.retries.quota.RetryQuota.acquire", lambda *_, **__: True)
-    patch.setattr("waypost.store.dynamodb.short_links.PAUSE_SECONDS", 0)
-    patch.setattr("waypost.counting.settling.PAUSE_SECONDS", 0)
-    patch.setattr("waypost.upkeep.rows.PAUSE_SECONDS", 0)
+    patch.setattr("waypost.repositories.dynamodb.short_links.PAUSE_SECONDS", 0)
+    patch.setattr("waypost.tally.settling.PAUSE_SECONDS", 0)
+    patch.setattr("waypost.privacy.rows.PAUSE_SECONDS", 0)
 
 
 def client(service: str, config: Config | None = None, region_name: str = REGION) -> Any:

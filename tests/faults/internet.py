@@ -15,8 +15,8 @@ import dns.rrset
 
 from tests.faults.breaking import Breaking
 from tests.faults.cloud import SECRET
-from waypost.domains.checks import answers
-from waypost.keyring import KeyList
+from waypost.domains import probe_token
+from waypost.tokens.keyring import KeyList
 
 EDGE_ADDRESS = "93.184.215.14"
 EDGE = "d111.cdn.example"
@@ -106,7 +106,7 @@ def _served(path: str, *, secure: bool) -> bytes:
     """What CloudFront serves: our answer once a host has its certificate, else a refusal."""
     if not secure:
         return _http("403 Forbidden", b"no such tenant")
-    told = answers.probe_answer(KEYRING, path.removeprefix(answers.PATH))
+    told = probe_token.probe_answer(KEYRING, path.removeprefix(probe_token.PATH))
     return _http(f"{told['statusCode']} OK", told["body"].encode())
 
 

@@ -23,15 +23,15 @@ from tests.faults.cloud import Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from tests.faults.world import naive_figures
-from waypost.clicks.parking import parked
-from waypost.codes import CampaignCode, campaign_code, workspace_code
-from waypost.counting.announcing import event_id
+from waypost.clicks.fallback_queue import parked
 from waypost.errors import StoreError
-from waypost.model.click import Click
-from waypost.model.workspace import WorkspaceSettings
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.ids import CampaignCode, campaign_code, workspace_code
+from waypost.models.click import Click
+from waypost.models.workspace import WorkspaceSettings
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tally.event_publisher import event_id
 
 SILENT = campaign_code("silent", "spring-sale")
 LEFT = "p-left"
@@ -60,7 +60,7 @@ def drain(aws: Cloud) -> ModuleType:
 def prepared(aws: Cloud, clicks: Sequence[Click] = CLICKS) -> Iterator[Cloud]:
     """A ledger with clicks, and a workspace whose clicks the bus is not to be told of."""
     with pytest.MonkeyPatch.context() as patch, aws.fresh():
-        patch.setattr("waypost.clicks.policies.RETRY_SECONDS", 0)
+        patch.setattr("waypost.clicks.settings_cache.RETRY_SECONDS", 0)
         with aws.aside():
             workspaces = DynamoWorkspaces(client("dynamodb"), "workspaces")
             workspaces.save("silent", WorkspaceSettings(events="none", machine_threshold=10))

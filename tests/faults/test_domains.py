@@ -29,11 +29,11 @@ from tests.faults.cloud import Cloud, client
 from tests.faults.internet import DEFAULT_HOST, Internet
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
-from waypost.codes import workspace_code
-from waypost.domains.domain import STACK, TrackingDomain, new_domain
-from waypost.domains.network.connecting import TcpConnector
+from waypost.domains.model import STACK, TrackingDomain, new_domain
+from waypost.domains.network import TcpConnector
 from waypost.errors import StoreError
-from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.ids import workspace_code
+from waypost.repositories.dynamodb.domains import DynamoDomains
 
 ACME = workspace_code("acme")
 HOSTS = ("links.acme.com", "go.acme.com")
@@ -102,9 +102,9 @@ def worlds(aws: Cloud, app: ModuleType) -> Iterator[World]:
         patch.setattr("dns.query.udp_with_fallback", world.internet.ask)
         patch.setattr("dns.resolver.zone_for_name", no_zone)
         patch.setattr(TcpConnector, "connect", lambda _, *asked: world.internet.connect(*asked))
-        patch.setattr("waypost.domains.network.probing.browser_like", lambda: world.internet)
+        patch.setattr("waypost.domains.http_probe.browser_like", lambda: world.internet)
         patch.setattr(app, "utc_now", lambda: world.now)
-        patch.setattr("waypost.domains.verifying.AT_ONCE", 1)  # by a seed, the same way
+        patch.setattr("waypost.domains.verification.AT_ONCE", 1)  # by a seed, the same way
         with aws.aside():
             store = DynamoDomains(client("dynamodb"), "workspaces")
             for host in HOSTS:

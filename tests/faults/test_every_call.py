@@ -22,21 +22,19 @@ from tests.clicks import CAMPAIGN, NOON
 from tests.faults.broken_aws import SECRET, BrokenAws, broken_aws
 from tests.faults.promises import unpromised
 from tests.faults.ways import DONE, EVER, WAYS
-from waypost import aws
-from waypost.clicks.parking import LOG_KEY
-from waypost.codes import link_code, workspace_of
-from waypost.domains import stored
+from waypost.aws import LeanClient, clients
+from waypost.clicks.fallback_queue import LOG_KEY
+from waypost.domains import item_mapping, probe_token
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, AndroidApp, AppLinks
-from waypost.domains.checks import answers
-from waypost.domains.domain import new_domain
-from waypost.keyring import KeyList
-from waypost.lean import LeanClient
-from waypost.model.click import Click
-from waypost.model.short_link import StoredDestination
-from waypost.redirecting import following
+from waypost.domains.model import new_domain
+from waypost.ids import link_code, workspace_of
+from waypost.maintenance.replay import stored_clicks
+from waypost.models.click import Click
+from waypost.models.short_link import StoredDestination
+from waypost.redirect import service as following
 from waypost.redirecting.pixel import GIF
 from waypost.tokens import ClickToken, OpenToken, Sealer
-from waypost.upkeep.replaying import stored_clicks
+from waypost.tokens.keyring import KeyList
 
 HREF = "https://example.com/sale"
 SEALER = Sealer(KeyList.parse(SECRET).at(0))
@@ -86,7 +84,7 @@ def redirect(services: BrokenAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
         made.append(LeanClient(service, timeout=0.25, attempts=attempts))
         return made[-1]
 
-    monkeypatch.setattr(aws, "LeanClient", remembered)
+    monkeypatch.setattr(clients, "LeanClient", remembered)
     yield handlers.load("redirect")
     for client in made:
         client.close()
@@ -226,7 +224,7 @@ def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
 ) -> None:
     assert arrived(ask(redirect))
     monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
-    monkeypatch.setattr("waypost.clicks.policies.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.clicks.settings_cache.FRESH_SECONDS", 0)
     for operation in ("GetSecretValue", "GetItem", "PutItem", "SendMessage"):
         services.broken[operation] = (way, EVER)
     for attempt in range(3):
@@ -273,7 +271,7 @@ def test_a_pixel_is_the_image_whatever_breaks_and_its_open_is_kept_once(
 def test_a_file_for_apps_is_the_domains_own_or_asks_to_come_again(
     services: BrokenAws, redirect: ModuleType, path: str, way: str
 ) -> None:
-    services.items = [stored.to_claim(DOMAIN), stored.to_item(DOMAIN)]
+    services.items = [item_mapping.to_claim(DOMAIN), item_mapping.to_item(DOMAIN)]
     for times in (1, EVER):
         services.broken["GetItem"] = (way, times)
         assert asked_to_come_again(ask_file(redirect, path))
@@ -286,12 +284,12 @@ def test_a_file_for_apps_is_the_domains_own_or_asks_to_come_again(
 def test_a_probe_is_answered_under_a_key_or_asked_to_come_again(
     services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    nonce = answers.new_nonce()
+    nonce = probe_token.new_nonce()
     services.broken["GetSecretValue"] = (way, EVER)
-    assert asked_to_come_again(ask_file(redirect, answers.PATH + nonce))
+    assert asked_to_come_again(ask_file(redirect, probe_token.PATH + nonce))
     services.broken.clear()
-    assert ask_file(redirect, answers.PATH + nonce)["statusCode"] == 200
+    assert ask_file(redirect, probe_token.PATH + nonce)["statusCode"] == 200
     monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
     services.broken["GetSecretValue"] = (way, EVER)
-    answer = ask_file(redirect, answers.PATH + nonce)
-    assert answers.is_answer(KeyList.parse(SECRET).at(0), nonce, answer["body"].encode())
+    answer = ask_file(redirect, probe_token.PATH + nonce)
+    assert probe_token.is_answer(KeyList.parse(SECRET).at(0), nonce, answer["body"].encode())

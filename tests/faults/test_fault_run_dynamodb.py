@@ -8,8 +8,8 @@ from typing import Any
 from tests.contract.conftest import Stores
 from tests.faults.checking import SEED, check
 from tests.faults.world import World
-from waypost.model.click import Click
-from waypost.store.clicks import ClickStore
+from waypost.models.click import Click
+from waypost.repositories.clicks import ClickStore
 
 
 class Streaming:

@@ -23,8 +23,8 @@ from tests.faults.checking import ROUNDS, SEED
 from tests.faults.cloud import Cloud, client, clouds
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
-from waypost.codes import campaign_code
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
+from waypost.ids import campaign_code
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 
 FUNCTION = "rewrite, of a file"
 BUCKET, INPUT = "files", "recipients.ndjson"
@@ -68,8 +68,8 @@ class Job(NamedTuple):
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Cloud]:
     with clouds() as made, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("waypost.sending.files.parts.PART", 1)
-        patch.setattr("waypost.sending.files.parts.CHUNK", 2)
+        patch.setattr("waypost.rewrite_files.parts.PART", 1)
+        patch.setattr("waypost.rewrite_files.parts.CHUNK", 2)
         patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
         lines = [MESSAGE, *({"delivery": name} for name in DELIVERIES), {"person": "p"}]
         text = "\n".join(map(json.dumps, lines)).encode()

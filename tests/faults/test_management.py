@@ -27,21 +27,21 @@ from tests.faults.checking import ROUNDS, SEED
 from tests.faults.cloud import SECRET, Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
-from waypost.codes import workspace_code
+from waypost.api.dependencies import Services
 from waypost.counting.tally import Tally
-from waypost.domains.domain import new_domain
-from waypost.keyring import KeyList
-from waypost.management.services import Services
+from waypost.domains.model import new_domain
+from waypost.ids import workspace_code
 from waypost.model.link import LinkDefinition
 from waypost.model.message import SentMessage
-from waypost.pages.visit import visits_of
-from waypost.reporting.sharing import Scope, Sharer
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.domains import DynamoDomains
-from waypost.store.dynamodb.messages import DynamoMessages
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.reports.share_links import Scope, Sharer
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.repositories.dynamodb.messages import DynamoMessages
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens.keyring import KeyList
+from waypost.web.app import visits_of
 
 ACME = workspace_code("acme")
 WORKSPACE = "/v1/workspaces/{workspace}"

@@ -22,13 +22,13 @@ from tests.faults.checking import ROUNDS, SEED
 from tests.faults.cloud import SECRET, Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
-from waypost.codes import campaign_code, workspace_code
-from waypost.keyring import KeyList
-from waypost.model.workspace import Shortening, WorkspaceSettings
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.short_links import DynamoShortLinks
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.ids import campaign_code, workspace_code
+from waypost.models.workspace import Shortening, WorkspaceSettings
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.short_links import DynamoShortLinks
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tokens import Sealer
+from waypost.tokens.keyring import KeyList
 
 URLS = ("https://e.com/1", "https://e.com/2", f"https://e.com/{Random(1).randbytes(1_500).hex()}")
 HTML = "<body>" + "".join(f'<a href="{url}">x</a>' for url in URLS) + "</body>"

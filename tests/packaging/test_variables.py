@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.packaging.building import FUNCTIONS, ROOT, TEMPLATE
-from waypost.settings import (
+from waypost.config import (
     DomainSettings,
     DrainSettings,
     RedirectSettings,
@@ -65,7 +65,7 @@ def test_a_handler_reads_the_settings_that_are_listed_here(function):
     imported = {
         alias.name
         for node in ast.walk(ast.parse(handler.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "waypost.settings"
+        if isinstance(node, ast.ImportFrom) and node.module == "waypost.config"
         for alias in node.names
     }
     assert imported == {settings.__name__ for settings in READ[function]}

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.corpus import EMAILS, needs_emails
-from waypost.pages.click_map import mapped, spots
-from waypost.reporting.answers import LinkFigures
-from waypost.rewriting.links.finding import HTML_LINKS, find_places
-from waypost.rewriting.links.place import Place
+from waypost.reports.schemas import LinkFigures
+from waypost.rewrite.links.extractor import HTML_LINKS, find_places
+from waypost.rewrite.links.occurrence import Place
+from waypost.web.click_map import mapped, spots
 
 HREFS = st.sampled_from(
     ["https://example.com/a?b=1&amp;c=2", "www.example.com", "#top", "{{ url }}", "javascript:x"]

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, CHROME, FIREFOX, SAFARI, click, link
-from waypost.clicks.absorbing import absorb
-from waypost.clicks.honeypot import HONEYPOT_IDENTITY
+from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
+from waypost.bot_detection.scoring import THRESHOLD
 from waypost.clicks.marks import mark_of
-from waypost.clicks.signals import THRESHOLD
-from waypost.model.click import Click
-from waypost.model.counters import TOTAL, CampaignCounts, Cell, Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import INLINE_MARKS, Row, Sheet
 from waypost.model.row_key import RowKey
 from waypost.model.times import to_milliseconds
+from waypost.models.click import Click
+from waypost.models.counters import TOTAL, CampaignCounts, Cell, Increments
+from waypost.models.recipient import INLINE_MARKS, Row, Sheet
+from waypost.tally.aggregation import absorb
 
 COUNTING = settings(max_examples=settings().max_examples * 3 // 5)
 LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]

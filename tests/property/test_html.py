@@ -13,8 +13,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from tests.corpus import EMAILS, needs_emails
 from tests.unit.rewriting.conftest import LINK, SEALER, Desk
-from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting.links.finding import HTML_LINKS, find_places
+from waypost.models.workspace import WorkspaceSettings
+from waypost.rewrite.links.extractor import HTML_LINKS, find_places
 from waypost.urls import ascii_form, cleaned
 
 OUTLOOK = re.compile(r"<!--\[if.*?-->", re.DOTALL)

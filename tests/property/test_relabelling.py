@@ -9,13 +9,13 @@ from tests.clicks import CAMPAIGN, NOON
 from tests.contract.conftest import Stores, memory_stores
 from tests.property.test_counting import clicks_of_one, cut
 from tests.tallies import tally_over
-from waypost.codes import workspace_of
 from waypost.counting.tally import Tally
-from waypost.model.click import Click
-from waypost.model.workspace import WorkspaceSettings
+from waypost.ids import workspace_of
+from waypost.maintenance.recount import Recounting
+from waypost.models.click import Click
+from waypost.models.workspace import WorkspaceSettings
+from waypost.privacy.erasure import Erasing
 from waypost.store.memory.messages import MemoryMessages
-from waypost.upkeep.erasing import Erasing
-from waypost.upkeep.recounting import Recounting
 
 
 class Desk:

@@ -9,9 +9,9 @@ from liquid import Environment
 from liquid.exceptions import LiquidError
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting.links.finding import HTML_LINKS, TEXT_LINKS, Markup, find_places
-from waypost.rewriting.links.place import Place
-from waypost.rewriting.liquid.template import Template
+from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup, find_places
+from waypost.rewrite.links.occurrence import Place
+from waypost.rewrite.liquid.template import Template
 
 PLAIN = Environment()
 

@@ -10,7 +10,7 @@ from liquid import Environment, Token
 from liquid.exceptions import LiquidSyntaxError
 from liquid.lex import compile_liquid_rules
 
-from waypost.rewriting.liquid.language import TemplateEnvironment
+from waypost.rewrite.liquid.environment import TemplateEnvironment
 from waypost.rewriting.liquid.tokenizing import THEIRS
 
 PIECE = st.one_of(

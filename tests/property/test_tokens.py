@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.codes import LINK_BYTES, LinkCode
 from waypost.errors import TokenError
+from waypost.ids import LINK_BYTES, LinkCode
 from waypost.tokens import ClickToken, Keyring, Sealer
 from waypost.tokens.packing import pack, read_varint, unpack, varint
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.unit.redirect.conftest import Desk
-from waypost.codes import campaign_code, link_code
+from waypost.ids import campaign_code, link_code
 from waypost.tokens import ClickToken
 
 

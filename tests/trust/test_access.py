@@ -16,12 +16,12 @@ from tests.handlers import Context, load, request
 from tests.unit.domains.test_handler import Checks, Nothing
 from tests.unit.sending.conftest import NOW, Bases
 from tests.workspace import Workspace, definition
-from waypost.codes import LinkCode
 from waypost.domains.announcing import Nobody
-from waypost.domains.domain import utc_now
+from waypost.domains.model import utc_now
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import Verifier
-from waypost.sending.batches import Sending
+from waypost.domains.verification import Verifier
+from waypost.ids import LinkCode
+from waypost.rewrite.service import Sending
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.tokens import Sealer
 

@@ -12,8 +12,8 @@ import pytest
 from tests.trust.conftest import soaking
 from tests.unit.redirect.conftest import Desk, request
 from tests.unit.sending.conftest import Office
-from waypost.codes import campaign_of
 from waypost.errors import MalformedToken, UnsafeDestination
+from waypost.ids import campaign_of
 from waypost.tokens import ClickToken
 from waypost.urls import ascii_form, check_destination, cleaned, host_of, scheme_of
 

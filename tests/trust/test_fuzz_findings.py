@@ -8,13 +8,13 @@ from typing import cast
 import pytest
 
 from tests.clicks import click, link
+from waypost.clicks.fallback_queue import parked, unparked
 from waypost.clicks.networks import kept_address
-from waypost.clicks.parking import parked, unparked
 from waypost.errors import InvalidRequest, MalformedItem, UnsafeDestination
-from waypost.model.workspace import IpPolicy
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.paging import write_cursor
+from waypost.models.workspace import IpPolicy
+from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.pagination import write_cursor
 from waypost.urls import check_destination
 
 

@@ -14,10 +14,10 @@ from tests.trust import traffic
 from tests.trust.aws import Aws, aws
 from tests.trust.conftest import soaking
 from tests.trust.function import Function, function
-from waypost.clicks.parking import unparked
-from waypost.model.click import Click
-from waypost.redirecting.following import ATTEMPTS
-from waypost.upkeep.replaying import stored_clicks
+from waypost.clicks.fallback_queue import unparked
+from waypost.maintenance.replay import stored_clicks
+from waypost.models.click import Click
+from waypost.redirect.service import ATTEMPTS
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from tests.trust import traffic
 from tests.trust.aws import aws
 from tests.trust.conftest import soaking
 from tests.trust.function import Function, Sample, function
-from waypost.counting.announcing import AT_ONCE
+from waypost.tally.event_publisher import AT_ONCE
 
 PARTS = 8
 

@@ -12,10 +12,10 @@ from aws_lambda_powertools.logging import Logger
 from tests.e2e.secrets import spellings, spilled
 from tests.watching import Watch
 from waypost.errors import NotFound, UnsafeDestination
-from waypost.http import problem
 from waypost.observability import Metric, count
-from waypost.pages.visit import Visits
+from waypost.responses import problem
 from waypost.tokens import Keyring
+from waypost.web.app import Visits
 
 ADDRESS = "203.0.113.77"
 KEY = bytes(range(7, 39))

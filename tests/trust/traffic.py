@@ -11,16 +11,16 @@ from typing import Any, Final
 from tests.clicks import NOON, click
 from tests.handlers import request
 from tests.trust.aws import SECRET
-from waypost.codes import campaign_code, link_code
+from waypost.ids import campaign_code, link_code
 from waypost.keys import KeyringSource
-from waypost.model import item
-from waypost.model.campaign import Campaign, campaign_partition
-from waypost.model.item import Item
 from waypost.model.link import Link, LinkDefinition
 from waypost.model.message import SentMessage
-from waypost.model.short_link import ALPHABET, CODE_LENGTH, ShortLink
 from waypost.model.times import to_milliseconds
-from waypost.reporting.sharing import Scope, Sharer
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.campaign import Campaign, campaign_partition
+from waypost.models.short_link import ALPHABET, CODE_LENGTH, ShortLink
+from waypost.reports.share_links import Scope, Sharer
 from waypost.tokens import ClickToken, OpenSealer, OpenToken, Sealer
 
 HREF: Final = "https://shop.example/sale?utm_source=news"
@@ -142,7 +142,7 @@ def campaign_items() -> list[Item]:
         workspace="acme", name="spring", kind="newsletter", channel="email", first_seen=NOON
     )
     html = f'<a href="{HREF}">x</a>'
-    partition = item.item({"pk": campaign_partition(CAMPAIGN)})
+    partition = attributes.item({"pk": campaign_partition(CAMPAIGN)})
     names = ("total", f"link#{LINK}", *(f"hour#2026-11-21T{hour:02}" for hour in range(24)))
     expires = int(datetime.now(UTC).timestamp()) + 86_400  # functions keep the real clock
     message = SentMessage(campaign=CAMPAIGN, html=html, rendered=False, expires=expires)
@@ -150,7 +150,10 @@ def campaign_items() -> list[Item]:
         campaign.to_item(),
         Link(LINK, LinkDefinition(f"url:{HREF}", HREF, None, 1), NOON).to_item(),
         message.to_item() or {},
-        *(partition | item.item({"sk": f"N#{name}", "human": 7, "people": 5}) for name in names),
+        *(
+            partition | attributes.item({"sk": f"N#{name}", "human": 7, "people": 5})
+            for name in names
+        ),
     ]
 
 

@@ -16,7 +16,7 @@ AWS = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 
 UPWARDS = {
     # Where a tracking domain and its item are described: the store keeps them.
-    ("store", "domains"): {"waypost.domains.domain", "waypost.domains.stored"},
+    ("store", "domains"): {"waypost.domains.model", "waypost.domains.item_mapping"},
 }
 PURE = {
     "codes",

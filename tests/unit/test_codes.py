@@ -1,4 +1,4 @@
-from waypost.codes import campaign_code, campaign_of, link_code, workspace_code, workspace_of
+from waypost.ids import campaign_code, campaign_of, link_code, workspace_code, workspace_of
 
 
 def test_a_links_code_tells_its_campaign_and_workspace() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from waypost.reporting.sharing import Scope, Share, Sharer
-from waypost.tokens.signing import Keyring
+from waypost.reports.share_links import Scope, Share, Sharer
+from waypost.tokens.signer import Keyring
 
 VECTORS = json.loads((Path(__file__).parent / "golden_shares_v1.json").read_text("utf-8"))
 MADE = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

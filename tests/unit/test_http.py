@@ -6,7 +6,7 @@ import pytest
 
 import waypost
 from waypost import errors
-from waypost.http import json_response, plain_page, problem
+from waypost.responses import json_response, plain_page, problem
 
 
 def walk(kind: type[errors.WaypostError]) -> list[type[errors.WaypostError]]:

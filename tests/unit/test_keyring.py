@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from waypost.keyring import KeyList
 from waypost.tokens import Keyring
+from waypost.tokens.keyring import KeyList
 
 OLD, NEW, NEWEST = b"o" * 32, b"n" * 33, b"w" * 34  # with base64's padding and without
 NOW = 1_795_317_000.0  # 2026-11-22T03:10:00Z

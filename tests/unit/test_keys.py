@@ -4,9 +4,9 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from waypost.errors import StoreUnavailable
-from waypost.keyring import KeyList
 from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS, RELOAD_SECONDS, RETRY_SECONDS, KeyringSource
 from waypost.tokens import Keyring
+from waypost.tokens.keyring import KeyList
 
 
 def secret(*keys: bytes) -> str:

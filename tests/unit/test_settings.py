@@ -2,14 +2,14 @@
 
 import pytest
 
-from waypost.errors import SettingsError
-from waypost.settings import (
+from waypost.config import (
     DomainSettings,
     RedirectSettings,
     RewriteSettings,
     Settings,
     SharingSettings,
 )
+from waypost.errors import SettingsError
 
 REDIRECT = {
     "CLICKS_TABLE": "clicks",

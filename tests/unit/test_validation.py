@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
-from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.schemas import AddDomain, ChangeDomain
 from waypost.errors import InvalidRequest
 from waypost.management.settings_body import SettingsChange
 from waypost.pages.asking import Asked
-from waypost.reporting.sharing import ShareRequest
-from waypost.rewriting.request import Message, Recipient, RewriteRequest, from_json
-from waypost.sending.files.asking import FileRequest
+from waypost.reports.share_links import ShareRequest
+from waypost.rewrite.schemas import Message, Recipient, RewriteRequest, from_json
+from waypost.rewrite_files.schemas import FileRequest
 from waypost.validation import MOST_PROBLEMS, checked, parsed
 from waypost.validation.reasons import OTHERWISE, REASONS, reason
 

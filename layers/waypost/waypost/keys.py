@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from waypost.errors import StoreUnavailable
-from waypost.keyring import KeyList
 from waypost.observability import Metric, count
 from waypost.tokens import Keyring, Sealer
+from waypost.tokens.keyring import KeyList
 
 FRESH_SECONDS: Final = 300
 """How long the keys are used before they are read again."""

@@ -17,12 +17,12 @@ from tests.e2e.domains.internet import (
     dns_server,
     ours,
 )
-from waypost.domains.checks.checking import Checker
-from waypost.domains.findings import Findings
-from waypost.domains.network.connecting import browser_like
-from waypost.domains.network.probing import Prober
+from waypost.domains.check_results import Findings
+from waypost.domains.checker import Checker
+from waypost.domains.http_probe import Prober
+from waypost.domains.network import browser_like
 from waypost.domains.network.resolving import DnsResolver
-from waypost.tokens.signing import Keyring
+from waypost.tokens.signer import Keyring
 
 HOST = "links.acme.com"
 DEFAULT_HOST = "e.waypost.example"

@@ -18,8 +18,8 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
-from waypost.domains.checks import answers
-from waypost.tokens.signing import Keyring
+from waypost.domains import probe_token
+from waypost.tokens.signer import Keyring
 
 Respond = Callable[[str], bytes]
 """What a web server answers to a path, byte for byte."""
@@ -176,7 +176,7 @@ def http(status: str, body: bytes = b"", **headers: str) -> bytes:
 
 def ours(path: str) -> bytes:
     """What our redirect function answers a probe, over the real code."""
-    response = answers.probe_answer(KEYRING, path.removeprefix(answers.PATH))
+    response = probe_token.probe_answer(KEYRING, path.removeprefix(probe_token.PATH))
     return http(f"{response['statusCode']} OK", response["body"].encode())
 
 

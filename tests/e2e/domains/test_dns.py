@@ -17,10 +17,10 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import http
+from waypost.domains.check_results import Dns
+from waypost.domains.checker import DNS_SECONDS
 from waypost.domains.checks.caa import permission
-from waypost.domains.checks.checking import DNS_SECONDS
-from waypost.domains.checks.records import MAX_HOPS
-from waypost.domains.findings import Dns
+from waypost.domains.dns import MAX_HOPS
 
 
 def dns(world: World) -> Dns:

@@ -22,16 +22,16 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import http, ours
-from waypost.codes import workspace_code
-from waypost.domains.base_urls import BaseUrls
+from waypost.domains.base_url import BaseUrls
+from waypost.domains.certificates import CertificateStatus, Tenant
 from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.domain import STACK, STACK_NAME, Change, TrackingDomain
-from waypost.domains.edge.securing import CertificateStatus, Tenant
-from waypost.domains.managing import Manager
-from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.model import STACK, STACK_NAME, Change, TrackingDomain
+from waypost.domains.schemas import AddDomain, ChangeDomain
+from waypost.domains.service import Manager
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import LOOK_SECONDS, Verifier
+from waypost.domains.verification import LOOK_SECONDS, Verifier
 from waypost.errors import EdgeRefused, ServedElsewhere, StoreUnavailable
+from waypost.ids import workspace_code
 from waypost.store.memory.domains import MemoryDomains
 
 ACME = workspace_code("acme")

@@ -19,11 +19,11 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import KEYRING, http, ours, parked
-from waypost.domains.checks import answers
-from waypost.domains.findings import Hsts
-from waypost.domains.machine import stage_seen
-from waypost.domains.network.probing import MAX_BYTES
-from waypost.tokens.signing import Keyring
+from waypost.domains import probe_token
+from waypost.domains.check_results import Hsts
+from waypost.domains.http_probe import MAX_BYTES
+from waypost.domains.state_machine import stage_seen
+from waypost.tokens.signer import Keyring
 
 DAY = timedelta(days=1)
 
@@ -42,7 +42,7 @@ def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(wo
     site = world.internet.serve(EDGE_ADDRESS, 80, ours)
     world.check()
     line, host, *_ = site.requests[0].split("\r\n")
-    assert line.startswith(f"GET {answers.PATH}")
+    assert line.startswith(f"GET {probe_token.PATH}")
     assert host == f"Host: {HOST}"
     assert world.internet.connections == [(EDGE_ADDRESS, 80), (EDGE_ADDRESS, 443)]
 
@@ -74,7 +74,7 @@ def test_an_echo_of_the_nonce_is_no_answer(world: World) -> None:
 
 def test_an_answer_replayed_from_an_earlier_probe_is_none(world: World) -> None:
     world.point_at_proxy()
-    old = ours(answers.PATH + answers.new_nonce())
+    old = ours(probe_token.PATH + probe_token.new_nonce())
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: old)
     assert world.check().http.outcome == "not_ours"
 
@@ -83,7 +83,7 @@ def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: World) 
     newer = Keyring((b"n" * 32,))
 
     def rotated(path: str) -> bytes:
-        answer = answers.probe_answer(newer, path.removeprefix(answers.PATH))
+        answer = probe_token.probe_answer(newer, path.removeprefix(probe_token.PATH))
         return http("200 OK", answer["body"].encode())
 
     world.point_at_proxy()
@@ -96,7 +96,7 @@ def test_the_answer_of_another_stack_is_not_ours(world: World) -> None:
     other = Keyring((b"o" * 32,))
 
     def theirs(path: str) -> bytes:
-        answer = answers.probe_answer(other, path.removeprefix(answers.PATH))
+        answer = probe_token.probe_answer(other, path.removeprefix(probe_token.PATH))
         return http("200 OK", answer["body"].encode())
 
     world.point_at_proxy()
@@ -236,7 +236,9 @@ def test_nothing_past_the_cap_is_read(world: World) -> None:
 
 def test_an_answer_in_chunks_is_read(world: World) -> None:
     def chunked(path: str) -> bytes:
-        body = answers.probe_answer(KEYRING, path.removeprefix(answers.PATH))["body"].encode()
+        body = probe_token.probe_answer(KEYRING, path.removeprefix(probe_token.PATH))[
+            "body"
+        ].encode()
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:]))
         return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
 

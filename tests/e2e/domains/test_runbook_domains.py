@@ -23,14 +23,14 @@ from tests.e2e.desk import Desk, entry
 from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, World
 from tests.e2e.domains.internet import Web, http
 from tests.e2e.domains.test_journeys import Cdn, Senders
-from waypost.codes import WorkspaceCode, workspace_code
 from waypost.domains.announcing import Nobody
-from waypost.domains.domain import STACK, utc_now
-from waypost.domains.managing import Manager
+from waypost.domains.model import STACK, utc_now
+from waypost.domains.service import Manager
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import Verifier
-from waypost.store.dynamodb.client import DynamoClient
-from waypost.store.dynamodb.domains import DynamoDomains
+from waypost.domains.verification import Verifier
+from waypost.ids import WorkspaceCode, workspace_code
+from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.repositories.dynamodb.domains import DynamoDomains
 
 ACME = workspace_code("acme")
 

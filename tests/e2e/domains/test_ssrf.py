@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.domains.conftest import HOST, PROOF, PROXY_ADDRESS, World
 from tests.e2e.domains.internet import ours
-from waypost.domains.checks import answers
+from waypost.domains import probe_token
 
 FORBIDDEN = [
     ("A", "127.0.0.1"),
@@ -77,7 +77,7 @@ def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: World
         return connect(address, port, seconds)
 
     world.internet.connect = rebinding  # type: ignore[method-assign,assignment]
-    prober, path = world.checker.prober, answers.PATH + answers.new_nonce()
+    prober, path = world.checker.prober, probe_token.PATH + probe_token.new_nonce()
     assert prober.ask("http", HOST, path, lambda _body: True).outcome == "ours"
     assert world.internet.connections == [(PROXY_ADDRESS, 80)]
     assert prober.ask("http", HOST, path, lambda _body: True).outcome == "unsafe"

@@ -18,7 +18,7 @@ from local.browser import browser as launched_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.keys import KeyringSource, SecretReader
-from waypost.reporting.sharing import Scope, Sharer
+from waypost.reports.share_links import Scope, Sharer
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "

@@ -13,11 +13,11 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.pages.conftest import Mailing
-from waypost.codes import campaign_code
-from waypost.pages.rendering import page as render
-from waypost.reporting.answers import LinkFigures, Series
-from waypost.reporting.sharing import Scope
-from waypost.store.dynamodb.clicks import DynamoClicks
+from waypost.ids import campaign_code
+from waypost.reports.schemas import LinkFigures, Series
+from waypost.reports.share_links import Scope
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.web.rendering import page as render
 
 MESSAGE = (
     '<p>Hello <a href="https://example.com/sale?a=1&amp;b=2" data-cio-tag="CTA">Sale</a> '

@@ -8,7 +8,7 @@ import pytest
 
 from tests.handlers import request
 from tests.workspace import PAGES_URL, definition
-from waypost.reporting.sharing import Scope
+from waypost.reports.share_links import Scope
 
 SETTINGS = "/v1/workspaces/{workspace}/settings"
 SHARES = "POST /v1/workspaces/{workspace}/shares"

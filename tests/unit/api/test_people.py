@@ -12,8 +12,8 @@ import pytest
 
 from tests.handlers import request
 from tests.workspace import definition
-from waypost.codes import campaign_code
-from waypost.upkeep.erasing import UNDER_WAY
+from waypost.ids import campaign_code
+from waypost.privacy.erasure import UNDER_WAY
 
 PERSON = "/v1/workspaces/{workspace}/people/{person}"
 OPT_OUT = f"{PERSON}/opt-out"

@@ -11,8 +11,8 @@ import pytest
 from tests.clicks import NOON
 from tests.handlers import request
 from tests.workspace import definition
-from waypost.codes import campaign_code, opens_code, workspace_code
-from waypost.store.paging import write_cursor
+from waypost.ids import campaign_code, opens_code, workspace_code
+from waypost.repositories.pagination import write_cursor
 
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
 LINK = "GET /v1/workspaces/{workspace}/links/{link}"
@@ -329,6 +329,6 @@ def test_what_is_wrong_with_a_list_is_named(api, query, field):
 
 def test_a_workspace_of_the_same_code_sees_nothing_of_the_other(api, workspace, links, monkeypatch):
     code = workspace_code("acme")
-    monkeypatch.setattr("waypost.reporting.campaigns.workspace_code", lambda _: code)
+    monkeypatch.setattr("waypost.reports.campaigns.workspace_code", lambda _: code)
     assert api(CAMPAIGNS, workspace="twin")[1]["campaigns"] == []
     assert len(api(CAMPAIGNS)[1]["campaigns"]) == 1

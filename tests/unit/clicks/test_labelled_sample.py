@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.clicks import CAMPAIGN, SENT, click
-from waypost.clicks.absorbing import absorb
 from waypost.clicks.marks import mark_of
-from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey
+from waypost.models.recipient import Row
+from waypost.tally.aggregation import absorb
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text())
 DOCS = Path(__file__).parents[3] / "docs" / "bot-clicks.md"

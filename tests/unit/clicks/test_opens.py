@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, CHROME, SAFARI, click
-from waypost.clicks.absorbing import absorb
+from waypost.bot_detection.scoring import Signal, signals_of, verdict
 from waypost.clicks.marks import mark_of
-from waypost.clicks.signals import Signal, signals_of, verdict
-from waypost.codes import opens_code
-from waypost.counting.announcing import event
-from waypost.counting.planning import _to_tell
 from waypost.counting.standing import Standing
-from waypost.model.click import Click
-from waypost.model.counters import Cell, Counts
+from waypost.ids import opens_code
 from waypost.model.mark import Mark
-from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey
+from waypost.models.click import Click
+from waypost.models.counters import Cell, Counts
+from waypost.models.recipient import Row
+from waypost.tally.aggregation import absorb
+from waypost.tally.event_publisher import event
+from waypost.tally.transactions import _to_tell
 
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 YAHOO = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"

@@ -144,8 +144,8 @@ def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
 
 def test_no_whole_address_is_ever_part_of_a_click() -> None:
     from tests.unit.redirect.conftest import request
-    from waypost.clicks.making import click_of
-    from waypost.model.workspace import WorkspaceSettings
+    from waypost.clicks.factory import click_of
+    from waypost.models.workspace import WorkspaceSettings
     from waypost.tokens import ClickToken
 
     made: Any = click_of(

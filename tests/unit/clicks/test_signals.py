@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 
 from tests.clicks import CHROME, FIREFOX, SAFARI, click, link
-from waypost.clicks.company import BURST_LINKS, RUN_LINKS, WINDOW_MILLISECONDS, company_signals
-from waypost.clicks.honeypot import HONEYPOT_IDENTITY, is_honeypot
-from waypost.clicks.marks import mark_of
-from waypost.clicks.sharing import shared_deliveries
-from waypost.clicks.signals import (
+from waypost.bot_detection.bursts import (
+    BURST_LINKS,
+    RUN_LINKS,
+    WINDOW_MILLISECONDS,
+    company_signals,
+)
+from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY, is_honeypot
+from waypost.bot_detection.scoring import (
     SOON_MILLISECONDS,
     THRESHOLD,
     WEIGHTS,
@@ -19,9 +22,11 @@ from waypost.clicks.signals import (
     signals_of,
     verdict,
 )
-from waypost.model.click import Click
+from waypost.clicks.marks import mark_of
+from waypost.clicks.sharing import shared_deliveries
 from waypost.model.mark import Mark, click_hash
 from waypost.model.times import to_milliseconds
+from waypost.models.click import Click
 
 NONE = Signal(0)
 

@@ -14,12 +14,12 @@ import pytest
 from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError
 
 from waypost.client import Client, batches
-from waypost.client.messages import Message
-from waypost.client.messages import Recipient as TypedRecipient
+from waypost.client.types import Message
+from waypost.client.types import Recipient as TypedRecipient
 from waypost.errors import CallFailed, InvalidRequest, StoreUnavailable, TooLarge
-from waypost.http import problem
-from waypost.rewriting.request import Message as CheckedMessage
-from waypost.rewriting.request import Recipient, from_value
+from waypost.responses import problem
+from waypost.rewrite.schemas import Message as CheckedMessage
+from waypost.rewrite.schemas import Recipient, from_value
 
 MESSAGE: Message = {"workspace": "acme", "campaign": "sale", "content": {"html": "<p>Hello</p>"}}
 

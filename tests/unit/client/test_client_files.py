@@ -9,7 +9,7 @@ import pytest
 
 from waypost.client import Client
 from waypost.errors import CallFailed, Clash, InvalidRequest, StoreUnavailable, TooLarge
-from waypost.http import problem
+from waypost.responses import problem
 
 MESSAGE = {"workspace": "acme", "campaign": "sale", "content": {"html": "<p>Hello</p>"}}
 SOURCE, TARGET = "s3://files/in.ndjson", "s3://files/out.ndjson"

@@ -8,9 +8,9 @@ from threading import Barrier
 from typing import Any
 
 from tests.clicks import CAMPAIGN, NOON, click, link
-from waypost.clicks.signals import Signal, Verdict, verdict
-from waypost.counting.announcing import ENTRIES, EventBus, event, event_id
-from waypost.model.click import Click
+from waypost.bot_detection.scoring import Signal, Verdict, verdict
+from waypost.models.click import Click
+from waypost.tally.event_publisher import ENTRIES, EventBus, event, event_id
 
 HUMAN = verdict(Signal(0))
 

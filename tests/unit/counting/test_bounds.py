@@ -10,22 +10,22 @@ import pytest
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
 from tests.tallies import tally_over
-from waypost.codes import workspace_of
-from waypost.counting.planning import Policy, plan
 from waypost.counting.standing import Standing
 from waypost.errors import StoreUnavailable
-from waypost.model.click import Click
-from waypost.model.counters import TOTAL, Cell
+from waypost.ids import workspace_of
+from waypost.maintenance.recount import Recounting
 from waypost.model.mark import Mark, Visits, click_hash
-from waypost.model.recipient import INLINE_MARKS, MARKS_A_SHEET, TOLD_APART, Row, Sheet
 from waypost.model.row_key import RowKey, further_sheet
-from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting.request import KEY_BYTES as RECIPIENT_BYTES
+from waypost.models.click import Click
+from waypost.models.counters import TOTAL, Cell
+from waypost.models.recipient import INLINE_MARKS, MARKS_A_SHEET, TOLD_APART, Row, Sheet
+from waypost.models.workspace import WorkspaceSettings
+from waypost.privacy.erasure import Erasing
+from waypost.repositories.pagination import KEY_BYTES
+from waypost.repositories.recipients import BYTES, ITEM_BYTES, Commit
+from waypost.rewrite.schemas import KEY_BYTES as RECIPIENT_BYTES
 from waypost.store.memory.messages import MemoryMessages
-from waypost.store.paging import KEY_BYTES
-from waypost.store.recipients import BYTES, ITEM_BYTES, Commit
-from waypost.upkeep.erasing import Erasing
-from waypost.upkeep.recounting import Recounting
+from waypost.tally.transactions import Policy, plan
 
 ACME = workspace_of(CAMPAIGN)
 MANY = 150
@@ -120,7 +120,7 @@ def test_a_scanner_of_many_links_is_erased_in_steps_that_fit(
 ) -> None:
     make(stores, *(made for minute in range(22) for made in every_link(minute)))
     before = stores.campaigns.counts(CAMPAIGN)
-    monkeypatch.setattr("waypost.store.recipients.BYTES", room)
+    monkeypatch.setattr("waypost.repositories.recipients.BYTES", room)
     erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
     assert erasing.erase(ACME, "p1", NOON).clean
     assert stores.campaigns.counts(CAMPAIGN) == before
@@ -147,7 +147,7 @@ def test_what_was_parked_of_a_flood_goes_to_further_sheets_and_counts_once(
     stores: Stores, recounting: Recounting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger takes 1,000 of a recipient's clicks a second; the others come home later."""
-    monkeypatch.setattr("waypost.model.recipient.MARKS_A_SHEET", 40)
+    monkeypatch.setattr("waypost.models.recipient.MARKS_A_SHEET", 40)
     flood = [click(f"f-{n}", name=f"link {n % 5}", after=n / 100) for n in range(400)]
     make(stores, *flood[::2])
     make(stores, *flood[1::2], *flood)

@@ -12,9 +12,9 @@ from tests import handlers
 from tests.clicks import CAMPAIGN, click
 from tests.contract.conftest import Stores, memory_stores
 from tests.tallies import tally_over
-from waypost.clicks.parking import parked
+from waypost.clicks.fallback_queue import parked
 from waypost.errors import StoreUnavailable
-from waypost.model.click import Click
+from waypost.models.click import Click
 
 
 @pytest.fixture

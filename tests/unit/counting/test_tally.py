@@ -11,20 +11,20 @@ import pytest
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
 from tests.tallies import tally_over
-from waypost.clicks.signals import Verdict
-from waypost.codes import campaign_code, workspace_of
-from waypost.counting.planning import Policy, plan
+from waypost.bot_detection.scoring import Verdict
 from waypost.counting.settling import ROUNDS
 from waypost.counting.standing import Standing
 from waypost.counting.tally import Tally
 from waypost.errors import Conflict, StoreUnavailable
-from waypost.model.click import Click
-from waypost.model.counters import Counts
+from waypost.ids import campaign_code, workspace_of
 from waypost.model.mark import Mark, click_hash
-from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey
-from waypost.model.workspace import EventPolicy, WorkspaceSettings
-from waypost.store.recipients import ACTIONS, Commit
+from waypost.models.click import Click
+from waypost.models.counters import Counts
+from waypost.models.recipient import Row
+from waypost.models.workspace import EventPolicy, WorkspaceSettings
+from waypost.repositories.recipients import ACTIONS, Commit
+from waypost.tally.transactions import Policy, plan
 
 ACME = workspace_of(CAMPAIGN)
 
@@ -284,7 +284,7 @@ def test_one_scanners_clicks_over_a_day_are_cut_into_transactions(
 def test_a_mark_that_fits_no_transaction_is_given_back(
     stores: Stores, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("waypost.counting.planning.ACTIONS", 2)
+    monkeypatch.setattr("waypost.tally.transactions.ACTIONS", 2)
     assert tally_of(stores, bus).count([click()]).failed == {"click-1"}
 
 

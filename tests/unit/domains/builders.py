@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from waypost.codes import workspace_code
-from waypost.domains.domain import Sending, TrackingDomain, new_domain
-from waypost.domains.findings import Caa, Dns, DnsVerdict, Findings, Hsts, Probe
+from waypost.domains.check_results import Caa, Dns, DnsVerdict, Findings, Hsts, Probe
+from waypost.domains.model import Sending, TrackingDomain, new_domain
+from waypost.ids import workspace_code
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -11,11 +11,11 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST, HTTPS, NOW, domain
-from waypost.domains import eventbridge
-from waypost.domains.eventbridge import BusAnnouncer
-from waypost.domains.machine import advance
-from waypost.domains.senders import ASK_AGAIN, is_verified, with_sending
+from waypost.domains import events
+from waypost.domains.events import BusAnnouncer
+from waypost.domains.sender_identity import ASK_AGAIN, is_verified, with_sending
 from waypost.domains.ses import SesIdentities
+from waypost.domains.state_machine import advance
 from waypost.errors import StoreUnavailable
 
 Make = Callable[[str], tuple[Any, Stubber]]
@@ -125,7 +125,7 @@ def test_a_bus_that_takes_nothing_loses_nothing_and_raises_nothing(
         def error(self, message: str, **keys: Any) -> None:
             lines.append((message, keys))
 
-    monkeypatch.setattr(eventbridge, "logger", lambda _function: Log())
+    monkeypatch.setattr(events, "logger", lambda _function: Log())
     client, stub = make("events")
     if fails == "call":
         stub.add_client_error("put_events", "ThrottlingException")

@@ -7,15 +7,15 @@ import pytest
 
 from tests.contract.test_damaged_domains import put, with_value
 from tests.unit.domains.builders import HOST, domain
-from waypost.domains import stored, well_known
+from waypost.domains import item_mapping, probe_token
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, AndroidApp, AppLinks
-from waypost.domains.checks import answers
-from waypost.domains.requests import AddDomain
+from waypost.domains.schemas import AddDomain
 from waypost.errors import InvalidRequest, StoreUnavailable
-from waypost.http import Response
-from waypost.model.item import Item
+from waypost.models.attributes import Item
+from waypost.redirect import well_known
+from waypost.responses import Response
 from waypost.store.memory.domains import MemoryDomains
-from waypost.tokens.signing import Keyring
+from waypost.tokens.signer import Keyring
 from waypost.validation import checked
 
 PRINT = ":".join(["AB"] * 32)
@@ -79,7 +79,7 @@ def test_an_app_on_one_system_alone_has_one_file() -> None:
 
 @pytest.mark.parametrize("path", [APPLE_PATH, ANDROID_PATH])
 @pytest.mark.parametrize(
-    "kept", [stored.claim_key(HOST), with_value(domain(app_links=APPS), "app_links.ios", "x")]
+    "kept", [item_mapping.claim_key(HOST), with_value(domain(app_links=APPS), "app_links.ios", "x")]
 )
 def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
     path: str, kept: Item
@@ -92,34 +92,34 @@ def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
 
 
 def test_probes_are_answered_on_every_host_without_reading_a_domain() -> None:
-    nonce, keyring = answers.new_nonce(), Keyring((b"k" * 32,))
+    nonce, keyring = probe_token.new_nonce(), Keyring((b"k" * 32,))
 
     def never() -> MemoryDomains:
         raise AssertionError("read")
 
-    response = well_known.answer(answers.PATH + nonce, "any.example", lambda: keyring, never)
+    response = well_known.answer(probe_token.PATH + nonce, "any.example", lambda: keyring, never)
     assert response is not None
-    assert answers.is_answer(keyring, nonce, response["body"].encode())
+    assert probe_token.is_answer(keyring, nonce, response["body"].encode())
     assert response["headers"]["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("nonce", ["", "short", "x" * 65, "a/b" * 8, "../" * 8, "é" * 20])
 def test_what_no_probe_would_ask_is_not_signed(nonce: str) -> None:
-    response = ask(answers.PATH + nonce)
+    response = ask(probe_token.PATH + nonce)
     assert response is not None
     assert response["statusCode"] == 404
 
 
 def test_an_answer_holds_for_its_nonce_and_keys_alone() -> None:
     old, new = Keyring((b"o" * 32,)), Keyring((b"o" * 32, b"n" * 32))
-    nonce = answers.new_nonce()
-    signed = answers.probe_answer(old, nonce)["body"].encode()
-    assert answers.is_answer(new, nonce, signed + b"\n")
-    assert not answers.is_answer(new, answers.new_nonce(), signed)
-    assert not answers.is_answer(Keyring((b"x" * 32,)), nonce, signed)
+    nonce = probe_token.new_nonce()
+    signed = probe_token.probe_answer(old, nonce)["body"].encode()
+    assert probe_token.is_answer(new, nonce, signed + b"\n")
+    assert not probe_token.is_answer(new, probe_token.new_nonce(), signed)
+    assert not probe_token.is_answer(Keyring((b"x" * 32,)), nonce, signed)
     for i in range(len(signed)):
         changed = signed[:i] + (b"A" if signed[i : i + 1] != b"A" else b"B") + signed[i + 1 :]
-        assert not answers.is_answer(old, nonce, changed), i
+        assert not probe_token.is_answer(old, nonce, changed), i
 
 
 def test_other_paths_are_nobodys() -> None:

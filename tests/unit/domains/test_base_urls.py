@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, domain
-from waypost.domains.base_urls import BaseUrls
-from waypost.domains.domain import STACK, STACK_NAME, Sending, TrackingDomain, new_domain
+from waypost.domains.base_url import BaseUrls
+from waypost.domains.model import STACK, STACK_NAME, Sending, TrackingDomain, new_domain
 from waypost.store.memory.domains import MemoryDomains
 
 ADDRESS = "https://api.execute-api.example.com"

@@ -10,9 +10,9 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST
-from waypost.domains.edge.cloudfront import CloudFrontEdge, tenant_name
+from waypost.domains.certificates import Tenant
+from waypost.domains.cloudfront import CloudFrontEdge, tenant_name
 from waypost.domains.edge.quotas import Quotas, Usage, usage
-from waypost.domains.edge.securing import Tenant
 from waypost.errors import Conflict, EdgeRefused, ServedElsewhere, StoreUnavailable
 
 DISTRIBUTION, GROUP, TENANT = "E1MULTITENANT", "cg_1", "dt_1"

@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.domains.network.connecting import TcpConnector, is_public
+from waypost.domains.network import TcpConnector, is_public
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::6810:84e5"])

@@ -26,19 +26,19 @@ from tests.unit.domains.builders import (
     domain,
     seen,
 )
-from waypost.domains import machine
+from waypost.domains import state_machine
 from waypost.domains.announcing import Nobody
-from waypost.domains.checks.checking import Checker
+from waypost.domains.certificates import Tenant
+from waypost.domains.check_results import UNSEEN, Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.checker import Checker
 from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.domain import STACK, STACK_NAME, Stage, TrackingDomain, new_domain
-from waypost.domains.edge.securing import Tenant
-from waypost.domains.findings import UNSEEN, Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.http_probe import Prober
 from waypost.domains.lights.panel import lights
-from waypost.domains.network.probing import Prober
+from waypost.domains.model import STACK, STACK_NAME, Stage, TrackingDomain, new_domain
 from waypost.domains.network.resolving import DnsResolver
 from waypost.domains.status import status_of
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import LOOK_SECONDS, Run, Verifier
+from waypost.domains.verification import LOOK_SECONDS, Run, Verifier
 from waypost.errors import StoreUnavailable
 from waypost.store.memory.domains import MemoryDomains
 
@@ -156,14 +156,14 @@ def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
 ) -> None:
     """Where one failed before, it is due soon anyway; the two stay five minutes apart."""
     before = domain(stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE)
-    assert not machine.speaks_against(before, findings)
-    after = machine.advance(before, findings, NOW)
+    assert not state_machine.speaks_against(before, findings)
+    after = state_machine.advance(before, findings, NOW)
     assert after == (before if failures else replace(before, due=NOW))
 
 
 def test_an_unfinished_look_at_a_removed_domain_does_not_let_go_of_it() -> None:
     removed = domain(use="removed", failures=1)
-    assert machine.let_go(removed, Dns("unseen"), NOW).failures == 1
+    assert state_machine.let_go(removed, Dns("unseen"), NOW).failures == 1
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)

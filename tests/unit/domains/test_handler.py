@@ -12,14 +12,14 @@ import pytest
 from tests.contract.test_damaged_domains import put, with_value
 from tests.handlers import load, request
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, domain
-from waypost.domains import stored
+from waypost.domains import item_mapping
 from waypost.domains.announcing import Nobody
+from waypost.domains.check_results import Dns, Findings
 from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.domain import STACK, STACK_NAME, TrackingDomain, code_of, new_domain
-from waypost.domains.findings import Dns, Findings
+from waypost.domains.model import STACK, STACK_NAME, TrackingDomain, code_of, new_domain
 from waypost.domains.targets import Targets
-from waypost.domains.verifying import LOOK_SECONDS, Verifier
-from waypost.model.item import Item
+from waypost.domains.verification import LOOK_SECONDS, Verifier
+from waypost.models.attributes import Item
 from waypost.store.memory.domains import MemoryDomains
 
 VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
@@ -154,7 +154,11 @@ def own() -> TrackingDomain:
 
 @pytest.mark.parametrize(
     "kept",
-    [with_value(own(), "stage", "x"), with_value(own(), "due", None), stored.claim_key(TARGET)],
+    [
+        with_value(own(), "stage", "x"),
+        with_value(own(), "due", None),
+        item_mapping.claim_key(TARGET),
+    ],
 )
 @pytest.mark.parametrize("added", [True, False])
 def test_a_row_of_our_own_host_keeps_nobodys_domain_from_being_checked(
@@ -175,7 +179,7 @@ def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
 ) -> None:
     for host in ("a.acme.com", "b.acme.com", HOST):
         store.add(domain(host=host))
-    put(store, stored.claim_key("a.acme.com"))
+    put(store, item_mapping.claim_key("a.acme.com"))
     put(store, with_value(domain(host="b.acme.com"), "failures", "none"))
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 3, "left": 0, "failed": 1}  # ours, the damaged domain, and HOST

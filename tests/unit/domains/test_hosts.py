@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.domains.hosts import domain_of, host_name, parents, tracking_host
+from waypost.domains.hostnames import domain_of, host_name, parents, tracking_host
 from waypost.errors import InvalidRequest
 
 

@@ -15,11 +15,11 @@ from tests.unit.domains.builders import (
     domain,
     seen,
 )
-from waypost.domains.domain import Certificate, Sending, Stage
-from waypost.domains.findings import Caa, Findings, Hsts, Probe
+from waypost.domains.check_results import Caa, Findings, Hsts, Probe
 from waypost.domains.lights.panel import lights, relit
-from waypost.domains.lights.words import STOPPED_STEP
+from waypost.domains.model import Certificate, Sending, Stage
 from waypost.domains.status import status_of
+from waypost.domains.status_messages import STOPPED_STEP
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
 CHANGE = (

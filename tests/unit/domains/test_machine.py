@@ -15,9 +15,9 @@ from tests.unit.domains.builders import (
     domain,
     seen,
 )
-from waypost.domains.domain import HISTORY, STACK, TrackingDomain
-from waypost.domains.findings import Dns, Findings
-from waypost.domains.machine import DAILY, HOURLY, SOON, STEADY, advance, let_go, may_let_go
+from waypost.domains.check_results import Dns, Findings
+from waypost.domains.model import HISTORY, STACK, TrackingDomain
+from waypost.domains.state_machine import DAILY, HOURLY, SOON, STEADY, advance, let_go, may_let_go
 
 
 def after(start: TrackingDomain, *checks: Findings) -> TrackingDomain:

@@ -8,13 +8,13 @@ import pytest
 from pydantic import BaseModel
 
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
-from waypost.codes import workspace_code
 from waypost.domains.announcing import Nobody
-from waypost.domains.domain import STACK_NAME
-from waypost.domains.managing import MAX_DOMAINS, Manager
-from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.domains.model import STACK_NAME
+from waypost.domains.schemas import AddDomain, ChangeDomain
+from waypost.domains.service import MAX_DOMAINS, Manager
 from waypost.domains.targets import Targets
 from waypost.errors import Clash, InvalidRequest, NotFound
+from waypost.ids import workspace_code
 from waypost.store.memory.domains import MemoryDomains
 from waypost.validation import checked
 

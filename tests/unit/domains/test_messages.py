@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from tests.fakes import MemoryCampaigns
 from tests.unit.domains.builders import HOST, domain
 from waypost.domains.app_links import AppLinks
-from waypost.domains.base_urls import BaseUrls
-from waypost.domains.domain import Use
-from waypost.rewriting import request
-from waypost.sending.batches import Sending
-from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.domains.base_url import BaseUrls
+from waypost.domains.model import Use
+from waypost.rewrite import schemas
+from waypost.rewrite.service import Sending
 from waypost.store.memory.domains import MemoryDomains
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
@@ -38,7 +38,7 @@ class Outbox:
         )
 
     def links(self, sender: str = "news@acme.com") -> list[str]:
-        asked = request.from_value(
+        asked = schemas.from_value(
             {
                 "workspace": "acme",
                 "campaign": "sale",

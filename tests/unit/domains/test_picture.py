@@ -16,8 +16,8 @@ from tests.unit.domains.builders import (
     WAITING,
     domain,
 )
-from waypost.domains.domain import Stage
-from waypost.domains.machine import advance
+from waypost.domains.model import Stage
+from waypost.domains.state_machine import advance
 
 PAGE = Path(__file__).parents[3] / "docs" / "domains.md"
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -1,10 +1,10 @@
 """A host for short links alone, and which messages it serves."""
 
 from tests.unit.domains.builders import domain
-from waypost.codes import workspace_code
-from waypost.domains.base_urls import BaseUrls
-from waypost.domains.domain import Role, Sending, TrackingDomain
-from waypost.domains.stored import from_item, to_item
+from waypost.domains.base_url import BaseUrls
+from waypost.domains.item_mapping import from_item, to_item
+from waypost.domains.model import Role, Sending, TrackingDomain
+from waypost.ids import workspace_code
 from waypost.store.memory.domains import MemoryDomains
 
 ADDRESS = "https://api.example.com"

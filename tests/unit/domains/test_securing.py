@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.domains.builders import HOST, MINUTE, NOW, domain, seen
-from waypost.domains.domain import TrackingDomain
-from waypost.domains.edge.securing import RETRY_AFTER, Tenant, secure
+from waypost.domains.certificates import RETRY_AFTER, Tenant, secure
+from waypost.domains.model import TrackingDomain
 from waypost.errors import EdgeRefused
 
 READY = seen("cname", settled=True)

@@ -1,10 +1,10 @@
 import json
 
 from tests.unit.domains.builders import HTTPS, NOW, domain
-from waypost.domains.machine import advance
-from waypost.domains.stored import from_claim, from_item, to_claim, to_item
-from waypost.model import item
-from waypost.model.item import Item
+from waypost.domains.item_mapping import from_claim, from_item, to_claim, to_item
+from waypost.domains.state_machine import advance
+from waypost.models import attributes
+from waypost.models.attributes import Item
 
 # What version 1 wrote; every later version reads it.
 KEPT: Item = {
@@ -91,5 +91,5 @@ def test_the_claim_says_whose_a_host_is_and_when_it_is_due() -> None:
 
 
 def test_domain_and_claim_lie_where_nothing_else_does() -> None:
-    keys = [item.text(i(domain()), "pk") for i in (to_item, to_claim)]
+    keys = [attributes.text(i(domain()), "pk") for i in (to_item, to_claim)]
     assert keys == [f"W#{domain().workspace}", "D"]

@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from waypost.codes import workspace_code
+from waypost.api.workspace_settings import Configuration
 from waypost.errors import InvalidRequest, Overtaken
-from waypost.management.configuring import Configuration
+from waypost.ids import workspace_code
 from waypost.management.settings_body import SettingsChange
-from waypost.model.workspace import Shortening, WorkspaceSettings
+from waypost.models.workspace import Shortening, WorkspaceSettings
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.validation import parsed
 

@@ -7,11 +7,11 @@ from hashlib import sha256
 import pytest
 
 from tests.clicks import NOON
+from waypost.api.dependencies import Services
 from waypost.errors import NotShared
-from waypost.keyring import KeyList
 from waypost.keys import RELOAD_SECONDS, KeyringSource
-from waypost.management.services import Services
-from waypost.reporting.sharing import Scope, Sharer
+from waypost.reports.share_links import Scope, Sharer
+from waypost.tokens.keyring import KeyList
 
 SCOPE = Scope("acme", "spring")
 

@@ -8,9 +8,9 @@ from itertools import product
 
 import pytest
 
-from waypost.codes import workspace_code
-from waypost.model.item import Item
-from waypost.model.short_link import (
+from waypost.ids import workspace_code
+from waypost.models.attributes import Item
+from waypost.models.short_link import (
     ALPHABET,
     CODE_LENGTH,
     ShortLink,
@@ -18,7 +18,7 @@ from waypost.model.short_link import (
     new_code,
     read_code,
 )
-from waypost.rewriting.report.segments import BASIC
+from waypost.rewrite.sms_segments import BASIC
 
 LIVE_CODES = 1e9
 REQUESTS_A_SECOND = 10_000  # API Gateway's quota for an account and a region

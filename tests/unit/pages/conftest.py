@@ -5,7 +5,7 @@ import pytest
 
 from tests.handlers import Context, load, request
 from tests.workspace import Workspace
-from waypost.reporting.sharing import Scope
+from waypost.reports.share_links import Scope
 
 Visit: TypeAlias = Callable[..., dict[str, Any]]
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.handlers import Context, load, request
 from tests.workspace import Workspace, definition
-from waypost.codes import campaign_code
-from waypost.pages.visit import _PAGES
+from waypost.ids import campaign_code
+from waypost.web.app import _PAGES
 
 CAMPAIGN_PAGES = ("campaign", "map", "message", "link")
 PEOPLE_PAGES = ("people.csv", "people.ndjson")

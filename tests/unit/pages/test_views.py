@@ -14,11 +14,11 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tests.clicks import NOON
 from tests.workspace import definition
-from waypost.codes import campaign_code
-from waypost.domains.requests import AddDomain
+from waypost.domains.schemas import AddDomain
+from waypost.ids import campaign_code
 from waypost.management.settings_body import SettingsChange
-from waypost.pages import charts
-from waypost.reporting.answers import Point
+from waypost.reports.schemas import Point
+from waypost.web import charts
 
 HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
 MESSAGE = (

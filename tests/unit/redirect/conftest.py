@@ -10,13 +10,13 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import NOON, SAFARI
-from waypost.clicks.policies import Policies
 from waypost.clicks.request import Request
-from waypost.codes import campaign_code, link_code
+from waypost.clicks.settings_cache import Policies
+from waypost.ids import campaign_code, link_code
 from waypost.keys import KeyringSource
-from waypost.model.click import Click
 from waypost.model.times import to_milliseconds
-from waypost.redirecting.following import Redirecting
+from waypost.models.click import Click
+from waypost.redirect.service import Redirecting
 from waypost.redirecting.lookup import Lookup
 from waypost.redirecting.opening import Tokens
 from waypost.store.memory.clicks import MemoryClicks

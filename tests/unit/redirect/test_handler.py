@@ -16,7 +16,7 @@ from waypost.errors import SettingsError, StoreUnavailable
 from waypost.keys import KeyringSource
 from waypost.redirecting.opening import Tokens
 from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.tokens.signing import TokenSigner
+from waypost.tokens.signer import TokenSigner
 
 
 @pytest.fixture

@@ -12,19 +12,19 @@ from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, SAFARI
 from tests.unit.redirect.conftest import Desk, request
-from waypost.clicks.parking import LOG_KEY
-from waypost.clicks.policies import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
+from waypost.clicks.fallback_queue import LOG_KEY
 from waypost.clicks.request import Request
-from waypost.codes import workspace_code, workspace_of
+from waypost.clicks.settings_cache import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
 from waypost.errors import MalformedToken, StoreError, StoreUnavailable
-from waypost.model.click import Click
-from waypost.model.workspace import WorkspaceSettings
-from waypost.redirecting.following import ATTEMPTS, BUDGET_SECONDS, Kept
+from waypost.ids import workspace_code, workspace_of
+from waypost.maintenance.replay import stored_clicks
+from waypost.models.click import Click
+from waypost.models.workspace import WorkspaceSettings
+from waypost.redirect.service import ATTEMPTS, BUDGET_SECONDS, Kept
 from waypost.redirecting.front import came_through_front
-from waypost.store.dynamodb.workspaces import DynamoWorkspaces
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import ClickToken, OpenToken
-from waypost.upkeep.replaying import stored_clicks
 
 
 class Broken:

@@ -14,10 +14,10 @@ import pytest
 from tests import handlers
 from tests.clicks import NOON
 from tests.unit.redirect.conftest import CAMPAIGN, Desk, request
-from waypost.codes import opens_code
 from waypost.errors import BadSignature, StoreUnavailable
-from waypost.model.click import Click
-from waypost.redirecting.following import Kept
+from waypost.ids import opens_code
+from waypost.models.click import Click
+from waypost.redirect.service import Kept
 from waypost.redirecting.pixel import GIF, pixel
 from waypost.tokens import ClickToken, OpenToken
 
@@ -181,7 +181,7 @@ def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
 def test_the_function_says_404_410_and_503_of_short_links(
     redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from waypost.model.short_link import ShortLink, new_code
+    from waypost.models.short_link import ShortLink, new_code
 
     live = ShortLink(new_code(), desk.sealer.seal(token), None)
     over = ShortLink(new_code(), desk.sealer.seal(token), int(desk.now))

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.redirect.conftest import Desk, request
-from waypost.codes import workspace_of
 from waypost.errors import (
     ExpiredShortLink,
     MalformedItem,
@@ -16,9 +15,10 @@ from waypost.errors import (
     TokenError,
     UnknownShortLink,
 )
-from waypost.model.click import HREF_LIMIT
-from waypost.model.short_link import ShortLink, StoredDestination, new_code
-from waypost.redirecting.following import Kept
+from waypost.ids import workspace_of
+from waypost.models.click import HREF_LIMIT
+from waypost.models.short_link import ShortLink, StoredDestination, new_code
+from waypost.redirect.service import Kept
 from waypost.redirecting.lookup import LOOKUP_ATTEMPTS
 from waypost.tokens import ClickToken
 from waypost.tokens.destination import PERSON_MARK

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.errors import InvalidRequest
-from waypost.model.counters import Counts
-from waypost.reporting.series import EARLIEST, LATEST, MOST_POINTS, Span, named_zone, points
+from waypost.models.counters import Counts
+from waypost.reports.time_series import EARLIEST, LATEST, MOST_POINTS, Span, named_zone, points
 
 BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)

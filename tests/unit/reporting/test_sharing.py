@@ -4,8 +4,8 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from waypost.errors import NotShared
-from waypost.reporting.sharing import Scope, Sharer
-from waypost.tokens.signing import Keyring
+from waypost.reports.share_links import Scope, Sharer
+from waypost.tokens.signer import Keyring
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 OLD, NEW = b"o" * 32, b"n" * 32

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import MemoryCampaigns
 from tests.unit.sending.conftest import NOW
-from waypost.codes import workspace_code
-from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting.request import from_value
+from waypost.ids import workspace_code
+from waypost.models.workspace import WorkspaceSettings
+from waypost.rewrite.schemas import from_value
+from waypost.rewrite.service import Sending
 from waypost.sending.answering import Answer
-from waypost.sending.batches import Sending
 from waypost.sending.deciding import OneBaseUrl
-from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.rewriting.conftest import LINK, SEALER, Desk, shown
-from waypost.codes import campaign_code
 from waypost.errors import InvalidRequest, TooLarge
-from waypost.rewriting.request import MIME_LIMIT, TEXT_LIMIT, from_json, from_value
+from waypost.ids import campaign_code
+from waypost.rewrite.schemas import MIME_LIMIT, TEXT_LIMIT, from_json, from_value
 
 CAMPAIGN = campaign_code("acme", "sale")
 WHOLE = {"campaign": "c", "content": {"html": "x"}, "recipients": [{"delivery": "d"}]}

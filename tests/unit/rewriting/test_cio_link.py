@@ -3,7 +3,7 @@
 import pytest
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting.links.cio_link import CioLink, flag, found, parsed
+from waypost.rewrite.links.cio_link import CioLink, flag, found, parsed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from waypost.rewriting.links.finding import HTML_LINKS, find_places
+from waypost.rewrite.links.extractor import HTML_LINKS, find_places
 
 VECTORS = json.loads((Path(__file__).parent / "html_links.json").read_text())
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from waypost.rewriting.links.finding import TEXT_LINKS, find_places
-from waypost.rewriting.links.plain import LONGEST
+from waypost.rewrite.links.extractor import TEXT_LINKS, find_places
+from waypost.rewrite.links.plain_text import LONGEST
 
 
 def hrefs(text: str) -> list[str]:

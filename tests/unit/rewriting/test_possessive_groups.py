@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from liquid import Environment
 
-from waypost.rewriting.links.channels import texts
-from waypost.rewriting.links.finding import TEXT_TAGS
-from waypost.rewriting.liquid.language import TemplateEnvironment
+from waypost.rewrite.links.channels import texts
+from waypost.rewrite.links.extractor import TEXT_TAGS
+from waypost.rewrite.liquid.environment import TemplateEnvironment
 
 
 @pytest.mark.parametrize("source", ["{{ a -}} b\n", "{{ a -}}\n\n", "Hi { {{ a }}, {b}\n\n"])

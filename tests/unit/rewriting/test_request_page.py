@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from waypost.rewriting.request import Content, Recipient, RewriteRequest
+from waypost.rewrite.schemas import Content, Recipient, RewriteRequest
+from waypost.rewrite_files.schemas import FileReport, FileRequest
 from waypost.sending.answering import Answer
-from waypost.sending.files.asking import FileReport, FileRequest
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rewriting.md").read_text(encoding="utf-8")
 TABLES = re.findall(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.rewriting.conftest import BASE, LINK, SEALER, Desk, shown
-from waypost.codes import campaign_code
 from waypost.errors import InvalidRequest
+from waypost.ids import campaign_code
 
 
 def html(desk: Desk, source: str, **body: Any) -> str:

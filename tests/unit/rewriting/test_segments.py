@@ -7,7 +7,7 @@ import smsutil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.rewriting.report.segments import (
+from waypost.rewrite.sms_segments import (
     BASIC,
     EXTENSION,
     encoding_of,

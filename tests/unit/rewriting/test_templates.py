@@ -9,8 +9,8 @@ from liquid import Environment
 
 from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
-from waypost.rewriting.links.finding import HTML_LINKS, TEXT_LINKS, Markup
-from waypost.rewriting.liquid.template import Template
+from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup
+from waypost.rewrite.liquid.template import Template
 from waypost.sending.answering import Answer
 
 

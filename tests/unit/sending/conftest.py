@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from waypost.codes import workspace_code
-from waypost.domains.base_urls import Base
-from waypost.model.workspace import WorkspaceSettings
+from tests.fakes import MemoryCampaigns
+from waypost.domains.base_url import Base
+from waypost.ids import workspace_code
+from waypost.models.workspace import WorkspaceSettings
 from waypost.redirecting.lookup import Lookup
-from waypost.rewriting.request import from_value
+from waypost.rewrite.schemas import from_value
+from waypost.rewrite.service import Sending
 from waypost.sending.answering import Answer
-from waypost.sending.batches import Sending
-from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer

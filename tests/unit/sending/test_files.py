@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import MemoryCampaigns
 from tests.unit.sending.conftest import NOW, Bases
-from waypost.codes import campaign_code
 from waypost.errors import Clash, Conflict, InvalidRequest, NotFound, StoreUnavailable
-from waypost.sending.batches import Sending
-from waypost.sending.files import lines, parts, rewriting
+from waypost.ids import campaign_code
+from waypost.repositories.objects import ObjectUrl, Part
+from waypost.rewrite.service import Sending
+from waypost.rewrite_files import input, service
+from waypost.rewrite_files.schemas import FileProgress, FileRequest
+from waypost.rewrite_files.service import FileRewriting
+from waypost.sending.files import parts
 from waypost.sending.files import reporting as files_reporting
-from waypost.sending.files.asking import FileProgress, FileRequest
-from waypost.sending.files.rewriting import FileRewriting
-from waypost.store.memory.campaigns import MemoryCampaigns
 from waypost.store.memory.objects import MemoryObjects
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
-from waypost.store.objects import ObjectUrl, Part
 from waypost.tokens import Keyring, Sealer
 from waypost.validation import checked
 
@@ -92,7 +93,7 @@ class Works:
         )
 
     def put(self, *lines: object) -> None:
-        text = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+        text = [line if isinstance(line, str) else json.dumps(line) for line in input]
         self.objects.write(INPUT, "\n".join(text).encode())
 
     def run(self, **more: object) -> Any:
@@ -162,7 +163,7 @@ def test_a_message_may_come_with_the_request_and_every_line_is_a_recipient(works
 
 
 def test_lines_that_fail_are_told_in_their_place(works: Works, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lines, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(input, "LONGEST_LINE", 1_000)
     works.put(
         MESSAGE,
         people(1)[0],
@@ -398,7 +399,7 @@ def test_failures_beyond_the_first_are_counted_and_in_the_output(works: Works):
 
 
 def test_a_dry_run_leaves_a_report_and_nothing_else(works: Works, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rewriting, "REHEARSED", 50)
+    monkeypatch.setattr(service, "REHEARSED", 50)
     works.put({**MESSAGE, "dry_run": True}, people(1)[0], {"delivery": "x"}, "{", *people(99)[1:])
     report = works.run()
     assert (report["dry_run"], *counts(report)) == (True, True, 50, 0, 2)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.unit.sending.conftest import BASE, Office, texts
-from waypost.clicks.honeypot import is_honeypot
+from waypost.bot_detection.honeypot import is_honeypot
 
 PAGE = '<html><body><a href="https://a.example/">a</a></body></html>'
 TRAP = re.compile(

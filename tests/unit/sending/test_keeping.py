@@ -5,9 +5,9 @@ from email.message import EmailMessage
 import pytest
 
 from tests.clicks import CAMPAIGN
-from waypost.codes import campaign_code
 from waypost.errors import StoreUnavailable
-from waypost.sending.keeping import MessageKeeper
+from waypost.ids import campaign_code
+from waypost.rewrite.message_archive import MessageKeeper
 from waypost.store.memory.messages import MemoryMessages
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

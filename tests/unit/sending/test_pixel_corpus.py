@@ -5,10 +5,10 @@ from __future__ import annotations
 from selectolax.lexbor import LexborHTMLParser
 
 from tests.corpus import EMAILS, needs_emails
-from waypost.rewriting.judging.rules import Rules
+from waypost.rewrite.compiler import compiled_message
+from waypost.rewrite.link_rules import Rules
+from waypost.rewrite.link_writer import unstamped
 from waypost.rewriting.links.pixel import image
-from waypost.rewriting.message import compiled_message
-from waypost.rewriting.stamping import unstamped
 
 ADDRESS = "https://e.example.com/e/o/payload/signature"
 

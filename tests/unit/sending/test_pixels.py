@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.sending.conftest import BASE, NOW, Office, texts
-from waypost.codes import campaign_code
+from waypost.ids import campaign_code
 from waypost.tokens import OpenToken
 
 PIXEL = re.compile(

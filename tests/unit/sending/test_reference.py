@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.sending.conftest import SHORT_LINK, Office, texts
 from waypost.errors import InvalidRequest
-from waypost.model.workspace import Shortening
+from waypost.models.workspace import Shortening
 
 ID = "_cio_id=p0"
 UTM = {"utm_source": "news letter", "utm_campaign": "{{ campaign.name }}"}

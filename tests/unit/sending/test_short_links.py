@@ -11,10 +11,10 @@ import pytest
 from tests.throttled import Table, over
 from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
 from waypost.errors import StoreUnavailable
-from waypost.model.short_link import CODE_LENGTH, ShortLink, new_code
-from waypost.rewriting.report.segments import segments
+from waypost.models.short_link import CODE_LENGTH, ShortLink, new_code
+from waypost.rewrite.short_links import PATH
+from waypost.rewrite.sms_segments import segments
 from waypost.sending.answering import Answer
-from waypost.sending.shortening import PATH
 
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
 
@@ -25,7 +25,7 @@ def sms(office: Office, text: str = TEXT, **more: Any) -> Answer:
 
 @pytest.fixture
 def shortening(office: Office) -> Office:
-    from waypost.model.workspace import Shortening
+    from waypost.models.workspace import Shortening
 
     office.settle(shorten=Shortening(sms=True, whatsapp=True))
     return office
@@ -99,7 +99,7 @@ def test_a_code_that_was_taken_never_reaches_a_message(
     shortening.short_links.add([theirs])
     drawn = iter([theirs.code])
     monkeypatch.setattr(
-        "waypost.sending.shortening.Shortener.__init__.__defaults__",
+        "waypost.rewrite.short_links.Shortener.__init__.__defaults__",
         (lambda: next(drawn, None) or new_code(),),
     )
     [text] = texts(sms(shortening))

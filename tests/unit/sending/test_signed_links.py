@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fakes import MemoryCampaigns
 from tests.unit.sending.conftest import NOW, Bases
-from waypost.codes import campaign_code
-from waypost.rewriting.request import from_value
-from waypost.sending.batches import Sending
-from waypost.store.memory.campaigns import MemoryCampaigns
+from waypost.ids import campaign_code
+from waypost.rewrite.schemas import from_value
+from waypost.rewrite.service import Sending
 from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer

@@ -9,18 +9,18 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from tests.clicks import CAMPAIGN, click
-from waypost.clicks.absorbing import absorb
 from waypost.clicks.marks import mark_of
 from waypost.errors import Conflict, StoreUnavailable
-from waypost.model import item
-from waypost.model.campaign import campaign_partition
-from waypost.model.recipient import Row
 from waypost.model.row_key import RowKey
-from waypost.store.dynamodb.campaigns import DynamoCampaigns
-from waypost.store.dynamodb.clicks import DynamoClicks
-from waypost.store.dynamodb.client import batch_get, translated
-from waypost.store.dynamodb.recipients import DynamoRecipients
-from waypost.store.recipients import Commit
+from waypost.models import attributes
+from waypost.models.campaign import campaign_partition
+from waypost.models.recipient import Row
+from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.client import batch_get, translated
+from waypost.repositories.dynamodb.recipients import DynamoRecipients
+from waypost.repositories.recipients import Commit
+from waypost.tally.aggregation import absorb
 
 
 def answer(code: str, *reasons: str) -> ClientError:
@@ -91,7 +91,7 @@ def counters_written(client: Client) -> list[set[str]]:
     """By transaction, the partitions that its counters lie in."""
     return [
         {
-            item.text(action["Update"]["Key"], "pk")
+            attributes.text(action["Update"]["Key"], "pk")
             for action in request["TransactItems"]
             if "Update" in action
         }
@@ -120,7 +120,7 @@ def test_a_campaign_is_marked_before_anything_is_counted_elsewhere() -> None:
     with pytest.raises(Conflict):
         recipients.commit(a_commit())
     [mark] = client.requests("update_item")
-    assert item.text(mark["Key"], "pk") == campaign_partition(CAMPAIGN)
+    assert attributes.text(mark["Key"], "pk") == campaign_partition(CAMPAIGN)
     assert mark["UpdateExpression"] == "SET spread = :true"
 
 
@@ -150,7 +150,9 @@ def test_sending_moves_as_well_and_counts_after_all() -> None:
 def test_links_signed_are_found_in_every_partition_of_a_campaign() -> None:
     def stored(shard: int) -> dict[str, Any]:
         partition = campaign_partition(CAMPAIGN, shard)
-        counter = item.item({"pk": partition, "sk": "N#sent", "sent": 1, "signed#0a": 10 + shard})
+        counter = attributes.item(
+            {"pk": partition, "sk": "N#sent", "sent": 1, "signed#0a": 10 + shard}
+        )
         return {"Items": [counter], "LastEvaluatedKey": {"pk": {"S": partition}}}
 
     last: dict[str, Any] = {"Items": []}
@@ -173,10 +175,10 @@ def test_a_key_given_before_is_known_whatever_else_conflicts() -> None:
 
 def test_a_spread_campaigns_counters_are_summed() -> None:
     def counter(value: int) -> dict[str, Any]:
-        stored = item.item({"pk": "x", "sk": "N#total", "human": value})
+        stored = attributes.item({"pk": "x", "sk": "N#total", "human": value})
         return {"Items": [stored]}
 
-    marked = {"Item": item.item({"pk": "x", "sk": "C", "spread": True})}
+    marked = {"Item": attributes.item({"pk": "x", "sk": "C", "spread": True})}
     client = Client(get_item=[marked], query=[counter(n) for n in range(16)])
     counts = DynamoCampaigns(client, "campaigns").counts(CAMPAIGN)
     assert counts.total.human == sum(range(16))

@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.codes import campaign_code, link_code
+from waypost.ids import campaign_code, link_code
 from waypost.tokens import ClickToken, Keyring, Sealer
 
 KEY = b"a test key of thirty-two bytes !"

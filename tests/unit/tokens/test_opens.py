@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.codes import campaign_code, is_opens, link_code, opens_code
 from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
+from waypost.ids import campaign_code, is_opens, link_code, opens_code
 from waypost.tokens import ClickToken, Keyring, OpenSealer, OpenToken, Sealer
+from waypost.tokens.codec import recipient_part
 from waypost.tokens.opens import OPEN
-from waypost.tokens.payload import recipient_part
-from waypost.tokens.signing import TokenSigner
+from waypost.tokens.signer import TokenSigner
 
 KEYRING = Keyring((b"a test key of thirty-two bytes !",))
 VECTORS = json.loads((Path(__file__).parent / "golden_opens_v1.json").read_text("utf-8"))
@@ -90,5 +90,5 @@ def test_a_link_whose_code_would_be_that_of_opens_gets_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = iter(["00000000", "00000000", "0badc0de"])
-    monkeypatch.setattr("waypost.codes._digest", lambda *_, size: next(drawn))
+    monkeypatch.setattr("waypost.ids._digest", lambda *_, size: next(drawn))
     assert link_code(CAMPAIGN, "unlucky") == CAMPAIGN + "0badc0de"

@@ -4,9 +4,9 @@ import pytest
 
 from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
 from waypost.tokens import ClickToken, Keyring, Sealer, prepare_link
+from waypost.tokens.codec import recipient_part
 from waypost.tokens.destination import PERSON_MARK
-from waypost.tokens.payload import recipient_part
-from waypost.tokens.signing import TokenSigner
+from waypost.tokens.signer import TokenSigner
 
 from .conftest import KEY
 

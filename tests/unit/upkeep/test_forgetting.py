@@ -14,15 +14,15 @@ from local.template import load
 from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import TEMPLATE, Stores, memory_stores
 from tests.tallies import tally_over
-from waypost.codes import CampaignCode, campaign_code, workspace_of
 from waypost.errors import Conflict
+from waypost.ids import CampaignCode, campaign_code, workspace_of
+from waypost.maintenance.recount import Recounting
 from waypost.model.message import SentMessage
-from waypost.model.recipient import INLINE_MARKS
+from waypost.models.recipient import INLINE_MARKS
+from waypost.privacy.erasure import CLICKS_A_PAGE, UNDER_WAY, Erasing
+from waypost.privacy.requests import SECONDS, ErasureAnswer, Forgetting
+from waypost.repositories.recipients import Commit
 from waypost.store.memory.messages import MemoryMessages
-from waypost.store.recipients import Commit
-from waypost.upkeep.erasing import CLICKS_A_PAGE, UNDER_WAY, Erasing
-from waypost.upkeep.forgetting import SECONDS, ErasureAnswer, Forgetting
-from waypost.upkeep.recounting import Recounting
 from waypost.upkeep.rows import CONFLICTS
 from waypost.upkeep.seeking import CAMPAIGNS_A_PAGE
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from waypost.clicks.agents import client_kind
-from waypost.clicks.signals import THRESHOLD, score, signals_of
-from waypost.model.click import Click
+from waypost.bot_detection.scoring import THRESHOLD, score, signals_of
+from waypost.bot_detection.user_agents import client_kind
 from waypost.model.mark import Mark, click_hash, delivery_hash
 from waypost.model.times import to_milliseconds
+from waypost.models.click import Click
 
 
 def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from waypost.codes import is_opens
-from waypost.model.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
+from waypost.ids import is_opens
 from waypost.model.mark import NO_VISITS, Mark, Visits
-from waypost.model.recipient import Row
+from waypost.models.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
+from waypost.models.recipient import Row
 
 
 def increments(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-from waypost.model.workspace import IpPolicy
+from waypost.models.workspace import IpPolicy
 
 KEPT_V4: Final = 24
 KEPT_V6: Final = 48

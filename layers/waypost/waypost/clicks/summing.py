@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from waypost.clicks.sharing import shared_deliveries
-from waypost.codes import LinkCode, is_opens
+from waypost.ids import LinkCode, is_opens
 from waypost.model.mark import Mark, Visits
-from waypost.model.recipient import TOLD_APART, Row
+from waypost.models.recipient import TOLD_APART, Row
 
 _Name = TypeVar("_Name", LinkCode, bytes)
 

@@ -22,8 +22,8 @@ For a million there are files in S3: ``client.rewrite_file(message, input=…, o
 Imports neither boto3 nor pydantic before a call is made, and nothing of the server at all.
 """
 
-from waypost.client.calls import Client
-from waypost.client.messages import Message, Recipient
-from waypost.client.rewriting import Rewriting
+from waypost.client.client import Client
+from waypost.client.results import Rewriting
+from waypost.client.types import Message, Recipient
 
 __all__ = ["Client", "Message", "Recipient", "Rewriting"]

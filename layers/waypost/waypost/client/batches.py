@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from waypost.client.messages import Message, Recipient
+from waypost.client.types import Message, Recipient
 from waypost.client.writing import at_fault, written
 from waypost.errors import InvalidRequest, Problem, TooLarge
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
-from waypost.client.messages import Message
 from waypost.client.progress import Bar
+from waypost.client.types import Message
 from waypost.client.writing import written
 
 if TYPE_CHECKING:
-    from waypost.sending.files.asking import FileProgress, FileReport
+    from waypost.rewrite_files.schemas import FileProgress, FileReport
 
 SECONDS: Final = 30
 """How long one invocation works: often enough told how far it is, and over before anything between

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from waypost.codes import CampaignCode
-from waypost.counting.planning import Policy, Transaction, plan
 from waypost.counting.standing import Marks, Standing, read_standings
 from waypost.errors import Conflict, MalformedRows, StoreError
+from waypost.ids import CampaignCode
 from waypost.model.mark import Mark
-from waypost.store.recipients import RecipientStore
+from waypost.repositories.recipients import RecipientStore
+from waypost.tally.transactions import Policy, Transaction, plan
 
 ROUNDS: Final = 6
 """How often writing may fail before a batch's clicks are given back."""

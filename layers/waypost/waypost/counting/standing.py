@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from waypost.codes import CampaignCode
+from waypost.ids import CampaignCode
 from waypost.model.mark import Mark
-from waypost.model.recipient import Row, Sheet
 from waypost.model.row_key import RowKey
-from waypost.store.recipients import RecipientStore, read_sheets
+from waypost.models.recipient import Row, Sheet
+from waypost.repositories.recipients import RecipientStore, read_sheets
 
 Marks: TypeAlias = Mapping[str, Sequence[Mark]]
 """Marks to count, by recipient."""

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from waypost.clicks.marks import mark_of
-from waypost.clicks.policies import Policies
-from waypost.codes import CampaignCode, workspace_of
-from waypost.counting.identity import Identities, Ledger
-from waypost.counting.planning import Policy
+from waypost.clicks.settings_cache import Policies
 from waypost.counting.settling import Settling
 from waypost.counting.telling import Bus, Telling
 from waypost.errors import StoreUnavailable
-from waypost.model.click import Click
+from waypost.ids import CampaignCode, workspace_of
 from waypost.model.mark import Mark, click_hash
-from waypost.store.recipients import RecipientStore
-from waypost.store.workspaces import WorkspaceStore
+from waypost.models.click import Click
+from waypost.repositories.recipients import RecipientStore
+from waypost.repositories.workspaces import WorkspaceStore
+from waypost.tally.service import Identities, Ledger
+from waypost.tally.transactions import Policy
 
 
 @dataclass(slots=True)

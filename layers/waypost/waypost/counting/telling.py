@@ -12,13 +12,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from waypost.clicks.signals import Signal, Verdict, verdict
-from waypost.codes import CampaignCode
+from waypost.bot_detection.scoring import Signal, Verdict, verdict
 from waypost.counting.settling import Settled
 from waypost.errors import StoreError
-from waypost.model.click import Click
+from waypost.ids import CampaignCode
 from waypost.model.mark import click_hash
-from waypost.store.recipients import RecipientStore
+from waypost.models.click import Click
+from waypost.repositories.recipients import RecipientStore
 
 Told = tuple[Click, Verdict]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from waypost.domains.domain import STACK, Change, TrackingDomain
+from waypost.domains.model import STACK, Change, TrackingDomain
 from waypost.observability import Metric, count
 
 DETAIL_TYPE: Final = "Tracking domain changed"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from waypost.http import Response, json_response
+from waypost.responses import Response, json_response
 from waypost.tokens.paths import APP
 
 APPLE_PATH: Final = "/.well-known/apple-app-site-association"

@@ -7,14 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from waypost.domains import machine, senders
+from waypost.domains import certificates, sender_identity, state_machine
+from waypost.domains.certificates import Edge
+from waypost.domains.check_results import Findings
 from waypost.domains.deadline import Deadline
-from waypost.domains.domain import STACK, TrackingDomain
-from waypost.domains.edge import securing
-from waypost.domains.edge.securing import Edge
-from waypost.domains.findings import Findings
 from waypost.domains.lights import panel
-from waypost.domains.senders import Identities
+from waypost.domains.model import STACK, TrackingDomain
+from waypost.domains.sender_identity import Identities
 from waypost.domains.targets import Targets
 from waypost.errors import StoreError
 from waypost.observability import Metric, count
@@ -31,20 +30,20 @@ class Judge:
     def judged(
         self, domain: TrackingDomain, findings: Findings, deadline: Deadline, now: datetime
     ) -> TrackingDomain:
-        judged = machine.advance(domain, findings, now)
+        judged = state_machine.advance(domain, findings, now)
         # What was seen counts even where SES or the CDN cannot be asked; the next check will.
         try:
             if deadline.over:
-                judged = machine.put_off(judged, now)
+                judged = state_machine.put_off(judged, now)
             elif domain.workspace != STACK:
-                judged = senders.with_sending(judged, self.identities, now)
+                judged = sender_identity.with_sending(judged, self.identities, now)
         except StoreError:
             count(Metric.DOMAIN_CHECK_BROKE, reason="senders")
         try:
             if deadline.over:
-                judged = machine.put_off(judged, now)
+                judged = state_machine.put_off(judged, now)
             else:
-                judged = securing.secure(judged, self.edge, now)
+                judged = certificates.secure(judged, self.edge, now)
         except StoreError:
             count(Metric.DOMAIN_CHECK_BROKE, reason="edge")
         return self.lit(judged, now)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from waypost.codes import WorkspaceCode
-from waypost.domains.domain import TrackingDomain
+from waypost.domains.model import TrackingDomain
 from waypost.errors import Conflict, NotFound
-from waypost.store.domains import DomainStore
+from waypost.ids import WorkspaceCode
+from waypost.repositories.domains import DomainStore
 
 _ATTEMPTS: Final = 3
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from waypost.domains.check_results import Dns, Findings
 from waypost.domains.deadline import Deadline
-from waypost.domains.findings import Dns, Findings
 
 
 class Checks(Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from waypost.codes import WorkspaceCode
 from waypost.domains.app_links import AppLinks
-from waypost.domains.domain import Certificate, Change, Sending, TrackingDomain
-from waypost.domains.findings import Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.check_results import Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.model import Certificate, Change, Sending, TrackingDomain
+from waypost.ids import WorkspaceCode
 from waypost.model.fitting import checks
 
 _Part = TypeVar("_Part", Dns, Probe, Hsts, Caa)

@@ -8,11 +8,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from waypost.domains.checks.records import proof_name, proof_value
-from waypost.domains.domain import STACK, Role, Stage, TrackingDomain, Use
+from waypost.domains.dns import proof_name, proof_value
 from waypost.domains.lights.light import Colour, Light
 from waypost.domains.lights.panel import lights
-from waypost.domains.requests import AppLinksBody
+from waypost.domains.model import STACK, Role, Stage, TrackingDomain, Use
+from waypost.domains.schemas import AppLinksBody
 from waypost.errors import MalformedItem
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from waypost.domains.domain import STACK, TrackingDomain
+from waypost.domains.model import STACK, TrackingDomain
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from waypost.model.workspace import (
+from waypost.models.workspace import (
     MOST_DAYS,
     MOST_POINTS,
     EventPolicy,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from waypost.codes import LinkCode, campaign_of
-from waypost.model import item
-from waypost.model.campaign import campaign_partition
-from waypost.model.item import Item
+from waypost.ids import LinkCode, campaign_of
 from waypost.model.times import parse_time, rfc3339
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.campaign import campaign_partition
 
 PREFIX = "L#"
 
@@ -46,26 +46,26 @@ class Link:
             "position": self.definition.position,
             "first_seen": rfc3339(self.first_seen),
         }
-        return link_key(self.code) | item.item(values)
+        return link_key(self.code) | attributes.item(values)
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
         """Read what ``to_item`` gave. Raises MalformedItem."""
         definition = LinkDefinition(
-            identity=item.text(stored, "identity"),
-            url=item.text(stored, "url"),
-            tag=item.optional_text(stored, "tag"),
-            position=item.number(stored, "position"),
+            identity=attributes.text(stored, "identity"),
+            url=attributes.text(stored, "url"),
+            tag=attributes.optional_text(stored, "tag"),
+            position=attributes.number(stored, "position"),
         )
-        first_seen = parse_time(item.text(stored, "first_seen"))
+        first_seen = parse_time(attributes.text(stored, "first_seen"))
         return cls(code_of_item(stored), definition, first_seen)
 
 
 def link_key(link: LinkCode) -> Item:
     """The item's key, which the code alone tells."""
-    return item.item({"pk": campaign_partition(campaign_of(link)), "sk": f"{PREFIX}{link}"})
+    return attributes.item({"pk": campaign_partition(campaign_of(link)), "sk": f"{PREFIX}{link}"})
 
 
 def code_of_item(stored: Item) -> LinkCode:
     """The code of a stored link, whatever else of it cannot be read."""
-    return LinkCode(item.text(stored, "sk").removeprefix(PREFIX))
+    return LinkCode(attributes.text(stored, "sk").removeprefix(PREFIX))

@@ -12,8 +12,8 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final
 
-from waypost.codes import CampaignCode, LinkCode
 from waypost.errors import MalformedItem
+from waypost.ids import CampaignCode, LinkCode
 from waypost.model.times import LAST
 
 SHEET_MILLISECONDS: Final = 10_000

@@ -10,11 +10,11 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, Self
 
-from waypost.codes import CampaignCode
 from waypost.errors import MalformedItem
-from waypost.model import item
-from waypost.model.campaign import campaign_partition
-from waypost.model.item import Item
+from waypost.ids import CampaignCode
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.campaign import campaign_partition
 
 MESSAGE_SORT: Final = "M"
 MOST_BYTES: Final = 350_000
@@ -44,7 +44,7 @@ class SentMessage:
         deflated = zlib.compress(self.html.encode(), 9)
         if len(deflated) > MOST_BYTES or len(self.html) > MOST_CHARACTERS:
             return None
-        return self.key | item.item(
+        return self.key | attributes.item(
             {"html": deflated, "rendered": self.rendered, "expires": self.expires}
         )
 
@@ -54,7 +54,7 @@ class SentMessage:
         inflater = zlib.decompressobj()
         try:
             # One byte more than any message has: at the bound itself, the end is not seen.
-            inflated = inflater.decompress(item.data(stored, "html"), 4 * MOST_CHARACTERS + 1)
+            inflated = inflater.decompress(attributes.data(stored, "html"), 4 * MOST_CHARACTERS + 1)
             html = inflated.decode()
         except (zlib.error, UnicodeError) as e:
             raise MalformedItem("the message of a campaign cannot be read") from e
@@ -64,14 +64,14 @@ class SentMessage:
             campaign=campaign,
             html=html,
             rendered=is_rendered(stored),
-            expires=item.number(stored, "expires"),
+            expires=attributes.number(stored, "expires"),
         )
 
 
 def is_rendered(stored: Item) -> bool:
     """Whether a stored message may name somebody: if it does not say that it does not."""
-    return stored.get("rendered") != item.attribute(False)
+    return stored.get("rendered") != attributes.attribute(False)
 
 
 def message_key(campaign: CampaignCode) -> Item:
-    return item.item({"pk": campaign_partition(campaign), "sk": MESSAGE_SORT})
+    return attributes.item({"pk": campaign_partition(campaign), "sk": MESSAGE_SORT})

@@ -11,11 +11,11 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Self
 
-from waypost.codes import CampaignCode, WorkspaceCode
-from waypost.model import item
-from waypost.model.item import Item
+from waypost.ids import CampaignCode, WorkspaceCode
 from waypost.model.times import parse_time, rfc3339
-from waypost.model.workspace import workspace_partition
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.workspace import workspace_partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +35,15 @@ class OptOut:
 
     def to_item(self) -> Item:
         values = {"salt": self.salt, "since": rfc3339(self.since)}
-        return opt_out_key(self.workspace, self.person_hash) | item.item(values)
+        return opt_out_key(self.workspace, self.person_hash) | attributes.item(values)
 
     @classmethod
     def from_item(cls, workspace: WorkspaceCode, stored: Item) -> Self:
         return cls(
             workspace=workspace,
-            person_hash=item.text(stored, "sk").removeprefix("P#"),
-            salt=item.text(stored, "salt"),
-            since=parse_time(item.text(stored, "since")),
+            person_hash=attributes.text(stored, "sk").removeprefix("P#"),
+            salt=attributes.text(stored, "salt"),
+            since=parse_time(attributes.text(stored, "since")),
         )
 
 
@@ -53,4 +53,4 @@ def person_hash(workspace: WorkspaceCode, person: str) -> str:
 
 
 def opt_out_key(workspace: WorkspaceCode, hashed: str) -> Item:
-    return item.item({"pk": workspace_partition(workspace), "sk": f"P#{hashed}"})
+    return attributes.item({"pk": workspace_partition(workspace), "sk": f"P#{hashed}"})

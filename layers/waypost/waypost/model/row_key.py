@@ -9,11 +9,11 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from waypost.codes import CampaignCode
 from waypost.errors import MalformedItem
-from waypost.model import item
-from waypost.model.campaign import campaign_of_partition
-from waypost.model.item import Item
+from waypost.ids import CampaignCode
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.campaign import campaign_of_partition
 
 SHARDS: Final = 32
 _FURTHER: Final = 10**9
@@ -36,7 +36,7 @@ class RowKey(NamedTuple):
         return self.recipient if self.sheet is None else f"~{self.recipient}#{self.sheet}"
 
     def item(self) -> Item:
-        return item.item({"pk": self.partition, "sk": self.sort})
+        return attributes.item({"pk": self.partition, "sk": self.sort})
 
 
 def further_sheet(number: int) -> int:
@@ -55,8 +55,8 @@ def shard_of(recipient: str) -> int:
 
 def key_of_item(stored: Item) -> RowKey:
     """The key of a stored row or sheet, read back from its item. Raises MalformedItem."""
-    campaign = campaign_of_partition(item.text(stored, "pk"))
-    sort = item.text(stored, "sk")
+    campaign = campaign_of_partition(attributes.text(stored, "pk"))
+    sort = attributes.text(stored, "sk")
     if not sort.startswith("~"):
         return RowKey(campaign, sort)
     recipient, _, sheet = sort[1:].rpartition("#")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, Field
 
 from waypost.errors import InvalidRequest
-from waypost.reporting.answers import Step
+from waypost.reports.schemas import Step
 from waypost.validation import checked
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.domains.managing import Manager
-from waypost.http import Response
-from waypost.management.configuring import Configuration
-from waypost.pages.access import Access
+from waypost.api.workspace_settings import Configuration
+from waypost.domains.service import Manager
 from waypost.pages.asking import Asked
-from waypost.pages.rendering import page
-from waypost.reporting.campaigns import CampaignReports
-from waypost.reporting.people import PeopleReports
-from waypost.store.messages import MessageStore
+from waypost.reports.campaigns import CampaignReports
+from waypost.reports.people import PeopleReports
+from waypost.repositories.messages import MessageStore
+from waypost.responses import Response
+from waypost.web.access import Access
+from waypost.web.rendering import page
 
 _CAMPAIGNS: Final = 25
 _CLICKS: Final = 50

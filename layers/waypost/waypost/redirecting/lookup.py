@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from waypost.codes import LinkCode, workspace_of
 from waypost.errors import (
     ExpiredShortLink,
     MalformedItem,
@@ -19,12 +18,13 @@ from waypost.errors import (
     StoreUnavailable,
     UnknownShortLink,
 )
-from waypost.model.short_link import ShortLink, digest_of, read_code
+from waypost.ids import LinkCode, workspace_of
+from waypost.models.short_link import ShortLink, digest_of, read_code
 from waypost.observability import Metric, count
-from waypost.store.short_links import ShortLinkReader
+from waypost.repositories.short_links import ShortLinkReader
 from waypost.tokens import ClickToken
 from waypost.tokens.destination import with_person
-from waypost.tokens.mending import unwrapped
+from waypost.tokens.repair import unwrapped
 
 LOOKUP_ATTEMPTS: Final = 2
 _REMEMBERED: Final = 1_000

@@ -8,7 +8,7 @@ from typing import TypeVar
 from waypost.errors import BadSignature, MalformedToken
 from waypost.keys import KeyringSource
 from waypost.tokens import ClickToken, OpenToken, Sealer
-from waypost.tokens.mending import mended
+from waypost.tokens.repair import mended
 
 _Token = TypeVar("_Token", ClickToken, OpenToken)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from waypost.model.counters import CampaignCounts, Counts
 from waypost.model.link import Link
-from waypost.reporting.answers import GroupFigures, Grouping, LinkFigures
+from waypost.models.counters import CampaignCounts, Counts
+from waypost.reports.schemas import GroupFigures, Grouping, LinkFigures
 
 
 def share(part: int, whole: int) -> float:

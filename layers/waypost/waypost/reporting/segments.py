@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
-from waypost.reporting.people import MOST_PEOPLE
 from waypost.reporting.visitors import People, PersonClicks
+from waypost.reports.people import MOST_PEOPLE
 
 Format: TypeAlias = Literal["csv", "ndjson"]
 

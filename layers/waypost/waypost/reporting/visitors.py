@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from waypost.reporting.answers import Count
+from waypost.reports.schemas import Count
 
 
 class PersonClicks(BaseModel):

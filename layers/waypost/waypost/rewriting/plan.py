@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from waypost.rewrite.link_rules import Verdict
+from waypost.rewrite.links.occurrence import Encode
 from waypost.rewriting.judging.queries import ParameterSlot
-from waypost.rewriting.judging.rules import Verdict
-from waypost.rewriting.links.place import Encode
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message

@@ -6,10 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from waypost.rewrite.link_rules import Rules, judge
+from waypost.rewrite.links.mime import Block
+from waypost.rewrite.links.occurrence import Place
 from waypost.rewriting.judging.queries import ParameterSlot
-from waypost.rewriting.judging.rules import Rules, judge
-from waypost.rewriting.links.place import Place
-from waypost.rewriting.links.transfer import Block
 from waypost.rewriting.plan import EncodedRange, Link, PixelSlot, Plan, Slot
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final, NotRequired, TypedDict
 
 from waypost.errors import TooLarge
+from waypost.rewrite.renderer import Mailing
 from waypost.rewriting.report.entries import LinkEntry
 from waypost.rewriting.report.segment_counts import SegmentCounts
-from waypost.sending.mailing import Mailing
 from waypost.sending.outcomes import Delivery, Failure
 
 ANSWER_LIMIT: Final = 6 * 1024 * 1024 - 64 * 1024

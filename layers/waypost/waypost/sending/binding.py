@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from waypost.model.short_link import StoredDestination
+from waypost.models.short_link import StoredDestination
+from waypost.rewrite.link_writer import Bound, Codes, Start, bound
 from waypost.rewriting.plan import Plan
-from waypost.rewriting.stamping import Bound, Codes, Start, bound
 from waypost.sending.rendering import Ready
 
 

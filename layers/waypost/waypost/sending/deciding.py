@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.domains.base_urls import Base
+from waypost.domains.base_url import Base
 from waypost.errors import TokenError
-from waypost.model.short_link import read_code
-from waypost.model.workspace import WorkspaceSettings
-from waypost.rewriting.judging.rules import Rules
-from waypost.rewriting.request import Message
-from waypost.sending.shortening import PATH as SHORT
+from waypost.models.short_link import read_code
+from waypost.models.workspace import WorkspaceSettings
+from waypost.rewrite.link_rules import Rules
+from waypost.rewrite.schemas import Message
+from waypost.rewrite.short_links import PATH as SHORT
 from waypost.tokens import Sealer
 from waypost.tokens.paths import CLICKS
 from waypost.urls import authority_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from waypost.clicks.honeypot import HONEYPOT_IDENTITY
-from waypost.codes import LinkCode
+from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
+from waypost.ids import LinkCode
 from waypost.model.link import LinkDefinition
-from waypost.rewriting.message import links_of
+from waypost.rewrite.compiler import links_of
 from waypost.sending.rendering import Ready
 
 Define = Callable[[Sequence[LinkDefinition]], Sequence[LinkCode]]

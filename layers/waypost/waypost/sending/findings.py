@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from waypost.rewriting.links.channels import Path
-from waypost.rewriting.message import links_of
-from waypost.rewriting.report import cautions
+from waypost.rewrite import diagnostics
+from waypost.rewrite.compiler import links_of
+from waypost.rewrite.link_writer import Codes, Start, unstamped
+from waypost.rewrite.links.channels import Path
+from waypost.rewrite.schemas import Message
+from waypost.rewrite.sms_segments import Segments
 from waypost.rewriting.report.entries import LinkEntry, LinksSeen, entry
 from waypost.rewriting.report.sample import Sample
 from waypost.rewriting.report.segment_counts import SegmentCounts, SegmentReport
-from waypost.rewriting.report.segments import Segments
-from waypost.rewriting.request import Message
-from waypost.rewriting.stamping import Codes, Start, unstamped
 from waypost.sending.rendering import Ready
 
 SMS: Final[Path] = ("text",)
@@ -70,18 +70,18 @@ class Findings:
 
     def warnings(self, *, rehearsed: bool) -> list[str]:
         """What a pipeline should know before it sends."""
-        found = list(cautions.of_parameters(self._empty))
+        found = list(diagnostics.of_parameters(self._empty))
         if self._sample is not None:
             seen = self._sample.seen(self.codes, self.start)
             texts = self._sample.preview(seen)
-            found += cautions.of_content(self.request.channel, texts)
-            found += cautions.of_segments(self.segments(rehearsed=rehearsed))
-            found += cautions.of_links(seen)
+            found += diagnostics.of_content(self.request.channel, texts)
+            found += diagnostics.of_segments(self.segments(rehearsed=rehearsed))
+            found += diagnostics.of_links(seen)
             if self.request.content.mime is not None:
-                found += cautions.of_mime(self.request.content.mime, texts[("mime",)])
+                found += diagnostics.of_mime(self.request.content.mime, texts[("mime",)])
         links = self._seen()
         one_offs = links.one_offs() if self.template else 0
-        found += cautions.of_identities(links, one_offs, self._recipients)
+        found += diagnostics.of_identities(links, one_offs, self._recipients)
         return found
 
     def _seen(self) -> LinksSeen:

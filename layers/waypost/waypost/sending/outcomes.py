@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict, final
 
-from waypost.rewriting.links.channels import Json
+from waypost.rewrite.links.channels import Json
 
 
 @final

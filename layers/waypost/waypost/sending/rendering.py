@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from waypost.rewriting.judging.parameters import Parameters, Query
-from waypost.rewriting.message import CompiledMessage, PlannedText
-from waypost.rewriting.request import Message, Recipient
+from waypost.rewrite.compiler import CompiledMessage, PlannedText
+from waypost.rewrite.schemas import Message, Recipient
+from waypost.rewrite.url_parameters import Parameters, Query
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ same for pixels (``/e/o/…``). ``paths`` says where on a host they stand.
 Links are valid for ever: what version 1 wrote, every later version reads.
 """
 
+from waypost.tokens.codec import ClickToken, PreparedLink, prepare_link, prepare_stored
 from waypost.tokens.opens import OpenSealer, OpenToken
-from waypost.tokens.payload import ClickToken, PreparedLink, prepare_link, prepare_stored
 from waypost.tokens.sealer import RecipientSealer, Sealer
-from waypost.tokens.signing import Keyring
+from waypost.tokens.signer import Keyring
 
 __all__ = [
     "ClickToken",

@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.codes import CAMPAIGN_BYTES, CampaignCode
 from waypost.errors import MalformedToken, UnknownVersion
+from waypost.ids import CAMPAIGN_BYTES, CampaignCode
+from waypost.tokens.codec import VERSION, read_recipient, recipient_part
 from waypost.tokens.packing import take
-from waypost.tokens.payload import VERSION, read_recipient, recipient_part
-from waypost.tokens.signing import Keyring, TokenSigner
+from waypost.tokens.signer import Keyring, TokenSigner
 
 OPEN: Final = "waypost.open"
 

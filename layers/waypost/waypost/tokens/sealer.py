@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from waypost.codes import CampaignCode
-from waypost.tokens.destination import PERSON_MARK as _MARK
-from waypost.tokens.destination import person_parameter
-from waypost.tokens.opens import OpenSealer
-from waypost.tokens.payload import (
+from waypost.ids import CampaignCode
+from waypost.tokens.codec import (
     ClickToken,
     PreparedLink,
     decode,
@@ -16,7 +13,10 @@ from waypost.tokens.payload import (
     prepare_stored,
     recipient_part,
 )
-from waypost.tokens.signing import Keyring, TokenSigner
+from waypost.tokens.destination import PERSON_MARK as _MARK
+from waypost.tokens.destination import person_parameter
+from waypost.tokens.opens import OpenSealer
+from waypost.tokens.signer import Keyring, TokenSigner
 
 CLICK: Final = "waypost.click"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from waypost.errors import StoreError
-from waypost.model.click import Click
+from waypost.models.click import Click
 
 
 class Ledger(Protocol):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from waypost.clicks.absorbing import absorb
-from waypost.model.counters import TOTAL, Cell, Increments
 from waypost.model.mark import Mark
-from waypost.model.recipient import Row, Sheet
 from waypost.model.row_key import RowKey
+from waypost.models.counters import TOTAL, Cell, Increments
+from waypost.models.recipient import Row, Sheet
+from waypost.tally.aggregation import absorb
 
 
 def expected(

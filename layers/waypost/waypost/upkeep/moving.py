@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from waypost.clicks.absorbing import Change, absorb, relabel
 from waypost.errors import StoreUnavailable
-from waypost.model.counters import TOTAL, Cell, Increments
 from waypost.model.mark import Mark, delivery_under
-from waypost.model.recipient import Row, Sheet
-from waypost.store.recipients import Commit
+from waypost.models.counters import TOTAL, Cell, Increments
+from waypost.models.recipient import Row, Sheet
+from waypost.repositories.recipients import Commit
+from waypost.tally.aggregation import Change, absorb, relabel
 
 SHEETS_A_STEP: Final = 20
 AS_LABELLED: Final = 1 << 30

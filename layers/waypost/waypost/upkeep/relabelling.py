@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from waypost.clicks.absorbing import Change, relabel
-from waypost.codes import CampaignCode
 from waypost.errors import Conflict
-from waypost.model.recipient import Row, Sheet
+from waypost.ids import CampaignCode
 from waypost.model.row_key import RowKey
-from waypost.store.recipients import Commit, RecipientStore
+from waypost.models.recipient import Row, Sheet
+from waypost.repositories.recipients import Commit, RecipientStore
+from waypost.tally.aggregation import Change, relabel
 
 CONFLICTS: Final = 6
 """How often a row may be written by others between reading and writing it."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import Conflict, MalformedItem
+from waypost.ids import CampaignCode, WorkspaceCode
 from waypost.model.person import OptOut
-from waypost.model.recipient import Row, Sheet
 from waypost.model.row_key import RowKey
-from waypost.store.recipients import RecipientStore
-from waypost.store.workspaces import WorkspaceStore
+from waypost.models.recipient import Row, Sheet
+from waypost.repositories.recipients import RecipientStore
+from waypost.repositories.workspaces import WorkspaceStore
 from waypost.upkeep.moving import AS_LABELLED, step
 
 CONFLICTS: Final = 6

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.codes import CampaignCode, WorkspaceCode
+from waypost.ids import CampaignCode, WorkspaceCode
 from waypost.model.row_key import RowKey
-from waypost.store.messages import MessageStore
-from waypost.store.paging import Page
-from waypost.store.recipients import RecipientStore
+from waypost.repositories.messages import MessageStore
+from waypost.repositories.pagination import Page
+from waypost.repositories.recipients import RecipientStore
 
 CAMPAIGNS_A_PAGE: Final = 100
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from waypost.domains.findings import MOST_KEPT, Caa
-from waypost.domains.hosts import parents
+from waypost.domains.check_results import MOST_KEPT, Caa
+from waypost.domains.hostnames import parents
 from waypost.domains.network.resolving import Resolver
 
 AMAZON: Final = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})

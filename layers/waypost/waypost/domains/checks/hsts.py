@@ -12,8 +12,8 @@ from typing import Final
 
 from hstspreload import in_hsts_preload
 
-from waypost.domains.findings import Hsts
-from waypost.domains.hosts import parents
+from waypost.domains.check_results import Hsts
+from waypost.domains.hostnames import parents
 
 MAX_PARENTS: Final = 3
 """Parents that are asked, nearest first: the outermost, where policies for all below stand."""

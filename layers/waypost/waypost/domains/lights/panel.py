@@ -7,12 +7,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from waypost.domains.checks.records import proof_name, proof_value
-from waypost.domains.domain import STACK, TrackingDomain
-from waypost.domains.findings import Dns
+from waypost.domains.check_results import Dns
+from waypost.domains.dns import proof_name, proof_value
 from waypost.domains.lights import web
 from waypost.domains.lights.light import Light
-from waypost.domains.lights.words import DNS_FOUND, DNS_STEP, PROBE_FOUND, UNSEEN_STEP
+from waypost.domains.model import STACK, TrackingDomain
+from waypost.domains.status_messages import DNS_FOUND, DNS_STEP, PROBE_FOUND, UNSEEN_STEP
 
 
 def lights(domain: TrackingDomain, target: str) -> dict[str, Light]:

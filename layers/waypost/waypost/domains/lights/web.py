@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from waypost.domains.domain import TrackingDomain
-from waypost.domains.findings import UNSEEN, Findings, Probe
+from waypost.domains.check_results import UNSEEN, Findings, Probe
 from waypost.domains.lights.light import Colour, Light
-from waypost.domains.lights.words import (
+from waypost.domains.model import TrackingDomain
+from waypost.domains.status_messages import (
     HSTS_STEP,
     MINUTES_STEP,
     PROBE_FOUND,

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from waypost.domains.findings import MOST_TEXT, Probe, ProbeOutcome
+from waypost.domains.check_results import MOST_TEXT, Probe, ProbeOutcome
 from waypost.domains.network.wire import Reply
 
 # The numbers are OpenSSL's X509_V_ERR_…, stable for decades; ssl does not name them.

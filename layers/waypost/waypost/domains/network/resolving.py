@@ -16,8 +16,7 @@ import dns.exception
 import dns.query
 import dns.resolver
 
-from waypost.domains.network import questions
-from waypost.domains.network.connecting import is_public
+from waypost.domains.network import is_public, questions
 from waypost.domains.network.questions import Answer, RecordKind
 
 SECONDS: Final = 2.0

@@ -6,17 +6,10 @@ from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from waypost.management.routing import WORKSPACE, Cursor, Given, Name, routes
-from waypost.reporting.answers import (
-    CampaignList,
-    CampaignReport,
-    Grouping,
-    Series,
-    Step,
-    TopLinks,
-)
-from waypost.reporting.campaigns import MOST_CAMPAIGNS
-from waypost.reporting.series import Span
+from waypost.api.app import WORKSPACE, Cursor, Given, Name, routes
+from waypost.reports.campaigns import MOST_CAMPAIGNS
+from waypost.reports.schemas import CampaignList, CampaignReport, Grouping, Series, Step, TopLinks
+from waypost.reports.time_series import Span
 from waypost.validation import IsoDate
 
 CAMPAIGNS: Final = f"{WORKSPACE}/campaigns"

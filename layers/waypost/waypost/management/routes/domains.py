@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
-from waypost.domains.requests import AddDomain, ChangeDomain
+from waypost.api.app import WORKSPACE, Given, Name, routes
+from waypost.domains.schemas import AddDomain, ChangeDomain
 from waypost.domains.status import DomainList, DomainStatus
-from waypost.management.routing import WORKSPACE, Given, Name, routes
 
 DOMAINS: Final = f"{WORKSPACE}/domains"
 DOMAIN: Final = f"{DOMAINS}/<host>"

@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from waypost.management.auditing import Auditing, audit_of
+from waypost.api.app import WORKSPACE, Cursor, Given, Name, routes
+from waypost.api.audit import Auditing, audit_of
 from waypost.management.description import part_described
-from waypost.management.routing import WORKSPACE, Cursor, Given, Name, routes
-from waypost.reporting.people import MOST_CLICKS
+from waypost.privacy.requests import ErasureAnswer, OptOutAnswer
 from waypost.reporting.visitors import Activity
-from waypost.upkeep.forgetting import ErasureAnswer, OptOutAnswer
+from waypost.reports.people import MOST_CLICKS
 
 PERSON: Final = f"{WORKSPACE}/people/<person>"
 OPT_OUT: Final = f"{PERSON}/opt-out"

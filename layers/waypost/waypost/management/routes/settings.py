@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from waypost.management.routing import WORKSPACE, Given, Name, routes
+from waypost.api.app import WORKSPACE, Given, Name, routes
 from waypost.management.settings_body import SettingsChange
-from waypost.reporting.sharing import ShareAnswer, ShareRequest
+from waypost.reports.share_links import ShareAnswer, ShareRequest
 
 SETTINGS: Final = f"{WORKSPACE}/settings"
 

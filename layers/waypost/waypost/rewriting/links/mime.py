@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from waypost.errors import InvalidRequest
-from waypost.rewriting.links.finding import (
+from waypost.rewrite.links.extractor import (
     HTML_LINKS,
     TEXT_LINKS,
     TEXT_TAGS,
@@ -20,10 +20,10 @@ from waypost.rewriting.links.finding import (
     find_places,
     with_opt_outs,
 )
+from waypost.rewrite.links.mime import Block, Decoded, decoded_part
+from waypost.rewrite.links.occurrence import Place
 from waypost.rewriting.links.parts import Part, parts_of
 from waypost.rewriting.links.pixel import with_pixel
-from waypost.rewriting.links.place import Place
-from waypost.rewriting.links.transfer import Block, Decoded, decoded_part
 
 _INLINE_PGP = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
 

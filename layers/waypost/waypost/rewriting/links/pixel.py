@@ -13,8 +13,8 @@ from functools import partial
 
 from turbohtml import Document
 
+from waypost.rewrite.links.occurrence import Place
 from waypost.rewriting.links.attributes import encoded
-from waypost.rewriting.links.place import Place
 from waypost.tokens.paths import PIXELS
 
 _ADDRESS = re.compile(PIXELS + r"([\w-]+/[\w-]+)")

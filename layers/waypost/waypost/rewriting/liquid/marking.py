@@ -16,9 +16,9 @@ from typing import Final
 from liquid import Token
 from liquid.token import TOKEN_CONTENT, TOKEN_EXPRESSION, TOKEN_TAG
 
-from waypost.rewriting.links.place import Place
+from waypost.rewrite.links.occurrence import Place
+from waypost.rewrite.liquid.scanner import Span
 from waypost.rewriting.liquid.canvas import SiteMark
-from waypost.rewriting.liquid.lexing import Span
 
 MARK = f"mark_{secrets.token_hex(8)}"
 """The name of the tags: none that an author can guess."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 
-from waypost.rewriting.liquid.lexing import Lexed, Span
-from waypost.rewriting.liquid.standing import Standing, Stands, standing
+from waypost.rewrite.liquid.scanner import Lexed, Span
+from waypost.rewrite.liquid.static_analysis import Standing, Stands, standing
 
 # Whether what stands inside is a link depends on these elements, and they on data.
 _DECIDES_OTHERS = re.compile(r"<(?:frameset|select|svg|math|template|plaintext)", re.IGNORECASE)

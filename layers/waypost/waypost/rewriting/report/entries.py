@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypedDict
 
-from waypost.rewriting.message import PlannedText, links_of
+from waypost.rewrite.compiler import PlannedText, links_of
+from waypost.rewrite.link_writer import Codes
 from waypost.rewriting.plan import Link
 from waypost.rewriting.report.sample import Seen
-from waypost.rewriting.stamping import Codes
 
 
 class LinkEntry(TypedDict):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from waypost.model.short_link import CODE_LENGTH
-from waypost.rewriting.judging.parameters import Query
-from waypost.rewriting.links.channels import Path
-from waypost.rewriting.message import PlannedText
+from waypost.models.short_link import CODE_LENGTH
+from waypost.rewrite.compiler import PlannedText
+from waypost.rewrite.link_writer import Codes, Prepared, Start, joined, packed, written
+from waypost.rewrite.links.channels import Path
+from waypost.rewrite.url_parameters import Query
 from waypost.rewriting.plan import Plan, Slot
-from waypost.rewriting.stamping import Codes, Prepared, Start, joined, packed, written
 from waypost.tokens import ClickToken
+from waypost.tokens.codec import decode, recipient_part
 from waypost.tokens.destination import with_person
-from waypost.tokens.payload import decode, recipient_part
-from waypost.tokens.signing import SIGNATURE_BYTES
+from waypost.tokens.signer import SIGNATURE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
-from waypost.rewriting.report.segments import Encoding, Segments, Span, kept_whole, segments
+from waypost.rewrite.sms_segments import Encoding, Segments, Span, kept_whole, segments
 
 _URL: Final = re.compile(r"https?://\S+")
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from waypost.errors import Conflict, InvalidRequest, NotFound, Problem, TooLarge
-from waypost.rewriting.request import Message, message_from_json, message_from_value
-from waypost.sending.files.asking import FileRequest
-from waypost.sending.files.lines import LONGEST_LINE, Line, split
-from waypost.store.objects import ObjectState, ObjectStore, ObjectUrl
+from waypost.repositories.objects import ObjectState, ObjectStore, ObjectUrl
+from waypost.rewrite.schemas import Message, message_from_json, message_from_value
+from waypost.rewrite_files.input import LONGEST_LINE, Line, split
+from waypost.rewrite_files.schemas import FileRequest
 
 
 @dataclass(frozen=True, slots=True)

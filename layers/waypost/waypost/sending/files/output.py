@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from waypost.errors import Clash, InvalidRequest, NotFound, WaypostError
-from waypost.sending.files.asking import FileReport
-from waypost.sending.files.progress import Notes, Progress
-from waypost.store.objects import ObjectStore, ObjectUrl
+from waypost.repositories.objects import ObjectStore, ObjectUrl
+from waypost.rewrite_files.output import Notes, Progress
+from waypost.rewrite_files.schemas import FileReport
 
 _REFUSED: Final = "has no bucket that the stack may write to (its parameter FilesBucket)"
 _GIVEN_UP: Final = "was given up meanwhile; invoke again to begin anew"

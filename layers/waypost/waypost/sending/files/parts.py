@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Final
 
 from waypost.errors import TooLarge
-from waypost.rewriting.request import Recipient
-from waypost.sending.files.lines import BadLine, Line, recipients
+from waypost.rewrite.renderer import CHUNK, Mailing
+from waypost.rewrite.schemas import Recipient
+from waypost.rewrite_files.input import BadLine, Line, recipients
 from waypost.sending.files.reporting import MOST_FAILURES
-from waypost.sending.mailing import CHUNK, Mailing
 from waypost.sending.outcomes import Delivery, Failure
 
 PART: Final = 8 * 1024 * 1024

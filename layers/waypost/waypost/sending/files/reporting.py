@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from waypost.client.collecting import Collected, Told
-from waypost.sending.files.lines import BadLine
-from waypost.sending.mailing import Mailing
+from waypost.rewrite.renderer import Mailing
+from waypost.rewrite_files.input import BadLine
 from waypost.sending.outcomes import Failure
 
 LINKS_ROOM: Final = 1024 * 1024

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from waypost.codes import CampaignCode, LinkCode, link_code
 from waypost.errors import Conflict, MalformedItem
-from waypost.model import item
-from waypost.model.campaign import campaign_partition
-from waypost.model.item import Item
+from waypost.ids import CampaignCode, LinkCode, link_code
 from waypost.model.link import PREFIX, Link, LinkDefinition, code_of_item, link_key
-from waypost.store.damage import readable, tell_damaged
-from waypost.store.dynamodb.client import DynamoClient, batch_get, pages, translated
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.campaign import campaign_partition
+from waypost.repositories.corrupt_items import readable, tell_damaged
+from waypost.repositories.dynamodb.client import DynamoClient, batch_get, pages, translated
 
 _REMEMBERED: Final = 20_000
 _NOBODYS: Final = "nobody's"
@@ -104,7 +104,7 @@ def _owner(stored: Item) -> str:
     that messages go on under the next.
     """
     try:
-        return item.text(stored, "identity")
+        return attributes.text(stored, "identity")
     except MalformedItem as why:
         tell_damaged("link", why, link=code_of_item(stored))
         return _NOBODYS

@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from waypost.codes import CampaignCode, WorkspaceCode
 from waypost.errors import MalformedItem
-from waypost.model import item
-from waypost.model.campaign import SORT as CAMPAIGN
-from waypost.model.campaign import (
+from waypost.ids import CampaignCode, WorkspaceCode
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.campaign import SORT as CAMPAIGN
+from waypost.models.campaign import (
     Campaign,
     campaign_of_partition,
     campaign_partition,
     code_of_place,
     list_partition,
 )
-from waypost.model.counters import SENT, TOTAL, CampaignCounts
-from waypost.model.item import Item
-from waypost.store.campaigns import PLACES
-from waypost.store.damage import readable
-from waypost.store.dynamodb.client import DynamoClient, batch_get, scan, translated
-from waypost.store.dynamodb.spread import SHARD_PREFIX, SHARDS, figures_of
-from waypost.store.paging import Page, read_place, write_cursor
+from waypost.models.counters import SENT, TOTAL, CampaignCounts
+from waypost.repositories.campaigns import PLACES
+from waypost.repositories.corrupt_items import readable
+from waypost.repositories.dynamodb.client import DynamoClient, batch_get, scan, translated
+from waypost.repositories.dynamodb.counters import SHARD_PREFIX, SHARDS, figures_of
+from waypost.repositories.pagination import Page, read_place, write_cursor
 
 _HEADLINES: Final = (f"{SHARD_PREFIX}{SENT}", f"{SHARD_PREFIX}{TOTAL}")
 
@@ -38,7 +38,7 @@ def put_on_list(client: DynamoClient, table: str, campaign: Campaign) -> None:
         client.put_item(TableName=table, Item=campaign.to_list_item())
         client.update_item(
             TableName=table,
-            Key=item.item({"pk": campaign_partition(campaign.code), "sk": CAMPAIGN}),
+            Key=attributes.item({"pk": campaign_partition(campaign.code), "sk": CAMPAIGN}),
             UpdateExpression="SET listed = :true",
             ExpressionAttributeValues={":true": {"BOOL": True}},
         )
@@ -58,7 +58,7 @@ def read_codes(
 ) -> Page[CampaignCode]:
     """The same of their codes, which their keys tell."""
     listed = _listed(client, table, workspace, cursor, limit)
-    return Page([code_of_place(item.text(one, "sk")) for one in listed.items], listed.cursor)
+    return Page([code_of_place(attributes.text(one, "sk")) for one in listed.items], listed.cursor)
 
 
 def _listed(
@@ -67,7 +67,7 @@ def _listed(
     partition = list_partition(workspace)
     start = {}
     if cursor is not None:
-        key = item.item({"pk": partition, "sk": read_place(cursor, PLACES)})
+        key = attributes.item({"pk": partition, "sk": read_place(cursor, PLACES)})
         start = {"ExclusiveStartKey": key}
     with translated():
         answer = client.query(
@@ -80,7 +80,7 @@ def _listed(
             **start,
         )
     last = answer.get("LastEvaluatedKey")
-    return Page(answer["Items"], write_cursor(item.text(last, "sk")) if last else None)
+    return Page(answer["Items"], write_cursor(attributes.text(last, "sk")) if last else None)
 
 
 def unlisted(client: DynamoClient, table: str) -> Iterator[Campaign]:
@@ -104,7 +104,7 @@ def read_headlines(
     sorts = (CAMPAIGN, *_HEADLINES)
     keys = [_key(campaign_partition(code), sort) for code in campaigns for sort in sorts]
     found = list(batch_get(client, table, keys, consistent=False))
-    spread = {campaign_of_partition(item.text(one, "pk")) for one in found if "spread" in one}
+    spread = {campaign_of_partition(attributes.text(one, "pk")) for one in found if "spread" in one}
     further = [
         _key(campaign_partition(code, shard), sort)
         for code in spread
@@ -115,8 +115,8 @@ def read_headlines(
     counters: dict[CampaignCode, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
     damaged: set[CampaignCode] = set()
     for stored in found:
-        code = campaign_of_partition(item.text(stored, "pk"))
-        if item.text(stored, "sk") == CAMPAIGN:
+        code = campaign_of_partition(attributes.text(stored, "pk"))
+        if attributes.text(stored, "sk") == CAMPAIGN:
             continue
         try:
             counters[code].append(figures_of(stored))
@@ -126,4 +126,4 @@ def read_headlines(
 
 
 def _key(partition: str, sort: str) -> Item:
-    return item.item({"pk": partition, "sk": sort})
+    return attributes.item({"pk": partition, "sk": sort})

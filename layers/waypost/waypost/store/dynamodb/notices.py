@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from waypost.codes import CampaignCode
 from waypost.errors import MalformedItem
-from waypost.model import item
-from waypost.model.item import Item
+from waypost.ids import CampaignCode
 from waypost.model.row_key import SHARDS, recipient_partition
-from waypost.store.damage import tell_damaged
-from waypost.store.dynamodb.client import DynamoClient, batch_get, translated
-from waypost.store.recipients import Notice
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.repositories.corrupt_items import tell_damaged
+from waypost.repositories.dynamodb.client import DynamoClient, batch_get, translated
+from waypost.repositories.recipients import Notice
 
 _HASH_BYTES: Final = 8
 
@@ -25,7 +25,9 @@ def read_notices(
     found = {}
     for stored in batch_get(client, table, keys):
         try:
-            found[int(item.text(stored, "sk")[1:])] = _clicks(item.data(stored, "clicks", None))
+            found[int(attributes.text(stored, "sk")[1:])] = _clicks(
+                attributes.data(stored, "clicks", None)
+            )
         except MalformedItem as why:
             tell_damaged("notice", why, campaign=campaign)
     return found
@@ -42,7 +44,7 @@ def write_notice(client: DynamoClient, table: str, notice: Notice) -> None:
 
 def notice_item(notice: Notice) -> Item:
     packed = b"".join(sorted(notice.clicks))
-    return _key(notice.campaign, notice.batch) | item.item({"clicks": packed})
+    return _key(notice.campaign, notice.batch) | attributes.item({"clicks": packed})
 
 
 def _clicks(packed: bytes) -> frozenset[bytes]:
@@ -53,4 +55,4 @@ def _clicks(packed: bytes) -> frozenset[bytes]:
 
 def _key(campaign: CampaignCode, batch: int) -> Item:
     shard = batch % SHARDS
-    return item.item({"pk": recipient_partition(campaign, shard), "sk": f"!{batch}"})
+    return attributes.item({"pk": recipient_partition(campaign, shard), "sk": f"!{batch}"})

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from waypost.errors import MalformedItem, MalformedRows
-from waypost.model.recipient import Row, Sheet
 from waypost.model.row_key import RowKey, key_of_item
-from waypost.store.damage import tell_damaged
-from waypost.store.dynamodb.client import DynamoClient, batch_get
+from waypost.models.recipient import Row, Sheet
+from waypost.repositories.corrupt_items import tell_damaged
+from waypost.repositories.dynamodb.client import DynamoClient, batch_get
 
 _Record = TypeVar("_Record", Row, Sheet)
 

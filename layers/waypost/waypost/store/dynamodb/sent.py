@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final
 
-from waypost.codes import CampaignCode, workspace_of
 from waypost.errors import Conflict
-from waypost.model import item
-from waypost.model.counters import SENT
-from waypost.model.item import Item
-from waypost.store.dynamodb.client import DynamoClient, cancellations, translated
-from waypost.store.dynamodb.spread import CounterShards, add_figures
+from waypost.ids import CampaignCode, workspace_of
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.counters import SENT
+from waypost.repositories.dynamodb.client import DynamoClient, cancellations, translated
+from waypost.repositories.dynamodb.counters import CounterShards, add_figures
 
 IDEMPOTENCY_SECONDS: Final = 7 * 86_400
 """How long a key is remembered: longer than any pipeline retries a batch."""
@@ -69,4 +69,4 @@ class SentCounter:
 def _idempotency_item(campaign: CampaignCode, key: str, now: int) -> Item:
     digest = sha256(f"{campaign}\n{key}".encode()).hexdigest()
     partition = f"I#{workspace_of(campaign)}#{digest}"
-    return item.item({"pk": partition, "sk": "I", "expires": now + IDEMPOTENCY_SECONDS})
+    return attributes.item({"pk": partition, "sk": "I", "expires": now + IDEMPOTENCY_SECONDS})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from waypost.codes import LinkCode, campaign_of
-from waypost.model import item
-from waypost.model.item import Item
-from waypost.model.recipient import LinkVisitor, Row
+from waypost.ids import LinkCode, campaign_of
 from waypost.model.row_key import SHARDS, key_of_item, recipient_partition
-from waypost.store.damage import readable
-from waypost.store.dynamodb.client import DynamoClient, translated
-from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.recipient import LinkVisitor, Row
+from waypost.repositories.corrupt_items import readable
+from waypost.repositories.dynamodb.client import DynamoClient, translated
+from waypost.repositories.pagination import Page, is_key, made_up, read_cursor, write_cursor
 
 _ROWS_END = "~"
 """Sorts after every row and before every sheet; notices (``!``) sort before every row."""
@@ -58,7 +58,7 @@ def _some_rows(
         )
     last = answer.get("LastEvaluatedKey")
     rows = readable("recipient", _row, answer["Items"], partition=partition)
-    return list(rows), item.text(last, "sk") if last else ""
+    return list(rows), attributes.text(last, "sk") if last else ""
 
 
 def _row(stored: Item) -> Row:

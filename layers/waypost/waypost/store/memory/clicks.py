@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waypost.codes import CampaignCode, WorkspaceCode
-from waypost.model.click import Click, ledger_key
+from waypost.ids import CampaignCode, WorkspaceCode
 from waypost.model.times import rfc3339
-from waypost.store.clicks import CLICK_PLACES
-from waypost.store.paging import Page, read_place, write_cursor
+from waypost.models.click import Click, ledger_key
+from waypost.repositories.clicks import CLICK_PLACES
+from waypost.repositories.pagination import Page, read_place, write_cursor
 
 _Key = tuple[str, str]
 

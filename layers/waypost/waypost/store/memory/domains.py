@@ -6,13 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 
-from waypost.codes import WorkspaceCode
-from waypost.domains import stored
-from waypost.domains.domain import Stage, TrackingDomain
+from waypost.domains import item_mapping
+from waypost.domains.model import Stage, TrackingDomain
 from waypost.errors import Clash, Conflict
-from waypost.model import item
-from waypost.model.item import Item
-from waypost.store.domains import due_first, oldest_first, read_domain, read_owner, read_stage
+from waypost.ids import WorkspaceCode
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.repositories.domains import (
+    due_first,
+    oldest_first,
+    read_domain,
+    read_owner,
+    read_stage,
+)
 
 
 class MemoryDomains:
@@ -61,12 +67,12 @@ class MemoryDomains:
         return due_first(list(self._claims.values()), now, limit)
 
     def _put(self, domain: TrackingDomain) -> None:
-        self._domains[_domain_key(domain)] = stored.to_item(domain)
-        self._claims[domain.host] = stored.to_claim(domain)
+        self._domains[_domain_key(domain)] = item_mapping.to_item(domain)
+        self._claims[domain.host] = item_mapping.to_claim(domain)
 
     def _unchanged(self, domain: TrackingDomain) -> None:
         kept = self._domains.get(_domain_key(domain), {})
-        if kept.get("version") != item.attribute(domain.version):
+        if kept.get("version") != attributes.attribute(domain.version):
             raise Conflict(f"domain {domain.host} changed")
 
 

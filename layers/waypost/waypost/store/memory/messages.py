@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from waypost.codes import CampaignCode, WorkspaceCode, workspace_of
+from waypost.ids import CampaignCode, WorkspaceCode, workspace_of
 from waypost.model.message import SentMessage
 
 

@@ -7,7 +7,7 @@ from hashlib import md5
 from itertools import count
 
 from waypost.errors import Conflict, NotFound, StoreUnavailable
-from waypost.store.objects import ObjectState, ObjectUrl, Part, SmallObject
+from waypost.repositories.objects import ObjectState, ObjectUrl, Part, SmallObject
 
 
 class MemoryObjects:

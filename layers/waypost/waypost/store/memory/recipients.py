@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from waypost.codes import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
+from tests.fakes import MemoryCampaigns
 from waypost.errors import Conflict, StoreUnavailable
-from waypost.model.recipient import LinkVisitor, Row, Sheet
+from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_of, workspace_of
 from waypost.model.row_key import RowKey
-from waypost.store.memory.campaigns import MemoryCampaigns
-from waypost.store.paging import Page, is_key, made_up, read_cursor, write_cursor
-from waypost.store.recipients import Commit
+from waypost.models.recipient import LinkVisitor, Row, Sheet
+from waypost.repositories.pagination import Page, is_key, made_up, read_cursor, write_cursor
+from waypost.repositories.recipients import Commit
 
 
 class MemoryRecipients:

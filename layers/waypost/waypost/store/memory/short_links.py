@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from waypost.codes import WorkspaceCode
-from waypost.model.short_link import ShortLink, StoredDestination
+from waypost.ids import WorkspaceCode
+from waypost.models.short_link import ShortLink, StoredDestination
 
 
 class MemoryShortLinks:

@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from waypost.codes import WorkspaceCode, workspace_code
 from waypost.errors import Clash, Conflict
+from waypost.ids import WorkspaceCode, workspace_code
 from waypost.model.person import OptOut, person_hash
-from waypost.model.workspace import WorkspaceSettings
-from waypost.store.workspaces import (
+from waypost.models.workspace import WorkspaceSettings
+from waypost.repositories.workspaces import (
     Person,
     Versioned,
     read_settings,

@@ -1,0 +1,127 @@
+"""How a request over HTTP reaches its route, and how what goes wrong is answered.
+
+Routes are those of Powertools' resolver, which checks parameters and bodies against their types and
+describes them as OpenAPI. Two things are decided here. Names in a path may hold any character, so
+the path is put together anew from the route that API Gateway chose and the parameters it decoded:
+what it, or a proxy before it, made of ``%2F`` in the raw path plays no part. And every error,
+those of the resolver included, is problem+json.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import quote, unquote
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.depends import Depends
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BeforeValidator
+
+from waypost import responses
+from waypost.api.dependencies import Services
+from waypost.errors import InvalidRequest, NotFound, WaypostError
+from waypost.reporting.segments import Part
+from waypost.validation import invalid
+
+Event = dict[str, Any]  # API Gateway's payload format 2.0
+
+Name = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(unquote)]
+"""A name in a path, as its caller gave it to us first."""
+
+Cursor = Annotated[str | None, Query(max_length=2_000, description="As the answer before said.")]
+
+WORKSPACE: Final = "/v1/workspaces/<workspace>"
+
+_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
+
+
+def given() -> Services:
+    """The use cases that routes stand on; ``resolver`` puts those of the function in its place."""
+    raise LookupError("routes are asked through a resolver")
+
+
+Given = Annotated[Services, Depends(given)]
+"""What a route asks for as a parameter to get the use cases."""
+
+
+def routes() -> APIGatewayHttpRouter:
+    """Where a module notes its routes."""
+    return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+def resolver(
+    routers: Iterable[APIGatewayHttpRouter], services: Callable[[], Services]
+) -> APIGatewayHttpResolver:
+    """A resolver of some routes that answers errors as problem+json."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+    app.dependency_overrides[given] = services
+    for router in routers:
+        app.include_router(router)
+    app.exception_handler(WaypostError)(_problem)
+    app.exception_handler(RequestValidationError)(_not_valid)
+    app.exception_handler(UnicodeDecodeError)(_not_text)
+    app.not_found(_no_route)
+    return app
+
+
+def resolved(app: APIGatewayHttpResolver, event: Event, context: LambdaContext) -> Event:
+    """The answer to a request. Its body is JSON whatever its type says, as ``curl -d`` sends it."""
+    headers = {name: value for name, value in event["headers"].items() if name != "content-type"}
+    return app.resolve(event | {"rawPath": canonical_path(event), "headers": headers}, context)
+
+
+def canonical_path(event: Event) -> str:
+    """The path with its parameters encoded in the one way that routes understand."""
+    method, _, route = str(event.get("routeKey", "")).partition(" ")
+    if not route or method.startswith("$"):
+        return str(event["rawPath"])
+    parameters: Mapping[str, str] = event.get("pathParameters") or {}
+    return _PARAMETER.sub(lambda match: quote(parameters[match[1]], safe=""), route)
+
+
+def address(route: str, **names: str) -> str:
+    """The path of a route with names in it."""
+    return re.sub(r"<(\w+)>", lambda match: quote(names[match[1]], safe=""), route)
+
+
+def file_response(name: str, content_type: str, part: Part, next_page: str) -> Response[str]:
+    """A file to be kept; ``next_page`` is the address without cursor of its further parts."""
+    headers = {
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="{name}"',
+    }
+    if part.cursor is not None:
+        headers["link"] = f'<{next_page}?cursor={quote(part.cursor, safe="")}>; rel="next"'
+    return Response(200, content_type, part.text, headers=headers)
+
+
+def _problem(error: WaypostError) -> Response[str]:
+    answer = responses.problem(error)
+    headers = {name: value for name, value in answer["headers"].items() if name != "content-type"}
+    return Response(
+        answer["statusCode"], answer["headers"]["content-type"], answer["body"], headers=headers
+    )
+
+
+def _not_valid(error: RequestValidationError) -> Response[str]:
+    return _problem(invalid([e | {"loc": _location(e)} for e in error.errors()]))
+
+
+def _location(error: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Where the error lies within path, query or body; of the body itself, where it is no JSON."""
+    location: tuple[int | str, ...] = tuple(error["loc"])
+    return () if error["type"] == "json_invalid" else location[1:]
+
+
+def _not_text(_: UnicodeDecodeError) -> Response[str]:
+    return _problem(InvalidRequest.of("body", "is not UTF-8"))
+
+
+def _no_route(_: NotFoundError) -> Response[str]:
+    return _problem(NotFound("route", "of this path and method"))

@@ -1,0 +1,53 @@
+"""Where a click waits while the ledger cannot be written: a queue, else a line of the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, Protocol
+
+from waypost.errors import MalformedItem, StoreUnavailable
+from waypost.models.click import Click
+
+LOG_KEY: Final = "unrecorded_click"
+"""The key of a log line under which ``make replay`` finds a click."""
+
+
+class QueueClient(Protocol):
+    """The one call of SQS that is needed; boto3's client has it."""
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]: ...  # noqa: N803
+
+
+class ParkQueue:
+    """Clicks on their way to the ledger by SQS. The client is made when the first click comes,
+    which for most functions is never.
+    """
+
+    def __init__(self, client: Callable[[], QueueClient], url: str) -> None:
+        self._client = cache(client)
+        self._url = url
+
+    def park(self, click: Click) -> None:
+        """Queue a click. Raises StoreUnavailable where it is unknown whether it was queued."""
+        try:
+            self._client().send_message(QueueUrl=self._url, MessageBody=parked(click))
+        except Exception as e:  # whatever it was: the caller has one more place to go
+            raise StoreUnavailable("the park queue did not take the click") from e
+
+
+def parked(click: Click) -> str:
+    """A click as the body of a message."""
+    return json.dumps(click.stored(), separators=(",", ":"))
+
+
+def unparked(body: str) -> Click:
+    """Read what ``parked`` wrote. Raises MalformedItem."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError) as e:
+        raise MalformedItem("a parked click is not JSON") from e
+    if not isinstance(values, dict):
+        raise MalformedItem("a parked click is not an object")
+    return Click.from_stored(values)

@@ -1,0 +1,89 @@
+"""Which base URL the links of a message get.
+
+A tracking domain is used where its sending domain is the sender's, or stands above it, and is
+verified; where its last checks say that its links work; and where its owner has not reverted it.
+Anything else gets the stack's default host. Domains are read anew for every message, so that
+reverting and removing take effect at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from waypost.domains.app_links import NO_APPS, AppLinks
+from waypost.domains.hostnames import domain_of, within
+from waypost.domains.model import STACK, Role, TrackingDomain
+from waypost.ids import workspace_code
+from waypost.repositories.domains import DomainStore
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where a message's links point: scheme and host, and which of them open in an app."""
+
+    url: str
+    app_links: AppLinks = NO_APPS
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrls:
+    """Chooses base URLs. ``address`` is the tracking API's own, which always answers until the
+    stack's default host works; ``default_host`` is that host, empty where a stack has none.
+    """
+
+    domains: DomainStore
+    address: str
+    default_host: str = ""
+
+    def for_message(self, workspace: str, sender: str | None) -> str:
+        """The base URL for a message of a workspace from a sender (a From value or a number).
+
+        Without a slash at the end. Raises StoreUnavailable.
+        """
+        return self.base(workspace, sender).url
+
+    def base(self, workspace: str, sender: str | None) -> Base:
+        """As ``for_message``, with what is needed to send links to apps."""
+        domains = self.domains.of_workspace(workspace_code(workspace))
+        chosen = choose(domains, domain_of(sender))
+        if chosen is not None:
+            return Base(chosen.base_url, chosen.app_links)
+        return Base(self.default())
+
+    def short(self, workspace: str, sender: str | None) -> str:
+        """The base URL of short links: the workspace's short host, else as for all links."""
+        domains = self.domains.of_workspace(workspace_code(workspace))
+        chosen = choose(domains, None, role="short") or choose(domains, domain_of(sender))
+        return chosen.base_url if chosen is not None else self.default()
+
+    def default(self) -> str:
+        """The stack's own base URL: its default host from the first time that HTTPS worked.
+
+        Raises MalformedItem where it cannot be read whether it did: links that are sent stay.
+        """
+        host = self.default_host
+        if host and self.domains.stage(STACK, host) == "https":
+            return f"https://{host}"
+        return self.address
+
+
+def choose(
+    domains: Iterable[TrackingDomain], sender_domain: str | None, role: Role = "links"
+) -> TrackingDomain | None:
+    """The domain of a role for a sender: the nearest sending domain first, HTTPS before HTTP, then
+    the oldest. A sender without a domain (a number) belongs to every sending domain alike.
+    """
+    fitting = [
+        domain
+        for domain in domains
+        if domain.role == role
+        if domain.usable and (not sender_domain or within(sender_domain, domain.sending.domain))
+    ]
+    return min(fitting, key=lambda domain: _order(domain, sender_domain), default=None)
+
+
+def _order(domain: TrackingDomain, sender_domain: str | None) -> tuple[int, int, float, str]:
+    nearness = domain.sending.domain.count(".") if sender_domain else 0
+    scheme = 0 if domain.stage == "https" else 1
+    return (-nearness, scheme, domain.added.timestamp(), domain.host)

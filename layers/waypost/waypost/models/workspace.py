@@ -1,0 +1,119 @@
+"""A workspace: one customer of the stack, and the settings its messages and reports follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final, Literal, Self
+
+from waypost.errors import MalformedItem
+from waypost.ids import WorkspaceCode
+from waypost.model.fitting import checks
+
+IpPolicy = Literal["truncated", "full", "none"]
+SecretLinkPolicy = Literal["warn", "untrack"]
+EventPolicy = Literal["all", "first", "none"]
+
+MOST_DAYS: Final = 3_650
+MOST_POINTS: Final = 1_000
+_UP_TO: Final = {
+    "short_link_days": MOST_DAYS,
+    "retention_days": MOST_DAYS,
+    "machine_threshold": MOST_POINTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shortening:
+    """Which channels get short links instead of signed ones."""
+
+    sms: bool = False
+    whatsapp: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceSettings:
+    """What a workspace decided; the defaults are those of a workspace that nobody configured.
+
+    A change touches messages that are rewritten, and clicks that arrive, after it.
+    """
+
+    url_params: Mapping[str, str] = field(default_factory=dict)
+    """Added to the query of every tracked http(s) link, in order; values may be Liquid."""
+    cio_id: bool = True
+    """Adds ``_cio_id=<person>`` to every tracked http(s) link."""
+    shorten: Shortening = Shortening()
+    short_link_days: int | None = 90
+    """How long short links made from now on lead anywhere; None: for ever."""
+    track_opens: bool = True
+    retention_days: int | None = None
+    """How long a raw click is kept; None follows the stack's own setting. Counters stay."""
+    ip: IpPolicy = "truncated"
+    """How a clicker's address is kept: to /24 and /48, whole, or not at all."""
+    secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
+    """What becomes of links that look secret: reported only, or left untracked as well."""
+    schemes: tuple[str, ...] = ()
+    """App schemes that may be redirected to, besides http, https, mailto, tel and sms."""
+    never_track: tuple[str, ...] = ()
+    """Patterns (``*`` stands for anything) of URLs that are always left as they are."""
+    events: EventPolicy = "all"
+    """Which clicks the event bus is told: all, the first of each delivery, or none."""
+    machine_threshold: int = 70
+    """Points from which on a click is a machine's (``waypost.clicks.signals``)."""
+
+    def stored(self) -> dict[str, object]:
+        """The settings as plain values, as a store or JSON keeps them."""
+        return {
+            "url_params": dict(self.url_params),
+            "cio_id": self.cio_id,
+            "shorten": {"sms": self.shorten.sms, "whatsapp": self.shorten.whatsapp},
+            "short_link_days": self.short_link_days,
+            "track_opens": self.track_opens,
+            "retention_days": self.retention_days,
+            "ip": self.ip,
+            "secret_links": self.secret_links,
+            "schemes": list(self.schemes),
+            "never_track": list(self.never_track),
+            "events": self.events,
+            "machine_threshold": self.machine_threshold,
+        }
+
+    @classmethod
+    def from_stored(cls, values: object) -> Self:
+        """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default.
+
+        Raises MalformedItem, naming every field that cannot be read: a workspace without a wish of
+        its own is not the same as one whose wishes cannot be read.
+        """
+        settings, damaged = cls.readable(values)
+        if damaged:
+            raise MalformedItem(f"{', '.join(map(repr, damaged))} cannot be read")
+        return settings
+
+    @classmethod
+    def readable(cls, values: object) -> tuple[Self, tuple[str, ...]]:
+        """What can be read of it, and the fields that cannot, which have their defaults."""
+        if not isinstance(values, Mapping):
+            return cls(), tuple(f.name for f in fields(cls))
+        given = {name: _plain(name, values[name]) for name in checks(cls) if name in values}
+        fitting = {name: value for name, value in given.items() if _fits(cls, name, value)}
+        damaged = tuple(name for name in given if name not in fitting)
+        return cls(**fitting), damaged  # type: ignore[arg-type]
+
+
+def _plain(name: str, value: object) -> object:
+    """A value of JSON as its field has it, where it looks like it at all."""
+    if name == "shorten" and isinstance(value, Mapping):
+        return Shortening(**{f.name: value[f.name] for f in fields(Shortening) if f.name in value})
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _fits(settings: type[WorkspaceSettings], name: str, value: object) -> bool:
+    if not checks(settings)[name](value):
+        return False
+    return not isinstance(value, int) or name not in _UP_TO or 1 <= value <= _UP_TO[name]
+
+
+def workspace_partition(workspace: WorkspaceCode) -> str:
+    """The partition that holds a workspace's settings, domains and opt-outs."""
+    return f"W#{workspace}"

@@ -1,0 +1,50 @@
+"""What the recipient is shown: the way on, or a plain page that says why there is none."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError, WaypostError
+from waypost.responses import Response, plain_page, status_of
+
+RETRY_SECONDS: Final = 5
+
+_WORDS: Final[tuple[tuple[type[WaypostError], str, str], ...]] = (
+    (ExpiredShortLink, "This link has expired", "It was made for a time that is over."),
+    (
+        TokenError,
+        "This link leads nowhere",
+        "It may have been cut or changed on its way. Please open it from the message again.",
+    ),
+    (StoreUnavailable, "Please try again", "We cannot open links for a moment."),
+)
+
+
+def way_on(href: str) -> Response:
+    """302 to ``href``, which fits a header. Never cached: the next click shall be told as well."""
+    headers = {
+        "location": href,
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-robots-tag": "noindex",
+    }
+    return Response(statusCode=302, headers=headers, body="")
+
+
+def no_way(error: TokenError | StoreUnavailable) -> Response:
+    """Why a link leads nowhere, now or at all, in words for who clicked it."""
+    title, text = next(words for kind, *words in _WORDS if isinstance(error, kind))
+    page = plain_page(status_of(error)[0], title, text)
+    if isinstance(error, StoreUnavailable):
+        page["headers"]["retry-after"] = str(RETRY_SECONDS)
+    return page
+
+
+def locked() -> Response:
+    """The API's own address, once there is a host before it."""
+    return plain_page(403, "Not here", "This address is not to be opened directly.")
+
+
+def nothing_here() -> Response:
+    """No file of ours has this name."""
+    return plain_page(404, "Nothing here", "There is nothing at this address.")

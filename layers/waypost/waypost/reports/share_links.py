@@ -1,0 +1,158 @@
+"""Who may look at report pages: whoever holds a share link, which says what it shows and until
+when.
+
+A share is signed and dated by itsdangerous and stored nowhere. It shows one campaign or a whole
+workspace, never changes anything, and names people only where it was made to. Only the newest key
+of the keyring counts, unlike for tracking links: rotating the keys revokes every share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final, Protocol
+
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from pydantic import BaseModel, ConfigDict, Field
+
+from waypost.errors import NotFound, NotShared
+from waypost.ids import CampaignCode, WorkspaceCode, campaign_code, workspace_code
+from waypost.model.times import rfc3339
+from waypost.models.campaign import Campaign
+from waypost.tokens.signer import Keyring
+
+PURPOSE: Final = "waypost.share"
+MOST_HOURS: Final = 90 * 24
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a share shows: one campaign, or with none the whole workspace. ``people``: also who."""
+
+    workspace: str
+    campaign: str | None = None
+    people: bool = False
+
+    @property
+    def code(self) -> WorkspaceCode | CampaignCode:
+        """Names the scope in few characters."""
+        if self.campaign is None:
+            return workspace_code(self.workspace)
+        return campaign_code(self.workspace, self.campaign)
+
+    def covers(self, workspace: str, campaign: str | None, *, people: bool) -> bool:
+        """Whether a page of this campaign, or of the workspace as a whole, may be shown."""
+        return (
+            self.workspace == workspace
+            and self.campaign in (None, campaign)
+            and (self.people or not people)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A scope that somebody was given, until when."""
+
+    scope: Scope
+    expires: datetime
+
+
+class _Signer(TimestampSigner):
+    """Dates by a given clock."""
+
+    def __init__(self, *keys: Any, now: Callable[[], datetime], **options: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*keys, **options)
+        self._now = now
+
+    def get_timestamp(self) -> int:
+        return int(self._now().timestamp())
+
+
+class Sharer:
+    """Makes and reads the tokens of share links, under one keyring."""
+
+    def __init__(self, keyring: Keyring, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._serializer = URLSafeTimedSerializer(
+            keyring.keys[-1],
+            salt=PURPOSE.encode(),
+            signer=_Signer,
+            signer_kwargs={"now": now, "key_derivation": "hmac", "digest_method": sha256},
+        )
+
+    def token(self, scope: Scope, hours: int) -> str:
+        """What a link to the pages of a scope carries, good for so many hours."""
+        said = [_VERSION, scope.workspace, scope.campaign, scope.people, hours]
+        return str(self._serializer.dumps(said))
+
+    def opened(self, token: str) -> Share:
+        """The share of a token. Raises NotShared, saying whether it is forged or has expired."""
+        try:
+            said, signed = self._serializer.loads(token, return_timestamp=True)
+        except BadData as e:
+            raise NotShared("tampered", "the link is not one of ours, or was revoked") from e
+        scope, hours = _understood(said)
+        expires = signed.astimezone(UTC) + timedelta(hours=hours)
+        if expires <= self._now():
+            raise NotShared("expired", f"the link expired on {expires:%d %b %Y, %H:%M} UTC")
+        return Share(scope, expires)
+
+
+def _understood(said: object) -> tuple[Scope, int]:
+    """The scope and the hours of what was signed. Raises NotShared for what version 1 never signs:
+    another release of ours did, and may have meant anything by it.
+    """
+    match said:
+        case [version, str(workspace), str() | None as campaign, bool(people), int(hours)] if (
+            version == _VERSION and hours <= MOST_HOURS
+        ):
+            return Scope(workspace, campaign, people), hours
+    raise NotShared("version", "the link is of a newer version")
+
+
+class ShareRequest(BaseModel):
+    """What is to be shared. Without a campaign it is the whole workspace; ``hours`` from now."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    campaign: str | None = Field(default=None, min_length=1, max_length=255)
+    hours: int = Field(default=72, ge=1, le=MOST_HOURS)
+    people: bool = False
+
+
+class ShareAnswer(BaseModel):
+    """A share link and when it expires. Who holds the link may look."""
+
+    url: str
+    expires: str
+
+
+class Campaigns(Protocol):
+    """What is read of campaigns (``waypost.store.campaigns``)."""
+
+    def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Hands out share links. ``pages_url``: where the report pages are."""
+
+    campaigns: Campaigns
+    sharer: Callable[[], Sharer]
+    pages_url: str
+
+    def share(self, workspace: str, request: ShareRequest) -> ShareAnswer:
+        """A link for whoever is to look. Raises NotFound for an unknown campaign."""
+        if request.campaign is not None:
+            known = self.campaigns.campaign(campaign_code(workspace, request.campaign))
+            if known is None or known.name != request.campaign:
+                raise NotFound("campaign", request.campaign)
+        sharer = self.sharer()
+        token = sharer.token(Scope(workspace, request.campaign, request.people), request.hours)
+        return ShareAnswer(
+            url=f"{self.pages_url}/reports/open/{token}",
+            expires=rfc3339(sharer.opened(token).expires),
+        )

@@ -1,0 +1,81 @@
+"""Keeps what a campaign sent, so that its clicks can be shown on the message itself.
+
+The first message of a campaign is kept and no other: a mailing of one template is one message. It
+is kept as the pipeline gave it. A template names nobody; content that was rendered before shows
+what one recipient got, and only who may see people may see it (``waypost.reporting.sharing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import message_from_bytes, policy
+from typing import Final
+
+from waypost.errors import StoreUnavailable
+from waypost.ids import CampaignCode
+from waypost.model.message import SentMessage
+from waypost.observability import Metric, count
+from waypost.repositories.messages import MessageStore
+from waypost.rewrite.links.channels import Json
+
+_REMEMBERED: Final = 10_000
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKeeper:
+    """Asks the store once a campaign and process. ``days``: how long a message is kept where its
+    workspace says nothing else.
+    """
+
+    store: MessageStore
+    days: int
+    _asked: set[CampaignCode] = field(default_factory=set)
+
+    def keep(
+        self,
+        campaign: CampaignCode,
+        content: Mapping[str, Json],
+        *,
+        rendered: bool,
+        retention_days: int | None,
+        now: datetime,
+    ) -> None:
+        """Keep the HTML of a message if it is its campaign's first. Never raises for want of a
+        store: a message that cannot be kept is still to be sent.
+        """
+        if campaign in self._asked:
+            return
+        html = html_of(content)
+        if html is None:
+            return
+        days = self.days if retention_days is None else retention_days
+        message = SentMessage(
+            campaign=campaign,
+            html=html,
+            rendered=rendered,
+            expires=int(now.timestamp()) + days * _DAY,
+        )
+        if len(self._asked) >= _REMEMBERED:
+            self._asked.clear()
+        try:
+            self.store.keep(message)
+        except StoreUnavailable:
+            count(Metric.MESSAGE_NOT_KEPT)
+        else:
+            self._asked.add(campaign)
+
+
+def html_of(content: Mapping[str, Json]) -> str | None:
+    """The HTML of a message's content, that of its MIME part included; None where it has none."""
+    html, raw = content.get("html"), content.get("mime")
+    if isinstance(html, str) or not isinstance(raw, str):
+        return html if isinstance(html, str) else None
+    try:
+        part = message_from_bytes(raw.encode(), policy=policy.default).get_body(("html",))
+        return None if part is None else str(part.get_content())
+    except Exception:  # hostile headers break the parser in many ways, and the message is to go out
+        count(Metric.MESSAGE_NOT_KEPT)
+        return None

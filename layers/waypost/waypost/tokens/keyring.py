@@ -1,0 +1,141 @@
+"""What the keyring's secret says: which keys there are, and from when each signs.
+
+The secret is JSON, in one of two forms:
+
+    {"keys": [{"id": "9a1e77c2", "secret": "<base64url>", "signs_from": "2026-11-22T03:10:00Z"}, …]}
+    {"seed": "<32 characters or more>"}                         as CloudFormation makes it
+
+Keys stand oldest first, and all of them verify. Of those whose time has come the last one signs; a
+key without ``signs_from`` (as all were written at first) may sign from the beginning. So a new key
+is known everywhere before anything is signed with it.
+
+The seed is what a stack starts with before its first rotation, since CloudFormation can generate
+a string but not a list; it is one key, and rotation writes it on as the first of the list.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Self
+
+from waypost.tokens.signer import Keyring
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ListedKey:
+    """One key. ``signs_from`` in seconds since 1970; 0: from the beginning."""
+
+    secret: bytes
+    signs_from: float = 0
+
+    @property
+    def fingerprint(self) -> str:
+        return Keyring((self.secret,)).fingerprints[0]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyList:
+    """The keys that a secret lists, oldest first. Times are seconds since 1970."""
+
+    keys: tuple[ListedKey, ...]
+
+    @classmethod
+    def parse(cls, secret: str) -> Self:
+        """Read a secret. Raises ValueError that says what is wrong, and nothing that is secret."""
+        try:
+            value = json.loads(secret)
+        except ValueError:
+            raise ValueError("the keyring is not JSON") from None
+        if not isinstance(value, dict):
+            raise ValueError("the keyring is not an object")
+        listed = cls(_keys(value) if "keys" in value else (_seeded(value.get("seed", "")),))
+        listed.at(0)  # what makes no keyring is refused here
+        return listed
+
+    def at(self, now: float) -> Keyring:
+        """All keys, the one that signs at a moment last."""
+        signing = self.signing(now)
+        others = (key.secret for key in self.keys if key is not signing)
+        return Keyring((*others, signing.secret) if signing else ())
+
+    def signing(self, now: float) -> ListedKey | None:
+        """The key that signs at a moment: the oldest, where the time of none has come."""
+        ready = [key for key in self.keys if key.signs_from <= now]
+        return (ready[-1:] or self.keys[:1] or (None,))[0]
+
+    def rotated(self, secret: bytes, signs_from: float) -> Self:
+        """The keys with one more, which signs from then on; all others go on verifying.
+
+        Raises ValueError where the key is too short, or there already.
+        """
+        if any(key.secret == secret for key in self.keys):
+            raise ValueError("the key is there already")
+        rotated = type(self)((*self.keys, ListedKey(secret, signs_from)))
+        rotated.at(0)
+        return rotated
+
+    def retired(self, fingerprint: str, now: float) -> Self:
+        """The keys without one. Every link that it signed leads nowhere from now on.
+
+        ``fingerprint`` names the key as ``Keyring.fingerprints`` does. Raises ValueError for a key
+        that is not there, and for the one that signs now.
+        """
+        named = {key.fingerprint: key for key in self.keys}
+        if fingerprint not in named:
+            raise ValueError(f"there is no key {fingerprint}; there are {', '.join(named)}")
+        if named[fingerprint] is self.signing(now):
+            raise ValueError(f"the key {fingerprint} signs; have another one sign first")
+        return type(self)(tuple(key for key in self.keys if key is not named[fingerprint]))
+
+    def text(self) -> str:
+        """The secret's JSON."""
+        return json.dumps({"keys": [_written(key) for key in self.keys]})
+
+
+def _keys(value: Mapping[str, Any]) -> tuple[ListedKey, ...]:
+    try:
+        return tuple(
+            ListedKey(_decoded(key["secret"]), _seconds(key.get("signs_from")))
+            for key in value["keys"]
+        )
+    except (LookupError, TypeError, AttributeError):
+        raise ValueError("the keyring has a key without a secret") from None
+
+
+def _seeded(seed: object) -> ListedKey:
+    if not isinstance(seed, str) or len(seed) < 32:
+        raise ValueError("the keyring has neither keys nor a seed of 32 characters")
+    return ListedKey(sha256(seed.encode()).digest())
+
+
+def _seconds(signs_from: object) -> float:
+    if signs_from is None:
+        return 0
+    try:
+        moment = datetime.fromisoformat(str(signs_from))
+    except ValueError:
+        raise ValueError("the keyring has a key whose time cannot be read") from None
+    if moment.tzinfo is None:
+        raise ValueError("the keyring has a key whose time names no zone")
+    return moment.timestamp()
+
+
+def _written(key: ListedKey) -> dict[str, str]:
+    written = {"id": key.fingerprint, "secret": urlsafe_b64encode(key.secret).decode()}
+    if key.signs_from:
+        written["signs_from"] = utc(key.signs_from)
+    return written
+
+
+def utc(seconds: float) -> str:
+    """A moment as people and the secret read it: RFC 3339, UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
