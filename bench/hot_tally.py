@@ -12,15 +12,12 @@ from typing import Final
 from bench.arrivals import event_source
 from bench.lanes import lane
 from bench.limits import COMMIT, Locks, Table
-from waypost.counting.standing import Standing
 from waypost.ids import campaign_code, link_code
-from waypost.model.mark import Mark, click_hash
-from waypost.model.row_key import RowKey, shard_of
 from waypost.models.campaign import campaign_partition
 from waypost.models.counters import hour_counter, link_counter
-from waypost.models.recipient import Row
+from waypost.models.recipient import Mark, Row, RowKey, click_hash, shard_of
 from waypost.repositories.dynamodb.counters import SHARDS
-from waypost.tally.transactions import Policy, plan
+from waypost.tally.transactions import Policy, Standing, plan
 
 SOURCE: Final = event_source()
 CAMPAIGN: Final = campaign_code("acme", "spring-sale")

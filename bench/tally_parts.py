@@ -14,14 +14,11 @@ from moto import mock_aws
 
 from bench.arrivals import event_source
 from bench.world import World
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryClicks, MemoryRecipients, MemoryWorkspaces
 from waypost.bot_detection.scoring import Signal, verdict
-from waypost.counting.tally import Tally
 from waypost.models.click import Click
-from waypost.store.memory.clicks import MemoryClicks
-from waypost.store.memory.recipients import MemoryRecipients
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tally.event_publisher import ENTRIES, EventBus
+from waypost.tally.service import Tally
 
 FULL = event_source().batch
 Call = tuple[str, dict[str, Any], dict[str, Any]]

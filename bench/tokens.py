@@ -29,7 +29,7 @@ from cryptography.fernet import Fernet
 from bench.rewriters.timing import in_turns
 from waypost.ids import campaign_code, link_code
 from waypost.rewrite.links.extractor import HTML_LINKS, find_places
-from waypost.rewriting.judging.queries import with_parameters
+from waypost.rewrite.url_parameters import with_parameters
 from waypost.tokens import ClickToken, Keyring, Sealer
 from waypost.urls import scheme_of
 

@@ -13,7 +13,6 @@ import boto3
 from bench.metering import Meter
 from local.template import load
 from waypost.bot_detection.scoring import Verdict
-from waypost.counting.tally import Tally
 from waypost.ids import campaign_code, link_code
 from waypost.models.click import Click
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
@@ -24,8 +23,8 @@ from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.short_links import DynamoShortLinks
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.rewrite.message_archive import MessageKeeper
-from waypost.rewrite.service import Sending
-from waypost.sending.deciding import OneBaseUrl
+from waypost.rewrite.service import OneBaseUrl, Sending
+from waypost.tally.service import Tally
 from waypost.tokens import Keyring, Sealer
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

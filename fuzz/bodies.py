@@ -8,19 +8,23 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fuzz.target import Target, expect, text_of
-from tests.fakes import MemoryCampaigns
+from tests.fakes import (
+    MemoryCampaigns,
+    MemoryDomains,
+    MemoryObjects,
+    MemoryShortLinks,
+    MemoryWorkspaces,
+)
 from tests.unit.sending.conftest import NOW, Bases, Office
-from waypost.api.workspace_settings import Configuration
+from waypost.api.workspace_settings import Configuration, SettingsChange
 from waypost.clicks.fallback_queue import parked, unparked
-from waypost.clicks.networks import kept_address
-from waypost.clicks.request import HttpEvent, read_request
-from waypost.domains.announcing import Nobody
+from waypost.clicks.request import HttpEvent, kept_address, read_request
+from waypost.domains.events import Nobody
+from waypost.domains.model import Targets
 from waypost.domains.schemas import AddDomain
 from waypost.domains.service import Manager
-from waypost.domains.targets import Targets
 from waypost.errors import MalformedItem, WaypostError
 from waypost.maintenance.replay import stored_clicks
-from waypost.management.settings_body import SettingsChange
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.objects import ObjectUrl
@@ -29,10 +33,6 @@ from waypost.rewrite import schemas
 from waypost.rewrite.service import Sending
 from waypost.rewrite_files.schemas import FileRequest
 from waypost.rewrite_files.service import FileRewriting
-from waypost.store.memory.domains import MemoryDomains
-from waypost.store.memory.objects import MemoryObjects
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer
 from waypost.validation import checked, parsed
 

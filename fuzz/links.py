@@ -14,7 +14,7 @@ from waypost.domains.hostnames import domain_of, host_name, tracking_host
 from waypost.errors import InvalidRequest, NotShared, TokenError, UnsafeDestination
 from waypost.models.short_link import read_code
 from waypost.reports.share_links import MOST_HOURS, Sharer
-from waypost.rewriting.judging.queries import with_parameters
+from waypost.rewrite.url_parameters import with_parameters
 from waypost.tokens import Keyring, Sealer
 from waypost.tokens.codec import decode
 from waypost.tokens.repair import mended, rest_of_path

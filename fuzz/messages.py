@@ -10,7 +10,7 @@ from typing import Any, Final
 from fuzz.target import Target, expect, text_of
 from tests.unit.sending.conftest import BASE, Office
 from waypost.errors import WaypostError
-from waypost.sending.answering import Answer
+from waypost.rewrite.service import Answer
 
 _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
 

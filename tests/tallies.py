@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.contract.conftest import Stores
-from waypost.counting.tally import Tally
-from waypost.counting.telling import Bus
+from waypost.tally.event_publisher import Bus
+from waypost.tally.service import Tally
 
 
 def tally_over(stores: Stores, bus: Bus | None = None) -> Tally:

@@ -8,30 +8,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.clicks import NOON, click
-from tests.fakes import MemoryCampaigns
+from tests.fakes import (
+    MemoryCampaigns,
+    MemoryClicks,
+    MemoryDomains,
+    MemoryMessages,
+    MemoryRecipients,
+    MemoryWorkspaces,
+)
 from waypost.api.dependencies import Services
 from waypost.api.workspace_settings import Configuration
-from waypost.counting.tally import Tally
-from waypost.domains.announcing import Nobody
+from waypost.domains.events import Nobody
+from waypost.domains.model import Targets
 from waypost.domains.service import Manager
-from waypost.domains.targets import Targets
 from waypost.ids import CampaignCode, LinkCode
-from waypost.model.link import LinkDefinition
-from waypost.model.message import SentMessage
+from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.models.click import Click
-from waypost.pages.views import Reports
 from waypost.privacy.erasure import Erasing
 from waypost.privacy.requests import Forgetting
 from waypost.reports.campaigns import CampaignReports
 from waypost.reports.people import PeopleReports
 from waypost.reports.share_links import Scope, Sharer, Sharing
-from waypost.store.memory.clicks import MemoryClicks
-from waypost.store.memory.domains import MemoryDomains
-from waypost.store.memory.messages import MemoryMessages
-from waypost.store.memory.recipients import MemoryRecipients
-from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.tally.service import Tally
 from waypost.tokens.signer import Keyring
 from waypost.web.app import Visits
+from waypost.web.views import Reports
 
 PAGES_URL = "https://pages.example.com"
 

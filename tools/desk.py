@@ -11,13 +11,13 @@ from typing import Self
 
 from tools.embedded import EmbeddedStack
 from tools.stack import Stack
-from waypost.counting.tally import Tally
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.clicks import DynamoClicks
 from waypost.repositories.dynamodb.messages import DynamoMessages
 from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tally.event_publisher import EventBus
+from waypost.tally.service import Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,15 @@ from tools import command
 from tools.command import DONE, IMPOSSIBLE, given
 from tools.embedded import stack_of
 from waypost.errors import StoreUnavailable
-from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS, RELOAD_SECONDS
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.tokens.keyring import KeyList, ListedKey, utc
+from waypost.tokens.keyring import (
+    FRESH_SECONDS,
+    KNOWN_SECONDS,
+    RELOAD_SECONDS,
+    KeyList,
+    ListedKey,
+    utc,
+)
 
 KEY_BYTES = 32
 

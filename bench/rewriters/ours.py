@@ -9,19 +9,15 @@ from functools import cache
 from typing import cast
 
 from bench.rewriters.contestants import BASE, CAMPAIGN, KEY, Person
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.renderer import Mailing
-from waypost.rewrite.schemas import Recipient, from_value
-from waypost.rewrite.service import Sending
-from waypost.sending.deciding import OneBaseUrl
-from waypost.sending.outcomes import Delivery
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.rewrite.schemas import Delivery, Recipient, from_value
+from waypost.rewrite.service import OneBaseUrl, Sending
 from waypost.tokens import Keyring, Sealer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-_CACHING = ("waypost.rewrite", "waypost.sending", "waypost.urls")
+_CACHING = ("waypost.rewrite", "waypost.rewrite", "waypost.urls")
 SEALER = Sealer(Keyring((KEY,)))
 
 

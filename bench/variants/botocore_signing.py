@@ -10,8 +10,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from waypost.aws import minimal_client
-from waypost.lean import connection
-from waypost.lean.signing import Credentials
+from waypost.aws import minimal_client as connection
+from waypost.aws.minimal_client import Credentials
 
 
 class Signer:

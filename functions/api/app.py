@@ -8,13 +8,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.api import routes
-from waypost.api.app import Event, resolved, resolver
+from waypost.api.app import Event, described, resolved, resolver
 from waypost.api.dependencies import Services
-from waypost.management.description import described
-from waypost.management.routes import campaigns, domains, people, settings
 from waypost.observability import logger
 
-ROUTERS = (campaigns.router, routes.router, people.router, settings.router, domains.router)
+ROUTERS = (routes.router,)
 
 log = logger("api")
 services = Services()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from waypost.aws.clients import patient_client
+from waypost.clicks.fallback_queue import drain
 from waypost.clicks.lambda_events import BatchFailures, QueueEvent, failures, read_messages
 from waypost.config import DrainSettings
 from waypost.observability import Metric, count, logger
 from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.upkeep.draining import drain
 
 log = logger("drain")
 

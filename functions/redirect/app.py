@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Final
 from waypost.aws import LeanClient
 from waypost.aws.clients import impatient_client, key_client
 from waypost.clicks.fallback_queue import ParkQueue
-from waypost.clicks.request import HttpEvent, read_request
+from waypost.clicks.request import HttpEvent, came_through_front, read_request
 from waypost.clicks.settings_cache import Policies
 from waypost.config import RedirectSettings
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
-from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
-from waypost.redirect.responses import locked, no_way, nothing_here, way_on
-from waypost.redirect.service import Arrival, Kept, Redirecting
-from waypost.redirecting.front import came_through_front
-from waypost.redirecting.lookup import Lookup
-from waypost.redirecting.opening import Tokens
-from waypost.redirecting.pixel import pixel
+from waypost.redirect.responses import locked, no_way, nothing_here, pixel, way_on
+from waypost.redirect.service import Arrival, Kept, Lookup, Redirecting, Tokens
 from waypost.repositories.dynamodb.clicks import DynamoClicks
 from waypost.repositories.dynamodb.short_links import DynamoShortLinks
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.responses import Response
+from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.repair import asks_for_pixel, rest_of_path
 
 if TYPE_CHECKING:

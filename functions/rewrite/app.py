@@ -17,7 +17,6 @@ from waypost.aws.clients import patient_client
 from waypost.config import RewriteSettings
 from waypost.domains.base_url import BaseUrls
 from waypost.errors import InvalidRequest, WaypostError
-from waypost.keys import KeyringSource
 from waypost.observability import Metric, count, logger
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.client import DynamoClient
@@ -29,11 +28,11 @@ from waypost.repositories.s3 import S3Objects
 from waypost.responses import Response, json_response, problem
 from waypost.rewrite import schemas
 from waypost.rewrite.message_archive import MessageKeeper
-from waypost.rewrite.service import Sending
+from waypost.rewrite.service import Answer, Sending
+from waypost.rewrite_files.output import Part
 from waypost.rewrite_files.schemas import FileProgress, FileReport, FileRequest
 from waypost.rewrite_files.service import FileRewriting
-from waypost.sending.answering import Answer
-from waypost.sending.files.parts import Part
+from waypost.tokens.keyring import KeyringSource
 from waypost.validation import checked
 
 log = logger("rewrite")

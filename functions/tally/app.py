@@ -7,12 +7,12 @@ from functools import cache
 from waypost.aws.clients import patient_client
 from waypost.clicks.lambda_events import BatchFailures, StreamEvent, failures, read_records
 from waypost.config import TallySettings
-from waypost.counting.tally import Tally
 from waypost.observability import Metric, count, logger
 from waypost.repositories.dynamodb.clicks import DynamoClicks
 from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.tally.event_publisher import EventBus
+from waypost.tally.service import Tally
 
 log = logger("tally")
 

@@ -17,27 +17,24 @@ from botocore.config import Config
 
 from waypost.aws.clients import strict
 from waypost.config import DomainSettings, VerifyDomainsSettings
-from waypost.domains.announcing import Announcer, Nobody
+from waypost.domains import cloudfront as quotas
 from waypost.domains.checker import Checker
 from waypost.domains.cloudfront import CloudFrontEdge
-from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.edge import quotas
-from waypost.domains.events import BusAnnouncer
+from waypost.domains.dns import DnsResolver
+from waypost.domains.events import Announcer, BusAnnouncer, Nobody
 from waypost.domains.http_probe import Prober
-from waypost.domains.model import code_of, utc_now
-from waypost.domains.network import TcpConnector
-from waypost.domains.network.resolving import DnsResolver
+from waypost.domains.model import Targets, code_of, utc_now
+from waypost.domains.network import NEVER, Deadline, TcpConnector
+from waypost.domains.sender_identity import SesIdentities
 from waypost.domains.service import Manager
-from waypost.domains.ses import SesIdentities
 from waypost.domains.status import status_of
-from waypost.domains.targets import Targets
 from waypost.domains.verification import Verifier
 from waypost.errors import Clash, MalformedItem, WaypostError
-from waypost.keys import KeyringSource, SecretReader
 from waypost.observability import Metric, count, logger
 from waypost.repositories.dynamodb.client import DynamoClient
 from waypost.repositories.dynamodb.domains import DynamoDomains
 from waypost.responses import Response, json_response, problem
+from waypost.tokens.keyring import KeyringSource, SecretReader
 
 AT_MOST: Final = 4_000
 """Domains checked in one run; the rest waits for the next, five minutes later."""

@@ -26,7 +26,7 @@ from moto import mock_aws
 
 from local import moto_haste, moto_transactions
 from local.template import Template, load
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryClicks, MemoryRecipients, MemoryWorkspaces
 from tests.moto_doors import is_to_aws, played
 from waypost.repositories.campaigns import CampaignStore
 from waypost.repositories.clicks import ClickStore
@@ -37,9 +37,6 @@ from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.repositories.recipients import RecipientStore
 from waypost.repositories.workspaces import WorkspaceStore
-from waypost.store.memory.clicks import MemoryClicks
-from waypost.store.memory.recipients import MemoryRecipients
-from waypost.store.memory.workspaces import MemoryWorkspaces
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 SCHEMA = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")

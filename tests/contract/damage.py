@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.fakes import MemoryWorkspaces
 from waypost.ids import WorkspaceCode
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
 from waypost.repositories.workspaces import WorkspaceStore
-from waypost.store.memory.workspaces import MemoryWorkspaces
 
 SETTINGS = {
     "machine_threshold": '{"machine_threshold": "x"}',

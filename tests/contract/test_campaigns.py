@@ -10,7 +10,7 @@ from tests.clicks import CAMPAIGN, NOON, SENT, link
 from tests.contract.conftest import Stores
 from waypost.errors import Clash, InvalidRequest
 from waypost.ids import campaign_code, link_code, workspace_code
-from waypost.model.link import LinkDefinition
+from waypost.models.campaign import LinkDefinition
 from waypost.models.counters import TOTAL, Cell, link_counter
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.counters import SHARDS

@@ -9,16 +9,14 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, Tables
+from tests.fakes import MemoryMessages
 from tests.tallies import tally_over
-from waypost.counting.telling import Told
 from waypost.errors import MalformedItem, MalformedRows
 from waypost.ids import campaign_code, workspace_code
 from waypost.maintenance.recount import Recounting
-from waypost.model.mark import MARK_BYTES
-from waypost.model.row_key import RowKey
-from waypost.models.recipient import INLINE_MARKS
+from waypost.models.recipient import INLINE_MARKS, MARK_BYTES, RowKey
 from waypost.privacy.erasure import Erasing
-from waypost.store.memory.messages import MemoryMessages
+from waypost.tally.event_publisher import Told
 
 ACME = workspace_code("acme")
 OTHER = campaign_code("globex", "autumn")

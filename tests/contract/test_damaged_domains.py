@@ -8,18 +8,17 @@ from typing import Any
 import pytest
 
 from tests.contract.test_domains import ACME, GLOBEX, lived_in, store
+from tests.fakes import MemoryDomains
 from tests.unit.domains.builders import HOST, MINUTE, NOW, domain
 from waypost.domains import item_mapping
-from waypost.domains.announcing import Nobody
 from waypost.domains.base_url import BaseUrls
-from waypost.domains.model import STACK, STACK_NAME, TrackingDomain, new_domain
+from waypost.domains.events import Nobody
+from waypost.domains.model import STACK, STACK_NAME, Targets, TrackingDomain, new_domain
 from waypost.domains.service import Manager
-from waypost.domains.targets import Targets
 from waypost.errors import Clash, MalformedItem
 from waypost.models.attributes import Item
 from waypost.repositories.domains import DomainStore
 from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.store.memory.domains import MemoryDomains
 
 __all__ = ["store"]
 

@@ -11,20 +11,24 @@ import pytest
 from tests.clicks import NOON, click
 from tests.contract.conftest import Stores, Tables
 from tests.contract.test_damaged_counting import change
+from tests.fakes import MemoryMessages
 from tests.tallies import tally_over
 from tests.workspace import definition
 from waypost.errors import MalformedItem
 from waypost.ids import CampaignCode, LinkCode, campaign_code, workspace_code
-from waypost.model.link import link_key
-from waypost.model.message import SentMessage, message_key
-from waypost.model.row_key import RowKey
-from waypost.models.campaign import campaign_partition, list_partition
+from waypost.models.campaign import (
+    SentMessage,
+    campaign_partition,
+    link_key,
+    list_partition,
+    message_key,
+)
+from waypost.models.recipient import RowKey
 from waypost.privacy.erasure import Erasing
 from waypost.reports.campaigns import CampaignReports
 from waypost.reports.people import PeopleReports
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.store.memory.messages import MemoryMessages
 
 ACME = workspace_code("acme")
 NAMES = ("spring", "summer", "autumn")

@@ -11,18 +11,17 @@ import pytest
 from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import Stores
 from tests.contract.damage import SETTINGS, put_settings
+from tests.fakes import MemoryMessages
 from tests.tallies import tally_over
-from waypost.api.workspace_settings import Configuration
+from waypost.api.workspace_settings import Configuration, SettingsChange
 from waypost.clicks.settings_cache import STRICTEST, Policies
-from waypost.counting.telling import Told
 from waypost.errors import InvalidRequest, MalformedItem
 from waypost.ids import campaign_code, workspace_code
 from waypost.maintenance.recount import Recounting
-from waypost.management.settings_body import SettingsChange
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.privacy.erasure import Erasing
-from waypost.store.memory.messages import MemoryMessages
+from waypost.tally.event_publisher import Told
 
 ACME, GLOBEX = workspace_code("acme"), workspace_code("globex")
 OTHER = campaign_code("globex", "spring-sale")

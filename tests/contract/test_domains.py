@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes import MemoryDomains
 from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, domain
 from waypost.domains.app_links import AndroidApp, AppLinks
-from waypost.domains.lights.panel import relit
 from waypost.domains.model import STACK, STACK_NAME, Certificate, TrackingDomain, new_domain
 from waypost.domains.state_machine import advance
+from waypost.domains.status import relit
 from waypost.errors import Clash, Conflict
 from waypost.ids import workspace_code
 from waypost.repositories.domains import DomainStore
 from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.store.memory.domains import MemoryDomains
 
 ACME, GLOBEX = workspace_code("acme"), workspace_code("globex")
 

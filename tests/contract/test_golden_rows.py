@@ -19,15 +19,13 @@ from tests.clicks import CAMPAIGN, NOON, SAFARI, click
 from tests.contract.conftest import table
 from tests.unit.domains.builders import HOST, HTTPS, domain
 from waypost.clicks.fallback_queue import unparked
-from waypost.counting.tally import Tally
 from waypost.ids import LinkCode, workspace_code
 from waypost.maintenance.recount import Recounting
 from waypost.maintenance.replay import stored_clicks
-from waypost.model.message import SentMessage
-from waypost.model.row_key import RowKey
+from waypost.models.campaign import SentMessage
 from waypost.models.click import Click
 from waypost.models.counters import Counts
-from waypost.models.recipient import Row
+from waypost.models.recipient import Row, RowKey
 from waypost.models.workspace import Shortening, WorkspaceSettings
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.clicks import DynamoClicks
@@ -36,6 +34,7 @@ from waypost.repositories.dynamodb.messages import DynamoMessages
 from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.short_links import DynamoShortLinks
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tally.service import Tally
 from waypost.tokens import Keyring, Sealer
 
 GOLDEN: Final = json.loads((Path(__file__).parent / "golden_rows_v1.json").read_text("utf-8"))
@@ -89,7 +88,7 @@ def _with_bytes(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_there_is_one_of_every_kind_that_the_table_of_keys_names() -> None:
-    """Those of ``waypost.store``, by the beginnings of their keys."""
+    """Those of ``waypost.repositories``, by the beginnings of their keys."""
     keys = {
         (item["pk"]["S"][:2], item.get("sk", {"S": ""})["S"][:1])
         for kind in ("Campaigns", "Workspaces", "ShortLinks")

@@ -9,10 +9,9 @@ from moto import mock_aws
 from tests.contract.conftest import make_table
 from tools import keys
 from waypost.ids import campaign_code
-from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.tokens import Keyring
-from waypost.tokens.keyring import KeyList
+from waypost.tokens.keyring import FRESH_SECONDS, KNOWN_SECONDS, KeyList
 
 SEED = json.dumps({"seed": "s" * 64})
 NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z

@@ -16,8 +16,8 @@ import trustme
 from botocore.exceptions import ClientError
 
 from waypost.aws import LeanClient, ServiceError
+from waypost.aws.minimal_client import AMAZON_ROOTS, _trusting
 from waypost.errors import Conflict, SettingsError, StoreUnavailable
-from waypost.lean.connection import AMAZON_ROOTS, _trusting
 from waypost.repositories.dynamodb.client import translated
 
 LOST = {

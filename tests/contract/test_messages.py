@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON
+from tests.fakes import MemoryMessages
 from waypost.ids import campaign_code, workspace_code
-from waypost.model.message import MOST_BYTES, SentMessage
+from waypost.models.campaign import MOST_BYTES, SentMessage
 from waypost.repositories.dynamodb.messages import DynamoMessages
 from waypost.repositories.messages import MessageStore
-from waypost.store.memory.messages import MemoryMessages
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

@@ -8,10 +8,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.fakes import MemoryObjects
 from waypost.errors import Conflict, NotFound, StoreUnavailable
 from waypost.repositories.objects import ObjectStore, ObjectUrl, SmallObject
 from waypost.repositories.s3 import S3Objects
-from waypost.store.memory.objects import MemoryObjects
 
 URL = ObjectUrl("files", "in/recipients.ndjson")
 LARGE = 5 * 1024 * 1024

@@ -7,13 +7,12 @@ import pytest
 
 from tests.clicks import CAMPAIGN, click, link
 from tests.contract.conftest import Stores
-from waypost.clicks.marks import mark_of
+from waypost.bot_detection.scoring import mark_of
 from waypost.errors import Conflict, InvalidRequest
 from waypost.ids import campaign_code, workspace_code
-from waypost.model.row_key import RowKey
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL, Cell, Counts, link_counter
-from waypost.models.recipient import INLINE_MARKS, LinkVisitor, Row, Sheet
+from waypost.models.recipient import INLINE_MARKS, LinkVisitor, Row, RowKey, Sheet
 from waypost.repositories.pagination import KEY_BYTES, write_cursor
 from waypost.repositories.recipients import Commit, Notice
 from waypost.tally.aggregation import Change, absorb

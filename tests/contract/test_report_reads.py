@@ -9,13 +9,13 @@ import pytest
 
 from tests.clicks import NOON, click
 from tests.workspace import definition
-from waypost.counting.tally import Tally
 from waypost.reports.campaigns import CampaignReports
 from waypost.reports.people import PeopleReports
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.clicks import DynamoClicks
 from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tally.service import Tally
 
 
 class Counting:

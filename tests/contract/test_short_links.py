@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.conftest import table
+from tests.fakes import MemoryShortLinks
 from waypost.ids import workspace_code
 from waypost.models.short_link import ShortLink, StoredDestination, new_code
 from waypost.repositories.dynamodb.client import DynamoClient
 from waypost.repositories.dynamodb.short_links import DynamoShortLinks
 from waypost.repositories.short_links import ShortLinkStore
-from waypost.store.memory.short_links import MemoryShortLinks
 
 ACME = workspace_code("acme")
 LINK = ShortLink(code=new_code(), token="payload/signature", expires=1_800_000_000)

@@ -9,7 +9,7 @@ import typing
 import pytest
 
 from tools.docs.pages import ROOT
-from waypost.management.settings_body import SettingsChange
+from waypost.api.workspace_settings import SettingsChange
 
 PAGE = (ROOT / "docs" / "settings.md").read_text("utf-8")
 ROWS = {

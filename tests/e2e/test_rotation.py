@@ -19,9 +19,8 @@ from local.stack import EmbeddedStack
 from tests.e2e.commands import run
 from tests.e2e.conftest import Http
 from waypost.errors import BadSignature
-from waypost.keys import RELOAD_SECONDS
 from waypost.tokens import Keyring, Sealer
-from waypost.tokens.keyring import KeyList, ListedKey
+from waypost.tokens.keyring import RELOAD_SECONDS, KeyList, ListedKey
 
 BROWSER = {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari"}
 

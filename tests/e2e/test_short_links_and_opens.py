@@ -12,7 +12,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.redirecting.pixel import GIF
+from waypost.redirect.responses import GIF
 
 WORKSPACE = "e2e-short"
 BROWSER = (

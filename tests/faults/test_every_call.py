@@ -32,7 +32,7 @@ from waypost.maintenance.replay import stored_clicks
 from waypost.models.click import Click
 from waypost.models.short_link import StoredDestination
 from waypost.redirect import service as following
-from waypost.redirecting.pixel import GIF
+from waypost.redirect.responses import GIF
 from waypost.tokens import ClickToken, OpenToken, Sealer
 from waypost.tokens.keyring import KeyList
 
@@ -160,7 +160,7 @@ def test_a_key_that_was_read_once_outlives_its_store(
     services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     assert arrived(ask(redirect))
-    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.tokens.keyring.FRESH_SECONDS", 0)
     services.broken["GetSecretValue"] = (way, EVER)
     assert arrived(ask(redirect, "request-2"))
     assert len(services.clicks) == 2
@@ -223,7 +223,7 @@ def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
     services: BrokenAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     assert arrived(ask(redirect))
-    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.tokens.keyring.FRESH_SECONDS", 0)
     monkeypatch.setattr("waypost.clicks.settings_cache.FRESH_SECONDS", 0)
     for operation in ("GetSecretValue", "GetItem", "PutItem", "SendMessage"):
         services.broken[operation] = (way, EVER)
@@ -289,7 +289,7 @@ def test_a_probe_is_answered_under_a_key_or_asked_to_come_again(
     assert asked_to_come_again(ask_file(redirect, probe_token.PATH + nonce))
     services.broken.clear()
     assert ask_file(redirect, probe_token.PATH + nonce)["statusCode"] == 200
-    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.tokens.keyring.FRESH_SECONDS", 0)
     services.broken["GetSecretValue"] = (way, EVER)
     answer = ask_file(redirect, probe_token.PATH + nonce)
     assert probe_token.is_answer(KeyList.parse(SECRET).at(0), nonce, answer["body"].encode())

@@ -28,11 +28,9 @@ from tests.faults.cloud import SECRET, Cloud, client
 from tests.faults.promises import calls_of, unpromised
 from tests.faults.ways import WAYS
 from waypost.api.dependencies import Services
-from waypost.counting.tally import Tally
 from waypost.domains.model import new_domain
 from waypost.ids import workspace_code
-from waypost.model.link import LinkDefinition
-from waypost.model.message import SentMessage
+from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.reports.share_links import Scope, Sharer
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.clicks import DynamoClicks
@@ -40,6 +38,7 @@ from waypost.repositories.dynamodb.domains import DynamoDomains
 from waypost.repositories.dynamodb.messages import DynamoMessages
 from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tally.service import Tally
 from waypost.tokens.keyring import KeyList
 from waypost.web.app import visits_of
 

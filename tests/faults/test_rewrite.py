@@ -188,7 +188,7 @@ def test_a_message_is_whole_or_refused(
 def test_keys_that_were_read_once_outlive_their_store(
     cloud: Cloud, app: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr("waypost.keys.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waypost.tokens.keyring.FRESH_SECONDS", 0)
     ask_anew(app, asked("newsletter", "first"))
     cloud.break_("GetSecretValue", way)
     body = asked("newsletter", "second")

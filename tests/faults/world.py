@@ -19,27 +19,23 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, link
+from tests.fakes import MemoryMessages, MemoryShortLinks
 from tests.faults.faults import Faults, Faulty, Killed
 from waypost.bot_detection.scoring import Verdict
-from waypost.clicks.fallback_queue import parked
+from waypost.clicks.fallback_queue import drain, parked
 from waypost.clicks.lambda_events import failures, read_messages, read_records
 from waypost.clicks.request import HttpEvent, read_request
 from waypost.clicks.settings_cache import Policies
-from waypost.counting.tally import Tally
 from waypost.errors import StoreError
 from waypost.ids import workspace_of
-from waypost.keys import KeyringSource
 from waypost.maintenance.replay import replay
-from waypost.model.times import to_milliseconds
+from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
 from waypost.privacy.erasure import Erasing
-from waypost.redirect.service import Kept, Redirecting
-from waypost.redirecting.lookup import Lookup
-from waypost.redirecting.opening import Tokens
-from waypost.store.memory.messages import MemoryMessages
-from waypost.store.memory.short_links import MemoryShortLinks
+from waypost.redirect.service import Kept, Lookup, Redirecting, Tokens
+from waypost.tally.service import Tally
 from waypost.tokens import ClickToken, Sealer
-from waypost.upkeep.draining import drain
+from waypost.tokens.keyring import KeyringSource
 
 SECRET = {"SecretString": json.dumps({"seed": "of the fault run, thirty-two or more"})}
 AGENTS = [SAFARI, SAFARI, CHROME, CHROME, FIREFOX, "curl/8.9", ""]
@@ -330,8 +326,7 @@ class World:
 def naive_figures(clicks: Sequence[Click]) -> dict[tuple[str, str], int]:
     """What the counters of a ledger ought to be, counted the simple way: no row, no batch."""
     from waypost.bot_detection.bursts import company_signals
-    from waypost.bot_detection.scoring import THRESHOLD, score
-    from waypost.clicks.marks import mark_of
+    from waypost.bot_detection.scoring import THRESHOLD, mark_of, score
 
     figures: Counter[tuple[str, str]] = Counter()
     unique: defaultdict[tuple[str, str], set[object]] = defaultdict(set)

@@ -12,14 +12,11 @@ from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, CHROME, FIREFOX, SAFARI, click, link
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
-from waypost.bot_detection.scoring import THRESHOLD
-from waypost.clicks.marks import mark_of
-from waypost.model.mark import Mark
-from waypost.model.row_key import RowKey
-from waypost.model.times import to_milliseconds
+from waypost.bot_detection.scoring import THRESHOLD, mark_of
+from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL, CampaignCounts, Cell, Increments
-from waypost.models.recipient import INLINE_MARKS, Row, Sheet
+from waypost.models.recipient import INLINE_MARKS, Mark, Row, RowKey, Sheet
 from waypost.tally.aggregation import absorb
 
 COUNTING = settings(max_examples=settings().max_examples * 3 // 5)

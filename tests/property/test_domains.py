@@ -12,10 +12,9 @@ from tests.unit.domains.builders import NOW, TARGET, domain
 from waypost.domains.base_url import choose
 from waypost.domains.check_results import Caa, Dns, Findings, Hsts, Probe
 from waypost.domains.item_mapping import from_item, to_item
-from waypost.domains.lights.panel import lights
 from waypost.domains.model import Use
 from waypost.domains.state_machine import SOON, advance, stage_seen
-from waypost.domains.status import status_of
+from waypost.domains.status import lights, status_of
 
 probes = st.builds(
     Probe,

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, NOON
 from tests.contract.conftest import Stores, memory_stores
+from tests.fakes import MemoryMessages
 from tests.property.test_counting import clicks_of_one, cut
 from tests.tallies import tally_over
-from waypost.counting.tally import Tally
 from waypost.ids import workspace_of
 from waypost.maintenance.recount import Recounting
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.privacy.erasure import Erasing
-from waypost.store.memory.messages import MemoryMessages
+from waypost.tally.service import Tally
 
 
 class Desk:

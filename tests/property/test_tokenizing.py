@@ -11,7 +11,7 @@ from liquid.exceptions import LiquidSyntaxError
 from liquid.lex import compile_liquid_rules
 
 from waypost.rewrite.liquid.environment import TemplateEnvironment
-from waypost.rewriting.liquid.tokenizing import THEIRS
+from waypost.rewrite.liquid.scanner import THEIRS
 
 PIECE = st.one_of(
     st.sampled_from(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from waypost.errors import TokenError
 from waypost.ids import LINK_BYTES, LinkCode
 from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.tokens.packing import pack, read_varint, unpack, varint
+from waypost.tokens.codec import pack, read_varint, unpack, varint
 
 SEALER = Sealer(Keyring((b"k" * 32,)))
 

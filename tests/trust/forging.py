@@ -13,8 +13,7 @@ from typing import TypeAlias
 from waypost.ids import campaign_code, link_code
 from waypost.reports.share_links import PURPOSE
 from waypost.tokens import ClickToken, Keyring, OpenToken, Sealer
-from waypost.tokens.sealer import CLICK
-from waypost.tokens.signer import SIGNATURE_BYTES, TokenSigner
+from waypost.tokens.signer import CLICK, SIGNATURE_BYTES, TokenSigner
 
 OURS = Keyring((b"o" * 32, b"n" * 32))
 THEIRS = Keyring((b"of another stack, thirty-two bytes",))

@@ -12,17 +12,16 @@ import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from tests.contract.conftest import template
+from tests.fakes import MemoryShortLinks
 from tests.handlers import Context, load, request
 from tests.unit.domains.test_handler import Checks, Nothing
 from tests.unit.sending.conftest import NOW, Bases
 from tests.workspace import Workspace, definition
-from waypost.domains.announcing import Nobody
-from waypost.domains.model import utc_now
-from waypost.domains.targets import Targets
+from waypost.domains.events import Nobody
+from waypost.domains.model import Targets, utc_now
 from waypost.domains.verification import Verifier
 from waypost.ids import LinkCode
 from waypost.rewrite.service import Sending
-from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.tokens import Sealer
 
 SECRET_WORDS: Final = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.clicks import click, link
 from waypost.clicks.fallback_queue import parked, unparked
-from waypost.clicks.networks import kept_address
+from waypost.clicks.request import kept_address
 from waypost.errors import InvalidRequest, MalformedItem, UnsafeDestination
 from waypost.models.workspace import IpPolicy
 from waypost.repositories.dynamodb.client import DynamoClient

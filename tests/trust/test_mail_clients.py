@@ -10,13 +10,12 @@ import pytest
 
 from tests.unit.redirect.conftest import Desk, Secrets
 from waypost.errors import TokenError, UnknownShortLink, UnknownVersion
-from waypost.keys import KeyringSource
 from waypost.models.short_link import ShortLink, read_code
-from waypost.redirecting.opening import Tokens
+from waypost.redirect.service import Tokens
 from waypost.tokens import ClickToken
+from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.repair import mended, rest_of_path
-from waypost.tokens.sealer import CLICK
-from waypost.tokens.signer import TokenSigner
+from waypost.tokens.signer import CLICK, TokenSigner
 
 # Each gives what stands after /e/c/ once a mail client had the sealed text.
 SURVIVED = {

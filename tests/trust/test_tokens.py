@@ -13,10 +13,10 @@ from tests.trust.conftest import soaking
 from tests.trust.forging import FORGERIES, OURS, Forgery, sealed
 from waypost.domains.probe_token import is_answer, probe_answer
 from waypost.errors import BadSignature, NotShared, TokenError
-from waypost.keys import KeyringSource
-from waypost.redirecting.opening import Tokens
+from waypost.redirect.service import Tokens
 from waypost.reports.share_links import Sharer
 from waypost.tokens import Sealer
+from waypost.tokens.keyring import KeyringSource
 
 EACH = soaking(short=200, long=1_000_000 // len(FORGERIES) + 1)
 

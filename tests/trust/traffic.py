@@ -12,16 +12,13 @@ from tests.clicks import NOON, click
 from tests.handlers import request
 from tests.trust.aws import SECRET
 from waypost.ids import campaign_code, link_code
-from waypost.keys import KeyringSource
-from waypost.model.link import Link, LinkDefinition
-from waypost.model.message import SentMessage
-from waypost.model.times import to_milliseconds
 from waypost.models import attributes
-from waypost.models.attributes import Item
-from waypost.models.campaign import Campaign, campaign_partition
+from waypost.models.attributes import Item, to_milliseconds
+from waypost.models.campaign import Campaign, Link, LinkDefinition, SentMessage, campaign_partition
 from waypost.models.short_link import ALPHABET, CODE_LENGTH, ShortLink
 from waypost.reports.share_links import Scope, Sharer
 from waypost.tokens import ClickToken, OpenSealer, OpenToken, Sealer
+from waypost.tokens.keyring import KeyringSource
 
 HREF: Final = "https://shop.example/sale?utm_source=news"
 CAMPAIGN: Final = campaign_code("acme", "spring")

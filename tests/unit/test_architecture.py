@@ -16,19 +16,17 @@ AWS = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 
 UPWARDS = {
     # Where a tracking domain and its item are described: the store keeps them.
-    ("store", "domains"): {"waypost.domains.model", "waypost.domains.item_mapping"},
+    ("repositories", "domains"): {"waypost.domains.model", "waypost.domains.item_mapping"},
 }
 PURE = {
-    "codes",
+    "ids",
     "errors",
-    "tokens",
     "urls",
-    "model",
-    "clicks",
-    "rewriting",
+    "models",
+    "bot_detection",
     "validation",
 }
-SPEAK_TO_AWS = {"eventbridge", "refusals", "ses"}  # of domains
+SPEAK_TO_AWS = {"events", "cloudfront", "sender_identity"}  # of domains
 OBSERVED = "waypost.observability"
 
 
@@ -82,7 +80,7 @@ def reached(module: str, without: frozenset[str] = frozenset()) -> set[str]:
 
 
 def part(module: str) -> str:
-    """What stands in the picture for a module: ``tokens`` for ``waypost.tokens.payload``."""
+    """What stands in the picture for a module: ``tokens`` for ``waypost.tokens.codec``."""
     return module.split(".")[1]
 
 

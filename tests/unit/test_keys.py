@@ -4,9 +4,15 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from waypost.errors import StoreUnavailable
-from waypost.keys import FRESH_SECONDS, KNOWN_SECONDS, RELOAD_SECONDS, RETRY_SECONDS, KeyringSource
 from waypost.tokens import Keyring
-from waypost.tokens.keyring import KeyList
+from waypost.tokens.keyring import (
+    FRESH_SECONDS,
+    KNOWN_SECONDS,
+    RELOAD_SECONDS,
+    RETRY_SECONDS,
+    KeyList,
+    KeyringSource,
+)
 
 
 def secret(*keys: bytes) -> str:

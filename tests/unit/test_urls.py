@@ -3,7 +3,7 @@
 import pytest
 
 from waypost.errors import UnsafeDestination
-from waypost.rewriting.judging.queries import with_parameters
+from waypost.rewrite.url_parameters import with_parameters
 from waypost.urls import (
     ascii_form,
     authority_of,

@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
+from waypost.api.workspace_settings import SettingsChange
 from waypost.domains.schemas import AddDomain, ChangeDomain
 from waypost.errors import InvalidRequest
-from waypost.management.settings_body import SettingsChange
-from waypost.pages.asking import Asked
 from waypost.reports.share_links import ShareRequest
 from waypost.rewrite.schemas import Message, Recipient, RewriteRequest, from_json
 from waypost.rewrite_files.schemas import FileRequest
-from waypost.validation import MOST_PROBLEMS, checked, parsed
-from waypost.validation.reasons import OTHERWISE, REASONS, reason
+from waypost.validation import MOST_PROBLEMS, OTHERWISE, REASONS, checked, parsed, reason
+from waypost.web.access import Asked
 
 MODELS = (
     *(Message, Recipient, RewriteRequest, FileRequest),

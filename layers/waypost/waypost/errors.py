@@ -25,7 +25,7 @@
         │   └── MalformedRows some of several rows that were asked for; names them
         └── Conflict          a conditional write lost against another writer; read again
 
-``waypost.http.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
+``waypost.responses.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
 statuses.
 """
 

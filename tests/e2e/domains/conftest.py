@@ -19,9 +19,9 @@ from tests.e2e.domains.internet import (
 )
 from waypost.domains.check_results import Findings
 from waypost.domains.checker import Checker
+from waypost.domains.dns import DnsResolver
 from waypost.domains.http_probe import Prober
 from waypost.domains.network import browser_like
-from waypost.domains.network.resolving import DnsResolver
 from waypost.tokens.signer import Keyring
 
 HOST = "links.acme.com"

@@ -155,7 +155,7 @@ class Internet:
             self.servers.pop((address, port)).close()
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        """``waypost.domains.network.connecting.Connector``."""
+        """``waypost.domains.network.Connector``."""
         self.connections.append((address, port))
         server = self.servers.get((address, port))
         if server is None:

@@ -19,8 +19,7 @@ from tests.e2e.domains.conftest import (
 from tests.e2e.domains.internet import http
 from waypost.domains.check_results import Dns
 from waypost.domains.checker import DNS_SECONDS
-from waypost.domains.checks.caa import permission
-from waypost.domains.dns import MAX_HOPS
+from waypost.domains.dns import MAX_HOPS, permission
 
 
 def dns(world: World) -> Dns:

@@ -22,17 +22,16 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import http, ours
+from tests.fakes import MemoryDomains
 from waypost.domains.base_url import BaseUrls
 from waypost.domains.certificates import CertificateStatus, Tenant
-from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.model import STACK, STACK_NAME, Change, TrackingDomain
+from waypost.domains.model import STACK, STACK_NAME, Change, Targets, TrackingDomain
+from waypost.domains.network import NEVER, Deadline
 from waypost.domains.schemas import AddDomain, ChangeDomain
 from waypost.domains.service import Manager
-from waypost.domains.targets import Targets
 from waypost.domains.verification import LOOK_SECONDS, Verifier
 from waypost.errors import EdgeRefused, ServedElsewhere, StoreUnavailable
 from waypost.ids import workspace_code
-from waypost.store.memory.domains import MemoryDomains
 
 ACME = workspace_code("acme")
 ADDRESS = "https://api.example.com"
@@ -41,7 +40,7 @@ SENDER = "news@acme.com"
 
 @dataclass
 class Cdn:
-    """``waypost.domains.edge.securing.Edge``, as CloudFront behaves."""
+    """``waypost.domains.certificates.Edge``, as CloudFront behaves."""
 
     world: World
     tenants: dict[str, Tenant] = field(default_factory=dict)
@@ -89,7 +88,7 @@ class Cdn:
 
 @dataclass
 class Told:
-    """``waypost.domains.announcing.Announcer``."""
+    """``waypost.domains.events.Announcer``."""
 
     changes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -99,7 +98,7 @@ class Told:
 
 @dataclass
 class Senders:
-    """``waypost.domains.senders.Identities``."""
+    """``waypost.domains.sender_identity.Identities``."""
 
     known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
 

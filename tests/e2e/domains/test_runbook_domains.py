@@ -23,10 +23,9 @@ from tests.e2e.desk import Desk, entry
 from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, World
 from tests.e2e.domains.internet import Web, http
 from tests.e2e.domains.test_journeys import Cdn, Senders
-from waypost.domains.announcing import Nobody
-from waypost.domains.model import STACK, utc_now
+from waypost.domains.events import Nobody
+from waypost.domains.model import STACK, Targets, utc_now
 from waypost.domains.service import Manager
-from waypost.domains.targets import Targets
 from waypost.domains.verification import Verifier
 from waypost.ids import WorkspaceCode, workspace_code
 from waypost.repositories.dynamodb.client import DynamoClient

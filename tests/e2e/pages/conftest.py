@@ -17,8 +17,8 @@ from local.browser import MISSING, chromium
 from local.browser import browser as launched_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.keys import KeyringSource, SecretReader
 from waypost.reports.share_links import Scope, Sharer
+from waypost.tokens.keyring import KeyringSource, SecretReader
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "

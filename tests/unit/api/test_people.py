@@ -111,7 +111,7 @@ def test_an_unsigned_request_as_on_the_embedded_stack_is_nobodys(handler, caplog
 
 
 def test_the_audit_is_written_whatever_else_is_not():
-    asked = "from waypost.management.auditing import LOG; print(LOG.isEnabledFor(20))"
+    asked = "from waypost.api.audit import LOG; print(LOG.isEnabledFor(20))"
     quiet = os.environ | {"POWERTOOLS_LOG_LEVEL": "WARNING"}
     told = subprocess.run([sys.executable, "-c", asked], env=quiet, capture_output=True, check=True)
     assert told.stdout == b"True\n"

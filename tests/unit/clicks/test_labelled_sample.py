@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.clicks import CAMPAIGN, SENT, click
-from waypost.clicks.marks import mark_of
-from waypost.model.row_key import RowKey
-from waypost.models.recipient import Row
+from waypost.bot_detection.scoring import mark_of
+from waypost.models.recipient import Row, RowKey
 from waypost.tally.aggregation import absorb
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text())

@@ -11,18 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, CHROME, SAFARI, click
-from waypost.bot_detection.scoring import Signal, signals_of, verdict
-from waypost.clicks.marks import mark_of
-from waypost.counting.standing import Standing
+from waypost.bot_detection.scoring import Signal, mark_of, signals_of, verdict
 from waypost.ids import opens_code
-from waypost.model.mark import Mark
-from waypost.model.row_key import RowKey
 from waypost.models.click import Click
 from waypost.models.counters import Cell, Counts
-from waypost.models.recipient import Row
+from waypost.models.recipient import Mark, Row, RowKey
 from waypost.tally.aggregation import absorb
 from waypost.tally.event_publisher import event
-from waypost.tally.transactions import _to_tell
+from waypost.tally.transactions import Standing, _to_tell
 
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 YAHOO = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from waypost.clicks.networks import kept_address
 from waypost.clicks.request import (
     EARLY_MILLISECONDS,
     LATE_MILLISECONDS,
     PREFETCH_HEADERS,
     HttpEvent,
+    kept_address,
     read_request,
 )
 

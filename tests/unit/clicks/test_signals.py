@@ -10,6 +10,7 @@ from waypost.bot_detection.bursts import (
     RUN_LINKS,
     WINDOW_MILLISECONDS,
     company_signals,
+    shared_deliveries,
 )
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY, is_honeypot
 from waypost.bot_detection.scoring import (
@@ -18,15 +19,14 @@ from waypost.bot_detection.scoring import (
     WEIGHTS,
     Signal,
     hosting_networks,
+    mark_of,
     score,
     signals_of,
     verdict,
 )
-from waypost.clicks.marks import mark_of
-from waypost.clicks.sharing import shared_deliveries
-from waypost.model.mark import Mark, click_hash
-from waypost.model.times import to_milliseconds
+from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
+from waypost.models.recipient import Mark, click_hash
 
 NONE = Signal(0)
 

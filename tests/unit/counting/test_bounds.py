@@ -9,23 +9,31 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
+from tests.fakes import MemoryMessages
 from tests.tallies import tally_over
-from waypost.counting.standing import Standing
 from waypost.errors import StoreUnavailable
 from waypost.ids import workspace_of
 from waypost.maintenance.recount import Recounting
-from waypost.model.mark import Mark, Visits, click_hash
-from waypost.model.row_key import RowKey, further_sheet
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL, Cell
-from waypost.models.recipient import INLINE_MARKS, MARKS_A_SHEET, TOLD_APART, Row, Sheet
+from waypost.models.recipient import (
+    INLINE_MARKS,
+    MARKS_A_SHEET,
+    TOLD_APART,
+    Mark,
+    Row,
+    RowKey,
+    Sheet,
+    Visits,
+    click_hash,
+    further_sheet,
+)
 from waypost.models.workspace import WorkspaceSettings
 from waypost.privacy.erasure import Erasing
 from waypost.repositories.pagination import KEY_BYTES
 from waypost.repositories.recipients import BYTES, ITEM_BYTES, Commit
 from waypost.rewrite.schemas import KEY_BYTES as RECIPIENT_BYTES
-from waypost.store.memory.messages import MemoryMessages
-from waypost.tally.transactions import Policy, plan
+from waypost.tally.transactions import Policy, Standing, plan
 
 ACME = workspace_of(CAMPAIGN)
 MANY = 150

@@ -10,21 +10,20 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, click
 from tests.contract.conftest import Stores, memory_stores
+from tests.fakes import MemoryMessages
 from tests.tallies import tally_over
 from waypost.clicks.fallback_queue import LOG_KEY, parked
-from waypost.counting.tally import Tally
 from waypost.errors import StoreUnavailable
 from waypost.ids import campaign_code, workspace_of
 from waypost.maintenance.recount import Recounting
 from waypost.maintenance.replay import replay
-from waypost.model.message import SentMessage
+from waypost.models.campaign import SentMessage
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL, Cell
 from waypost.models.recipient import INLINE_MARKS
-from waypost.privacy.erasure import Erasing
+from waypost.privacy.erasure import SHEETS_A_STEP, Erasing
 from waypost.repositories.recipients import Commit
-from waypost.store.memory.messages import MemoryMessages
-from waypost.upkeep.moving import SHEETS_A_STEP
+from waypost.tally.service import Tally
 
 ACME = workspace_of(CAMPAIGN)
 

@@ -12,19 +12,15 @@ from tests.clicks import CAMPAIGN, NOON, click, link
 from tests.contract.conftest import Stores, memory_stores
 from tests.tallies import tally_over
 from waypost.bot_detection.scoring import Verdict
-from waypost.counting.settling import ROUNDS
-from waypost.counting.standing import Standing
-from waypost.counting.tally import Tally
 from waypost.errors import Conflict, StoreUnavailable
 from waypost.ids import campaign_code, workspace_of
-from waypost.model.mark import Mark, click_hash
-from waypost.model.row_key import RowKey
 from waypost.models.click import Click
 from waypost.models.counters import Counts
-from waypost.models.recipient import Row
+from waypost.models.recipient import Mark, Row, RowKey, click_hash
 from waypost.models.workspace import EventPolicy, WorkspaceSettings
 from waypost.repositories.recipients import ACTIONS, Commit
-from waypost.tally.transactions import Policy, plan
+from waypost.tally.service import Tally
+from waypost.tally.transactions import ROUNDS, Policy, Standing, plan
 
 ACME = workspace_of(CAMPAIGN)
 

@@ -13,8 +13,7 @@ from botocore.stub import Stubber
 from tests.unit.domains.builders import HOST, HTTPS, NOW, domain
 from waypost.domains import events
 from waypost.domains.events import BusAnnouncer
-from waypost.domains.sender_identity import ASK_AGAIN, is_verified, with_sending
-from waypost.domains.ses import SesIdentities
+from waypost.domains.sender_identity import ASK_AGAIN, SesIdentities, is_verified, with_sending
 from waypost.domains.state_machine import advance
 from waypost.errors import StoreUnavailable
 

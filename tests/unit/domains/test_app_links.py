@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.contract.test_damaged_domains import put, with_value
+from tests.fakes import MemoryDomains
 from tests.unit.domains.builders import HOST, domain
 from waypost.domains import item_mapping, probe_token
 from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, AndroidApp, AppLinks
@@ -14,7 +15,6 @@ from waypost.errors import InvalidRequest, StoreUnavailable
 from waypost.models.attributes import Item
 from waypost.redirect import well_known
 from waypost.responses import Response
-from waypost.store.memory.domains import MemoryDomains
 from waypost.tokens.signer import Keyring
 from waypost.validation import checked
 

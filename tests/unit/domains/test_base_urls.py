@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes import MemoryDomains
 from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, domain
 from waypost.domains.base_url import BaseUrls
 from waypost.domains.model import STACK, STACK_NAME, Sending, TrackingDomain, new_domain
-from waypost.store.memory.domains import MemoryDomains
 
 ADDRESS = "https://api.execute-api.example.com"
 

@@ -11,8 +11,7 @@ from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST
 from waypost.domains.certificates import Tenant
-from waypost.domains.cloudfront import CloudFrontEdge, tenant_name
-from waypost.domains.edge.quotas import Quotas, Usage, usage
+from waypost.domains.cloudfront import CloudFrontEdge, Quotas, Usage, tenant_name, usage
 from waypost.errors import Conflict, EdgeRefused, ServedElsewhere, StoreUnavailable
 
 DISTRIBUTION, GROUP, TENANT = "E1MULTITENANT", "cg_1", "dt_1"

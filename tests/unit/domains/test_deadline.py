@@ -11,6 +11,7 @@ from typing import Any, get_args
 import dns.exception
 import pytest
 
+from tests.fakes import MemoryDomains
 from tests.faults.breaking import Breaking
 from tests.faults.internet import EDGE_ADDRESS, KEYRING, Internet, Line
 from tests.unit.domains.builders import (
@@ -27,20 +28,17 @@ from tests.unit.domains.builders import (
     seen,
 )
 from waypost.domains import state_machine
-from waypost.domains.announcing import Nobody
 from waypost.domains.certificates import Tenant
 from waypost.domains.check_results import UNSEEN, Caa, Dns, Findings, Hsts, Probe
 from waypost.domains.checker import Checker
-from waypost.domains.deadline import NEVER, Deadline
+from waypost.domains.dns import DnsResolver
+from waypost.domains.events import Nobody
 from waypost.domains.http_probe import Prober
-from waypost.domains.lights.panel import lights
-from waypost.domains.model import STACK, STACK_NAME, Stage, TrackingDomain, new_domain
-from waypost.domains.network.resolving import DnsResolver
-from waypost.domains.status import status_of
-from waypost.domains.targets import Targets
+from waypost.domains.model import STACK, STACK_NAME, Stage, Targets, TrackingDomain, new_domain
+from waypost.domains.network import NEVER, Deadline
+from waypost.domains.status import lights, status_of
 from waypost.domains.verification import LOOK_SECONDS, Run, Verifier
 from waypost.errors import StoreUnavailable
-from waypost.store.memory.domains import MemoryDomains
 
 UNFINISHED = (
     Findings(Dns("unseen"), UNSEEN, UNSEEN),

@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from tests.contract.test_damaged_domains import put, with_value
+from tests.fakes import MemoryDomains
 from tests.handlers import load, request
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, domain
 from waypost.domains import item_mapping
-from waypost.domains.announcing import Nobody
 from waypost.domains.check_results import Dns, Findings
-from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.model import STACK, STACK_NAME, TrackingDomain, code_of, new_domain
-from waypost.domains.targets import Targets
+from waypost.domains.events import Nobody
+from waypost.domains.model import STACK, STACK_NAME, Targets, TrackingDomain, code_of, new_domain
+from waypost.domains.network import NEVER, Deadline
 from waypost.domains.verification import LOOK_SECONDS, Verifier
 from waypost.models.attributes import Item
-from waypost.store.memory.domains import MemoryDomains
 
 VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
 

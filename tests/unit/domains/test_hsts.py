@@ -1,7 +1,7 @@
 import pytest
 
 from waypost.domains.check_results import Hsts
-from waypost.domains.checks.hsts import MAX_PARENTS, in_force, judge
+from waypost.domains.checker import MAX_PARENTS, in_force, judge
 
 
 def nobody(_parent: str) -> None:

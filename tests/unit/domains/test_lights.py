@@ -16,9 +16,8 @@ from tests.unit.domains.builders import (
     seen,
 )
 from waypost.domains.check_results import Caa, Findings, Hsts, Probe
-from waypost.domains.lights.panel import lights, relit
 from waypost.domains.model import Certificate, Sending, Stage
-from waypost.domains.status import status_of
+from waypost.domains.status import lights, relit, status_of
 from waypost.domains.status_messages import STOPPED_STEP
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."

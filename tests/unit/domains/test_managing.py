@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from tests.fakes import MemoryDomains
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
-from waypost.domains.announcing import Nobody
-from waypost.domains.model import STACK_NAME
+from waypost.domains.events import Nobody
+from waypost.domains.model import STACK_NAME, Targets
 from waypost.domains.schemas import AddDomain, ChangeDomain
 from waypost.domains.service import MAX_DOMAINS, Manager
-from waypost.domains.targets import Targets
 from waypost.errors import Clash, InvalidRequest, NotFound
 from waypost.ids import workspace_code
-from waypost.store.memory.domains import MemoryDomains
 from waypost.validation import checked
 
 ACME = workspace_code("acme")

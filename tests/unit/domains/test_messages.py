@@ -6,16 +6,13 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryDomains, MemoryShortLinks, MemoryWorkspaces
 from tests.unit.domains.builders import HOST, domain
 from waypost.domains.app_links import AppLinks
 from waypost.domains.base_url import BaseUrls
 from waypost.domains.model import Use
 from waypost.rewrite import schemas
 from waypost.rewrite.service import Sending
-from waypost.store.memory.domains import MemoryDomains
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer
 
 ADDRESS = "https://api.example.com"

@@ -1,11 +1,11 @@
 """A host for short links alone, and which messages it serves."""
 
+from tests.fakes import MemoryDomains
 from tests.unit.domains.builders import domain
 from waypost.domains.base_url import BaseUrls
 from waypost.domains.item_mapping import from_item, to_item
 from waypost.domains.model import Role, Sending, TrackingDomain
 from waypost.ids import workspace_code
-from waypost.store.memory.domains import MemoryDomains
 
 ADDRESS = "https://api.example.com"
 ACME = workspace_code("acme")

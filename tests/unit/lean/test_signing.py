@@ -9,8 +9,8 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waypost.aws.minimal_client import Credentials, Signer
 from waypost.errors import SettingsError
-from waypost.lean.signing import Credentials, Signer
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

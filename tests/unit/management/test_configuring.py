@@ -3,12 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from waypost.api.workspace_settings import Configuration
+from tests.fakes import MemoryWorkspaces
+from waypost.api.workspace_settings import Configuration, SettingsChange
 from waypost.errors import InvalidRequest, Overtaken
 from waypost.ids import workspace_code
-from waypost.management.settings_body import SettingsChange
 from waypost.models.workspace import Shortening, WorkspaceSettings
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.validation import parsed
 
 

@@ -9,9 +9,8 @@ import pytest
 from tests.clicks import NOON
 from waypost.api.dependencies import Services
 from waypost.errors import NotShared
-from waypost.keys import RELOAD_SECONDS, KeyringSource
 from waypost.reports.share_links import Scope, Sharer
-from waypost.tokens.keyring import KeyList
+from waypost.tokens.keyring import RELOAD_SECONDS, KeyList, KeyringSource
 
 SCOPE = Scope("acme", "spring")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NewType
 
 import pytest
 
-from waypost.model.fitting import check_of, misfit
+from waypost.models.attributes import check_of, misfit
 
 Code = NewType("Code", str)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.pages.devices import device
+from waypost.bot_detection.user_agents import device
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tests.clicks import NOON
 from tests.workspace import definition
+from waypost.api.workspace_settings import SettingsChange
 from waypost.domains.schemas import AddDomain
 from waypost.ids import campaign_code
-from waypost.management.settings_body import SettingsChange
 from waypost.reports.schemas import Point
 from waypost.web import charts
 
@@ -290,7 +290,7 @@ def test_settings_are_shown(workspace, visit):
     assert f"utm_source={hostile}" in shown
     assert HOSTILE in shown
     told = set(workspace.services().configuration.told("acme").model_dump())
-    template = (files("waypost.pages") / "templates/settings.html").read_text("utf-8")
+    template = (files("waypost.web") / "templates/settings.html").read_text("utf-8")
     assert [key for key in told if f"settings.{key}" not in template] == []
 
 

@@ -10,19 +10,15 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import NOON, SAFARI
+from tests.fakes import MemoryClicks, MemoryShortLinks, MemoryWorkspaces
 from waypost.clicks.request import Request
 from waypost.clicks.settings_cache import Policies
 from waypost.ids import campaign_code, link_code
-from waypost.keys import KeyringSource
-from waypost.model.times import to_milliseconds
+from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
-from waypost.redirect.service import Redirecting
-from waypost.redirecting.lookup import Lookup
-from waypost.redirecting.opening import Tokens
-from waypost.store.memory.clicks import MemoryClicks
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.redirect.service import Lookup, Redirecting, Tokens
 from waypost.tokens import ClickToken, OpenSealer, Sealer
+from waypost.tokens.keyring import KeyringSource
 
 CAMPAIGN = campaign_code("acme", "spring-sale")
 

@@ -13,9 +13,9 @@ from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
 from tests.unit.redirect.conftest import Desk, Secrets
 from waypost.errors import SettingsError, StoreUnavailable
-from waypost.keys import KeyringSource
-from waypost.redirecting.opening import Tokens
+from waypost.redirect.service import Tokens
 from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.signer import TokenSigner
 
 

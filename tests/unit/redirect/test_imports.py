@@ -26,7 +26,7 @@ def loaded() -> set[str]:
     """The modules that a process has when it has imported the handler and made its clients."""
     probe = (
         "import sys; sys.path[:0] = sys.argv[1:]; import app;"
-        "from waypost.aws import impatient_client, key_client;"
+        "from waypost.aws.clients import impatient_client, key_client;"
         "key_client(), impatient_client('dynamodb'), impatient_client('sqs');"
         "print(*sys.modules)"
     )
@@ -48,4 +48,4 @@ def test_a_redirect_does_not_wait_for_what_it_does_not_use(loaded, module):
 
 def test_what_others_need_of_the_layer_stays_out(loaded):
     ours = {name.split(".")[1] for name in loaded if name.startswith("waypost.")}
-    assert not ours & {"rewriting", "reporting", "pages", "domains", "counting", "sending"}
+    assert not ours & {"rewrite", "rewrite_files", "reports", "web", "tally"}

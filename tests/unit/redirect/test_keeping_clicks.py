@@ -11,9 +11,10 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, SAFARI
+from tests.fakes import MemoryWorkspaces
 from tests.unit.redirect.conftest import Desk, request
 from waypost.clicks.fallback_queue import LOG_KEY
-from waypost.clicks.request import Request
+from waypost.clicks.request import Request, came_through_front
 from waypost.clicks.settings_cache import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
 from waypost.errors import MalformedToken, StoreError, StoreUnavailable
 from waypost.ids import workspace_code, workspace_of
@@ -21,9 +22,7 @@ from waypost.maintenance.replay import stored_clicks
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.redirect.service import ATTEMPTS, BUDGET_SECONDS, Kept
-from waypost.redirecting.front import came_through_front
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import ClickToken, OpenToken
 
 

@@ -17,8 +17,8 @@ from tests.unit.redirect.conftest import CAMPAIGN, Desk, request
 from waypost.errors import BadSignature, StoreUnavailable
 from waypost.ids import opens_code
 from waypost.models.click import Click
+from waypost.redirect.responses import GIF, pixel
 from waypost.redirect.service import Kept
-from waypost.redirecting.pixel import GIF, pixel
 from waypost.tokens import ClickToken, OpenToken
 
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)

@@ -18,10 +18,9 @@ from waypost.errors import (
 from waypost.ids import workspace_of
 from waypost.models.click import HREF_LIMIT
 from waypost.models.short_link import ShortLink, StoredDestination, new_code
-from waypost.redirect.service import Kept
-from waypost.redirecting.lookup import LOOKUP_ATTEMPTS
+from waypost.redirect.service import LOOKUP_ATTEMPTS, Kept
 from waypost.tokens import ClickToken
-from waypost.tokens.destination import PERSON_MARK
+from waypost.tokens.codec import PERSON_MARK
 
 
 def shortened(desk: Desk, token: ClickToken, expires: int | None = None) -> str:

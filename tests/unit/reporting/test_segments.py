@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from waypost.reporting.segments import PART_BYTES, PART_SECONDS, Segments
-from waypost.reporting.visitors import People, PersonClicks
+from waypost.reports.people import PART_BYTES, PART_SECONDS, Segments
+from waypost.reports.schemas import People, PersonClicks
 
 SECONDS_A_PAGE = 2
 

@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
 from tests.unit.sending.conftest import NOW
 from waypost.ids import workspace_code
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.schemas import from_value
-from waypost.rewrite.service import Sending
-from waypost.sending.answering import Answer
-from waypost.sending.deciding import OneBaseUrl
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.rewrite.service import Answer, OneBaseUrl, Sending
 from waypost.tokens import Keyring, Sealer
 
 BASE = "https://e.example.com"

@@ -5,7 +5,7 @@ from html5lib import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.rewriting.links.attributes import decoded, encoded
+from waypost.rewrite.links.html import decoded, encoded
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from waypost.rewrite.schemas import Content, Recipient, RewriteRequest
+from waypost.rewrite.service import Answer
 from waypost.rewrite_files.schemas import FileReport, FileRequest
-from waypost.sending.answering import Answer
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rewriting.md").read_text(encoding="utf-8")
 TABLES = re.findall(

@@ -11,7 +11,7 @@ from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup
 from waypost.rewrite.liquid.template import Template
-from waypost.sending.answering import Answer
+from waypost.rewrite.service import Answer
 
 
 def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> Answer:

@@ -9,16 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
 from waypost.domains.base_url import Base
 from waypost.ids import workspace_code
 from waypost.models.workspace import WorkspaceSettings
-from waypost.redirecting.lookup import Lookup
+from waypost.redirect.service import Lookup
 from waypost.rewrite.schemas import from_value
-from waypost.rewrite.service import Sending
-from waypost.sending.answering import Answer
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
+from waypost.rewrite.service import Answer, Sending
 from waypost.tokens import Keyring, Sealer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -8,20 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryObjects, MemoryShortLinks, MemoryWorkspaces
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.errors import Clash, Conflict, InvalidRequest, NotFound, StoreUnavailable
 from waypost.ids import campaign_code
 from waypost.repositories.objects import ObjectUrl, Part
 from waypost.rewrite.service import Sending
-from waypost.rewrite_files import input, service
+from waypost.rewrite_files import input as file_input
+from waypost.rewrite_files import output as parts
+from waypost.rewrite_files import schemas as files_reporting
+from waypost.rewrite_files import service
 from waypost.rewrite_files.schemas import FileProgress, FileRequest
 from waypost.rewrite_files.service import FileRewriting
-from waypost.sending.files import parts
-from waypost.sending.files import reporting as files_reporting
-from waypost.store.memory.objects import MemoryObjects
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer
 from waypost.validation import checked
 
@@ -93,7 +91,7 @@ class Works:
         )
 
     def put(self, *lines: object) -> None:
-        text = [line if isinstance(line, str) else json.dumps(line) for line in input]
+        text = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         self.objects.write(INPUT, "\n".join(text).encode())
 
     def run(self, **more: object) -> Any:
@@ -163,7 +161,7 @@ def test_a_message_may_come_with_the_request_and_every_line_is_a_recipient(works
 
 
 def test_lines_that_fail_are_told_in_their_place(works: Works, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(input, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(file_input, "LONGEST_LINE", 1_000)
     works.put(
         MESSAGE,
         people(1)[0],

@@ -13,15 +13,12 @@ from typing import Any
 import pytest
 
 from tests.contract.damage import SETTINGS, put_settings
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryObjects, MemoryShortLinks, MemoryWorkspaces
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.errors import StoreUnavailable
 from waypost.ids import workspace_code
 from waypost.repositories.objects import ObjectUrl
 from waypost.rewrite.service import Sending
-from waypost.store.memory.objects import MemoryObjects
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer
 
 APP = Path(__file__).parents[3] / "functions/rewrite/app.py"

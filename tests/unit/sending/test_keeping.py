@@ -5,10 +5,10 @@ from email.message import EmailMessage
 import pytest
 
 from tests.clicks import CAMPAIGN
+from tests.fakes import MemoryMessages
 from waypost.errors import StoreUnavailable
 from waypost.ids import campaign_code
 from waypost.rewrite.message_archive import MessageKeeper
-from waypost.store.memory.messages import MemoryMessages
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 DAY = 86_400

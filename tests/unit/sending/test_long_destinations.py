@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.sending.conftest import BASE, Office, texts
 from waypost.errors import StoreUnavailable
-from waypost.redirecting.lookup import Lookup
+from waypost.redirect.service import Lookup
 
 OUTLOOK = 2048
 

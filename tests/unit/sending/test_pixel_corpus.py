@@ -8,7 +8,7 @@ from tests.corpus import EMAILS, needs_emails
 from waypost.rewrite.compiler import compiled_message
 from waypost.rewrite.link_rules import Rules
 from waypost.rewrite.link_writer import unstamped
-from waypost.rewriting.links.pixel import image
+from waypost.rewrite.links.html import image
 
 ADDRESS = "https://e.example.com/e/o/payload/signature"
 

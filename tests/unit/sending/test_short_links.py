@@ -12,9 +12,9 @@ from tests.throttled import Table, over
 from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
 from waypost.errors import StoreUnavailable
 from waypost.models.short_link import CODE_LENGTH, ShortLink, new_code
+from waypost.rewrite.service import Answer
 from waypost.rewrite.short_links import PATH
 from waypost.rewrite.sms_segments import segments
-from waypost.sending.answering import Answer
 
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.fakes import MemoryShortLinks
 from tests.throttled import Table, over
 from waypost.errors import StoreUnavailable
 from waypost.ids import campaign_code, link_code
 from waypost.models.short_link import ShortLink, new_code, read_code
 from waypost.repositories.dynamodb.short_links import ROUNDS
 from waypost.rewrite.short_links import Shortener, ShortSealer, expiry, with_codes
-from waypost.store.memory.short_links import MemoryShortLinks
 from waypost.tokens import Keyring, Sealer, prepare_link
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

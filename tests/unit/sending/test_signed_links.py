@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes import MemoryCampaigns
+from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.ids import campaign_code
 from waypost.rewrite.schemas import from_value
 from waypost.rewrite.service import Sending
-from waypost.store.memory.short_links import MemoryShortLinks
-from waypost.store.memory.workspaces import MemoryWorkspaces
 from waypost.tokens import Keyring, Sealer
 
 OLD, NEW = b"o" * 32, b"n" * 32

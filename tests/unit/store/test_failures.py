@@ -9,12 +9,11 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from tests.clicks import CAMPAIGN, click
-from waypost.clicks.marks import mark_of
+from waypost.bot_detection.scoring import mark_of
 from waypost.errors import Conflict, StoreUnavailable
-from waypost.model.row_key import RowKey
 from waypost.models import attributes
 from waypost.models.campaign import campaign_partition
-from waypost.models.recipient import Row
+from waypost.models.recipient import Row, RowKey
 from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
 from waypost.repositories.dynamodb.clicks import DynamoClicks
 from waypost.repositories.dynamodb.client import batch_get, translated

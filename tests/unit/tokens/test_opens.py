@@ -12,8 +12,7 @@ from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVers
 from waypost.ids import campaign_code, is_opens, link_code, opens_code
 from waypost.tokens import ClickToken, Keyring, OpenSealer, OpenToken, Sealer
 from waypost.tokens.codec import recipient_part
-from waypost.tokens.opens import OPEN
-from waypost.tokens.signer import TokenSigner
+from waypost.tokens.signer import OPEN, TokenSigner
 
 KEYRING = Keyring((b"a test key of thirty-two bytes !",))
 VECTORS = json.loads((Path(__file__).parent / "golden_opens_v1.json").read_text("utf-8"))

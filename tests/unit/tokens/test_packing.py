@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.tokens.packing import HEX, INTEGER, TEXT, ULID, UUID_FORM, pack, unpack
+from waypost.tokens.codec import HEX, INTEGER, TEXT, ULID, UUID_FORM, pack, unpack
 
 
 @pytest.mark.parametrize(

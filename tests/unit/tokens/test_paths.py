@@ -7,7 +7,7 @@ import re
 import pytest
 
 from local.stack import TEMPLATE
-from waypost.tokens.paths import APP, CLICKS, PIXELS
+from waypost.tokens import APP, CLICKS, PIXELS
 from waypost.tokens.repair import asks_for_pixel, rest_of_path
 
 ROUTES = set(re.findall(r"Path: (/\S+)", TEMPLATE.read_text("utf-8")))

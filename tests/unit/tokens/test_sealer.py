@@ -4,8 +4,7 @@ import pytest
 
 from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
 from waypost.tokens import ClickToken, Keyring, Sealer, prepare_link
-from waypost.tokens.codec import recipient_part
-from waypost.tokens.destination import PERSON_MARK
+from waypost.tokens.codec import PERSON_MARK, recipient_part
 from waypost.tokens.signer import TokenSigner
 
 from .conftest import KEY

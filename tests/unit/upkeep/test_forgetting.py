@@ -13,18 +13,16 @@ import pytest
 from local.template import load
 from tests.clicks import CAMPAIGN, NOON, click
 from tests.contract.conftest import TEMPLATE, Stores, memory_stores
+from tests.fakes import MemoryMessages
 from tests.tallies import tally_over
 from waypost.errors import Conflict
 from waypost.ids import CampaignCode, campaign_code, workspace_of
 from waypost.maintenance.recount import Recounting
-from waypost.model.message import SentMessage
+from waypost.models.campaign import SentMessage
 from waypost.models.recipient import INLINE_MARKS
-from waypost.privacy.erasure import CLICKS_A_PAGE, UNDER_WAY, Erasing
+from waypost.privacy.erasure import CAMPAIGNS_A_PAGE, CLICKS_A_PAGE, CONFLICTS, UNDER_WAY, Erasing
 from waypost.privacy.requests import SECONDS, ErasureAnswer, Forgetting
 from waypost.repositories.recipients import Commit
-from waypost.store.memory.messages import MemoryMessages
-from waypost.upkeep.rows import CONFLICTS
-from waypost.upkeep.seeking import CAMPAIGNS_A_PAGE
 
 ACME = workspace_of(CAMPAIGN)
 ERIKA = "erika@example.com"

@@ -5,10 +5,16 @@ describes them as OpenAPI. Two things are decided here. Names in a path may hold
 the path is put together anew from the route that API Gateway chose and the parameters it decoded:
 what it, or a proxy before it, made of ``%2F`` in the raw path plays no part. And every error,
 those of the resolver included, is problem+json.
+
+The API's description: an OpenAPI document made from the routes and their types.
+
+What routes cannot say of themselves is put in here: that errors are problem+json, and that a
+request that is not valid gets 400.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final
@@ -19,14 +25,15 @@ from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 
 from waypost import responses
 from waypost.api.dependencies import Services
 from waypost.errors import InvalidRequest, NotFound, WaypostError
-from waypost.reporting.segments import Part
+from waypost.reports.people import Part
 from waypost.validation import invalid
 
 Event = dict[str, Any]  # API Gateway's payload format 2.0
@@ -125,3 +132,83 @@ def _not_text(_: UnicodeDecodeError) -> Response[str]:
 
 def _no_route(_: NotFoundError) -> Response[str]:
     return _problem(NotFound("route", "of this path and method"))
+
+
+_PROBLEM: Final = {
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457); `errors` by field where a request is not valid.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "reason"],
+                "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        },
+    },
+}
+_ERRORS: Final = {
+    "400": "The request is not valid",
+    "404": "Something that was never seen",
+    "409": "A name that cannot be taken, or a change that others kept overtaking",
+    "503": "The store did not answer or is busy: try again",
+}
+
+
+def described(app: APIGatewayHttpResolver) -> dict[str, Any]:
+    """The OpenAPI document of an app's routes, as plain values."""
+    document: dict[str, Any] = json.loads(
+        app.get_openapi_json_schema(
+            title="Waypost",
+            version="1",
+            description="Reports and settings of link tracking. Requests are signed (AWS SigV4).",
+        )
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = _PROBLEM
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["operationId"] = operation["operationId"].partition("_v1_")[0]
+            operation["responses"].pop("422", None)
+            operation["responses"] |= {status: _error(text) for status, text in _ERRORS.items()}
+    return document
+
+
+def part_described(answer: type[BaseModel]) -> dict[int, OpenAPIResponse]:
+    """What a route says that does what fits into a request: all of it, or a part."""
+    said = {200: "All is done", 202: "A part is done: ask again"}
+    return {
+        status: {"description": text, "content": {"application/json": {"model": answer}}}
+        for status, text in said.items()
+    }
+
+
+def file_described(content_type: str) -> dict[int, OpenAPIResponse]:
+    """What a route that answers with a file says of it."""
+    schema = {"type": "string"}
+    return {
+        200: {
+            "description": "The file, or a part of it",
+            "headers": {
+                "link": {"description": "The next part; missing on the last.", "schema": schema}
+            },
+            "content": {content_type: {"schema": schema}},
+        }
+    }
+
+
+def _error(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }

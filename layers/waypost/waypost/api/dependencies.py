@@ -10,13 +10,10 @@ from functools import cached_property, lru_cache, partial
 from waypost.api.workspace_settings import Configuration
 from waypost.aws.clients import patient_client
 from waypost.config import DomainSettings, ReportSettings, SharingSettings
-from waypost.domains.announcing import Announcer, Nobody
-from waypost.domains.events import BusAnnouncer
-from waypost.domains.model import utc_now
+from waypost.domains.events import Announcer, BusAnnouncer, Nobody
+from waypost.domains.model import Targets, utc_now
 from waypost.domains.service import Manager
-from waypost.domains.targets import Targets
 from waypost.errors import NotShared
-from waypost.keys import KeyringSource
 from waypost.privacy.erasure import Erasing
 from waypost.privacy.requests import Forgetting
 from waypost.reports.campaigns import CampaignReports
@@ -29,6 +26,7 @@ from waypost.repositories.dynamodb.domains import DynamoDomains
 from waypost.repositories.dynamodb.messages import DynamoMessages
 from waypost.repositories.dynamodb.recipients import DynamoRecipients
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.signer import Keyring
 
 

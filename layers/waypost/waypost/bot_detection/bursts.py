@@ -3,6 +3,12 @@
 A person reads, a scanner opens every link at once. Only clicks of the same delivery within
 ``WINDOW`` matter, and the answer depends on the set of clicks alone, never on the order in which
 they arrived: so it can be given again when a late one is found, and ends the same.
+
+Which deliveries were probably read by several people.
+
+One person has a phone and a computer, at home and at work: two kinds of client and two networks
+are ordinary. Three of each among the clicks judged human are not, so a forwarded message is told,
+and its one "unique" recipient is not taken for one reader.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from typing import Final
 
 from waypost.bot_detection.scoring import Signal
 from waypost.ids import is_opens
-from waypost.model.mark import Mark
+from waypost.models.recipient import Mark
 
 WINDOW_MILLISECONDS: Final = 5_000
 RUN_LINKS: Final = 3
@@ -70,3 +76,22 @@ def _find_beside_honeypot(marks: Sequence[Mark], found: defaultdict[bytes, int])
     for mark in marks if traps else ():
         if any(abs(mark.time - trap) <= WINDOW_MILLISECONDS for trap in traps):
             found[mark.id] |= _BESIDE
+
+
+CLIENTS: Final = 3
+NETWORKS: Final = 3
+
+
+def shared_deliveries(marks: Iterable[Mark]) -> frozenset[bytes]:
+    """The deliveries that were opened from clearly different clients and networks."""
+    clients: defaultdict[bytes, set[int]] = defaultdict(set)
+    networks: defaultdict[bytes, set[int]] = defaultdict(set)
+    for mark in marks:
+        if not mark.machine:
+            clients[mark.delivery].add(mark.client)
+            networks[mark.delivery].add(mark.network)
+    return frozenset(
+        name
+        for name, kinds in clients.items()
+        if len(kinds) >= CLIENTS and len(networks[name]) >= NETWORKS
+    )

@@ -3,6 +3,8 @@
 Each signal has a weight in points; a click whose signals reach the threshold is a machine's.
 One alone decides only where a person cannot cause it. docs/bot-clicks.md shows how well that
 tells them apart, and why the weights are what they are.
+
+A click as its recipient's row remembers it.
 """
 
 from __future__ import annotations
@@ -10,15 +12,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cache
+from hashlib import blake2b
 from importlib.resources import files
 from typing import Final, Literal
 
 from waypost.bot_detection.honeypot import is_honeypot
-from waypost.bot_detection.user_agents import is_browser, is_known_machine
-from waypost.clicks.mail_agents import is_image_proxy, is_mail_client, is_prefetch
+from waypost.bot_detection.user_agents import (
+    client_kind,
+    is_browser,
+    is_image_proxy,
+    is_known_machine,
+    is_mail_client,
+    is_prefetch,
+)
 from waypost.ids import is_opens
-from waypost.model.times import to_milliseconds
+from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
+from waypost.models.recipient import Mark, click_hash, delivery_hash
 from waypost.models.workspace import WorkspaceSettings
 
 
@@ -97,7 +107,7 @@ def verdict(signals: Signal, *, machine: bool | None = None) -> Verdict:
 @cache
 def hosting_networks() -> frozenset[int]:
     """Numbers of networks where servers stand and people do not."""
-    lines = (files("waypost.clicks") / "hosting_networks.csv").read_text().splitlines()
+    lines = (files("waypost.bot_detection") / "hosting_networks.csv").read_text().splitlines()
     rows = (line.split(",", 1)[0] for line in lines if line and not line.startswith("#"))
     return frozenset(int(number) for number in rows if number != "asn")
 
@@ -117,3 +127,29 @@ def _of_mail_agent(agent: str) -> Signal:
     if is_image_proxy(agent):
         return Signal.IMAGE_PROXY
     return Signal(0) if is_mail_client(agent) else _of_agent(agent)
+
+
+def mark_of(click: Click, threshold: int = THRESHOLD) -> Mark:
+    """The mark of a click, judged by what the click itself tells."""
+    signals = signals_of(click)
+    return Mark(
+        id=click_hash(click.id),
+        link=click.link,
+        time=to_milliseconds(click.time),
+        delivery=_delivery(click),
+        signals=int(signals),
+        machine=score(signals) >= threshold,
+        client=client_kind(click.agent),
+        network=_network(click),
+    )
+
+
+def _delivery(click: Click) -> bytes:
+    anonymous = click.alias is not None
+    return bytes.fromhex(click.delivery) if anonymous else delivery_hash(click.delivery)
+
+
+def _network(click: Click) -> int:
+    """Equal for clicks from one network: its number where CloudFront told it, else the address."""
+    name = str(click.asn) if click.asn is not None else click.ip or ""
+    return int.from_bytes(blake2b(name.encode(), digest_size=2).digest())

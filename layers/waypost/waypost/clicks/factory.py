@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from waypost.clicks.networks import kept_address
-from waypost.clicks.request import Request
+from waypost.clicks.request import Request, kept_address
 from waypost.ids import opens_code
-from waypost.model.times import from_milliseconds
+from waypost.models.attributes import from_milliseconds
 from waypost.models.click import AGENT_LIMIT, HREF_LIMIT, Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.tokens import ClickToken, OpenToken

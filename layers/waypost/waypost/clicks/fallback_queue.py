@@ -1,13 +1,16 @@
-"""Where a click waits while the ledger cannot be written: a queue, else a line of the log."""
+"""Where a click waits while the ledger cannot be written: a queue, else a line of the log.
+
+Brings parked clicks home: the same write that the redirect would have made.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, Protocol
 
-from waypost.errors import MalformedItem, StoreUnavailable
+from waypost.errors import MalformedItem, StoreError, StoreUnavailable
 from waypost.models.click import Click
 
 LOG_KEY: Final = "unrecorded_click"
@@ -51,3 +54,22 @@ def unparked(body: str) -> Click:
     if not isinstance(values, dict):
         raise MalformedItem("a parked click is not an object")
     return Click.from_stored(values)
+
+
+class Ledger(Protocol):
+    """The one call of the ledger that is needed."""
+
+    def record(self, click: Click) -> bool: ...
+
+
+def drain(ledger: Ledger, clicks: Iterable[Click]) -> dict[str, str]:
+    """Record clicks; the ids of those that have to come again, with the reason. A click that was
+    recorded after all before it was parked is the same item, so nothing counts twice.
+    """
+    failed: dict[str, str] = {}
+    for click in clicks:
+        try:
+            ledger.record(click)
+        except StoreError as e:
+            failed[click.id] = str(e)
+    return failed

@@ -4,14 +4,22 @@ CloudFront's function notes host and time on the viewer's request and CloudFront
 request id, so a GET that CloudFront repeats at the origin has the same id and time as the first.
 Whoever calls the API directly may write the same headers, so they are read only where a secret
 shows that CloudFront sent the request; else API Gateway's own values are taken.
+
+What is kept of an address.
+
+Which requests came through CloudFront, whose word about a viewer is taken.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, TypedDict
+
+from waypost.models.workspace import IpPolicy
 
 PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 _PREFETCH: Final = re.compile("prefetch|prerender|preview", re.IGNORECASE)
@@ -104,3 +112,35 @@ def _address(headers: Mapping[str, str]) -> str | None:
 
 def _whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+KEPT_V4: Final = 24
+KEPT_V6: Final = 48
+
+
+def kept_address(address: str | None, policy: IpPolicy) -> str | None:
+    """The part of an address that the workspace keeps: cut to its network (/24, /48) by default.
+
+    None where nothing is kept, and for what is no address.
+    """
+    if address is None or policy == "none":
+        return None
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped  # else the whole of the IPv4 address would be cut to nothing
+    if policy == "full":
+        return str(parsed)
+    if isinstance(parsed, IPv6Address) and parsed.sixtofour is not None:
+        parsed = parsed.sixtofour  # else the first 48 bits would keep the whole of it
+    kept = KEPT_V4 if parsed.version == 4 else KEPT_V6
+    return str(ip_network((parsed, kept), strict=False).network_address)
+
+
+def came_through_front(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """Whether a request carries one of the origin's secrets, so that CloudFront sent it."""
+    given = headers.get("x-waypost-origin", "").encode()
+    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
+    return any(matches)

@@ -1,4 +1,7 @@
-"""The client: one rewrite function, and what it can be asked for."""
+"""The client: one rewrite function, and what it can be asked for.
+
+A file on its way through the rewrite function, invocation by invocation.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,42 @@ import time
 from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import TYPE_CHECKING, Final, cast
 
-from waypost.client.files import followed
+from waypost.client.batches import written
 from waypost.client.invoke import Invoker, called, called_for_a_file
 from waypost.client.progress import Bar
 from waypost.client.results import Rewriting
 from waypost.client.types import Message, Recipient
 
 if TYPE_CHECKING:
+    from waypost.rewrite.service import Answer
     from waypost.rewrite_files.schemas import FileProgress, FileReport
-    from waypost.sending.answering import Answer
+
+
+SECONDS: Final = 30
+"""How long one invocation works: often enough told how far it is, and over before anything between
+here and there takes a silent connection for a dead one.
+"""
+
+
+def followed(
+    call: Callable[[bytes], FileProgress | FileReport],
+    message: Message | None,
+    source: str,
+    target: str,
+    bar: Bar,
+) -> FileReport:
+    """Call until the work is done. Raises as ``call``."""
+    body: dict[str, object] = {"input": source, "output": target, "seconds": SECONDS}
+    if message is not None:
+        body["message"] = message
+    payload = written(body, "message")
+    while True:
+        answer = call(payload)
+        if answer["done"]:
+            return cast("FileReport", answer)
+        bar.reach(answer["read"], answer["size"])
+        bar.show()
+
 
 READ_SECONDS: Final = 300
 """How long an answer is waited for. A batch takes seconds, work on a file half a minute and a part

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
 
 if TYPE_CHECKING:
+    from waypost.rewrite.service import Answer
     from waypost.rewrite_files.schemas import FileProgress, FileReport
-    from waypost.sending.answering import Answer
 
 ATTEMPTS: Final = 6
 _FIRST_WAIT: Final = 0.5

@@ -1,6 +1,6 @@
 """What a pipeline hands over, as types: the body of a rewrite invocation, key by key.
 
-``waypost.rewriting.request`` checks these and tells what each means; a test holds the two together.
+``waypost.rewrite.schemas`` checks these and tells what each means; a test holds the two together.
 """
 
 from __future__ import annotations

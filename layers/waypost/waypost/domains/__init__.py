@@ -18,4 +18,30 @@
 
 ``network``, ``ses``, ``eventbridge`` and CloudFront's part of ``edge`` speak to the world; all else
 is free of AWS and of the network.
+
+What a check of a domain looks at.
+
+- ``checking``  one check of one domain, from DNS to HTTPS
+- ``records``   where a name leads: CNAME chains, flattened records, proofs, wildcards
+- ``caa``       whether the customer's DNS lets Amazon issue a certificate
+- ``hsts``      whether browsers refuse plain HTTP for a host
+- ``answers``   the path that probes ask, and the signed answer that only this stack gives
+
+HTTPS by itself: what a CDN has to offer, and when it is asked.
+
+- ``securing``    the steps from DNS that is right to a certificate that serves
+- ``cloudfront``  CloudFront's tenants; ``refusals`` are its errors
+- ``quotas``      how much of the account's quotas is used
+
+A domain's state for people: expected, found, since when, and the next step.
+
+- ``panel``  the lights of a domain; ``light`` is one of them
+- ``web``    those of HTTP and HTTPS
+- ``words``  their words
+
+The network, on a short leash: whoever adds a domain says which names are asked and connected to.
+
+- ``resolving``   questions to DNS servers (dnspython); ``questions`` is what one and its answer are
+- ``connecting``  which addresses may be connected to, and the connection
+- ``probing``     one request over HTTP or HTTPS; ``wire`` is its bytes, ``outcomes`` what it says
 """

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from waypost.responses import Response, json_response
-from waypost.tokens.paths import APP
+from waypost.tokens import APP
 
 APPLE_PATH: Final = "/.well-known/apple-app-site-association"
 ANDROID_PATH: Final = "/.well-known/assetlinks.json"

@@ -1,20 +1,65 @@
-"""One check of one domain, from DNS to HTTPS. What follows from it is decided elsewhere."""
+"""One check of one domain, from DNS to HTTPS. What follows from it is decided elsewhere.
+
+Whether browsers refuse plain HTTP for a host: HTTP Strict Transport Security, RFC 6797.
+
+Three ways lead there: the host's own header, a parent's header with ``includeSubDomains``, and
+the list that browsers ship. A header counts only over HTTPS with a valid certificate (8.1), the
+first one if there are several, and ``max-age=0`` takes it back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from hstspreload import in_hsts_preload
+
+from waypost.domains import dns as caa
 from waypost.domains import dns as records
+from waypost.domains import dns as resolving
 from waypost.domains import probe_token
 from waypost.domains.check_results import UNSEEN, Caa, Dns, Findings, Hsts, Probe
-from waypost.domains.checks import caa, hsts
-from waypost.domains.deadline import NEVER, Deadline
+from waypost.domains.dns import Resolver
+from waypost.domains.hostnames import parents
 from waypost.domains.http_probe import Prober, Scheme
-from waypost.domains.network import resolving
-from waypost.domains.network.resolving import Resolver
+from waypost.domains.network import NEVER, Deadline
 from waypost.tokens.signer import Keyring
+
+MAX_PARENTS: Final = 3
+"""Parents that are asked, nearest first: the outermost, where policies for all below stand."""
+
+
+def in_force(header: str | None) -> tuple[bool, bool]:
+    """Whether a header puts HSTS in force, and whether for subdomains too."""
+    directives = dict(_directives(header or ""))
+    age = directives.get("max-age", "")
+    if not age.isascii() or not age.isdigit() or not age.strip("0"):  # of any length
+        return False, False
+    return True, "includesubdomains" in directives
+
+
+def _directives(header: str) -> Iterable[tuple[str, str]]:
+    for part in header.split(";"):
+        name, _, value = part.partition("=")
+        yield name.strip().lower(), value.strip().strip('"')
+
+
+def judge(host: str, own: str | None, header_of: Callable[[str], str | None]) -> Hsts:
+    """What makes browsers refuse plain HTTP for a host, the first that is found.
+
+    ``own`` is the host's header; ``header_of`` asks a parent for its own over HTTPS.
+    """
+    if in_force(own)[0]:
+        return Hsts("own", host)
+    if in_hsts_preload(host):
+        return Hsts("preload", host)
+    for parent in list(parents(host))[-MAX_PARENTS:]:
+        _, for_subdomains = in_force(header_of(parent))
+        if for_subdomains:
+            return Hsts("parent", parent)
+    return Hsts()
+
 
 DNS_SECONDS: Final = 20.0
 """From its beginning on, a check asks DNS for so long; how many questions there are is up to who
@@ -115,7 +160,7 @@ class _Look:
 
     def _hsts(self, host: str, https: Probe) -> Hsts:
         try:
-            return hsts.judge(host, https.hsts, self._header_of)
+            return judge(host, https.hsts, self._header_of)
         except _NotAskedError:
             return Hsts("unseen")
 

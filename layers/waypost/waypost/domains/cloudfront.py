@@ -4,20 +4,111 @@ The only place with calls of CloudFront, and of ACM, whose certificates it manag
 found by its host, so no identifier of it has to be kept. A certificate is requested together with
 the tenant and validated over HTTP by CloudFront itself, which works once DNS leads there; issued,
 it still has to be attached.
+
+How much of the account's quotas domains use: tenants of the distribution, certificates.
+
+Both can be raised, but not within minutes, so an alarm goes off at 80 %.
+
+What CloudFront refuses, as errors of ours; where a customer or operator can help, in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from waypost.domains.certificates import CertificateStatus, Tenant
-from waypost.domains.edge.refusals import ELSEWHERE, translated
-from waypost.errors import Conflict, NotAtEdge, ServedElsewhere, StoreUnavailable
+from waypost.errors import Conflict, EdgeRefused, NotAtEdge, ServedElsewhere, StoreUnavailable
+from waypost.observability import Metric, count
 
 if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+    from mypy_boto3_acm.type_defs import FiltersTypeDef
     from mypy_boto3_cloudfront import CloudFrontClient
     from mypy_boto3_cloudfront.type_defs import ManagedCertificateRequestTypeDef
+
+
+TENANTS: Final = 10_000
+"""Distribution tenants of an account."""
+CERTIFICATES: Final = 2_500
+"""Certificates of an account in us-east-1, where CloudFront's are."""
+
+# Without a filter, ACM lists certificates with RSA keys of 1,024 and 2,048 bits alone.
+_EVERY_KEY: Final[FiltersTypeDef] = {
+    "keyTypes": [
+        *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
+        *("EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
+    ]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What the account may have: distribution tenants, and certificates in us-east-1, where
+    CloudFront's are. 10,000 and 2,500 until they are raised.
+    """
+
+    tenants: int
+    certificates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    tenants: int
+    certificates: int
+
+    def report(self, quotas: Quotas) -> None:
+        """Emit both shares, in whole percent."""
+        count(Metric.TENANT_QUOTA_PERCENT, 100 * self.tenants // quotas.tenants)
+        count(Metric.CERTIFICATE_QUOTA_PERCENT, 100 * self.certificates // quotas.certificates)
+
+
+def usage(cloudfront: CloudFrontClient, acm: ACMClient) -> Usage:
+    """Count what the account has: quotas are the account's, whoever uses them."""
+    tenants = cloudfront.get_paginator("list_distribution_tenants").paginate()
+    certificates = acm.get_paginator("list_certificates").paginate(Includes=_EVERY_KEY)
+    return Usage(
+        sum(len(page.get("DistributionTenantList", [])) for page in tenants),
+        sum(len(page.get("CertificateSummaryList", [])) for page in certificates),
+    )
+
+
+ELSEWHERE: Final = "another CloudFront distribution has this host; take it off there"
+
+_REFUSALS: Final = {
+    "CNAMEAlreadyExists": ELSEWHERE,
+    "EntityLimitExceeded": "the account has no room for more domains; a quota has to be raised",
+    "InvalidArgument": "CloudFront does not take this host",
+    "AccessDenied": "this stack may not add hosts to CloudFront; its policy has to allow it",
+}
+_MISSING: Final = ("EntityNotFound", "404")  # the second, where an answer has no body to say more
+_RACES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
+
+
+@contextmanager
+def translated(subject: str) -> Iterator[None]:
+    """Turn what CloudFront answers about a subject into errors of ours.
+
+    Raises NotAtEdge, EdgeRefused, Conflict (somebody else was faster), or StoreUnavailable.
+    """
+    try:
+        yield
+    except ClientError as e:
+        code = e.response["Error"]["Code"]
+        if code in _MISSING:
+            raise NotAtEdge(f"CloudFront: {code}") from e
+        if code in _REFUSALS:
+            raise EdgeRefused(_REFUSALS[code]) from e
+        if code in _RACES:
+            raise Conflict(f"{subject}: {code}") from e
+        raise StoreUnavailable(f"CloudFront: {code}") from e
+    except (BotoCoreError, ResponseParserError) as e:
+        raise StoreUnavailable(f"CloudFront: {type(e).__name__}") from e
 
 
 class CloudFrontEdge:

@@ -3,6 +3,13 @@
 Resolved once, every address public, connected to that very address with the name in SNI and
 Host; no redirect is followed; the whole exchange has a deadline and a cap in bytes. Certificates
 are verified as a browser would.
+
+One HTTP exchange as it goes over the wire: the request's bytes, and the answer read from bytes.
+
+Reading is done by ``http.client`` once everything has arrived; what is here knows when that is,
+so that a deadline and a cap can be kept while it does.
+
+What an exchange over HTTP or HTTPS says of a host, in the words of findings.
 """
 
 from __future__ import annotations
@@ -13,13 +20,99 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Final, Literal
 
-from waypost.domains.check_results import UNSEEN, Probe
-from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.network import Connector, browser_like, is_public, outcomes, wire
-from waypost.domains.network.resolving import Resolver
-from waypost.domains.network.wire import Reply
+from waypost.domains.check_results import MOST_TEXT, UNSEEN, Probe, ProbeOutcome
+from waypost.domains.dns import Resolver
+from waypost.domains.network import NEVER, Connector, Deadline, browser_like, is_public
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, headers in lower case, the body up to the cap."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def request(host: str, path: str, agent: str) -> bytes:
+    """A GET that asks for the connection to be closed after it."""
+    lines = (
+        f"GET {path} HTTP/1.1",
+        f"Host: {host}",
+        f"User-Agent: {agent}",
+        "Accept: */*",
+        "Connection: close",
+    )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def whole(data: bytes) -> bool:
+    """Whether an answer's headers and announced length have arrived."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == b"content-length" and value.strip().isdigit():
+            return len(body) >= int(value)
+        if name == b"transfer-encoding" and value.strip() == b"chunked":
+            return body.endswith(b"0\r\n\r\n")
+    return False
+
+
+class _Received:
+    """Bytes that have arrived, where http.client wants a socket to read from."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, _mode: str) -> BytesIO:
+        return BytesIO(self._data)
+
+
+def parsed(data: bytes, at_most: int) -> Reply:
+    """Read an answer. Raises HTTPException where it is none."""
+    response = http.client.HTTPResponse(_Received(data))  # type: ignore[arg-type]
+    response.begin()
+    try:
+        body = response.read(at_most)
+    except http.client.IncompleteRead as e:
+        body = e.partial
+    headers = {name.lower(): value for name, value in reversed(response.getheaders())}
+    return Reply(response.status, headers, body)
+
+
+# The numbers are OpenSSL's X509_V_ERR_…, stable for decades; ssl does not name them.
+_CERTIFICATE: Final[dict[int, ProbeOutcome]] = {
+    9: "not_yet_valid",
+    10: "expired",
+    18: "self_signed",
+    19: "self_signed",
+    62: "wrong_name",
+}
+
+
+def distrusted(error: ssl.SSLCertVerificationError) -> Probe:
+    """A certificate that browsers do not trust, and why."""
+    return Probe(_CERTIFICATE.get(error.verify_code, "untrusted"), error.verify_message)
+
+
+def judged(reply: Reply, is_ours: Callable[[bytes], bool], *, secure: bool) -> Probe:
+    """An answer; a policy counts over HTTPS alone."""
+    policy = reply.headers.get("strict-transport-security") if secure else None
+    hsts = policy and policy[:MOST_TEXT]
+    at_edge = reply.headers.get("server", "").lower() == "cloudfront"
+    if 300 <= reply.status < 400:
+        target = reply.headers.get("location", "")[:MOST_TEXT]
+        return Probe("redirect", f"{reply.status} to {target}", hsts, at_edge)
+    if reply.status == 200 and is_ours(reply.body):
+        return Probe("ours", "", hsts, at_edge)
+    return Probe("not_ours", f"status {reply.status}", hsts, at_edge)
+
 
 Scheme = Literal["http", "https"]
 
@@ -82,14 +175,14 @@ class Prober:
         try:
             reply = self._exchange(scheme, host, addresses, path)
         except ssl.SSLCertVerificationError as e:
-            return outcomes.distrusted(e)
+            return distrusted(e)
         except TimeoutError:
             return Probe("timeout")
         except (ssl.SSLError, http.client.HTTPException, ValueError) as e:
             return Probe("broken", type(e).__name__)
         except OSError as e:
             return Probe("unreachable", e.strerror or type(e).__name__)
-        return outcomes.judged(reply, is_ours, secure=scheme == "https")
+        return judged(reply, is_ours, secure=scheme == "https")
 
     def _has_time(self) -> bool:
         return self._deadline.left() >= self._seconds
@@ -107,8 +200,8 @@ class Prober:
                 connection.settimeout(self._left(deadline))
                 connection = self._tls.wrap_socket(connection, server_hostname=host)
             connection.settimeout(self._left(deadline))
-            connection.sendall(wire.request(host, path, USER_AGENT))
-            return wire.parsed(self._received(connection, deadline), MAX_BYTES)
+            connection.sendall(request(host, path, USER_AGENT))
+            return parsed(self._received(connection, deadline), MAX_BYTES)
         finally:
             connection.close()
 
@@ -124,7 +217,7 @@ class Prober:
     def _received(self, connection: socket.socket, deadline: float) -> bytes:
         """All that comes until the answer is whole, the cap is reached, or the other end closes."""
         data = b""
-        while len(data) < MAX_BYTES and not wire.whole(data):
+        while len(data) < MAX_BYTES and not whole(data):
             connection.settimeout(self._left(deadline))
             chunk = connection.recv(MAX_BYTES - len(data))
             if not chunk:

@@ -2,6 +2,8 @@
 
 The stack's own default host is a tracking domain like any other, of the workspace ``STACK``. Keys
 and stored form are in ``stored``.
+
+The names of ours that a tracking domain may point at.
 """
 
 from __future__ import annotations
@@ -177,3 +179,23 @@ def code_of(workspace: str) -> WorkspaceCode:
 def utc_now(clock: Callable[[], float] = time.time) -> datetime:
     """Now, in UTC, to the second: finer times say nothing about a domain."""
     return datetime.fromtimestamp(clock(), UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """``endpoint`` is the CDN's own name; ``default_host`` the stack's own before it, empty where
+    there is none.
+    """
+
+    endpoint: str
+    default_host: str = ""
+
+    def of(self, domain: TrackingDomain) -> tuple[str, ...]:
+        """Where this domain's CNAMEs may lead, the one to be shown first."""
+        if domain.workspace == STACK or not self.default_host:
+            return (self.endpoint,)
+        return (self.default_host, self.endpoint)
+
+    def shown(self, domain: TrackingDomain) -> str:
+        """The name that this domain's owner is asked to point at."""
+        return self.of(domain)[0]

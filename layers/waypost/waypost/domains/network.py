@@ -4,14 +4,21 @@ The names that are checked were chosen by customers, so a checker that connected
 lead would be a way into our own network (server-side request forgery). A name is resolved once;
 each of its addresses has to be public; the connection goes to one of those very addresses, so
 that a second resolution has nothing to say.
+
+How long a check may take, where somebody waits for it or its run ends: a moment on a monotonic
+clock, which is passed down to whatever asks others.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 PORTS: Final = (80, 443)
 _WRAPPING: Final = tuple(
@@ -68,3 +75,28 @@ def browser_like() -> ssl.SSLContext:
     # From Python 3.13 on, formal faults of certificates count too, which browsers let pass.
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """``until`` and ``clock`` are in seconds."""
+
+    until: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
+        """So long from now on."""
+        return cls(clock() + seconds, clock)
+
+    def left(self) -> float:
+        """Seconds; below 0 where it is over."""
+        return self.until - self.clock()
+
+    @property
+    def over(self) -> bool:
+        return self.left() <= 0
+
+
+NEVER: Final = Deadline(math.inf)
+"""Where nobody waits: what is asked keeps limits of its own."""

@@ -19,13 +19,14 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Final
 
-from waypost.domains import announcing
-from waypost.domains.announcing import Announcer
+from waypost.domains import events
+from waypost.domains.events import Announcer
 from waypost.domains.hostnames import within
 from waypost.domains.model import (
     STACK,
     STACK_NAME,
     Sending,
+    Targets,
     TrackingDomain,
     Use,
     code_of,
@@ -33,7 +34,6 @@ from waypost.domains.model import (
 )
 from waypost.domains.schemas import AddDomain, ChangeDomain
 from waypost.domains.status import DomainList, DomainStatus, status_of
-from waypost.domains.targets import Targets
 from waypost.errors import Clash, InvalidRequest, MalformedItem, NotFound
 from waypost.repositories.corrupt_items import tell_damaged
 from waypost.repositories.domains import DomainStore
@@ -141,7 +141,7 @@ class Manager:
         if after == before:
             return before
         saved = self.domains.save(after)
-        announcing.announce(self.announcer, saved, saved.changes_since(before))
+        events.announce(self.announcer, saved, saved.changes_since(before))
         return saved
 
     def _refuse_our_own(self, host: str) -> None:

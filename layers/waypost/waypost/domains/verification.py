@@ -1,26 +1,113 @@
-"""A check carried through: look, take the next step to HTTPS, note what changed, tell of it."""
+"""A check carried through: look, take the next step to HTTPS, note what changed, tell of it.
+
+What a look makes of a domain: its stage, whether its sender is verified, the next step to HTTPS,
+and the lights that tell all of it.
+
+A domain read, changed by what a look saw, and kept, while others write to it as well.
+
+What looks at hosts, as those see it who use what it saw: ``checks.checking`` does it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
-from waypost.domains import announcing, certificates, keeping, state_machine
-from waypost.domains.announcing import Announcer
+from waypost.domains import certificates, events, sender_identity, state_machine, status
 from waypost.domains.certificates import Edge
-from waypost.domains.check_results import Findings
-from waypost.domains.deadline import NEVER, Deadline
-from waypost.domains.judging import Judge
-from waypost.domains.looking import Checks
-from waypost.domains.model import STACK, TrackingDomain
+from waypost.domains.check_results import Dns, Findings
+from waypost.domains.events import Announcer
+from waypost.domains.model import STACK, Targets, TrackingDomain
+from waypost.domains.network import NEVER, Deadline
 from waypost.domains.sender_identity import Identities
-from waypost.domains.targets import Targets
-from waypost.errors import MalformedItem, NotFound, StoreUnavailable
+from waypost.errors import Conflict, MalformedItem, NotFound, StoreError, StoreUnavailable
 from waypost.ids import WorkspaceCode
+from waypost.observability import Metric, count
 from waypost.repositories.domains import DomainStore
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Asks SES and the CDN while there is time; whom it did not ask, the next run does."""
+
+    edge: Edge
+    identities: Identities
+    targets: Targets
+
+    def judged(
+        self, domain: TrackingDomain, findings: Findings, deadline: Deadline, now: datetime
+    ) -> TrackingDomain:
+        judged = state_machine.advance(domain, findings, now)
+        # What was seen counts even where SES or the CDN cannot be asked; the next check will.
+        try:
+            if deadline.over:
+                judged = state_machine.put_off(judged, now)
+            elif domain.workspace != STACK:
+                judged = sender_identity.with_sending(judged, self.identities, now)
+        except StoreError:
+            count(Metric.DOMAIN_CHECK_BROKE, reason="senders")
+        try:
+            if deadline.over:
+                judged = state_machine.put_off(judged, now)
+            else:
+                judged = certificates.secure(judged, self.edge, now)
+        except StoreError:
+            count(Metric.DOMAIN_CHECK_BROKE, reason="edge")
+        return self.lit(judged, now)
+
+    def lit(self, domain: TrackingDomain, now: datetime) -> TrackingDomain:
+        """The domain with the lights that its findings light."""
+        return status.relit(domain, self.targets.shown(domain), now)
+
+
+_ATTEMPTS: Final = 3
+
+
+def known(store: DomainStore, workspace: WorkspaceCode, host: str) -> TrackingDomain:
+    """The domain as it is kept. Raises NotFound."""
+    domain = store.get(workspace, host)
+    if domain is None:
+        raise NotFound("tracking domain", host)
+    return domain
+
+
+def kept(
+    store: DomainStore,
+    domain: TrackingDomain,
+    begun: datetime,
+    change: Callable[[TrackingDomain], TrackingDomain],
+) -> tuple[TrackingDomain, TrackingDomain]:
+    """The domain before and after the change that a look makes which began then. What another look
+    saw meanwhile stands, and is both: two at one moment are one, and would count one failure twice.
+
+    Raises NotFound, and Conflict where others keep writing to it.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return domain, store.save(change(domain))
+        except Conflict:  # reverted or removed meanwhile: change what is there now
+            domain = known(store, domain.workspace, domain.host)
+            if domain.checked is not None and domain.checked >= begun:
+                return domain, domain
+    raise Conflict(f"domain {domain.host} keeps changing")
+
+
+class Checks(Protocol):
+    """Looks over the network. What there is no time for until ``deadline`` is ``unseen``."""
+
+    def check(
+        self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /
+    ) -> Findings:
+        """Everything there is to see of a host. ``targets`` are our names."""
+        ...
+
+    def dns(self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /) -> Dns:
+        """Only where the host leads."""
+        ...
+
 
 AT_ONCE: Final = 16
 """Domains that are checked side by side; a check mostly waits."""
@@ -59,7 +146,7 @@ class Verifier:
         domain that works was not seen to, and our own default host was not either: then it is we
         who fail, and the domain stays as it is.
         """
-        domain = keeping.known(self.domains, workspace, host)
+        domain = known(self.domains, workspace, host)
         if domain.use == "removed":
             return self._let_go(domain, deadline)
         begun = self.now()
@@ -72,21 +159,21 @@ class Verifier:
         if own and not own.https.green:
             raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
         judge = self._judge()
-        before, after = keeping.kept(
+        before, after = kept(
             self.domains,
             domain,
             begun,
             lambda one: judge.judged(one, findings, deadline, self.now()),
         )
         if after is not before:
-            announcing.announce(self.announcer, after, after.changes_since(before))
+            events.announce(self.announcer, after, after.changes_since(before))
         return after
 
     def _put_off(
         self, domain: TrackingDomain, findings: Findings, begun: datetime
     ) -> TrackingDomain:
         """Tell what a look saw that says too little to count; what is kept stays as it is."""
-        before, after = keeping.kept(
+        before, after = kept(
             self.domains, domain, begun, lambda one: state_machine.put_off(one, self.now())
         )
         if after is before:

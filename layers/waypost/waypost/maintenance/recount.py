@@ -3,26 +3,112 @@
 The ledger says which clicks there are. Rows say which are counted and how they were judged, and
 outlast the ledger's clicks, which expire. So counters ought to be what the marks of all rows, and
 the clicks that no row knows, add up to.
+
+What the counters of a campaign ought to be, by the marks of its rows.
+
+Labels anew what was counted as human and is a machine's by a threshold that was lowered since.
+
+Rows move together with their counters, as when the tally finds late evidence: were the counters
+set alone, the next click of such a row would move them once more.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.clicks.marks import mark_of
-from waypost.counting.tally import Counted
+from waypost.bot_detection.scoring import mark_of
+from waypost.errors import Conflict
 from waypost.ids import CampaignCode, WorkspaceCode, workspace_of
-from waypost.model.mark import click_hash
-from waypost.model.row_key import RowKey
 from waypost.models.click import Click
-from waypost.models.counters import CampaignCounts, Cell, Increments
+from waypost.models.counters import TOTAL, CampaignCounts, Cell, Increments
+from waypost.models.recipient import Mark, Row, RowKey, Sheet, click_hash
 from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.recipients import ACTIONS, Commit, RecipientStore
-from waypost.upkeep.expecting import differences, expected, read_rows
-from waypost.upkeep.relabelling import relabel_rows
+from waypost.tally.aggregation import Change, absorb, relabel
+from waypost.tally.service import Counted
+
+
+def expected(
+    rows: Mapping[RowKey, Row], marks: Mapping[RowKey, Collection[Mark]], threshold: int
+) -> Increments:
+    """What the counters of a campaign ought to be.
+
+    Whether a delivery is shared is told, for a row with sheets, from the marks that each of its
+    clicks was counted beside; that cannot be told again, so the row's own word is taken.
+    """
+    total: Increments = Counter()
+    for key, of_one in marks.items():
+        change = absorb(Row(key), {}, of_one, threshold=threshold)
+        if change is None:
+            continue
+        total.update(change.increments)
+        if change.sheets and key in rows:
+            total[Cell(TOTAL, "shared")] += len(rows[key].shared) - len(change.row.shared)
+    return Counter({cell: value for cell, value in total.items() if value})
+
+
+def differences(has: Increments, want: Increments) -> dict[Cell, tuple[int, int]]:
+    """The cells that differ: what is counted, and what ought to be."""
+    cells = sorted(has.keys() | want.keys())
+    return {cell: (has[cell], want[cell]) for cell in cells if has[cell] != want[cell]}
+
+
+def read_rows(
+    records: Iterable[Row | Sheet],
+) -> tuple[dict[RowKey, Row], defaultdict[RowKey, list[Mark]]]:
+    rows: dict[RowKey, Row] = {}
+    marks: defaultdict[RowKey, list[Mark]] = defaultdict(list)
+    for record in records:
+        key = record.key._replace(sheet=None)
+        marks[key].extend(record.marks)
+        if isinstance(record, Row):
+            rows[key] = record
+    return rows, marks
+
+
+CONFLICTS: Final = 6
+"""How often a row may be written by others between reading and writing it."""
+
+
+def relabel_rows(recipients: RecipientStore, campaign: CampaignCode, threshold: int) -> None:
+    """Label the marks of a campaign by a threshold. Safe to repeat and to be broken off. Raises
+    Conflict where others never cease to write to a row.
+    """
+    rows: dict[RowKey, Row] = {}
+    sheets: defaultdict[RowKey, dict[int, Sheet]] = defaultdict(dict)
+    for record in recipients.of_campaign(campaign):
+        if isinstance(record, Row):
+            rows[record.key] = record
+        else:
+            sheets[record.key._replace(sheet=None)][record.number] = record
+    for key, row in rows.items():
+        _relabel(recipients, row, sheets[key], threshold)
+
+
+def _relabel(
+    recipients: RecipientStore, row: Row, sheets: dict[int, Sheet], threshold: int
+) -> None:
+    conflicts = 0
+    while change := relabel(row, sheets, threshold=threshold):
+        try:
+            recipients.commit(_commit(change))
+        except Conflict:
+            conflicts += 1
+            if conflicts == CONFLICTS:
+                raise
+            row = recipients.rows([row.key])[row.key]
+            sheets = {sheet.number: sheet for sheet in recipients.sheets_of(row.key)}
+        else:
+            row = change.row
+            sheets |= {sheet.number: sheet for sheet in change.sheets}
+
+
+def _commit(change: Change) -> Commit:
+    return Commit(change.row.key.campaign, [change.row], change.sheets, change.increments)
+
 
 LOOKS: Final = 3
 """How often a campaign is read whose counters move meanwhile."""
@@ -48,7 +134,7 @@ class SettingsReader(Protocol):
 
 
 class Counts(Protocol):
-    """Counts clicks (``waypost.counting.tally``)."""
+    """Counts clicks (``waypost.tally.service``)."""
 
     def count(self, clicks: Iterable[Click]) -> Counted: ...
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from waypost.clicks.fallback_queue import LOG_KEY
-from waypost.counting.tally import Counted
 from waypost.errors import MalformedItem, StoreError
 from waypost.models.click import Click
+from waypost.tally.service import Counted
 
 BATCH: Final = 500
 
@@ -32,7 +32,7 @@ class Ledger(Protocol):
 
 
 class Counts(Protocol):
-    """Counts clicks (``waypost.counting.tally``)."""
+    """Counts clicks (``waypost.tally.service``)."""
 
     def count(self, clicks: Iterable[Click]) -> Counted: ...
 

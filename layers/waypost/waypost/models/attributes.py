@@ -2,13 +2,34 @@
 
 Entities use it to own their stored form without importing a client library. Values are texts,
 whole numbers, booleans, bytes and lists of them; None is left out of an item altogether.
+
+Whether the values of a stored entity are of the kinds that its fields are declared with.
+
+What is read back from a table may have been put there by hand or by a newer version. It is checked
+once, where it is read, so that nothing behind it meets a text where it counts.
+
+How times are written in keys and items, and read back: RFC 3339 in UTC, or milliseconds.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from types import UnionType
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NewType,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from waypost.errors import MalformedItem
 
@@ -96,3 +117,97 @@ def _value(stored: Mapping[str, Attribute], name: str) -> Value | None:
         return plain(tagged) if tagged else None
     except (ValueError, AttributeError, RecursionError) as e:
         raise MalformedItem(f"{name!r} cannot be read") from e
+
+
+_Check: TypeAlias = Callable[[Any], bool]
+
+
+def misfit(entity: object) -> str | None:
+    """The first field, as a path, that holds what it is not declared to; None where all fit."""
+    for name, fits in checks(type(entity)).items():
+        value = getattr(entity, name)
+        if not fits(value):
+            inside = misfit(value) if is_dataclass(value) else None
+            return f"{name}.{inside}" if inside else name
+    return None
+
+
+def checks(entity: Any) -> Mapping[str, _Check]:  # noqa: ANN401 - mypy takes a class for its values
+    """By the fields of a dataclass whether a value is of the kind that one is declared with."""
+    return _checks(entity)
+
+
+@cache
+def _checks(entity: Any) -> Mapping[str, _Check]:  # noqa: ANN401
+    hints = get_type_hints(entity)
+    return {field.name: check_of(hints[field.name]) for field in fields(entity)}
+
+
+def check_of(kind: Any) -> _Check:  # noqa: ANN401 - whatever an annotation may be
+    """Whether a value is of the kind that an annotation says. ``True`` is no number here."""
+    if isinstance(kind, type):
+        if is_dataclass(kind):
+            return lambda value: isinstance(value, kind) and misfit(value) is None
+        if kind is int:
+            return lambda value: isinstance(value, int) and not isinstance(value, bool)
+        return lambda value: isinstance(value, kind)
+    if isinstance(kind, NewType):
+        return check_of(kind.__supertype__)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return lambda value: any(type(value) is type(each) and value == each for each in inner)
+    of = [check_of(each) for each in inner if each is not Ellipsis]
+    if origin in (Union, UnionType):
+        return lambda value: any(fits(value) for fits in of)
+    if origin is tuple:
+        return _of_many(of[0]) if inner[-1] is Ellipsis else _of_some(of)
+    return _of_names(*of)  # a mapping: entities have no other collections
+
+
+def _of_many(fits: _Check) -> _Check:
+    return lambda values: isinstance(values, tuple) and all(map(fits, values))
+
+
+def _of_some(of: list[_Check]) -> _Check:
+    return lambda values: (
+        isinstance(values, tuple)
+        and len(values) == len(of)
+        and all(fits(value) for fits, value in zip(of, values, strict=True))
+    )
+
+
+def _of_names(key: _Check, of: _Check) -> _Check:
+    return lambda values: (
+        isinstance(values, Mapping)
+        and all(key(name) and of(value) for name, value in values.items())
+    )
+
+
+LAST: Final = 253_402_300_799_999
+"""The last millisecond that a time can name: of the year 9999."""
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC with milliseconds, as it sorts in a key."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read what ``rfc3339`` wrote. Raises MalformedItem."""
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            raise MalformedItem("'time' has no zone")
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError) as e:
+        raise MalformedItem("'time' is not a time of RFC 3339") from e
+
+
+def from_milliseconds(epoch: int) -> datetime:
+    """Milliseconds since 1970 as a time; exact, which a float of seconds is not."""
+    return datetime.fromtimestamp(epoch // 1000, UTC) + timedelta(milliseconds=epoch % 1000)
+
+
+def to_milliseconds(time: datetime) -> int:
+    """A time as milliseconds since 1970."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

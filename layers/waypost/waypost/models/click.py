@@ -17,10 +17,9 @@ from typing import Final, Literal, Self
 
 from waypost.errors import MalformedItem
 from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_of, is_opens, workspace_of
-from waypost.model.mark import delivery_hash, delivery_under
-from waypost.model.times import parse_time, rfc3339
 from waypost.models import attributes
-from waypost.models.attributes import Attribute, Item
+from waypost.models.attributes import Attribute, Item, parse_time, rfc3339
+from waypost.models.recipient import delivery_hash, delivery_under
 
 Metric = Literal["clicked", "opened"]
 
@@ -38,7 +37,7 @@ class Click:
     since 1970.
 
     A click without identity has an ``alias`` instead of the person, and no address or agent; what
-    its agent and network told is then kept as ``signals`` (``waypost.clicks.signals``).
+    its agent and network told is then kept as ``signals`` (``waypost.bot_detection.scoring``).
     """
 
     id: str
@@ -148,7 +147,7 @@ class Click:
 
     @property
     def _countable(self) -> bool:
-        """Whether a recipient's row can hold its mark (``waypost.model.mark``)."""
+        """Whether a recipient's row can hold its mark (``waypost.models.recipient``)."""
         return (
             self.time.year >= 1970
             and 0 <= (self.signals or 0) < 1 << 16

@@ -1,7 +1,7 @@
 """The figures of a campaign: what is counted, under which names, and what a batch adds to them.
 
 A counter is an item of the campaign, moved by atomic ADD alone. Its sort key is ``N#`` and its
-name, spread over shards where a campaign is hot (``waypost.store``); readers sum the shards.
+name, spread over shards where a campaign is hot (``waypost.repositories``); readers sum the shards.
 
     total               the campaign
     link#{link code}    one link
@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from waypost.ids import LinkCode
-from waypost.model.times import from_milliseconds
+from waypost.models.attributes import from_milliseconds
 
 TOTAL: Final = "total"
 SENT: Final = "sent"

@@ -15,8 +15,8 @@ from typing import Final, Literal, Protocol
 from pydantic import BaseModel
 
 from waypost.ids import workspace_code
-from waypost.model.person import person_hash
-from waypost.model.times import rfc3339
+from waypost.models.attributes import rfc3339
+from waypost.models.workspace import person_hash
 from waypost.privacy.erasure import Erased, Erasing
 from waypost.repositories.workspaces import WorkspaceStore
 

@@ -1,25 +1,32 @@
-"""The figures of a campaign: what it came to, which links were clicked, and when."""
+"""The figures of a campaign: what it came to, which links were clicked, and when.
+
+Which links were clicked most, each by itself or several under one name.
+
+How much fits into one answer of a function, which is 6 MB at most.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from itertools import groupby
+from typing import Final, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from waypost.errors import MalformedItem, NotFound
 from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_code, workspace_code
-from waypost.model.link import Link
-from waypost.model.times import rfc3339
-from waypost.models.campaign import Campaign
+from waypost.models.attributes import rfc3339
+from waypost.models.campaign import Campaign, Link
 from waypost.models.counters import CampaignCounts, Counts
-from waypost.reporting.ranking import figures_of, grouped, ranked, share
-from waypost.reporting.room import with_room
 from waypost.reports.schemas import (
     CampaignHeadline,
     CampaignList,
     CampaignReport,
     ClickFigures,
+    GroupFigures,
     Grouping,
     LinkFigures,
     OpenFigures,
@@ -31,6 +38,92 @@ from waypost.reports.time_series import WHOLE, Span, named_zone, points
 from waypost.repositories.corrupt_items import tell_damaged
 from waypost.repositories.pagination import Page
 
+
+def share(part: int, whole: int) -> float:
+    """A part of a whole, rounded to a hundredth of a percent. At most 1: a click may be counted
+    while its delivery is not yet.
+    """
+    return round(min(part / whole, 1), 4) if whole else 0.0
+
+
+def ranked(links: Iterable[Link], counts: CampaignCounts) -> list[LinkFigures]:
+    """Links with their figures, most clicked first, equals as the message has them."""
+    figures = [
+        figures_of(link, counts.links.get(link.code, Counts()), counts.total.total)
+        for link in links
+    ]
+    return sorted(figures, key=lambda link: (-link.total, link.position, link.link))
+
+
+def figures_of(link: Link, counts: Counts, clicks: int) -> LinkFigures:
+    """One link's figures. ``clicks``: all of its campaign."""
+    return LinkFigures(
+        link=link.code,
+        url=link.definition.url,
+        tag=link.definition.tag,
+        position=link.definition.position,
+        total=counts.total,
+        unique=counts.people,
+        human=counts.human,
+        machine=counts.machine,
+        share=share(counts.total, clicks),
+    )
+
+
+def grouped(links: Sequence[LinkFigures], by: Grouping) -> list[GroupFigures]:
+    """Links taken together by a name, most clicked first; those without one are left out."""
+    names = {link.link: _name(link, by) for link in links}
+    named = sorted((link for link in links if names[link.link]), key=lambda k: names[k.link])
+    groups = [
+        _group(name, list(group)) for name, group in groupby(named, key=lambda k: names[k.link])
+    ]
+    return sorted(groups, key=lambda group: -group.total)
+
+
+def _name(link: LinkFigures, by: Grouping) -> str:
+    match by:
+        case "tag":
+            return link.tag or ""
+        case "url":
+            return link.url
+    return link.link
+
+
+def _group(name: str, links: Sequence[LinkFigures]) -> GroupFigures:
+    return GroupFigures(
+        name=name,
+        links=[link.link for link in links],
+        total=sum(link.total for link in links),
+        unique=links[0].unique if len(links) == 1 else None,
+        human=sum(link.human for link in links),
+        machine=sum(link.machine for link in links),
+        share=min(1.0, round(sum(link.share for link in links), 4)),
+    )
+
+
+MOST_BYTES: Final = 4_000_000
+"""Of what is listed in an answer; the rest of it comes on top."""
+
+Listed = TypeVar("Listed", bound=BaseModel)
+
+
+def bytes_of(part: BaseModel) -> int:
+    """What it takes in an answer: as JSON in the JSON in which a function answers, the inner one in
+    ASCII.
+    """
+    return len(json.dumps(json.dumps(part.model_dump())))
+
+
+def with_room(listed: Sequence[Listed], limit: int) -> list[Listed]:
+    """As many from the beginning as are asked for, and as an answer has room for."""
+    size = 0
+    for at, each in enumerate(listed[:limit]):
+        size += bytes_of(each)
+        if size > MOST_BYTES:
+            return list(listed[:at])
+    return list(listed[:limit])
+
+
 MOST_CAMPAIGNS: Final = 100
 """Of a page of the list."""
 MOST_LINKS: Final = 1_000
@@ -38,7 +131,7 @@ MOST_LINKS: Final = 1_000
 
 
 class Campaigns(Protocol):
-    """What is read of campaigns (``waypost.store.campaigns``)."""
+    """What is read of campaigns (``waypost.repositories.campaigns``)."""
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
     def of_workspace(

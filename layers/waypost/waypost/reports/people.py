@@ -1,27 +1,32 @@
-"""Who clicked a link, and what a person clicked."""
+"""Who clicked a link, and what a person clicked.
+
+The people of a link as a file: CSV (RFC 4180) or newline-delimited JSON.
+
+A file is written page by page and holds whole segments of some 50,000 people. A larger one comes in
+parts, each with the cursor of the next, since an answer of a function is bounded in size and time.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
-from waypost.bot_detection.scoring import Signal, verdict
-from waypost.clicks.marks import mark_of
+from waypost.bot_detection.scoring import Signal, mark_of, verdict
 from waypost.errors import MalformedItem, NotFound
 from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, workspace_code, workspace_of
-from waypost.model.link import Link
-from waypost.model.mark import Mark, click_hash
-from waypost.model.row_key import RowKey
-from waypost.model.times import from_milliseconds, rfc3339
-from waypost.models.campaign import Campaign
+from waypost.models.attributes import from_milliseconds, rfc3339
+from waypost.models.campaign import Campaign, Link
 from waypost.models.click import Click
-from waypost.models.recipient import LinkVisitor, Row, Sheet
-from waypost.reporting.room import MOST_BYTES, bytes_of
-from waypost.reporting.visitors import Activity, ActivityClick, People, PersonClicks
+from waypost.models.recipient import LinkVisitor, Mark, Row, RowKey, Sheet, click_hash
+from waypost.reports.campaigns import MOST_BYTES, bytes_of
+from waypost.reports.schemas import Activity, ActivityClick, People, PersonClicks
 from waypost.repositories.pagination import Page
 from waypost.repositories.recipients import read_sheets, readable_of
 
@@ -32,14 +37,14 @@ _LINK: Final = re.compile(r"[0-9a-f]{26}")
 
 
 class Campaigns(Protocol):
-    """What is read of campaigns (``waypost.store.campaigns``)."""
+    """What is read of campaigns (``waypost.repositories.campaigns``)."""
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
     def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]: ...
 
 
 class Recipients(Protocol):
-    """What is read of recipients (``waypost.store.recipients``)."""
+    """What is read of recipients (``waypost.repositories.recipients``)."""
 
     def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]: ...
     def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]: ...
@@ -47,7 +52,7 @@ class Recipients(Protocol):
 
 
 class Clicks(Protocol):
-    """What is read of the ledger (``waypost.store.clicks``)."""
+    """What is read of the ledger (``waypost.repositories.clicks``)."""
 
     def of_person(
         self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
@@ -161,3 +166,63 @@ def _click(click: Click, campaign: str, link: Link | None, counted: Mark | None)
         verdict=judged.kind,
         reasons=list(judged.reasons),
     )
+
+
+Format: TypeAlias = Literal["csv", "ndjson"]
+
+PART_BYTES: Final = 4_000_000
+"""As JSON, in which a function answers: 6 MB at most, and a page comes on top."""
+PART_SECONDS: Final = 15
+
+TYPES: Final[Mapping[Format, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+}
+_COLUMNS: Final = tuple(PersonClicks.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file, or a part of it. ``cursor`` asks for the next one, None at the end."""
+
+    text: str
+    cursor: str | None
+
+
+class Listed(Protocol):
+    """Who clicked a link, page by page (``waypost.reports.people``)."""
+
+    def of_link(self, workspace: str, link: str, cursor: str | None, limit: int) -> People: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """``now`` is a monotonic clock in seconds."""
+
+    people: Listed
+    now: Callable[[], float]
+
+    def part(self, workspace: str, link: str, written: Format, cursor: str | None) -> Part:
+        """The file from a cursor on. Raises NotFound, InvalidRequest."""
+        deadline = self.now() + PART_SECONDS
+        texts = [_csv([_COLUMNS])] if written == "csv" and cursor is None else []
+        size = 0
+        while True:
+            page = self.people.of_link(workspace, link, cursor, MOST_PEOPLE)
+            texts.append(_written(page.people, written))
+            size += len(json.dumps(texts[-1], ensure_ascii=False).encode())
+            cursor = page.cursor
+            if cursor is None or size >= PART_BYTES or self.now() >= deadline:
+                return Part("".join(texts), cursor)
+
+
+def _written(people: Iterable[PersonClicks], written: Format) -> str:
+    if written == "csv":
+        return _csv(person.model_dump().values() for person in people)
+    return "".join(f"{person.model_dump_json()}\n" for person in people)
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    return file.getvalue()

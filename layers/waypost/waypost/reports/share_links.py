@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from waypost.errors import NotFound, NotShared
 from waypost.ids import CampaignCode, WorkspaceCode, campaign_code, workspace_code
-from waypost.model.times import rfc3339
+from waypost.models.attributes import rfc3339
 from waypost.models.campaign import Campaign
 from waypost.tokens.signer import Keyring
 
@@ -131,7 +131,7 @@ class ShareAnswer(BaseModel):
 
 
 class Campaigns(Protocol):
-    """What is read of campaigns (``waypost.store.campaigns``)."""
+    """What is read of campaigns (``waypost.repositories.campaigns``)."""
 
     def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
 

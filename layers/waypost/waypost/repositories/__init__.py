@@ -27,11 +27,15 @@ Every key there is (entities own them; ``model``):
     short links S#{code}                    (none)                  a short link's token; expires
                 D#{workspace}#{digest}      (none)                  a very long destination
 
-``workspace``, ``campaign`` and ``link`` are codes (``waypost.codes``); a recipient is
+``workspace``, ``campaign`` and ``link`` are codes (``waypost.ids``); a recipient is
 ``p:{person}``, ``d:{delivery}`` where no person is known, or ``a:{alias}`` of one who opted out.
 
 Neither table has an index: every write to one would be a second write, and the ledger is written
 once a click. Counters of a campaign lie in its own partition until two writers meet there; then the
 campaign is marked ``spread`` and writers move on to partitions of their own, so that an ordinary
 report is one query (docs/decisions/2026-11-21-counting.md).
+
+The stores over DynamoDB's low-level calls, whoever makes them (``client.DynamoClient``).
+
+The stores in memory, with the same contracts: for tests, fault runs and models of load.
 """

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from waypost.ids import CampaignCode, LinkCode, WorkspaceCode
-from waypost.model.link import Link, LinkDefinition
-from waypost.models.campaign import Campaign
+from waypost.models.campaign import Campaign, Link, LinkDefinition
 from waypost.models.counters import CampaignCounts
 from waypost.repositories.pagination import Page
 

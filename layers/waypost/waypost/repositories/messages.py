@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from waypost.ids import CampaignCode, WorkspaceCode
-from waypost.model.message import SentMessage
+from waypost.models.campaign import SentMessage
 
 
 class MessageStore(Protocol):

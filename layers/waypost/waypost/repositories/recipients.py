@@ -8,9 +8,8 @@ from typing import Final, Protocol, TypeVar
 
 from waypost.errors import MalformedRows
 from waypost.ids import CampaignCode, LinkCode, WorkspaceCode
-from waypost.model.row_key import RowKey
 from waypost.models.counters import Increments
-from waypost.models.recipient import LinkVisitor, Row, Sheet
+from waypost.models.recipient import LinkVisitor, Row, RowKey, Sheet
 from waypost.repositories.pagination import Page
 
 _Record = TypeVar("_Record", Row, Sheet)

@@ -18,7 +18,7 @@ _PAST_THE_END: Final = {"InvalidRange", "416"}
 
 
 class S3Objects:
-    """``waypost.store.objects.ObjectStore``."""
+    """``waypost.repositories.objects.ObjectStore``."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
         self._client = client

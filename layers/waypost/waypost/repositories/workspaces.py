@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from waypost.ids import WorkspaceCode
-from waypost.model.person import OptOut
-from waypost.models.workspace import WorkspaceSettings
+from waypost.models.workspace import OptOut, WorkspaceSettings
 from waypost.repositories.corrupt_items import telling
 
 

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple, Protocol
 
 from waypost.ids import LinkCode, workspace_of
 from waypost.models.short_link import StoredDestination
+from waypost.rewrite.compiler import EncodedRange, PixelSlot, Plan, Slot
 from waypost.rewrite.links.occurrence import Encode
 from waypost.rewrite.url_parameters import Query
-from waypost.rewriting.plan import EncodedRange, PixelSlot, Plan, Slot
 from waypost.tokens import PreparedLink, prepare_link, prepare_stored
 
 Codes = Mapping[str, LinkCode]

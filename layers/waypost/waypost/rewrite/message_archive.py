@@ -2,7 +2,7 @@
 
 The first message of a campaign is kept and no other: a mailing of one template is one message. It
 is kept as the pipeline gave it. A template names nobody; content that was rendered before shows
-what one recipient got, and only who may see people may see it (``waypost.reporting.sharing``).
+what one recipient got, and only who may see people may see it (``waypost.reports.share_links``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from waypost.errors import StoreUnavailable
 from waypost.ids import CampaignCode
-from waypost.model.message import SentMessage
+from waypost.models.campaign import SentMessage
 from waypost.observability import Metric, count
 from waypost.repositories.messages import MessageStore
 from waypost.rewrite.links.channels import Json

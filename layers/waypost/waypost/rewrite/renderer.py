@@ -1,30 +1,92 @@
-"""One message on its way to its recipients: rendered, its links known to the store, stamped."""
+"""One message on its way to its recipients: rendered, its links known to the store, stamped.
+
+Binds the texts of a mailing to their links: once for everybody where they are everybody's.
+
+Gives the links of a mailing their codes, and each link once: new ones are defined together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
 from waypost.errors import InvalidRequest
-from waypost.ids import CampaignCode
-from waypost.rewrite.compiler import CompiledMessage
-from waypost.rewrite.link_writer import Start, prepared, stamped, unstamped
+from waypost.ids import CampaignCode, LinkCode
+from waypost.models.campaign import LinkDefinition
+from waypost.models.short_link import StoredDestination
+from waypost.rewrite.compiler import CompiledMessage, PixelSlot, Plan, Ready, links_of, rendered
+from waypost.rewrite.diagnostics import SMS, Findings, LinkEntry
+from waypost.rewrite.link_writer import Bound, Codes, Start, bound, prepared, stamped, unstamped
 from waypost.rewrite.links.channels import Path
-from waypost.rewrite.schemas import Message, Recipient
+from waypost.rewrite.links.html import hidden_link, image
+from waypost.rewrite.schemas import Delivery, Failure, Message, Recipient
 from waypost.rewrite.short_links import Shortener, ShortSealer, with_codes
-from waypost.rewrite.sms_segments import parts
+from waypost.rewrite.sms_segments import SegmentCounts, parts
 from waypost.rewrite.url_parameters import Parameters
-from waypost.rewriting.links.pixel import hidden_link, image
-from waypost.rewriting.plan import PixelSlot
-from waypost.rewriting.report.entries import LinkEntry
-from waypost.rewriting.report.segment_counts import SegmentCounts
-from waypost.sending.binding import Bindings
-from waypost.sending.defining import Define, Definitions
-from waypost.sending.findings import SMS, Findings
-from waypost.sending.outcomes import Delivery, Failure
-from waypost.sending.rendering import Ready, rendered
 from waypost.tokens import RecipientSealer, Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """``shared``: plans and parameters are the same for all recipients. ``keep`` is given the
+    destinations that links do not carry themselves.
+    """
+
+    codes: Codes
+    start: Start
+    shared: bool
+    keep: Callable[[Iterable[StoredDestination]], None]
+    _bound: dict[tuple[int, bool], Bound] = field(default_factory=dict)
+
+    def of(self, plan: Plan, one: Ready) -> Bound:
+        """A text of a recipient's message, its links packed. Their codes have to be known."""
+        if not self.shared:
+            return self._new(plan, one)
+        # Plans are those of the message itself: they live as long, and so do their ids.
+        key = (id(plan), one.known)
+        if key not in self._bound:
+            self._bound[key] = self._new(plan, one)
+        return self._bound[key]
+
+    def _new(self, plan: Plan, one: Ready) -> Bound:
+        text = bound(plan, self.codes, one.query, self.start, known=one.known)
+        self.keep(text.stored)
+        return text
+
+
+Define = Callable[[Sequence[LinkDefinition]], Sequence[LinkCode]]
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """The codes by identity. ``nowhere``: where a link leads that only machines follow."""
+
+    nowhere: str
+    codes: dict[str, LinkCode] = field(default_factory=dict)
+
+    @property
+    def trap(self) -> LinkCode:
+        """The code of the hidden link."""
+        return self.codes[HONEYPOT_IDENTITY]
+
+    def learn(self, messages: Iterable[Ready], define: Define) -> None:
+        """Have the links of these messages defined that were not met before."""
+        new: dict[str, LinkDefinition] = {}
+        for message in messages:
+            for definition in self._definitions(message):
+                new.setdefault(definition.identity, definition)
+        if new:
+            self.codes.update(zip(new, define(list(new.values())), strict=True))
+
+    def _definitions(self, message: Ready) -> Iterator[LinkDefinition]:
+        if message.has_honeypot and HONEYPOT_IDENTITY not in self.codes:
+            yield LinkDefinition(HONEYPOT_IDENTITY, self.nowhere, "honeypot", 0)
+        for link in links_of(message.texts):
+            if link.verdict.tracked and link.identity not in self.codes:
+                yield LinkDefinition(link.identity, link.url, link.tag, link.position)
+
 
 CHUNK: Final = 100
 """Recipients whose new links are defined together."""

@@ -1,15 +1,18 @@
-"""The body of a rewrite invocation, checked once where it enters."""
+"""The body of a rewrite invocation, checked once where it enters.
+
+What comes of a recipient: a message ready to be sent, or the reason why there is none.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired, TypedDict, final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from waypost.errors import InvalidRequest, Problem, TooLarge
-from waypost.rewrite.links.channels import Channel
+from waypost.rewrite.links.channels import Channel, Json
 from waypost.validation import checked, named, parsed
 
 TEXT_LIMIT = 1024 * 1024
@@ -169,3 +172,24 @@ def _repeated_deliveries(request: RewriteRequest) -> Iterator[Problem]:
         first = seen.setdefault(recipient.delivery, index)
         if first != index:
             yield Problem(f"recipients[{index}].delivery", f"repeats recipients[{first}]")
+
+
+@final
+class Delivery(TypedDict):
+    """A message ready to be sent."""
+
+    delivery: str
+    content: dict[str, Json]
+    parts: NotRequired[list[str]]
+    """A text message that takes several segments, cut so that no link is: for senders that send
+    segments themselves.
+    """
+
+
+@final
+class Failure(TypedDict):
+    """A recipient whose message could not be made, and why."""
+
+    delivery: str
+    field: str
+    reason: str

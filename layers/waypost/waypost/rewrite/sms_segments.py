@@ -6,15 +6,18 @@ Any other character makes the whole message UCS-2: 70 code units alone, 67 in a 
 character beyond the basic plane. Characters of two units are never cut in half.
 
 Source: 3GPP TS 23.038, 6.2.1 (alphabet and extension table), and TS 23.040, 9.2.3.24.1 (parts).
+
+What all recipients' text messages take, as their author wrote them and as they are sent.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 Encoding = Literal["gsm-7", "ucs-2"]
 Span = tuple[int, int]
@@ -120,3 +123,43 @@ def _gsm_width(character: str) -> int:
 
 def _ucs_width(character: str) -> int:
     return 2 if ord(character) > 0xFFFF else 1
+
+
+_URL: Final = re.compile(r"https?://\S+")
+
+
+class SegmentCounts(TypedDict):
+    """The most parts that any recipient's message takes, as it came and as it is sent."""
+
+    encoding: Encoding
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class SegmentReport:
+    """What all recipients' messages take."""
+
+    before: int = 0
+    after: int = 0
+    encoding: Encoding = "gsm-7"
+
+    def add(self, before: str, after: str) -> Segments:
+        """Note one message, as its author wrote it and as it is sent; how it is sent."""
+        sent = kept_whole(after, urls(after))
+        self.before = max(self.before, segments(before).count)
+        self.after = max(self.after, sent.count)
+        if sent.encoding == "ucs-2":
+            self.encoding = "ucs-2"
+        return sent
+
+    def told(self) -> SegmentCounts | None:
+        """The figures; None where there was no message."""
+        if not self.after:
+            return None
+        return SegmentCounts(encoding=self.encoding, before=self.before, after=self.after)
+
+
+def urls(text: str) -> list[Span]:
+    """Where http(s) addresses stand in a text."""
+    return [found.span() for found in _URL.finditer(text)]

@@ -3,10 +3,16 @@
 Nothing is counted as sent before everything is written, and then once: before, nobody can read the
 output. After every part what was done is noted, and whoever invokes again with the same body goes
 on from there; after the end, they get the report again.
+
+What a request comes down to: one message, and the lines of one version of its input.
+
+Whether an invocation has time for another part.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,17 +20,126 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
+from waypost.errors import Conflict, InvalidRequest, NotFound, Problem, TooLarge
 from waypost.ids import campaign_code
-from waypost.repositories.objects import ObjectStore
+from waypost.repositories.objects import ObjectState, ObjectStore, ObjectUrl
+from waypost.rewrite.schemas import Message, message_from_json, message_from_value
 from waypost.rewrite.service import Sending
-from waypost.rewrite_files.input import Line
-from waypost.rewrite_files.output import Notes, Progress
-from waypost.rewrite_files.schemas import FileProgress, FileReport, FileRequest
-from waypost.sending.files.job import Job, job_of
-from waypost.sending.files.output import Output
-from waypost.sending.files.pace import Pace
-from waypost.sending.files.parts import Part, part, room
-from waypost.sending.files.reporting import Report
+from waypost.rewrite_files.input import LONGEST_LINE, Line, split
+from waypost.rewrite_files.output import Notes, Output, Part, Progress, part, room
+from waypost.rewrite_files.schemas import FileProgress, FileReport, FileRequest, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``start``: where recipients begin, on the line with the number ``first``. ``version`` tells
+    this input and message from any others.
+    """
+
+    message: Message
+    source: ObjectUrl
+    target: ObjectUrl
+    state: ObjectState
+    start: int
+    first: int
+    version: str
+    seconds: int | None
+
+    def lines(self, objects: ObjectStore, start: int) -> Iterator[Line]:
+        """The lines from an offset on. Raises InvalidRequest where the input changed."""
+        return split(_read(objects, self.source, self.state.version, start), start)
+
+
+def job_of(asked: FileRequest, objects: ObjectStore) -> Job:
+    """Read the message.
+
+    :raises InvalidRequest: when it is not valid, or the input is not there.
+    :raises TooLarge: when the message is over a limit.
+    """
+    try:
+        state = objects.state(asked.source)
+    except NotFound:
+        told = "is not there, or the stack may not read it (its parameter FilesBucket)"
+        raise InvalidRequest.of("input", told) from None
+    told = json.dumps([state.version, asked.message], sort_keys=True)
+    message, start, first = _message(asked, objects, state)
+    return Job(
+        message=message,
+        source=asked.source,
+        target=asked.target,
+        state=state,
+        start=start,
+        first=first,
+        version=hashlib.sha256(told.encode()).hexdigest()[:32],
+        seconds=asked.seconds,
+    )
+
+
+def _message(
+    asked: FileRequest, objects: ObjectStore, state: ObjectState
+) -> tuple[Message, int, int]:
+    """The message, where recipients begin, and on which line."""
+    if asked.message is not None:
+        return _given(asked.message), 0, 1
+    lines = split(_read(objects, asked.source, state.version, 0), 0)
+    head = next(lines, Line(b"", 0))
+    if head.text is None:
+        raise TooLarge("input", state.size, LONGEST_LINE)
+    try:
+        return message_from_json(head.text), head.end, 2
+    except InvalidRequest as error:
+        raise InvalidRequest(*map(_of_first_line, error.problems)) from None
+
+
+def _given(message: object) -> Message:
+    try:
+        return message_from_value(message)
+    except InvalidRequest as error:
+        problems = (Problem(f"message.{each.field}", each.reason) for each in error.problems)
+        raise InvalidRequest(*problems) from None
+
+
+def _of_first_line(problem: Problem) -> Problem:
+    if problem.field != "body":
+        return problem
+    return Problem("input", f"begins with a line that {problem.reason}, and no message")
+
+
+def _read(objects: ObjectStore, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
+    try:
+        yield from objects.stream(url, version, start)
+    except (Conflict, NotFound):
+        told = "has changed while it was read; invoke again to begin anew"
+        raise InvalidRequest.of("input", told) from None
+
+
+ENOUGH_SECONDS: Final = 60.0
+"""What is left of an invocation, at least, when another part is begun."""
+_MARGIN: Final = 1.5
+"""How much longer than any before the next part may take."""
+
+
+class Pace:
+    """Watches how long parts take. ``remaining``: seconds left of the invocation; ``seconds``: how
+    long it is to work, None for as long as it can.
+    """
+
+    def __init__(self, remaining: Callable[[], float], seconds: int | None) -> None:
+        self._remaining = remaining
+        self._seconds = seconds
+        self._begun = self._before = remaining()
+        self._longest = 0.0
+
+    def has_time(self) -> bool:
+        """To be asked after every part."""
+        left = self._remaining()
+        self._longest = max(self._longest, self._before - left)
+        self._before = left
+        worked = self._begun - left
+        if self._seconds is not None and worked >= self._seconds:
+            return False
+        return left >= max(ENOUGH_SECONDS, self._longest * _MARGIN)
+
 
 REHEARSED: Final = 10_000
 """Lines of a file that a dry run looks at."""

@@ -2,23 +2,152 @@
 
 The result is a function of the set of clicks: however they are cut into batches, repeated or
 ordered, the increments add up to the same figures. That is what exact counting stands on.
+
+How counters move when a recipient's row does.
+
+What a recipient's row sums: clicks and opens by link and by delivery.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
-from waypost.bot_detection.bursts import company_signals
+from waypost.bot_detection.bursts import company_signals, shared_deliveries
 from waypost.bot_detection.scoring import THRESHOLD, score
-from waypost.clicks.moving import increments
-from waypost.clicks.summing import summed
-from waypost.model.mark import Mark
-from waypost.model.row_key import RowKey, further_sheet
-from waypost.models.counters import Increments
-from waypost.models.recipient import INLINE_MARKS, Row, Sheet
+from waypost.ids import LinkCode, is_opens
+from waypost.models.counters import TOTAL, Cell, Figure, Increments, hour_counter, link_counter
+from waypost.models.recipient import (
+    INLINE_MARKS,
+    NO_VISITS,
+    TOLD_APART,
+    Mark,
+    Row,
+    RowKey,
+    Sheet,
+    Visits,
+    further_sheet,
+)
+
+
+def increments(
+    before: Row, after: Row, fresh: Sequence[Mark], relabelled: Sequence[Mark]
+) -> Increments:
+    """What to add to the counters when a row goes from ``before`` to ``after``, which has the marks
+    that are ``fresh`` and those that counted as human before.
+    """
+    found: Increments = Counter()
+    for mark in fresh:
+        _add_one(found, mark, 1, machine=mark.machine)
+    for mark in relabelled:
+        _add_one(found, mark, -1, machine=False)
+        _add_one(found, mark, 1, machine=True)
+    _add_unique(found, TOTAL, ("people", "people_human"), before.total, after.total)
+    for link, visits in after.links.items():
+        if is_opens(link):
+            continue
+        earlier = before.links.get(link, NO_VISITS)
+        _add_unique(found, link_counter(link), ("people", "people_human"), earlier, visits)
+    for delivery, visits in after.deliveries.items():
+        earlier = before.deliveries.get(delivery, NO_VISITS)
+        _add_unique(found, TOTAL, ("deliveries", "deliveries_human"), earlier, visits)
+    for delivery in after.deliveries.keys() | after.opened.keys():
+        read = before.reading(delivery), after.reading(delivery)
+        _add_unique(found, TOTAL, ("opened", "opened_human"), *read)
+    found[Cell(TOTAL, "shared")] += len(after.shared) - len(before.shared)
+    return Counter({cell: value for cell, value in found.items() if value})
+
+
+def _add_one(found: Increments, mark: Mark, value: int, *, machine: bool) -> None:
+    """Add a click or an open, or take it away, where it counts as of that kind."""
+    hour = hour_counter(mark.time)
+    figure: Figure
+    if is_opens(mark.link):
+        figure = "opens_machine" if machine else "opens_human"
+    else:
+        figure = "machine" if machine else "human"
+        found[Cell(link_counter(mark.link), figure)] += value
+    found[Cell(TOTAL, figure)] += value
+    found[Cell(hour, figure)] += value
+
+
+def _add_unique(
+    found: Increments,
+    counter: str,
+    figures: tuple[Figure, Figure],
+    before: Visits,
+    after: Visits,
+) -> None:
+    found[Cell(counter, figures[0])] += bool(after.total) - bool(before.total)
+    found[Cell(counter, figures[1])] += bool(after.human) - bool(before.human)
+
+
+_Name = TypeVar("_Name", LinkCode, bytes)
+
+
+def summed(
+    row: Row, fresh: Sequence[Mark], relabelled: Sequence[Mark], marks: Iterable[Mark]
+) -> Row:
+    """The row with its sums moved by marks that are counted and marks that are labelled anew, its
+    own marks still as they were. ``marks``: all that are known.
+    """
+    shared = shared_deliveries(marks)
+    clicks, opens = _told_apart(fresh)
+    clicks_before, opens_before = _told_apart(relabelled)
+    return replace(
+        row,
+        version=row.version + 1,
+        total=_visited(_relabelled(row.total, len(clicks_before)), clicks),
+        links=_sums(row.links, fresh, relabelled, "link"),
+        deliveries=_sums(row.deliveries, clicks, clicks_before, "delivery"),
+        opened=_sums(row.opened, opens, opens_before, "delivery"),
+        shared=row.shared | shared if row.full else shared,
+    )
+
+
+def _told_apart(marks: Sequence[Mark]) -> tuple[list[Mark], list[Mark]]:
+    """Clicks and opens."""
+    opens = [is_opens(mark.link) for mark in marks]
+    return (
+        [mark for mark, is_open in zip(marks, opens, strict=True) if not is_open],
+        [mark for mark, is_open in zip(marks, opens, strict=True) if is_open],
+    )
+
+
+def _sums(
+    before: Mapping[_Name, Visits],
+    fresh: Sequence[Mark],
+    relabelled: Sequence[Mark],
+    attribute: str,
+) -> dict[_Name, Visits]:
+    sums = dict(before)
+    for name, count in Counter(getattr(mark, attribute) for mark in relabelled).items():
+        if name in sums:
+            sums[name] = _relabelled(sums[name], count)
+    grouped: defaultdict[_Name, list[Mark]] = defaultdict(list)
+    for mark in fresh:
+        grouped[getattr(mark, attribute)].append(mark)
+    for name, marks in grouped.items():
+        if name in sums or len(sums) < TOLD_APART:
+            sums[name] = _visited(sums.get(name, Visits()), marks)
+    return sums
+
+
+def _visited(visits: Visits, marks: Sequence[Mark]) -> Visits:
+    if not marks:
+        return visits
+    machine = sum(mark.machine for mark in marks)
+    times = [mark.time for mark in marks] + ([visits.first, visits.last] if visits.total else [])
+    return Visits(
+        visits.human + len(marks) - machine, visits.machine + machine, min(times), max(times)
+    )
+
+
+def _relabelled(visits: Visits, count: int) -> Visits:
+    return replace(visits, human=visits.human - count, machine=visits.machine + count)
+
 
 LINKS_AT_ONCE: Final = 40
 """Of which marks are labelled anew by themselves: each has a counter, and each mark of a row an

@@ -2,22 +2,74 @@
 
 A transaction holds 100 actions and 4 MB. Rows of many recipients go into one, since they share its
 counters: the more rows, the less a click costs.
+
+What is counted already of the recipients that a batch touches.
+
+Commits what is to be counted, until every mark of a batch is.
 """
 
 from __future__ import annotations
 
+import random
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
-from waypost.counting.standing import Marks, Standing
+from waypost.errors import Conflict, MalformedRows, StoreError
 from waypost.ids import CampaignCode, is_opens
-from waypost.model.mark import Mark
-from waypost.model.row_key import shard_of
 from waypost.models.counters import Increments
+from waypost.models.recipient import Mark, Row, RowKey, Sheet, shard_of
 from waypost.models.workspace import EventPolicy
-from waypost.repositories.recipients import ACTIONS, BYTES, Commit, Notice
+from waypost.repositories.recipients import (
+    ACTIONS,
+    BYTES,
+    Commit,
+    Notice,
+    RecipientStore,
+    read_sheets,
+)
 from waypost.tally.aggregation import Change, absorb, relabel
+
+Marks: TypeAlias = Mapping[str, Sequence[Mark]]
+"""Marks to count, by recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A recipient's row, and of a full one the sheets around the marks that came."""
+
+    row: Row
+    sheets: Mapping[int, Sheet] = field(default_factory=dict)
+
+    def marks(self) -> Iterator[Mark]:
+        """All marks that were read."""
+        yield from self.row.marks
+        for sheet in self.sheets.values():
+            yield from sheet.marks
+
+
+def read_standings(
+    store: RecipientStore, campaign: CampaignCode, marks: Marks
+) -> dict[str, Standing]:
+    """The standing of every recipient. Raises StoreUnavailable."""
+    rows = store.rows([RowKey(campaign, recipient) for recipient in marks])
+    wanted = {
+        RowKey(campaign, key.recipient, sheet)
+        for key, row in rows.items()
+        if row.full
+        for mark in marks[key.recipient]
+        for sheet in (mark.sheet - 1, mark.sheet, mark.sheet + 1)  # neighbours speak across edges
+    }
+    standings = {key.recipient: Standing(row, {}) for key, row in rows.items()}
+    by_recipient: dict[str, dict[int, Sheet]] = {}
+    for key, sheet in read_sheets(store, wanted).items():
+        by_recipient.setdefault(key.recipient, {})[sheet.number] = sheet
+    return {
+        recipient: Standing(standing.row, by_recipient.get(recipient, {}))
+        for recipient, standing in standings.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,3 +193,95 @@ def _records(change: Change) -> int:
 
 def _size(change: Change) -> int:
     return change.row.size + sum(sheet.size for sheet in change.sheets)
+
+
+ROUNDS: Final = 6
+"""How often writing may fail before a batch's clicks are given back."""
+PAUSE_SECONDS: Final = 0.02
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of the marks. ``counted``: as they stand in the rows, by id; ``notices``: by
+    batch what is to be told of what was counted just now; ``failed``: ids not known to be counted;
+    ``reasons``: what went wrong on the way, mended or not.
+    """
+
+    counted: dict[bytes, Mark] = field(default_factory=dict)
+    notices: dict[int, frozenset[bytes]] = field(default_factory=dict)
+    failed: set[bytes] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
+    fresh: int = 0
+    conflicts: int = 0
+
+
+class Settling:
+    """Reads, plans and commits. Whatever fails is read again: the rows know what is counted."""
+
+    def __init__(self, store: RecipientStore, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._store = store
+        self._sleep = sleep
+
+    def settle(self, campaign: CampaignCode, marks: Marks, policy: Policy) -> Settled:
+        """Count the marks that are not counted yet."""
+        settled = Settled()
+        waiting, failures = marks, 0
+        while waiting and failures < ROUNDS:
+            if failures:
+                self._sleep(random.uniform(0, PAUSE_SECONDS * 2**failures))  # noqa: S311 - jitter
+            try:
+                standings = read_standings(self._store, campaign, waiting)
+            except MalformedRows as e:
+                waiting = _without_damaged(settled, waiting, e)
+                continue
+            except StoreError as e:
+                settled.reasons.add(str(e))
+                failures += 1
+                continue
+            _note_counted(settled, standings, waiting)
+            transactions, left = plan(campaign, standings, waiting, policy)
+            lost = self._commit(settled, transactions, waiting)
+            failures += bool(lost) or not transactions  # neither may it turn for ever
+            waiting = left | lost
+        settled.failed |= {mark.id for marks in waiting.values() for mark in marks}
+        return settled
+
+    def _commit(
+        self, settled: Settled, transactions: Sequence[Transaction], waiting: Marks
+    ) -> dict[str, Sequence[Mark]]:
+        """Write the transactions; by recipient the marks of those that were not, or may not be."""
+        lost: dict[str, Sequence[Mark]] = {}
+        for transaction in transactions:
+            commit = transaction.commit()
+            try:
+                self._store.commit(commit)
+            except StoreError as e:
+                settled.conflicts += isinstance(e, Conflict)
+                settled.reasons.add(str(e))
+                lost |= {recipient: waiting[recipient] for recipient in transaction.changes}
+                continue
+            fresh = [m for change in transaction.changes.values() for m in change.fresh]
+            settled.counted |= {mark.id: mark for mark in fresh}
+            settled.fresh += len(fresh)
+            if commit.notice is not None:
+                settled.notices[commit.notice.batch] = commit.notice.clicks
+        return lost
+
+
+def _without_damaged(settled: Settled, waiting: Marks, damage: MalformedRows) -> Marks:
+    """The marks of all others: those of recipients whose rows cannot be read are given back."""
+    damaged = {key.recipient for key in damage.keys}
+    settled.reasons.add(str(damage))
+    settled.failed |= {m.id for name, marks in waiting.items() if name in damaged for m in marks}
+    return {name: marks for name, marks in waiting.items() if name not in damaged}
+
+
+def _note_counted(settled: Settled, standings: Mapping[str, Standing], waiting: Marks) -> None:
+    """Keep the marks that turn out to be counted: by an earlier delivery, or by a commit of ours
+    whose answer got lost.
+    """
+    for recipient, marks in waiting.items():
+        ids = {mark.id for mark in marks}
+        for mark in standings[recipient].marks():
+            if mark.id in ids:
+                settled.counted[mark.id] = mark

@@ -6,12 +6,18 @@
 out, ``signing`` signs them with a keyring, and ``sealer`` puts these together; ``opens`` does the
 same for pixels (``/e/o/…``). ``paths`` says where on a host they stand.
 Links are valid for ever: what version 1 wrote, every later version reads.
+
+Under which paths of a tracking host tokens stand; the template's routes are the same.
+
+Links that were sent have them for ever, so they may be added to, never changed.
 """
 
+from __future__ import annotations
+
+from typing import Final
+
 from waypost.tokens.codec import ClickToken, PreparedLink, prepare_link, prepare_stored
-from waypost.tokens.opens import OpenSealer, OpenToken
-from waypost.tokens.sealer import RecipientSealer, Sealer
-from waypost.tokens.signer import Keyring
+from waypost.tokens.signer import Keyring, OpenSealer, OpenToken, RecipientSealer, Sealer
 
 __all__ = [
     "ClickToken",
@@ -24,3 +30,9 @@ __all__ = [
     "prepare_link",
     "prepare_stored",
 ]
+
+
+CLICKS: Final = "/e/c/"
+PIXELS: Final = "/e/o/"
+APP: Final = "/app"
+"""Stands before the path of a link that an app may open."""

@@ -6,7 +6,7 @@ Version 1 (big-endian; varint as in ``packing``):
     1    forms                delivery's form << 3 | person's form
     4    time of sending      seconds since 1970, UTC
     ·    delivery, person     packed
-    13   link                 workspace, campaign and link code (``waypost.codes``)
+    13   link                 workspace, campaign and link code (``waypost.ids``)
     ·    position × 4 + how   varint; how a destination is held: 0 plain, 1 deflated, 2 stored
     ·    destination          the rest: UTF-8, raw deflate with the dictionary, or a digest
 
@@ -14,18 +14,228 @@ What the recipient owns comes first and what the link owns last, so that a messa
 packed once and only joined to each recipient. The recipient's own identifier in the destination
 (``_cio_id=p1``) is held as one mark and comes back from the person field, which makes the packed
 destination the same for everybody.
+
+The preset dictionary of version 1: what destinations in messages have in common.
+
+Deflate copies from it, so that ``https://www.`` or a campaign's parameters cost a few bits
+instead of characters; the likelier a piece, the nearer it stands to the end, where distances are
+short. A version's dictionary NEVER changes, or every link sent under it dies: a better one is a
+new token version.
+
+How a token holds a destination: the recipient's own parameter as one mark, and deflated.
+
+What is written here is in links that were sent: a version's dictionary, and what the mark stands
+for, never change.
+
+How an identifier becomes few bytes: UUIDs, ULIDs, hex and integers as numbers, all else as
+UTF-8.
+
+The caller's identifiers come back exactly as they were given, so a form is only used where it
+reverses: canonical lower-case UUIDs, canonical upper-case ULIDs, lower-case hex of even length,
+and decimal integers without leading zeros. A packed identifier does not say its form; the form
+travels beside it in three bits.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
+from urllib.parse import quote_plus
+from uuid import UUID
 
 from waypost.errors import MalformedToken, UnknownVersion
 from waypost.ids import LINK_BYTES, LinkCode
-from waypost.tokens.destination import deflated, inflated, with_person
-from waypost.tokens.packing import ABSENT, pack, read_varint, take, unpack, varint
+
+DICTIONARY_V1: Final = (
+    b"application/json.aspx.html.php.pdf.png.jpg.ics.xml#section=true&enabled=false&null"
+    b"appointments/booking/calendar/schedule/webinar/events/register/session/tickets/"
+    b"subscription/subscribe/unsubscribe/preferences/manage-preferences/email-preferences/"
+    b"notifications/settings/account/profile/password/verify-email/confirm/activate/invite/"
+    b"dashboard/projects/workspace/teams/users/members/organizations/documents/download/"
+    b"invoices/invoice/receipt/billing/payment/checkout/cart/orders/order/tracking/shipping/"
+    b"returns/products/product/collections/categories/category/shop/store/sale/new-arrivals/"
+    b"discount/coupon/code=promo=offer=gift-cards/reviews/feedback/survey/support/help-center/"
+    b"articles/contact-us/about-us/careers/privacy-policy/terms-of-service/legal/"
+    b"news/newsletter/blog/posts/stories/2024/2025/2026/guides/getting-started/docs/learn/features/"
+    b"pricing/customers/integrations/community/forum/watch?v=playlist/video/photo/image/share?url="
+    b"apps.apple.com/us/app/id play.google.com/store/apps/details?id=com."
+    b"https://www.linkedin.com/company/https://www.instagram.com/https://www.youtube.com/channel/"
+    b"https://www.facebook.com/https://twitter.com/https://x.com/https://github.com/"
+    b"https://www.pinterest.com/https://www.tiktok.com/@https://medium.com/@"
+    b"https://www.google.com/maps/search/?api=1&query=https://goo.gl/https://bit.ly/"
+    b"http://localhost:mailto:info@hello@support@?subject=&body=tel:+1800sms:"
+    b".co.uk/.de/.fr/.es/.it/.nl/.eu/.ca/.com.au/.com.br/.dev/.app/.ai/.info/.me/.shop/"
+    b"https://app.https://store.https://shop.https://help.https://my.https://blog.https://docs."
+    b"https://support.https://account.https://go.https://links.https://click.https://email."
+    b"&token=&id=&uid=&user_id=&customer_id=&email=&ref=email&source=&lang=en&locale=en-US"
+    b"&page=1&q=&sort=&size=&color=&variant=&sku=&redirect_to=https%3A%2F%2F&next=%2F&return_url="
+    b"&fbclid=&gclid=&mc_cid=&mc_eid=&_hsenc=&_hsmi=&ajs_uid=cio_&ajs_event=&vero_id=&trk="
+    b"utm_id=&utm_source_platform=&utm_creative_format=&utm_marketing_tactic="
+    b"&utm_source=mailchimp&utm_source=sendgrid&utm_source=transactional&utm_source=broadcast"
+    b"&utm_medium=sms&utm_medium=push&utm_campaign=welcome&utm_campaign=spring-sale"
+    b"&utm_campaign=black-friday&utm_campaign=abandoned_cart&utm_campaign=weekly-digest"
+    b"&utm_content=header&utm_content=footer&utm_content=button&utm_content=hero&utm_content=cta"
+    b"&utm_term=&utm_content=&utm_campaign="
+    b"?utm_source=newsletter&utm_medium=email&utm_campaign=newsletter&utm_content="
+    b"?utm_source=customer.io&utm_medium=email&utm_campaign="
+    b"&utm_source=email&utm_medium=email&utm_campaign=&utm_content=\x01&utm_source="
+    b"?\x01&utm_source=newsletter&utm_medium=email&utm_campaign="
+    b".org/.net/.io/.com/index.html?http://www.http://example.com/https://example.com/https://www."
+)
+
+
+HREF_LIMIT: Final = 64 * 1024
+"""Bytes of a destination after inflating; a token cannot make a reader unpack more."""
+
+PERSON_MARK: Final = "\x01"
+"""Stands for ``_cio_id=<person>`` in a packed destination; control characters never occur in a
+safe one.
+"""
+
+_WINDOW_BITS: Final = -12  # 4 KiB: the dictionary and an ordinary destination
+_MEMORY: Final = 5
+# Has the dictionary already; copied for every destination, which takes half the time of making one.
+_PACKER: Final = zlib.compressobj(
+    9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY_V1
+)
+
+
+def person_parameter(person: str) -> str:
+    """The parameter that tells a destination who came, as it stands in its query."""
+    return "_cio_id=" + quote_plus(person)
+
+
+def with_person(href: str, person: str | None) -> str:
+    """A destination with the recipient's own parameter where their mark stands.
+
+    Raises ValueError where there is a mark and nobody to fill it.
+    """
+    if PERSON_MARK not in href:
+        return href
+    if person is None:
+        raise ValueError("a person's mark without a person")
+    return href.replace(PERSON_MARK, person_parameter(person))
+
+
+def deflated(plain: bytes) -> bytes:
+    """A destination made small; one without anything to save may become longer by it."""
+    packer = _PACKER.copy()
+    return packer.compress(plain) + packer.flush()
+
+
+def inflated(packed: bytes) -> bytes:
+    """Read what ``deflated`` gave. Raises ValueError or zlib.error."""
+    unpacker = zlib.decompressobj(_WINDOW_BITS, DICTIONARY_V1)
+    plain = unpacker.decompress(packed, HREF_LIMIT)
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("destination over the limit, cut, or with a tail")
+    return plain
+
+
+ABSENT: Final = 0
+TEXT: Final = 1
+UUID_FORM: Final = 2
+ULID: Final = 3
+HEX: Final = 4
+INTEGER: Final = 5
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_HEX = re.compile(r"(?:[0-9a-f]{2}){4,}")
+_INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CROCKFORD_VALUE: Final = {character: value for value, character in enumerate(_CROCKFORD)}
+
+
+class Packed(NamedTuple):
+    """A form and the bytes that hold the identifier in it."""
+
+    form: int
+    data: bytes
+
+
+def pack(identifier: str | None) -> Packed:
+    """The smallest reversible form of an identifier."""
+    if identifier is None:
+        return Packed(ABSENT, b"")
+    if _INTEGER.fullmatch(identifier):
+        return Packed(INTEGER, varint(int(identifier)))
+    if _UUID.fullmatch(identifier):
+        return Packed(UUID_FORM, UUID(identifier).bytes)
+    if _ULID.fullmatch(identifier):
+        return Packed(ULID, _ulid_number(identifier).to_bytes(16))
+    if _HEX.fullmatch(identifier):
+        return Packed(HEX, varint(len(identifier) // 2) + bytes.fromhex(identifier))
+    text = identifier.encode()
+    return Packed(TEXT, varint(len(text)) + text)
+
+
+def unpack(form: int, data: bytes, at: int) -> tuple[str | None, int]:
+    """Read an identifier of a known form; returns it and where the next field starts.
+
+    Raises ValueError where the form is unknown or the bytes end early.
+    """
+    if form == ABSENT:
+        return None, at
+    if form == INTEGER:
+        number, at = read_varint(data, at)
+        return str(number), at
+    if form == UUID_FORM:
+        return str(UUID(bytes=take(data, at, 16))), at + 16
+    if form == ULID:
+        return _ulid_text(int.from_bytes(take(data, at, 16))), at + 16
+    if form not in (HEX, TEXT):
+        raise ValueError(f"identifier form {form}")
+    length, at = read_varint(data, at)
+    raw = take(data, at, length)
+    return raw.hex() if form == HEX else raw.decode(), at + length
+
+
+def varint(number: int) -> bytes:
+    """A non-negative integer in groups of seven bits, least significant first (LEB128)."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read what ``varint`` wrote; returns the number and where the next field starts."""
+    number = shift = 0
+    while True:
+        byte = take(data, at, 1)[0]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("varint over 64 bits")
+
+
+def take(data: bytes, at: int, length: int) -> bytes:
+    """Exactly ``length`` bytes, or ValueError."""
+    piece = data[at : at + length]
+    if len(piece) != length:
+        raise ValueError("payload ends early")
+    return piece
+
+
+def _ulid_number(text: str) -> int:
+    number = 0
+    for character in text:
+        number = number << 5 | _CROCKFORD_VALUE[character]
+    return number
+
+
+def _ulid_text(number: int) -> str:
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
 
 VERSION: Final = 1
 

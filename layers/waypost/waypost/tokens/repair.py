@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from waypost.tokens.paths import APP, CLICKS, PIXELS
+from waypost.tokens import APP, CLICKS, PIXELS
 
 _ENCODINGS: Final = 3
 """How often a path may have been percent-encoded on its way."""

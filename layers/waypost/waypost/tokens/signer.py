@@ -3,6 +3,20 @@
 128 bits are enough for a signature that is only ever checked online: forging one takes 2^127
 requests on average (NIST SP 800-107r1, 5.3.3, asks for at least 32 bits of a truncated HMAC and
 leaves the rest to the application).
+
+What a pixel carries: who opened which message, signed for that purpose alone.
+
+    https://<host>/e/o/<payload>/<signature>
+
+Version 1, laid out as click tokens are (``payload``), with the campaign in the place of the link:
+
+    1    version              0x01
+    1    forms                delivery's form << 3 | person's form
+    4    time of sending      seconds since 1970, UTC
+    ·    delivery, person     packed
+    9    campaign             workspace and campaign code (``waypost.ids``)
+
+Seals what a click link carries, and opens it again.
 """
 
 from __future__ import annotations
@@ -17,7 +31,21 @@ from typing import Final
 import itsdangerous
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 
-from waypost.errors import BadSignature, MalformedToken
+from waypost.errors import BadSignature, MalformedToken, UnknownVersion
+from waypost.ids import CAMPAIGN_BYTES, CampaignCode
+from waypost.tokens.codec import PERSON_MARK as _MARK
+from waypost.tokens.codec import (
+    VERSION,
+    ClickToken,
+    PreparedLink,
+    decode,
+    person_parameter,
+    prepare_link,
+    prepare_stored,
+    read_recipient,
+    recipient_part,
+    take,
+)
 
 SIGNATURE_BYTES: Final = 16
 _SEPARATOR: Final = b"/"
@@ -134,3 +162,111 @@ class TokenSigner(itsdangerous.Signer):
         if text[len(payload) + 1 :] != canonical:
             raise BadSignature("the signature is not spelled as it was made")
         return raw
+
+
+OPEN: Final = "waypost.open"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenToken:
+    """What the pixel of a message carries. ``sent`` is in seconds since 1970, UTC."""
+
+    campaign: CampaignCode
+    delivery: str
+    person: str | None
+    sent: int
+
+
+class OpenSealer:
+    """Seals and opens what pixels carry under one keyring."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._signer = TokenSigner(keyring, OPEN)
+
+    def seal(self, token: OpenToken) -> str:
+        """``payload/signature`` of one message's pixel: the path after ``/e/o/``."""
+        part = recipient_part(token.delivery, token.person, token.sent)
+        return self.seal_part(part, token.campaign)
+
+    def seal_part(self, part: bytes, campaign: CampaignCode) -> str:
+        """The same for a recipient whose fields are packed already (``recipient_part``)."""
+        return self._signer.seal(part + bytes.fromhex(campaign))
+
+    def open(self, text: str) -> OpenToken:
+        """What ``payload/signature`` carries. Raises TokenError, as ``Sealer.open`` does."""
+        return _decode(self._signer.open(text))
+
+
+def _decode(data: bytes) -> OpenToken:
+    if not data:
+        raise MalformedToken("empty payload")
+    if data[0] != VERSION:
+        raise UnknownVersion(data[0])
+    try:
+        delivery, person, sent, at = read_recipient(data)
+        campaign = CampaignCode(take(data, at, CAMPAIGN_BYTES).hex())
+        if len(data) != at + CAMPAIGN_BYTES:
+            raise ValueError("payload has a tail")
+    except (ValueError, IndexError) as e:
+        raise MalformedToken("the fields do not hold together") from e
+    return OpenToken(campaign, delivery, person, sent)
+
+
+CLICK: Final = "waypost.click"
+
+
+class RecipientSealer:
+    """Seals the prepared links of a message for one recipient; the recipient's fields are packed
+    once.
+    """
+
+    __slots__ = ("_opens", "_part", "_signer")
+
+    def __init__(self, signer: TokenSigner, opens: OpenSealer, part: bytes) -> None:
+        self._signer = signer
+        self._opens = opens
+        self._part = part
+
+    def seal(self, link: PreparedLink) -> str:
+        """``payload/signature`` of one link for this recipient."""
+        return self._signer.seal(self._part + link)
+
+    def pixel(self, campaign: CampaignCode) -> str:
+        """``payload/signature`` of the pixel in this recipient's message."""
+        return self._opens.seal_part(self._part, campaign)
+
+
+class Sealer:
+    """Seals and opens click tokens under one keyring. Keeps no state of messages; safe to share.
+
+    ``opens`` does the same for pixels; ``key`` is the fingerprint of the key that signs.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self.key = keyring.fingerprints[-1]
+        self._signer = TokenSigner(keyring, CLICK)
+        self.opens = OpenSealer(keyring)
+
+    def for_recipient(self, delivery: str, person: str | None, sent: int) -> RecipientSealer:
+        """A sealer of one recipient's links. ``sent`` in seconds since 1970, UTC."""
+        return RecipientSealer(self._signer, self.opens, recipient_part(delivery, person, sent))
+
+    def seal(self, token: ClickToken) -> str:
+        """``payload/signature`` of one token: the path after ``/e/c/``."""
+        if token.stored is not None:
+            link = prepare_stored(token.link, token.position, token.stored)
+        else:
+            link = prepare_link(token.link, token.position, _marked(token.href, token.person))
+        return self.for_recipient(token.delivery, token.person, token.sent).seal(link)
+
+    def open(self, text: str) -> ClickToken:
+        """What ``payload/signature`` carries.
+
+        Raises BadSignature, UnknownVersion or MalformedToken; nothing but a token that one of our
+        keys signed is ever read.
+        """
+        return decode(self._signer.open(text))
+
+
+def _marked(href: str, person: str | None) -> str:
+    return href if person is None else href.replace(person_parameter(person), _MARK, 1)

@@ -2,6 +2,8 @@
 
 A share link is opened once: its token moves into a cookie, one for each scope, and out of the
 address. So it stands in no Referer, and several links can be used side by side.
+
+What a request for a page asks for.
 """
 
 from __future__ import annotations
@@ -9,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Any, Final, Self
+from urllib.parse import parse_qsl
 
-from waypost.errors import NotShared
+from pydantic import BaseModel, ConfigDict, Field
+
+from waypost.errors import InvalidRequest, NotShared
 from waypost.ids import campaign_code, workspace_code
+from waypost.reports.schemas import Step
 from waypost.reports.share_links import Scope, Share
+from waypost.validation import checked
 
 PREFIX: Final = "__Host-share-"
 """Browsers take such a cookie only with Secure, for the whole of one host and for no other."""
@@ -71,3 +78,40 @@ def read_cookies(event: Mapping[str, object]) -> dict[str, str]:
     listed = event.get("cookies") or []
     pairs = (str(pair).partition("=") for pair in listed) if isinstance(listed, list) else ()
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Asked(BaseModel):
+    """The query of a page's address. Keys that no page knows are ignored: mailers add some."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    workspace: Name
+    campaign: Name | None = None
+    link: Name | None = None
+    person: Name | None = None
+    by: Step | None = None
+    zone: Annotated[str, Field(max_length=100)] = "UTC"
+    cursor: Annotated[str, Field(max_length=2_000)] | None = None
+    images: bool = False
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Self:
+        """Read the query of a request. Raises InvalidRequest."""
+        query = parse_qsl(str(event.get("rawQueryString", "")), keep_blank_values=False)
+        return checked(cls, dict(query))
+
+    @classmethod
+    def whereabouts(cls, event: Mapping[str, Any]) -> Self:
+        """Of a query, only whose page it asks for. Raises InvalidRequest."""
+        query = dict(parse_qsl(str(event.get("rawQueryString", ""))))
+        return checked(cls, {k: v for k, v in query.items() if k in ("workspace", "campaign")})
+
+    def named(self, field: str) -> str:
+        """A name that the page cannot do without. Raises InvalidRequest where it is missing."""
+        value = getattr(self, field)
+        if value is None:
+            raise InvalidRequest.of(field, "is missing")
+        return str(value)

@@ -10,14 +10,13 @@ from typing import Any, Final
 
 from waypost.api.dependencies import Services
 from waypost.errors import InvalidRequest, NotFound, NotShared, WaypostError
-from waypost.pages import views
-from waypost.pages.asking import Asked
-from waypost.pages.views import Reports
 from waypost.reports.share_links import Scope, Share
 from waypost.responses import Response, status_of
+from waypost.web import views
 from waypost.web import views as campaign_views
-from waypost.web.access import Access, cookie, read_cookies
+from waypost.web.access import Access, Asked, cookie, read_cookies
 from waypost.web.rendering import address, page
+from waypost.web.views import Reports
 
 _PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
     "workspace": views.workspace,

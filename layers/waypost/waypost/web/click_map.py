@@ -71,7 +71,7 @@ def _heat(link: LinkFigures, hottest: int) -> int:
 
 
 def _identity(link: LinkFigures) -> str:
-    """As ``waypost.rewriting.links.place`` has it."""
+    """As ``waypost.rewrite.links.occurrence`` has it."""
     return f"tag:{link.tag}" if link.tag else f"url:{link.url}"
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from waypost.pages.devices import device
+from waypost.bot_detection.user_agents import device
 from waypost.responses import Response
 
 _HEADERS: Final = {
@@ -37,7 +37,7 @@ _CHANNELS: Final = {"sms": "SMS", "whatsapp": "WhatsApp", "slack": "Slack"}
 def environment() -> Environment:
     """Templates of this package. Everything is escaped; a name that is missing is an error."""
     made = Environment(
-        loader=PackageLoader("waypost.pages"),
+        loader=PackageLoader("waypost.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -54,7 +54,7 @@ def environment() -> Environment:
 @cache
 def style() -> str:
     """The one style sheet, which every page carries within it."""
-    return (files("waypost.pages") / "templates/style.css").read_text("utf-8")
+    return (files("waypost.web") / "templates/style.css").read_text("utf-8")
 
 
 @cache

@@ -16,7 +16,7 @@ _NEW = "attribute_not_exists(pk)"
 
 
 class DynamoClicks:
-    """``waypost.store.clicks.ClickStore``."""
+    """``waypost.repositories.clicks.ClickStore``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client

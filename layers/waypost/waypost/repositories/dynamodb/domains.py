@@ -23,7 +23,7 @@ from waypost.repositories.dynamodb.client import Answer, DynamoClient, pages, tr
 
 
 class DynamoDomains:
-    """``waypost.store.domains.DomainStore``. A domain and its claim are written in one
+    """``waypost.repositories.domains.DomainStore``. A domain and its claim are written in one
     transaction.
     """
 

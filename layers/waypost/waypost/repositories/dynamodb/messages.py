@@ -8,16 +8,22 @@ from functools import partial
 
 from waypost.errors import Conflict
 from waypost.ids import CampaignCode, WorkspaceCode
-from waypost.model.message import MESSAGE_SORT, SentMessage, is_rendered, message_key
 from waypost.models import attributes
 from waypost.models.attributes import Item
-from waypost.models.campaign import campaign_of_partition, campaign_partition
+from waypost.models.campaign import (
+    MESSAGE_SORT,
+    SentMessage,
+    campaign_of_partition,
+    campaign_partition,
+    is_rendered,
+    message_key,
+)
 from waypost.repositories.corrupt_items import readable
 from waypost.repositories.dynamodb.client import DynamoClient, batch_get, scan, translated
 
 
 class DynamoMessages:
-    """``waypost.store.messages.MessageStore``. ``clock`` gives seconds since 1970."""
+    """``waypost.repositories.messages.MessageStore``. ``clock`` gives seconds since 1970."""
 
     def __init__(
         self, client: DynamoClient, table: str, clock: Callable[[], float] = time.time

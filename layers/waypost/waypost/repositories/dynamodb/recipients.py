@@ -1,34 +1,185 @@
-"""Recipients' rows and the transactions that count, in DynamoDB."""
+"""Recipients' rows and the transactions that count, in DynamoDB.
+
+Events that are not told yet, beside the rows that they were counted in, in DynamoDB.
+
+Rows and sheets of recipients by their keys, out of DynamoDB.
+
+Who clicked a link, out of the rows of its campaign in DynamoDB.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from waypost.errors import Conflict
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode
-from waypost.model.row_key import SHARDS, RowKey, key_of_item, recipient_partition
+from waypost.errors import Conflict, MalformedItem, MalformedRows
+from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_of
 from waypost.models import attributes
-from waypost.models.recipient import LinkVisitor, Row, Sheet
+from waypost.models.attributes import Item
+from waypost.models.recipient import (
+    SHARDS,
+    LinkVisitor,
+    Row,
+    RowKey,
+    Sheet,
+    key_of_item,
+    recipient_partition,
+)
+from waypost.repositories.corrupt_items import readable, tell_damaged
 from waypost.repositories.dynamodb.client import (
     DynamoClient,
+    batch_get,
     cancellations,
     pages,
     scan,
     translated,
 )
 from waypost.repositories.dynamodb.counters import CounterShards, counter_updates
-from waypost.repositories.pagination import Page
+from waypost.repositories.pagination import Page, is_key, made_up, read_cursor, write_cursor
 from waypost.repositories.recipients import Commit, Notice
-from waypost.store.dynamodb.notices import notice_item, read_notices, write_notice
-from waypost.store.dynamodb.records import read_records
-from waypost.store.dynamodb.visitors import ROWS_START, read_visitors
+
+_HASH_BYTES: Final = 8
+
+
+def read_notices(
+    client: DynamoClient, table: str, campaign: CampaignCode, batches: Collection[int]
+) -> Mapping[int, frozenset[bytes]]:
+    """Of these batches, the clicks whose events are not told yet."""
+    keys = [_key(campaign, batch) for batch in set(batches)]
+    found = {}
+    for stored in batch_get(client, table, keys):
+        try:
+            found[int(attributes.text(stored, "sk")[1:])] = _clicks(
+                attributes.data(stored, "clicks", None)
+            )
+        except MalformedItem as why:
+            tell_damaged("notice", why, campaign=campaign)
+    return found
+
+
+def write_notice(client: DynamoClient, table: str, notice: Notice) -> None:
+    """Keep what is left to tell; nothing left: the notice goes."""
+    with translated():
+        if notice.clicks:
+            client.put_item(TableName=table, Item=notice_item(notice))
+        else:
+            client.delete_item(TableName=table, Key=_key(notice.campaign, notice.batch))
+
+
+def notice_item(notice: Notice) -> Item:
+    packed = b"".join(sorted(notice.clicks))
+    return _key(notice.campaign, notice.batch) | attributes.item({"clicks": packed})
+
+
+def _clicks(packed: bytes) -> frozenset[bytes]:
+    if len(packed) % _HASH_BYTES:
+        raise MalformedItem("the clicks of a notice are cut")
+    return frozenset(packed[i : i + _HASH_BYTES] for i in range(0, len(packed), _HASH_BYTES))
+
+
+def _key(campaign: CampaignCode, batch: int) -> Item:
+    shard = batch % SHARDS
+    return attributes.item({"pk": recipient_partition(campaign, shard), "sk": f"!{batch}"})
+
+
+_Record = TypeVar("_Record", Row, Sheet)
+
+
+def read_records(
+    client: DynamoClient, table: str, kind: type[_Record], keys: Collection[RowKey]
+) -> dict[RowKey, _Record]:
+    """Those that there are. Raises MalformedRows with the keys of those that cannot be read."""
+    found: dict[RowKey, _Record] = {}
+    damaged: dict[RowKey, MalformedItem] = {}
+    for stored in batch_get(client, table, [key.item() for key in set(keys)]):
+        key = key_of_item(stored)
+        try:
+            found[key] = _stored(kind.from_item(key, stored))
+        except MalformedItem as why:
+            tell_damaged("recipient", why, campaign=key.campaign)
+            damaged[key] = why
+    if damaged:
+        first = next(iter(damaged.values()))
+        raise MalformedRows(f"{len(damaged)} rows of recipients cannot be read: {first}", damaged)
+    return found
+
+
+def _stored(record: _Record) -> _Record:
+    """One of version 0 would be taken for a row that is not there, and never be written over."""
+    if record.version < 1:
+        raise MalformedItem("'version' is none that is stored")
+    return record
+
+
+_ROWS_END = "~"
+"""Sorts after every row and before every sheet; notices (``!``) sort before every row."""
+ROWS_START = "a:"
+_ROWS_A_READ = 500
+_READS_A_PAGE = 40
+"""Bounds the time of a page of a link that few people clicked in a campaign of many."""
+
+
+def read_visitors(
+    client: DynamoClient, table: str, link: LinkCode, cursor: str | None, limit: int
+) -> Page[LinkVisitor]:
+    """A page of who clicked a link, shard by shard of its campaign's rows."""
+    shard, after = _read_position(cursor)
+    visitors: list[LinkVisitor] = []
+    for _ in range(_READS_A_PAGE):
+        rows, last = _some_rows(client, table, recipient_partition(campaign_of(link), shard), after)
+        for row in rows:
+            after = row.key.recipient
+            if link in row.links:
+                visitors.append(row.visitor(link))
+            if len(visitors) == limit:
+                return Page(visitors, write_cursor(f"{shard}#{after}"))
+        shard, after = (shard, last) if last else (shard + 1, "")
+        if shard == SHARDS:
+            return Page(visitors, None)
+    return Page(visitors, write_cursor(f"{shard}#{after}"))
+
+
+def _some_rows(
+    client: DynamoClient, table: str, partition: str, after: str
+) -> tuple[list[Row], str]:
+    """Rows of a shard, and the sort key to go on after; empty at the end."""
+    start = {"ExclusiveStartKey": {"pk": {"S": partition}, "sk": {"S": after}}}
+    with translated():
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
+            ExpressionAttributeValues={
+                ":pk": {"S": partition},
+                ":start": {"S": ROWS_START},
+                ":end": {"S": _ROWS_END},
+            },
+            Limit=_ROWS_A_READ,
+            **(start if after else {}),
+        )
+    last = answer.get("LastEvaluatedKey")
+    rows = readable("recipient", _row, answer["Items"], partition=partition)
+    return list(rows), attributes.text(last, "sk") if last else ""
+
+
+def _row(stored: Item) -> Row:
+    return Row.from_item(key_of_item(stored), stored)
+
+
+def _read_position(cursor: str | None) -> tuple[int, str]:
+    if cursor is None:
+        return 0, ""
+    shard, separator, after = read_cursor(cursor).partition("#")
+    numbered = separator and shard.isascii() and shard.isdigit() and int(shard) < SHARDS
+    if not numbered or (after and not (is_key(after) and ROWS_START <= after < _ROWS_END)):
+        raise made_up()
+    return int(shard), after
+
 
 Action = dict[str, Any]
 
 
 class DynamoRecipients:
-    """``waypost.store.recipients.RecipientStore``."""
+    """``waypost.repositories.recipients.RecipientStore``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client

@@ -32,7 +32,7 @@ _TAKEN: Final = "ConditionalCheckFailed"
 
 
 class DynamoShortLinks:
-    """``waypost.store.short_links.ShortLinkStore``."""
+    """``waypost.repositories.short_links.ShortLinkStore``."""
 
     def __init__(
         self, client: DynamoClient, table: str, sleep: Callable[[float], None] = time.sleep

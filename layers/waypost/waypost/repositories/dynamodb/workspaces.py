@@ -9,10 +9,15 @@ from typing import Final
 
 from waypost.errors import Clash, Conflict, MalformedItem, MalformedRows
 from waypost.ids import WorkspaceCode, workspace_code
-from waypost.model.person import OptOut, opt_out_key, person_hash
 from waypost.models import attributes
 from waypost.models.attributes import Item
-from waypost.models.workspace import WorkspaceSettings, workspace_partition
+from waypost.models.workspace import (
+    OptOut,
+    WorkspaceSettings,
+    opt_out_key,
+    person_hash,
+    workspace_partition,
+)
 from waypost.repositories.corrupt_items import tell_damaged
 from waypost.repositories.dynamodb.client import DynamoClient, batch_get, translated
 from waypost.repositories.workspaces import (
@@ -29,7 +34,7 @@ _OVER: Final = {None: "", 0: " AND attribute_not_exists(version)"}
 
 
 class DynamoWorkspaces:
-    """``waypost.store.workspaces.WorkspaceStore``."""
+    """``waypost.repositories.workspaces.WorkspaceStore``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from waypost.rewrite.links import cio_link, html, plain_text
-from waypost.rewrite.links.occurrence import Encode, Place, as_is
-from waypost.rewriting.links.attributes import decoded_anywhere, encoded
-from waypost.rewriting.links.masking import leftovers_masked, spans_masked
+from waypost.rewrite.links.html import decoded_anywhere, encoded
+from waypost.rewrite.links.occurrence import Encode, Place, as_is, leftovers_masked, spans_masked
 from waypost.urls import cleaned
 
 FindMasked = Callable[[str, str], list[Place]]

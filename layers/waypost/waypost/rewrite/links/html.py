@@ -3,19 +3,176 @@
 Links are the ``href`` of ``a`` and ``area``; inside conditional comments for Outlook those of VML
 shapes as well. Offsets come from a parser that follows the HTML standard (turbohtml), so whatever
 merely looks like a link, in scripts, comments or attributes, is left alone.
+
+How an attribute's value is read from the characters of a document, and written back.
+
+Reading follows the HTML standard's attribute value states, in which ``?a=1&copy=2`` keeps its
+``&copy`` (``html.unescape`` would read it as ©); a tokenizer that follows the standard does it.
+
+Finds the conditional comments that Outlook reads as HTML: ``<!--[if mso]>…<![endif]-->``.
+
+The parser knows which comments are real (and not text in a script, or in an attribute) but not
+where they stand. So every place that looks like one is numbered in the copy that the parser gets,
+in the three characters ``[if``; the comments in its tree then tell which numbers were real.
+
+Where the image goes that tells of an open, and how it is written.
+
+It stands right before the end tag of the body, the last one that a browser reads as such, not one
+inside a comment, a script or a text field. A document without one gets it at its very end, where
+browsers add to the body whatever comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
 
-from turbohtml import Document, SourceSpan, parse
+from turbohtml import Comment, Document, SourceSpan, parse, tokenize
 
-from waypost.rewrite.links.occurrence import Place
-from waypost.rewriting.links.attributes import decoded, encoded, value_span
-from waypost.rewriting.links.conditional import Numbered, numbered, outlook_spans
-from waypost.rewriting.links.masking import newlines_masked
-from waypost.rewriting.links.pixel import before_end_of_body
+from waypost.rewrite.links.occurrence import Place, newlines_masked
+from waypost.tokens import PIXELS
+
+_VALUE = re.compile(r"[a-zA-Z\-]+[\t\n\f\r ]*=[\t\n\f\r ]*([\"']?)")
+
+
+def value_span(source: str, start: int, end: int) -> tuple[int, int, str]:
+    """Where the value of the attribute at ``source[start:end]`` stands, quotes excluded, and its
+    quote (empty where there is none). An attribute without a value has an empty span at its end.
+    """
+    match = _VALUE.match(source, start, end)
+    if match is None:
+        return end, end, ""
+    quote = match[1]
+    return match.end(), end - len(quote), quote
+
+
+def decoded(raw: str, quote: str) -> str:
+    """The value that a browser reads from the characters between ``quote``s."""
+    if raw.isprintable() and (ampersands := raw.count("&")) == raw.count("&amp;"):
+        return raw.replace("&amp;", "&") if ampersands else raw
+    if quote:  # only Liquid can hold one, and is no HTML yet
+        raw = raw.replace(quote, f"&#{ord(quote)};")
+    tag = next(iter(tokenize(f"<a x={quote}{raw}{quote} >")))
+    return tag.attr("x", "") or ""
+
+
+def decoded_anywhere(raw: str) -> str:
+    """The same for text that is not known to stand between quotes."""
+    return decoded(raw, "'" if '"' in raw else '"')
+
+
+def encoded(value: str) -> str:
+    """A value written so that it reads back the same, whatever quotes stand around it."""
+    return escape(value).replace(" ", "&#32;")
+
+
+_OPENING = "<!--[if"
+_FIRST_DIGIT = 0xE000
+_RADIX = 4096
+_MARKS = "".join(map(chr, range(0xF000, 0xF8FF)))
+_READ_BY_OUTLOOK = re.compile(r"(?<![!\w])\(?\s*(?:(?:[gl]te?)\s+)?mso\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A copy of a document, of the same length, with its conditional comments numbered."""
+
+    text: str
+    mark: str
+    offsets: tuple[int, ...]
+    """Where each numbered ``<!--`` stands."""
+
+
+def numbered(text: str) -> Numbered | None:
+    """Number what may be conditional comments; None where nothing looks like one."""
+    offsets = tuple(_openings(text))
+    if not offsets:
+        return None
+    mark = next(m for m in _MARKS if m not in text)
+    pieces: list[str] = []
+    at = 0
+    for number, offset in enumerate(offsets):
+        high, low = divmod(number, _RADIX)
+        pieces += text[at : offset + 4], chr(_FIRST_DIGIT + high), chr(_FIRST_DIGIT + low), mark
+        at = offset + 7
+    pieces.append(text[at:])
+    return Numbered("".join(pieces), mark, offsets)
+
+
+def _openings(text: str) -> Iterator[int]:
+    """Where comments begin that look conditional. A single character is found thirty times faster
+    than several, and brackets are rare in prose.
+    """
+    bracket = text.find("[")
+    while bracket >= 0:
+        start = max(0, bracket - 4)
+        if text[start : bracket + 3].lower() == _OPENING:
+            yield start
+        bracket = text.find("[", bracket + 1)
+
+
+def outlook_spans(document: Document, copy: Numbered) -> Iterator[tuple[int, int]]:
+    """The spans of HTML inside the comments that Outlook reads, in the document's order."""
+    for comment in document.xpath_iter("//comment()"):
+        data = comment.data if isinstance(comment, Comment) else ""
+        if data[2:3] != copy.mark:
+            continue
+        high, low = ord(data[0]) - _FIRST_DIGIT, ord(data[1]) - _FIRST_DIGIT
+        condition, closed, _ = data[3:].partition("]>")
+        if closed and _READ_BY_OUTLOOK.search(condition):
+            start = copy.offsets[high * _RADIX + low] + 4
+            yield start + 3 + len(condition) + 2, start + len(data)
+
+
+_ADDRESS = re.compile(PIXELS + r"([\w-]+/[\w-]+)")
+
+
+def image(address: str) -> str:
+    """The pixel in HTML: a point that is seen by nobody, nor read out."""
+    return f'<img src="{encoded(address)}" width="1" height="1" alt="" style="border:0">'
+
+
+def hidden_link(address: str) -> str:
+    """The link that only machines follow, in HTML: not shown, read out, nor reached by keyboard."""
+    return (
+        f'<a href="{encoded(address)}" rel="nofollow" tabindex="-1" aria-hidden="true" '
+        f'style="display:none;mso-hide:all"></a>'
+    )
+
+
+def before_end_of_body(html: str, document: Document) -> Place | None:
+    """The place of the body's end tag; None where the document has no such tag."""
+    body = document.select_one("body")
+    location = body.source_location if body is not None else None
+    if location is None or location.end_tag is None:
+        return None
+    start, end = location.end_tag.start_offset, location.end_tag.end_offset
+    return _pixel_place(start, end, html)
+
+
+def with_pixel(places: Sequence[Place], html: str) -> list[Place]:
+    """The places of a document with one for the pixel: where none was found, at the end."""
+    if any(place.pixel for place in places):
+        return list(places)
+    return [*places, _pixel_place(len(html), len(html), html)]
+
+
+def _pixel_place(start: int, end: int, html: str) -> Place:
+    return Place(start=start, end=end, href="", url="", pixel=partial(_carried, html))
+
+
+def _carried(html: str) -> str:
+    """What the last pixel carries that a document has already."""
+    at = html.rfind(PIXELS)
+    while at >= 0:
+        if found := _ADDRESS.match(html, at):
+            return found[1]
+        at = html.rfind(PIXELS, 0, at)
+    return ""
+
 
 UNTRACKED = "untracked"
 WITHOUT_PARAMETERS = "disable-url-params"

@@ -7,21 +7,115 @@
 
 Only two encodings move characters: a part in one of them is decoded to bytes, the bytes by their
 charset (``charsets``), and every character knows where in the raw text it ended.
+
+Which text the bytes of a part are, and which bytes a value becomes in it.
+
+What the headers of a part say of it, where the standard library can read that.
+
+Its parser gives up on some parameters of hostile or broken messages (RFC 2231), each time with
+another of Python's errors; they say nothing then, and mail programs go by the defaults, too.
+
+The parts of a raw message (RFC 5322), as spans of its text: it is cut at its boundaries, headers
+are read by the standard library and never written.
+
+A signed or encrypted part (S/MIME, PGP) cannot be changed: such a message is refused.
+
+Finds the links of a raw message (RFC 5322) and says how each is written back.
+
+Its text parts (``parts``) are decoded to find their links; what changes is written in the part's
+own transfer encoding, and every other character of the message stays (``transfer``).
+
+Text that has links and a PGP block cannot be changed: such a message is refused.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from email.message import Message as Headers
+from email.parser import HeaderParser
 from functools import partial
 from typing import Final
 
-from waypost.rewrite.links.occurrence import Encode, as_is
-from waypost.rewriting.links.charsets import bytes_inside, ends_of_characters, switches, text_of
-from waypost.rewriting.links.part_headers import charset_of, encoding_of
+from waypost.errors import InvalidRequest
+from waypost.rewrite.links.extractor import (
+    HTML_LINKS,
+    TEXT_LINKS,
+    TEXT_TAGS,
+    Markup,
+    find_places,
+    with_opt_outs,
+)
+from waypost.rewrite.links.html import with_pixel
+from waypost.rewrite.links.occurrence import Encode, Place, as_is
+
+_STATEFUL = ("iso-2022", "iso2022", "hz", "utf-7", "utf-16", "utf-32", "utf16", "utf32", "utf7")
+
+
+def switches(charset: str) -> bool:
+    """Whether bytes of the ASCII range are not always ASCII in it."""
+    return charset.startswith(_STATEFUL)
+
+
+def text_of(data: bytes, charset: str) -> tuple[str, str]:
+    """The text of bytes, and the codec by which it becomes the same bytes again. Where the declared
+    charset cannot, most mail programs take UTF-8, and Latin-1 for what is none.
+    """
+    for codec in (charset, "utf-8"):
+        try:
+            text = data.decode(codec)
+            if text.encode(codec) == data:
+                return text, codec
+        except (LookupError, ValueError):  # no charset, not in it, or a name that holds a zero
+            continue
+    return data.decode("latin-1"), "latin-1"
+
+
+def bytes_inside(value: str, codec: str) -> bytes:
+    """A value as it stands inside of a text: without the mark that a codec begins a text with."""
+    return value.encode(codec).removeprefix("".encode(codec))
+
+
+def ends_of_characters(data: bytes, text: str, codec: str) -> list[int]:
+    """For every character of the text of bytes the number of bytes up to its end."""
+    if len(text) == len(data):
+        return list(range(1, len(data) + 1))
+    decoder = codecs.getincrementaldecoder(codec)()
+    ends: list[int] = []
+    for at in range(len(data)):
+        ends += [at + 1] * len(decoder.decode(data[at : at + 1]))
+    return ends
+
+
+US_ASCII: Final = "us-ascii"
+
+
+def charset_of(headers: Headers) -> str:
+    """The charset that a part says it is in."""
+    return _read(headers.get_content_charset) or US_ASCII
+
+
+def boundary_of(headers: Headers) -> str | None:
+    """What stands between the parts of a multipart; None where it does not say."""
+    return _read(headers.get_boundary)
+
+
+def encoding_of(headers: Headers) -> str:
+    """The transfer encoding that a part says it is in, without what may stand behind its name."""
+    named = re.search(r"[\w\-]+", str(headers.get("content-transfer-encoding", "")))
+    return named[0].lower() if named else "7bit"
+
+
+def _read(parameter: Callable[[], object]) -> str | None:
+    try:
+        value = parameter()
+    except (TypeError, ValueError, LookupError):
+        return None
+    return str(value) if value else None
+
 
 _QP_LINE: Final = 75
 _BASE64_LINE: Final = 76
@@ -156,3 +250,178 @@ def _quoted(value: str, *, codec: str, newline: str) -> str:
         line += piece
     soft = "=" + newline
     return soft + soft.join([*lines, line]) + soft
+
+
+DEEPEST: Final = 20
+MOST_PARTS: Final = 500
+_SEALED = {
+    "multipart/signed": "signed",
+    "multipart/encrypted": "encrypted",
+    "application/pkcs7-mime": "signed or encrypted (S/MIME)",
+    "application/x-pkcs7-mime": "signed or encrypted (S/MIME)",
+    "application/pgp-encrypted": "encrypted (PGP)",
+}
+_END_OF_HEADERS = re.compile(r"\A(?=\r?\n)|\r?\n(?=\r?\n)")
+_HEADERS: Final = HeaderParser()
+_NEWLINE = re.compile(r"\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that is no multipart: its headers and the span of its body."""
+
+    headers: Headers
+    start: int
+    end: int
+
+
+def parts_of(raw: str, field: str) -> Iterator[Part]:
+    """The parts of a message that are no multiparts, in order.
+
+    :raises InvalidRequest: when a part is sealed, or they are too many or nested too deep.
+    """
+    return _parts(raw, 0, len(raw), field, 0)
+
+
+def is_dkim_signed(raw: str) -> bool:
+    """Whether the message carries a DKIM signature, which rewriting breaks."""
+    headers, _ = _headers(raw, 0, len(raw))
+    return "dkim-signature" in headers
+
+
+def _parts(raw: str, start: int, end: int, field: str, depth: int) -> Iterator[Part]:
+    headers, body = _headers(raw, start, end)
+    kind = headers.get_content_type()
+    if kind in _SEALED:
+        raise InvalidRequest.of(field, f"has a part that is {_SEALED[kind]}: it cannot be changed")
+    boundary = boundary_of(headers)
+    if headers.get_content_maintype() != "multipart" or not boundary:
+        yield Part(headers, body, end)
+        return
+    if depth == DEEPEST:
+        raise InvalidRequest.of(field, f"nests parts more than {DEEPEST} deep")
+    for number, (first, last) in enumerate(_cut(raw, body, end, boundary)):
+        if number == MOST_PARTS:
+            raise InvalidRequest.of(field, f"has more than {MOST_PARTS} parts in one")
+        yield from _parts(raw, first, last, field, depth + 1)
+
+
+def _headers(raw: str, start: int, end: int) -> tuple[Headers, int]:
+    """The headers, and where the body begins."""
+    blank = _END_OF_HEADERS.search(raw[start:end])
+    if blank is None:
+        return _HEADERS.parsestr(raw[start:end]), end
+    newline = _NEWLINE.match(raw, start + blank.end(), end)
+    body = newline.end() if newline else end
+    return _HEADERS.parsestr(raw[start:body]), body
+
+
+def _cut(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
+    """The spans of a multipart's parts (RFC 2046, 5.1.1): a delimiter owns the newline before."""
+    delimiter = re.compile(
+        rf"(?:^|(?<=\n))--{re.escape(boundary)}(--)?[ \t]*(?:\r?\n|\Z)", re.MULTILINE
+    )
+    first: int | None = None
+    for line in delimiter.finditer(raw, start, end):
+        if first is not None:
+            yield first, max(first, _before_newline(raw, line.start()))
+        if line[1]:
+            return
+        first = line.end()
+    if first is not None:
+        yield first, end
+
+
+def _before_newline(raw: str, at: int) -> int:
+    if raw[at - 2 : at] == "\r\n":
+        return at - 2
+    return at - 1 if raw[at - 1 : at] == "\n" else at
+
+
+_INLINE_PGP = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mime:
+    """A message with the bodies of base64 parts decoded, its links, and those parts' spans."""
+
+    text: str
+    places: list[Place]
+    blocks: list[Block]
+
+
+def read(raw: str, field: str, *, track_text: bool) -> Mime:
+    """Find the links of a message's text parts.
+
+    :raises InvalidRequest: when a part is signed or encrypted, or the message is no message.
+    """
+    parts = [
+        (markup, decoded_part(raw, part.start, part.end, part.headers))
+        for part in parts_of(raw, field)
+        if (markup := _markup(part, track_text=track_text))
+    ]
+    found = [_found(markup, part, field) for markup, part in parts]
+    anchors = [
+        place
+        for (markup, _), places in zip(parts, found, strict=True)
+        if markup is HTML_LINKS
+        for place in places
+    ]
+    return _assembled(
+        raw,
+        [
+            (part, with_opt_outs(places, anchors) if markup is TEXT_LINKS else places)
+            for (markup, part), places in zip(parts, found, strict=True)
+        ],
+        field,
+    )
+
+
+def _found(markup: Markup, part: Decoded, field: str) -> list[Place]:
+    places = find_places(markup, part.text, field)
+    # Where nothing could be read, nothing can be put in as the part is encoded.
+    return with_pixel(places, part.text) if markup is HTML_LINKS and part.text else places
+
+
+def _assembled(raw: str, parts: list[tuple[Decoded, list[Place]]], field: str) -> Mime:
+    """The message with base64 bodies decoded; places and blocks in its characters."""
+    pieces: list[str] = []
+    places: list[Place] = []
+    blocks: list[Block] = []
+    at = length = 0
+    for part, found in parts:
+        if found and _INLINE_PGP.search(part.text):
+            if any(not place.pixel for place in found):
+                raise InvalidRequest.of(field, "has a signed or encrypted (PGP) part")
+            continue
+        if part.encode_block is None:
+            shift = length - at
+            places += (_moved(place, part, shift) for place in found)
+        elif found:
+            pieces += raw[at : part.start], part.text
+            length += part.start - at
+            places += (
+                replace(place, start=place.start + length, end=place.end + length)
+                for place in found
+            )
+            end = length + len(part.text)
+            blocks.append(Block(length, end, raw[part.start : part.end], part.encode_block))
+            at, length = part.end, end
+    pieces.append(raw[at:])
+    return Mime("".join(pieces), places, blocks)
+
+
+def _moved(place: Place, part: Decoded, shift: int) -> Place:
+    start, end = part.raw_span(place.start, place.end)
+    return replace(place, start=start + shift, end=end + shift, transfer=part.transfer)
+
+
+def _markup(part: Part, *, track_text: bool) -> Markup | None:
+    if part.headers.get_content_disposition() == "attachment":
+        return None
+    kind = part.headers.get_content_type()
+    if kind == "text/html":
+        return HTML_LINKS
+    if kind == "text/plain":
+        return TEXT_LINKS if track_text else TEXT_TAGS
+    return None

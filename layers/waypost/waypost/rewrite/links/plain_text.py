@@ -14,8 +14,7 @@ from typing import Final
 
 from linkify_it import LinkifyIt
 
-from waypost.rewrite.links.occurrence import Place
-from waypost.rewriting.links.masking import newlines_masked
+from waypost.rewrite.links.occurrence import Place, newlines_masked
 
 LONGEST: Final = 4096
 """Characters of the longest URL that is looked for."""

@@ -15,15 +15,13 @@ from dataclasses import dataclass, field, replace
 
 from waypost.rewrite.links import cio_link, html
 from waypost.rewrite.links.extractor import TEXT_LINKS, Markup, find_with_tags, merged
+from waypost.rewrite.links.html import decoded
 from waypost.rewrite.links.mime import Block
-from waypost.rewrite.links.occurrence import Place
+from waypost.rewrite.links.occurrence import Place, spans_masked
 from waypost.rewrite.liquid import environment as language
+from waypost.rewrite.liquid.link_tracking import Canvas, Guards, SiteMark, TagMark, marks_of
 from waypost.rewrite.liquid.scanner import Lexed, Span, lexed
-from waypost.rewriting.links.attributes import decoded
-from waypost.rewriting.links.masking import spans_masked
-from waypost.rewriting.liquid.canvas import Canvas, Guards, SiteMark, TagMark
-from waypost.rewriting.liquid.marking import marks_of
-from waypost.rewriting.liquid.steadiness import guards
+from waypost.rewrite.liquid.static_analysis import guards
 
 _ARGUMENTS = re.compile(r"\{%-?\s*cio_link\b(.*?)-?%\}", re.DOTALL)
 _DASH_AT_START = re.compile(r"\{[{%]-")

@@ -1,1 +1,0 @@
-"""The stores over DynamoDB's low-level calls, whoever makes them (``client.DynamoClient``)."""
