@@ -25,7 +25,7 @@ from bench.pricing import PRICES, REGIONS, Units, bill, dynamodb
 from bench.world import HREF, World, clicks_of
 from local import moto_transactions
 from waypost.models.click import Click
-from waypost.rewrite.schemas import from_value
+from waypost.rewrite.schemas import validate_rewrite_request
 
 RECIPIENTS, CLICK_RATE, LINKS = 100_000, 0.1, 5
 SOURCE = event_source()
@@ -53,7 +53,7 @@ def clicking(what: str, clicks: Sequence[Click], cut: Sequence[Sequence[Click]])
             world.ledger.record(click)
         path = world.meter.writes
         for batch in cut:
-            if world.tally.count(batch).failed:
+            if world.tally.count_clicks(batch).failed_ids:
                 raise RuntimeError("clicks were given back")
     return _cost(what, world, len(clicks), path, statistics.median(map(len, cut)))
 
@@ -75,7 +75,7 @@ def sending(what: str, requests: int, size: int, *, keyed: bool) -> Cost:
             body["recipients"] = [{"delivery": f"d{n}", "person": f"p{n}"} for n in names]
             if keyed:
                 body["idempotency_key"] = f"batch-{request}"
-            world.sending.rewrite(from_value(body))
+            world.sending.rewrite(validate_rewrite_request(body))
     return _cost(what, world, requests * size, 0, size)
 
 

@@ -12,16 +12,22 @@ from typing import Final
 from bench.arrivals import event_source
 from bench.lanes import lane
 from bench.limits import COMMIT, Locks, Table
-from waypost.ids import campaign_code, link_code
+from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.campaign import campaign_partition
-from waypost.models.counters import hour_counter, link_counter
-from waypost.models.recipient import Mark, Row, RowKey, click_hash, shard_of
-from waypost.repositories.dynamodb.counters import SHARDS
-from waypost.tally.transactions import Policy, Standing, plan
+from waypost.models.counters import hour_counter_name, link_counter_name
+from waypost.models.recipient import (
+    CountedClick,
+    RecipientKey,
+    RecipientRow,
+    click_hash,
+    recipient_shard,
+)
+from waypost.repositories.dynamodb.counters import COUNTER_SHARDS
+from waypost.tally.transactions import CountingPolicy, RecipientState, plan_transactions
 
 SOURCE: Final = event_source()
-CAMPAIGN: Final = campaign_code("acme", "spring-sale")
-LINK: Final = link_code(CAMPAIGN, "home")
+CAMPAIGN: Final = derive_campaign_id("acme", "spring-sale")
+LINK: Final = derive_link_id(CAMPAIGN, "home")
 
 
 @dataclass
@@ -42,7 +48,7 @@ class Worker:
         """Take what has come by now, in the order in which the planner writes it."""
         batch = [person for moment, person in self._ahead() if moment <= now]
         self.taken += len(batch)
-        people = sorted(set(batch), key=lambda person: shard_of(f"p:{person}"))
+        people = sorted(set(batch), key=lambda person: recipient_shard(f"p:{person}"))
         size = rows_a_transaction()
         self.transactions = [people[i : i + size] for i in range(0, len(people), size)]
 
@@ -85,8 +91,8 @@ class Tally:
         """Try one transaction; how long the worker is busy or waits."""
         partition = campaign_partition(CAMPAIGN, worker.shard)
         counters = [(partition, name) for name in ("total", "link", "hour")]
-        keys = [RowKey(CAMPAIGN, f"p:{person}") for person in worker.transactions[0]]
-        records = [(key.partition, key.sort) for key in keys]
+        keys = [RecipientKey(CAMPAIGN, f"p:{person}") for person in worker.transactions[0]]
+        records = [(key.partition, key.sort_key) for key in keys]
         held = self._locks.take(now, [*records, *counters])
         written = [(pk, 2) for pk, _ in (*records, *counters)]
         notice = [(keys[0].partition, 2), (keys[0].partition, 1)]  # it goes again
@@ -95,7 +101,7 @@ class Tally:
             worker.failures = 0
             return lane().seconds(len(keys))
         if held and held[0] in counters:
-            worker.shard = self._random.randrange(1, SHARDS)
+            worker.shard = self._random.randrange(1, COUNTER_SHARDS)
         worker.failures += 1
         return self._random.uniform(0, 0.02 * 2 ** min(worker.failures, 6))
 
@@ -103,10 +109,12 @@ class Tally:
 @cache
 def rows_a_transaction() -> int:
     """How many rows our own planner puts into a transaction of one hot link."""
-    marks = {f"p:{n}": [Mark(click_hash(str(n)), LINK, n, b"dlvr", 0, False)] for n in range(500)}
-    standings = {name: Standing(Row(RowKey(CAMPAIGN, name))) for name in marks}
-    policy = Policy(threshold=70, events="all", new_batch=lambda: 1)
-    transactions, _ = plan(CAMPAIGN, standings, marks, policy)
+    marks = {
+        f"p:{n}": [CountedClick(click_hash(str(n)), LINK, n, b"dlvr", 0, False)] for n in range(500)
+    }
+    standings = {name: RecipientState(RecipientRow(RecipientKey(CAMPAIGN, name))) for name in marks}
+    policy = CountingPolicy(bot_threshold=70, event_policy="all", create_batch_id=lambda: 1)
+    transactions, _ = plan_transactions(CAMPAIGN, standings, marks, policy)
     counters = {cell.counter for cell in transactions[0].increments}
-    assert counters == {"total", link_counter(LINK), hour_counter(0)}
+    assert counters == {"total", link_counter_name(LINK), hour_counter_name(0)}
     return len(transactions[0].changes)

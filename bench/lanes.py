@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from bench.pricing import ASSUMED
 from local.template import load
-from waypost.repositories.recipients import ACTIONS
-from waypost.tally.event_publisher import AT_ONCE, ENTRIES
+from waypost.repositories.recipients import MAX_COMMIT_ACTIONS
+from waypost.tally.event_publisher import MAX_CONCURRENT_PUT_EVENTS, MAX_PUT_EVENTS_ENTRIES
 
 _ASSUMED: Final[dict[str, float]] = ASSUMED["tally"]
 COUNTERS: Final = 8
@@ -31,11 +31,12 @@ class Lane:
         """What a batch takes: it is read, written in transactions one after the other, and told,
         several calls at once.
         """
-        transactions = ceil(batch / (ACTIONS - COUNTERS))
+        transactions = ceil(batch / (MAX_COMMIT_ACTIONS - COUNTERS))
         waits = (
             ceil(batch / 100) * _ASSUMED["read_seconds"]
             + transactions * (_ASSUMED["transaction_seconds"] + _ASSUMED["write_seconds"])
-            + ceil(ceil(batch / ENTRIES) / AT_ONCE) * _ASSUMED["event_seconds"]
+            + ceil(ceil(batch / MAX_PUT_EVENTS_ENTRIES) / MAX_CONCURRENT_PUT_EVENTS)
+            * _ASSUMED["event_seconds"]
         )
         return batch * self.click_seconds * _ASSUMED["processor_mb"] / self.memory_mb + waits
 

@@ -15,9 +15,9 @@ from itsdangerous import URLSafeSerializer
 
 from bench import artefacts
 from bench.lambda_process import Contestant
-from waypost.ids import campaign_code, link_code
-from waypost.tokens import ClickToken, Sealer
-from waypost.tokens.keyring import KeyList
+from waypost.ids import derive_campaign_id, derive_link_id
+from waypost.tokens import ClickToken, TokenSealer
+from waypost.tokens.keyring import KeySchedule
 
 SEED = "a seed for measuring, of more than thirty-two characters"
 SECRET = json.dumps({"seed": SEED})
@@ -37,9 +37,11 @@ def event(payload: str, signature: str) -> dict[str, Any]:
 
 
 def waypost_event() -> dict[str, Any]:
-    link = link_code(campaign_code("acme", "spring-sale"), HREF)
+    link = derive_link_id(derive_campaign_id("acme", "spring-sale"), HREF)
     token = ClickToken(link, DELIVERY, "84213", position=3, sent=1_790_000_000, href=HREF)
-    payload, _, signature = Sealer(KeyList.parse(SECRET).at(0)).seal(token).partition("/")
+    payload, _, signature = (
+        TokenSealer(KeySchedule.parse(SECRET).build_keyring(0)).seal(token).partition("/")
+    )
     return event(payload, signature)
 
 

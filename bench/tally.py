@@ -21,7 +21,7 @@ from bench.lanes import Lane, lane
 from bench.tally_parts import FULL, again, on_moto, on_the_bus, on_the_library, on_the_twin
 from bench.world import clicks_of
 from local import moto_transactions
-from waypost.ids import campaign_code, link_code
+from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
 
 CLICKS, ROUNDS = 2_000, 3
@@ -36,7 +36,7 @@ def spread() -> list[Click]:
     """Twenty campaigns of ten links each, all at once."""
     clicks = clicks_of(100_000, CLICKS, 1)
     links = [
-        link_code(campaign_code("acme", f"campaign-{campaign}"), f"link-{link}")
+        derive_link_id(derive_campaign_id("acme", f"campaign-{campaign}"), f"link-{link}")
         for campaign in range(20)
         for link in range(10)
     ]

@@ -14,11 +14,16 @@ from moto import mock_aws
 
 from bench.arrivals import event_source
 from bench.world import World
-from tests.fakes import MemoryCampaigns, MemoryClicks, MemoryRecipients, MemoryWorkspaces
-from waypost.bot_detection.scoring import Signal, verdict
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryClickRepository,
+    InMemoryRecipientRepository,
+    InMemoryWorkspaceRepository,
+)
+from waypost.bot_detection.scoring import BotSignal, build_verdict
 from waypost.models.click import Click
-from waypost.tally.event_publisher import ENTRIES, EventBus
-from waypost.tally.service import Tally
+from waypost.tally.event_publisher import MAX_PUT_EVENTS_ENTRIES, ClickEventBus
+from waypost.tally.service import TallyService
 
 FULL = event_source().batch
 Call = tuple[str, dict[str, Any], dict[str, Any]]
@@ -36,10 +41,10 @@ def cpu(work: Callable[[], object]) -> float:
     return taken
 
 
-def counted(tally: Tally, clicks: Sequence[Click]) -> None:
+def counted(tally: TallyService, clicks: Sequence[Click]) -> None:
     """Count clicks batch by batch."""
     for start in range(0, len(clicks), FULL):
-        if tally.count(clicks[start : start + FULL]).failed:
+        if tally.count_clicks(clicks[start : start + FULL]).failed_ids:
             raise RuntimeError("clicks were given back")
 
 
@@ -97,11 +102,13 @@ def on_the_library(calls: Sequence[Call]) -> float:
 def on_the_bus(clicks: Sequence[Click]) -> float:
     """Seconds of telling them where the answers are there at once."""
     client: Any = boto3.client("events", region_name="us-east-1")
-    took = json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": "x" * 36}] * ENTRIES})
+    took = json.dumps(
+        {"FailedEntryCount": 0, "Entries": [{"EventId": "x" * 36}] * MAX_PUT_EVENTS_ENTRIES}
+    )
     client.meta.events.register("before-send", lambda **_: _answer(took.encode()))
-    bus = EventBus(client, "clicks")
-    told = [(click, verdict(Signal(0))) for click in clicks]
-    return cpu(lambda: [bus.tell(told[n : n + FULL]) for n in range(0, len(told), FULL)])
+    bus = ClickEventBus(client, "clicks")
+    told = [(click, build_verdict(BotSignal(0))) for click in clicks]
+    return cpu(lambda: [bus.publish(told[n : n + FULL]) for n in range(0, len(told), FULL)])
 
 
 class _Raw:
@@ -119,11 +126,11 @@ def _answer(body: bytes) -> AWSResponse:
 
 def on_the_twin(clicks: Sequence[Click]) -> float:
     """Seconds of the tally itself."""
-    workspaces, campaigns = MemoryWorkspaces(), MemoryCampaigns()
-    tally = Tally(
-        ledger=MemoryClicks(),
-        recipients=MemoryRecipients(campaigns),
+    workspaces, campaigns = InMemoryWorkspaceRepository(), InMemoryCampaignRepository()
+    tally = TallyService(
+        clicks=InMemoryClickRepository(),
+        recipients=InMemoryRecipientRepository(campaigns),
         workspaces=workspaces,
-        bus=None,
+        event_bus=None,
     )
     return cpu(lambda: counted(tally, clicks))

@@ -27,11 +27,11 @@ import itsdangerous
 from cryptography.fernet import Fernet
 
 from bench.rewriters.timing import in_turns
-from waypost.ids import campaign_code, link_code
-from waypost.rewrite.links.extractor import HTML_LINKS, find_places
-from waypost.rewrite.url_parameters import with_parameters
-from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.urls import scheme_of
+from waypost.ids import derive_campaign_id, derive_link_id
+from waypost.rewrite.links.extractor import HTML_LINKS, find_links
+from waypost.rewrite.url_parameters import add_parameters
+from waypost.tokens import ClickToken, Keyring, TokenSealer
+from waypost.urls import get_scheme
 
 KEY = b"k" * 32
 _Given = TypeVar("_Given")
@@ -54,7 +54,7 @@ class Format(NamedTuple):
 def formats() -> list[Format]:
     """The formats compared; the first is what the ratios refer to."""
     sealer, serializer, fernet = (
-        Sealer(Keyring((KEY,))),
+        TokenSealer(Keyring((KEY,))),
         itsdangerous.URLSafeSerializer(KEY),
         Fernet(urlsafe_b64encode(KEY)),
     )
@@ -103,19 +103,19 @@ def destinations(corpus: Path) -> list[str]:
     found = {
         place.href
         for file in sorted(corpus.rglob("*.html"))
-        for place in find_places(
+        for place in find_links(
             HTML_LINKS, file.read_text("utf-8", errors="replace"), "content.html"
         )
     }
-    return sorted(href for href in found if scheme_of(href) in ("http", "https"))
+    return sorted(href for href in found if get_scheme(href) in ("http", "https"))
 
 
 def tokens(hrefs: Iterable[str]) -> list[ClickToken]:
     """One token for each destination, with a fixed recipient."""
-    campaign = campaign_code("acme", "spring-sale")
+    campaign = derive_campaign_id("acme", "spring-sale")
     return [
         ClickToken(
-            link=link_code(campaign, href),
+            link=derive_link_id(campaign, href),
             delivery="7c9e6679-7425-40de-944b-e07fc1f90ae7",
             person="84213",
             position=position,
@@ -162,8 +162,8 @@ def main() -> int:
         print("skipped: there are no real e-mails here (WAYPOST_EMAIL_CORPUS names a folder)")
         return 0
     table("Destinations as they stand", tokens(hrefs))
-    table("With utm parameters", tokens(with_parameters(href, UTM) for href in hrefs))
-    identified = [with_parameters(href, [("_cio_id", "84213"), *UTM]) for href in hrefs]
+    table("With utm parameters", tokens(add_parameters(href, UTM) for href in hrefs))
+    identified = [add_parameters(href, [("_cio_id", "84213"), *UTM]) for href in hrefs]
     table("With utm parameters and _cio_id", tokens(identified))
     return 0
 

@@ -12,20 +12,20 @@ import boto3
 
 from bench.metering import Meter
 from local.template import load
-from waypost.bot_detection.scoring import Verdict
-from waypost.ids import campaign_code, link_code
+from waypost.bot_detection.scoring import BotVerdict
+from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.short_links import DynamoShortLinks
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.rewrite.message_archive import MessageKeeper
-from waypost.rewrite.service import OneBaseUrl, Sending
-from waypost.tally.service import Tally
-from waypost.tokens import Keyring, Sealer
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.rewrite.message_archive import MessageArchive
+from waypost.rewrite.service import FixedBaseUrl, RewriteService
+from waypost.tally.service import TallyService
+from waypost.tokens import Keyring, TokenSealer
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AGENT = (
@@ -43,29 +43,29 @@ class World:
         names = ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
         clicks, campaigns, workspaces, short_links = (_table(self.client, n) for n in names)
         self.meter = Meter(self.client)
-        self.ledger = DynamoClicks(self.meter, clicks)
+        self.ledger = DynamoClickRepository(self.meter, clicks)
         self.tally = self.tally_on(self.meter)
-        sealer = Sealer(Keyring((b"k" * 32,)))
-        self.sending = Sending(
-            campaigns=DynamoCampaigns(self.meter, campaigns),
-            workspaces=DynamoWorkspaces(self.meter, workspaces),
-            base_urls=OneBaseUrl("https://e.example.com"),
-            short_links=DynamoShortLinks(self.meter, short_links),
-            sealer=lambda: sealer,
+        sealer = TokenSealer(Keyring((b"k" * 32,)))
+        self.sending = RewriteService(
+            campaigns=DynamoCampaignRepository(self.meter, campaigns),
+            workspaces=DynamoWorkspaceRepository(self.meter, workspaces),
+            base_urls=FixedBaseUrl("https://e.example.com"),
+            short_links=DynamoShortLinkRepository(self.meter, short_links),
+            get_sealer=lambda: sealer,
             now=lambda: NOON,
-            keeper=MessageKeeper(DynamoMessages(self.meter, campaigns), 400),
+            message_archive=MessageArchive(DynamoMessageRepository(self.meter, campaigns), 400),
         )
 
-    def tally_on(self, client: DynamoClient) -> Tally:
+    def tally_on(self, client: DynamoClient) -> TallyService:
         """A tally that counts through a client."""
-        return Tally(
-            ledger=DynamoClicks(client, "Clicks"),
-            recipients=DynamoRecipients(client, "Campaigns"),
-            workspaces=DynamoWorkspaces(client, "Workspaces"),
-            bus=self,
+        return TallyService(
+            clicks=DynamoClickRepository(client, "Clicks"),
+            recipients=DynamoRecipientRepository(client, "Campaigns"),
+            workspaces=DynamoWorkspaceRepository(client, "Workspaces"),
+            event_bus=self,
         )
 
-    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+    def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         """The event bus: takes all."""
         return {click.id for click, _ in clicks}
 
@@ -80,8 +80,8 @@ def _table(client: Any, name: str) -> str:  # noqa: ANN401 - clients have no com
 def clicks_of(people: int, clicks: int, links: int) -> list[Click]:
     """Clicks in the order that they come: who and where by chance, links less and less often."""
     chance = random.Random(1)
-    campaign = campaign_code("acme", "spring-sale")
-    codes = [link_code(campaign, HREF.format(n=n)) for n in range(links)]
+    campaign = derive_campaign_id("acme", "spring-sale")
+    codes = [derive_link_id(campaign, HREF.format(n=n)) for n in range(links)]
     weights = [1 / (n + 1) for n in range(links)]
     who = chance.sample(range(people), clicks) if clicks <= people else [0] * clicks
     return [

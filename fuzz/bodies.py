@@ -9,32 +9,32 @@ from typing import Any, Final
 
 from fuzz.target import Target, expect, text_of
 from tests.fakes import (
-    MemoryCampaigns,
-    MemoryDomains,
-    MemoryObjects,
-    MemoryShortLinks,
-    MemoryWorkspaces,
+    InMemoryCampaignRepository,
+    InMemoryDomainRepository,
+    InMemoryObjectStore,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
 )
 from tests.unit.sending.conftest import NOW, Bases, Office
-from waypost.api.workspace_settings import Configuration, SettingsChange
-from waypost.clicks.fallback_queue import parked, unparked
-from waypost.clicks.request import HttpEvent, kept_address, read_request
-from waypost.domains.events import Nobody
+from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
+from waypost.clicks.fallback_queue import deserialize_click, serialize_click
+from waypost.clicks.request import RedirectEvent, parse_click_request, truncate_address
+from waypost.domains.events import NullDomainEventPublisher
 from waypost.domains.model import Targets
-from waypost.domains.schemas import AddDomain
-from waypost.domains.service import Manager
-from waypost.errors import MalformedItem, WaypostError
-from waypost.maintenance.replay import stored_clicks
+from waypost.domains.schemas import AddDomainRequest
+from waypost.domains.service import DomainService
+from waypost.errors import CorruptItem, WaypostError
+from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.objects import ObjectUrl
-from waypost.repositories.pagination import read_cursor, write_cursor
+from waypost.repositories.pagination import decode_cursor, encode_cursor
 from waypost.rewrite import schemas
-from waypost.rewrite.service import Sending
+from waypost.rewrite.service import RewriteService
 from waypost.rewrite_files.schemas import FileRequest
-from waypost.rewrite_files.service import FileRewriting
-from waypost.tokens import Keyring, Sealer
-from waypost.validation import checked, parsed
+from waypost.rewrite_files.service import FileRewriteService
+from waypost.tokens import Keyring, TokenSealer
+from waypost.validation import parse_json, validate_value
 
 _MESSAGE: Final = json.dumps(
     {
@@ -45,51 +45,56 @@ _MESSAGE: Final = json.dumps(
     }
 ).encode()
 _INPUT, _OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
-_SEALER: Final = Sealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)))
+_SEALER: Final = TokenSealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)))
 
 
 def body(data: bytes) -> None:
     """A request body is read or refused."""
     with suppress(WaypostError):
-        schemas.from_json(data)
+        schemas.parse_rewrite_request(data)
 
 
 def settings(data: bytes) -> None:
     """Settings are refused, or are told as they were given, and messages go on under them."""
     office = Office()
-    configuration = Configuration(office.workspaces)
+    configuration = WorkspaceSettingsService(office.workspaces)
     with suppress(WaypostError):
-        told = configuration.changed("acme", parsed(SettingsChange, data))
-        expect(configuration.told("acme") == told, "what is told is what was stored")
-        kept = told.applied_to(WorkspaceSettings())
-        expect(WorkspaceSettings.from_stored(kept.stored()) == kept, "they read back")
+        told = configuration.change_settings("acme", parse_json(SettingsChange, data))
+        expect(configuration.get_settings("acme") == told, "what is told is what was stored")
+        kept = told.apply_to(WorkspaceSettings())
+        expect(WorkspaceSettings.from_dict(kept.to_dict()) == kept, "they read back")
         content = {"html": '<a href="https://e.example/?a=1#b">x</a>'}
         office.rewrite(channel="email", content=content)
 
 
 def domain(data: bytes) -> None:
     """A tracking domain is refused, or is listed as it was added."""
-    manager = Manager(MemoryDomains(), Targets("edge.example.net"), Nobody(), lambda: NOW)
+    manager = DomainService(
+        InMemoryDomainRepository(),
+        Targets("edge.example.net"),
+        NullDomainEventPublisher(),
+        lambda: NOW,
+    )
     with suppress(WaypostError):
-        added = manager.add("acme", parsed(AddDomain, data))
-        expect(manager.show("acme", added.host) == added, "it is shown as it was added")
+        added = manager.add_domain("acme", parse_json(AddDomainRequest, data))
+        expect(manager.get_domain("acme", added.host) == added, "it is shown as it was added")
 
 
 def lines(data: bytes) -> None:
     """Each line of a file of recipients has its line in the output, whatever is wrong with it."""
-    objects = MemoryObjects()
+    objects = InMemoryObjectStore()
     objects.write(_INPUT, _MESSAGE + b"\n" + data)
-    sending = Sending(
-        campaigns=MemoryCampaigns(),
-        workspaces=MemoryWorkspaces(),
+    sending = RewriteService(
+        campaigns=InMemoryCampaignRepository(),
+        workspaces=InMemoryWorkspaceRepository(),
         base_urls=Bases(),
-        short_links=MemoryShortLinks(),
-        sealer=lambda: _SEALER,
+        short_links=InMemoryShortLinkRepository(),
+        get_sealer=lambda: _SEALER,
         now=lambda: NOW,
     )
-    asked = checked(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
-    work = FileRewriting(sending, objects, lambda: 1_000.0, lambda _, __: None)
-    answer = work.rewrite(asked)
+    asked = validate_value(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
+    work = FileRewriteService(sending, objects, lambda: 1_000.0, lambda _, __: None)
+    answer = work.rewrite_file(asked)
     output = objects.read(_OUTPUT)
     written = [json.loads(line) for line in (output.data if output else b"").splitlines()]
     expect(len(written) == sum(1 for line in data.split(b"\n") if line.strip()), "one for each")
@@ -100,14 +105,17 @@ def lines(data: bytes) -> None:
 
 def replayed(data: bytes) -> None:
     """Whatever a file of lost clicks holds, each is read or refused, and reads back when parked."""
-    for stored in stored_clicks(text_of(data)):
-        with suppress(MalformedItem):
-            click = Click.from_stored(stored)
-            again = unparked(parked(click))
-            expect(parked(again) == parked(click), "a click reads back as it was parked")
+    for stored in extract_clicks(text_of(data)):
+        with suppress(CorruptItem):
+            click = Click.from_dict(stored)
+            again = deserialize_click(serialize_click(click))
+            expect(
+                serialize_click(again) == serialize_click(click),
+                "a click reads back as it was parked",
+            )
             expect(Click.from_item(again.to_item()) == again, "and as it was stored")
-    with suppress(MalformedItem):
-        unparked(text_of(data))
+    with suppress(CorruptItem):
+        deserialize_click(text_of(data))
 
 
 def headers(data: bytes) -> None:
@@ -116,7 +124,7 @@ def headers(data: bytes) -> None:
     more = ("cloudfront-viewer-country", "cloudfront-viewer-asn", "sec-purpose")
     values = text_of(data).split("\n")
     given: Mapping[str, str] = dict(zip((*names, *more), values, strict=False))
-    event: HttpEvent = {
+    event: RedirectEvent = {
         "headers": given,
         "requestContext": {
             "http": {"method": "GET", "sourceIp": "203.0.113.9", "userAgent": ""},
@@ -125,14 +133,16 @@ def headers(data: bytes) -> None:
         },
     }
     for through_front in (True, False):
-        kept = kept_address(read_request(event, through_front=through_front).address, "truncated")
+        kept = truncate_address(
+            parse_click_request(event, from_cloudfront=through_front).address, "truncated"
+        )
         expect(kept is None or kept.endswith((".0", "::")), f"{kept!a} is a whole address")
 
 
 def cursor(data: bytes) -> None:
     """A cursor is refused, or is the one spelling of its position."""
     with suppress(WaypostError):
-        expect(write_cursor(read_cursor(text_of(data))) == text_of(data), "one spelling")
+        expect(encode_cursor(decode_cursor(text_of(data))) == text_of(data), "one spelling")
 
 
 _CLICK: Final[dict[str, Any]] = {

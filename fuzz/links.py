@@ -10,51 +10,51 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from fuzz.target import Target, expect, text_of
-from waypost.domains.hostnames import domain_of, host_name, tracking_host
-from waypost.errors import InvalidRequest, NotShared, TokenError, UnsafeDestination
-from waypost.models.short_link import read_code
-from waypost.reports.share_links import MOST_HOURS, Sharer
-from waypost.rewrite.url_parameters import with_parameters
-from waypost.tokens import Keyring, Sealer
-from waypost.tokens.codec import decode
-from waypost.tokens.repair import mended, rest_of_path
-from waypost.urls import ascii_form, check_destination
+from waypost.domains.hostnames import extract_sender_domain, parse_host_name, parse_tracking_host
+from waypost.errors import InvalidRequest, ShareAccessDenied, TokenError, UnsafeDestination
+from waypost.models.short_link import parse_code
+from waypost.reports.share_links import MAX_SHARE_HOURS, ShareSigner
+from waypost.rewrite.url_parameters import add_parameters
+from waypost.tokens import Keyring, TokenSealer
+from waypost.tokens.codec import decode_click_token
+from waypost.tokens.repair import extract_token, iter_repairs
+from waypost.urls import check_destination, to_ascii_url
 
 _VISIBLE: Final = re.compile("[!-~]+")
 _HOST: Final = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _KEYRING: Final = Keyring((b"of the fuzzer, thirty-two bytes or so",))
-_SEALER: Final = Sealer(_KEYRING)
-_SHARER: Final = Sharer(_KEYRING, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+_SEALER: Final = TokenSealer(_KEYRING)
+_SHARER: Final = ShareSigner(_KEYRING, lambda: datetime(2026, 11, 22, tzinfo=UTC))
 
 
 def tokens(data: bytes) -> None:
     """Nothing opens; a payload that were signed is read or refused."""
     text = text_of(data)
-    for reading in (text, rest_of_path(text), *mended(text)):
+    for reading in (text, extract_token(text), *iter_repairs(text)):
         with suppress(TokenError):
             _SEALER.open(reading)
             raise AssertionError("a token that nobody signed")
     with suppress(TokenError):
-        decode(data)
-    code = read_code(text)
+        decode_click_token(data)
+    code = parse_code(text)
     # Capitals are read as small letters: phones write them where codes are typed by hand.
     expect(code is None or text.lower().startswith(code), "a code is the beginning of the text")
 
 
 def shares(data: bytes) -> None:
     """Nothing opens; whatever JSON were signed is a share of version 1 or refused."""
-    with suppress(NotShared):
-        _SHARER.opened(text_of(data))
+    with suppress(ShareAccessDenied):
+        _SHARER.verify_token(text_of(data))
         raise AssertionError("a share that nobody signed")
     try:
         said = json.loads(data)
     except (ValueError, RecursionError):
         return
-    with suppress(NotShared):
-        share = _SHARER.opened(str(_SHARER._serializer.dumps(said)))  # noqa: SLF001 - as a later version signs
+    with suppress(ShareAccessDenied):
+        share = _SHARER.verify_token(str(_SHARER._serializer.dumps(said)))  # noqa: SLF001 - as a later version signs
         expect(said[0] == 1 and len(said) == 5, "only version 1 is understood")
         expect(share.scope.covers(said[1], said[2], people=said[3]), "it shows what it says")
-        expect(said[4] <= MOST_HOURS, "no share lives longer than the longest")
+        expect(said[4] <= MAX_SHARE_HOURS, "no share lives longer than the longest")
 
 
 def destinations(data: bytes) -> None:
@@ -62,7 +62,7 @@ def destinations(data: bytes) -> None:
     with suppress(UnsafeDestination):
         href = text_of(data)
         check_destination(href)
-        location = ascii_form(href)
+        location = to_ascii_url(href)
         expect(_VISIBLE.fullmatch(location), f"{location!a} fits no header")
         check_destination(location)
 
@@ -71,7 +71,7 @@ def parameters(data: bytes) -> None:
     """What is added stands before the fragment, once, and nothing else changes."""
     href, *texts = text_of(data).split("\n")
     given = {name: value for name, value in zip(texts[::2], texts[1::2], strict=False) if name}
-    filled = with_parameters(href, list(given.items()))
+    filled = add_parameters(href, list(given.items()))
     before, mark, fragment = href.partition("#")
     expect(filled.startswith(before) and filled.endswith(mark + fragment), "all of it is there")
     added = filled[len(before) : len(filled) - len(mark + fragment)]
@@ -83,8 +83,8 @@ def parameters(data: bytes) -> None:
 def hosts(data: bytes) -> None:
     """A name is refused, or is a host name that stays as it is when it is read again."""
     text = text_of(data)
-    domain_of(text)
-    for read in (host_name, tracking_host):
+    extract_sender_domain(text)
+    for read in (parse_host_name, parse_tracking_host):
         with suppress(InvalidRequest):
             host = read(text)
             expect(_HOST.fullmatch(host) and len(host) <= 253, f"{host!a} is no host name")

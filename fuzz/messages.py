@@ -10,7 +10,7 @@ from typing import Any, Final
 from fuzz.target import Target, expect, text_of
 from tests.unit.sending.conftest import BASE, Office
 from waypost.errors import WaypostError
-from waypost.rewrite.service import Answer
+from waypost.rewrite.service import RewriteResponse
 
 _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
 
@@ -60,7 +60,9 @@ def push(data: bytes) -> None:
         raise AssertionError(f"{sent!a} is no longer JSON") from e
 
 
-def _rewritten(channel: str, content: dict[str, Any], *, liquid: bool = False) -> Answer | None:
+def _rewritten(
+    channel: str, content: dict[str, Any], *, liquid: bool = False
+) -> RewriteResponse | None:
     office = Office()
     with suppress(WaypostError):
         return office.rewrite(channel=channel, content=content, liquid=liquid)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from waypost.ids import CampaignCode, LinkCode, campaign_code, link_code
+from waypost.ids import CampaignId, LinkId, derive_campaign_id, derive_link_id
 from waypost.models.click import Click
 
-CAMPAIGN = campaign_code("acme", "spring-sale")
+CAMPAIGN = derive_campaign_id("acme", "spring-sale")
 SENT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SAFARI = (
@@ -22,24 +22,24 @@ CHROME = (
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0"
 
 
-def link(name: str, campaign: CampaignCode = CAMPAIGN) -> LinkCode:
-    return link_code(campaign, name)
+def make_link_id(name: str, campaign: CampaignId = CAMPAIGN) -> LinkId:
+    return derive_link_id(campaign, name)
 
 
-def click(
+def make_click(
     id_: str = "click-1",
     *,
     person: str | None = "p1",
     name: str = "home",
     after: float = 0.0,
-    campaign: CampaignCode = CAMPAIGN,
+    campaign: CampaignId = CAMPAIGN,
     **changes: object,
 ) -> Click:
     """A click at noon, or ``after`` so many seconds; ``name`` is the link's."""
     made = Click(
         id=id_,
         time=NOON + timedelta(seconds=after),
-        link=link(name, campaign),
+        link=make_link_id(name, campaign),
         position=1,
         delivery=f"d-{person}",
         person=person,

@@ -17,13 +17,13 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["BOTO_DISABLE_CRT"] = "true"  # SAM brings that library along, and the layer has none
 
-from tests.shifted_clock import VARIABLE, shift_clock  # noqa: E402 - as below
+from tests.shifted_clock import CLOCK_VARIABLE, shift_clock  # noqa: E402 - as below
 
 # Before other modules of tests are imported: some compute dates then.
-if os.environ.get(VARIABLE):
-    shift_clock(os.environ[VARIABLE])
+if os.environ.get(CLOCK_VARIABLE):
+    shift_clock(os.environ[CLOCK_VARIABLE])
 
-from tests.watching import WATCH, Watch  # noqa: E402 - it reads the environment
+from tests.watching import LEAK_MONITOR, SecretLeakMonitor  # noqa: E402 - it reads the environment
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("waypost", deadline=None)
@@ -32,22 +32,22 @@ settings.load_profile("waypost")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def watch() -> Iterator[Watch]:
+def watch() -> Iterator[SecretLeakMonitor]:
     """Hears whatever our code says in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        WATCH.install(patch)
-        yield WATCH
+        LEAK_MONITOR.install(patch)
+        yield LEAK_MONITOR
 
 
 @pytest.fixture(autouse=True)
-def nothing_secret_is_said(watch: Watch) -> Iterator[None]:
+def fail_on_secret_output(watch: SecretLeakMonitor) -> Iterator[None]:
     """A test fails, whatever it is about, if our code says what is secret while it runs."""
     yield
-    said, watch.spilled = watch.spilled, []
+    said, watch.leaks = watch.leaks, []
     assert not said, said[0]
 
 
-_UNTIL: Final = {"packaging": 0.3, "e2e": 0.6, "faults": 0.7, "docs": 0.6}
+_LATEST_START: Final = {"packaging": 0.3, "e2e": 0.6, "faults": 0.7, "docs": 0.6}
 """By when the files of a folder have begun, as a share of all files; others take until the end."""
 
 
@@ -58,16 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     folders = defaultdict[str, list[Path]](list)
     for path in dict.fromkeys(item.path for item in items):
-        folders[_folder(path)].append(path)
+        folders[_test_folder(path)].append(path)
     place = {
-        path: _UNTIL.get(folder, 1) * number / len(paths)
+        path: _LATEST_START.get(folder, 1) * number / len(paths)
         for folder, paths in folders.items()
         for number, path in enumerate(paths)
     }
     items.sort(key=lambda item: (place[item.path], item.path))
 
 
-def _folder(path: Path) -> str:
+def _test_folder(path: Path) -> str:
     return path.relative_to(Path(__file__).parent).parts[0]
 
 

@@ -12,6 +12,6 @@ _FOLDER: Final = os.environ.get("WAYPOST_EMAIL_CORPUS")
 
 EMAILS: Final = sorted(Path(_FOLDER).rglob("*.htm*")) if _FOLDER else []
 
-needs_emails = pytest.mark.skipif(
+requires_emails = pytest.mark.skipif(
     not EMAILS, reason="there are no real e-mails here (WAYPOST_EMAIL_CORPUS names a folder)"
 )

@@ -28,154 +28,158 @@ from itertools import count
 from threading import Lock
 
 from waypost.domains import item_mapping
-from waypost.domains.model import Stage, TrackingDomain
-from waypost.errors import Clash, Conflict, NotFound, StoreUnavailable
+from waypost.domains.model import DomainStage, TrackingDomain
+from waypost.errors import AlreadyExists, NotFound, StoreUnavailable, WriteConflict
 from waypost.ids import (
-    CampaignCode,
-    LinkCode,
-    WorkspaceCode,
-    campaign_code,
-    campaign_of,
-    link_code,
-    workspace_code,
-    workspace_of,
+    CampaignId,
+    LinkId,
+    WorkspaceId,
+    derive_campaign_id,
+    derive_link_id,
+    derive_workspace_id,
+    extract_campaign_id,
+    extract_workspace_id,
 )
 from waypost.models import attributes
-from waypost.models.attributes import Item, rfc3339
+from waypost.models.attributes import Item, format_rfc3339
 from waypost.models.campaign import Campaign, Link, LinkDefinition, SentMessage
-from waypost.models.click import Click, ledger_key
-from waypost.models.counters import SENT, CampaignCounts, Increments
-from waypost.models.recipient import LinkVisitor, Row, RowKey, Sheet
-from waypost.models.short_link import ShortLink, StoredDestination
+from waypost.models.click import Click, click_partition
+from waypost.models.counters import SENT_COUNTER, CampaignCounts, CounterIncrements
+from waypost.models.recipient import LinkVisitor, OverflowItem, RecipientKey, RecipientRow
+from waypost.models.short_link import LongDestination, ShortLink
 from waypost.models.workspace import OptOut, WorkspaceSettings, person_hash
-from waypost.repositories.campaigns import PLACES
-from waypost.repositories.clicks import CLICK_PLACES
+from waypost.repositories.campaigns import CAMPAIGN_LIST_KEY_PATTERN
+from waypost.repositories.clicks import CLICK_SORT_KEY_PATTERN
 from waypost.repositories.domains import (
-    due_first,
-    oldest_first,
-    read_domain,
-    read_owner,
-    read_stage,
+    parse_claim_owner,
+    parse_domain,
+    parse_domains,
+    parse_stage,
+    select_due,
 )
-from waypost.repositories.objects import ObjectState, ObjectUrl, Part, SmallObject
+from waypost.repositories.objects import ObjectContent, ObjectState, ObjectUrl, UploadPart
 from waypost.repositories.pagination import (
     Page,
-    is_key,
-    made_up,
-    read_cursor,
-    read_place,
-    write_cursor,
+    build_cursor_error,
+    decode_cursor,
+    encode_cursor,
+    is_valid_sort_key,
+    parse_cursor,
 )
 from waypost.repositories.recipients import Commit
 from waypost.repositories.workspaces import (
-    Person,
-    Versioned,
-    read_settings,
-    read_versioned,
-    write_settings,
+    PersonKey,
+    VersionedSettings,
+    parse_settings,
+    parse_settings_with_version,
+    serialize_settings,
 )
 
 
-class MemoryCampaigns:
+class InMemoryCampaignRepository:
     """``waypost.repositories.campaigns.CampaignStore``."""
 
     def __init__(self) -> None:
-        self._campaigns: dict[CampaignCode, Campaign] = {}
-        self._links: dict[LinkCode, Link] = {}
-        self._keys: set[tuple[CampaignCode, str]] = set()
-        self._sent: Counter[CampaignCode] = Counter()
-        self._signed: dict[str, Counter[CampaignCode]] = {}
-        self._counters: dict[CampaignCode, Increments] = {}
+        self._campaigns: dict[CampaignId, Campaign] = {}
+        self._links: dict[LinkId, Link] = {}
+        self._idempotency_keys: set[tuple[CampaignId, str]] = set()
+        self._deliveries: Counter[CampaignId] = Counter()
+        self._links_by_key: dict[str, Counter[CampaignId]] = {}
+        self._counters: dict[CampaignId, CounterIncrements] = {}
 
-    def open(
+    def get_or_create(
         self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
-    ) -> CampaignCode:
-        code = campaign_code(workspace, campaign)
+    ) -> CampaignId:
+        code = derive_campaign_id(workspace, campaign)
         new = Campaign(
             workspace=workspace, name=campaign, kind=kind, channel=channel, first_seen=now
         )
         stored = self._campaigns.setdefault(code, new)
         if (stored.workspace, stored.name) != (workspace, campaign):
-            raise Clash("campaign", campaign, "its code belongs to another name")
+            raise AlreadyExists("campaign", campaign, "its code belongs to another name")
         return code
 
-    def campaign(self, campaign: CampaignCode) -> Campaign | None:
+    def get(self, campaign: CampaignId) -> Campaign | None:
         return self._campaigns.get(campaign)
 
     def define_links(
-        self, campaign: CampaignCode, links: Sequence[LinkDefinition], now: datetime
-    ) -> list[LinkCode]:
-        return [self._define(campaign, link, now) for link in links]
+        self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
+    ) -> list[LinkId]:
+        return [self._define_link(campaign, link, now) for link in links]
 
-    def add_sent(
+    def add_deliveries(
         self,
-        campaign: CampaignCode,
+        campaign: CampaignId,
         deliveries: int,
         idempotency_key: str | None,
-        signed: Mapping[str, int] | None = None,
+        links_by_key: Mapping[str, int] | None = None,
     ) -> bool:
         if idempotency_key is not None:
-            if (campaign, idempotency_key) in self._keys:
+            if (campaign, idempotency_key) in self._idempotency_keys:
                 return False
-            self._keys.add((campaign, idempotency_key))
-        self._sent[campaign] += deliveries
-        for fingerprint, links in (signed or {}).items():
-            self._signed.setdefault(fingerprint, Counter())[campaign] += links
+            self._idempotency_keys.add((campaign, idempotency_key))
+        self._deliveries[campaign] += deliveries
+        for fingerprint, links in (links_by_key or {}).items():
+            self._links_by_key.setdefault(fingerprint, Counter())[campaign] += links
         return True
 
-    def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
-        return dict(self._signed.get(fingerprint, {}))
+    def count_links_by_key(self, fingerprint: str) -> dict[CampaignId, int]:
+        return dict(self._links_by_key.get(fingerprint, {}))
 
-    def of_workspace(
-        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    def list_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
     ) -> Page[Campaign]:
-        before = read_place(cursor, PLACES) if cursor is not None else "~"
+        before = parse_cursor(cursor, CAMPAIGN_LIST_KEY_PATTERN) if cursor is not None else "~"
         listed = [
             campaign
             for code, campaign in self._campaigns.items()
-            if workspace_of(code) == workspace and campaign.place < before
+            if extract_workspace_id(code) == workspace and campaign.list_key < before
         ]
-        listed.sort(key=lambda campaign: campaign.place, reverse=True)
+        listed.sort(key=lambda campaign: campaign.list_key, reverse=True)
         found = listed[:limit]
-        return Page(found, write_cursor(found[-1].place) if len(listed) > limit else None)
+        return Page(found, encode_cursor(found[-1].list_key) if len(listed) > limit else None)
 
-    def codes_of_workspace(
-        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
-    ) -> Page[CampaignCode]:
-        page = self.of_workspace(workspace, cursor=cursor, limit=limit)
-        return Page([campaign.code for campaign in page.items], page.cursor)
+    def list_ids_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
+    ) -> Page[CampaignId]:
+        page = self.list_by_workspace(workspace, cursor=cursor, limit=limit)
+        return Page([campaign.id for campaign in page.items], page.cursor)
 
-    def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
-        counts = {code: self.counts(code) for code in campaigns}
+    def get_headline_counts(
+        self, campaigns: Collection[CampaignId]
+    ) -> dict[CampaignId, CampaignCounts]:
+        counts = {code: self.get_counts(code) for code in campaigns}
         return {code: CampaignCounts(sent=c.sent, total=c.total) for code, c in counts.items()}
 
-    def list_known(self) -> int:
+    def backfill_list(self) -> int:
         return 0  # nothing here was noted before there was a list
 
-    def links(self, campaign: CampaignCode) -> list[Link]:
-        return [link for link in self._links.values() if campaign_of(link.code) == campaign]
+    def list_links(self, campaign: CampaignId) -> list[Link]:
+        return [link for link in self._links.values() if extract_campaign_id(link.id) == campaign]
 
-    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
-        return {code: self._links[code] for code in codes if code in self._links}
+    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]:
+        return {code: self._links[code] for code in link_ids if code in self._links}
 
-    def counts(self, campaign: CampaignCode) -> CampaignCounts:
-        figures: dict[str, dict[str, int]] = {SENT: {SENT: self._sent[campaign]}}
+    def get_counts(self, campaign: CampaignId) -> CampaignCounts:
+        figures: dict[str, dict[str, int]] = {
+            SENT_COUNTER: {SENT_COUNTER: self._deliveries[campaign]}
+        }
         for (counter, figure), value in self._counters.get(campaign, Counter()).items():
             figures.setdefault(counter, {})[figure] = value
-        return CampaignCounts.of(figures.items())
+        return CampaignCounts.from_counters(figures.items())
 
-    def add(self, campaign: CampaignCode, increments: Increments) -> None:
+    def add_increments(self, campaign: CampaignId, increments: CounterIncrements) -> None:
         """Move figures; what the transactions of ``MemoryRecipients`` do."""
         counters = self._counters.setdefault(campaign, Counter())
         for cell, value in increments.items():
             counters[cell] += value
 
-    def _define(
-        self, campaign: CampaignCode, definition: LinkDefinition, now: datetime
-    ) -> LinkCode:
+    def _define_link(
+        self, campaign: CampaignId, definition: LinkDefinition, now: datetime
+    ) -> LinkId:
         attempt = 0
         while True:
-            code = link_code(campaign, definition.identity, attempt)
+            code = derive_link_id(campaign, definition.identity, attempt)
             owner = self._links.setdefault(code, Link(code, definition, now))
             if owner.definition.identity == definition.identity:
                 return code
@@ -185,12 +189,12 @@ class MemoryCampaigns:
 _Key = tuple[str, str]
 
 
-class MemoryClicks:
+class InMemoryClickRepository:
     """``ClickStore`` in memory. ``inserted`` is its stream: new clicks in order."""
 
     def __init__(self) -> None:
         self._clicks: dict[_Key, Click] = {}
-        self.inserted: list[Click] = []
+        self.stream: list[Click] = []
 
     def record(self, click: Click) -> bool:
         if _click_key(click) in self._clicks:
@@ -198,276 +202,289 @@ class MemoryClicks:
         self._insert(click)
         return True
 
-    def anonymise(self, click: Click, anonymous: Click) -> None:
+    def anonymize(self, click: Click, anonymous: Click) -> None:
         if _click_key(anonymous) not in self._clicks:
             self._insert(anonymous)
         self._clicks.pop(_click_key(click), None)
 
-    def of_person(
-        self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
+    def list_by_person(
+        self, workspace: WorkspaceId, person: str, *, cursor: str | None, limit: int
     ) -> Page[Click]:
-        partition = ledger_key(workspace, f"p:{person}")
-        before = read_place(cursor, CLICK_PLACES) if cursor is not None else "~"
+        partition = click_partition(workspace, f"p:{person}")
+        before = parse_cursor(cursor, CLICK_SORT_KEY_PATTERN) if cursor is not None else "~"
         keys = sorted(k for k in self._clicks if k[0] == partition and k[1] < before)[::-1]
         clicks = [self._clicks[key] for key in keys[:limit]]
-        return Page(clicks, write_cursor(keys[limit - 1][1]) if len(keys) > limit else None)
+        return Page(clicks, encode_cursor(keys[limit - 1][1]) if len(keys) > limit else None)
 
-    def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
+    def scan_by_campaign(self, campaign: CampaignId) -> Iterator[Click]:
         return (c for c in list(self._clicks.values()) if c.campaign == campaign)
 
     def _insert(self, click: Click) -> None:
         self._clicks[_click_key(click)] = click
-        self.inserted.append(click)
+        self.stream.append(click)
 
 
 def _click_key(click: Click) -> _Key:
-    return ledger_key(click.workspace, click.recipient), f"{rfc3339(click.time)}#{click.id}"
+    return click_partition(
+        click.workspace, click.recipient
+    ), f"{format_rfc3339(click.time)}#{click.id}"
 
 
-class MemoryDomains:
+class InMemoryDomainRepository:
     """``waypost.repositories.domains.DomainStore``."""
 
     def __init__(self) -> None:
-        self._domains: dict[tuple[WorkspaceCode, str], Item] = {}
+        self._domains: dict[tuple[WorkspaceId, str], Item] = {}
         self._claims: dict[str, Item] = {}
         self._lock = Lock()
 
     def add(self, domain: TrackingDomain) -> None:
         with self._lock:
             if domain.host in self._claims or _domain_key(domain) in self._domains:
-                raise Clash("tracking domain", domain.host, "is taken already")
+                raise AlreadyExists("tracking domain", domain.host, "is taken already")
             self._put(domain)
 
-    def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
+    def get(self, workspace: WorkspaceId, host: str) -> TrackingDomain | None:
         kept = self._domains.get((workspace, host))
-        return read_domain(kept) if kept else None
+        return parse_domain(kept) if kept else None
 
-    def stage(self, workspace: WorkspaceCode, host: str) -> Stage | None:
+    def get_stage(self, workspace: WorkspaceId, host: str) -> DomainStage | None:
         kept = self._domains.get((workspace, host))
-        return read_stage(kept) if kept else None
+        return parse_stage(kept) if kept else None
 
-    def by_host(self, host: str) -> TrackingDomain | None:
+    def get_by_host(self, host: str) -> TrackingDomain | None:
         claim = self._claims.get(host)
-        return self.get(read_owner(claim), host) if claim else None
+        return self.get(parse_claim_owner(claim), host) if claim else None
 
-    def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
-        return oldest_first([kept for key, kept in self._domains.items() if key[0] == workspace])
+    def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
+        return parse_domains([kept for key, kept in self._domains.items() if key[0] == workspace])
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         with self._lock:
-            self._unchanged(domain)
+            self._check_version(domain)
             saved = replace(domain, version=domain.version + 1)
             self._put(saved)
             return saved
 
     def delete(self, domain: TrackingDomain) -> None:
         with self._lock:
-            self._unchanged(domain)
+            self._check_version(domain)
             del self._domains[_domain_key(domain)]
             self._claims.pop(domain.host, None)
 
-    def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
-        return due_first(list(self._claims.values()), now, limit)
+    def list_due(self, now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
+        return select_due(list(self._claims.values()), now, limit)
 
     def _put(self, domain: TrackingDomain) -> None:
-        self._domains[_domain_key(domain)] = item_mapping.to_item(domain)
-        self._claims[domain.host] = item_mapping.to_claim(domain)
+        self._domains[_domain_key(domain)] = item_mapping.domain_to_item(domain)
+        self._claims[domain.host] = item_mapping.claim_to_item(domain)
 
-    def _unchanged(self, domain: TrackingDomain) -> None:
+    def _check_version(self, domain: TrackingDomain) -> None:
         kept = self._domains.get(_domain_key(domain), {})
-        if kept.get("version") != attributes.attribute(domain.version):
-            raise Conflict(f"domain {domain.host} changed")
+        if kept.get("version") != attributes.to_attribute(domain.version):
+            raise WriteConflict(f"domain {domain.host} changed")
 
 
-def _domain_key(domain: TrackingDomain) -> tuple[WorkspaceCode, str]:
+def _domain_key(domain: TrackingDomain) -> tuple[WorkspaceId, str]:
     return domain.workspace, domain.host
 
 
-class MemoryMessages:
+class InMemoryMessageRepository:
     """``waypost.repositories.messages.MessageStore``. ``clock`` gives seconds since 1970."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._messages: dict[CampaignCode, SentMessage] = {}
+        self._messages: dict[CampaignId, SentMessage] = {}
 
-    def keep(self, message: SentMessage) -> bool:
+    def add(self, message: SentMessage) -> bool:
         if message.campaign in self._messages or message.to_item() is None:
             return False
         self._messages[message.campaign] = message
         return True
 
-    def message(self, campaign: CampaignCode) -> SentMessage | None:
+    def get(self, campaign: CampaignId) -> SentMessage | None:
         message = self._messages.get(campaign)
         return message if message and message.expires > self._clock() else None
 
-    def forget(self, campaign: CampaignCode) -> None:
+    def delete(self, campaign: CampaignId) -> None:
         self._messages.pop(campaign, None)
 
-    def forget_rendered(self, workspace: WorkspaceCode) -> int:
-        campaigns = [code for code in self._messages if workspace_of(code) == workspace]
-        return self.forget_rendered_of(campaigns)
+    def delete_personal_by_workspace(self, workspace: WorkspaceId) -> int:
+        campaigns = [code for code in self._messages if extract_workspace_id(code) == workspace]
+        return self.delete_personal_by_campaigns(campaigns)
 
-    def forget_rendered_of(self, campaigns: Collection[CampaignCode]) -> int:
+    def delete_personal_by_campaigns(self, campaigns: Collection[CampaignId]) -> int:
         found = [self._messages.get(campaign) for campaign in campaigns]
         rendered = [message.campaign for message in found if message and message.rendered]
         for campaign in rendered:
-            self.forget(campaign)
+            self.delete(campaign)
         return len(rendered)
 
 
-class MemoryObjects:
+class InMemoryObjectStore:
     """``waypost.repositories.objects.ObjectStore``."""
 
     def __init__(self) -> None:
-        self._objects: dict[ObjectUrl, SmallObject] = {}
-        self._uploads: dict[str, dict[int, SmallObject]] = {}
-        self._names = count()
+        self._objects: dict[ObjectUrl, ObjectContent] = {}
+        self._uploads: dict[str, dict[int, ObjectContent]] = {}
+        self._upload_numbers = count()
 
-    def state(self, url: ObjectUrl) -> ObjectState:
-        found = self._found(url)
+    def get_state(self, url: ObjectUrl) -> ObjectState:
+        found = self._get_object(url)
         return ObjectState(found.version, len(found.data))
 
     def stream(self, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
-        size = len(self._found(url).data)
+        size = len(self._get_object(url).data)
         step = max(7, size // 10_000)  # lines end anywhere in what is read at once
         for at in range(start, size, step):
-            now = self._found(url)
+            now = self._get_object(url)
             if now.version != version:
-                raise Conflict(f"{url} has changed")
+                raise WriteConflict(f"{url} has changed")
             yield now.data[at : at + step]
 
-    def read(self, url: ObjectUrl) -> SmallObject | None:
+    def read(self, url: ObjectUrl) -> ObjectContent | None:
         return self._objects.get(url)
 
     def write(self, url: ObjectUrl, data: bytes) -> None:
-        self._objects[url] = _object(data)
+        self._objects[url] = _build_object(data)
 
     def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
         now = self._objects.get(url)
         if version != (now.version if now else None):
-            raise Conflict(f"{url} has changed")
-        self._objects[url] = _object(data)
+            raise WriteConflict(f"{url} has changed")
+        self._objects[url] = _build_object(data)
         return self._objects[url].version
 
     def delete(self, url: ObjectUrl) -> None:
         self._objects.pop(url, None)
 
-    def begin(self, url: ObjectUrl) -> str:
-        upload = f"{url}#{next(self._names)}"
+    def create_upload(self, url: ObjectUrl) -> str:
+        upload = f"{url}#{next(self._upload_numbers)}"
         self._uploads[upload] = {}
         return upload
 
-    def put_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        part = self._upload(url, upload)[number] = _object(data)
+    def upload_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
+        part = self._get_upload(url, upload)[number] = _build_object(data)
         return part.version
 
-    def complete(self, url: ObjectUrl, upload: str, parts: Sequence[Part]) -> None:
-        written = self._upload(url, upload)
+    def complete_upload(self, url: ObjectUrl, upload: str, parts: Sequence[UploadPart]) -> None:
+        written = self._get_upload(url, upload)
         if any(written[number].version != tag for number, tag in parts):
             raise StoreUnavailable(f"{url}: InvalidPart")
         self.write(url, b"".join(written[number].data for number, _ in parts))
         del self._uploads[upload]
 
-    def _upload(self, url: ObjectUrl, upload: str) -> dict[int, SmallObject]:
+    def _get_upload(self, url: ObjectUrl, upload: str) -> dict[int, ObjectContent]:
         if upload not in self._uploads:
             raise NotFound("upload to", str(url))
         return self._uploads[upload]
 
-    def _found(self, url: ObjectUrl) -> SmallObject:
+    def _get_object(self, url: ObjectUrl) -> ObjectContent:
         if url not in self._objects:
             raise NotFound("object", str(url))
         return self._objects[url]
 
 
-def _object(data: bytes) -> SmallObject:
-    return SmallObject(data, md5(data, usedforsecurity=False).hexdigest())
+def _build_object(data: bytes) -> ObjectContent:
+    return ObjectContent(data, md5(data, usedforsecurity=False).hexdigest())
 
 
-class MemoryRecipients:
+class InMemoryRecipientRepository:
     """``waypost.repositories.recipients.RecipientStore``; counters go to ``campaigns``."""
 
-    def __init__(self, campaigns: MemoryCampaigns) -> None:
+    def __init__(self, campaigns: InMemoryCampaignRepository) -> None:
         self._campaigns = campaigns
-        self._records: dict[RowKey, Row | Sheet] = {}
-        self._notices: dict[tuple[CampaignCode, int], frozenset[bytes]] = {}
+        self._items: dict[RecipientKey, RecipientRow | OverflowItem] = {}
+        self._outbox: dict[tuple[CampaignId, int], frozenset[bytes]] = {}
 
-    def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
-        found = {key: self._records.get(key) for key in keys}
-        return {key: row if isinstance(row, Row) else Row(key) for key, row in found.items()}
-
-    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
-        found = {key: self._records.get(key) for key in keys}
-        return {key: sheet for key, sheet in found.items() if isinstance(sheet, Sheet)}
-
-    def sheets_of(self, key: RowKey) -> list[Sheet]:
-        records = self._records.values()
-        return [r for r in records if isinstance(r, Sheet) and r.key[:2] == key[:2]]
-
-    def commit(self, commit: Commit) -> None:
-        if not commit.fits:
-            raise StoreUnavailable("DynamoDB takes no such transaction")
-        written: list[Row | Sheet] = [*commit.rows, *commit.sheets]
-        expected = {record.key: record.version - 1 for record in written}
-        expected |= {record.key: record.version for record in commit.removed}
-        for key, version in expected.items():
-            stored = self._records.get(key)
-            if (stored.version if stored else 0) != version:
-                raise Conflict("a row was written since it was read")
-        self._records |= {record.key: record for record in written}
-        for record in commit.removed:
-            self._records.pop(record.key, None)
-        self._campaigns.add(commit.campaign, commit.increments)
-        if commit.notice is not None:
-            self._notices[commit.campaign, commit.notice.batch] = commit.notice.clicks
-
-    def notices(
-        self, campaign: CampaignCode, batches: Collection[int]
-    ) -> Mapping[int, frozenset[bytes]]:
-        found = {batch: self._notices.get((campaign, batch)) for batch in batches}
-        return {batch: clicks for batch, clicks in found.items() if clicks}
-
-    def told(self, campaign: CampaignCode, batch: int, left: frozenset[bytes]) -> None:
-        if left:
-            self._notices[campaign, batch] = left
-        else:
-            self._notices.pop((campaign, batch), None)
-
-    def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
-        after = "" if cursor is None else _read(cursor)
-        rows = [
-            record
-            for key, record in sorted(self._records.items(), key=lambda pair: pair[0][:2])
-            if isinstance(record, Row) and key.campaign == campaign_of(link)
-            if link in record.links and key.recipient > after
-        ]
-        visitors = [row.visitor(link) for row in rows[:limit]]
-        last = f"#{rows[limit - 1].key.recipient}" if len(rows) > limit else None
-        return Page(visitors, write_cursor(last) if last else None)
-
-    def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:
+    def get_rows(self, keys: Collection[RecipientKey]) -> dict[RecipientKey, RecipientRow]:
+        found = {key: self._items.get(key) for key in keys}
         return {
-            key.campaign
-            for key in self._records
-            if key.recipient == recipient and workspace_of(key.campaign) == workspace
+            key: row if isinstance(row, RecipientRow) else RecipientRow(key)
+            for key, row in found.items()
         }
 
-    def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
-        return (record for key, record in list(self._records.items()) if key.campaign == campaign)
+    def get_overflow_items(
+        self, keys: Collection[RecipientKey]
+    ) -> dict[RecipientKey, OverflowItem]:
+        found = {key: self._items.get(key) for key in keys}
+        return {key: sheet for key, sheet in found.items() if isinstance(sheet, OverflowItem)}
+
+    def list_overflow_items(self, key: RecipientKey) -> list[OverflowItem]:
+        records = self._items.values()
+        return [r for r in records if isinstance(r, OverflowItem) and r.key[:2] == key[:2]]
+
+    def commit(self, commit: Commit) -> None:
+        if not commit.is_within_limits:
+            raise StoreUnavailable("DynamoDB takes no such transaction")
+        written: list[RecipientRow | OverflowItem] = [*commit.rows, *commit.overflow_items]
+        expected = {record.key: record.version - 1 for record in written}
+        expected |= {record.key: record.version for record in commit.removed_items}
+        for key, version in expected.items():
+            stored = self._items.get(key)
+            if (stored.version if stored else 0) != version:
+                raise WriteConflict("a row was written since it was read")
+        self._items |= {record.key: record for record in written}
+        for record in commit.removed_items:
+            self._items.pop(record.key, None)
+        self._campaigns.add_increments(commit.campaign, commit.increments)
+        if commit.outbox_entry is not None:
+            self._outbox[commit.campaign, commit.outbox_entry.batch] = (
+                commit.outbox_entry.click_hashes
+            )
+
+    def get_outbox_entries(
+        self, campaign: CampaignId, batches: Collection[int]
+    ) -> Mapping[int, frozenset[bytes]]:
+        found = {batch: self._outbox.get((campaign, batch)) for batch in batches}
+        return {batch: clicks for batch, clicks in found.items() if clicks}
+
+    def update_outbox(
+        self, campaign: CampaignId, batch: int, unpublished: frozenset[bytes]
+    ) -> None:
+        if unpublished:
+            self._outbox[campaign, batch] = unpublished
+        else:
+            self._outbox.pop((campaign, batch), None)
+
+    def list_link_visitors(
+        self, link: LinkId, *, cursor: str | None, limit: int
+    ) -> Page[LinkVisitor]:
+        after = "" if cursor is None else _parse_cursor(cursor)
+        rows = [
+            record
+            for key, record in sorted(self._items.items(), key=lambda pair: pair[0][:2])
+            if isinstance(record, RecipientRow) and key.campaign == extract_campaign_id(link)
+            if link in record.links and key.recipient > after
+        ]
+        visitors = [row.to_visitor(link) for row in rows[:limit]]
+        last = f"#{rows[limit - 1].key.recipient}" if len(rows) > limit else None
+        return Page(visitors, encode_cursor(last) if last else None)
+
+    def scan_campaigns(self, workspace: WorkspaceId, recipient: str) -> set[CampaignId]:
+        return {
+            key.campaign
+            for key in self._items
+            if key.recipient == recipient and extract_workspace_id(key.campaign) == workspace
+        }
+
+    def iter_by_campaign(self, campaign: CampaignId) -> Iterator[RecipientRow | OverflowItem]:
+        return (record for key, record in list(self._items.items()) if key.campaign == campaign)
 
 
-def _read(cursor: str) -> str:
-    mark, _, after = read_cursor(cursor).partition("#")
-    if mark or not is_key(after):
-        raise made_up()
+def _parse_cursor(cursor: str) -> str:
+    mark, _, after = decode_cursor(cursor).partition("#")
+    if mark or not is_valid_sort_key(after):
+        raise build_cursor_error()
     return after
 
 
-class MemoryShortLinks:
+class InMemoryShortLinkRepository:
     """``waypost.repositories.short_links.ShortLinkStore``."""
 
     def __init__(self) -> None:
         self._links: dict[str, ShortLink] = {}
-        self._destinations: dict[tuple[WorkspaceCode, str], str] = {}
+        self._destinations: dict[tuple[WorkspaceId, str], str] = {}
 
     def add(self, links: Sequence[ShortLink]) -> frozenset[str]:
         taken = set()
@@ -476,42 +493,48 @@ class MemoryShortLinks:
                 taken.add(link.code)
         return frozenset(taken)
 
-    def keep(self, destinations: Collection[StoredDestination]) -> None:
+    def add_destinations(self, destinations: Collection[LongDestination]) -> None:
         for kept in destinations:
             self._destinations[kept.workspace, kept.digest] = kept.href
 
-    def find(self, code: str) -> ShortLink | None:
+    def get(self, code: str) -> ShortLink | None:
         return self._links.get(code)
 
-    def destination(self, workspace: WorkspaceCode, digest: str) -> str | None:
+    def get_destination(self, workspace: WorkspaceId, digest: str) -> str | None:
         return self._destinations.get((workspace, digest))
 
 
-class MemoryWorkspaces:
+class InMemoryWorkspaceRepository:
     """``waypost.repositories.workspaces.WorkspaceStore``."""
 
     def __init__(self) -> None:
-        self._settings: dict[WorkspaceCode, tuple[str, str, int]] = {}
-        self._opt_outs: dict[Person, OptOut] = {}
+        self._settings: dict[WorkspaceId, tuple[str, str, int]] = {}
+        self._opt_outs: dict[PersonKey, OptOut] = {}
 
-    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
+    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings:
         stored = self._settings.get(workspace)
-        return read_settings(workspace, stored[1]) if stored else WorkspaceSettings()
+        return parse_settings(workspace, stored[1]) if stored else WorkspaceSettings()
 
-    def versioned(self, workspace: WorkspaceCode) -> Versioned:
+    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings:
         stored = self._settings.get(workspace)
-        return read_versioned(*stored[1:]) if stored else Versioned(WorkspaceSettings(), 0)
+        return (
+            parse_settings_with_version(*stored[1:])
+            if stored
+            else VersionedSettings(WorkspaceSettings(), 0)
+        )
 
-    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
-        code = workspace_code(workspace)
+    def save_settings(
+        self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
+    ) -> None:
+        code = derive_workspace_id(workspace)
         name, _, version = self._settings.get(code, (workspace, "", 0))
         if name != workspace:
-            raise Clash("workspace", workspace, "its code belongs to another name")
-        if over not in (None, version):
-            raise Conflict("settings were saved since they were read")
-        self._settings[code] = (workspace, write_settings(settings), version + 1)
+            raise AlreadyExists("workspace", workspace, "its code belongs to another name")
+        if expected_version not in (None, version):
+            raise WriteConflict("settings were saved since they were read")
+        self._settings[code] = (workspace, serialize_settings(settings), version + 1)
 
-    def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
+    def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
         wish = OptOut(
             workspace=workspace,
             person_hash=person_hash(workspace, person),
@@ -520,10 +543,10 @@ class MemoryWorkspaces:
         )
         return self._opt_outs.setdefault((workspace, wish.person_hash), wish)
 
-    def opt_in(self, workspace: WorkspaceCode, person: str) -> None:
+    def opt_in(self, workspace: WorkspaceId, person: str) -> None:
         self._opt_outs.pop((workspace, person_hash(workspace, person)), None)
 
-    def opted_out(self, people: Collection[Person]) -> Mapping[Person, OptOut]:
+    def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
         found = {
             (workspace, person): self._opt_outs.get((workspace, person_hash(workspace, person)))
             for workspace, person in people

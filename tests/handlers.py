@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class LambdaContext:
     """What powertools reads of Lambda's context."""
 
     function_name: str = "test"
@@ -24,7 +24,7 @@ class Context:
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
 
 
-def load(function: str) -> ModuleType:
+def load_function(function: str) -> ModuleType:
     """The module of a function, imported anew."""
     path = ROOT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"functions_{function}_app", path)
@@ -35,7 +35,7 @@ def load(function: str) -> ModuleType:
     return module
 
 
-def request(
+def build_api_event(
     route: str,
     parameters: dict[str, str] | None = None,
     *,

@@ -23,7 +23,7 @@ from moto.core.request import normalize_request
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
-Played: TypeAlias = tuple[int, Mapping[str, Any], str | bytes]
+MotoResponse: TypeAlias = tuple[int, Mapping[str, Any], str | bytes]
 """Status, headers and body."""
 
 
@@ -32,20 +32,20 @@ def is_to_aws(request: AWSPreparedRequest) -> bool:
     return urlsplit(request.url).hostname not in ("127.0.0.1", "localhost")
 
 
-def played(request: AWSPreparedRequest) -> Played:
+def respond_with_moto(request: AWSPreparedRequest) -> MotoResponse:
     """What moto answers."""
     target: Any = request.headers.get("X-Amz-Target", b"")  # bytes, where there is one
     action = target.decode()
     try:
         if action.startswith("DynamoDB_"):
-            answer: Played = _Tables(action, request).call_action()
+            answer: MotoResponse = _DynamoHandler(action, request).call_action()
             return answer
-        return _elsewhere(request)
+        return _call_other_service(request)
     except HTTPException as error:
         return error.code or 500, dict(error.get_headers()), error.get_body()
 
 
-class _Tables(DynamoHandler):
+class _DynamoHandler(DynamoHandler):
     """moto's DynamoDB, told what it would find out from the request."""
 
     def __init__(self, action: str, request: AWSPreparedRequest) -> None:
@@ -55,25 +55,25 @@ class _Tables(DynamoHandler):
         self.response_headers: dict[str, str] = {}
         self.region = self.region_regex.findall(request.url)[0]
         self.current_account = DEFAULT_ACCOUNT_ID
-        self.params = json.loads(request.body, object_hook=_binary)  # type: ignore[arg-type]  # bytes
+        self.params = json.loads(request.body, object_hook=_decode_binary)  # type: ignore[arg-type]  # bytes
 
 
-def _binary(value: dict[str, Any]) -> dict[str, Any]:
+def _decode_binary(value: dict[str, Any]) -> dict[str, Any]:
     """A value of DynamoDB's as moto keeps it: only those that are binary are read differently."""
     text = value.get("B")
     return {"B": b64decode(text)} if isinstance(text, str) else value
 
 
-def _elsewhere(request: AWSPreparedRequest) -> Played:
+def _call_other_service(request: AWSPreparedRequest) -> MotoResponse:
     url = urlsplit(request.url)
     given = normalize_request(request)
-    door = _door(f"{url.scheme}://{url.netloc}{url.path}")
-    answer: Played = door(given, given.raw_url, given.headers)
+    door = _find_moto_handler(f"{url.scheme}://{url.netloc}{url.path}")
+    answer: MotoResponse = door(given, given.raw_url, given.headers)
     return answer
 
 
 @cache
-def _door(url: str) -> Any:
+def _find_moto_handler(url: str) -> Any:
     """What moto has for an address without its query."""
     service = next(name for name, pattern in backend_url_patterns if pattern.match(url))
     backend = get_backend(service)[DEFAULT_ACCOUNT_ID]  # type: ignore[call-overload]

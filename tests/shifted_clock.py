@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-VARIABLE: Final = "WAYPOST_TEST_CLOCK"
+CLOCK_VARIABLE: Final = "WAYPOST_TEST_CLOCK"
 _DAYS: Final = re.compile(r"([+-]\d+)d", re.ASCII)
 
 
@@ -20,7 +20,8 @@ def parse_shift(text: str, now: datetime) -> datetime:
         start = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{VARIABLE}: neither a number of days nor a date ({text}); use +500d or 2038-02-02"
+            f"{CLOCK_VARIABLE}: neither a number of days nor a date ({text}); "
+            "use +500d or 2038-02-02"
         ) from None
     return start if start.tzinfo else start.replace(tzinfo=UTC)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.contract.conftest import Stores
-from waypost.tally.event_publisher import Bus
-from waypost.tally.service import Tally
+from tests.contract.conftest import Repositories
+from waypost.tally.event_publisher import EventSink
+from waypost.tally.service import TallyService
 
 
-def tally_over(stores: Stores, bus: Bus | None = None) -> Tally:
+def create_tally(stores: Repositories, bus: EventSink | None = None) -> TallyService:
     """One that does not wait before it tries again, and tells nobody without a bus."""
-    return Tally(
-        ledger=stores.clicks,
+    return TallyService(
+        clicks=stores.clicks,
         recipients=stores.recipients,
         workspaces=stores.workspaces,
-        bus=bus,
+        event_bus=bus,
         sleep=lambda _: None,
     )

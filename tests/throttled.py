@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from waypost.repositories.dynamodb.short_links import ACTIONS, DynamoShortLinks
+from waypost.repositories.dynamodb.short_links import (
+    MAX_LINKS_PER_TRANSACTION,
+    DynamoShortLinkRepository,
+)
 
 
-class Refused(Exception):
+class DynamoRefusal(Exception):
     """What a client raises for an answer of DynamoDB's that is an error."""
 
     def __init__(self, code: str, reasons: list[str] | None = None) -> None:
@@ -21,45 +24,45 @@ class Refused(Exception):
         }
 
 
-class Table:
+class ThrottlingTable:
     """Takes transactions of conditional puts: all or none, known again by their token. ``faults``
     make it fail, before it wrote or after.
     """
 
     def __init__(self, faults: random.Random | None = None) -> None:
         self.items: dict[str, dict[str, Any]] = {}
-        self.seen: Counter[str] = Counter()
-        self._faults = faults
-        self._known: dict[str, list[dict[str, Any]]] = {}
+        self.fault_counts: Counter[str] = Counter()
+        self._random = faults
+        self._transactions: dict[str, list[dict[str, Any]]] = {}
 
     def transact_write_items(self, **request: Any) -> dict[str, Any]:
-        dice = self._faults.random() if self._faults else 1.0
+        dice = self._random.random() if self._random else 1.0
         if dice < 0.15:
-            self.seen["throttled"] += 1
+            self.fault_counts["throttled"] += 1
             reasons = ["None"] * (len(request["TransactItems"]) - 1) + ["ThrottlingError"]
-            raise Refused("TransactionCanceledException", reasons)
+            raise DynamoRefusal("TransactionCanceledException", reasons)
         if dice < 0.2:
-            self.seen["refused"] += 1
-            raise Refused("ProvisionedThroughputExceededException")
+            self.fault_counts["refused"] += 1
+            raise DynamoRefusal("ProvisionedThroughputExceededException")
         self._write(request)
         if dice < 0.3:
-            self.seen["answer lost"] += 1
+            self.fault_counts["answer lost"] += 1
             raise OSError("the answer got lost")
         return {}
 
     def _write(self, request: dict[str, Any]) -> None:
         actions: list[dict[str, Any]] = request["TransactItems"]
-        assert len(actions) <= ACTIONS
-        if self._known.setdefault(request["ClientRequestToken"], actions) is not actions:
-            assert self._known[request["ClientRequestToken"]] == actions
+        assert len(actions) <= MAX_LINKS_PER_TRANSACTION
+        if self._transactions.setdefault(request["ClientRequestToken"], actions) is not actions:
+            assert self._transactions[request["ClientRequestToken"]] == actions
             return
         keys = [action["Put"]["Item"]["pk"]["S"] for action in actions]
         assert len(set(keys)) == len(keys)
         assert all("attribute_not_exists" in a["Put"]["ConditionExpression"] for a in actions)
         if taken := set(keys) & self.items.keys():
-            del self._known[request["ClientRequestToken"]]
+            del self._transactions[request["ClientRequestToken"]]
             reasons = ["ConditionalCheckFailed" if key in taken else "None" for key in keys]
-            raise Refused("TransactionCanceledException", reasons)
+            raise DynamoRefusal("TransactionCanceledException", reasons)
         self.items |= {a["Put"]["Item"]["pk"]["S"]: a["Put"]["Item"] for a in actions}
 
     def get_item(self, **request: Any) -> dict[str, Any]:
@@ -67,6 +70,8 @@ class Table:
         return {"Item": found} if found else {}
 
 
-def over(table: Table, sleep: Callable[[float], None] = lambda _: None) -> DynamoShortLinks:
+def create_repository(
+    table: ThrottlingTable, sleep: Callable[[float], None] = lambda _: None
+) -> DynamoShortLinkRepository:
     """The store over such a table, without its pauses."""
-    return DynamoShortLinks(table, "short-links", sleep)  # type: ignore[arg-type]
+    return DynamoShortLinkRepository(table, "short-links", sleep)  # type: ignore[arg-type]

@@ -19,25 +19,27 @@ from waypost import observability, responses
 from waypost.tokens.signer import Keyring
 from waypost.web import app
 
-Told: TypeAlias = Callable[..., Any]
+AnyFunction: TypeAlias = Callable[..., Any]
 
 
-class Watch:
+class SecretLeakMonitor:
     """Hears everything from ``install`` on; ``spilled`` is what should not have been said."""
 
     def __init__(self) -> None:
-        self.heard = 0
-        self.spilled: list[str] = []
+        self.output_count = 0
+        self.leaks: list[str] = []
         self._keys: set[str] = set()
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Put ears where each way of saying something begins."""
-        self._over(patch, LambdaPowertoolsFormatter, "format", lambda line: line)
-        self._over(patch, responses, "problem_body", json.dumps, echoes=True)
-        self._over(patch, app, "_wrong", lambda answer: answer["body"], echoes=True)
-        heard_metric = self._hearing(json.dumps, lambda line: line)
+        self._wrap_attribute(patch, LambdaPowertoolsFormatter, "format", lambda line: line)
+        self._wrap_attribute(patch, responses, "problem_body", json.dumps, echoes_input=True)
+        self._wrap_attribute(
+            patch, app, "_error_page", lambda answer: answer["body"], echoes_input=True
+        )
+        heard_metric = self._wrap(json.dumps, lambda line: line)
         patch.setattr(observability, "json", SimpleNamespace(dumps=heard_metric))
-        learn, check = self.learn, Keyring.__post_init__
+        learn, check = self.add_keys, Keyring.__post_init__
 
         def remembered(keyring: Keyring) -> None:
             check(keyring)
@@ -45,37 +47,41 @@ class Watch:
 
         patch.setattr(Keyring, "__post_init__", remembered)
 
-    def learn(self, keyring: Keyring) -> None:
+    def add_keys(self, keyring: Keyring) -> None:
         """Keys that nothing may say from now on."""
         for key in keyring.keys:
             self._keys |= spellings(key)
 
-    def hear(self, text: str, *, echoes: bool = False) -> None:
+    def check_output(self, text: str, *, echoes_input: bool = False) -> None:
         """Search what was said. What ``echoes`` names back to its caller what they asked for, who
         may be called by an e-mail address.
         """
-        self.heard += 1
+        self.output_count += 1
         found = spilled(text, self._keys)
-        self.spilled += [each for each in found if not (echoes and each.startswith("person "))]
+        self.leaks += [each for each in found if not (echoes_input and each.startswith("person "))]
 
-    def _over(
+    def _wrap_attribute(
         self,
         patch: pytest.MonkeyPatch,
-        place: Any,
+        target: Any,
         name: str,
-        text: Told,
+        to_text: AnyFunction,
         *,
-        echoes: bool = False,
+        echoes_input: bool = False,
     ) -> None:
-        patch.setattr(place, name, self._hearing(getattr(place, name), text, echoes=echoes))
+        patch.setattr(
+            target, name, self._wrap(getattr(target, name), to_text, echoes_input=echoes_input)
+        )
 
-    def _hearing(self, told: Told, text: Told, *, echoes: bool = False) -> Told:
+    def _wrap(
+        self, function: AnyFunction, to_text: AnyFunction, *, echoes_input: bool = False
+    ) -> AnyFunction:
         def heard(*args: Any, **kwargs: Any) -> Any:
-            answer = told(*args, **kwargs)
-            self.hear(str(text(answer)), echoes=echoes)
+            answer = function(*args, **kwargs)
+            self.check_output(str(to_text(answer)), echoes_input=echoes_input)
             return answer
 
         return heard
 
 
-WATCH = Watch()
+LEAK_MONITOR = SecretLeakMonitor()

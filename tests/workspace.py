@@ -7,42 +7,42 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.clicks import NOON, click
+from tests.clicks import NOON, make_click
 from tests.fakes import (
-    MemoryCampaigns,
-    MemoryClicks,
-    MemoryDomains,
-    MemoryMessages,
-    MemoryRecipients,
-    MemoryWorkspaces,
+    InMemoryCampaignRepository,
+    InMemoryClickRepository,
+    InMemoryDomainRepository,
+    InMemoryMessageRepository,
+    InMemoryRecipientRepository,
+    InMemoryWorkspaceRepository,
 )
 from waypost.api.dependencies import Services
-from waypost.api.workspace_settings import Configuration
-from waypost.domains.events import Nobody
+from waypost.api.workspace_settings import WorkspaceSettingsService
+from waypost.domains.events import NullDomainEventPublisher
 from waypost.domains.model import Targets
-from waypost.domains.service import Manager
-from waypost.ids import CampaignCode, LinkCode
+from waypost.domains.service import DomainService
+from waypost.ids import CampaignId, LinkId
 from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.models.click import Click
-from waypost.privacy.erasure import Erasing
-from waypost.privacy.requests import Forgetting
-from waypost.reports.campaigns import CampaignReports
-from waypost.reports.people import PeopleReports
-from waypost.reports.share_links import Scope, Sharer, Sharing
-from waypost.tally.service import Tally
+from waypost.privacy.erasure import Erasure
+from waypost.privacy.requests import PrivacyRequests
+from waypost.reports.campaigns import CampaignReportService
+from waypost.reports.people import PeopleReportService
+from waypost.reports.share_links import ShareLinkService, ShareScope, ShareSigner
+from waypost.tally.service import TallyService
 from waypost.tokens.signer import Keyring
-from waypost.web.app import Visits
-from waypost.web.views import Reports
+from waypost.web.app import PageService
+from waypost.web.views import PageDependencies
 
 PAGES_URL = "https://pages.example.com"
 
 
-def definition(url: str, tag: str | None = None, position: int = 1) -> LinkDefinition:
+def build_link_definition(url: str, tag: str | None = None, position: int = 1) -> LinkDefinition:
     """A link as a message defines it."""
     return LinkDefinition(f"tag:{tag}" if tag else f"url:{url}", url, tag, position)
 
 
-class Workspace:
+class WorkspaceHarness:
     """Stores, what is done to them, and the use cases that read them. ``now`` may be moved."""
 
     def __init__(self, name: str = "acme") -> None:
@@ -50,78 +50,88 @@ class Workspace:
         self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
         self.monotonic: Callable[[], float] = lambda: 0.0
         self.keyring = Keyring((b"k" * 32,))
-        self.ledger = MemoryClicks()
-        self.campaigns = MemoryCampaigns()
-        self.recipients = MemoryRecipients(self.campaigns)
-        self.settings = MemoryWorkspaces()
-        self.messages = MemoryMessages(self.clock)
-        self.domains = MemoryDomains()
+        self.clicks = InMemoryClickRepository()
+        self.campaigns = InMemoryCampaignRepository()
+        self.recipients = InMemoryRecipientRepository(self.campaigns)
+        self.settings = InMemoryWorkspaceRepository()
+        self.messages = InMemoryMessageRepository(self.clock)
+        self.domains = InMemoryDomainRepository()
 
     def clock(self) -> float:
         """Give ``now`` in seconds since 1970."""
         return self.now.timestamp()
 
-    def send(
+    def register_campaign(
         self,
         campaign: str,
         links: Sequence[LinkDefinition],
         deliveries: int = 10,
         now: datetime = NOON,
-    ) -> list[LinkCode]:
+    ) -> list[LinkId]:
         """Note a campaign as rewritten; gives the codes of its links."""
-        code = self.campaigns.open(self.name, campaign, kind="newsletter", channel="email", now=now)
-        self.campaigns.add_sent(code, deliveries, None)
+        code = self.campaigns.get_or_create(
+            self.name, campaign, kind="newsletter", channel="email", now=now
+        )
+        self.campaigns.add_deliveries(code, deliveries, None)
         return self.campaigns.define_links(code, links, NOON)
 
-    def keep(self, campaign: CampaignCode, html: str, *, rendered: bool = False) -> None:
+    def archive_message(self, campaign: CampaignId, html: str, *, rendered: bool = False) -> None:
         """Keep the message of a campaign."""
-        self.messages.keep(
+        self.messages.add(
             SentMessage(campaign=campaign, html=html, rendered=rendered, expires=2**31)
         )
 
-    def click(self, link: LinkCode, id_: str, **changes: Any) -> Click:
+    def record_click(self, link: LinkId, id_: str, **changes: Any) -> Click:
         """A counted click on a link."""
-        made = replace(click(id_, **changes), link=link)
-        self.ledger.record(made)
-        tally = Tally(
-            ledger=self.ledger, recipients=self.recipients, workspaces=self.settings, bus=None
+        made = replace(make_click(id_, **changes), link=link)
+        self.clicks.record(made)
+        tally = TallyService(
+            clicks=self.clicks, recipients=self.recipients, workspaces=self.settings, event_bus=None
         )
-        tally.count([made])
+        tally.count_clicks([made])
         return made
 
-    def sharer(self) -> Sharer:
-        return Sharer(self.keyring, lambda: self.now)
+    def create_share_signer(self) -> ShareSigner:
+        return ShareSigner(self.keyring, lambda: self.now)
 
-    def token(self, campaign: str | None = None, *, people: bool = False, hours: int = 24) -> str:
+    def create_share_token(
+        self, campaign: str | None = None, *, people: bool = False, hours: int = 24
+    ) -> str:
         """A share's token."""
-        return self.sharer().token(Scope(self.name, campaign, people), hours)
+        return self.create_share_signer().create_token(
+            ShareScope(self.name, campaign, people), hours
+        )
 
-    def services(self) -> Services:
+    def create_services(self) -> Services:
         """The use cases on these stores instead of a stack's."""
         made = Services(self.clock)
-        made.campaigns = CampaignReports(self.campaigns)
-        made.people = PeopleReports(self.campaigns, self.recipients, self.ledger, self.clock)
-        made.configuration = Configuration(self.settings)
-        made.domains = Manager(
-            self.domains, Targets("edge.example.net"), Nobody(), lambda: self.now
+        made.campaign_reports = CampaignReportService(self.campaigns)
+        made.people_reports = PeopleReportService(
+            self.campaigns, self.recipients, self.clicks, self.clock
         )
-        made.forgetting = Forgetting(
+        made.workspace_settings = WorkspaceSettingsService(self.settings)
+        made.domain_service = DomainService(
+            self.domains, Targets("edge.example.net"), NullDomainEventPublisher(), lambda: self.now
+        )
+        made.privacy_requests = PrivacyRequests(
             self.settings,
-            Erasing(self.ledger, self.recipients, self.settings, self.messages, self.campaigns),
+            Erasure(self.clicks, self.recipients, self.settings, self.messages, self.campaigns),
             now=lambda: self.now,
             monotonic=lambda: self.monotonic(),
         )
-        made.sharing = Sharing(self.campaigns, self.sharer, PAGES_URL)
+        made.share_links = ShareLinkService(self.campaigns, self.create_share_signer, PAGES_URL)
         return made
 
-    def visits(self) -> Visits:
+    def create_page_service(self) -> PageService:
         """The pages of these stores."""
-        made = self.services()
-        reports = Reports(
-            campaigns=made.campaigns,
-            people=made.people,
+        made = self.create_services()
+        reports = PageDependencies(
+            campaigns=made.campaign_reports,
+            people=made.people_reports,
             messages=self.messages,
-            configuration=made.configuration,
-            domains=made.domains,
+            workspace_settings=made.workspace_settings,
+            domains=made.domain_service,
         )
-        return Visits(reports, lambda token: self.sharer().opened(token), self.clock)
+        return PageService(
+            reports, lambda token: self.create_share_signer().verify_token(token), self.clock
+        )

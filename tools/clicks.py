@@ -24,10 +24,10 @@ from tools import command
 from tools.command import DONE, LEFT, given, text_of
 from tools.desk import Desk
 from tools.embedded import stack_of
-from waypost.ids import campaign_code, workspace_code
-from waypost.maintenance.recount import Recounted, Recounting
-from waypost.maintenance.replay import replay
-from waypost.privacy.erasure import Erasing
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.maintenance.recount import RecountResult, RecountService
+from waypost.maintenance.replay import replay_clicks
+from waypost.privacy.erasure import Erasure
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def bring_home(desk: Desk, options: argparse.Namespace) -> int:
     """Record and count the clicks of a file."""
-    done = replay(text_of(options.file), desk.clicks, desk.tally)
-    print(f"{done.found} clicks found, {done.recorded} recorded and {done.counted} counted anew")
-    if not done.found:
+    done = replay_clicks(text_of(options.file), desk.clicks, desk.tally)
+    print(f"{done.total} clicks found, {done.recorded} recorded and {done.counted} counted anew")
+    if not done.total:
         print(f"{options.file} holds no clicks: is it the right file?", file=sys.stderr)
     if done.unreadable:
         print(f"{done.unreadable} look like clicks and cannot be read", file=sys.stderr)
@@ -51,64 +51,66 @@ def bring_home(desk: Desk, options: argparse.Namespace) -> int:
 
 def recount(desk: Desk, options: argparse.Namespace) -> int:
     """Compare a campaign's counters with its clicks."""
-    recounting = Recounting(desk.clicks, desk.campaigns, desk.recipients, desk.workspaces)
-    campaign = campaign_code(options.workspace, options.campaign)
+    recounting = RecountService(desk.clicks, desk.campaigns, desk.recipients, desk.workspaces)
+    campaign = derive_campaign_id(options.workspace, options.campaign)
     found = recounting.compare(campaign)
-    if found.right and not found.clicks and desk.campaigns.campaign(campaign) is None:
+    if found.is_consistent and not found.clicks and desk.campaigns.get(campaign) is None:
         raise SystemExit(f"workspace {options.workspace!r} has no campaign {options.campaign!r}")
     _print(found)
-    if options.repair and not found.right:
+    if options.repair and not found.is_consistent:
         found = recounting.repair(campaign, desk.tally)
         print("after the repair:")
         _print(found)
-    return DONE if found.right else LEFT
+    return DONE if found.is_consistent else LEFT
 
 
 def list_campaigns(desk: Desk, _: argparse.Namespace) -> int:
     """List campaigns that were sent before workspaces had lists of them."""
-    print(f"{desk.campaigns.list_known()} campaigns added to their workspaces' lists")
+    print(f"{desk.campaigns.backfill_list()} campaigns added to their workspaces' lists")
     return DONE
 
 
 def opt_out(desk: Desk, options: argparse.Namespace) -> int:
     """Count a person without identity from now on."""
-    desk.workspaces.opt_out(workspace_code(options.workspace), options.person, datetime.now(UTC))
+    desk.workspaces.opt_out(
+        derive_workspace_id(options.workspace), options.person, datetime.now(UTC)
+    )
     print("opted out: clicks are counted without identity from now on; erase removes earlier ones")
     return DONE
 
 
 def opt_in(desk: Desk, options: argparse.Namespace) -> int:
     """Take an opt-out back."""
-    desk.workspaces.opt_in(workspace_code(options.workspace), options.person)
+    desk.workspaces.opt_in(derive_workspace_id(options.workspace), options.person)
     print("opted in: what was counted meanwhile stays nobody's")
     return DONE
 
 
 def erase(desk: Desk, options: argparse.Namespace) -> int:
     """Remove a person from clicks, recipients and kept messages."""
-    erasing = Erasing(desk.clicks, desk.recipients, desk.workspaces, desk.messages)
+    erasing = Erasure(desk.clicks, desk.recipients, desk.workspaces, desk.messages)
     now = datetime.now(UTC)
-    done = erasing.erase(workspace_code(options.workspace), options.person, now)
+    done = erasing.erase(derive_workspace_id(options.workspace), options.person, now)
     print(f"{done.clicks} clicks in {done.campaigns} campaigns are nobody's now")
-    if not done.clean:
+    if not done.is_complete:
         print("there was still something on the last look: run it again", file=sys.stderr)
-    elif now < done.final:
-        last = f"{done.final:%H:%M:%S} UTC"
+    elif now < done.final_at:
+        last = f"{done.final_at:%H:%M:%S} UTC"
         print(f"a click that was being counted may be found yet: run it again after {last}")
-    return DONE if done.clean else LEFT
+    return DONE if done.is_complete else LEFT
 
 
-def _print(found: Recounted) -> None:
+def _print(found: RecountResult) -> None:
     print(
         f"{found.clicks} clicks and opens in the ledger, {found.expired} counted ones have expired"
     )
-    if found.moving:
+    if found.is_changing:
         print("the counters move: differences may be clicks of this moment", file=sys.stderr)
     if found.uncounted:
         print(f"{len(found.uncounted)} clicks are not counted")
     for cell, (counted, expected) in found.differences.items():
         print(f"{cell.counter} {cell.figure}: {counted} counted, {expected} expected")
-    if found.right:
+    if found.is_consistent:
         print("every counter is right")
 
 

@@ -11,42 +11,44 @@ from typing import Self
 
 from tools.embedded import EmbeddedStack
 from tools.stack import Stack
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tally.event_publisher import EventBus
-from waypost.tally.service import Tally
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.tally.event_publisher import ClickEventBus
+from waypost.tally.service import TallyService
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The stack's stores and its tally."""
 
-    clicks: DynamoClicks
-    campaigns: DynamoCampaigns
-    recipients: DynamoRecipients
-    workspaces: DynamoWorkspaces
-    messages: DynamoMessages
-    tally: Tally
+    clicks: DynamoClickRepository
+    campaigns: DynamoCampaignRepository
+    recipients: DynamoRecipientRepository
+    workspaces: DynamoWorkspaceRepository
+    messages: DynamoMessageRepository
+    tally: TallyService
 
     @classmethod
     def of(cls, stack: Stack | EmbeddedStack) -> Self:
         """The desk of a stack. Raises NoStack where it, or a table of it, cannot be found."""
         dynamodb = stack.client("dynamodb")
-        clicks = DynamoClicks(dynamodb, _name(stack, "CLICKS_TABLE", "ClicksTable"))
+        clicks = DynamoClickRepository(dynamodb, _name(stack, "CLICKS_TABLE", "ClicksTable"))
         campaigns_table = _name(stack, "CAMPAIGNS_TABLE", "CampaignsTable")
-        recipients = DynamoRecipients(dynamodb, campaigns_table)
-        workspaces = DynamoWorkspaces(dynamodb, _name(stack, "WORKSPACES_TABLE", "WorkspacesTable"))
-        tally = Tally(
-            ledger=clicks,
+        recipients = DynamoRecipientRepository(dynamodb, campaigns_table)
+        workspaces = DynamoWorkspaceRepository(
+            dynamodb, _name(stack, "WORKSPACES_TABLE", "WorkspacesTable")
+        )
+        tally = TallyService(
+            clicks=clicks,
             recipients=recipients,
             workspaces=workspaces,
-            bus=EventBus(stack.client("events"), _name(stack, "EVENT_BUS", "EventBus")),
+            event_bus=ClickEventBus(stack.client("events"), _name(stack, "EVENT_BUS", "EventBus")),
         )
-        campaigns = DynamoCampaigns(dynamodb, campaigns_table)
-        messages = DynamoMessages(dynamodb, campaigns_table)
+        campaigns = DynamoCampaignRepository(dynamodb, campaigns_table)
+        messages = DynamoMessageRepository(dynamodb, campaigns_table)
         return cls(clicks, campaigns, recipients, workspaces, messages, tally)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from tools import command
 from tools.command import DONE
 from tools.management import Api
-from waypost.domains.model import STACK_NAME
+from waypost.domains.model import STACK_WORKSPACE_NAME
 
 _MARKS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
 
@@ -75,12 +75,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = command.parser("domains", __doc__)
     commands = ("list", "add", "show", "verify", "revert", "restore", "trust", "remove")
     parser.add_argument("command", choices=commands)
-    parser.add_argument("--workspace", default=STACK_NAME, help="the stack's own unless given")
+    parser.add_argument(
+        "--workspace", default=STACK_WORKSPACE_NAME, help="the stack's own unless given"
+    )
     parser.add_argument("--host", default="", help="the tracking domain")
     parser.add_argument("--sending", default="", help="its sending domain; the parent unless given")
     parser.add_argument("--json", action="store_true", help="print what the API says")
     options = parser.parse_args(arguments)
-    options.workspace = options.workspace or STACK_NAME
+    options.workspace = options.workspace or STACK_WORKSPACE_NAME
     if options.command != "list" and not options.host:
         parser.error("HOST is missing")
     return options

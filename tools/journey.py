@@ -17,7 +17,7 @@ from urllib.parse import quote
 import urllib3
 
 from tools.management import Api
-from waypost.domains.model import STACK_NAME
+from waypost.domains.model import STACK_WORKSPACE_NAME
 
 WORKSPACE: Final = "smoke"
 URL: Final = "https://example.com/sale%2Fa?q=x+y%20z&r=1#top"
@@ -146,7 +146,7 @@ class Journey:
         return f"checked: {checked['lights']['dns']['found']}"
 
     def default_host(self) -> str:
-        domains = self.api.ask("GET", f"/v1/workspaces/{STACK_NAME}/domains")["domains"]
+        domains = self.api.ask("GET", f"/v1/workspaces/{STACK_WORKSPACE_NAME}/domains")["domains"]
         if not domains:
             raise Skipped("the stack has no DefaultHost, or has not checked it yet")
         _expect(domains[0]["stage"], "https", f"the stage of {domains[0]['host']}")

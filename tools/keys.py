@@ -25,14 +25,14 @@ from tools import command
 from tools.command import DONE, IMPOSSIBLE, given
 from tools.embedded import stack_of
 from waypost.errors import StoreUnavailable
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.tokens.keyring import (
-    FRESH_SECONDS,
-    KNOWN_SECONDS,
-    RELOAD_SECONDS,
-    KeyList,
-    ListedKey,
-    utc,
+    KEY_PROPAGATION_SECONDS,
+    KEYRING_TTL_SECONDS,
+    MIN_RELOAD_INTERVAL_SECONDS,
+    KeySchedule,
+    SigningKey,
+    format_utc,
 )
 
 KEY_BYTES = 32
@@ -59,21 +59,24 @@ def show(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # no
     return DONE
 
 
-def _role(key: ListedKey, keys: KeyList, now: float) -> str:
-    if key is keys.signing(now):
+def _role(key: SigningKey, keys: KeySchedule, now: float) -> str:
+    if key is keys.get_signing_key(now):
         return "signs"
-    return f"verifies; signs from {utc(key.signs_from)}" if key.signs_from > now else "verifies"
+    return (
+        f"verifies; signs from {format_utc(key.signs_from)}" if key.signs_from > now else "verifies"
+    )
 
 
 def add(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
     """Add a key: it signs once it is known everywhere, or at once where that is asked for."""
-    signs_from = options.now + (0 if options.at_once else KNOWN_SECONDS)
+    signs_from = options.now + (0 if options.at_once else KEY_PROPAGATION_SECONDS)
     key = secrets.token_bytes(KEY_BYTES)
-    _change(client, secret_id, lambda keys: keys.rotated(key, signs_from))
+    _change(client, secret_id, lambda keys: keys.add_key(key, signs_from))
     if options.at_once:
         print(
-            f"Functions sign with it as they read it, by {utc(options.now + FRESH_SECONDS)}. Until"
-            f" then a link under it may be refused for {RELOAD_SECONDS} s where forged links were"
+            "Functions sign with it as they read it, by "
+            f"{format_utc(options.now + KEYRING_TTL_SECONDS)}. Until then a link under it may be "
+            f"refused for {MIN_RELOAD_INTERVAL_SECONDS} s where forged links were"
             " tried just before.",
             file=sys.stderr,
         )
@@ -84,25 +87,25 @@ def retire(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # 
     """Take a key away, after being told to by name; before, only say what it would cost."""
     if options.sure != options.key:
         keys = _list(_read(client, secret_id))
-        keys.retired(options.key, options.now)
+        keys.remove_key(options.key, options.now)
         print(
             f"The key {options.key} signed {_links(options)}. Each would lead to a plain page from"
             f" then on.\n{_still_signing(keys, options.now)}Repeat it to do so: SURE={options.key}",
             file=sys.stderr,
         )
         return IMPOSSIBLE
-    _change(client, secret_id, lambda keys: keys.retired(options.key, options.now))
+    _change(client, secret_id, lambda keys: keys.remove_key(options.key, options.now))
     return show(client, secret_id, options)
 
 
-def _still_signing(keys: KeyList, now: float) -> str:
+def _still_signing(keys: KeySchedule, now: float) -> str:
     """A warning where the key before the one that signs may still be in use."""
-    signing = keys.signing(now)
-    until = (signing.signs_from if signing else 0) + FRESH_SECONDS
+    signing = keys.get_signing_key(now)
+    until = (signing.signs_from if signing else 0) + KEYRING_TTL_SECONDS
     if now >= until:
         return ""
     return (
-        f"Functions may sign with an older key until {utc(until)}, and a file that is being"
+        f"Functions may sign with an older key until {format_utc(until)}, and a file that is being"
         " rewritten with the one it began with: what they send meanwhile would lead nowhere.\n"
     )
 
@@ -110,21 +113,23 @@ def _still_signing(keys: KeyList, now: float) -> str:
 def _links(options: argparse.Namespace) -> str:
     """What a key signed, counted when the messages were handed over."""
     stack, own = options.stack, os.environ.get("CAMPAIGNS_TABLE")
-    campaigns = DynamoCampaigns(stack.client("dynamodb"), own or stack.resource("CampaignsTable"))
-    by_campaign = campaigns.signed(options.key)
+    campaigns = DynamoCampaignRepository(
+        stack.client("dynamodb"), own or stack.resource("CampaignsTable")
+    )
+    by_campaign = campaigns.count_links_by_key(options.key)
     return f"{sum(by_campaign.values()):,} links in messages of {len(by_campaign):,} campaigns"
 
 
-def _change(client: Any, secret_id: str, change: Callable[[KeyList], KeyList]) -> None:  # noqa: ANN401
+def _change(client: Any, secret_id: str, change: Callable[[KeySchedule], KeySchedule]) -> None:  # noqa: ANN401
     before = _read(client, secret_id)
     after = change(_list(before))
     if _read(client, secret_id)["VersionId"] != before["VersionId"]:
         raise ValueError("somebody else changed the keyring meanwhile; look at it again")
-    client.put_secret_value(SecretId=secret_id, SecretString=after.text())
+    client.put_secret_value(SecretId=secret_id, SecretString=after.to_json())
 
 
-def _list(answer: dict[str, str]) -> KeyList:
-    return KeyList.parse(answer["SecretString"])
+def _list(answer: dict[str, str]) -> KeySchedule:
+    return KeySchedule.parse(answer["SecretString"])
 
 
 def _read(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401

@@ -21,7 +21,7 @@ from typing import Any, Final
 from tools import command
 from tools.command import DONE, IMPOSSIBLE, given, text_of
 from tools.management import Api
-from waypost.rewrite.schemas import MIME_LIMIT
+from waypost.rewrite.schemas import MAX_MIME_BYTES
 
 _PARTS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
 
@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _content(file: Path) -> str:
     """A message's text. Ends the tool where no message can be in the file, before it is read."""
-    if (size := file.stat().st_size) > MIME_LIMIT:
-        raise SystemExit(f"{file} is {size:,} bytes; a message has at most {MIME_LIMIT:,}")
+    if (size := file.stat().st_size) > MAX_MIME_BYTES:
+        raise SystemExit(f"{file} is {size:,} bytes; a message has at most {MAX_MIME_BYTES:,}")
     content = text_of(file)
     if not content.strip():
         raise SystemExit(f"{file} is empty")

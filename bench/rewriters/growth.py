@@ -11,7 +11,7 @@ from bench.rewriters import ours
 from bench.rewriters.contestants import Person
 from bench.rewriters.messages import mailing
 from bench.rewriters.timing import in_turns
-from waypost.rewrite.schemas import Recipient
+from waypost.rewrite.schemas import RewriteRecipient
 
 LINKS = (10, 20, 40, 80, 160, 320)
 KILOBYTES = (10, 20, 40, 80, 160, 320, 640)
@@ -36,8 +36,8 @@ def line(numbers: Sequence[float], seconds: Sequence[float]) -> Line:
 
 def stamp_all(content: str, many: int) -> None:
     """Compile a message and stamp it for so many."""
-    recipients = [Recipient(delivery=f"d{n}", person=f"p{n}", data={}) for n in range(many)]
-    for _ in ours.mailing(content).stamp(recipients):
+    recipients = [RewriteRecipient(delivery=f"d{n}", person=f"p{n}", data={}) for n in range(many)]
+    for _ in ours.mailing(content).render_recipients(recipients):
         pass
 
 

@@ -9,28 +9,32 @@ from functools import cache
 from typing import cast
 
 from bench.rewriters.contestants import BASE, CAMPAIGN, KEY, Person
-from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
 from waypost.models.workspace import WorkspaceSettings
-from waypost.rewrite.renderer import Mailing
-from waypost.rewrite.schemas import Delivery, Recipient, from_value
-from waypost.rewrite.service import OneBaseUrl, Sending
-from waypost.tokens import Keyring, Sealer
+from waypost.rewrite.renderer import MessageRenderer
+from waypost.rewrite.schemas import Delivery, RewriteRecipient, validate_rewrite_request
+from waypost.rewrite.service import FixedBaseUrl, RewriteService
+from waypost.tokens import Keyring, TokenSealer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 _CACHING = ("waypost.rewrite", "waypost.rewrite", "waypost.urls")
-SEALER = Sealer(Keyring((KEY,)))
+SEALER = TokenSealer(Keyring((KEY,)))
 
 
-def mailing(content: str, *, liquid: bool = False) -> Mailing:
+def mailing(content: str, *, liquid: bool = False) -> MessageRenderer:
     """A message, compiled, for a workspace that adds nothing to links."""
-    workspaces = MemoryWorkspaces()
-    workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
-    sending = Sending(
-        campaigns=MemoryCampaigns(),
+    workspaces = InMemoryWorkspaceRepository()
+    workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    sending = RewriteService(
+        campaigns=InMemoryCampaignRepository(),
         workspaces=workspaces,
-        base_urls=OneBaseUrl(BASE),
-        short_links=MemoryShortLinks(),
-        sealer=lambda: SEALER,
+        base_urls=FixedBaseUrl(BASE),
+        short_links=InMemoryShortLinkRepository(),
+        get_sealer=lambda: SEALER,
         now=lambda: NOW,
     )
     asked = {
@@ -40,13 +44,15 @@ def mailing(content: str, *, liquid: bool = False) -> Mailing:
         "liquid": liquid,
         "recipients": [{"delivery": "d"}],
     }
-    return sending.mailing(from_value(asked), NOW)
+    return sending.create_renderer(validate_rewrite_request(asked), NOW)
 
 
-def stamped(ready: Mailing, person: Person, name: str = "Ada") -> str:
+def stamped(ready: MessageRenderer, person: Person, name: str = "Ada") -> str:
     """A message for one more recipient."""
-    recipient = Recipient(delivery=person.delivery, person=person.person, data={"name": name})
-    (delivery,) = ready.stamp([recipient])
+    recipient = RewriteRecipient(
+        delivery=person.delivery, person=person.person, data={"name": name}
+    )
+    (delivery,) = ready.render_recipients([recipient])
     return str(cast("Delivery", delivery)["content"]["html"])
 
 

@@ -14,8 +14,8 @@ def client(service: str = "secretsmanager") -> Any:  # noqa: ANN401 - clients ha
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-clients.impatient_client = client
-clients.key_client = client
+clients.create_redirect_client = client
+clients.create_keyring_client = client
 
 # It makes its clients by the names above.
 from app import handler  # type: ignore[import-not-found]  # noqa: E402

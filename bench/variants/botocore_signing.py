@@ -11,15 +11,15 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from waypost.aws import minimal_client
 from waypost.aws import minimal_client as connection
-from waypost.aws.minimal_client import Credentials
+from waypost.aws.minimal_client import AwsCredentials
 
 
-class Signer:
-    def __init__(self, credentials: Credentials, region: str, service: str) -> None:
+class BotocoreSigner:
+    def __init__(self, credentials: AwsCredentials, region: str, service: str) -> None:
         keys = BotoCredentials(credentials.key_id, credentials.secret, credentials.token or None)
         self._auth = SigV4Auth(keys, service, region)
 
-    def headers(
+    def sign_headers(
         self, host: str, content_type: str, target: str, body: bytes, now: str
     ) -> dict[str, str]:
         del now
@@ -29,10 +29,10 @@ class Signer:
         return dict(request.headers.items())
 
 
-class Connection:
+class Urllib3Connection:
     def __init__(self, url: str, timeout: float) -> None:
         self.host = urllib3.util.parse_url(url).netloc or ""
-        roots = os.environ.get("AWS_CA_BUNDLE", connection.AMAZON_ROOTS)
+        roots = os.environ.get("AWS_CA_BUNDLE", connection.AMAZON_ROOTS_PATH)
         context = ssl.create_default_context(cafile=roots)
         self._pool = urllib3.PoolManager(timeout=timeout, ssl_context=context, retries=False)
         self._url = url
@@ -42,8 +42,8 @@ class Connection:
         return answer.status, answer.data
 
 
-minimal_client.Signer = Signer  # type: ignore[assignment,misc,attr-defined,unused-ignore]
-minimal_client.Connection = Connection  # type: ignore[assignment,misc,attr-defined,unused-ignore]
+minimal_client.SigV4Signer = BotocoreSigner  # type: ignore[assignment,misc,attr-defined,unused-ignore]
+minimal_client.PersistentConnection = Urllib3Connection  # type: ignore[assignment,misc,attr-defined,unused-ignore]
 
 # It makes its clients of what stands above.
 from app import handler  # type: ignore[import-not-found]  # noqa: E402

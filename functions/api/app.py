@@ -8,15 +8,15 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.api import routes
-from waypost.api.app import Event, described, resolved, resolver
+from waypost.api.app import HttpApiEvent, build_openapi_document, create_resolver, resolve_request
 from waypost.api.dependencies import Services
-from waypost.observability import logger
+from waypost.observability import create_logger
 
 ROUTERS = (routes.router,)
 
-log = logger("api")
+log = create_logger("api")
 services = Services()
-app = resolver(ROUTERS, lambda: services)
+app = create_resolver(ROUTERS, lambda: services)
 
 
 @app.get("/v1/openapi.json", include_in_schema=False)
@@ -26,10 +26,10 @@ def description() -> dict[str, Any]:
 
 @cache
 def document() -> dict[str, Any]:
-    return described(app)
+    return build_openapi_document(app)
 
 
 @log.inject_lambda_context
-def handler(event: Event, context: LambdaContext) -> Event:
+def handler(event: HttpApiEvent, context: LambdaContext) -> HttpApiEvent:
     """Answer one request."""
-    return resolved(app, event, context)
+    return resolve_request(app, event, context)

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.aws.clients import patient_client
-from waypost.clicks.fallback_queue import drain
-from waypost.clicks.lambda_events import BatchFailures, QueueEvent, failures, read_messages
-from waypost.config import DrainSettings
-from waypost.observability import Metric, count, logger
-from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.aws.clients import create_boto3_client
+from waypost.clicks.fallback_queue import drain_clicks
+from waypost.clicks.lambda_events import (
+    PartialBatchResponse,
+    QueueEvent,
+    build_batch_response,
+    parse_queue_messages,
+)
+from waypost.config import DrainConfig
+from waypost.observability import Metric, create_logger, emit_metric
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 
-log = logger("drain")
+log = create_logger("drain")
 
 
-def handler(event: QueueEvent, context: object) -> BatchFailures:  # noqa: ARG001
+def handler(event: QueueEvent, context: object) -> PartialBatchResponse:  # noqa: ARG001
     """SQS, ReportBatchItemFailures: messages to be given again; unreadable ones end in the queue
     of dead letters.
     """
-    batch = read_messages(event)
-    for refused in batch.refused:
-        count(Metric.RECORD_REFUSED)
+    batch = parse_queue_messages(event)
+    for refused in batch.invalid_ids:
+        emit_metric(Metric.RECORD_REFUSED)
         log.error("a parked message is no click", extra={"message_id": refused})
-    failed = drain(_ledger(), batch.clicks.values())
+    failed = drain_clicks(_click_repository(), batch.clicks.values())
     if failed:
         reasons = sorted(set(failed.values()))
         log.warning("clicks are given back", extra={"clicks": len(failed), "reasons": reasons})
-    return failures(batch, set(failed))
+    return build_batch_response(batch, set(failed))
 
 
 @cache
-def _ledger() -> DynamoClicks:
-    return DynamoClicks(patient_client("dynamodb"), DrainSettings.from_env().clicks_table)
+def _click_repository() -> DynamoClickRepository:
+    return DynamoClickRepository(
+        create_boto3_client("dynamodb"), DrainConfig.from_env().clicks_table
+    )

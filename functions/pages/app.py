@@ -8,19 +8,19 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.api.dependencies import Services
-from waypost.observability import logger
+from waypost.observability import create_logger
 from waypost.responses import Response
-from waypost.web.app import Visits, visits_of
+from waypost.web.app import PageService, create_page_service
 
-log = logger("pages")
+log = create_logger("pages")
 
 
 @cache
-def visits() -> Visits:
-    return visits_of(Services())
+def page_service() -> PageService:
+    return create_page_service(Services())
 
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001 - read by the decorator
     """Answer one request with a page."""
-    return visits().answer(event)
+    return page_service().handle_request(event)

@@ -5,161 +5,177 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from waypost.aws import LeanClient
-from waypost.aws.clients import impatient_client, key_client
-from waypost.clicks.fallback_queue import ParkQueue
-from waypost.clicks.request import HttpEvent, came_through_front, read_request
-from waypost.clicks.settings_cache import Policies
-from waypost.config import RedirectSettings
+from waypost.aws import MinimalClient
+from waypost.aws.clients import create_keyring_client, create_redirect_client
+from waypost.clicks.fallback_queue import FallbackQueue
+from waypost.clicks.request import RedirectEvent, is_from_cloudfront, parse_click_request
+from waypost.clicks.settings_cache import SettingsCache
+from waypost.config import RedirectConfig
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
-from waypost.observability import Metric, count, logger
-from waypost.redirect.responses import locked, no_way, nothing_here, pixel, way_on
-from waypost.redirect.service import Arrival, Kept, Lookup, Redirecting, Tokens
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.short_links import DynamoShortLinks
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.observability import Metric, create_logger, emit_metric
+from waypost.redirect.responses import (
+    direct_access_page,
+    link_error_page,
+    not_found_page,
+    pixel_response,
+    redirect_response,
+)
+from waypost.redirect.service import (
+    ClickOutcome,
+    LinkResolver,
+    RedirectResult,
+    RedirectService,
+    TokenVerifier,
+)
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
 from waypost.responses import Response
 from waypost.tokens.keyring import KeyringSource
-from waypost.tokens.repair import asks_for_pixel, rest_of_path
+from waypost.tokens.repair import extract_token, is_pixel_path
 
 if TYPE_CHECKING:
-    from waypost.repositories.domains import DomainStore
+    from waypost.repositories.domains import DomainRepository
 
-log = logger("redirect")
+log = create_logger("redirect")
 
-_METRICS: Final = {
-    Kept.RECORDED: Metric.CLICK_REDIRECTED,
-    Kept.REPEATED: Metric.CLICK_REPEATED,
-    Kept.PARKED: Metric.CLICK_PARKED,
-    Kept.LOGGED: Metric.CLICK_LOGGED_ONLY,
+_CLICK_METRICS: Final = {
+    ClickOutcome.RECORDED: Metric.CLICK_REDIRECTED,
+    ClickOutcome.DUPLICATE: Metric.CLICK_REPEATED,
+    ClickOutcome.QUEUED: Metric.CLICK_PARKED,
+    ClickOutcome.LOGGED: Metric.CLICK_LOGGED_ONLY,
 }
-_OF_OPENS: Final = _METRICS | {Kept.RECORDED: Metric.OPEN_RECORDED}
+_OPEN_METRICS: Final = _CLICK_METRICS | {ClickOutcome.RECORDED: Metric.OPEN_RECORDED}
 
 
-def handler(event: HttpEvent, context: object) -> Response:  # noqa: ARG001
+def handler(event: RedirectEvent, context: object) -> Response:  # noqa: ARG001
     """API Gateway, payload format 2.0: 302 to where the link went, else a plain page; to a pixel
     the GIF, whatever happens. Each 4xx is counted: what others the API answers, it refused itself.
     """
-    answer = _answer(event)
+    answer = _route_request(event)
     if 400 <= answer["statusCode"] < 500:
-        count(Metric.LINK_REFUSED)
+        emit_metric(Metric.LINK_REFUSED)
     return answer
 
 
-def _answer(event: HttpEvent) -> Response:
-    if asks_for_pixel(event.get("rawPath", "")):
-        _note_open(event)
-        return pixel()
-    through_front = _through_front(event)
-    if _locked_out(through_front=through_front):
-        return locked()
+def _route_request(event: RedirectEvent) -> Response:
+    if is_pixel_path(event.get("rawPath", "")):
+        _record_open(event)
+        return pixel_response()
+    through_front = _is_from_cloudfront(event)
+    if _fails_origin_lock(from_cloudfront=through_front):
+        return direct_access_page()
     try:
         if event.get("rawPath", "").startswith("/.well-known/"):
-            return _well_known(event, through_front=through_front)
-        return _led_on(_followed(event, through_front=through_front))
+            return _respond_well_known(event, from_cloudfront=through_front)
+        return _respond(_handle_click(event, from_cloudfront=through_front))
     except TokenError as refused:
         if not isinstance(refused, ExpiredShortLink):
-            count(Metric.TOKEN_REFUSED, reason=refused.reason)
-        return no_way(refused)
+            emit_metric(Metric.TOKEN_REFUSED, reason=refused.reason)
+        return link_error_page(refused)
     except StoreUnavailable as away:
         log.exception("a link cannot be opened")
-        return no_way(away)
+        return link_error_page(away)
 
 
-def _through_front(event: HttpEvent) -> bool:
-    return came_through_front(event.get("headers", {}), _settings().origin_secrets)
+def _is_from_cloudfront(event: RedirectEvent) -> bool:
+    return is_from_cloudfront(event.get("headers", {}), _settings().origin_secrets)
 
 
-def _locked_out(*, through_front: bool) -> bool:
-    refused = _settings().origin_locked and not through_front
+def _fails_origin_lock(*, from_cloudfront: bool) -> bool:
+    refused = _settings().is_origin_locked and not from_cloudfront
     if refused:
-        count(Metric.ORIGIN_REFUSED)
+        emit_metric(Metric.ORIGIN_REFUSED)
     return refused
 
 
-def _well_known(event: HttpEvent, *, through_front: bool) -> Response:
+def _respond_well_known(event: RedirectEvent, *, from_cloudfront: bool) -> Response:
     """Probes of tracking domains, and files for apps. Loaded here, since no click needs it."""
     from waypost.redirect import well_known
 
     headers = event.get("headers", {})
-    noted = headers.get("x-waypost-host") if through_front else None
-    answer = well_known.answer(
+    noted = headers.get("x-waypost-host") if from_cloudfront else None
+    answer = well_known.handle_well_known_request(
         event["rawPath"],
         noted or headers.get("host", ""),
-        lambda: _keys().current(),
+        lambda: _keyring_source().get_keyring(),
         _domains,
     )
-    return answer or nothing_here()
+    return answer or not_found_page()
 
 
-def _followed(event: HttpEvent, *, through_front: bool) -> Arrival:
+def _handle_click(event: RedirectEvent, *, from_cloudfront: bool) -> RedirectResult:
     path = event.get("pathParameters") or {}
-    request = read_request(event, through_front=through_front)
+    request = parse_click_request(event, from_cloudfront=from_cloudfront)
     if "code" in path:
-        return _redirecting().follow_short(path["code"], request)
-    return _redirecting().follow(_token(event), request)
+        return _redirect_service().handle_short_link(path["code"], request)
+    return _redirect_service().handle_click(_extract_token(event), request)
 
 
-def _note_open(event: HttpEvent) -> None:
+def _record_open(event: RedirectEvent) -> None:
     try:
-        through_front = _through_front(event)
-        if _locked_out(through_front=through_front):
+        through_front = _is_from_cloudfront(event)
+        if _fails_origin_lock(from_cloudfront=through_front):
             return
-        request = read_request(event, through_front=through_front)
-        kept = _redirecting().opened(_token(event), request)
-        if kept in _OF_OPENS:
-            count(_OF_OPENS[kept])
+        request = parse_click_request(event, from_cloudfront=through_front)
+        kept = _redirect_service().handle_open(_extract_token(event), request)
+        if kept in _OPEN_METRICS:
+            emit_metric(_OPEN_METRICS[kept])
     except TokenError as refused:
-        count(Metric.TOKEN_REFUSED, reason=refused.reason)
+        emit_metric(Metric.TOKEN_REFUSED, reason=refused.reason)
     except Exception:  # a message must never show a broken image for our sake
-        count(Metric.OPEN_LOST)
+        emit_metric(Metric.OPEN_LOST)
         log.exception("an open was not kept")
 
 
-def _token(event: HttpEvent) -> str:
+def _extract_token(event: RedirectEvent) -> str:
     path = event.get("pathParameters") or {}
     if "signature" in path:
         return f"{path['payload']}/{path['signature']}"
-    return rest_of_path(event.get("rawPath", ""))  # an encoded slash matches no route of ours
+    return extract_token(event.get("rawPath", ""))  # an encoded slash matches no route of ours
 
 
-def _led_on(arrival: Arrival) -> Response:
-    if arrival.kept in _METRICS:
-        count(_METRICS[arrival.kept])
-    return way_on(arrival.href)
-
-
-@cache
-def _settings() -> RedirectSettings:
-    return RedirectSettings.from_env()
+def _respond(result: RedirectResult) -> Response:
+    if result.outcome in _CLICK_METRICS:
+        emit_metric(_CLICK_METRICS[result.outcome])
+    return redirect_response(result.location)
 
 
 @cache
-def _keys() -> KeyringSource:
-    return KeyringSource(key_client(), _settings().keyring_secret)
+def _settings() -> RedirectConfig:
+    return RedirectConfig.from_env()
 
 
 @cache
-def _dynamodb() -> LeanClient:
-    return impatient_client("dynamodb")
+def _keyring_source() -> KeyringSource:
+    return KeyringSource(create_keyring_client(), _settings().keyring_secret)
 
 
 @cache
-def _domains() -> DomainStore:
-    from waypost.repositories.dynamodb.domains import DynamoDomains
-
-    return DynamoDomains(_dynamodb(), _settings().workspaces_table)
+def _dynamodb() -> MinimalClient:
+    return create_redirect_client("dynamodb")
 
 
 @cache
-def _redirecting() -> Redirecting:
+def _domains() -> DomainRepository:
+    from waypost.repositories.dynamodb.domains import DynamoDomainRepository
+
+    return DynamoDomainRepository(_dynamodb(), _settings().workspaces_table)
+
+
+@cache
+def _redirect_service() -> RedirectService:
     settings, dynamodb = _settings(), _dynamodb()
-    return Redirecting(
-        tokens=Tokens(_keys()),
-        ledger=DynamoClicks(dynamodb, settings.clicks_table),
-        parking=ParkQueue(lambda: impatient_client("sqs"), settings.park_queue_url),
-        policies=Policies(DynamoWorkspaces(dynamodb, settings.workspaces_table)),
-        lookup=Lookup(DynamoShortLinks(dynamodb, settings.short_links_table)),
+    return RedirectService(
+        token_verifier=TokenVerifier(_keyring_source()),
+        clicks=DynamoClickRepository(dynamodb, settings.clicks_table),
+        fallback_queue=FallbackQueue(
+            lambda: create_redirect_client("sqs"), settings.park_queue_url
+        ),
+        settings_cache=SettingsCache(
+            DynamoWorkspaceRepository(dynamodb, settings.workspaces_table)
+        ),
+        link_resolver=LinkResolver(DynamoShortLinkRepository(dynamodb, settings.short_links_table)),
         retention_days=settings.retention_days,
-        log=log,
+        logger=log,
     )

@@ -13,112 +13,117 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.aws.clients import patient_client
-from waypost.config import RewriteSettings
-from waypost.domains.base_url import BaseUrls
+from waypost.aws.clients import create_boto3_client
+from waypost.config import RewriteConfig
+from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.errors import InvalidRequest, WaypostError
-from waypost.observability import Metric, count, logger
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.observability import Metric, create_logger, emit_metric
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.dynamodb.short_links import DynamoShortLinks
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.repositories.s3 import S3Objects
-from waypost.responses import Response, json_response, problem
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.repositories.s3 import S3ObjectStore
+from waypost.responses import Response, json_response, problem_response
 from waypost.rewrite import schemas
-from waypost.rewrite.message_archive import MessageKeeper
-from waypost.rewrite.service import Answer, Sending
-from waypost.rewrite_files.output import Part
+from waypost.rewrite.message_archive import MessageArchive
+from waypost.rewrite.service import RewriteResponse, RewriteService
+from waypost.rewrite_files.output import OutputPart
 from waypost.rewrite_files.schemas import FileProgress, FileReport, FileRequest
-from waypost.rewrite_files.service import FileRewriting
+from waypost.rewrite_files.service import FileRewriteService
 from waypost.tokens.keyring import KeyringSource
-from waypost.validation import checked
+from waypost.validation import validate_value
 
-log = logger("rewrite")
+log = create_logger("rewrite")
 
 
 @cache
-def sending() -> Sending:
+def rewrite_service() -> RewriteService:
     """The use case on this function's tables and keys."""
-    settings = RewriteSettings.from_env()
-    dynamodb: DynamoClient = patient_client("dynamodb")
-    keys = KeyringSource(patient_client("secretsmanager"), settings.keyring_secret)
-    return Sending(
-        campaigns=DynamoCampaigns(dynamodb, settings.campaigns_table),
-        workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),
-        base_urls=BaseUrls(
-            DynamoDomains(dynamodb, settings.workspaces_table),
+    settings = RewriteConfig.from_env()
+    dynamodb: DynamoClient = create_boto3_client("dynamodb")
+    keys = KeyringSource(create_boto3_client("secretsmanager"), settings.keyring_secret)
+    return RewriteService(
+        campaigns=DynamoCampaignRepository(dynamodb, settings.campaigns_table),
+        workspaces=DynamoWorkspaceRepository(dynamodb, settings.workspaces_table),
+        base_urls=DomainBaseUrlResolver(
+            DynamoDomainRepository(dynamodb, settings.workspaces_table),
             settings.default_base_url,
             settings.default_host,
         ),
-        short_links=DynamoShortLinks(dynamodb, settings.short_links_table),
-        sealer=keys.sealer,
+        short_links=DynamoShortLinkRepository(dynamodb, settings.short_links_table),
+        get_sealer=keys.get_sealer,
         now=lambda: datetime.now(UTC),
-        keeper=MessageKeeper(
-            DynamoMessages(dynamodb, settings.campaigns_table), settings.retention_days
+        message_archive=MessageArchive(
+            DynamoMessageRepository(dynamodb, settings.campaigns_table), settings.retention_days
         ),
     )
 
 
 @cache
-def objects() -> S3Objects:
+def object_store() -> S3ObjectStore:
     """Where files of recipients lie; made by the first invocation that has one."""
-    return S3Objects(boto3.client("s3"))
+    return S3ObjectStore(boto3.client("s3"))
 
 
 @log.inject_lambda_context
 def handler(
     event: object,
     context: LambdaContext,
-) -> Response | Answer | FileProgress | FileReport | dict[str, Any]:
+) -> Response | RewriteResponse | FileProgress | FileReport | dict[str, Any]:
     """Answer over HTTP where the event came from API Gateway, else with the bare result."""
     if not isinstance(event, dict) or "requestContext" not in event:
-        return _invoked(event, context)
+        return _handle_invocation(event, context)
     try:
-        return json_response(200, _rewritten(schemas.from_json(_body(event)), quoted=True))
+        return json_response(
+            200,
+            _rewrite_message(schemas.parse_rewrite_request(_read_body(event)), as_json_string=True),
+        )
     except WaypostError as error:
-        return problem(error)
+        return problem_response(error)
 
 
-def _invoked(
+def _handle_invocation(
     event: object, context: LambdaContext
-) -> Answer | FileProgress | FileReport | dict[str, Any]:
+) -> RewriteResponse | FileProgress | FileReport | dict[str, Any]:
     try:
         if isinstance(event, dict) and "input" in event:
-            return _of_file(context).rewrite(checked(FileRequest, event))
-        return _rewritten(schemas.from_value(event), quoted=False)
+            return _create_file_service(context).rewrite_file(validate_value(FileRequest, event))
+        return _rewrite_message(schemas.validate_rewrite_request(event), as_json_string=False)
     except WaypostError as error:
-        body: dict[str, Any] = json.loads(problem(error)["body"])
+        body: dict[str, Any] = json.loads(problem_response(error)["body"])
         return body
 
 
-def _of_file(context: LambdaContext) -> FileRewriting:
-    return FileRewriting(
-        sending=sending(),
-        objects=objects(),
-        remaining=lambda: context.get_remaining_time_in_millis() / 1000,
-        note=_note,
+def _create_file_service(context: LambdaContext) -> FileRewriteService:
+    return FileRewriteService(
+        rewrite_service=rewrite_service(),
+        object_store=object_store(),
+        remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
+        report_part=_report_part,
     )
 
 
-def _note(progress: FileProgress, part: Part) -> None:
-    count(Metric.MESSAGES_REWRITTEN, part.delivered)
+def _report_part(progress: FileProgress, part: OutputPart) -> None:
+    emit_metric(Metric.MESSAGES_REWRITTEN, part.delivered)
     log.info("part written", extra=dict(progress))
 
 
-def _rewritten(asked: schemas.RewriteRequest, *, quoted: bool) -> Answer:
-    answer = sending().rewrite(asked, quoted=quoted)
-    count(Metric.MESSAGES_REWRITTEN, len(answer["deliveries"]))
-    count(Metric.LINKS_TRACKED, sum(link["tracked"] for link in answer["links"]))
+def _rewrite_message(
+    rewrite_request: schemas.RewriteRequest, *, as_json_string: bool
+) -> RewriteResponse:
+    answer = rewrite_service().rewrite(rewrite_request, as_json_string=as_json_string)
+    emit_metric(Metric.MESSAGES_REWRITTEN, len(answer["deliveries"]))
+    emit_metric(Metric.LINKS_TRACKED, sum(link["tracked"] for link in answer["links"]))
     return answer
 
 
-def _body(event: dict[str, Any]) -> str | bytes:
+def _read_body(event: dict[str, Any]) -> str | bytes:
     body: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return body
     try:
         return base64.b64decode(body)
     except ValueError:
-        raise InvalidRequest.of("body", "is not base64") from None
+        raise InvalidRequest.from_field("body", "is not base64") from None

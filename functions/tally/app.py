@@ -4,49 +4,58 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.aws.clients import patient_client
-from waypost.clicks.lambda_events import BatchFailures, StreamEvent, failures, read_records
-from waypost.config import TallySettings
-from waypost.observability import Metric, count, logger
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tally.event_publisher import EventBus
-from waypost.tally.service import Tally
+from waypost.aws.clients import create_boto3_client
+from waypost.clicks.lambda_events import (
+    PartialBatchResponse,
+    StreamEvent,
+    build_batch_response,
+    parse_stream_records,
+)
+from waypost.config import TallyConfig
+from waypost.observability import Metric, create_logger, emit_metric
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.tally.event_publisher import ClickEventBus
+from waypost.tally.service import TallyService
 
-log = logger("tally")
+log = create_logger("tally")
 
 
-def handler(event: StreamEvent, context: object) -> BatchFailures:  # noqa: ARG001
+def handler(event: StreamEvent, context: object) -> PartialBatchResponse:  # noqa: ARG001
     """DynamoDB stream, ReportBatchItemFailures: records that are to be given again.
 
     A record that cannot be read is reported as well; the rest of its batch is counted first, and
     in the end the stream's failure destination keeps it with its payload.
     """
-    batch = read_records(event)
-    for refused in batch.refused:
-        count(Metric.RECORD_REFUSED)
+    batch = parse_stream_records(event)
+    for refused in batch.invalid_ids:
+        emit_metric(Metric.RECORD_REFUSED)
         log.error("a stream record is no click", extra={"record": refused})
-    counted = _tally().count(batch.clicks.values())
-    if counted.fresh:
-        count(Metric.CLICKS_COUNTED, counted.fresh)
-    if counted.conflicts:
-        count(Metric.COUNT_CONFLICT, counted.conflicts)
-    if counted.failed:
-        count(Metric.CLICKS_GIVEN_BACK, len(counted.failed))
-        given_back = {"clicks": len(counted.failed), "reasons": sorted(counted.reasons)}
+    counted = _tally_service().count_clicks(batch.clicks.values())
+    if counted.new_count:
+        emit_metric(Metric.CLICKS_COUNTED, counted.new_count)
+    if counted.conflict_count:
+        emit_metric(Metric.COUNT_CONFLICT, counted.conflict_count)
+    if counted.failed_ids:
+        emit_metric(Metric.CLICKS_GIVEN_BACK, len(counted.failed_ids))
+        given_back = {"clicks": len(counted.failed_ids), "reasons": sorted(counted.failure_reasons)}
         log.warning("clicks are given back", extra=given_back)
-    return failures(batch, counted.failed)
+    return build_batch_response(batch, counted.failed_ids)
 
 
 @cache
-def _tally() -> Tally:
-    settings = TallySettings.from_env()
-    dynamodb = patient_client("dynamodb")
-    bus = EventBus(patient_client("events"), settings.event_bus) if settings.event_bus else None
-    return Tally(
-        ledger=DynamoClicks(dynamodb, settings.clicks_table),
-        recipients=DynamoRecipients(dynamodb, settings.campaigns_table),
-        workspaces=DynamoWorkspaces(dynamodb, settings.workspaces_table),
-        bus=bus,
+def _tally_service() -> TallyService:
+    settings = TallyConfig.from_env()
+    dynamodb = create_boto3_client("dynamodb")
+    bus = (
+        ClickEventBus(create_boto3_client("events"), settings.event_bus)
+        if settings.event_bus
+        else None
+    )
+    return TallyService(
+        clicks=DynamoClickRepository(dynamodb, settings.clicks_table),
+        recipients=DynamoRecipientRepository(dynamodb, settings.campaigns_table),
+        workspaces=DynamoWorkspaceRepository(dynamodb, settings.workspaces_table),
+        event_bus=bus,
     )

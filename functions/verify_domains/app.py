@@ -15,121 +15,158 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from waypost.aws.clients import strict
-from waypost.config import DomainSettings, VerifyDomainsSettings
+from waypost.aws.clients import reject_invalid_responses
+from waypost.config import DomainConfig, VerifyDomainsConfig
 from waypost.domains import cloudfront as quotas
-from waypost.domains.checker import Checker
-from waypost.domains.cloudfront import CloudFrontEdge
+from waypost.domains.checker import DomainChecker
+from waypost.domains.cloudfront import CloudFrontTenants
 from waypost.domains.dns import DnsResolver
-from waypost.domains.events import Announcer, BusAnnouncer, Nobody
-from waypost.domains.http_probe import Prober
-from waypost.domains.model import Targets, code_of, utc_now
-from waypost.domains.network import NEVER, Deadline, TcpConnector
-from waypost.domains.sender_identity import SesIdentities
-from waypost.domains.service import Manager
-from waypost.domains.status import status_of
-from waypost.domains.verification import Verifier
-from waypost.errors import Clash, MalformedItem, WaypostError
-from waypost.observability import Metric, count, logger
+from waypost.domains.events import (
+    DomainEventPublisher,
+    EventBridgeDomainEventPublisher,
+    NullDomainEventPublisher,
+)
+from waypost.domains.http_probe import HttpProber
+from waypost.domains.model import Targets, resolve_workspace_id, utc_now
+from waypost.domains.network import NO_DEADLINE, Deadline, TcpConnector
+from waypost.domains.sender_identity import SesSenderIdentities
+from waypost.domains.service import DomainService
+from waypost.domains.status import build_domain_status
+from waypost.domains.verification import DomainVerificationService
+from waypost.errors import AlreadyExists, CorruptItem, WaypostError
+from waypost.observability import Metric, create_logger, emit_metric
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.responses import Response, json_response, problem
-from waypost.tokens.keyring import KeyringSource, SecretReader
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
+from waypost.responses import Response, json_response, problem_response
+from waypost.tokens.keyring import KeyringSource, SecretsClient
 
-AT_MOST: Final = 4_000
+MAX_DOMAINS_PER_RUN: Final = 4_000
 """Domains checked in one run; the rest waits for the next, five minutes later."""
-KEEPING_SECONDS: Final = 15.0
+SAVE_RESERVE_SECONDS: Final = 15.0
 """Of a run's time, for keeping what the last checks saw."""
-CALLER_SECONDS: Final = 20.0
+REQUEST_CHECK_SECONDS: Final = 20.0
 """For looking, where a caller waits: an HTTP API ends at 30, and a service that does not answer
 then, or does not keep what was seen, is given up after 6 more.
 """
-_GLOBAL: Final = "us-east-1"  # where CloudFront and its certificates are asked
-_PATIENT: Final = Config(retries={"mode": "adaptive", "max_attempts": 5}, max_pool_connections=32)
-_PROMPT: Final = Config(
+_CLOUDFRONT_REGION: Final = "us-east-1"  # where CloudFront and its certificates are asked
+_SCHEDULED_CONFIG: Final = Config(
+    retries={"mode": "adaptive", "max_attempts": 5}, max_pool_connections=32
+)
+_REQUEST_CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=3
 )
 
-log = logger("verify-domains")
+log = create_logger("verify-domains")
 
 
 @cache
-def verifier(config: Config) -> Verifier:
+def get_verification_service(config: Config) -> DomainVerificationService:
     """The use case on this function's table, keys and clients; they are safe across threads."""
-    domains, own = DomainSettings.from_env(), VerifyDomainsSettings.from_env()
-    secrets = cast("SecretReader", strict(boto3.client("secretsmanager", config=config)))
-    dynamodb = cast("DynamoClient", strict(boto3.client("dynamodb", config=config)))
-    cloudfront = strict(boto3.client("cloudfront", region_name=_GLOBAL, config=config))
+    domains, own = DomainConfig.from_env(), VerifyDomainsConfig.from_env()
+    secrets = cast(
+        "SecretsClient", reject_invalid_responses(boto3.client("secretsmanager", config=config))
+    )
+    dynamodb = cast(
+        "DynamoClient", reject_invalid_responses(boto3.client("dynamodb", config=config))
+    )
+    cloudfront = reject_invalid_responses(
+        boto3.client("cloudfront", region_name=_CLOUDFRONT_REGION, config=config)
+    )
     keys = KeyringSource(secrets, own.keyring_secret)
     resolver = DnsResolver()
-    return Verifier(
-        domains=DynamoDomains(dynamodb, domains.workspaces_table),
-        checks=Checker(resolver, Prober(resolver, TcpConnector()), keys),
-        edge=CloudFrontEdge(cloudfront, own.distribution, own.connection_group),
-        identities=SesIdentities(strict(boto3.client("sesv2", config=config))),
-        announcer=_announcer(domains, config),
+    return DomainVerificationService(
+        domains=DynamoDomainRepository(dynamodb, domains.workspaces_table),
+        checker=DomainChecker(resolver, HttpProber(resolver, TcpConnector()), keys),
+        cdn_tenants=CloudFrontTenants(cloudfront, own.distribution, own.connection_group),
+        sender_identities=SesSenderIdentities(
+            reject_invalid_responses(boto3.client("sesv2", config=config))
+        ),
+        event_publisher=_create_event_publisher(domains, config),
         targets=Targets(domains.edge_endpoint, domains.default_host),
         now=utc_now,
     )
 
 
-def _announcer(domains: DomainSettings, config: Config) -> Announcer:
+def _create_event_publisher(domains: DomainConfig, config: Config) -> DomainEventPublisher:
     if not domains.event_bus:
-        return Nobody()
-    return BusAnnouncer(strict(boto3.client("events", config=config)), domains.event_bus)
+        return NullDomainEventPublisher()
+    return EventBridgeDomainEventPublisher(
+        reject_invalid_responses(boto3.client("events", config=config)), domains.event_bus
+    )
 
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[str, Any]:
     """One of the four that the module names."""
     if "requestContext" in event:
-        deadline = Deadline.after(CALLER_SECONDS)
+        deadline = Deadline.from_now(REQUEST_CHECK_SECONDS)
         named = event["pathParameters"]
         try:
-            told = _verify(verifier(_PROMPT), named["workspace"], named["host"], deadline)
+            told = _verify_domain(
+                get_verification_service(_REQUEST_CONFIG),
+                named["workspace"],
+                named["host"],
+                deadline,
+            )
             return json_response(200, told)
         except WaypostError as error:
-            return problem(error)
+            return problem_response(error)
     if "host" in event:
-        return _verify(verifier(_PATIENT), str(event["workspace"]), str(event["host"]), NEVER)
+        return _verify_domain(
+            get_verification_service(_SCHEDULED_CONFIG),
+            str(event["workspace"]),
+            str(event["host"]),
+            NO_DEADLINE,
+        )
     if event.get("task") == "quotas":
-        return _quotas()
-    return _due(context)
+        return _report_quotas()
+    return _verify_due_domains(context)
 
 
-def _verify(use_case: Verifier, workspace: str, host: str, deadline: Deadline) -> dict[str, Any]:
-    domain = use_case.verify(code_of(workspace), host.strip().lower(), deadline)
+def _verify_domain(
+    service: DomainVerificationService, workspace: str, host: str, deadline: Deadline
+) -> dict[str, Any]:
+    domain = service.verify_domain(resolve_workspace_id(workspace), host.strip().lower(), deadline)
     if domain is None:
         return {"host": host, "use": "removed", "next_step": "Gone; it can be added anew."}
-    return status_of(domain, use_case.targets.shown(domain)).model_dump(mode="json")
+    return build_domain_status(domain, service.targets.get_primary_target(domain)).model_dump(
+        mode="json"
+    )
 
 
-def _due(context: LambdaContext) -> dict[str, Any]:
-    use_case = verifier(_PATIENT)
+def _verify_due_domains(context: LambdaContext) -> dict[str, Any]:
+    use_case = get_verification_service(_SCHEDULED_CONFIG)
     _ensure_default_host(use_case)
-    seconds = context.get_remaining_time_in_millis() / 1000 - KEEPING_SECONDS
-    run = use_case.verify_due(AT_MOST, Deadline.after(seconds))
-    for failure in run.failed:
+    seconds = context.get_remaining_time_in_millis() / 1000 - SAVE_RESERVE_SECONDS
+    run = use_case.verify_due_domains(MAX_DOMAINS_PER_RUN, Deadline.from_now(seconds))
+    for failure in run.failures:
         log.error("domain not checked", reason=failure)
-    if run.failed:
-        count(Metric.DOMAIN_CHECK_BROKE, len(run.failed))
-    return {"checked": run.checked, "left": run.left, "failed": len(run.failed)}
+    if run.failures:
+        emit_metric(Metric.DOMAIN_CHECK_BROKE, len(run.failures))
+    return {"checked": run.checked_count, "left": run.skipped_count, "failed": len(run.failures)}
 
 
-def _ensure_default_host(use_case: Verifier) -> None:
-    manager = Manager(use_case.domains, use_case.targets, use_case.announcer, use_case.now)
+def _ensure_default_host(service: DomainVerificationService) -> None:
+    manager = DomainService(service.domains, service.targets, service.event_publisher, service.now)
     try:
         manager.ensure_default_host()
-    except (MalformedItem, Clash):  # one row of ours must not keep everybody's domains unchecked
-        count(Metric.DOMAIN_CHECK_BROKE)
+    except (
+        CorruptItem,
+        AlreadyExists,
+    ):  # one row of ours must not keep everybody's domains unchecked
+        emit_metric(Metric.DOMAIN_CHECK_BROKE)
         log.exception("the stack's own host cannot be taken up")
 
 
-def _quotas() -> dict[str, Any]:
-    own = VerifyDomainsSettings.from_env()
-    used = quotas.usage(
-        strict(boto3.client("cloudfront", region_name=_GLOBAL, config=_PATIENT)),
-        strict(boto3.client("acm", region_name=_GLOBAL, config=_PATIENT)),
+def _report_quotas() -> dict[str, Any]:
+    own = VerifyDomainsConfig.from_env()
+    used = quotas.load_quota_usage(
+        reject_invalid_responses(
+            boto3.client("cloudfront", region_name=_CLOUDFRONT_REGION, config=_SCHEDULED_CONFIG)
+        ),
+        reject_invalid_responses(
+            boto3.client("acm", region_name=_CLOUDFRONT_REGION, config=_SCHEDULED_CONFIG)
+        ),
     )
-    used.report(quotas.Quotas(own.tenant_quota, own.certificate_quota))
+    used.emit_metrics(quotas.AccountQuotas(own.tenant_quota, own.certificate_quota))
     return {"tenants": used.tenants, "certificates": used.certificates}

@@ -26,32 +26,37 @@ from moto import mock_aws
 
 from local import moto_haste, moto_transactions
 from local.template import Template, load
-from tests.fakes import MemoryCampaigns, MemoryClicks, MemoryRecipients, MemoryWorkspaces
-from tests.moto_doors import is_to_aws, played
-from waypost.repositories.campaigns import CampaignStore
-from waypost.repositories.clicks import ClickStore
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryClickRepository,
+    InMemoryRecipientRepository,
+    InMemoryWorkspaceRepository,
+)
+from tests.moto_doors import is_to_aws, respond_with_moto
+from waypost.repositories.campaigns import CampaignRepository
+from waypost.repositories.clicks import ClickRepository
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.repositories.recipients import RecipientStore
-from waypost.repositories.workspaces import WorkspaceStore
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.repositories.recipients import RecipientRepository
+from waypost.repositories.workspaces import WorkspaceRepository
 
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
-SCHEMA = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")
-
-
-@dataclass(frozen=True)
-class Stores:
-    clicks: ClickStore
-    campaigns: CampaignStore
-    recipients: RecipientStore
-    workspaces: WorkspaceStore
+TEMPLATE_PATH = Path(__file__).parents[2] / "template.yaml"
+TABLE_SCHEMA_KEYS = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")
 
 
 @dataclass(frozen=True)
-class Tables:
+class Repositories:
+    clicks: ClickRepository
+    campaigns: CampaignRepository
+    recipients: RecipientRepository
+    workspaces: WorkspaceRepository
+
+
+@dataclass(frozen=True)
+class TableNames:
     """The template's tables under names of their own."""
 
     client: DynamoClient
@@ -61,13 +66,13 @@ class Tables:
 
 
 @cache
-def template() -> Template:
-    return load(TEMPLATE)
+def load_template() -> Template:
+    return load(TEMPLATE_PATH)
 
 
-def make_table(client: Any, logical_id: str) -> str:
-    properties = template().resources[logical_id].properties
-    schema = {name: properties[name] for name in SCHEMA if name in properties}
+def create_table(client: Any, logical_id: str) -> str:
+    properties = load_template().resources[logical_id].properties
+    schema = {name: properties[name] for name in TABLE_SCHEMA_KEYS if name in properties}
     if stream := schema.get("StreamSpecification"):
         schema["StreamSpecification"] = {**stream, "StreamEnabled": True}  # type: ignore[dict-item]
     name = f"{logical_id}-{token_hex(4)}"
@@ -76,7 +81,7 @@ def make_table(client: Any, logical_id: str) -> str:
     return name
 
 
-def hasten_moto(patch: pytest.MonkeyPatch) -> None:
+def accelerate_moto(patch: pytest.MonkeyPatch) -> None:
     """As the embedded stack does, for a while. Calls reach it by the shortest way, and clients do
     not put together for each what they say of themselves, of which moto wants to hear boto's name.
     """
@@ -85,7 +90,7 @@ def hasten_moto(patch: pytest.MonkeyPatch) -> None:
     moto_haste.install(change)
     change(
         "moto.core.botocore_stubber.BotocoreStubber.process_request",
-        lambda _, request: played(request) if is_to_aws(request) else None,
+        lambda _, request: respond_with_moto(request) if is_to_aws(request) else None,
     )
     change("botocore.useragent.UserAgentString.to_string", lambda _: "Boto3 Botocore")
 
@@ -97,20 +102,20 @@ def dynamodb() -> Iterator[Any]:
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(variable, os.environ.get(variable, "test"))
         if not endpoint:
-            hasten_moto(patch)
-        yield _client(endpoint)
+            accelerate_moto(patch)
+        yield _dynamodb_client(endpoint)
 
 
 @cache
-def _client(endpoint: str | None) -> Any:
+def _dynamodb_client(endpoint: str | None) -> Any:
     """One for all modules: to make one takes longer than most tests."""
     return boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
 
 
 @contextmanager
-def table(client: Any, logical_id: str) -> Iterator[str]:
+def temporary_table(client: Any, logical_id: str) -> Iterator[str]:
     """A table of the template under a name of its own, gone afterwards: it may be a real one."""
-    name = make_table(client, logical_id)
+    name = create_table(client, logical_id)
     try:
         yield name
     finally:
@@ -118,17 +123,17 @@ def table(client: Any, logical_id: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def kept_tables(dynamodb: Any) -> Iterator[Tables]:
+def kept_tables(dynamodb: Any) -> Iterator[TableNames]:
     with ExitStack() as made:
         names = [
-            made.enter_context(table(dynamodb, f"{name}Table"))
+            made.enter_context(temporary_table(dynamodb, f"{name}Table"))
             for name in ("Clicks", "Campaigns", "Workspaces")
         ]
-        yield Tables(dynamodb, *names)
+        yield TableNames(dynamodb, *names)
 
 
 @pytest.fixture
-def tables(kept_tables: Tables, dynamodb: Any) -> Tables:
+def tables(kept_tables: TableNames, dynamodb: Any) -> TableNames:
     """Empty ones: what a test before this one left is deleted, which takes less than new tables."""
     scan = dynamodb.get_paginator("scan")
     for name in (kept_tables.clicks, kept_tables.campaigns, kept_tables.workspaces):
@@ -139,23 +144,28 @@ def tables(kept_tables: Tables, dynamodb: Any) -> Tables:
 
 
 @pytest.fixture
-def dynamodb_stores(tables: Tables) -> Stores:
-    return Stores(
-        DynamoClicks(tables.client, tables.clicks),
-        DynamoCampaigns(tables.client, tables.campaigns),
-        DynamoRecipients(tables.client, tables.campaigns),
-        DynamoWorkspaces(tables.client, tables.workspaces),
+def dynamodb_stores(tables: TableNames) -> Repositories:
+    return Repositories(
+        DynamoClickRepository(tables.client, tables.clicks),
+        DynamoCampaignRepository(tables.client, tables.campaigns),
+        DynamoRecipientRepository(tables.client, tables.campaigns),
+        DynamoWorkspaceRepository(tables.client, tables.workspaces),
     )
 
 
-def memory_stores() -> Stores:
-    campaigns = MemoryCampaigns()
-    return Stores(MemoryClicks(), campaigns, MemoryRecipients(campaigns), MemoryWorkspaces())
+def create_in_memory_repositories() -> Repositories:
+    campaigns = InMemoryCampaignRepository()
+    return Repositories(
+        InMemoryClickRepository(),
+        campaigns,
+        InMemoryRecipientRepository(campaigns),
+        InMemoryWorkspaceRepository(),
+    )
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def stores(request: pytest.FixtureRequest) -> Stores:
+def stores(request: pytest.FixtureRequest) -> Repositories:
     if request.param == "memory":
-        return memory_stores()
-    made: Stores = request.getfixturevalue("dynamodb_stores")
+        return create_in_memory_repositories()
+    made: Repositories = request.getfixturevalue("dynamodb_stores")
     return made

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.fakes import MemoryWorkspaces
-from waypost.ids import WorkspaceCode
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.repositories.workspaces import WorkspaceStore
+from tests.fakes import InMemoryWorkspaceRepository
+from waypost.ids import WorkspaceId
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.repositories.workspaces import WorkspaceRepository
 
-SETTINGS = {
+CORRUPT_SETTINGS = {
     "machine_threshold": '{"machine_threshold": "x"}',
     "cio_id": '{"cio_id": "false"}',
     "track_opens": '{"track_opens": 1}',
@@ -24,14 +24,16 @@ SETTINGS = {
 """Stored settings, by the one field that cannot be read."""
 
 
-def put_settings(store: WorkspaceStore, code: WorkspaceCode, name: str, text: str) -> None:
+def store_settings_text(
+    repository: WorkspaceRepository, code: WorkspaceId, name: str, text: str
+) -> None:
     """Leave this text where the settings of a workspace are, saved once."""
-    if isinstance(store, MemoryWorkspaces):
-        store._settings[code] = (name, text, 1)
+    if isinstance(repository, InMemoryWorkspaceRepository):
+        repository._settings[code] = (name, text, 1)
         return
-    assert isinstance(store, DynamoWorkspaces)
-    store._client.put_item(
-        TableName=store._table,
+    assert isinstance(repository, DynamoWorkspaceRepository)
+    repository._client.put_item(
+        TableName=repository._table,
         Item={
             "pk": {"S": f"W#{code}"},
             "sk": {"S": "W"},

@@ -6,52 +6,56 @@ from datetime import timedelta
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, SENT, link
-from tests.contract.conftest import Stores
-from waypost.errors import Clash, InvalidRequest
-from waypost.ids import campaign_code, link_code, workspace_code
+from tests.clicks import CAMPAIGN, NOON, SENT, make_link_id
+from tests.contract.conftest import Repositories
+from waypost.errors import AlreadyExists, InvalidRequest
+from waypost.ids import derive_campaign_id, derive_link_id, derive_workspace_id
 from waypost.models.campaign import LinkDefinition
-from waypost.models.counters import TOTAL, Cell, link_counter
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.counters import SHARDS
-from waypost.repositories.pagination import write_cursor
+from waypost.models.counters import TOTAL_COUNTER, CounterCell, link_counter_name
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.counters import COUNTER_SHARDS
+from waypost.repositories.pagination import encode_cursor
 from waypost.repositories.recipients import Commit
 
 HOME = LinkDefinition("https://example.com/", "https://example.com/", None, 1)
 BUTTON = LinkDefinition("CTA", "https://example.com/{{code}}", "CTA", 2)
 
 
-def open_campaign(stores: Stores) -> str:
-    return stores.campaigns.open("acme", "spring-sale", kind="campaign", channel="email", now=SENT)
+def create_campaign(stores: Repositories) -> str:
+    return stores.campaigns.get_or_create(
+        "acme", "spring-sale", kind="campaign", channel="email", now=SENT
+    )
 
 
-def test_opening_notes_a_campaign_once(stores: Stores) -> None:
-    assert open_campaign(stores) == CAMPAIGN
-    again = stores.campaigns.open("acme", "spring-sale", kind="newsletter", channel="sms", now=NOON)
+def test_opening_notes_a_campaign_once(stores: Repositories) -> None:
+    assert create_campaign(stores) == CAMPAIGN
+    again = stores.campaigns.get_or_create(
+        "acme", "spring-sale", kind="newsletter", channel="sms", now=NOON
+    )
     assert again == CAMPAIGN
-    campaign = stores.campaigns.campaign(CAMPAIGN)
+    campaign = stores.campaigns.get(CAMPAIGN)
     assert campaign is not None
     assert (campaign.kind, campaign.channel, campaign.first_seen) == ("campaign", "email", SENT)
 
 
-def test_a_campaign_nobody_opened_is_none(stores: Stores) -> None:
-    assert stores.campaigns.campaign(campaign_code("acme", "never")) is None
-    assert stores.campaigns.links(CAMPAIGN) == []
-    assert stores.campaigns.counts(CAMPAIGN).sent == 0
+def test_a_campaign_nobody_opened_is_none(stores: Repositories) -> None:
+    assert stores.campaigns.get(derive_campaign_id("acme", "never")) is None
+    assert stores.campaigns.list_links(CAMPAIGN) == []
+    assert stores.campaigns.get_counts(CAMPAIGN).sent == 0
 
 
 def test_a_name_whose_code_is_anothers_is_refused(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_campaign(stores)
+    create_campaign(stores)
     for module in ("dynamodb", "memory"):
         name = f"waypost.repositories.{module}.campaigns.campaign_code"
         monkeypatch.setattr(name, lambda *_: CAMPAIGN)
-    with pytest.raises(Clash, match="autumn"):
-        stores.campaigns.open("acme", "autumn", kind="campaign", channel="email", now=SENT)
+    with pytest.raises(AlreadyExists, match="autumn"):
+        stores.campaigns.get_or_create("acme", "autumn", kind="campaign", channel="email", now=SENT)
 
 
-def test_links_are_defined_once_in_the_order_given(stores: Stores) -> None:
+def test_links_are_defined_once_in_the_order_given(stores: Repositories) -> None:
     first = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
     moved = LinkDefinition("CTA", "https://example.com/elsewhere", "CTA", 9)
     assert stores.campaigns.define_links(CAMPAIGN, [moved, HOME, moved], NOON) == [
@@ -59,54 +63,54 @@ def test_links_are_defined_once_in_the_order_given(stores: Stores) -> None:
         first[0],
         first[1],
     ]
-    links = {found.code: found.definition for found in stores.campaigns.links(CAMPAIGN)}
+    links = {found.id: found.definition for found in stores.campaigns.list_links(CAMPAIGN)}
     assert links == {first[0]: HOME, first[1]: BUTTON}
-    assert first == [link(HOME.identity), link("CTA")]
+    assert first == [make_link_id(HOME.identity), make_link_id("CTA")]
 
 
-def test_links_are_found_by_their_codes(stores: Stores) -> None:
+def test_links_are_found_by_their_codes(stores: Repositories) -> None:
     [home, button] = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
-    found = stores.campaigns.find_links([button, link("nobody's"), button])
+    found = stores.campaigns.find_links([button, make_link_id("nobody's"), button])
     assert {code: found[code].definition for code in found} == {button: BUTTON}
     assert home not in found
 
 
 def test_a_link_whose_code_is_taken_gets_the_next_one(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def colliding(campaign: str, identity: str, attempt: int = 0) -> str:
-        return link_code(campaign, "same" if attempt == 0 else identity, attempt)  # type: ignore[arg-type]
+        return derive_link_id(campaign, "same" if attempt == 0 else identity, attempt)  # type: ignore[arg-type]
 
     for module in ("dynamodb.links", "memory.campaigns"):
         monkeypatch.setattr(f"waypost.repositories.{module}.link_code", colliding)
     codes = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
-    assert codes[0] == link_code(CAMPAIGN, "same")
-    assert codes[1] == link_code(CAMPAIGN, "CTA", 1)
+    assert codes[0] == derive_link_id(CAMPAIGN, "same")
+    assert codes[1] == derive_link_id(CAMPAIGN, "CTA", 1)
     assert stores.campaigns.define_links(CAMPAIGN, [BUTTON], SENT) == [codes[1]]
 
 
 def test_two_writers_agree_on_codes_that_collide(
-    dynamodb_stores: Stores, monkeypatch: pytest.MonkeyPatch
+    dynamodb_stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = dynamodb_stores.campaigns
-    assert isinstance(mine, DynamoCampaigns)
-    theirs = DynamoCampaigns(mine._client, mine._table)
+    assert isinstance(mine, DynamoCampaignRepository)
+    theirs = DynamoCampaignRepository(mine._client, mine._table)
     monkeypatch.setattr(
-        "waypost.repositories.dynamodb.links.link_code",
-        lambda campaign, identity, attempt=0: link_code(
+        "waypost.repositories.dynamodb.campaigns.derive_link_id",
+        lambda campaign, identity, attempt=0: derive_link_id(
             campaign, "same" if attempt == 0 else identity, attempt
         ),
     )
     # Both looked before either wrote: the conditional put decides.
-    monkeypatch.setattr("waypost.repositories.dynamodb.links.batch_get", _blind_once())
+    monkeypatch.setattr("waypost.repositories.dynamodb.campaigns.batch_get", _miss_first_read())
     [home] = mine.define_links(CAMPAIGN, [HOME], SENT)
-    monkeypatch.setattr("waypost.repositories.dynamodb.links.batch_get", _blind_once())
+    monkeypatch.setattr("waypost.repositories.dynamodb.campaigns.batch_get", _miss_first_read())
     [button] = theirs.define_links(CAMPAIGN, [BUTTON], SENT)
     assert home != button
-    assert {found.code for found in mine.links(CAMPAIGN)} == {home, button}
+    assert {found.id for found in mine.list_links(CAMPAIGN)} == {home, button}
 
 
-def _blind_once() -> object:
+def _miss_first_read() -> object:
     from waypost.repositories.dynamodb.client import batch_get
 
     looks = Counter[str]()
@@ -118,74 +122,74 @@ def _blind_once() -> object:
     return look
 
 
-def test_deliveries_add_up(stores: Stores) -> None:
-    assert stores.campaigns.add_sent(CAMPAIGN, 100, None)
-    assert stores.campaigns.add_sent(CAMPAIGN, 50, "batch-2")
-    assert stores.campaigns.counts(CAMPAIGN).sent == 150
+def test_deliveries_add_up(stores: Repositories) -> None:
+    assert stores.campaigns.add_deliveries(CAMPAIGN, 100, None)
+    assert stores.campaigns.add_deliveries(CAMPAIGN, 50, "batch-2")
+    assert stores.campaigns.get_counts(CAMPAIGN).sent == 150
 
 
-def test_a_repeated_idempotency_key_counts_nothing(stores: Stores) -> None:
-    assert stores.campaigns.add_sent(CAMPAIGN, 100, "batch-1")
-    assert not stores.campaigns.add_sent(CAMPAIGN, 100, "batch-1")
-    assert stores.campaigns.add_sent(CAMPAIGN, 1, "batch-2")
-    assert stores.campaigns.counts(CAMPAIGN).sent == 101
+def test_a_repeated_idempotency_key_counts_nothing(stores: Repositories) -> None:
+    assert stores.campaigns.add_deliveries(CAMPAIGN, 100, "batch-1")
+    assert not stores.campaigns.add_deliveries(CAMPAIGN, 100, "batch-1")
+    assert stores.campaigns.add_deliveries(CAMPAIGN, 1, "batch-2")
+    assert stores.campaigns.get_counts(CAMPAIGN).sent == 101
 
 
-def test_links_add_up_by_the_key_that_signed_them(stores: Stores) -> None:
-    other = campaign_code("acme", "autumn")
+def test_links_add_up_by_the_key_that_signed_them(stores: Repositories) -> None:
+    other = derive_campaign_id("acme", "autumn")
     for campaign, signed in (
         (CAMPAIGN, {"0a": 200}),
         (CAMPAIGN, {"0a": 100, "0b": 1}),
         (other, {"0a": 30}),
         (other, None),
     ):
-        stores.campaigns.add_sent(campaign, 100, None, signed)
-    assert stores.campaigns.signed("0a") == {CAMPAIGN: 300, other: 30}
-    assert stores.campaigns.signed("0b") == {CAMPAIGN: 1}
-    assert stores.campaigns.signed("0c") == {}
-    assert stores.campaigns.counts(CAMPAIGN).sent == 200
+        stores.campaigns.add_deliveries(campaign, 100, None, signed)
+    assert stores.campaigns.count_links_by_key("0a") == {CAMPAIGN: 300, other: 30}
+    assert stores.campaigns.count_links_by_key("0b") == {CAMPAIGN: 1}
+    assert stores.campaigns.count_links_by_key("0c") == {}
+    assert stores.campaigns.get_counts(CAMPAIGN).sent == 200
 
 
-def test_links_of_a_repeated_message_were_signed_once(stores: Stores) -> None:
+def test_links_of_a_repeated_message_were_signed_once(stores: Repositories) -> None:
     for _ in range(2):
-        stores.campaigns.add_sent(CAMPAIGN, 100, "batch-1", {"0d": 200})
-    assert stores.campaigns.signed("0d") == {CAMPAIGN: 200}
+        stores.campaigns.add_deliveries(CAMPAIGN, 100, "batch-1", {"0d": 200})
+    assert stores.campaigns.count_links_by_key("0d") == {CAMPAIGN: 200}
 
 
-def test_a_key_is_one_campaigns(stores: Stores) -> None:
-    other = campaign_code("acme", "autumn")
-    assert stores.campaigns.add_sent(CAMPAIGN, 1, "k")
-    assert stores.campaigns.add_sent(other, 1, "k")
+def test_a_key_is_one_campaigns(stores: Repositories) -> None:
+    other = derive_campaign_id("acme", "autumn")
+    assert stores.campaigns.add_deliveries(CAMPAIGN, 1, "k")
+    assert stores.campaigns.add_deliveries(other, 1, "k")
 
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 
 
-def open_three(stores: Stores) -> None:
+def create_three_campaigns(stores: Repositories) -> None:
     """Two campaigns of the same moment, and one a day later; and one of somebody else."""
     days = {"spring-sale": 0, "summer": 1, "winter": 0}
     for name, day in days.items():
         now = SENT + timedelta(days=day)
-        stores.campaigns.open("acme", name, kind="campaign", channel="email", now=now)
-    stores.campaigns.open("globex", "summer", kind="campaign", channel="email", now=NOON)
+        stores.campaigns.get_or_create("acme", name, kind="campaign", channel="email", now=now)
+    stores.campaigns.get_or_create("globex", "summer", kind="campaign", channel="email", now=NOON)
 
 
-def test_campaigns_are_listed_newest_first_with_what_is_known_of_them(stores: Stores) -> None:
-    open_three(stores)
-    page = stores.campaigns.of_workspace(ACME, cursor=None, limit=10)
+def test_campaigns_are_listed_newest_first_with_what_is_known_of_them(stores: Repositories) -> None:
+    create_three_campaigns(stores)
+    page = stores.campaigns.list_by_workspace(ACME, cursor=None, limit=10)
     assert page.cursor is None
     assert page.items[0].name == "summer"
     assert {campaign.name for campaign in page.items[1:]} == {"spring-sale", "winter"}
-    known = {campaign.name: stores.campaigns.campaign(campaign.code) for campaign in page.items}
+    known = {campaign.name: stores.campaigns.get(campaign.id) for campaign in page.items}
     for campaign in page.items:
-        assert replace(campaign, listed=False) == replace(known[campaign.name], listed=False)  # type: ignore[type-var]
+        assert replace(campaign, is_listed=False) == replace(known[campaign.name], listed=False)  # type: ignore[type-var]
 
 
-def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Stores) -> None:
-    open_three(stores)
+def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Repositories) -> None:
+    create_three_campaigns(stores)
     names, cursor = [], None
     for _ in range(4):
-        page = stores.campaigns.of_workspace(ACME, cursor=cursor, limit=1)
+        page = stores.campaigns.list_by_workspace(ACME, cursor=cursor, limit=1)
         names += [campaign.name for campaign in page.items]
         if (cursor := page.cursor) is None:
             break
@@ -193,28 +197,32 @@ def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Stores) -> N
     assert sorted(names) == ["spring-sale", "summer", "winter"]
 
 
-def test_a_workspace_that_sent_nothing_has_an_empty_list(stores: Stores) -> None:
-    page = stores.campaigns.of_workspace(ACME, cursor=None, limit=10)
+def test_a_workspace_that_sent_nothing_has_an_empty_list(stores: Repositories) -> None:
+    page = stores.campaigns.list_by_workspace(ACME, cursor=None, limit=10)
     assert (list(page.items), page.cursor) == ([], None)
 
 
 @pytest.mark.parametrize("position", ["x", "#", "2026-11-22T09:00:00.000Z#" + "z" * 18])
-def test_a_cursor_that_no_page_gave_is_refused(stores: Stores, position: str) -> None:
+def test_a_cursor_that_no_page_gave_is_refused(stores: Repositories, position: str) -> None:
     with pytest.raises(InvalidRequest, match="cursor"):
-        stores.campaigns.of_workspace(ACME, cursor=write_cursor(position), limit=10)
+        stores.campaigns.list_by_workspace(ACME, cursor=encode_cursor(position), limit=10)
 
 
-def test_a_campaign_that_is_sent_to_again_is_listed_once_as_first_seen(stores: Stores) -> None:
-    open_campaign(stores)
-    stores.campaigns.open("acme", "spring-sale", kind="newsletter", channel="sms", now=NOON)
-    page = stores.campaigns.of_workspace(ACME, cursor=None, limit=10)
+def test_a_campaign_that_is_sent_to_again_is_listed_once_as_first_seen(
+    stores: Repositories,
+) -> None:
+    create_campaign(stores)
+    stores.campaigns.get_or_create(
+        "acme", "spring-sale", kind="newsletter", channel="sms", now=NOON
+    )
+    page = stores.campaigns.list_by_workspace(ACME, cursor=None, limit=10)
     assert [(c.kind, c.channel, c.first_seen) for c in page.items] == [("campaign", "email", SENT)]
 
 
-def forget_the_list(stores: Stores) -> DynamoCampaigns:
+def delete_campaign_list(stores: Repositories) -> DynamoCampaignRepository:
     """As a table was before there was a list: no mark, and nothing listed."""
     mine = stores.campaigns
-    assert isinstance(mine, DynamoCampaigns)
+    assert isinstance(mine, DynamoCampaignRepository)
     for stored in mine._client.scan(TableName=mine._table)["Items"]:
         key = {"pk": stored["pk"], "sk": stored["sk"]}
         if stored["pk"]["S"].startswith("W#"):
@@ -227,48 +235,57 @@ def forget_the_list(stores: Stores) -> DynamoCampaigns:
 
 
 def test_a_campaign_of_before_there_was_a_list_is_listed_when_it_is_sent_to(
-    dynamodb_stores: Stores,
+    dynamodb_stores: Repositories,
 ) -> None:
-    open_three(dynamodb_stores)
-    mine = forget_the_list(dynamodb_stores)
-    assert not mine.of_workspace(ACME, cursor=None, limit=10).items
-    mine.open("acme", "winter", kind="campaign", channel="email", now=NOON)
-    (listed,) = mine.of_workspace(ACME, cursor=None, limit=10).items
+    create_three_campaigns(dynamodb_stores)
+    mine = delete_campaign_list(dynamodb_stores)
+    assert not mine.list_by_workspace(ACME, cursor=None, limit=10).items
+    mine.get_or_create("acme", "winter", kind="campaign", channel="email", now=NOON)
+    (listed,) = mine.list_by_workspace(ACME, cursor=None, limit=10).items
     assert (listed.name, listed.first_seen) == ("winter", SENT)
 
 
 def test_campaigns_of_before_there_was_a_list_are_listed_by_an_operator(
-    dynamodb_stores: Stores,
+    dynamodb_stores: Repositories,
 ) -> None:
-    open_three(dynamodb_stores)
-    mine = forget_the_list(dynamodb_stores)
-    assert mine.list_known() == 4
-    names = [campaign.name for campaign in mine.of_workspace(ACME, cursor=None, limit=10).items]
+    create_three_campaigns(dynamodb_stores)
+    mine = delete_campaign_list(dynamodb_stores)
+    assert mine.backfill_list() == 4
+    names = [
+        campaign.name for campaign in mine.list_by_workspace(ACME, cursor=None, limit=10).items
+    ]
     assert sorted(names) == ["spring-sale", "summer", "winter"]
-    assert mine.list_known() == 0
+    assert mine.backfill_list() == 0
 
 
-def test_headlines_are_the_figures_of_whole_campaigns(stores: Stores) -> None:
-    open_three(stores)
-    other = campaign_code("acme", "winter")
-    stores.campaigns.add_sent(CAMPAIGN, 100, None, {"0a": 200})
-    cells = {Cell(TOTAL, "human"): 3, Cell(link_counter(link("x")), "human"): 3}
+def test_headlines_are_the_figures_of_whole_campaigns(stores: Repositories) -> None:
+    create_three_campaigns(stores)
+    other = derive_campaign_id("acme", "winter")
+    stores.campaigns.add_deliveries(CAMPAIGN, 100, None, {"0a": 200})
+    cells = {
+        CounterCell(TOTAL_COUNTER, "human"): 3,
+        CounterCell(link_counter_name(make_link_id("x")), "human"): 3,
+    }
     stores.recipients.commit(Commit(CAMPAIGN, [], [], Counter(cells)))
-    found = stores.campaigns.headlines([CAMPAIGN, other])
+    found = stores.campaigns.get_headline_counts([CAMPAIGN, other])
     assert (found[CAMPAIGN].sent, found[CAMPAIGN].total.human) == (100, 3)
     assert not found[CAMPAIGN].links
     assert (found[other].sent, found[other].total.total) == (0, 0)
-    assert stores.campaigns.headlines([]) == {}
+    assert stores.campaigns.get_headline_counts([]) == {}
 
 
 def test_headlines_of_a_hot_campaign_are_summed_over_its_partitions(
-    dynamodb_stores: Stores,
+    dynamodb_stores: Repositories,
 ) -> None:
     mine = dynamodb_stores.campaigns
-    assert isinstance(mine, DynamoCampaigns)
-    open_campaign(dynamodb_stores)
-    mine.add_sent(CAMPAIGN, 1, None)
-    for _ in range(SHARDS):
-        mine._sent._shards.move(CAMPAIGN)
-        mine.add_sent(CAMPAIGN, 1, None)
-    assert mine.headlines([CAMPAIGN])[CAMPAIGN].sent == mine.counts(CAMPAIGN).sent == SHARDS + 1
+    assert isinstance(mine, DynamoCampaignRepository)
+    create_campaign(dynamodb_stores)
+    mine.add_deliveries(CAMPAIGN, 1, None)
+    for _ in range(COUNTER_SHARDS):
+        mine._delivery_counter._counter_shards.switch_shard(CAMPAIGN)
+        mine.add_deliveries(CAMPAIGN, 1, None)
+    assert (
+        mine.get_headline_counts([CAMPAIGN])[CAMPAIGN].sent
+        == mine.get_counts(CAMPAIGN).sent
+        == COUNTER_SHARDS + 1
+    )

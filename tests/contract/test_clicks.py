@@ -4,42 +4,42 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN, click, link
-from tests.contract.conftest import Stores
+from tests.clicks import CAMPAIGN, make_click, make_link_id
+from tests.contract.conftest import Repositories
 from waypost.errors import InvalidRequest
-from waypost.ids import campaign_code, workspace_code
-from waypost.repositories.pagination import KEY_BYTES, write_cursor
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.repositories.pagination import MAX_SORT_KEY_BYTES, encode_cursor
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 
 
-def test_a_click_comes_back_as_it_was_recorded(stores: Stores) -> None:
-    plain = click(ip=None, country=None, asn=None, agent="")
-    for recorded in (click("a"), plain):
+def test_a_click_comes_back_as_it_was_recorded(stores: Repositories) -> None:
+    plain = make_click(ip=None, country=None, asn=None, agent="")
+    for recorded in (make_click("a"), plain):
         assert stores.clicks.record(recorded)
-    found = stores.clicks.of_person(ACME, "p1", cursor=None, limit=10).items
-    assert sorted(found, key=lambda c: c.id) == [click("a"), plain]
+    found = stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=10).items
+    assert sorted(found, key=lambda c: c.id) == [make_click("a"), plain]
 
 
-def test_a_click_recorded_twice_is_there_once(stores: Stores) -> None:
-    assert stores.clicks.record(click())
-    assert not stores.clicks.record(click())
-    assert list(stores.clicks.of_campaign(CAMPAIGN)) == [click()]
+def test_a_click_recorded_twice_is_there_once(stores: Repositories) -> None:
+    assert stores.clicks.record(make_click())
+    assert not stores.clicks.record(make_click())
+    assert list(stores.clicks.scan_by_campaign(CAMPAIGN)) == [make_click()]
 
 
-def test_two_clicks_at_the_same_moment_are_two(stores: Stores) -> None:
-    assert stores.clicks.record(click("a"))
-    assert stores.clicks.record(click("b"))
-    assert len(list(stores.clicks.of_campaign(CAMPAIGN))) == 2
+def test_two_clicks_at_the_same_moment_are_two(stores: Repositories) -> None:
+    assert stores.clicks.record(make_click("a"))
+    assert stores.clicks.record(make_click("b"))
+    assert len(list(stores.clicks.scan_by_campaign(CAMPAIGN))) == 2
 
 
-def test_a_persons_clicks_come_newest_first_in_pages(stores: Stores) -> None:
+def test_a_persons_clicks_come_newest_first_in_pages(stores: Repositories) -> None:
     for number in range(5):
-        stores.clicks.record(click(str(number), after=number))
-    stores.clicks.record(click("other", person="p2"))
+        stores.clicks.record(make_click(str(number), after=number))
+    stores.clicks.record(make_click("other", person="p2"))
     ids, cursor = [], None
     while True:
-        page = stores.clicks.of_person(ACME, "p1", cursor=cursor, limit=2)
+        page = stores.clicks.list_by_person(ACME, "p1", cursor=cursor, limit=2)
         assert len(page.items) <= 2
         ids += [found.id for found in page.items]
         cursor = page.cursor
@@ -48,8 +48,8 @@ def test_a_persons_clicks_come_newest_first_in_pages(stores: Stores) -> None:
     assert ids == ["4", "3", "2", "1", "0"]
 
 
-def test_a_person_nobody_saw_has_no_clicks(stores: Stores) -> None:
-    page = stores.clicks.of_person(ACME, "nobody", cursor=None, limit=2)
+def test_a_person_nobody_saw_has_no_clicks(stores: Repositories) -> None:
+    page = stores.clicks.list_by_person(ACME, "nobody", cursor=None, limit=2)
     assert (list(page.items), page.cursor) == ([], None)
 
 
@@ -57,49 +57,51 @@ def test_a_person_nobody_saw_has_no_clicks(stores: Stores) -> None:
     "cursor",
     [
         "é",
-        write_cursor("nowhere"),
-        write_cursor("2026-11-21T12:00:00.000Z"),
-        write_cursor("2026-11-21T12:00:00.000Z#" + "a" * KEY_BYTES),
+        encode_cursor("nowhere"),
+        encode_cursor("2026-11-21T12:00:00.000Z"),
+        encode_cursor("2026-11-21T12:00:00.000Z#" + "a" * MAX_SORT_KEY_BYTES),
     ],
 )
-def test_a_made_up_cursor_is_refused(stores: Stores, cursor: str) -> None:
+def test_a_made_up_cursor_is_refused(stores: Repositories, cursor: str) -> None:
     with pytest.raises(InvalidRequest, match="cursor"):
-        stores.clicks.of_person(ACME, "p1", cursor=cursor, limit=2)
+        stores.clicks.list_by_person(ACME, "p1", cursor=cursor, limit=2)
 
 
-def test_a_cursor_leads_through_nobody_elses_clicks(stores: Stores) -> None:
+def test_a_cursor_leads_through_nobody_elses_clicks(stores: Repositories) -> None:
     for number in range(3):
-        stores.clicks.record(click(str(number), after=number))
-    cursor = stores.clicks.of_person(ACME, "p1", cursor=None, limit=1).cursor
-    for workspace, person in ((workspace_code("globex"), "p1"), (ACME, "p2")):
-        assert not stores.clicks.of_person(workspace, person, cursor=cursor, limit=9).items
+        stores.clicks.record(make_click(str(number), after=number))
+    cursor = stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=1).cursor
+    for workspace, person in ((derive_workspace_id("globex"), "p1"), (ACME, "p2")):
+        assert not stores.clicks.list_by_person(workspace, person, cursor=cursor, limit=9).items
 
 
-def test_a_campaigns_clicks_are_those_of_its_links(stores: Stores) -> None:
-    other = campaign_code("acme", "autumn")
-    stores.clicks.record(click("ours"))
-    stores.clicks.record(click("theirs", campaign=other))
-    assert [c.id for c in stores.clicks.of_campaign(CAMPAIGN)] == ["ours"]
-    assert [c.link for c in stores.clicks.of_campaign(other)] == [link("home", other)]
+def test_a_campaigns_clicks_are_those_of_its_links(stores: Repositories) -> None:
+    other = derive_campaign_id("acme", "autumn")
+    stores.clicks.record(make_click("ours"))
+    stores.clicks.record(make_click("theirs", campaign=other))
+    assert [c.id for c in stores.clicks.scan_by_campaign(CAMPAIGN)] == ["ours"]
+    assert [c.link for c in stores.clicks.scan_by_campaign(other)] == [make_link_id("home", other)]
 
 
-def test_a_click_loses_its_identity_and_stays_a_click(stores: Stores) -> None:
-    stores.clicks.record(click())
+def test_a_click_loses_its_identity_and_stays_a_click(stores: Repositories) -> None:
+    stores.clicks.record(make_click())
     for _ in range(2):  # safe to repeat
-        stores.clicks.anonymise(click(), click().anonymous("alias", 3))
-    assert not stores.clicks.of_person(ACME, "p1", cursor=None, limit=1).items
-    [found] = stores.clicks.of_campaign(CAMPAIGN)
-    assert found == click().anonymous("alias", 3)
+        stores.clicks.anonymize(make_click(), make_click().anonymize("alias", 3))
+    assert not stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=1).items
+    [found] = stores.clicks.scan_by_campaign(CAMPAIGN)
+    assert found == make_click().anonymize("alias", 3)
 
 
 def test_nothing_of_a_person_is_left_in_a_click_without_identity() -> None:
-    known = click(person="p-secret", delivery="d-secret", href="https://e.com/?_cio_id=p-secret")
-    stored = str(known.anonymous("alias", 0).to_item())
+    known = make_click(
+        person="p-secret", delivery="d-secret", href="https://e.com/?_cio_id=p-secret"
+    )
+    stored = str(known.anonymize("alias", 0).to_item())
     for trace in ("secret", "203.0.113", "Safari", "DE", "3320"):
         assert trace not in stored
 
 
 def test_anonymous_clicks_of_one_delivery_stay_of_one_delivery() -> None:
-    first, second = (click(id_).anonymous("alias", 0) for id_ in "ab")
-    elsewhere = replace(click("c"), delivery="another").anonymous("alias", 0)
+    first, second = (make_click(id_).anonymize("alias", 0) for id_ in "ab")
+    elsewhere = replace(make_click("c"), delivery="another").anonymize("alias", 0)
     assert first.delivery == second.delivery != elsewhere.delivery

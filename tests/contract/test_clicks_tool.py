@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, click
-from tests.contract.conftest import Stores, Tables
+from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.contract.conftest import Repositories, TableNames
 from tools import clicks
 from tools.stack import Stack
-from waypost.clicks.fallback_queue import parked
+from waypost.clicks.fallback_queue import serialize_click
 
 
 class Events:
@@ -20,7 +20,7 @@ class Events:
 
 
 @pytest.fixture(autouse=True)
-def stack(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+def stack(tables: TableNames, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("clicks", "campaigns", "workspaces"):
         monkeypatch.setenv(f"{variable.upper()}_TABLE", getattr(tables, variable))
     monkeypatch.setenv("EVENT_BUS", "clicks")
@@ -29,19 +29,21 @@ def stack(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lost_clicks_are_replayed_once(
-    dynamodb_stores: Stores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dynamodb_stores: Repositories, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "lost.ndjson"
-    file.write_text(parked(click("a")) + "\n" + parked(click("b", person="p2")))
+    file.write_text(
+        serialize_click(make_click("a")) + "\n" + serialize_click(make_click("b", person="p2"))
+    )
     for anew in (2, 0):
         assert clicks.main(["--env", "dev", "replay", str(file)]) == 0
         told = f"2 clicks found, {anew} recorded and {anew} counted anew\n"
         assert capsys.readouterr().out == told
-    assert dynamodb_stores.campaigns.counts(CAMPAIGN).total.human == 2
+    assert dynamodb_stores.campaigns.get_counts(CAMPAIGN).total.human == 2
 
 
 def test_a_file_without_clicks_is_named(
-    dynamodb_stores: Stores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dynamodb_stores: Repositories, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("nothing of ours\n")
@@ -52,15 +54,17 @@ def test_a_file_without_clicks_is_named(
         clicks.main(["replay", str(file)])
 
 
-def test_a_campaign_that_nobody_sent_is_not_right_but_unknown(dynamodb_stores: Stores) -> None:
+def test_a_campaign_that_nobody_sent_is_not_right_but_unknown(
+    dynamodb_stores: Repositories,
+) -> None:
     with pytest.raises(SystemExit, match="workspace 'acme' has no campaign 'spring-sail'"):
         clicks.main(["recount", "acme", "spring-sail"])
 
 
 def test_a_recount_tells_differences_and_sets_them_right(
-    dynamodb_stores: Stores, capsys: pytest.CaptureFixture[str]
+    dynamodb_stores: Repositories, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dynamodb_stores.clicks.record(click())
+    dynamodb_stores.clicks.record(make_click())
     command = ["--env", "dev", "recount", "acme", "spring-sale"]
     assert clicks.main(command) == 1
     assert "total human: 0 counted, 1 expected" in capsys.readouterr().out
@@ -70,32 +74,34 @@ def test_a_recount_tells_differences_and_sets_them_right(
 
 
 def test_a_person_is_erased_and_figures_stay(
-    dynamodb_stores: Stores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dynamodb_stores: Repositories, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "clicks.ndjson"
-    file.write_text("\n".join(parked(click(f"c{n}", person="erika", after=n)) for n in range(3)))
+    file.write_text(
+        "\n".join(serialize_click(make_click(f"c{n}", person="erika", after=n)) for n in range(3))
+    )
     clicks.main(["--env", "dev", "replay", str(file)])
-    before = dynamodb_stores.campaigns.counts(CAMPAIGN)
+    before = dynamodb_stores.campaigns.get_counts(CAMPAIGN)
     assert clicks.main(["--env", "dev", "erase", "acme", "erika"]) == 0
     assert "3 clicks in 1 campaigns are nobody's now" in capsys.readouterr().out
-    assert dynamodb_stores.campaigns.counts(CAMPAIGN) == before
-    assert "erika" not in str(list(dynamodb_stores.clicks.of_campaign(CAMPAIGN)))
+    assert dynamodb_stores.campaigns.get_counts(CAMPAIGN) == before
+    assert "erika" not in str(list(dynamodb_stores.clicks.scan_by_campaign(CAMPAIGN)))
     assert clicks.main(["--env", "dev", "recount", "acme", "spring-sale"]) == 0
 
 
-def test_opting_out_and_in(dynamodb_stores: Stores) -> None:
-    person = (click().workspace, "p1")
+def test_opting_out_and_in(dynamodb_stores: Repositories) -> None:
+    person = (make_click().workspace, "p1")
     assert clicks.main(["--env", "dev", "opt-out", "acme", "p1"]) == 0
-    assert set(dynamodb_stores.workspaces.opted_out({person})) == {person}
+    assert set(dynamodb_stores.workspaces.get_opt_outs({person})) == {person}
     assert clicks.main(["--env", "dev", "opt-in", "acme", "p1"]) == 0
-    assert dynamodb_stores.workspaces.opted_out({person}) == {}
+    assert dynamodb_stores.workspaces.get_opt_outs({person}) == {}
 
 
 def test_campaigns_of_an_earlier_release_are_listed(
-    dynamodb_stores: Stores, tables: Tables, capsys: pytest.CaptureFixture[str]
+    dynamodb_stores: Repositories, tables: TableNames, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = {"kind": "campaign", "channel": "email", "now": NOON}
-    code = dynamodb_stores.campaigns.open("acme", "spring-sale", **opened)  # type: ignore[arg-type]
+    code = dynamodb_stores.campaigns.get_or_create("acme", "spring-sale", **opened)  # type: ignore[arg-type]
     tables.client.update_item(
         TableName=tables.campaigns,
         Key={"pk": {"S": f"C#{code}"}, "sk": {"S": "C"}},

@@ -7,18 +7,24 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_domains import ACME, GLOBEX, lived_in, store
-from tests.fakes import MemoryDomains
+from tests.contract.test_domains import ACME, GLOBEX, build_domain_with_history, store
+from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, domain
 from waypost.domains import item_mapping
-from waypost.domains.base_url import BaseUrls
-from waypost.domains.events import Nobody
-from waypost.domains.model import STACK, STACK_NAME, Targets, TrackingDomain, new_domain
-from waypost.domains.service import Manager
-from waypost.errors import Clash, MalformedItem
+from waypost.domains.base_url import DomainBaseUrlResolver
+from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.model import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    Targets,
+    TrackingDomain,
+    create_domain,
+)
+from waypost.domains.service import DomainService
+from waypost.errors import AlreadyExists, CorruptItem
 from waypost.models.attributes import Item
-from waypost.repositories.domains import DomainStore
-from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.repositories.domains import DomainRepository
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
 __all__ = ["store"]
 
@@ -26,22 +32,25 @@ OWN = "e.waypost.example"
 ADDRESS = "https://api.example.com"
 
 
-def put(store: DomainStore, kept: Item) -> None:
+def put_domain_item(repository: DomainRepository, stored_item: Item) -> None:
     """Leave an item, whatever was there."""
-    if isinstance(store, MemoryDomains):
-        partition, host = str(kept["pk"]["S"]), str(kept["sk"]["S"]).removeprefix("D#")
-        if partition == item_mapping.CLAIMS:
-            store._claims[host] = kept
+    if isinstance(repository, InMemoryDomainRepository):
+        partition, host = (
+            str(stored_item["pk"]["S"]),
+            str(stored_item["sk"]["S"]).removeprefix("D#"),
+        )
+        if partition == item_mapping.CLAIM_PARTITION:
+            repository._claims[host] = stored_item
         else:
-            store._domains[partition.removeprefix("W#"), host] = kept  # type: ignore[index]
+            repository._domains[partition.removeprefix("W#"), host] = stored_item  # type: ignore[index]
         return
-    assert isinstance(store, DynamoDomains)
-    store._client.put_item(TableName=store._table, Item=kept)
+    assert isinstance(repository, DynamoDomainRepository)
+    repository._client.put_item(TableName=repository._table, Item=stored_item)
 
 
-def with_value(kept: TrackingDomain, path: str, value: object) -> Item:
+def corrupt_domain_item(tracking_domain: TrackingDomain, path: str, value: object) -> Item:
     """The item of a domain with one value of its JSON put otherwise; None of it: it is missing."""
-    made = item_mapping.to_item(kept)
+    made = item_mapping.domain_to_item(tracking_domain)
     values: Any = json.loads(str(made["domain"]["S"]))
     *outer, last = path.split(".")
     part = values
@@ -97,31 +106,33 @@ ITEMS: list[Item] = [
     {"domain": {"S": "[]"}, "version": {"N": "1"}},
     {"domain": {"S": "null"}, "version": {"N": "1"}},
     {"domain": {"S": "[" * 100_000}, "version": {"N": "1"}},
-    {"domain": item_mapping.to_item(domain())["domain"], "version": {"S": "one"}},
-    {"domain": item_mapping.to_item(domain())["domain"], "version": {"BOOL": True}},
+    {"domain": item_mapping.domain_to_item(domain())["domain"], "version": {"S": "one"}},
+    {"domain": item_mapping.domain_to_item(domain())["domain"], "version": {"BOOL": True}},
 ]
 DAMAGED: list[Item] = [
-    *(with_value(lived_in(), path, value) for path, value in VALUES),
-    *(item_mapping.domain_key(ACME, HOST) | rest for rest in ITEMS),
+    *(corrupt_domain_item(build_domain_with_history(), path, value) for path, value in VALUES),
+    *(item_mapping.build_domain_key(ACME, HOST) | rest for rest in ITEMS),
 ]
 
 
 @pytest.mark.parametrize("kept", DAMAGED)
 def test_a_domain_that_cannot_be_read_is_named_and_left_out_of_lists(
-    store: DomainStore, kept: Item, caplog: pytest.LogCaptureFixture,
+    store: DomainRepository, kept: Item, caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     store.add(domain())
     store.add(domain(host="second.acme.com"))
-    put(store, kept)
-    for read in (lambda: store.get(ACME, HOST), lambda: store.by_host(HOST)):
-        with pytest.raises(MalformedItem, match=HOST):
+    put_domain_item(store, kept)
+    for read in (lambda: store.get(ACME, HOST), lambda: store.get_by_host(HOST)):
+        with pytest.raises(CorruptItem, match=HOST):
             read()
     told = vars(caplog.records[0])
     assert (told["row"], told["host"]) == ("domain", HOST)
     assert '"RowDamaged":1' in capsys.readouterr().out
-    assert [found.host for found in store.of_workspace(ACME)] == ["second.acme.com"]
-    assert len(store.due(NOW, 10)) == 2  # its claim is whole: whoever checks it says what is wrong
+    assert [found.host for found in store.list_by_workspace(ACME)] == ["second.acme.com"]
+    assert (
+        len(store.list_due(NOW, 10)) == 2
+    )  # its claim is whole: whoever checks it says what is wrong
 
 
 CLAIMS: list[Item] = [
@@ -137,81 +148,85 @@ CLAIMS: list[Item] = [
 
 @pytest.mark.parametrize("rest", CLAIMS)
 def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
-    store: DomainStore, rest: Item, caplog: pytest.LogCaptureFixture
+    store: DomainRepository, rest: Item, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.add(domain(due=NOW - MINUTE))
     store.add(domain(host="links.globex.com", workspace=GLOBEX))
-    put(store, item_mapping.claim_key(HOST) | rest)
-    assert store.due(NOW, 10) == [(GLOBEX, "links.globex.com")]
+    put_domain_item(store, item_mapping.build_claim_key(HOST) | rest)
+    assert store.list_due(NOW, 10) == [(GLOBEX, "links.globex.com")]
     told = vars(caplog.records[0])
     assert (told["row"], told["host"]) == ("claim", HOST)
     assert store.get(ACME, HOST) == domain(due=NOW - MINUTE)
-    with pytest.raises(Clash):
+    with pytest.raises(AlreadyExists):
         store.add(domain(workspace=GLOBEX))
 
 
-def test_checking_a_domain_mends_its_claim(store: DomainStore) -> None:
+def test_checking_a_domain_mends_its_claim(store: DomainRepository) -> None:
     store.add(domain())
-    put(store, item_mapping.claim_key(HOST))
-    with pytest.raises(MalformedItem, match=HOST):
-        store.by_host(HOST)
+    put_domain_item(store, item_mapping.build_claim_key(HOST))
+    with pytest.raises(CorruptItem, match=HOST):
+        store.get_by_host(HOST)
     store.save(domain())
-    assert store.due(NOW, 10) == [(ACME, HOST)]
+    assert store.list_due(NOW, 10) == [(ACME, HOST)]
 
 
-def test_what_a_newer_version_keeps_of_a_part_is_ignored(store: DomainStore) -> None:
-    kept = lived_in()
+def test_what_a_newer_version_keeps_of_a_part_is_ignored(store: DomainRepository) -> None:
+    kept = build_domain_with_history()
     store.add(kept)
     for path in ("findings.dns.dnssec", "findings.http.protocol", "sending.dkim"):
-        put(store, with_value(kept, path, True))
+        put_domain_item(store, corrupt_domain_item(kept, path, True))
         assert store.get(ACME, HOST) == kept
 
 
-def test_messages_of_a_workspace_go_on_with_its_other_domains(store: DomainStore) -> None:
+def test_messages_of_a_workspace_go_on_with_its_other_domains(store: DomainRepository) -> None:
     store.add(domain(stage="https"))
     store.add(domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
-    base_urls = BaseUrls(store, ADDRESS)
-    assert base_urls.for_message("acme", "news@acme.com") == f"https://{HOST}"
-    put(store, with_value(domain(stage="https"), "failures", "none"))
-    assert base_urls.for_message("acme", "news@acme.com") == "https://second.acme.com"
+    base_urls = DomainBaseUrlResolver(store, ADDRESS)
+    assert base_urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
+    put_domain_item(store, corrupt_domain_item(domain(stage="https"), "failures", "none"))
+    assert base_urls.resolve_url("acme", "news@acme.com") == "https://second.acme.com"
 
 
-def own() -> TrackingDomain:
-    return new_domain(STACK, STACK_NAME, OWN, OWN, "f00d", NOW)
+def own_domain() -> TrackingDomain:
+    return create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, OWN, OWN, "f00d", NOW)
 
 
-def test_the_stacks_own_host_needs_no_more_than_its_stage(store: DomainStore) -> None:
-    store.add(own())
-    base_urls = BaseUrls(store, ADDRESS, OWN)
-    assert base_urls.default() == ADDRESS
-    put(store, with_value(own(), "failures", "none") | {"version": {"S": "x"}})
-    assert base_urls.default() == ADDRESS
-    working = with_value(own(), "stage", "https")
-    put(store, working | {"version": {"S": "x"}})
-    assert base_urls.default() == f"https://{OWN}"
+def test_the_stacks_own_host_needs_no_more_than_its_stage(store: DomainRepository) -> None:
+    store.add(own_domain())
+    base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
+    assert base_urls.resolve_default_url() == ADDRESS
+    put_domain_item(
+        store, corrupt_domain_item(own_domain(), "failures", "none") | {"version": {"S": "x"}}
+    )
+    assert base_urls.resolve_default_url() == ADDRESS
+    working = corrupt_domain_item(own_domain(), "stage", "https")
+    put_domain_item(store, working | {"version": {"S": "x"}})
+    assert base_urls.resolve_default_url() == f"https://{OWN}"
 
 
 @pytest.mark.parametrize("value", [7, "working", None])
 def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
-    store: DomainStore, value: object
+    store: DomainRepository, value: object
 ) -> None:
-    store.add(own())
-    put(store, with_value(own(), "stage", value))
+    store.add(own_domain())
+    put_domain_item(store, corrupt_domain_item(own_domain(), "stage", value))
     store.add(domain(stage="https"))
-    base_urls = BaseUrls(store, ADDRESS, OWN)
-    with pytest.raises(MalformedItem, match=OWN):
-        base_urls.for_message("globex", "news@globex.com")
-    assert base_urls.for_message("acme", "news@acme.com") == f"https://{HOST}"
+    base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
+    with pytest.raises(CorruptItem, match=OWN):
+        base_urls.resolve_url("globex", "news@globex.com")
+    assert base_urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
 
 
 def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(
-    store: DomainStore, caplog: pytest.LogCaptureFixture
+    store: DomainRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.add(domain())
     store.add(domain(host="second.acme.com"))
-    put(store, with_value(domain(), "app_links.ios", ["no app"]))
-    manager = Manager(store, Targets("edge.example.net"), Nobody(), lambda: NOW)
-    assert [told.host for told in manager.list("acme").domains] == ["second.acme.com"]
+    put_domain_item(store, corrupt_domain_item(domain(), "app_links.ios", ["no app"]))
+    manager = DomainService(
+        store, Targets("edge.example.net"), NullDomainEventPublisher(), lambda: NOW
+    )
+    assert [told.host for told in manager.list_domains("acme").domains] == ["second.acme.com"]
     assert vars(caplog.records[0])["host"] == HOST
-    with pytest.raises(MalformedItem, match=HOST):
-        manager.show("acme", HOST)
+    with pytest.raises(CorruptItem, match=HOST):
+        manager.get_domain("acme", HOST)

@@ -8,34 +8,34 @@ from dataclasses import fields
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, click
-from tests.contract.conftest import Stores
-from tests.contract.damage import SETTINGS, put_settings
-from tests.fakes import MemoryMessages
-from tests.tallies import tally_over
-from waypost.api.workspace_settings import Configuration, SettingsChange
-from waypost.clicks.settings_cache import STRICTEST, Policies
-from waypost.errors import InvalidRequest, MalformedItem
-from waypost.ids import campaign_code, workspace_code
-from waypost.maintenance.recount import Recounting
+from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.contract.conftest import Repositories
+from tests.contract.damage import CORRUPT_SETTINGS, store_settings_text
+from tests.fakes import InMemoryMessageRepository
+from tests.tallies import create_tally
+from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
+from waypost.clicks.settings_cache import FAIL_CLOSED_SETTINGS, SettingsCache
+from waypost.errors import CorruptItem, InvalidRequest
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.maintenance.recount import RecountService
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
-from waypost.privacy.erasure import Erasing
-from waypost.tally.event_publisher import Told
+from waypost.privacy.erasure import Erasure
+from waypost.tally.event_publisher import ClickWithVerdict
 
-ACME, GLOBEX = workspace_code("acme"), workspace_code("globex")
-OTHER = campaign_code("globex", "spring-sale")
+ACME, GLOBEX = derive_workspace_id("acme"), derive_workspace_id("globex")
+OTHER = derive_campaign_id("globex", "spring-sale")
 FIELDS = [field.name for field in fields(WorkspaceSettings)]
 
 
-@pytest.mark.parametrize("field", SETTINGS)
+@pytest.mark.parametrize("field", CORRUPT_SETTINGS)
 def test_what_cannot_be_read_is_named_with_its_workspace(
-    stores: Stores, field: str, caplog: pytest.LogCaptureFixture,
+    stores: Repositories, field: str, caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    put_settings(stores.workspaces, ACME, "acme", SETTINGS[field])
-    with pytest.raises(MalformedItem, match=f"workspace {ACME}.*'{field}'"):
-        stores.workspaces.settings(ACME)
+    store_settings_text(stores.workspaces, ACME, "acme", CORRUPT_SETTINGS[field])
+    with pytest.raises(CorruptItem, match=f"workspace {ACME}.*'{field}'"):
+        stores.workspaces.get_settings(ACME)
     [told] = caplog.records
     assert (vars(told)["row"], vars(told)["workspace"]) == ("settings", ACME)
     assert f"'{field}'" in vars(told)["why"]
@@ -43,54 +43,58 @@ def test_what_cannot_be_read_is_named_with_its_workspace(
 
 
 @pytest.mark.parametrize("text", ["[]", '"truncated"', "null", "7", "{", "", "[" * 100_000])
-def test_what_is_no_object_is_damaged_as_a_whole(stores: Stores, text: str) -> None:
-    put_settings(stores.workspaces, ACME, "acme", text)
-    with pytest.raises(MalformedItem, match="machine_threshold"):
-        stores.workspaces.settings(ACME)
-    assert list(stores.workspaces.versioned(ACME).damaged) == FIELDS
+def test_what_is_no_object_is_damaged_as_a_whole(stores: Repositories, text: str) -> None:
+    store_settings_text(stores.workspaces, ACME, "acme", text)
+    with pytest.raises(CorruptItem, match="machine_threshold"):
+        stores.workspaces.get_settings(ACME)
+    assert list(stores.workspaces.get_settings_with_version(ACME).corrupt_fields) == FIELDS
 
 
-def test_what_can_be_read_beside_it_is_kept(stores: Stores) -> None:
-    put_settings(stores.workspaces, ACME, "acme", '{"retention_days": 7, "ip": 4, "later": 1}')
-    stored = stores.workspaces.versioned(ACME)
+def test_what_can_be_read_beside_it_is_kept(stores: Repositories) -> None:
+    store_settings_text(
+        stores.workspaces, ACME, "acme", '{"retention_days": 7, "ip": 4, "later": 1}'
+    )
+    stored = stores.workspaces.get_settings_with_version(ACME)
     assert (stored.settings, stored.version) == (WorkspaceSettings(retention_days=7), 1)
-    assert stored.damaged == ("ip",)
+    assert stored.corrupt_fields == ("ip",)
 
 
-@pytest.mark.parametrize("field", SETTINGS)
-def test_clicks_of_every_workspace_are_counted(stores: Stores, field: str) -> None:
-    put_settings(stores.workspaces, GLOBEX, "globex", SETTINGS[field])
+@pytest.mark.parametrize("field", CORRUPT_SETTINGS)
+def test_clicks_of_every_workspace_are_counted(stores: Repositories, field: str) -> None:
+    store_settings_text(stores.workspaces, GLOBEX, "globex", CORRUPT_SETTINGS[field])
     told: list[Click] = []
 
     class Bus:
-        def tell(self, clicks: Sequence[Told]) -> set[str]:
+        def publish(self, clicks: Sequence[ClickWithVerdict]) -> set[str]:
             told.extend(made for made, _ in clicks)
             return {made.id for made, _ in clicks}
 
-    tally = tally_over(stores, Bus())
-    counted = tally.count([click("a", campaign=OTHER), click("b"), click("c", person="p2")])
-    assert (counted.fresh, counted.failed) == (3, set())
-    assert stores.campaigns.counts(OTHER).total.human == 1
-    assert stores.campaigns.counts(CAMPAIGN).total.human == 2
+    tally = create_tally(stores, Bus())
+    counted = tally.count_clicks(
+        [make_click("a", campaign=OTHER), make_click("b"), make_click("c", person="p2")]
+    )
+    assert (counted.new_count, counted.failed_ids) == (3, set())
+    assert stores.campaigns.get_counts(OTHER).total.human == 1
+    assert stores.campaigns.get_counts(CAMPAIGN).total.human == 2
     assert {made.id for made in told} == {"b", "c"}  # whether the other wants it is not known
 
 
-def test_a_workspace_keeps_the_settings_it_was_last_known_to_have(stores: Stores) -> None:
+def test_a_workspace_keeps_the_settings_it_was_last_known_to_have(stores: Repositories) -> None:
     now = [0.0]
-    policies = Policies(stores.workspaces, now=lambda: now[0])
-    stores.workspaces.save("acme", WorkspaceSettings(ip="full", machine_threshold=90))
-    assert policies.certain(ACME).machine_threshold == 90
-    put_settings(stores.workspaces, ACME, "acme", "{")
+    policies = SettingsCache(stores.workspaces, monotonic=lambda: now[0])
+    stores.workspaces.save_settings("acme", WorkspaceSettings(ip="full", machine_threshold=90))
+    assert policies.get_or_raise(ACME).machine_threshold == 90
+    store_settings_text(stores.workspaces, ACME, "acme", "{")
     now[0] += 100
-    assert policies.certain(ACME).machine_threshold == 90
-    assert Policies(stores.workspaces).certain(ACME) is STRICTEST
+    assert policies.get_or_raise(ACME).machine_threshold == 90
+    assert SettingsCache(stores.workspaces).get_or_raise(ACME) is FAIL_CLOSED_SETTINGS
 
 
-def change(**given: object) -> SettingsChange:
+def build_settings_change(**given: object) -> SettingsChange:
     return SettingsChange.model_validate_json(json.dumps(given))
 
 
-MENDED = {
+COMPLETE_SETTINGS = {
     "url_params": {"utm_source": "mail"},
     "shorten": {"sms": True},
     "schemes": ["myapp"],
@@ -106,63 +110,74 @@ MENDED = {
 }
 
 
-@pytest.mark.parametrize("field", SETTINGS)
+@pytest.mark.parametrize("field", CORRUPT_SETTINGS)
 def test_a_put_mends_them_and_leaves_no_default_in_the_place_of_a_wish(
-    stores: Stores, field: str
+    stores: Repositories, field: str
 ) -> None:
-    put_settings(stores.workspaces, ACME, "acme", SETTINGS[field])
-    configuration = Configuration(stores.workspaces)
+    store_settings_text(stores.workspaces, ACME, "acme", CORRUPT_SETTINGS[field])
+    configuration = WorkspaceSettingsService(stores.workspaces)
     other = "cio_id" if field != "cio_id" else "track_opens"
     with pytest.raises(InvalidRequest) as refused:
-        configuration.changed("acme", change(**{other: False}))
+        configuration.change_settings("acme", build_settings_change(**{other: False}))
     assert [problem.field for problem in refused.value.problems] == [field]
-    told = configuration.changed("acme", change(**{other: False, field: MENDED[field]}))
-    assert configuration.told("acme") == told
-    assert getattr(stores.workspaces.settings(ACME), other) is False
-    assert stores.workspaces.versioned(ACME).damaged == ()
+    told = configuration.change_settings(
+        "acme", build_settings_change(**{other: False, field: COMPLETE_SETTINGS[field]})
+    )
+    assert configuration.get_settings("acme") == told
+    assert getattr(stores.workspaces.get_settings(ACME), other) is False
+    assert stores.workspaces.get_settings_with_version(ACME).corrupt_fields == ()
 
 
-def test_settings_that_are_none_are_mended_by_giving_all_of_them(stores: Stores) -> None:
-    put_settings(stores.workspaces, ACME, "acme", "{")
-    configuration = Configuration(stores.workspaces)
+def test_settings_that_are_none_are_mended_by_giving_all_of_them(stores: Repositories) -> None:
+    store_settings_text(stores.workspaces, ACME, "acme", "{")
+    configuration = WorkspaceSettingsService(stores.workspaces)
     with pytest.raises(InvalidRequest) as refused:
-        configuration.changed("acme", change(**{n: v for n, v in MENDED.items() if n != "ip"}))
+        configuration.change_settings(
+            "acme",
+            build_settings_change(**{n: v for n, v in COMPLETE_SETTINGS.items() if n != "ip"}),
+        )
     assert [problem.field for problem in refused.value.problems] == ["ip"]
-    configuration.changed("acme", change(**MENDED))
-    assert stores.workspaces.settings(ACME).retention_days == 7
+    configuration.change_settings("acme", build_settings_change(**COMPLETE_SETTINGS))
+    assert stores.workspaces.get_settings(ACME).retention_days == 7
 
 
-def test_what_no_put_would_have_kept_is_named_by_whoever_asks(stores: Stores) -> None:
-    put_settings(stores.workspaces, ACME, "acme", '{"schemes": ["javascript"]}')
-    configuration = Configuration(stores.workspaces)
-    with pytest.raises(MalformedItem, match="schemes"):
-        configuration.told("acme")
+def test_what_no_put_would_have_kept_is_named_by_whoever_asks(stores: Repositories) -> None:
+    store_settings_text(stores.workspaces, ACME, "acme", '{"schemes": ["javascript"]}')
+    configuration = WorkspaceSettingsService(stores.workspaces)
+    with pytest.raises(CorruptItem, match="schemes"):
+        configuration.get_settings("acme")
     with pytest.raises(InvalidRequest, match="schemes"):
-        configuration.changed("acme", change(cio_id=False))
-    assert configuration.changed("acme", change(schemes=[])).schemes == []
+        configuration.change_settings("acme", build_settings_change(cio_id=False))
+    assert configuration.change_settings("acme", build_settings_change(schemes=[])).schemes == []
 
 
-def test_a_person_is_erased_all_the_same_and_labels_stay_as_they_are(stores: Stores) -> None:
-    made = [click(f"c{n}", person="erika", agent="") for n in range(2)]  # 70 points each
-    stores.workspaces.save("acme", WorkspaceSettings(machine_threshold=500))
+def test_a_person_is_erased_all_the_same_and_labels_stay_as_they_are(stores: Repositories) -> None:
+    made = [make_click(f"c{n}", person="erika", agent="") for n in range(2)]  # 70 points each
+    stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=500))
     for one in made:
         stores.clicks.record(one)
-    tally_over(stores).count(made)
-    before = stores.campaigns.counts(CAMPAIGN)
+    create_tally(stores).count_clicks(made)
+    before = stores.campaigns.get_counts(CAMPAIGN)
     assert before.total.human == 2
-    put_settings(stores.workspaces, ACME, "acme", SETTINGS["machine_threshold"])
-    erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
-    assert erasing.erase(ACME, "erika", NOON).clean
-    assert stores.campaigns.counts(CAMPAIGN) == before
+    store_settings_text(stores.workspaces, ACME, "acme", CORRUPT_SETTINGS["machine_threshold"])
+    erasing = Erasure(
+        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
+    )
+    assert erasing.erase(ACME, "erika", NOON).is_complete
+    assert stores.campaigns.get_counts(CAMPAIGN) == before
 
 
-def test_no_recount_sets_figures_right_by_a_threshold_that_nobody_chose(stores: Stores) -> None:
-    stores.clicks.record(click("a"))
-    stores.clicks.record(click("b", campaign=OTHER))
-    put_settings(stores.workspaces, ACME, "acme", SETTINGS["machine_threshold"])
-    recounting = Recounting(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
-    tally = tally_over(stores)
-    with pytest.raises(MalformedItem, match="machine_threshold"):
+def test_no_recount_sets_figures_right_by_a_threshold_that_nobody_chose(
+    stores: Repositories,
+) -> None:
+    stores.clicks.record(make_click("a"))
+    stores.clicks.record(make_click("b", campaign=OTHER))
+    store_settings_text(stores.workspaces, ACME, "acme", CORRUPT_SETTINGS["machine_threshold"])
+    recounting = RecountService(
+        stores.clicks, stores.campaigns, stores.recipients, stores.workspaces
+    )
+    tally = create_tally(stores)
+    with pytest.raises(CorruptItem, match="machine_threshold"):
         recounting.repair(CAMPAIGN, tally)
-    assert stores.campaigns.counts(CAMPAIGN).total.total == 0
-    assert recounting.repair(OTHER, tally).right
+    assert stores.campaigns.get_counts(CAMPAIGN).total.total == 0
+    assert recounting.repair(OTHER, tally).is_consistent

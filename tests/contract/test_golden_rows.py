@@ -15,68 +15,68 @@ from typing import Any, Final
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, SAFARI, click
-from tests.contract.conftest import table
+from tests.clicks import CAMPAIGN, NOON, SAFARI, make_click
+from tests.contract.conftest import temporary_table
 from tests.unit.domains.builders import HOST, HTTPS, domain
-from waypost.clicks.fallback_queue import unparked
-from waypost.ids import LinkCode, workspace_code
-from waypost.maintenance.recount import Recounting
-from waypost.maintenance.replay import stored_clicks
+from waypost.clicks.fallback_queue import deserialize_click
+from waypost.ids import LinkId, derive_workspace_id
+from waypost.maintenance.recount import RecountService
+from waypost.maintenance.replay import extract_clicks
 from waypost.models.campaign import SentMessage
 from waypost.models.click import Click
-from waypost.models.counters import Counts
-from waypost.models.recipient import Row, RowKey
-from waypost.models.workspace import Shortening, WorkspaceSettings
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.short_links import DynamoShortLinks
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tally.service import Tally
-from waypost.tokens import Keyring, Sealer
+from waypost.models.counters import ClickCounts
+from waypost.models.recipient import RecipientKey, RecipientRow
+from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.tally.service import TallyService
+from waypost.tokens import Keyring, TokenSealer
 
 GOLDEN: Final = json.loads((Path(__file__).parent / "golden_rows_v1.json").read_text("utf-8"))
-ACME: Final = workspace_code("acme")
-HOME: Final = LinkCode("24aba7554cf258e5cc7f3ba7f6")
-SHOP: Final = LinkCode("24aba7554cf258e5cc9384f846")
-ADA: Final = RowKey(CAMPAIGN, "p:ada")
+ACME: Final = derive_workspace_id("acme")
+HOME: Final = LinkId("24aba7554cf258e5cc7f3ba7f6")
+SHOP: Final = LinkId("24aba7554cf258e5cc9384f846")
+ADA: Final = RecipientKey(CAMPAIGN, "p:ada")
 BEN: Final = "ben@people.example"
 LATE: Final = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Old:
+class OldItems:
     """The stores of today over the tables of version 1."""
 
-    clicks: DynamoClicks
-    campaigns: DynamoCampaigns
-    recipients: DynamoRecipients
-    workspaces: DynamoWorkspaces
-    domains: DynamoDomains
-    messages: DynamoMessages
-    short_links: DynamoShortLinks
+    clicks: DynamoClickRepository
+    campaigns: DynamoCampaignRepository
+    recipients: DynamoRecipientRepository
+    workspaces: DynamoWorkspaceRepository
+    domains: DynamoDomainRepository
+    messages: DynamoMessageRepository
+    short_links: DynamoShortLinkRepository
 
 
 @pytest.fixture
-def old(dynamodb: Any) -> Iterator[Old]:
+def old(dynamodb: Any) -> Iterator[OldItems]:
     with ExitStack() as made:
         names = {
-            kind: made.enter_context(table(dynamodb, f"{kind}Table"))
+            kind: made.enter_context(temporary_table(dynamodb, f"{kind}Table"))
             for kind in ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
         }
         for kind, name in names.items():
             for item in GOLDEN[kind]:
                 dynamodb.put_item(TableName=name, Item=_with_bytes(item))
-        yield Old(
-            DynamoClicks(dynamodb, names["Clicks"]),
-            DynamoCampaigns(dynamodb, names["Campaigns"]),
-            DynamoRecipients(dynamodb, names["Campaigns"]),
-            DynamoWorkspaces(dynamodb, names["Workspaces"]),
-            DynamoDomains(dynamodb, names["Workspaces"]),
-            DynamoMessages(dynamodb, names["Campaigns"], NOON.timestamp),
-            DynamoShortLinks(dynamodb, names["ShortLinks"]),
+        yield OldItems(
+            DynamoClickRepository(dynamodb, names["Clicks"]),
+            DynamoCampaignRepository(dynamodb, names["Campaigns"]),
+            DynamoRecipientRepository(dynamodb, names["Campaigns"]),
+            DynamoWorkspaceRepository(dynamodb, names["Workspaces"]),
+            DynamoDomainRepository(dynamodb, names["Workspaces"]),
+            DynamoMessageRepository(dynamodb, names["Campaigns"], NOON.timestamp),
+            DynamoShortLinkRepository(dynamodb, names["ShortLinks"]),
         )
 
 
@@ -101,69 +101,71 @@ def test_there_is_one_of_every_kind_that_the_table_of_keys_names() -> None:
     assert {item["pk"]["S"][9:11] for item in GOLDEN["Clicks"]} == {"p:", "d:", "a:"}
 
 
-def test_clicks(old: Old) -> None:
-    kept = {one.id: one for one in old.clicks.of_campaign(CAMPAIGN)}
+def test_clicks(old: OldItems) -> None:
+    kept = {one.id: one for one in old.clicks.scan_by_campaign(CAMPAIGN)}
     assert len(kept) == 27
     first = kept["click-00"]
     assert (first.time, first.link, first.person, first.agent) == (NOON, SHOP, "ada", SAFARI)
     assert (first.metric, kept["open-1"].metric) == ("clicked", "opened")
     assert (kept["click-anon"].recipient, kept["click-ben"].person) == ("d:d-None", None)
     assert kept["click-ben"].alias == "4eaf65482c545e33"
-    theirs = old.clicks.of_person(ACME, "ada", cursor=None, limit=100).items
+    theirs = old.clicks.list_by_person(ACME, "ada", cursor=None, limit=100).items
     assert len(theirs) == 25
     assert old.clicks.record(first) is False  # it is there already
 
 
-def test_what_was_counted_is_not_counted_again_and_agrees_with_the_ledger(old: Old) -> None:
-    kept = list(old.clicks.of_campaign(CAMPAIGN))
-    tally = Tally(ledger=old.clicks, recipients=old.recipients, workspaces=old.workspaces, bus=None)
-    assert tally.count(kept).fresh == 0
-    recounting = Recounting(old.clicks, old.campaigns, old.recipients, old.workspaces)
+def test_what_was_counted_is_not_counted_again_and_agrees_with_the_ledger(old: OldItems) -> None:
+    kept = list(old.clicks.scan_by_campaign(CAMPAIGN))
+    tally = TallyService(
+        clicks=old.clicks, recipients=old.recipients, workspaces=old.workspaces, event_bus=None
+    )
+    assert tally.count_clicks(kept).new_count == 0
+    recounting = RecountService(old.clicks, old.campaigns, old.recipients, old.workspaces)
     found = recounting.compare(CAMPAIGN)
     assert (found.uncounted, found.differences) == ((), {})
-    fresh = click("click-of-today", person="ada", after=3_600)
+    fresh = make_click("click-of-today", person="ada", after=3_600)
     assert old.clicks.record(fresh)
-    assert tally.count([fresh]).fresh == 1
+    assert tally.count_clicks([fresh]).new_count == 1
 
 
-def test_recipients_their_sheets_and_notices(old: Old) -> None:
-    row: Row = old.recipients.rows([ADA])[ADA]
-    assert (row.person, row.full, len(row.marks)) == ("ada", True, 20)
+def test_recipients_their_sheets_and_notices(old: OldItems) -> None:
+    row: RecipientRow = old.recipients.get_rows([ADA])[ADA]
+    assert (row.person, row.is_full, len(row.counted_clicks)) == ("ada", True, 20)
     assert (row.total.total, row.links[SHOP].total, row.links[HOME].total) == (24, 12, 12)
-    assert sum(len(sheet.marks) for sheet in old.recipients.sheets_of(ADA)) == 5
-    visitors = old.recipients.of_link(HOME, cursor=None, limit=10).items
+    assert sum(len(sheet.counted_clicks) for sheet in old.recipients.list_overflow_items(ADA)) == 5
+    visitors = old.recipients.list_link_visitors(HOME, cursor=None, limit=10).items
     assert sorted((v.person or "", v.clicks) for v in visitors) == [("", 1), ("", 1), ("ada", 12)]
-    told = old.recipients.notices(CAMPAIGN, [7])
+    told = old.recipients.get_outbox_entries(CAMPAIGN, [7])
     assert told == {7: frozenset({b"12345678", b"abcdefgh"})}
 
 
-def test_campaigns_links_figures_and_keys_of_idempotency(old: Old) -> None:
-    known = old.campaigns.campaign(CAMPAIGN)
+def test_campaigns_links_figures_and_keys_of_idempotency(old: OldItems) -> None:
+    known = old.campaigns.get(CAMPAIGN)
     assert known is not None
     assert (known.workspace, known.name, known.first_seen) == ("acme", "spring-sale", NOON)
-    assert (known.kind, known.channel, known.spread) == ("newsletter", "email", False)
-    links = {link.code: link.definition for link in old.campaigns.links(CAMPAIGN)}
+    assert (known.kind, known.channel, known.is_sharded) == ("newsletter", "email", False)
+    links = {link.id: link.definition for link in old.campaigns.list_links(CAMPAIGN)}
     assert (links[HOME].url, links[HOME].position) == ("https://example.com/?a=ü", 1)
     assert (links[SHOP].tag, links[SHOP].identity) == ("shop", "tag:shop")
     assert old.campaigns.define_links(CAMPAIGN, [links[SHOP]], NOON) == [SHOP]
-    counts = old.campaigns.counts(CAMPAIGN)
+    counts = old.campaigns.get_counts(CAMPAIGN)
     assert (counts.sent, counts.total.total, counts.total.people) == (3, 26, 3)
-    assert counts.links[HOME] == Counts(human=14, people=3, people_human=3)
+    assert counts.links[HOME] == ClickCounts(human=14, people=3, people_human=3)
     assert (counts.hours["2026-11-21T12"].human, counts.total.opens) == (26, 1)
-    assert old.campaigns.signed("9a1e77c2") == {CAMPAIGN: 6}
-    assert old.campaigns.add_sent(CAMPAIGN, 3, "batch-1") is False
+    assert old.campaigns.count_links_by_key("9a1e77c2") == {CAMPAIGN: 6}
+    assert old.campaigns.add_deliveries(CAMPAIGN, 3, "batch-1") is False
 
 
-def test_the_message_of_a_campaign(old: Old) -> None:
+def test_the_message_of_a_campaign(old: OldItems) -> None:
     kept = SentMessage(campaign=CAMPAIGN, html="<p>Grüße</p>", rendered=True, expires=LATE)
-    assert old.messages.message(CAMPAIGN) == kept
+    assert old.messages.get(CAMPAIGN) == kept
 
 
-def test_settings_and_opt_outs(old: Old) -> None:
-    assert old.workspaces.settings(ACME) == WorkspaceSettings(
+def test_settings_and_opt_outs(old: OldItems) -> None:
+    assert old.workspaces.get_settings(ACME) == WorkspaceSettings(
         url_params={"utm_source": "{{ campaign.name }}"},
         cio_id=False,
-        shorten=Shortening(sms=True),
+        shorten=ShortLinkChannels(sms=True),
         short_link_days=None,
         track_opens=False,
         retention_days=30,
@@ -174,34 +176,34 @@ def test_settings_and_opt_outs(old: Old) -> None:
         events="first",
         machine_threshold=90,
     )
-    wishes = old.workspaces.opted_out([(ACME, BEN), (ACME, "ada")])
+    wishes = old.workspaces.get_opt_outs([(ACME, BEN), (ACME, "ada")])
     assert set(wishes) == {(ACME, BEN)}
-    assert wishes[ACME, BEN].alias(CAMPAIGN) == "4eaf65482c545e33"
+    assert wishes[ACME, BEN].derive_alias(CAMPAIGN) == "4eaf65482c545e33"
     assert wishes[ACME, BEN].since == NOON
 
 
-def test_tracking_domains(old: Old) -> None:
+def test_tracking_domains(old: OldItems) -> None:
     expected = domain(findings=HTTPS, checked=NOON)
     assert old.domains.get(ACME, HOST) == expected
-    assert old.domains.by_host(HOST) == expected
-    assert old.domains.of_workspace(ACME) == [expected]
+    assert old.domains.get_by_host(HOST) == expected
+    assert old.domains.list_by_workspace(ACME) == [expected]
 
 
-def test_short_links_and_long_destinations(old: Old) -> None:
+def test_short_links_and_long_destinations(old: OldItems) -> None:
     for code, expires in (("256789cdhjnrtw25678", LATE), ("w" * 19, None)):
-        found = old.short_links.find(code)
+        found = old.short_links.get(code)
         assert found is not None
         assert (found.code, found.expires) == (code, expires)
-        token = Sealer(Keyring((b"a test key of thirty-two bytes !",))).open(found.token)
+        token = TokenSealer(Keyring((b"a test key of thirty-two bytes !",))).open(found.token)
         assert (token.link, token.href) == (SHOP, "https://example.com/shop")
     href = "https://example.com/" + "x" * 50
     [kept] = [item for item in GOLDEN["ShortLinks"] if item["pk"]["S"].startswith("D#")]
-    assert old.short_links.destination(ACME, kept["pk"]["S"].rpartition("#")[2]) == href
+    assert old.short_links.get_destination(ACME, kept["pk"]["S"].rpartition("#")[2]) == href
 
 
 def test_parked_messages_and_lines_of_the_log() -> None:
-    full = click("click-full", person="ada", country="DE", asn=3320, ip="203.0.113.0")
-    anonymous = full.anonymous("00112233aabbccdd", 5)
-    assert [unparked(body) for body in GOLDEN["parked"]] == [full, anonymous]
+    full = make_click("click-full", person="ada", country="DE", asn=3320, ip="203.0.113.0")
+    anonymous = full.anonymize("00112233aabbccdd", 5)
+    assert [deserialize_click(body) for body in GOLDEN["parked"]] == [full, anonymous]
     [line] = GOLDEN["logged"]
-    assert [Click.from_stored(found) for found in stored_clicks(line)] == [full]
+    assert [Click.from_dict(found) for found in extract_clicks(line)] == [full]

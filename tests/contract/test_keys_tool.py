@@ -6,12 +6,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.contract.conftest import make_table
+from tests.contract.conftest import create_table
 from tools import keys
-from waypost.ids import campaign_code
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from waypost.ids import derive_campaign_id
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.tokens import Keyring
-from waypost.tokens.keyring import FRESH_SECONDS, KNOWN_SECONDS, KeyList
+from waypost.tokens.keyring import KEY_PROPAGATION_SECONDS, KEYRING_TTL_SECONDS, KeySchedule
 
 SEED = json.dumps({"seed": "s" * 64})
 NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
@@ -32,12 +32,12 @@ def value(secret: str) -> str:
 
 
 @pytest.fixture
-def campaigns(secret: str, monkeypatch: pytest.MonkeyPatch) -> DynamoCampaigns:
+def campaigns(secret: str, monkeypatch: pytest.MonkeyPatch) -> DynamoCampaignRepository:
     """The stack's campaigns, in the secret's account."""
     client: Any = boto3.client("dynamodb", region_name="us-east-1")
-    table = make_table(client, "CampaignsTable")
+    table = create_table(client, "CampaignsTable")
     monkeypatch.setenv("CAMPAIGNS_TABLE", table)
-    return DynamoCampaigns(client, table)
+    return DynamoCampaignRepository(client, table)
 
 
 def run(secret: str, *arguments: str, now: float = NOON) -> int:
@@ -45,7 +45,7 @@ def run(secret: str, *arguments: str, now: float = NOON) -> int:
 
 
 def keyring(secret: str, now: float = NOON) -> Keyring:
-    return KeyList.parse(value(secret)).at(now)
+    return KeySchedule.parse(value(secret)).build_keyring(now)
 
 
 def test_a_rotation_adds_a_key_that_signs_once_every_process_knows_it(
@@ -53,7 +53,7 @@ def test_a_rotation_adds_a_key_that_signs_once_every_process_knows_it(
 ) -> None:
     (old,) = keyring(secret).fingerprints
     assert run(secret, "add") == 0
-    later = NOON + KNOWN_SECONDS
+    later = NOON + KEY_PROPAGATION_SECONDS
     new = keyring(secret, later).fingerprints[-1]
     assert keyring(secret, later - 1).fingerprints == (new, old)
     told = capsys.readouterr().out
@@ -77,7 +77,7 @@ def test_a_key_that_waits_does_not_overtake_one_that_had_to_sign_at_once(secret:
     run(secret, "add")
     run(secret, "add", "--now", now=NOON + 60)
     at_once = keyring(secret, NOON + 60).fingerprints[-1]
-    assert keyring(secret, NOON + 2 * KNOWN_SECONDS).fingerprints[-1] == at_once
+    assert keyring(secret, NOON + 2 * KEY_PROPAGATION_SECONDS).fingerprints[-1] == at_once
 
 
 @pytest.mark.usefixtures("campaigns")
@@ -86,9 +86,9 @@ def test_who_retires_a_key_right_after_is_told_that_it_is_still_in_use(
 ) -> None:
     run(secret, "add", "--now")
     old, _ = keyring(secret).fingerprints
-    run(secret, "retire", old, now=NOON + FRESH_SECONDS - 1)
+    run(secret, "retire", old, now=NOON + KEYRING_TTL_SECONDS - 1)
     assert "until 2026-11-22T12:05:00Z" in capsys.readouterr().err
-    run(secret, "retire", old, now=NOON + FRESH_SECONDS)
+    run(secret, "retire", old, now=NOON + KEYRING_TTL_SECONDS)
     assert "older key" not in capsys.readouterr().err
 
 
@@ -101,13 +101,13 @@ def test_no_key_is_ever_printed(secret: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_who_would_retire_a_key_is_told_how_many_links_that_breaks(
-    secret: str, campaigns: DynamoCampaigns, capsys: pytest.CaptureFixture[str]
+    secret: str, campaigns: DynamoCampaignRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(secret, "add", "--now")
     old, new = keyring(secret).fingerprints
-    sale, summer = campaign_code("acme", "sale"), campaign_code("acme", "summer")
-    campaigns.add_sent(sale, 1_000, None, {old: 5_000})
-    campaigns.add_sent(summer, 10, None, {old: 20, new: 7})
+    sale, summer = derive_campaign_id("acme", "sale"), derive_campaign_id("acme", "summer")
+    campaigns.add_deliveries(sale, 1_000, None, {old: 5_000})
+    campaigns.add_deliveries(summer, 10, None, {old: 20, new: 7})
     assert run(secret, "retire", old) == 2
     assert "5,020 links in messages of 2 campaigns" in capsys.readouterr().err
 

@@ -15,18 +15,18 @@ import pytest
 import trustme
 from botocore.exceptions import ClientError
 
-from waypost.aws import LeanClient, ServiceError
-from waypost.aws.minimal_client import AMAZON_ROOTS, _trusting
-from waypost.errors import Conflict, SettingsError, StoreUnavailable
-from waypost.repositories.dynamodb.client import translated
+from waypost.aws import AwsServiceError, MinimalClient
+from waypost.aws.minimal_client import AMAZON_ROOTS_PATH, _create_tls_context
+from waypost.errors import ConfigurationError, StoreUnavailable, WriteConflict
+from waypost.repositories.dynamodb.client import translate_dynamo_errors
 
-LOST = {
+LOST_RESPONSES = {
     "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
     "message": "The conditional request failed",
 }
 
 
-class Service:
+class ScriptedServer:
     """Serves connections one after the other, each by the next script; notes what was asked."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -38,7 +38,7 @@ class Service:
         self.port = self._socket.getsockname()[1]
         self._thread: threading.Thread | None = None
 
-    def play(self, *scripts: list[bytes | None]) -> None:
+    def serve_responses(self, *scripts: list[bytes | None]) -> None:
         """Each script is the answers of one connection; None closes it unanswered."""
         self._thread = threading.Thread(target=self._serve, args=(scripts,), daemon=True)
         self._thread.start()
@@ -72,13 +72,13 @@ class Service:
 def _read(connection: socket.socket) -> tuple[dict[str, str], Any]:
     received = b""
     while b"\r\n\r\n" not in received:
-        received += _more(connection)
+        received += _read_more(connection)
     head, _, body = received.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert lines[0] == "POST / HTTP/1.1"
     headers = dict(line.split(": ", 1) for line in lines[1:])
     while len(body) < int(headers["content-length"]):
-        body += _more(connection)
+        body += _read_more(connection)
     return headers, json.loads(body)
 
 
@@ -89,7 +89,7 @@ def _send(connection: socket.socket, answer: bytes, pause: float) -> None:
         connection.sendall(piece)
 
 
-def _more(connection: socket.socket) -> bytes:
+def _read_more(connection: socket.socket) -> bytes:
     received = connection.recv(65_536)
     if not received:
         raise EOFError
@@ -102,8 +102,8 @@ def answer(body: object, status: str = "200 OK") -> bytes:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    made = Service()
+def service() -> Iterator[ScriptedServer]:
+    made = ScriptedServer()
     yield made
     made.close()
 
@@ -117,11 +117,13 @@ def environment(monkeypatch, service):
 
 
 @pytest.fixture
-def client() -> Iterator[Callable[..., LeanClient]]:
+def client() -> Iterator[Callable[..., MinimalClient]]:
     with ExitStack() as made:
 
-        def make(name: str = "dynamodb", timeout: float = 2.0, attempts: int = 1) -> LeanClient:
-            return made.enter_context(closing(LeanClient(name, timeout=timeout, attempts=attempts)))
+        def make(name: str = "dynamodb", timeout: float = 2.0, attempts: int = 1) -> MinimalClient:
+            return made.enter_context(
+                closing(MinimalClient(name, timeout=timeout, attempts=attempts))
+            )
 
         yield make
 
@@ -152,11 +154,13 @@ def test_every_service_has_its_target(service, name, call, target, client):
 
 
 def test_calls_share_one_connection(service, client):
-    service.play([answer({}), answer({"n": 2}), answer(LOST, "400 Bad Request"), answer({"n": 4})])
+    service.play(
+        [answer({}), answer({"n": 2}), answer(LOST_RESPONSES, "400 Bad Request"), answer({"n": 4})]
+    )
     lean = client()
     lean.get_item()
     assert lean.get_item() == {"n": 2}
-    with pytest.raises(ServiceError):
+    with pytest.raises(AwsServiceError):
         lean.put_item()
     assert lean.get_item() == {"n": 4}
     assert service.connections == 1
@@ -198,14 +202,14 @@ def test_an_answer_nested_without_end_is_no_answer(service, given, client):
         client().get_item()
 
 
-PIECES = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        PIECES + b'5\r\n{"n":\r\n2;note=x\r\n1}\r\n0\r\n\r\n',
-        PIECES + b'7\r\n{"n":1}\r\n0\r\nX-Checksum: 0\r\n\r\n',
+        CHUNKED_HEAD + b'5\r\n{"n":\r\n2;note=x\r\n1}\r\n0\r\n\r\n',
+        CHUNKED_HEAD + b'7\r\n{"n":1}\r\n0\r\nX-Checksum: 0\r\n\r\n',
         b"HTTP/1.1 100 Continue\r\n\r\n" + answer({"n": 1}),
     ],
 )
@@ -217,7 +221,7 @@ def test_an_answer_in_pieces_or_after_a_word_beforehand_is_whole(service, given,
 
 
 def test_an_answer_whose_last_piece_is_missing_is_no_answer(service, client):
-    service.play([PIECES + b'7\r\n{"n":1}\r\n'])
+    service.play([CHUNKED_HEAD + b'7\r\n{"n":1}\r\n'])
     with pytest.raises(ConnectionAbortedError):
         client().get_item()
 
@@ -241,22 +245,27 @@ def test_silence_ends_with_the_time_and_the_next_call_has_a_new_connection(servi
 
 
 def test_a_refusal_has_the_shape_that_botocore_gives_it(service, client):
-    service.play([answer(LOST, "400 Bad Request")])
-    with pytest.raises(ServiceError) as lean:
+    service.play([answer(LOST_RESPONSES, "400 Bad Request")])
+    with pytest.raises(AwsServiceError) as lean:
         client().put_item()
     theirs = ClientError(
-        {"Error": {"Code": "ConditionalCheckFailedException", "Message": LOST["message"]}},
+        {
+            "Error": {
+                "Code": "ConditionalCheckFailedException",
+                "Message": LOST_RESPONSES["message"],
+            }
+        },
         "PutItem",
     )
     assert lean.value.response["Error"] == theirs.response["Error"]
 
 
 def test_the_store_takes_refusals_and_silence_as_it_takes_botocores(service, client):
-    service.play([answer(LOST, "400 Bad Request"), None], [None])
+    service.play([answer(LOST_RESPONSES, "400 Bad Request"), None], [None])
     lean = client()
-    with pytest.raises(Conflict), translated():
+    with pytest.raises(WriteConflict), translate_dynamo_errors():
         lean.put_item()
-    with pytest.raises(StoreUnavailable), translated():
+    with pytest.raises(StoreUnavailable), translate_dynamo_errors():
         lean.put_item()
 
 
@@ -264,7 +273,7 @@ def test_a_cancelled_transaction_says_why(service, client):
     reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
     cancelled = {"__type": "x#TransactionCanceledException", "CancellationReasons": reasons}
     service.play([answer(cancelled, "400 Bad Request")])
-    with pytest.raises(ServiceError) as error:
+    with pytest.raises(AwsServiceError) as error:
         client().transact_write_items()
     assert error.value.response["CancellationReasons"] == reasons
 
@@ -272,7 +281,7 @@ def test_a_cancelled_transaction_says_why(service, client):
 @pytest.mark.parametrize("page", [b"<html>", b"", b"[]"])
 def test_a_page_in_the_place_of_json_is_a_refusal_by_its_status(service, page, client):
     service.play([answer(page, "503 Service Unavailable")])
-    with pytest.raises(ServiceError) as error:
+    with pytest.raises(AwsServiceError) as error:
         client().put_item()
     assert error.value.response["Error"]["Code"] == "503"
 
@@ -289,8 +298,8 @@ def test_silence_is_tried_again_as_often_as_allowed(service, client):
 
 
 def test_a_refusal_that_will_not_pass_is_not_tried_again(service, client):
-    service.play([answer(LOST, "400 Bad Request"), answer({})])
-    with pytest.raises(ServiceError):
+    service.play([answer(LOST_RESPONSES, "400 Bad Request"), answer({})])
+    with pytest.raises(AwsServiceError):
         client(attempts=2).put_item()
     assert len(service.requests) == 1
 
@@ -307,7 +316,7 @@ def test_a_service_has_an_endpoint_of_its_own_or_the_regions(monkeypatch, servic
 
 def test_without_a_region_it_says_so(monkeypatch, client):
     monkeypatch.delenv("AWS_REGION")
-    with pytest.raises(SettingsError, match="AWS_REGION"):
+    with pytest.raises(ConfigurationError, match="AWS_REGION"):
         client()
 
 
@@ -320,10 +329,10 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def secure(authority, monkeypatch) -> Iterator[Service]:
+def secure(authority, monkeypatch) -> Iterator[ScriptedServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    made = Service(context)
+    made = ScriptedServer(context)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://localhost:{made.port}")
     yield made
     made.close()
@@ -352,13 +361,13 @@ def test_should_amazons_roots_not_do_one_day_the_systems_are_taken(
     secure, bundle, monkeypatch, client
 ):
     monkeypatch.setenv("SSL_CERT_FILE", bundle)
-    _trusting.cache_clear()
+    _create_tls_context.cache_clear()
     secure.play([], [answer({"n": 1})])
     assert client().get_item() == {"n": 1}
 
 
 def test_amazons_roots_are_five_and_valid_for_years():
-    context = ssl.create_default_context(cafile=AMAZON_ROOTS)
+    context = ssl.create_default_context(cafile=AMAZON_ROOTS_PATH)
     subjects: list[Any] = [root["subject"] for root in context.get_ca_certs()]
     roots = {subject[-1][0][1] for subject in subjects}
     assert roots == {f"Amazon Root CA {n}" for n in range(1, 5)} | {

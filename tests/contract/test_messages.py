@@ -6,19 +6,19 @@ from dataclasses import replace
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON
-from tests.fakes import MemoryMessages
-from waypost.ids import campaign_code, workspace_code
-from waypost.models.campaign import MOST_BYTES, SentMessage
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.messages import MessageStore
+from tests.fakes import InMemoryMessageRepository
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.models.campaign import MAX_MESSAGE_BYTES, SentMessage
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.messages import MessageRepository
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def messages(request) -> MessageStore:
+def messages(request) -> MessageRepository:
     if request.param == "memory":
-        return MemoryMessages(NOON.timestamp)
+        return InMemoryMessageRepository(NOON.timestamp)
     tables = request.getfixturevalue("tables")
-    return DynamoMessages(tables.client, tables.campaigns, NOON.timestamp)
+    return DynamoMessageRepository(tables.client, tables.campaigns, NOON.timestamp)
 
 
 def message(html="<p>Hello, 🙂</p>\r\n", *, rendered=False, campaign=CAMPAIGN):
@@ -43,7 +43,7 @@ def test_a_message_whose_time_is_over_is_gone_though_its_item_may_be_there(messa
 
 
 def test_campaigns_have_messages_of_their_own(messages):
-    other = campaign_code("acme", "autumn")
+    other = derive_campaign_id("acme", "autumn")
     messages.keep(message("spring"))
     assert messages.message(other) is None
     messages.keep(message("autumn", campaign=other))
@@ -51,7 +51,7 @@ def test_campaigns_have_messages_of_their_own(messages):
 
 
 def test_what_is_larger_than_an_item_is_not_kept(messages):
-    noise = random.Random(1).randbytes(MOST_BYTES).hex() * 2
+    noise = random.Random(1).randbytes(MAX_MESSAGE_BYTES).hex() * 2
     assert not messages.keep(message(noise))
     assert messages.message(CAMPAIGN) is None
 
@@ -70,23 +70,26 @@ def test_a_forgotten_message_makes_room_for_the_next(messages):
 
 
 def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspace(messages):
-    template, strangers = campaign_code("acme", "template"), campaign_code("other", "spring")
+    template, strangers = (
+        derive_campaign_id("acme", "template"),
+        derive_campaign_id("other", "spring"),
+    )
     messages.keep(message("Dear Ada", rendered=True))
     messages.keep(message("Dear {{ name }}", campaign=template))
     messages.keep(message("Dear Ben", rendered=True, campaign=strangers))
-    assert messages.forget_rendered(workspace_code("acme")) == 1
+    assert messages.forget_rendered(derive_workspace_id("acme")) == 1
     assert messages.message(CAMPAIGN) is None
     assert messages.message(template) is not None
     assert messages.message(strangers) is not None
-    assert messages.forget_rendered(workspace_code("acme")) == 0
+    assert messages.forget_rendered(derive_workspace_id("acme")) == 0
 
 
 def test_of_some_campaigns_only_rendered_messages_are_forgotten(messages):
-    template, other = campaign_code("acme", "autumn"), campaign_code("acme", "winter")
+    template, other = derive_campaign_id("acme", "autumn"), derive_campaign_id("acme", "winter")
     messages.keep(message(rendered=True))
     messages.keep(message(campaign=template))
     messages.keep(message(rendered=True, campaign=other))
-    assert messages.forget_rendered_of([CAMPAIGN, template, campaign_code("acme", "x")]) == 1
+    assert messages.forget_rendered_of([CAMPAIGN, template, derive_campaign_id("acme", "x")]) == 1
     assert messages.message(CAMPAIGN) is None
     assert messages.message(template)
     assert messages.message(other)

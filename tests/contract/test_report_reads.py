@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import NOON, click
-from tests.workspace import definition
-from waypost.reports.campaigns import CampaignReports
-from waypost.reports.people import PeopleReports
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tally.service import Tally
+from tests.clicks import NOON, make_click
+from tests.workspace import build_link_definition
+from waypost.reports.campaigns import CampaignReportService
+from waypost.reports.people import PeopleReportService
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.tally.service import TallyService
 
 
-class Counting:
+class CountingDynamoClient:
     """A DynamoDB client that counts the items it reads, by call."""
 
     def __init__(self, client: Any) -> None:
@@ -39,47 +39,47 @@ class Counting:
         return counted
 
 
-class Campaign:
+class CampaignFixture:
     """A campaign of three links in DynamoDB."""
 
     def __init__(self, tables: Any) -> None:
-        self.client = Counting(tables.client)
-        self.campaigns = DynamoCampaigns(self.client, tables.campaigns)
-        self.recipients = DynamoRecipients(self.client, tables.campaigns)
-        self.ledger = DynamoClicks(self.client, tables.clicks)
-        self.tally = Tally(
-            ledger=self.ledger,
+        self.client = CountingDynamoClient(tables.client)
+        self.campaigns = DynamoCampaignRepository(self.client, tables.campaigns)
+        self.recipients = DynamoRecipientRepository(self.client, tables.campaigns)
+        self.ledger = DynamoClickRepository(self.client, tables.clicks)
+        self.tally = TallyService(
+            clicks=self.ledger,
             recipients=self.recipients,
-            workspaces=DynamoWorkspaces(self.client, tables.workspaces),
-            bus=None,
+            workspaces=DynamoWorkspaceRepository(self.client, tables.workspaces),
+            event_bus=None,
         )
-        code = self.code = self.campaigns.open(
+        code = self.code = self.campaigns.get_or_create(
             "acme", "spring-sale", kind="campaign", channel="email", now=NOON
         )
-        links = [definition(f"https://example.com/{n}") for n in range(3)]
+        links = [build_link_definition(f"https://example.com/{n}") for n in range(3)]
         self.links = self.campaigns.define_links(code, links, NOON)
 
     def click(self, people: int) -> None:
         """Each of so many people clicks the first link."""
-        clicks = [click(f"{n}", person=f"p{n}", link=self.links[0]) for n in range(people)]
+        clicks = [make_click(f"{n}", person=f"p{n}", link=self.links[0]) for n in range(people)]
         for made in clicks:
             self.ledger.record(made)
-        self.tally.count(clicks)
+        self.tally.count_clicks(clicks)
         self.client.items.clear()
 
 
 @pytest.fixture
-def campaign(tables: Any) -> Campaign:
-    return Campaign(tables)
+def campaign(tables: Any) -> CampaignFixture:
+    return CampaignFixture(tables)
 
 
 def test_a_report_of_many_clicks_reads_no_more_than_one_of_few(campaign):
     reads = []
     for people in (3, 60):
         campaign.click(people)
-        reports = CampaignReports(campaign.campaigns)
-        assert reports.report("acme", "spring-sale").clicks.unique == people
-        assert reports.series("acme", "spring-sale", "hour", "UTC").points
+        reports = CampaignReportService(campaign.campaigns)
+        assert reports.get_report("acme", "spring-sale").clicks.unique == people
+        assert reports.get_series("acme", "spring-sale", "hour", "UTC").points
         reads.append(sum(campaign.client.items.values()))
     assert (
         reads[0] == reads[1] <= 16
@@ -89,11 +89,13 @@ def test_a_report_of_many_clicks_reads_no_more_than_one_of_few(campaign):
 def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
     campaign.click(1)
     for n in range(5):
-        campaign.ledger.record(click(f"more{n}", person="p0", after=n, link=campaign.links[n % 3]))
-    reports = PeopleReports(
+        campaign.ledger.record(
+            make_click(f"more{n}", person="p0", after=n, link=campaign.links[n % 3])
+        )
+    reports = PeopleReportService(
         campaign.campaigns, campaign.recipients, campaign.ledger, NOON.timestamp
     )
-    assert len(reports.activity("acme", "p0", None, 4).clicks) == 4
+    assert len(reports.get_activity("acme", "p0", None, 4).clicks) == 4
     assert +campaign.client.items == {"query": 4, "batch_get_item": 4, "get_item": 1}
 
 
@@ -102,7 +104,7 @@ def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
     for n in range(9):
         campaign.campaigns.open("acme", f"c{n}", kind="campaign", channel="email", now=NOON)
     campaign.client.items.clear()
-    listed = CampaignReports(campaign.campaigns).listed("acme", None, 100)
+    listed = CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100)
     assert len(listed.campaigns) == 10
     assert {one.campaign: one.clicks for one in listed.campaigns}["spring-sale"] == 3
     # Each is on the list and has an item of its own; only one has counters, and none for sending.
@@ -114,6 +116,8 @@ def test_a_spread_campaign_on_the_list_reads_the_counters_that_there_are(campaig
     campaign.campaigns._sent._shards.move(campaign.code)
     campaign.campaigns.add_sent(campaign.code, 2, None)
     campaign.client.items.clear()
-    (listed,) = CampaignReports(campaign.campaigns).listed("acme", None, 100).campaigns
+    (listed,) = (
+        CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100).campaigns
+    )
     assert listed.deliveries == 7
     assert +campaign.client.items == {"query": 1, "batch_get_item": 3}

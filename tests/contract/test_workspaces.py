@@ -3,25 +3,25 @@ from __future__ import annotations
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT
-from tests.contract.conftest import Stores, Tables
-from waypost.errors import Clash, Conflict
-from waypost.ids import campaign_code, workspace_code
-from waypost.models.workspace import Shortening, WorkspaceSettings
-from waypost.repositories.workspaces import Versioned
+from tests.contract.conftest import Repositories, TableNames
+from waypost.errors import AlreadyExists, WriteConflict
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
+from waypost.repositories.workspaces import VersionedSettings
 
-ACME = workspace_code("acme")
-GLOBEX = workspace_code("globex")
-
-
-def test_a_workspace_nobody_configured_has_the_defaults(stores: Stores) -> None:
-    assert stores.workspaces.settings(ACME) == WorkspaceSettings()
+ACME = derive_workspace_id("acme")
+GLOBEX = derive_workspace_id("globex")
 
 
-def test_settings_come_back_as_they_were_saved(stores: Stores) -> None:
+def test_a_workspace_nobody_configured_has_the_defaults(stores: Repositories) -> None:
+    assert stores.workspaces.get_settings(ACME) == WorkspaceSettings()
+
+
+def test_settings_come_back_as_they_were_saved(stores: Repositories) -> None:
     settings = WorkspaceSettings(
         url_params={"utm_source": "é", "a": "{{ customer.id }}"},
         cio_id=False,
-        shorten=Shortening(sms=True),
+        shorten=ShortLinkChannels(sms=True),
         retention_days=30,
         ip="none",
         schemes=("myapp",),
@@ -29,53 +29,63 @@ def test_settings_come_back_as_they_were_saved(stores: Stores) -> None:
         events="first",
         machine_threshold=90,
     )
-    stores.workspaces.save("acme", settings)
-    assert stores.workspaces.settings(ACME) == settings
-    assert list(stores.workspaces.settings(ACME).url_params) == ["utm_source", "a"]
-    stores.workspaces.save("acme", WorkspaceSettings())
-    assert stores.workspaces.settings(ACME) == WorkspaceSettings()
+    stores.workspaces.save_settings("acme", settings)
+    assert stores.workspaces.get_settings(ACME) == settings
+    assert list(stores.workspaces.get_settings(ACME).url_params) == ["utm_source", "a"]
+    stores.workspaces.save_settings("acme", WorkspaceSettings())
+    assert stores.workspaces.get_settings(ACME) == WorkspaceSettings()
 
 
 def test_a_workspace_whose_code_is_anothers_is_refused(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores.workspaces.save("acme", WorkspaceSettings())
+    stores.workspaces.save_settings("acme", WorkspaceSettings())
     for module in ("dynamodb", "memory"):
         monkeypatch.setattr(
             f"waypost.repositories.{module}.workspaces.workspace_code", lambda _: ACME
         )
-    with pytest.raises(Clash, match="globex"):
-        stores.workspaces.save("globex", WorkspaceSettings())
+    with pytest.raises(AlreadyExists, match="globex"):
+        stores.workspaces.save_settings("globex", WorkspaceSettings())
 
 
-def test_every_save_is_a_version_of_its_own(stores: Stores) -> None:
-    assert stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(), 0)
-    stores.workspaces.save("acme", WorkspaceSettings(cio_id=False), over=0)
-    assert stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(cio_id=False), 1)
-    stores.workspaces.save("acme", WorkspaceSettings(cio_id=True), over=1)
-    stores.workspaces.save("acme", WorkspaceSettings(retention_days=9))
-    assert stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(retention_days=9), 3)
+def test_every_save_is_a_version_of_its_own(stores: Repositories) -> None:
+    assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+        WorkspaceSettings(), 0
+    )
+    stores.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False), expected_version=0)
+    assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+        WorkspaceSettings(cio_id=False), 1
+    )
+    stores.workspaces.save_settings("acme", WorkspaceSettings(cio_id=True), expected_version=1)
+    stores.workspaces.save_settings("acme", WorkspaceSettings(retention_days=9))
+    assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+        WorkspaceSettings(retention_days=9), 3
+    )
 
 
 @pytest.mark.parametrize("saved", [0, 1, 2])
 @pytest.mark.parametrize("over", [0, 1, 2, 3])
 def test_settings_are_saved_only_over_those_that_were_read(
-    stores: Stores, saved: int, over: int
+    stores: Repositories, saved: int, over: int
 ) -> None:
     for _ in range(saved):
-        stores.workspaces.save("acme", WorkspaceSettings(retention_days=1))
-    before = stores.workspaces.versioned(ACME)
+        stores.workspaces.save_settings("acme", WorkspaceSettings(retention_days=1))
+    before = stores.workspaces.get_settings_with_version(ACME)
     if over == saved:
-        stores.workspaces.save("acme", WorkspaceSettings(retention_days=2), over=over)
-        assert stores.workspaces.settings(ACME).retention_days == 2
+        stores.workspaces.save_settings(
+            "acme", WorkspaceSettings(retention_days=2), expected_version=over
+        )
+        assert stores.workspaces.get_settings(ACME).retention_days == 2
         return
-    with pytest.raises(Conflict):
-        stores.workspaces.save("acme", WorkspaceSettings(retention_days=2), over=over)
-    assert stores.workspaces.versioned(ACME) == before
+    with pytest.raises(WriteConflict):
+        stores.workspaces.save_settings(
+            "acme", WorkspaceSettings(retention_days=2), expected_version=over
+        )
+    assert stores.workspaces.get_settings_with_version(ACME) == before
 
 
 def test_settings_of_before_there_were_versions_are_read_and_saved_over(
-    dynamodb_stores: Stores, tables: Tables
+    dynamodb_stores: Repositories, tables: TableNames
 ) -> None:
     tables.client.put_item(
         TableName=tables.workspaces,
@@ -86,39 +96,41 @@ def test_settings_of_before_there_were_versions_are_read_and_saved_over(
             "settings": {"S": '{"retention_days": 7}'},
         },
     )
-    assert dynamodb_stores.workspaces.versioned(ACME) == Versioned(
+    assert dynamodb_stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
         WorkspaceSettings(retention_days=7), 0
     )
-    dynamodb_stores.workspaces.save("acme", WorkspaceSettings(), over=0)
-    assert dynamodb_stores.workspaces.versioned(ACME) == Versioned(WorkspaceSettings(), 1)
+    dynamodb_stores.workspaces.save_settings("acme", WorkspaceSettings(), expected_version=0)
+    assert dynamodb_stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+        WorkspaceSettings(), 1
+    )
 
 
-def test_people_who_opted_out_are_found_among_others(stores: Stores) -> None:
+def test_people_who_opted_out_are_found_among_others(stores: Repositories) -> None:
     wish = stores.workspaces.opt_out(ACME, "p1", NOON)
     people = {(ACME, "p1"), (ACME, "p2"), (GLOBEX, "p1")}
-    assert stores.workspaces.opted_out(people) == {(ACME, "p1"): wish}
-    assert stores.workspaces.opted_out(set()) == {}
+    assert stores.workspaces.get_opt_outs(people) == {(ACME, "p1"): wish}
+    assert stores.workspaces.get_opt_outs(set()) == {}
 
 
-def test_opting_out_again_changes_nothing(stores: Stores) -> None:
+def test_opting_out_again_changes_nothing(stores: Repositories) -> None:
     wish = stores.workspaces.opt_out(ACME, "p1", SENT)
     assert stores.workspaces.opt_out(ACME, "p1", NOON) == wish
 
 
-def test_who_opts_in_and_out_again_is_somebody_else(stores: Stores) -> None:
+def test_who_opts_in_and_out_again_is_somebody_else(stores: Repositories) -> None:
     before = stores.workspaces.opt_out(ACME, "p1", SENT)
     stores.workspaces.opt_in(ACME, "p1")
-    assert stores.workspaces.opted_out({(ACME, "p1")}) == {}
+    assert stores.workspaces.get_opt_outs({(ACME, "p1")}) == {}
     after = stores.workspaces.opt_out(ACME, "p1", NOON)
-    assert before.alias(CAMPAIGN) != after.alias(CAMPAIGN)
+    assert before.derive_alias(CAMPAIGN) != after.derive_alias(CAMPAIGN)
 
 
-def test_an_alias_says_nothing_across_campaigns(stores: Stores) -> None:
+def test_an_alias_says_nothing_across_campaigns(stores: Repositories) -> None:
     wish = stores.workspaces.opt_out(ACME, "p1", SENT)
-    assert wish.alias(CAMPAIGN) == wish.alias(CAMPAIGN)
-    assert wish.alias(CAMPAIGN) != wish.alias(campaign_code("acme", "autumn"))
+    assert wish.derive_alias(CAMPAIGN) == wish.derive_alias(CAMPAIGN)
+    assert wish.derive_alias(CAMPAIGN) != wish.derive_alias(derive_campaign_id("acme", "autumn"))
 
 
-def test_an_opt_out_does_not_name_the_person(stores: Stores) -> None:
+def test_an_opt_out_does_not_name_the_person(stores: Repositories) -> None:
     wish = stores.workspaces.opt_out(ACME, "somebody@example.com", SENT)
     assert "somebody" not in str(wish.to_item())

@@ -19,10 +19,10 @@ import pytest
 import urllib3
 
 from local.stack import EmbeddedStack
-from tests.clicks import click
+from tests.clicks import make_click
 from tools.docs.commands import targets
 from tools.docs.pages import ROOT, blocks
-from waypost.clicks.fallback_queue import parked
+from waypost.clicks.fallback_queue import serialize_click
 
 OPERATED = {
     "rewrite",
@@ -104,7 +104,7 @@ class Shell:
         (folder / "sale.txt").write_text("The sale begins: https://acme.com/sale\n")
         for name in ("lost.ndjson", "unrecorded.log", "failed/batch.json"):
             (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(parked(click(name)) + "\n")
+            (folder / name).write_text(serialize_click(make_click(name)) + "\n")
 
     def run(self, text: str) -> str:
         """Runs a script; what it printed. Fails with what it said where it ends in an error."""

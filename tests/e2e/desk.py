@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.commands import run
 from tests.e2e.test_main_job import Sender
-from waypost.ids import campaign_code
+from waypost.ids import derive_campaign_id
 
 Test = TypeVar("Test", bound=Callable[..., None])
 _ENTRY = re.compile(r"^@entry\(([^)]*)\)", re.MULTILINE)
@@ -64,7 +64,7 @@ class Desk:
 
     def clicks_of(self, campaign: str) -> list[Any]:
         """The items of a campaign of the workspace ``e2e`` in the ledger."""
-        code = campaign_code("e2e", campaign)
+        code = derive_campaign_id("e2e", campaign)
         items = self.client("dynamodb").scan(TableName=self.stack.ref("ClicksTable"))["Items"]
         return [item for item in items if item["link"]["S"].startswith(code)]
 

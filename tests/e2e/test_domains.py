@@ -9,8 +9,8 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH
-from waypost.domains.probe_token import PATH, new_nonce
+from waypost.domains.app_links import ANDROID_APP_LINKS_PATH, APPLE_APP_LINKS_PATH
+from waypost.domains.probe_token import PROBE_PATH, create_nonce
 
 Call = Callable[..., tuple[int, Any]]
 
@@ -94,14 +94,14 @@ def test_a_host_that_another_workspace_has_is_taken(call: Call) -> None:
 
 
 def test_probes_get_a_signed_answer_on_any_host(stack: EmbeddedStack, http: Http) -> None:
-    nonce = new_nonce()
+    nonce = create_nonce()
     first, again, other = (
-        http("GET", f"{stack.url}{PATH}{asked}") for asked in (nonce, nonce, new_nonce())
+        http("GET", f"{stack.url}{PROBE_PATH}{asked}") for asked in (nonce, nonce, create_nonce())
     )
     assert first.status == 200
     assert first.headers["cache-control"] == "no-store"
     assert first.body == again.body != other.body
-    assert http("GET", f"{stack.url}{PATH}short").status == 404
+    assert http("GET", f"{stack.url}{PROBE_PATH}short").status == 404
 
 
 def test_apps_find_their_files_on_their_domain_alone(
@@ -120,13 +120,16 @@ def test_apps_find_their_files_on_their_domain_alone(
             },
         },
     )
-    apple = http("GET", stack.url + APPLE_PATH, headers={"host": host})
+    apple = http("GET", stack.url + APPLE_APP_LINKS_PATH, headers={"host": host})
     assert (apple.status, apple.headers["content-type"]) == (200, "application/json")
     assert apple.json()["applinks"]["details"][0]["appIDs"] == ["ABCDE12345.com.acme.app"]
-    android = http("GET", stack.url + ANDROID_PATH, headers={"host": host})
+    android = http("GET", stack.url + ANDROID_APP_LINKS_PATH, headers={"host": host})
     assert android.json()[0]["target"]["package_name"] == "com.acme.app"
     assert (
-        http("GET", stack.url + APPLE_PATH, headers={"host": "links.taken.example"}).status == 404
+        http(
+            "GET", stack.url + APPLE_APP_LINKS_PATH, headers={"host": "links.taken.example"}
+        ).status
+        == 404
     )
     assert http("GET", f"{stack.url}/.well-known/security.txt").status == 404
 

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from local.permissions import Statement, Use, parsed
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.models.recipient import INLINE_MARKS
+from waypost.models.recipient import MAX_INLINE_CLICKS
 
 BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
 HREF = "https://example.com/?q=" + "x" * 2_500  # does not fit into a link
@@ -121,7 +121,9 @@ class Life:
         assert self.stack.wait_until_counted()
         assert self.ask("GET", f"{person}/opt-out").json()["opted_out"]
         assert not self.ask("DELETE", f"{person}/opt-out").json()["opted_out"]
-        for _ in range(INLINE_MARKS + 1):  # more than moves in one step, without moving figures
+        for _ in range(
+            MAX_INLINE_CLICKS + 1
+        ):  # more than moves in one step, without moving figures
             self.follow(link)
         assert self.stack.wait_until_counted()
         before = self.ask("GET", f"{self.path}/campaigns").json()

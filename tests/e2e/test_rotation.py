@@ -19,8 +19,8 @@ from local.stack import EmbeddedStack
 from tests.e2e.commands import run
 from tests.e2e.conftest import Http
 from waypost.errors import BadSignature
-from waypost.tokens import Keyring, Sealer
-from waypost.tokens.keyring import RELOAD_SECONDS, KeyList, ListedKey
+from waypost.tokens import Keyring, TokenSealer
+from waypost.tokens.keyring import MIN_RELOAD_INTERVAL_SECONDS, KeySchedule, SigningKey
 
 BROWSER = {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari"}
 
@@ -69,16 +69,18 @@ class Operator:
         return self.http("GET", self.stack.url + path, BROWSER).status
 
     @property
-    def listed(self) -> KeyList:
+    def listed(self) -> KeySchedule:
         told = self._secrets.get_secret_value(SecretId=self.stack.ref("Keyring"))
-        return KeyList.parse(told["SecretString"])
+        return KeySchedule.parse(told["SecretString"])
 
     def let_the_time_come(self) -> None:
         """As if every key had been added long ago."""
-        keys = KeyList(
-            tuple(ListedKey(key.secret, key.signs_from and 1) for key in self.listed.keys)
+        keys = KeySchedule(
+            tuple(SigningKey(key.secret, key.signs_from and 1) for key in self.listed.keys)
         )
-        self._secrets.put_secret_value(SecretId=self.stack.ref("Keyring"), SecretString=keys.text())
+        self._secrets.put_secret_value(
+            SecretId=self.stack.ref("Keyring"), SecretString=keys.to_json()
+        )
 
     @property
     def _secrets(self) -> Any:
@@ -88,7 +90,7 @@ class Operator:
 def signed_by(path: str, key: bytes) -> bool:
     """Whether a link was signed with a key."""
     try:
-        Sealer(Keyring((key,))).open(path.removeprefix("/e/c/"))
+        TokenSealer(Keyring((key,))).open(path.removeprefix("/e/c/"))
     except BadSignature:
         return False
     return True
@@ -127,7 +129,9 @@ def test_without_a_time_a_forged_link_costs_a_new_link_half_a_minute(
     running.recycle("RewriteFunction")
     after = operator.send()
     refused = operator.click(after) == 404
-    assert refused or time.monotonic() - forged_at > RELOAD_SECONDS  # a slow machine was too late
+    assert (
+        refused or time.monotonic() - forged_at > MIN_RELOAD_INTERVAL_SECONDS
+    )  # a slow machine was too late
     running.recycle("RedirectFunction")
     assert operator.click(after) == 302
 

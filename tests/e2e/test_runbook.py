@@ -18,8 +18,8 @@ from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Answer, Http, without_ledger
 from tests.e2e.desk import Desk, entry, played, total, until
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.clicks.fallback_queue import parked
-from waypost.ids import campaign_code
+from waypost.clicks.fallback_queue import serialize_click
+from waypost.ids import derive_campaign_id
 from waypost.models.click import Click
 
 RUNBOOK = (TEMPLATE.parent / "docs/runbook.md").read_text("utf-8")
@@ -78,7 +78,7 @@ def test_dead_letters_are_sent_round_again(desk: Desk, sender: Sender) -> None:
     sender.click(link)
     assert until(lambda: total(sender) == 1)
     recorded = Click.from_item(desk.clicks_of(sender.campaign)[0])
-    letter = parked(replace(recorded, id="a-click-that-was-given-up"))
+    letter = serialize_click(replace(recorded, id="a-click-that-was-given-up"))
     sqs = desk.client("sqs")
     dead, park = desk.stack.ref("ParkDeadLetters"), desk.stack.ref("ParkQueue")
     sqs.send_message(QueueUrl=dead, MessageBody=letter)
@@ -142,7 +142,7 @@ def test_every_entry_of_the_runbook_is_played_or_says_why_not() -> None:
 def _lose_the_counters(desk: Desk, campaign: str) -> None:
     """As if the tally had given the click up: neither counters nor the recipient's row."""
     dynamodb, table = desk.client("dynamodb"), desk.stack.ref("CampaignsTable")
-    code = campaign_code("e2e", campaign)
+    code = derive_campaign_id("e2e", campaign)
     for item in dynamodb.scan(TableName=table)["Items"]:
         partition, sort = item["pk"]["S"], item["sk"]["S"]
         counter = partition.startswith(f"C#{code}") and re.match("N#(?!sent)", sort)

@@ -13,10 +13,10 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from tests.e2e.desk import Desk, entry
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.ids import campaign_code, link_code
-from waypost.reports.share_links import Scope, Sharer
-from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.tokens.keyring import KeyList
+from waypost.ids import derive_campaign_id, derive_link_id
+from waypost.reports.share_links import ShareScope, ShareSigner
+from waypost.tokens import ClickToken, Keyring, TokenSealer
+from waypost.tokens.keyring import KeySchedule
 from waypost.tokens.signer import TokenSigner
 
 PHISHING = "https://phishing.example.net/login"
@@ -35,21 +35,21 @@ class Thief:
         self.stack, self.http = stack, http
         secrets = stack.cloud.client("secretsmanager")
         told = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
-        self.keyring: Keyring = KeyList.parse(told).at(time.time())
+        self.keyring: Keyring = KeySchedule.parse(told).build_keyring(time.time())
 
     def link(self) -> int:
         """The status of a link to a place of the thief's, on the stack's host."""
-        link = link_code(campaign_code("e2e", "anything"), PHISHING)
+        link = derive_link_id(derive_campaign_id("e2e", "anything"), PHISHING)
         token = ClickToken(
             link=link, position=1, delivery="d", person="p", sent=int(time.time()), href=PHISHING
         )
-        path = "/e/c/" + Sealer(self.keyring).seal(token)
+        path = "/e/c/" + TokenSealer(self.keyring).seal(token)
         return self.http("GET", self.stack.url + path, {"user-agent": "x"}).status
 
     def report(self) -> int:
         """The status of a report with people, by a share that nobody made."""
-        sharer = Sharer(self.keyring, lambda: datetime.now(UTC))
-        token = sharer.token(Scope("e2e", people=True), 1)
+        sharer = ShareSigner(self.keyring, lambda: datetime.now(UTC))
+        token = sharer.create_token(ShareScope("e2e", people=True), 1)
         return self.http("GET", f"{self.stack.url}/reports/open/{token}").status
 
 
@@ -89,7 +89,9 @@ def test_refused_tokens_are_told_apart_by_their_reason(stack: EmbeddedStack, htt
     payload, _, signature = urlsplit(link).path.rpartition("/")
     secrets = stack.cloud.client("secretsmanager")
     told = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
-    newer = TokenSigner(KeyList.parse(told).at(time.time()), "waypost.click").seal(b"\x09later")
+    newer = TokenSigner(KeySchedule.parse(told).build_keyring(time.time()), "waypost.click").seal(
+        b"\x09later"
+    )
     refused = [
         ("signature", f"{payload}/{'A' * len(signature)}"),  # guessed
         ("signature", payload),  # cut

@@ -14,7 +14,7 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http, changed_template, without_ledger
 from tests.e2e.desk import Desk, entry, total, until
 from tests.e2e.test_main_job import URLS, Sender
-from waypost.ids import campaign_code, workspace_code
+from waypost.ids import derive_campaign_id, derive_workspace_id
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_settings_that_cannot_be_read_are_named_and_mended_by_a_put_or_from_a_re
     dynamodb.restore_table_to_point_in_time(
         SourceTableName=table, TargetTableName="before", UseLatestRestorableTime=True
     )
-    key = {"pk": {"S": f"W#{workspace_code('e2e')}"}, "sk": {"S": "W"}}
+    key = {"pk": {"S": f"W#{derive_workspace_id('e2e')}"}, "sk": {"S": "W"}}
     whole = dynamodb.get_item(TableName="before", Key=key)["Item"]
     damaged = {"settings": {"S": '{"retention_days": "90"}'}}
     address = f"{running.url}/v1/workspaces/e2e/settings"
@@ -230,7 +230,7 @@ def test_links_reports_and_people_move_to_another_stack(
         assert there.report()["clicks"]["total"] == 2  # the one before, counted once, and this one
         assert "every counter is right" in moved.make(
             "clicks", "recount", "e2e", sender.campaign
-        ), campaign_code("e2e", sender.campaign)
+        ), derive_campaign_id("e2e", sender.campaign)
 
 
 def _bring(old: EmbeddedStack, new: EmbeddedStack, table: str) -> None:

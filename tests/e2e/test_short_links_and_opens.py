@@ -12,7 +12,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.redirect.responses import GIF
+from waypost.redirect.responses import PIXEL_GIF
 
 WORKSPACE = "e2e-short"
 BROWSER = (
@@ -96,10 +96,14 @@ def test_a_pixel_is_a_gif_and_an_open(sender: Sender) -> None:
     assert all(text.index("<img") < text.index("</body>") for text in texts)
     for pixel, agent in ((pixels[0], BROWSER), (pixels[1], APPLE)):
         shown = sender.ask(pixel, agent=agent)
-        assert (shown.status, shown.headers["content-type"], shown.body) == (200, "image/gif", GIF)
+        assert (shown.status, shown.headers["content-type"], shown.body) == (
+            200,
+            "image/gif",
+            PIXEL_GIF,
+        )
         assert "no-store" in shown.headers["cache-control"]
     assert sender.ask(pixels[0], "HEAD").status == 200
-    assert sender.ask(pixels[0][:-3] + "AAA").body == GIF
+    assert sender.ask(pixels[0][:-3] + "AAA").body == PIXEL_GIF
     [clicked] = re.findall(r'href="([^"]+)"', texts[2])
     assert sender.ask(clicked).status == 302
     report = sender.report()

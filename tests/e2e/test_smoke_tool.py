@@ -13,7 +13,7 @@ from tests.e2e.conftest import changed_template
 from tools import smoke
 from tools.journey import STEPS, Failed, Journey
 from tools.management import Api
-from waypost.domains.model import Stage
+from waypost.domains.model import DomainStage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
 
@@ -52,8 +52,8 @@ class Told:
 
 
 def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() -> None:
-    (serving,) = [stage for stage in get_args(Stage) if "https" in stage]
-    for stage in get_args(Stage):
+    (serving,) = [stage for stage in get_args(DomainStage) if "https" in stage]
+    for stage in get_args(DomainStage):
         told: Any = Told(stage)
         run = Journey(told, urllib3.PoolManager(), "smoke-1", 1)
         if stage == serving:

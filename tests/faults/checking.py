@@ -6,25 +6,27 @@ import os
 from collections import Counter
 
 from tests.clicks import CAMPAIGN
-from tests.faults.world import World, naive_figures
-from waypost.maintenance.recount import Recounting
+from tests.faults.world import FaultSimulation, compute_counters
+from waypost.maintenance.recount import RecountService
 
-SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
-ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)
+FAULT_SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
+SOAK_ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)
 """How many times longer random runs are than in a short test: ``make soak ROUNDS=…``."""
 
 
-def check(world: World) -> None:
-    stores = world.stores
+def check_invariants(simulation: FaultSimulation) -> None:
+    stores = simulation.repositories
     ledger = list(stores.clicks.of_campaign(CAMPAIGN))
-    assert Counter(click.id for click in ledger) == Counter(world.made)
+    assert Counter(click.id for click in ledger) == Counter(simulation.click_ids)
     counted = {
         (cell.counter, cell.figure): value
         for cell, value in stores.campaigns.counts(CAMPAIGN).cells().items()
         if cell.figure != "shared"
     }
-    assert counted == naive_figures(ledger)
-    recounting = Recounting(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
+    assert counted == compute_counters(ledger)
+    recounting = RecountService(
+        stores.clicks, stores.campaigns, stores.recipients, stores.workspaces
+    )
     found = recounting.compare(CAMPAIGN)
     assert (found.uncounted, found.differences, found.expired) == ((), {}, 0)
-    assert set(world.bus.told) == world.made
+    assert set(simulation.event_bus.published) == simulation.click_ids

@@ -27,16 +27,16 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from tests.contract.conftest import SCHEMA, hasten_moto, template
-from tests.faults.breaking import Breaking
-from tests.faults.naming import name_of
-from tests.faults.tenants import Tenants
-from tests.faults.ways import BODIES, REFUSED, refusal
-from tests.moto_doors import is_to_aws, played
+from tests.contract.conftest import TABLE_SCHEMA_KEYS, accelerate_moto, load_template
+from tests.faults.breaking import FaultInjector
+from tests.faults.naming import name_call
+from tests.faults.tenants import FakeTenants
+from tests.faults.ways import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
+from tests.moto_doors import is_to_aws, respond_with_moto
 
 REGION = "us-east-1"
 SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
-TABLES = {
+TABLE_LOGICAL_IDS = {
     "clicks": "ClicksTable",
     "campaigns": "CampaignsTable",
     "workspaces": "WorkspacesTable",
@@ -65,123 +65,137 @@ ENVIRONMENT = {
 }
 
 
-class Cloud(Breaking):
+class FakeCloud(FaultInjector):
     """``fresh`` makes it anew, ``aside`` is for what tests themselves ask of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tenants = Tenants()
-        self.told: list[dict[str, Any]] = []
+        self.tenants = FakeTenants()
+        self.published_events: list[dict[str, Any]] = []
         self._transactions: dict[str, AWSResponse] = {}
-        self._stocks: dict[Callable[[], None], dict[str, Any]] = {}
-        self._aside = False
+        self._snapshots: dict[Callable[[], None], dict[str, Any]] = {}
+        self._is_bypassed = False
         self.refused_events = 0
         """How many events the bus refuses next, one of each call."""
 
     @contextmanager
-    def fresh(self) -> Iterator[Cloud]:
+    def reset(self) -> Iterator[FakeCloud]:
         """Empty tables, and nothing broken. (Made anew by moto they would take longer than most
         of what is done with them.)
         """
-        self.heal()
+        self.clear_faults()
         self.calls.clear()
-        self.seen.clear()
-        self.tenants.held.clear()
-        self.told.clear()
+        self.fault_counts.clear()
+        self.tenants.by_host.clear()
+        self.published_events.clear()
         self.refused_events = 0
         self._transactions.clear()
         for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.values():
             table.items.clear()
         yield self
 
-    def stock(self, make: Callable[[], None]) -> None:
+    def load_snapshot(self, write_items: Callable[[], None]) -> None:
         """Has the tables, which are empty, hold what ``make`` writes. It is called once; from then
         on there is a copy of it.
         """
         tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
-        if make not in self._stocks:
-            with self.aside():
-                make()
-            self._stocks[make] = {name: deepcopy(table.items) for name, table in tables.items()}
+        if write_items not in self._snapshots:
+            with self.bypass_faults():
+                write_items()
+            self._snapshots[write_items] = {
+                name: deepcopy(table.items) for name, table in tables.items()
+            }
             return
-        for name, items in self._stocks[make].items():
+        for name, items in self._snapshots[write_items].items():
             tables[name].items = deepcopy(items)
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def bypass_faults(self) -> Iterator[None]:
         """Calls made meanwhile are a test's own: neither noted nor broken."""
-        self._aside = True
+        self._is_bypassed = True
         try:
             yield
         finally:
-            self._aside = False
+            self._is_bypassed = False
 
-    def items(self, table: str) -> list[dict[str, Any]]:
+    def scan_items(self, table: str) -> list[dict[str, Any]]:
         """All items of a table, in DynamoDB's form."""
-        with self.aside():
-            found: list[dict[str, Any]] = client("dynamodb").scan(TableName=table)["Items"]
+        with self.bypass_faults():
+            found: list[dict[str, Any]] = get_client("dynamodb").scan(TableName=table)["Items"]
             return found
 
-    def answer(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
+    def respond(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
         """What a call gets, in place of what the service would send."""
         _, service, operation = event_name.split(".")
-        asked = _asked(request)
+        asked = _parse_parameters(request)
         service = {"eventbridge": "events", "secrets-manager": "secretsmanager"}.get(
             service, service
         )
-        if self._aside:
-            return self._done(service, operation, asked, request)
-        way = self.strike(name_of(service, operation, asked, request.url))
+        if self._is_bypassed:
+            return self._call_service(service, operation, asked, request)
+        way = self.next_fault(name_call(service, operation, asked, request.url))
         if way == "timeout before":
             raise ReadTimeoutError(endpoint_url=request.url)
         if way == "hung up":
             raise ConnectionClosedError(endpoint_url=request.url)
-        if way in REFUSED:
-            status, body = refusal(service, way)
+        if way in REFUSAL_FAULTS:
+            status, body = build_refusal(service, way)
             return _response(request, status, {}, body)
-        done = self._done(service, operation, asked, request)
-        return done if way is None else _spoilt(way, done, request)
+        done = self._call_service(service, operation, asked, request)
+        return done if way is None else _apply_fault(way, done, request)
 
-    def _done(
-        self, service: str, operation: str, asked: Mapping[str, Any], request: AWSPreparedRequest
+    def _call_service(
+        self,
+        service: str,
+        operation: str,
+        parameters: Mapping[str, Any],
+        request: AWSPreparedRequest,
     ) -> AWSResponse:
-        known = self._transactions.get(asked.get("ClientRequestToken", ""))
+        known = self._transactions.get(parameters.get("ClientRequestToken", ""))
         if known is not None and operation == "TransactWriteItems":
             return _response(request, known.status_code, {}, b"{}")
         if service == "cloudfront":
-            status, body = self.tenants.answer(operation, request)
+            status, body = self.tenants.respond(operation, request)
             return _response(request, status, {"ETag": "tag-1"}, body)
         if operation == "GetEmailIdentity":  # the workspace's own domain is verified, no other
             verified = request.url.endswith("/acme.com")
-            return _response(request, *(_VERIFIED if verified else _NOT_FOUND))
+            return _response(request, *(_IDENTITY_VERIFIED if verified else _IDENTITY_NOT_FOUND))
         if operation == "PutEvents":
-            return _response(request, 200, {}, self._tell(asked["Entries"]))
-        status, headers, text = played(request)
+            return _response(request, 200, {}, self._put_events(parameters["Entries"]))
+        status, headers, text = respond_with_moto(request)
         body = text.encode() if isinstance(text, str) else text
         answer = _response(request, status, headers, body)
         if operation == "TransactWriteItems" and status == 200:
-            self._transactions[asked["ClientRequestToken"]] = answer
+            self._transactions[parameters["ClientRequestToken"]] = answer
         return answer
 
-    def _tell(self, entries: Sequence[dict[str, Any]]) -> bytes:
+    def _put_events(self, entries: Sequence[dict[str, Any]]) -> bytes:
         refused = 1 if self.refused_events else 0
         self.refused_events -= refused
-        self.told += entries[refused:]
+        self.published_events += entries[refused:]
         answers = [{"ErrorCode": "ThrottlingException"}] * refused
-        answers += [{"EventId": str(len(self.told))}] * len(entries[refused:])
+        answers += [{"EventId": str(len(self.published_events))}] * len(entries[refused:])
         return json.dumps({"FailedEntryCount": refused, "Entries": answers}).encode()
 
 
-_VERIFIED: tuple[int, Mapping[str, str], bytes] = 200, {}, b'{"VerifiedForSendingStatus": true}'
-_NOT_FOUND: tuple[int, Mapping[str, str], bytes] = 404, {}, b'{"__type": "NotFoundException"}'
-_MAKE = boto3.client
+_IDENTITY_VERIFIED: tuple[int, Mapping[str, str], bytes] = (
+    200,
+    {},
+    b'{"VerifiedForSendingStatus": true}',
+)
+_IDENTITY_NOT_FOUND: tuple[int, Mapping[str, str], bytes] = (
+    404,
+    {},
+    b'{"__type": "NotFoundException"}',
+)
+_CREATE_CLIENT = boto3.client
 _CONFIGS: dict[str, Config | None] = {}
 
 
 @contextmanager
-def clouds() -> Iterator[Cloud]:
+def create_fake_cloud() -> Iterator[FakeCloud]:
     """One for a file of tests, and boto3 led to it."""
-    made = Cloud()
+    made = FakeCloud()
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
@@ -189,19 +203,21 @@ def clouds() -> Iterator[Cloud]:
             BotocoreStubber,
             "__call__",
             lambda stubber, event_name, request, **_: (
-                made.answer(event_name, request) if stubber.enabled and is_to_aws(request) else None
+                made.respond(event_name, request)
+                if stubber.enabled and is_to_aws(request)
+                else None
             ),
         )
-        hasten_moto(patch)
-        _sign_s3_alone(patch)
-        patch.setattr("boto3.client", client)
-        _let_nobody_wait(patch)
-        with made.aside():
-            _set_up()
+        accelerate_moto(patch)
+        _sign_s3_only(patch)
+        patch.setattr("boto3.client", get_client)
+        _disable_sleep(patch)
+        with made.bypass_faults():
+            _create_resources()
         yield made
 
 
-def _sign_s3_alone(patch: pytest.MonkeyPatch) -> None:
+def _sign_s3_only(patch: pytest.MonkeyPatch) -> None:
     """Nobody checks signatures here, and making them takes a tenth of the time. (S3's tells how a
     body is laid out.)
     """
@@ -216,42 +232,42 @@ def _sign_s3_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RequestSigner, "sign", signed)
 
 
-def _let_nobody_wait(patch: pytest.MonkeyPatch) -> None:
+def _disable_sleep(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     patch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
     patch.setattr("botocore.retries.quota.RetryQuota.acquire", lambda *_, **__: True)
-    patch.setattr("waypost.repositories.dynamodb.short_links.PAUSE_SECONDS", 0)
-    patch.setattr("waypost.tally.settling.PAUSE_SECONDS", 0)
-    patch.setattr("waypost.privacy.rows.PAUSE_SECONDS", 0)
+    patch.setattr("waypost.repositories.dynamodb.short_links.LINK_BACKOFF_SECONDS", 0)
+    patch.setattr("waypost.tally.transactions.COMMIT_BACKOFF_SECONDS", 0)
+    patch.setattr("waypost.privacy.erasure.ROW_BACKOFF_SECONDS", 0)
 
 
-def client(service: str, config: Config | None = None, region_name: str = REGION) -> Any:
+def get_client(service: str, config: Config | None = None, region_name: str = REGION) -> Any:
     """``boto3.client``, making a client of the same settings once: it takes most of the time."""
     settings = repr(vars(config)) if config else ""
     _CONFIGS.setdefault(settings, config)
-    return _made(service, settings, region_name)
+    return _create_client_once(service, settings, region_name)
 
 
 @cache
-def _made(service: str, settings: str, region: str) -> Any:
-    return _MAKE(service, config=_CONFIGS[settings], region_name=region)  # type: ignore[call-overload]
+def _create_client_once(service: str, settings: str, region: str) -> Any:
+    return _CREATE_CLIENT(service, config=_CONFIGS[settings], region_name=region)  # type: ignore[call-overload]
 
 
-def _set_up() -> None:
-    for name, logical_id in TABLES.items():
-        client("dynamodb").create_table(TableName=name, **_schema(logical_id))
-    client("secretsmanager").create_secret(Name="keyring", SecretString=SECRET)
-    client("s3").create_bucket(Bucket="files")
+def _create_resources() -> None:
+    for name, logical_id in TABLE_LOGICAL_IDS.items():
+        get_client("dynamodb").create_table(TableName=name, **_table_schema(logical_id))
+    get_client("secretsmanager").create_secret(Name="keyring", SecretString=SECRET)
+    get_client("s3").create_bucket(Bucket="files")
 
 
-def _schema(logical_id: str) -> dict[str, Any]:
-    properties = template().resources[logical_id].properties
-    schema = {name: properties[name] for name in SCHEMA if name in properties}
+def _table_schema(logical_id: str) -> dict[str, Any]:
+    properties = load_template().resources[logical_id].properties
+    schema = {name: properties[name] for name in TABLE_SCHEMA_KEYS if name in properties}
     schema.pop("StreamSpecification", None)
     return schema
 
 
-def _asked(request: AWSPreparedRequest) -> Mapping[str, Any]:
+def _parse_parameters(request: AWSPreparedRequest) -> Mapping[str, Any]:
     try:
         value = json.loads(request.body or b"{}")  # type: ignore[arg-type] # bytes, or an S3 file
     except (ValueError, TypeError):
@@ -265,15 +281,15 @@ def _response(
     return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(body))
 
 
-def _spoilt(way: str, done: AWSResponse, request: AWSPreparedRequest) -> AWSResponse:
+def _apply_fault(fault: str, response: AWSResponse, request: AWSPreparedRequest) -> AWSResponse:
     """The answer to a call that was done, as it arrives or not."""
-    if way == "timeout after":
+    if fault == "timeout after":
         raise ReadTimeoutError(endpoint_url=request.url)
-    if way == "cut":
-        whole = done.content
+    if fault == "cut":
+        whole = response.content
         if len(whole) < 2:
             raise ConnectionClosedError(endpoint_url=request.url)
         length = {"content-length": str(len(whole))}
         return _response(request, 200, length, whole[: len(whole) // 2])
-    body = BODIES[way]
+    body = CORRUPT_BODIES[fault]
     return _response(request, 200, {"content-length": str(len(body))}, body)

@@ -6,22 +6,22 @@ from random import Random
 import pytest
 
 from tests.contract.conftest import dynamodb, dynamodb_stores, kept_tables, tables
-from tests.faults.checking import SEED
-from tests.faults.cloud import Cloud, clouds
+from tests.faults.checking import FAULT_SEED
+from tests.faults.cloud import FakeCloud, create_fake_cloud
 
 __all__ = ["dynamodb", "dynamodb_stores", "kept_tables", "tables"]
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
+def aws() -> Iterator[FakeCloud]:
     """What functions call, for the tests of one file."""
-    with clouds() as made:
+    with create_fake_cloud() as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
 def salts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Aliases follow from salts, and from them where their clicks go: let the seed decide."""
-    print("seed", SEED)
-    random = Random(SEED)
+    print("seed", FAULT_SEED)
+    random = Random(FAULT_SEED)
     monkeypatch.setattr("secrets.token_hex", lambda size: random.randbytes(size).hex())

@@ -7,31 +7,31 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from waypost.errors import Conflict, StoreUnavailable
+from waypost.errors import StoreUnavailable, WriteConflict
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process ends here: nothing after this line runs, not even an ``except Exception``."""
 
 
-class Faults:
+class RandomFaults:
     """Decides at each call whether it breaks, and how. ``rate`` is a probability."""
 
     def __init__(self, random: Random, rate: float) -> None:
         self.random = random
         self.rate = rate
-        self.seen: Counter[str] = Counter()
+        self.fault_counts: Counter[str] = Counter()
 
-    def strike(self, *kinds: str) -> str | None:
+    def next_fault(self, *faults: str) -> str | None:
         """One of the kinds, or most of the time none."""
         if self.random.random() >= self.rate:
             return None
-        kind = self.random.choice(kinds)
-        self.seen[kind] += 1
+        kind = self.random.choice(faults)
+        self.fault_counts[kind] += 1
         return kind
 
 
-class Faulty:
+class FaultyProxy:
     """Any object, whose named methods break before or after they did their work.
 
     ``dead`` makes every call fail at once; ``beside`` runs before a call, as another process would.
@@ -40,40 +40,40 @@ class Faulty:
     def __init__(
         self,
         inner: Any,
-        faults: Faults,
+        faults: RandomFaults,
         *methods: str,
-        kinds: tuple[str, ...],
+        fault_kinds: tuple[str, ...],
     ) -> None:
         self._inner = inner
         self._faults = faults
         self._methods = methods
-        self._kinds = kinds
-        self.dead = False
-        self.beside: Callable[[str], None] = lambda _: None
+        self._fault_kinds = fault_kinds
+        self.is_down = False
+        self.before_call: Callable[[str], None] = lambda _: None
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
-        return self._breaking(name, method) if name in self._methods else method
+        return self._wrap_method(name, method) if name in self._methods else method
 
-    def _breaking(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrap_method(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if self.dead:
+            if self.is_down:
                 raise StoreUnavailable("dead")
-            self.beside(name)
-            kind = self._faults.strike(*self._kinds)
-            _raise(kind, "before")
+            self.before_call(name)
+            kind = self._faults.next_fault(*self._fault_kinds)
+            _raise_fault(kind, "before")
             answer = method(*args, **kwargs)
-            _raise(kind, "after")
+            _raise_fault(kind, "after")
             return answer
 
         return call
 
 
-def _raise(kind: str | None, moment: str) -> None:
-    if kind is None or not kind.endswith(moment):
+def _raise_fault(fault: str | None, moment: str) -> None:
+    if fault is None or not fault.endswith(moment):
         return
-    if kind.startswith("killed"):
-        raise Killed
-    if kind.startswith("conflict"):
-        raise Conflict("injected")
-    raise StoreUnavailable(f"injected {kind}")
+    if fault.startswith("killed"):
+        raise ProcessKilled
+    if fault.startswith("conflict"):
+        raise WriteConflict("injected")
+    raise StoreUnavailable(f"injected {fault}")

@@ -13,30 +13,30 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from tests.faults.breaking import Breaking
+from tests.faults.breaking import FaultInjector
 from tests.faults.cloud import SECRET
 from waypost.domains import probe_token
-from waypost.tokens.keyring import KeyList
+from waypost.tokens.keyring import KeySchedule
 
-EDGE_ADDRESS = "93.184.215.14"
-EDGE = "d111.cdn.example"
+CDN_ADDRESS = "93.184.215.14"
+CDN_HOST = "d111.cdn.example"
 DEFAULT_HOST = "e.waypost.example"
-KEYRING = KeyList.parse(SECRET).at(0)
+KEYRING = KeySchedule.parse(SECRET).build_keyring(0)
 
 
-class Internet:
+class FakeInternet:
     """Every host is a CNAME to us; ``secure`` are those whose certificate is there."""
 
-    def __init__(self, breaking: Breaking) -> None:
+    def __init__(self, breaking: FaultInjector) -> None:
         self._breaking = breaking
-        self.secure: set[str] = set()
+        self.hosts_with_certificate: set[str] = set()
 
-    def ask(self, query: dns.message.Message, server: str, **_: object) -> tuple[Any, bool]:
+    def query_dns(self, query: dns.message.Message, server: str, **_: object) -> tuple[Any, bool]:
         """``dns.query.udp_with_fallback``."""
         [question] = query.question
         kind = dns.rdatatype.to_text(question.rdtype)
         name = question.name.to_text(omit_final_dot=True)
-        way = self._breaking.strike(f"DNS {kind}")
+        way = self._breaking.next_fault(f"DNS {kind}")
         if way in ("timeout before", "timeout after"):
             raise dns.exception.Timeout
         if way in ("hung up", "cut", "malformed"):
@@ -45,33 +45,33 @@ class Internet:
         if way in ("throttled", "failed", "denied"):
             response.set_rcode(dns.rcode.REFUSED if way == "denied" else dns.rcode.SERVFAIL)
         elif way is None:
-            _say(response, question, name, kind)
+            _add_answer(response, question, name, kind)
         return response, False
 
-    def connect(self, address: str, port: int, seconds: float) -> Line:
+    def connect(self, address: str, port: int, seconds: float) -> FakeConnection:
         """``TcpConnector.connect``."""
-        assert address == EDGE_ADDRESS
-        way = self._breaking.strike("HTTPS" if port == 443 else "HTTP")
+        assert address == CDN_ADDRESS
+        way = self._breaking.next_fault("HTTPS" if port == 443 else "HTTP")
         if way == "timeout before":
             raise TimeoutError
         if way == "hung up":
             raise ConnectionResetError(104, "Connection reset by peer")
-        return Line(self, way)
+        return FakeConnection(self, way)
 
-    def wrap_socket(self, line: Line, server_hostname: str) -> Line:
+    def wrap_socket(self, line: FakeConnection, server_hostname: str) -> FakeConnection:
         """``ssl.SSLContext.wrap_socket``."""
-        if server_hostname not in self.secure:
+        if server_hostname not in self.hosts_with_certificate:
             raise ssl.SSLError("no certificate")
         return line
 
 
-class Line:
+class FakeConnection:
     """A connection to a web server of ours, as far as it is used."""
 
-    def __init__(self, internet: Internet, way: str | None) -> None:
+    def __init__(self, internet: FakeInternet, fault: str | None) -> None:
         self._internet = internet
-        self._way = way
-        self._answer = b""
+        self._fault = fault
+        self._response = b""
 
     def settimeout(self, seconds: float) -> None:
         """Nobody waits here."""
@@ -80,46 +80,52 @@ class Line:
         lines = request.decode().split("\r\n")
         host = next(line[6:] for line in lines if line.startswith("Host: "))
         path = lines[0].split(" ")[1]
-        self._answer = _spoilt(self._way, _served(path, secure=host in self._internet.secure))
+        self._response = _apply_fault(
+            self._fault, _cdn_response(path, secure=host in self._internet.hosts_with_certificate)
+        )
 
     def recv(self, size: int) -> bytes:
-        if self._way == "timeout after":
+        if self._fault == "timeout after":
             raise TimeoutError
-        given, self._answer = self._answer[:size], self._answer[size:]
+        given, self._response = self._response[:size], self._response[size:]
         return given
 
     def close(self) -> None:
         """It holds nothing."""
 
 
-def _say(response: Any, question: Any, name: str, kind: str) -> None:
-    own = name in (EDGE, DEFAULT_HOST)
+def _add_answer(response: Any, question: Any, name: str, kind: str) -> None:
+    own = name in (CDN_HOST, DEFAULT_HOST)
     found = {
-        "CNAME": "" if name == EDGE else f"{EDGE if own else DEFAULT_HOST}.",
-        "A": EDGE_ADDRESS,
+        "CNAME": "" if name == CDN_HOST else f"{CDN_HOST if own else DEFAULT_HOST}.",
+        "A": CDN_ADDRESS,
     }.get(kind)
     if found:
         response.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, found))
 
 
-def _served(path: str, *, secure: bool) -> bytes:
+def _cdn_response(path: str, *, secure: bool) -> bytes:
     """What CloudFront serves: our answer once a host has its certificate, else a refusal."""
     if not secure:
-        return _http("403 Forbidden", b"no such tenant")
-    told = probe_token.probe_answer(KEYRING, path.removeprefix(probe_token.PATH))
-    return _http(f"{told['statusCode']} OK", told["body"].encode())
+        return _http_response("403 Forbidden", b"no such tenant")
+    told = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))
+    return _http_response(f"{told['statusCode']} OK", told["body"].encode())
 
 
-def _http(status: str, body: bytes) -> bytes:
+def _http_response(status: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 {status}\r\nServer: CloudFront\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-def _spoilt(way: str | None, answer: bytes) -> bytes:
-    bodies = {"malformed": b"\0\1 <html>", "an array": _http("200 OK", b"[]"), "empty": b""}
+def _apply_fault(fault: str | None, answer: bytes) -> bytes:
+    bodies = {
+        "malformed": b"\0\1 <html>",
+        "an array": _http_response("200 OK", b"[]"),
+        "empty": b"",
+    }
     statuses = {"throttled": "429 Slow", "failed": "503 Unavailable", "denied": "403 Forbidden"}
-    if way in statuses:
-        return _http(statuses[way], b"no")
-    if way == "cut":
+    if fault in statuses:
+        return _http_response(statuses[fault], b"no")
+    if fault == "cut":
         return answer[: len(answer) - 20]
-    return bodies.get(str(way), answer)
+    return bodies.get(str(fault), answer)

@@ -13,7 +13,7 @@ ARN = "arn:aws:acm:us-east-1:123456789012:certificate/"
 
 
 @dataclass
-class Tenant:
+class FakeTenant:
     """A host, its certificate's state, and whether that is attached."""
 
     host: str
@@ -23,17 +23,17 @@ class Tenant:
 
 
 @dataclass
-class Tenants:
+class FakeTenants:
     """Tenants by host. ``issue`` is the authority: what waits for a certificate gets it."""
 
-    held: dict[str, Tenant] = field(default_factory=dict)
+    by_host: dict[str, FakeTenant] = field(default_factory=dict)
 
-    def issue(self) -> None:
-        for tenant in self.held.values():
+    def issue_certificates(self) -> None:
+        for tenant in self.by_host.values():
             if tenant.certificate == "pending-validation":
                 tenant.certificate = "issued"
 
-    def answer(self, operation: str, request: AWSPreparedRequest) -> tuple[int, bytes]:
+    def respond(self, operation: str, request: AWSPreparedRequest) -> tuple[int, bytes]:
         """Status and body of what CloudFront says."""
         path, query = urlsplit(request.url).path, parse_qs(urlsplit(request.url).query)
         if operation == "CreateDistributionTenant":
@@ -41,47 +41,47 @@ class Tenants:
         if operation == "ListDistributionTenants":
             return 200, _xml("ListDistributionTenantsResult", "")
         name = unquote(path.rsplit("/", 1)[1])
-        tenant = self.held.get(query["domain"][0] if "domain" in query else name)
+        tenant = self.by_host.get(query["domain"][0] if "domain" in query else name)
         if tenant is None:
             return 404, b"<ErrorResponse><Error><Code>EntityNotFound</Code></Error></ErrorResponse>"
         if operation == "GetManagedCertificateDetails":
-            return 200, _certificate(tenant)
+            return 200, _certificate_xml(tenant)
         if operation == "DeleteDistributionTenant":
-            del self.held[tenant.host]
+            del self.by_host[tenant.host]
             return 204, b""
         if operation == "UpdateDistributionTenant":
-            _update(tenant, request)
-        return 200, _described(tenant)
+            _update_tenant(tenant, request)
+        return 200, _tenant_xml(tenant)
 
     def _create(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
-        host = _text(request, "Name")
-        if host in self.held:
+        host = _get_xml_text(request, "Name")
+        if host in self.by_host:
             return 409, (
                 b"<ErrorResponse><Error><Code>EntityAlreadyExists</Code></Error></ErrorResponse>"
             )
-        self.held[host] = Tenant(host)
-        return 201, _described(self.held[host])
+        self.by_host[host] = FakeTenant(host)
+        return 201, _tenant_xml(self.by_host[host])
 
 
-def _update(tenant: Tenant, request: AWSPreparedRequest) -> None:
-    tenant.enabled = _text(request, "Enabled") == "true"
-    tenant.attached = tenant.attached or bool(_text(request, "Arn"))
+def _update_tenant(tenant: FakeTenant, request: AWSPreparedRequest) -> None:
+    tenant.enabled = _get_xml_text(request, "Enabled") == "true"
+    tenant.attached = tenant.attached or bool(_get_xml_text(request, "Arn"))
 
 
-def _text(request: AWSPreparedRequest, name: str) -> str:
-    for element in ElementTree.fromstring(_body(request)).iter():
+def _get_xml_text(request: AWSPreparedRequest, name: str) -> str:
+    for element in ElementTree.fromstring(_get_body(request)).iter():
         if element.tag.rpartition("}")[2] == name:
             return element.text or ""
     return ""
 
 
-def _body(request: AWSPreparedRequest) -> bytes:
+def _get_body(request: AWSPreparedRequest) -> bytes:
     """The body of a request, which botocore makes as bytes."""
     assert isinstance(request.body, bytes)
     return request.body
 
 
-def _described(tenant: Tenant) -> bytes:
+def _tenant_xml(tenant: FakeTenant) -> bytes:
     attached = f"<Certificate><Arn>{ARN}{tenant.host}</Arn></Certificate>"
     return _xml(
         "DistributionTenant",
@@ -94,7 +94,7 @@ def _described(tenant: Tenant) -> bytes:
     )
 
 
-def _certificate(tenant: Tenant) -> bytes:
+def _certificate_xml(tenant: FakeTenant) -> bytes:
     arn = f"<CertificateArn>{ARN}{tenant.host}</CertificateArn>"
     return _xml(
         "ManagedCertificateDetails",

@@ -12,7 +12,7 @@ from moto.core.serialize import BaseJSONSerializer
 
 from tests import moto_doors
 from tests.faults import cloud as clouded
-from tests.faults.cloud import REGION, client, clouds
+from tests.faults.cloud import REGION, create_fake_cloud, get_client
 
 
 def test_calls_to_a_stack_on_this_machine_are_left_alone():
@@ -24,7 +24,7 @@ def test_calls_to_a_stack_on_this_machine_are_left_alone():
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}),
     )
-    with clouds() as cloud, pytest.raises(EndpointConnectionError):
+    with create_fake_cloud() as cloud, pytest.raises(EndpointConnectionError):
         elsewhere.list_queues()
     assert not cloud.calls
 
@@ -70,7 +70,7 @@ def answers(cloud):
     with cloud.fresh():
         for name, asked in CALLS:
             try:
-                answer = getattr(client("dynamodb"), name)(**asked)
+                answer = getattr(get_client("dynamodb"), name)(**asked)
             except ClientError as refused:
                 answer = refused.response
             metadata = answer.pop("ResponseMetadata")
@@ -79,9 +79,9 @@ def answers(cloud):
 
 def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
     written = BaseJSONSerializer._serialize_type_structure
-    with clouds() as cloud:
+    with create_fake_cloud() as cloud:
         short = list(answers(cloud))
-        monkeypatch.setattr(clouded, "played", moto_doors._elsewhere)
+        monkeypatch.setattr(clouded, "played", moto_doors._call_other_service)
         monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", written)
         assert short == list(answers(cloud))
     assert [status for _, status, _ in short].count(200) == len(CALLS) - 3

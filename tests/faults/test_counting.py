@@ -16,72 +16,76 @@ from types import ModuleType
 import pytest
 
 from tests import handlers
-from tests.clicks import CAMPAIGN, NOON, click
-from tests.faults.breaking import breaks
-from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import Cloud, client
-from tests.faults.promises import calls_of, unpromised
-from tests.faults.ways import WAYS
-from tests.faults.world import naive_figures
-from waypost.clicks.fallback_queue import parked
+from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.faults.breaking import fault_schedules
+from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
+from tests.faults.cloud import FakeCloud, get_client
+from tests.faults.promises import find_missing_promises, list_calls
+from tests.faults.ways import CALL_FAULTS
+from tests.faults.world import compute_counters
+from waypost.clicks.fallback_queue import serialize_click
 from waypost.errors import StoreError
-from waypost.ids import CampaignCode, campaign_code, workspace_code
+from waypost.ids import CampaignId, derive_campaign_id, derive_workspace_id
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tally.event_publisher import event_id
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.tally.event_publisher import derive_event_id
 
-SILENT = campaign_code("silent", "spring-sale")
-LEFT = "p-left"
+SILENT = derive_campaign_id("silent", "spring-sale")
+OPTED_OUT_PERSON = "p-left"
 """Who opted out before the clicks came."""
-TELLING = ("PutEvents", "PutItem of notice", "DeleteItem of notice")
+PUBLISH_CALLS = ("PutEvents", "PutItem of notice", "DeleteItem of notice")
 """Calls without whose answer nobody knows whether an event was told."""
 CLICKS = [
-    click("click-1", person="p1"),
-    click("click-2", person="p1", name="shop", after=400),
-    click("click-3", person="p2"),
-    click("click-4", person=LEFT),
+    make_click("click-1", person="p1"),
+    make_click("click-2", person="p1", name="shop", after=400),
+    make_click("click-3", person="p2"),
+    make_click("click-4", person=OPTED_OUT_PERSON),
 ]
 
 
 @pytest.fixture(scope="module")
-def tally(aws: Cloud) -> ModuleType:
-    return handlers.load("tally")
+def tally(aws: FakeCloud) -> ModuleType:
+    return handlers.load_function("tally")
 
 
 @pytest.fixture(scope="module")
-def drain(aws: Cloud) -> ModuleType:
-    return handlers.load("drain")
+def drain(aws: FakeCloud) -> ModuleType:
+    return handlers.load_function("drain")
 
 
 @contextmanager
-def prepared(aws: Cloud, clicks: Sequence[Click] = CLICKS) -> Iterator[Cloud]:
+def prepared(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[FakeCloud]:
     """A ledger with clicks, and a workspace whose clicks the bus is not to be told of."""
-    with pytest.MonkeyPatch.context() as patch, aws.fresh():
-        patch.setattr("waypost.clicks.settings_cache.RETRY_SECONDS", 0)
-        with aws.aside():
-            workspaces = DynamoWorkspaces(client("dynamodb"), "workspaces")
-            workspaces.save("silent", WorkspaceSettings(events="none", machine_threshold=10))
-            workspaces.opt_out(workspace_code("acme"), LEFT, NOON)
+    with pytest.MonkeyPatch.context() as patch, aws.reset():
+        patch.setattr("waypost.clicks.settings_cache.SETTINGS_RETRY_SECONDS", 0)
+        with aws.bypass_faults():
+            workspaces = DynamoWorkspaceRepository(get_client("dynamodb"), "workspaces")
+            workspaces.save_settings(
+                "silent", WorkspaceSettings(events="none", machine_threshold=10)
+            )
+            workspaces.opt_out(derive_workspace_id("acme"), OPTED_OUT_PERSON, NOON)
             for one in clicks:
-                DynamoClicks(client("dynamodb"), "clicks").record(one)
+                DynamoClickRepository(get_client("dynamodb"), "clicks").record(one)
         yield aws
 
 
 @pytest.fixture
-def cloud(aws: Cloud) -> Iterator[Cloud]:
+def cloud(aws: FakeCloud) -> Iterator[FakeCloud]:
     with prepared(aws) as made:
         yield made
 
 
-def ledger(cloud: Cloud, campaign: CampaignCode = CAMPAIGN) -> list[Click]:
-    with cloud.aside():
-        return list(DynamoClicks(client("dynamodb"), "clicks").of_campaign(campaign))
+def ledger(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> list[Click]:
+    with cloud.bypass_faults():
+        return list(
+            DynamoClickRepository(get_client("dynamodb"), "clicks").scan_by_campaign(campaign)
+        )
 
 
-def give(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
+def invoke_tally(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
     """What Lambda does with a batch of the stream: those that have to be given again."""
     numbered = {f"{number:021}": one for number, one in enumerate(clicks)}
     records = [
@@ -95,145 +99,151 @@ def give(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
     return [numbered[failure["itemIdentifier"]] for failure in answer["batchItemFailures"]]
 
 
-def give_all(cloud: Cloud, tally: ModuleType, clicks: Collection[Click]) -> None:
+def invoke_tally_until_done(cloud: FakeCloud, tally: ModuleType, clicks: Collection[Click]) -> None:
     """Give a batch until none of it is given back, and then what the ledger has besides."""
     left = list(clicks)
     while left:
-        left = give(tally, left)
-    cloud.heal()
+        left = invoke_tally(tally, left)
+    cloud.clear_faults()
     left = ledger(cloud)
     while left:
-        left = give(tally, left)
+        left = invoke_tally(tally, left)
 
 
-def check_counted(cloud: Cloud, campaign: CampaignCode = CAMPAIGN) -> None:
+def check_counted(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> None:
     """Counters are what the ledger gives, and nobody is in it who opted out."""
     found = ledger(cloud, campaign)
-    with cloud.aside():
-        counts = DynamoCampaigns(client("dynamodb"), "campaigns").counts(campaign)
-    cells = {(c.counter, c.figure): v for c, v in counts.cells().items() if c.figure != "shared"}
-    assert cells == naive_figures(found)
-    assert LEFT not in {one.person for one in found}
+    with cloud.bypass_faults():
+        counts = DynamoCampaignRepository(get_client("dynamodb"), "campaigns").get_counts(campaign)
+    cells = {
+        (c.counter, c.figure): v for c, v in counts.to_increments().items() if c.figure != "shared"
+    }
+    assert cells == compute_counters(found)
+    assert OPTED_OUT_PERSON not in {one.person for one in found}
 
 
-def told(cloud: Cloud) -> Counter[str]:
-    return Counter(json.loads(entry["Detail"])["event_id"] for entry in cloud.told)
+def count_bus_events(cloud: FakeCloud) -> Counter[str]:
+    return Counter(json.loads(entry["Detail"])["event_id"] for entry in cloud.published_events)
 
 
 @pytest.fixture(scope="module")
-def healthy(aws: Cloud, tally: ModuleType) -> Counter[str]:
+def healthy(aws: FakeCloud, tally: ModuleType) -> Counter[str]:
     """How often each call is made of a batch of which the bus refuses an event at first."""
     with prepared(aws) as cloud:
         play(cloud, tally)
         check_counted(cloud)
-        assert set(told(cloud).values()) == {1}
+        assert set(count_bus_events(cloud).values()) == {1}
         return Counter(cloud.calls)
 
 
-def play(cloud: Cloud, tally: ModuleType) -> None:
+def play(cloud: FakeCloud, tally: ModuleType) -> None:
     tally._tally.cache_clear()
     cloud.refused_events = 1
-    left = give(tally, CLICKS)
-    give_all(cloud, tally, left)
+    left = invoke_tally(tally, CLICKS)
+    invoke_tally_until_done(cloud, tally, left)
 
 
 def test_every_call_has_its_promise(healthy: Counter[str]) -> None:
-    assert unpromised("tally", healthy) == set()
+    assert find_missing_promises("tally", healthy) == set()
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("call", calls_of("tally", "test_each_click_counts_once"))
+@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("call", list_calls("tally", "test_each_click_counts_once"))
 def test_each_click_counts_once(
-    aws: Cloud, tally: ModuleType, healthy: Counter[str], call: str, way: str
+    aws: FakeCloud, tally: ModuleType, healthy: Counter[str], call: str, way: str
 ) -> None:
-    for after, times in breaks(healthy[call]):
+    for after, times in fault_schedules(healthy[call]):
         with prepared(aws) as cloud:
-            cloud.break_(call, way, after=after, times=times)
+            cloud.plan_fault(call, way, after=after, times=times)
             tally._tally.cache_clear()
             cloud.refused_events = 1
-            left = give(tally, CLICKS)
-            left = give(tally, left) if left else []
-            cloud.heal()
-            give_all(cloud, tally, left)
+            left = invoke_tally(tally, CLICKS)
+            left = invoke_tally(tally, left) if left else []
+            cloud.clear_faults()
+            invoke_tally_until_done(cloud, tally, left)
             check_counted(cloud)
-            assert set(told(cloud)) == {event_id(one.id) for one in CLICKS}
-            if call not in TELLING:
-                assert set(told(cloud).values()) == {1}
+            assert set(count_bus_events(cloud)) == {derive_event_id(one.id) for one in CLICKS}
+            if call not in PUBLISH_CALLS:
+                assert set(count_bus_events(cloud).values()) == {1}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", CALL_FAULTS)
 def test_nobody_is_told_against_a_workspaces_will(
-    cloud: Cloud, tally: ModuleType, way: str
+    cloud: FakeCloud, tally: ModuleType, way: str
 ) -> None:
-    clicks = [click(f"silent-{n}", person=f"p{n}", campaign=SILENT) for n in range(2)]
-    with cloud.aside():
+    clicks = [make_click(f"silent-{n}", person=f"p{n}", campaign=SILENT) for n in range(2)]
+    with cloud.bypass_faults():
         for one in clicks:
-            DynamoClicks(client("dynamodb"), "clicks").record(one)
+            DynamoClickRepository(get_client("dynamodb"), "clicks").record(one)
     tally._tally.cache_clear()
-    cloud.break_("GetItem of settings", way)
-    assert give(tally, clicks) == clicks
-    cloud.heal()
-    assert give(tally, clicks) == []
-    assert cloud.told == []
+    cloud.plan_fault("GetItem of settings", way)
+    assert invoke_tally(tally, clicks) == clicks
+    cloud.clear_faults()
+    assert invoke_tally(tally, clicks) == []
+    assert cloud.published_events == []
     check_counted(cloud, SILENT)
 
 
-def test_at_random_each_click_counts_once(aws: Cloud, tally: ModuleType) -> None:
-    random = Random(SEED)
-    people = [LEFT, *(f"p{number}" for number in range(8))]
+def test_at_random_each_click_counts_once(aws: FakeCloud, tally: ModuleType) -> None:
+    random = Random(FAULT_SEED)
+    people = [OPTED_OUT_PERSON, *(f"p{number}" for number in range(8))]
     clicks = [
-        click(f"click-{n}", person=random.choice(people), name=random.choice("abc"), after=400 * n)
-        for n in range(60 * ROUNDS)
+        make_click(
+            f"click-{n}", person=random.choice(people), name=random.choice("abc"), after=400 * n
+        )
+        for n in range(60 * SOAK_ROUNDS)
     ]
     with prepared(aws, clicks) as cloud:
         tally._tally.cache_clear()
         left = list(clicks)
         while left:
-            cloud.at_random(random, 0.15)
+            cloud.inject_at_random(random, 0.15)
             random.shuffle(left)
             given, left = left[:9], left[9:]
-            left += give(tally, given)
-        cloud.heal()
-        give_all(cloud, tally, [])
+            left += invoke_tally(tally, given)
+        cloud.clear_faults()
+        invoke_tally_until_done(cloud, tally, [])
         check_counted(cloud)
-        assert set(told(cloud)) == {event_id(one.id) for one in clicks}
-        assert len(cloud.seen) > len(WAYS) / 2
+        assert set(count_bus_events(cloud)) == {derive_event_id(one.id) for one in clicks}
+        assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
 
-def bring_home(drain: ModuleType, clicks: Collection[Click]) -> list[Click]:
+def invoke_drain(drain: ModuleType, clicks: Collection[Click]) -> list[Click]:
     """What SQS does with messages: those that come again."""
-    records = [{"messageId": one.id, "body": parked(one)} for one in clicks]
+    records = [{"messageId": one.id, "body": serialize_click(one)} for one in clicks]
     again = drain.handler({"Records": records}, None)["batchItemFailures"]
     names = {failure["itemIdentifier"] for failure in again}
     return [one for one in clicks if one.id in names]
 
 
-def test_every_call_of_the_drain_has_its_promise(aws: Cloud, drain: ModuleType) -> None:
+def test_every_call_of_the_drain_has_its_promise(aws: FakeCloud, drain: ModuleType) -> None:
     with prepared(aws, ()) as cloud:
-        assert bring_home(drain, CLICKS) == []
-        assert unpromised("drain", cloud.calls) == set()
+        assert invoke_drain(drain, CLICKS) == []
+        assert find_missing_promises("drain", cloud.calls) == set()
 
 
 @pytest.mark.parametrize("after", range(len(CLICKS)))
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", CALL_FAULTS)
 def test_a_message_comes_again_until_its_click_is_in_the_ledger(
-    aws: Cloud, drain: ModuleType, way: str, after: int
+    aws: FakeCloud, drain: ModuleType, way: str, after: int
 ) -> None:
     with prepared(aws, ()) as cloud:
-        cloud.break_("PutItem of click", way, after=after)
-        assert bring_home(drain, CLICKS) == CLICKS[after:]
-        cloud.heal()
-        assert bring_home(drain, CLICKS[after:]) == []
+        cloud.plan_fault("PutItem of click", way, after=after)
+        assert invoke_drain(drain, CLICKS) == CLICKS[after:]
+        cloud.clear_faults()
+        assert invoke_drain(drain, CLICKS[after:]) == []
         assert sorted(one.id for one in ledger(cloud)) == sorted(one.id for one in CLICKS)
 
 
-def test_at_random_every_parked_click_comes_home_once(aws: Cloud, drain: ModuleType) -> None:
-    random = Random(SEED)
-    clicks = [click(f"click-{number}", person=f"p{number % 9}") for number in range(60 * ROUNDS)]
+def test_at_random_every_parked_click_comes_home_once(aws: FakeCloud, drain: ModuleType) -> None:
+    random = Random(FAULT_SEED)
+    clicks = [
+        make_click(f"click-{number}", person=f"p{number % 9}") for number in range(60 * SOAK_ROUNDS)
+    ]
     with prepared(aws, clicks[::5]) as cloud:  # some of them were recorded after all
         left = list(clicks)
         while left:
-            cloud.at_random(random, 0.3)
+            cloud.inject_at_random(random, 0.3)
             random.shuffle(left)
-            left = bring_home(drain, left[:9]) + left[9:]
+            left = invoke_drain(drain, left[:9]) + left[9:]
         assert sorted(one.id for one in ledger(cloud)) == sorted(one.id for one in clicks)

@@ -23,92 +23,98 @@ from botocore.parsers import ResponseParserError
 
 from tests import handlers
 from tests.clicks import NOON
-from tests.faults.breaking import breaks
-from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import Cloud, client
-from tests.faults.internet import DEFAULT_HOST, Internet
-from tests.faults.promises import calls_of, unpromised
-from tests.faults.ways import WAYS
-from waypost.domains.model import STACK, TrackingDomain, new_domain
+from tests.faults.breaking import fault_schedules
+from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
+from tests.faults.cloud import FakeCloud, get_client
+from tests.faults.internet import DEFAULT_HOST, FakeInternet
+from tests.faults.promises import find_missing_promises, list_calls
+from tests.faults.ways import CALL_FAULTS
+from waypost.domains.model import STACK_WORKSPACE, TrackingDomain, create_domain
 from waypost.domains.network import TcpConnector
 from waypost.errors import StoreError
-from waypost.ids import workspace_code
-from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.ids import derive_workspace_id
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 HOSTS = ("links.acme.com", "go.acme.com")
 
 
 @dataclass(frozen=True, slots=True)
-class Context(handlers.Context):
+class LambdaContextWithTime(handlers.LambdaContext):
     def get_remaining_time_in_millis(self) -> int:
         return 300_000
 
 
-class World:
+class DomainSimulation:
     """Two domains of a workspace and the stack's own, checked every quarter of an hour."""
 
-    def __init__(self, cloud: Cloud, app: ModuleType) -> None:
+    def __init__(self, cloud: FakeCloud, app: ModuleType) -> None:
         self.cloud = cloud
         self.app = app
-        self.internet = Internet(cloud)
+        self.internet = FakeInternet(cloud)
         self.now = NOON
 
     def run(self) -> dict[str, int]:
         """A scheduled run, as Lambda would make it; what it says of itself."""
         self.now += timedelta(minutes=15)
         try:
-            told: dict[str, int] = self.app.handler({"task": "due"}, Context())
+            told: dict[str, int] = self.app.handler({"task": "due"}, LambdaContextWithTime())
         except StoreError:
             return {}
         return told
 
-    def issue(self) -> None:
+    def issue_certificates(self) -> None:
         """The authority does its part, and CloudFront serves who has a certificate attached."""
-        self.cloud.tenants.issue()
-        tenants = self.cloud.tenants.held.values()
-        self.internet.secure = {one.host for one in tenants if one.attached and one.enabled}
+        self.cloud.tenants.issue_certificates()
+        tenants = self.cloud.tenants.by_host.values()
+        self.internet.hosts_with_certificate = {
+            one.host for one in tenants if one.attached and one.enabled
+        }
 
-    def settle(self, runs: int = 5) -> None:
+    def run_until_stable(self, runs: int = 5) -> None:
         for _ in range(runs):
             self.run()
-            self.issue()
+            self.issue_certificates()
 
     def domains(self) -> dict[str, TrackingDomain]:
-        with self.cloud.aside():
-            store = DynamoDomains(client("dynamodb"), "workspaces")
-            found = [*store.of_workspace(ACME), store.get(STACK, DEFAULT_HOST)]
+        with self.cloud.bypass_faults():
+            store = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
+            found = [*store.list_by_workspace(ACME), store.get(STACK_WORKSPACE, DEFAULT_HOST)]
             return {one.host: one for one in found if one is not None}
 
-    def check_settled(self) -> None:
+    def check_stable(self) -> None:
         """Every domain has HTTPS, the customer's are usable, and each host has one tenant."""
         found = self.domains()
         assert {host: one.stage for host, one in found.items()} == dict.fromkeys(
             (*HOSTS, DEFAULT_HOST), "https"
         )
-        assert all(found[host].usable for host in HOSTS)
-        assert set(self.cloud.tenants.held) == {*HOSTS, DEFAULT_HOST}
+        assert all(found[host].is_usable for host in HOSTS)
+        assert set(self.cloud.tenants.by_host) == {*HOSTS, DEFAULT_HOST}
 
 
 @pytest.fixture(scope="module")
-def app(aws: Cloud) -> ModuleType:
-    return handlers.load("verify_domains")
+def app(aws: FakeCloud) -> ModuleType:
+    return handlers.load_function("verify_domains")
 
 
 @contextmanager
-def worlds(aws: Cloud, app: ModuleType) -> Iterator[World]:
-    with aws.fresh(), pytest.MonkeyPatch.context() as patch:
-        world = World(aws, app)
-        patch.setattr("dns.query.udp_with_fallback", world.internet.ask)
+def worlds(aws: FakeCloud, app: ModuleType) -> Iterator[DomainSimulation]:
+    with aws.reset(), pytest.MonkeyPatch.context() as patch:
+        world = DomainSimulation(aws, app)
+        patch.setattr("dns.query.udp_with_fallback", world.internet.query_dns)
         patch.setattr("dns.resolver.zone_for_name", no_zone)
         patch.setattr(TcpConnector, "connect", lambda _, *asked: world.internet.connect(*asked))
-        patch.setattr("waypost.domains.http_probe.browser_like", lambda: world.internet)
+        patch.setattr(
+            "waypost.domains.http_probe.create_browser_tls_context", lambda: world.internet
+        )
         patch.setattr(app, "utc_now", lambda: world.now)
-        patch.setattr("waypost.domains.verification.AT_ONCE", 1)  # by a seed, the same way
-        with aws.aside():
-            store = DynamoDomains(client("dynamodb"), "workspaces")
+        patch.setattr(
+            "waypost.domains.verification.MAX_CONCURRENT_CHECKS", 1
+        )  # by a seed, the same way
+        with aws.bypass_faults():
+            store = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
             for host in HOSTS:
-                store.add(new_domain(ACME, "acme", host, "acme.com", "f00d", NOON))
+                store.add(create_domain(ACME, "acme", host, "acme.com", "f00d", NOON))
         app.verifier.cache_clear()
         yield world
 
@@ -119,93 +125,95 @@ def no_zone(*_: object, **__: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def healthy(aws: Cloud, app: ModuleType) -> Counter[str]:
+def healthy(aws: FakeCloud, app: ModuleType) -> Counter[str]:
     """How often a way from nothing to HTTPS makes each call, quotas and a removal included."""
     with worlds(aws, app) as world:
-        world.settle()
-        world.check_settled()
-        app.handler({"task": "quotas"}, Context())
+        world.run_until_stable()
+        world.check_stable()
+        app.handler({"task": "quotas"}, LambdaContextWithTime())
         return Counter(aws.calls)
 
 
 def test_every_call_has_its_promise(healthy: Counter[str]) -> None:
-    assert unpromised("verify_domains", healthy) == set()
+    assert find_missing_promises("verify_domains", healthy) == set()
 
 
-@pytest.mark.parametrize("call", calls_of("verify_domains", "test_https_comes_once_faults_end"))
+@pytest.mark.parametrize("call", list_calls("verify_domains", "test_https_comes_once_faults_end"))
 def test_https_comes_once_faults_end(
-    aws: Cloud, app: ModuleType, healthy: Counter[str], call: str
+    aws: FakeCloud, app: ModuleType, healthy: Counter[str], call: str
 ) -> None:
-    for way in WAYS if ROUNDS > 1 else Random(call).sample(WAYS, 2):
-        for after, times in breaks(min(healthy[call], 4)):
+    for way in CALL_FAULTS if SOAK_ROUNDS > 1 else Random(call).sample(CALL_FAULTS, 2):
+        for after, times in fault_schedules(min(healthy[call], 4)):
             with worlds(aws, app) as world:
-                aws.break_(call, way, after=after, times=times)
-                world.settle(2)
+                aws.plan_fault(call, way, after=after, times=times)
+                world.run_until_stable(2)
                 for host, domain in world.domains().items():
-                    assert domain.stage != "https" or host in world.internet.secure, way
+                    assert (
+                        domain.stage != "https" or host in world.internet.hosts_with_certificate
+                    ), way
                     assert domain.stage != "https" or call != "HTTPS" or after or times == 1, way
-                aws.heal()
-                world.settle()
-                world.check_settled()
+                aws.clear_faults()
+                world.run_until_stable()
+                world.check_stable()
 
 
-@pytest.mark.parametrize("call", calls_of("verify_domains", "test_what_works_is_not_given_up"))
-def test_what_works_is_not_given_up(aws: Cloud, app: ModuleType, call: str) -> None:
+@pytest.mark.parametrize("call", list_calls("verify_domains", "test_what_works_is_not_given_up"))
+def test_what_works_is_not_given_up(aws: FakeCloud, app: ModuleType, call: str) -> None:
     with worlds(aws, app) as world:
-        world.settle()
-        for way in WAYS:
+        world.run_until_stable()
+        for way in CALL_FAULTS:
             app.verifier.cache_clear()
             world.now += timedelta(days=1)  # the sending domain is looked up again
-            aws.break_(call, way)
-            world.settle(2)
+            aws.plan_fault(call, way)
+            world.run_until_stable(2)
             answer = verify(app)
             assert answer["statusCode"] in (200, 503), way
             assert answer["statusCode"] == 200 or json.loads(answer["body"])["detail"], way
-            world.check_settled()
-            aws.heal()
+            world.check_stable()
+            aws.clear_faults()
 
 
 def verify(app: ModuleType) -> dict[str, Any]:
     """A check that a customer asks for."""
     route = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
-    event = handlers.request(route, {"workspace": "acme", "host": HOSTS[0]})
-    answer: dict[str, Any] = app.handler(event, Context())
+    event = handlers.build_api_event(route, {"workspace": "acme", "host": HOSTS[0]})
+    answer: dict[str, Any] = app.handler(event, LambdaContextWithTime())
     return answer
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_one_domain_that_fails_keeps_no_other(aws: Cloud, app: ModuleType, way: str) -> None:
+@pytest.mark.parametrize("way", CALL_FAULTS)
+def test_one_domain_that_fails_keeps_no_other(aws: FakeCloud, app: ModuleType, way: str) -> None:
     with worlds(aws, app) as world:
         world.run()
         before = world.domains()
         times = 1 if way == "denied" else 4  # a refusal is not tried again
-        aws.break_("TransactWriteItems of domain, claim", way, times=times)
+        aws.plan_fault("TransactWriteItems of domain, claim", way, times=times)
         world.run()
         checked = [host for host, one in world.domains().items() if one != before[host]]
         assert len(checked) >= 2
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("call", calls_of("verify_domains", "test_a_quota_is_not_guessed"))
+@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("call", list_calls("verify_domains", "test_a_quota_is_not_guessed"))
 def test_a_quota_is_not_guessed(
-    aws: Cloud, app: ModuleType, capsys: pytest.CaptureFixture[str], call: str, way: str
+    aws: FakeCloud, app: ModuleType, capsys: pytest.CaptureFixture[str], call: str, way: str
 ) -> None:
-    with aws.fresh():
-        aws.break_(call, way)
+    with aws.reset():
+        aws.plan_fault(call, way)
         with pytest.raises((BotoCoreError, ClientError, ResponseParserError)):
-            app.handler({"task": "quotas"}, Context())
+            app.handler({"task": "quotas"}, LambdaContextWithTime())
     assert "QuotaPercent" not in capsys.readouterr().out
 
 
-def test_at_random_every_domain_gets_https_once_faults_end(aws: Cloud, app: ModuleType) -> None:
-    random = Random(SEED)
+def test_at_random_every_domain_gets_https_once_faults_end(aws: FakeCloud, app: ModuleType) -> None:
+    random = Random(FAULT_SEED)
     with worlds(aws, app) as world:
-        for _ in range(12 * ROUNDS):
-            aws.at_random(random, 0.1)
-            world.settle(1)
+        for _ in range(12 * SOAK_ROUNDS):
+            aws.inject_at_random(random, 0.1)
+            world.run_until_stable(1)
             for host, domain in world.domains().items():
-                assert domain.stage != "https" or host in world.internet.secure
-        assert len(aws.seen) > len(WAYS) / 2
-        aws.heal()
-        world.settle()
-        world.check_settled()
+                assert domain.stage != "https" or host in world.internet.hosts_with_certificate
+        assert len(aws.fault_counts) > len(CALL_FAULTS) / 2
+        aws.clear_faults()
+        world.run_until_stable()
+        world.check_stable()

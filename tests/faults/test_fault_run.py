@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from tests.contract.conftest import memory_stores
-from tests.faults.checking import SEED, check
-from tests.faults.world import World
+from tests.contract.conftest import create_in_memory_repositories
+from tests.faults.checking import FAULT_SEED, check_invariants
+from tests.faults.world import FaultSimulation
 
 
 def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
-    stores = memory_stores()
-    world = World(stores, SEED, rate=0.03, inserted=stores.clicks.inserted)  # type: ignore[attr-defined]
-    world.run(20_000, people=2_000, leave=10)
-    check(world)
-    assert set(world.faults.seen) == {
+    stores = create_in_memory_repositories()
+    world = FaultSimulation(stores, FAULT_SEED, rate=0.03, stream=stores.clicks.inserted)  # type: ignore[attr-defined]
+    world.run(20_000, people=2_000, opt_outs=10)
+    check_invariants(world)
+    assert set(world.faults.fault_counts) == {
         "timeout before",
         "timeout after",
         "throttled before",
@@ -23,25 +23,27 @@ def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
         "killed after",
         "conflict before",
     }
-    assert {"recorded", "repeated", "parked", "logged", "not_a_click"} == set(world.kept)
+    assert {"recorded", "repeated", "parked", "logged", "not_a_click"} == set(world.outcomes)
 
 
 def test_without_faults_around_telling_every_click_is_told_once() -> None:
-    stores = memory_stores()
-    world = World(stores, SEED, rate=0.02, inserted=stores.clicks.inserted)  # type: ignore[attr-defined]
-    world.tell = world.bus  # type: ignore[assignment]
+    stores = create_in_memory_repositories()
+    world = FaultSimulation(stores, FAULT_SEED, rate=0.02, stream=stores.clicks.inserted)  # type: ignore[attr-defined]
+    world.event_publisher = world.event_bus  # type: ignore[assignment]
     told = world.recipients._methods
     world.recipients._methods = tuple(name for name in told if name != "told")
     world.run(3_000, people=500)
-    check(world)
-    assert set(world.bus.told.values()) == {1}
+    check_invariants(world)
+    assert set(world.event_bus.published.values()) == {1}
 
 
 def test_the_same_seed_breaks_the_same_way() -> None:
     seen = []
     for _ in range(2):
-        stores = memory_stores()
-        world = World(stores, SEED, rate=0.05, inserted=stores.clicks.inserted)  # type: ignore[attr-defined]
+        stores = create_in_memory_repositories()
+        world = FaultSimulation(stores, FAULT_SEED, rate=0.05, stream=stores.clicks.inserted)  # type: ignore[attr-defined]
         world.run(300, people=40)
-        seen.append((dict(world.faults.seen), dict(world.kept), sorted(world.made)))
+        seen.append(
+            (dict(world.faults.fault_counts), dict(world.outcomes), sorted(world.click_ids))
+        )
     assert seen[0] == seen[1]

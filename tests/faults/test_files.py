@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests import handlers
-from tests.faults.breaking import breaks
-from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import Cloud, client, clouds
-from tests.faults.promises import calls_of, unpromised
-from tests.faults.ways import WAYS
-from waypost.ids import campaign_code
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
+from tests.faults.breaking import fault_schedules
+from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
+from tests.faults.cloud import FakeCloud, create_fake_cloud, get_client
+from tests.faults.promises import find_missing_promises, list_calls
+from tests.faults.ways import CALL_FAULTS
+from waypost.ids import derive_campaign_id
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 
 FUNCTION = "rewrite, of a file"
 BUCKET, INPUT = "files", "recipients.ndjson"
@@ -41,55 +41,55 @@ MOST_ASKED = 100
 _OUTPUTS = count()
 
 
-class Context(handlers.Context):
+class LambdaContextWithTime(handlers.LambdaContext):
     """There is always time."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
 
 
-class Job(NamedTuple):
+class FileJob(NamedTuple):
     """Four recipients and a line that is none, two lines to a part."""
 
     app: ModuleType
     output: str
 
-    def ask(self) -> dict[str, Any]:
+    def rewrite(self) -> dict[str, Any]:
         body = {"input": f"s3://{BUCKET}/{INPUT}", "output": f"s3://{BUCKET}/{self.output}"}
-        answer: dict[str, Any] = self.app.handler(body, Context())
+        answer: dict[str, Any] = self.app.handler(body, LambdaContextWithTime())
         return answer
 
-    def ask_anew(self) -> dict[str, Any]:
+    def rewrite_in_new_container(self) -> dict[str, Any]:
         """The answer of a function that has just started."""
         self.app.sending.cache_clear()
-        return self.ask()
+        return self.rewrite()
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
-    with clouds() as made, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("waypost.rewrite_files.parts.PART", 1)
-        patch.setattr("waypost.rewrite_files.parts.CHUNK", 2)
+def aws() -> Iterator[FakeCloud]:
+    with create_fake_cloud() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("waypost.rewrite_files.output.MIN_PART_BYTES", 1)
+        patch.setattr("waypost.rewrite_files.output.RENDER_BATCH_SIZE", 2)
         patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
         lines = [MESSAGE, *({"delivery": name} for name in DELIVERIES), {"person": "p"}]
         text = "\n".join(map(json.dumps, lines)).encode()
-        with made.aside():
-            client("s3").put_object(Bucket=BUCKET, Key=INPUT, Body=text)
+        with made.bypass_faults():
+            get_client("s3").put_object(Bucket=BUCKET, Key=INPUT, Body=text)
         yield made
 
 
 @pytest.fixture(scope="module")
-def app(aws: Cloud) -> ModuleType:
-    return handlers.load("rewrite")
+def app(aws: FakeCloud) -> ModuleType:
+    return handlers.load_function("rewrite")
 
 
 @contextmanager
-def prepared(aws: Cloud, app: ModuleType) -> Iterator[Job]:
-    with aws.fresh():
-        yield Job(app, f"messages-{next(_OUTPUTS)}.ndjson")
+def prepared(aws: FakeCloud, app: ModuleType) -> Iterator[FileJob]:
+    with aws.reset():
+        yield FileJob(app, f"messages-{next(_OUTPUTS)}.ndjson")
 
 
-class Healthy(NamedTuple):
+class HealthyRun(NamedTuple):
     """What is told at the end, and how often each call was made for it."""
 
     report: dict[str, Any]
@@ -97,22 +97,22 @@ class Healthy(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def healthy(aws: Cloud, app: ModuleType) -> Healthy:
+def healthy(aws: FakeCloud, app: ModuleType) -> HealthyRun:
     """A run that nothing interrupts, and somebody who asks for its report again."""
     with prepared(aws, app) as job:
-        report = job.ask_anew()
-        assert job.ask() == report
+        report = job.rewrite_in_new_container()
+        assert job.rewrite() == report
         calls = Counter(aws.calls)
         check_done(aws, job, report)
         assert (report["done"], report["delivered"], report["failed"]) == (True, 4, 1)
-        return Healthy(report, calls)
+        return HealthyRun(report, calls)
 
 
-def stored(aws: Cloud, key: str) -> bytes | None:
-    with aws.aside():
+def stored(aws: FakeCloud, key: str) -> bytes | None:
+    with aws.bypass_faults():
         try:
-            data: bytes = client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        except client("s3").exceptions.NoSuchKey:
+            data: bytes = get_client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        except get_client("s3").exceptions.NoSuchKey:
             return None
         return data
 
@@ -121,12 +121,12 @@ def deliveries(output: bytes) -> list[Any]:
     return [json.loads(line)["delivery"] for line in output.splitlines()]
 
 
-def check_never_half(aws: Cloud, job: Job) -> None:
+def check_never_half(aws: FakeCloud, job: FileJob) -> None:
     output = stored(aws, job.output)
     assert output is None or deliveries(output) == [*DELIVERIES, None]
 
 
-def check_done(aws: Cloud, job: Job, report: dict[str, Any]) -> None:
+def check_done(aws: FakeCloud, job: FileJob, report: dict[str, Any]) -> None:
     """Everybody has a line, once, with a message; they are counted once; nothing is left behind."""
     output = stored(aws, job.output)
     assert output is not None
@@ -134,9 +134,9 @@ def check_done(aws: Cloud, job: Job, report: dict[str, Any]) -> None:
     assert output.count(b"https://api.example.net/e/c/") == len(DELIVERIES)
     assert json.loads(stored(aws, f"{job.output}.report.json") or b"null") == report
     assert stored(aws, f"{job.output}.progress") is None
-    with aws.aside():
-        campaigns = DynamoCampaigns(client("dynamodb"), "campaigns")
-        assert campaigns.counts(campaign_code("acme", "sale")).sent == len(DELIVERIES)
+    with aws.bypass_faults():
+        campaigns = DynamoCampaignRepository(get_client("dynamodb"), "campaigns")
+        assert campaigns.get_counts(derive_campaign_id("acme", "sale")).sent == len(DELIVERIES)
 
 
 def is_refusal(answer: dict[str, Any]) -> bool:
@@ -144,23 +144,26 @@ def is_refusal(answer: dict[str, Any]) -> bool:
     return "done" not in answer and answer["status"] in (400, 409, 503) and bool(answer["detail"])
 
 
-def test_every_call_has_its_promise(healthy: Healthy) -> None:
-    assert unpromised(FUNCTION, healthy.calls) == set()
+def test_every_call_has_its_promise(healthy: HealthyRun) -> None:
+    assert find_missing_promises(FUNCTION, healthy.calls) == set()
 
 
-@pytest.mark.parametrize("call", calls_of(FUNCTION, "test_a_file_is_whole_and_counted_once"))
+@pytest.mark.parametrize("call", list_calls(FUNCTION, "test_a_file_is_whole_and_counted_once"))
 def test_a_file_is_whole_and_counted_once(
-    aws: Cloud, app: ModuleType, healthy: Healthy, call: str
+    aws: FakeCloud, app: ModuleType, healthy: HealthyRun, call: str
 ) -> None:
-    for way in WAYS:
-        for after, times in breaks(healthy.calls[call]):
+    for way in CALL_FAULTS:
+        for after, times in fault_schedules(healthy.calls[call]):
             with prepared(aws, app) as job:
-                aws.break_(call, way, after=after, times=times)
-                for answer in (job.ask_anew(), job.ask()):  # the second one wants the report alone
+                aws.plan_fault(call, way, after=after, times=times)
+                for answer in (
+                    job.rewrite_in_new_container(),
+                    job.rewrite(),
+                ):  # the second one wants the report alone
                     assert answer == healthy.report or is_refusal(answer), (way, answer)
                     check_never_half(aws, job)
-                aws.heal()
-                assert job.ask() == healthy.report, (way, after)
+                aws.clear_faults()
+                assert job.rewrite() == healthy.report, (way, after)
                 check_done(aws, job, healthy.report)
 
 
@@ -168,29 +171,29 @@ def test_a_file_is_whole_and_counted_once(
     "call", ["UploadPart of output", "PutObject of progress", "CompleteMultipartUpload of output"]
 )
 def test_an_answer_that_gets_lost_once_stops_nobody(
-    aws: Cloud, app: ModuleType, healthy: Healthy, call: str
+    aws: FakeCloud, app: ModuleType, healthy: HealthyRun, call: str
 ) -> None:
     """The client asks again by itself: the condition fails then, or the upload is no more."""
     for after in range(healthy.calls[call]):
         with prepared(aws, app) as job:
-            aws.break_(call, "timeout after", after=after, times=1)
-            assert job.ask_anew() == healthy.report
+            aws.plan_fault(call, "timeout after", after=after, times=1)
+            assert job.rewrite_in_new_container() == healthy.report
             check_done(aws, job, healthy.report)
 
 
 def test_at_random_every_file_comes_to_its_end(
-    aws: Cloud, app: ModuleType, healthy: Healthy
+    aws: FakeCloud, app: ModuleType, healthy: HealthyRun
 ) -> None:
-    random = Random(SEED)
-    for _ in range(3 * ROUNDS):
+    random = Random(FAULT_SEED)
+    for _ in range(3 * SOAK_ROUNDS):
         with prepared(aws, app) as job:
-            aws.at_random(random, 0.1)
-            answer, asked = job.ask_anew(), 1
+            aws.inject_at_random(random, 0.1)
+            answer, asked = job.rewrite_in_new_container(), 1
             while "done" not in answer and asked < MOST_ASKED:
                 assert is_refusal(answer)
                 check_never_half(aws, job)
-                answer, asked = job.ask(), asked + 1
-            aws.heal()
+                answer, asked = job.rewrite(), asked + 1
+            aws.clear_faults()
             assert answer == healthy.report
-            assert job.ask() == healthy.report
+            assert job.rewrite() == healthy.report
             check_done(aws, job, healthy.report)

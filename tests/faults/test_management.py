@@ -21,33 +21,33 @@ import pytest
 
 from local.template import load
 from tests import handlers
-from tests.clicks import CAMPAIGN, NOON, click, link
-from tests.faults.breaking import breaks
-from tests.faults.checking import ROUNDS, SEED
-from tests.faults.cloud import SECRET, Cloud, client
-from tests.faults.promises import calls_of, unpromised
-from tests.faults.ways import WAYS
+from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.faults.breaking import fault_schedules
+from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
+from tests.faults.cloud import SECRET, FakeCloud, get_client
+from tests.faults.promises import find_missing_promises, list_calls
+from tests.faults.ways import CALL_FAULTS
 from waypost.api.dependencies import Services
-from waypost.domains.model import new_domain
-from waypost.ids import workspace_code
+from waypost.domains.model import create_domain
+from waypost.ids import derive_workspace_id
 from waypost.models.campaign import LinkDefinition, SentMessage
-from waypost.reports.share_links import Scope, Sharer
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
-from waypost.tally.service import Tally
-from waypost.tokens.keyring import KeyList
-from waypost.web.app import visits_of
+from waypost.reports.share_links import ShareScope, ShareSigner
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.tally.service import TallyService
+from waypost.tokens.keyring import KeySchedule
+from waypost.web.app import create_page_service
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 WORKSPACE = "/v1/workspaces/{workspace}"
 NAMES = {
     "workspace": "acme",
     "campaign": "spring-sale",
-    "link": link("home"),
+    "link": make_link_id("home"),
     "person": "p1",
     "host": "links.acme.com",
 }
@@ -55,7 +55,7 @@ VOLATILE = frozenset({"salt", "since", "due", "version"})
 Answer: TypeAlias = Mapping[str, Any]
 
 
-class Ask(NamedTuple):
+class ApiRequest(NamedTuple):
     """A request to the API. ``tables``: what it writes to; two or more, and it is done in steps,
     which go on when it is asked again.
     """
@@ -67,101 +67,110 @@ class Ask(NamedTuple):
 
 
 READS = [
-    Ask(f"GET {WORKSPACE}/campaigns"),
-    Ask(f"GET {WORKSPACE}/campaigns/{{campaign}}"),
-    Ask(f"GET {WORKSPACE}/campaigns/{{campaign}}/links"),
-    Ask(f"GET {WORKSPACE}/campaigns/{{campaign}}/series"),
-    Ask(f"GET {WORKSPACE}/links/{{link}}/people"),
-    Ask(f"GET {WORKSPACE}/links/{{link}}/people.csv"),
-    Ask(f"GET {WORKSPACE}/links/{{link}}/people.ndjson"),
-    Ask(f"GET {WORKSPACE}/people/{{person}}/activity"),
-    Ask(f"GET {WORKSPACE}/people/{{person}}/opt-out"),
-    Ask(f"GET {WORKSPACE}/settings"),
-    Ask(f"GET {WORKSPACE}/domains"),
-    Ask(f"GET {WORKSPACE}/domains/{{host}}"),
-    Ask("GET /v1/openapi.json"),
+    ApiRequest(f"GET {WORKSPACE}/campaigns"),
+    ApiRequest(f"GET {WORKSPACE}/campaigns/{{campaign}}"),
+    ApiRequest(f"GET {WORKSPACE}/campaigns/{{campaign}}/links"),
+    ApiRequest(f"GET {WORKSPACE}/campaigns/{{campaign}}/series"),
+    ApiRequest(f"GET {WORKSPACE}/links/{{link}}/people"),
+    ApiRequest(f"GET {WORKSPACE}/links/{{link}}/people.csv"),
+    ApiRequest(f"GET {WORKSPACE}/links/{{link}}/people.ndjson"),
+    ApiRequest(f"GET {WORKSPACE}/people/{{person}}/activity"),
+    ApiRequest(f"GET {WORKSPACE}/people/{{person}}/opt-out"),
+    ApiRequest(f"GET {WORKSPACE}/settings"),
+    ApiRequest(f"GET {WORKSPACE}/domains"),
+    ApiRequest(f"GET {WORKSPACE}/domains/{{host}}"),
+    ApiRequest("GET /v1/openapi.json"),
 ]
 WRITES = [
-    Ask(f"PUT {WORKSPACE}/people/{{person}}/opt-out"),
-    Ask(f"DELETE {WORKSPACE}/people/{{person}}/opt-out", NAMES | {"person": "left"}),
-    Ask(f"DELETE {WORKSPACE}/people/{{person}}", tables=("workspaces", "campaigns", "clicks")),
-    Ask(
+    ApiRequest(f"PUT {WORKSPACE}/people/{{person}}/opt-out"),
+    ApiRequest(f"DELETE {WORKSPACE}/people/{{person}}/opt-out", NAMES | {"person": "left"}),
+    ApiRequest(
+        f"DELETE {WORKSPACE}/people/{{person}}", tables=("workspaces", "campaigns", "clicks")
+    ),
+    ApiRequest(
         f"POST {WORKSPACE}/shares",
         body={"campaign": "spring-sale", "hours": 24},
         tables=("campaigns",),
     ),
-    Ask(f"PUT {WORKSPACE}/settings", body={"cio_id": False, "never_track": ["a", "b"]}),
-    Ask(f"POST {WORKSPACE}/domains", body={"host": "go.acme.com"}),
-    Ask(f"POST {WORKSPACE}/domains/{{host}}", body={"reverted": True}),
-    Ask(f"DELETE {WORKSPACE}/domains/{{host}}"),
+    ApiRequest(f"PUT {WORKSPACE}/settings", body={"cio_id": False, "never_track": ["a", "b"]}),
+    ApiRequest(f"POST {WORKSPACE}/domains", body={"host": "go.acme.com"}),
+    ApiRequest(f"POST {WORKSPACE}/domains/{{host}}", body={"reverted": True}),
+    ApiRequest(f"DELETE {WORKSPACE}/domains/{{host}}"),
 ]
 PAGES = ["workspace", "campaign", "map", "message", "link", "people.csv", "person", "domains"]
 PAGES += ["people.ndjson", "settings"]
 
 
 @pytest.fixture(scope="module")
-def api(aws: Cloud) -> ModuleType:
-    made = handlers.load("api")
+def api(aws: FakeCloud) -> ModuleType:
+    made = handlers.load_function("api")
     setattr(made, "services", Services(NOON.timestamp))  # noqa: B010 - as below
     return made
 
 
 @pytest.fixture(scope="module")
-def pages(aws: Cloud) -> ModuleType:
-    made = handlers.load("pages")
-    fixed = cache(lambda: visits_of(Services(NOON.timestamp)))
-    setattr(made, "visits", fixed)  # noqa: B010 - as below
+def pages(aws: FakeCloud) -> ModuleType:
+    made = handlers.load_function("pages")
+    fixed = cache(lambda: create_page_service(Services(NOON.timestamp)))
+    setattr(made, "page_service", fixed)  # noqa: B010 - as below
     return made
 
 
 @contextmanager
-def prepared(aws: Cloud, ask: Ask | None = None) -> Iterator[Cloud]:
+def prepared(aws: FakeCloud, ask: ApiRequest | None = None) -> Iterator[FakeCloud]:
     """A workspace with what a request is about: a domain, a campaign with its message and clicks.
     Without a request, all of it.
     """
-    with aws.fresh():
+    with aws.reset():
         with_campaign = ask is None or "campaigns" in ask.tables
-        aws.stock(have_domain_and_campaign if with_campaign else have_domain)
+        aws.load_snapshot(
+            create_domain_and_campaign if with_campaign else create_opted_out_workspace
+        )
         yield aws
 
 
-def have_domain_and_campaign() -> None:
-    have_domain()
-    have_campaign()
+def create_domain_and_campaign() -> None:
+    create_opted_out_workspace()
+    create_campaign()
 
 
-def have_domain() -> None:
-    dynamodb = client("dynamodb")
-    DynamoWorkspaces(dynamodb, "workspaces").opt_out(ACME, "left", NOON)
-    domain = new_domain(ACME, "acme", NAMES["host"], "acme.com", "f00d", NOON)
-    DynamoDomains(dynamodb, "workspaces").add(domain)
+def create_opted_out_workspace() -> None:
+    dynamodb = get_client("dynamodb")
+    DynamoWorkspaceRepository(dynamodb, "workspaces").opt_out(ACME, "left", NOON)
+    domain = create_domain(ACME, "acme", NAMES["host"], "acme.com", "f00d", NOON)
+    DynamoDomainRepository(dynamodb, "workspaces").add(domain)
 
 
-def have_campaign() -> None:
-    dynamodb = client("dynamodb")
-    campaigns = DynamoCampaigns(dynamodb, "campaigns")
-    campaigns.open("acme", "spring-sale", kind="newsletter", channel="email", now=NOON)
+def create_campaign() -> None:
+    dynamodb = get_client("dynamodb")
+    campaigns = DynamoCampaignRepository(dynamodb, "campaigns")
+    campaigns.get_or_create("acme", "spring-sale", kind="newsletter", channel="email", now=NOON)
     definitions = [LinkDefinition(name, f"https://e.com/{name}", None, 1) for name in ("home", "b")]
     campaigns.define_links(CAMPAIGN, definitions, NOON)
-    campaigns.add_sent(CAMPAIGN, 10, None)
+    campaigns.add_deliveries(CAMPAIGN, 10, None)
     html = '<a href="https://e.com/home">x</a>'
     kept = SentMessage(campaign=CAMPAIGN, html=html, rendered=True, expires=2**31)
-    DynamoMessages(dynamodb, "campaigns").keep(kept)
-    ledger, workspaces = DynamoClicks(dynamodb, "clicks"), DynamoWorkspaces(dynamodb, "workspaces")
-    clicks = [click(f"click-{n}", person=f"p{n % 2}") for n in range(3)]
+    DynamoMessageRepository(dynamodb, "campaigns").add(kept)
+    ledger, workspaces = (
+        DynamoClickRepository(dynamodb, "clicks"),
+        DynamoWorkspaceRepository(dynamodb, "workspaces"),
+    )
+    clicks = [make_click(f"click-{n}", person=f"p{n % 2}") for n in range(3)]
     for one in clicks:
         ledger.record(one)
-    recipients = DynamoRecipients(dynamodb, "campaigns")
-    Tally(ledger=ledger, recipients=recipients, workspaces=workspaces, bus=None).count(clicks)
+    recipients = DynamoRecipientRepository(dynamodb, "campaigns")
+    TallyService(
+        clicks=ledger, recipients=recipients, workspaces=workspaces, event_bus=None
+    ).count_clicks(clicks)
 
 
-def send(api: ModuleType, ask: Ask) -> Answer:
-    event = handlers.request(ask.route, dict(ask.names), body=ask.body)
-    answer: Answer = api.handler(event, handlers.Context())
+def send(api: ModuleType, ask: ApiRequest) -> Answer:
+    event = handlers.build_api_event(ask.route, dict(ask.names), body=ask.body)
+    answer: Answer = api.handler(event, handlers.LambdaContext())
     return answer
 
 
-def send_anew(api: ModuleType, ask: Ask) -> Answer:
+def send_in_new_container(api: ModuleType, ask: ApiRequest) -> Answer:
     """The answer of a function that has just started."""
     setattr(api, "services", Services(NOON.timestamp))  # noqa: B010 - a module, for all that types know
     return send(api, ask)
@@ -169,21 +178,23 @@ def send_anew(api: ModuleType, ask: Ask) -> Answer:
 
 def visit(pages: ModuleType, name: str) -> Answer:
     """A page as a visitor sees it who holds a share of the workspace, people included."""
-    keyring = KeyList.parse(SECRET).at(0)
-    token = Sharer(keyring, lambda: NOON).token(Scope("acme", None, people=True), 24)
+    keyring = KeySchedule.parse(SECRET).build_keyring(0)
+    token = ShareSigner(keyring, lambda: NOON).create_token(
+        ShareScope("acme", None, people=True), 24
+    )
     query = {key: value for key, value in NAMES.items() if key != "host"}
-    event = handlers.request("GET /reports/{page+}", {"page": name}, query=query)
+    event = handlers.build_api_event("GET /reports/{page+}", {"page": name}, query=query)
     event["cookies"] = [f"__Host-share-{ACME}={token}"]
-    answer: Answer = pages.handler(event, handlers.Context())
+    answer: Answer = pages.handler(event, handlers.LambdaContext())
     return answer
 
 
-def visit_anew(pages: ModuleType, name: str) -> Answer:
-    pages.visits.cache_clear()
+def visit_in_new_container(pages: ModuleType, name: str) -> Answer:
+    pages.page_service.cache_clear()
     return visit(pages, name)
 
 
-def said(answer: Answer) -> tuple[int, str]:
+def summarize_answer(answer: Answer) -> tuple[int, str]:
     """What an answer says, but for pictures, which are given names by chance."""
     return answer["statusCode"], re.sub(r'data:[^"]*', "", answer["body"])
 
@@ -197,16 +208,16 @@ def is_refusal(answer: Answer) -> bool:
     return answer["statusCode"] == 503 and "retry-after" in headers and told
 
 
-def state(cloud: Cloud, tables: Collection[str]) -> dict[tuple[str, str], Any]:
+def state(cloud: FakeCloud, tables: Collection[str]) -> dict[tuple[str, str], Any]:
     """What tables hold, but for what differs from run to run."""
     return {
-        (one["pk"]["S"], one.get("sk", {}).get("S", "")): steady(one)
+        (one["pk"]["S"], one.get("sk", {}).get("S", "")): drop_volatile(one)
         for table in tables
-        for one in cloud.items(table)
+        for one in cloud.scan_items(table)
     }
 
 
-def steady(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+def drop_volatile(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """An item without times and what is drawn by chance."""
     if "domain" in stored:
         domain = json.loads(stored["domain"]["S"])
@@ -214,7 +225,7 @@ def steady(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in stored.items() if name not in VOLATILE}
 
 
-class Healthy(NamedTuple):
+class HealthyRun(NamedTuple):
     """What a request is answered, the calls that it makes, and what is stored before and after."""
 
     answer: Answer
@@ -224,32 +235,34 @@ class Healthy(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def read(aws: Cloud, api: ModuleType) -> dict[str, Healthy]:
+def read(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
     with prepared(aws) as cloud:
-        return {ask.route: healthy(cloud, lambda: send_anew(api, ask)) for ask in READS}  # noqa: B023
+        return {ask.route: healthy(cloud, lambda: send_in_new_container(api, ask)) for ask in READS}  # noqa: B023
 
 
 @pytest.fixture(scope="module")
-def written(aws: Cloud, api: ModuleType) -> dict[str, Healthy]:
+def written(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
     found = {}
     for ask in WRITES:
         with prepared(aws, ask) as cloud:
-            found[ask.route] = healthy(cloud, lambda: send_anew(api, ask), ask.tables)  # noqa: B023
+            found[ask.route] = healthy(cloud, lambda: send_in_new_container(api, ask), ask.tables)  # noqa: B023
     return found
 
 
 @pytest.fixture(scope="module")
-def shown(aws: Cloud, pages: ModuleType) -> dict[str, Healthy]:
+def shown(aws: FakeCloud, pages: ModuleType) -> dict[str, HealthyRun]:
     with prepared(aws) as cloud:
-        return {name: healthy(cloud, lambda: visit_anew(pages, name)) for name in PAGES}  # noqa: B023
+        return {name: healthy(cloud, lambda: visit_in_new_container(pages, name)) for name in PAGES}  # noqa: B023
 
 
-def healthy(cloud: Cloud, ask: Callable[[], Answer], tables: Collection[str] = ()) -> Healthy:
+def healthy(
+    cloud: FakeCloud, ask: Callable[[], Answer], tables: Collection[str] = ()
+) -> HealthyRun:
     before = state(cloud, tables)
     cloud.calls.clear()
     answer = ask()
     assert answer["statusCode"] in (200, 201, 202), answer
-    return Healthy(answer, Counter(cloud.calls), before, state(cloud, tables))
+    return HealthyRun(answer, Counter(cloud.calls), before, state(cloud, tables))
 
 
 def test_every_route_is_asked() -> None:
@@ -261,57 +274,65 @@ def test_every_route_is_asked() -> None:
 
 
 def test_every_call_of_the_api_has_its_promise(
-    read: dict[str, Healthy], written: dict[str, Healthy]
+    read: dict[str, HealthyRun], written: dict[str, HealthyRun]
 ) -> None:
     calls = {call for one in [*read.values(), *written.values()] for call in one.calls}
-    assert unpromised("api", calls) == set()
+    assert find_missing_promises("api", calls) == set()
 
 
-def test_every_call_of_the_pages_has_its_promise(shown: dict[str, Healthy]) -> None:
-    assert unpromised("pages", {call for one in shown.values() for call in one.calls}) == set()
+def test_every_call_of_the_pages_has_its_promise(shown: dict[str, HealthyRun]) -> None:
+    assert (
+        find_missing_promises("pages", {call for one in shown.values() for call in one.calls})
+        == set()
+    )
 
 
-@pytest.mark.parametrize("call", calls_of("api", "test_a_report_is_whole_or_refused"))
+@pytest.mark.parametrize("call", list_calls("api", "test_a_report_is_whole_or_refused"))
 def test_a_report_is_whole_or_refused(
-    aws: Cloud, api: ModuleType, read: dict[str, Healthy], call: str
+    aws: FakeCloud, api: ModuleType, read: dict[str, HealthyRun], call: str
 ) -> None:
     with prepared(aws) as cloud:
         for route, way, after, times in broken(read, call):
             ask = next(ask for ask in READS if ask.route == route)
-            cloud.break_(call, way, after=after, times=times)
-            answer = send_anew(api, ask)
-            assert is_refusal(answer) or said(answer) == said(read[route].answer), (route, way)
-            cloud.heal()
-            assert said(send(api, ask)) == said(read[route].answer), (route, way)
+            cloud.plan_fault(call, way, after=after, times=times)
+            answer = send_in_new_container(api, ask)
+            assert is_refusal(answer) or summarize_answer(answer) == summarize_answer(
+                read[route].answer
+            ), (route, way)
+            cloud.clear_faults()
+            assert summarize_answer(send(api, ask)) == summarize_answer(read[route].answer), (
+                route,
+                way,
+            )
 
 
-def broken(healthy: Mapping[str, Healthy], call: str) -> Iterator[tuple[str, str, int, int]]:
+def broken(healthy: Mapping[str, HealthyRun], call: str) -> Iterator[tuple[str, str, int, int]]:
     """Every way in which a call may break, with a request that makes it; at length, with each."""
     names = [name for name, one in healthy.items() if one.calls[call]]
-    for number, way in enumerate(WAYS):
-        for name in names if ROUNDS > 1 else [names[number % len(names)]]:
-            for after, times in breaks(healthy[name].calls[call]):
+    for number, way in enumerate(CALL_FAULTS):
+        for name in names if SOAK_ROUNDS > 1 else [names[number % len(names)]]:
+            for after, times in fault_schedules(healthy[name].calls[call]):
                 yield name, way, after, times
 
 
-@pytest.mark.parametrize("call", calls_of("api", "test_a_write_is_whole_or_refused"))
+@pytest.mark.parametrize("call", list_calls("api", "test_a_write_is_whole_or_refused"))
 def test_a_write_is_whole_or_refused(
-    aws: Cloud, api: ModuleType, written: dict[str, Healthy], call: str
+    aws: FakeCloud, api: ModuleType, written: dict[str, HealthyRun], call: str
 ) -> None:
     for route, way, after, times in broken(written, call):
         ask, wanted = next(ask for ask in WRITES if ask.route == route), written[route]
         with prepared(aws, ask) as cloud:
-            cloud.break_(call, way, after=after, times=times)
-            answer, code = send_anew(api, ask), wanted.answer["statusCode"]
+            cloud.plan_fault(call, way, after=after, times=times)
+            answer, code = send_in_new_container(api, ask), wanted.answer["statusCode"]
             assert is_refusal(answer) or answer["statusCode"] == code, (route, way, answer)
             if len(ask.tables) == 1:
                 assert state(cloud, ask.tables) in (wanted.before, wanted.after), (route, way)
-            cloud.heal()
+            cloud.clear_faults()
             assert send(api, ask)["statusCode"] in (code, 409), (route, way)
             check_written(cloud, ask, wanted)
 
 
-def check_written(cloud: Cloud, ask: Ask, wanted: Healthy) -> None:
+def check_written(cloud: FakeCloud, ask: ApiRequest, wanted: HealthyRun) -> None:
     """What is stored in the end is what a healthy run stores; of a person erased nothing is."""
     stored = state(cloud, ask.tables)
     if len(ask.tables) == 1:
@@ -321,67 +342,74 @@ def check_written(cloud: Cloud, ask: Ask, wanted: Healthy) -> None:
         assert len(stored) == len(wanted.after)
 
 
-@pytest.mark.parametrize("call", calls_of("pages", "test_a_page_is_whole_or_asks_to_come_again"))
+@pytest.mark.parametrize("call", list_calls("pages", "test_a_page_is_whole_or_asks_to_come_again"))
 def test_a_page_is_whole_or_asks_to_come_again(
-    aws: Cloud, pages: ModuleType, shown: dict[str, Healthy], call: str
+    aws: FakeCloud, pages: ModuleType, shown: dict[str, HealthyRun], call: str
 ) -> None:
     with prepared(aws) as cloud:
         for name, way, after, times in broken(shown, call):
-            cloud.break_(call, way, after=after, times=times)
-            answer = visit_anew(pages, name)
-            assert is_refusal(answer) or said(answer) == said(shown[name].answer), (name, way)
-            cloud.heal()
-            assert said(visit(pages, name)) == said(shown[name].answer), (name, way)
+            cloud.plan_fault(call, way, after=after, times=times)
+            answer = visit_in_new_container(pages, name)
+            assert is_refusal(answer) or summarize_answer(answer) == summarize_answer(
+                shown[name].answer
+            ), (name, way)
+            cloud.clear_faults()
+            assert summarize_answer(visit(pages, name)) == summarize_answer(shown[name].answer), (
+                name,
+                way,
+            )
 
 
 def test_at_random_reports_and_pages_are_whole_or_refused(
-    aws: Cloud,
+    aws: FakeCloud,
     api: ModuleType,
     pages: ModuleType,
-    read: dict[str, Healthy],
-    shown: dict[str, Healthy],
+    read: dict[str, HealthyRun],
+    shown: dict[str, HealthyRun],
 ) -> None:
-    random = Random(SEED)
+    random = Random(FAULT_SEED)
     with prepared(aws) as cloud:
-        cloud.at_random(random, 0.15)
-        for _ in range(200 * ROUNDS):
+        cloud.inject_at_random(random, 0.15)
+        for _ in range(200 * SOAK_ROUNDS):
             if random.random() < 0.5:
                 ask = random.choice(READS)
                 answer, wanted = send(api, ask), read[ask.route].answer
             else:
                 name = random.choice(PAGES)
                 answer, wanted = visit(pages, name), shown[name].answer
-            assert is_refusal(answer) or said(answer) == said(wanted)
-        assert len(cloud.seen) > len(WAYS) / 2
+            assert is_refusal(answer) or summarize_answer(answer) == summarize_answer(wanted)
+        assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
 
-def test_at_random_writes_end_where_they_would_have(aws: Cloud, api: ModuleType) -> None:
-    random = Random(SEED)
+def test_at_random_writes_end_where_they_would_have(aws: FakeCloud, api: ModuleType) -> None:
+    random = Random(FAULT_SEED)
     with prepared(aws) as cloud:
         hosts = [f"go{number}.acme.com" for number in range(6)]
         wanted: dict[str, str] = {}
-        for _ in range(40 * ROUNDS):
+        for _ in range(40 * SOAK_ROUNDS):
             host, wish = random.choice(hosts), random.choice(["on", "reverted", "removed"])
-            cloud.at_random(random, 0.15)
-            ask_until_done(api, host, wish, random)
-            cloud.heal()
+            cloud.inject_at_random(random, 0.15)
+            retry_until_done(api, host, wish, random)
+            cloud.clear_faults()
             wanted[host] = wish
-        with cloud.aside():
-            domains = DynamoDomains(client("dynamodb"), "workspaces")
-            found = {one.host: one.use for one in domains.of_workspace(ACME)}
+        with cloud.bypass_faults():
+            domains = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
+            found = {one.host: one.use for one in domains.list_by_workspace(ACME)}
             assert {host: found[host] for host in wanted} == wanted
-            assert all(domains.by_host(host) == domains.get(ACME, host) for host in found)
-        assert len(cloud.seen) > len(WAYS) / 2
+            assert all(domains.get_by_host(host) == domains.get(ACME, host) for host in found)
+        assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
 
-def ask_until_done(api: ModuleType, host: str, wish: str, random: Random) -> None:
+def retry_until_done(api: ModuleType, host: str, wish: str, random: Random) -> None:
     """Have a domain used, reverted or removed, as a caller would who asks again after a 503."""
     names = NAMES | {"host": host}
-    asks = [Ask(f"POST {WORKSPACE}/domains", body={"host": host})]
-    asks += [Ask(f"POST {WORKSPACE}/domains/{{host}}", names, {"reverted": wish == "reverted"})]
-    asks += [Ask(f"DELETE {WORKSPACE}/domains/{{host}}", names)] if wish == "removed" else []
+    asks = [ApiRequest(f"POST {WORKSPACE}/domains", body={"host": host})]
+    asks += [
+        ApiRequest(f"POST {WORKSPACE}/domains/{{host}}", names, {"reverted": wish == "reverted"})
+    ]
+    asks += [ApiRequest(f"DELETE {WORKSPACE}/domains/{{host}}", names)] if wish == "removed" else []
     for ask in asks:
-        answer = send_anew(api, ask) if random.random() < 0.2 else send(api, ask)
+        answer = send_in_new_container(api, ask) if random.random() < 0.2 else send(api, ask)
         while answer["statusCode"] == 503:
             assert is_refusal(answer)
             answer = send(api, ask)

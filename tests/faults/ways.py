@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-WAYS: Final = (
+CALL_FAULTS: Final = (
     "timeout before",
     "timeout after",
     "throttled",
@@ -17,19 +17,19 @@ WAYS: Final = (
     "empty",
     "hung up",
 )
-DONE: Final = frozenset({"timeout after", "malformed", "cut", "an array", "empty"})
+FAULTS_AFTER_SUCCESS: Final = frozenset({"timeout after", "malformed", "cut", "an array", "empty"})
 """Where the service did what it was asked, and only its answer is lost."""
-EVER: Final = 1_000_000
+ALWAYS: Final = 1_000_000
 
-BODIES: Final = {"malformed": b"<html>", "an array": b"[]", "empty": b""}
+CORRUPT_BODIES: Final = {"malformed": b"<html>", "an array": b"[]", "empty": b""}
 """Answers with the status of a success that something else gave in the service's place."""
-_REFUSALS: Final = {
+_REFUSAL_CODES: Final = {
     "throttled": (400, "ThrottlingException"),
     "failed": (500, "InternalServerError"),
     "denied": (400, "AccessDeniedException"),
 }
-REFUSED: Final = frozenset(_REFUSALS)
-_OWN: Final = {
+REFUSAL_FAULTS: Final = frozenset(_REFUSAL_CODES)
+_SERVICE_REFUSAL_CODES: Final = {
     ("dynamodb", "throttled"): (400, "ProvisionedThroughputExceededException"),
     ("s3", "throttled"): (503, "SlowDown"),
     ("s3", "denied"): (403, "AccessDenied"),
@@ -39,9 +39,9 @@ _OWN: Final = {
 }
 
 
-def refusal(service: str, way: str) -> tuple[int, bytes]:
+def build_refusal(service: str, fault: str) -> tuple[int, bytes]:
     """The status and body of a service's refusal, in its own protocol."""
-    status, code = _OWN.get((service, way), _REFUSALS[way])
+    status, code = _SERVICE_REFUSAL_CODES.get((service, fault), _REFUSAL_CODES[fault])
     error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
     if service == "s3":
         return status, error.encode()

@@ -18,57 +18,61 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from tests.clicks import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, link
-from tests.fakes import MemoryMessages, MemoryShortLinks
-from tests.faults.faults import Faults, Faulty, Killed
-from waypost.bot_detection.scoring import Verdict
-from waypost.clicks.fallback_queue import drain, parked
-from waypost.clicks.lambda_events import failures, read_messages, read_records
-from waypost.clicks.request import HttpEvent, read_request
-from waypost.clicks.settings_cache import Policies
+from tests.clicks import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, make_link_id
+from tests.fakes import InMemoryMessageRepository, InMemoryShortLinkRepository
+from tests.faults.faults import FaultyProxy, ProcessKilled, RandomFaults
+from waypost.bot_detection.scoring import BotVerdict
+from waypost.clicks.fallback_queue import drain_clicks, serialize_click
+from waypost.clicks.lambda_events import (
+    build_batch_response,
+    parse_queue_messages,
+    parse_stream_records,
+)
+from waypost.clicks.request import RedirectEvent, parse_click_request
+from waypost.clicks.settings_cache import SettingsCache
 from waypost.errors import StoreError
-from waypost.ids import workspace_of
-from waypost.maintenance.replay import replay
+from waypost.ids import extract_workspace_id
+from waypost.maintenance.replay import replay_clicks
 from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
-from waypost.privacy.erasure import Erasing
-from waypost.redirect.service import Kept, Lookup, Redirecting, Tokens
-from waypost.tally.service import Tally
-from waypost.tokens import ClickToken, Sealer
+from waypost.privacy.erasure import Erasure
+from waypost.redirect.service import ClickOutcome, LinkResolver, RedirectService, TokenVerifier
+from waypost.tally.service import TallyService
+from waypost.tokens import ClickToken, TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
-SECRET = {"SecretString": json.dumps({"seed": "of the fault run, thirty-two or more"})}
+KEYRING_RESPONSE = {"SecretString": json.dumps({"seed": "of the fault run, thirty-two or more"})}
 AGENTS = [SAFARI, SAFARI, CHROME, CHROME, FIREFOX, "curl/8.9", ""]
-LINKS = ["home", "shop", "blog", "help", "more", "\x00honeypot"]
-_WORLDS = count()  # loggers of one name share their stream
+LINK_NAMES = ["home", "shop", "blog", "help", "more", "\x00honeypot"]
+_SIMULATION_NUMBERS = count()  # loggers of one name share their stream
 NETWORKS = ["3320", "6805", "7922", "16509"]
 
 
-class Secrets:
+class FakeSecretsManager:
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
-        return dict(SECRET)
+        return dict(KEYRING_RESPONSE)
 
 
-class Queue:
+class FakeQueue:
     """SQS: messages come back until they are deleted, and now and then once more."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def park(self, click: Click) -> None:
-        self.messages.append(parked(click))
+    def send(self, click: Click) -> None:
+        self.messages.append(serialize_click(click))
 
 
-class Bus:
+class FakeEventBus:
     """EventBridge: refuses some entries."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.told: Counter[str] = Counter()
+        self.published: Counter[str] = Counter()
 
-    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+    def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         taken = {click.id for click, _ in clicks if self.random.random() > 0.02}
-        self.told.update(taken)
+        self.published.update(taken)
         return taken
 
 
@@ -77,76 +81,82 @@ class Shard:
     """A shard of the ledger's stream: records in order, and how far they are done."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
-    done: int = 0
+    position: int = 0
 
 
-class World:
+class FaultSimulation:
     """``stores`` are the true ones; everything here reaches them through what breaks."""
 
-    def __init__(self, stores: Any, seed: int, *, rate: float, inserted: list[Click]) -> None:
+    def __init__(self, stores: Any, seed: int, *, rate: float, stream: list[Click]) -> None:
         self.random = Random(seed)
-        self.stores = stores
-        self.inserted = inserted  # the ledger's stream, as its store writes it
-        self.faults = Faults(self.random, rate)
-        self.queue = Queue()
-        self.bus = Bus(self.random)
-        self.lines = io.StringIO()
+        self.repositories = stores
+        self.stream = stream  # the ledger's stream, as its store writes it
+        self.faults = RandomFaults(self.random, rate)
+        self.queue = FakeQueue()
+        self.event_bus = FakeEventBus(self.random)
+        self.log_stream = io.StringIO()
         self.shards = [Shard() for _ in range(4)]
-        self.streamed = 0
-        self.made: set[str] = set()
-        self.kept: Counter[str] = Counter()
+        self.stream_position = 0
+        self.click_ids: set[str] = set()
+        self.outcomes: Counter[str] = Counter()
         self.to_erase: list[str] = []
         self.depth = 0
         before = ("timeout before", "throttled before")
         both = (*before, "timeout after")
         everywhere = (*both, "killed before", "killed after")
-        self.ledger = Faulty(stores.clicks, self.faults, "record", "anonymise", kinds=everywhere)
-        self.parking = Faulty(self.queue, self.faults, "park", kinds=both)
-        self.recipients = Faulty(
+        self.clicks = FaultyProxy(
+            stores.clicks, self.faults, "record", "anonymize", fault_kinds=everywhere
+        )
+        self.queue_client = FaultyProxy(self.queue, self.faults, "send", fault_kinds=both)
+        self.recipients = FaultyProxy(
             stores.recipients,
             self.faults,
-            *("rows", "sheets", "commit", "notices", "told"),
-            kinds=(*everywhere, "conflict before"),
+            *("get_rows", "get_overflow_items", "commit", "get_outbox_entries", "update_outbox"),
+            fault_kinds=(*everywhere, "conflict before"),
         )
-        self.recipients.beside = self._another_tally
-        self.workspaces = Faulty(
-            stores.workspaces, self.faults, "opted_out", "settings", kinds=before
+        self.recipients.before_call = self._run_concurrent_tally
+        self.workspaces = FaultyProxy(
+            stores.workspaces, self.faults, "get_opt_outs", "get_settings", fault_kinds=before
         )
-        self.tell = Faulty(self.bus, self.faults, "tell", kinds=everywhere)
-        self.sealer = Sealer(self._keys().current())
-        self.redirecting = Redirecting(
-            tokens=Tokens(self._keys()),
-            ledger=self.ledger,
-            parking=self.parking,
-            policies=Policies(self.workspaces),
-            lookup=Lookup(MemoryShortLinks()),
+        self.event_publisher = FaultyProxy(
+            self.event_bus, self.faults, "publish", fault_kinds=everywhere
+        )
+        self.sealer = TokenSealer(self._create_keyring_source().get_keyring())
+        self.redirect_service = RedirectService(
+            token_verifier=TokenVerifier(self._create_keyring_source()),
+            clicks=self.clicks,
+            fallback_queue=self.queue_client,
+            settings_cache=SettingsCache(self.workspaces),
+            link_resolver=LinkResolver(InMemoryShortLinkRepository()),
             retention_days=400,
-            log=Logger(service=f"faults-{next(_WORLDS)}", stream=self.lines),
+            logger=Logger(service=f"faults-{next(_SIMULATION_NUMBERS)}", stream=self.log_stream),
         )
 
-    def _keys(self) -> KeyringSource:
-        return KeyringSource(Secrets(), "keyring")
+    def _create_keyring_source(self) -> KeyringSource:
+        return KeyringSource(FakeSecretsManager(), "keyring")
 
-    def tally(self) -> Tally:
+    def create_tally(self) -> TallyService:
         """A tally as a container starts it."""
-        return Tally(
-            ledger=self.ledger,
+        return TallyService(
+            clicks=self.clicks,
             recipients=self.recipients,
             workspaces=self.workspaces,
-            bus=self.tell,
+            event_bus=self.event_publisher,
             sleep=lambda _: None,
         )
 
     # -- clicking ---------------------------------------------------------------------------------
 
-    def request(self, number: int, people: int) -> HttpEvent:
+    def build_event(self, number: int, people: int) -> RedirectEvent:
         """A click of somebody; now and then of a scanner, a HEAD, or no person at all."""
         random = self.random
         scanner = random.random() < 0.1
         person = None if random.random() < 0.05 else f"p{int(people * random.random() ** 2)}"
         time = NOON + timedelta(milliseconds=number * 40 + random.randrange(20_000))
         token = ClickToken(
-            link=link(random.choice(LINKS[:5] if random.random() < 0.98 else LINKS)),
+            link=make_link_id(
+                random.choice(LINK_NAMES[:5] if random.random() < 0.98 else LINK_NAMES)
+            ),
             delivery=f"d-{person or random.randrange(people)}",
             person=person,
             position=1,
@@ -174,29 +184,29 @@ class World:
             },
         }
 
-    def click(self, event: HttpEvent) -> None:
+    def follow_link(self, event: RedirectEvent) -> None:
         """Follow a link until an answer comes: CloudFront repeats what broke off."""
         path = event["pathParameters"]
-        request = read_request(event, through_front=True)
+        request = parse_click_request(event, from_cloudfront=True)
         for _ in range(1 + (self.random.random() < 0.05)):
             while True:
                 try:
-                    arrival = self.redirecting.follow(
+                    arrival = self.redirect_service.handle_click(
                         f"{path['payload']}/{path['signature']}", request
                     )
-                except Killed:
+                except ProcessKilled:
                     continue
                 break
-            assert arrival.href == "https://example.com/?a=1"
-            self.kept[arrival.kept] += 1
-            if arrival.kept is not Kept.NOT_A_CLICK:
-                self.made.add(request.id)
+            assert arrival.location == "https://example.com/?a=1"
+            self.outcomes[arrival.outcome] += 1
+            if arrival.outcome is not ClickOutcome.NOT_A_CLICK:
+                self.click_ids.add(request.id)
 
     # -- what Lambda does -------------------------------------------------------------------------
 
-    def stream_on(self) -> None:
+    def distribute_stream(self) -> None:
         """Bring what the ledger inserted to the shard of its partition."""
-        for click in self.inserted[self.streamed :]:
+        for click in self.stream[self.stream_position :]:
             number = sum(len(shard.records) for shard in self.shards)
             key = click.recipient.encode()
             self.shards[sum(key) % len(self.shards)].records.append(
@@ -205,128 +215,132 @@ class World:
                     "dynamodb": {"SequenceNumber": f"{number:021}", "NewImage": click.to_item()},
                 }
             )
-        self.streamed = len(self.inserted)
+        self.stream_position = len(self.stream)
 
-    def deliver(self, shard: Shard) -> None:
+    def run_tally_batch(self, shard: Shard) -> None:
         """One invocation of the tally: a batch of any size, beginning where the last one failed,
         or a little earlier."""
         start = max(
-            0, shard.done - (self.random.randrange(30) if self.random.random() < 0.1 else 0)
+            0, shard.position - (self.random.randrange(30) if self.random.random() < 0.1 else 0)
         )
         records = shard.records[start : start + self.random.randrange(1, 250)]
         if not records:
             return
-        batch = read_records({"Records": records})  # type: ignore[typeddict-item]
+        batch = parse_stream_records({"Records": records})  # type: ignore[typeddict-item]
         try:
-            counted = self.tally().count(batch.clicks.values())
-        except (StoreError, Killed):
+            counted = self.create_tally().count_clicks(batch.clicks.values())
+        except (StoreError, ProcessKilled):
             return
         failed = {
             failure["itemIdentifier"]
-            for failure in failures(batch, counted.failed)["batchItemFailures"]
+            for failure in build_batch_response(batch, counted.failed_ids)["batchItemFailures"]
         }
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         good = next((i for i, number in enumerate(numbers) if number in failed), len(numbers))
-        shard.done = max(shard.done, start + good)
+        shard.position = max(shard.position, start + good)
 
-    def _another_tally(self, method: str) -> None:
+    def _run_concurrent_tally(self, method: str) -> None:
         """Between reading rows and writing them, another shard's tally runs."""
         if method == "commit" and not self.depth and self.random.random() < 0.2:
             self.depth += 1
-            self.deliver(self.random.choice(self.shards))
+            self.run_tally_batch(self.random.choice(self.shards))
             self.depth -= 1
 
-    def drain(self) -> None:
+    def run_drain_batch(self) -> None:
         """Hand over some messages, out of order; those that were done may come again."""
         self.random.shuffle(self.queue.messages)
         taken = self.queue.messages[: self.random.randrange(1, 50)]
         records = [{"messageId": str(i), "body": body} for i, body in enumerate(taken)]
-        batch = read_messages({"Records": records})  # type: ignore[typeddict-item]
+        batch = parse_queue_messages({"Records": records})  # type: ignore[typeddict-item]
         try:
-            failed = drain(self.ledger, batch.clicks.values())
-        except Killed:
+            failed = drain_clicks(self.clicks, batch.clicks.values())
+        except ProcessKilled:
             return
         done = [body for body in taken if json.loads(body)["id"] not in failed]
         again = [body for body in done if self.random.random() < 0.05]
         self.queue.messages = again + [m for m in self.queue.messages if m not in set(done)]
 
-    def erase(self, person: str) -> None:
+    def erase_person(self, person: str) -> None:
         """An operator erases somebody, as often as it takes; later, where the table is dead."""
-        erasing = Erasing(
-            self.ledger,
+        erasing = Erasure(
+            self.clicks,
             self.recipients,
             self.workspaces,
-            MemoryMessages(),
+            InMemoryMessageRepository(),
             sleep=lambda _: None,
         )
-        while not self.ledger.dead:
+        while not self.clicks.is_down:
             try:
-                if erasing.erase(workspace_of(CAMPAIGN), person, NOON).clean:
+                if erasing.erase(extract_workspace_id(CAMPAIGN), person, NOON).is_complete:
                     return
-            except (StoreError, Killed):
+            except (StoreError, ProcessKilled):
                 continue
         self.to_erase.append(person)
 
     # -- the run ----------------------------------------------------------------------------------
 
-    def run(self, clicks: int, *, people: int, leave: int = 0, pause: int = 100) -> None:
+    def run(
+        self, clicks: int, *, people: int, opt_outs: int = 0, stream_interval: int = 100
+    ) -> None:
         """``leave``: how many people opt out, and as many are erased, on the way; ``pause``: after
         how many clicks the stream is read.
         """
         dead_table = range(clicks // 4, clicks // 4 + clicks // 20)
         dead_queue = range(clicks // 4, clicks // 4 + clicks // 60)
-        going = sorted(self.random.sample(range(clicks), 2 * leave))
+        going = sorted(self.random.sample(range(clicks), 2 * opt_outs))
         for number in range(clicks):
-            self.ledger.dead = number in dead_table
-            self.parking.dead = number in dead_queue
-            self.click(self.request(number, people))
-            if number % pause == 0:
-                self._work()
+            self.clicks.is_down = number in dead_table
+            self.queue_client.is_down = number in dead_queue
+            self.follow_link(self.build_event(number, people))
+            if number % stream_interval == 0:
+                self._run_consumers()
             if number in going:
-                self._leave(f"p{self.random.randrange(people // 10)}", going.index(number) % 2)
-        self.ledger.dead = self.parking.dead = False
+                self._opt_out_or_erase(
+                    f"p{self.random.randrange(people // 10)}", going.index(number) % 2
+                )
+        self.clicks.is_down = self.queue_client.is_down = False
         self.finish()
 
     def finish(self) -> None:
         """Let everything that waits come home."""
-        for line in self.lines.getvalue().splitlines():
-            self._replay(line)
+        for line in self.log_stream.getvalue().splitlines():
+            self._replay_line(line)
         while self.queue.messages:
-            self.drain()
+            self.run_drain_batch()
         for person in self.to_erase:
-            self.erase(person)
-        self.stream_on()
-        while any(shard.done < len(shard.records) for shard in self.shards):
+            self.erase_person(person)
+        self.distribute_stream()
+        while any(shard.position < len(shard.records) for shard in self.shards):
             for shard in self.shards:
-                self.deliver(shard)
-            self.stream_on()
+                self.run_tally_batch(shard)
+            self.distribute_stream()
 
-    def _replay(self, line: str) -> None:
+    def _replay_line(self, line: str) -> None:
         while True:
             try:
-                if not replay(line, self.ledger, self.tally()).failed:
+                if not replay_clicks(line, self.clicks, self.create_tally()).failed:
                     return
-            except Killed:
+            except ProcessKilled:
                 continue
 
-    def _work(self) -> None:
-        self.stream_on()
+    def _run_consumers(self) -> None:
+        self.distribute_stream()
         for shard in self.shards:
-            self.deliver(shard)
+            self.run_tally_batch(shard)
         if self.queue.messages and self.random.random() < 0.3:
-            self.drain()
+            self.run_drain_batch()
 
-    def _leave(self, person: str, erased: int) -> None:
+    def _opt_out_or_erase(self, person: str, erased: int) -> None:
         if erased:
-            self.erase(person)
+            self.erase_person(person)
         else:
-            self.stores.workspaces.opt_out(workspace_of(CAMPAIGN), person, NOON)
+            self.repositories.workspaces.opt_out(extract_workspace_id(CAMPAIGN), person, NOON)
 
 
-def naive_figures(clicks: Sequence[Click]) -> dict[tuple[str, str], int]:
+def compute_counters(clicks: Sequence[Click]) -> dict[tuple[str, str], int]:
     """What the counters of a ledger ought to be, counted the simple way: no row, no batch."""
-    from waypost.bot_detection.bursts import company_signals
-    from waypost.bot_detection.scoring import THRESHOLD, mark_of, score
+    from waypost.bot_detection.bursts import find_burst_signals
+    from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, classify_click, compute_score
 
     figures: Counter[tuple[str, str]] = Counter()
     unique: defaultdict[tuple[str, str], set[object]] = defaultdict(set)
@@ -334,10 +348,10 @@ def naive_figures(clicks: Sequence[Click]) -> dict[tuple[str, str], int]:
     for click in clicks:
         by_recipient[click.recipient].append(click)
     for recipient, theirs in by_recipient.items():
-        marks = [mark_of(click) for click in theirs]
-        company = company_signals(marks)
+        marks = [classify_click(click) for click in theirs]
+        company = find_burst_signals(marks)
         for click, mark in zip(theirs, marks, strict=True):
-            machine = score(mark.signals | company.get(mark.id, 0)) >= THRESHOLD
+            machine = compute_score(mark.signals | company.get(mark.id, 0)) >= DEFAULT_BOT_THRESHOLD
             for counter in ("total", f"link#{click.link}", f"hour#{click.time:%Y-%m-%dT%H}"):
                 figures[counter, "machine" if machine else "human"] += 1
             for kind in ("",) if machine else ("", "_human"):

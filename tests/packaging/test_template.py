@@ -251,7 +251,7 @@ def looked_at(alarm: str) -> list[dict[str, Any]]:
 def test_an_alarms_metric_is_emitted_by_code_or_by_its_service(alarm):
     assert looked_at(alarm)
     for properties in looked_at(alarm):
-        if properties["Namespace"] != observability.NAMESPACE:
+        if properties["Namespace"] != observability.METRIC_NAMESPACE:
             assert properties["Namespace"].startswith("AWS/")
             continue
         metric = observability.Metric(properties["MetricName"])
@@ -346,7 +346,7 @@ def test_the_dashboard_shows_metrics_that_are_emitted():
                 continue
             if metric[0] not in {".", "..."}:
                 namespace = metric[0]
-            if namespace == observability.NAMESPACE:
+            if namespace == observability.METRIC_NAMESPACE:
                 shown.add(observability.Metric(metric[1]))
     assert shown
     for metric in shown:

@@ -6,25 +6,25 @@ import pytest
 
 from tests.packaging.building import FUNCTIONS, ROOT, TEMPLATE
 from waypost.config import (
-    DomainSettings,
-    DrainSettings,
-    RedirectSettings,
-    ReportSettings,
-    RewriteSettings,
-    Settings,
-    SharingSettings,
-    TallySettings,
-    VerifyDomainsSettings,
+    DomainConfig,
+    DrainConfig,
+    FunctionConfig,
+    RedirectConfig,
+    ReportConfig,
+    RewriteConfig,
+    ShareLinkConfig,
+    TallyConfig,
+    VerifyDomainsConfig,
 )
 
-READ: dict[str, tuple[type[Settings], ...]] = {
-    "ApiFunction": (ReportSettings, DomainSettings, SharingSettings),
-    "DrainFunction": (DrainSettings,),
-    "PagesFunction": (ReportSettings, DomainSettings),
-    "RedirectFunction": (RedirectSettings,),
-    "RewriteFunction": (RewriteSettings,),
-    "TallyFunction": (TallySettings,),
-    "VerifyDomainsFunction": (DomainSettings, VerifyDomainsSettings),
+READ: dict[str, tuple[type[FunctionConfig], ...]] = {
+    "ApiFunction": (ReportConfig, DomainConfig, ShareLinkConfig),
+    "DrainFunction": (DrainConfig,),
+    "PagesFunction": (ReportConfig, DomainConfig),
+    "RedirectFunction": (RedirectConfig,),
+    "RewriteFunction": (RewriteConfig,),
+    "TallyFunction": (TallyConfig,),
+    "VerifyDomainsFunction": (DomainConfig, VerifyDomainsConfig),
 }
 THROUGH_SERVICES = {"ApiFunction", "PagesFunction"}
 LEFT_OUT = {("PagesFunction", "EVENT_BUS")}  # reads domains, and announces nothing
@@ -41,7 +41,7 @@ def told(function: str) -> set[str]:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_is_told_exactly_what_its_settings_read(function):
-    read = {variable for settings in READ[function] for variable in settings.variables()}
+    read = {variable for settings in READ[function] for variable in settings.list_variables()}
     left_out = {variable for name, variable in LEFT_OUT if name == function}
     added = {variable for name, variable in FOR_CLOUDFORMATION if name == function}
     assert left_out <= read
@@ -53,7 +53,7 @@ def test_what_it_is_not_told_it_can_do_without(function):
     required = {
         variable
         for settings in READ[function]
-        for variable, must in settings.variables().items()
+        for variable, must in settings.list_variables().items()
         if must
     }
     assert required <= told(function)

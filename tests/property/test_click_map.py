@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.corpus import EMAILS, needs_emails
+from tests.corpus import EMAILS, requires_emails
 from waypost.reports.schemas import LinkFigures
-from waypost.rewrite.links.extractor import HTML_LINKS, find_places
-from waypost.rewrite.links.occurrence import Place
-from waypost.web.click_map import mapped, spots
+from waypost.rewrite.links.extractor import HTML_LINKS, find_links
+from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.web.click_map import build_map_links, render_click_map
 
 HREFS = st.sampled_from(
     ["https://example.com/a?b=1&amp;c=2", "www.example.com", "#top", "{{ url }}", "javascript:x"]
@@ -40,8 +40,8 @@ def figures(html: str) -> list[LinkFigures]:
     ]  # fmt: skip
 
 
-def links_of(html: str) -> list[Place]:
-    return [place for place in find_places(HTML_LINKS, html, "html") if not place.pixel]
+def links_of(html: str) -> list[LinkOccurrence]:
+    return [place for place in find_links(HTML_LINKS, html, "html") if not place.find_pixel]
 
 
 def without_links(html: str) -> str:
@@ -54,7 +54,7 @@ def without_links(html: str) -> str:
 
 
 def check(html: str) -> None:
-    shown = mapped(html, spots(figures(html)))
+    shown = render_click_map(html, build_map_links(figures(html)))
     style, end, message = shown.partition("</style>")
     assert (style.startswith("<!doctype html><style>"), end) == (True, "</style>")
     assert without_links(message) == without_links(html)
@@ -67,7 +67,7 @@ def test_only_destinations_change(html):
     check(html)
 
 
-@needs_emails
+@requires_emails
 @pytest.mark.parametrize("email", EMAILS, ids=lambda path: path.name)
 def test_only_destinations_change_in_real_messages(email):
     check(email.read_text("utf-8", "replace"))

@@ -10,21 +10,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clicks import CAMPAIGN, CHROME, FIREFOX, SAFARI, click, link
+from tests.clicks import CAMPAIGN, CHROME, FIREFOX, SAFARI, make_click, make_link_id
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
-from waypost.bot_detection.scoring import THRESHOLD, mark_of
+from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, classify_click
 from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
-from waypost.models.counters import TOTAL, CampaignCounts, Cell, Increments
-from waypost.models.recipient import INLINE_MARKS, Mark, Row, RowKey, Sheet
-from waypost.tally.aggregation import absorb
+from waypost.models.counters import TOTAL_COUNTER, CampaignCounts, CounterCell, CounterIncrements
+from waypost.models.recipient import (
+    MAX_INLINE_CLICKS,
+    CountedClick,
+    OverflowItem,
+    RecipientKey,
+    RecipientRow,
+)
+from waypost.tally.aggregation import apply_clicks
 
 COUNTING = settings(max_examples=settings().max_examples * 3 // 5)
 LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]
 AGENTS = [SAFARI, CHROME, FIREFOX, "", "curl/8.9", "SomethingNew/1.0"]
 
 a_click = st.builds(
-    click,
+    make_click,
     id_=st.integers(0, 10_000).map("click-{}".format),
     name=st.sampled_from(LINKS),
     after=st.one_of(st.integers(0, 40_000), st.integers(0, 4 * 3_600_000)).map(
@@ -35,11 +41,11 @@ a_click = st.builds(
     asn=st.sampled_from([3320, 6805, 7922, 16509, None]),
 )
 clicks_of_one = st.one_of(
-    st.lists(a_click, max_size=INLINE_MARKS, unique_by=lambda made: made.id),
+    st.lists(a_click, max_size=MAX_INLINE_CLICKS, unique_by=lambda made: made.id),
     st.lists(
         a_click,
-        min_size=INLINE_MARKS + 1,
-        max_size=INLINE_MARKS * 3,
+        min_size=MAX_INLINE_CLICKS + 1,
+        max_size=MAX_INLINE_CLICKS * 3,
         unique_by=lambda made: made.id,
     ),
 )
@@ -49,23 +55,30 @@ class Ledgerless:
     """A recipient as the tally keeps one: row, sheets and what was added to the counters."""
 
     def __init__(self) -> None:
-        self.row = Row(RowKey(CAMPAIGN, "p:p1"))
-        self.sheets: dict[int, Sheet] = {}
-        self.counters: Increments = Counter()
+        self.row = RecipientRow(RecipientKey(CAMPAIGN, "p:p1"))
+        self.sheets: dict[int, OverflowItem] = {}
+        self.counters: CounterIncrements = Counter()
 
     def take(self, clicks: Iterable[Click]) -> None:
-        marks = [mark_of(made) for made in clicks]
-        near = {sheet for mark in marks for sheet in range(mark.sheet - 1, mark.sheet + 2)}
+        marks = [classify_click(made) for made in clicks]
+        near = {
+            sheet
+            for mark in marks
+            for sheet in range(mark.overflow_number - 1, mark.overflow_number + 2)
+        }
         sheets = {number: self.sheets[number] for number in near if number in self.sheets}
-        if change := absorb(self.row, sheets, marks):
+        if change := apply_clicks(self.row, sheets, marks):
             self.row = change.row
-            self.sheets |= {sheet.number: sheet for sheet in change.sheets}
+            self.sheets |= {sheet.number: sheet for sheet in change.overflow_items}
             self.counters.update(change.increments)
 
-    def marks(self) -> list[Mark]:
-        return [*self.row.marks, *(m for sheet in self.sheets.values() for m in sheet.marks)]
+    def marks(self) -> list[CountedClick]:
+        return [
+            *self.row.counted_clicks,
+            *(m for sheet in self.sheets.values() for m in sheet.counted_clicks),
+        ]
 
-    def figures(self) -> dict[Cell, int]:
+    def figures(self) -> dict[CounterCell, int]:
         """All but ``shared``, which for a full row is told from the clicks that were looked at."""
         return {c: n for c, n in self.counters.items() if n and c.figure != "shared"}
 
@@ -91,7 +104,7 @@ def test_order_batches_and_repeats_change_no_figure(clicks: list[Click], seed: i
     for batch in cut(clicks, seed):
         in_pieces.take(batch)
     assert in_pieces.figures() == at_once.figures()
-    if len(clicks) <= INLINE_MARKS:
+    if len(clicks) <= MAX_INLINE_CLICKS:
         assert in_pieces.counters == at_once.counters
 
 
@@ -104,8 +117,8 @@ def test_figures_add_up(clicks: list[Click], seed: int) -> None:
     figures: dict[str, dict[str, int]] = {}
     for (counter, figure), value in recipient.counters.items():
         figures.setdefault(counter, {})[figure] = value
-    counts = CampaignCounts.of(figures.items())
-    machines = sum(mark.machine for mark in recipient.marks())
+    counts = CampaignCounts.from_counters(figures.items())
+    machines = sum(mark.is_bot for mark in recipient.marks())
     assert (counts.total.total, counts.total.machine) == (len(clicks), machines)
     assert counts.total.people == bool(clicks)
     assert counts.total.deliveries == len({made.delivery for made in clicks})
@@ -124,11 +137,11 @@ def test_every_click_is_remembered_and_comes_back_from_its_item(
     for batch in cut(clicks, seed):
         recipient.take(batch)
     assert len(recipient.marks()) == len({m.id for m in recipient.marks()}) == len(clicks)
-    assert len(recipient.row.marks) <= INLINE_MARKS
-    assert Row.from_item(recipient.row.key, recipient.row.to_item()) == recipient.row
+    assert len(recipient.row.counted_clicks) <= MAX_INLINE_CLICKS
+    assert RecipientRow.from_item(recipient.row.key, recipient.row.to_item()) == recipient.row
     for sheet in recipient.sheets.values():
-        assert Sheet.from_item(sheet.key, sheet.to_item()) == sheet
-        assert {mark.sheet for mark in sheet.marks} == {sheet.number}
+        assert OverflowItem.from_item(sheet.key, sheet.to_item()) == sheet
+        assert {mark.overflow_number for mark in sheet.counted_clicks} == {sheet.number}
 
 
 @COUNTING
@@ -138,7 +151,7 @@ def test_labels_do_not_depend_on_arrival(clicks: list[Click], seed: int) -> None
     at_once.take(clicks)
     for batch in cut(clicks, seed):
         in_pieces.take(batch)
-    labels = [{(m.id, m.signals, m.machine) for m in r.marks()} for r in (at_once, in_pieces)]
+    labels = [{(m.id, m.signals, m.is_bot) for m in r.marks()} for r in (at_once, in_pieces)]
     assert labels[0] == labels[1]
 
 
@@ -148,21 +161,21 @@ def test_labels_do_not_depend_on_arrival(clicks: list[Click], seed: int) -> None
 def test_a_flood_by_one_scanner_is_counted_in_full(seed: int) -> None:
     random = Random(seed)
     flood = [
-        click(f"flood-{n}", name=random.choice(LINKS), after=random.random() * 60)
+        make_click(f"flood-{n}", name=random.choice(LINKS), after=random.random() * 60)
         for n in range(600)
     ]
     recipient = Ledgerless()
     for batch in cut(flood, seed):
         recipient.take(batch)
-    assert recipient.counters[Cell(TOTAL, "human")] + recipient.counters[
-        Cell(TOTAL, "machine")
+    assert recipient.counters[CounterCell(TOTAL_COUNTER, "human")] + recipient.counters[
+        CounterCell(TOTAL_COUNTER, "machine")
     ] == len(flood)
     assert len(recipient.row.to_item()["marks"]["B"]) < 1024  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["home", HONEYPOT_IDENTITY])
 def test_clicks_of_the_property_tests_are_the_stacks_own(name: str) -> None:
-    made = click(name=name)
-    assert made.link == link(name)
-    assert mark_of(made).time == to_milliseconds(made.time)
-    assert mark_of(made, THRESHOLD).machine is (name == HONEYPOT_IDENTITY)
+    made = make_click(name=name)
+    assert made.link == make_link_id(name)
+    assert classify_click(made).time == to_milliseconds(made.time)
+    assert classify_click(made, DEFAULT_BOT_THRESHOLD).is_bot is (name == HONEYPOT_IDENTITY)

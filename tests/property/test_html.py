@@ -11,11 +11,11 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from tests.corpus import EMAILS, needs_emails
+from tests.corpus import EMAILS, requires_emails
 from tests.unit.rewriting.conftest import LINK, SEALER, Desk
 from waypost.models.workspace import WorkspaceSettings
-from waypost.rewrite.links.extractor import HTML_LINKS, find_places
-from waypost.urls import ascii_form, cleaned
+from waypost.rewrite.links.extractor import HTML_LINKS, find_links
+from waypost.urls import clean_href, to_ascii_url
 
 OUTLOOK = re.compile(r"<!--\[if.*?-->", re.DOTALL)
 
@@ -85,12 +85,12 @@ HTML = st.lists(PIECES, max_size=30).map(
 @pytest.fixture
 def desk() -> Desk:
     made = Desk()
-    made.workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     return made
 
 
 def ours(html: str) -> list[str]:
-    return [place.href for place in find_places(HTML_LINKS, html, "html") if not place.pixel]
+    return [place.href for place in find_links(HTML_LINKS, html, "html") if not place.find_pixel]
 
 
 def of_html5lib(html: str) -> list[str]:
@@ -104,7 +104,7 @@ def of_lexbor(html: str) -> list[str]:
     return [node.attributes["href"] or "" for node in found]
 
 
-@needs_emails
+@requires_emails
 def test_links_of_real_emails_are_those_that_other_parsers_find():
     for path in EMAILS:
         source = OUTLOOK.sub("", path.read_text("utf-8", "replace"))
@@ -114,7 +114,7 @@ def test_links_of_real_emails_are_those_that_other_parsers_find():
         assert sorted(set(of_html5lib(source))) == sorted(set(expected)), path
 
 
-@needs_emails
+@requires_emails
 def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
     for path in EMAILS:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
@@ -125,7 +125,7 @@ def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
         for token, piece in zip(rest[::2], rest[1::2], strict=True):
             end = source.index(piece, at)
             written = entities.unescape(source[at:end])
-            assert ascii_form(cleaned(written)) == SEALER.open(token).href, path
+            assert to_ascii_url(clean_href(written)) == SEALER.open(token).href, path
             at = end + len(piece)
         assert at == len(source), path
 
@@ -141,8 +141,8 @@ def test_links_of_generated_html_are_those_that_another_parser_finds(html):
 @given(st.lists(st.tuples(HTML, st.sampled_from("\"' "), st.text(max_size=8)), max_size=4))
 def test_values_are_what_stands_between_the_quotes(parts):
     html = "".join(f"{before}<a href={q}{entities.escape(value)}{q}>" for before, q, value in parts)
-    for place in find_places(HTML_LINKS, html, "html"):
-        if place.pixel:
+    for place in find_links(HTML_LINKS, html, "html"):
+        if place.find_pixel:
             continue
         quote = html[place.end : place.end + 1]
         if quote in ("'", '"') and html[place.start - 1 : place.start] == quote:

@@ -6,55 +6,61 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clicks import CAMPAIGN, NOON
-from tests.contract.conftest import Stores, memory_stores
-from tests.fakes import MemoryMessages
+from tests.contract.conftest import Repositories, create_in_memory_repositories
+from tests.fakes import InMemoryMessageRepository
 from tests.property.test_counting import clicks_of_one, cut
-from tests.tallies import tally_over
-from waypost.ids import workspace_of
-from waypost.maintenance.recount import Recounting
+from tests.tallies import create_tally
+from waypost.ids import extract_workspace_id
+from waypost.maintenance.recount import RecountService
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
-from waypost.privacy.erasure import Erasing
-from waypost.tally.service import Tally
+from waypost.privacy.erasure import Erasure
+from waypost.tally.service import TallyService
 
 
 class Desk:
     """Counts under changing thresholds, and looks after each step that no figure is below 0."""
 
     def __init__(self) -> None:
-        self.stores: Stores = memory_stores()
-        self.recounting = Recounting(
+        self.stores: Repositories = create_in_memory_repositories()
+        self.recounting = RecountService(
             self.stores.clicks,
             self.stores.campaigns,
             self.stores.recipients,
             self.stores.workspaces,
         )
 
-    def tally(self) -> Tally:
-        return tally_over(self.stores)
+    def tally(self) -> TallyService:
+        return create_tally(self.stores)
 
     def take(self, clicks: list[Click]) -> None:
         for made in clicks:
             self.stores.clicks.record(made)
-        assert not self.tally().count(clicks).failed
+        assert not self.tally().count_clicks(clicks).failed_ids
         self.look()
 
     def choose(self, threshold: int) -> None:
-        self.stores.workspaces.save("acme", WorkspaceSettings(machine_threshold=threshold))
+        self.stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=threshold))
 
     def repair(self) -> None:
-        assert self.recounting.repair(CAMPAIGN, self.tally()).right
+        assert self.recounting.repair(CAMPAIGN, self.tally()).is_consistent
         self.look()
 
     def erase(self) -> None:
-        erasing = Erasing(
-            self.stores.clicks, self.stores.recipients, self.stores.workspaces, MemoryMessages()
+        erasing = Erasure(
+            self.stores.clicks,
+            self.stores.recipients,
+            self.stores.workspaces,
+            InMemoryMessageRepository(),
         )
-        assert erasing.erase(workspace_of(CAMPAIGN), "p1", NOON).clean
+        assert erasing.erase(extract_workspace_id(CAMPAIGN), "p1", NOON).is_complete
         self.look()
 
     def look(self) -> None:
-        assert all(value >= 0 for value in self.stores.campaigns.counts(CAMPAIGN).cells().values())
+        assert all(
+            value >= 0
+            for value in self.stores.campaigns.get_counts(CAMPAIGN).to_increments().values()
+        )
 
 
 @settings(deadline=None)
@@ -80,5 +86,5 @@ def test_no_threshold_and_no_repair_moves_a_figure_twice(
     for batch in batches[len(steps) :]:
         desk.take(batch)
     desk.repair()
-    total = desk.stores.campaigns.counts(CAMPAIGN).total
+    total = desk.stores.campaigns.get_counts(CAMPAIGN).total
     assert total.total == len({made.id for made in clicks})

@@ -9,9 +9,9 @@ from liquid import Environment
 from liquid.exceptions import LiquidError
 
 from waypost.errors import InvalidRequest
-from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup, find_places
-from waypost.rewrite.links.occurrence import Place
-from waypost.rewrite.liquid.template import Template
+from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup, find_links
+from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.rewrite.liquid.template import LiquidTemplate
 
 PLAIN = Environment()
 
@@ -82,9 +82,9 @@ DATA = st.fixed_dictionaries(
 )
 
 
-def decided(places: list[Place]) -> list[tuple[object, ...]]:
+def decided(places: list[LinkOccurrence]) -> list[tuple[object, ...]]:
     """What the rest of the way depends on: not how a link is named in reports."""
-    return [(p.start, p.end, p.href, p.track, p.url_params, p.tag, p.explicit) for p in places]
+    return [(p.start, p.end, p.href, p.track, p.url_params, p.tag, p.requested) for p in places]
 
 
 def check(markup: Markup, source: str, data: dict[str, object]) -> None:
@@ -93,12 +93,14 @@ def check(markup: Markup, source: str, data: dict[str, object]) -> None:
         plain = PLAIN.from_string(source)
     except LiquidError:
         with pytest.raises(InvalidRequest):
-            Template(markup, source, "content.html")
+            LiquidTemplate(markup, source, "content.html")
         return
-    template = Template(markup, source, "content.html")
-    rendered = template.rendered(data)
+    template = LiquidTemplate(markup, source, "content.html")
+    rendered = template.render(data)
     assert rendered.text == plain.render(data)
-    assert decided(rendered.places) == decided(find_places(markup, rendered.text, "content.html"))
+    assert decided(rendered.occurrences) == decided(
+        find_links(markup, rendered.text, "content.html")
+    )
 
 
 @settings(max_examples=4 * settings().max_examples)

@@ -11,7 +11,7 @@ from liquid.exceptions import LiquidSyntaxError
 from liquid.lex import compile_liquid_rules
 
 from waypost.rewrite.liquid.environment import TemplateEnvironment
-from waypost.rewrite.liquid.scanner import THEIRS
+from waypost.rewrite.liquid.scanner import LIBRARY_TEXT_RULE
 
 PIECE = st.one_of(
     st.sampled_from(
@@ -43,4 +43,4 @@ def test_tokens_are_those_of_the_librarys_own_lexer(source):
 
 
 def test_the_library_still_words_the_rule_that_ours_stands_in_for():
-    assert THEIRS in compile_liquid_rules().pattern
+    assert LIBRARY_TEXT_RULE in compile_liquid_rules().pattern

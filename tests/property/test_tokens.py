@@ -3,11 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.errors import TokenError
-from waypost.ids import LINK_BYTES, LinkCode
-from waypost.tokens import ClickToken, Keyring, Sealer
-from waypost.tokens.codec import pack, read_varint, unpack, varint
+from waypost.ids import LINK_ID_BYTES, LinkId
+from waypost.tokens import ClickToken, Keyring, TokenSealer
+from waypost.tokens.codec import decode_varint, encode_varint, pack_identifier, unpack_identifier
 
-SEALER = Sealer(Keyring((b"k" * 32,)))
+SEALER = TokenSealer(Keyring((b"k" * 32,)))
 
 identifiers = st.one_of(
     st.text(),
@@ -21,7 +21,7 @@ hrefs = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
 
 tokens = st.builds(
     ClickToken,
-    link=st.binary(min_size=LINK_BYTES, max_size=LINK_BYTES).map(lambda b: LinkCode(b.hex())),
+    link=st.binary(min_size=LINK_ID_BYTES, max_size=LINK_ID_BYTES).map(lambda b: LinkId(b.hex())),
     delivery=identifiers,
     person=st.none() | identifiers,
     position=st.integers(0, 2**40),
@@ -32,13 +32,16 @@ tokens = st.builds(
 
 @given(identifiers)
 def test_every_identifier_comes_back_exactly(identifier: str) -> None:
-    packed = pack(identifier)
-    assert unpack(packed.form, packed.data + b"rest", 0) == (identifier, len(packed.data))
+    packed = pack_identifier(identifier)
+    assert unpack_identifier(packed.form, packed.data + b"rest", 0) == (
+        identifier,
+        len(packed.data),
+    )
 
 
 @given(st.integers(0, 2**63 - 1))
 def test_every_number_comes_back(number: int) -> None:
-    assert read_varint(varint(number), 0) == (number, len(varint(number)))
+    assert decode_varint(encode_varint(number), 0) == (number, len(encode_varint(number)))
 
 
 @given(tokens)

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waypost.errors import UnsafeDestination
-from waypost.urls import ascii_form, authority_of, check_destination, cleaned, read, scheme_of
+from waypost.urls import (
+    check_destination,
+    clean_href,
+    get_authority,
+    get_scheme,
+    parse_href,
+    to_ascii_url,
+)
 
 PIECE = st.one_of(
     st.sampled_from(
@@ -24,7 +31,7 @@ REST = st.text("a!~ \t\n\x00\x7f\x85\u2028é", max_size=4)
 
 def step_by_step(href: str) -> str | None:
     try:
-        destination = ascii_form(href)
+        destination = to_ascii_url(href)
         check_destination(destination, {"app"})
     except UnsafeDestination:
         return None
@@ -33,7 +40,7 @@ def step_by_step(href: str) -> str | None:
 
 def at_once(href: str) -> str | None:
     try:
-        return read(href).destination({"app"})
+        return parse_href(href).to_destination({"app"})
     except UnsafeDestination:
         return None
 
@@ -41,8 +48,8 @@ def at_once(href: str) -> str | None:
 @settings(max_examples=5 * settings().max_examples)
 @given(st.one_of(HREF, HREF.map("https://e.com".__add__), REST.map("https://e.com/".__add__)))
 def test_an_href_read_at_once_is_the_href_read_step_by_step(href):
-    text = cleaned(href)
-    found = read(href)
-    assert (found.text, found.scheme) == (text, scheme_of(text))
-    assert found.authority == authority_of(text)
+    text = clean_href(href)
+    found = parse_href(href)
+    assert (found.text, found.scheme) == (text, get_scheme(text))
+    assert found.authority == get_authority(text)
     assert at_once(href) == step_by_step(text)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.unit.redirect.conftest import Desk
-from waypost.ids import campaign_code, link_code
+from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.tokens import ClickToken
 
 
@@ -40,5 +40,5 @@ def desk() -> Desk:
 
 @pytest.fixture
 def token() -> ClickToken:
-    link = link_code(campaign_code("acme", "spring-sale"), "https://example.com/sale")
+    link = derive_link_id(derive_campaign_id("acme", "spring-sale"), "https://example.com/sale")
     return ClickToken(link, "d1", "p1", 1, 1_790_000_000, "https://example.com/sale")

@@ -10,10 +10,10 @@ from hashlib import sha256
 from random import Random
 from typing import TypeAlias
 
-from waypost.ids import campaign_code, link_code
-from waypost.reports.share_links import PURPOSE
-from waypost.tokens import ClickToken, Keyring, OpenToken, Sealer
-from waypost.tokens.signer import CLICK, SIGNATURE_BYTES, TokenSigner
+from waypost.ids import derive_campaign_id, derive_link_id
+from waypost.reports.share_links import SHARE_SALT
+from waypost.tokens import ClickToken, Keyring, OpenToken, TokenSealer
+from waypost.tokens.signer import CLICK_TOKEN_SALT, SIGNATURE_BYTES, TokenSigner
 
 OURS = Keyring((b"o" * 32, b"n" * 32))
 THEIRS = Keyring((b"of another stack, thirty-two bytes",))
@@ -34,17 +34,17 @@ Forgery: TypeAlias = Callable[[Random, Sealed, Sealed], str]
 
 def sealed(random: Random, keyring: Keyring = OURS, workspace: str = "acme") -> Sealed:
     """Any token, its campaign and person drawn."""
-    campaign = campaign_code(workspace, f"campaign {random.randrange(20)}")
+    campaign = derive_campaign_id(workspace, f"campaign {random.randrange(20)}")
     href = f"https://{workspace}.example/{random.randrange(10**6)}?a=b#c"
     token = ClickToken(
-        link_code(campaign, href),
+        derive_link_id(campaign, href),
         delivery=f"{random.getrandbits(128):032x}",
         person=random.choice([None, str(random.randrange(10**6)), "jo@example.com"]),
         position=random.randrange(40),
         sent=1_790_000_000 + random.randrange(10**6),
         href=href,
     )
-    return Sealed(Sealer(keyring).seal(token), token)
+    return Sealed(TokenSealer(keyring).seal(token), token)
 
 
 def one_character(random: Random, one: Sealed, _: Sealed) -> str:
@@ -114,19 +114,23 @@ def of_another_stack(random: Random, one: Sealed, _: Sealed) -> str:
 
 
 def of_another_purpose(random: Random, one: Sealed, _: Sealed) -> str:
-    purpose = random.choice(["waypost.open", PURPOSE, "", "waypost.clicks", "itsdangerous"])
+    purpose = random.choice(["waypost.open", SHARE_SALT, "", "waypost.clicks", "itsdangerous"])
     return TokenSigner(OURS, purpose).seal(_bytes(one.text.split("/")[0]))
 
 
 def a_pixel(random: Random, one: Sealed, _: Sealed) -> str:
     token = one.token
-    campaign = campaign_code("acme", str(random.random()))
-    return Sealer(OURS).opens.seal(OpenToken(campaign, token.delivery, token.person, token.sent))
+    campaign = derive_campaign_id("acme", str(random.random()))
+    return TokenSealer(OURS).open_sealer.seal(
+        OpenToken(campaign, token.delivery, token.person, token.sent)
+    )
 
 
 def under_a_public_key(random: Random, one: Sealed, _: Sealed) -> str:
     """What an attacker may take for the key: the salt, the fingerprint, nothing at all."""
-    secret = random.choice([CLICK.encode(), OURS.fingerprints[-1].encode(), b"", b"\0" * 32])
+    secret = random.choice(
+        [CLICK_TOKEN_SALT.encode(), OURS.fingerprints[-1].encode(), b"", b"\0" * 32]
+    )
     payload = one.text.split("/")[0]
     return f"{payload}/{_text(hmac.digest(secret, payload.encode(), 'sha256')[:16])}"
 
@@ -139,7 +143,7 @@ def under_the_bare_key(_: Random, one: Sealed, __: Sealed) -> str:
 
 def longer_signature(_: Random, one: Sealed, __: Sealed) -> str:
     payload = one.text.split("/")[0]
-    whole = hmac.digest(TokenSigner(OURS, CLICK).derive_key(), payload.encode(), sha256)
+    whole = hmac.digest(TokenSigner(OURS, CLICK_TOKEN_SALT).derive_key(), payload.encode(), sha256)
     return f"{payload}/{_text(whole[: SIGNATURE_BYTES + 1])}"[:-1]
 
 
@@ -150,7 +154,7 @@ def shorter_signature(random: Random, one: Sealed, _: Sealed) -> str:
 
 def across_workspaces(random: Random, one: Sealed, _: Sealed) -> str:
     """The link's code, which names the workspace, replaced in a token that was signed."""
-    other = link_code(campaign_code("other", "campaign"), EVIL)
+    other = derive_link_id(derive_campaign_id("other", "campaign"), EVIL)
     payload, signature = one.text.split("/")
     changed = _bytes(payload).replace(bytes.fromhex(one.token.link), bytes.fromhex(other))
     return f"{_text(changed)}/{signature}"

@@ -11,18 +11,18 @@ from typing import Any, Final
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from tests.contract.conftest import template
-from tests.fakes import MemoryShortLinks
-from tests.handlers import Context, load, request
+from tests.contract.conftest import load_template
+from tests.fakes import InMemoryShortLinkRepository
+from tests.handlers import LambdaContext, build_api_event, load_function
 from tests.unit.domains.test_handler import Checks, Nothing
 from tests.unit.sending.conftest import NOW, Bases
-from tests.workspace import Workspace, definition
-from waypost.domains.events import Nobody
+from tests.workspace import WorkspaceHarness, build_link_definition
+from waypost.domains.events import NullDomainEventPublisher
 from waypost.domains.model import Targets, utc_now
-from waypost.domains.verification import Verifier
-from waypost.ids import LinkCode
-from waypost.rewrite.service import Sending
-from waypost.tokens import Sealer
+from waypost.domains.verification import DomainVerificationService
+from waypost.ids import LinkId
+from waypost.rewrite.service import RewriteService
+from waypost.tokens import TokenSealer
 
 SECRET_WORDS: Final = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")
 ROOT: Final = "/v1/workspaces/{workspace}"
@@ -75,8 +75,8 @@ OF_NO_WORKSPACE: Final = {"GET /v1/openapi.json"}
 class Stack:
     """One stack in which acme has everything, and the stranger nothing."""
 
-    stores: Workspace
-    link: LinkCode
+    stores: WorkspaceHarness
+    link: LinkId
     modules: dict[str, Any]
 
     def ask(self, workspace: str, route: str, body: Any = None) -> tuple[int, str]:
@@ -89,7 +89,7 @@ class Stack:
         if route == "POST /v1/rewrite":
             body = {"workspace": workspace, **body}
         module = self.modules[function_of(route)]
-        answer = module.handler(request(route, given, body=body), Context())
+        answer = module.handler(build_api_event(route, given, body=body), LambdaContext())
         return answer["statusCode"], answer["body"]
 
     def everything(self) -> list[tuple[int, str]]:
@@ -100,24 +100,26 @@ class Stack:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
-    stores = Workspace("acme")
-    (link,) = stores.send("spring", [definition("https://secret.example/")])
-    stores.click(link, "1", person="ada")
-    modules = {name: load(name) for name in ("api", "rewrite", "verify_domains")}
+    stores = WorkspaceHarness("acme")
+    (link,) = stores.register_campaign("spring", [build_link_definition("https://secret.example/")])
+    stores.record_click(link, "1", person="ada")
+    modules = {name: load_function(name) for name in ("api", "rewrite", "verify_domains")}
     nothing: Any = Nothing()
     targets = Targets("edge.example.net")
-    verifier = Verifier(stores.domains, Checks(), nothing, nothing, Nobody(), targets, utc_now)
-    sending = Sending(
+    verifier = DomainVerificationService(
+        stores.domains, Checks(), nothing, nothing, NullDomainEventPublisher(), targets, utc_now
+    )
+    sending = RewriteService(
         campaigns=stores.campaigns,
         workspaces=stores.settings,
         base_urls=Bases(),
-        short_links=MemoryShortLinks(),
-        sealer=lambda: Sealer(stores.keyring),
+        short_links=InMemoryShortLinkRepository(),
+        get_sealer=lambda: TokenSealer(stores.keyring),
         now=lambda: NOW,
     )
-    monkeypatch.setattr(modules["api"], "services", stores.services())
-    monkeypatch.setattr(modules["rewrite"], "sending", lambda: sending)
-    monkeypatch.setattr(modules["verify_domains"], "verifier", lambda _: verifier)
+    monkeypatch.setattr(modules["api"], "services", stores.create_services())
+    monkeypatch.setattr(modules["rewrite"], "rewrite_service", lambda: sending)
+    monkeypatch.setattr(modules["verify_domains"], "get_verification_service", lambda _: verifier)
     made = Stack(stores, link, modules)
     assert made.ask("acme", f"POST {ROOT}/domains", {"host": HOST})[0] == 201
     change = {"url_params": {"utm_source": "utm-of-acme"}}
@@ -154,7 +156,7 @@ def test_every_route_has_its_cell() -> None:
 
 
 def test_the_template_has_every_route_of_the_resolver_and_no_other() -> None:
-    app: APIGatewayHttpResolver = load("api").app
+    app: APIGatewayHttpResolver = load_function("api").app
     listed = [*app._static_routes, *app._dynamic_routes]
     known = {f"{route.method} {route.path.replace('<', '{').replace('>', '}')}" for route in listed}
     assert known == {route for route, function in routes().items() if function == "api"}
@@ -167,7 +169,7 @@ def function_of(route: str) -> str:
 def routes() -> dict[str, str]:
     """Every route of the template behind IAM, and the folder of its function."""
     found = {}
-    for resource in template().resources.values():
+    for resource in load_template().resources.values():
         events = resource.properties.get("Events")
         for event in events.values() if isinstance(events, dict) else ():
             properties = event["Properties"]  # type: ignore[index,call-overload]

@@ -13,9 +13,9 @@ from tests.trust.conftest import soaking
 from tests.unit.redirect.conftest import Desk, request
 from tests.unit.sending.conftest import Office
 from waypost.errors import MalformedToken, UnsafeDestination
-from waypost.ids import campaign_of
+from waypost.ids import extract_campaign_id
 from waypost.tokens import ClickToken
-from waypost.urls import ascii_form, check_destination, cleaned, host_of, scheme_of
+from waypost.urls import check_destination, clean_href, get_host, get_scheme, to_ascii_url
 
 NEVER = {
     "scheme that runs": "javascript:alert(1)",
@@ -87,7 +87,7 @@ HEADER = frozenset(map(chr, range(0x21, 0x7F)))
 @pytest.mark.parametrize("name", NEVER)
 def test_it_is_refused_before_it_is_signed(name: str) -> None:
     with pytest.raises(UnsafeDestination):
-        check_destination(ascii_form(NEVER[name]))
+        check_destination(to_ascii_url(NEVER[name]))
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,16 @@ def test_it_is_refused_before_it_is_signed(name: str) -> None:
 def test_it_is_refused_even_if_it_was_signed(desk: Desk, token: ClickToken, name: str) -> None:
     text = desk.sealer.seal(_with(token, NEVER[name]))
     with pytest.raises(MalformedToken):
-        desk.redirecting.follow(text, request())
-    assert list(desk.clicks.of_campaign(campaign_of(token.link))) == []
+        desk.redirecting.handle_click(text, request())
+    assert list(desk.clicks.scan_by_campaign(extract_campaign_id(token.link))) == []
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
 def test_a_host_is_shown_as_browsers_resolve_it(desk: Desk, token: ClickToken, name: str) -> None:
     href, shown = LOOKALIKES[name]
-    assert ascii_form(href) == shown
-    arrival = desk.redirecting.follow(desk.sealer.seal(_with(token, href)), request())
-    assert arrival.href == shown
+    assert to_ascii_url(href) == shown
+    arrival = desk.redirecting.handle_click(desk.sealer.seal(_with(token, href)), request())
+    assert arrival.location == shown
 
 
 def test_a_tracker_inside_a_tracker_leads_to_the_inner_one_alone(
@@ -113,8 +113,8 @@ def test_a_tracker_inside_a_tracker_leads_to_the_inner_one_alone(
 ) -> None:
     """What is in a query stays there: it is text, not a place to go."""
     inner = "https://other.example/r?to=javascript:alert(1)&u=//evil.example"
-    arrival = desk.redirecting.follow(desk.sealer.seal(_with(token, inner)), request())
-    assert arrival.href == inner
+    arrival = desk.redirecting.handle_click(desk.sealer.seal(_with(token, inner)), request())
+    assert arrival.location == inner
 
 
 def test_whatever_is_signed_the_header_stays_one_line(
@@ -159,12 +159,14 @@ def test_whatever_is_signed_the_header_stays_one_line(
         if random.random() < 0.7:
             href = "https://example.com" + href
         try:
-            arrival = desk.redirecting.follow(desk.sealer.seal(_with(token, href)), request("HEAD"))
+            arrival = desk.redirecting.handle_click(
+                desk.sealer.seal(_with(token, href)), request("HEAD")
+            )
         except MalformedToken:
             continue
         followed += 1
-        assert set(arrival.href) <= HEADER, ascii(href)
-        check_destination(arrival.href, {scheme_of(arrival.href) or ""})
+        assert set(arrival.location) <= HEADER, ascii(href)
+        check_destination(arrival.location, {get_scheme(arrival.location) or ""})
     assert followed > 100
 
 
@@ -178,15 +180,15 @@ def test_a_message_that_holds_it_is_sent_without_tracking_it(name: str) -> None:
         href = office.sealer.open(text).href  # as browsers read it: line breaks taken out
         assert set(href) <= HEADER
         check_destination(href)
-        assert (host_of(href) or "").startswith(("example.com", "evil.example"))
-        assert host_of(href) == host_of(cleaned(NEVER[name]).replace("\\", "/"))
+        assert (get_host(href) or "").startswith(("example.com", "evil.example"))
+        assert get_host(href) == get_host(clean_href(NEVER[name]).replace("\\", "/"))
     assert name in READ_AS_SAFE or not any(link["tracked"] for link in answer["links"])
 
 
 @pytest.mark.parametrize("name", ENCODED)
 def test_what_would_break_a_line_elsewhere_is_encoded(name: str) -> None:
     href, encoded = ENCODED[name]
-    assert ascii_form(href) == encoded
+    assert to_ascii_url(href) == encoded
 
 
 def _with(token: ClickToken, href: str) -> ClickToken:

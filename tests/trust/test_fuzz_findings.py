@@ -7,14 +7,14 @@ from typing import cast
 
 import pytest
 
-from tests.clicks import click, link
-from waypost.clicks.fallback_queue import parked, unparked
-from waypost.clicks.request import kept_address
-from waypost.errors import InvalidRequest, MalformedItem, UnsafeDestination
+from tests.clicks import make_click, make_link_id
+from waypost.clicks.fallback_queue import deserialize_click, serialize_click
+from waypost.clicks.request import truncate_address
+from waypost.errors import CorruptItem, InvalidRequest, UnsafeDestination
 from waypost.models.workspace import IpPolicy
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.pagination import write_cursor
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.pagination import encode_cursor
 from waypost.urls import check_destination
 
 
@@ -41,20 +41,20 @@ def test_a_parked_message_that_is_no_click_is_told_from_one_that_failed(
     spoilt: dict[str, object],
 ) -> None:
     """Else it takes the rest of its batch with it, each time it is given again."""
-    values = json.loads(parked(click("request-1"))) | spoilt
-    with pytest.raises(MalformedItem):
-        unparked(json.dumps(values))
+    values = json.loads(serialize_click(make_click("request-1"))) | spoilt
+    with pytest.raises(CorruptItem):
+        deserialize_click(json.dumps(values))
 
 
 def test_a_parked_message_nested_without_end_is_no_click() -> None:
-    with pytest.raises(MalformedItem):
-        unparked("[" * 100_000)
+    with pytest.raises(CorruptItem):
+        deserialize_click("[" * 100_000)
 
 
 def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
     """The first 48 bits of 2002::/16 hold the whole of it (RFC 3056)."""
-    assert kept_address("2002:cb00:714d::1", "truncated") == "203.0.113.0"
-    assert kept_address("2002:cb00:714d::1", "full") == "2002:cb00:714d::1"
+    assert truncate_address("2002:cb00:714d::1", "truncated") == "203.0.113.0"
+    assert truncate_address("2002:cb00:714d::1", "full") == "2002:cb00:714d::1"
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
 )
 def test_a_cursor_that_somebody_made_up_is_told_from_a_fault_of_ours(position: str) -> None:
     """DynamoDB refuses to begin outside the range that is read; moto does not."""
-    recipients = DynamoRecipients(cast("DynamoClient", None), "table")
+    recipients = DynamoRecipientRepository(cast("DynamoClient", None), "table")
     with pytest.raises(InvalidRequest):
-        recipients.of_link(link("home"), cursor=write_cursor(position), limit=1)
+        recipients.list_link_visitors(make_link_id("home"), cursor=encode_cursor(position), limit=1)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_a_cursor_that_somebody_made_up_is_told_from_a_fault_of_ours(position: s
 )
 def test_what_stands_behind_an_address_is_no_part_of_it(policy: IpPolicy, kept: str) -> None:
     """A zone (RFC 4007) is of the machine that the address was seen on."""
-    assert kept_address("2001:db8:1:2::3%a-name-of-any-length", policy) == kept
+    assert truncate_address("2001:db8:1:2::3%a-name-of-any-length", policy) == kept

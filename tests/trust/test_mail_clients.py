@@ -10,12 +10,12 @@ import pytest
 
 from tests.unit.redirect.conftest import Desk, Secrets
 from waypost.errors import TokenError, UnknownShortLink, UnknownVersion
-from waypost.models.short_link import ShortLink, read_code
-from waypost.redirect.service import Tokens
+from waypost.models.short_link import ShortLink, parse_code
+from waypost.redirect.service import TokenVerifier
 from waypost.tokens import ClickToken
 from waypost.tokens.keyring import KeyringSource
-from waypost.tokens.repair import mended, rest_of_path
-from waypost.tokens.signer import CLICK, TokenSigner
+from waypost.tokens.repair import extract_token, iter_repairs
+from waypost.tokens.signer import CLICK_TOKEN_SALT, TokenSigner
 
 # Each gives what stands after /e/c/ once a mail client had the sealed text.
 SURVIVED = {
@@ -63,8 +63,8 @@ LOST = {
 
 
 @pytest.fixture
-def tokens() -> Tokens:
-    return Tokens(KeyringSource(Secrets(), "keyring"))
+def tokens() -> TokenVerifier:
+    return TokenVerifier(KeyringSource(Secrets(), "keyring"))
 
 
 @pytest.fixture
@@ -80,21 +80,27 @@ def sent(desk: Desk, token: ClickToken) -> str:
 
 
 @pytest.mark.parametrize("change", SURVIVED)
-def test_a_link_survives(tokens: Tokens, desk: Desk, sent: str, change: str) -> None:
+def test_a_link_survives(tokens: TokenVerifier, desk: Desk, sent: str, change: str) -> None:
     asked = SURVIVED[change](sent)
     if asked.count("/") == 1:
-        assert tokens.open(unquote(asked)) == desk.sealer.open(sent)  # the route takes one decoding
-    assert tokens.open(asked) == desk.sealer.open(sent)
-    assert tokens.open(rest_of_path("/e/c/" + asked)) == desk.sealer.open(sent)
-    assert tokens.open(rest_of_path(quote(f"/e/c/{asked}", safe=""))) == desk.sealer.open(sent)
+        assert tokens.verify_click_token(unquote(asked)) == desk.sealer.open(
+            sent
+        )  # the route takes one decoding
+    assert tokens.verify_click_token(asked) == desk.sealer.open(sent)
+    assert tokens.verify_click_token(extract_token("/e/c/" + asked)) == desk.sealer.open(sent)
+    assert tokens.verify_click_token(
+        extract_token(quote(f"/e/c/{asked}", safe=""))
+    ) == desk.sealer.open(sent)
 
 
 @pytest.mark.parametrize("change", LOST)
-def test_a_link_that_lost_characters_leads_nowhere(tokens: Tokens, sent: str, change: str) -> None:
+def test_a_link_that_lost_characters_leads_nowhere(
+    tokens: TokenVerifier, sent: str, change: str
+) -> None:
     changed = LOST[change](sent)
     assert changed != sent
     with pytest.raises(TokenError):
-        tokens.open(changed)
+        tokens.verify_click_token(changed)
 
 
 @pytest.mark.parametrize(
@@ -111,21 +117,23 @@ def test_a_link_that_lost_characters_leads_nowhere(tokens: Tokens, sent: str, ch
     ],
 )
 def test_a_path_that_matched_no_route_may_hold_a_token(path: str, rest: str) -> None:
-    assert rest_of_path(path) == rest
+    assert extract_token(path) == rest
 
 
 def test_few_readings_are_tried_and_none_of_a_text_without_end(sent: str) -> None:
     for change in SURVIVED.values():
-        assert len(list(mended(change(sent)))) <= 3
-    assert list(mended(sent)) == []
-    assert list(mended(sent + "." * 20_000)) == []
+        assert len(list(iter_repairs(change(sent)))) <= 3
+    assert list(iter_repairs(sent)) == []
+    assert list(iter_repairs(sent + "." * 20_000)) == []
 
 
-def test_a_token_of_a_later_version_is_not_read_otherwise(tokens: Tokens) -> None:
-    later = TokenSigner(KeyringSource(Secrets(), "keyring").current(), CLICK).seal(b"\x09later")
+def test_a_token_of_a_later_version_is_not_read_otherwise(tokens: TokenVerifier) -> None:
+    later = TokenSigner(KeyringSource(Secrets(), "keyring").get_keyring(), CLICK_TOKEN_SALT).seal(
+        b"\x09later"
+    )
     for text in (later, later + ")"):
         with pytest.raises(UnknownVersion):
-            tokens.open(text)
+            tokens.verify_click_token(text)
 
 
 def test_a_key_that_is_new_opens_a_link_that_needs_mending(desk: Desk, sent: str) -> None:
@@ -139,15 +147,15 @@ def test_a_key_that_is_new_opens_a_link_that_needs_mending(desk: Desk, sent: str
             }
             return old if self.reads == 1 else super().get_secret_value(SecretId=SecretId)
 
-    tokens = Tokens(KeyringSource(Rotated(), "keyring"))
-    assert tokens.open(sent + ")") == desk.sealer.open(sent)
+    tokens = TokenVerifier(KeyringSource(Rotated(), "keyring"))
+    assert tokens.verify_click_token(sent + ")") == desk.sealer.open(sent)
 
 
 @pytest.mark.parametrize(
     "tail", ["", ".", ")", ">", ",", "”", "%3E", "\n", " ", "=3d", "&fbclid=1"]
 )
 def test_a_short_link_survives_what_stood_behind_it(tail: str) -> None:
-    assert read_code("2" * 19 + tail) == "2" * 19
+    assert parse_code("2" * 19 + tail) == "2" * 19
 
 
 @pytest.mark.parametrize(
@@ -171,7 +179,7 @@ def test_a_short_link_is_found_whatever_was_put_into_it(
 ) -> None:
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
     desk.short_links.add([link])
-    assert desk.lookup.token(change(link.code)) == link.token
+    assert desk.lookup.resolve_short_link(change(link.code)) == link.token
 
 
 @pytest.mark.parametrize(
@@ -183,12 +191,12 @@ def test_a_short_link_that_lost_or_got_characters_leads_nowhere(
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
     desk.short_links.add([link])
     with pytest.raises(UnknownShortLink):
-        desk.lookup.token(change(link.code))
+        desk.lookup.resolve_short_link(change(link.code))
 
 
 @pytest.mark.parametrize("tail", ["2", "x", "0"])
 def test_a_longer_code_is_not_read_as_a_shorter_one(tail: str) -> None:
-    assert read_code("2" * 19 + tail) is None
+    assert parse_code("2" * 19 + tail) is None
 
 
 def test_a_wrapper_that_quotes_our_link_gives_it_back_whole(sent: str) -> None:

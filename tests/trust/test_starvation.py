@@ -14,10 +14,10 @@ from tests.trust import traffic
 from tests.trust.aws import Aws, aws
 from tests.trust.conftest import soaking
 from tests.trust.function import Function, function
-from waypost.clicks.fallback_queue import unparked
-from waypost.maintenance.replay import stored_clicks
+from waypost.clicks.fallback_queue import deserialize_click
+from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
-from waypost.redirect.service import ATTEMPTS
+from waypost.redirect.service import MAX_RECORD_ATTEMPTS
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +50,11 @@ def arrived(answers: list[str]) -> bool:
 
 def kept(services: Aws, running: Function) -> list[Click]:
     """Every click there is, wherever it is, as often as it is."""
-    lost = [click for line in running.log().splitlines() for click in stored_clicks(line)]
+    lost = [click for line in running.log().splitlines() for click in extract_clicks(line)]
     return [
         *map(Click.from_item, services.clicks.values()),
-        *map(unparked, services.parked),
-        *map(Click.from_stored, lost),
+        *map(deserialize_click, services.parked),
+        *map(Click.from_dict, lost),
     ]
 
 
@@ -88,7 +88,9 @@ def test_redirects_go_on_and_no_click_is_lost(
         assert arrived(running.invoke(len(events) - 2))
         # Each call waits no longer than its timeout, so their number bounds the time of a click.
         settings, parking = 1, 1
-        assert services.calls - before <= (settings + ATTEMPTS + parking) * (len(events) - 2)
+        assert services.calls - before <= (settings + MAX_RECORD_ATTEMPTS + parking) * (
+            len(events) - 2
+        )
         services.over.set()  # what was slow gets done, though nobody waits for it any more
         services.settle()
         clicks = kept(services, running)

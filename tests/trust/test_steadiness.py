@@ -16,7 +16,7 @@ from tests.trust import traffic
 from tests.trust.aws import aws
 from tests.trust.conftest import soaking
 from tests.trust.function import Function, Sample, function
-from waypost.tally.event_publisher import AT_ONCE
+from waypost.tally.event_publisher import MAX_CONCURRENT_PUT_EVENTS
 
 PARTS = 8
 
@@ -40,7 +40,9 @@ class Hour:
 HOURS = {
     "redirect": Hour(traffic.clicks, 800, 36_000, growth=1_024, limit=64_000, spare=1),  # the queue
     # It tells the bus in several calls at once: how many connections are in use, chance decides.
-    "tally": Hour(traffic.batches, 40, 3_600, growth=2_048, limit=128_000, spare=AT_ONCE - 1),
+    "tally": Hour(
+        traffic.batches, 40, 3_600, growth=2_048, limit=128_000, spare=MAX_CONCURRENT_PUT_EVENTS - 1
+    ),
     "rewrite": Hour(traffic.messages, 40, 3_600, growth=8_192, limit=256_000),
     "pages": Hour(traffic.views, 80, 3_600, growth=2_048, limit=160_000),
 }

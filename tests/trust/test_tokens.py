@@ -11,11 +11,11 @@ import pytest
 
 from tests.trust.conftest import soaking
 from tests.trust.forging import FORGERIES, OURS, Forgery, sealed
-from waypost.domains.probe_token import is_answer, probe_answer
-from waypost.errors import BadSignature, NotShared, TokenError
-from waypost.redirect.service import Tokens
-from waypost.reports.share_links import Sharer
-from waypost.tokens import Sealer
+from waypost.domains.probe_token import build_probe_response, is_probe_answer
+from waypost.errors import BadSignature, ShareAccessDenied, TokenError
+from waypost.redirect.service import TokenVerifier
+from waypost.reports.share_links import ShareSigner
+from waypost.tokens import TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
 EACH = soaking(short=200, long=1_000_000 // len(FORGERIES) + 1)
@@ -29,7 +29,7 @@ class Secrets:
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.__name__)
 def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
-    sealer, tokens = Sealer(OURS), Tokens(KeyringSource(Secrets(), "keyring"))
+    sealer, tokens = TokenSealer(OURS), TokenVerifier(KeyringSource(Secrets(), "keyring"))
     tried = 0
     pool = [sealed(random, workspace=name) for name in ("acme", "other") for _ in range(50)]
     signed = {one.text for one in pool}
@@ -41,7 +41,7 @@ def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
         with pytest.raises(TokenError):
             sealer.open(forged)
         try:
-            opened = tokens.open(forged)
+            opened = tokens.verify_click_token(forged)
         except TokenError:
             continue
         # A reading that mends a link may find a token that was signed, never any other.
@@ -51,17 +51,24 @@ def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
 
 def test_what_was_signed_opens_here() -> None:
     one = sealed(Random(1))
-    assert Tokens(KeyringSource(Secrets(), "keyring")).open(one.text) == one.token
+    assert (
+        TokenVerifier(KeyringSource(Secrets(), "keyring")).verify_click_token(one.text) == one.token
+    )
 
 
 @pytest.mark.parametrize("nonce", ["a" * 16, "A" * 64, "AQ" + "-_" * 20])
 def test_what_a_probe_is_answered_opens_nothing(nonce: str) -> None:
     """Anybody may ask for it, and chooses what is signed; so its purpose is its own."""
-    answered = probe_answer(OURS, nonce)["body"]
-    tokens = Tokens(KeyringSource(Secrets(), "keyring"))
-    for opened in (Sealer(OURS).open, Sealer(OURS).opens.open, tokens.open, tokens.open_pixel):
+    answered = build_probe_response(OURS, nonce)["body"]
+    tokens = TokenVerifier(KeyringSource(Secrets(), "keyring"))
+    for opened in (
+        TokenSealer(OURS).open,
+        TokenSealer(OURS).open_sealer.open,
+        tokens.verify_click_token,
+        tokens.verify_open_token,
+    ):
         with pytest.raises(BadSignature):
             opened(answered)
-    with pytest.raises(NotShared):
-        Sharer(OURS, lambda: datetime(2026, 11, 22, tzinfo=UTC)).opened(answered)
-    assert not is_answer(OURS, nonce, sealed(Random(1)).text.encode())
+    with pytest.raises(ShareAccessDenied):
+        ShareSigner(OURS, lambda: datetime(2026, 11, 22, tzinfo=UTC)).verify_token(answered)
+    assert not is_probe_answer(OURS, nonce, sealed(Random(1)).text.encode())

@@ -10,24 +10,24 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.e2e.secrets import spellings, spilled
-from tests.watching import Watch
+from tests.watching import SecretLeakMonitor
 from waypost.errors import NotFound, UnsafeDestination
-from waypost.observability import Metric, count
-from waypost.responses import problem
+from waypost.observability import Metric, emit_metric
+from waypost.responses import problem_response
 from waypost.tokens import Keyring
-from waypost.web.app import Visits
+from waypost.web.app import PageService
 
 ADDRESS = "203.0.113.77"
 KEY = bytes(range(7, 39))
 
 
 @pytest.fixture
-def ears(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
+def ears(watch: SecretLeakMonitor, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretLeakMonitor]:
     """A watch of its own; the one over every test is told to forget what it heard here."""
-    made = Watch()
+    made = SecretLeakMonitor()
     made.install(monkeypatch)
     yield made
-    watch.spilled.clear()
+    watch.leaks.clear()
 
 
 def log_line(text: str) -> None:
@@ -42,42 +42,44 @@ def log_trace(text: str) -> None:
 
 
 def metric(text: str) -> None:
-    count(Metric.TOKEN_REFUSED, reason=text, stream=StringIO())
+    emit_metric(Metric.TOKEN_REFUSED, reason=text, stream=StringIO())
 
 
 def told_problem(text: str) -> None:
-    problem(UnsafeDestination(text, "is not allowed"))
+    problem_response(UnsafeDestination(text, "is not allowed"))
 
 
 def told_page(text: str) -> None:
-    nothing = Visits.__new__(Visits)
-    nothing.answer({"pathParameters": {"page": text}})
+    nothing = PageService.__new__(PageService)
+    nothing.handle_request({"pathParameters": {"page": text}})
 
 
 @pytest.mark.parametrize("say", [log_line, log_trace, metric, told_problem, told_page])
-def test_every_way_of_saying_something_is_heard(ears: Watch, say: Callable[[str], None]) -> None:
+def test_every_way_of_saying_something_is_heard(
+    ears: SecretLeakMonitor, say: Callable[[str], None]
+) -> None:
     say("harmless")
-    assert ears.heard > 0
-    assert ears.spilled == []
+    assert ears.output_count > 0
+    assert ears.leaks == []
     say(ADDRESS)
-    assert ears.spilled
-    assert ADDRESS in ears.spilled[0]
+    assert ears.leaks
+    assert ADDRESS in ears.leaks[0]
 
 
-def test_a_key_that_any_keyring_holds_is_known_from_then_on(ears: Watch) -> None:
+def test_a_key_that_any_keyring_holds_is_known_from_then_on(ears: SecretLeakMonitor) -> None:
     text = urlsafe_b64encode(KEY).decode()
     log_line(text)
-    assert ears.spilled == []
+    assert ears.leaks == []
     Keyring((KEY,))
     log_line(text)
-    assert len(ears.spilled) == 1
+    assert len(ears.leaks) == 1
 
 
-def test_who_asked_for_a_person_may_be_told_that_there_is_none(ears: Watch) -> None:
-    problem(NotFound("person", "ada@people.example"))
-    assert ears.spilled == []
+def test_who_asked_for_a_person_may_be_told_that_there_is_none(ears: SecretLeakMonitor) -> None:
+    problem_response(NotFound("person", "ada@people.example"))
+    assert ears.leaks == []
     log_line("no person ada@people.example")
-    assert len(ears.spilled) == 1
+    assert len(ears.leaks) == 1
 
 
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])

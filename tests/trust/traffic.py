@@ -8,21 +8,21 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from tests.clicks import NOON, click
-from tests.handlers import request
+from tests.clicks import NOON, make_click
+from tests.handlers import build_api_event
 from tests.trust.aws import SECRET
-from waypost.ids import campaign_code, link_code
+from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models import attributes
 from waypost.models.attributes import Item, to_milliseconds
 from waypost.models.campaign import Campaign, Link, LinkDefinition, SentMessage, campaign_partition
-from waypost.models.short_link import ALPHABET, CODE_LENGTH, ShortLink
-from waypost.reports.share_links import Scope, Sharer
-from waypost.tokens import ClickToken, OpenSealer, OpenToken, Sealer
+from waypost.models.short_link import CODE_ALPHABET, CODE_LENGTH, ShortLink
+from waypost.reports.share_links import ShareScope, ShareSigner
+from waypost.tokens import ClickToken, OpenToken, OpenTokenSealer, TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
 HREF: Final = "https://shop.example/sale?utm_source=news"
-CAMPAIGN: Final = campaign_code("acme", "spring")
-LINK: Final = link_code(CAMPAIGN, f"url:{HREF}")
+CAMPAIGN: Final = derive_campaign_id("acme", "spring")
+LINK: Final = derive_link_id(CAMPAIGN, f"url:{HREF}")
 
 
 class Secrets:
@@ -30,18 +30,18 @@ class Secrets:
         return {"SecretString": SECRET}
 
 
-KEYRING: Final = KeyringSource(Secrets(), "keyring").current()
+KEYRING: Final = KeyringSource(Secrets(), "keyring").get_keyring()
 
 
 def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
     """Links followed by ever new people with ever new browsers in many workspaces; among them
     short links, pixels, links that nobody signed, previews and HEADs.
     """
-    sealer, opens = Sealer(KEYRING), OpenSealer(KEYRING)
+    sealer, opens = TokenSealer(KEYRING), OpenTokenSealer(KEYRING)
     for number in count(start):
         workspace = f"workspace {number % 1_500}"
-        campaign = campaign_code(workspace, "spring")
-        code, person = link_code(campaign, HREF), f"p{number}"
+        campaign = derive_campaign_id(workspace, "spring")
+        code, person = derive_link_id(campaign, HREF), f"p{number}"
         href = f"{HREF}&n={number}"
         token = sealer.seal(ClickToken(code, f"d{number}", person, 1, 1_790_000_000, href))
         route = "GET /e/c/{payload}/{signature}"
@@ -62,13 +62,13 @@ def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
 
 def short_links() -> list[Item]:
     """The items of the short links that ``clicks`` follow."""
-    sealer = Sealer(KEYRING)
+    sealer = TokenSealer(KEYRING)
     token = sealer.seal(ClickToken(LINK, "s1", None, 1, 1_790_000_000, HREF))
     return [ShortLink(short_code(n), token, None).to_item() for n in range(2_000)]
 
 
 def short_code(number: int) -> str:
-    return "".join(Random(number).choices(ALPHABET, k=CODE_LENGTH))
+    return "".join(Random(number).choices(CODE_ALPHABET, k=CODE_LENGTH))
 
 
 def messages() -> Iterator[dict[str, Any]]:
@@ -101,9 +101,9 @@ def messages() -> Iterator[dict[str, Any]]:
 def batches() -> Iterator[dict[str, Any]]:
     """Batches of a stream, of ever new campaigns and people."""
     for number in count():
-        campaign = campaign_code("acme", f"campaign {number}")
+        campaign = derive_campaign_id("acme", f"campaign {number}")
         made = [
-            click(f"click-{number}-{n}", person=f"p{number}-{n % 20}", campaign=campaign)
+            make_click(f"click-{number}-{n}", person=f"p{number}-{n % 20}", campaign=campaign)
             for n in range(25)
         ]
         yield {
@@ -122,14 +122,16 @@ def batches() -> Iterator[dict[str, Any]]:
 
 def views() -> Iterator[dict[str, Any]]:
     """The pages of a campaign, each with a share of its own."""
-    sharer = Sharer(KEYRING, lambda: datetime.now(UTC))
+    sharer = ShareSigner(KEYRING, lambda: datetime.now(UTC))
     pages = ("campaign", "map", "message", "link", "workspace", "settings", "domains", "none")
     for number in count():
-        scope = Scope("acme", None, people=True)
-        cookie = f"__Host-share-{scope.code}={sharer.token(scope, 1 + number % 90)}"
+        scope = ShareScope("acme", None, people=True)
+        cookie = f"__Host-share-{scope.scope_id}={sharer.create_token(scope, 1 + number % 90)}"
         query = {"workspace": "acme", "campaign": "spring", "link": LINK, "n": str(number)}
         page = pages[number % len(pages)]
-        event = request("GET /reports/{page+}", {"page": page}, query=query, cookies=[cookie])
+        event = build_api_event(
+            "GET /reports/{page+}", {"page": page}, query=query, cookies=[cookie]
+        )
         yield event
 
 
@@ -139,7 +141,7 @@ def campaign_items() -> list[Item]:
         workspace="acme", name="spring", kind="newsletter", channel="email", first_seen=NOON
     )
     html = f'<a href="{HREF}">x</a>'
-    partition = attributes.item({"pk": campaign_partition(CAMPAIGN)})
+    partition = attributes.build_item({"pk": campaign_partition(CAMPAIGN)})
     names = ("total", f"link#{LINK}", *(f"hour#2026-11-21T{hour:02}" for hour in range(24)))
     expires = int(datetime.now(UTC).timestamp()) + 86_400  # functions keep the real clock
     message = SentMessage(campaign=CAMPAIGN, html=html, rendered=False, expires=expires)
@@ -148,14 +150,14 @@ def campaign_items() -> list[Item]:
         Link(LINK, LinkDefinition(f"url:{HREF}", HREF, None, 1), NOON).to_item(),
         message.to_item() or {},
         *(
-            partition | attributes.item({"sk": f"N#{name}", "human": 7, "people": 5})
+            partition | attributes.build_item({"sk": f"N#{name}", "human": 7, "people": 5})
             for name in names
         ),
     ]
 
 
 def _event(number: int, route: str, given: dict[str, str]) -> dict[str, Any]:
-    event = request(route, given)
+    event = build_api_event(route, given)
     event["headers"] |= {"user-agent": f"Mozilla/5.0 (Browser {number}) Chrome/131.0.0.0"}
     event["requestContext"] |= {
         "requestId": f"request-{number:08}",

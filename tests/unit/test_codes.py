@@ -1,25 +1,33 @@
-from waypost.ids import campaign_code, campaign_of, link_code, workspace_code, workspace_of
+from waypost.ids import (
+    derive_campaign_id,
+    derive_link_id,
+    derive_workspace_id,
+    extract_campaign_id,
+    extract_workspace_id,
+)
 
 
 def test_a_links_code_tells_its_campaign_and_workspace() -> None:
-    campaign = campaign_code("acme", "spring-sale")
-    link = link_code(campaign, "https://example.com/")
-    assert campaign_of(link) == campaign
-    assert workspace_of(link) == workspace_of(campaign) == workspace_code("acme")
+    campaign = derive_campaign_id("acme", "spring-sale")
+    link = derive_link_id(campaign, "https://example.com/")
+    assert extract_campaign_id(link) == campaign
+    assert (
+        extract_workspace_id(link) == extract_workspace_id(campaign) == derive_workspace_id("acme")
+    )
 
 
 def test_codes_never_change() -> None:
-    campaign = campaign_code("acme", "spring-sale")
+    campaign = derive_campaign_id("acme", "spring-sale")
     assert campaign == "24aba7554cf258e5cc"
-    assert link_code(campaign, "https://example.com/") == "24aba7554cf258e5cc65b378ab"
+    assert derive_link_id(campaign, "https://example.com/") == "24aba7554cf258e5cc65b378ab"
 
 
 def test_every_attempt_is_another_code_of_the_same_campaign() -> None:
-    campaign = campaign_code("acme", "spring-sale")
-    codes = {link_code(campaign, "tag", attempt) for attempt in range(100)}
+    campaign = derive_campaign_id("acme", "spring-sale")
+    codes = {derive_link_id(campaign, "tag", attempt) for attempt in range(100)}
     assert len(codes) == 100
-    assert {campaign_of(code) for code in codes} == {campaign}
+    assert {extract_campaign_id(code) for code in codes} == {campaign}
 
 
 def test_the_same_campaign_name_in_two_workspaces_is_two_campaigns() -> None:
-    assert campaign_code("acme", "welcome") != campaign_code("globex", "welcome")
+    assert derive_campaign_id("acme", "welcome") != derive_campaign_id("globex", "welcome")

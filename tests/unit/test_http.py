@@ -6,7 +6,7 @@ import pytest
 
 import waypost
 from waypost import errors
-from waypost.responses import json_response, plain_page, problem
+from waypost.responses import json_response, plain_page_response, problem_response
 
 
 def walk(kind: type[errors.WaypostError]) -> list[type[errors.WaypostError]]:
@@ -18,7 +18,7 @@ def test_a_problem_names_every_field_and_reason() -> None:
         errors.Problem("recipients", "at least one is needed"),
         errors.Problem("campaign", "is missing"),
     )
-    response = problem(error)
+    response = problem_response(error)
     assert response["statusCode"] == 400
     assert response["headers"]["content-type"] == "application/problem+json"
     assert json.loads(response["body"])["errors"] == [
@@ -31,18 +31,18 @@ def test_a_problem_names_every_field_and_reason() -> None:
     ("error", "status"),
     [
         (errors.NotFound("campaign", "x"), 404),
-        (errors.Clash("workspace", "x", "is taken"), 409),
-        (errors.Overtaken("settings of workspace", "x"), 409),
+        (errors.AlreadyExists("workspace", "x", "is taken"), 409),
+        (errors.ConcurrentModification("settings of workspace", "x"), 409),
         (errors.TooLarge("content.html", 2_000_000, 1_000_000), 413),
         (errors.UnsafeDestination("javascript:x", "the scheme is not allowed"), 422),
         (errors.StoreUnavailable("clicks"), 503),
-        (errors.Conflict("row"), 503),
-        (errors.SettingsError("CLICKS_TABLE"), 500),
+        (errors.WriteConflict("row"), 503),
+        (errors.ConfigurationError("CLICKS_TABLE"), 500),
         (errors.BadSignature("x"), 404),
     ],
 )
 def test_each_error_has_its_status(error: errors.WaypostError, status: int) -> None:
-    response = problem(error)
+    response = problem_response(error)
     assert response["statusCode"] == status
     assert json.loads(response["body"])["status"] == status
     assert ("retry-after" in response["headers"]) == (status == 503)
@@ -57,11 +57,11 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 
 def test_answers_are_never_cached() -> None:
-    for response in (json_response(200, {}), plain_page(404, "t", "x")):
+    for response in (json_response(200, {}), plain_page_response(404, "t", "x")):
         assert response["headers"]["cache-control"] == "no-store"
 
 
 def test_a_page_shows_text_as_text() -> None:
-    page = plain_page(404, "<script>", "a & b")
+    page = plain_page_response(404, "<script>", "a & b")
     assert "<script>" not in page["body"]
     assert "a &amp; b" in page["body"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from waypost.tokens import Keyring
-from waypost.tokens.keyring import KeyList
+from waypost.tokens.keyring import KeySchedule
 
 OLD, NEW, NEWEST = b"o" * 32, b"n" * 33, b"w" * 34  # with base64's padding and without
 NOW = 1_795_317_000.0  # 2026-11-22T03:10:00Z
@@ -17,27 +17,30 @@ GOLDEN: list[dict[str, Any]] = json.loads(
 )["keyrings"]
 
 
-def listed(*keys: bytes) -> KeyList:
+def listed(*keys: bytes) -> KeySchedule:
     """Keys as the first version wrote them."""
     told = [{"id": str(n), "secret": urlsafe_b64encode(k).decode()} for n, k in enumerate(keys)]
-    return KeyList.parse(json.dumps({"keys": told}))
+    return KeySchedule.parse(json.dumps({"keys": told}))
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["written"])
 def test_what_any_version_wrote_is_read(golden: dict[str, Any]) -> None:
-    assert list(KeyList.parse(golden["secret"]).at(NOW).fingerprints) == golden["verifies"]
+    assert (
+        list(KeySchedule.parse(golden["secret"]).build_keyring(NOW).fingerprints)
+        == golden["verifies"]
+    )
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["written"])
 def test_what_is_written_on_loses_neither_keys_nor_times(golden: dict[str, Any]) -> None:
-    keys = KeyList.parse(golden["secret"])
-    assert KeyList.parse(keys.text()) == keys
+    keys = KeySchedule.parse(golden["secret"])
+    assert KeySchedule.parse(keys.to_json()) == keys
 
 
 def test_a_seed_as_cloudformation_makes_it_is_one_key() -> None:
-    keyring = KeyList.parse(json.dumps({"seed": "s" * 48})).at(NOW)
+    keyring = KeySchedule.parse(json.dumps({"seed": "s" * 48})).build_keyring(NOW)
     assert len(keyring.keys) == 1
-    assert keyring != KeyList.parse(json.dumps({"seed": "t" * 48})).at(NOW)
+    assert keyring != KeySchedule.parse(json.dumps({"seed": "t" * 48})).build_keyring(NOW)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_a_seed_as_cloudformation_makes_it_is_one_key() -> None:
 )
 def test_a_keyring_that_cannot_be_read_does_not_tell_itself(text: str) -> None:
     with pytest.raises(ValueError, match="key") as caught:
-        KeyList.parse(text)
+        KeySchedule.parse(text)
     assert "short" not in str(caught.value)
     assert "c2hvcnQ" not in str(caught.value)
 
@@ -62,62 +65,62 @@ def test_neither_a_key_nor_a_list_of_them_prints_what_is_secret() -> None:
 
 
 def test_a_new_key_verifies_at_once_and_signs_when_its_time_comes() -> None:
-    keys = listed(OLD).rotated(NEW, NOW)
-    assert keys.at(NOW - 1) == Keyring((NEW, OLD))
-    assert keys.at(NOW) == Keyring((OLD, NEW))
+    keys = listed(OLD).add_key(NEW, NOW)
+    assert keys.build_keyring(NOW - 1) == Keyring((NEW, OLD))
+    assert keys.build_keyring(NOW) == Keyring((OLD, NEW))
 
 
 def test_a_time_is_kept_to_the_second() -> None:
-    keys = KeyList.parse(listed(OLD).rotated(NEW, NOW).text())
-    assert keys.at(NOW - 1).keys[-1] == OLD
-    assert keys.at(NOW).keys[-1] == NEW
+    keys = KeySchedule.parse(listed(OLD).add_key(NEW, NOW).to_json())
+    assert keys.build_keyring(NOW - 1).keys[-1] == OLD
+    assert keys.build_keyring(NOW).keys[-1] == NEW
 
 
 def test_a_key_that_must_sign_at_once_is_not_overtaken_by_one_that_waits() -> None:
-    keys = listed(OLD).rotated(NEW, NOW + 600).rotated(NEWEST, NOW)
-    assert keys.at(NOW).keys[-1] == NEWEST
-    assert keys.at(NOW + 600).keys[-1] == NEWEST
+    keys = listed(OLD).add_key(NEW, NOW + 600).add_key(NEWEST, NOW)
+    assert keys.build_keyring(NOW).keys[-1] == NEWEST
+    assert keys.build_keyring(NOW + 600).keys[-1] == NEWEST
 
 
 def test_where_the_time_of_none_has_come_the_oldest_signs() -> None:
-    keys = KeyList(listed(OLD).rotated(NEW, NOW).keys[1:]).rotated(NEWEST, NOW + 1)
-    assert keys.at(NOW - 1).keys[-1] == NEW
+    keys = KeySchedule(listed(OLD).add_key(NEW, NOW).keys[1:]).add_key(NEWEST, NOW + 1)
+    assert keys.build_keyring(NOW - 1).keys[-1] == NEW
 
 
 def test_the_first_rotation_keeps_the_seed_that_the_stack_began_with() -> None:
-    seed = KeyList.parse(json.dumps({"seed": "s" * 48}))
-    assert seed.rotated(NEW, NOW).at(NOW).keys == (*seed.at(NOW).keys, NEW)
+    seed = KeySchedule.parse(json.dumps({"seed": "s" * 48}))
+    assert seed.add_key(NEW, NOW).build_keyring(NOW).keys == (*seed.build_keyring(NOW).keys, NEW)
 
 
 def test_a_key_is_not_added_twice() -> None:
     with pytest.raises(ValueError, match="already"):
-        listed(OLD, NEW).rotated(OLD, NOW)
+        listed(OLD, NEW).add_key(OLD, NOW)
 
 
 def test_a_key_that_is_too_short_is_not_added() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        listed(OLD).rotated(b"short", NOW)
+        listed(OLD).add_key(b"short", NOW)
 
 
 def test_a_retired_key_is_gone_and_only_that() -> None:
     keys = listed(OLD, NEW)
-    assert keys.retired(keys.keys[0].fingerprint, NOW).at(NOW) == Keyring((NEW,))
+    assert keys.remove_key(keys.keys[0].fingerprint, NOW).build_keyring(NOW) == Keyring((NEW,))
 
 
 def test_a_key_that_waits_can_be_taken_back() -> None:
-    keys = listed(OLD).rotated(NEW, NOW + 600)
-    assert keys.retired(keys.keys[1].fingerprint, NOW) == listed(OLD)
+    keys = listed(OLD).add_key(NEW, NOW + 600)
+    assert keys.remove_key(keys.keys[1].fingerprint, NOW) == listed(OLD)
 
 
 def test_the_key_that_signs_is_not_retired_even_while_another_waits() -> None:
-    keys = listed(OLD).rotated(NEW, NOW + 600)
+    keys = listed(OLD).add_key(NEW, NOW + 600)
     old = keys.keys[0].fingerprint
     with pytest.raises(ValueError, match="have another one sign first"):
-        keys.retired(old, NOW)
-    assert keys.retired(old, NOW + 600).at(NOW + 600) == Keyring((NEW,))
+        keys.remove_key(old, NOW)
+    assert keys.remove_key(old, NOW + 600).build_keyring(NOW + 600) == Keyring((NEW,))
 
 
 def test_a_key_that_is_not_there_is_not_retired() -> None:
     there = f"{listed(OLD).keys[0].fingerprint}, {listed(NEW).keys[0].fingerprint}"
     with pytest.raises(ValueError, match=f"^there is no key 00000000; there are {there}$"):
-        listed(OLD, NEW).retired("00000000", NOW)
+        listed(OLD, NEW).remove_key("00000000", NOW)

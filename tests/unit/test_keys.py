@@ -6,12 +6,12 @@ import pytest
 from waypost.errors import StoreUnavailable
 from waypost.tokens import Keyring
 from waypost.tokens.keyring import (
-    FRESH_SECONDS,
-    KNOWN_SECONDS,
-    RELOAD_SECONDS,
-    RETRY_SECONDS,
-    KeyList,
+    KEY_PROPAGATION_SECONDS,
+    KEYRING_RETRY_SECONDS,
+    KEYRING_TTL_SECONDS,
+    MIN_RELOAD_INTERVAL_SECONDS,
     KeyringSource,
+    KeySchedule,
 )
 
 
@@ -59,37 +59,37 @@ def source(secrets: Secrets, clock: Clock) -> KeyringSource:
 
 
 def test_the_secret_is_read_once_while_fresh(source: KeyringSource, secrets: Secrets) -> None:
-    assert source.current() == source.current() == Keyring((OLD,))
+    assert source.get_keyring() == source.get_keyring() == Keyring((OLD,))
     assert secrets.reads == 1
 
 
 def test_a_rotated_key_is_picked_up_without_a_deploy(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    source.current()
+    source.get_keyring()
     secrets.value = secret(OLD, NEW)
-    clock.seconds += FRESH_SECONDS
-    assert source.current() == Keyring((OLD, NEW))
+    clock.seconds += KEYRING_TTL_SECONDS
+    assert source.get_keyring() == Keyring((OLD, NEW))
 
 
 def test_a_store_that_is_down_leaves_the_old_keyring(
     source: KeyringSource, secrets: Secrets, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source.current()
+    source.get_keyring()
     secrets.down = True
-    clock.seconds += FRESH_SECONDS
-    assert source.current() == Keyring((OLD,))
+    clock.seconds += KEYRING_TTL_SECONDS
+    assert source.get_keyring() == Keyring((OLD,))
     assert "KeyringStale" in capsys.readouterr().out
 
 
 def test_a_store_that_is_down_is_not_asked_at_every_click(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    source.current()
+    source.get_keyring()
     secrets.down = True
-    clock.seconds += FRESH_SECONDS
+    clock.seconds += KEYRING_TTL_SECONDS
     for _ in range(10):
-        source.current()
+        source.get_keyring()
     assert secrets.reads == 2
 
 
@@ -98,82 +98,84 @@ def test_without_any_keyring_there_is_nothing_to_serve_and_somebody_is_told(
 ) -> None:
     secrets.down = True
     with pytest.raises(StoreUnavailable):
-        source.current()
+        source.get_keyring()
     assert "KeyringStale" in capsys.readouterr().out
 
 
 def test_an_unknown_signature_reads_the_secret_early(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    source.current()
+    source.get_keyring()
     secrets.value = secret(OLD, NEW)
-    clock.seconds += RELOAD_SECONDS
-    assert source.reloaded() == Keyring((OLD, NEW))
+    clock.seconds += MIN_RELOAD_INTERVAL_SECONDS
+    assert source.reload_keyring() == Keyring((OLD, NEW))
 
 
 def test_a_key_that_was_added_right_after_the_secret_was_read_is_found(
     source: KeyringSource, secrets: Secrets
 ) -> None:
-    source.current()
+    source.get_keyring()
     secrets.value = secret(OLD, NEW)
-    assert source.reloaded() == Keyring((OLD, NEW))
+    assert source.reload_keyring() == Keyring((OLD, NEW))
 
 
 def test_a_flood_of_forged_links_does_not_read_the_secret_each_time(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    source.current()
-    clock.seconds += RELOAD_SECONDS
-    assert [source.reloaded() for _ in range(100)] == [None] * 100
+    source.get_keyring()
+    clock.seconds += MIN_RELOAD_INTERVAL_SECONDS
+    assert [source.reload_keyring() for _ in range(100)] == [None] * 100
     assert secrets.reads == 2
 
 
 def test_a_store_that_is_down_is_asked_again_soon(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    source.current()
+    source.get_keyring()
     secrets.down = True
-    clock.seconds += FRESH_SECONDS
-    source.current()
+    clock.seconds += KEYRING_TTL_SECONDS
+    source.get_keyring()
     secrets.down, secrets.value = False, secret(OLD, NEW)
-    clock.seconds += RETRY_SECONDS
-    assert source.current() == Keyring((OLD, NEW))
+    clock.seconds += KEYRING_RETRY_SECONDS
+    assert source.get_keyring() == Keyring((OLD, NEW))
 
 
 def test_the_same_sealer_serves_until_the_keyring_changes(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    before = source.sealer()
-    clock.seconds += FRESH_SECONDS
-    assert source.sealer() is before
+    before = source.get_sealer()
+    clock.seconds += KEYRING_TTL_SECONDS
+    assert source.get_sealer() is before
     secrets.value = secret(OLD, NEW)
-    clock.seconds += FRESH_SECONDS
-    assert source.sealer().key == Keyring((NEW,)).fingerprints[0]
+    clock.seconds += KEYRING_TTL_SECONDS
+    assert source.get_sealer().key_fingerprint == Keyring((NEW,)).fingerprints[0]
 
 
 # A rotation across processes, each of which has read the keys at a moment of its own.
 
 
 def rotate(secrets: Secrets, signs_from: float) -> None:
-    secrets.value = KeyList.parse(secrets.value).rotated(NEW, signs_from).text()
+    secrets.value = KeySchedule.parse(secrets.value).add_key(NEW, signs_from).to_json()
 
 
 @pytest.mark.parametrize("tried", [False, True], ids=["", "after a forged link was tried"])
-@pytest.mark.parametrize("read_before", [0, 1, RELOAD_SECONDS, FRESH_SECONDS - 1])
+@pytest.mark.parametrize(
+    "read_before", [0, 1, MIN_RELOAD_INTERVAL_SECONDS, KEYRING_TTL_SECONDS - 1]
+)
 def test_whatever_any_process_signs_every_other_opens_without_reading_early(
     secrets: Secrets, clock: Clock, read_before: int, tried: bool
 ) -> None:
     redirect = KeyringSource(secrets, "keyring", clock)
-    redirect.current()
+    redirect.get_keyring()
     clock.seconds += read_before
     if tried:
-        redirect.reloaded()
-    rotate(secrets, clock.seconds + KNOWN_SECONDS)
+        redirect.reload_keyring()
+    rotate(secrets, clock.seconds + KEY_PROPAGATION_SECONDS)
     rewrite = KeyringSource(secrets, "keyring", clock)
     signed_with = set()
-    for _ in range(2 * KNOWN_SECONDS):
-        key = rewrite.sealer().key
-        assert key in redirect.current().fingerprints
+    for _ in range(2 * KEY_PROPAGATION_SECONDS):
+        key = rewrite.get_sealer().key_fingerprint
+        assert key in redirect.get_keyring().fingerprints
         signed_with.add(key)
         clock.seconds += 1
     assert signed_with == set(Keyring((OLD, NEW)).fingerprints)
@@ -183,33 +185,33 @@ def test_a_process_that_fails_to_read_the_keys_four_times_still_knows_the_new_on
     secrets: Secrets, clock: Clock
 ) -> None:
     redirect = KeyringSource(secrets, "keyring", clock)
-    redirect.current()
+    redirect.get_keyring()
     rotated_at = clock.seconds
-    rotate(secrets, rotated_at + KNOWN_SECONDS)
+    rotate(secrets, rotated_at + KEY_PROPAGATION_SECONDS)
     reads = secrets.reads
-    while clock.seconds < rotated_at + KNOWN_SECONDS:
+    while clock.seconds < rotated_at + KEY_PROPAGATION_SECONDS:
         secrets.down = secrets.reads < reads + 4
-        redirect.current()
+        redirect.get_keyring()
         clock.seconds += 1
-    assert Keyring((NEW,)).fingerprints[0] in redirect.current().fingerprints
+    assert Keyring((NEW,)).fingerprints[0] in redirect.get_keyring().fingerprints
 
 
 def test_a_key_that_signs_at_once_may_be_refused_for_as_long_as_no_early_read_is_allowed(
     secrets: Secrets, clock: Clock
 ) -> None:
     redirect = KeyringSource(secrets, "keyring", clock)
-    redirect.current()
-    assert redirect.reloaded() is None  # a forged link
+    redirect.get_keyring()
+    assert redirect.reload_keyring() is None  # a forged link
     rotate(secrets, clock.seconds)
-    assert redirect.reloaded() is None  # a link under the new key, refused
-    clock.seconds += RELOAD_SECONDS
-    assert redirect.reloaded() == Keyring((OLD, NEW))
+    assert redirect.reload_keyring() is None  # a link under the new key, refused
+    clock.seconds += MIN_RELOAD_INTERVAL_SECONDS
+    assert redirect.reload_keyring() == Keyring((OLD, NEW))
 
 
 def test_a_process_that_was_frozen_has_aged(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
-    source.current()
-    rotate(secrets, clock.seconds + KNOWN_SECONDS)
+    source.get_keyring()
+    rotate(secrets, clock.seconds + KEY_PROPAGATION_SECONDS)
     clock.seconds += 7 * 86_400
-    assert source.current() == Keyring((OLD, NEW))
+    assert source.get_keyring() == Keyring((OLD, NEW))

@@ -3,12 +3,12 @@ import json
 
 import pytest
 
-from waypost.observability import NAMESPACE, Metric, count
+from waypost.observability import METRIC_NAMESPACE, Metric, emit_metric
 
 
 def emitted(**arguments):
     stream = io.StringIO()
-    count(stream=stream, **arguments)
+    emit_metric(stream=stream, **arguments)
     (line,) = stream.getvalue().splitlines()
     return json.loads(line)
 
@@ -21,7 +21,7 @@ def function_name(monkeypatch):
 def test_a_count_is_one_line_of_embedded_metric_format():
     line = emitted(metric=Metric.CLICK_PARKED, value=3)
     (metrics,) = line["_aws"]["CloudWatchMetrics"]
-    assert metrics["Namespace"] == NAMESPACE
+    assert metrics["Namespace"] == METRIC_NAMESPACE
     assert metrics["Metrics"] == [{"Name": "ClickParked", "Unit": "Count"}]
     assert line["ClickParked"] == 3
     assert isinstance(line["_aws"]["Timestamp"], int)

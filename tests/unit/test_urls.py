@@ -3,14 +3,14 @@
 import pytest
 
 from waypost.errors import UnsafeDestination
-from waypost.rewrite.url_parameters import with_parameters
+from waypost.rewrite.url_parameters import add_parameters
 from waypost.urls import (
-    ascii_form,
-    authority_of,
     check_destination,
-    cleaned,
-    host_of,
-    scheme_of,
+    clean_href,
+    get_authority,
+    get_host,
+    get_scheme,
+    to_ascii_url,
 )
 
 UTM = [("utm_source", "a b"), ("x", "é&=")]
@@ -41,15 +41,15 @@ ADDED = "utm_source=a+b&x=%C3%A9%26%3D"
     ],
 )
 def test_parameters_go_before_the_fragment_and_never_over_a_key_that_is_there(href, expected):
-    assert with_parameters(href, UTM) == expected
+    assert add_parameters(href, UTM) == expected
 
 
 def test_nothing_to_add_changes_nothing():
-    assert with_parameters("https://e.com/?", []) == "https://e.com/?"
+    assert add_parameters("https://e.com/?", []) == "https://e.com/?"
 
 
 def test_brackets_of_arrays_stay_readable_in_added_names():
-    assert with_parameters("https://e.com/", [("tag[]", "1")]) == "https://e.com/?tag[]=1"
+    assert add_parameters("https://e.com/", [("tag[]", "1")]) == "https://e.com/?tag[]=1"
 
 
 @pytest.mark.parametrize(
@@ -128,21 +128,21 @@ def test_no_workspace_can_list_a_scheme_that_runs_code():
     ],
 )
 def test_a_header_can_hold_every_destination_and_the_rest_of_it_stays(href, expected):
-    assert ascii_form(href) == expected
+    assert to_ascii_url(href) == expected
 
 
 def test_a_host_that_is_no_name_has_no_ascii_form():
     with pytest.raises(UnsafeDestination):
-        ascii_form("https://" + "ü" * 70 + ".example/")
+        to_ascii_url("https://" + "ü" * 70 + ".example/")
 
 
 def test_hrefs_are_read_as_browsers_read_them():
-    assert cleaned(" \x00\thttps://e.c\nom/\r\n ") == "https://e.com/"
+    assert clean_href(" \x00\thttps://e.c\nom/\r\n ") == "https://e.com/"
 
 
 def test_parts_of_a_url_are_told_in_lower_case():
-    assert scheme_of("HTTPS://x") == "https"
-    assert scheme_of("/x:y") is None
-    assert authority_of("https://u@E.com:8080/x") == "e.com:8080"
-    assert host_of("https://u@E.com:8080/x") == "e.com"
-    assert host_of("mailto:a@b.c") is None
+    assert get_scheme("HTTPS://x") == "https"
+    assert get_scheme("/x:y") is None
+    assert get_authority("https://u@E.com:8080/x") == "e.com:8080"
+    assert get_host("https://u@E.com:8080/x") == "e.com"
+    assert get_host("mailto:a@b.c") is None

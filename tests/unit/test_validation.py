@@ -15,21 +15,33 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from pydantic_core._pydantic_core import list_all_errors
 
 from waypost.api.workspace_settings import SettingsChange
-from waypost.domains.schemas import AddDomain, ChangeDomain
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.errors import InvalidRequest
 from waypost.reports.share_links import ShareRequest
-from waypost.rewrite.schemas import Message, Recipient, RewriteRequest, from_json
+from waypost.rewrite.schemas import (
+    MessageRequest,
+    RewriteRecipient,
+    RewriteRequest,
+    parse_rewrite_request,
+)
 from waypost.rewrite_files.schemas import FileRequest
-from waypost.validation import MOST_PROBLEMS, OTHERWISE, REASONS, checked, parsed, reason
-from waypost.web.access import Asked
+from waypost.validation import (
+    DEFAULT_REASON,
+    ERROR_REASONS,
+    MAX_PROBLEMS,
+    describe_error,
+    parse_json,
+    validate_value,
+)
+from waypost.web.access import PageQuery
 
 MODELS = (
-    *(Message, Recipient, RewriteRequest, FileRequest),
-    *(SettingsChange, AddDomain, ChangeDomain, ShareRequest, Asked),
+    *(MessageRequest, RewriteRecipient, RewriteRequest, FileRequest),
+    *(SettingsChange, AddDomainRequest, ChangeDomainRequest, ShareRequest, PageQuery),
 )
 GOOD: dict[type[BaseModel], dict[str, Any]] = {
-    Message: {"workspace": "w", "campaign": "c", "content": {"html": "x"}},
-    Recipient: {"delivery": "d"},
+    MessageRequest: {"workspace": "w", "campaign": "c", "content": {"html": "x"}},
+    RewriteRecipient: {"delivery": "d"},
     RewriteRequest: {
         "workspace": "w",
         "campaign": "c",
@@ -37,8 +49,8 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
         "recipients": [{"delivery": "d"}],
     },
     FileRequest: {"input": "s3://b/k", "output": "s3://b/o"},
-    AddDomain: {"host": "links.acme.com"},
-    Asked: {"workspace": "w"},
+    AddDomainRequest: {"host": "links.acme.com"},
+    PageQuery: {"workspace": "w"},
 }
 SECRET = "sesame-0123456789-sesame"
 WRONG: tuple[Any, ...] = (
@@ -56,18 +68,18 @@ def refusals(model: type[BaseModel], body: object) -> Iterator[tuple[str, str, s
         model.model_validate(body)
     except ValidationError as found:
         with pytest.raises(InvalidRequest) as told:
-            checked(model, body)
+            validate_value(model, body)
         errors = found.errors()
-        assert len(told.value.problems) == min(len(errors), MOST_PROBLEMS + 1)
+        assert len(told.value.problems) == min(len(errors), MAX_PROBLEMS + 1)
         for error, problem in zip(errors, told.value.problems, strict=False):
             yield error["type"], error["msg"], problem.reason
     else:
-        checked(model, body)
+        validate_value(model, body)
 
 
 def assert_ours(model: type[BaseModel], body: object) -> None:
     for kind, text, told in refusals(model, body):
-        assert told != OTHERWISE, kind
+        assert told != DEFAULT_REASON, kind
         assert told.lower() != text.lower()
         assert "nput should" not in told
         assert "alue error" not in told
@@ -78,7 +90,7 @@ def assert_ours(model: type[BaseModel], body: object) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_whatever_is_wrong_with_a_field_is_told_in_our_words(model: type[BaseModel]):
     good = GOOD.get(model, {})
-    checked(model, good)
+    validate_value(model, good)
     for name, field in model.model_fields.items():
         for wrong in WRONG:
             assert_ours(model, good | {(field.alias or name): wrong})
@@ -106,15 +118,15 @@ def test_any_json_is_taken_or_refused_in_our_words(model: type[BaseModel], data:
 def test_no_text_of_pydantic_comes_through_whatever_its_kind(error: Any):
     text = error["message_template_python"]
     context = dict.fromkeys((name for _, name, _, _ in Formatter().parse(text) if name), 3)
-    told = reason(error["type"], context, "Value error, is our own text")
+    told = describe_error(error["type"], context, "Value error, is our own text")
     if error["type"] == "value_error":
         assert told == "is our own text"
     else:
-        assert told == REASONS.get(error["type"], OTHERWISE).format_map(context)
+        assert told == ERROR_REASONS.get(error["type"], DEFAULT_REASON).format_map(context)
         assert told.lower() != text.format_map(context).lower()
 
 
-@pytest.mark.parametrize("kind", sorted(set(REASONS) - {"invalid-json-value"}))
+@pytest.mark.parametrize("kind", sorted(set(ERROR_REASONS) - {"invalid-json-value"}))
 def test_every_kind_that_has_a_reason_exists(kind: str):
     assert kind in {error["type"] for error in list_all_errors()}
 
@@ -124,7 +136,7 @@ def test_every_kind_that_has_a_reason_exists(kind: str):
 )
 def test_what_is_no_json_is_told_so_and_no_more(body: bytes):
     with pytest.raises(InvalidRequest) as told:
-        parsed(Message, body)
+        parse_json(MessageRequest, body)
     assert {problem.reason for problem in told.value.problems} <= {
         "is not JSON",
         "is not an object",
@@ -155,7 +167,7 @@ def test_what_is_no_json_is_told_so_and_no_more(body: bytes):
 )
 def test_field_and_reason(body: dict[str, Any], told: str):
     with pytest.raises(InvalidRequest) as refused:
-        checked(RewriteRequest, GOOD[RewriteRequest] | body)
+        validate_value(RewriteRequest, GOOD[RewriteRequest] | body)
     assert str(refused.value) == told
 
 
@@ -164,7 +176,7 @@ def test_field_and_reason(body: dict[str, Any], told: str):
 )
 def test_a_name_that_is_wrong_is_told_of_what_has_it(name: str, told: str):
     with pytest.raises(InvalidRequest) as refused:
-        checked(SettingsChange, {"url_params": {name: "x"}})
+        validate_value(SettingsChange, {"url_params": {name: "x"}})
     assert str(refused.value) == f"url_params: has a name that is {told}"
 
 
@@ -174,13 +186,13 @@ def test_a_string_that_is_converted_first_has_characters():
         host: Annotated[str, AfterValidator(str.lower), Field(max_length=3)]
 
     with pytest.raises(InvalidRequest) as refused:
-        checked(Named, {"name": "long", "host": "long"})
+        validate_value(Named, {"name": "long", "host": "long"})
     assert {each.reason for each in refused.value.problems} == {"is longer than 3 characters"}
 
 
 def test_an_answer_names_a_hundred_problems_and_how_many_more_there_are():
     body = GOOD[RewriteRequest] | {"recipients": [{"delivery": ""}] * 5_000}
     with pytest.raises(InvalidRequest) as refused:
-        from_json(json.dumps(body))
-    assert len(refused.value.problems) == MOST_PROBLEMS + 1
+        parse_rewrite_request(json.dumps(body))
+    assert len(refused.value.problems) == MAX_PROBLEMS + 1
     assert str(refused.value.problems[-1]) == "body: has 4,900 more problems"

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Final, Literal, NewType, Self, get_type_hints
 
-from waypost.errors import SettingsError
+from waypost.errors import ConfigurationError
 
-Address = NewType("Address", str)
+WebOrigin = NewType("WebOrigin", str)
 """Scheme and host, without a slash at the end."""
 
-Lock = Literal["open", "closed"]
+OriginLock = Literal["open", "closed"]
 
 
-class Settings:
+class FunctionConfig:
     """Root of all settings, which are dataclasses."""
 
     __slots__ = ()
@@ -29,23 +29,23 @@ class Settings:
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError naming the variable that is missing or unusable."""
         types, values = get_type_hints(cls), {}
-        for variable, must in cls.variables().items():
+        for variable, must in cls.list_variables().items():
             text = environment.get(variable, "").strip()
             if text:
-                values[variable.lower()] = _read(variable, text, types[variable.lower()])
+                values[variable.lower()] = _parse_variable(variable, text, types[variable.lower()])
             elif must:
-                raise SettingsError(variable)
+                raise ConfigurationError(variable)
         return cls(**values)
 
     @classmethod
-    def variables(cls) -> dict[str, bool]:
+    def list_variables(cls) -> dict[str, bool]:
         """The variables that are read, and whether each has to be set."""
         listed = fields(cls)  # type: ignore[arg-type]  # every class below is a dataclass
         return {field.name.upper(): field.default is MISSING for field in listed}
 
 
 @dataclass(frozen=True, slots=True)
-class ReportSettings(Settings):
+class ReportConfig(FunctionConfig):
     """What reports need, as JSON or as pages."""
 
     clicks_table: str
@@ -55,14 +55,14 @@ class ReportSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class SharingSettings(Settings):
+class ShareLinkConfig(FunctionConfig):
     """What making share links needs. ``pages_url``: of the report pages."""
 
-    pages_url: Address
+    pages_url: WebOrigin
 
 
 @dataclass(frozen=True, slots=True)
-class RewriteSettings(Settings):
+class RewriteConfig(FunctionConfig):
     """What rewriting needs. ``default_base_url``: of tracking links where a workspace has no domain
     of its own, until ``default_host`` works (empty where there is none).
     """
@@ -71,13 +71,13 @@ class RewriteSettings(Settings):
     workspaces_table: str
     short_links_table: str
     keyring_secret: str
-    default_base_url: Address
+    default_base_url: WebOrigin
     retention_days: int
     default_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DomainSettings(Settings):
+class DomainConfig(FunctionConfig):
     """What managing tracking domains needs. ``edge_endpoint`` is the CDN's name. ``default_host``
     is empty where a stack has none; so is ``event_bus`` where nobody is told.
     """
@@ -89,7 +89,7 @@ class DomainSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyDomainsSettings(Settings):
+class VerifyDomainsConfig(FunctionConfig):
     """What checking tracking domains needs. Quotas are those of the account."""
 
     keyring_secret: str
@@ -100,7 +100,7 @@ class VerifyDomainsSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class RedirectSettings(Settings):
+class RedirectConfig(FunctionConfig):
     """What following a link needs. ``origin_secrets`` tell requests through CloudFront from
     others; with a closed lock, which needs them, the others are refused.
     """
@@ -112,19 +112,19 @@ class RedirectSettings(Settings):
     park_queue_url: str
     retention_days: int
     origin_secrets: tuple[str, ...] = ()
-    origin_lock: Lock = "open"
+    origin_lock: OriginLock = "open"
 
     def __post_init__(self) -> None:
-        if self.origin_locked and not self.origin_secrets:
-            raise SettingsError("ORIGIN_SECRETS")
+        if self.is_origin_locked and not self.origin_secrets:
+            raise ConfigurationError("ORIGIN_SECRETS")
 
     @property
-    def origin_locked(self) -> bool:
+    def is_origin_locked(self) -> bool:
         return self.origin_lock == "closed"
 
 
 @dataclass(frozen=True, slots=True)
-class TallySettings(Settings):
+class TallyConfig(FunctionConfig):
     """What counting needs. ``event_bus``: empty, and nobody is told."""
 
     clicks_table: str
@@ -134,43 +134,43 @@ class TallySettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class DrainSettings(Settings):
+class DrainConfig(FunctionConfig):
     """What bringing parked clicks home needs."""
 
     clicks_table: str
 
 
-def _read(variable: str, text: str, kind: object) -> object:
+def _parse_variable(variable: str, text: str, field_type: object) -> object:
     try:
-        return _READERS[kind](text)
+        return _PARSERS[field_type](text)
     except ValueError as e:
-        raise SettingsError(variable, f"is {text!r}, {e}") from None
+        raise ConfigurationError(variable, f"is {text!r}, {e}") from None
 
 
-def _address(text: str) -> str:
+def _parse_origin(text: str) -> str:
     return text.rstrip("/")
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError("not a whole number of at least 1")
     return int(text)
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _parse_list(text: str) -> tuple[str, ...]:
     return tuple(each for each in text.split(",") if each)
 
 
-def _lock(text: str) -> str:
+def _parse_lock(text: str) -> str:
     if text not in ("open", "closed"):
         raise ValueError("neither 'open' nor 'closed'")
     return text
 
 
-_READERS: Final[Mapping[object, Callable[[str], object]]] = {
+_PARSERS: Final[Mapping[object, Callable[[str], object]]] = {
     str: str,
-    int: _number,
-    Address: _address,
-    tuple[str, ...]: _listed,
-    Lock: _lock,
+    int: _parse_number,
+    WebOrigin: _parse_origin,
+    tuple[str, ...]: _parse_list,
+    OriginLock: _parse_lock,
 }

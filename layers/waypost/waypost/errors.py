@@ -1,29 +1,29 @@
 """Everything that can go wrong, as one tree; each error carries its evidence.
 
     WaypostError
-    ├── InvalidRequest        a request breaks its contract; names every field with the reason
-    ├── NotFound              a workspace, campaign, link, person or domain nobody has seen
-    ├── Clash                 a name that is taken, or whose code belongs to another name
-    ├── Overtaken             a change that others kept overtaking; nothing was changed
-    ├── NotShared             a report page asked for without a share link that covers it
-    ├── TooLarge              a message over the size that is accepted
-    ├── SettingsError         the environment of a function lacks something
-    ├── TokenError            a tracking link that leads nowhere
-    │   ├── BadSignature      not signed by any key of this stack
-    │   ├── UnknownVersion    signed by us, but by a newer version of the software
-    │   ├── MalformedToken    signed by us and still unreadable
-    │   ├── UnknownShortLink  a code that nobody was given, or that is forgotten
-    │   └── ExpiredShortLink  a code whose time is over
-    ├── UnsafeDestination     a destination that is never signed nor redirected to
-    ├── EdgeRefused           a tracking domain that the CDN does not take
-    │   └── ServedElsewhere   it serves the host for another distribution already
-    ├── CallFailed            (waypost.client) the rewrite function gave no answer, or refused
+    ├── InvalidRequest             a request breaks its contract; names every field and reason
+    ├── NotFound                   a workspace, campaign, link, person or domain does not exist
+    ├── AlreadyExists              a name is taken, or its id belongs to another name
+    ├── ConcurrentModification     other writers won every attempt; nothing was changed
+    ├── ShareAccessDenied          a report page needs a share link that covers it
+    ├── TooLarge                   a message exceeds the accepted size
+    ├── ConfigurationError         the environment of a function lacks something
+    ├── TokenError                 a tracking link that leads nowhere
+    │   ├── BadSignature           not signed by any key of this stack
+    │   ├── UnknownVersion         correctly signed by a newer version of the software
+    │   ├── MalformedToken         correctly signed and still unreadable
+    │   ├── UnknownShortLink       a code that was never issued, or is deleted
+    │   └── ExpiredShortLink       a code after its expiry
+    ├── UnsafeDestination          a destination that is never signed nor redirected to
+    ├── CdnRequestRejected         the CDN rejects a tracking domain
+    │   └── HostnameInUse          another distribution serves the host already
+    ├── CallFailed                 (waypost.client) the rewrite function failed or refused
     └── StoreError
-        ├── StoreUnavailable  the store did not answer in time, throttled, or failed
-        │   └── NotAtEdge     the CDN knows no such tenant, certificate, distribution or group
-        ├── MalformedItem     something stored, parked or logged that cannot be read back
-        │   └── MalformedRows some of several rows that were asked for; names them
-        └── Conflict          a conditional write lost against another writer; read again
+        ├── StoreUnavailable       the store timed out, throttled or failed
+        │   └── CdnResourceMissing the CDN knows no such tenant, certificate or distribution
+        ├── CorruptItem            a stored, queued or logged item cannot be read back
+        │   └── CorruptItemSet     some of several requested items are corrupt; names them
+        └── WriteConflict          a conditional write lost against another writer; read again
 
 ``waypost.responses.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
 statuses.
@@ -63,38 +63,38 @@ class InvalidRequest(WaypostError):
         self.problems = problems
 
     @classmethod
-    def of(cls, field: str, reason: str) -> InvalidRequest:
+    def from_field(cls, field: str, reason: str) -> InvalidRequest:
         return cls(Problem(field, reason))
 
 
 class NotFound(WaypostError):
     """Raised when something is asked for by a name that was never seen."""
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"no {kind} {name!r}")
-        self.kind = kind
+    def __init__(self, resource_type: str, name: str) -> None:
+        super().__init__(f"no {resource_type} {name!r}")
+        self.resource_type = resource_type
         self.name = name
 
 
-class Clash(WaypostError):
+class AlreadyExists(WaypostError):
     """Raised when a name cannot be taken: it is taken, or its code belongs to another name."""
 
-    def __init__(self, kind: str, name: str, reason: str) -> None:
-        super().__init__(f"{kind} {name!r}: {reason}")
-        self.kind = kind
+    def __init__(self, resource_type: str, name: str, reason: str) -> None:
+        super().__init__(f"{resource_type} {name!r}: {reason}")
+        self.resource_type = resource_type
         self.name = name
 
 
-class Overtaken(WaypostError):
+class ConcurrentModification(WaypostError):
     """Raised when something was changed by others each time that a change was about to be kept."""
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"{kind} {name!r}: others are changing it; nothing was changed")
-        self.kind = kind
+    def __init__(self, resource_type: str, name: str) -> None:
+        super().__init__(f"{resource_type} {name!r}: others are changing it; nothing was changed")
+        self.resource_type = resource_type
         self.name = name
 
 
-class NotShared(WaypostError):
+class ShareAccessDenied(WaypostError):
     """Raised when a report page is asked for without a share link that covers it.
 
     ``reason`` is one of none, tampered, version, expired, scope and people.
@@ -115,7 +115,7 @@ class TooLarge(WaypostError):
         self.limit = limit
 
 
-class SettingsError(WaypostError):
+class ConfigurationError(WaypostError):
     """Raised while a function starts, naming the variable that is missing or unusable."""
 
     def __init__(self, variable: str, reason: str = "is not set") -> None:
@@ -172,11 +172,11 @@ class UnsafeDestination(WaypostError):
         self.reason = reason
 
 
-class EdgeRefused(WaypostError):
+class CdnRequestRejected(WaypostError):
     """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
 
 
-class ServedElsewhere(EdgeRefused):
+class HostnameInUse(CdnRequestRejected):
     """Raised when another distribution of the account has a host, so that we hold nothing of it."""
 
 
@@ -203,11 +203,11 @@ class StoreUnavailable(StoreError):
     """
 
 
-class MalformedItem(StoreError):
+class CorruptItem(StoreError):
     """Raised when something stored, parked or logged cannot be read back; names the part."""
 
 
-class MalformedRows(MalformedItem):
+class CorruptItemSet(CorruptItem):
     """Raised when some of several rows that were asked for cannot be read. ``keys`` are theirs, as
     they were asked for; its text names nobody.
     """
@@ -217,9 +217,9 @@ class MalformedRows(MalformedItem):
         self.keys = frozenset(keys)
 
 
-class NotAtEdge(StoreUnavailable):
+class CdnResourceMissing(StoreUnavailable):
     """Raised when the CDN knows no such tenant, certificate, distribution or group."""
 
 
-class Conflict(StoreError):
+class WriteConflict(StoreError):
     """Raised when a conditional write lost against another writer. Nothing was written."""

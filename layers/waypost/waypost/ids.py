@@ -22,64 +22,64 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NewType
 
-WorkspaceCode = NewType("WorkspaceCode", str)
-CampaignCode = NewType("CampaignCode", str)
-LinkCode = NewType("LinkCode", str)
+WorkspaceId = NewType("WorkspaceId", str)
+CampaignId = NewType("CampaignId", str)
+LinkId = NewType("LinkId", str)
 
-WORKSPACE_BYTES = 4
-CAMPAIGN_BYTES = WORKSPACE_BYTES + 5
-LINK_BYTES = CAMPAIGN_BYTES + 4
+WORKSPACE_ID_BYTES = 4
+CAMPAIGN_ID_BYTES = WORKSPACE_ID_BYTES + 5
+LINK_ID_BYTES = CAMPAIGN_ID_BYTES + 4
 
-_OPENS = "00" * (LINK_BYTES - CAMPAIGN_BYTES)
-_BEYOND_ATTEMPTS = 1 << 32
+_OPEN_SUFFIX = "00" * (LINK_ID_BYTES - CAMPAIGN_ID_BYTES)
+_EXTRA_ATTEMPT_OFFSET = 1 << 32
 
 
-def workspace_code(workspace: str) -> WorkspaceCode:
+def derive_workspace_id(workspace: str) -> WorkspaceId:
     """The code of a workspace's name."""
-    return WorkspaceCode(_digest("workspace", workspace, size=WORKSPACE_BYTES))
+    return WorkspaceId(_hash_parts("workspace", workspace, size=WORKSPACE_ID_BYTES))
 
 
-def campaign_code(workspace: str, campaign: str) -> CampaignCode:
+def derive_campaign_id(workspace: str, campaign: str) -> CampaignId:
     """The code of a campaign of a workspace, both by name."""
-    return CampaignCode(
-        workspace_code(workspace)
-        + _digest("campaign", campaign, size=CAMPAIGN_BYTES - WORKSPACE_BYTES)
+    return CampaignId(
+        derive_workspace_id(workspace)
+        + _hash_parts("campaign", campaign, size=CAMPAIGN_ID_BYTES - WORKSPACE_ID_BYTES)
     )
 
 
-def link_code(campaign: CampaignCode, identity: str, attempt: int = 0) -> LinkCode:
+def derive_link_id(campaign: CampaignId, identity: str, attempt: int = 0) -> LinkId:
     """The code of a link of a campaign.
 
     ``identity`` is what makes two hrefs the same link (a tag, or the href as the template has it);
     ``attempt`` counts the codes that turned out to belong to other identities.
     """
-    code = _digest("link", str(attempt), identity, size=LINK_BYTES - CAMPAIGN_BYTES)
-    if code == _OPENS:
-        return link_code(campaign, identity, attempt + _BEYOND_ATTEMPTS)
-    return LinkCode(campaign + code)
+    code = _hash_parts("link", str(attempt), identity, size=LINK_ID_BYTES - CAMPAIGN_ID_BYTES)
+    if code == _OPEN_SUFFIX:
+        return derive_link_id(campaign, identity, attempt + _EXTRA_ATTEMPT_OFFSET)
+    return LinkId(campaign + code)
 
 
-def opens_code(campaign: CampaignCode) -> LinkCode:
+def derive_open_id(campaign: CampaignId) -> LinkId:
     """What stands for the link where a message of the campaign was opened, not clicked."""
-    return LinkCode(campaign + _OPENS)
+    return LinkId(campaign + _OPEN_SUFFIX)
 
 
-def is_opens(link: LinkCode) -> bool:
+def is_open_id(link: LinkId) -> bool:
     """Whether a code stands for opens instead of a link."""
-    return link.endswith(_OPENS) and len(link) == 2 * LINK_BYTES
+    return link.endswith(_OPEN_SUFFIX) and len(link) == 2 * LINK_ID_BYTES
 
 
-def workspace_of(code: CampaignCode | LinkCode) -> WorkspaceCode:
+def extract_workspace_id(campaign_or_link: CampaignId | LinkId) -> WorkspaceId:
     """The workspace that a campaign or link belongs to."""
-    return WorkspaceCode(code[: 2 * WORKSPACE_BYTES])
+    return WorkspaceId(campaign_or_link[: 2 * WORKSPACE_ID_BYTES])
 
 
-def campaign_of(link: LinkCode) -> CampaignCode:
+def extract_campaign_id(link: LinkId) -> CampaignId:
     """The campaign that a link belongs to."""
-    return CampaignCode(link[: 2 * CAMPAIGN_BYTES])
+    return CampaignId(link[: 2 * CAMPAIGN_ID_BYTES])
 
 
-def _digest(*parts: str, size: int) -> str:
+def _hash_parts(*parts: str, size: int) -> str:
     hashed = blake2b(digest_size=size)
     for part in parts:
         data = part.encode()

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from aws_lambda_powertools.logging import Logger
 
-NAMESPACE = "Waypost"
+METRIC_NAMESPACE = "Waypost"
 
 
 class Metric(StrEnum):
@@ -53,12 +53,12 @@ class Metric(StrEnum):
     CERTIFICATE_QUOTA_PERCENT = "CertificateQuotaPercent"
 
 
-def logger(function: str) -> Logger:
+def create_logger(function: str) -> Logger:
     """The structured logger of one function; configured by the POWERTOOLS_ variables."""
     return Logger(service=f"waypost-{function}", use_rfc3339=True)
 
 
-def count(
+def emit_metric(
     metric: Metric,
     value: int = 1,
     *,
@@ -79,7 +79,7 @@ def count(
             "Timestamp": int(clock() * 1000),
             "CloudWatchMetrics": [
                 {
-                    "Namespace": NAMESPACE,
+                    "Namespace": METRIC_NAMESPACE,
                     "Dimensions": dimensions,
                     "Metrics": [{"Name": metric.value, "Unit": "Count"}],
                 }

@@ -11,20 +11,20 @@ from html import escape
 from typing import Final, NotRequired, TypedDict
 
 from waypost.errors import (
-    Clash,
-    Conflict,
+    AlreadyExists,
+    ConcurrentModification,
+    ConfigurationError,
+    CorruptItem,
     ExpiredShortLink,
     InvalidRequest,
-    MalformedItem,
     NotFound,
-    NotShared,
-    Overtaken,
-    SettingsError,
+    ShareAccessDenied,
     StoreUnavailable,
     TokenError,
     TooLarge,
     UnsafeDestination,
     WaypostError,
+    WriteConflict,
 )
 
 
@@ -38,20 +38,20 @@ class Response(TypedDict):
     cookies: NotRequired[list[str]]
 
 
-_STATUS: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
+_ERROR_STATUSES: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
     (InvalidRequest, 400, "The request is not valid"),
-    (NotShared, 403, "Not shared with you"),
+    (ShareAccessDenied, 403, "Not shared with you"),
     (NotFound, 404, "Not found"),
-    (Clash, 409, "The name cannot be taken"),
-    (Overtaken, 409, "Others change it at the same time"),
+    (AlreadyExists, 409, "The name cannot be taken"),
+    (ConcurrentModification, 409, "Others change it at the same time"),
     (TooLarge, 413, "The message is too large"),
     (UnsafeDestination, 422, "The destination is not allowed"),
     (ExpiredShortLink, 410, "The link has expired"),
     (TokenError, 404, "The link leads nowhere"),
     (StoreUnavailable, 503, "The store did not answer"),
-    (Conflict, 503, "The store is busy"),
-    (MalformedItem, 500, "What is stored cannot be read"),
-    (SettingsError, 500, "The function is not set up"),
+    (WriteConflict, 503, "The store is busy"),
+    (CorruptItem, 500, "What is stored cannot be read"),
+    (ConfigurationError, 500, "The function is not set up"),
 )
 
 _PAGE_HEADERS: Final = {
@@ -65,7 +65,7 @@ _PAGE_HEADERS: Final = {
     ),
 }
 
-_PAGE: Final = """<!doctype html>
+_PAGE_TEMPLATE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
@@ -85,9 +85,9 @@ def json_response(status: int, body: object) -> Response:
     )
 
 
-def problem(error: WaypostError) -> Response:
+def problem_response(error: WaypostError) -> Response:
     """An error as problem+json with the status that the table gives it."""
-    status, title = status_of(error)
+    status, title = get_error_status(error)
     response = json_response(status, problem_body(error, status, title))
     response["headers"]["content-type"] = "application/problem+json"
     if status == 503:
@@ -95,10 +95,10 @@ def problem(error: WaypostError) -> Response:
     return response
 
 
-def status_of(error: WaypostError) -> tuple[int, str]:
+def get_error_status(error: WaypostError) -> tuple[int, str]:
     """The status of an error, and what it is in general."""
     return next(
-        ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)),
+        ((status, title) for kind, status, title in _ERROR_STATUSES if isinstance(error, kind)),
         (500, "Something went wrong"),
     )
 
@@ -116,10 +116,10 @@ def problem_body(error: WaypostError, status: int, title: str) -> dict[str, obje
     return body
 
 
-def plain_page(status: int, title: str, text: str) -> Response:
+def plain_page_response(status: int, title: str, text: str) -> Response:
     """A page for a recipient whose link leads nowhere: says so, offers nothing, is never cached."""
     return Response(
         statusCode=status,
         headers=dict(_PAGE_HEADERS),
-        body=_PAGE.format(title=escape(title), text=escape(text)),
+        body=_PAGE_TEMPLATE.format(title=escape(title), text=escape(text)),
     )

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from waypost.errors import InvalidRequest, Problem
 
-OTHERWISE: Final = "is not as it must be"
+DEFAULT_REASON: Final = "is not as it must be"
 
 _OBJECT: Final = "is not an object"
 _LIST: Final = "is not a list"
@@ -29,7 +29,7 @@ _BOOLEAN: Final = "is neither true nor false"
 _DATE: Final = "is not a date such as 2026-11-21"
 _JSON: Final = "is not JSON"
 
-REASONS: Final[Mapping[str, str]] = {
+ERROR_REASONS: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "extra_forbidden": "is not known",
     "none_required": "is not null",
@@ -80,77 +80,81 @@ REASONS: Final[Mapping[str, str]] = {
 }
 
 
-_LENGTHS: Final = ("too_short", "too_long", "string_too_short")
+_LENGTH_ERRORS: Final = ("too_short", "too_long", "string_too_short")
 
 
-def reason(kind: str, context: Mapping[str, Any], message: str) -> str:
+def describe_error(error_type: str, context: Mapping[str, Any], message: str) -> str:
     """Why a field is refused. ``message`` is used of our own validators alone, whose text it is."""
-    if kind == "value_error":
+    if error_type == "value_error":
         return message.removeprefix("Value error, ")
-    if kind in _LENGTHS and context.get("min_length") == 1:
+    if error_type in _LENGTH_ERRORS and context.get("min_length") == 1:
         return "is empty"
-    if kind in _LENGTHS and context.get("field_type") == "Value":  # a string that was converted
-        kind = f"string_{kind}"
+    if (
+        error_type in _LENGTH_ERRORS and context.get("field_type") == "Value"
+    ):  # a string that was converted
+        error_type = f"string_{error_type}"
     try:
-        return REASONS[kind].format_map({name: _plain(each) for name, each in context.items()})
+        return ERROR_REASONS[error_type].format_map(
+            {name: _format_value(each) for name, each in context.items()}
+        )
     except KeyError:
-        return OTHERWISE
+        return DEFAULT_REASON
 
 
-def _plain(value: object) -> str:
+def _format_value(value: object) -> str:
     """Choices come as 'a', 'b' or 'c'."""
     return f"{value:,}" if isinstance(value, int) else str(value).replace("'", "")
 
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MOST_PROBLEMS: Final = 100
+MAX_PROBLEMS: Final = 100
 """Problems that one answer names."""
-_LONGEST_NAME: Final = 100
+_MAX_NAME_LENGTH: Final = 100
 
 
-def _iso_date(value: object) -> object:
+def _validate_iso_date(value: object) -> object:
     """Only the one form of a date: pydantic reads numbers as seconds since 1970, too."""
     if isinstance(value, str) and (len(value) != 10 or value[4:8:3] != "--"):
         raise ValueError("is not a date such as 2026-11-21")
     return value
 
 
-IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+IsoDate = Annotated[date, BeforeValidator(_validate_iso_date)]
 
 
-def parsed(model: type[Model], body: str | bytes | None) -> Model:
+def parse_json(model: type[Model], body: str | bytes | None) -> Model:
     """Read JSON text into a model. Raises InvalidRequest naming each field and its reason."""
     try:
         return model.model_validate_json(body or b"")
     except ValidationError as e:
-        raise _invalid(e) from None
+        raise _convert_validation_error(e) from None
 
 
-def checked(model: type[Model], value: object) -> Model:
+def validate_value(model: type[Model], value: object) -> Model:
     """Check an already decoded value against a model. Raises InvalidRequest likewise."""
     try:
         return model.model_validate(value)
     except ValidationError as e:
-        raise _invalid(e) from None
+        raise _convert_validation_error(e) from None
 
 
-def _invalid(error: ValidationError) -> InvalidRequest:
+def _convert_validation_error(error: ValidationError) -> InvalidRequest:
     found = error.errors(include_url=False, include_input=False)
-    return invalid([dict(e) for e in found])
+    return build_invalid_request([dict(e) for e in found])
 
 
-def invalid(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
+def build_invalid_request(pydantic_errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """An error of ours from pydantic's, each with its ``loc``, ``type``, ``msg`` and ``ctx``."""
-    return InvalidRequest(*named(map(_problem, errors)))
+    return InvalidRequest(*limit_problems(map(_build_problem, pydantic_errors)))
 
 
-def named(problems: Iterable[Problem]) -> list[Problem]:
+def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
     """As many problems as an answer names, and how many there are besides."""
     every = list(problems)
-    left = len(every) - MOST_PROBLEMS
+    left = len(every) - MAX_PROBLEMS
     more = [Problem("body", f"has {left:,} more problems")] if left > 0 else []
-    return every[:MOST_PROBLEMS] + more
+    return every[:MAX_PROBLEMS] + more
 
 
 def field_path(location: Sequence[int | str]) -> str:
@@ -160,17 +164,17 @@ def field_path(location: Sequence[int | str]) -> str:
     """
     path = ""
     for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{_short(step)}"
+        path += f"[{step}]" if isinstance(step, int) else f".{_truncate_name(step)}"
     return path.removeprefix(".") or "body"
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
+def _truncate_name(name: str) -> str:
+    return name if len(name) <= _MAX_NAME_LENGTH else name[:_MAX_NAME_LENGTH] + "…"
 
 
-def _problem(error: Mapping[str, Any]) -> Problem:
+def _build_problem(error: Mapping[str, Any]) -> Problem:
     location: Sequence[int | str] = error["loc"]
-    told = reason(error["type"], error.get("ctx") or {}, error["msg"])
+    told = describe_error(error["type"], error.get("ctx") or {}, error["msg"])
     if location and location[-1] == "[key]":  # the name itself is wrong, not what it has
         return Problem(field_path(location[:-2]), f"has a name that {told}")
     return Problem(field_path(location), told)

@@ -17,11 +17,11 @@ from tests.e2e.domains.internet import (
     dns_server,
     ours,
 )
-from waypost.domains.check_results import Findings
-from waypost.domains.checker import Checker
+from waypost.domains.check_results import CheckResult
+from waypost.domains.checker import DomainChecker
 from waypost.domains.dns import DnsResolver
-from waypost.domains.http_probe import Prober
-from waypost.domains.network import browser_like
+from waypost.domains.http_probe import HttpProber
+from waypost.domains.network import create_browser_tls_context
 from waypost.tokens.signer import Keyring
 
 HOST = "links.acme.com"
@@ -41,10 +41,10 @@ class Keys:
     keyring: Keyring = KEYRING
     renewed: Keyring | None = None
 
-    def current(self) -> Keyring:
+    def get_keyring(self) -> Keyring:
         return self.keyring
 
-    def reloaded(self) -> Keyring | None:
+    def reload_keyring(self) -> Keyring | None:
         return self.renewed
 
 
@@ -56,10 +56,10 @@ class World:
     nameservers: list[Zones]
     internet: Internet
     authority: trustme.CA
-    checker: Checker
+    checker: DomainChecker
     resolver: DnsResolver
 
-    def check(self, host: str = HOST) -> Findings:
+    def check(self, host: str = HOST) -> CheckResult:
         return self.checker.check(host, PROOF, (DEFAULT_HOST, ENDPOINT))
 
     def certificate(
@@ -105,11 +105,13 @@ def world(authority: trustme.CA, socket_enabled: None) -> Iterator[World]:
         for known, address in zip(nameservers, NAMESERVERS, strict=True)
     ]
     resolver = DnsResolver(
-        [RECURSIVE], port=port, seconds=DNS_SECONDS, allowed=lambda a: a in NAMESERVERS
+        [RECURSIVE], port=port, timeout_seconds=DNS_SECONDS, is_allowed=lambda a: a in NAMESERVERS
     )
-    tls = browser_like()
+    tls = create_browser_tls_context()
     authority.configure_trust(tls)
-    checker = Checker(resolver, Prober(resolver, internet, tls, seconds=WEB_SECONDS), Keys())
+    checker = DomainChecker(
+        resolver, HttpProber(resolver, internet, tls, timeout_seconds=WEB_SECONDS), Keys()
+    )
     _public_names(zones)
     yield World(zones, nameservers, internet, authority, checker, resolver)
     internet.close()

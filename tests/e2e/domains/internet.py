@@ -176,7 +176,7 @@ def http(status: str, body: bytes = b"", **headers: str) -> bytes:
 
 def ours(path: str) -> bytes:
     """What our redirect function answers a probe, over the real code."""
-    response = probe_token.probe_answer(KEYRING, path.removeprefix(probe_token.PATH))
+    response = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))
     return http(f"{response['statusCode']} OK", response["body"].encode())
 
 

@@ -17,18 +17,18 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import http
-from waypost.domains.check_results import Dns
-from waypost.domains.checker import DNS_SECONDS
-from waypost.domains.dns import MAX_HOPS, permission
+from waypost.domains.check_results import DnsResult
+from waypost.domains.checker import DNS_CHECK_SECONDS
+from waypost.domains.dns import MAX_CNAME_HOPS, check_caa
 
 
-def dns(world: World) -> Dns:
-    return world.checker.dns(HOST, PROOF, (DEFAULT_HOST, ENDPOINT))
+def dns(world: World) -> DnsResult:
+    return world.checker.check_dns(HOST, PROOF, (DEFAULT_HOST, ENDPOINT))
 
 
 def test_the_expected_cname_is_right_and_settled(world: World) -> None:
     world.point_at_us()
-    assert dns(world) == Dns("cname", (HOST, DEFAULT_HOST), (EDGE_ADDRESS,), settled=True)
+    assert dns(world) == DnsResult("cname", (HOST, DEFAULT_HOST), (EDGE_ADDRESS,), settled=True)
 
 
 def test_a_chain_that_reaches_us_in_the_end_is_right(world: World) -> None:
@@ -56,7 +56,7 @@ def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: World) -
     found = world.check(host)
     assert (found.dns.verdict, found.caa.allows) == ("cname", "unknown")
     asked = [kind for _, kind in world.dns.asked if kind != "SOA"]  # whose time is measured apart
-    assert len(asked) <= DNS_SECONDS
+    assert len(asked) <= DNS_CHECK_SECONDS
 
 
 def test_of_answers_without_measure_only_as_much_is_kept_as_people_read(world: World) -> None:
@@ -96,7 +96,7 @@ def test_a_name_without_addresses_is_missing_too(world: World) -> None:
 
 def test_a_cname_that_leads_into_nothing_is_missing(world: World) -> None:
     world.dns.add(HOST, "CNAME", "gone.example")
-    assert dns(world) == Dns("missing", (HOST, "gone.example"))
+    assert dns(world) == DnsResult("missing", (HOST, "gone.example"))
 
 
 def test_a_cname_to_somebody_else_is_shown(world: World) -> None:
@@ -112,7 +112,7 @@ def test_cnames_in_a_circle_are_a_loop(world: World) -> None:
     world.dns.add(HOST, "CNAME", "a.acme.com")
     world.dns.add("a.acme.com", "CNAME", "b.acme.com")
     world.dns.add("b.acme.com", "CNAME", "a.acme.com")
-    assert dns(world) == Dns("loop", (HOST, "a.acme.com", "b.acme.com", "a.acme.com"))
+    assert dns(world) == DnsResult("loop", (HOST, "a.acme.com", "b.acme.com", "a.acme.com"))
 
 
 def test_a_name_that_points_at_itself_is_a_loop(world: World) -> None:
@@ -121,7 +121,7 @@ def test_a_name_that_points_at_itself_is_a_loop(world: World) -> None:
 
 
 def test_more_cnames_than_resolvers_follow_are_too_many(world: World) -> None:
-    names = [HOST, *(f"hop{i}.acme.com" for i in range(MAX_HOPS))]
+    names = [HOST, *(f"hop{i}.acme.com" for i in range(MAX_CNAME_HOPS))]
     for name, target in pairwise(names):
         world.dns.add(name, "CNAME", target)
     world.dns.add(names[-1], "CNAME", DEFAULT_HOST)
@@ -221,7 +221,7 @@ def test_name_servers_at_private_addresses_are_not_asked(world: World) -> None:
     world.point_at_us()
     world.dns.add("ns0.acme.com", "A", "10.0.0.53")
     world.dns.add("ns1.acme.com", "A", "169.254.169.253")
-    assert world.resolver.authoritative(HOST, "CNAME") == []
+    assert world.resolver.lookup_authoritative(HOST, "CNAME") == []
 
 
 @pytest.mark.parametrize(
@@ -242,17 +242,17 @@ def test_caa_records_decide_whether_amazon_may_issue(
 ) -> None:
     world.dns.add(name, "CAA", *records)
     world.dns.add(HOST, "A", EDGE_ADDRESS)
-    assert permission(world.resolver, HOST).allows == allows
+    assert check_caa(world.resolver, HOST).allows == allows
 
 
 def test_the_nearest_caa_records_win(world: World) -> None:
     world.dns.add("acme.com", "CAA", '0 issue "letsencrypt.org"')
     world.dns.add(HOST, "CAA", '0 issue "amazon.com"')
-    found = permission(world.resolver, HOST)
+    found = check_caa(world.resolver, HOST)
     assert (found.allows, found.name) == ("yes", HOST)
 
 
 def test_caa_that_cannot_be_read_is_unknown(world: World) -> None:
     world.dns.failing.add("acme.com")
     world.dns.add(HOST, "A", EDGE_ADDRESS)
-    assert permission(world.resolver, HOST).allows == "unknown"
+    assert check_caa(world.resolver, HOST).allows == "unknown"

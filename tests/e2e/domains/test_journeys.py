@@ -22,18 +22,24 @@ from tests.e2e.domains.conftest import (
     World,
 )
 from tests.e2e.domains.internet import http, ours
-from tests.fakes import MemoryDomains
-from waypost.domains.base_url import BaseUrls
-from waypost.domains.certificates import CertificateStatus, Tenant
-from waypost.domains.model import STACK, STACK_NAME, Change, Targets, TrackingDomain
-from waypost.domains.network import NEVER, Deadline
-from waypost.domains.schemas import AddDomain, ChangeDomain
-from waypost.domains.service import Manager
-from waypost.domains.verification import LOOK_SECONDS, Verifier
-from waypost.errors import EdgeRefused, ServedElsewhere, StoreUnavailable
-from waypost.ids import workspace_code
+from tests.fakes import InMemoryDomainRepository
+from waypost.domains.base_url import DomainBaseUrlResolver
+from waypost.domains.certificates import CdnTenant, CertificateStatus
+from waypost.domains.model import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    DomainChange,
+    Targets,
+    TrackingDomain,
+)
+from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.service import DomainService
+from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
+from waypost.errors import CdnRequestRejected, HostnameInUse, StoreUnavailable
+from waypost.ids import derive_workspace_id
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 ADDRESS = "https://api.example.com"
 SENDER = "news@acme.com"
 
@@ -43,43 +49,45 @@ class Cdn:
     """``waypost.domains.certificates.Edge``, as CloudFront behaves."""
 
     world: World
-    tenants: dict[str, Tenant] = field(default_factory=dict)
+    tenants: dict[str, CdnTenant] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     refusal: str | None = None
 
-    def tenant(self, host: str, /) -> Tenant | None:
+    def get_tenant(self, host: str, /) -> CdnTenant | None:
         return self.tenants.get(host)
 
-    def create(self, host: str, /) -> None:
+    def create_tenant(self, host: str, /) -> None:
         self.calls.append("create")
         if self.refusal:
-            raise EdgeRefused(self.refusal)
-        self.tenants[host] = Tenant("pending-validation", attached=False, enabled=True)
+            raise CdnRequestRejected(self.refusal)
+        self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
     def issue(self, host: str, status: CertificateStatus = "issued") -> None:
         """What the authority does in its own time."""
-        self.tenants[host] = Tenant(status, attached=False, enabled=True)
+        self.tenants[host] = CdnTenant(status, is_attached=False, is_enabled=True)
 
-    def attach(self, host: str, /) -> None:
+    def attach_certificate(self, host: str, /) -> None:
         self.calls.append("attach")
-        self.tenants[host] = Tenant("issued", attached=True, enabled=True)
+        self.tenants[host] = CdnTenant("issued", is_attached=True, is_enabled=True)
         self.world.internet.serve(EDGE_ADDRESS, 80, ours)
         self.world.serve_https(EDGE_ADDRESS, host)
 
-    def enable(self, host: str, /) -> None:
+    def enable_tenant(self, host: str, /) -> None:
         self.calls.append("enable")
         held = self.tenants[host]
-        self.tenants[host] = Tenant(held.certificate, held.attached, enabled=True)
+        self.tenants[host] = CdnTenant(held.certificate_status, held.is_attached, is_enabled=True)
 
-    def request_again(self, host: str, /) -> None:
+    def request_certificate(self, host: str, /) -> None:
         self.calls.append("request_again")
-        self.tenants[host] = Tenant("pending-validation", attached=False, enabled=True)
+        self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
-    def remove(self, host: str, /) -> bool:
+    def remove_tenant(self, host: str, /) -> bool:
         held = self.tenants[host]
-        if held.enabled:
+        if held.is_enabled:
             self.calls.append("disable")
-            self.tenants[host] = Tenant(held.certificate, held.attached, enabled=False)
+            self.tenants[host] = CdnTenant(
+                held.certificate_status, held.is_attached, is_enabled=False
+            )
             return False
         self.calls.append("delete")
         del self.tenants[host]
@@ -92,7 +100,7 @@ class Told:
 
     changes: list[tuple[str, str]] = field(default_factory=list)
 
-    def tell(self, _domain: TrackingDomain, changes: Sequence[Change]) -> None:
+    def publish(self, _domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
         self.changes += [(change.before, change.after) for change in changes]
 
 
@@ -102,7 +110,7 @@ class Senders:
 
     known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
 
-    def verified(self, domain: str) -> bool | None:
+    def get_verification(self, domain: str) -> bool | None:
         return self.known.get(domain)
 
 
@@ -114,13 +122,13 @@ class Stack:
     cdn: Cdn
     told: Told = field(default_factory=Told)
     senders: Senders = field(default_factory=Senders)
-    store: MemoryDomains = field(default_factory=MemoryDomains)
+    store: InMemoryDomainRepository = field(default_factory=InMemoryDomainRepository)
     now: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         targets = Targets(ENDPOINT, DEFAULT_HOST)
-        self.manager = Manager(self.store, targets, self.told, lambda: self.now)
-        self.verifier = Verifier(
+        self.manager = DomainService(self.store, targets, self.told, lambda: self.now)
+        self.verifier = DomainVerificationService(
             self.store,
             self.world.checker,
             self.cdn,
@@ -129,22 +137,22 @@ class Stack:
             targets,
             lambda: self.now,
         )
-        self.base_urls = BaseUrls(self.store, ADDRESS, DEFAULT_HOST)
+        self.base_urls = DomainBaseUrlResolver(self.store, ADDRESS, DEFAULT_HOST)
 
     def add(self) -> None:
-        self.manager.add("acme", AddDomain(host=HOST))
+        self.manager.add_domain("acme", AddDomainRequest(host=HOST))
 
     def look(self, minutes: int = 5) -> str:
         """Let time pass and check; gives the stage."""
         self.now += timedelta(minutes=minutes)
-        checked = self.verifier.verify(ACME, HOST)
+        checked = self.verifier.verify_domain(ACME, HOST)
         return checked.stage if checked else "gone"
 
     def light(self, name: str) -> dict[str, Any]:
-        return self.manager.show("acme", HOST).lights[name].model_dump()
+        return self.manager.get_domain("acme", HOST).lights[name].model_dump()
 
     def url(self) -> str:
-        return self.base_urls.for_message("acme", SENDER)
+        return self.base_urls.resolve_url("acme", SENDER)
 
     def working(self) -> Stack:
         """With a domain that has HTTPS."""
@@ -187,7 +195,7 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
 
     assert stack.look() == "https"
     assert stack.light("https")["colour"] == "green"
-    assert stack.manager.show("acme", HOST).next_step == ""
+    assert stack.manager.get_domain("acme", HOST).next_step == ""
     assert stack.url() == f"https://{HOST}"
     assert stack.told.changes == [
         ("unverified", "verified"),
@@ -259,7 +267,7 @@ def test_a_tenant_without_any_request_for_a_certificate_gets_one(stack: Stack) -
 
 def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None:
     stack.add()
-    proof = stack.store.of_workspace(ACME)[0].proof
+    proof = stack.store.list_by_workspace(ACME)[0].proof
     stack.world.dns.add(HOST, "A", PROXY_ADDRESS)
     stack.world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
     assert stack.look() == "waiting"
@@ -280,7 +288,7 @@ def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None
 
 def test_hsts_without_https_is_red_and_messages_use_the_default_host(stack: Stack) -> None:
     stack.add()
-    proof = stack.store.of_workspace(ACME)[0].proof
+    proof = stack.store.list_by_workspace(ACME)[0].proof
     world = stack.world
     world.dns.add(HOST, "A", PROXY_ADDRESS)
     world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
@@ -337,12 +345,12 @@ def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stac
 
 def test_reverting_falls_back_at_once_and_taking_up_again_needs_no_check(stack: Stack) -> None:
     stack.working()
-    shown = stack.manager.change("acme", HOST, ChangeDomain(reverted=True))
+    shown = stack.manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
     assert shown.base_url is None
     assert stack.url() == ADDRESS
     assert stack.look() == "https"  # its old links are looked after all the same
     assert stack.url() == ADDRESS
-    stack.manager.change("acme", HOST, ChangeDomain(reverted=False))
+    stack.manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=False))
     assert stack.url() == f"https://{HOST}"
     assert stack.told.changes[-2:] == [("on", "reverted"), ("reverted", "on")]
 
@@ -352,7 +360,7 @@ def test_an_unverified_sending_domain_keeps_a_working_domain_unused(stack: Stack
     stack.working()
     assert stack.light("sending")["colour"] == "red"
     assert stack.url() == ADDRESS
-    stack.manager.change("acme", HOST, ChangeDomain(sending_verified=True))
+    stack.manager.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=True))
     assert stack.url() == f"https://{HOST}"
     assert stack.light("sending")["found"] == "marked by the operator"
     stack.look()
@@ -363,23 +371,23 @@ def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_se
     stack: Stack,
 ) -> None:
     stack.senders.known = {"globex.example": True}
-    stack.manager.add("acme", AddDomain(host=HOST, sending_domain="globex.example"))
+    stack.manager.add_domain("acme", AddDomainRequest(host=HOST, sending_domain="globex.example"))
     stack.world.point_at_us()
     stack.look()
     stack.cdn.issue(HOST)
     stack.look()
     assert stack.look() == "https"
-    assert stack.base_urls.for_message("acme", "x@globex.example") == ADDRESS
+    assert stack.base_urls.resolve_url("acme", "x@globex.example") == ADDRESS
     assert stack.light("sending")["colour"] == "red"
     assert f"_waypost.{HOST} TXT" in stack.light("sending")["next_step"]
 
-    proof = stack.manager.show("acme", HOST).records[1]
+    proof = stack.manager.get_domain("acme", HOST).records[1]
     stack.world.dns.add(proof.name, "TXT", f'"{proof.value}"')
     stack.look()
-    assert stack.base_urls.for_message("acme", "x@globex.example") == f"https://{HOST}"
+    assert stack.base_urls.resolve_url("acme", "x@globex.example") == f"https://{HOST}"
     del stack.world.dns.records[proof.name, "TXT"]
     stack.look()
-    assert stack.base_urls.for_message("acme", "x@globex.example") == f"https://{HOST}"
+    assert stack.base_urls.resolve_url("acme", "x@globex.example") == f"https://{HOST}"
 
 
 def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: Stack) -> None:
@@ -396,27 +404,27 @@ def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here
     stack: Stack,
 ) -> None:
     stack.working()
-    stack.manager.remove("acme", HOST)
+    stack.manager.remove_domain("acme", HOST)
     assert stack.url() == ADDRESS
     for _ in range(3):
         stack.look()
-    assert stack.cdn.tenants[HOST].enabled
+    assert stack.cdn.tenants[HOST].is_enabled
     assert stack.world.check().https.outcome == "ours"
 
     for zones in (stack.world.dns, *stack.world.nameservers):
         del zones.records[HOST, "CNAME"]
     stack.look()
-    assert stack.cdn.tenants[HOST].enabled
+    assert stack.cdn.tenants[HOST].is_enabled
     stack.look()
-    assert not stack.cdn.tenants[HOST].enabled
+    assert not stack.cdn.tenants[HOST].is_enabled
     assert stack.look() == "gone"
     assert stack.cdn.calls[-2:] == ["disable", "delete"]
-    assert stack.store.by_host(HOST) is None
+    assert stack.store.get_by_host(HOST) is None
 
 
 def test_a_domain_that_was_never_served_is_gone_with_the_next_check(stack: Stack) -> None:
     stack.add()
-    stack.manager.remove("acme", HOST)
+    stack.manager.remove_domain("acme", HOST)
     assert stack.look() == "gone"
     stack.add()
 
@@ -425,30 +433,30 @@ def test_a_domain_that_another_distribution_serves_is_let_go_of(stack: Stack) ->
     """As that of the same account's other stack, which was what kept it from working here."""
     stack.add()
 
-    def tenant(_host: str) -> Tenant:
-        raise ServedElsewhere("another CloudFront distribution has this host")
+    def tenant(_host: str) -> CdnTenant:
+        raise HostnameInUse("another CloudFront distribution has this host")
 
-    stack.cdn.tenant = tenant  # type: ignore[method-assign]
+    stack.cdn.get_tenant = tenant  # type: ignore[method-assign]
     stack.world.point_at_us()
     stack.look()
     assert stack.light("https")["next_step"].startswith("another CloudFront distribution")
-    stack.manager.remove("acme", HOST)
+    stack.manager.remove_domain("acme", HOST)
     assert stack.look() == "gone"
     assert stack.cdn.calls == []
 
 
 def test_a_removed_domain_can_be_taken_up_again(stack: Stack) -> None:
     stack.working()
-    stack.manager.remove("acme", HOST)
-    assert stack.manager.show("acme", HOST).use == "removed"
+    stack.manager.remove_domain("acme", HOST)
+    assert stack.manager.get_domain("acme", HOST).use == "removed"
     stack.add()
     assert stack.url() == f"https://{HOST}"
 
 
 def test_one_taken_up_again_while_it_was_being_disabled_is_enabled(stack: Stack) -> None:
     stack.working()
-    stack.manager.remove("acme", HOST)
-    stack.cdn.remove(HOST)
+    stack.manager.remove_domain("acme", HOST)
+    stack.cdn.remove_tenant(HOST)
     stack.world.internet.close_at(EDGE_ADDRESS, 443)
     stack.world.internet.close_at(EDGE_ADDRESS, 80)
     stack.add()
@@ -461,13 +469,13 @@ def test_a_change_by_its_owner_during_a_check_is_not_undone_by_it(stack: Stack) 
     checker = stack.world.checker
 
     class Meanwhile:
-        dns = checker.dns
+        check_dns = checker.check_dns
 
         def check(self, *args: Any) -> Any:
-            stack.manager.change("acme", HOST, ChangeDomain(reverted=True))
+            stack.manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
             return checker.check(*args)
 
-    object.__setattr__(stack.verifier, "checks", Meanwhile())
+    object.__setattr__(stack.verifier, "checker", Meanwhile())
     assert stack.look() == "https"
     assert stack.url() == ADDRESS
 
@@ -480,17 +488,17 @@ def test_two_looks_at_the_same_moment_see_one_failure_and_not_two(stack: Stack) 
     checker, verifier = stack.world.checker, stack.verifier
 
     class Meanwhile:
-        dns = checker.dns
+        check_dns = checker.check_dns
 
         def check(self, *args: Any) -> Any:
-            object.__setattr__(verifier, "checks", checker)
+            object.__setattr__(verifier, "checker", checker)
             stack.now += timedelta(seconds=3)
-            assert verifier.verify(ACME, HOST)
+            assert verifier.verify_domain(ACME, HOST)
             return checker.check(*args)
 
-    object.__setattr__(verifier, "checks", Meanwhile())
+    object.__setattr__(verifier, "checker", Meanwhile())
     assert stack.look() == "https"
-    assert stack.manager.show("acme", HOST).failures == 1
+    assert stack.manager.get_domain("acme", HOST).failures == 1
     assert stack.look() == "fallen_back"
 
 
@@ -500,7 +508,7 @@ def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack
 
     def look() -> str:
         stack.now += timedelta(minutes=5)
-        checked = stack.verifier.verify(STACK, DEFAULT_HOST)
+        checked = stack.verifier.verify_domain(STACK_WORKSPACE, DEFAULT_HOST)
         assert checked is not None
         return checked.stage
 
@@ -514,29 +522,29 @@ def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack
     look()
     look()
     assert stack.url() == f"https://{DEFAULT_HOST}"
-    (shown,) = stack.manager.list(STACK_NAME).domains
+    (shown,) = stack.manager.list_domains(STACK_WORKSPACE_NAME).domains
     assert shown.lights.keys() == {"dns", "http", "https"}
 
 
 def test_a_run_checks_what_is_due_and_one_broken_check_keeps_no_other(stack: Stack) -> None:
     stack.add()
-    stack.manager.add("acme", AddDomain(host="broken.acme.com"))
-    stack.manager.add("acme", AddDomain(host="later.acme.com"))
+    stack.manager.add_domain("acme", AddDomainRequest(host="broken.acme.com"))
+    stack.manager.add_domain("acme", AddDomainRequest(host="later.acme.com"))
     checker = stack.world.checker
 
     class Breaking:
-        dns = checker.dns
+        check_dns = checker.check_dns
 
         def check(self, host: str, *args: Any) -> Any:
             if host == "broken.acme.com":
                 raise RuntimeError("out of order")
             return checker.check(host, *args)
 
-    object.__setattr__(stack.verifier, "checks", Breaking())
-    run = stack.verifier.verify_due(10, NEVER)
-    assert (run.checked, run.left) == (3, 0)
-    assert run.failed == ("broken.acme.com: RuntimeError: out of order",)
-    assert stack.store.due(stack.now, 10) == [(ACME, "broken.acme.com")]
+    object.__setattr__(stack.verifier, "checker", Breaking())
+    run = stack.verifier.verify_due_domains(10, NO_DEADLINE)
+    assert (run.checked_count, run.skipped_count) == (3, 0)
+    assert run.failures == ("broken.acme.com: RuntimeError: out of order",)
+    assert stack.store.list_due(stack.now, 10) == [(ACME, "broken.acme.com")]
 
 
 def test_a_cdn_that_does_not_answer_keeps_nothing_seen_from_being_noted(
@@ -548,7 +556,7 @@ def test_a_cdn_that_does_not_answer_keeps_nothing_seen_from_being_noted(
     def down(_host: str) -> None:
         raise StoreUnavailable("CloudFront: Throttling")
 
-    stack.cdn.tenant = down  # type: ignore[method-assign]
+    stack.cdn.get_tenant = down  # type: ignore[method-assign]
     stack.look()
     assert stack.look() == "fallen_back"
     assert '"DomainCheckBroke":1,"reason":"edge"' in capsys.readouterr().out
@@ -560,13 +568,13 @@ def test_senders_that_cannot_be_asked_stay_as_they_were_known(stack: Stack) -> N
     def down(_domain: str) -> None:
         raise StoreUnavailable("SES: TooManyRequestsException")
 
-    stack.senders.verified = down  # type: ignore[method-assign,assignment]
+    stack.senders.get_verification = down  # type: ignore[method-assign,assignment]
     stack.look(minutes=48 * 60)
     assert stack.url() == f"https://{HOST}"
 
 
 def test_a_run_begins_nothing_that_it_has_no_time_for(stack: Stack) -> None:
     stack.add()
-    run = stack.verifier.verify_due(10, Deadline.after(LOOK_SECONDS - 1))
-    assert (run.checked, run.left) == (0, 1)
-    assert stack.store.due(stack.now, 10) == [(ACME, HOST)]
+    run = stack.verifier.verify_due_domains(10, Deadline.from_now(MIN_CHECK_SECONDS - 1))
+    assert (run.checked_count, run.skipped_count) == (0, 1)
+    assert stack.store.list_due(stack.now, 10) == [(ACME, HOST)]

@@ -20,9 +20,9 @@ from tests.e2e.domains.conftest import (
 )
 from tests.e2e.domains.internet import KEYRING, http, ours, parked
 from waypost.domains import probe_token
-from waypost.domains.check_results import Hsts
-from waypost.domains.http_probe import MAX_BYTES
-from waypost.domains.state_machine import stage_seen
+from waypost.domains.check_results import HstsResult
+from waypost.domains.http_probe import MAX_PROBE_BYTES
+from waypost.domains.state_machine import derive_stage
 from waypost.tokens.signer import Keyring
 
 DAY = timedelta(days=1)
@@ -34,7 +34,7 @@ def test_our_signed_answer_over_both_is_green(world: World) -> None:
     world.serve_https()
     found = world.check()
     assert (found.http.outcome, found.https.outcome) == ("ours", "ours")
-    assert stage_seen(found) == "https"
+    assert derive_stage(found) == "https"
 
 
 def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(world: World) -> None:
@@ -42,7 +42,7 @@ def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(wo
     site = world.internet.serve(EDGE_ADDRESS, 80, ours)
     world.check()
     line, host, *_ = site.requests[0].split("\r\n")
-    assert line.startswith(f"GET {probe_token.PATH}")
+    assert line.startswith(f"GET {probe_token.PROBE_PATH}")
     assert host == f"Host: {HOST}"
     assert world.internet.connections == [(EDGE_ADDRESS, 80), (EDGE_ADDRESS, 443)]
 
@@ -61,7 +61,7 @@ def test_a_parked_page_is_never_green(world: World) -> None:
     world.internet.serve(PROXY_ADDRESS, 443, parked, world.certificate(HOST))
     found = world.check()
     assert (found.http.outcome, found.https.outcome) == ("not_ours", "not_ours")
-    assert stage_seen(found) == "waiting"
+    assert derive_stage(found) == "waiting"
 
 
 def test_an_echo_of_the_nonce_is_no_answer(world: World) -> None:
@@ -74,7 +74,7 @@ def test_an_echo_of_the_nonce_is_no_answer(world: World) -> None:
 
 def test_an_answer_replayed_from_an_earlier_probe_is_none(world: World) -> None:
     world.point_at_proxy()
-    old = ours(probe_token.PATH + probe_token.new_nonce())
+    old = ours(probe_token.PROBE_PATH + probe_token.create_nonce())
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: old)
     assert world.check().http.outcome == "not_ours"
 
@@ -83,20 +83,20 @@ def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: World) 
     newer = Keyring((b"n" * 32,))
 
     def rotated(path: str) -> bytes:
-        answer = probe_token.probe_answer(newer, path.removeprefix(probe_token.PATH))
+        answer = probe_token.build_probe_response(newer, path.removeprefix(probe_token.PROBE_PATH))
         return http("200 OK", answer["body"].encode())
 
     world.point_at_proxy()
     world.internet.serve(PROXY_ADDRESS, 80, rotated)
     world.checker = replace(world.checker, keys=Keys(renewed=newer))
-    assert world.check().http.green
+    assert world.check().http.is_ours
 
 
 def test_the_answer_of_another_stack_is_not_ours(world: World) -> None:
     other = Keyring((b"o" * 32,))
 
     def theirs(path: str) -> bytes:
-        answer = probe_token.probe_answer(other, path.removeprefix(probe_token.PATH))
+        answer = probe_token.build_probe_response(other, path.removeprefix(probe_token.PROBE_PATH))
         return http("200 OK", answer["body"].encode())
 
     world.point_at_proxy()
@@ -224,19 +224,21 @@ def test_a_server_that_drips_cannot_hold_a_check_up(world: World) -> None:
 
     world.point_at_proxy()
     world.internet.connect = lambda *_: Dripping()  # type: ignore[method-assign,assignment]
-    asked = world.checker.prober.ask("http", HOST, "/", lambda _body: True)
+    asked = world.checker.prober.probe("http", HOST, "/", lambda _body: True)
     assert asked.outcome == "timeout"
 
 
 def test_nothing_past_the_cap_is_read(world: World) -> None:
     world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 80, lambda _path: http("200 OK", b"x" * (4 * MAX_BYTES)))
+    world.internet.serve(
+        PROXY_ADDRESS, 80, lambda _path: http("200 OK", b"x" * (4 * MAX_PROBE_BYTES))
+    )
     assert world.check().http.outcome == "not_ours"
 
 
 def test_an_answer_in_chunks_is_read(world: World) -> None:
     def chunked(path: str) -> bytes:
-        body = probe_token.probe_answer(KEYRING, path.removeprefix(probe_token.PATH))[
+        body = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))[
             "body"
         ].encode()
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:]))
@@ -270,8 +272,8 @@ def test_hsts_of_the_host_blocks_plain_http(world: World) -> None:
         world.certificate(HOST),
     )
     found = world.check()
-    assert found.hsts == Hsts("own", HOST)
-    assert stage_seen(found) == "blocked"
+    assert found.hsts == HstsResult("own", HOST)
+    assert derive_stage(found) == "blocked"
 
 
 def test_hsts_said_over_plain_http_is_ignored(world: World) -> None:
@@ -284,8 +286,8 @@ def test_hsts_said_over_plain_http_is_ignored(world: World) -> None:
         ),
     )
     found = world.check()
-    assert not found.hsts.on
-    assert stage_seen(found) == "http"
+    assert not found.hsts.is_enforced
+    assert derive_stage(found) == "http"
 
 
 @pytest.mark.parametrize(
@@ -307,8 +309,8 @@ def test_hsts_of_a_parent_blocks_where_it_includes_subdomains(
         world.certificate("acme.com"),
     )
     found = world.check()
-    assert found.hsts.on is blocked
-    assert stage_seen(found) == ("blocked" if blocked else "http")
+    assert found.hsts.is_enforced is blocked
+    assert derive_stage(found) == ("blocked" if blocked else "http")
 
 
 def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: World) -> None:
@@ -321,7 +323,7 @@ def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: World) -
         lambda _: http("200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"),
         world.certificate("other.example"),
     )
-    assert not world.check().hsts.on
+    assert not world.check().hsts.is_enforced
 
 
 def test_parents_are_not_bothered_while_https_works(world: World) -> None:
@@ -337,7 +339,7 @@ def test_a_proven_name_whose_answer_is_our_cdns_refusal_is_flattened(world: Worl
     world.internet.serve(PROXY_ADDRESS, 80, lambda _: http("403 Forbidden", Server="CloudFront"))
     found = world.check()
     assert found.dns.verdict == "flattened"
-    assert stage_seen(found) == "issuing"
+    assert derive_stage(found) == "issuing"
 
 
 def test_a_proxy_of_their_own_behind_a_cdn_stays_a_proxy_once_it_answers(world: World) -> None:

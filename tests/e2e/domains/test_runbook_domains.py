@@ -23,15 +23,15 @@ from tests.e2e.desk import Desk, entry
 from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, World
 from tests.e2e.domains.internet import Web, http
 from tests.e2e.domains.test_journeys import Cdn, Senders
-from waypost.domains.events import Nobody
-from waypost.domains.model import STACK, Targets, utc_now
-from waypost.domains.service import Manager
-from waypost.domains.verification import Verifier
-from waypost.ids import WorkspaceCode, workspace_code
+from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.model import STACK_WORKSPACE, Targets, utc_now
+from waypost.domains.service import DomainService
+from waypost.domains.verification import DomainVerificationService
+from waypost.ids import WorkspaceId, derive_workspace_id
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomains
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +52,26 @@ class Account:
         self.desk, self.cdn = Desk(self.stack), Cdn(self.world)
         table = self.stack.ref("WorkspacesTable")
         client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
-        store = DynamoDomains(client, table)
+        store = DynamoDomainRepository(client, table)
         targets = Targets(ENDPOINT, DEFAULT_HOST)
-        self.manager = Manager(store, targets, Nobody(), utc_now)
-        self.verifier = Verifier(
-            store, self.world.checker, self.cdn, Senders(), Nobody(), targets, utc_now
+        self.manager = DomainService(store, targets, NullDomainEventPublisher(), utc_now)
+        self.verifier = DomainVerificationService(
+            store,
+            self.world.checker,
+            self.cdn,
+            Senders(),
+            NullDomainEventPublisher(),
+            targets,
+            utc_now,
         )
 
-    def look(self, workspace: WorkspaceCode = ACME, host: str = HOST) -> str:
+    def look(self, workspace: WorkspaceId = ACME, host: str = HOST) -> str:
         """A check; gives the stage."""
-        checked = self.verifier.verify(workspace, host)
+        checked = self.verifier.verify_domain(workspace, host)
         assert checked is not None
         return checked.stage
 
-    def brought_to_https(self, workspace: WorkspaceCode, host: str) -> None:
+    def brought_to_https(self, workspace: WorkspaceId, host: str) -> None:
         self.look(workspace, host)
         self.cdn.issue(host)
         self.look(workspace, host)
@@ -142,11 +148,11 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.manager.ensure_default_host()
-    account.brought_to_https(STACK, DEFAULT_HOST)
+    account.brought_to_https(STACK_WORKSPACE, DEFAULT_HOST)
     assert account.link().startswith(f"https://{DEFAULT_HOST}/e/c/")
 
     account.world.internet.close_at(EDGE_ADDRESS, 443)
-    account.look(STACK, DEFAULT_HOST)
+    account.look(STACK_WORKSPACE, DEFAULT_HOST)
     assert '"DefaultHostFailed":1' in capsys.readouterr().out
     told = account.desk.make("domains", "list")
     assert told.startswith(f"{DEFAULT_HOST}  https, on; ")  # it never falls back by itself
@@ -155,7 +161,7 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     assert account.link().startswith(f"{account.stack.url}/e/c/")
 
     account.world.serve_https(EDGE_ADDRESS, DEFAULT_HOST)
-    assert account.look(STACK, DEFAULT_HOST) == "https"
+    assert account.look(STACK_WORKSPACE, DEFAULT_HOST) == "https"
     assert "DefaultHostFailed" not in capsys.readouterr().out
     account.deploy(DEFAULT_HOST)
     assert account.link().startswith(f"https://{DEFAULT_HOST}/e/c/")

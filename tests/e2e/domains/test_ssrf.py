@@ -77,10 +77,10 @@ def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: World
         return connect(address, port, seconds)
 
     world.internet.connect = rebinding  # type: ignore[method-assign,assignment]
-    prober, path = world.checker.prober, probe_token.PATH + probe_token.new_nonce()
-    assert prober.ask("http", HOST, path, lambda _body: True).outcome == "ours"
+    prober, path = world.checker.prober, probe_token.PROBE_PATH + probe_token.create_nonce()
+    assert prober.probe("http", HOST, path, lambda _body: True).outcome == "ours"
     assert world.internet.connections == [(PROXY_ADDRESS, 80)]
-    assert prober.ask("http", HOST, path, lambda _body: True).outcome == "unsafe"
+    assert prober.probe("http", HOST, path, lambda _body: True).outcome == "unsafe"
     assert metadata.requests == []
 
 

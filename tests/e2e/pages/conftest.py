@@ -17,8 +17,8 @@ from local.browser import MISSING, chromium
 from local.browser import browser as launched_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.reports.share_links import Scope, Sharer
-from waypost.tokens.keyring import KeyringSource, SecretReader
+from waypost.reports.share_links import ShareScope, ShareSigner
+from waypost.tokens.keyring import KeyringSource, SecretsClient
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
@@ -103,11 +103,11 @@ class Mailing:
         assert answer.status == 201, answer
         return str(answer.json()["url"])
 
-    def token(self, scope: Scope, *, ago: timedelta = timedelta()) -> str:
+    def token(self, scope: ShareScope, *, ago: timedelta = timedelta()) -> str:
         """A token as the stack would have made it a while ago, good for an hour."""
-        secrets = cast("SecretReader", self.stack.cloud.client("secretsmanager"))
-        keyring = KeyringSource(secrets, self.stack.ref("Keyring")).current()
-        return Sharer(keyring, lambda: datetime.now(UTC) - ago).token(scope, 1)
+        secrets = cast("SecretsClient", self.stack.cloud.client("secretsmanager"))
+        keyring = KeyringSource(secrets, self.stack.ref("Keyring")).get_keyring()
+        return ShareSigner(keyring, lambda: datetime.now(UTC) - ago).create_token(scope, 1)
 
     def at(self, path: str) -> str:
         """The address of something of the workspace in the API."""

@@ -13,11 +13,11 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.pages.conftest import Mailing
-from waypost.ids import campaign_code
+from waypost.ids import derive_campaign_id
 from waypost.reports.schemas import LinkFigures, Series
-from waypost.reports.share_links import Scope
-from waypost.repositories.dynamodb.clicks import DynamoClicks
-from waypost.web.rendering import page as render
+from waypost.reports.share_links import ShareScope
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.web.rendering import render_page as render
 
 MESSAGE = (
     '<p>Hello <a href="https://example.com/sale?a=1&amp;b=2" data-cio-tag="CTA">Sale</a> '
@@ -64,8 +64,8 @@ def test_page_api_download_and_ledger_agree(mailing, page, tmp_path, stack):
     report = mailing.get(f"campaigns/{mailing.campaign}")
     table = stack.ref("ClicksTable")
     ledger = list(
-        DynamoClicks(stack.cloud.client("dynamodb"), table).of_campaign(
-            campaign_code(mailing.workspace, mailing.campaign)
+        DynamoClickRepository(stack.cloud.client("dynamodb"), table).scan_by_campaign(
+            derive_campaign_id(mailing.workspace, mailing.campaign)
         )
     )
     assert report["clicks"]["total"] == len(ledger) == 10
@@ -159,9 +159,9 @@ def test_the_click_map_shows_the_message_with_shares(mailing, page):
 
 def test_a_share_that_does_not_hold_is_refused(mailing, page):
     mailing.send(MESSAGE, "ada")
-    scope = Scope(mailing.workspace, mailing.campaign)
+    scope = ShareScope(mailing.workspace, mailing.campaign)
     fresh, old = mailing.token(scope), mailing.token(scope, ago=timedelta(hours=2))
-    elsewhere = mailing.token(Scope(mailing.workspace, "another"))
+    elsewhere = mailing.token(ShareScope(mailing.workspace, "another"))
     tampered = fresh[:10] + ("A" if fresh[10] != "A" else "B") + fresh[11:]
     for token, said in ((old, "expired"), (tampered, "not one of ours")):
         answer = page.goto(mailing.address(f"open/{token}"))
@@ -303,7 +303,7 @@ def test_the_largest_figures_widen_no_page(page, width, many):
 
 
 def rendered(template: str, **values: object) -> str:
-    return render(template, 200, scope=Scope("w", people=True), charts=None, **values)["body"]
+    return render(template, 200, scope=ShareScope("w", people=True), charts=None, **values)["body"]
 
 
 def test_everything_is_reached_with_the_keyboard_alone(mailing, page):

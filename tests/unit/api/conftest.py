@@ -4,25 +4,25 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.handlers import Context, load, request
-from tests.workspace import Workspace
+from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.workspace import WorkspaceHarness
 
 Answer: TypeAlias = tuple[int, Any]
 Api: TypeAlias = Callable[..., Answer]
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return Workspace()
+def workspace() -> WorkspaceHarness:
+    return WorkspaceHarness()
 
 
 @pytest.fixture
 def handler(workspace, monkeypatch) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    module = load("api")
-    monkeypatch.setattr(module, "services", workspace.services())
+    module = load_function("api")
+    monkeypatch.setattr(module, "services", workspace.create_services())
 
     def handler(event: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = module.handler(event, Context())
+        answer: dict[str, Any] = module.handler(event, LambdaContext())
         return answer
 
     return handler
@@ -33,7 +33,9 @@ def api(handler) -> Api:
     """``api(route, names…, query=…, body=…)``: the status and what its JSON says."""
 
     def api(route: str, query: dict[str, str] | None = None, body: object = None, **names: str):
-        answer = handler(request(route, {"workspace": "acme"} | names, query=query, body=body))
+        answer = handler(
+            build_api_event(route, {"workspace": "acme"} | names, query=query, body=body)
+        )
         return answer["statusCode"], json.loads(answer["body"])
 
     return api

@@ -6,22 +6,24 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.handlers import load
+from tests.handlers import load_function
 from tests.unit.api.wsgi import application, routes
-from tests.workspace import Workspace, definition
+from tests.workspace import WorkspaceHarness, build_link_definition
 
-MODULE = load("api")
+MODULE = load_function("api")
 PATH = "/v1/openapi.json"
 # 404 by API Gateway for a method that no route has; and what a type cannot say (zones, cursors,
 # hosts) is refused although it fits.
 LEFT_OUT = ["unsupported_method", "positive_data_acceptance"]
 
 
-def stocked() -> Workspace:
+def stocked() -> WorkspaceHarness:
     """A workspace of the name that requests are steered to, so that not all of them miss."""
-    workspace = Workspace("0")
-    links = workspace.send("0", [definition("https://example.com/a", "CTA")])
-    workspace.click(links[0], "1", person="0")
+    workspace = WorkspaceHarness("0")
+    links = workspace.register_campaign(
+        "0", [build_link_definition("https://example.com/a", "CTA")]
+    )
+    workspace.record_click(links[0], "1", person="0")
     return workspace
 
 
@@ -61,7 +63,7 @@ def test_operations_have_names_of_their_own(document):
 def answered_as_described(case):
     from schemathesis.checks import CHECKS
 
-    with patch.object(MODULE, "services", stocked().services()):
+    with patch.object(MODULE, "services", stocked().create_services()):
         case.call_and_validate(excluded_checks=[CHECKS.get_one(n) for n in LEFT_OUT])
 
 

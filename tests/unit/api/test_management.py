@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.handlers import request
-from tests.workspace import PAGES_URL, definition
-from waypost.reports.share_links import Scope
+from tests.handlers import build_api_event
+from tests.workspace import PAGES_URL, build_link_definition
+from waypost.reports.share_links import ShareScope
 
 SETTINGS = "/v1/workspaces/{workspace}/settings"
 SHARES = "POST /v1/workspaces/{workspace}/shares"
@@ -48,32 +48,36 @@ def test_a_put_that_is_not_valid_changes_nothing(api, body, field):
 
 
 def test_a_body_is_json_whatever_its_type_says(handler):
-    event = request(f"PUT {SETTINGS}", {"workspace": "acme"}, body={"cio_id": False})
+    event = build_api_event(f"PUT {SETTINGS}", {"workspace": "acme"}, body={"cio_id": False})
     event["headers"]["content-type"] = "application/x-www-form-urlencoded"
     assert json.loads(handler(event)["body"])["cio_id"] is False
 
 
 def test_a_body_that_is_no_text_is_refused(handler):
-    event = request(f"PUT {SETTINGS}", {"workspace": "acme"}, body="/w==")
+    event = build_api_event(f"PUT {SETTINGS}", {"workspace": "acme"}, body="/w==")
     event["isBase64Encoded"] = True
     answer = handler(event)
     assert (answer["statusCode"], b"body" in answer["body"].encode()) == (400, True)
 
 
 def test_a_share_link_says_where_and_until_when(api, workspace):
-    workspace.send("spring", [definition("https://example.com")])
+    workspace.register_campaign("spring", [build_link_definition("https://example.com")])
     status, share = api(SHARES, body={"campaign": "spring", "hours": 2, "people": True})
     assert (status, share["expires"]) == (201, "2026-11-22T11:00:00.000Z")
     assert share["url"].startswith(f"{PAGES_URL}/reports/open/")
-    opened = workspace.sharer().opened(urlsplit(share["url"]).path.rpartition("/")[2])
-    assert opened.scope == Scope("acme", "spring", people=True)
+    opened = workspace.create_share_signer().verify_token(
+        urlsplit(share["url"]).path.rpartition("/")[2]
+    )
+    assert opened.scope == ShareScope("acme", "spring", people=True)
     assert opened.expires == workspace.now + timedelta(hours=2)
 
 
 def test_by_default_a_share_names_nobody(api, workspace):
     share = api(SHARES, body={})[1]
-    opened = workspace.sharer().opened(urlsplit(share["url"]).path.rpartition("/")[2])
-    assert opened.scope == Scope("acme", None, people=False)
+    opened = workspace.create_share_signer().verify_token(
+        urlsplit(share["url"]).path.rpartition("/")[2]
+    )
+    assert opened.scope == ShareScope("acme", None, people=False)
 
 
 @pytest.mark.parametrize(

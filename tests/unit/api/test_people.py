@@ -10,10 +10,10 @@ from itertools import count
 
 import pytest
 
-from tests.handlers import request
-from tests.workspace import definition
-from waypost.ids import campaign_code
-from waypost.privacy.erasure import UNDER_WAY
+from tests.handlers import build_api_event
+from tests.workspace import build_link_definition
+from waypost.ids import derive_campaign_id
+from waypost.privacy.erasure import IN_FLIGHT_WINDOW
 
 PERSON = "/v1/workspaces/{workspace}/people/{person}"
 OPT_OUT = f"{PERSON}/opt-out"
@@ -25,9 +25,11 @@ SEARCHED = "listed campaigns and clicks in the ledger"
 @pytest.fixture
 def link(workspace):
     """A link that erika clicked twice and ben once."""
-    (link,) = workspace.send("spring", [definition("https://example.com/a")])
+    (link,) = workspace.register_campaign(
+        "spring", [build_link_definition("https://example.com/a")]
+    )
     for id_, person, after in (("1", ERIKA, 0), ("2", ERIKA, 60), ("3", "ben", 120)):
-        workspace.click(link, id_, person=person, after=after)
+        workspace.record_click(link, id_, person=person, after=after)
     return link
 
 
@@ -46,7 +48,7 @@ def test_opting_out_and_back_in(api):
 
 def test_clicks_after_an_opt_out_are_counted_without_the_person(api, workspace, link):
     api(f"PUT {OPT_OUT}", person="carla")
-    workspace.click(link, "4", person="carla")
+    workspace.record_click(link, "4", person="carla")
     _, people = api("GET /v1/workspaces/{workspace}/links/{link}/people", link=link)
     assert sorted(str(one["person"]) for one in people["people"]) == ["None", "ben", ERIKA]
 
@@ -59,7 +61,7 @@ def test_an_erased_person_is_gone_and_no_figure_changes(api, workspace, link):
     assert api(f"GET {PERSON}/activity", person=ERIKA)[0] == 404
     assert api(f"GET {PERSON}/activity", person="ben")[0] == 200
     assert api(f"GET {OPT_OUT}", person=ERIKA)[1]["opted_out"] is True
-    workspace.now += UNDER_WAY
+    workspace.now += IN_FLIGHT_WINDOW
     again = api(f"DELETE {PERSON}", person=ERIKA)
     done = {"done": True, "clicks": 0, "campaigns": 0, "again_in": 0, "searched": SEARCHED}
     assert again == (200, done)
@@ -67,12 +69,12 @@ def test_an_erased_person_is_gone_and_no_figure_changes(api, workspace, link):
 
 def test_who_was_never_seen_is_erased_all_the_same(api, workspace):
     assert api(f"DELETE {PERSON}", person="nobody")[0] == 202
-    workspace.now += UNDER_WAY
+    workspace.now += IN_FLIGHT_WINDOW
     assert api(f"DELETE {PERSON}", person="nobody")[1]["done"] is True
 
 
 def test_an_erasure_without_time_says_that_it_is_to_be_asked_for_again(handler, workspace, link):
-    event = request(f"DELETE {PERSON}", {"workspace": "acme", "person": ERIKA})
+    event = build_api_event(f"DELETE {PERSON}", {"workspace": "acme", "person": ERIKA})
     statuses, waits = [], []
     for seconds in (10, 10, 5, 0, 0):  # from one look at the clock to the next, of 15 there are
         workspace.monotonic = partial(next, count(step=seconds))
@@ -83,16 +85,18 @@ def test_an_erasure_without_time_says_that_it_is_to_be_asked_for_again(handler, 
         workspace.now += timedelta(seconds=int(waits[-1] or 0))
     assert statuses == [202, 202, 202, 202, 200]
     assert waits == ["1", "1", "1", "87", None]
-    assert ERIKA not in str(list(workspace.ledger.of_campaign(campaign_code("acme", "spring"))))
+    assert ERIKA not in str(
+        list(workspace.clicks.scan_by_campaign(derive_campaign_id("acme", "spring")))
+    )
 
 
 def test_the_log_tells_who_did_it_and_names_no_person(handler, workspace, link, caplog):
     arn = "arn:aws:sts::123456789012:assumed-role/support/desk"
     for route in (f"PUT {OPT_OUT}", f"DELETE {OPT_OUT}", f"DELETE {PERSON}", f"DELETE {PERSON}"):
-        event = request(route, {"workspace": "acme", "person": ERIKA})
+        event = build_api_event(route, {"workspace": "acme", "person": ERIKA})
         event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
         handler(event)
-        workspace.now += UNDER_WAY
+        workspace.now += IN_FLIGHT_WINDOW
     told = [record for record in caplog.records if record.name == "waypost-audit"]
     assert [record.getMessage() for record in told] == [
         "person opted out",
@@ -106,12 +110,12 @@ def test_the_log_tells_who_did_it_and_names_no_person(handler, workspace, link, 
 
 
 def test_an_unsigned_request_as_on_the_embedded_stack_is_nobodys(handler, caplog):
-    handler(request(f"PUT {OPT_OUT}", {"workspace": "acme", "person": ERIKA}))
+    handler(build_api_event(f"PUT {OPT_OUT}", {"workspace": "acme", "person": ERIKA}))
     assert caplog.records[-1].caller is None
 
 
 def test_the_audit_is_written_whatever_else_is_not():
-    asked = "from waypost.api.audit import LOG; print(LOG.isEnabledFor(20))"
+    asked = "from waypost.api.audit import AUDIT_LOG; print(AUDIT_LOG.isEnabledFor(20))"
     quiet = os.environ | {"POWERTOOLS_LOG_LEVEL": "WARNING"}
     told = subprocess.run([sys.executable, "-c", asked], env=quiet, capture_output=True, check=True)
     assert told.stdout == b"True\n"
@@ -119,8 +123,8 @@ def test_the_audit_is_written_whatever_else_is_not():
 
 @pytest.mark.parametrize("person", ["a/b", "50 %", "%2F", "ü €", "..", "<script>", "opt-out"])
 def test_people_may_have_any_name(api, workspace, person):
-    (link,) = workspace.send("names", [definition("https://example.com")])
-    workspace.click(link, "1", person=person)
+    (link,) = workspace.register_campaign("names", [build_link_definition("https://example.com")])
+    workspace.record_click(link, "1", person=person)
     assert api(f"PUT {OPT_OUT}", person=person)[1]["opted_out"] is True
     erased = api(f"DELETE {PERSON}", person=person)[1]
     assert (erased["clicks"], erased["campaigns"]) == (1, 1)

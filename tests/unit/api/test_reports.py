@@ -9,33 +9,33 @@ from urllib.parse import quote
 import pytest
 
 from tests.clicks import NOON
-from tests.handlers import request
-from tests.workspace import definition
-from waypost.ids import campaign_code, opens_code, workspace_code
-from waypost.repositories.pagination import write_cursor
+from tests.handlers import build_api_event
+from tests.workspace import build_link_definition
+from waypost.ids import derive_campaign_id, derive_open_id, derive_workspace_id
+from waypost.repositories.pagination import encode_cursor
 
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
 LINK = "GET /v1/workspaces/{workspace}/links/{link}"
 ACTIVITY = "GET /v1/workspaces/{workspace}/people/{person}/activity"
-LONG = write_cursor("0#p:" + "a" * 1_400)
+LONG = encode_cursor("0#p:" + "a" * 1_400)
 AWKWARD = ("a/b", "50 %", "%2F", "ü €", "a?b#c", "..", "<script>", '"', "a+b", "\\", "😀" * 63)
 
 
 @pytest.fixture
 def links(workspace):
     """Three links of which two were clicked: by ada twice and once, by ben's machine once."""
-    links = workspace.send(
+    links = workspace.register_campaign(
         "spring",
         [
-            definition("https://example.com/a"),
-            definition("https://example.com/b", "CTA", 2),
-            definition("https://example.com/b", "Footer", 3),
+            build_link_definition("https://example.com/a"),
+            build_link_definition("https://example.com/b", "CTA", 2),
+            build_link_definition("https://example.com/b", "Footer", 3),
         ],
     )
-    workspace.click(links[0], "1", person="ada")
-    workspace.click(links[1], "2", person="ada", after=100)
-    workspace.click(links[1], "3", person="ada", after=4_000)
-    workspace.click(links[1], "4", person="ben", agent="")
+    workspace.record_click(links[0], "1", person="ada")
+    workspace.record_click(links[1], "2", person="ada", after=100)
+    workspace.record_click(links[1], "3", person="ada", after=4_000)
+    workspace.record_click(links[1], "4", person="ben", agent="")
     return links
 
 
@@ -60,9 +60,9 @@ def test_a_campaigns_report(api, links):
 
 
 def test_opens_are_told_beside_the_clicks_and_who_clicked_has_opened(api, workspace, links):
-    pixel = opens_code(campaign_code("acme", "spring"))
-    workspace.click(pixel, "5", person="cleo", delivery="d-cleo", after=5)
-    workspace.click(pixel, "6", person="ada", after=6)
+    pixel = derive_open_id(derive_campaign_id("acme", "spring"))
+    workspace.record_click(pixel, "5", person="cleo", delivery="d-cleo", after=5)
+    workspace.record_click(pixel, "6", person="ada", after=6)
     _, report = api(CAMPAIGN, campaign="spring")
     assert report["opens"] == {"total": 2, "human": 2, "machine": 0}
     assert (report["opened"], report["clicked"], report["clicks"]["total"]) == (3, 2, 4)
@@ -75,20 +75,26 @@ def test_opens_are_told_beside_the_clicks_and_who_clicked_has_opened(api, worksp
 
 
 def test_a_campaign_nobody_clicked_has_zeros_and_its_links(api, workspace):
-    workspace.send("quiet", [definition("https://example.com")], deliveries=0)
+    workspace.register_campaign(
+        "quiet", [build_link_definition("https://example.com")], deliveries=0
+    )
     status, report = api(CAMPAIGN, campaign="quiet")
     assert (status, report["clicked_share"], len(report["links"])) == (200, 0, 1)
 
 
 def test_a_share_never_exceeds_the_whole_while_a_delivery_is_not_counted_yet(api, workspace):
-    (link,) = workspace.send("early", [definition("https://example.com")], deliveries=0)
-    workspace.click(link, "1")
+    (link,) = workspace.register_campaign(
+        "early", [build_link_definition("https://example.com")], deliveries=0
+    )
+    workspace.record_click(link, "1")
     assert api(CAMPAIGN, campaign="early")[1]["clicked_share"] == 0
 
 
 def test_of_very_many_links_the_most_clicked_are_told_and_the_rest_counted(api, workspace):
-    links = workspace.send("own", [definition(f"https://example.com/{n}") for n in range(1_005)])
-    workspace.click(links[-1], "1")
+    links = workspace.register_campaign(
+        "own", [build_link_definition(f"https://example.com/{n}") for n in range(1_005)]
+    )
+    workspace.record_click(links[-1], "1")
     _, report = api(CAMPAIGN, campaign="own")
     assert (len(report["links"]), report["more_links"]) == (1_000, 5)
     assert report["links"][0]["link"] == links[-1]
@@ -96,12 +102,12 @@ def test_of_very_many_links_the_most_clicked_are_told_and_the_rest_counted(api, 
 
 @pytest.mark.parametrize("letter", ["x", "\N{EURO SIGN}"])
 def test_of_very_long_links_as_many_are_told_as_an_answer_has_room_for(handler, workspace, letter):
-    many = [definition(f"https://example.com/{n}{letter * 4_900}") for n in range(1_300)]
-    workspace.send("long", many)
+    many = [build_link_definition(f"https://example.com/{n}{letter * 4_900}") for n in range(1_300)]
+    workspace.register_campaign("long", many)
     names = {"workspace": "acme", "campaign": "long"}
     answers = [
-        handler(request(CAMPAIGN, names)),
-        handler(request(f"{CAMPAIGN}/links", names, query={"by": "url", "limit": "1000"})),
+        handler(build_api_event(CAMPAIGN, names)),
+        handler(build_api_event(f"{CAMPAIGN}/links", names, query={"by": "url", "limit": "1000"})),
     ]
     assert all(len(json.dumps(each, ensure_ascii=False).encode()) < 5_000_000 for each in answers)
     report, top = (json.loads(each["body"]) for each in answers)
@@ -148,7 +154,7 @@ def test_the_people_of_a_link_come_in_pages(api, links):
 def test_the_segment_as_a_file_holds_the_same_people(handler, api, links, written):
     _, page = api(f"{LINK}/people", link=links[1])
     route = f"{LINK}/people.{written}"
-    answer = handler(request(route, {"workspace": "acme", "link": links[1]}))
+    answer = handler(build_api_event(route, {"workspace": "acme", "link": links[1]}))
     assert answer["statusCode"] == 200
     assert f"{links[1]}.{written}" in answer["headers"]["content-disposition"]
     assert "link" not in answer["headers"]
@@ -161,7 +167,7 @@ def test_the_segment_as_a_file_holds_the_same_people(handler, api, links, writte
 
 
 def test_somebody_unknown_counts_among_the_people_without_a_name(api, links, workspace):
-    workspace.click(links[2], "5", person=None, delivery="d9")
+    workspace.record_click(links[2], "5", person=None, delivery="d9")
     _, page = api(f"{LINK}/people", link=links[2])
     assert [(p["person"], p["clicks"]) for p in page["people"]] == [(None, 1)]
 
@@ -177,9 +183,11 @@ def test_a_persons_activity_is_newest_first_with_the_verdict_as_counted(api, lin
 
 
 def test_a_click_that_a_burst_made_a_machines_is_told_as_one(api, workspace):
-    links = workspace.send("burst", [definition(f"https://example.com/{n}") for n in range(9)])
+    links = workspace.register_campaign(
+        "burst", [build_link_definition(f"https://example.com/{n}") for n in range(9)]
+    )
     for n, link in enumerate(links):
-        workspace.click(link, f"b{n}", person="scan", after=n / 10)
+        workspace.record_click(link, f"b{n}", person="scan", after=n / 10)
     _, told = api(ACTIVITY, person="scan")
     assert {click["verdict"] for click in told["clicks"]} == {"machine"}
     assert all(click["reasons"] for click in told["clicks"])
@@ -196,13 +204,17 @@ def test_the_activity_comes_in_pages(api, links):
 def test_of_clicks_on_very_long_links_a_page_has_as_many_as_an_answer_has_room_for(
     handler, workspace, letter
 ):
-    (link,) = workspace.send("long", [definition(f"https://example.com/{letter * 5_000}")])
+    (link,) = workspace.register_campaign(
+        "long", [build_link_definition(f"https://example.com/{letter * 5_000}")]
+    )
     for n in range(100):
         href = f"https://example.com/{letter * 5_000}?{n}"
-        workspace.click(link, f"c{n}", person="ada", after=n, href=href)
+        workspace.record_click(link, f"c{n}", person="ada", after=n, href=href)
     told, asked = [], {"limit": "100"}
     while asked:
-        answer = handler(request(ACTIVITY, {"workspace": "acme", "person": "ada"}, query=asked))
+        answer = handler(
+            build_api_event(ACTIVITY, {"workspace": "acme", "person": "ada"}, query=asked)
+        )
         assert len(json.dumps(answer, ensure_ascii=False).encode()) < 5_000_000
         page = json.loads(answer["body"])
         told += [click["id"] for click in page["clicks"]]
@@ -213,9 +225,9 @@ def test_of_clicks_on_very_long_links_a_page_has_as_many_as_an_answer_has_room_f
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize("raw", ["encoded", "decoded"])
 def test_names_hold_any_character_however_the_path_arrives(handler, workspace, name, raw):
-    workspace.send(name, [])
+    workspace.register_campaign(name, [])
     path = f"/v1/workspaces/acme/campaigns/{name if raw == 'decoded' else quote(name, safe='')}"
-    event = request(CAMPAIGN, {"workspace": "acme", "campaign": name}, raw_path=path)
+    event = build_api_event(CAMPAIGN, {"workspace": "acme", "campaign": name}, raw_path=path)
     answer = handler(event)
     assert (answer["statusCode"], json.loads(answer["body"]).get("campaign")) == (200, name)
 
@@ -271,7 +283,7 @@ def test_a_link_of_another_workspace_is_not_found(api, links):
 def test_what_is_wrong_is_named(handler, links, route, query, field):
     query = {name: value.encode("utf-8", "replace").decode() for name, value in query.items()}
     names = {"workspace": "acme", "campaign": "spring", "link": links[0], "person": "ada"}
-    answer = handler(request(route, names, query=query))
+    answer = handler(build_api_event(route, names, query=query))
     headers = {name.lower(): value for name, value in answer["headers"].items()}
     assert headers["content-type"] == "application/problem+json"
     problem = json.loads(answer["body"])
@@ -281,7 +293,7 @@ def test_what_is_wrong_is_named(handler, links, route, query, field):
 
 def test_a_click_that_expired_is_not_told_though_the_ledger_may_have_it(api, workspace, links):
     expired = int(workspace.clock()) - 1
-    workspace.click(links[0], "5", person="ada", after=9_000, expires=expired)
+    workspace.record_click(links[0], "5", person="ada", after=9_000, expires=expired)
     _, activity = api(ACTIVITY, person="ada")
     assert [click["id"] for click in activity["clicks"]] == ["3", "2", "1"]
 
@@ -290,7 +302,9 @@ CAMPAIGNS = "GET /v1/workspaces/{workspace}/campaigns"
 
 
 def test_campaigns_are_listed_newest_first_with_their_headlines(api, workspace, links):
-    workspace.send("quiet", [definition("https://example.com")], now=NOON + timedelta(days=1))
+    workspace.register_campaign(
+        "quiet", [build_link_definition("https://example.com")], now=NOON + timedelta(days=1)
+    )
     status, listed = api(CAMPAIGNS)
     assert (status, listed["cursor"]) == (200, None)
     assert [campaign["campaign"] for campaign in listed["campaigns"]] == ["quiet", "spring"]
@@ -303,7 +317,7 @@ def test_campaigns_are_listed_newest_first_with_their_headlines(api, workspace, 
 def test_a_list_is_read_page_by_page(api, workspace):
     names = [f"{n} of {name}" for n, name in enumerate(AWKWARD)]
     for name in names:
-        workspace.send(name, [])
+        workspace.register_campaign(name, [])
     found, query = [], {"limit": "3"}
     for _ in range(20):
         _, page = api(CAMPAIGNS, query)
@@ -328,7 +342,7 @@ def test_what_is_wrong_with_a_list_is_named(api, query, field):
 
 
 def test_a_workspace_of_the_same_code_sees_nothing_of_the_other(api, workspace, links, monkeypatch):
-    code = workspace_code("acme")
-    monkeypatch.setattr("waypost.reports.campaigns.workspace_code", lambda _: code)
+    code = derive_workspace_id("acme")
+    monkeypatch.setattr("waypost.reports.campaigns.derive_workspace_id", lambda _: code)
     assert api(CAMPAIGNS, workspace="twin")[1]["campaigns"] == []
     assert len(api(CAMPAIGNS)[1]["campaigns"]) == 1

@@ -12,7 +12,7 @@ from local.http_api import Request
 from local.routes import Route, choose
 from local.stack import TEMPLATE
 from local.template import load, mapping, section
-from tests.handlers import Context
+from tests.handlers import LambdaContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,7 +37,7 @@ def application(handler: Any) -> WSGIApplication:
         if chosen is None:
             start("404 Not Found", [("content-type", "application/json")])
             return [b'{"message":"Not Found"}']
-        payload = handler(event(*chosen, request), Context())
+        payload = handler(event(*chosen, request), LambdaContext())
         answered = response(json.dumps(payload).encode())
         start(f"{answered.status} ", list(answered.headers))
         return [answered.body]

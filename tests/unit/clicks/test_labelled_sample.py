@@ -14,10 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.clicks import CAMPAIGN, SENT, click
-from waypost.bot_detection.scoring import mark_of
-from waypost.models.recipient import Row, RowKey
-from waypost.tally.aggregation import absorb
+from tests.clicks import CAMPAIGN, SENT, make_click
+from waypost.bot_detection.scoring import classify_click
+from waypost.models.recipient import RecipientKey, RecipientRow
+from waypost.tally.aggregation import apply_clicks
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text())
 DOCS = Path(__file__).parents[3] / "docs" / "bot-clicks.md"
@@ -44,7 +44,7 @@ class Score:
 def is_machine(case: dict[str, Any]) -> bool:
     """Whether all clicks of a case are judged a machine's."""
     clicks = [
-        click(
+        make_click(
             f"click-{number}",
             name=name,
             agent=case["agent"],
@@ -53,9 +53,11 @@ def is_machine(case: dict[str, Any]) -> bool:
         )
         for number, (name, after) in enumerate(case["clicks"])
     ]
-    change = absorb(Row(RowKey(CAMPAIGN, "p:p1")), {}, [mark_of(made) for made in clicks])
+    change = apply_clicks(
+        RecipientRow(RecipientKey(CAMPAIGN, "p:p1")), {}, [classify_click(made) for made in clicks]
+    )
     assert change is not None
-    return all(mark.machine for mark in change.fresh)
+    return all(mark.is_bot for mark in change.new_clicks)
 
 
 def score() -> Score:

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from waypost.clicks.request import (
-    EARLY_MILLISECONDS,
-    LATE_MILLISECONDS,
+    MAX_CLOCK_SKEW_MILLISECONDS,
+    MAX_VIEWER_TIME_AGE_MILLISECONDS,
     PREFETCH_HEADERS,
-    HttpEvent,
-    kept_address,
-    read_request,
+    RedirectEvent,
+    parse_click_request,
+    truncate_address,
 )
 
 RECEIVED = 1_795_262_400_000
 
 
-def event(method: str = "GET", **headers: str) -> HttpEvent:
+def event(method: str = "GET", **headers: str) -> RedirectEvent:
     return {
         "headers": {name.replace("_", "-"): value for name, value in headers.items()},
         "requestContext": {
@@ -38,14 +38,14 @@ OF_CLOUDFRONT = {
 
 
 def test_what_cloudfront_says_goes_before_what_the_gateway_says() -> None:
-    request = read_request(event(**OF_CLOUDFRONT), through_front=True)
+    request = parse_click_request(event(**OF_CLOUDFRONT), from_cloudfront=True)
     assert (request.id, request.time) == ("viewer-request_1==", RECEIVED - 700)
     assert (request.address, request.country, request.asn) == ("203.0.113.7", "DE", 3320)
     assert request.agent == "Agent/1"
 
 
 def test_who_calls_directly_is_not_believed_what_cloudfront_would_say() -> None:
-    request = read_request(event(**OF_CLOUDFRONT), through_front=False)
+    request = parse_click_request(event(**OF_CLOUDFRONT), from_cloudfront=False)
     assert (request.id, request.time) == ("gateway-request", RECEIVED)
     assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
     assert request.agent == "Agent/1"
@@ -53,7 +53,7 @@ def test_who_calls_directly_is_not_believed_what_cloudfront_would_say() -> None:
 
 @pytest.mark.parametrize("through_front", [True, False])
 def test_without_cloudfront_the_gateway_says_it(through_front: bool) -> None:
-    request = read_request(event(), through_front=through_front)
+    request = parse_click_request(event(), from_cloudfront=through_front)
     assert (request.id, request.time) == ("gateway-request", RECEIVED)
     assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
     assert request.agent == ""
@@ -64,15 +64,15 @@ def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
     first, again = event(**headers), event(**headers)
     again["requestContext"]["requestId"] = "gateway-again"
     again["requestContext"]["timeEpoch"] = RECEIVED + 30_000
-    one, two = (read_request(each, through_front=True) for each in (first, again))
+    one, two = (parse_click_request(each, from_cloudfront=True) for each in (first, again))
     assert (one.id, one.time) == (two.id, two.time)
 
 
 @pytest.mark.parametrize(
     "told",
     [
-        RECEIVED + EARLY_MILLISECONDS + 1,
-        RECEIVED - LATE_MILLISECONDS - 1,
+        RECEIVED + MAX_CLOCK_SKEW_MILLISECONDS + 1,
+        RECEIVED - MAX_VIEWER_TIME_AGE_MILLISECONDS - 1,
         0,
         "nonsense",
         "-5",
@@ -82,12 +82,14 @@ def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
     ],
 )
 def test_an_unbelievable_time_is_not_believed(told: object) -> None:
-    assert read_request(event(x_waypost_time=str(told)), through_front=True).time == RECEIVED
+    assert (
+        parse_click_request(event(x_waypost_time=str(told)), from_cloudfront=True).time == RECEIVED
+    )
 
 
 @pytest.mark.parametrize("made_up", ["", "short", "a b c d e f g", "x" * 200, "key#injection-1"])
 def test_an_odd_request_id_is_not_taken(made_up: str) -> None:
-    request = read_request(event(x_amz_cf_id=made_up), through_front=True)
+    request = parse_click_request(event(x_amz_cf_id=made_up), from_cloudfront=True)
     assert request.id == "gateway-request"
 
 
@@ -95,18 +97,18 @@ def test_an_odd_request_id_is_not_taken(made_up: str) -> None:
 @pytest.mark.parametrize("value", ["prefetch", "Prefetch", "prefetch;prerender", "preview"])
 def test_prefetching_is_no_click(header: str, value: str) -> None:
     asked = event(**{header.replace("-", "_"): value})
-    assert not read_request(asked, through_front=False).counts
+    assert not parse_click_request(asked, from_cloudfront=False).is_click
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "get"])
 def test_only_get_is_a_click(method: str) -> None:
-    assert not read_request(event(method), through_front=False).counts
-    assert read_request(event(), through_front=False).counts
+    assert not parse_click_request(event(method), from_cloudfront=False).is_click
+    assert parse_click_request(event(), from_cloudfront=False).is_click
 
 
 def test_an_ordinary_purpose_is_no_prefetch() -> None:
     asked = event(sec_purpose="", purpose="navigate")
-    assert read_request(asked, through_front=False).counts
+    assert parse_click_request(asked, from_cloudfront=False).is_click
 
 
 @pytest.mark.parametrize(
@@ -121,12 +123,12 @@ def test_an_ordinary_purpose_is_no_prefetch() -> None:
     ],
 )
 def test_an_address_is_cut_to_its_network(address: str | None, kept: str | None) -> None:
-    assert kept_address(address, "truncated") == kept
+    assert truncate_address(address, "truncated") == kept
 
 
 def test_the_workspace_decides_how_much_of_an_address_is_kept() -> None:
-    assert kept_address("203.0.113.77", "full") == "203.0.113.77"
-    assert kept_address("203.0.113.77", "none") is None
+    assert truncate_address("203.0.113.77", "full") == "203.0.113.77"
+    assert truncate_address("203.0.113.77", "none") is None
 
 
 @pytest.mark.parametrize(
@@ -139,20 +141,20 @@ def test_the_workspace_decides_how_much_of_an_address_is_kept() -> None:
 )
 def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
     asked = event(cloudfront_viewer_address=header)
-    assert read_request(asked, through_front=True).address == address
+    assert parse_click_request(asked, from_cloudfront=True).address == address
 
 
 def test_no_whole_address_is_ever_part_of_a_click() -> None:
     from tests.unit.redirect.conftest import request
-    from waypost.clicks.factory import click_of
+    from waypost.clicks.factory import build_click
     from waypost.models.workspace import WorkspaceSettings
     from waypost.tokens import ClickToken
 
-    made: Any = click_of(
+    made: Any = build_click(
         ClickToken("a" * 26, "d", "p", 1, 0, "https://e.com/"),  # type: ignore[arg-type]
         "https://e.com/",
         request(),
         WorkspaceSettings(),
         400,
     )
-    assert "203.0.113.7" not in str(made.stored()).replace("203.0.113.0", "")
+    assert "203.0.113.7" not in str(made.to_dict()).replace("203.0.113.0", "")

@@ -17,9 +17,9 @@ from waypost.client import Client, batches
 from waypost.client.types import Message
 from waypost.client.types import Recipient as TypedRecipient
 from waypost.errors import CallFailed, InvalidRequest, StoreUnavailable, TooLarge
-from waypost.responses import problem
-from waypost.rewrite.schemas import Message as CheckedMessage
-from waypost.rewrite.schemas import Recipient, from_value
+from waypost.responses import problem_response
+from waypost.rewrite.schemas import MessageRequest as CheckedMessage
+from waypost.rewrite.schemas import RewriteRecipient, validate_rewrite_request
 
 MESSAGE: Message = {"workspace": "acme", "campaign": "sale", "content": {"html": "<p>Hello</p>"}}
 
@@ -46,10 +46,10 @@ class Function:
 
     def rewritten(self, payload):
         try:
-            request = from_value(json.loads(payload))
+            request = validate_rewrite_request(json.loads(payload))
         except InvalidRequest as error:
             return refusal(error)
-        content = request.content.given()
+        content = request.content.get_forms()
         size = len(json.dumps(content)) * len(request.recipients)
         if size > self.answer_limit:
             return refusal(TooLarge("deliveries", size, self.answer_limit))
@@ -73,7 +73,7 @@ class Function:
 
 
 def refusal(error):
-    return json.loads(problem(error)["body"])
+    return json.loads(problem_response(error)["body"])
 
 
 def link(url, position, **found):
@@ -122,7 +122,7 @@ def test_recipients_are_read_as_they_are_needed():
     run = rewritten(Function(), to=endless())
     assert read == []
     assert next(run)["delivery"] == "d0"
-    assert len(read) == batches.MOST + 1
+    assert len(read) == batches.MAX_BATCH_RECIPIENTS + 1
 
 
 def test_failures_links_and_warnings_are_collected_once_for_all_batches():
@@ -139,7 +139,7 @@ def test_no_payload_is_over_the_limit():
     function = Function()
     to = recipients(100, data={"text": "ä" * 100_000})
     assert len(list(rewritten(function, to=to))) == 100
-    assert max(map(len, function.payloads)) <= batches.PAYLOAD
+    assert max(map(len, function.payloads)) <= batches.MAX_PAYLOAD_BYTES
     assert len(function.payloads) == 4
 
 
@@ -147,7 +147,7 @@ def test_batches_are_small_enough_for_their_answers():
     function = Function()
     html = "x" * 500_000
     list(rewritten(function, {**MESSAGE, "content": {"html": html}}, recipients(20)))
-    assert max(map(len, function.deliveries())) * len(html) < batches.PAYLOAD
+    assert max(map(len, function.deliveries())) * len(html) < batches.MAX_PAYLOAD_BYTES
 
 
 def test_an_answer_that_would_be_too_large_is_asked_for_in_halves_and_later_batches_are_smaller():
@@ -161,7 +161,7 @@ def test_an_answer_that_would_be_too_large_is_asked_for_in_halves_and_later_batc
 
 def test_a_recipient_whose_message_has_no_room_at_all_fails_and_spoils_no_other():
     to = recipients(3)
-    to[1]["data"] = {"text": "x" * batches.PAYLOAD}
+    to[1]["data"] = {"text": "x" * batches.MAX_PAYLOAD_BYTES}
     run = rewritten(Function(), to=to)
     assert [each["delivery"] for each in run] == ["d0", "d2"]
     assert [(each["delivery"], each["field"]) for each in run.failed] == [("d1", "data")]
@@ -169,7 +169,7 @@ def test_a_recipient_whose_message_has_no_room_at_all_fails_and_spoils_no_other(
 
 def test_a_message_that_leaves_no_room_is_refused_before_any_call():
     with pytest.raises(TooLarge, match="content"):
-        rewritten(Function(), {**MESSAGE, "content": {"mime": "x" * batches.PAYLOAD}})
+        rewritten(Function(), {**MESSAGE, "content": {"mime": "x" * batches.MAX_PAYLOAD_BYTES}})
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_failures_stand_in_the_order_of_recipients_whoever_found_them():
     to[3]["data"] = {"since": b""}
     to[4]["person"] = "nobody"
     to[5]["persn"] = to[5]["plan"] = "x"
-    to[6]["data"] = {"text": "x" * batches.PAYLOAD}
+    to[6]["data"] = {"text": "x" * batches.MAX_PAYLOAD_BYTES}
     function = Function()
     run = rewritten(function, to=to)
     assert [each["delivery"] for each in run] == ["d0", "d7"]
@@ -377,7 +377,7 @@ def test_the_types_have_the_fields_that_the_function_checks():
     checked = {field.alias or name: field for name, field in CheckedMessage.model_fields.items()}
     assert set(Message.__annotations__) == set(checked)
     assert Message.__required_keys__ == {n for n, field in checked.items() if field.is_required()}
-    assert set(TypedRecipient.__annotations__) == set(Recipient.model_fields)
+    assert set(TypedRecipient.__annotations__) == set(RewriteRecipient.model_fields)
     # Postponed annotations: the keys' types are resolved first.
     told = typing.get_type_hints(Message)
     assert set(typing.get_args(told["kind"])) == set(

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from waypost.client import Client
-from waypost.errors import CallFailed, Clash, InvalidRequest, StoreUnavailable, TooLarge
-from waypost.responses import problem
+from waypost.errors import AlreadyExists, CallFailed, InvalidRequest, StoreUnavailable, TooLarge
+from waypost.responses import problem_response
 
 MESSAGE = {"workspace": "acme", "campaign": "sale", "content": {"html": "<p>Hello</p>"}}
 SOURCE, TARGET = "s3://files/in.ndjson", "s3://files/out.ndjson"
@@ -37,7 +37,7 @@ class Function:
 
 
 def refusal(error):
-    return json.loads(problem(error)["body"])
+    return json.loads(problem_response(error)["body"])
 
 
 def rewritten(*answers, message=None):
@@ -80,9 +80,9 @@ def test_what_does_not_pass_ends_in_an_error():
 @pytest.mark.parametrize(
     ("answer", "error", "text"),
     [
-        (InvalidRequest.of("input", "is not there"), InvalidRequest, "input: is not there"),
+        (InvalidRequest.from_field("input", "is not there"), InvalidRequest, "input: is not there"),
         (TooLarge("content.html", 9, 8), TooLarge, "content.html is 9 bytes"),
-        (Clash("output", TARGET, "exists already"), CallFailed, "exists already"),
+        (AlreadyExists("output", TARGET, "exists already"), CallFailed, "exists already"),
     ],
 )
 def test_what_is_refused_is_an_error_with_the_reason(answer, error, text):

@@ -3,7 +3,7 @@ import sys
 import pytest
 import rich.progress
 
-from waypost.client.progress import Bar
+from waypost.client.progress import ProgressBar
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def at(monkeypatch, *, terminal):
 
 def test_nothing_is_drawn_outside_of_a_terminal(monkeypatch, shown):
     at(monkeypatch, terminal=False)
-    with Bar(10, wanted=True) as bar:
+    with ProgressBar(10, enabled=True) as bar:
         bar.show()
         bar.advance()
     assert shown == []
@@ -28,7 +28,7 @@ def test_nothing_is_drawn_outside_of_a_terminal(monkeypatch, shown):
 
 def test_nothing_is_drawn_for_who_wants_nothing(monkeypatch, shown):
     at(monkeypatch, terminal=True)
-    with Bar(10, wanted=False) as bar:
+    with ProgressBar(10, enabled=False) as bar:
         bar.show()
     assert shown == []
 
@@ -36,7 +36,7 @@ def test_nothing_is_drawn_for_who_wants_nothing(monkeypatch, shown):
 def test_nothing_is_drawn_without_the_extra(monkeypatch, shown):
     at(monkeypatch, terminal=True)
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    with Bar(10, wanted=True) as bar:
+    with ProgressBar(10, enabled=True) as bar:
         bar.show()
         bar.advance()
     assert shown == []
@@ -44,7 +44,7 @@ def test_nothing_is_drawn_without_the_extra(monkeypatch, shown):
 
 def test_a_terminal_is_shown_what_was_done_before_and_after(monkeypatch, shown):
     at(monkeypatch, terminal=True)
-    with Bar(10, wanted=True) as bar:
+    with ProgressBar(10, enabled=True) as bar:
         bar.advance(3)
         bar.show()
         bar.show()
@@ -56,10 +56,10 @@ def test_a_terminal_is_shown_what_was_done_before_and_after(monkeypatch, shown):
 
 def test_a_terminal_is_shown_how_much_of_a_file_was_read(monkeypatch, shown):
     at(monkeypatch, terminal=True)
-    with Bar(None, wanted=True, in_bytes=True) as bar:
-        bar.reach(30, 100)
+    with ProgressBar(None, enabled=True, in_bytes=True) as bar:
+        bar.update(30, 100)
         bar.show()
-        bar.reach(60, 100)
+        bar.update(60, 100)
     (progress,) = shown
     (task,) = progress.tasks
     assert (task.completed, task.total) == (60, 100)

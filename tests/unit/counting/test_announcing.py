@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from threading import Barrier
 from typing import Any
 
-from tests.clicks import CAMPAIGN, NOON, click, link
-from waypost.bot_detection.scoring import Signal, Verdict, verdict
+from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from waypost.bot_detection.scoring import BotSignal, BotVerdict, build_verdict
 from waypost.models.click import Click
-from waypost.tally.event_publisher import ENTRIES, EventBus, event, event_id
+from waypost.tally.event_publisher import (
+    MAX_PUT_EVENTS_ENTRIES,
+    ClickEventBus,
+    build_click_event,
+    derive_event_id,
+)
 
-HUMAN = verdict(Signal(0))
+HUMAN = build_verdict(BotSignal(0))
 
 
 class Client:
@@ -32,14 +37,14 @@ class Client:
         return {"Entries": taken, "FailedEntryCount": len(self.refused)}
 
 
-def some(number: int) -> list[tuple[Click, Verdict]]:
-    return [(click(f"c{n}"), HUMAN) for n in range(number)]
+def some(number: int) -> list[tuple[Click, BotVerdict]]:
+    return [(make_click(f"c{n}"), HUMAN) for n in range(number)]
 
 
 def test_an_event_has_the_shape_of_the_references_webhook() -> None:
-    told = event(click(agent="curl/8"), verdict(Signal.KNOWN_AGENT))
+    told = build_click_event(make_click(agent="curl/8"), build_verdict(BotSignal.KNOWN_AGENT))
     assert told == {
-        "event_id": event_id("click-1"),
+        "event_id": derive_event_id("click-1"),
         "metric": "clicked",
         "timestamp": int(NOON.timestamp()),
         "data": {
@@ -48,7 +53,7 @@ def test_an_event_has_the_shape_of_the_references_webhook() -> None:
             "delivery_id": "d-p1",
             "recipient": None,
             "href": "https://example.com/home",
-            "link_id": link("home"),
+            "link_id": make_link_id("home"),
             "campaign_id": CAMPAIGN,
             "time": "2026-11-21T12:00:00.000Z",
             "verdict": {"kind": "machine", "score": 100, "reasons": ["known_agent"]},
@@ -57,7 +62,7 @@ def test_an_event_has_the_shape_of_the_references_webhook() -> None:
 
 
 def test_a_click_without_identity_names_nobody() -> None:
-    data = event(click().anonymous("alias", 0), HUMAN)["data"]
+    data = build_click_event(make_click().anonymize("alias", 0), HUMAN)["data"]
     assert isinstance(data, dict)
     assert (data["customer_id"], data["identifiers"], data["delivery_id"], data["href"]) == (
         None,
@@ -68,12 +73,12 @@ def test_a_click_without_identity_names_nobody() -> None:
 
 
 def test_a_clicks_event_has_one_id_for_ever() -> None:
-    assert event_id("click-1") == event_id("click-1") != event_id("click-2")
+    assert derive_event_id("click-1") == derive_event_id("click-1") != derive_event_id("click-2")
 
 
 def test_entries_name_bus_source_and_time() -> None:
     client = Client()
-    EventBus(client, "stack-clicks").tell(some(1))
+    ClickEventBus(client, "stack-clicks").publish(some(1))
     [[entry]] = client.calls
     assert (entry["EventBusName"], entry["Source"], entry["DetailType"], entry["Time"]) == (
         "stack-clicks",
@@ -86,17 +91,21 @@ def test_entries_name_bus_source_and_time() -> None:
 
 def test_calls_hold_as_many_entries_as_the_bus_takes() -> None:
     client = Client()
-    told = EventBus(client, "bus").tell(some(25))
-    assert sorted(len(call) for call in client.calls) == [5, ENTRIES, ENTRIES]
+    told = ClickEventBus(client, "bus").publish(some(25))
+    assert sorted(len(call) for call in client.calls) == [
+        5,
+        MAX_PUT_EVENTS_ENTRIES,
+        MAX_PUT_EVENTS_ENTRIES,
+    ]
     assert len(told) == 25
 
 
 def test_what_was_refused_is_not_told() -> None:
-    assert EventBus(Client(1), "bus").tell(some(3)) == {"c0", "c2"}
+    assert ClickEventBus(Client(1), "bus").publish(some(3)) == {"c0", "c2"}
 
 
 def test_a_bus_that_does_not_answer_took_nothing() -> None:
-    assert EventBus(Client(error=OSError("away")), "bus").tell(some(1)) == set()
+    assert ClickEventBus(Client(error=OSError("away")), "bus").publish(some(1)) == set()
 
 
 def test_a_bus_that_does_not_answer_for_each_event_took_nothing() -> None:
@@ -104,7 +113,7 @@ def test_a_bus_that_does_not_answer_for_each_event_took_nothing() -> None:
         def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
             return {"Entries": [{"EventId": "1"}], "FailedEntryCount": 0}
 
-    assert EventBus(Short(), "bus").tell(some(2)) == set()
+    assert ClickEventBus(Short(), "bus").publish(some(2)) == set()
 
 
 def test_a_call_that_the_bus_does_not_answer_takes_no_other_with_it() -> None:
@@ -112,12 +121,12 @@ def test_a_call_that_the_bus_does_not_answer_takes_no_other_with_it() -> None:
     taking = client.put_events
 
     def unanswered(*, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        if event_id("c10") in Entries[0]["Detail"]:
+        if derive_event_id("c10") in Entries[0]["Detail"]:
             raise OSError("away")
         return taking(Entries=Entries)
 
     client.put_events = unanswered  # type: ignore[method-assign]
-    told = EventBus(client, "bus").tell(some(25))
+    told = ClickEventBus(client, "bus").publish(some(25))
     assert told == {f"c{n}" for n in range(25)} - {f"c{n}" for n in range(10, 20)}
 
 
@@ -130,4 +139,7 @@ def test_a_batch_is_told_in_several_calls_at_once() -> None:
         return taking(Entries=Entries)
 
     client.put_events = met  # type: ignore[method-assign]
-    assert len(EventBus(client, "bus").tell(some(2 * ENTRIES))) == 2 * ENTRIES
+    assert (
+        len(ClickEventBus(client, "bus").publish(some(2 * MAX_PUT_EVENTS_ENTRIES)))
+        == 2 * MAX_PUT_EVENTS_ENTRIES
+    )

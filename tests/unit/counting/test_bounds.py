@@ -7,69 +7,70 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, click, link
-from tests.contract.conftest import Stores, memory_stores
-from tests.fakes import MemoryMessages
-from tests.tallies import tally_over
+from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.contract.conftest import Repositories, create_in_memory_repositories
+from tests.fakes import InMemoryMessageRepository
+from tests.tallies import create_tally
 from waypost.errors import StoreUnavailable
-from waypost.ids import workspace_of
-from waypost.maintenance.recount import Recounting
+from waypost.ids import extract_workspace_id
+from waypost.maintenance.recount import RecountService
 from waypost.models.click import Click
-from waypost.models.counters import TOTAL, Cell
+from waypost.models.counters import TOTAL_COUNTER, CounterCell
 from waypost.models.recipient import (
-    INLINE_MARKS,
-    MARKS_A_SHEET,
-    TOLD_APART,
-    Mark,
-    Row,
-    RowKey,
-    Sheet,
+    MAX_DISTINCT_KEYS,
+    MAX_INLINE_CLICKS,
+    MAX_OVERFLOW_CLICKS,
+    CountedClick,
+    OverflowItem,
+    RecipientKey,
+    RecipientRow,
     Visits,
     click_hash,
-    further_sheet,
+    next_overflow_number,
 )
 from waypost.models.workspace import WorkspaceSettings
-from waypost.privacy.erasure import Erasing
-from waypost.repositories.pagination import KEY_BYTES
-from waypost.repositories.recipients import BYTES, ITEM_BYTES, Commit
-from waypost.rewrite.schemas import KEY_BYTES as RECIPIENT_BYTES
-from waypost.tally.transactions import Policy, Standing, plan
+from waypost.privacy.erasure import Erasure
+from waypost.repositories.pagination import MAX_SORT_KEY_BYTES
+from waypost.repositories.recipients import MAX_COMMIT_BYTES, MAX_ITEM_BYTES, Commit
+from waypost.rewrite.schemas import MAX_RECIPIENT_NAME_BYTES as RECIPIENT_BYTES
+from waypost.tally.transactions import CountingPolicy, RecipientState, plan_transactions
 
-ACME = workspace_of(CAMPAIGN)
+ACME = extract_workspace_id(CAMPAIGN)
 MANY = 150
 """Links: each has a counter, and a transaction takes 100 actions."""
 
 
 @pytest.fixture
-def stores() -> Stores:
-    return memory_stores()
+def stores() -> Repositories:
+    return create_in_memory_repositories()
 
 
 @pytest.fixture
-def recounting(stores: Stores) -> Recounting:
-    return Recounting(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
+def recounting(stores: Repositories) -> RecountService:
+    return RecountService(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
 
 
-def make(stores: Stores, *clicks: Click) -> None:
+def make(stores: Repositories, *clicks: Click) -> None:
     for made in clicks:
         stores.clicks.record(made)
-    tally = tally_over(stores)
+    tally = create_tally(stores)
     for start in range(0, len(clicks), 500):
-        assert not tally.count(clicks[start : start + 500]).failed
+        assert not tally.count_clicks(clicks[start : start + 500]).failed_ids
 
 
-def threshold(stores: Stores, points: int) -> None:
-    stores.workspaces.save("acme", WorkspaceSettings(machine_threshold=points))
+def threshold(stores: Repositories, points: int) -> None:
+    stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=points))
 
 
 def every_link(minute: int = 0) -> list[Click]:
     return [
-        click(f"{minute}-{n}", name=f"link {n}", after=minute * 60 + n / 100) for n in range(MANY)
+        make_click(f"{minute}-{n}", name=f"link {n}", after=minute * 60 + n / 100)
+        for n in range(MANY)
     ]
 
 
-def machines(stores: Stores) -> tuple[int, int]:
-    total = stores.campaigns.counts(CAMPAIGN).total
+def machines(stores: Repositories) -> tuple[int, int]:
+    total = stores.campaigns.get_counts(CAMPAIGN).total
     return total.human, total.machine
 
 
@@ -77,34 +78,34 @@ def machines(stores: Stores) -> tuple[int, int]:
     ("late", "points"), [({"name": "\x00honeypot"}, 150), ({"name": "link 0"}, 70)]
 )
 def test_late_evidence_about_more_links_than_a_transaction_holds(
-    stores: Stores, recounting: Recounting, late: dict[str, str], points: int
+    stores: Repositories, recounting: RecountService, late: dict[str, str], points: int
 ) -> None:
     """A threshold that was lowered, or a honeypot that alone reaches a high one."""
     threshold(stores, 1_000 if points == 70 else points)
     make(stores, *every_link())
     assert machines(stores) == (MANY, 0)
     threshold(stores, points)
-    make(stores, click("late", after=2, agent="", asn=16509, **late))  # type: ignore[arg-type]
+    make(stores, make_click("late", after=2, agent="", asn=16509, **late))  # type: ignore[arg-type]
     assert machines(stores) == (0, MANY + 1)
-    assert recounting.compare(CAMPAIGN).right
+    assert recounting.compare(CAMPAIGN).is_consistent
 
 
 def test_a_lowered_threshold_labels_rows_and_counters_together(
-    stores: Stores, recounting: Recounting
+    stores: Repositories, recounting: RecountService
 ) -> None:
     threshold(stores, 1_000)
-    make(stores, *every_link(), click("other", person="p2"))
+    make(stores, *every_link(), make_click("other", person="p2"))
     threshold(stores, 70)
-    assert not recounting.compare(CAMPAIGN).right
-    assert recounting.repair(CAMPAIGN, tally_over(stores)).right
+    assert not recounting.compare(CAMPAIGN).is_consistent
+    assert recounting.repair(CAMPAIGN, create_tally(stores)).is_consistent
     assert machines(stores) == (1, MANY)
-    make(stores, click("again", agent="curl/8", after=3_600))
+    make(stores, make_click("again", agent="curl/8", after=3_600))
     assert machines(stores) == (1, MANY + 1)
-    assert recounting.compare(CAMPAIGN).right
+    assert recounting.compare(CAMPAIGN).is_consistent
 
 
 def test_labels_that_others_write_to_meanwhile_are_read_again(
-    stores: Stores, recounting: Recounting, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threshold(stores, 1_000)
     make(stores, *every_link())
@@ -114,105 +115,129 @@ def test_labels_that_others_write_to_meanwhile_are_read_again(
     def overtaken(commit_: Commit) -> None:
         calls["all"] += 1
         if calls["all"] == 1:
-            make(stores, click("faster", after=7_200))
+            make(stores, make_click("faster", after=7_200))
         commit(commit_)
 
     monkeypatch.setattr(stores.recipients, "commit", overtaken)
-    assert recounting.repair(CAMPAIGN, tally_over(stores)).right
+    assert recounting.repair(CAMPAIGN, create_tally(stores)).is_consistent
     assert machines(stores) == (1, MANY)
 
 
-@pytest.mark.parametrize("room", [BYTES, 40_000])
+@pytest.mark.parametrize("room", [MAX_COMMIT_BYTES, 40_000])
 def test_a_scanner_of_many_links_is_erased_in_steps_that_fit(
-    stores: Stores, recounting: Recounting, monkeypatch: pytest.MonkeyPatch, room: int
+    stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     make(stores, *(made for minute in range(22) for made in every_link(minute)))
-    before = stores.campaigns.counts(CAMPAIGN)
-    monkeypatch.setattr("waypost.repositories.recipients.BYTES", room)
-    erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
-    assert erasing.erase(ACME, "p1", NOON).clean
-    assert stores.campaigns.counts(CAMPAIGN) == before
-    assert {record.key.recipient[0] for record in stores.recipients.of_campaign(CAMPAIGN)} == {"a"}
-    assert recounting.compare(CAMPAIGN).right
+    before = stores.campaigns.get_counts(CAMPAIGN)
+    monkeypatch.setattr("waypost.repositories.recipients.MAX_COMMIT_BYTES", room)
+    erasing = Erasure(
+        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
+    )
+    assert erasing.erase(ACME, "p1", NOON).is_complete
+    assert stores.campaigns.get_counts(CAMPAIGN) == before
+    assert {record.key.recipient[0] for record in stores.recipients.iter_by_campaign(CAMPAIGN)} == {
+        "a"
+    }
+    assert recounting.compare(CAMPAIGN).is_consistent
 
 
 def test_an_erasure_labels_anew_what_its_alias_did_before_it_moves_more_there(
-    stores: Stores, recounting: Recounting
+    stores: Repositories, recounting: RecountService
 ) -> None:
     threshold(stores, 1_000)
-    make(stores, click("known", after=2))
+    make(stores, make_click("known", after=2))
     stores.workspaces.opt_out(ACME, "p1", NOON)
     make(stores, *every_link())
     threshold(stores, 70)
-    erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
-    assert erasing.erase(ACME, "p1", NOON).clean
+    erasing = Erasure(
+        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
+    )
+    assert erasing.erase(ACME, "p1", NOON).is_complete
     assert machines(stores) == (0, MANY + 1)
-    assert stores.campaigns.counts(CAMPAIGN).total.people == 1
-    assert recounting.compare(CAMPAIGN).right
+    assert stores.campaigns.get_counts(CAMPAIGN).total.people == 1
+    assert recounting.compare(CAMPAIGN).is_consistent
 
 
 def test_what_was_parked_of_a_flood_goes_to_further_sheets_and_counts_once(
-    stores: Stores, recounting: Recounting, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger takes 1,000 of a recipient's clicks a second; the others come home later."""
-    monkeypatch.setattr("waypost.models.recipient.MARKS_A_SHEET", 40)
-    flood = [click(f"f-{n}", name=f"link {n % 5}", after=n / 100) for n in range(400)]
+    monkeypatch.setattr("waypost.models.recipient.MAX_OVERFLOW_CLICKS", 40)
+    flood = [make_click(f"f-{n}", name=f"link {n % 5}", after=n / 100) for n in range(400)]
     make(stores, *flood[::2])
     make(stores, *flood[1::2], *flood)
-    sheets = [r for r in stores.recipients.of_campaign(CAMPAIGN) if isinstance(r, Sheet)]
-    assert max(len(sheet.marks) for sheet in sheets) == 40
-    assert len(sheets) == -(-(400 - INLINE_MARKS) // 40)
-    assert stores.campaigns.counts(CAMPAIGN).total.total == 400
-    assert recounting.compare(CAMPAIGN).right
-    erasing = Erasing(stores.clicks, stores.recipients, stores.workspaces, MemoryMessages())
-    assert erasing.erase(ACME, "p1", NOON).clean
-    make(stores, *stores.clicks.of_campaign(CAMPAIGN))
-    assert stores.campaigns.counts(CAMPAIGN).total.total == 400
+    sheets = [
+        r for r in stores.recipients.iter_by_campaign(CAMPAIGN) if isinstance(r, OverflowItem)
+    ]
+    assert max(len(sheet.counted_clicks) for sheet in sheets) == 40
+    assert len(sheets) == -(-(400 - MAX_INLINE_CLICKS) // 40)
+    assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400
+    assert recounting.compare(CAMPAIGN).is_consistent
+    erasing = Erasure(
+        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
+    )
+    assert erasing.erase(ACME, "p1", NOON).is_complete
+    make(stores, *stores.clicks.scan_by_campaign(CAMPAIGN))
+    assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400
 
 
 def test_a_full_sheet_is_an_item() -> None:
-    mark = Mark(b"12345678", link("home"), 1, b"dlvr", 0, False)
-    sheet = Sheet(RowKey(CAMPAIGN, "p:p1", 7), marks=(mark,) * MARKS_A_SHEET)
-    assert (sheet.room, sheet.size <= ITEM_BYTES) == (0, True)
+    mark = CountedClick(b"12345678", make_link_id("home"), 1, b"dlvr", 0, False)
+    sheet = OverflowItem(
+        RecipientKey(CAMPAIGN, "p:p1", 7), counted_clicks=(mark,) * MAX_OVERFLOW_CLICKS
+    )
+    assert (sheet.remaining_capacity, sheet.item_bytes <= MAX_ITEM_BYTES) == (0, True)
 
 
 def test_the_longest_name_of_a_recipient_leaves_room_in_every_key() -> None:
-    sheet = further_sheet(further_sheet(3_250_368_000))
-    key = RowKey(CAMPAIGN, "p:" + "a" * RECIPIENT_BYTES, sheet)
-    assert len(key.sort) <= KEY_BYTES
+    sheet = next_overflow_number(next_overflow_number(3_250_368_000))
+    key = RecipientKey(CAMPAIGN, "p:" + "a" * RECIPIENT_BYTES, sheet)
+    assert len(key.sort_key) <= MAX_SORT_KEY_BYTES
 
 
 def test_rows_with_thousands_of_deliveries_share_no_more_than_a_transaction_takes() -> None:
-    sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(TOLD_APART)}
+    sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(MAX_DISTINCT_KEYS)}
     standings, marks = {}, {}
     for n in range(80):
-        row = Row(RowKey(CAMPAIGN, f"p:{n}"), version=1, deliveries=sums, opened=sums)
-        standings[f"p:{n}"] = Standing(row)
-        marks[f"p:{n}"] = [Mark(click_hash(str(n)), link("home"), n, b"dlvr", 0, False)]
-    policy = Policy(threshold=70, events="all", new_batch=iter(range(1, 1_000)).__next__)
-    transactions, left = plan(CAMPAIGN, standings, marks, policy)
-    commits = [transaction.commit() for transaction in transactions]
+        row = RecipientRow(RecipientKey(CAMPAIGN, f"p:{n}"), version=1, deliveries=sums, opens=sums)
+        standings[f"p:{n}"] = RecipientState(row)
+        marks[f"p:{n}"] = [
+            CountedClick(click_hash(str(n)), make_link_id("home"), n, b"dlvr", 0, False)
+        ]
+    policy = CountingPolicy(
+        bot_threshold=70, event_policy="all", create_batch_id=iter(range(1, 1_000)).__next__
+    )
+    transactions, left = plan_transactions(CAMPAIGN, standings, marks, policy)
+    commits = [transaction.to_commit() for transaction in transactions]
     assert left == {}
     assert sum(len(commit.rows) for commit in commits) == 80
-    assert all(commit.fits for commit in commits)
+    assert all(commit.is_within_limits for commit in commits)
 
 
 def test_the_size_of_a_record_is_that_of_its_item() -> None:
-    sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(TOLD_APART)}
-    row = Row(RowKey(CAMPAIGN, "p:" + "\U0001f600" * 255), deliveries=sums, shared=frozenset(sums))
+    sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(MAX_DISTINCT_KEYS)}
+    row = RecipientRow(
+        RecipientKey(CAMPAIGN, "p:" + "\U0001f600" * 255),
+        deliveries=sums,
+        shared_deliveries=frozenset(sums),
+    )
     values = [next(iter(tagged.values())) for tagged in row.to_item().values()]
     stored = sum(len(v if isinstance(v, bytes) else str(v).encode()) for v in values)
-    assert stored <= row.size <= stored + TOLD_APART * 28
+    assert stored <= row.item_bytes <= stored + MAX_DISTINCT_KEYS * 28
 
 
-def test_the_twin_refuses_what_dynamodb_would(stores: Stores) -> None:
-    cells = {Cell(f"link#{n}", "human"): 1 for n in range(101)}
+def test_the_twin_refuses_what_dynamodb_would(stores: Repositories) -> None:
+    cells = {CounterCell(f"link#{n}", "human"): 1 for n in range(101)}
     with pytest.raises(StoreUnavailable):
         stores.recipients.commit(Commit(CAMPAIGN, [], [], Counter(cells)))
     too_large = replace(
-        Row(RowKey(CAMPAIGN, "p:p1"), version=1),
-        marks=(Mark(b"12345678", link("home"), 1, b"dlvr", 0, False),) * 12_000,
+        RecipientRow(RecipientKey(CAMPAIGN, "p:p1"), version=1),
+        counted_clicks=(CountedClick(b"12345678", make_link_id("home"), 1, b"dlvr", 0, False),)
+        * 12_000,
     )
     with pytest.raises(StoreUnavailable):
         stores.recipients.commit(Commit(CAMPAIGN, [too_large], [], Counter()))
-    assert stores.campaigns.counts(CAMPAIGN).cells()[Cell(TOTAL, "human")] == 0
+    assert (
+        stores.campaigns.get_counts(CAMPAIGN).to_increments()[CounterCell(TOTAL_COUNTER, "human")]
+        == 0
+    )

@@ -9,31 +9,31 @@ from typing import Any
 import pytest
 
 from tests import handlers
-from tests.clicks import CAMPAIGN, click
-from tests.contract.conftest import Stores, memory_stores
-from tests.tallies import tally_over
-from waypost.clicks.fallback_queue import parked
+from tests.clicks import CAMPAIGN, make_click
+from tests.contract.conftest import Repositories, create_in_memory_repositories
+from tests.tallies import create_tally
+from waypost.clicks.fallback_queue import serialize_click
 from waypost.errors import StoreUnavailable
 from waypost.models.click import Click
 
 
 @pytest.fixture
-def stores() -> Stores:
-    return memory_stores()
+def stores() -> Repositories:
+    return create_in_memory_repositories()
 
 
 @pytest.fixture
-def tally(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = handlers.load("tally")
-    counting = tally_over(stores)
-    monkeypatch.setattr(module, "_tally", lambda: counting)
+def tally(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = handlers.load_function("tally")
+    counting = create_tally(stores)
+    monkeypatch.setattr(module, "_tally_service", lambda: counting)
     return module
 
 
 @pytest.fixture
-def drain(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = handlers.load("drain")
-    monkeypatch.setattr(module, "_ledger", lambda: stores.clicks)
+def drain(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = handlers.load_function("drain")
+    monkeypatch.setattr(module, "_click_repository", lambda: stores.clicks)
     return module
 
 
@@ -41,10 +41,13 @@ def record(number: str, image: Any, name: str = "INSERT") -> dict[str, Any]:
     return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": image}}
 
 
-def test_new_clicks_are_counted(tally: ModuleType, stores: Stores) -> None:
-    records = [record("1", click("a").to_item()), record("2", click("b", person="p2").to_item())]
+def test_new_clicks_are_counted(tally: ModuleType, stores: Repositories) -> None:
+    records = [
+        record("1", make_click("a").to_item()),
+        record("2", make_click("b", person="p2").to_item()),
+    ]
     assert tally.handler({"Records": records}, None) == {"batchItemFailures": []}
-    assert stores.campaigns.counts(CAMPAIGN).total.human == 2
+    assert stores.campaigns.get_counts(CAMPAIGN).total.human == 2
 
 
 @pytest.mark.parametrize(
@@ -52,79 +55,89 @@ def test_new_clicks_are_counted(tally: ModuleType, stores: Stores) -> None:
     [
         {},
         {"pk": {"S": "x"}},
-        click().to_item() | {"time": {"S": "yesterday"}},
-        click().to_item() | {"link": {"S": "no code"}},
-        click().to_item() | {"sent": {"N": "soon"}},
-        click().to_item() | {"position": {"WHAT": "1"}},
+        make_click().to_item() | {"time": {"S": "yesterday"}},
+        make_click().to_item() | {"link": {"S": "no code"}},
+        make_click().to_item() | {"sent": {"N": "soon"}},
+        make_click().to_item() | {"position": {"WHAT": "1"}},
         {"id": {"S": "a"}, "time": "not typed"},
-        click().to_item() | {"position": {"BOOL": True}},
-        click().to_item() | {"signals": {"N": "65536"}},
-        click().to_item() | {"signals": {"N": "-1"}},
-        click().to_item() | {"alias": {"S": "nobody"}},  # whose delivery is no hash
-        click().to_item() | {"time": {"S": "1969-12-31T23:59:59.999Z"}},
-        click().to_item() | {"href": {"L": [{}]}},
+        make_click().to_item() | {"position": {"BOOL": True}},
+        make_click().to_item() | {"signals": {"N": "65536"}},
+        make_click().to_item() | {"signals": {"N": "-1"}},
+        make_click().to_item() | {"alias": {"S": "nobody"}},  # whose delivery is no hash
+        make_click().to_item() | {"time": {"S": "1969-12-31T23:59:59.999Z"}},
+        make_click().to_item() | {"href": {"L": [{}]}},
     ],
 )
 def test_a_malformed_record_is_given_back_and_stops_nobody(
-    tally: ModuleType, stores: Stores, image: Any
+    tally: ModuleType, stores: Repositories, image: Any
 ) -> None:
-    records = [record("1", click("a").to_item()), record("2", image)]
-    records.append(record("3", click("b", person="p2").to_item()))
+    records = [record("1", make_click("a").to_item()), record("2", image)]
+    records.append(record("3", make_click("b", person="p2").to_item()))
     answer = tally.handler({"Records": records}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert stores.campaigns.counts(CAMPAIGN).total.human == 2
+    assert stores.campaigns.get_counts(CAMPAIGN).total.human == 2
 
 
 @pytest.mark.parametrize("name", ["MODIFY", "REMOVE"])
-def test_what_is_no_new_click_is_passed_over(tally: ModuleType, stores: Stores, name: str) -> None:
+def test_what_is_no_new_click_is_passed_over(
+    tally: ModuleType, stores: Repositories, name: str
+) -> None:
     assert tally.handler({"Records": [record("1", {}, name)]}, None) == {"batchItemFailures": []}
 
 
-def test_parked_clicks_reach_the_ledger_once(drain: ModuleType, stores: Stores) -> None:
-    stores.clicks.record(click("both"))
-    bodies = [parked(click("both")), parked(click("late", after=60)), "{}", "not json", "[]"]
+def test_parked_clicks_reach_the_ledger_once(drain: ModuleType, stores: Repositories) -> None:
+    stores.clicks.record(make_click("both"))
+    bodies = [
+        serialize_click(make_click("both")),
+        serialize_click(make_click("late", after=60)),
+        "{}",
+        "not json",
+        "[]",
+    ]
     records = [{"messageId": str(n), "body": body} for n, body in enumerate(bodies)]
     answer = drain.handler({"Records": records}, None)
     assert answer["batchItemFailures"] == [{"itemIdentifier": name} for name in "234"]
-    assert {made.id for made in stores.clicks.of_campaign(CAMPAIGN)} == {"both", "late"}
+    assert {made.id for made in stores.clicks.scan_by_campaign(CAMPAIGN)} == {"both", "late"}
 
 
 def test_a_parked_click_that_cannot_be_recorded_comes_again_and_the_log_says_why(
-    drain: ModuleType, stores: Stores, monkeypatch: pytest.MonkeyPatch,
+    drain: ModuleType, stores: Repositories, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     def fail(_: Click) -> bool:
         raise StoreUnavailable("AccessDeniedException")
 
     monkeypatch.setattr(stores.clicks, "record", fail)
-    answer = drain.handler({"Records": [{"messageId": "m", "body": parked(click())}]}, None)
+    answer = drain.handler(
+        {"Records": [{"messageId": "m", "body": serialize_click(make_click())}]}, None
+    )
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
     assert vars(caplog.records[-1])["reasons"] == ["AccessDeniedException"]
 
 
-@pytest.mark.parametrize("call", ["rows", "commit"])
+@pytest.mark.parametrize("call", ["get_rows", "commit"])
 def test_clicks_that_cannot_be_counted_are_a_metric_and_the_log_says_why(
-    tally: ModuleType, stores: Stores, monkeypatch: pytest.MonkeyPatch, call: str,
+    tally: ModuleType, stores: Repositories, monkeypatch: pytest.MonkeyPatch, call: str,
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     def fail(*_: object) -> None:
         raise StoreUnavailable("AccessDeniedException")
 
     monkeypatch.setattr(stores.recipients, call, fail)
-    answer = tally.handler({"Records": [record("3", click().to_item())]}, None)
+    answer = tally.handler({"Records": [record("3", make_click().to_item())]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
     assert '"ClicksGivenBack":1' in capsys.readouterr().out
     assert vars(caplog.records[-1])["reasons"] == ["AccessDeniedException"]
 
 
 def test_a_parked_click_comes_back_whole() -> None:
-    made = click(person=None, ip=None, asn=None, country=None)
-    assert Click.from_stored(json.loads(parked(made))) == made
+    made = make_click(person=None, ip=None, asn=None, country=None)
+    assert Click.from_dict(json.loads(serialize_click(made))) == made
 
 
 def test_an_address_or_person_of_a_refused_record_is_not_logged(
     tally: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    image = click(person="p-secret").to_item() | {"time": {"S": "yesterday"}}
+    image = make_click(person="p-secret").to_item() | {"time": {"S": "yesterday"}}
     tally.handler({"Records": [record("7", image)]}, None)
     assert "p-secret" not in "".join(capsys.readouterr())

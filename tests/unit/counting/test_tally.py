@@ -8,30 +8,35 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, click, link
-from tests.contract.conftest import Stores, memory_stores
-from tests.tallies import tally_over
-from waypost.bot_detection.scoring import Verdict
-from waypost.errors import Conflict, StoreUnavailable
-from waypost.ids import campaign_code, workspace_of
+from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.contract.conftest import Repositories, create_in_memory_repositories
+from tests.tallies import create_tally
+from waypost.bot_detection.scoring import BotVerdict
+from waypost.errors import StoreUnavailable, WriteConflict
+from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.models.click import Click
-from waypost.models.counters import Counts
-from waypost.models.recipient import Mark, Row, RowKey, click_hash
+from waypost.models.counters import ClickCounts
+from waypost.models.recipient import CountedClick, RecipientKey, RecipientRow, click_hash
 from waypost.models.workspace import EventPolicy, WorkspaceSettings
-from waypost.repositories.recipients import ACTIONS, Commit
-from waypost.tally.service import Tally
-from waypost.tally.transactions import ROUNDS, Policy, Standing, plan
+from waypost.repositories.recipients import MAX_COMMIT_ACTIONS, Commit
+from waypost.tally.service import TallyService
+from waypost.tally.transactions import (
+    MAX_COMMIT_ATTEMPTS,
+    CountingPolicy,
+    RecipientState,
+    plan_transactions,
+)
 
-ACME = workspace_of(CAMPAIGN)
+ACME = extract_workspace_id(CAMPAIGN)
 
 
 class Bus:
     def __init__(self) -> None:
-        self.told: list[tuple[Click, Verdict]] = []
+        self.told: list[tuple[Click, BotVerdict]] = []
         self.refused: set[str] = set()
         self.down = False
 
-    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+    def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         if self.down:
             raise StoreUnavailable("down")
         taken = [(made, verdict) for made, verdict in clicks if made.id not in self.refused]
@@ -44,8 +49,8 @@ class Bus:
 
 
 @pytest.fixture
-def stores() -> Stores:
-    return memory_stores()
+def stores() -> Repositories:
+    return create_in_memory_repositories()
 
 
 @pytest.fixture
@@ -53,17 +58,17 @@ def bus() -> Bus:
     return Bus()
 
 
-def tally_of(stores: Stores, bus: Bus | None, recipients: Any = None) -> Tally:
-    return tally_over(replace(stores, recipients=recipients or stores.recipients), bus)
+def tally_of(stores: Repositories, bus: Bus | None, recipients: Any = None) -> TallyService:
+    return create_tally(replace(stores, recipients=recipients or stores.recipients), bus)
 
 
 @pytest.fixture
-def tally(stores: Stores, bus: Bus) -> Tally:
+def tally(stores: Repositories, bus: Bus) -> TallyService:
     return tally_of(stores, bus)
 
 
-def total(stores: Stores) -> Counts:
-    return stores.campaigns.counts(CAMPAIGN).total
+def total(stores: Repositories) -> ClickCounts:
+    return stores.campaigns.get_counts(CAMPAIGN).total
 
 
 class Breaking:
@@ -88,169 +93,194 @@ class Breaking:
         return call
 
 
-def test_a_click_given_twice_counts_once(stores: Stores, tally: Tally) -> None:
-    assert tally.count([click(), click()]).fresh == 1
-    assert tally.count([click()]).fresh == 0
+def test_a_click_given_twice_counts_once(stores: Repositories, tally: TallyService) -> None:
+    assert tally.count_clicks([make_click(), make_click()]).new_count == 1
+    assert tally.count_clicks([make_click()]).new_count == 0
     assert total(stores).total == 1
 
 
-def test_clicks_of_many_campaigns_are_counted_each_in_its_own(stores: Stores, tally: Tally) -> None:
-    autumn = campaign_code("acme", "autumn")
-    assert tally.count([click("a"), click("b", campaign=autumn)]).fresh == 2
+def test_clicks_of_many_campaigns_are_counted_each_in_its_own(
+    stores: Repositories, tally: TallyService
+) -> None:
+    autumn = derive_campaign_id("acme", "autumn")
+    assert tally.count_clicks([make_click("a"), make_click("b", campaign=autumn)]).new_count == 2
     assert total(stores).total == 1
-    assert stores.campaigns.counts(autumn).total.total == 1
+    assert stores.campaigns.get_counts(autumn).total.total == 1
 
 
-def test_a_burst_found_late_labels_the_clicks_before_it(stores: Stores, tally: Tally) -> None:
-    tally.count([click(name, name=name, after=n) for n, name in enumerate("abc")])
+def test_a_burst_found_late_labels_the_clicks_before_it(
+    stores: Repositories, tally: TallyService
+) -> None:
+    tally.count_clicks([make_click(name, name=name, after=n) for n, name in enumerate("abc")])
     assert (total(stores).human, total(stores).machine) == (3, 0)
-    tally.count([click("d", name="d", after=3)])
-    counts = stores.campaigns.counts(CAMPAIGN)
+    tally.count_clicks([make_click("d", name="d", after=3)])
+    counts = stores.campaigns.get_counts(CAMPAIGN)
     assert (counts.total.human, counts.total.machine) == (0, 4)
     assert (counts.total.people, counts.total.people_human) == (1, 0)
-    assert counts.links[link("a")] == Counts(machine=1, people=1)
+    assert counts.links[make_link_id("a")] == ClickCounts(machine=1, people=1)
 
 
-def test_the_workspaces_threshold_decides(stores: Stores, bus: Bus) -> None:
-    stores.workspaces.save("acme", WorkspaceSettings(machine_threshold=40))
-    tally_of(stores, bus).count([click(asn=16509)])
+def test_the_workspaces_threshold_decides(stores: Repositories, bus: Bus) -> None:
+    stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=40))
+    tally_of(stores, bus).count_clicks([make_click(asn=16509)])
     assert total(stores).machine == 1
 
 
-def test_another_writers_faster_commit_is_read_again(stores: Stores, bus: Bus) -> None:
-    breaking = Breaking(stores.recipients, commit=(2, Conflict("faster")))
-    counted = tally_of(stores, bus, breaking).count([click()])
-    assert (counted.fresh, counted.conflicts, counted.failed) == (1, 2, set())
+def test_another_writers_faster_commit_is_read_again(stores: Repositories, bus: Bus) -> None:
+    breaking = Breaking(stores.recipients, commit=(2, WriteConflict("faster")))
+    counted = tally_of(stores, bus, breaking).count_clicks([make_click()])
+    assert (counted.new_count, counted.conflict_count, counted.failed_ids) == (1, 2, set())
     assert total(stores).total == 1
 
 
-def test_a_commit_whose_answer_got_lost_counts_and_is_told_once(stores: Stores, bus: Bus) -> None:
+def test_a_commit_whose_answer_got_lost_counts_and_is_told_once(
+    stores: Repositories, bus: Bus
+) -> None:
     breaking = Breaking(stores.recipients, commit=(1, StoreUnavailable("timeout")))
     breaking.after = True
-    assert tally_of(stores, bus, breaking).count([click()]).failed == set()
+    assert tally_of(stores, bus, breaking).count_clicks([make_click()]).failed_ids == set()
     assert (total(stores).total, bus.ids) == (1, ["click-1"])
 
 
-@pytest.mark.parametrize("method", ["rows", "commit"])
+@pytest.mark.parametrize("method", ["get_rows", "commit"])
 def test_a_store_that_stays_away_gives_the_clicks_back(
-    stores: Stores, bus: Bus, method: str
+    stores: Repositories, bus: Bus, method: str
 ) -> None:
-    breaking = Breaking(stores.recipients, **{method: (ROUNDS, StoreUnavailable("away"))})
+    breaking = Breaking(
+        stores.recipients, **{method: (MAX_COMMIT_ATTEMPTS, StoreUnavailable("away"))}
+    )
     tally = tally_of(stores, bus, breaking)
-    counted = tally.count([click("a"), click("b", person="p2")])
-    assert (counted.fresh, counted.failed, bus.ids) == (0, {"a", "b"}, [])
-    assert tally.count([click("a"), click("b", person="p2")]).fresh == 2
+    counted = tally.count_clicks([make_click("a"), make_click("b", person="p2")])
+    assert (counted.new_count, counted.failed_ids, bus.ids) == (0, {"a", "b"}, [])
+    assert tally.count_clicks([make_click("a"), make_click("b", person="p2")]).new_count == 2
 
 
-def test_every_counted_click_is_told_with_its_verdict(tally: Tally, bus: Bus) -> None:
-    tally.count([click("a"), click("b", person="p2", agent="curl/8")])
+def test_every_counted_click_is_told_with_its_verdict(tally: TallyService, bus: Bus) -> None:
+    tally.count_clicks([make_click("a"), make_click("b", person="p2", agent="curl/8")])
     assert {(made.id, verdict.kind) for made, verdict in bus.told} == {
         ("a", "human"),
         ("b", "machine"),
     }
 
 
-def test_what_the_bus_refused_is_told_when_it_comes_again(tally: Tally, bus: Bus) -> None:
+def test_what_the_bus_refused_is_told_when_it_comes_again(tally: TallyService, bus: Bus) -> None:
     bus.refused = {"b"}
-    clicks = [click("a"), click("b", person="p2")]
-    assert tally.count(clicks).failed == {"b"}
+    clicks = [make_click("a"), make_click("b", person="p2")]
+    assert tally.count_clicks(clicks).failed_ids == {"b"}
     bus.refused = set()
-    assert tally.count(clicks).failed == set()
+    assert tally.count_clicks(clicks).failed_ids == set()
     assert bus.ids == ["a", "b"]
 
 
-def test_a_bus_that_is_down_loses_nothing(stores: Stores, tally: Tally, bus: Bus) -> None:
+def test_a_bus_that_is_down_loses_nothing(
+    stores: Repositories, tally: TallyService, bus: Bus
+) -> None:
     bus.down = True
-    assert tally.count([click()]).failed == {"click-1"}
+    assert tally.count_clicks([make_click()]).failed_ids == {"click-1"}
     assert total(stores).total == 1
     bus.down = False
-    assert tally.count([click()]).failed == set()
-    assert tally.count([click()]).failed == set()
+    assert tally.count_clicks([make_click()]).failed_ids == set()
+    assert tally.count_clicks([make_click()]).failed_ids == set()
     assert bus.ids == ["click-1"]
 
 
-@pytest.mark.parametrize("method", ["notices", "told"])
-def test_an_unreadable_notice_gives_the_click_back(stores: Stores, bus: Bus, method: str) -> None:
-    bus.down = method == "notices"
-    tally_of(stores, bus).count([click()] if bus.down else [])
+@pytest.mark.parametrize("method", ["get_outbox_entries", "update_outbox"])
+def test_an_unreadable_notice_gives_the_click_back(
+    stores: Repositories, bus: Bus, method: str
+) -> None:
+    bus.down = method == "get_outbox_entries"
+    tally_of(stores, bus).count_clicks([make_click()] if bus.down else [])
     bus.down = False
     breaking = Breaking(stores.recipients, **{method: (1, StoreUnavailable("away"))})
-    assert tally_of(stores, bus, breaking).count([click()]).failed == {"click-1"}
+    assert tally_of(stores, bus, breaking).count_clicks([make_click()]).failed_ids == {"click-1"}
 
 
-def told_under(stores: Stores, bus: Bus, events: EventPolicy) -> list[str]:
-    stores.workspaces.save("acme", WorkspaceSettings(events=events))
+def told_under(stores: Repositories, bus: Bus, events: EventPolicy) -> list[str]:
+    stores.workspaces.save_settings("acme", WorkspaceSettings(events=events))
     tally = tally_of(stores, bus)
-    tally.count([click("b", after=60), click("a"), click("c", person="p2")])
-    tally.count([click("d", after=120), click("e", delivery="another")])
+    tally.count_clicks([make_click("b", after=60), make_click("a"), make_click("c", person="p2")])
+    tally.count_clicks([make_click("d", after=120), make_click("e", delivery="another")])
     return sorted(bus.ids)
 
 
-def test_all_clicks_are_told(stores: Stores, bus: Bus) -> None:
+def test_all_clicks_are_told(stores: Repositories, bus: Bus) -> None:
     assert told_under(stores, bus, "all") == ["a", "b", "c", "d", "e"]
 
 
-def test_only_the_first_click_of_a_delivery_is_told(stores: Stores, bus: Bus) -> None:
+def test_only_the_first_click_of_a_delivery_is_told(stores: Repositories, bus: Bus) -> None:
     assert told_under(stores, bus, "first") == ["a", "c", "e"]
 
 
-def test_nobody_is_told(stores: Stores, bus: Bus) -> None:
+def test_nobody_is_told(stores: Repositories, bus: Bus) -> None:
     assert told_under(stores, bus, "none") == []
 
 
-def test_without_a_bus_clicks_are_counted(stores: Stores) -> None:
-    assert tally_of(stores, None).count([click()]).fresh == 1
-    assert stores.recipients.notices(CAMPAIGN, range(10)) == {}
+def test_without_a_bus_clicks_are_counted(stores: Repositories) -> None:
+    assert tally_of(stores, None).count_clicks([make_click()]).new_count == 1
+    assert stores.recipients.get_outbox_entries(CAMPAIGN, range(10)) == {}
 
 
-def test_who_opted_out_is_counted_without_identity(stores: Stores, tally: Tally, bus: Bus) -> None:
+def test_who_opted_out_is_counted_without_identity(
+    stores: Repositories, tally: TallyService, bus: Bus
+) -> None:
     stores.workspaces.opt_out(ACME, "p1", NOON)
-    clicks = [click("a"), click("b", after=60), click("c", person="p2")]
+    clicks = [make_click("a"), make_click("b", after=60), make_click("c", person="p2")]
     for made in clicks:
         stores.clicks.record(made)
-    tally.count(clicks)
+    tally.count_clicks(clicks)
     assert (total(stores).human, total(stores).people, total(stores).deliveries) == (3, 2, 2)
-    assert not stores.clicks.of_person(ACME, "p1", cursor=None, limit=1).items
-    people = stores.recipients.of_link(link("home"), cursor=None, limit=9).items
+    assert not stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=1).items
+    people = stores.recipients.list_link_visitors(make_link_id("home"), cursor=None, limit=9).items
     assert {visitor.person for visitor in people} == {None, "p2"}
     assert {made.person for made, _ in bus.told} == {None, "p2"}
     # The anonymous clicks come by the stream as well, and are counted already.
-    assert tally.count(list(stores.clicks.of_campaign(CAMPAIGN))).fresh == 0
+    assert tally.count_clicks(list(stores.clicks.scan_by_campaign(CAMPAIGN))).new_count == 0
 
 
 def test_a_click_counted_before_its_person_opted_out_is_not_counted_again(
-    stores: Stores, tally: Tally
+    stores: Repositories, tally: TallyService
 ) -> None:
-    stores.clicks.record(click())
-    tally.count([click()])
+    stores.clicks.record(make_click())
+    tally.count_clicks([make_click()])
     stores.workspaces.opt_out(ACME, "p1", NOON)
-    assert tally.count([click()]).fresh == 0
+    assert tally.count_clicks([make_click()]).new_count == 0
     assert (total(stores).total, total(stores).people) == (1, 1)
 
 
-def test_who_opts_in_again_is_known_again(stores: Stores, tally: Tally) -> None:
+def test_who_opts_in_again_is_known_again(stores: Repositories, tally: TallyService) -> None:
     stores.workspaces.opt_out(ACME, "p1", NOON)
     stores.workspaces.opt_in(ACME, "p1")
-    tally.count([click()])
-    [visitor] = stores.recipients.of_link(link("home"), cursor=None, limit=9).items
+    tally.count_clicks([make_click()])
+    [visitor] = stores.recipients.list_link_visitors(
+        make_link_id("home"), cursor=None, limit=9
+    ).items
     assert visitor.person == "p1"
 
 
 def planned(people: int, links: int = 1) -> list[Commit]:
     marks = {
-        f"p:{n}": [Mark(click_hash(str(n)), link(str(n % links)), n, b"dlvr", 0, False)]
+        f"p:{n}": [
+            CountedClick(click_hash(str(n)), make_link_id(str(n % links)), n, b"dlvr", 0, False)
+        ]
         for n in range(people)
     }
-    standings = {name: Standing(Row(RowKey(CAMPAIGN, name))) for name in marks}
-    policy = Policy(threshold=70, events="all", new_batch=iter(range(1, 1000)).__next__)
-    transactions, left = plan(CAMPAIGN, standings, marks, policy)
+    standings = {name: RecipientState(RecipientRow(RecipientKey(CAMPAIGN, name))) for name in marks}
+    policy = CountingPolicy(
+        bot_threshold=70, event_policy="all", create_batch_id=iter(range(1, 1000)).__next__
+    )
+    transactions, left = plan_transactions(CAMPAIGN, standings, marks, policy)
     assert left == {}
-    return [transaction.commit() for transaction in transactions]
+    return [transaction.to_commit() for transaction in transactions]
 
 
 def actions(commit: Commit) -> int:
     counters = {cell.counter for cell in commit.increments}
-    return len(commit.rows) + len(commit.sheets) + len(counters) + (commit.notice is not None)
+    return (
+        len(commit.rows)
+        + len(commit.overflow_items)
+        + len(counters)
+        + (commit.outbox_entry is not None)
+    )
 
 
 def test_who_clicked_the_same_link_shares_a_transaction_and_its_counter() -> None:
@@ -264,26 +294,28 @@ def test_who_clicked_the_same_link_shares_a_transaction_and_its_counter() -> Non
 def test_transactions_are_as_full_as_dynamodb_lets_them_be(people: int, links: int) -> None:
     commits = planned(people, links)
     assert sum(len(commit.rows) for commit in commits) == people
-    assert max(map(actions, commits)) <= ACTIONS
-    assert all(actions(commit) > ACTIONS - 2 for commit in commits[:-1])
+    assert max(map(actions, commits)) <= MAX_COMMIT_ACTIONS
+    assert all(actions(commit) > MAX_COMMIT_ACTIONS - 2 for commit in commits[:-1])
 
 
 def test_one_scanners_clicks_over_a_day_are_cut_into_transactions(
-    stores: Stores, tally: Tally
+    stores: Repositories, tally: TallyService
 ) -> None:
-    flood = [click(f"flood-{n}", name=str(n % 40), after=n * 300.0) for n in range(280)]
-    assert tally.count(flood).fresh == 280
+    flood = [make_click(f"flood-{n}", name=str(n % 40), after=n * 300.0) for n in range(280)]
+    assert tally.count_clicks(flood).new_count == 280
     assert total(stores).total == 280
-    assert tally.count(flood[::-1]).fresh == 0
+    assert tally.count_clicks(flood[::-1]).new_count == 0
 
 
 def test_a_mark_that_fits_no_transaction_is_given_back(
-    stores: Stores, bus: Bus, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("waypost.tally.transactions.ACTIONS", 2)
-    assert tally_of(stores, bus).count([click()]).failed == {"click-1"}
+    monkeypatch.setattr("waypost.tally.transactions.MAX_COMMIT_ACTIONS", 2)
+    assert tally_of(stores, bus).count_clicks([make_click()]).failed_ids == {"click-1"}
 
 
-def test_clicks_that_only_differ_in_who_made_them_are_several(stores: Stores, tally: Tally) -> None:
-    tally.count([click("a"), replace(click("b"), person=None)])
+def test_clicks_that_only_differ_in_who_made_them_are_several(
+    stores: Repositories, tally: TallyService
+) -> None:
+    tally.count_clicks([make_click("a"), replace(make_click("b"), person=None)])
     assert total(stores).people == 2

@@ -3,9 +3,16 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from waypost.domains.check_results import Caa, Dns, DnsVerdict, Findings, Hsts, Probe
-from waypost.domains.model import Sending, TrackingDomain, new_domain
-from waypost.ids import workspace_code
+from waypost.domains.check_results import (
+    CaaResult,
+    CheckResult,
+    DnsResult,
+    DnsVerdict,
+    HstsResult,
+    ProbeResult,
+)
+from waypost.domains.model import SendingDomain, TrackingDomain, create_domain
+from waypost.ids import derive_workspace_id
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -13,33 +20,33 @@ HOST = "links.acme.com"
 TARGET = "e.waypost.example"
 EDGE = "d111.cloudfront.example"
 
-OURS = Probe("ours")
-SILENT = Probe("unreachable", "Connection refused")
+OURS = ProbeResult("ours")
+SILENT = ProbeResult("unreachable", "Connection refused")
 
 
 def domain(**changes: object) -> TrackingDomain:
     """A domain that was just added, its sending domain verified."""
-    fresh = new_domain(workspace_code("acme"), "acme", HOST, "acme.com", "f00d", NOW)
-    fresh = replace(fresh, sending=Sending("acme.com", verified=True, since=NOW))
+    fresh = create_domain(derive_workspace_id("acme"), "acme", HOST, "acme.com", "f00d", NOW)
+    fresh = replace(fresh, sending=SendingDomain("acme.com", verified=True, since=NOW))
     return replace(fresh, **changes)  # type: ignore[arg-type]
 
 
 def seen(
     dns: DnsVerdict = "cname",
-    http: Probe = SILENT,
-    https: Probe = SILENT,
-    hsts: Hsts | None = None,
-    caa: Caa | None = None,
+    http: ProbeResult = SILENT,
+    https: ProbeResult = SILENT,
+    hsts: HstsResult | None = None,
+    caa: CaaResult | None = None,
     **of_dns: object,
-) -> Findings:
+) -> CheckResult:
     chain = (HOST, TARGET) if dns == "cname" else (HOST,)
-    where = Dns(dns, **{"chain": chain} | of_dns)  # type: ignore[arg-type]
-    return Findings(where, http, https, hsts or Hsts(), caa or Caa("yes"))
+    where = DnsResult(dns, **{"chain": chain} | of_dns)  # type: ignore[arg-type]
+    return CheckResult(where, http, https, hsts or HstsResult(), caa or CaaResult("yes"))
 
 
 WAITING = seen("missing")
 ISSUING = seen("cname")
 HTTP_ONLY = seen("proxied", http=OURS, proof=True)
 HTTPS = seen("cname", http=OURS, https=OURS)
-BLOCKED = seen("proxied", http=OURS, hsts=Hsts("own", HOST), proof=True)
+BLOCKED = seen("proxied", http=OURS, hsts=HstsResult("own", HOST), proof=True)
 UNREACHABLE = seen("proxied", proof=True)

@@ -12,9 +12,14 @@ from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST, HTTPS, NOW, domain
 from waypost.domains import events
-from waypost.domains.events import BusAnnouncer
-from waypost.domains.sender_identity import ASK_AGAIN, SesIdentities, is_verified, with_sending
-from waypost.domains.state_machine import advance
+from waypost.domains.events import EventBridgeDomainEventPublisher
+from waypost.domains.sender_identity import (
+    VERIFICATION_MAX_AGE,
+    SesSenderIdentities,
+    is_sender_verified,
+    refresh_verification,
+)
+from waypost.domains.state_machine import apply_check_result
 from waypost.errors import StoreUnavailable
 
 Make = Callable[[str], tuple[Any, Stubber]]
@@ -40,21 +45,21 @@ def test_ses_says_whether_an_identity_may_send(make: Make, verified: bool) -> No
     answer = {"VerifiedForSendingStatus": verified}
     stub.add_response("get_email_identity", answer, {"EmailIdentity": "acme.com"})
     with stub:
-        assert SesIdentities(client).verified("acme.com") is verified
+        assert SesSenderIdentities(client).get_verification("acme.com") is verified
 
 
 def test_an_identity_that_ses_does_not_have_is_none(make: Make) -> None:
     client, stub = make("sesv2")
     stub.add_client_error("get_email_identity", "NotFoundException")
     with stub:
-        assert SesIdentities(client).verified("acme.com") is None
+        assert SesSenderIdentities(client).get_verification("acme.com") is None
 
 
 def test_ses_that_cannot_be_asked_says_nothing_about_a_domain(make: Make) -> None:
     client, stub = make("sesv2")
     stub.add_client_error("get_email_identity", "TooManyRequestsException")
     with stub, pytest.raises(StoreUnavailable):
-        SesIdentities(client).verified("acme.com")
+        SesSenderIdentities(client).get_verification("acme.com")
 
 
 @pytest.mark.parametrize(
@@ -70,30 +75,30 @@ def test_ses_that_cannot_be_asked_says_nothing_about_a_domain(make: Make) -> Non
 )
 def test_the_nearest_identity_decides(known: dict[str, bool], verified: bool) -> None:
     class Known:
-        def verified(self, domain: str) -> bool | None:
+        def get_verification(self, domain: str) -> bool | None:
             return known.get(domain)
 
-    assert is_verified("mail.acme.com", Known()) is verified
+    assert is_sender_verified("mail.acme.com", Known()) is verified
 
 
 def test_a_verified_domain_is_asked_for_once_a_day_and_an_unverified_one_each_time() -> None:
     asked: list[str] = []
 
     class Counting:
-        def verified(self, domain: str) -> bool | None:
+        def get_verification(self, domain: str) -> bool | None:
             asked.append(domain)
             return True
 
-    fresh = with_sending(domain(), Counting(), NOW)
-    assert with_sending(fresh, Counting(), NOW + ASK_AGAIN / 2) == fresh
+    fresh = refresh_verification(domain(), Counting(), NOW)
+    assert refresh_verification(fresh, Counting(), NOW + VERIFICATION_MAX_AGE / 2) == fresh
     assert asked == ["acme.com"]
-    with_sending(fresh, Counting(), NOW + ASK_AGAIN)
+    refresh_verification(fresh, Counting(), NOW + VERIFICATION_MAX_AGE)
     assert asked == ["acme.com"] * 2
 
 
 def test_each_change_is_an_event_on_the_stacks_bus(make: Make) -> None:
     client, stub = make("events")
-    after = advance(domain(), HTTPS, NOW)
+    after = apply_check_result(domain(), HTTPS, NOW)
     detail = {
         "workspace": "acme",
         "host": HOST,
@@ -110,7 +115,7 @@ def test_each_change_is_an_event_on_the_stacks_bus(make: Make) -> None:
     }
     stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": []}, {"Entries": [entry]})
     with stub:
-        BusAnnouncer(client, "bus").tell(after, after.history)
+        EventBridgeDomainEventPublisher(client, "bus").publish(after, after.history)
         stub.assert_no_pending_responses()
 
 
@@ -124,14 +129,14 @@ def test_a_bus_that_takes_nothing_loses_nothing_and_raises_nothing(
         def error(self, message: str, **keys: Any) -> None:
             lines.append((message, keys))
 
-    monkeypatch.setattr(events, "logger", lambda _function: Log())
+    monkeypatch.setattr(events, "create_logger", lambda _function: Log())
     client, stub = make("events")
     if fails == "call":
         stub.add_client_error("put_events", "ThrottlingException")
     else:
         stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]})
-    after = advance(domain(), HTTPS, NOW)
+    after = apply_check_result(domain(), HTTPS, NOW)
     with stub:
-        BusAnnouncer(client, "bus").tell(after, after.history)
+        EventBridgeDomainEventPublisher(client, "bus").publish(after, after.history)
     ((_, keys),) = lines
     assert [(event["host"], event["to"]) for event in keys["events"]] == [(HOST, "https")]

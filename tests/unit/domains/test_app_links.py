@@ -5,18 +5,24 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_damaged_domains import put, with_value
-from tests.fakes import MemoryDomains
+from tests.contract.test_damaged_domains import corrupt_domain_item, put_domain_item
+from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, domain
 from waypost.domains import item_mapping, probe_token
-from waypost.domains.app_links import ANDROID_PATH, APPLE_PATH, NO_APPS, AndroidApp, AppLinks
-from waypost.domains.schemas import AddDomain
+from waypost.domains.app_links import (
+    ANDROID_APP_LINKS_PATH,
+    APPLE_APP_LINKS_PATH,
+    NO_APP_LINKS,
+    AndroidApp,
+    AppLinks,
+)
+from waypost.domains.schemas import AddDomainRequest
 from waypost.errors import InvalidRequest, StoreUnavailable
 from waypost.models.attributes import Item
 from waypost.redirect import well_known
 from waypost.responses import Response
 from waypost.tokens.signer import Keyring
-from waypost.validation import checked
+from waypost.validation import validate_value
 
 PRINT = ":".join(["AB"] * 32)
 APPS = AppLinks(
@@ -27,9 +33,11 @@ APPS = AppLinks(
 
 
 def ask(path: str, host: str = HOST, apps: AppLinks = APPS) -> Response | None:
-    store = MemoryDomains()
+    store = InMemoryDomainRepository()
     store.add(domain(app_links=apps))
-    return well_known.answer(path, host, lambda: Keyring((b"k" * 32,)), lambda: store)
+    return well_known.handle_well_known_request(
+        path, host, lambda: Keyring((b"k" * 32,)), lambda: store
+    )
 
 
 def body(path: str, **of: Any) -> Any:
@@ -41,13 +49,13 @@ def body(path: str, **of: Any) -> Any:
 
 
 def test_apple_is_told_the_apps_and_only_the_paths_meant_for_them() -> None:
-    details = body(APPLE_PATH)["applinks"]["details"]
+    details = body(APPLE_APP_LINKS_PATH)["applinks"]["details"]
     assert details[0]["appIDs"] == ["ABCDE12345.com.acme.app", "ABCDE12345.com.acme.beta"]
     assert [component["/"] for component in details[0]["components"]] == ["/app/*"]
 
 
 def test_android_is_told_the_packages_and_who_signs_them() -> None:
-    (statement,) = body(ANDROID_PATH)
+    (statement,) = body(ANDROID_APP_LINKS_PATH)
     assert statement["relation"] == ["delegate_permission/common.handle_all_urls"]
     assert statement["target"] == {
         "namespace": "android_app",
@@ -58,11 +66,11 @@ def test_android_is_told_the_packages_and_who_signs_them() -> None:
 
 @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:443"])
 def test_the_host_is_taken_as_viewers_write_it(host: str) -> None:
-    assert body(APPLE_PATH, host=host)
+    assert body(APPLE_APP_LINKS_PATH, host=host)
 
 
-@pytest.mark.parametrize("path", [APPLE_PATH, ANDROID_PATH])
-@pytest.mark.parametrize(("host", "apps"), [("other.acme.com", APPS), (HOST, NO_APPS)])
+@pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
+@pytest.mark.parametrize(("host", "apps"), [("other.acme.com", APPS), (HOST, NO_APP_LINKS)])
 def test_without_apps_the_files_are_not_there(path: str, host: str, apps: AppLinks) -> None:
     response = ask(path, host, apps)
     assert response is not None
@@ -71,55 +79,63 @@ def test_without_apps_the_files_are_not_there(path: str, host: str, apps: AppLin
 
 def test_an_app_on_one_system_alone_has_one_file() -> None:
     ios_alone = AppLinks(ios=APPS.ios)
-    assert body(APPLE_PATH, apps=ios_alone)
-    android = ask(ANDROID_PATH, apps=ios_alone)
+    assert body(APPLE_APP_LINKS_PATH, apps=ios_alone)
+    android = ask(ANDROID_APP_LINKS_PATH, apps=ios_alone)
     assert android is not None
     assert android["statusCode"] == 404
 
 
-@pytest.mark.parametrize("path", [APPLE_PATH, ANDROID_PATH])
+@pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
 @pytest.mark.parametrize(
-    "kept", [item_mapping.claim_key(HOST), with_value(domain(app_links=APPS), "app_links.ios", "x")]
+    "kept",
+    [
+        item_mapping.build_claim_key(HOST),
+        corrupt_domain_item(domain(app_links=APPS), "app_links.ios", "x"),
+    ],
 )
 def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
     path: str, kept: Item
 ) -> None:
-    store = MemoryDomains()
+    store = InMemoryDomainRepository()
     store.add(domain(app_links=APPS))
-    put(store, kept)
+    put_domain_item(store, kept)
     with pytest.raises(StoreUnavailable, match=HOST):
-        well_known.answer(path, HOST, lambda: Keyring((b"k" * 32,)), lambda: store)
+        well_known.handle_well_known_request(
+            path, HOST, lambda: Keyring((b"k" * 32,)), lambda: store
+        )
 
 
 def test_probes_are_answered_on_every_host_without_reading_a_domain() -> None:
-    nonce, keyring = probe_token.new_nonce(), Keyring((b"k" * 32,))
+    nonce, keyring = probe_token.create_nonce(), Keyring((b"k" * 32,))
 
-    def never() -> MemoryDomains:
+    def never() -> InMemoryDomainRepository:
         raise AssertionError("read")
 
-    response = well_known.answer(probe_token.PATH + nonce, "any.example", lambda: keyring, never)
+    response = well_known.handle_well_known_request(
+        probe_token.PROBE_PATH + nonce, "any.example", lambda: keyring, never
+    )
     assert response is not None
-    assert probe_token.is_answer(keyring, nonce, response["body"].encode())
+    assert probe_token.is_probe_answer(keyring, nonce, response["body"].encode())
     assert response["headers"]["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("nonce", ["", "short", "x" * 65, "a/b" * 8, "../" * 8, "é" * 20])
 def test_what_no_probe_would_ask_is_not_signed(nonce: str) -> None:
-    response = ask(probe_token.PATH + nonce)
+    response = ask(probe_token.PROBE_PATH + nonce)
     assert response is not None
     assert response["statusCode"] == 404
 
 
 def test_an_answer_holds_for_its_nonce_and_keys_alone() -> None:
     old, new = Keyring((b"o" * 32,)), Keyring((b"o" * 32, b"n" * 32))
-    nonce = probe_token.new_nonce()
-    signed = probe_token.probe_answer(old, nonce)["body"].encode()
-    assert probe_token.is_answer(new, nonce, signed + b"\n")
-    assert not probe_token.is_answer(new, probe_token.new_nonce(), signed)
-    assert not probe_token.is_answer(Keyring((b"x" * 32,)), nonce, signed)
+    nonce = probe_token.create_nonce()
+    signed = probe_token.build_probe_response(old, nonce)["body"].encode()
+    assert probe_token.is_probe_answer(new, nonce, signed + b"\n")
+    assert not probe_token.is_probe_answer(new, probe_token.create_nonce(), signed)
+    assert not probe_token.is_probe_answer(Keyring((b"x" * 32,)), nonce, signed)
     for i in range(len(signed)):
         changed = signed[:i] + (b"A" if signed[i : i + 1] != b"A" else b"B") + signed[i + 1 :]
-        assert not probe_token.is_answer(old, nonce, changed), i
+        assert not probe_token.is_probe_answer(old, nonce, changed), i
 
 
 def test_other_paths_are_nobodys() -> None:
@@ -139,15 +155,15 @@ def test_other_paths_are_nobodys() -> None:
     ],
 )
 def test_links_to_what_an_app_can_show_get_the_apps_path(destination: str, prefix: str) -> None:
-    assert APPS.path_prefix(destination) == prefix
+    assert APPS.get_path_prefix(destination) == prefix
 
 
 def test_without_an_app_no_link_gets_it() -> None:
-    assert AppLinks(urls=APPS.urls).path_prefix("https://acme.com/app") == ""
+    assert AppLinks(urls=APPS.urls).get_path_prefix("https://acme.com/app") == ""
 
 
 def test_apps_are_kept_as_they_were_given() -> None:
-    assert AppLinks.from_stored(json.loads(json.dumps(APPS.stored()))) == APPS
+    assert AppLinks.from_dict(json.loads(json.dumps(APPS.to_dict()))) == APPS
 
 
 @pytest.mark.parametrize(
@@ -173,5 +189,5 @@ def test_apps_are_kept_as_they_were_given() -> None:
 )
 def test_what_is_no_app_is_refused_by_its_field(apps: object, field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        checked(AddDomain, {"host": HOST, "app_links": apps})
+        validate_value(AddDomainRequest, {"host": HOST, "app_links": apps})
     assert [problem.field for problem in refused.value.problems] == [field]

@@ -2,23 +2,29 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes import MemoryDomains
+from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, domain
-from waypost.domains.base_url import BaseUrls
-from waypost.domains.model import STACK, STACK_NAME, Sending, TrackingDomain, new_domain
+from waypost.domains.base_url import DomainBaseUrlResolver
+from waypost.domains.model import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    SendingDomain,
+    TrackingDomain,
+    create_domain,
+)
 
 ADDRESS = "https://api.execute-api.example.com"
 
 
-def base_urls(*domains: TrackingDomain, default_host: str = "") -> BaseUrls:
-    store = MemoryDomains()
+def base_urls(*domains: TrackingDomain, default_host: str = "") -> DomainBaseUrlResolver:
+    store = InMemoryDomainRepository()
     for each in domains:
         store.add(each)
-    return BaseUrls(store, ADDRESS, default_host)
+    return DomainBaseUrlResolver(store, ADDRESS, default_host)
 
 
 def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
-    return base_urls(*domains).for_message("acme", sender)
+    return base_urls(*domains).resolve_url("acme", sender)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
         ({"stage": "issuing"}, ADDRESS),
         ({"stage": "https", "use": "reverted"}, ADDRESS),
         ({"stage": "https", "use": "removed"}, ADDRESS),
-        ({"stage": "https", "sending": Sending("acme.com")}, ADDRESS),
+        ({"stage": "https", "sending": SendingDomain("acme.com")}, ADDRESS),
         ({"stage": "https", "failures": 1}, f"https://{HOST}"),
     ],
 )
@@ -67,7 +73,7 @@ def test_the_nearest_sending_domain_wins_over_https_and_age() -> None:
         host="links.mail.acme.com",
         stage="http",
         added=NOW + MINUTE,
-        sending=Sending("mail.acme.com", verified=True),
+        sending=SendingDomain("mail.acme.com", verified=True),
     )
     assert url(wide, near, sender="news@mail.acme.com") == "http://links.mail.acme.com"
     assert url(wide, near, sender="news@acme.com") == f"https://{HOST}"
@@ -83,15 +89,15 @@ def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
 @pytest.mark.parametrize(
     ("sending", "proven", "used"),
     [
-        (Sending("acme.com", verified=True), False, True),
-        (Sending("mail.acme.com", verified=True), False, False),
-        (Sending("evil.example", verified=True), False, False),
-        (Sending("evil.example", verified=True), True, True),
-        (Sending("other.example", verified=True, by_operator=True), False, True),
+        (SendingDomain("acme.com", verified=True), False, True),
+        (SendingDomain("mail.acme.com", verified=True), False, False),
+        (SendingDomain("evil.example", verified=True), False, False),
+        (SendingDomain("evil.example", verified=True), True, True),
+        (SendingDomain("other.example", verified=True, by_operator=True), False, True),
     ],
 )
 def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word(
-    sending: Sending, proven: bool, used: bool
+    sending: SendingDomain, proven: bool, used: bool
 ) -> None:
     host = domain(stage="https", sending=sending, proven=proven)
     expected = f"https://{HOST}" if used else ADDRESS
@@ -100,29 +106,29 @@ def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word
 
 def test_another_workspaces_domain_is_never_used() -> None:
     store = base_urls(domain(stage="https"))
-    assert store.for_message("globex", "news@acme.com") == ADDRESS
+    assert store.resolve_url("globex", "news@acme.com") == ADDRESS
 
 
 def test_reverting_takes_effect_with_the_next_message() -> None:
-    store = MemoryDomains()
+    store = InMemoryDomainRepository()
     store.add(domain(stage="https"))
-    urls = BaseUrls(store, ADDRESS)
-    assert urls.for_message("acme", "news@acme.com") == f"https://{HOST}"
+    urls = DomainBaseUrlResolver(store, ADDRESS)
+    assert urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
     kept = store.get(domain().workspace, HOST)
     assert kept is not None
     store.save(replace(kept, use="reverted"))
-    assert urls.for_message("acme", "news@acme.com") == ADDRESS
+    assert urls.resolve_url("acme", "news@acme.com") == ADDRESS
 
 
 def default_host(**changes: object) -> TrackingDomain:
-    host = new_domain(STACK, STACK_NAME, TARGET, TARGET, "beef", NOW)
+    host = create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, TARGET, TARGET, "beef", NOW)
     return replace(host, **changes)  # type: ignore[arg-type]
 
 
 def test_the_default_host_is_used_from_the_first_time_that_its_https_works() -> None:
     waiting = base_urls(default_host(), default_host=TARGET)
-    assert waiting.for_message("acme", None) == ADDRESS
+    assert waiting.resolve_url("acme", None) == ADDRESS
     plain = base_urls(default_host(stage="http"), default_host=TARGET)
-    assert plain.for_message("acme", None) == ADDRESS
+    assert plain.resolve_url("acme", None) == ADDRESS
     working = base_urls(default_host(stage="https", failures=7), default_host=TARGET)
-    assert working.for_message("acme", None) == f"https://{TARGET}"
+    assert working.resolve_url("acme", None) == f"https://{TARGET}"

@@ -10,9 +10,15 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST
-from waypost.domains.certificates import Tenant
-from waypost.domains.cloudfront import CloudFrontEdge, Quotas, Usage, tenant_name, usage
-from waypost.errors import Conflict, EdgeRefused, ServedElsewhere, StoreUnavailable
+from waypost.domains.certificates import CdnTenant
+from waypost.domains.cloudfront import (
+    AccountQuotas,
+    CloudFrontTenants,
+    QuotaUsage,
+    build_tenant_name,
+    load_quota_usage,
+)
+from waypost.errors import CdnRequestRejected, HostnameInUse, StoreUnavailable, WriteConflict
 
 DISTRIBUTION, GROUP, TENANT = "E1MULTITENANT", "cg_1", "dt_1"
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/1b2c3d4e"
@@ -37,8 +43,8 @@ def stub(client: Any) -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def edge(client: Any) -> CloudFrontEdge:
-    return CloudFrontEdge(client, DISTRIBUTION, GROUP)
+def edge(client: Any) -> CloudFrontTenants:
+    return CloudFrontTenants(client, DISTRIBUTION, GROUP)
 
 
 def tenant(**changes: object) -> dict[str, Any]:
@@ -86,7 +92,7 @@ def fails(stub: Stubber, operation: str, code: str) -> None:
 
 
 def test_a_host_is_created_with_its_certificate_request_and_enabled(
-    edge: CloudFrontEdge, stub: Stubber
+    edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     stub.add_response(
         "create_distribution_tenant",
@@ -100,133 +106,141 @@ def test_a_host_is_created_with_its_certificate_request_and_enabled(
             "Enabled": True,
         },
     )
-    edge.create(HOST)
+    edge.create_tenant(HOST)
 
 
 @pytest.mark.parametrize("code", ["EntityNotFound", "404"])
 def test_a_host_that_cloudfront_does_not_know_has_no_tenant(
-    edge: CloudFrontEdge, stub: Stubber, code: str
+    edge: CloudFrontTenants, stub: Stubber, code: str
 ) -> None:
     fails(stub, "get_distribution_tenant_by_domain", code)
-    assert edge.tenant(HOST) is None
+    assert edge.get_tenant(HOST) is None
 
 
 @pytest.mark.parametrize(
     ("held", "status", "expected"),
     [
-        ({}, "pending-validation", Tenant("pending-validation", False, True)),
-        ({}, "issued", Tenant("issued", False, True)),
-        ({"Customizations": {"Certificate": {"Arn": ARN}}}, "issued", Tenant("issued", True, True)),
+        ({}, "pending-validation", CdnTenant("pending-validation", False, True)),
+        ({}, "issued", CdnTenant("issued", False, True)),
+        (
+            {"Customizations": {"Certificate": {"Arn": ARN}}},
+            "issued",
+            CdnTenant("issued", True, True),
+        ),
         (
             {"Customizations": {"Certificate": {"Arn": ARN + "0"}}},
             "issued",
-            Tenant("issued", False, True),
+            CdnTenant("issued", False, True),
         ),
-        ({"Enabled": False}, "failed", Tenant("failed", False, False)),
+        ({"Enabled": False}, "failed", CdnTenant("failed", False, False)),
     ],
 )
 def test_a_tenant_is_told_by_its_certificate(
-    edge: CloudFrontEdge, stub: Stubber, held: dict[str, object], status: str, expected: Tenant
+    edge: CloudFrontTenants,
+    stub: Stubber,
+    held: dict[str, object],
+    status: str,
+    expected: CdnTenant,
 ) -> None:
     finds(stub, **held)
     certificate(stub, status)
-    assert edge.tenant(HOST) == expected
+    assert edge.get_tenant(HOST) == expected
 
 
 def test_a_tenant_without_a_certificate_is_told_as_such(
-    edge: CloudFrontEdge, stub: Stubber
+    edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub)
     fails(stub, "get_managed_certificate_details", "EntityNotFound")
-    assert edge.tenant(HOST) == Tenant("none", False, True)
+    assert edge.get_tenant(HOST) == CdnTenant("none", False, True)
 
 
 def test_a_host_of_another_distribution_is_refused_and_left_alone(
-    edge: CloudFrontEdge, stub: Stubber
+    edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub, DistributionId="E2SOMEBODYELSE")
-    with pytest.raises(ServedElsewhere, match="another CloudFront distribution"):
-        edge.remove(HOST)
+    with pytest.raises(HostnameInUse, match="another CloudFront distribution"):
+        edge.remove_tenant(HOST)
 
 
 def test_an_issued_certificate_is_attached_under_the_newest_etag(
-    edge: CloudFrontEdge, stub: Stubber
+    edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub)
     certificate(stub, "issued")
     finds(stub)
     updates(stub, Customizations={"Certificate": {"Arn": ARN}})
-    edge.attach(HOST)
+    edge.attach_certificate(HOST)
 
 
-def test_attaching_keeps_other_customizations(edge: CloudFrontEdge, stub: Stubber) -> None:
+def test_attaching_keeps_other_customizations(edge: CloudFrontTenants, stub: Stubber) -> None:
     restricted = {"GeoRestrictions": {"RestrictionType": "none"}}
     finds(stub, Customizations=restricted)
     certificate(stub, "issued")
     finds(stub, Customizations=restricted)
     updates(stub, Customizations=restricted | {"Certificate": {"Arn": ARN}})
-    edge.attach(HOST)
+    edge.attach_certificate(HOST)
 
 
-def test_a_refused_certificate_is_requested_again(edge: CloudFrontEdge, stub: Stubber) -> None:
+def test_a_refused_certificate_is_requested_again(edge: CloudFrontTenants, stub: Stubber) -> None:
     finds(stub)
     updates(stub, ManagedCertificateRequest=REQUEST)
-    edge.request_again(HOST)
+    edge.request_certificate(HOST)
 
 
-def test_removing_disables_then_waits_then_deletes(edge: CloudFrontEdge, stub: Stubber) -> None:
+def test_removing_disables_then_waits_then_deletes(edge: CloudFrontTenants, stub: Stubber) -> None:
     certified = {"Certificate": {"Arn": ARN}}
     finds(stub, Customizations=certified)
     updates(stub, Enabled=False, Customizations=certified)
-    assert edge.remove(HOST) is False
+    assert edge.remove_tenant(HOST) is False
     finds(stub, Enabled=False, Status="InProgress")
-    assert edge.remove(HOST) is False
+    assert edge.remove_tenant(HOST) is False
     finds(stub, Enabled=False)
     stub.add_response("delete_distribution_tenant", {}, {"Id": TENANT, "IfMatch": "tag-1"})
-    assert edge.remove(HOST) is True
+    assert edge.remove_tenant(HOST) is True
     fails(stub, "get_distribution_tenant_by_domain", "EntityNotFound")
-    assert edge.remove(HOST) is True
+    assert edge.remove_tenant(HOST) is True
 
 
-def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontEdge, stub: Stubber) -> None:
+def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontTenants, stub: Stubber) -> None:
     finds(stub, Enabled=False)
     updates(stub, Enabled=True)
-    edge.enable(HOST)
+    edge.enable_tenant(HOST)
 
 
 @pytest.mark.parametrize(
     ("code", "error", "words"),
     [
-        ("CNAMEAlreadyExists", EdgeRefused, "another CloudFront distribution"),
-        ("EntityLimitExceeded", EdgeRefused, "quota"),
-        ("InvalidArgument", EdgeRefused, "does not take"),
-        ("AccessDenied", EdgeRefused, "policy"),
-        ("EntityAlreadyExists", Conflict, HOST),
+        ("CNAMEAlreadyExists", CdnRequestRejected, "another CloudFront distribution"),
+        ("EntityLimitExceeded", CdnRequestRejected, "quota"),
+        ("InvalidArgument", CdnRequestRejected, "does not take"),
+        ("AccessDenied", CdnRequestRejected, "policy"),
+        ("EntityAlreadyExists", WriteConflict, HOST),
         ("EntityNotFound", StoreUnavailable, "EntityNotFound"),  # no such distribution or group
         ("Throttling", StoreUnavailable, "Throttling"),
         ("ServiceUnavailable", StoreUnavailable, "ServiceUnavailable"),
     ],
 )
 def test_what_cloudfront_refuses_is_said_in_words(
-    edge: CloudFrontEdge, stub: Stubber, code: str, error: type[Exception], words: str
+    edge: CloudFrontTenants, stub: Stubber, code: str, error: type[Exception], words: str
 ) -> None:
     fails(stub, "create_distribution_tenant", code)
     with pytest.raises(error, match=words):
-        edge.create(HOST)
+        edge.create_tenant(HOST)
 
 
 def test_a_tenant_that_somebody_changed_meanwhile_is_a_conflict(
-    edge: CloudFrontEdge, stub: Stubber
+    edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub)
     fails(stub, "update_distribution_tenant", "PreconditionFailed")
-    with pytest.raises(Conflict):
-        edge.request_again(HOST)
+    with pytest.raises(WriteConflict):
+        edge.request_certificate(HOST)
 
 
 @pytest.mark.parametrize("host", ["a.b.co", "links.acme.com", ".".join(["a" * 60] * 4)])
 def test_a_tenants_name_is_one_that_cloudfront_takes(client: Any, host: str) -> None:
-    name = tenant_name(host)
+    name = build_tenant_name(host)
     shape = client.meta.service_model.shape_for("CreateDistributionTenantRequest")
     assert len(name) <= 128
     assert name[-1].isalnum()
@@ -256,11 +270,11 @@ def test_usage_counts_every_page_of_tenants_and_certificates(client: Any, stub: 
         page = {"CertificateSummaryList": [{"CertificateArn": ARN}] * 2}
         certificates.add_response("list_certificates", page | {"NextToken": "t"})
         certificates.add_response("list_certificates", page)
-        assert usage(client, acm) == Usage(4, 4)
+        assert load_quota_usage(client, acm) == QuotaUsage(4, 4)
 
 
 def test_shares_of_the_quotas_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    Usage(8_000, 2_499).report(Quotas(10_000, 2_500))
+    QuotaUsage(8_000, 2_499).emit_metrics(AccountQuotas(10_000, 2_500))
     tenants, certificates = capsys.readouterr().out.splitlines()
     assert '"TenantQuotaPercent":80' in tenants
     assert '"CertificateQuotaPercent":99' in certificates

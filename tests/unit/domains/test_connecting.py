@@ -1,11 +1,11 @@
 import pytest
 
-from waypost.domains.network import TcpConnector, is_public
+from waypost.domains.network import TcpConnector, is_public_address
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::6810:84e5"])
 def test_public_addresses_may_be_connected_to(address: str) -> None:
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
     ],
 )
 def test_anything_else_is_refused(address: str) -> None:
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 @pytest.mark.parametrize(("address", "port"), [("127.0.0.1", 80), ("8.8.8.8", 22)])

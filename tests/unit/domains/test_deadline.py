@@ -11,9 +11,9 @@ from typing import Any, get_args
 import dns.exception
 import pytest
 
-from tests.fakes import MemoryDomains
-from tests.faults.breaking import Breaking
-from tests.faults.internet import EDGE_ADDRESS, KEYRING, Internet, Line
+from tests.fakes import InMemoryDomainRepository
+from tests.faults.breaking import FaultInjector
+from tests.faults.internet import CDN_ADDRESS, KEYRING, FakeConnection, FakeInternet
 from tests.unit.domains.builders import (
     EDGE,
     HOST,
@@ -28,32 +28,50 @@ from tests.unit.domains.builders import (
     seen,
 )
 from waypost.domains import state_machine
-from waypost.domains.certificates import Tenant
-from waypost.domains.check_results import UNSEEN, Caa, Dns, Findings, Hsts, Probe
-from waypost.domains.checker import Checker
+from waypost.domains.certificates import CdnTenant
+from waypost.domains.check_results import (
+    UNSEEN_PROBE,
+    CaaResult,
+    CheckResult,
+    DnsResult,
+    HstsResult,
+    ProbeResult,
+)
+from waypost.domains.checker import DomainChecker
 from waypost.domains.dns import DnsResolver
-from waypost.domains.events import Nobody
-from waypost.domains.http_probe import Prober
-from waypost.domains.model import STACK, STACK_NAME, Stage, Targets, TrackingDomain, new_domain
-from waypost.domains.network import NEVER, Deadline
-from waypost.domains.status import lights, status_of
-from waypost.domains.verification import LOOK_SECONDS, Run, Verifier
+from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.http_probe import HttpProber
+from waypost.domains.model import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    DomainStage,
+    Targets,
+    TrackingDomain,
+    create_domain,
+)
+from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.domains.status import build_domain_status, build_lights
+from waypost.domains.verification import (
+    MIN_CHECK_SECONDS,
+    DomainVerificationService,
+    VerificationRun,
+)
 from waypost.errors import StoreUnavailable
 
 UNFINISHED = (
-    Findings(Dns("unseen"), UNSEEN, UNSEEN),
-    seen(http=UNSEEN, https=UNSEEN),
-    seen(http=Probe("timeout"), https=UNSEEN),
-    seen("proxied", http=Probe("ours"), hsts=Hsts("unseen"), proof=True),
-    seen(caa=Caa("unseen")),
+    CheckResult(DnsResult("unseen"), UNSEEN_PROBE, UNSEEN_PROBE),
+    seen(http=UNSEEN_PROBE, https=UNSEEN_PROBE),
+    seen(http=ProbeResult("timeout"), https=UNSEEN_PROBE),
+    seen("proxied", http=ProbeResult("ours"), hsts=HstsResult("unseen"), proof=True),
+    seen(caa=CaaResult("unseen")),
 )
 
 
-class Slow(Internet):
+class Slow(FakeInternet):
     """Each question takes ``dns`` seconds, each connection ``web``."""
 
     def __init__(self, dns: float = 0, web: float = 0) -> None:
-        super().__init__(Breaking())
+        super().__init__(FaultInjector())
         self.now, self.dns, self.web = 0.0, dns, web
         self.connected = 0
 
@@ -62,9 +80,9 @@ class Slow(Internet):
         self.now += min(self.dns, timeout)
         if self.dns > timeout:
             raise dns.exception.Timeout
-        return super().ask(query, server)
+        return super().query_dns(query, server)
 
-    def connect(self, address: str, port: int, seconds: float) -> Line:
+    def connect(self, address: str, port: int, seconds: float) -> FakeConnection:
         self.connected += 1
         self.now += min(self.web, seconds)
         if self.web > seconds:
@@ -74,10 +92,10 @@ class Slow(Internet):
 
 @dataclass
 class Keys:
-    def current(self) -> Any:
+    def get_keyring(self) -> Any:
         return KEYRING
 
-    def reloaded(self) -> None:
+    def reload_keyring(self) -> None:
         return None
 
 
@@ -88,14 +106,14 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr("dns.resolver.zone_for_name", no_zone)
 
-    def looked(slow: Slow, seconds: float, host: str = HOST) -> Findings:
+    def looked(slow: Slow, seconds: float, host: str = HOST) -> CheckResult:
         monkeypatch.setattr("dns.query.udp_with_fallback", slow.ask)
         resolver = DnsResolver(["192.0.2.53"])
         resolver.clock = lambda: slow.now
         tls: Any = slow
-        prober = Prober(resolver, slow, tls, clock=lambda: slow.now)  # type: ignore[arg-type]
-        deadline = Deadline.after(seconds, lambda: slow.now)
-        return Checker(resolver, prober, Keys()).check(host, "f00d", (TARGET, EDGE), deadline)
+        prober = HttpProber(resolver, slow, tls, clock=lambda: slow.now)  # type: ignore[arg-type]
+        deadline = Deadline.from_now(seconds, lambda: slow.now)
+        return DomainChecker(resolver, prober, Keys()).check(host, "f00d", (TARGET, EDGE), deadline)
 
     return looked
 
@@ -114,82 +132,86 @@ def test_however_slow_the_others_are_a_check_ends_by_its_deadline(
 
 def test_a_zone_that_takes_all_the_time_was_not_looked_at(look: Any) -> None:
     found = look(Slow(dns=1.9), 6)
-    assert (found.dns.verdict, found.http, found.https) == ("unseen", UNSEEN, UNSEEN)
-    assert not found.complete
+    assert (found.dns.verdict, found.http, found.https) == ("unseen", UNSEEN_PROBE, UNSEEN_PROBE)
+    assert not found.is_complete
 
 
 def test_a_probe_is_begun_only_where_it_has_all_its_time(look: Any) -> None:
     """One with less would call a host silent that only takes a while."""
     slow = Slow(web=4)
     found = look(slow, 8)
-    assert (found.dns.verdict, found.http.outcome, found.https) == ("cname", "not_ours", UNSEEN)
+    assert (found.dns.verdict, found.http.outcome, found.https) == (
+        "cname",
+        "not_ours",
+        UNSEEN_PROBE,
+    )
     assert slow.connected == 1
 
 
 def test_parents_that_were_not_asked_are_no_absence_of_hsts(look: Any) -> None:
     found = look(Slow(web=4), 12, "links.mail.acme.com")
     assert found.https.outcome == "broken"
-    assert found.hsts == Hsts("unseen")
+    assert found.hsts == HstsResult("unseen")
 
 
 def test_caa_that_was_not_asked_for_is_told_apart_from_caa_that_nobody_answers(look: Any) -> None:
     found = look(Slow(dns=0.6, web=4.9), 15.5)
     assert found.https.outcome == "broken"
-    assert (found.caa.allows, found.complete) == ("unseen", False)
+    assert (found.caa.allows, found.is_complete) == ("unseen", False)
 
 
 def test_with_time_enough_everything_is_looked_at(look: Any) -> None:
     slow = Slow(dns=0.1, web=0.5)
-    slow.secure = {HOST}
+    slow.hosts_with_certificate = {HOST}
     found = look(slow, 20)
-    assert (found.http.outcome, found.https.outcome, found.complete) == ("ours", "ours", True)
-    assert found.dns.addresses == (EDGE_ADDRESS,)
+    assert (found.http.outcome, found.https.outcome, found.is_complete) == ("ours", "ours", True)
+    assert found.dns.addresses == (CDN_ADDRESS,)
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)
-@pytest.mark.parametrize("stage", get_args(Stage))
+@pytest.mark.parametrize("stage", get_args(DomainStage))
 @pytest.mark.parametrize("failures", [0, 1])
 def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
-    stage: Stage, failures: int, findings: Findings
+    stage: DomainStage, failures: int, findings: CheckResult
 ) -> None:
     """Where one failed before, it is due soon anyway; the two stay five minutes apart."""
     before = domain(stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE)
-    assert not state_machine.speaks_against(before, findings)
-    after = state_machine.advance(before, findings, NOW)
+    assert not state_machine.is_regression(before, findings)
+    after = state_machine.apply_check_result(before, findings, NOW)
     assert after == (before if failures else replace(before, due=NOW))
 
 
 def test_an_unfinished_look_at_a_removed_domain_does_not_let_go_of_it() -> None:
     removed = domain(use="removed", failures=1)
-    assert state_machine.let_go(removed, Dns("unseen"), NOW).failures == 1
+    assert state_machine.apply_removal_check(removed, DnsResult("unseen"), NOW).failures == 1
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)
 def test_what_was_not_looked_at_is_told_so_and_asks_nobody_to_do_anything(
-    findings: Findings,
+    findings: CheckResult,
 ) -> None:
     told = domain(findings=findings)
-    drawn = lights(told, TARGET)
+    drawn = build_lights(told, TARGET)
     assert any("not looked at yet" in light.found for light in drawn.values())
     assert "red" not in {light.colour for light in drawn.values()}
-    assert "schedule" in status_of(told, TARGET).next_step
+    assert "schedule" in build_domain_status(told, TARGET).next_step
 
 
 @dataclass
 class Looks:
     """Checks that give what they are told, by host; ``took`` seconds each."""
 
-    found: dict[str, Findings]
+    found: dict[str, CheckResult]
     took: float = 0
     now: float = 0
     asked: list[str] = field(default_factory=list)
 
-    def check(self, host: str, _proof: str, _targets: object, _until: Deadline) -> Findings:
+    def check(self, host: str, _proof: str, _targets: object, _until: Deadline) -> CheckResult:
         self.asked.append(host)
         self.now += self.took
         return self.found[host]
 
-    def dns(self, host: str, _proof: str, _targets: object, _until: Deadline) -> Dns:
+    def check_dns(self, host: str, _proof: str, _targets: object, _until: Deadline) -> DnsResult:
         self.now += self.took
         return self.found[host].dns
 
@@ -200,13 +222,13 @@ class Services:
 
     asked: list[str] = field(default_factory=list)
 
-    def verified(self, _domain: str) -> bool:
+    def get_verification(self, _domain: str) -> bool:
         self.asked.append("ses")
         return True
 
-    def tenant(self, _host: str, /) -> Tenant:
+    def get_tenant(self, _host: str, /) -> CdnTenant:
         self.asked.append("edge")
-        return Tenant("pending-validation", attached=False, enabled=True)
+        return CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
 
 @dataclass
@@ -214,25 +236,31 @@ class Office:
     """A verifier whose checks see what a test says."""
 
     looks: Looks
-    store: MemoryDomains = field(default_factory=MemoryDomains)
+    store: InMemoryDomainRepository = field(default_factory=InMemoryDomainRepository)
     services: Services = field(default_factory=Services)
 
     def verify(self, seconds: float = 20) -> TrackingDomain:
-        told = self.verifier().verify(domain().workspace, HOST, self.within(seconds))
+        told = self.verifier().verify_domain(domain().workspace, HOST, self.within(seconds))
         assert told is not None
         return told
 
-    def run(self, seconds: float) -> Run:
-        return self.verifier().verify_due(10, self.within(seconds))
+    def run(self, seconds: float) -> VerificationRun:
+        return self.verifier().verify_due_domains(10, self.within(seconds))
 
-    def verifier(self) -> Verifier:
+    def verifier(self) -> DomainVerificationService:
         services: Any = self.services
-        return Verifier(
-            self.store, self.looks, services, services, Nobody(), Targets(EDGE, TARGET), lambda: NOW
+        return DomainVerificationService(
+            self.store,
+            self.looks,
+            services,
+            services,
+            NullDomainEventPublisher(),
+            Targets(EDGE, TARGET),
+            lambda: NOW,
         )
 
     def within(self, seconds: float) -> Deadline:
-        return Deadline.after(seconds, lambda: self.looks.now)
+        return Deadline.from_now(seconds, lambda: self.looks.now)
 
     def kept(self) -> TrackingDomain:
         found = self.store.get(domain().workspace, HOST)
@@ -243,7 +271,7 @@ class Office:
 @pytest.mark.parametrize("findings", UNFINISHED)
 @pytest.mark.parametrize("earlier", [None, HTTPS, WAITING])
 def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
-    findings: Findings, earlier: Findings | None
+    findings: CheckResult, earlier: CheckResult | None
 ) -> None:
     office = Office(Looks({HOST: findings}))
     before = domain(findings=earlier, due=NOW + MINUTE, sending=domain().sending)
@@ -264,7 +292,7 @@ def test_a_removed_domain_is_not_let_go_of_by_a_look_without_time(took: float) -
 
 
 def own() -> TrackingDomain:
-    fresh = new_domain(STACK, STACK_NAME, TARGET, TARGET, "f00d", NOW)
+    fresh = create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, TARGET, TARGET, "f00d", NOW)
     return replace(fresh, stage="https", findings=HTTPS)
 
 
@@ -295,12 +323,16 @@ def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
 
 
 def test_a_check_that_a_runs_end_cuts_short_is_due_for_the_next_run() -> None:
-    office = Office(Looks({HOST: ISSUING}, took=LOOK_SECONDS))
+    office = Office(Looks({HOST: ISSUING}, took=MIN_CHECK_SECONDS))
     office.store.add(domain(due=NOW - MINUTE, sending=replace(domain().sending, verified=False)))
-    assert office.run(LOOK_SECONDS) == Run(checked=1, left=0, failed=())
+    assert office.run(MIN_CHECK_SECONDS) == VerificationRun(
+        checked_count=1, skipped_count=0, failures=()
+    )
     assert office.services.asked == []
     assert office.kept().due <= NOW
-    assert office.run(2 * LOOK_SECONDS) == Run(checked=1, left=0, failed=())
+    assert office.run(2 * MIN_CHECK_SECONDS) == VerificationRun(
+        checked_count=1, skipped_count=0, failures=()
+    )
     assert office.services.asked == ["ses", "edge"]
     assert office.kept().due > NOW
 
@@ -314,5 +346,5 @@ def test_with_time_left_they_are_asked() -> None:
 
 
 def test_without_a_deadline_there_is_always_time() -> None:
-    assert NEVER.left() > 1e9
-    assert not NEVER.over
+    assert NO_DEADLINE.get_remaining_seconds() > 1e9
+    assert not NO_DEADLINE.is_expired

@@ -9,16 +9,23 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_damaged_domains import put, with_value
-from tests.fakes import MemoryDomains
-from tests.handlers import load, request
+from tests.contract.test_damaged_domains import corrupt_domain_item, put_domain_item
+from tests.fakes import InMemoryDomainRepository
+from tests.handlers import build_api_event, load_function
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, domain
 from waypost.domains import item_mapping
-from waypost.domains.check_results import Dns, Findings
-from waypost.domains.events import Nobody
-from waypost.domains.model import STACK, STACK_NAME, Targets, TrackingDomain, code_of, new_domain
-from waypost.domains.network import NEVER, Deadline
-from waypost.domains.verification import LOOK_SECONDS, Verifier
+from waypost.domains.check_results import CheckResult, DnsResult
+from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.model import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    Targets,
+    TrackingDomain,
+    create_domain,
+    resolve_workspace_id,
+)
+from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
 from waypost.models.attributes import Item
 
 VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
@@ -39,50 +46,56 @@ class Context:
 class Checks:
     until: Deadline
 
-    def check(self, host: str, _proof: str, _targets: object, until: Deadline) -> Findings:
+    def check(self, host: str, _proof: str, _targets: object, until: Deadline) -> CheckResult:
         Checks.until = until
         if host.startswith("broken."):
             raise RuntimeError("out of order")
         return HTTPS
 
-    def dns(self, *_: object) -> Dns:
+    def check_dns(self, *_: object) -> DnsResult:
         return HTTPS.dns
 
 
 class Nothing:
     """An edge and identities with nothing in them."""
 
-    def tenant(self, _host: str) -> None:
+    def get_tenant(self, _host: str) -> None:
         return None
 
-    def verified(self, _domain: str) -> bool:
+    def get_verification(self, _domain: str) -> bool:
         return True
 
 
 @pytest.fixture
-def store() -> MemoryDomains:
-    return MemoryDomains()
+def store() -> InMemoryDomainRepository:
+    return InMemoryDomainRepository()
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch, store: MemoryDomains) -> ModuleType:
-    module = load("verify_domains")
+def function(monkeypatch: pytest.MonkeyPatch, store: InMemoryDomainRepository) -> ModuleType:
+    module = load_function("verify_domains")
     nothing: Any = Nothing()
-    verifier = Verifier(
-        store, Checks(), nothing, nothing, Nobody(), Targets(EDGE, TARGET), lambda: NOW
+    verifier = DomainVerificationService(
+        store,
+        Checks(),
+        nothing,
+        nothing,
+        NullDomainEventPublisher(),
+        Targets(EDGE, TARGET),
+        lambda: NOW,
     )
-    monkeypatch.setattr(module, "verifier", lambda _: verifier)
+    monkeypatch.setattr(module, "get_verification_service", lambda _: verifier)
     return module
 
 
 def ask(function: ModuleType, workspace: str, host: str) -> tuple[int, Any]:
-    event = request(VERIFY, {"workspace": workspace, "host": host})
+    event = build_api_event(VERIFY, {"workspace": workspace, "host": host})
     answer = function.handler(event, Context())
     return answer["statusCode"], json.loads(answer["body"])
 
 
 def test_over_http_one_domain_is_checked_and_its_status_told(
-    function: ModuleType, store: MemoryDomains
+    function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(domain())
     status, told = ask(function, "acme", HOST.upper())
@@ -92,7 +105,7 @@ def test_over_http_one_domain_is_checked_and_its_status_told(
 
 @pytest.mark.parametrize("workspace", ["acme", "globex"])
 def test_a_domain_that_the_workspace_does_not_have_is_404(
-    function: ModuleType, store: MemoryDomains, workspace: str
+    function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
     store.add(domain(host="other.acme.com"))
     assert ask(function, workspace, HOST)[0] == 404
@@ -100,45 +113,45 @@ def test_a_domain_that_the_workspace_does_not_have_is_404(
 
 @pytest.mark.parametrize("workspace", ["%2F", "50%25", "a/b"])
 def test_a_workspace_is_the_one_that_api_gateway_decoded(
-    function: ModuleType, store: MemoryDomains, workspace: str
+    function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
-    store.add(domain(workspace=code_of(workspace)))
+    store.add(domain(workspace=resolve_workspace_id(workspace)))
     assert ask(function, workspace, HOST)[0] == 200
 
 
 def test_an_operator_may_invoke_it_for_one_domain(
-    function: ModuleType, store: MemoryDomains
+    function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(domain())
     assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
 
 
 def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lambda_ends_it(
-    function: ModuleType, store: MemoryDomains
+    function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(domain())
     ask(function, "acme", HOST)
-    assert 0 < Checks.until.left() <= function.CALLER_SECONDS < 29
+    assert 0 < Checks.until.get_remaining_seconds() <= function.REQUEST_CHECK_SECONDS < 29
     function.handler({"workspace": "acme", "host": HOST}, Context())
-    assert Checks.until == NEVER
+    assert Checks.until == NO_DEADLINE
     store.add(domain(host="other.acme.com"))
     function.handler({"task": "due"}, Context(left=300_000))
-    assert 250 < Checks.until.left() <= 300 - function.KEEPING_SECONDS
+    assert 250 < Checks.until.get_remaining_seconds() <= 300 - function.SAVE_RESERVE_SECONDS
 
 
 def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
-    function: ModuleType, store: MemoryDomains
+    function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(domain())
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 2, "left": 0, "failed": 0}
-    default_host = store.get(STACK, TARGET)
+    default_host = store.get(STACK_WORKSPACE, TARGET)
     assert default_host is not None
     assert default_host.stage == "https"
 
 
 def test_what_breaks_is_logged_and_measured_and_the_rest_is_checked(
-    function: ModuleType, store: MemoryDomains, capsys: pytest.CaptureFixture[str]
+    function: ModuleType, store: InMemoryDomainRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.add(domain(host="broken.acme.com"))
     store.add(domain())
@@ -148,74 +161,74 @@ def test_what_breaks_is_logged_and_measured_and_the_rest_is_checked(
 
 
 def own() -> TrackingDomain:
-    return new_domain(STACK, STACK_NAME, TARGET, TARGET, "f00d", NOW)
+    return create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, TARGET, TARGET, "f00d", NOW)
 
 
 @pytest.mark.parametrize(
     "kept",
     [
-        with_value(own(), "stage", "x"),
-        with_value(own(), "due", None),
-        item_mapping.claim_key(TARGET),
+        corrupt_domain_item(own(), "stage", "x"),
+        corrupt_domain_item(own(), "due", None),
+        item_mapping.build_claim_key(TARGET),
     ],
 )
 @pytest.mark.parametrize("added", [True, False])
 def test_a_row_of_our_own_host_keeps_nobodys_domain_from_being_checked(
-    function: ModuleType, store: MemoryDomains, kept: Item, *, added: bool
+    function: ModuleType, store: InMemoryDomainRepository, kept: Item, *, added: bool
 ) -> None:
     if added:
         store.add(own())
-    put(store, kept)
+    put_domain_item(store, kept)
     store.add(domain())
     function.handler({"task": "due"}, Context())
-    checked = store.get(code_of("acme"), HOST)
+    checked = store.get(resolve_workspace_id("acme"), HOST)
     assert checked is not None
     assert checked.stage == "https"
 
 
 def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
-    function: ModuleType, store: MemoryDomains, capsys: pytest.CaptureFixture[str]
+    function: ModuleType, store: InMemoryDomainRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for host in ("a.acme.com", "b.acme.com", HOST):
         store.add(domain(host=host))
-    put(store, item_mapping.claim_key("a.acme.com"))
-    put(store, with_value(domain(host="b.acme.com"), "failures", "none"))
+    put_domain_item(store, item_mapping.build_claim_key("a.acme.com"))
+    put_domain_item(store, corrupt_domain_item(domain(host="b.acme.com"), "failures", "none"))
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 3, "left": 0, "failed": 1}  # ours, the damaged domain, and HOST
-    checked = store.get(code_of("acme"), HOST)
+    checked = store.get(resolve_workspace_id("acme"), HOST)
     assert checked is not None
     assert checked.stage == "https"
     assert '"RowDamaged":1' in capsys.readouterr().out
 
 
 def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
-    function: ModuleType, store: MemoryDomains, monkeypatch: pytest.MonkeyPatch
+    function: ModuleType, store: InMemoryDomainRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else one row of ours would keep every domain in use, whatever becomes of it."""
     monkeypatch.setattr(Checks, "check", lambda *_: UNREACHABLE)
     store.add(domain(stage="https", failures=1, proven=True))
     store.add(own())
-    put(store, with_value(own(), "stage", "x"))
+    put_domain_item(store, corrupt_domain_item(own(), "stage", "x"))
     assert ask(function, "acme", HOST)[1]["stage"] == "fallen_back"
 
 
 def test_a_domain_that_cannot_be_read_is_told_so(
-    function: ModuleType, store: MemoryDomains
+    function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(domain())
-    put(store, with_value(domain(), "failures", "none"))
+    put_domain_item(store, corrupt_domain_item(domain(), "failures", "none"))
     status, told = ask(function, "acme", HOST)
     assert (status, told["title"]) == (500, "What is stored cannot be read")
     assert HOST in told["detail"]
 
 
 def test_near_its_timeout_it_begins_no_further_check(
-    function: ModuleType, store: MemoryDomains
+    function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(domain())
-    enough = int(1000 * (LOOK_SECONDS + function.KEEPING_SECONDS))
+    enough = int(1000 * (MIN_CHECK_SECONDS + function.SAVE_RESERVE_SECONDS))
     told = function.handler({"task": "due"}, Context(left=enough - 1))
     assert told == {"checked": 0, "left": 2, "failed": 0}
     told = function.handler({"task": "due"}, Context(left=enough + 5_000))
     assert told == {"checked": 2, "left": 0, "failed": 0}
-    assert Checks.until.left() <= LOOK_SECONDS + 5
+    assert Checks.until.get_remaining_seconds() <= MIN_CHECK_SECONDS + 5

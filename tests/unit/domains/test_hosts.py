@@ -1,6 +1,11 @@
 import pytest
 
-from waypost.domains.hostnames import domain_of, host_name, parents, tracking_host
+from waypost.domains.hostnames import (
+    extract_sender_domain,
+    iter_parent_domains,
+    parse_host_name,
+    parse_tracking_host,
+)
 from waypost.errors import InvalidRequest
 
 
@@ -14,7 +19,7 @@ from waypost.errors import InvalidRequest
     ],
 )
 def test_a_host_is_kept_in_one_form(text: str, host: str) -> None:
-    assert tracking_host(text) == host
+    assert parse_tracking_host(text) == host
 
 
 @pytest.mark.parametrize(
@@ -48,11 +53,11 @@ def test_a_host_is_kept_in_one_form(text: str, host: str) -> None:
 )
 def test_what_is_no_public_subdomain_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        tracking_host(text)
+        parse_tracking_host(text)
 
 
 def test_a_sending_domain_may_be_a_domain_itself() -> None:
-    assert host_name("ACME.com") == "acme.com"
+    assert parse_host_name("ACME.com") == "acme.com"
 
 
 @pytest.mark.parametrize(
@@ -66,9 +71,9 @@ def test_a_sending_domain_may_be_a_domain_itself() -> None:
 def test_an_international_sender_is_known_by_the_form_that_hosts_are_written_in(
     sender: str, domain: str
 ) -> None:
-    assert domain_of(sender) == domain
+    assert extract_sender_domain(sender) == domain
 
 
 def test_parents_end_at_two_labels() -> None:
-    assert list(parents("a.b.acme.com")) == ["b.acme.com", "acme.com"]
-    assert list(parents("acme.com")) == []
+    assert list(iter_parent_domains("a.b.acme.com")) == ["b.acme.com", "acme.com"]
+    assert list(iter_parent_domains("acme.com")) == []

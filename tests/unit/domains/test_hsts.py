@@ -1,7 +1,7 @@
 import pytest
 
-from waypost.domains.check_results import Hsts
-from waypost.domains.checker import MAX_PARENTS, in_force, judge
+from waypost.domains.check_results import HstsResult
+from waypost.domains.checker import MAX_HSTS_PARENTS, check_hsts, parse_hsts_header
 
 
 def nobody(_parent: str) -> None:
@@ -26,25 +26,25 @@ def nobody(_parent: str) -> None:
     ],
 )
 def test_a_header_is_read_as_browsers_read_it(header: str | None, force: tuple[bool, bool]) -> None:
-    assert in_force(header) == force
+    assert parse_hsts_header(header) == force
 
 
 def test_the_hosts_own_header_counts_with_or_without_subdomains() -> None:
-    assert judge("links.acme.com", "max-age=60", nobody) == Hsts("own", "links.acme.com")
+    assert check_hsts("links.acme.com", "max-age=60", nobody) == HstsResult("own", "links.acme.com")
 
 
 def test_a_parents_header_counts_only_with_subdomains() -> None:
     headers = {"mail.acme.com": "max-age=60", "acme.com": "max-age=60; includeSubDomains"}
-    assert judge("links.mail.acme.com", None, headers.get) == Hsts("parent", "acme.com")
+    assert check_hsts("links.mail.acme.com", None, headers.get) == HstsResult("parent", "acme.com")
 
 
 def test_the_list_that_browsers_ship_counts_without_any_header() -> None:
-    assert judge("links.acme.dev", None, nobody) == Hsts("preload", "links.acme.dev")
-    assert judge("links.github.com", None, nobody) == Hsts("preload", "links.github.com")
+    assert check_hsts("links.acme.dev", None, nobody) == HstsResult("preload", "links.acme.dev")
+    assert check_hsts("links.github.com", None, nobody) == HstsResult("preload", "links.github.com")
 
 
 def test_without_any_of_them_plain_http_is_allowed() -> None:
-    assert judge("links.acme.com", "max-age=0", nobody) == Hsts()
+    assert check_hsts("links.acme.com", "max-age=0", nobody) == HstsResult()
 
 
 def test_a_deep_name_does_not_make_us_ask_without_end() -> None:
@@ -53,8 +53,8 @@ def test_a_deep_name_does_not_make_us_ask_without_end() -> None:
     def header_of(parent: str) -> None:
         asked.append(parent)
 
-    judge("a.b.c.d.e.f.g.acme.com", None, header_of)
-    assert len(asked) == MAX_PARENTS
+    check_hsts("a.b.c.d.e.f.g.acme.com", None, header_of)
+    assert len(asked) == MAX_HSTS_PARENTS
 
 
 def test_of_many_parents_the_outermost_are_asked() -> None:
@@ -65,5 +65,5 @@ def test_of_many_parents_the_outermost_are_asked() -> None:
         asked.append(parent)
         return "max-age=60; includeSubDomains" if parent == "acme.com" else None
 
-    assert judge("links.a.b.c.acme.com", None, header_of) == Hsts("parent", "acme.com")
+    assert check_hsts("links.a.b.c.acme.com", None, header_of) == HstsResult("parent", "acme.com")
     assert asked == ["b.c.acme.com", "c.acme.com", "acme.com"]

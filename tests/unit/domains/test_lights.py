@@ -15,10 +15,10 @@ from tests.unit.domains.builders import (
     domain,
     seen,
 )
-from waypost.domains.check_results import Caa, Findings, Hsts, Probe
-from waypost.domains.model import Certificate, Sending, Stage
-from waypost.domains.status import lights, relit, status_of
-from waypost.domains.status_messages import STOPPED_STEP
+from waypost.domains.check_results import CaaResult, CheckResult, HstsResult, ProbeResult
+from waypost.domains.model import DomainCertificate, DomainStage, SendingDomain
+from waypost.domains.status import build_domain_status, build_lights, update_lights
+from waypost.domains.status_messages import OUTAGE_STEP
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
 CHANGE = (
@@ -28,15 +28,17 @@ CHANGE = (
 
 
 def test_the_next_step_is_what_somebody_has_to_do_before_what_takes_its_time() -> None:
-    forbidden = seen("cname", caa=Caa("no", "acme.com", ("x.example",)))
-    told = status_of(domain(findings=forbidden), TARGET)
+    forbidden = seen("cname", caa=CaaResult("no", "acme.com", ("x.example",)))
+    told = build_domain_status(domain(findings=forbidden), TARGET)
     assert told.lights["http"].colour == "waiting"
     assert told.next_step == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
-    assert status_of(domain(findings=ISSUING), TARGET).next_step.startswith("Wait; it takes")
+    assert build_domain_status(domain(findings=ISSUING), TARGET).next_step.startswith(
+        "Wait; it takes"
+    )
 
 
-def colours(findings: Findings | None) -> dict[str, str]:
-    return {n: light.colour for n, light in lights(domain(findings=findings), TARGET).items()}
+def colours(findings: CheckResult | None) -> dict[str, str]:
+    return {n: light.colour for n, light in build_lights(domain(findings=findings), TARGET).items()}
 
 
 @pytest.mark.parametrize(
@@ -49,12 +51,12 @@ def colours(findings: Findings | None) -> dict[str, str]:
         (HTTPS, "green", "green", "green"),
         (BLOCKED, "green", "red", "red"),
         (seen("proxied", proof=True), "green", "red", "red"),
-        (seen("proxied", https=Probe("ours"), proof=True), "green", "off", "green"),
-        (seen("cname", caa=Caa("no", "acme.com", ("x.example",))), "green", "waiting", "red"),
+        (seen("proxied", https=ProbeResult("ours"), proof=True), "green", "off", "green"),
+        (seen("cname", caa=CaaResult("no", "acme.com", ("x.example",))), "green", "waiting", "red"),
     ],
 )
 def test_what_was_seen_lights_the_lights(
-    findings: Findings | None, dns: str, http: str, https: str
+    findings: CheckResult | None, dns: str, http: str, https: str
 ) -> None:
     assert colours(findings) == {"sending": "green", "dns": dns, "http": http, "https": https}
 
@@ -85,21 +87,25 @@ def test_what_was_seen_lights_the_lights(
         ),
     ],
 )
-def test_dns_says_what_it_found_and_what_to_do(findings: Findings, found: str, step: str) -> None:
-    light = lights(domain(findings=findings), TARGET)["dns"]
+def test_dns_says_what_it_found_and_what_to_do(
+    findings: CheckResult, found: str, step: str
+) -> None:
+    light = build_lights(domain(findings=findings), TARGET)["dns"]
     assert (light.expected, light.found, light.next_step) == (f"CNAME {TARGET}", found, step)
 
 
 @pytest.mark.parametrize(
     ("hsts", "found"),
     [
-        (Hsts("own", HOST), "an HSTS policy of the host itself"),
-        (Hsts("parent", "acme.com"), "an HSTS policy of acme.com for its subdomains"),
-        (Hsts("preload", HOST), "on the list of HSTS domains that browsers ship"),
+        (HstsResult("own", HOST), "an HSTS policy of the host itself"),
+        (HstsResult("parent", "acme.com"), "an HSTS policy of acme.com for its subdomains"),
+        (HstsResult("preload", HOST), "on the list of HSTS domains that browsers ship"),
     ],
 )
-def test_http_is_red_on_hsts_and_says_whose(hsts: Hsts, found: str) -> None:
-    light = lights(domain(findings=seen("proxied", Probe("ours"), hsts=hsts)), TARGET)["http"]
+def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> None:
+    light = build_lights(domain(findings=seen("proxied", ProbeResult("ours"), hsts=hsts)), TARGET)[
+        "http"
+    ]
     assert (light.colour, light.expected, light.found) == ("red", "no HSTS policy", found)
     assert light.next_step.startswith("Get HTTPS working")
 
@@ -107,31 +113,31 @@ def test_http_is_red_on_hsts_and_says_whose(hsts: Hsts, found: str) -> None:
 @pytest.mark.parametrize(
     ("certificate", "colour", "found"),
     [
-        (Certificate(), "waiting", "a certificate under way"),
-        (Certificate("pending-validation", NOW), "waiting", "a certificate under way"),
-        (Certificate("issued", NOW), "waiting", "a certificate, and no connection"),
-        (Certificate("failed", NOW), "red", "the certificate is failed"),
-        (Certificate("none", NOW, "no room"), "red", "the host was refused"),
+        (DomainCertificate(), "waiting", "a certificate under way"),
+        (DomainCertificate("pending-validation", NOW), "waiting", "a certificate under way"),
+        (DomainCertificate("issued", NOW), "waiting", "a certificate, and no connection"),
+        (DomainCertificate("failed", NOW), "red", "the certificate is failed"),
+        (DomainCertificate("none", NOW, "no room"), "red", "the host was refused"),
     ],
 )
 def test_https_says_how_far_the_certificate_is(
-    certificate: Certificate, colour: str, found: str
+    certificate: DomainCertificate, colour: str, found: str
 ) -> None:
-    findings = seen("cname", https=Probe("unreachable"))
-    light = lights(domain(findings=findings, certificate=certificate), TARGET)["https"]
+    findings = seen("cname", https=ProbeResult("unreachable"))
+    light = build_lights(domain(findings=findings, certificate=certificate), TARGET)["https"]
     assert (light.colour, light.found) == (colour, found)
 
 
 @pytest.mark.parametrize("stage", ["https", "fallen_back"])
-def test_https_that_worked_and_went_away_is_red(stage: Stage) -> None:
+def test_https_that_worked_and_went_away_is_red(stage: DomainStage) -> None:
     gone = domain(
         stage=stage,
-        findings=seen("cname", https=Probe("unreachable")),
-        certificate=Certificate("issued", NOW),
+        findings=seen("cname", https=ProbeResult("unreachable")),
+        certificate=DomainCertificate("issued", NOW),
     )
-    light = lights(gone, TARGET)["https"]
+    light = build_lights(gone, TARGET)["https"]
     assert light.colour == "red"
-    assert light.next_step == STOPPED_STEP
+    assert light.next_step == OUTAGE_STEP
 
 
 def test_every_red_light_has_a_next_step() -> None:
@@ -140,31 +146,31 @@ def test_every_red_light_has_a_next_step() -> None:
         *("not_yet_valid", "wrong_name", "self_signed", "untrusted", "no_address"),
     ]
     for outcome in outcomes:
-        probe = Probe(outcome)  # type: ignore[arg-type]
-        drawn = lights(domain(findings=seen("proxied", probe, probe, proof=True)), TARGET)
+        probe = ProbeResult(outcome)  # type: ignore[arg-type]
+        drawn = build_lights(domain(findings=seen("proxied", probe, probe, proof=True)), TARGET)
         for light in drawn.values():
             assert light.colour != "red" or light.next_step, outcome
 
 
 def test_an_unverified_sender_is_red() -> None:
-    light = lights(domain(sending=Sending("acme.com")), TARGET)["sending"]
+    light = build_lights(domain(sending=SendingDomain("acme.com")), TARGET)["sending"]
     assert light.colour == "red"
     assert "acme.com" in light.next_step
 
 
 def test_a_verified_sender_elsewhere_is_red_until_the_host_is_proven() -> None:
-    elsewhere = Sending("other.example", verified=True)
-    light = lights(domain(sending=elsewhere), TARGET)["sending"]
+    elsewhere = SendingDomain("other.example", verified=True)
+    light = build_lights(domain(sending=elsewhere), TARGET)["sending"]
     assert (light.colour, light.found) == ("red", "neither")
     assert light.next_step == f'Add at your DNS provider: _waypost.{HOST} TXT "waypost=f00d".'
-    proven = lights(domain(sending=elsewhere, proven=True), TARGET)["sending"]
+    proven = build_lights(domain(sending=elsewhere, proven=True), TARGET)["sending"]
     assert proven.colour == "green"
 
 
 def test_since_is_when_a_light_got_its_colour() -> None:
-    first = relit(domain(findings=ISSUING), TARGET, NOW)
-    later = relit(domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
-    since = {name: light.since for name, light in lights(later, TARGET).items()}
+    first = update_lights(domain(findings=ISSUING), TARGET, NOW)
+    later = update_lights(domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
+    since = {name: light.since for name, light in build_lights(later, TARGET).items()}
     assert since == {
         "sending": NOW,
         "dns": NOW,
@@ -174,10 +180,10 @@ def test_since_is_when_a_light_got_its_colour() -> None:
 
 
 def test_the_next_step_of_a_domain_is_that_of_its_first_light_in_need() -> None:
-    assert status_of(domain(findings=seen("missing")), TARGET).next_step == ADD
-    assert status_of(domain(findings=HTTPS, stage="https"), TARGET).next_step == ""
+    assert build_domain_status(domain(findings=seen("missing")), TARGET).next_step == ADD
+    assert build_domain_status(domain(findings=HTTPS, stage="https"), TARGET).next_step == ""
 
 
 def test_silence_of_a_proxy_is_told_with_the_error() -> None:
-    light = lights(domain(findings=seen("proxied", SILENT, proof=True)), TARGET)["http"]
+    light = build_lights(domain(findings=seen("proxied", SILENT, proof=True)), TARGET)["http"]
     assert light.found == "no connection (Connection refused)"

@@ -15,14 +15,22 @@ from tests.unit.domains.builders import (
     domain,
     seen,
 )
-from waypost.domains.check_results import Dns, Findings
-from waypost.domains.model import HISTORY, STACK, TrackingDomain
-from waypost.domains.state_machine import DAILY, HOURLY, SOON, STEADY, advance, let_go, may_let_go
+from waypost.domains.check_results import CheckResult, DnsResult
+from waypost.domains.model import MAX_HISTORY, STACK_WORKSPACE, TrackingDomain
+from waypost.domains.state_machine import (
+    DAILY_INTERVAL,
+    HOURLY_INTERVAL,
+    RETRY_INTERVAL,
+    WORKING_INTERVAL,
+    apply_check_result,
+    apply_removal_check,
+    can_release,
+)
 
 
-def after(start: TrackingDomain, *checks: Findings) -> TrackingDomain:
+def after(start: TrackingDomain, *checks: CheckResult) -> TrackingDomain:
     for i, findings in enumerate(checks):
-        start = advance(start, findings, NOW + (i + 1) * 5 * MINUTE)
+        start = apply_check_result(start, findings, NOW + (i + 1) * 5 * MINUTE)
     return start
 
 
@@ -56,15 +64,15 @@ def after(start: TrackingDomain, *checks: Findings) -> TrackingDomain:
         ([BLOCKED, WAITING], "waiting"),
     ],
 )
-def test_checks_lead_from_stage_to_stage(checks: list[Findings], stage: str) -> None:
+def test_checks_lead_from_stage_to_stage(checks: list[CheckResult], stage: str) -> None:
     assert after(domain(), *checks).stage == stage
 
 
 def test_a_working_domain_stays_usable_through_one_failed_check() -> None:
     failed_once = after(domain(), HTTPS, WAITING)
-    assert failed_once.usable
+    assert failed_once.is_usable
     assert failed_once.failures == 1
-    assert not after(failed_once, WAITING).usable
+    assert not after(failed_once, WAITING).is_usable
 
 
 def test_a_good_check_forgets_the_failure_before_it() -> None:
@@ -82,8 +90,8 @@ def test_only_changes_enter_the_history_with_what_was_seen() -> None:
 
 
 def test_the_history_keeps_the_newest_changes_alone() -> None:
-    flapping = after(domain(), *([HTTPS, WAITING, WAITING] * HISTORY))
-    assert len(flapping.history) == HISTORY
+    flapping = after(domain(), *([HTTPS, WAITING, WAITING] * MAX_HISTORY))
+    assert len(flapping.history) == MAX_HISTORY
     assert flapping.history[-1].after == "fallen_back"
 
 
@@ -92,7 +100,7 @@ def test_since_is_when_the_stage_was_entered() -> None:
 
 
 def test_the_stacks_default_host_is_never_given_up() -> None:
-    default_host = after(domain(workspace=STACK), HTTPS, WAITING, WAITING, WAITING)
+    default_host = after(domain(workspace=STACK_WORKSPACE), HTTPS, WAITING, WAITING, WAITING)
     assert default_host.stage == "https"
     assert default_host.failures == 3
 
@@ -100,11 +108,11 @@ def test_the_stacks_default_host_is_never_given_up() -> None:
 @pytest.mark.parametrize(
     ("checked", "pause"),
     [
-        (after(domain(), HTTPS), STEADY),
-        (after(domain(), HTTPS, WAITING), SOON),
-        (after(domain(), WAITING), SOON),
-        (after(domain(since=NOW - timedelta(days=2)), WAITING), HOURLY),
-        (after(domain(since=NOW - timedelta(days=20)), WAITING), DAILY),
+        (after(domain(), HTTPS), WORKING_INTERVAL),
+        (after(domain(), HTTPS, WAITING), RETRY_INTERVAL),
+        (after(domain(), WAITING), RETRY_INTERVAL),
+        (after(domain(since=NOW - timedelta(days=2)), WAITING), HOURLY_INTERVAL),
+        (after(domain(since=NOW - timedelta(days=20)), WAITING), DAILY_INTERVAL),
     ],
 )
 def test_domains_are_looked_at_the_more_often_the_likelier_a_change(
@@ -115,12 +123,12 @@ def test_domains_are_looked_at_the_more_often_the_likelier_a_change(
 
 
 def test_a_removed_domain_is_let_go_after_two_looks_that_find_it_gone() -> None:
-    gone, here, unsure = Dns("missing"), Dns("cname"), Dns("timeout")
-    once = let_go(replace(domain(), use="removed"), gone, NOW)
-    assert not may_let_go(once)
-    assert may_let_go(let_go(once, gone, NOW))
-    assert not may_let_go(let_go(let_go(once, here, NOW), gone, NOW))
-    assert may_let_go(let_go(let_go(once, unsure, NOW), gone, NOW))
+    gone, here, unsure = DnsResult("missing"), DnsResult("cname"), DnsResult("timeout")
+    once = apply_removal_check(replace(domain(), use="removed"), gone, NOW)
+    assert not can_release(once)
+    assert can_release(apply_removal_check(once, gone, NOW))
+    assert not can_release(apply_removal_check(apply_removal_check(once, here, NOW), gone, NOW))
+    assert can_release(apply_removal_check(apply_removal_check(once, unsure, NOW), gone, NOW))
 
 
 def test_dns_that_does_not_answer_is_no_reason_to_ask_for_a_certificate() -> None:

@@ -7,26 +7,30 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.fakes import MemoryDomains
+from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
-from waypost.domains.events import Nobody
-from waypost.domains.model import STACK_NAME, Targets
-from waypost.domains.schemas import AddDomain, ChangeDomain
-from waypost.domains.service import MAX_DOMAINS, Manager
-from waypost.errors import Clash, InvalidRequest, NotFound
-from waypost.ids import workspace_code
-from waypost.validation import checked
+from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.model import STACK_WORKSPACE_NAME, Targets
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.service import MAX_WORKSPACE_DOMAINS, DomainService
+from waypost.errors import AlreadyExists, InvalidRequest, NotFound
+from waypost.ids import derive_workspace_id
+from waypost.validation import validate_value
 
-ACME = workspace_code("acme")
+ACME = derive_workspace_id("acme")
 
 
 @pytest.fixture
-def manager() -> Manager:
-    return Manager(MemoryDomains(), Targets(EDGE, TARGET), Nobody(), lambda: NOW)
+def manager() -> DomainService:
+    return DomainService(
+        InMemoryDomainRepository(), Targets(EDGE, TARGET), NullDomainEventPublisher(), lambda: NOW
+    )
 
 
-def add(manager: Manager, host: str = HOST, workspace: str = "acme", **body: Any) -> Any:
-    return told(manager.add(workspace, checked(AddDomain, {"host": host} | body)))
+def add(manager: DomainService, host: str = HOST, workspace: str = "acme", **body: Any) -> Any:
+    return told(
+        manager.add_domain(workspace, validate_value(AddDomainRequest, {"host": host} | body))
+    )
 
 
 def told(answer: BaseModel) -> Any:
@@ -34,7 +38,7 @@ def told(answer: BaseModel) -> Any:
     return answer.model_dump(mode="json")
 
 
-def test_a_new_domain_says_what_to_do_first(manager: Manager) -> None:
+def test_a_new_domain_says_what_to_do_first(manager: DomainService) -> None:
     status = add(manager)
     assert status["records"][0] == {
         "type": "CNAME",
@@ -47,15 +51,15 @@ def test_a_new_domain_says_what_to_do_first(manager: Manager) -> None:
     assert proof["value"].startswith("waypost=")
     assert (status["stage"], status["use"], status["base_url"]) == ("waiting", "on", None)
     assert status["next_check"] == "2026-11-21T10:00:00Z"
-    assert told(manager.show("acme", HOST)) == status
+    assert told(manager.get_domain("acme", HOST)) == status
 
 
-def test_proofs_are_random(manager: Manager) -> None:
+def test_proofs_are_random(manager: DomainService) -> None:
     proofs = {add(manager, f"{i}.acme.com")["records"][1]["value"] for i in range(5)}
     assert len(proofs) == 5
 
 
-def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: Manager) -> None:
+def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: DomainService) -> None:
     assert add(manager)["sending_domain"] == "acme.com"
     assert add(manager, "t.acme.com", sending_domain="Mail.ACME.com")["sending_domain"] == (
         "mail.acme.com"
@@ -63,27 +67,29 @@ def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: Mana
 
 
 def test_a_host_without_a_default_host_points_at_the_cdn_itself() -> None:
-    bare = Manager(MemoryDomains(), Targets(EDGE), Nobody(), lambda: NOW)
+    bare = DomainService(
+        InMemoryDomainRepository(), Targets(EDGE), NullDomainEventPublisher(), lambda: NOW
+    )
     assert add(bare)["records"][0]["value"] == EDGE
 
 
 @pytest.mark.parametrize("host", [TARGET, f"x.{TARGET}", EDGE, f"a.b.{EDGE}"])
-def test_names_of_the_stack_itself_are_refused(manager: Manager, host: str) -> None:
+def test_names_of_the_stack_itself_are_refused(manager: DomainService, host: str) -> None:
     with pytest.raises(InvalidRequest, match="the stack's own"):
         add(manager, host)
 
 
 @pytest.mark.parametrize("workspace", ["acme", "globex"])
-def test_a_host_is_added_once(manager: Manager, workspace: str) -> None:
+def test_a_host_is_added_once(manager: DomainService, workspace: str) -> None:
     add(manager)
-    with pytest.raises(Clash, match="taken"):
+    with pytest.raises(AlreadyExists, match="taken"):
         add(manager, workspace=workspace)
 
 
-def test_a_workspace_has_a_bounded_number_of_domains(manager: Manager) -> None:
-    for i in range(MAX_DOMAINS):
+def test_a_workspace_has_a_bounded_number_of_domains(manager: DomainService) -> None:
+    for i in range(MAX_WORKSPACE_DOMAINS):
         add(manager, f"{i}.acme.com")
-    with pytest.raises(Clash, match=str(MAX_DOMAINS)):
+    with pytest.raises(AlreadyExists, match=str(MAX_WORKSPACE_DOMAINS)):
         add(manager, "one-more.acme.com")
     assert add(manager, "links.globex.com", workspace="globex")
 
@@ -102,63 +108,65 @@ def test_a_workspace_has_a_bounded_number_of_domains(manager: Manager) -> None:
 )
 def test_every_field_that_is_wrong_is_named(body: dict[str, Any], fields: list[str]) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        checked(AddDomain, body)
+        validate_value(AddDomainRequest, body)
     assert [problem.field for problem in refused.value.problems] == fields
 
 
-def test_another_workspaces_domain_is_not_there(manager: Manager) -> None:
+def test_another_workspaces_domain_is_not_there(manager: DomainService) -> None:
     add(manager)
     for attempt in (
-        lambda: manager.show("globex", HOST),
-        lambda: manager.change("globex", HOST, ChangeDomain(reverted=True)),
-        lambda: manager.remove("globex", HOST),
+        lambda: manager.get_domain("globex", HOST),
+        lambda: manager.change_domain("globex", HOST, ChangeDomainRequest(reverted=True)),
+        lambda: manager.remove_domain("globex", HOST),
     ):
         with pytest.raises(NotFound):
             attempt()
-    assert manager.list("globex").domains == []
+    assert manager.list_domains("globex").domains == []
 
 
-def test_changing_nothing_writes_nothing(manager: Manager) -> None:
+def test_changing_nothing_writes_nothing(manager: DomainService) -> None:
     add(manager)
-    manager.change("acme", HOST, ChangeDomain(sending_domain="acme.com"))
+    manager.change_domain("acme", HOST, ChangeDomainRequest(sending_domain="acme.com"))
     kept = manager.domains.get(ACME, HOST)
     assert kept is not None
     assert kept.version == 0
 
 
-def test_another_sending_domain_has_to_be_verified_anew(manager: Manager) -> None:
+def test_another_sending_domain_has_to_be_verified_anew(manager: DomainService) -> None:
     add(manager, sending_verified=True)
-    changed = manager.change("acme", HOST, ChangeDomain(sending_domain="other.example"))
+    changed = manager.change_domain(
+        "acme", HOST, ChangeDomainRequest(sending_domain="other.example")
+    )
     assert changed.lights["sending"].colour == "red"
 
 
-def test_the_operators_mark_can_be_taken_back(manager: Manager) -> None:
+def test_the_operators_mark_can_be_taken_back(manager: DomainService) -> None:
     marked = add(manager, sending_verified=True)
     assert marked["lights"]["sending"]["found"] == "marked by the operator"
-    unmarked = manager.change("acme", HOST, ChangeDomain(sending_verified=False))
+    unmarked = manager.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=False))
     assert unmarked.lights["sending"].colour == "red"
 
 
-def test_what_is_wanted_is_looked_after_at_once(manager: Manager) -> None:
+def test_what_is_wanted_is_looked_after_at_once(manager: DomainService) -> None:
     add(manager)
     kept = manager.domains.get(ACME, HOST)
     assert kept is not None
     manager.domains.save(replace(kept, due=NOW + timedelta(days=1)))
-    manager.remove("acme", HOST)
-    assert manager.domains.due(NOW, 1) == [(ACME, HOST)]
+    manager.remove_domain("acme", HOST)
+    assert manager.domains.list_due(NOW, 1) == [(ACME, HOST)]
 
 
-def test_a_domain_that_is_being_removed_cannot_be_changed(manager: Manager) -> None:
+def test_a_domain_that_is_being_removed_cannot_be_changed(manager: DomainService) -> None:
     add(manager)
-    manager.remove("acme", HOST)
-    with pytest.raises(Clash, match="being removed"):
-        manager.change("acme", HOST, ChangeDomain(reverted=True))
+    manager.remove_domain("acme", HOST)
+    with pytest.raises(AlreadyExists, match="being removed"):
+        manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
 
 
-def test_every_change_is_in_the_history_newest_first(manager: Manager) -> None:
+def test_every_change_is_in_the_history_newest_first(manager: DomainService) -> None:
     add(manager)
-    manager.change("acme", HOST, ChangeDomain(reverted=True))
-    history = told(manager.remove("acme", HOST))["history"]
+    manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
+    history = told(manager.remove_domain("acme", HOST))["history"]
     assert [(entry["before"], entry["after"]) for entry in history] == [
         ("reverted", "removed"),
         ("on", "reverted"),
@@ -166,15 +174,17 @@ def test_every_change_is_in_the_history_newest_first(manager: Manager) -> None:
     assert history[0]["at"] == "2026-11-21T10:00:00Z"
 
 
-def test_the_stacks_own_host_is_shown_and_not_managed(manager: Manager) -> None:
+def test_the_stacks_own_host_is_shown_and_not_managed(manager: DomainService) -> None:
     manager.ensure_default_host()
-    shown = told(manager.show(STACK_NAME, TARGET))
+    shown = told(manager.get_domain(STACK_WORKSPACE_NAME, TARGET))
     assert shown["records"][0]["value"] == EDGE
     assert shown["sending_domain"] is None
     for attempt in (
-        lambda: add(manager, workspace=STACK_NAME),
-        lambda: manager.change(STACK_NAME, TARGET, ChangeDomain(reverted=True)),
-        lambda: manager.remove(STACK_NAME, TARGET),
+        lambda: add(manager, workspace=STACK_WORKSPACE_NAME),
+        lambda: manager.change_domain(
+            STACK_WORKSPACE_NAME, TARGET, ChangeDomainRequest(reverted=True)
+        ),
+        lambda: manager.remove_domain(STACK_WORKSPACE_NAME, TARGET),
     ):
-        with pytest.raises(Clash, match="parameter of the stack"):
+        with pytest.raises(AlreadyExists, match="parameter of the stack"):
             attempt()

@@ -6,36 +6,41 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tests.fakes import MemoryCampaigns, MemoryDomains, MemoryShortLinks, MemoryWorkspaces
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryDomainRepository,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
 from tests.unit.domains.builders import HOST, domain
 from waypost.domains.app_links import AppLinks
-from waypost.domains.base_url import BaseUrls
-from waypost.domains.model import Use
+from waypost.domains.base_url import DomainBaseUrlResolver
+from waypost.domains.model import DomainUse
 from waypost.rewrite import schemas
-from waypost.rewrite.service import Sending
-from waypost.tokens import Keyring, Sealer
+from waypost.rewrite.service import RewriteService
+from waypost.tokens import Keyring, TokenSealer
 
 ADDRESS = "https://api.example.com"
-SEALER = Sealer(Keyring((b"k" * 32,)))
+SEALER = TokenSealer(Keyring((b"k" * 32,)))
 APPS = AppLinks(ios=("ABCDE12345.com.acme.app",), urls=("https://acme.com/shop/*",))
 HTML = '<a href="https://acme.com/shop/shoes">a</a> <a href="https://acme.com/blog">b</a>'
 
 
 class Outbox:
     def __init__(self) -> None:
-        self.domains = MemoryDomains()
+        self.domains = InMemoryDomainRepository()
         self.domains.add(domain(stage="https", app_links=APPS))
-        self.sending = Sending(
-            campaigns=MemoryCampaigns(),
-            workspaces=MemoryWorkspaces(),
-            base_urls=BaseUrls(self.domains, ADDRESS),
-            short_links=MemoryShortLinks(),
-            sealer=lambda: SEALER,
+        self.sending = RewriteService(
+            campaigns=InMemoryCampaignRepository(),
+            workspaces=InMemoryWorkspaceRepository(),
+            base_urls=DomainBaseUrlResolver(self.domains, ADDRESS),
+            short_links=InMemoryShortLinkRepository(),
+            get_sealer=lambda: SEALER,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
 
     def links(self, sender: str = "news@acme.com") -> list[str]:
-        asked = schemas.from_value(
+        asked = schemas.validate_rewrite_request(
             {
                 "workspace": "acme",
                 "campaign": "sale",
@@ -49,8 +54,8 @@ class Outbox:
         content = self.sending.rewrite(asked)["deliveries"][0]["content"]
         return re.findall(r'href="([^"]+)"', str(content["html"]))
 
-    def use(self, use: Use) -> None:
-        kept = self.domains.by_host(HOST)
+    def use(self, use: DomainUse) -> None:
+        kept = self.domains.get_by_host(HOST)
         assert kept is not None
         self.domains.save(replace(kept, use=use))
 
@@ -63,7 +68,7 @@ def test_links_of_a_message_are_on_its_senders_tracking_domain() -> None:
 
 def test_reverting_and_removing_reach_the_next_message() -> None:
     outbox = Outbox()
-    uses: tuple[Use, ...] = ("reverted", "on", "removed")
+    uses: tuple[DomainUse, ...] = ("reverted", "on", "removed")
     for use in uses:
         outbox.use(use)
         expected = f"https://{HOST}/" if use == "on" else f"{ADDRESS}/"

@@ -16,11 +16,11 @@ from tests.unit.domains.builders import (
     WAITING,
     domain,
 )
-from waypost.domains.model import Stage
-from waypost.domains.state_machine import advance
+from waypost.domains.model import DomainStage
+from waypost.domains.state_machine import apply_check_result
 
 PAGE = Path(__file__).parents[3] / "docs" / "domains.md"
-STAGES: tuple[Stage, ...] = get_args(Stage)
+STAGES: tuple[DomainStage, ...] = get_args(DomainStage)
 LOOKS = (WAITING, ISSUING, HTTP_ONLY, HTTPS, BLOCKED, UNREACHABLE)
 
 
@@ -36,8 +36,8 @@ def possible() -> set[tuple[str, str, bool]]:
     arrows = set()
     for before in STAGES:
         for look in LOOKS:
-            first = advance(domain(stage=before), look, NOW).stage
-            second = advance(domain(stage=before, failures=1), look, NOW).stage
+            first = apply_check_result(domain(stage=before), look, NOW).stage
+            second = apply_check_result(domain(stage=before, failures=1), look, NOW).stage
             after = first if first != before else second
             arrows.add((before, after, first != after))
     return {(before, after, twice) for before, after, twice in arrows if before != after}

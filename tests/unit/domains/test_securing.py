@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.domains.builders import HOST, MINUTE, NOW, domain, seen
-from waypost.domains.certificates import RETRY_AFTER, Tenant, secure
+from waypost.domains.certificates import CERTIFICATE_RETRY_INTERVAL, CdnTenant, advance_https
 from waypost.domains.model import TrackingDomain
-from waypost.errors import EdgeRefused
+from waypost.errors import CdnRequestRejected
 
 READY = seen("cname", settled=True)
 
@@ -22,30 +22,30 @@ class Edge:
     refusing: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
-    def tenant(self, host: str, /) -> Tenant | None:
+    def get_tenant(self, host: str, /) -> CdnTenant | None:
         self._ask("tenant")
         return None
 
-    def create(self, host: str, /) -> None:
+    def create_tenant(self, host: str, /) -> None:
         assert host == HOST
         self._ask("create")
 
-    def enable(self, host: str, /) -> None:
+    def enable_tenant(self, host: str, /) -> None:
         raise AssertionError
 
-    def attach(self, host: str, /) -> None:
+    def attach_certificate(self, host: str, /) -> None:
         raise AssertionError
 
-    def request_again(self, host: str, /) -> None:
+    def request_certificate(self, host: str, /) -> None:
         raise AssertionError
 
-    def remove(self, host: str, /) -> bool:
+    def remove_tenant(self, host: str, /) -> bool:
         raise AssertionError
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
         if what in self.refusing:
-            raise EdgeRefused(f"{what} is not allowed")
+            raise CdnRequestRejected(f"{what} is not allowed")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def waiting() -> TrackingDomain:
 
 def test_a_certificate_is_requested_once_dns_is_right(waiting: TrackingDomain) -> None:
     edge = Edge()
-    certificate = secure(waiting, edge, NOW).certificate
+    certificate = advance_https(waiting, edge, NOW).certificate
     assert (certificate.status, certificate.requested) == ("pending-validation", NOW)
     assert edge.asked == ["tenant", "create"]
 
@@ -64,21 +64,21 @@ def test_a_refused_request_is_made_again_after_an_hour_and_not_before(
     waiting: TrackingDomain,
 ) -> None:
     edge = Edge(refusing={"create"})
-    refused = secure(waiting, edge, NOW)
+    refused = advance_https(waiting, edge, NOW)
     assert refused.certificate.problem == "create is not allowed"
     edge.refusing.clear()
-    soon = secure(refused, edge, NOW + RETRY_AFTER - MINUTE)
+    soon = advance_https(refused, edge, NOW + CERTIFICATE_RETRY_INTERVAL - MINUTE)
     assert soon.certificate.status == "none"
     assert edge.asked.count("create") == 1
-    later = secure(soon, edge, NOW + RETRY_AFTER)
+    later = advance_https(soon, edge, NOW + CERTIFICATE_RETRY_INTERVAL)
     assert later.certificate.status == "pending-validation"
 
 
 def test_a_refused_look_is_no_request_and_delays_none(waiting: TrackingDomain) -> None:
     edge = Edge(refusing={"tenant"})
-    refused = secure(waiting, edge, NOW)
+    refused = advance_https(waiting, edge, NOW)
     assert refused.certificate.problem == "tenant is not allowed"
     assert refused.certificate.requested is None
     edge.refusing.clear()
-    later = secure(replace(refused, findings=READY), edge, NOW + timedelta(minutes=5))
+    later = advance_https(replace(refused, findings=READY), edge, NOW + timedelta(minutes=5))
     assert later.certificate.status == "pending-validation"

@@ -1,8 +1,13 @@
 import json
 
 from tests.unit.domains.builders import HTTPS, NOW, domain
-from waypost.domains.item_mapping import from_claim, from_item, to_claim, to_item
-from waypost.domains.state_machine import advance
+from waypost.domains.item_mapping import (
+    claim_from_item,
+    claim_to_item,
+    domain_from_item,
+    domain_to_item,
+)
+from waypost.domains.state_machine import apply_check_result
 from waypost.models import attributes
 from waypost.models.attributes import Item
 
@@ -69,8 +74,8 @@ KEPT: Item = {
 
 
 def test_what_version_1_kept_is_read() -> None:
-    kept = from_item(KEPT)
-    assert (kept.host, kept.stage, kept.version, kept.usable) == (
+    kept = domain_from_item(KEPT)
+    assert (kept.host, kept.stage, kept.version, kept.is_usable) == (
         "links.acme.com",
         "https",
         3,
@@ -82,14 +87,14 @@ def test_what_version_1_kept_is_read() -> None:
 
 
 def test_writing_what_was_read_changes_nothing() -> None:
-    assert from_item(to_item(from_item(KEPT))) == from_item(KEPT)
+    assert domain_from_item(domain_to_item(domain_from_item(KEPT))) == domain_from_item(KEPT)
 
 
 def test_the_claim_says_whose_a_host_is_and_when_it_is_due() -> None:
-    kept = advance(domain(), HTTPS, NOW)
-    assert from_claim(to_claim(kept)) == (kept.workspace, kept.host, kept.due)
+    kept = apply_check_result(domain(), HTTPS, NOW)
+    assert claim_from_item(claim_to_item(kept)) == (kept.workspace, kept.host, kept.due)
 
 
 def test_domain_and_claim_lie_where_nothing_else_does() -> None:
-    keys = [attributes.text(i(domain()), "pk") for i in (to_item, to_claim)]
+    keys = [attributes.get_text(i(domain()), "pk") for i in (domain_to_item, claim_to_item)]
     assert keys == [f"W#{domain().workspace}", "D"]

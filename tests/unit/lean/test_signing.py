@@ -9,8 +9,8 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.aws.minimal_client import Credentials, Signer
-from waypost.errors import SettingsError
+from waypost.aws.minimal_client import AwsCredentials, SigV4Signer
+from waypost.errors import ConfigurationError
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -39,10 +39,12 @@ def signed_by_botocore(monkeypatch, credentials, region, service, headers, body,
 @given(body=st.binary(max_size=200), now=MOMENTS)
 def test_headers_are_those_that_botocore_signs(token, service, region, target, version, body, now):
     environment = KEYS | {"AWS_SESSION_TOKEN": token}
-    credentials = Credentials.from_env(environment)
+    credentials = AwsCredentials.from_env(environment)
     host, content_type = f"{service}.{region}.amazonaws.com", f"application/x-amz-json-{version}"
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
-    ours = Signer(credentials, region, service).headers(host, content_type, target, body, stamp)
+    ours = SigV4Signer(credentials, region, service).sign_headers(
+        host, content_type, target, body, stamp
+    )
     given = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
     with pytest.MonkeyPatch.context() as patch:
         keys = (credentials.key_id, credentials.secret, credentials.token or None)
@@ -51,22 +53,24 @@ def test_headers_are_those_that_botocore_signs(token, service, region, target, v
 
 
 def test_a_signer_that_lives_past_midnight_signs_with_the_new_days_key():
-    credentials = Credentials.from_env(KEYS)
-    worn = Signer(credentials, "us-east-1", "dynamodb")
+    credentials = AwsCredentials.from_env(KEYS)
+    worn = SigV4Signer(credentials, "us-east-1", "dynamodb")
     fields = ("dynamodb.us-east-1.amazonaws.com", "application/x-amz-json-1.0", "D.PutItem", b"{}")
-    before = worn.headers(*fields, "20261121T235959Z")
-    after = worn.headers(*fields, "20261122T000000Z")
-    fresh = Signer(credentials, "us-east-1", "dynamodb").headers(*fields, "20261122T000000Z")
+    before = worn.sign_headers(*fields, "20261121T235959Z")
+    after = worn.sign_headers(*fields, "20261122T000000Z")
+    fresh = SigV4Signer(credentials, "us-east-1", "dynamodb").sign_headers(
+        *fields, "20261122T000000Z"
+    )
     assert after == fresh != before
 
 
 @pytest.mark.parametrize("variable", KEYS)
 def test_credentials_that_lack_name_the_variable(variable):
-    with pytest.raises(SettingsError, match=variable):
-        Credentials.from_env({name: value for name, value in KEYS.items() if name != variable})
+    with pytest.raises(ConfigurationError, match=variable):
+        AwsCredentials.from_env({name: value for name, value in KEYS.items() if name != variable})
 
 
 def test_credentials_do_not_show_in_a_log():
-    shown = repr(Credentials.from_env(KEYS | {"AWS_SESSION_TOKEN": "token"}))
+    shown = repr(AwsCredentials.from_env(KEYS | {"AWS_SESSION_TOKEN": "token"}))
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in shown
     assert "token'" not in shown

@@ -3,32 +3,34 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes import MemoryWorkspaces
-from waypost.api.workspace_settings import Configuration, SettingsChange
-from waypost.errors import InvalidRequest, Overtaken
-from waypost.ids import workspace_code
-from waypost.models.workspace import Shortening, WorkspaceSettings
-from waypost.validation import parsed
+from tests.fakes import InMemoryWorkspaceRepository
+from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
+from waypost.errors import ConcurrentModification, InvalidRequest
+from waypost.ids import derive_workspace_id
+from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
+from waypost.validation import parse_json
 
 
 def change(**keys: object) -> SettingsChange:
-    return parsed(SettingsChange, json.dumps(keys))
+    return parse_json(SettingsChange, json.dumps(keys))
 
 
 def test_only_the_keys_given_change() -> None:
-    before = WorkspaceSettings(retention_days=30, schemes=("acme",), shorten=Shortening(sms=True))
-    after = change(cio_id=False, shorten={"whatsapp": True}).applied_to(before)
+    before = WorkspaceSettings(
+        retention_days=30, schemes=("acme",), shorten=ShortLinkChannels(sms=True)
+    )
+    after = change(cio_id=False, shorten={"whatsapp": True}).apply_to(before)
     assert after == WorkspaceSettings(
         retention_days=30,
         schemes=("acme",),
         cio_id=False,
-        shorten=Shortening(sms=True, whatsapp=True),
+        shorten=ShortLinkChannels(sms=True, whatsapp=True),
     )
 
 
 def test_an_empty_change_changes_nothing() -> None:
     settings = WorkspaceSettings(url_params={"utm_source": "mail"})
-    assert change().applied_to(settings) == settings
+    assert change().apply_to(settings) == settings
 
 
 @pytest.mark.parametrize(
@@ -53,25 +55,27 @@ def test_what_is_wrong_is_named(keys: dict[str, object], field: str) -> None:
 
 
 def test_a_parameter_that_no_message_could_be_rewritten_with_is_refused_when_it_is_set() -> None:
-    configuration = Configuration(MemoryWorkspaces())
-    configuration.changed("acme", change(url_params={"utm_source": "{{ campaign.name }}"}))
+    configuration = WorkspaceSettingsService(InMemoryWorkspaceRepository())
+    configuration.change_settings("acme", change(url_params={"utm_source": "{{ campaign.name }}"}))
     with pytest.raises(InvalidRequest) as caught:
-        configuration.changed("acme", change(url_params={"a": "b", "utm_source": "{{ campaign"}))
+        configuration.change_settings(
+            "acme", change(url_params={"a": "b", "utm_source": "{{ campaign"})
+        )
     (problem,) = caught.value.problems
     assert problem.field == "url_params.utm_source"
     assert problem.reason.startswith("is not valid Liquid")
-    assert configuration.told("acme").url_params == {"utm_source": "{{ campaign.name }}"}
+    assert configuration.get_settings("acme").url_params == {"utm_source": "{{ campaign.name }}"}
 
 
 def test_settings_that_no_item_holds_are_refused_and_nothing_is_changed() -> None:
-    configuration = Configuration(MemoryWorkspaces())
+    configuration = WorkspaceSettingsService(InMemoryWorkspaceRepository())
     patterns = ["\U0001f600" * 500] * 170
-    configuration.changed("acme", change(never_track=patterns))
+    configuration.change_settings("acme", change(never_track=patterns))
     params = {f"utm_{n}": "\U0001f600" * 1_000 for n in range(10)}
     with pytest.raises(InvalidRequest, match="bytes"):
-        configuration.changed("acme", change(url_params=params))
-    assert configuration.told("acme").url_params == {}
-    assert configuration.told("acme").never_track == patterns
+        configuration.change_settings("acme", change(url_params=params))
+    assert configuration.get_settings("acme").url_params == {}
+    assert configuration.get_settings("acme").never_track == patterns
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -83,7 +87,7 @@ def test_every_problem_is_named_at_once() -> None:
 @pytest.mark.parametrize("body", [None, "", "{", "[]", "7"])
 def test_a_body_that_is_no_object_is_refused(body: str | None) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parsed(SettingsChange, body)
+        parse_json(SettingsChange, body)
     assert caught.value.problems[0].field == "body"
 
 
@@ -94,43 +98,47 @@ def test_settings_survive_storing() -> None:
         shorten={"sms": True},
         never_track=["https://example.com/*"],
         retention_days=7,
-    ).applied_to(WorkspaceSettings())
-    read = WorkspaceSettings.from_stored(json.loads(json.dumps(settings.stored())))
+    ).apply_to(WorkspaceSettings())
+    read = WorkspaceSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
     assert read == settings
     assert list(read.url_params) == ["utm_source", "z", "a"]
 
 
 def test_stored_keys_of_a_newer_version_are_ignored() -> None:
-    assert WorkspaceSettings.from_stored({"cio_id": False, "later": 1}) == WorkspaceSettings(
+    assert WorkspaceSettings.from_dict({"cio_id": False, "later": 1}) == WorkspaceSettings(
         cio_id=False
     )
 
 
-class Contended(MemoryWorkspaces):
+class ContendedWorkspaceRepository(InMemoryWorkspaceRepository):
     """Somebody else saves just before each of the next ``others`` saves."""
 
     def __init__(self, others: int) -> None:
         super().__init__()
         self.others = others
 
-    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
+    def save_settings(
+        self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
+    ) -> None:
         if self.others:
             self.others -= 1
-            now = self.settings(workspace_code(workspace))
-            super().save(workspace, replace(now, machine_threshold=now.machine_threshold + 1))
-        super().save(workspace, settings, over=over)
+            now = self.get_settings(derive_workspace_id(workspace))
+            super().save_settings(
+                workspace, replace(now, machine_threshold=now.machine_threshold + 1)
+            )
+        super().save_settings(workspace, settings, expected_version=expected_version)
 
 
 def test_two_changes_at_once_are_both_kept() -> None:
-    workspaces = Contended(others=3)
-    told = Configuration(workspaces).changed("acme", change(cio_id=False))
+    workspaces = ContendedWorkspaceRepository(others=3)
+    told = WorkspaceSettingsService(workspaces).change_settings("acme", change(cio_id=False))
     assert (told.cio_id, told.machine_threshold) == (False, 73)
-    assert workspaces.settings(workspace_code("acme")).machine_threshold == 73
+    assert workspaces.get_settings(derive_workspace_id("acme")).machine_threshold == 73
 
 
 def test_a_change_that_others_always_overtake_is_refused_and_changes_nothing() -> None:
-    workspaces = Contended(others=100)
-    with pytest.raises(Overtaken, match="acme"):
-        Configuration(workspaces).changed("acme", change(cio_id=False))
+    workspaces = ContendedWorkspaceRepository(others=100)
+    with pytest.raises(ConcurrentModification, match="acme"):
+        WorkspaceSettingsService(workspaces).change_settings("acme", change(cio_id=False))
     assert workspaces.others > 80  # it gave up
-    assert workspaces.settings(workspace_code("acme")).cio_id
+    assert workspaces.get_settings(derive_workspace_id("acme")).cio_id

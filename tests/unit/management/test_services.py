@@ -8,11 +8,11 @@ import pytest
 
 from tests.clicks import NOON
 from waypost.api.dependencies import Services
-from waypost.errors import NotShared
-from waypost.reports.share_links import Scope, Sharer
-from waypost.tokens.keyring import RELOAD_SECONDS, KeyList, KeyringSource
+from waypost.errors import ShareAccessDenied
+from waypost.reports.share_links import ShareScope, ShareSigner
+from waypost.tokens.keyring import MIN_RELOAD_INTERVAL_SECONDS, KeyringSource, KeySchedule
 
-SCOPE = Scope("acme", "spring")
+SCOPE = ShareScope("acme", "spring")
 
 
 class Secret:
@@ -32,7 +32,9 @@ class Secret:
         return {"SecretString": self.text}
 
     def share(self) -> str:
-        return Sharer(KeyList.parse(self.text).at(0), lambda: NOON).token(SCOPE, 1)
+        return ShareSigner(
+            KeySchedule.parse(self.text).build_keyring(0), lambda: NOON
+        ).create_token(SCOPE, 1)
 
 
 @pytest.fixture
@@ -45,25 +47,25 @@ def services(secret) -> Services:
     """Services at noon, whose keys are as old as ``clock[0]`` seconds say."""
     made = Services(NOON.timestamp)
     clock = [0.0]
-    made.keys = KeyringSource(secret, "keyring", lambda: clock[0])
-    made.keys.current()
-    clock[0] = RELOAD_SECONDS
+    made.keyring_source = KeyringSource(secret, "keyring", lambda: clock[0])
+    made.keyring_source.get_keyring()
+    clock[0] = MIN_RELOAD_INTERVAL_SECONDS
     return made
 
 
 def test_a_share_is_opened(secret, services):
-    assert services.opened(secret.share()).scope == SCOPE
+    assert services.verify_share(secret.share()).scope == SCOPE
 
 
 def test_a_share_signed_with_a_newer_key_is_opened_at_once(secret, services):
     secret.keys = 2
-    assert services.opened(secret.share()).scope == SCOPE
+    assert services.verify_share(secret.share()).scope == SCOPE
 
 
 def test_rotating_the_keys_revokes_shares_once_they_are_read_again(secret, services):
     before = secret.share()
     secret.keys = 2
-    services.opened(secret.share())
-    with pytest.raises(NotShared):
-        services.opened(before)
-    assert services.opened(secret.share())
+    services.verify_share(secret.share())
+    with pytest.raises(ShareAccessDenied):
+        services.verify_share(before)
+    assert services.verify_share(secret.share())

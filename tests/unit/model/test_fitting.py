@@ -7,7 +7,7 @@ from typing import Any, Literal, NewType
 
 import pytest
 
-from waypost.models.attributes import check_of, misfit
+from waypost.models.attributes import build_validator, first_invalid_field
 
 Code = NewType("Code", str)
 
@@ -30,8 +30,11 @@ class Whole:
 
 
 def test_what_fits_has_no_misfit() -> None:
-    assert misfit(Whole()) is None
-    assert misfit(Whole(perhaps=Part(2), names={"a": 1}, pairs=(("a", 1), ("b", 2)))) is None
+    assert first_invalid_field(Whole()) is None
+    assert (
+        first_invalid_field(Whole(perhaps=Part(2), names={"a": 1}, pairs=(("a", 1), ("b", 2))))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,9 +56,9 @@ def test_what_fits_has_no_misfit() -> None:
     ],
 )
 def test_the_first_field_that_does_not_fit_is_named(values: dict[str, Any], path: str) -> None:
-    assert misfit(Whole(**values)) == path
+    assert first_invalid_field(Whole(**values)) == path
 
 
 @pytest.mark.parametrize("value", [[], {}, 1, True, None, ["yes"]])
 def test_what_cannot_be_hashed_is_compared_all_the_same(value: object) -> None:
-    assert not check_of(Literal["yes", "no"])(value)
+    assert not build_validator(Literal["yes", "no"])(value)

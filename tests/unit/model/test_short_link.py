@@ -8,17 +8,17 @@ from itertools import product
 
 import pytest
 
-from waypost.ids import workspace_code
+from waypost.ids import derive_workspace_id
 from waypost.models.attributes import Item
 from waypost.models.short_link import (
-    ALPHABET,
+    CODE_ALPHABET,
     CODE_LENGTH,
+    LongDestination,
     ShortLink,
-    StoredDestination,
-    new_code,
-    read_code,
+    generate_code,
+    parse_code,
 )
-from waypost.rewrite.sms_segments import BASIC
+from waypost.rewrite.sms_segments import GSM_BASIC
 
 LIVE_CODES = 1e9
 REQUESTS_A_SECOND = 10_000  # API Gateway's quota for an account and a region
@@ -44,73 +44,73 @@ def can_be_spelled(word: str, alphabet: str) -> bool:
 def test_no_word_of_the_list_can_be_spelled() -> None:
     words = unwanted_words()
     assert len(words) > 800
-    assert [word for word in words if can_be_spelled(word, ALPHABET)] == []
+    assert [word for word in words if can_be_spelled(word, CODE_ALPHABET)] == []
 
 
 def test_the_test_of_words_would_find_some_in_other_alphabets() -> None:
     words = unwanted_words()
     assert any(can_be_spelled(word, "bcdfghjkmnpqrstvwxz23456789") for word in words)
-    assert can_be_spelled("wtf", ALPHABET + "f")
+    assert can_be_spelled("wtf", CODE_ALPHABET + "f")
 
 
 def test_no_two_characters_of_the_alphabet_look_alike() -> None:
-    assert len(set(ALPHABET)) == len(ALPHABET)
-    assert not set(ALPHABET) & set("aeiouy")
+    assert len(set(CODE_ALPHABET)) == len(CODE_ALPHABET)
+    assert not set(CODE_ALPHABET) & set("aeiouy")
     for group in LOOK_ALIKE:
-        assert len(set(group) & set(ALPHABET)) <= 1, group
+        assert len(set(group) & set(CODE_ALPHABET)) <= 1, group
 
 
 def test_every_character_takes_one_septet_of_a_text_message() -> None:
-    assert set(ALPHABET) <= BASIC
+    assert set(CODE_ALPHABET) <= GSM_BASIC
 
 
 def test_guessing_takes_years_at_full_rate_among_a_billion_live_codes() -> None:
-    guesses = len(ALPHABET) ** CODE_LENGTH / LIVE_CODES
+    guesses = len(CODE_ALPHABET) ** CODE_LENGTH / LIVE_CODES
     assert guesses / REQUESTS_A_SECOND / YEAR > 15
 
 
 def test_two_of_a_billion_random_codes_hardly_ever_meet() -> None:
     pairs = LIVE_CODES * LIVE_CODES / 2
-    assert pairs / len(ALPHABET) ** CODE_LENGTH < 1e-3
+    assert pairs / len(CODE_ALPHABET) ** CODE_LENGTH < 1e-3
 
 
 def test_codes_are_of_one_length_and_use_the_whole_alphabet() -> None:
-    codes = [new_code() for _ in range(2000)]
+    codes = [generate_code() for _ in range(2000)]
     assert {len(code) for code in codes} == {CODE_LENGTH}
     assert len(set(codes)) == len(codes)
     for place in range(CODE_LENGTH):  # each expected 143 times; 60 is seven deviations off
-        counts = [sum(code[place] == c for code in codes) for c in ALPHABET]
+        counts = [sum(code[place] == c for code in codes) for c in CODE_ALPHABET]
         assert min(counts) > 60
         assert math.isclose(sum(counts), len(codes))
 
 
 def test_a_code_in_capitals_is_the_same_code() -> None:
-    code = new_code()
-    assert read_code(code) == read_code(code.upper()) == code
+    code = generate_code()
+    assert parse_code(code) == parse_code(code.upper()) == code
 
 
 @pytest.mark.parametrize(
     "text", ["", "2", "2" * 18, "2" * 20, "a" * 19, "2" * 18 + "/", "2" * 18 + "٢", "ı" * 19]
 )
 def test_what_cannot_be_a_code_is_none(text: str) -> None:
-    assert read_code(text) is None
+    assert parse_code(text) is None
 
 
 def test_a_link_expires_at_its_second_and_one_without_end_never() -> None:
     link = ShortLink("2" * 19, "p/s", expires=100)
-    assert [link.expired(99.9), link.expired(100)] == [False, True]
-    assert not ShortLink("2" * 19, "p/s", None).expired(1e12)
+    assert [link.is_expired(99.9), link.is_expired(100)] == [False, True]
+    assert not ShortLink("2" * 19, "p/s", None).is_expired(1e12)
 
 
 def test_links_and_destinations_share_no_key() -> None:
-    kept = StoredDestination(workspace_code("acme"), "https://example.com/")
+    kept = LongDestination(derive_workspace_id("acme"), "https://example.com/")
     keys = [ShortLink(c * 19, "p/s", None).to_item()["pk"]["S"] for c in "29"]
     assert len({*map(str, keys), str(kept.to_item()["pk"]["S"])}) == 3
 
 
 def test_a_digest_differs_by_workspace_and_destination() -> None:
     digests = {
-        StoredDestination(workspace_code(name), href).digest
+        LongDestination(derive_workspace_id(name), href).digest
         for name, href in product(("acme", "other"), ("https://a.example/", "https://b.example/"))
     }
     assert len(digests) == 4
@@ -128,6 +128,6 @@ def test_what_version_1_stored_is_read() -> None:
 
 
 def test_a_destinations_digest_never_changes() -> None:
-    kept = StoredDestination(workspace_code("acme"), "https://example.com/?\x01&q=é")
+    kept = LongDestination(derive_workspace_id("acme"), "https://example.com/?\x01&q=é")
     assert kept.digest == "1a331d19b4ccdfefa23fe1472b35eca9"
     assert kept.to_item()["pk"] == {"S": "D#24aba755#1a331d19b4ccdfefa23fe1472b35eca9"}

@@ -3,37 +3,41 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.handlers import Context, load, request
-from tests.workspace import Workspace
-from waypost.reports.share_links import Scope
+from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.workspace import WorkspaceHarness
+from waypost.reports.share_links import ShareScope
 
 Visit: TypeAlias = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return Workspace()
+def workspace() -> WorkspaceHarness:
+    return WorkspaceHarness()
 
 
 @pytest.fixture
 def visit(workspace, monkeypatch) -> Visit:
     """``visit(page, *tokens, **query)``: a page, asked for with the cookies of these shares."""
-    module = load("pages")
-    monkeypatch.setattr(module, "visits", workspace.visits)
+    module = load_function("pages")
+    monkeypatch.setattr(module, "page_service", workspace.create_page_service)
 
     def visit(page: str, *tokens: str, **query: str) -> dict[str, Any]:
-        cookies = [f"__Host-share-{scope_of(workspace, token).code}={token}" for token in tokens]
-        event = request("GET /reports/{page+}", {"page": page}, query=query, cookies=cookies)
-        answer: dict[str, Any] = module.handler(event, Context())
+        cookies = [
+            f"__Host-share-{scope_of(workspace, token).scope_id}={token}" for token in tokens
+        ]
+        event = build_api_event(
+            "GET /reports/{page+}", {"page": page}, query=query, cookies=cookies
+        )
+        answer: dict[str, Any] = module.handler(event, LambdaContext())
         return answer
 
     return visit
 
 
-def scope_of(workspace: Workspace, token: str) -> Scope:
+def scope_of(workspace: WorkspaceHarness, token: str) -> ShareScope:
     """What a token says, however old it is."""
     now, workspace.now = workspace.now, workspace.now.replace(year=2020)
     try:
-        return workspace.sharer().opened(token).scope
+        return workspace.create_share_signer().verify_token(token).scope
     finally:
         workspace.now = now

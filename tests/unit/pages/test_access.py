@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.handlers import Context, load, request
-from tests.workspace import Workspace, definition
-from waypost.ids import campaign_code
-from waypost.web.app import _PAGES
+from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.workspace import WorkspaceHarness, build_link_definition
+from waypost.ids import derive_campaign_id
+from waypost.web.app import _PAGE_VIEWS
 
 CAMPAIGN_PAGES = ("campaign", "map", "message", "link")
 PEOPLE_PAGES = ("people.csv", "people.ndjson")
@@ -34,23 +34,23 @@ COVERED = {
 @pytest.fixture
 def query(workspace) -> dict[str, str]:
     """What every page needs to know."""
-    workspace.send("autumn", [])
-    (link,) = workspace.send("spring", [definition("https://example.com")])
-    workspace.click(link, "1", person="ada")
-    workspace.keep(campaign_code("acme", "spring"), "<p>Hello</p>")
+    workspace.register_campaign("autumn", [])
+    (link,) = workspace.register_campaign("spring", [build_link_definition("https://example.com")])
+    workspace.record_click(link, "1", person="ada")
+    workspace.archive_message(derive_campaign_id("acme", "spring"), "<p>Hello</p>")
     return {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
 
 
 @pytest.mark.parametrize("page", ALL)
 @pytest.mark.parametrize("share", SHARES)
 def test_a_share_shows_what_it_covers_and_nothing_else(workspace, visit, query, share, page):
-    status = visit(page, workspace.token(**SHARES[share]), **query)["statusCode"]
+    status = visit(page, workspace.create_share_token(**SHARES[share]), **query)["statusCode"]
     assert status == (200 if page in COVERED[share] else 403)
 
 
 def test_every_page_is_in_the_matrix():
     """Opening a share, the one address that is no page, has tests of its own below."""
-    assert set(ALL) == set(_PAGES)
+    assert set(ALL) == set(_PAGE_VIEWS)
 
 
 @pytest.mark.parametrize("page", ALL)
@@ -60,23 +60,23 @@ def test_nothing_is_shown_without_a_share(visit, query, page):
 
 @pytest.mark.parametrize("page", ALL)
 def test_a_share_of_one_workspace_shows_nothing_of_another(workspace, visit, query, page):
-    stranger = Workspace("stranger")
-    assert visit(page, stranger.token(people=True), **query)["statusCode"] == 403
+    stranger = WorkspaceHarness("stranger")
+    assert visit(page, stranger.create_share_token(people=True), **query)["statusCode"] == 403
 
 
 def test_a_token_under_another_scopes_cookie_shows_no_more(workspace, query, monkeypatch):
-    module = load("pages")
-    monkeypatch.setattr(module, "visits", workspace.visits)
-    narrow = workspace.token("autumn", people=True)
-    name = f"__Host-share-{campaign_code('acme', 'spring')}"
-    event = request(
+    module = load_function("pages")
+    monkeypatch.setattr(module, "page_service", workspace.create_page_service)
+    narrow = workspace.create_share_token("autumn", people=True)
+    name = f"__Host-share-{derive_campaign_id('acme', 'spring')}"
+    event = build_api_event(
         "GET /reports/{page+}", {"page": "campaign"}, query=query, cookies=[f"{name}={narrow}"]
     )
-    assert module.handler(event, Context())["statusCode"] == 403
+    assert module.handler(event, LambdaContext())["statusCode"] == 403
 
 
 def test_a_share_that_expired_is_refused_and_says_so(workspace, visit, query):
-    token = workspace.token("spring", hours=1)
+    token = workspace.create_share_token("spring", hours=1)
     assert visit("campaign", token, **query)["statusCode"] == 200
     workspace.now += timedelta(hours=1)
     refused = visit("campaign", token, **query)
@@ -86,19 +86,19 @@ def test_a_share_that_expired_is_refused_and_says_so(workspace, visit, query):
 
 
 def test_of_two_shares_the_wider_one_counts(workspace, visit, query):
-    tokens = workspace.token("spring"), workspace.token(people=True)
+    tokens = workspace.create_share_token("spring"), workspace.create_share_token(people=True)
     assert "ada" in visit("link", *tokens, **query)["body"]
 
 
 def test_opening_a_share_moves_it_from_the_address_into_a_cookie(workspace, visit, query):
-    token = workspace.token("spring", hours=2)
+    token = workspace.create_share_token("spring", hours=2)
     answer = visit(f"open/{token}")
     assert answer["statusCode"] == 303
     assert answer["headers"]["location"] == "/reports/campaign?workspace=acme&campaign=spring"
     assert token not in answer["headers"]["location"]
     assert answer["headers"]["referrer-policy"] == "no-referrer"
     name, _, rest = answer["cookies"][0].partition("=")
-    assert name == f"__Host-share-{campaign_code('acme', 'spring')}"
+    assert name == f"__Host-share-{derive_campaign_id('acme', 'spring')}"
     value, *attributes = rest.split("; ")
     assert value == token
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} < set(attributes)
@@ -106,6 +106,6 @@ def test_opening_a_share_moves_it_from_the_address_into_a_cookie(workspace, visi
 
 @pytest.mark.parametrize("spoil", [lambda t: t[:-2] + "AA", lambda _: "x", lambda t: t.lower()])
 def test_a_token_that_was_tampered_with_opens_nothing(workspace, visit, query, spoil):
-    answer = visit(f"open/{spoil(workspace.token('spring'))}")
+    answer = visit(f"open/{spoil(workspace.create_share_token('spring'))}")
     assert answer["statusCode"] == 403
     assert "cookies" not in answer

@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.bot_detection.user_agents import device
+from waypost.bot_detection.user_agents import describe_device
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ from waypost.bot_detection.user_agents import device
     ],
 )
 def test_a_browser_is_named_as_people_name_it(agent: str, told: str) -> None:
-    assert device(agent) == told
+    assert describe_device(agent) == told

@@ -13,10 +13,10 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tests.clicks import NOON
-from tests.workspace import definition
+from tests.workspace import build_link_definition
 from waypost.api.workspace_settings import SettingsChange
-from waypost.domains.schemas import AddDomain
-from waypost.ids import campaign_code
+from waypost.domains.schemas import AddDomainRequest
+from waypost.ids import derive_campaign_id
 from waypost.reports.schemas import Point
 from waypost.web import charts
 
@@ -30,16 +30,16 @@ MESSAGE = (
 @pytest.fixture
 def links(workspace):
     """A campaign with two links: ada clicked the first twice, ben's machine the second."""
-    links = workspace.send(
+    links = workspace.register_campaign(
         "spring",
         [
-            definition("https://example.com/a?x=1&y=2"),
-            definition("https://example.com/b", "CTA", 2),
+            build_link_definition("https://example.com/a?x=1&y=2"),
+            build_link_definition("https://example.com/b", "CTA", 2),
         ],
     )
-    workspace.click(links[0], "1", person="ada")
-    workspace.click(links[0], "2", person="ada", after=60)
-    workspace.click(links[1], "3", person="ben", agent="")
+    workspace.record_click(links[0], "1", person="ada")
+    workspace.record_click(links[0], "2", person="ada", after=60)
+    workspace.record_click(links[1], "3", person="ben", agent="")
     return links
 
 
@@ -61,7 +61,9 @@ def text(html: str) -> str:
 
 
 def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, links):
-    answer = visit("campaign", workspace.token("spring"), workspace="acme", campaign="spring")
+    answer = visit(
+        "campaign", workspace.create_share_token("spring"), workspace="acme", campaign="spring"
+    )
     assert answer["statusCode"] == 200
     assert figures(answer["body"]) == {
         "deliveries": "10",
@@ -79,22 +81,28 @@ def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, lin
 
 def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "by": "day", "zone": "Asia/Tokyo"}
-    page = visit("campaign", workspace.token("spring"), **query)["body"]
+    page = visit("campaign", workspace.create_share_token("spring"), **query)["body"]
     assert str(only(page, "img.chart").attributes["src"]).startswith("data:image/svg+xml")
     row = only(page, "details tbody tr").text(separator=" ")
     assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1", "0"]
 
 
 def test_a_campaign_nobody_clicked_says_so(workspace, visit):
-    workspace.send("quiet", [definition("https://example.com")])
-    answer = visit("campaign", workspace.token("quiet"), workspace="acme", campaign="quiet")
+    workspace.register_campaign("quiet", [build_link_definition("https://example.com")])
+    answer = visit(
+        "campaign", workspace.create_share_token("quiet"), workspace="acme", campaign="quiet"
+    )
     assert "Nobody has clicked yet." in answer["body"]
 
 
 def test_a_long_list_of_links_is_folded_and_has_them_all(workspace, visit):
-    links = workspace.send("many", [definition(f"https://example.com/{n}") for n in range(200)])
-    workspace.click(links[150], "1")
-    page = visit("campaign", workspace.token("many"), workspace="acme", campaign="many")["body"]
+    links = workspace.register_campaign(
+        "many", [build_link_definition(f"https://example.com/{n}") for n in range(200)]
+    )
+    workspace.record_click(links[150], "1")
+    page = visit(
+        "campaign", workspace.create_share_token("many"), workspace="acme", campaign="many"
+    )["body"]
     parsed = LexborHTMLParser(page)
     rows = [str(row.attributes["data-link"]) for row in parsed.css("tr[data-link]")]
     assert sorted(rows) == sorted(links)
@@ -111,8 +119,8 @@ def campaigns_of(html: str) -> list[str]:
 
 
 def test_a_workspaces_campaigns_are_listed_with_their_headlines(workspace, visit, links):
-    workspace.send("autumn / 2", [], deliveries=0, now=NOON + timedelta(days=1))
-    page = visit("workspace", workspace.token(), workspace="acme")["body"]
+    workspace.register_campaign("autumn / 2", [], deliveries=0, now=NOON + timedelta(days=1))
+    page = visit("workspace", workspace.create_share_token(), workspace="acme")["body"]
     assert campaigns_of(page) == ["autumn / 2", "spring"]
     row = only(page, "tr[data-campaign=spring]")
     cells = {cell.attributes["data-label"]: cell.text() for cell in row.css("td")}
@@ -121,16 +129,16 @@ def test_a_workspaces_campaigns_are_listed_with_their_headlines(workspace, visit
     anchors = LexborHTMLParser(page).css("table.campaigns a")
     for name, anchor in zip(campaigns_of(page), anchors, strict=True):
         query = dict(parse_qsl(urlsplit(str(anchor.attributes["href"])).query))
-        answer = visit("campaign", workspace.token(), **query)
+        answer = visit("campaign", workspace.create_share_token(), **query)
         assert only(answer["body"], "h1").text() == name
 
 
 def test_a_long_list_of_campaigns_comes_in_pages(workspace, visit):
     for n in range(60):
-        workspace.send(f"c{n}", [], now=NOON + timedelta(hours=n))
+        workspace.register_campaign(f"c{n}", [], now=NOON + timedelta(hours=n))
     seen, query = [], {"workspace": "acme"}
     for _ in range(4):
-        page = visit("workspace", workspace.token(), **query)["body"]
+        page = visit("workspace", workspace.create_share_token(), **query)["body"]
         seen += campaigns_of(page)
         following = LexborHTMLParser(page).css_first("a[rel=next]")
         if following is None:
@@ -140,15 +148,15 @@ def test_a_long_list_of_campaigns_comes_in_pages(workspace, visit):
 
 
 def test_a_workspace_that_sent_nothing_says_so(workspace, visit):
-    page = visit("workspace", workspace.token(), workspace="acme")["body"]
+    page = visit("workspace", workspace.create_share_token(), workspace="acme")["body"]
     assert "Nothing was sent yet" in text(page)
     assert campaigns_of(page) == []
 
 
 @pytest.mark.parametrize("people", [True, False])
 def test_a_share_of_one_campaign_lists_no_other(workspace, visit, links, people):
-    workspace.send("secret", [])
-    token = workspace.token("spring", people=people)
+    workspace.register_campaign("secret", [])
+    token = workspace.create_share_token("spring", people=people)
     answer = visit("workspace", token, workspace="acme")
     assert answer["statusCode"] == 403
     assert "secret" not in answer["body"]
@@ -161,16 +169,16 @@ def test_a_share_of_one_campaign_lists_no_other(workspace, visit, links, people)
 def test_the_page_that_is_shown_is_marked_among_the_others(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "person": "ada"}
     for page, marked in (("workspace", "acme"), ("domains", "Domains"), ("map", "Click map")):
-        shown = visit(page, workspace.token(people=True), **query)["body"]
+        shown = visit(page, workspace.create_share_token(people=True), **query)["body"]
         assert [a.text() for a in LexborHTMLParser(shown).css("[aria-current]")] == [marked]
 
 
 def test_lines_across_the_picture_are_at_whole_round_numbers():
     for most in (*range(1, 300), 999, 1_000, 123_456):
-        lines = charts.lines(most)
+        lines = charts.choose_grid_lines(most)
         assert lines[0] == 0
         assert lines[-2] < most <= lines[-1]
-        assert len(lines) <= charts.MOST_LINES + 1
+        assert len(lines) <= charts.MAX_GRID_LINES + 1
         assert str(lines[1]).rstrip("0") in {"1", "2", "5"}
 
 
@@ -178,18 +186,18 @@ def test_lines_across_the_picture_are_at_whole_round_numbers():
 def test_a_bar_is_never_so_broad_that_it_is_a_block(hours):
     starts = [f"2026-11-{1 + n // 24:02}T{n % 24:02}:00:00+00:00" for n in range(hours)]
     points = [Point(start=at, total=2, human=1, machine=1, opens=0) for at in starts]
-    picture = charts.clicks_over_time(points, "hour")
+    picture = charts.render_clicks_chart(points, "hour")
     svg = b64decode(picture.partition("base64,")[2]).decode()
     bars = re.findall(r'<rect[^>]*width="([\d.]+)"[^>]*class="rect', svg)
     assert len(bars) >= 2 * hours
-    assert max(map(float, bars)) < charts.WIDE[0] / 10
+    assert max(map(float, bars)) < charts.WIDE_CHART[0] / 10
     assert "01 Nov 00:00" in svg
 
 
 def test_a_segment_names_people_only_where_the_share_does(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "link": links[0]}
-    told = visit("link", workspace.token("spring", people=True), **query)["body"]
-    untold = visit("link", workspace.token("spring"), **query)["body"]
+    told = visit("link", workspace.create_share_token("spring", people=True), **query)["body"]
+    untold = visit("link", workspace.create_share_token("spring"), **query)["body"]
     assert "ada" in text(told)
     assert "ada" not in text(untold)
     assert figures(told) == figures(untold)
@@ -197,22 +205,24 @@ def test_a_segment_names_people_only_where_the_share_does(workspace, visit, link
 
 def test_the_download_holds_the_people_of_the_page(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "link": links[0]}
-    answer = visit("people.csv", workspace.token("spring", people=True), **query)
+    answer = visit("people.csv", workspace.create_share_token("spring", people=True), **query)
     assert answer["headers"]["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(answer["body"])))
     assert [(row["person"], row["clicks"]) for row in rows] == [("ada", "2")]
 
 
 def test_a_link_of_another_campaign_is_not_found_under_this_one(workspace, visit, links):
-    workspace.send("other", [definition("https://example.com/o")])
+    workspace.register_campaign("other", [build_link_definition("https://example.com/o")])
     query = {"workspace": "acme", "campaign": "other", "link": links[0]}
-    token = workspace.token("other", people=True)
+    token = workspace.create_share_token("other", people=True)
     for page in ("link", "people.csv", "people.ndjson"):
         assert visit(page, token, **query)["statusCode"] == 404
 
 
 def test_a_persons_activity_over_all_campaigns(workspace, visit, links):
-    answer = visit("person", workspace.token(people=True), workspace="acme", person="ada")
+    answer = visit(
+        "person", workspace.create_share_token(people=True), workspace="acme", person="ada"
+    )
     page = LexborHTMLParser(answer["body"])
     assert len(page.css("ol.activity li")) == 2
     assert "Safari on iPhone" in text(answer["body"])
@@ -220,45 +230,51 @@ def test_a_persons_activity_over_all_campaigns(workspace, visit, links):
 
 
 def test_the_click_map_leaves_all_of_the_message_but_where_its_links_lead(workspace, visit, links):
-    workspace.keep(campaign_code("acme", "spring"), MESSAGE)
+    workspace.archive_message(derive_campaign_id("acme", "spring"), MESSAGE)
     query = {"workspace": "acme", "campaign": "spring"}
-    framed = visit("message", workspace.token("spring"), **query)["body"]
+    framed = visit("message", workspace.create_share_token("spring"), **query)["body"]
     style, message = framed.partition("</style>")[::2]
     assert message == (
         '<p>Dear {{ customer.name }} <a href="#waypost-4-1">a</a>'
         "<a href=#waypost-2-2 data-cio-tag=CTA>b</a> <a href='#'>c</a></p>"
     )
     assert 'a[href="#waypost-4-1"]::after{content:"1 · 67%"' in style
-    shown = visit("map", workspace.token("spring"), **query)["body"]
+    shown = visit("map", workspace.create_share_token("spring"), **query)["body"]
     frame = only(shown, "iframe")
     assert frame.attributes["sandbox"] in ("", None)
     assert "sandbox" in frame.attributes
 
 
 def test_a_tag_in_running_text_keeps_its_text(workspace, visit):
-    workspace.send("tag", [definition("https://example.com/t")])
+    workspace.register_campaign("tag", [build_link_definition("https://example.com/t")])
     message = "<p>{% cio_link url:https://example.com/t %}</p>"
-    workspace.keep(campaign_code("acme", "tag"), message)
-    body = visit("message", workspace.token("tag"), workspace="acme", campaign="tag")["body"]
+    workspace.archive_message(derive_campaign_id("acme", "tag"), message)
+    body = visit("message", workspace.create_share_token("tag"), workspace="acme", campaign="tag")[
+        "body"
+    ]
     assert body.endswith("<p>https://example.com/t (1 · 0%)</p>")
 
 
 def test_a_message_rendered_for_one_recipient_is_shown_only_to_who_may_see_people(
     workspace, visit, links
 ):
-    workspace.keep(campaign_code("acme", "spring"), "<p>Dear Ada</p>", rendered=True)
+    workspace.archive_message(
+        derive_campaign_id("acme", "spring"), "<p>Dear Ada</p>", rendered=True
+    )
     query = {"workspace": "acme", "campaign": "spring"}
-    assert visit("message", workspace.token("spring"), **query)["statusCode"] == 403
-    assert "iframe" not in visit("map", workspace.token("spring"), **query)["body"]
-    token = workspace.token("spring", people=True)
+    assert visit("message", workspace.create_share_token("spring"), **query)["statusCode"] == 403
+    assert "iframe" not in visit("map", workspace.create_share_token("spring"), **query)["body"]
+    token = workspace.create_share_token("spring", people=True)
     assert "Dear Ada" in visit("message", token, **query)["body"]
 
 
 def test_pictures_of_a_message_are_fetched_only_when_asked_for(workspace, visit, links):
-    workspace.keep(campaign_code("acme", "spring"), "<img src=https://example.com/x.png>")
+    workspace.archive_message(
+        derive_campaign_id("acme", "spring"), "<img src=https://example.com/x.png>"
+    )
     query = {"workspace": "acme", "campaign": "spring"}
     policies = [
-        visit("message", workspace.token("spring"), **query, **asked)["headers"][
+        visit("message", workspace.create_share_token("spring"), **query, **asked)["headers"][
             "content-security-policy"
         ]
         for asked in ({}, {"images": "true"})
@@ -267,13 +283,15 @@ def test_pictures_of_a_message_are_fetched_only_when_asked_for(workspace, visit,
 
 
 def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
-    empty = visit("domains", workspace.token(), workspace="acme")
+    empty = visit("domains", workspace.create_share_token(), workspace="acme")
     assert "no tracking domain" in empty["body"]
-    workspace.services().domains.add("acme", AddDomain(host="links.acme.example.com"))
-    page = visit("domains", workspace.token(), workspace="acme")["body"]
+    workspace.create_services().domain_service.add_domain(
+        "acme", AddDomainRequest(host="links.acme.example.com")
+    )
+    page = visit("domains", workspace.create_share_token(), workspace="acme")["body"]
     assert only(page, "section h2").text() == "links.acme.example.com"
     assert len(LexborHTMLParser(page).css("tbody tr .light")) >= 3
-    (told,) = workspace.services().domains.list("acme").domains
+    (told,) = workspace.create_services().domain_service.list_domains("acme").domains
     for record in told.records:
         assert record.name in text(page)
         assert record.value in text(page)
@@ -283,21 +301,26 @@ def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
 
 def test_settings_are_shown(workspace, visit):
     hostile = HOSTILE.replace("7*7", "7")  # as near to it as Liquid goes
-    workspace.services().configuration.changed(
+    workspace.create_services().workspace_settings.change_settings(
         "acme", SettingsChange(url_params={"utm_source": hostile}, never_track=[HOSTILE])
     )
-    shown = text(visit("settings", workspace.token(), workspace="acme")["body"])
+    shown = text(visit("settings", workspace.create_share_token(), workspace="acme")["body"])
     assert f"utm_source={hostile}" in shown
     assert HOSTILE in shown
-    told = set(workspace.services().configuration.told("acme").model_dump())
+    told = set(workspace.create_services().workspace_settings.get_settings("acme").model_dump())
     template = (files("waypost.web") / "templates/settings.html").read_text("utf-8")
     assert [key for key in told if f"settings.{key}" not in template] == []
 
 
 def test_what_others_wrote_is_shown_as_text(workspace, visit):
-    (link,) = workspace.send(HOSTILE, [definition(f"javascript:{HOSTILE}", HOSTILE)])
-    workspace.click(link, "1", person=HOSTILE, agent=HOSTILE, href=f"javascript:{HOSTILE}")
-    tokens = workspace.token(HOSTILE, people=True), workspace.token(people=True)
+    (link,) = workspace.register_campaign(
+        HOSTILE, [build_link_definition(f"javascript:{HOSTILE}", HOSTILE)]
+    )
+    workspace.record_click(link, "1", person=HOSTILE, agent=HOSTILE, href=f"javascript:{HOSTILE}")
+    tokens = (
+        workspace.create_share_token(HOSTILE, people=True),
+        workspace.create_share_token(people=True),
+    )
     query = {"workspace": "acme", "campaign": HOSTILE, "link": link, "person": HOSTILE}
     for page in ("campaign", "map", "link", "person", "workspace"):
         answer = visit(page, *tokens, **query)
@@ -312,21 +335,21 @@ def test_what_others_wrote_is_shown_as_text(workspace, visit):
 
 def test_a_url_reads_as_it_leads_whatever_turns_its_letters_around(workspace, visit):
     turned = "https://example.com/\u202egnp.exe\u200b"
-    (link,) = workspace.send("spring", [definition(turned)])
-    workspace.click(link, "1", person="ada", href=turned)
+    (link,) = workspace.register_campaign("spring", [build_link_definition(turned)])
+    workspace.record_click(link, "1", person="ada", href=turned)
     query = {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
     for page in ("campaign", "map", "link", "person"):
-        shown = text(visit(page, workspace.token(people=True), **query)["body"])
+        shown = text(visit(page, workspace.create_share_token(people=True), **query)["body"])
         assert "https://example.com/%E2%80%AEgnp.exe%E2%80%8B" in shown, page
 
 
 def test_a_long_url_is_shortened_in_lists_and_whole_on_its_own_page(workspace, visit):
     long = "https://example.com/" + "long/" * 300 + "end?q=1"
-    (link,) = workspace.send("spring", [definition(long)])
-    workspace.click(link, "1", person="ada", href=long)
+    (link,) = workspace.register_campaign("spring", [build_link_definition(long)])
+    workspace.record_click(link, "1", person="ada", href=long)
     query = {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
     for page in ("campaign", "map", "link", "person"):
-        shown = text(visit(page, workspace.token(people=True), **query)["body"])
+        shown = text(visit(page, workspace.create_share_token(people=True), **query)["body"])
         assert (long in shown) == (page in ("link", "person")), page
         assert shown.count("long/") <= 350
         assert "end?q=1" in shown
@@ -335,11 +358,15 @@ def test_a_long_url_is_shortened_in_lists_and_whole_on_its_own_page(workspace, v
 def test_names_are_set_apart_from_the_text_around_them(workspace, visit):
     """So that one from right to left moves nothing but itself."""
     name = "\u05d7\u05d2\u05d9\u05d2\u05d4 2026"
-    (link,) = workspace.send(name, [definition("https://example.com", name)])
-    workspace.click(link, "1", person=name)
+    (link,) = workspace.register_campaign(
+        name, [build_link_definition("https://example.com", name)]
+    )
+    workspace.record_click(link, "1", person=name)
     query = {"workspace": "acme", "campaign": name, "link": link, "person": name}
     for page in ("workspace", "campaign", "map", "link", "person"):
-        body = LexborHTMLParser(visit(page, workspace.token(people=True), **query)["body"]).body
+        body = LexborHTMLParser(
+            visit(page, workspace.create_share_token(people=True), **query)["body"]
+        ).body
         assert body is not None
         apart = [node for node in body.css("bdi") if name in node.text()]
         assert body.text().count(name) == len(apart) > 0, page
@@ -361,7 +388,7 @@ def test_names_are_set_apart_from_the_text_around_them(workspace, visit):
     ],
 )
 def test_what_is_wrong_is_said_on_a_page(workspace, visit, links, page, query, status):
-    answer = visit(page, workspace.token(people=True), workspace="acme", **query)
+    answer = visit(page, workspace.create_share_token(people=True), workspace="acme", **query)
     assert answer["statusCode"] == status
     assert answer["headers"]["content-type"].startswith("text/html")
     assert only(answer["body"], "h1").text()
@@ -371,7 +398,7 @@ def test_what_is_wrong_is_said_on_a_page(workspace, visit, links, page, query, s
 def test_who_asked_for_something_that_is_not_there_finds_the_way_back(
     workspace, visit, links, campaign
 ):
-    token = workspace.token(campaign)
+    token = workspace.create_share_token(campaign)
     query = {"workspace": "acme", "campaign": "spring"}
     first = "workspace" if campaign is None else "campaign"
     for page, wrong in (
@@ -390,16 +417,16 @@ def test_who_asked_for_something_that_is_not_there_finds_the_way_back(
 
 def test_every_zone_that_is_offered_is_one(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring"}
-    page = visit("campaign", workspace.token("spring"), **query)["body"]
+    page = visit("campaign", workspace.create_share_token("spring"), **query)["body"]
     offered = LexborHTMLParser(page).css("datalist option")
     assert len(offered) > 20
     assert {str(zone.attributes["value"]) for zone in offered} <= available_timezones()
 
 
 def test_every_page_keeps_to_itself(workspace, visit, links):
-    workspace.keep(campaign_code("acme", "spring"), MESSAGE)
+    workspace.archive_message(derive_campaign_id("acme", "spring"), MESSAGE)
     query = {"workspace": "acme", "campaign": "spring", "link": links[0], "person": "ada"}
-    token = workspace.token(people=True)
+    token = workspace.create_share_token(people=True)
     pages = ("workspace", "campaign", "map", "message", "link", "person", "domains", "settings")
     for page in (*pages, "nothing"):
         headers = visit(page, token, **query)["headers"]

@@ -10,17 +10,21 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import NOON, SAFARI
-from tests.fakes import MemoryClicks, MemoryShortLinks, MemoryWorkspaces
-from waypost.clicks.request import Request
-from waypost.clicks.settings_cache import Policies
-from waypost.ids import campaign_code, link_code
+from tests.fakes import (
+    InMemoryClickRepository,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
+from waypost.clicks.request import ClickRequest
+from waypost.clicks.settings_cache import SettingsCache
+from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
-from waypost.redirect.service import Lookup, Redirecting, Tokens
-from waypost.tokens import ClickToken, OpenSealer, Sealer
+from waypost.redirect.service import LinkResolver, RedirectService, TokenVerifier
+from waypost.tokens import ClickToken, OpenTokenSealer, TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
-CAMPAIGN = campaign_code("acme", "spring-sale")
+CAMPAIGN = derive_campaign_id("acme", "spring-sale")
 
 
 class Secrets:
@@ -32,7 +36,7 @@ class Parked:
     def __init__(self) -> None:
         self.clicks: list[Click] = []
 
-    def park(self, click: Click) -> None:
+    def send(self, click: Click) -> None:
         self.clicks.append(click)
 
 
@@ -40,24 +44,24 @@ class Parked:
 class Desk:
     """Everything a redirect touches, to be looked at and broken."""
 
-    short_links: MemoryShortLinks = field(default_factory=MemoryShortLinks)
-    clicks: MemoryClicks = field(default_factory=MemoryClicks)
+    short_links: InMemoryShortLinkRepository = field(default_factory=InMemoryShortLinkRepository)
+    clicks: InMemoryClickRepository = field(default_factory=InMemoryClickRepository)
     parked: Parked = field(default_factory=Parked)
     now: float = NOON.timestamp()
 
     def __post_init__(self) -> None:
         keys = KeyringSource(Secrets(), "keyring")
-        self.sealer = Sealer(keys.current())
-        self.open_sealer = OpenSealer(keys.current())
-        self.lookup = Lookup(self.short_links, clock=lambda: self.now)
-        self.redirecting = Redirecting(
-            tokens=Tokens(keys),
-            ledger=self.clicks,
-            parking=self.parked,
-            policies=Policies(MemoryWorkspaces()),
-            lookup=self.lookup,
+        self.sealer = TokenSealer(keys.get_keyring())
+        self.open_sealer = OpenTokenSealer(keys.get_keyring())
+        self.lookup = LinkResolver(self.short_links, clock=lambda: self.now)
+        self.redirecting = RedirectService(
+            token_verifier=TokenVerifier(keys),
+            clicks=self.clicks,
+            fallback_queue=self.parked,
+            settings_cache=SettingsCache(InMemoryWorkspaceRepository()),
+            link_resolver=self.lookup,
             retention_days=400,
-            log=Logger(service="redirect-test", stream=io.StringIO()),
+            logger=Logger(service="redirect-test", stream=io.StringIO()),
         )
 
 
@@ -68,12 +72,12 @@ def desk() -> Desk:
 
 @pytest.fixture
 def token() -> ClickToken:
-    link = link_code(CAMPAIGN, "https://example.com/sale")
+    link = derive_link_id(CAMPAIGN, "https://example.com/sale")
     return ClickToken(link, "d1", "p1", 1, int(NOON.timestamp()) - 3600, "https://example.com/sale")
 
 
-def request(method: str = "GET", *, id_: str = "request-1", prefetch: bool = False) -> Request:
-    return Request(
+def request(method: str = "GET", *, id_: str = "request-1", prefetch: bool = False) -> ClickRequest:
+    return ClickRequest(
         id=id_,
         time=to_milliseconds(NOON),
         method=method,
@@ -81,5 +85,5 @@ def request(method: str = "GET", *, id_: str = "request-1", prefetch: bool = Fal
         address="203.0.113.7",
         country="DE",
         asn=3320,
-        prefetch=prefetch,
+        is_prefetch=prefetch,
     )

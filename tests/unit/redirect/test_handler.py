@@ -12,9 +12,9 @@ import pytest
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
 from tests.unit.redirect.conftest import Desk, Secrets
-from waypost.errors import SettingsError, StoreUnavailable
-from waypost.redirect.service import Tokens
-from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.errors import ConfigurationError, StoreUnavailable
+from waypost.redirect.service import TokenVerifier
+from waypost.tokens import ClickToken, Keyring, TokenSealer
 from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.signer import TokenSigner
 
@@ -27,14 +27,14 @@ def redirect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("RETENTION_DAYS", "400")
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
     monkeypatch.delenv("ORIGIN_LOCK", raising=False)
-    module = handlers.load("redirect")
-    monkeypatch.setattr(module, "_redirecting", lambda: desk.redirecting)
+    module = handlers.load_function("redirect")
+    monkeypatch.setattr(module, "_redirect_service", lambda: desk.redirecting)
     return module
 
 
 def ask(redirect: ModuleType, token: str, method: str = "GET", **headers: str) -> dict[str, Any]:
     payload, _, signature = token.partition("/")
-    event = handlers.request(
+    event = handlers.build_api_event(
         f"{method} /e/c/{{payload}}/{{signature}}", {"payload": payload, "signature": signature}
     )
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
@@ -72,7 +72,7 @@ def test_head_redirects_and_counts_nothing(
 ) -> None:
     answer = ask(redirect, desk.sealer.seal(token), "HEAD")
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
-    assert list(desk.clicks.of_campaign(CAMPAIGN)) == []
+    assert list(desk.clicks.scan_by_campaign(CAMPAIGN)) == []
     assert metrics(capsys) == []
 
 
@@ -98,7 +98,7 @@ def test_a_damaged_link_gets_a_plain_page_and_a_metric(
         "cut": sealed[:-4],
         "empty": "/",
         "swapped": f"{signature}/{payload}",
-        "other key": Sealer(Keyring((b"another key of thirty-two bytes!",))).seal(token),
+        "other key": TokenSealer(Keyring((b"another key of thirty-two bytes!",))).seal(token),
     }[damage]
     refused(ask(redirect, text), 404)
     assert [name for name, _ in metrics(capsys)] == ["TokenRefused", "LinkRefused"]
@@ -107,14 +107,14 @@ def test_a_damaged_link_gets_a_plain_page_and_a_metric(
 def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keyring = KeyringSource(Secrets(), "keyring").current()
+    keyring = KeyringSource(Secrets(), "keyring").get_keyring()
     refused(ask(redirect, TokenSigner(keyring, "waypost.click").seal(b"\x09of later")), 404)
     assert metrics(capsys) == [("TokenRefused", "version"), ("LinkRefused", None)]
 
 
 @pytest.mark.parametrize("told", [{}, {"pathParameters": None}, {"pathParameters": {}}])
 def test_any_other_address_gets_a_plain_page(redirect: ModuleType, told: dict[str, Any]) -> None:
-    event = handlers.request("GET /nowhere") | told
+    event = handlers.build_api_event("GET /nowhere") | told
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
@@ -123,7 +123,7 @@ def test_any_other_address_gets_a_plain_page(redirect: ModuleType, told: dict[st
 def test_every_4xx_of_its_own_is_counted_so_that_the_apis_429_can_be_told(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    event = handlers.request("GET /.well-known/nothing-here")
+    event = handlers.build_api_event("GET /.well-known/nothing-here")
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
@@ -167,7 +167,7 @@ def test_an_open_origin_lets_direct_calls_in_and_believes_none_of_their_headers(
     monkeypatch.setenv("ORIGIN_LOCK", "open")
     given = FORGED if secret is None else FORGED | {"x_waypost_origin": secret}
     assert ask(redirect, desk.sealer.seal(token), **given)["statusCode"] == 302
-    (click,) = desk.clicks.of_campaign(CAMPAIGN)
+    (click,) = desk.clicks.scan_by_campaign(CAMPAIGN)
     assert (click.id, click.time) == ("1", NOON)
     assert (click.ip, click.country, click.asn) == ("203.0.113.0", None, None)
 
@@ -186,8 +186,8 @@ def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
             return {}
 
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
-    monkeypatch.setattr(redirect, "impatient_client", lambda _: Table())
-    event = handlers.request("GET /.well-known/assetlinks.json")
+    monkeypatch.setattr(redirect, "create_redirect_client", lambda _: Table())
+    event = handlers.build_api_event("GET /.well-known/assetlinks.json")
     event["headers"] |= {"host": "api.example", "x-waypost-host": "links.acme.com"}
     event["headers"]["x-waypost-origin"] = secret
     assert redirect.handler(event, None)["statusCode"] == 404
@@ -203,8 +203,8 @@ def test_a_file_for_apps_that_cannot_be_read_asks_to_come_again_and_the_log_says
         def get_item(self, **request: Any) -> dict[str, Any]:
             return {"Item": request["Key"]}  # and nothing else
 
-    monkeypatch.setattr(redirect, "impatient_client", lambda _: Table())
-    event = handlers.request(f"GET /.well-known/{name}")
+    monkeypatch.setattr(redirect, "create_redirect_client", lambda _: Table())
+    event = handlers.build_api_event(f"GET /.well-known/{name}")
     event["headers"] |= {"host": "links.acme.com"}
     answer = redirect.handler(event, None)
     refused(answer, 503)
@@ -224,9 +224,9 @@ def test_files_for_apps_are_read_over_one_connection(
         def get_item(self, **_: Any) -> dict[str, Any]:
             return {}
 
-    monkeypatch.setattr(redirect, "impatient_client", Table)
+    monkeypatch.setattr(redirect, "create_redirect_client", Table)
     for _ in range(3):
-        event = handlers.request("GET /.well-known/assetlinks.json")
+        event = handlers.build_api_event("GET /.well-known/assetlinks.json")
         assert redirect.handler(event, None)["statusCode"] == 404
     assert Table.made == 1
 
@@ -237,7 +237,7 @@ def test_an_open_origin_believes_cloudfront(
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
     monkeypatch.setenv("ORIGIN_LOCK", "open")
     ask(redirect, desk.sealer.seal(token), x_waypost_origin="one", **FORGED)
-    (click,) = desk.clicks.of_campaign(CAMPAIGN)
+    (click,) = desk.clicks.scan_by_campaign(CAMPAIGN)
     assert click.id == "viewer-request_1=="
     assert (click.ip, click.country, click.asn) == ("198.51.100.0", "DE", 3320)
 
@@ -246,7 +246,7 @@ def test_a_lock_without_a_secret_is_refused_by_name(
     redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
-    with pytest.raises(SettingsError, match="ORIGIN_SECRETS"):
+    with pytest.raises(ConfigurationError, match="ORIGIN_SECRETS"):
         ask(redirect, desk.sealer.seal(token))
 
 
@@ -254,7 +254,7 @@ def test_a_lock_neither_open_nor_closed_is_refused_by_name(
     redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "ajar")
-    with pytest.raises(SettingsError, match="ORIGIN_LOCK"):
+    with pytest.raises(ConfigurationError, match="ORIGIN_LOCK"):
         ask(redirect, desk.sealer.seal(token))
 
 
@@ -265,8 +265,10 @@ def test_without_any_key_a_page_asks_to_try_again(
         def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
             raise TimeoutError(SecretId)
 
-    broken = replace(desk.redirecting, tokens=Tokens(KeyringSource(Away(), "keyring")))
-    monkeypatch.setattr(redirect, "_redirecting", lambda: broken)
+    broken = replace(
+        desk.redirecting, token_verifier=TokenVerifier(KeyringSource(Away(), "keyring"))
+    )
+    monkeypatch.setattr(redirect, "_redirect_service", lambda: broken)
     answer = ask(redirect, desk.sealer.seal(token))
     refused(answer, 503)
     assert answer["headers"]["retry-after"] == "5"
@@ -287,7 +289,7 @@ def test_what_happened_to_a_click_is_a_metric(
     ask(redirect, sealed)
     monkeypatch.setattr(desk.clicks, "record", away)
     ask(redirect, sealed)
-    monkeypatch.setattr(desk.parked, "park", away)
+    monkeypatch.setattr(desk.parked, "send", away)
     ask(redirect, sealed)
     assert [name for name, _ in metrics(capsys)] == [
         "ClickRedirected",

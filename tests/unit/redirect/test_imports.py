@@ -26,8 +26,9 @@ def loaded() -> set[str]:
     """The modules that a process has when it has imported the handler and made its clients."""
     probe = (
         "import sys; sys.path[:0] = sys.argv[1:]; import app;"
-        "from waypost.aws.clients import impatient_client, key_client;"
-        "key_client(), impatient_client('dynamodb'), impatient_client('sqs');"
+        "from waypost.aws.clients import create_redirect_client, create_keyring_client;"
+        "create_keyring_client();"
+        "create_redirect_client('dynamodb'), create_redirect_client('sqs');"
         "print(*sys.modules)"
     )
     folders = [str(ROOT / "functions/redirect"), str(ROOT / "layers/waypost")]

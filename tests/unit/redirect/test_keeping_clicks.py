@@ -11,18 +11,23 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, SAFARI
-from tests.fakes import MemoryWorkspaces
+from tests.fakes import InMemoryWorkspaceRepository
 from tests.unit.redirect.conftest import Desk, request
-from waypost.clicks.fallback_queue import LOG_KEY
-from waypost.clicks.request import Request, came_through_front
-from waypost.clicks.settings_cache import FRESH_SECONDS, RETRY_SECONDS, STRICTEST, Policies
+from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
+from waypost.clicks.request import ClickRequest, is_from_cloudfront
+from waypost.clicks.settings_cache import (
+    FAIL_CLOSED_SETTINGS,
+    SETTINGS_RETRY_SECONDS,
+    SETTINGS_TTL_SECONDS,
+    SettingsCache,
+)
 from waypost.errors import MalformedToken, StoreError, StoreUnavailable
-from waypost.ids import workspace_code, workspace_of
-from waypost.maintenance.replay import stored_clicks
+from waypost.ids import derive_workspace_id, extract_workspace_id
+from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
-from waypost.redirect.service import ATTEMPTS, BUDGET_SECONDS, Kept
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.redirect.service import MAX_RECORD_ATTEMPTS, RECORD_BUDGET_SECONDS, ClickOutcome
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
 from waypost.tokens import ClickToken, OpenToken
 
 
@@ -46,21 +51,21 @@ class Broken:
 
 
 def with_ledger(desk: Desk, ledger: Broken) -> None:
-    desk.redirecting = replace(desk.redirecting, ledger=ledger, now=lambda: ledger.clock)
+    desk.redirecting = replace(desk.redirecting, clicks=ledger, monotonic=lambda: ledger.clock)
 
 
-def follow(desk: Desk, token: ClickToken, asked: Request | None = None) -> Kept:
-    arrival = desk.redirecting.follow(desk.sealer.seal(token), asked or request())
-    assert arrival.href == token.href
-    return arrival.kept
+def follow(desk: Desk, token: ClickToken, asked: ClickRequest | None = None) -> ClickOutcome:
+    arrival = desk.redirecting.handle_click(desk.sealer.seal(token), asked or request())
+    assert arrival.location == token.href
+    return arrival.outcome
 
 
 def recorded(desk: Desk) -> list[Click]:
-    return list(desk.clicks.of_campaign(CAMPAIGN))
+    return list(desk.clicks.scan_by_campaign(CAMPAIGN))
 
 
 def test_a_click_is_recorded_with_what_was_asked(desk: Desk, token: ClickToken) -> None:
-    assert follow(desk, token) is Kept.RECORDED
+    assert follow(desk, token) is ClickOutcome.RECORDED
     [click] = recorded(desk)
     assert (click.id, click.link, click.person, click.delivery) == (
         "request-1",
@@ -73,42 +78,44 @@ def test_a_click_is_recorded_with_what_was_asked(desk: Desk, token: ClickToken) 
 
 
 def test_the_same_request_twice_is_one_click(desk: Desk, token: ClickToken) -> None:
-    assert follow(desk, token) is Kept.RECORDED
-    assert follow(desk, token) is Kept.REPEATED
+    assert follow(desk, token) is ClickOutcome.RECORDED
+    assert follow(desk, token) is ClickOutcome.DUPLICATE
     assert len(recorded(desk)) == 1
 
 
 @pytest.mark.parametrize("asked", [request("HEAD"), request("POST"), request(prefetch=True)])
 def test_what_nobody_clicked_redirects_and_is_not_kept(
-    desk: Desk, token: ClickToken, asked: Request
+    desk: Desk, token: ClickToken, asked: ClickRequest
 ) -> None:
-    assert follow(desk, token, asked) is Kept.NOT_A_CLICK
+    assert follow(desk, token, asked) is ClickOutcome.NOT_A_CLICK
     assert (recorded(desk), desk.parked.clicks) == ([], [])
 
 
 def test_one_failure_is_tried_again(desk: Desk, token: ClickToken) -> None:
     with_ledger(desk, ledger := Broken(desk, StoreUnavailable("throttled"), times=1))
-    assert follow(desk, token) is Kept.RECORDED
-    assert ledger.calls == ATTEMPTS == 2
+    assert follow(desk, token) is ClickOutcome.RECORDED
+    assert ledger.calls == MAX_RECORD_ATTEMPTS == 2
 
 
 def test_an_answer_that_got_lost_is_no_second_click(desk: Desk, token: ClickToken) -> None:
     with_ledger(desk, ledger := Broken(desk, StoreUnavailable("timeout"), times=1))
     ledger.written = True
-    assert follow(desk, token) is Kept.REPEATED
+    assert follow(desk, token) is ClickOutcome.DUPLICATE
     assert len(recorded(desk)) == 1
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ZeroDivisionError("a fault of ours")])
 def test_a_dead_ledger_parks_the_click(desk: Desk, token: ClickToken, error: Exception) -> None:
     with_ledger(desk, Broken(desk, error))
-    assert follow(desk, token) is Kept.PARKED
+    assert follow(desk, token) is ClickOutcome.QUEUED
     assert [click.id for click in desk.parked.clicks] == ["request-1"]
 
 
 def test_a_slow_failure_leaves_no_time_for_another_attempt(desk: Desk, token: ClickToken) -> None:
-    with_ledger(desk, ledger := Broken(desk, StoreUnavailable("slow"), seconds=BUDGET_SECONDS))
-    assert follow(desk, token) is Kept.PARKED
+    with_ledger(
+        desk, ledger := Broken(desk, StoreUnavailable("slow"), seconds=RECORD_BUDGET_SECONDS)
+    )
+    assert follow(desk, token) is ClickOutcome.QUEUED
     assert ledger.calls == 1
 
 
@@ -117,13 +124,13 @@ def test_a_click_that_nobody_takes_is_logged_and_can_be_replayed(
 ) -> None:
     lines = StringIO()
     with_ledger(desk, Broken(desk, StoreUnavailable("away")))
-    monkeypatch.setattr(desk.parked, "park", _refuse)
-    desk.redirecting = replace(desk.redirecting, log=Logger(service="lost", stream=lines))
-    assert follow(desk, token) is Kept.LOGGED
+    monkeypatch.setattr(desk.parked, "send", _refuse)
+    desk.redirecting = replace(desk.redirecting, logger=Logger(service="lost", stream=lines))
+    assert follow(desk, token) is ClickOutcome.LOGGED
     [line] = lines.getvalue().splitlines()
-    assert LOG_KEY in json.loads(line)
-    [stored] = stored_clicks(line)
-    click = Click.from_stored(stored)
+    assert UNRECORDED_CLICK_LOG_KEY in json.loads(line)
+    [stored] = extract_clicks(line)
+    click = Click.from_dict(stored)
     assert (click.id, click.link, click.ip) == ("request-1", token.link, "203.0.113.0")
     assert "203.0.113.7" not in line
 
@@ -134,7 +141,7 @@ def _refuse(click: Click) -> None:
 
 def test_settings_of_the_workspace_decide_what_is_kept(desk: Desk, token: ClickToken) -> None:
     settings = WorkspaceSettings(ip="full", retention_days=7)
-    desk.redirecting = replace(desk.redirecting, policies=_Policies(settings))  # type: ignore[arg-type]
+    desk.redirecting = replace(desk.redirecting, settings_cache=_Policies(settings))  # type: ignore[arg-type]
     follow(desk, token)
     [click] = recorded(desk)
     assert click.ip == "203.0.113.7"
@@ -144,7 +151,7 @@ def test_settings_of_the_workspace_decide_what_is_kept(desk: Desk, token: ClickT
 def test_without_settings_nothing_is_kept_that_they_might_forbid(
     desk: Desk, token: ClickToken
 ) -> None:
-    desk.redirecting = replace(desk.redirecting, policies=_Policies(STRICTEST))  # type: ignore[arg-type]
+    desk.redirecting = replace(desk.redirecting, settings_cache=_Policies(FAIL_CLOSED_SETTINGS))  # type: ignore[arg-type]
     follow(desk, token)
     assert recorded(desk)[0].ip is None
 
@@ -169,24 +176,24 @@ def test_settings_that_cannot_be_followed_cost_nobody_the_way(
     desk: Desk, token: ClickToken, stored: str, href: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As an operator's hand or a later version may leave them."""
-    policies = Policies(DynamoWorkspaces(_Stored(stored), "workspaces"))
-    desk.redirecting = replace(desk.redirecting, policies=policies)
+    policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
+    desk.redirecting = replace(desk.redirecting, settings_cache=policies)
     if href:
-        assert follow(desk, token) is Kept.RECORDED
+        assert follow(desk, token) is ClickOutcome.RECORDED
     else:
         opened = desk.open_sealer.seal(OpenToken(CAMPAIGN, "d1", "p1", token.sent))
-        assert desk.redirecting.opened(opened, request()) is Kept.RECORDED
-    [click] = desk.clicks.inserted
+        assert desk.redirecting.handle_open(opened, request()) is ClickOutcome.RECORDED
+    [click] = desk.clicks.stream
     assert click.ip is None  # whether they wanted it kept is not known
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
     [told] = caplog.records
-    assert vars(told)["workspace"] == workspace_of(CAMPAIGN)
+    assert vars(told)["workspace"] == extract_workspace_id(CAMPAIGN)
 
 
 @pytest.mark.parametrize("stored", ["[]", '"truncated"', "null", "7", "{", "", '{"schemes": 7}'])
 def test_settings_that_are_none_keep_what_every_workspace_allows(stored: str) -> None:
-    policies = Policies(DynamoWorkspaces(_Stored(stored), "workspaces"))
-    assert policies.of(workspace_of(CAMPAIGN)) is STRICTEST
+    policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
+    assert policies.get_or_default(extract_workspace_id(CAMPAIGN)) is FAIL_CLOSED_SETTINGS
 
 
 class _Stored:
@@ -203,8 +210,8 @@ class _Policies:
     def __init__(self, settings: WorkspaceSettings) -> None:
         self.settings = settings
 
-    def of(self, workspace: str) -> WorkspaceSettings:
-        assert workspace == workspace_of(CAMPAIGN)
+    def get_or_default(self, workspace: str) -> WorkspaceSettings:
+        assert workspace == extract_workspace_id(CAMPAIGN)
         return self.settings
 
 
@@ -238,7 +245,7 @@ def test_the_location_is_the_destination_as_a_header_takes_it(
     desk: Desk, token: ClickToken, href: str, location: str
 ) -> None:
     sealed = desk.sealer.seal(replace(token, href=href))
-    assert desk.redirecting.follow(sealed, request()).href == location
+    assert desk.redirecting.handle_click(sealed, request()).location == location
 
 
 @pytest.mark.parametrize(
@@ -257,11 +264,11 @@ def test_the_location_is_the_destination_as_a_header_takes_it(
 def test_who_came_through_the_front_carries_a_secret(
     given: str, secrets: tuple[str, ...], through: bool
 ) -> None:
-    assert came_through_front({"x-waypost-origin": given}, secrets) is through
+    assert is_from_cloudfront({"x-waypost-origin": given}, secrets) is through
 
 
 def test_no_header_is_no_secret() -> None:
-    assert not came_through_front({}, ("a",))
+    assert not is_from_cloudfront({}, ("a",))
 
 
 def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
@@ -269,7 +276,7 @@ def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
         def __init__(self) -> None:
             self.reads, self.down = 0, False
 
-        def settings(self, workspace: str) -> WorkspaceSettings:
+        def get_settings(self, workspace: str) -> WorkspaceSettings:
             self.reads += 1
             if self.down:
                 raise StoreError("down")
@@ -277,22 +284,22 @@ def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
 
     now = [0.0]
     store = Store()
-    policies = Policies(store, now=lambda: now[0])
-    workspace = workspace_of(CAMPAIGN)
+    policies = SettingsCache(store, monotonic=lambda: now[0])
+    workspace = extract_workspace_id(CAMPAIGN)
     store.down = True
-    assert policies.of(workspace) is STRICTEST
-    assert policies.of(workspace) is STRICTEST
+    assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
+    assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
     assert store.reads == 1  # a dead store is not asked at every click
-    store.down, now[0] = False, RETRY_SECONDS + 1.0
-    assert policies.of(workspace).ip == policies.of(workspace).ip == "full"
+    store.down, now[0] = False, SETTINGS_RETRY_SECONDS + 1.0
+    assert policies.get_or_default(workspace).ip == policies.get_or_default(workspace).ip == "full"
     assert store.reads == 2
-    store.down, now[0] = True, now[0] + FRESH_SECONDS + 1
-    assert policies.of(workspace).ip == "full"
+    store.down, now[0] = True, now[0] + SETTINGS_TTL_SECONDS + 1
+    assert policies.get_or_default(workspace).ip == "full"
     assert store.reads == 3
 
 
 def test_settings_of_ever_more_workspaces_are_not_all_remembered() -> None:
-    policies = Policies(MemoryWorkspaces())
+    policies = SettingsCache(InMemoryWorkspaceRepository())
     for number in range(2_500):
-        policies.of(workspace_code(str(number)))
-    assert len(policies._known) <= 1_000
+        policies.get_or_default(derive_workspace_id(str(number)))
+    assert len(policies._cache) <= 1_000

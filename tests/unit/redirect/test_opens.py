@@ -15,41 +15,44 @@ from tests import handlers
 from tests.clicks import NOON
 from tests.unit.redirect.conftest import CAMPAIGN, Desk, request
 from waypost.errors import BadSignature, StoreUnavailable
-from waypost.ids import opens_code
+from waypost.ids import derive_open_id
 from waypost.models.click import Click
-from waypost.redirect.responses import GIF, pixel
-from waypost.redirect.service import Kept
+from waypost.redirect.responses import PIXEL_GIF, pixel_response
+from waypost.redirect.service import ClickOutcome
 from waypost.tokens import ClickToken, OpenToken
 
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)
 
 
 def test_an_open_is_kept_as_a_click_of_no_link(desk: Desk) -> None:
-    assert desk.redirecting.opened(desk.open_sealer.seal(TOKEN), request()) is Kept.RECORDED
-    [kept] = desk.clicks.inserted
-    assert (kept.metric, kept.link, kept.href) == ("opened", opens_code(CAMPAIGN), "")
+    assert (
+        desk.redirecting.handle_open(desk.open_sealer.seal(TOKEN), request())
+        is ClickOutcome.RECORDED
+    )
+    [kept] = desk.clicks.stream
+    assert (kept.metric, kept.link, kept.href) == ("opened", derive_open_id(CAMPAIGN), "")
     assert (kept.person, kept.delivery, kept.sent) == ("p1", "d1", TOKEN.sent)
     assert kept.ip == "203.0.113.0"
 
 
 def test_an_open_asked_for_twice_at_the_origin_is_one(desk: Desk) -> None:
     sealed = desk.open_sealer.seal(TOKEN)
-    kept = [desk.redirecting.opened(sealed, request()) for _ in range(2)]
-    assert kept == [Kept.RECORDED, Kept.REPEATED]
+    kept = [desk.redirecting.handle_open(sealed, request()) for _ in range(2)]
+    assert kept == [ClickOutcome.RECORDED, ClickOutcome.DUPLICATE]
 
 
 def test_a_head_or_prefetched_pixel_is_no_open(desk: Desk) -> None:
     sealed = desk.open_sealer.seal(TOKEN)
     for unseen in (request("HEAD"), request(prefetch=True)):
-        assert desk.redirecting.opened(sealed, unseen) is Kept.NOT_A_CLICK
-    assert desk.clicks.inserted == []
+        assert desk.redirecting.handle_open(sealed, unseen) is ClickOutcome.NOT_A_CLICK
+    assert desk.clicks.stream == []
 
 
 def test_a_links_token_is_no_pixels(desk: Desk, token: ClickToken) -> None:
     with pytest.raises(BadSignature):
-        desk.redirecting.opened(desk.sealer.seal(token), request())
+        desk.redirecting.handle_open(desk.sealer.seal(token), request())
     with pytest.raises(BadSignature):
-        desk.redirecting.follow(desk.open_sealer.seal(TOKEN), request())
+        desk.redirecting.handle_click(desk.open_sealer.seal(TOKEN), request())
 
 
 def test_an_open_that_cannot_be_recorded_is_parked(
@@ -59,28 +62,32 @@ def test_an_open_that_cannot_be_recorded_is_parked(
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(desk.clicks, "record", away)
-    assert desk.redirecting.opened(desk.open_sealer.seal(TOKEN), request()) is Kept.PARKED
+    assert (
+        desk.redirecting.handle_open(desk.open_sealer.seal(TOKEN), request()) is ClickOutcome.QUEUED
+    )
     assert [click.metric for click in desk.parked.clicks] == ["opened"]
 
 
 def test_the_pixel_is_one_transparent_point_in_43_bytes() -> None:
-    assert len(GIF) == 43
-    assert GIF[:6] == b"GIF89a"
-    assert struct.unpack("<HH", GIF[6:10]) == (1, 1)
+    assert len(PIXEL_GIF) == 43
+    assert PIXEL_GIF[:6] == b"GIF89a"
+    assert struct.unpack("<HH", PIXEL_GIF[6:10]) == (1, 1)
     at = 13 + 3 * 2  # after the screen's description and two colours
-    assert GIF[at : at + 3] == b"!\xf9\x04"
-    assert GIF[at + 3] & 1, "a colour is transparent"
-    transparent = GIF[at + 6]
-    assert GIF[at + 8 : at + 9] == b","
-    assert (GIF[at + 18], GIF[at + 19]) == (2, 2), "codes of three bits at first, in two bytes"
-    codes = int.from_bytes(GIF[at + 20 : at + 22], "little")
+    assert PIXEL_GIF[at : at + 3] == b"!\xf9\x04"
+    assert PIXEL_GIF[at + 3] & 1, "a colour is transparent"
+    transparent = PIXEL_GIF[at + 6]
+    assert PIXEL_GIF[at + 8 : at + 9] == b","
+    assert (PIXEL_GIF[at + 18], PIXEL_GIF[at + 19]) == (2, 2), (
+        "codes of three bits at first, in two bytes"
+    )
+    codes = int.from_bytes(PIXEL_GIF[at + 20 : at + 22], "little")
     assert [codes & 7, codes >> 3 & 7, codes >> 6 & 7] == [4, transparent, 5]  # clear, point, end
-    assert GIF[-2:] == b"\0;"
-    assert b64decode(pixel()["body"]) == GIF
+    assert PIXEL_GIF[-2:] == b"\0;"
+    assert b64decode(pixel_response()["body"]) == PIXEL_GIF
 
 
 def test_the_pixel_is_never_cached() -> None:
-    assert "no-store" in pixel()["headers"]["cache-control"]
+    assert "no-store" in pixel_response()["headers"]["cache-control"]
 
 
 @pytest.fixture
@@ -92,11 +99,11 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("RETENTION_DAYS", "400")
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
     monkeypatch.delenv("ORIGIN_LOCK", raising=False)
-    return handlers.load("redirect")
+    return handlers.load_function("redirect")
 
 
 def event(path: str, **parameters: str) -> dict[str, Any]:
-    made = handlers.request(f"GET {path}", parameters)
+    made = handlers.build_api_event(f"GET {path}", parameters)
     made["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
     made["requestContext"]["timeEpoch"] = int(NOON.timestamp() * 1000)
     return made
@@ -107,7 +114,7 @@ def monkeypatched(redirect: ModuleType, name: str, value: object) -> None:
 
 
 def ask(redirect: ModuleType, desk: Desk, path: str, **parameters: str) -> dict[str, Any]:
-    monkeypatched(redirect, "_redirecting", desk.redirecting)
+    monkeypatched(redirect, "_redirect_service", desk.redirecting)
     answer: dict[str, Any] = redirect.handler(event(path, **parameters), None)
     return answer
 
@@ -120,8 +127,8 @@ def opened(redirect: ModuleType, desk: Desk, sealed: str) -> dict[str, Any]:
 def test_the_function_answers_a_pixel_with_the_gif_and_counts(
     redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel()
-    assert len(desk.clicks.inserted) == 1
+    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
+    assert len(desk.clicks.stream) == 1
     assert "OpenRecorded" in capsys.readouterr().out
 
 
@@ -142,16 +149,16 @@ def test_a_pixel_whose_address_was_encoded_is_still_the_gif_and_an_open(
     """Such a path matches no route of ours, so that it comes without parameters."""
     asked = event("/anything")
     asked["rawPath"] = encode("/e/o/" + desk.open_sealer.seal(TOKEN))
-    monkeypatched(redirect, "_redirecting", desk.redirecting)
-    assert redirect.handler(asked, None) == pixel()
-    assert len(desk.clicks.inserted) == 1
+    monkeypatched(redirect, "_redirect_service", desk.redirecting)
+    assert redirect.handler(asked, None) == pixel_response()
+    assert len(desk.clicks.stream) == 1
 
 
 def test_a_forged_pixel_gets_the_gif_and_counts_nothing(
     redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert opened(redirect, desk, "AAAA/BBBB") == pixel()
-    assert desk.clicks.inserted == []
+    assert opened(redirect, desk, "AAAA/BBBB") == pixel_response()
+    assert desk.clicks.stream == []
     assert "TokenRefused" in capsys.readouterr().out
 
 
@@ -162,9 +169,9 @@ def test_whatever_breaks_the_gif_is_answered(
         raise ZeroDivisionError
 
     asked = event("/e/o/{payload}/{signature}", payload="a", signature="b")
-    for name in ("_redirecting", "_settings"):
+    for name in ("_redirect_service", "_settings"):
         setattr(redirect, name, broken)
-        assert redirect.handler(asked, None) == pixel()
+        assert redirect.handler(asked, None) == pixel_response()
     assert capsys.readouterr().out.count('"OpenLost":1') == 2
 
 
@@ -174,29 +181,29 @@ def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
     monkeypatch.setenv("ORIGIN_SECRETS", "secret")
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
     redirect._settings.cache_clear()
-    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel()
-    assert desk.clicks.inserted == []
+    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
+    assert desk.clicks.stream == []
 
 
 def test_the_function_says_404_410_and_503_of_short_links(
     redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from waypost.models.short_link import ShortLink, new_code
+    from waypost.models.short_link import ShortLink, generate_code
 
-    live = ShortLink(new_code(), desk.sealer.seal(token), None)
-    over = ShortLink(new_code(), desk.sealer.seal(token), int(desk.now))
+    live = ShortLink(generate_code(), desk.sealer.seal(token), None)
+    over = ShortLink(generate_code(), desk.sealer.seal(token), int(desk.now))
     desk.short_links.add([live, over])
     answer = ask(redirect, desk, "/s/{code+}", code=live.code)
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
     assert "no-store" in answer["headers"]["cache-control"]
     assert ask(redirect, desk, "/s/{code+}", code=over.code)["statusCode"] == 410
-    assert ask(redirect, desk, "/s/{code+}", code=new_code())["statusCode"] == 404
+    assert ask(redirect, desk, "/s/{code+}", code=generate_code())["statusCode"] == 404
 
     def away(_: str) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(desk.short_links, "find", away)
-    answer = ask(redirect, desk, "/s/{code+}", code=new_code())
+    monkeypatch.setattr(desk.short_links, "get", away)
+    answer = ask(redirect, desk, "/s/{code+}", code=generate_code())
     assert answer["statusCode"] == 503
     assert answer["headers"]["retry-after"].isdigit()
     assert "location" not in answer["headers"]

@@ -8,39 +8,39 @@ import pytest
 
 from tests.unit.redirect.conftest import Desk, request
 from waypost.errors import (
+    CorruptItem,
     ExpiredShortLink,
-    MalformedItem,
     MalformedToken,
     StoreUnavailable,
     TokenError,
     UnknownShortLink,
 )
-from waypost.ids import workspace_of
-from waypost.models.click import HREF_LIMIT
-from waypost.models.short_link import ShortLink, StoredDestination, new_code
-from waypost.redirect.service import LOOKUP_ATTEMPTS, Kept
+from waypost.ids import extract_workspace_id
+from waypost.models.click import MAX_HREF_CHARACTERS
+from waypost.models.short_link import LongDestination, ShortLink, generate_code
+from waypost.redirect.service import MAX_LOOKUP_ATTEMPTS, ClickOutcome
 from waypost.tokens import ClickToken
-from waypost.tokens.codec import PERSON_MARK
+from waypost.tokens.codec import PERSON_PLACEHOLDER
 
 
 def shortened(desk: Desk, token: ClickToken, expires: int | None = None) -> str:
-    link = ShortLink(new_code(), desk.sealer.seal(token), expires)
+    link = ShortLink(generate_code(), desk.sealer.seal(token), expires)
     desk.short_links.add([link])
     return link.code
 
 
-class Gone:
+class UnavailableShortLinks:
     """A table that does not answer, ``times`` times."""
 
     def __init__(self, desk: Desk, times: int) -> None:
         self.calls, self._times, self._desk = 0, times, desk
-        self._find, self._destination = desk.short_links.find, desk.short_links.destination
+        self._find, self._destination = desk.short_links.get, desk.short_links.get_destination
 
-    def find(self, code: str) -> ShortLink | None:
+    def get(self, code: str) -> ShortLink | None:
         self._fail()
         return self._find(code)
 
-    def destination(self, *key: str) -> str | None:
+    def get_destination(self, *key: str) -> str | None:
         self._fail()
         return self._destination(*key)  # type: ignore[arg-type]
 
@@ -50,23 +50,23 @@ class Gone:
             raise StoreUnavailable("away")
 
 
-def gone(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int = 99) -> Gone:
-    table = Gone(desk, times)
-    monkeypatch.setattr(desk.short_links, "find", table.find)
-    monkeypatch.setattr(desk.short_links, "destination", table.destination)
+def gone(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int = 99) -> UnavailableShortLinks:
+    table = UnavailableShortLinks(desk, times)
+    monkeypatch.setattr(desk.short_links, "get", table.get)
+    monkeypatch.setattr(desk.short_links, "get_destination", table.get_destination)
     return table
 
 
 def test_a_short_link_leads_where_its_token_does_and_counts(desk: Desk, token: ClickToken) -> None:
-    arrival = desk.redirecting.follow_short(shortened(desk, token), request())
-    assert (arrival.href, arrival.kept) == (token.href, Kept.RECORDED)
-    [click] = desk.clicks.inserted
+    arrival = desk.redirecting.handle_short_link(shortened(desk, token), request())
+    assert (arrival.location, arrival.outcome) == (token.href, ClickOutcome.RECORDED)
+    [click] = desk.clicks.stream
     assert (click.link, click.person, click.href) == (token.link, "p1", token.href)
 
 
 def test_a_code_in_capitals_leads_there_too(desk: Desk, token: ClickToken) -> None:
     code = shortened(desk, token).upper()
-    assert desk.redirecting.follow_short(code, request()).href == token.href
+    assert desk.redirecting.handle_short_link(code, request()).location == token.href
 
 
 def test_a_preview_of_a_short_link_arrives_and_is_not_counted(
@@ -74,8 +74,8 @@ def test_a_preview_of_a_short_link_arrives_and_is_not_counted(
 ) -> None:
     code = shortened(desk, token)
     for unseen in (request("HEAD"), request(prefetch=True)):
-        assert desk.redirecting.follow_short(code, unseen).kept is Kept.NOT_A_CLICK
-    assert desk.clicks.inserted == []
+        assert desk.redirecting.handle_short_link(code, unseen).outcome is ClickOutcome.NOT_A_CLICK
+    assert desk.clicks.stream == []
 
 
 @pytest.mark.parametrize("code", ["", "x", "2" * 19, "2" * 18, "🎈" * 19])
@@ -83,7 +83,7 @@ def test_a_code_nobody_was_given_leads_nowhere(
     desk: Desk, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UnknownShortLink):
-        desk.redirecting.follow_short(code, request())
+        desk.redirecting.handle_short_link(code, request())
     assert "ShortLinkUnknown" in capsys.readouterr().out
 
 
@@ -92,35 +92,35 @@ def test_what_cannot_be_a_code_is_not_asked_for(
 ) -> None:
     table = gone(desk, monkeypatch)
     with pytest.raises(UnknownShortLink):
-        desk.redirecting.follow_short("not-a-code", request())
+        desk.redirecting.handle_short_link("not-a-code", request())
     assert table.calls == 0
 
 
 def test_an_expired_link_says_so_before_the_table_forgets_it(desk: Desk, token: ClickToken) -> None:
     code = shortened(desk, token, expires=int(desk.now) + 60)
-    assert desk.redirecting.follow_short(code, request()).href == token.href
+    assert desk.redirecting.handle_short_link(code, request()).location == token.href
     desk.now += 60  # though it was read, and is remembered
     with pytest.raises(ExpiredShortLink):
-        desk.redirecting.follow_short(code, request())
+        desk.redirecting.handle_short_link(code, request())
 
 
 def test_a_stored_token_that_nobody_signed_leads_nowhere(desk: Desk, token: ClickToken) -> None:
     payload, _, signature = desk.sealer.seal(token).partition("/")
-    planted = ShortLink(new_code(), f"{payload}/{'A' * len(signature)}", None)
+    planted = ShortLink(generate_code(), f"{payload}/{'A' * len(signature)}", None)
     desk.short_links.add([planted])
     with pytest.raises(TokenError):
-        desk.redirecting.follow_short(planted.code, request())
+        desk.redirecting.handle_short_link(planted.code, request())
 
 
 def test_an_item_that_cannot_be_read_leads_nowhere(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(_: str) -> None:
-        raise MalformedItem("'token' is missing or not a text")
+        raise CorruptItem("'token' is missing or not a text")
 
-    monkeypatch.setattr(desk.short_links, "find", unreadable)
+    monkeypatch.setattr(desk.short_links, "get", unreadable)
     with pytest.raises(MalformedToken):
-        desk.redirecting.follow_short(new_code(), request())
+        desk.redirecting.handle_short_link(generate_code(), request())
 
 
 def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
@@ -132,8 +132,8 @@ def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
     code = shortened(desk, token)
     table = gone(desk, monkeypatch)
     with pytest.raises(StoreUnavailable):
-        desk.redirecting.follow_short(code, request())
-    assert table.calls == LOOKUP_ATTEMPTS
+        desk.redirecting.handle_short_link(code, request())
+    assert table.calls == MAX_LOOKUP_ATTEMPTS
     assert "LookupFailed" in capsys.readouterr().out
 
 
@@ -142,41 +142,41 @@ def test_one_lost_answer_is_asked_for_again(
 ) -> None:
     code = shortened(desk, token)
     gone(desk, monkeypatch, times=1)
-    assert desk.redirecting.follow_short(code, request()).href == token.href
+    assert desk.redirecting.handle_short_link(code, request()).location == token.href
 
 
 def test_what_was_read_is_remembered(
     desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = shortened(desk, token)
-    desk.redirecting.follow_short(code, request())
+    desk.redirecting.handle_short_link(code, request())
     table = gone(desk, monkeypatch)
-    assert desk.redirecting.follow_short(code, request(id_="request-2")).href == token.href
+    assert desk.redirecting.handle_short_link(code, request(id_="request-2")).location == token.href
     assert table.calls == 0
 
 
 def long_token(desk: Desk, token: ClickToken, href: str) -> ClickToken:
-    kept = StoredDestination(workspace_of(token.link), href)
-    desk.short_links.keep([kept])
-    return replace(token, href="", stored=kept.digest)
+    kept = LongDestination(extract_workspace_id(token.link), href)
+    desk.short_links.add_destinations([kept])
+    return replace(token, href="", stored_digest=kept.digest)
 
 
 def test_a_stored_destination_is_where_the_link_leads(desk: Desk, token: ClickToken) -> None:
     href = "https://example.com/?q=" + "x" * 4000
     stored = long_token(desk, token, href)
-    arrival = desk.redirecting.follow(desk.sealer.seal(stored), request())
-    assert arrival.href == href
-    [click] = desk.clicks.inserted
-    assert click.href == href[:HREF_LIMIT]
+    arrival = desk.redirecting.handle_click(desk.sealer.seal(stored), request())
+    assert arrival.location == href
+    [click] = desk.clicks.stream
+    assert click.href == href[:MAX_HREF_CHARACTERS]
 
 
 def test_the_recipients_own_parameter_comes_back_into_a_stored_destination(
     desk: Desk, token: ClickToken
 ) -> None:
-    stored = long_token(desk, token, f"https://example.com/?{PERSON_MARK}&q=" + "x" * 4000)
+    stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}&q=" + "x" * 4000)
     for person in ("p1", "jo+e@example.com"):
         sealed = desk.sealer.seal(replace(stored, person=person))
-        href = desk.redirecting.follow(sealed, request(id_=f"request-{person}")).href
+        href = desk.redirecting.handle_click(sealed, request(id_=f"request-{person}")).location
         assert href.startswith(
             f"https://example.com/?_cio_id={person.replace('+', '%2B').replace('@', '%40')}&q=x"
         )
@@ -187,26 +187,28 @@ def test_a_destination_that_is_gone_or_was_changed_leads_nowhere(
 ) -> None:
     stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
     with pytest.raises(MalformedToken):
-        desk.redirecting.follow(desk.sealer.seal(replace(stored, stored="00" * 16)), request())
-    key = (workspace_of(token.link), str(stored.stored))
+        desk.redirecting.handle_click(
+            desk.sealer.seal(replace(stored, stored_digest="00" * 16)), request()
+        )
+    key = (extract_workspace_id(token.link), str(stored.stored_digest))
     desk.short_links._destinations[key] = "https://elsewhere.example/"
     with pytest.raises(MalformedToken):
-        desk.redirecting.follow(desk.sealer.seal(stored), request())
+        desk.redirecting.handle_click(desk.sealer.seal(stored), request())
 
 
 def test_a_stored_destination_of_nobody_with_a_persons_mark_leads_nowhere(
     desk: Desk, token: ClickToken
 ) -> None:
-    stored = long_token(desk, token, f"https://example.com/?{PERSON_MARK}")
+    stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}")
     with pytest.raises(MalformedToken):
-        desk.redirecting.follow(desk.sealer.seal(replace(stored, person=None)), request())
+        desk.redirecting.handle_click(desk.sealer.seal(replace(stored, person=None)), request())
 
 
 def test_another_workspaces_destination_is_not_reached(desk: Desk, token: ClickToken) -> None:
     stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
     elsewhere = "ffffffff" + token.link[8:]
     with pytest.raises(MalformedToken):
-        desk.redirecting.follow(
+        desk.redirecting.handle_click(
             desk.sealer.seal(replace(stored, link=elsewhere)),  # type: ignore[arg-type]
             request(),
         )
@@ -218,15 +220,15 @@ def test_while_a_destination_cannot_be_read_nothing_is_counted(
     sealed = desk.sealer.seal(long_token(desk, token, "https://example.com/?q=" + "x" * 4000))
     gone(desk, monkeypatch)
     with pytest.raises(StoreUnavailable):
-        desk.redirecting.follow(sealed, request())
-    assert desk.clicks.inserted == []
+        desk.redirecting.handle_click(sealed, request())
+    assert desk.clicks.stream == []
     assert desk.parked.clicks == []
 
 
 def test_what_is_remembered_has_a_bound(desk: Desk, token: ClickToken) -> None:
     sealed = desk.sealer.seal(token)
-    links = [ShortLink(new_code(), sealed, None) for _ in range(2_500)]
+    links = [ShortLink(generate_code(), sealed, None) for _ in range(2_500)]
     desk.short_links.add(links)
     for link in links:
-        assert desk.lookup.token(link.code) == sealed
-    assert len(desk.lookup._links) <= 1_000
+        assert desk.lookup.resolve_short_link(link.code) == sealed
+    assert len(desk.lookup._link_cache) <= 1_000

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from waypost.reports.people import PART_BYTES, PART_SECONDS, Segments
+from waypost.reports.people import EXPORT_PART_BYTES, EXPORT_PART_SECONDS, PeopleExport
 from waypost.reports.schemas import People, PersonClicks
 
 SECONDS_A_PAGE = 2
@@ -20,7 +20,7 @@ class LongList:
         self.name = name
         self.now = 0.0
 
-    def of_link(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
+    def list_link_people(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
         self.now += SECONDS_A_PAGE
         number = int(cursor or 0)
         people = [
@@ -33,10 +33,10 @@ class LongList:
 
 def parts(pages, written):
     people = LongList(pages)
-    segments = Segments(people, lambda: people.now)
+    segments = PeopleExport(people, lambda: people.now)
     found, cursor = [], None
     while True:
-        part = segments.part("acme", "link", written, cursor)
+        part = segments.read_part("acme", "link", written, cursor)
         found.append(part.text)
         if (cursor := part.cursor) is None:
             return found
@@ -60,27 +60,29 @@ def test_parts_make_the_whole_with_everybody_once(written):
 
 
 def test_a_part_ends_before_the_api_gives_up():
-    assert len(parts(40, "csv")) == -(-40 // -(-PART_SECONDS // SECONDS_A_PAGE))
+    assert len(parts(40, "csv")) == -(-40 // -(-EXPORT_PART_SECONDS // SECONDS_A_PAGE))
 
 
 @pytest.mark.parametrize("written", ["csv", "ndjson"])
 @pytest.mark.parametrize("name", ["p", "\U0001f600" * 240, '"' * 240])
 def test_a_part_ends_before_an_answer_is_too_large(written, name):
     people = LongList(10_000, name)
-    part = Segments(people, lambda: 0.0).part("acme", "link", written, None)
+    part = PeopleExport(people, lambda: 0.0).read_part("acme", "link", written, None)
     answered = len(json.dumps(part.text, ensure_ascii=False).encode())
-    assert PART_BYTES <= answered < 6_000_000
+    assert EXPORT_PART_BYTES <= answered < 6_000_000
 
 
 def test_what_a_cell_cannot_hold_as_it_is_is_quoted():
     class Awkward:
-        def of_link(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
+        def list_link_people(
+            self, workspace: str, link: str, cursor: str | None, limit: int
+        ) -> People:
             names = ['a "b", c', "line\r\nbreak", "=1+1", None]
             return People(
                 people=[PersonClicks(person=n, first="f", last="l", clicks=1) for n in names],
                 cursor=None,
             )
 
-    text = Segments(Awkward(), lambda: 0.0).part("acme", "link", "csv", None).text
+    text = PeopleExport(Awkward(), lambda: 0.0).read_part("acme", "link", "csv", None).text
     names = [row["person"] for row in csv.DictReader(io.StringIO(text, newline=""))]
     assert names == ['a "b", c', "line\r\nbreak", "=1+1", ""]

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.errors import InvalidRequest
-from waypost.models.counters import Counts
-from waypost.reports.time_series import EARLIEST, LATEST, MOST_POINTS, Span, named_zone, points
+from waypost.models.counters import ClickCounts
+from waypost.reports.time_series import (
+    EARLIEST_DATE,
+    LATEST_DATE,
+    MAX_SERIES_POINTS,
+    DateRange,
+    build_points,
+    parse_time_zone,
+)
 
 BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
@@ -19,8 +26,8 @@ def totals(found):
 
 
 def test_hours_between_clicks_are_shown_as_zero():
-    hours = {"2026-11-21T10": Counts(human=2), "2026-11-21T12": Counts(machine=1)}
-    found = points(hours, "hour", UTC_ZONE)
+    hours = {"2026-11-21T10": ClickCounts(human=2), "2026-11-21T12": ClickCounts(machine=1)}
+    found = build_points(hours, "hour", UTC_ZONE)
     assert totals(found) == {
         "2026-11-21T10:00:00+00:00": 2,
         "2026-11-21T11:00:00+00:00": 0,
@@ -30,8 +37,8 @@ def test_hours_between_clicks_are_shown_as_zero():
 
 
 def test_a_day_ends_at_the_readers_midnight():
-    hours = {"2026-11-21T22": Counts(human=1), "2026-11-21T23": Counts(human=5)}
-    assert totals(points(hours, "day", BERLIN)) == {
+    hours = {"2026-11-21T22": ClickCounts(human=1), "2026-11-21T23": ClickCounts(human=5)}
+    assert totals(build_points(hours, "day", BERLIN)) == {
         "2026-11-21T00:00:00+01:00": 1,
         "2026-11-22T00:00:00+01:00": 5,
     }
@@ -41,19 +48,19 @@ def test_a_day_ends_at_the_readers_midnight():
     ("days", "hours"), [((date(2026, 3, 29),) * 2, 23), ((date(2026, 10, 25),) * 2, 25)]
 )
 def test_the_day_of_a_clock_change_has_its_own_number_of_hours(days, hours):
-    clicked = {f"{days[0]}T05": Counts(human=1)}
-    found = points(clicked, "hour", BERLIN, Span(*days))
+    clicked = {f"{days[0]}T05": ClickCounts(human=1)}
+    found = build_points(clicked, "hour", BERLIN, DateRange(*days))
     assert len(found) == len(totals(found)) == hours
     assert sum(point.total for point in found) == 1
 
 
 def test_where_a_zone_is_off_by_half_an_hour_an_hour_belongs_to_the_day_it_starts_in():
-    hours = {"2026-11-21T18": Counts(human=1), "2026-11-21T19": Counts(human=2)}
-    assert totals(points(hours, "day", KOLKATA)) == {
+    hours = {"2026-11-21T18": ClickCounts(human=1), "2026-11-21T19": ClickCounts(human=2)}
+    assert totals(build_points(hours, "day", KOLKATA)) == {
         "2026-11-21T00:00:00+05:30": 1,
         "2026-11-22T00:00:00+05:30": 2,
     }
-    first = points(hours, "hour", KOLKATA, Span(date(2026, 11, 22), date(2026, 11, 22)))
+    first = build_points(hours, "hour", KOLKATA, DateRange(date(2026, 11, 22), date(2026, 11, 22)))
     assert (first[0].start, first[0].total) == ("2026-11-22T00:30:00+05:30", 2)
     assert len(first) == 24
 
@@ -62,19 +69,19 @@ def test_where_a_zone_is_off_by_half_an_hour_an_hour_belongs_to_the_day_it_start
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia"])
 def test_no_click_is_lost_or_told_twice(step, zone):
     hours = {
-        f"2026-03-{day:02}T{hour:02}": Counts(human=1)
+        f"2026-03-{day:02}T{hour:02}": ClickCounts(human=1)
         for day in (1, 8, 29, 30)
         for hour in range(24)
     }
-    assert sum(point.total for point in points(hours, step, ZoneInfo(zone))) == len(hours)
+    assert sum(point.total for point in build_points(hours, step, ZoneInfo(zone))) == len(hours)
 
 
 def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newest():
-    hours = {"2026-01-01T00": Counts(human=1), "2026-11-21T10": Counts(human=2)}
+    hours = {"2026-01-01T00": ClickCounts(human=1), "2026-11-21T10": ClickCounts(human=2)}
     with pytest.raises(InvalidRequest, match="from"):
-        points(hours, "hour", UTC_ZONE, Span(first=date(2026, 1, 1)))
-    newest = points(hours, "hour", UTC_ZONE)
-    assert (len(newest), newest[-1].total) == (MOST_POINTS, 2)
+        build_points(hours, "hour", UTC_ZONE, DateRange(first=date(2026, 1, 1)))
+    newest = build_points(hours, "hour", UTC_ZONE)
+    assert (len(newest), newest[-1].total) == (MAX_SERIES_POINTS, 2)
 
 
 @pytest.mark.parametrize("step", ["hour", "day"])
@@ -82,23 +89,25 @@ def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newe
 @pytest.mark.parametrize(
     ("span", "field"),
     [
-        (Span(first=date.min), "from"),
-        (Span(last=date.max), "to"),
-        (Span(last=date.min), "to"),
-        (Span(date(2026, 11, 22), date(2026, 11, 21)), "to"),
-        (Span(first=EARLIEST), "from"),
-        (Span(EARLIEST, LATEST), "from"),
+        (DateRange(first=date.min), "from"),
+        (DateRange(last=date.max), "to"),
+        (DateRange(last=date.min), "to"),
+        (DateRange(date(2026, 11, 22), date(2026, 11, 21)), "to"),
+        (DateRange(first=EARLIEST_DATE), "from"),
+        (DateRange(EARLIEST_DATE, LATEST_DATE), "from"),
     ],
 )
 def test_dates_that_span_nothing_or_ages_are_refused(step, zone, span, field):
     with pytest.raises(InvalidRequest, match=field):
-        points({"2026-11-21T10": Counts(human=1)}, step, ZoneInfo(zone), span)
+        build_points({"2026-11-21T10": ClickCounts(human=1)}, step, ZoneInfo(zone), span)
 
 
 @pytest.mark.parametrize("step", ["hour", "day"])
 def test_a_late_end_costs_no_more_than_what_is_shown(step):
-    found = points({"2026-11-21T10": Counts(human=1)}, step, BERLIN, Span(last=LATEST))
-    assert len(found) == MOST_POINTS
+    found = build_points(
+        {"2026-11-21T10": ClickCounts(human=1)}, step, BERLIN, DateRange(last=LATEST_DATE)
+    )
+    assert len(found) == MAX_SERIES_POINTS
     assert found[-1].start.startswith("2999-12-31")
 
 
@@ -112,16 +121,16 @@ def test_a_late_end_costs_no_more_than_what_is_shown(step):
 )
 def test_days_of_every_zone_hold_each_hour_once(name, hours):
     zone = ZoneInfo(name)
-    clicked = {hour: Counts(human=1) for hour in hours}
-    found = points(clicked, "day", zone)
+    clicked = {hour: ClickCounts(human=1) for hour in hours}
+    found = build_points(clicked, "day", zone)
     assert sum(point.total for point in found) == len(clicked)
     starts = [datetime.fromisoformat(point.start) for point in found]
     assert starts == sorted(set(starts))
     days = Counter(str(moment(hour).astimezone(zone).date()) for hour in hours)
     assert {p.start[:10]: p.total for p in found if p.total} == days
     for day, number in days.items():
-        one = Span(date.fromisoformat(day), date.fromisoformat(day))
-        of_hours = points(clicked, "hour", zone, one)
+        one = DateRange(date.fromisoformat(day), date.fromisoformat(day))
+        of_hours = build_points(clicked, "hour", zone, one)
         assert sum(point.total for point in of_hours) == number
         assert 20 <= len(of_hours) <= 27
 
@@ -131,11 +140,16 @@ def moment(hour):
 
 
 def test_without_clicks_there_is_nothing_to_draw():
-    assert points({}, "day", BERLIN) == []
-    assert points({"2026-11-21T10": Counts()}, "day", BERLIN, Span(last=date(2020, 1, 1))) == []
+    assert build_points({}, "day", BERLIN) == []
+    assert (
+        build_points(
+            {"2026-11-21T10": ClickCounts()}, "day", BERLIN, DateRange(last=date(2020, 1, 1))
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere", "../UTC", "/etc/passwd", "Europe", "a\0b", "😀"])
 def test_what_is_no_zone_is_refused(name):
     with pytest.raises(InvalidRequest, match="zone"):
-        named_zone(name)
+        parse_time_zone(name)

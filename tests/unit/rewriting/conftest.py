@@ -9,42 +9,48 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
 from tests.unit.sending.conftest import NOW
-from waypost.ids import workspace_code
+from waypost.ids import derive_workspace_id
 from waypost.models.workspace import WorkspaceSettings
-from waypost.rewrite.schemas import from_value
-from waypost.rewrite.service import Answer, OneBaseUrl, Sending
-from waypost.tokens import Keyring, Sealer
+from waypost.rewrite.schemas import validate_rewrite_request
+from waypost.rewrite.service import FixedBaseUrl, RewriteResponse, RewriteService
+from waypost.tokens import Keyring, TokenSealer
 
 BASE = "https://e.example.com"
 LINK = re.compile(re.escape(BASE) + r"/e/c/([\w\-]+/[\w\-]+)")
-SEALER = Sealer(Keyring((b"a test key of thirty-two bytes !",)))
+SEALER = TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
 
 
 @dataclass
 class Desk:
     """A pipeline's view of a workspace without a pixel and, unless told so, without parameters."""
 
-    campaigns: MemoryCampaigns = field(default_factory=MemoryCampaigns)
-    workspaces: MemoryWorkspaces = field(default_factory=MemoryWorkspaces)
+    campaigns: InMemoryCampaignRepository = field(default_factory=InMemoryCampaignRepository)
+    workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
 
     def settle(self, **changes: Any) -> None:
-        now = self.workspaces.settings(workspace_code("acme"))
-        self.workspaces.save("acme", replace(now, **changes))
+        now = self.workspaces.get_settings(derive_workspace_id("acme"))
+        self.workspaces.save_settings("acme", replace(now, **changes))
 
-    def answer(self, **body: Any) -> Answer:
-        sending = Sending(
+    def answer(self, **body: Any) -> RewriteResponse:
+        sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
-            base_urls=OneBaseUrl(BASE),
-            short_links=MemoryShortLinks(),
-            sealer=lambda: SEALER,
+            base_urls=FixedBaseUrl(BASE),
+            short_links=InMemoryShortLinkRepository(),
+            get_sealer=lambda: SEALER,
             now=lambda: NOW,
         )
         recipients = [{"delivery": "d1", "person": "p1"}]
         return sending.rewrite(
-            from_value({"workspace": "acme", "campaign": "sale", "recipients": recipients, **body})
+            validate_rewrite_request(
+                {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}
+            )
         )
 
     def content(self, form: str, source: object, **body: Any) -> Any:
@@ -57,7 +63,7 @@ class Desk:
 @pytest.fixture
 def desk() -> Desk:
     made = Desk()
-    made.workspaces.save("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     return made
 
 

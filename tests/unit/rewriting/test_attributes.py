@@ -5,7 +5,7 @@ from html5lib import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.rewrite.links.html import decoded, encoded
+from waypost.rewrite.links.html import decode_attribute, encode_attribute
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ from waypost.rewrite.links.html import decoded, encoded
     ],
 )
 def test_references_are_read_as_in_an_attribute(raw, value):
-    assert decoded(raw, '"') == value
+    assert decode_attribute(raw, '"') == value
 
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_what_is_written_reads_back_for_browsers_in_any_quotes(value):
     value = value.replace("\r", "").replace("\x00", "").replace("\x0c", "")
-    written = encoded(value)
+    written = encode_attribute(value)
     for quote in "\"'":
         link = parse(f"<a href={quote}{written}{quote}>", namespaceHTMLElements=False).find(".//a")
         assert link.get("href") == value
@@ -55,4 +55,4 @@ def test_an_independent_parser_reads_values_alike(raw):
     if quote in raw:
         return
     link = parse(f"<a href={quote}{raw}{quote}>", namespaceHTMLElements=False).find(".//a")
-    assert decoded(raw, quote) == link.get("href")
+    assert decode_attribute(raw, quote) == link.get("href")

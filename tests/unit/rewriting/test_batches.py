@@ -8,16 +8,21 @@ import pytest
 
 from tests.unit.rewriting.conftest import LINK, SEALER, Desk, shown
 from waypost.errors import InvalidRequest, TooLarge
-from waypost.ids import campaign_code
-from waypost.rewrite.schemas import MIME_LIMIT, TEXT_LIMIT, from_json, from_value
+from waypost.ids import derive_campaign_id
+from waypost.rewrite.schemas import (
+    MAX_MIME_BYTES,
+    MAX_TEXT_BYTES,
+    parse_rewrite_request,
+    validate_rewrite_request,
+)
 
-CAMPAIGN = campaign_code("acme", "sale")
+CAMPAIGN = derive_campaign_id("acme", "sale")
 WHOLE = {"campaign": "c", "content": {"html": "x"}, "recipients": [{"delivery": "d"}]}
 PEOPLE = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(250)]
 
 
 def sent(desk: Desk) -> int:
-    return desk.campaigns.counts(CAMPAIGN).sent
+    return desk.campaigns.get_counts(CAMPAIGN).sent
 
 
 def test_deliveries_come_in_the_order_of_recipients_and_are_counted_once(desk: Desk):
@@ -45,14 +50,16 @@ def test_recipients_that_failed_are_not_counted(desk: Desk):
 def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(desk: Desk):
     for _ in range(2):
         desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE[:3])
-    assert [link.definition.url for link in desk.campaigns.links(CAMPAIGN)] == ["https://e.com/"]
+    assert [link.definition.url for link in desk.campaigns.list_links(CAMPAIGN)] == [
+        "https://e.com/"
+    ]
 
 
 def test_a_rehearsal_signs_and_stores_nothing(desk: Desk):
     answer = desk.answer(content={"html": '<a href="https://e.com/">'}, dry_run=True)
     assert answer["deliveries"] == []
-    assert desk.campaigns.campaign(CAMPAIGN) is None
-    assert desk.campaigns.links(CAMPAIGN) == []
+    assert desk.campaigns.get(CAMPAIGN) is None
+    assert desk.campaigns.list_links(CAMPAIGN) == []
     real = desk.answer(content={"html": '<a href="https://e.com/">'})
     assert answer["links"] == real["links"]
     assert answer["warnings"] == real["warnings"]
@@ -68,10 +75,10 @@ def test_an_answer_that_does_not_fit_is_refused_and_not_counted(desk: Desk):
 @pytest.mark.parametrize(
     ("content", "field"),
     [
-        ({"html": "x" * (TEXT_LIMIT + 1)}, "content.html"),
-        ({"text": "é" * (TEXT_LIMIT // 2 + 1)}, "content.text"),
-        ({"body": {"a": "x" * TEXT_LIMIT}}, "content.body"),
-        ({"mime": "x" * (MIME_LIMIT + 1)}, "content.mime"),
+        ({"html": "x" * (MAX_TEXT_BYTES + 1)}, "content.html"),
+        ({"text": "é" * (MAX_TEXT_BYTES // 2 + 1)}, "content.text"),
+        ({"body": {"a": "x" * MAX_TEXT_BYTES}}, "content.body"),
+        ({"mime": "x" * (MAX_MIME_BYTES + 1)}, "content.mime"),
     ],
 )
 def test_a_message_over_its_limit_is_refused_by_name(desk: Desk, content, field):
@@ -109,14 +116,14 @@ def test_a_message_over_its_limit_is_refused_by_name(desk: Desk, content, field)
 )
 def test_a_body_is_refused_with_every_field_that_is_wrong(body, fields):
     with pytest.raises(InvalidRequest) as caught:
-        from_value({"workspace": "acme", **body})
+        validate_rewrite_request({"workspace": "acme", **body})
     assert {problem.field for problem in caught.value.problems} == fields
     assert all(problem.reason for problem in caught.value.problems)
 
 
 def test_a_body_that_is_no_json_is_refused():
     with pytest.raises(InvalidRequest):
-        from_json("{")
+        parse_rewrite_request("{")
 
 
 def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(desk: Desk):

@@ -3,7 +3,7 @@
 import pytest
 
 from waypost.errors import InvalidRequest
-from waypost.rewrite.links.cio_link import CioLink, flag, found, parsed
+from waypost.rewrite.links.cio_link import CioLink, find_cio_links, parse_cio_link, parse_flag
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from waypost.rewrite.links.cio_link import CioLink, flag, found, parsed
     ],
 )
 def test_values_are_bare_or_quoted_in_any_order(arguments, expected):
-    assert parsed(arguments, "content.text") == expected
+    assert parse_cio_link(arguments, "content.text") == expected
 
 
 @pytest.mark.parametrize(
@@ -47,28 +47,28 @@ def test_values_are_bare_or_quoted_in_any_order(arguments, expected):
 )
 def test_what_cannot_be_read_is_an_error_that_names_the_field(arguments, reason):
     with pytest.raises(InvalidRequest) as caught:
-        parsed(arguments, "content.text")
+        parse_cio_link(arguments, "content.text")
     assert caught.value.problems[0].field == "content.text"
     assert reason in caught.value.problems[0].reason
 
 
 @pytest.mark.parametrize(("value", "truth"), [("true", True), ("False", False), (" TRUE ", True)])
 def test_flags_are_true_or_false(value, truth):
-    assert flag("track", value, "content.text") is truth
+    assert parse_flag("track", value, "content.text") is truth
 
 
 def test_another_flag_is_an_error():
     with pytest.raises(InvalidRequest, match="not true or false"):
-        flag("track", "yes", "content.text")
+        parse_flag("track", "yes", "content.text")
 
 
 def test_dashes_take_the_whitespace_away_as_in_liquid():
     text = "a \n{%- cio_link url:x -%} \n b {% cio_link url:y %} c"
-    assert [text[start:end] for start, end, _ in found(text)] == [
+    assert [text[start:end] for start, end, _ in find_cio_links(text)] == [
         " \n{%- cio_link url:x -%} \n ",
         "{% cio_link url:y %}",
     ]
 
 
 def test_other_tags_are_none_of_its_business():
-    assert list(found("{% cio_links url:x %} {% if x %} {%cio_link")) == []
+    assert list(find_cio_links("{% cio_links url:x %} {% if x %} {%cio_link")) == []

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from waypost.rewrite.links.extractor import HTML_LINKS, find_places
+from waypost.rewrite.links.extractor import HTML_LINKS, find_links
 
 VECTORS = json.loads((Path(__file__).parent / "html_links.json").read_text())
 
 
 def hrefs(html: str) -> list[str]:
-    return [place.href for place in find_places(HTML_LINKS, html, "html")]
+    return [place.href for place in find_links(HTML_LINKS, html, "html")]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[v["name"] for v in VECTORS])
@@ -47,5 +47,5 @@ def test_outlook_reads_a_comment_under_every_spelling_of_its_condition(condition
 def test_equal_comments_are_told_apart_by_where_they_stand():
     comment = '<!--[if mso]><a href="x"></a><![endif]-->'
     html = f"<script>{comment}</script>{comment}"
-    [place] = find_places(HTML_LINKS, html, "html")
+    [place] = find_links(HTML_LINKS, html, "html")
     assert place.start == html.rindex('"x"') + 1

@@ -2,12 +2,12 @@
 
 import pytest
 
-from waypost.rewrite.links.extractor import TEXT_LINKS, find_places
-from waypost.rewrite.links.plain_text import LONGEST
+from waypost.rewrite.links.extractor import TEXT_LINKS, find_links
+from waypost.rewrite.links.plain_text import MAX_TEXT_URL_LENGTH
 
 
 def hrefs(text: str) -> list[str]:
-    return [place.href for place in find_places(TEXT_LINKS, text, "content.text")]
+    return [place.href for place in find_links(TEXT_LINKS, text, "content.text")]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_urls_end_where_a_reader_would_end_them(text, links):
 
 
 def test_what_no_url_is_long_enough_for_is_not_searched():
-    assert hrefs("https://e.com/" + "a" * LONGEST) == []
+    assert hrefs("https://e.com/" + "a" * MAX_TEXT_URL_LENGTH) == []
 
 
 @pytest.mark.heavy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from liquid import Environment
 
-from waypost.rewrite.links.channels import texts
+from waypost.rewrite.links.channels import extract_texts
 from waypost.rewrite.links.extractor import TEXT_TAGS
 from waypost.rewrite.liquid.environment import TemplateEnvironment
 
@@ -18,5 +18,5 @@ def test_a_template_keeps_all_text(source):
 
 @pytest.mark.parametrize("body", ["{{{", "{{["])
 def test_an_open_output_does_not_begin_json(body):
-    (text,) = texts("webhook", {"body": body})
+    (text,) = extract_texts("webhook", {"body": body})
     assert text.markup is TEXT_TAGS

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from waypost.rewrite.schemas import Content, Recipient, RewriteRequest
-from waypost.rewrite.service import Answer
+from waypost.rewrite.schemas import MessageContent, RewriteRecipient, RewriteRequest
+from waypost.rewrite.service import RewriteResponse
 from waypost.rewrite_files.schemas import FileReport, FileRequest
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rewriting.md").read_text(encoding="utf-8")
@@ -61,8 +61,8 @@ def test_the_table_has_the_fields_of_the_request_and_their_defaults(
     [
         ("kind", typing.get_args(RewriteRequest.model_fields["kind"].annotation)),
         ("channel", typing.get_args(RewriteRequest.model_fields["channel"].annotation)),
-        ("content", Content.model_fields),
-        ("recipients", Recipient.model_fields),
+        ("content", MessageContent.model_fields),
+        ("recipients", RewriteRecipient.model_fields),
     ],
 )
 def test_the_table_has_what_a_field_may_be(field: str, names: typing.Iterable[str]):
@@ -70,7 +70,7 @@ def test_the_table_has_what_a_field_may_be(field: str, names: typing.Iterable[st
     assert all(f"`{name}`" in meaning for name in names)
 
 
-@pytest.mark.parametrize("answer", [Answer, FileReport])
+@pytest.mark.parametrize("answer", [RewriteResponse, FileReport])
 def test_the_page_has_every_member_of_an_answer(answer: type):
     for name in typing.get_type_hints(answer):
         assert f'"{name}"' in PAGE or f"`{name}`" in PAGE

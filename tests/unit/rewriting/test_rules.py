@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.rewriting.conftest import BASE, LINK, SEALER, Desk, shown
 from waypost.errors import InvalidRequest
-from waypost.ids import campaign_code
+from waypost.ids import derive_campaign_id
 
 
 def html(desk: Desk, source: str, **body: Any) -> str:
@@ -246,7 +246,7 @@ def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: Desk):
     links = desk.answer(content={"html": source})["links"]
     assert [link["position"] for link in links] == [1, 2, 3, 4]
     assert links[0]["link"] == links[1]["link"] != links[2]["link"] == links[3]["link"]
-    stored = desk.campaigns.links(campaign_code("acme", "sale"))
+    stored = desk.campaigns.list_links(derive_campaign_id("acme", "sale"))
     assert sorted(
         (link.definition.url, link.definition.tag, link.definition.position) for link in stored
     ) == [

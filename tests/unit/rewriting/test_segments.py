@@ -8,22 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.rewrite.sms_segments import (
-    BASIC,
-    EXTENSION,
-    encoding_of,
-    foreign,
-    kept_whole,
-    parts,
-    segments,
+    GSM_BASIC,
+    GSM_EXTENSION,
+    cut_text,
+    detect_sms_encoding,
+    find_non_gsm_characters,
+    segment_text,
+    segment_text_around_links,
 )
 
-GSM = st.text(st.sampled_from(sorted(BASIC | EXTENSION)), max_size=700)
+GSM = st.text(st.sampled_from(sorted(GSM_BASIC | GSM_EXTENSION)), max_size=700)
 ANY = st.text(st.sampled_from("abc €{ążя中🍔👍\n"), max_size=400)
 ROOM = {"gsm-7": (160, 153), "ucs-2": (70, 67)}
 
 
 def units(text: str, encoding: str) -> int:
-    wide = EXTENSION if encoding == "gsm-7" else {c for c in text if ord(c) > 0xFFFF}
+    wide = GSM_EXTENSION if encoding == "gsm-7" else {c for c in text if ord(c) > 0xFFFF}
     return sum(2 if c in wide else 1 for c in text)
 
 
@@ -52,14 +52,14 @@ def units(text: str, encoding: str) -> int:
 def test_a_text_takes_as_many_parts_as_the_standard_says(
     text: str, encoding: str, count: int
 ) -> None:
-    found = segments(text)
+    found = segment_text(text)
     assert (found.encoding, found.count) == (encoding, count)
 
 
 @given(GSM | ANY)
 def test_parts_fit_and_give_the_text_again(text: str) -> None:
-    found = segments(text)
-    pieces = parts(text, found.cuts)
+    found = segment_text(text)
+    pieces = cut_text(text, found.cuts)
     alone, several = ROOM[found.encoding]
     room = alone if len(pieces) == 1 else several
     assert "".join(pieces) == text
@@ -69,15 +69,15 @@ def test_parts_fit_and_give_the_text_again(text: str) -> None:
 @given((GSM | ANY).filter(bool))
 def test_parts_are_those_of_an_independent_library(text: str) -> None:
     split = smsutil.split(text)
-    found = segments(text)
+    found = segment_text(text)
     assert found.encoding == {"gsm0338": "gsm-7", "utf_16_be": "ucs-2"}[split.encoding]
-    assert [part.content for part in split.parts] == parts(text, found.cuts)
+    assert [part.content for part in split.parts] == cut_text(text, found.cuts)
 
 
 @pytest.mark.heavy
 def test_the_alphabet_is_the_one_of_an_independent_library() -> None:
     every = [chr(n) for n in range(0x10000) if not 0xD800 <= n < 0xE000]
-    assert [c for c in every if encoding_of(c) == "gsm-7"] == [
+    assert [c for c in every if detect_sms_encoding(c) == "gsm-7"] == [
         c for c in every if smsutil.is_valid_gsm(c) and c != "\x1b"
     ]
 
@@ -89,36 +89,38 @@ def test_no_part_begins_inside_a_link(text: str, drawn: list[tuple[int, int]]) -
         start = max(at, gap)
         links.append((start, start + length))
         at = start + length
-    found = kept_whole(text, [(start, end) for start, end in links if end <= len(text)])
+    found = segment_text_around_links(
+        text, [(start, end) for start, end in links if end <= len(text)]
+    )
     inside = [link for link in links if link[1] <= len(text)]
     for start, end in inside:
         if units(text[start:end], found.encoding) <= 153:
             assert not any(start < cut < end for cut in found.cuts)
-    assert "".join(parts(text, found.cuts)) == text
-    assert all(units(part, found.encoding) <= 160 for part in parts(text, found.cuts))
+    assert "".join(cut_text(text, found.cuts)) == text
+    assert all(units(part, found.encoding) <= 160 for part in cut_text(text, found.cuts))
 
 
 def test_a_link_at_the_edge_moves_into_the_next_part() -> None:
     link = "https://l.example.com/s/2568cdhjnrtw2568cdh"
     text = "a" * 140 + link + "a" * 60
     span = (140, 140 + len(link))
-    assert segments(text).cut_link([span]) == span
-    whole = kept_whole(text, [span])
-    assert whole.cut_link([span]) is None
-    assert parts(text, whole.cuts) == ["a" * 140, link + "a" * 60]
+    assert segment_text(text).find_cut_link([span]) == span
+    whole = segment_text_around_links(text, [span])
+    assert whole.find_cut_link([span]) is None
+    assert cut_text(text, whole.cuts) == ["a" * 140, link + "a" * 60]
 
 
 def test_a_link_longer_than_a_part_is_cut_all_the_same() -> None:
     text = "see " + "x" * 400
-    assert kept_whole(text, [(4, 404)]).count == 4
-    assert kept_whole(text, [(4, 404)]).cuts[0] == 4
+    assert segment_text_around_links(text, [(4, 404)]).count == 4
+    assert segment_text_around_links(text, [(4, 404)]).cuts[0] == 4
 
 
 def test_a_link_that_a_part_begins_with_is_not_cut() -> None:
     text = "a" * 153 + "b" * 20
-    assert segments(text).cut_link([(153, 173)]) is None
+    assert segment_text(text).find_cut_link([(153, 173)]) is None
 
 
 def test_what_makes_a_text_ucs_2_is_named() -> None:
-    assert foreign("naïve “quotes” ok [x]") == ["ï", "“", "”"]
-    assert foreign("plain {€}") == []
+    assert find_non_gsm_characters("naïve “quotes” ok [x]") == ["ï", "“", "”"]
+    assert find_non_gsm_characters("plain {€}") == []

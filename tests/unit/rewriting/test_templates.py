@@ -10,18 +10,18 @@ from liquid import Environment
 from tests.unit.rewriting.conftest import Desk, shown
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup
-from waypost.rewrite.liquid.template import Template
-from waypost.rewrite.service import Answer
+from waypost.rewrite.liquid.template import LiquidTemplate
+from waypost.rewrite.service import RewriteResponse
 
 
-def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> Answer:
+def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> RewriteResponse:
     recipients = [
         {"delivery": f"d{n}", "person": f"p{n}", "data": data} for n, data in enumerate(datas)
     ]
     return desk.answer(content={"html": html}, liquid=True, recipients=recipients, **body)
 
 
-def texts(answer: Answer) -> list[str]:
+def texts(answer: RewriteResponse) -> list[str]:
     return [shown(str(delivery["content"]["html"])) for delivery in answer["deliveries"]]
 
 
@@ -181,7 +181,7 @@ def test_what_is_not_liquid_is_refused_as_a_whole(desk: Desk, html):
 )
 def test_a_megabyte_of_openings_is_refused(unit):
     with pytest.raises(InvalidRequest):
-        Template(HTML_LINKS, unit * (900_000 // len(unit)), "content.html")
+        LiquidTemplate(HTML_LINKS, unit * (900_000 // len(unit)), "content.html")
 
 
 @pytest.mark.parametrize(
@@ -198,20 +198,20 @@ def test_a_megabyte_of_openings_is_refused(unit):
     ],
 )
 def test_ordinary_templates_are_searched_once(html):
-    assert Template(HTML_LINKS, html, "content.html").is_steady
+    assert LiquidTemplate(HTML_LINKS, html, "content.html").has_static_links
 
 
 @pytest.mark.parametrize("html", ['<a href="">{{ x }}</a>', "<a href>{{ x }}</a>"])
 def test_a_link_that_leads_nowhere_is_found_in_steady_templates_too(html):
-    template = Template(HTML_LINKS, html, "content.html")
-    [place] = template.rendered({"x": "y"}).places
-    assert (template.is_steady, place.href) == (True, "")
+    template = LiquidTemplate(HTML_LINKS, html, "content.html")
+    [place] = template.render({"x": "y"}).occurrences
+    assert (template.has_static_links, place.href) == (True, "")
 
 
 def test_links_of_a_text_are_known_in_whatever_order_they_come():
-    template = Template(TEXT_LINKS, "{{ u }} https://e.com/{{ v }} {{ w }}", "content.text")
+    template = LiquidTemplate(TEXT_LINKS, "{{ u }} https://e.com/{{ v }} {{ w }}", "content.text")
     data = {"u": "https://e.com/1", "v": "2", "w": "https://e.com/3"}
-    urls = [place.url for place in template.rendered(data).places]
+    urls = [place.url for place in template.render(data).occurrences]
     assert urls == ["{{ u }}", "https://e.com/{{ v }}", "{{ w }}"]
 
 
@@ -237,12 +237,14 @@ def test_links_of_a_text_are_known_in_whatever_order_they_come():
     ],
 )
 def test_templates_that_data_can_turn_into_something_else_are_searched_each_time(html):
-    assert not Template(HTML_LINKS, html, "content.html").is_steady
+    assert not LiquidTemplate(HTML_LINKS, html, "content.html").has_static_links
 
 
 def test_a_variable_of_a_text_that_turns_out_to_be_a_link_is_known_by_its_name():
-    template = Template(TEXT_LINKS, "Go ({{ trigger.url }}?x=1). Bye {{ name }}", "content.text")
-    [place] = template.rendered({"trigger": {"url": "https://e.com/1"}, "name": "Ada"}).places
+    template = LiquidTemplate(
+        TEXT_LINKS, "Go ({{ trigger.url }}?x=1). Bye {{ name }}", "content.text"
+    )
+    [place] = template.render({"trigger": {"url": "https://e.com/1"}, "name": "Ada"}).occurrences
     assert (place.href, place.url) == ("https://e.com/1?x=1", "{{ trigger.url }}?x=1")
 
 
@@ -253,7 +255,7 @@ def test_a_variable_of_a_text_that_turns_out_to_be_a_link_is_known_by_its_name()
 def test_dashes_take_as_much_whitespace_as_they_do_without_us(markup: Markup, source: str):
     data = {"u": "https://e.com/"}
     expected = Environment().from_string(source).render(data)
-    assert Template(markup, source, "content.text").rendered(data).text == expected
+    assert LiquidTemplate(markup, source, "content.text").render(data).text == expected
 
 
 @pytest.mark.parametrize(
@@ -261,4 +263,4 @@ def test_dashes_take_as_much_whitespace_as_they_do_without_us(markup: Markup, so
 )
 def test_nothing_of_ours_is_ever_put_into_raw_text(source: str):
     expected = Environment().from_string(source).render()
-    assert Template(TEXT_LINKS, source, "content.text").rendered({}).text == expected
+    assert LiquidTemplate(TEXT_LINKS, source, "content.text").render({}).text == expected

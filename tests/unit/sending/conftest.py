@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
-from waypost.domains.base_url import Base
-from waypost.ids import workspace_code
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
+from waypost.domains.base_url import BaseUrl
+from waypost.ids import derive_workspace_id
 from waypost.models.workspace import WorkspaceSettings
-from waypost.redirect.service import Lookup
-from waypost.rewrite.schemas import from_value
-from waypost.rewrite.service import Answer, Sending
-from waypost.tokens import Keyring, Sealer
+from waypost.redirect.service import LinkResolver
+from waypost.rewrite.schemas import validate_rewrite_request
+from waypost.rewrite.service import RewriteResponse, RewriteService
+from waypost.tokens import Keyring, TokenSealer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = "https://e.example.com"
@@ -28,10 +32,10 @@ SHORT_LINK = re.compile(re.escape(SHORT) + r"/s/([0-9a-z]+)")
 class Bases:
     """A host for links, and one for short links."""
 
-    def base(self, workspace: str, sender: str | None) -> Base:
-        return Base(BASE)
+    def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
+        return BaseUrl(BASE)
 
-    def short(self, workspace: str, sender: str | None) -> str:
+    def resolve_short_base(self, workspace: str, sender: str | None) -> str:
         return SHORT
 
 
@@ -39,41 +43,41 @@ class Bases:
 class Office:
     """A pipeline's view of the stack."""
 
-    short_links: Any = field(default_factory=MemoryShortLinks)
-    workspaces: MemoryWorkspaces = field(default_factory=MemoryWorkspaces)
-    sealer: Sealer = field(
-        default_factory=lambda: Sealer(Keyring((b"a test key of thirty-two bytes !",)))
+    short_links: Any = field(default_factory=InMemoryShortLinkRepository)
+    workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
+    sealer: TokenSealer = field(
+        default_factory=lambda: TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
     )
 
     def settle(self, **changes: Any) -> None:
-        now = self.workspaces.settings(workspace_code("acme"))
-        self.workspaces.save("acme", replace(now, **changes))
+        now = self.workspaces.get_settings(derive_workspace_id("acme"))
+        self.workspaces.save_settings("acme", replace(now, **changes))
 
-    def rewrite(self, *, people: int = 1, **body: Any) -> Answer:
-        sending = Sending(
-            campaigns=MemoryCampaigns(),
+    def rewrite(self, *, people: int = 1, **body: Any) -> RewriteResponse:
+        sending = RewriteService(
+            campaigns=InMemoryCampaignRepository(),
             workspaces=self.workspaces,
             base_urls=Bases(),
             short_links=self.short_links,
-            sealer=lambda: self.sealer,
+            get_sealer=lambda: self.sealer,
             now=lambda: NOW,
         )
         recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(people)]
         asked = {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}
-        return sending.rewrite(from_value(asked))
+        return sending.rewrite(validate_rewrite_request(asked))
 
     def destination(self, code: str) -> str:
         """Where a short link leads."""
-        lookup = Lookup(self.short_links, clock=NOW.timestamp)
-        return lookup.destination(self.sealer.open(lookup.token(code)))
+        lookup = LinkResolver(self.short_links, clock=NOW.timestamp)
+        return lookup.resolve_destination(self.sealer.open(lookup.resolve_short_link(code)))
 
 
 @pytest.fixture
 def office() -> Office:
     made = Office()
-    made.workspaces.save("acme", WorkspaceSettings(cio_id=False))
+    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
     return made
 
 
-def texts(answer: Answer, form: str = "text") -> list[str]:
+def texts(answer: RewriteResponse, form: str = "text") -> list[str]:
     return [str(delivery["content"][form]) for delivery in answer["deliveries"]]

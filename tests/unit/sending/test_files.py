@@ -8,24 +8,29 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import MemoryCampaigns, MemoryObjects, MemoryShortLinks, MemoryWorkspaces
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryObjectStore,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
 from tests.unit.sending.conftest import NOW, Bases
-from waypost.errors import Clash, Conflict, InvalidRequest, NotFound, StoreUnavailable
-from waypost.ids import campaign_code
-from waypost.repositories.objects import ObjectUrl, Part
-from waypost.rewrite.service import Sending
+from waypost.errors import AlreadyExists, InvalidRequest, NotFound, StoreUnavailable, WriteConflict
+from waypost.ids import derive_campaign_id
+from waypost.repositories.objects import ObjectUrl, UploadPart
+from waypost.rewrite.service import RewriteService
 from waypost.rewrite_files import input as file_input
 from waypost.rewrite_files import output as parts
 from waypost.rewrite_files import schemas as files_reporting
 from waypost.rewrite_files import service
 from waypost.rewrite_files.schemas import FileProgress, FileRequest
-from waypost.rewrite_files.service import FileRewriting
-from waypost.tokens import Keyring, Sealer
-from waypost.validation import checked
+from waypost.rewrite_files.service import FileRewriteService
+from waypost.tokens import Keyring, TokenSealer
+from waypost.validation import validate_value
 
 KEYRING = Keyring((b"k" * 32,))
 INPUT, OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
-REPORT = OUTPUT.beside(".report.json")
+REPORT = OUTPUT.with_suffix(".report.json")
 MESSAGE = {
     "workspace": "acme",
     "campaign": "sale",
@@ -34,14 +39,14 @@ MESSAGE = {
 }
 
 
-class Failing(MemoryObjects):
+class FailingObjectStore(InMemoryObjectStore):
     """Fails where it is told to, once, after some successes: before or after the deed."""
 
     broken = ""
     successes = 0
 
-    def put_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        tag = super().put_part(url, upload, number, data)
+    def upload_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
+        tag = super().upload_part(url, upload, number, data)
         self._break("put_part")
         return tag
 
@@ -51,9 +56,9 @@ class Failing(MemoryObjects):
         self._break("noted")
         return noted
 
-    def complete(self, url: ObjectUrl, upload: str, parts: Sequence[Part]) -> None:
+    def complete_upload(self, url: ObjectUrl, upload: str, parts: Sequence[UploadPart]) -> None:
         self._break("complete")
-        super().complete(url, upload, parts)
+        super().complete_upload(url, upload, parts)
         self._break("completed")
 
     def write(self, url: ObjectUrl, data: bytes) -> None:
@@ -77,16 +82,16 @@ class Works:
     """A rewriting of files over twins, with as many seconds as the test gives it."""
 
     def __init__(self) -> None:
-        self.objects = Failing()
-        self.campaigns = MemoryCampaigns()
+        self.objects = FailingObjectStore()
+        self.campaigns = InMemoryCampaignRepository()
         self.seconds = [10_000.0]
         self.noted: list[FileProgress] = []
-        self.sending = Sending(
+        self.sending = RewriteService(
             campaigns=self.campaigns,
-            workspaces=MemoryWorkspaces(),
+            workspaces=InMemoryWorkspaceRepository(),
             base_urls=Bases(),
-            short_links=MemoryShortLinks(),
-            sealer=lambda: Sealer(KEYRING),
+            short_links=InMemoryShortLinkRepository(),
+            get_sealer=lambda: TokenSealer(KEYRING),
             now=lambda: NOW,
         )
 
@@ -95,9 +100,9 @@ class Works:
         self.objects.write(INPUT, "\n".join(text).encode())
 
     def run(self, **more: object) -> Any:
-        work = FileRewriting(self.sending, self.objects, lambda: self.seconds[0], self._note)
+        work = FileRewriteService(self.sending, self.objects, lambda: self.seconds[0], self._note)
         asked = {"input": str(INPUT), "output": str(OUTPUT), **more}
-        return work.rewrite(checked(FileRequest, asked))
+        return work.rewrite_file(validate_value(FileRequest, asked))
 
     def until_done(self) -> Any:
         while not (answer := self.run())["done"]:
@@ -116,19 +121,19 @@ class Works:
         return found.data
 
     def sent(self) -> int:
-        return self.campaigns.counts(campaign_code("acme", "sale")).sent
+        return self.campaigns.get_counts(derive_campaign_id("acme", "sale")).sent
 
     def signed(self) -> int:
         (fingerprint,) = KEYRING.fingerprints
-        return sum(self.campaigns.signed(fingerprint).values())
+        return sum(self.campaigns.count_links_by_key(fingerprint).values())
 
-    def _note(self, progress: FileProgress, part: parts.Part) -> None:
+    def _note(self, progress: FileProgress, part: parts.OutputPart) -> None:
         self.noted.append(progress)
 
 
 @pytest.fixture
 def works(monkeypatch: pytest.MonkeyPatch) -> Works:
-    monkeypatch.setattr(parts, "PART", 20_000)
+    monkeypatch.setattr(parts, "MIN_PART_BYTES", 20_000)
     return Works()
 
 
@@ -161,7 +166,7 @@ def test_a_message_may_come_with_the_request_and_every_line_is_a_recipient(works
 
 
 def test_lines_that_fail_are_told_in_their_place(works: Works, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(file_input, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(file_input, "MAX_LINE_BYTES", 1_000)
     works.put(
         MESSAGE,
         people(1)[0],
@@ -206,20 +211,20 @@ def test_work_goes_on_where_time_ran_out(works: Works):
         rounds += 1
         assert answer["read"] < answer["size"]
         with pytest.raises(NotFound):
-            works.objects.state(OUTPUT)
+            works.objects.get_state(OUTPUT)
         assert works.sent() == 0
     assert rounds > 2
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
-    assert works.objects.read(OUTPUT.beside(".progress")) is None
+    assert works.objects.read(OUTPUT.with_suffix(".progress")) is None
 
 
 def test_an_invocation_works_as_long_as_it_is_asked_to(works: Works):
     works.put(MESSAGE, *people(350))
     ticking = iter(range(10_000, 0, -10))
-    work = FileRewriting(works.sending, works.objects, lambda: next(ticking), works._note)
+    work = FileRewriteService(works.sending, works.objects, lambda: next(ticking), works._note)
     asked = {"input": str(INPUT), "output": str(OUTPUT), "seconds": 15}
-    assert not work.rewrite(checked(FileRequest, asked))["done"]
+    assert not work.rewrite_file(validate_value(FileRequest, asked))["done"]
     assert len(works.noted) == 2
 
 
@@ -239,7 +244,7 @@ def test_whatever_breaks_nobody_is_left_out_or_counted_twice(
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
     assert works.signed() == 350
-    assert works.objects.read(OUTPUT.beside(".progress")) is None
+    assert works.objects.read(OUTPUT.with_suffix(".progress")) is None
 
 
 def test_who_asks_again_after_the_end_gets_the_report_and_nothing_is_done(works: Works):
@@ -258,7 +263,7 @@ def test_an_output_that_was_made_of_something_else_is_left_alone(works: Works, o
     if other == "input":
         works.put(*people(6))
     message = MESSAGE if other == "input" else {**MESSAGE, "campaign": "another"}
-    with pytest.raises(Clash, match="exists already"):
+    with pytest.raises(AlreadyExists, match="exists already"):
         works.run(message=message)
     assert works.output() == before
 
@@ -267,7 +272,7 @@ def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
     works.put(MESSAGE, *people(350))
     other = Works()
     other.objects, other.campaigns, other.sending = works.objects, works.campaigns, works.sending
-    real = works.objects.put_part
+    real = works.objects.upload_part
     met: list[int] = []
 
     def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
@@ -277,8 +282,8 @@ def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
         met.append(number)
         return real(url, upload, number, data)
 
-    works.objects.put_part = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(Clash, match="another invocation finished it"):
+    works.objects.upload_part = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(AlreadyExists, match="another invocation finished it"):
         works.run()
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
@@ -289,15 +294,15 @@ def test_who_was_overtaken_by_one_that_is_not_done_yet_stops(works: Works):
     other = Works()
     other.objects, other.campaigns, other.sending = works.objects, works.campaigns, works.sending
     other.seconds[0] = 0
-    real = works.objects.put_part
+    real = works.objects.upload_part
 
     def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        works.objects.put_part = real  # type: ignore[method-assign]
+        works.objects.upload_part = real  # type: ignore[method-assign]
         assert not other.run()["done"]
         return real(url, upload, number, data)
 
-    works.objects.put_part = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(Clash, match="another invocation goes on with it"):
+    works.objects.upload_part = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(AlreadyExists, match="another invocation goes on with it"):
         works.run()
     assert other.until_done()["delivered"] == 350
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
@@ -317,7 +322,7 @@ def test_work_that_ended_while_it_was_asked_for_is_asked_for_again(works: Works)
         return real(url, data, version)
 
     works.objects.replace = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(Conflict):
+    with pytest.raises(WriteConflict):
         works.run()
     assert works.run()["delivered"] == works.sent() == 350
 
@@ -335,20 +340,20 @@ def test_an_upload_that_was_given_up_meanwhile_is_begun_anew(works: Works):
 
 def test_a_note_of_other_software_is_not_followed(works: Works):
     works.put(MESSAGE, *people(3))
-    works.objects.write(OUTPUT.beside(".progress"), b'{"tags": []}')
+    works.objects.write(OUTPUT.with_suffix(".progress"), b'{"tags": []}')
     assert works.run()["delivered"] == 3
 
 
 def test_an_input_that_changes_while_it_is_read_is_begun_anew(works: Works):
     works.put(MESSAGE, *people(350))
-    real = works.objects.put_part
+    real = works.objects.upload_part
 
     def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
         works.put(MESSAGE, *people(3))
-        works.objects.put_part = real  # type: ignore[method-assign]
+        works.objects.upload_part = real  # type: ignore[method-assign]
         return real(url, upload, number, data)
 
-    works.objects.put_part = meanwhile  # type: ignore[method-assign]
+    works.objects.upload_part = meanwhile  # type: ignore[method-assign]
     with pytest.raises(InvalidRequest, match="input: has changed while it was read"):
         works.run()
     assert works.run()["delivered"] == 3
@@ -375,7 +380,7 @@ def test_the_report_is_the_same_however_often_the_work_was_interrupted(works: Wo
 def test_a_report_of_a_million_links_says_that_it_lists_the_first(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(files_reporting, "LINKS_ROOM", 2_000)
+    monkeypatch.setattr(files_reporting, "MAX_REPORT_LINK_BYTES", 2_000)
     works.put(
         {**MESSAGE, "content": {"html": "{{ html }}"}},
         *(
@@ -397,7 +402,7 @@ def test_failures_beyond_the_first_are_counted_and_in_the_output(works: Works):
 
 
 def test_a_dry_run_leaves_a_report_and_nothing_else(works: Works, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(service, "REHEARSED", 50)
+    monkeypatch.setattr(service, "DRY_RUN_LINES", 50)
     works.put({**MESSAGE, "dry_run": True}, people(1)[0], {"delivery": "x"}, "{", *people(99)[1:])
     report = works.run()
     assert (report["dry_run"], *counts(report)) == (True, True, 50, 0, 2)
@@ -407,9 +412,9 @@ def test_a_dry_run_leaves_a_report_and_nothing_else(works: Works, monkeypatch: p
     }
     assert report["links"][0]["destination"] == "https://e.com/0?_cio_id=p0"
     assert works.report() == report
-    assert works.campaigns.campaign(campaign_code("acme", "sale")) is None
+    assert works.campaigns.get(derive_campaign_id("acme", "sale")) is None
     with pytest.raises(NotFound):
-        works.objects.state(OUTPUT)
+        works.objects.get_state(OUTPUT)
 
 
 def test_a_file_of_another_version_is_begun_anew(works: Works):
@@ -457,4 +462,4 @@ def test_an_output_must_be_another_object(works: Works):
 )
 def test_only_objects_are_read(url: str):
     with pytest.raises(InvalidRequest, match="input"):
-        checked(FileRequest, {"input": url, "output": "s3://b/k"})
+        validate_value(FileRequest, {"input": url, "output": "s3://b/k"})

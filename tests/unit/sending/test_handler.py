@@ -12,14 +12,19 @@ from typing import Any
 
 import pytest
 
-from tests.contract.damage import SETTINGS, put_settings
-from tests.fakes import MemoryCampaigns, MemoryObjects, MemoryShortLinks, MemoryWorkspaces
+from tests.contract.damage import CORRUPT_SETTINGS, store_settings_text
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryObjectStore,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
 from tests.unit.sending.conftest import NOW, Bases
 from waypost.errors import StoreUnavailable
-from waypost.ids import workspace_code
+from waypost.ids import derive_workspace_id
 from waypost.repositories.objects import ObjectUrl
-from waypost.rewrite.service import Sending
-from waypost.tokens import Keyring, Sealer
+from waypost.rewrite.service import RewriteService
+from waypost.tokens import Keyring, TokenSealer
 
 APP = Path(__file__).parents[3] / "functions/rewrite/app.py"
 CONTEXT = SimpleNamespace(
@@ -44,15 +49,15 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    sending = Sending(
-        campaigns=MemoryCampaigns(),
-        workspaces=MemoryWorkspaces(),
+    sending = RewriteService(
+        campaigns=InMemoryCampaignRepository(),
+        workspaces=InMemoryWorkspaceRepository(),
         base_urls=Bases(),
-        short_links=MemoryShortLinks(),
-        sealer=lambda: Sealer(Keyring((b"k" * 32,))),
+        short_links=InMemoryShortLinkRepository(),
+        get_sealer=lambda: TokenSealer(Keyring((b"k" * 32,))),
         now=lambda: NOW,
     )
-    monkeypatch.setattr(module, "sending", lambda: sending)
+    monkeypatch.setattr(module, "rewrite_service", lambda: sending)
     return module
 
 
@@ -109,7 +114,7 @@ def test_a_store_that_does_not_answer_is_a_503(app: ModuleType, monkeypatch: pyt
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("no answer")
 
-    monkeypatch.setattr(MemoryCampaigns, "define_links", unavailable)
+    monkeypatch.setattr(InMemoryCampaignRepository, "define_links", unavailable)
     assert over_http(app, BODY)[0] == 503
     assert app.handler(BODY, CONTEXT)["status"] == 503
 
@@ -117,11 +122,11 @@ def test_a_store_that_does_not_answer_is_a_503(app: ModuleType, monkeypatch: pyt
 def test_a_file_of_recipients_is_worked_through_by_invocation_only(
     app: ModuleType, monkeypatch: pytest.MonkeyPatch
 ):
-    objects = MemoryObjects()
+    objects = InMemoryObjectStore()
     message = {key: value for key, value in BODY.items() if key != "recipients"}
     lines = [json.dumps(message), json.dumps({"delivery": "d1"})]
     objects.write(ObjectUrl("b", "in"), "\n".join(lines).encode())
-    monkeypatch.setattr(app, "S3Objects", lambda _: objects)
+    monkeypatch.setattr(app, "S3ObjectStore", lambda _: objects)
     monkeypatch.setattr(app.boto3, "client", lambda _: None)
     asked = {"input": "s3://b/in", "output": "s3://b/out"}
     report = app.handler(asked, CONTEXT)
@@ -153,7 +158,12 @@ def test_a_body_that_is_not_base64_is_refused(app: ModuleType):
 def test_a_workspace_whose_settings_cannot_be_read_is_told_which_and_others_go_on(
     app: ModuleType,
 ) -> None:
-    put_settings(app.sending().workspaces, workspace_code("acme"), "acme", SETTINGS["cio_id"])
+    store_settings_text(
+        app.rewrite_service().workspaces,
+        derive_workspace_id("acme"),
+        "acme",
+        CORRUPT_SETTINGS["cio_id"],
+    )
     refused = app.handler(BODY, CONTEXT)
     assert (refused["status"], refused["title"]) == (500, "What is stored cannot be read")
     assert "'cio_id'" in refused["detail"]

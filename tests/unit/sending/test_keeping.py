@@ -5,16 +5,16 @@ from email.message import EmailMessage
 import pytest
 
 from tests.clicks import CAMPAIGN
-from tests.fakes import MemoryMessages
+from tests.fakes import InMemoryMessageRepository
 from waypost.errors import StoreUnavailable
-from waypost.ids import campaign_code
-from waypost.rewrite.message_archive import MessageKeeper
+from waypost.ids import derive_campaign_id
+from waypost.rewrite.message_archive import MessageArchive
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 DAY = 86_400
 
 
-class CountingMessages(MemoryMessages):
+class CountingMessageRepository(InMemoryMessageRepository):
     """Counts how often it is asked; ``down`` makes it fail."""
 
     def __init__(self):
@@ -22,40 +22,40 @@ class CountingMessages(MemoryMessages):
         self.asked = 0
         self.down = False
 
-    def keep(self, message):
+    def add(self, message):
         self.asked += 1
         if self.down:
             raise StoreUnavailable("no answer")
-        return super().keep(message)
+        return super().add(message)
 
 
 @pytest.fixture
 def store():
-    return CountingMessages()
+    return CountingMessageRepository()
 
 
 def keep(keeper, content, *, campaign=CAMPAIGN, rendered=False, days=None):
-    keeper.keep(campaign, content, rendered=rendered, retention_days=days, now=NOW)
+    keeper.archive_message(campaign, content, is_rendered=rendered, retention_days=days, now=NOW)
 
 
 @pytest.mark.parametrize(("workspace", "days"), [(None, 400), (7, 7)])
 def test_a_message_is_kept_as_long_as_clicks_are(store, workspace, days):
-    keep(MessageKeeper(store, 400), {"html": "<p>"}, days=workspace, rendered=True)
-    kept = store.message(CAMPAIGN)
+    keep(MessageArchive(store, 400), {"html": "<p>"}, days=workspace, rendered=True)
+    kept = store.get(CAMPAIGN)
     assert (kept.html, kept.rendered) == ("<p>", True)
     assert kept.expires == int(NOW.timestamp()) + days * DAY
 
 
 def test_the_store_is_asked_once_a_campaign(store):
-    keeper = MessageKeeper(store, 400)
+    keeper = MessageArchive(store, 400)
     for _ in range(3):
         keep(keeper, {"html": "<p>"})
-    keep(keeper, {"html": "<p>"}, campaign=campaign_code("acme", "autumn"))
+    keep(keeper, {"html": "<p>"}, campaign=derive_campaign_id("acme", "autumn"))
     assert store.asked == 2
 
 
 def test_content_without_html_is_not_kept(store):
-    keep(MessageKeeper(store, 400), {"text": "Hello"})
+    keep(MessageArchive(store, 400), {"text": "Hello"})
     assert store.asked == 0
 
 
@@ -64,8 +64,8 @@ def test_the_html_part_of_a_mime_message_is_kept(store):
     mime["subject"] = "Sale"
     mime.set_content("Hello")
     mime.add_alternative('<a href="https://example.com/ü">é</a>', subtype="html", cte="base64")
-    keep(MessageKeeper(store, 400), {"mime": mime.as_string()})
-    assert store.message(CAMPAIGN).html.strip() == '<a href="https://example.com/ü">é</a>'
+    keep(MessageArchive(store, 400), {"mime": mime.as_string()})
+    assert store.get(CAMPAIGN).html.strip() == '<a href="https://example.com/ü">é</a>'
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_the_html_part_of_a_mime_message_is_kept(store):
     ],
 )
 def test_a_mime_message_without_html_that_can_be_read_is_no_trouble(store, mime):
-    keep(MessageKeeper(store, 400), {"mime": mime})
+    keep(MessageArchive(store, 400), {"mime": mime})
 
 
 def test_a_message_that_cannot_be_kept_is_sent_all_the_same_and_counted(store, capsys):
-    keeper = MessageKeeper(store, 400)
+    keeper = MessageArchive(store, 400)
     store.down = True
     keep(keeper, {"html": "<p>"})
     assert json.loads(capsys.readouterr().out)["MessageNotKept"] == 1
     store.down = False
     keep(keeper, {"html": "<p>"})
-    assert store.message(CAMPAIGN) is not None
+    assert store.get(CAMPAIGN) is not None

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.sending.conftest import BASE, Office, texts
 from waypost.errors import StoreUnavailable
-from waypost.redirect.service import Lookup
+from waypost.redirect.service import LinkResolver
 
 OUTLOOK = 2048
 
@@ -32,7 +32,9 @@ def tracked(office: Office, href: str, **more: Any) -> list[str]:
 
 
 def lead(office: Office, link: str) -> str:
-    return Lookup(office.short_links).destination(office.sealer.open(link.partition("/e/c/")[2]))
+    return LinkResolver(office.short_links).resolve_destination(
+        office.sealer.open(link.partition("/e/c/")[2])
+    )
 
 
 @pytest.mark.parametrize("length", [100, 1500, 2500, 4900])
@@ -65,7 +67,7 @@ def test_nothing_is_handed_over_while_a_destination_cannot_be_stored(
     def away(_: object) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(office.short_links, "keep", away)
+    monkeypatch.setattr(office.short_links, "add_destinations", away)
     with pytest.raises(StoreUnavailable):
         tracked(office, "https://example.com/?q=" + random_text(3000))
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.sending.conftest import BASE, NOW, Office, texts
-from waypost.ids import campaign_code
+from waypost.ids import derive_campaign_id
 from waypost.tokens import OpenToken
 
 PIXEL = re.compile(
@@ -36,8 +36,8 @@ def test_the_pixel_stands_just_before_the_end_of_the_body(office: Office) -> Non
 
 def test_the_pixel_is_the_recipients_own(office: Office) -> None:
     answer = office.rewrite(people=3, content={"html": PAGE})
-    opened = [office.sealer.opens.open(pixels(text)[0]) for text in texts(answer, "html")]
-    campaign = campaign_code("acme", "sale")
+    opened = [office.sealer.open_sealer.open(pixels(text)[0]) for text in texts(answer, "html")]
+    campaign = derive_campaign_id("acme", "sale")
     assert opened == [OpenToken(campaign, f"d{n}", f"p{n}", int(NOW.timestamp())) for n in range(3)]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.sending.conftest import SHORT_LINK, Office, texts
 from waypost.errors import InvalidRequest
-from waypost.models.workspace import Shortening
+from waypost.models.workspace import ShortLinkChannels
 
 ID = "_cio_id=p0"
 UTM = {"utm_source": "news letter", "utm_campaign": "{{ campaign.name }}"}
@@ -234,7 +234,7 @@ def test_shapes_that_outlook_draws_lead_where_their_links_do(office: Office):
 
 
 def test_links_of_text_messages_are_shortened_where_the_workspace_says_so(office: Office):
-    office.settle(shorten=Shortening(sms=True, whatsapp=True))
+    office.settle(shorten=ShortLinkChannels(sms=True, whatsapp=True))
     (text,) = texts(office.rewrite(channel="sms", content={"text": "https://a.com/x"}))
     assert SHORT_LINK.search(text)
     content = {"variables": {"1": tag("url:https://a.com/x")}}

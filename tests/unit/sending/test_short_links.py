@@ -8,26 +8,26 @@ from typing import Any
 
 import pytest
 
-from tests.throttled import Table, over
+from tests.throttled import ThrottlingTable, create_repository
 from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
 from waypost.errors import StoreUnavailable
-from waypost.models.short_link import CODE_LENGTH, ShortLink, new_code
-from waypost.rewrite.service import Answer
-from waypost.rewrite.short_links import PATH
-from waypost.rewrite.sms_segments import segments
+from waypost.models.short_link import CODE_LENGTH, ShortLink, generate_code
+from waypost.rewrite.service import RewriteResponse
+from waypost.rewrite.short_links import SHORT_LINK_PATH
+from waypost.rewrite.sms_segments import segment_text
 
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
 
 
-def sms(office: Office, text: str = TEXT, **more: Any) -> Answer:
+def sms(office: Office, text: str = TEXT, **more: Any) -> RewriteResponse:
     return office.rewrite(channel="sms", content={"text": text}, **more)
 
 
 @pytest.fixture
 def shortening(office: Office) -> Office:
-    from waypost.models.workspace import Shortening
+    from waypost.models.workspace import ShortLinkChannels
 
-    office.settle(shorten=Shortening(sms=True, whatsapp=True))
+    office.settle(shorten=ShortLinkChannels(sms=True, whatsapp=True))
     return office
 
 
@@ -54,7 +54,7 @@ def test_everything_but_the_link_stays_as_it_was(shortening: Office) -> None:
 
 def test_a_code_carries_the_recipients_own_token(shortening: Office) -> None:
     for number, text in enumerate(texts(sms(shortening, people=3))):
-        link = shortening.short_links.find(SHORT_LINK.findall(text)[0])
+        link = shortening.short_links.get(SHORT_LINK.findall(text)[0])
         assert link is not None
         assert shortening.sealer.open(link.token).delivery == f"d{number}"
 
@@ -62,7 +62,7 @@ def test_a_code_carries_the_recipients_own_token(shortening: Office) -> None:
 def test_short_links_expire_as_the_workspace_says(shortening: Office) -> None:
     def expires() -> int | None:
         [text] = texts(sms(shortening))
-        link = shortening.short_links.find(SHORT_LINK.findall(text)[0])
+        link = shortening.short_links.get(SHORT_LINK.findall(text)[0])
         assert link is not None
         expiry: int | None = link.expires
         return expiry
@@ -95,18 +95,18 @@ def test_whatsapp_variables_are_shortened(shortening: Office) -> None:
 def test_a_code_that_was_taken_never_reaches_a_message(
     shortening: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = ShortLink(new_code(), "their/token", None)
+    theirs = ShortLink(generate_code(), "their/token", None)
     shortening.short_links.add([theirs])
     drawn = iter([theirs.code])
     monkeypatch.setattr(
-        "waypost.rewrite.short_links.Shortener.__init__.__defaults__",
-        (lambda: next(drawn, None) or new_code(),),
+        "waypost.rewrite.short_links.LinkShortener.__init__.__defaults__",
+        (lambda: next(drawn, None) or generate_code(),),
     )
     [text] = texts(sms(shortening))
     [code] = SHORT_LINK.findall(text)
     assert code != theirs.code
     assert shortening.destination(code).startswith("https://shop.example.com/")
-    assert shortening.short_links.find(theirs.code) == theirs
+    assert shortening.short_links.get(theirs.code) == theirs
 
 
 def test_nothing_is_handed_over_while_codes_cannot_be_stored(
@@ -128,7 +128,7 @@ def test_rewriting_what_is_short_already_changes_nothing(shortening: Office) -> 
 
 
 def test_a_short_link_is_known_on_whatever_host_it_was_made_for(office: Office) -> None:
-    code = new_code()
+    code = generate_code()
     answer = sms(office, f"a https://old.example.com/s/{code} b https://x.example/s/{code[:-1]}")
     assert [link["tracked"] for link in answer["links"]] == [False, True]
     deeper = sms(office, f"https://x.example/shop/s/{code}")
@@ -177,22 +177,22 @@ def test_parts_never_cut_a_link_and_stay_within_the_report(shortening: Office, l
         assert "".join(parts) == text
         assert sum(len(SHORT_LINK.findall(part)) for part in parts) == 1
         [whole] = [p for p in parts if SHORT in p]
-        assert re.search(re.escape(SHORT + PATH) + rf"\w{{{CODE_LENGTH}}}", whole)
-        assert segments(text).count <= answer["segments"]["after"]
+        assert re.search(re.escape(SHORT + SHORT_LINK_PATH) + rf"\w{{{CODE_LENGTH}}}", whole)
+        assert segment_text(text).count <= answer["segments"]["after"]
         assert len(parts) <= answer["segments"]["after"]
 
 
 @pytest.mark.heavy
 def test_ten_thousand_messages_in_one_run_while_the_table_throttles(shortening: Office) -> None:
-    table = Table(Random(11))
-    shortening.short_links = over(table)
+    table = ThrottlingTable(Random(11))
+    shortening.short_links = create_repository(table)
     answer = sms(shortening, people=10_000)
-    assert table.seen["throttled"] > 5
-    assert table.seen["answer lost"] > 5
+    assert table.fault_counts["throttled"] > 5
+    assert table.fault_counts["answer lost"] > 5
     assert answer["failed"] == []
     found = [SHORT_LINK.findall(text)[0] for text in texts(answer)]
     assert len(set(found)) == len(table.items) == 10_000
-    assert max(segments(text).count for text in texts(answer)) <= answer["segments"]["after"]
+    assert max(segment_text(text).count for text in texts(answer)) <= answer["segments"]["after"]
     assert {shortening.destination(code) for code in found} == {
         "https://shop.example.com/sale?a=1&b=2#top"
     }

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes import MemoryCampaigns, MemoryShortLinks, MemoryWorkspaces
+from tests.fakes import (
+    InMemoryCampaignRepository,
+    InMemoryShortLinkRepository,
+    InMemoryWorkspaceRepository,
+)
 from tests.unit.sending.conftest import NOW, Bases
-from waypost.ids import campaign_code
-from waypost.rewrite.schemas import from_value
-from waypost.rewrite.service import Sending
-from waypost.tokens import Keyring, Sealer
+from waypost.ids import derive_campaign_id
+from waypost.rewrite.schemas import validate_rewrite_request
+from waypost.rewrite.service import RewriteService
+from waypost.tokens import Keyring, TokenSealer
 
 OLD, NEW = b"o" * 32, b"n" * 32
-SALE = campaign_code("acme", "sale")
+SALE = derive_campaign_id("acme", "sale")
 TWO_LINKS = """<body><a href="https://e.com/a">a</a><a href="https://e.com/b">b</a>
 <a class="untracked" href="https://e.com/c">c</a></body>"""
 
@@ -22,25 +26,25 @@ class Pipeline:
 
     def __init__(self) -> None:
         self.keyring = Keyring((OLD,))
-        self.campaigns = MemoryCampaigns()
-        self.workspaces = MemoryWorkspaces()
-        self.sending = Sending(
+        self.campaigns = InMemoryCampaignRepository()
+        self.workspaces = InMemoryWorkspaceRepository()
+        self.sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
             base_urls=Bases(),
-            short_links=MemoryShortLinks(),
-            sealer=lambda: Sealer(self.keyring),
+            short_links=InMemoryShortLinkRepository(),
+            get_sealer=lambda: TokenSealer(self.keyring),
             now=lambda: NOW,
         )
 
     def send(self, people: int, *, html: str = TWO_LINKS, **more: object) -> None:
         recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(people)]
         body = {"workspace": "acme", "campaign": "sale", "content": {"html": html}}
-        self.sending.rewrite(from_value(body | {"recipients": recipients} | more))
+        self.sending.rewrite(validate_rewrite_request(body | {"recipients": recipients} | more))
 
     def signed(self, key: bytes) -> int:
         (fingerprint,) = Keyring((key,)).fingerprints
-        return self.campaigns.signed(fingerprint).get(SALE, 0)
+        return self.campaigns.count_links_by_key(fingerprint).get(SALE, 0)
 
 
 @pytest.fixture

@@ -1,20 +1,20 @@
 import pytest
 
-from waypost.ids import campaign_code, link_code
-from waypost.tokens import ClickToken, Keyring, Sealer
+from waypost.ids import derive_campaign_id, derive_link_id
+from waypost.tokens import ClickToken, Keyring, TokenSealer
 
 KEY = b"a test key of thirty-two bytes !"
 
 
 @pytest.fixture
-def sealer() -> Sealer:
-    return Sealer(Keyring((KEY,)))
+def sealer() -> TokenSealer:
+    return TokenSealer(Keyring((KEY,)))
 
 
 @pytest.fixture
 def token() -> ClickToken:
     return ClickToken(
-        link=link_code(campaign_code("acme", "spring-sale"), "https://example.com/sale"),
+        link=derive_link_id(derive_campaign_id("acme", "spring-sale"), "https://example.com/sale"),
         delivery="7c9e6679-7425-40de-944b-e07fc1f90ae7",
         person="84213",
         position=3,

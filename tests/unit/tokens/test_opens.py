@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.errors import BadSignature, MalformedToken, TokenError, UnknownVersion
-from waypost.ids import campaign_code, is_opens, link_code, opens_code
-from waypost.tokens import ClickToken, Keyring, OpenSealer, OpenToken, Sealer
-from waypost.tokens.codec import recipient_part
-from waypost.tokens.signer import OPEN, TokenSigner
+from waypost.ids import derive_campaign_id, derive_link_id, derive_open_id, is_open_id
+from waypost.tokens import ClickToken, Keyring, OpenToken, OpenTokenSealer, TokenSealer
+from waypost.tokens.codec import pack_recipient
+from waypost.tokens.signer import OPEN_TOKEN_SALT, TokenSigner
 
 KEYRING = Keyring((b"a test key of thirty-two bytes !",))
 VECTORS = json.loads((Path(__file__).parent / "golden_opens_v1.json").read_text("utf-8"))
-CAMPAIGN = campaign_code("acme", "spring-sale")
+CAMPAIGN = derive_campaign_id("acme", "spring-sale")
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", 1_790_000_000)
 
-opens = OpenSealer(KEYRING)
+opens = OpenTokenSealer(KEYRING)
 texts = st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable())
 
 
 def signed(payload: bytes) -> str:
-    return TokenSigner(KEYRING, OPEN).seal(payload)
+    return TokenSigner(KEYRING, OPEN_TOKEN_SALT).seal(payload)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
@@ -39,18 +39,18 @@ def test_a_pixel_comes_back_as_it_was_sealed(delivery: str, person: str | None, 
 
 
 def test_a_pixel_is_worth_nothing_as_a_link_nor_a_link_as_a_pixel() -> None:
-    click = Sealer(KEYRING).seal(
-        ClickToken(link_code(CAMPAIGN, "x"), "d1", "p1", 1, 0, "https://example.com/")
+    click = TokenSealer(KEYRING).seal(
+        ClickToken(derive_link_id(CAMPAIGN, "x"), "d1", "p1", 1, 0, "https://example.com/")
     )
     with pytest.raises(BadSignature):
-        Sealer(KEYRING).open(opens.seal(TOKEN))
+        TokenSealer(KEYRING).open(opens.seal(TOKEN))
     with pytest.raises(BadSignature):
         opens.open(click)
 
 
 def test_a_pixel_is_sealed_by_the_newest_key_and_opened_by_all() -> None:
     older = opens.seal(TOKEN)
-    rotated = OpenSealer(Keyring((*KEYRING.keys, b"another key of thirty-two bytes!")))
+    rotated = OpenTokenSealer(Keyring((*KEYRING.keys, b"another key of thirty-two bytes!")))
     assert rotated.open(older) == TOKEN
     with pytest.raises(BadSignature):
         opens.open(rotated.seal(TOKEN))
@@ -71,7 +71,7 @@ def test_what_is_no_token_is_refused(text: str) -> None:
 
 
 def test_a_signed_payload_that_does_not_hold_together_is_malformed() -> None:
-    whole = recipient_part("d1", "p1", 5) + bytes.fromhex(CAMPAIGN)
+    whole = pack_recipient("d1", "p1", 5) + bytes.fromhex(CAMPAIGN)
     assert opens.open(signed(whole)) == replace(TOKEN, sent=5)
     for broken in (b"", whole[:-1], whole + b"\0", b"\x01"):
         with pytest.raises(MalformedToken):
@@ -81,13 +81,13 @@ def test_a_signed_payload_that_does_not_hold_together_is_malformed() -> None:
 
 
 def test_the_code_of_opens_is_no_links() -> None:
-    assert is_opens(opens_code(CAMPAIGN))
-    assert not is_opens(link_code(CAMPAIGN, "https://example.com/"))
+    assert is_open_id(derive_open_id(CAMPAIGN))
+    assert not is_open_id(derive_link_id(CAMPAIGN, "https://example.com/"))
 
 
 def test_a_link_whose_code_would_be_that_of_opens_gets_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = iter(["00000000", "00000000", "0badc0de"])
-    monkeypatch.setattr("waypost.ids._digest", lambda *_, size: next(drawn))
-    assert link_code(CAMPAIGN, "unlucky") == CAMPAIGN + "0badc0de"
+    monkeypatch.setattr("waypost.ids._hash_parts", lambda *_, size: next(drawn))
+    assert derive_link_id(CAMPAIGN, "unlucky") == CAMPAIGN + "0badc0de"

@@ -7,20 +7,20 @@ import re
 import pytest
 
 from local.stack import TEMPLATE
-from waypost.tokens import APP, CLICKS, PIXELS
-from waypost.tokens.repair import asks_for_pixel, rest_of_path
+from waypost.tokens import APP_PATH, CLICK_PATH, PIXEL_PATH
+from waypost.tokens.repair import extract_token, is_pixel_path
 
 ROUTES = set(re.findall(r"Path: (/\S+)", TEMPLATE.read_text("utf-8")))
 
 
-@pytest.mark.parametrize("path", [CLICKS, PIXELS, APP + CLICKS])
+@pytest.mark.parametrize("path", [CLICK_PATH, PIXEL_PATH, APP_PATH + CLICK_PATH])
 def test_a_path_of_tokens_has_a_route_and_is_read_where_a_slash_was_encoded(path):
     assert f"{path}{{payload}}/{{signature}}" in ROUTES
-    assert rest_of_path(f"{path}payload%2Fsignature") == "payload/signature"
-    assert asks_for_pixel(path + "payload/signature") is (path == PIXELS)
+    assert extract_token(f"{path}payload%2Fsignature") == "payload/signature"
+    assert is_pixel_path(path + "payload/signature") is (path == PIXEL_PATH)
 
 
 @pytest.mark.parametrize("path", ["/e/x/", "/apps/e/c/", "/e/c", "/s/", "/app/app/e/c/"])
 def test_no_other_path_holds_a_token(path):
-    assert rest_of_path(path + "payload/signature") == ""
-    assert not asks_for_pixel(path + "payload/signature")
+    assert extract_token(path + "payload/signature") == ""
+    assert not is_pixel_path(path + "payload/signature")

@@ -11,20 +11,26 @@ from typing import Any
 import pytest
 
 from local.template import load
-from tests.clicks import CAMPAIGN, NOON, click
-from tests.contract.conftest import TEMPLATE, Stores, memory_stores
-from tests.fakes import MemoryMessages
-from tests.tallies import tally_over
-from waypost.errors import Conflict
-from waypost.ids import CampaignCode, campaign_code, workspace_of
-from waypost.maintenance.recount import Recounting
+from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.contract.conftest import TEMPLATE_PATH, Repositories, create_in_memory_repositories
+from tests.fakes import InMemoryMessageRepository
+from tests.tallies import create_tally
+from waypost.errors import WriteConflict
+from waypost.ids import CampaignId, derive_campaign_id, extract_workspace_id
+from waypost.maintenance.recount import RecountService
 from waypost.models.campaign import SentMessage
-from waypost.models.recipient import INLINE_MARKS
-from waypost.privacy.erasure import CAMPAIGNS_A_PAGE, CLICKS_A_PAGE, CONFLICTS, UNDER_WAY, Erasing
-from waypost.privacy.requests import SECONDS, ErasureAnswer, Forgetting
+from waypost.models.recipient import MAX_INLINE_CLICKS
+from waypost.privacy.erasure import (
+    CAMPAIGNS_PER_PAGE,
+    CLICKS_PER_PAGE,
+    IN_FLIGHT_WINDOW,
+    MAX_ROW_CONFLICTS,
+    Erasure,
+)
+from waypost.privacy.requests import ERASURE_SECONDS, ErasureAnswer, PrivacyRequests
 from waypost.repositories.recipients import Commit
 
-ACME = workspace_of(CAMPAIGN)
+ACME = extract_workspace_id(CAMPAIGN)
 ERIKA = "erika@example.com"
 
 
@@ -32,18 +38,18 @@ class Desk:
     """Stores in memory, and the use case over them. Each look at the clock takes ``ticks``."""
 
     def __init__(self) -> None:
-        self.stores: Stores = memory_stores()
-        self.messages = MemoryMessages(NOON.timestamp)
+        self.stores: Repositories = create_in_memory_repositories()
+        self.messages = InMemoryMessageRepository(NOON.timestamp)
         self.ticks = 0.0
         self.now = NOON
         self.audited: list[tuple[str, str, str]] = []
 
-    def forgetting(self) -> Forgetting:
+    def forgetting(self) -> PrivacyRequests:
         stores, clock = self.stores, count()
         listed = stores.campaigns
-        return Forgetting(
+        return PrivacyRequests(
             workspaces=stores.workspaces,
-            erasing=Erasing(
+            erasure=Erasure(
                 stores.clicks, stores.recipients, stores.workspaces, self.messages, listed
             ),
             now=lambda: self.now,
@@ -53,32 +59,32 @@ class Desk:
     def audit(self, action: str, *, workspace: str, person: str) -> None:
         self.audited.append((action, workspace, person))
 
-    def send(self, name: str, workspace: str = "acme") -> CampaignCode:
-        return self.stores.campaigns.open(
+    def send(self, name: str, workspace: str = "acme") -> CampaignId:
+        return self.stores.campaigns.get_or_create(
             workspace, name, kind="campaign", channel="email", now=NOON
         )
 
-    def click(self, campaign: CampaignCode, number: int, person: str = ERIKA) -> None:
+    def click(self, campaign: CampaignId, number: int, person: str = ERIKA) -> None:
         clicks = [
-            click(f"{campaign}-{n}", person=person, campaign=campaign, after=n * 60.0)
+            make_click(f"{campaign}-{n}", person=person, campaign=campaign, after=n * 60.0)
             for n in range(number)
         ]
         for made in clicks:
             self.stores.clicks.record(made)
-        tally_over(self.stores).count(clicks)
+        create_tally(self.stores).count_clicks(clicks)
 
-    def traces(self, *campaigns: CampaignCode) -> Iterator[Any]:
+    def traces(self, *campaigns: CampaignId) -> Iterator[Any]:
         for campaign in campaigns:
-            records: list[Any] = [*self.stores.clicks.of_campaign(campaign)]
-            records += self.stores.recipients.of_campaign(campaign)
+            records: list[Any] = [*self.stores.clicks.scan_by_campaign(campaign)]
+            records += self.stores.recipients.iter_by_campaign(campaign)
             yield from (record for record in records if ERIKA in str(record))
 
-    def right(self, campaign: CampaignCode) -> bool:
+    def right(self, campaign: CampaignId) -> bool:
         stores = self.stores
-        recounting = Recounting(
+        recounting = RecountService(
             stores.clicks, stores.campaigns, stores.recipients, stores.workspaces
         )
-        return recounting.compare(campaign).right
+        return recounting.compare(campaign).is_consistent
 
 
 def late_after(looks: int) -> Callable[[], bool]:
@@ -92,7 +98,7 @@ def desk() -> Desk:
 
 
 def test_a_person_is_erased_from_every_listed_campaign_of_the_workspace(desk: Desk) -> None:
-    sent = [desk.send(f"campaign {n}") for n in range(CAMPAIGNS_A_PAGE + 5)]
+    sent = [desk.send(f"campaign {n}") for n in range(CAMPAIGNS_PER_PAGE + 5)]
     foreign = desk.send("campaign 0", "globex")
     for campaign in (sent[0], sent[50], sent[-1], foreign):
         desk.click(campaign, 2)
@@ -105,13 +111,13 @@ def test_a_person_is_erased_from_every_listed_campaign_of_the_workspace(desk: De
 def test_what_takes_longer_than_a_request_is_done_in_parts_that_are_right(desk: Desk) -> None:
     campaigns = [desk.send(name) for name in ("spring", "summer", "autumn")]
     for campaign in campaigns:
-        desk.click(campaign, INLINE_MARKS * 3)
-    before = [desk.stores.campaigns.counts(campaign) for campaign in campaigns]
-    desk.ticks = SECONDS / 2
+        desk.click(campaign, MAX_INLINE_CLICKS * 3)
+    before = [desk.stores.campaigns.get_counts(campaign) for campaign in campaigns]
+    desk.ticks = ERASURE_SECONDS / 2
     answers = []
     for _ in range(100):
         answers.append(desk.forgetting().erase("acme", ERIKA, desk.audit))
-        now = [desk.stores.campaigns.counts(campaign) for campaign in campaigns]
+        now = [desk.stores.campaigns.get_counts(campaign) for campaign in campaigns]
         assert [counts.total.total for counts in now] == [counts.total.total for counts in before]
         # Half a row moved is two people until the rest follows.
         assert all(counts.total.people in (1, 2) for counts in now)
@@ -123,7 +129,7 @@ def test_what_takes_longer_than_a_request_is_done_in_parts_that_are_right(desk: 
     assert len(answers) > 3
     assert now == before
     assert not list(desk.traces(*campaigns))
-    assert sum(answer.clicks for answer in answers) == INLINE_MARKS * 9
+    assert sum(answer.clicks for answer in answers) == MAX_INLINE_CLICKS * 9
     assert all(map(desk.right, campaigns))
     told = [action for action, _, _ in desk.audited]
     assert told == ["erased in part"] * (len(answers) - 1) + ["erased"]
@@ -132,7 +138,7 @@ def test_what_takes_longer_than_a_request_is_done_in_parts_that_are_right(desk: 
 def test_a_tally_that_read_a_person_as_known_brings_nothing_back_for_good(desk: Desk) -> None:
     """It reads who opted out, the person is erased as a whole, and only then does it write."""
     campaign = desk.send("spring")
-    opted_out, answers = desk.stores.workspaces.opted_out, list[ErasureAnswer]()
+    opted_out, answers = desk.stores.workspaces.get_opt_outs, list[ErasureAnswer]()
 
     def before(people: Any) -> Any:
         known = opted_out(people)
@@ -140,11 +146,11 @@ def test_a_tally_that_read_a_person_as_known_brings_nothing_back_for_good(desk: 
             answers.append(desk.forgetting().erase("acme", ERIKA, desk.audit))
         return known
 
-    desk.stores.workspaces.opted_out = before  # type: ignore[method-assign]
+    desk.stores.workspaces.get_opt_outs = before  # type: ignore[method-assign]
     desk.click(campaign, 1)
-    assert (answers[0].done, answers[0].again_in) == (False, UNDER_WAY.total_seconds())
+    assert (answers[0].done, answers[0].again_in) == (False, IN_FLIGHT_WINDOW.total_seconds())
     assert list(desk.traces(campaign))
-    desk.now += UNDER_WAY - timedelta(seconds=1)
+    desk.now += IN_FLIGHT_WINDOW - timedelta(seconds=1)
     assert desk.forgetting().erase("acme", ERIKA, desk.audit).again_in == 1
     desk.now += timedelta(seconds=1)
     assert desk.forgetting().erase("acme", ERIKA, desk.audit).done
@@ -152,54 +158,54 @@ def test_a_tally_that_read_a_person_as_known_brings_nothing_back_for_good(desk: 
 
 
 def test_an_erasure_waits_as_long_as_a_tally_may_run() -> None:
-    timeout = int(str(load(TEMPLATE).resources["TallyFunction"].properties["Timeout"]))
-    assert UNDER_WAY.total_seconds() >= timeout + 30
+    timeout = int(str(load(TEMPLATE_PATH).resources["TallyFunction"].properties["Timeout"]))
+    assert IN_FLIGHT_WINDOW.total_seconds() >= timeout + 30
 
 
 def test_each_part_goes_on_where_the_one_before_it_was_left(desk: Desk) -> None:
     campaign = desk.send("spring")
-    desk.click(campaign, 3 * CLICKS_A_PAGE)
-    erasing = desk.forgetting().erasing
+    desk.click(campaign, 3 * CLICKS_PER_PAGE)
+    erasing = desk.forgetting().erasure
     left = []
     for _ in range(50):
         erasing.erase(ACME, ERIKA, NOON, late_after(3))  # one step each
-        page = desk.stores.clicks.of_person(ACME, ERIKA, cursor=None, limit=1_000)
+        page = desk.stores.clicks.list_by_person(ACME, ERIKA, cursor=None, limit=1_000)
         left.append(len(page.items))
     assert sorted(set(left), reverse=True) == [300, 200, 100, 0]
     assert left == sorted(left, reverse=True)
-    assert erasing.erase(ACME, ERIKA, NOON).clean
+    assert erasing.erase(ACME, ERIKA, NOON).is_complete
 
 
 def test_messages_rendered_for_one_recipient_go_and_templates_stay(desk: Desk) -> None:
     rendered, template = desk.send("rendered"), desk.send("template")
     foreign = desk.send("rendered", "globex")
     for campaign, one in ((rendered, True), (template, False), (foreign, True)):
-        desk.messages.keep(SentMessage(campaign=campaign, html="x", rendered=one, expires=2**31))
+        desk.messages.add(SentMessage(campaign=campaign, html="x", rendered=one, expires=2**31))
     desk.forgetting().erase("acme", ERIKA, desk.audit)
-    assert desk.messages.message(rendered) is None
-    assert desk.messages.message(template)
-    assert desk.messages.message(foreign)
+    assert desk.messages.get(rendered) is None
+    assert desk.messages.get(template)
+    assert desk.messages.get(foreign)
 
 
 def test_nobody_to_erase_is_opted_out_and_erased_at_once_if_they_were_before(desk: Desk) -> None:
     for asked in range(2):
         done = desk.forgetting().erase("acme", ERIKA, desk.audit)
         assert (done.done, done.clicks, done.campaigns) == (bool(asked), 0, 0)
-        assert desk.forgetting().told("acme", ERIKA).opted_out
-        desk.now += UNDER_WAY
+        assert desk.forgetting().get_opt_out("acme", ERIKA).opted_out
+        desk.now += IN_FLIGHT_WINDOW
 
 
 def test_opting_out_and_in_says_since_when(desk: Desk) -> None:
     forgetting = desk.forgetting()
-    assert not forgetting.told("acme", ERIKA).opted_out
+    assert not forgetting.get_opt_out("acme", ERIKA).opted_out
     for _ in range(2):
         wish = forgetting.opt_out("acme", ERIKA, desk.audit)
         assert (wish.opted_out, wish.since) == (True, "2026-11-21T12:00:00.000Z")
-    assert forgetting.told("acme", ERIKA) == wish
-    assert not forgetting.told("globex", ERIKA).opted_out
+    assert forgetting.get_opt_out("acme", ERIKA) == wish
+    assert not forgetting.get_opt_out("globex", ERIKA).opted_out
     for _ in range(2):
         assert not forgetting.opt_in("acme", ERIKA, desk.audit).opted_out
-    assert forgetting.told("acme", ERIKA).since is None
+    assert forgetting.get_opt_out("acme", ERIKA).since is None
 
 
 def test_the_audit_names_nobody_and_tells_people_apart(desk: Desk) -> None:
@@ -208,7 +214,7 @@ def test_the_audit_names_nobody_and_tells_people_apart(desk: Desk) -> None:
     forgetting.opt_in("acme", ERIKA, desk.audit)
     for _ in range(2):
         forgetting.erase("acme", ERIKA, desk.audit)
-        desk.now += UNDER_WAY
+        desk.now += IN_FLIGHT_WINDOW
     forgetting.opt_out("acme", "somebody else", desk.audit)
     actions = [action for action, _, _ in desk.audited]
     assert actions == ["opted out", "opted in", "erased in part", "erased", "opted out"]
@@ -218,49 +224,54 @@ def test_the_audit_names_nobody_and_tells_people_apart(desk: Desk) -> None:
 
 
 def test_a_campaign_of_no_list_is_found_by_its_clicks(desk: Desk) -> None:
-    unlisted, foreign = campaign_code("acme", "of before"), campaign_code("globex", "of before")
-    desk.click(unlisted, INLINE_MARKS * 2)
+    unlisted, foreign = (
+        derive_campaign_id("acme", "of before"),
+        derive_campaign_id("globex", "of before"),
+    )
+    desk.click(unlisted, MAX_INLINE_CLICKS * 2)
     desk.click(foreign, 1)
-    before = desk.stores.campaigns.counts(unlisted)
+    before = desk.stores.campaigns.get_counts(unlisted)
     done = desk.forgetting().erase("acme", ERIKA, desk.audit)
     assert (done.campaigns, done.searched) == (1, "listed campaigns and clicks in the ledger")
     assert not list(desk.traces(unlisted))
     assert list(desk.traces(foreign))
-    assert desk.stores.campaigns.counts(unlisted) == before
+    assert desk.stores.campaigns.get_counts(unlisted) == before
     assert desk.right(unlisted)
 
 
 def test_a_campaign_of_no_list_whose_clicks_expired_is_found_in_the_whole_table(desk: Desk) -> None:
-    unlisted = campaign_code("acme", "of before")
+    unlisted = derive_campaign_id("acme", "of before")
     desk.click(unlisted, 1)
-    desk.stores = replace(desk.stores, clicks=memory_stores().clicks)
+    desk.stores = replace(desk.stores, clicks=create_in_memory_repositories().clicks)
     assert desk.forgetting().erase("acme", ERIKA, desk.audit).campaigns == 0
-    erasing = desk.forgetting().erasing
-    whole = Erasing(erasing.ledger, erasing.recipients, erasing.workspaces, erasing.messages)
+    erasing = desk.forgetting().erasure
+    whole = Erasure(erasing.clicks, erasing.recipients, erasing.workspaces, erasing.messages)
     assert whole.erase(ACME, ERIKA, NOON).campaigns == 1
     assert not list(desk.traces(unlisted))
 
 
-@pytest.mark.parametrize(("times", "clean"), [(CONFLICTS - 1, True), (CONFLICTS, False)])
+@pytest.mark.parametrize(
+    ("times", "clean"), [(MAX_ROW_CONFLICTS - 1, True), (MAX_ROW_CONFLICTS, False)]
+)
 def test_a_row_that_others_keep_writing_to_is_left_for_the_next_call_and_so_are_its_clicks(
     desk: Desk, times: int, *, clean: bool
 ) -> None:
     campaign = desk.send("spring")
-    desk.click(campaign, INLINE_MARKS * 3)
-    before = desk.stores.campaigns.counts(campaign)
+    desk.click(campaign, MAX_INLINE_CLICKS * 3)
+    before = desk.stores.campaigns.get_counts(campaign)
     real, tried = desk.stores.recipients.commit, count(1)
 
     def overtaken(commit: Commit) -> None:
         if next(tried) <= times:
-            raise Conflict("somebody else was faster")
+            raise WriteConflict("somebody else was faster")
         real(commit)
 
     desk.stores.recipients.commit = overtaken  # type: ignore[method-assign]
-    erasing = replace(desk.forgetting().erasing, sleep=lambda _: None)
+    erasing = replace(desk.forgetting().erasure, sleep=lambda _: None)
     erased = erasing.erase(ACME, ERIKA, NOON)
     # A click under its alias would be counted once more while its row is not.
-    assert (erased.clean, erased.clicks) == (clean, INLINE_MARKS * 3 if clean else 0)
+    assert (erased.is_complete, erased.clicks) == (clean, MAX_INLINE_CLICKS * 3 if clean else 0)
     assert desk.right(campaign)
-    assert erasing.erase(ACME, ERIKA, NOON).clean
+    assert erasing.erase(ACME, ERIKA, NOON).is_complete
     assert not list(desk.traces(campaign))
-    assert desk.stores.campaigns.counts(campaign) == before
+    assert desk.stores.campaigns.get_counts(campaign) == before

@@ -33,108 +33,114 @@ from pydantic import BaseModel, BeforeValidator
 from waypost import responses
 from waypost.api.dependencies import Services
 from waypost.errors import InvalidRequest, NotFound, WaypostError
-from waypost.reports.people import Part
-from waypost.validation import invalid
+from waypost.reports.people import ExportPart
+from waypost.validation import build_invalid_request
 
-Event = dict[str, Any]  # API Gateway's payload format 2.0
+HttpApiEvent = dict[str, Any]  # API Gateway's payload format 2.0
 
-Name = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(unquote)]
+PathName = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(unquote)]
 """A name in a path, as its caller gave it to us first."""
 
 Cursor = Annotated[str | None, Query(max_length=2_000, description="As the answer before said.")]
 
-WORKSPACE: Final = "/v1/workspaces/<workspace>"
+WORKSPACE_ROUTE: Final = "/v1/workspaces/<workspace>"
 
-_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
+_PATH_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
 
 
-def given() -> Services:
+def get_services() -> Services:
     """The use cases that routes stand on; ``resolver`` puts those of the function in its place."""
     raise LookupError("routes are asked through a resolver")
 
 
-Given = Annotated[Services, Depends(given)]
+InjectedServices = Annotated[Services, Depends(get_services)]
 """What a route asks for as a parameter to get the use cases."""
 
 
-def routes() -> APIGatewayHttpRouter:
+def create_router() -> APIGatewayHttpRouter:
     """Where a module notes its routes."""
     return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 
-def resolver(
+def create_resolver(
     routers: Iterable[APIGatewayHttpRouter], services: Callable[[], Services]
 ) -> APIGatewayHttpResolver:
     """A resolver of some routes that answers errors as problem+json."""
     app = APIGatewayHttpResolver(enable_validation=True)
-    app.dependency_overrides[given] = services
+    app.dependency_overrides[get_services] = services
     for router in routers:
         app.include_router(router)
-    app.exception_handler(WaypostError)(_problem)
-    app.exception_handler(RequestValidationError)(_not_valid)
-    app.exception_handler(UnicodeDecodeError)(_not_text)
-    app.not_found(_no_route)
+    app.exception_handler(WaypostError)(_problem_response)
+    app.exception_handler(RequestValidationError)(_validation_problem)
+    app.exception_handler(UnicodeDecodeError)(_encoding_problem)
+    app.not_found(_route_not_found)
     return app
 
 
-def resolved(app: APIGatewayHttpResolver, event: Event, context: LambdaContext) -> Event:
+def resolve_request(
+    app: APIGatewayHttpResolver, event: HttpApiEvent, context: LambdaContext
+) -> HttpApiEvent:
     """The answer to a request. Its body is JSON whatever its type says, as ``curl -d`` sends it."""
     headers = {name: value for name, value in event["headers"].items() if name != "content-type"}
     return app.resolve(event | {"rawPath": canonical_path(event), "headers": headers}, context)
 
 
-def canonical_path(event: Event) -> str:
+def canonical_path(event: HttpApiEvent) -> str:
     """The path with its parameters encoded in the one way that routes understand."""
     method, _, route = str(event.get("routeKey", "")).partition(" ")
     if not route or method.startswith("$"):
         return str(event["rawPath"])
     parameters: Mapping[str, str] = event.get("pathParameters") or {}
-    return _PARAMETER.sub(lambda match: quote(parameters[match[1]], safe=""), route)
+    return _PATH_PARAMETER.sub(lambda match: quote(parameters[match[1]], safe=""), route)
 
 
-def address(route: str, **names: str) -> str:
+def build_route_path(route: str, **names: str) -> str:
     """The path of a route with names in it."""
     return re.sub(r"<(\w+)>", lambda match: quote(names[match[1]], safe=""), route)
 
 
-def file_response(name: str, content_type: str, part: Part, next_page: str) -> Response[str]:
+def file_response(
+    name: str, content_type: str, export_part: ExportPart, next_page: str
+) -> Response[str]:
     """A file to be kept; ``next_page`` is the address without cursor of its further parts."""
     headers = {
         "cache-control": "no-store",
         "content-disposition": f'attachment; filename="{name}"',
     }
-    if part.cursor is not None:
-        headers["link"] = f'<{next_page}?cursor={quote(part.cursor, safe="")}>; rel="next"'
-    return Response(200, content_type, part.text, headers=headers)
+    if export_part.cursor is not None:
+        headers["link"] = f'<{next_page}?cursor={quote(export_part.cursor, safe="")}>; rel="next"'
+    return Response(200, content_type, export_part.text, headers=headers)
 
 
-def _problem(error: WaypostError) -> Response[str]:
-    answer = responses.problem(error)
+def _problem_response(error: WaypostError) -> Response[str]:
+    answer = responses.problem_response(error)
     headers = {name: value for name, value in answer["headers"].items() if name != "content-type"}
     return Response(
         answer["statusCode"], answer["headers"]["content-type"], answer["body"], headers=headers
     )
 
 
-def _not_valid(error: RequestValidationError) -> Response[str]:
-    return _problem(invalid([e | {"loc": _location(e)} for e in error.errors()]))
+def _validation_problem(error: RequestValidationError) -> Response[str]:
+    return _problem_response(
+        build_invalid_request([e | {"loc": _error_location(e)} for e in error.errors()])
+    )
 
 
-def _location(error: Mapping[str, Any]) -> tuple[int | str, ...]:
+def _error_location(error: Mapping[str, Any]) -> tuple[int | str, ...]:
     """Where the error lies within path, query or body; of the body itself, where it is no JSON."""
     location: tuple[int | str, ...] = tuple(error["loc"])
     return () if error["type"] == "json_invalid" else location[1:]
 
 
-def _not_text(_: UnicodeDecodeError) -> Response[str]:
-    return _problem(InvalidRequest.of("body", "is not UTF-8"))
+def _encoding_problem(_: UnicodeDecodeError) -> Response[str]:
+    return _problem_response(InvalidRequest.from_field("body", "is not UTF-8"))
 
 
-def _no_route(_: NotFoundError) -> Response[str]:
-    return _problem(NotFound("route", "of this path and method"))
+def _route_not_found(_: NotFoundError) -> Response[str]:
+    return _problem_response(NotFound("route", "of this path and method"))
 
 
-_PROBLEM: Final = {
+_PROBLEM_SCHEMA: Final = {
     "title": "Problem",
     "description": "What went wrong (RFC 9457); `errors` by field where a request is not valid.",
     "type": "object",
@@ -154,7 +160,7 @@ _PROBLEM: Final = {
         },
     },
 }
-_ERRORS: Final = {
+_ERROR_DESCRIPTIONS: Final = {
     "400": "The request is not valid",
     "404": "Something that was never seen",
     "409": "A name that cannot be taken, or a change that others kept overtaking",
@@ -162,7 +168,7 @@ _ERRORS: Final = {
 }
 
 
-def described(app: APIGatewayHttpResolver) -> dict[str, Any]:
+def build_openapi_document(app: APIGatewayHttpResolver) -> dict[str, Any]:
     """The OpenAPI document of an app's routes, as plain values."""
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(
@@ -174,25 +180,27 @@ def described(app: APIGatewayHttpResolver) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         schemas.pop(name, None)
-    schemas["Problem"] = _PROBLEM
+    schemas["Problem"] = _PROBLEM_SCHEMA
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["operationId"] = operation["operationId"].partition("_v1_")[0]
             operation["responses"].pop("422", None)
-            operation["responses"] |= {status: _error(text) for status, text in _ERRORS.items()}
+            operation["responses"] |= {
+                status: _error_response(text) for status, text in _ERROR_DESCRIPTIONS.items()
+            }
     return document
 
 
-def part_described(answer: type[BaseModel]) -> dict[int, OpenAPIResponse]:
+def describe_partial_result(model: type[BaseModel]) -> dict[int, OpenAPIResponse]:
     """What a route says that does what fits into a request: all of it, or a part."""
     said = {200: "All is done", 202: "A part is done: ask again"}
     return {
-        status: {"description": text, "content": {"application/json": {"model": answer}}}
+        status: {"description": text, "content": {"application/json": {"model": model}}}
         for status, text in said.items()
     }
 
 
-def file_described(content_type: str) -> dict[int, OpenAPIResponse]:
+def describe_file(content_type: str) -> dict[int, OpenAPIResponse]:
     """What a route that answers with a file says of it."""
     schema = {"type": "string"}
     return {
@@ -206,7 +214,7 @@ def file_described(content_type: str) -> dict[int, OpenAPIResponse]:
     }
 
 
-def _error(description: str) -> dict[str, Any]:
+def _error_response(description: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         "description": description,

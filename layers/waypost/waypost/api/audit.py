@@ -12,34 +12,34 @@ from typing import Final
 
 from aws_lambda_powertools.event_handler.request import Request
 
-from waypost.observability import logger
+from waypost.observability import create_logger
 
-LOG: Final = logger("audit")
-LOG.setLevel("INFO")  # kept, however little else an operator wants logged
+AUDIT_LOG: Final = create_logger("audit")
+AUDIT_LOG.setLevel("INFO")  # kept, however little else an operator wants logged
 
 
 @dataclass(frozen=True, slots=True)
-class Auditing:
+class RequestAudit:
     """Notes what one request did."""
 
     caller: str | None
-    request: str
+    request_id: str
 
     def __call__(self, action: str, *, workspace: str, person: str) -> None:
-        LOG.info(
+        AUDIT_LOG.info(
             "person %s",
             action,
             extra={
                 "workspace_code": workspace,
                 "person_hash": person,
                 "caller": self.caller,
-                "api_request": self.request,
+                "api_request": self.request_id,
             },
         )
 
 
-def audit_of(request: Request) -> Auditing:
+def create_request_audit(request: Request) -> RequestAudit:
     """The audit of a request over HTTP."""
     context = request.resolved_event.raw_event["requestContext"]
     signed = (context.get("authorizer") or {}).get("iam") or {}
-    return Auditing(signed.get("userArn"), str(context["requestId"]))
+    return RequestAudit(signed.get("userArn"), str(context["requestId"]))

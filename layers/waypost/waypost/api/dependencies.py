@@ -7,25 +7,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache, partial
 
-from waypost.api.workspace_settings import Configuration
-from waypost.aws.clients import patient_client
-from waypost.config import DomainSettings, ReportSettings, SharingSettings
-from waypost.domains.events import Announcer, BusAnnouncer, Nobody
+from waypost.api.workspace_settings import WorkspaceSettingsService
+from waypost.aws.clients import create_boto3_client
+from waypost.config import DomainConfig, ReportConfig, ShareLinkConfig
+from waypost.domains.events import (
+    DomainEventPublisher,
+    EventBridgeDomainEventPublisher,
+    NullDomainEventPublisher,
+)
 from waypost.domains.model import Targets, utc_now
-from waypost.domains.service import Manager
-from waypost.errors import NotShared
-from waypost.privacy.erasure import Erasing
-from waypost.privacy.requests import Forgetting
-from waypost.reports.campaigns import CampaignReports
-from waypost.reports.people import PeopleReports
-from waypost.reports.share_links import Share, Sharer, Sharing
-from waypost.repositories.dynamodb.campaigns import DynamoCampaigns
-from waypost.repositories.dynamodb.clicks import DynamoClicks
+from waypost.domains.service import DomainService
+from waypost.errors import ShareAccessDenied
+from waypost.privacy.erasure import Erasure
+from waypost.privacy.requests import PrivacyRequests
+from waypost.reports.campaigns import CampaignReportService
+from waypost.reports.people import PeopleReportService
+from waypost.reports.share_links import ShareGrant, ShareLinkService, ShareSigner
+from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomains
-from waypost.repositories.dynamodb.messages import DynamoMessages
-from waypost.repositories.dynamodb.recipients import DynamoRecipients
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaces
+from waypost.repositories.dynamodb.domains import DynamoDomainRepository
+from waypost.repositories.dynamodb.messages import DynamoMessageRepository
+from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
+from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
 from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.signer import Keyring
 
@@ -38,95 +42,101 @@ class Services:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
-        self._sharer = lru_cache(maxsize=1)(partial(_sharer_of, clock))
+        self._share_signer_for = lru_cache(maxsize=1)(partial(_create_share_signer, clock))
 
     @cached_property
-    def settings(self) -> ReportSettings:
-        return ReportSettings.from_env()
+    def config(self) -> ReportConfig:
+        return ReportConfig.from_env()
 
     @cached_property
     def dynamodb(self) -> DynamoClient:
-        client: DynamoClient = patient_client("dynamodb")
+        client: DynamoClient = create_boto3_client("dynamodb")
         return client
 
     @cached_property
-    def stored_campaigns(self) -> DynamoCampaigns:
-        return DynamoCampaigns(self.dynamodb, self.settings.campaigns_table, self.clock)
+    def campaign_repository(self) -> DynamoCampaignRepository:
+        return DynamoCampaignRepository(self.dynamodb, self.config.campaigns_table, self.clock)
 
     @cached_property
-    def campaigns(self) -> CampaignReports:
-        return CampaignReports(self.stored_campaigns)
+    def campaign_reports(self) -> CampaignReportService:
+        return CampaignReportService(self.campaign_repository)
 
     @cached_property
-    def people(self) -> PeopleReports:
-        return PeopleReports(
-            campaigns=self.stored_campaigns,
-            recipients=DynamoRecipients(self.dynamodb, self.settings.campaigns_table),
-            clicks=DynamoClicks(self.dynamodb, self.settings.clicks_table),
+    def people_reports(self) -> PeopleReportService:
+        return PeopleReportService(
+            campaigns=self.campaign_repository,
+            recipients=DynamoRecipientRepository(self.dynamodb, self.config.campaigns_table),
+            clicks=DynamoClickRepository(self.dynamodb, self.config.clicks_table),
             clock=self.clock,
         )
 
     @cached_property
-    def messages(self) -> DynamoMessages:
-        return DynamoMessages(self.dynamodb, self.settings.campaigns_table, self.clock)
+    def message_repository(self) -> DynamoMessageRepository:
+        return DynamoMessageRepository(self.dynamodb, self.config.campaigns_table, self.clock)
 
     @cached_property
-    def workspaces(self) -> DynamoWorkspaces:
-        return DynamoWorkspaces(self.dynamodb, self.settings.workspaces_table)
+    def workspace_repository(self) -> DynamoWorkspaceRepository:
+        return DynamoWorkspaceRepository(self.dynamodb, self.config.workspaces_table)
 
     @cached_property
-    def configuration(self) -> Configuration:
-        return Configuration(self.workspaces)
+    def workspace_settings(self) -> WorkspaceSettingsService:
+        return WorkspaceSettingsService(self.workspace_repository)
 
     @cached_property
-    def forgetting(self) -> Forgetting:
-        campaigns = self.settings.campaigns_table
-        erasing = Erasing(
-            ledger=DynamoClicks(self.dynamodb, self.settings.clicks_table),
-            recipients=DynamoRecipients(self.dynamodb, campaigns),
-            workspaces=self.workspaces,
-            messages=self.messages,
-            listed=self.stored_campaigns,
+    def privacy_requests(self) -> PrivacyRequests:
+        campaigns = self.config.campaigns_table
+        erasing = Erasure(
+            clicks=DynamoClickRepository(self.dynamodb, self.config.clicks_table),
+            recipients=DynamoRecipientRepository(self.dynamodb, campaigns),
+            workspaces=self.workspace_repository,
+            messages=self.message_repository,
+            campaign_index=self.campaign_repository,
         )
         now = partial(utc_now, self.clock)
-        return Forgetting(self.workspaces, erasing, now=now, monotonic=time.monotonic)
+        return PrivacyRequests(
+            self.workspace_repository, erasing, now=now, monotonic=time.monotonic
+        )
 
     @cached_property
-    def domains(self) -> Manager:
-        settings = DomainSettings.from_env()
-        announcer: Announcer = Nobody()
+    def domain_service(self) -> DomainService:
+        settings = DomainConfig.from_env()
+        announcer: DomainEventPublisher = NullDomainEventPublisher()
         if settings.event_bus:
-            announcer = BusAnnouncer(patient_client("events"), settings.event_bus)
-        return Manager(
-            domains=DynamoDomains(self.dynamodb, settings.workspaces_table),
+            announcer = EventBridgeDomainEventPublisher(
+                create_boto3_client("events"), settings.event_bus
+            )
+        return DomainService(
+            domains=DynamoDomainRepository(self.dynamodb, settings.workspaces_table),
             targets=Targets(settings.edge_endpoint, settings.default_host),
-            announcer=announcer,
+            event_publisher=announcer,
             now=partial(utc_now, self.clock),
         )
 
     @cached_property
-    def keys(self) -> KeyringSource:
-        secrets = patient_client("secretsmanager")
-        return KeyringSource(secrets, self.settings.keyring_secret, self.clock)
+    def keyring_source(self) -> KeyringSource:
+        secrets = create_boto3_client("secretsmanager")
+        return KeyringSource(secrets, self.config.keyring_secret, self.clock)
 
     @cached_property
-    def sharing(self) -> Sharing:
-        return Sharing(self.stored_campaigns, self.sharer, SharingSettings.from_env().pages_url)
+    def share_links(self) -> ShareLinkService:
+        return ShareLinkService(
+            self.campaign_repository, self.share_signer, ShareLinkConfig.from_env().pages_url
+        )
 
-    def opened(self, token: str) -> Share:
+    def verify_share(self, token: str) -> ShareGrant:
         """The share of a token, signed with the newest key there is. Raises NotShared."""
         try:
-            return self.sharer().opened(token)
-        except NotShared:
-            renewed = self.keys.reloaded()
+            return self.share_signer().verify_token(token)
+        except ShareAccessDenied:
+            renewed = self.keyring_source.reload_keyring()
             if renewed is None:
                 raise
-            return self._sharer(renewed).opened(token)
+            return self._share_signer_for(renewed).verify_token(token)
 
-    def sharer(self) -> Sharer:
+    def share_signer(self) -> ShareSigner:
         """Makes and reads shares under the keys as they are now."""
-        return self._sharer(self.keys.current())
+        return self._share_signer_for(self.keyring_source.get_keyring())
 
 
-def _sharer_of(clock: Callable[[], float], keyring: Keyring) -> Sharer:
-    return Sharer(keyring, lambda: datetime.fromtimestamp(clock(), UTC))
+def _create_share_signer(clock: Callable[[], float], keyring: Keyring) -> ShareSigner:
+    return ShareSigner(keyring, lambda: datetime.fromtimestamp(clock(), UTC))

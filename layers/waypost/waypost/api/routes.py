@@ -19,24 +19,30 @@ from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from waypost.api.app import (
-    WORKSPACE,
+    WORKSPACE_ROUTE,
     Cursor,
-    Given,
-    Name,
-    address,
-    file_described,
+    InjectedServices,
+    PathName,
+    build_route_path,
+    create_router,
+    describe_file,
+    describe_partial_result,
     file_response,
-    part_described,
-    routes,
 )
-from waypost.api.audit import Auditing, audit_of
+from waypost.api.audit import RequestAudit, create_request_audit
 from waypost.api.dependencies import Services
 from waypost.api.workspace_settings import SettingsChange
-from waypost.domains.schemas import AddDomain, ChangeDomain
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.domains.status import DomainList, DomainStatus
 from waypost.privacy.requests import ErasureAnswer, OptOutAnswer
-from waypost.reports.campaigns import MOST_CAMPAIGNS
-from waypost.reports.people import MOST_CLICKS, MOST_PEOPLE, TYPES, Format, Segments
+from waypost.reports.campaigns import MAX_CAMPAIGNS
+from waypost.reports.people import (
+    EXPORT_CONTENT_TYPES,
+    MAX_ACTIVITY_CLICKS,
+    MAX_PEOPLE,
+    ExportFormat,
+    PeopleExport,
+)
 from waypost.reports.schemas import (
     Activity,
     CampaignList,
@@ -44,209 +50,228 @@ from waypost.reports.schemas import (
     Grouping,
     People,
     Series,
-    Step,
+    SeriesStep,
     TopLinks,
 )
 from waypost.reports.share_links import ShareAnswer, ShareRequest
-from waypost.reports.time_series import Span
+from waypost.reports.time_series import DateRange
 from waypost.validation import IsoDate
 
-PEOPLE: Final = f"{WORKSPACE}/links/<link>/people"
+LINK_PEOPLE_ROUTE: Final = f"{WORKSPACE_ROUTE}/links/<link>/people"
 
-LinkCode = Annotated[str, Path(pattern="^[0-9a-f]{26}$")]
+PathLinkId = Annotated[str, Path(pattern="^[0-9a-f]{26}$")]
 
-router = routes()
+router = create_router()
 
 
-@router.get(PEOPLE, summary="Who clicked a link", tags=["reports"])
+@router.get(LINK_PEOPLE_ROUTE, summary="Who clicked a link", tags=["reports"])
 def people_of_link(
-    services: Given,
-    workspace: Name,
-    link: LinkCode,
+    services: InjectedServices,
+    workspace: PathName,
+    link: PathLinkId,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_PEOPLE)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MAX_PEOPLE)] = 100,
 ) -> People:
-    return services.people.of_link(workspace, link, cursor, limit)
+    return services.people_reports.list_link_people(workspace, link, cursor, limit)
 
 
 @router.get(
-    f"{PEOPLE}.csv",
+    f"{LINK_PEOPLE_ROUTE}.csv",
     summary="Who clicked a link, as CSV",
     tags=["reports"],
-    responses=file_described(TYPES["csv"]),
+    responses=describe_file(EXPORT_CONTENT_TYPES["csv"]),
 )
 def people_as_csv(
-    services: Given, workspace: Name, link: LinkCode, cursor: Cursor = None
+    services: InjectedServices, workspace: PathName, link: PathLinkId, cursor: Cursor = None
 ) -> Response[str]:
-    return _segment(services, workspace, link, "csv", cursor)
+    return _export_response(services, workspace, link, "csv", cursor)
 
 
 @router.get(
-    f"{PEOPLE}.ndjson",
+    f"{LINK_PEOPLE_ROUTE}.ndjson",
     summary="Who clicked a link, as NDJSON",
     tags=["reports"],
-    responses=file_described(TYPES["ndjson"]),
+    responses=describe_file(EXPORT_CONTENT_TYPES["ndjson"]),
 )
 def people_as_ndjson(
-    services: Given, workspace: Name, link: LinkCode, cursor: Cursor = None
+    services: InjectedServices, workspace: PathName, link: PathLinkId, cursor: Cursor = None
 ) -> Response[str]:
-    return _segment(services, workspace, link, "ndjson", cursor)
+    return _export_response(services, workspace, link, "ndjson", cursor)
 
 
-def _segment(
-    services: Services, workspace: str, link: str, written: Format, cursor: str | None
+def _export_response(
+    services: Services, workspace: str, link: str, file_format: ExportFormat, cursor: str | None
 ) -> Response[str]:
-    part = Segments(services.people, time.monotonic).part(workspace, link, written, cursor)
-    following = address(f"{PEOPLE}.{written}", workspace=workspace, link=link)
-    return file_response(f"{link}.{written}", TYPES[written], part, following)
+    part = PeopleExport(services.people_reports, time.monotonic).read_part(
+        workspace, link, file_format, cursor
+    )
+    following = build_route_path(
+        f"{LINK_PEOPLE_ROUTE}.{file_format}", workspace=workspace, link=link
+    )
+    return file_response(
+        f"{link}.{file_format}", EXPORT_CONTENT_TYPES[file_format], part, following
+    )
 
 
-CAMPAIGNS: Final = f"{WORKSPACE}/campaigns"
-CAMPAIGN: Final = f"{CAMPAIGNS}/<campaign>"
+CAMPAIGNS_ROUTE: Final = f"{WORKSPACE_ROUTE}/campaigns"
+CAMPAIGN_ROUTE: Final = f"{CAMPAIGNS_ROUTE}/<campaign>"
 
-From = Annotated[IsoDate | None, Query(alias="from", description="A local date, included.")]
-To = Annotated[IsoDate | None, Query(alias="to", description="A local date, included.")]
+FromDate = Annotated[IsoDate | None, Query(alias="from", description="A local date, included.")]
+ToDate = Annotated[IsoDate | None, Query(alias="to", description="A local date, included.")]
 
 
-@router.get(CAMPAIGNS, summary="A workspace's campaigns, newest first", tags=["reports"])
+@router.get(CAMPAIGNS_ROUTE, summary="A workspace's campaigns, newest first", tags=["reports"])
 def list_campaigns(
-    services: Given,
-    workspace: Name,
+    services: InjectedServices,
+    workspace: PathName,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_CAMPAIGNS)] = 25,
+    limit: Annotated[int, Query(ge=1, le=MAX_CAMPAIGNS)] = 25,
 ) -> CampaignList:
-    return services.campaigns.listed(workspace, cursor, limit)
+    return services.campaign_reports.list_campaigns(workspace, cursor, limit)
 
 
-@router.get(CAMPAIGN, summary="A campaign's figures", tags=["reports"])
-def campaign_report(services: Given, workspace: Name, campaign: Name) -> CampaignReport:
-    return services.campaigns.report(workspace, campaign)
+@router.get(CAMPAIGN_ROUTE, summary="A campaign's figures", tags=["reports"])
+def campaign_report(
+    services: InjectedServices, workspace: PathName, campaign: PathName
+) -> CampaignReport:
+    return services.campaign_reports.get_report(workspace, campaign)
 
 
-@router.get(f"{CAMPAIGN}/links", summary="A campaign's most clicked links", tags=["reports"])
+@router.get(f"{CAMPAIGN_ROUTE}/links", summary="A campaign's most clicked links", tags=["reports"])
 def top_links(
-    services: Given,
-    workspace: Name,
-    campaign: Name,
+    services: InjectedServices,
+    workspace: PathName,
+    campaign: PathName,
     by: Annotated[Grouping, Query()] = "link",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
 ) -> TopLinks:
-    return services.campaigns.top_links(workspace, campaign, by, limit)
+    return services.campaign_reports.list_top_links(workspace, campaign, by, limit)
 
 
-@router.get(f"{CAMPAIGN}/series", summary="A campaign's clicks over time", tags=["reports"])
+@router.get(f"{CAMPAIGN_ROUTE}/series", summary="A campaign's clicks over time", tags=["reports"])
 def series(
-    services: Given,
-    workspace: Name,
-    campaign: Name,
-    by: Annotated[Step, Query()] = "hour",
+    services: InjectedServices,
+    workspace: PathName,
+    campaign: PathName,
+    by: Annotated[SeriesStep, Query()] = "hour",
     zone: Annotated[str, Query(max_length=100, description="Of the IANA database.")] = "UTC",
-    first: From = None,
-    last: To = None,
+    first: FromDate = None,
+    last: ToDate = None,
 ) -> Series:
-    return services.campaigns.series(workspace, campaign, by, zone, Span(first, last))
+    return services.campaign_reports.get_series(
+        workspace, campaign, by, zone, DateRange(first, last)
+    )
 
 
-DOMAINS: Final = f"{WORKSPACE}/domains"
-DOMAIN: Final = f"{DOMAINS}/<host>"
+DOMAINS_ROUTE: Final = f"{WORKSPACE_ROUTE}/domains"
+DOMAIN_ROUTE: Final = f"{DOMAINS_ROUTE}/<host>"
 
-Host = Annotated[str, Path(min_length=1, max_length=253)]
-
-
-@router.get(DOMAINS, summary="A workspace's tracking domains", tags=["domains"])
-def list_domains(services: Given, workspace: Name) -> DomainList:
-    return services.domains.list(workspace)
+PathHost = Annotated[str, Path(min_length=1, max_length=253)]
 
 
-@router.post(DOMAINS, summary="Add a tracking domain", tags=["domains"], status_code=201)
+@router.get(DOMAINS_ROUTE, summary="A workspace's tracking domains", tags=["domains"])
+def list_domains(services: InjectedServices, workspace: PathName) -> DomainList:
+    return services.domain_service.list_domains(workspace)
+
+
+@router.post(DOMAINS_ROUTE, summary="Add a tracking domain", tags=["domains"], status_code=201)
 def add_domain(
-    services: Given, workspace: Name, domain: Annotated[AddDomain, Body()]
+    services: InjectedServices, workspace: PathName, domain: Annotated[AddDomainRequest, Body()]
 ) -> DomainStatus:
-    return services.domains.add(workspace, domain)
+    return services.domain_service.add_domain(workspace, domain)
 
 
-@router.get(DOMAIN, summary="A tracking domain's status", tags=["domains"])
-def show_domain(services: Given, workspace: Name, host: Host) -> DomainStatus:
-    return services.domains.show(workspace, host)
+@router.get(DOMAIN_ROUTE, summary="A tracking domain's status", tags=["domains"])
+def show_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
+    return services.domain_service.get_domain(workspace, host)
 
 
-@router.post(DOMAIN, summary="Change a tracking domain", tags=["domains"])
+@router.post(DOMAIN_ROUTE, summary="Change a tracking domain", tags=["domains"])
 def change_domain(
-    services: Given, workspace: Name, host: Host, change: Annotated[ChangeDomain, Body()]
+    services: InjectedServices,
+    workspace: PathName,
+    host: PathHost,
+    change: Annotated[ChangeDomainRequest, Body()],
 ) -> DomainStatus:
-    return services.domains.change(workspace, host, change)
+    return services.domain_service.change_domain(workspace, host, change)
 
 
-@router.delete(DOMAIN, summary="Stop using a tracking domain", tags=["domains"])
-def remove_domain(services: Given, workspace: Name, host: Host) -> DomainStatus:
-    return services.domains.remove(workspace, host)
+@router.delete(DOMAIN_ROUTE, summary="Stop using a tracking domain", tags=["domains"])
+def remove_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
+    return services.domain_service.remove_domain(workspace, host)
 
 
-PERSON: Final = f"{WORKSPACE}/people/<person>"
-OPT_OUT: Final = f"{PERSON}/opt-out"
+PERSON_ROUTE: Final = f"{WORKSPACE_ROUTE}/people/<person>"
+OPT_OUT_ROUTE: Final = f"{PERSON_ROUTE}/opt-out"
 
-Audited = Annotated[Auditing, Depends(audit_of)]
+InjectedAudit = Annotated[RequestAudit, Depends(create_request_audit)]
 
 
-@router.get(f"{PERSON}/activity", summary="A person's clicks", tags=["reports"])
+@router.get(f"{PERSON_ROUTE}/activity", summary="A person's clicks", tags=["reports"])
 def activity(
-    services: Given,
-    workspace: Name,
-    person: Name,
+    services: InjectedServices,
+    workspace: PathName,
+    person: PathName,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_CLICKS)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_ACTIVITY_CLICKS)] = 50,
 ) -> Activity:
-    return services.people.activity(workspace, person, cursor, limit)
+    return services.people_reports.get_activity(workspace, person, cursor, limit)
 
 
-@router.get(OPT_OUT, summary="Whether a person opted out", tags=["people"])
-def read_opt_out(services: Given, workspace: Name, person: Name) -> OptOutAnswer:
-    return services.forgetting.told(workspace, person)
+@router.get(OPT_OUT_ROUTE, summary="Whether a person opted out", tags=["people"])
+def read_opt_out(services: InjectedServices, workspace: PathName, person: PathName) -> OptOutAnswer:
+    return services.privacy_requests.get_opt_out(workspace, person)
 
 
-@router.put(OPT_OUT, summary="Count a person without identity from now on", tags=["people"])
-def opt_out(services: Given, audit: Audited, workspace: Name, person: Name) -> OptOutAnswer:
-    return services.forgetting.opt_out(workspace, person, audit)
+@router.put(OPT_OUT_ROUTE, summary="Count a person without identity from now on", tags=["people"])
+def opt_out(
+    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+) -> OptOutAnswer:
+    return services.privacy_requests.opt_out(workspace, person, audit)
 
 
-@router.delete(OPT_OUT, summary="Take an opt-out back", tags=["people"])
-def opt_in(services: Given, audit: Audited, workspace: Name, person: Name) -> OptOutAnswer:
-    return services.forgetting.opt_in(workspace, person, audit)
+@router.delete(OPT_OUT_ROUTE, summary="Take an opt-out back", tags=["people"])
+def opt_in(
+    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+) -> OptOutAnswer:
+    return services.privacy_requests.opt_in(workspace, person, audit)
 
 
 @router.delete(
-    PERSON,
+    PERSON_ROUTE,
     summary="Remove a person everywhere, in as many requests as it takes",
     tags=["people"],
-    responses=part_described(ErasureAnswer),
+    responses=describe_partial_result(ErasureAnswer),
 )
 def erase(
-    services: Given, audit: Audited, workspace: Name, person: Name
+    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
 ) -> Response[ErasureAnswer]:
-    answer = services.forgetting.erase(workspace, person, audit)
+    answer = services.privacy_requests.erase(workspace, person, audit)
     if answer.done:
         return Response(200, "application/json", answer)
     headers = {"retry-after": str(answer.again_in)}
     return Response(202, "application/json", answer, headers=headers)
 
 
-SETTINGS: Final = f"{WORKSPACE}/settings"
+SETTINGS_ROUTE: Final = f"{WORKSPACE_ROUTE}/settings"
 
 
-@router.get(SETTINGS, summary="A workspace's settings", tags=["settings"])
-def read_settings(services: Given, workspace: Name) -> SettingsChange:
-    return services.configuration.told(workspace)
+@router.get(SETTINGS_ROUTE, summary="A workspace's settings", tags=["settings"])
+def read_settings(services: InjectedServices, workspace: PathName) -> SettingsChange:
+    return services.workspace_settings.get_settings(workspace)
 
 
-@router.put(SETTINGS, summary="Change the settings given", tags=["settings"])
+@router.put(SETTINGS_ROUTE, summary="Change the settings given", tags=["settings"])
 def change_settings(
-    services: Given, workspace: Name, change: Annotated[SettingsChange, Body()]
+    services: InjectedServices, workspace: PathName, change: Annotated[SettingsChange, Body()]
 ) -> SettingsChange:
-    return services.configuration.changed(workspace, change)
+    return services.workspace_settings.change_settings(workspace, change)
 
 
-@router.post(f"{WORKSPACE}/shares", summary="Make a share link", tags=["sharing"], status_code=201)
+@router.post(
+    f"{WORKSPACE_ROUTE}/shares", summary="Make a share link", tags=["sharing"], status_code=201
+)
 def share(
-    services: Given, workspace: Name, request: Annotated[ShareRequest, Body()]
+    services: InjectedServices, workspace: PathName, request: Annotated[ShareRequest, Body()]
 ) -> ShareAnswer:
-    return services.sharing.share(workspace, request)
+    return services.share_links.create_link(workspace, request)

@@ -13,29 +13,35 @@ from typing import Annotated, Final, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from waypost.errors import Conflict, InvalidRequest, MalformedItem, Overtaken, Problem
-from waypost.ids import WorkspaceCode, workspace_code
+from waypost.errors import (
+    ConcurrentModification,
+    CorruptItem,
+    InvalidRequest,
+    Problem,
+    WriteConflict,
+)
+from waypost.ids import WorkspaceId, derive_workspace_id
 from waypost.models.workspace import (
-    MOST_DAYS,
-    MOST_POINTS,
+    MAX_BOT_THRESHOLD,
+    MAX_DAYS,
     EventPolicy,
     IpPolicy,
     SecretLinkPolicy,
-    Shortening,
+    ShortLinkChannels,
     WorkspaceSettings,
 )
-from waypost.repositories.corrupt_items import tell_damaged
-from waypost.repositories.workspaces import Versioned
-from waypost.urls import NEVER_SCHEMES
+from waypost.repositories.corrupt_items import log_corrupt_item
+from waypost.repositories.workspaces import VersionedSettings
+from waypost.urls import FORBIDDEN_SCHEMES
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 
 
-def _app_scheme(scheme: str) -> str:
+def _validate_app_scheme(scheme: str) -> str:
     lowered = scheme.lower()
     if not _SCHEME.fullmatch(lowered):
         raise ValueError("is not a scheme: letters, digits, '+', '.' and '-' without the colon")
-    if lowered in NEVER_SCHEMES:
+    if lowered in FORBIDDEN_SCHEMES:
         raise ValueError(f"{lowered!r} is never redirected to, since it runs or reads locally")
     return lowered
 
@@ -59,68 +65,70 @@ class SettingsChange(BaseModel):
     ] = Field(default={}, max_length=50)
     cio_id: bool = True
     shorten: ShorteningChange = ShorteningChange()
-    short_link_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = 90
+    short_link_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None = 90
     track_opens: bool = True
-    retention_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
+    retention_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None = None
     ip: IpPolicy = "truncated"
     secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
-    schemes: list[Annotated[str, AfterValidator(_app_scheme)]] = Field(default=[], max_length=50)
+    schemes: list[Annotated[str, AfterValidator(_validate_app_scheme)]] = Field(
+        default=[], max_length=50
+    )
     never_track: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         default=[], max_length=200
     )
     events: EventPolicy = "all"
-    machine_threshold: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 70
+    machine_threshold: Annotated[int, Field(ge=1, le=MAX_BOT_THRESHOLD)] = 70
 
-    def applied_to(self, settings: WorkspaceSettings) -> WorkspaceSettings:
+    def apply_to(self, settings: WorkspaceSettings) -> WorkspaceSettings:
         """The settings with the given keys changed and all others as they were."""
         given: dict[str, object] = {name: getattr(self, name) for name in self.model_fields_set}
         if isinstance(shorten := given.get("shorten"), ShorteningChange):
-            given["shorten"] = _shortening(settings.shorten, shorten)
+            given["shorten"] = _merge_shortening(settings.shorten, shorten)
         for name in ("schemes", "never_track"):
             if isinstance(value := given.get(name), list):
                 given[name] = tuple(value)
         return replace(settings, **given)  # type: ignore[arg-type]
 
 
-def _shortening(now: Shortening, change: ShorteningChange) -> Shortening:
+def _merge_shortening(current: ShortLinkChannels, change: ShorteningChange) -> ShortLinkChannels:
     given: Mapping[str, bool] = {name: getattr(change, name) for name in change.model_fields_set}
-    return replace(now, **given)
+    return replace(current, **given)
 
 
-_ATTEMPTS: Final = 5
+_MAX_ATTEMPTS: Final = 5
 """Each fails only where somebody else's change succeeded."""
-MOST_BYTES: Final = 350_000
+MAX_SETTINGS_BYTES: Final = 350_000
 """Of all settings together, of the 400 KB that DynamoDB takes an item."""
-_UNREADABLE: Final = "cannot be read back as it is stored; give it a value, too"
+_UNREADABLE_REASON: Final = "cannot be read back as it is stored; give it a value, too"
 
 
-class Workspaces(Protocol):
+class WorkspaceSettingsRepository(Protocol):
     """What is read and written of workspaces (``waypost.repositories.workspaces``)."""
 
-    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings: ...
-    def versioned(self, workspace: WorkspaceCode) -> Versioned: ...
-    def save(
-        self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None
+    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings: ...
+    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings: ...
+    def save_settings(
+        self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
     ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class WorkspaceSettingsService:
     """The settings of workspaces, which exist as soon as somebody names them."""
 
-    workspaces: Workspaces
+    workspaces: WorkspaceSettingsRepository
 
-    def told(self, workspace: str) -> SettingsChange:
+    def get_settings(self, workspace: str) -> SettingsChange:
         """All settings of a workspace. Raises MalformedItem where they cannot be read back."""
         try:
-            return _told(self.workspaces.settings(workspace_code(workspace)))
+            return _build_body(self.workspaces.get_settings(derive_workspace_id(workspace)))
         except ValidationError as e:
-            code, named = workspace_code(workspace), ", ".join(map(repr, _fields(e)))
-            why = MalformedItem(f"the settings of workspace {code}: {named} cannot be read")
-            tell_damaged("settings", why, workspace=code)
+            code, named = derive_workspace_id(workspace), ", ".join(map(repr, _first_path_parts(e)))
+            why = CorruptItem(f"the settings of workspace {code}: {named} cannot be read")
+            log_corrupt_item("settings", why, workspace=code)
             raise why from e
 
-    def changed(self, workspace: str, change: SettingsChange) -> SettingsChange:
+    def change_settings(self, workspace: str, change: SettingsChange) -> SettingsChange:
         """All settings after a change, which takes nothing back that others change meanwhile.
 
         Settings that cannot be read back are mended by it: each of them has to be given.
@@ -129,53 +137,53 @@ class Configuration:
         InvalidRequest where all of it together is too much to keep, a parameter is no Liquid, or
         something that cannot be read back would stay.
         """
-        _check_parameters(change)
-        for _ in range(_ATTEMPTS):
-            stored = self.workspaces.versioned(workspace_code(workspace))
-            settings = change.applied_to(stored.settings)
+        _check_url_parameters(change)
+        for _ in range(_MAX_ATTEMPTS):
+            stored = self.workspaces.get_settings_with_version(derive_workspace_id(workspace))
+            settings = change.apply_to(stored.settings)
             _check_size(settings)
-            told = _mended(change, settings, stored.damaged)
+            told = _build_complete_body(change, settings, stored.corrupt_fields)
             try:
-                self.workspaces.save(workspace, settings, over=stored.version)
-            except Conflict:
+                self.workspaces.save_settings(workspace, settings, expected_version=stored.version)
+            except WriteConflict:
                 continue
             return told
-        raise Overtaken("settings of workspace", workspace)
+        raise ConcurrentModification("settings of workspace", workspace)
 
 
-def _check_parameters(change: SettingsChange) -> None:
+def _check_url_parameters(change: SettingsChange) -> None:
     """Values that no message could be rewritten with are refused before they stop all of them."""
     if change.url_params:
-        from waypost.rewrite.url_parameters import Parameters  # Liquid: no other route's
+        from waypost.rewrite.url_parameters import UrlParameters  # Liquid: no other route's
 
-        Parameters(change.url_params, identify=False)
+        UrlParameters(change.url_params, add_person_id=False)
 
 
 def _check_size(settings: WorkspaceSettings) -> None:
-    size = len(json.dumps(settings.stored(), ensure_ascii=False).encode())
-    if size > MOST_BYTES:
-        reason = f"makes settings of {size:,} bytes; at most {MOST_BYTES:,} are kept"
-        raise InvalidRequest.of("body", reason)
+    size = len(json.dumps(settings.to_dict(), ensure_ascii=False).encode())
+    if size > MAX_SETTINGS_BYTES:
+        reason = f"makes settings of {size:,} bytes; at most {MAX_SETTINGS_BYTES:,} are kept"
+        raise InvalidRequest.from_field("body", reason)
 
 
-def _mended(
-    change: SettingsChange, settings: WorkspaceSettings, damaged: Collection[str]
+def _build_complete_body(
+    change: SettingsChange, settings: WorkspaceSettings, corrupt_fields: Collection[str]
 ) -> SettingsChange:
     """What is told of the settings after a change. Raises InvalidRequest for what it leaves as it
     cannot be read: the default in its place would be nobody's wish.
     """
-    left = [name for name in damaged if name not in change.model_fields_set]
+    left = [name for name in corrupt_fields if name not in change.model_fields_set]
     if not left:
         try:
-            return _told(settings)
+            return _build_body(settings)
         except ValidationError as e:
-            left = _fields(e)
-    raise InvalidRequest(*(Problem(name, _UNREADABLE) for name in left))
+            left = _first_path_parts(e)
+    raise InvalidRequest(*(Problem(name, _UNREADABLE_REASON) for name in left))
 
 
-def _fields(error: ValidationError) -> list[str]:
+def _first_path_parts(error: ValidationError) -> list[str]:
     return list(dict.fromkeys(str(each["loc"][0]) for each in error.errors()))
 
 
-def _told(settings: WorkspaceSettings) -> SettingsChange:
-    return SettingsChange.model_validate(settings.stored())
+def _build_body(settings: WorkspaceSettings) -> SettingsChange:
+    return SettingsChange.model_validate(settings.to_dict())

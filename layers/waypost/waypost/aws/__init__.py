@@ -8,6 +8,6 @@ service: checks of parameters, endpoints by rule, pagination. It has the same lo
 reasons.
 """
 
-from waypost.aws.minimal_client import LeanClient, ServiceError
+from waypost.aws.minimal_client import AwsServiceError, MinimalClient
 
-__all__ = ["LeanClient", "ServiceError"]
+__all__ = ["AwsServiceError", "MinimalClient"]

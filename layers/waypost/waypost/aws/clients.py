@@ -11,53 +11,53 @@ from __future__ import annotations
 import json
 from typing import Any, Final, TypeVar
 
-from waypost.aws import LeanClient
+from waypost.aws import MinimalClient
 
-IMPATIENT_SECONDS: Final = 0.13
+REDIRECT_TIMEOUT_SECONDS: Final = 0.13
 """What the redirect waits for one answer: two fit its budget of 300 ms."""
-KEY_SECONDS: Final = 1.0
+KEYRING_TIMEOUT_SECONDS: Final = 1.0
 """What a redirect waits for the keyring: without it nobody arrives, and it is read rarely."""
-PATIENT_SECONDS: Final = 5.0
+BOTO3_TIMEOUT_SECONDS: Final = 5.0
 
 _Client = TypeVar("_Client")
 
 
-def impatient_client(service: str) -> LeanClient:
+def create_redirect_client(service: str) -> MinimalClient:
     """A client for the redirect's path: gives up early, never retries by itself."""
-    return LeanClient(service, timeout=IMPATIENT_SECONDS, attempts=1)
+    return MinimalClient(service, timeout=REDIRECT_TIMEOUT_SECONDS, attempts=1)
 
 
-def key_client() -> LeanClient:
+def create_keyring_client() -> MinimalClient:
     """A client of Secrets Manager for the redirect's path."""
-    return LeanClient("secretsmanager", timeout=KEY_SECONDS, attempts=2)
+    return MinimalClient("secretsmanager", timeout=KEYRING_TIMEOUT_SECONDS, attempts=2)
 
 
-def patient_client(service: str) -> Any:  # noqa: ANN401 - clients have no common type
+def create_boto3_client(service: str) -> Any:  # noqa: ANN401 - clients have no common type
     """A client for work that nobody waits for: retries throttles and broken connections."""
     import boto3  # a fifth of a second that nobody pays who does not come here
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=PATIENT_SECONDS,
-        read_timeout=PATIENT_SECONDS,
+        connect_timeout=BOTO3_TIMEOUT_SECONDS,
+        read_timeout=BOTO3_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 4},
         tcp_keepalive=True,
         parameter_validation=False,
     )
-    return strict(boto3.client(service, config=config))  # type: ignore[call-overload]
+    return reject_invalid_responses(boto3.client(service, config=config))  # type: ignore[call-overload]
 
 
-def strict(client: _Client) -> _Client:
+def reject_invalid_responses(client: _Client) -> _Client:
     """The same client of boto3, which raises ResponseParserError where a service says that it did
     what was asked, and in place of an object of JSON, or of XML, there is something else. A client
     that is strict already stays as it is.
     """
     events = client.meta.events  # type: ignore[attr-defined]
-    events.register("before-parse", _refuse_no_answer, unique_id="waypost.strict")
+    events.register("before-parse", _check_response, unique_id="waypost.strict")
     return client
 
 
-def _refuse_no_answer(operation_model: Any, response_dict: Any, **_: object) -> None:  # noqa: ANN401
+def _check_response(operation_model: Any, response_dict: Any, **_: object) -> None:  # noqa: ANN401
     from botocore.parsers import ResponseParserError
 
     if response_dict["status_code"] >= 300 or operation_model.has_streaming_output:

@@ -30,17 +30,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from waypost.errors import SettingsError
+from waypost.errors import ConfigurationError
 
-AMAZON_ROOTS: Final = str(Path(__file__).parent / "amazon_roots.pem")
+AMAZON_ROOTS_PATH: Final = str(Path(__file__).parent / "amazon_roots.pem")
 """The roots that endpoints of AWS chain to: https://www.amazontrust.com/repository/. Reading these
 five instead of all that a system trusts saves most of what setting TLS up costs. Should they not
 do one day, the system's are taken.
 """
-THE_SYSTEMS: Final = None
+SYSTEM_ROOTS: Final = None
 
 
-class Connection:
+class PersistentConnection:
     """Posts to a host, by ``https`` or ``http`` as its URL says. For one thread.
 
     ``timeout`` is in seconds and holds for connecting, and again for asking and the whole answer.
@@ -51,29 +51,29 @@ class Connection:
         self.host = parts.netloc
         self._secure = parts.scheme == "https"
         self._timeout = timeout
-        self._kept: HTTPConnection | None = None
+        self._idle_connection: HTTPConnection | None = None
 
     def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer. Raises OSError where there is none."""
-        if self._kept is not None:
+        if self._idle_connection is not None:
             try:
-                return self._post(self._kept, headers, body)
+                return self._post(self._idle_connection, headers, body)
             except (ConnectionError, ssl.SSLEOFError):
                 pass  # it was closed meanwhile
         return self._post(self._open(), headers, body)
 
     def close(self) -> None:
         """End the connection; the next call opens another."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        if self._idle_connection is not None:
+            self._idle_connection.close()
+            self._idle_connection = None
 
     def _post(
         self, connection: HTTPConnection, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
-        self._kept = None  # half an answer must not become the next one's
+        self._idle_connection = None  # half an answer must not become the next one's
         try:
-            response, answer = self._exchanged(connection.sock, headers, body)
+            response, answer = self._exchange(connection.sock, headers, body)
         except OSError:
             connection.close()
             raise
@@ -83,10 +83,10 @@ class Connection:
         if response.will_close:
             connection.close()
         else:
-            self._kept = connection
+            self._idle_connection = connection
         return response.status, answer
 
-    def _exchanged(
+    def _exchange(
         self, sock: socket.socket, headers: Mapping[str, str], body: bytes
     ) -> tuple[HTTPResponse, bytes]:
         until = time.monotonic() + self._timeout
@@ -94,36 +94,36 @@ class Connection:
         lines += [f"content-length: {len(body)}", "", ""]
         sock.settimeout(self._timeout)
         sock.sendall("\r\n".join(lines).encode() + body)  # at once: one packet
-        incoming: Any = _Incoming(sock, until)
+        incoming: Any = _DeadlineReader(sock, until)
         with HTTPResponse(incoming, method="POST") as response:
             response.begin()
             return response, response.read()
 
     def _open(self) -> HTTPConnection:
         if not self._secure:
-            return _connected(HTTPConnection(self.host, timeout=self._timeout))
+            return _connect(HTTPConnection(self.host, timeout=self._timeout))
         own = os.environ.get("AWS_CA_BUNDLE")  # the name that AWS' own tools read
         if own:
-            return self._open_securely(own)
+            return self._open_tls(own)
         try:
-            return self._open_securely(AMAZON_ROOTS)
+            return self._open_tls(AMAZON_ROOTS_PATH)
         except ssl.SSLCertVerificationError:
-            return self._open_securely(THE_SYSTEMS)
+            return self._open_tls(SYSTEM_ROOTS)
 
-    def _open_securely(self, roots: str | None) -> HTTPConnection:
-        return _connected(
-            HTTPSConnection(self.host, timeout=self._timeout, context=_trusting(roots))
+    def _open_tls(self, roots: str | None) -> HTTPConnection:
+        return _connect(
+            HTTPSConnection(self.host, timeout=self._timeout, context=_create_tls_context(roots))
         )
 
 
-class _Incoming(RawIOBase):
+class _DeadlineReader(RawIOBase):
     """What comes in on a socket until a moment of the monotonic clock: a socket's own timeout
     begins anew with each byte. Looks like a socket as far as an HTTPResponse does.
     """
 
-    def __init__(self, sock: socket.socket, until: float) -> None:
+    def __init__(self, sock: socket.socket, expires_at: float) -> None:
         self._sock = sock
-        self._until = until
+        self._expires_at = expires_at
 
     def makefile(self, _mode: str) -> BufferedReader:
         return BufferedReader(self)
@@ -132,14 +132,14 @@ class _Incoming(RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        left = self._until - time.monotonic()
+        left = self._expires_at - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer takes too long")
         self._sock.settimeout(left)
         return self._sock.recv_into(buffer)
 
 
-def _connected(connection: HTTPConnection) -> HTTPConnection:
+def _connect(connection: HTTPConnection) -> HTTPConnection:
     try:
         connection.connect()
     except OSError:
@@ -150,12 +150,12 @@ def _connected(connection: HTTPConnection) -> HTTPConnection:
 
 
 @cache
-def _trusting(roots: str | None) -> ssl.SSLContext:
+def _create_tls_context(roots: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=roots)
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class AwsCredentials:
     """Whose calls they are. ``token`` is empty where the key is one of a user."""
 
     key_id: str
@@ -170,7 +170,7 @@ class Credentials:
         """
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             if not environment.get(variable):
-                raise SettingsError(variable)
+                raise ConfigurationError(variable)
         return cls(
             environment["AWS_ACCESS_KEY_ID"],
             environment["AWS_SECRET_ACCESS_KEY"],
@@ -178,17 +178,17 @@ class Credentials:
         )
 
 
-class Signer:
+class SigV4Signer:
     """Signs requests to one service in one region. The day's key is derived once a day."""
 
-    def __init__(self, credentials: Credentials, region: str, service: str) -> None:
+    def __init__(self, credentials: AwsCredentials, region: str, service: str) -> None:
         self._credentials = credentials
         self._region = region
         self._service = service
         self._day = ""
         self._key = b""
 
-    def headers(
+    def sign_headers(
         self, host: str, content_type: str, target: str, body: bytes, now: str
     ) -> dict[str, str]:
         """The headers of a signed request. ``now`` is UTC as ``20261122T104500Z``."""
@@ -207,54 +207,54 @@ class Signer:
         scope = f"{now[:8]}/{self._region}/{self._service}/aws4_request"
         digest = sha256(request.encode()).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{digest}"
-        signature = _hmac(self._key_of(now[:8]), text).hex()
+        signature = _compute_hmac(self._get_signing_key(now[:8]), text).hex()
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self._credentials.key_id}/{scope}, "
             f"SignedHeaders={names}, Signature={signature}"
         )
         return headers
 
-    def _key_of(self, day: str) -> bytes:
+    def _get_signing_key(self, day: str) -> bytes:
         if day != self._day:
             key = f"AWS4{self._credentials.secret}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
-                key = _hmac(key, part)
+                key = _compute_hmac(key, part)
             self._day, self._key = day, key
         return self._key
 
 
-def _hmac(key: bytes, text: str) -> bytes:
+def _compute_hmac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
 
 
-Answer = dict[str, Any]  # the service's own shapes
+ServiceResponse = dict[str, Any]  # the service's own shapes
 
 
-class _Protocol(NamedTuple):
+class _JsonProtocol(NamedTuple):
     target: str
     version: str
 
 
 _PROTOCOLS: Final = {
-    "dynamodb": _Protocol("DynamoDB_20120810", "1.0"),
-    "secretsmanager": _Protocol("secretsmanager", "1.1"),
-    "sqs": _Protocol("AmazonSQS", "1.0"),
+    "dynamodb": _JsonProtocol("DynamoDB_20120810", "1.0"),
+    "secretsmanager": _JsonProtocol("secretsmanager", "1.1"),
+    "sqs": _JsonProtocol("AmazonSQS", "1.0"),
 }
-_BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_RETRYABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 
 
-class ServiceError(Exception):
+class AwsServiceError(Exception):
     """The service answered, and refused. ``response`` has the shape that botocore gives it:
     ``{"Error": {"Code", "Message"}, …}`` and what else the service said.
     """
 
-    def __init__(self, operation: str, response: Answer) -> None:
+    def __init__(self, operation: str, response: ServiceResponse) -> None:
         error = response["Error"]
         super().__init__(f"{operation}: {error['Code']}: {error['Message']}")
         self.response = response
 
 
-class LeanClient:
+class MinimalClient:
     """A client of ``dynamodb``, ``secretsmanager`` or ``sqs``.
 
     Any operation is a method: ``client.put_item(TableName=…, …)`` posts ``PutItem`` with the
@@ -277,40 +277,40 @@ class LeanClient:
     ) -> None:
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if not region:
-            raise SettingsError("AWS_REGION")
+            raise ConfigurationError("AWS_REGION")
         self._target, version = _PROTOCOLS[service]
         self._content_type = f"application/x-amz-json-{version}"
-        self._signer = Signer(Credentials.from_env(os.environ), region, service)
-        self._connection = Connection(_endpoint(service, region), timeout)
+        self._signer = SigV4Signer(AwsCredentials.from_env(os.environ), region, service)
+        self._connection = PersistentConnection(_get_endpoint(service, region), timeout)
         self._attempts = attempts
         self._clock = clock
 
     def close(self) -> None:
         self._connection.close()
 
-    def __getattr__(self, name: str) -> Callable[..., Answer]:
+    def __getattr__(self, name: str) -> Callable[..., ServiceResponse]:
         if name.startswith("_"):
             raise AttributeError(name)
         operation = "".join(word.capitalize() for word in name.split("_"))
         return partial(self._call, operation)
 
-    def _call(self, operation: str, **request: object) -> Answer:
+    def _call(self, operation: str, **request: object) -> ServiceResponse:
         body = json.dumps(request, separators=(",", ":")).encode()
         for left in range(self._attempts - 1, -1, -1):
             try:
                 status, answer = self._post(operation, body)
                 if status == 200:
-                    return _answered(answer)
+                    return _parse_response(answer)
             except OSError:
                 if not left:
                     raise
                 continue
-            if status not in _BUSY or not left:
-                raise ServiceError(operation, _refusal(status, answer))
+            if status not in _RETRYABLE_STATUSES or not left:
+                raise AwsServiceError(operation, _parse_error(status, answer))
         raise AssertionError("unreachable")
 
     def _post(self, operation: str, body: bytes) -> tuple[int, bytes]:
-        headers = self._signer.headers(
+        headers = self._signer.sign_headers(
             self._connection.host,
             self._content_type,
             f"{self._target}.{operation}",
@@ -320,23 +320,23 @@ class LeanClient:
         return self._connection.post(headers, body)
 
 
-def _endpoint(service: str, region: str) -> str:
+def _get_endpoint(service: str, region: str) -> str:
     own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
     given = own or os.environ.get("AWS_ENDPOINT_URL")
     return given or f"https://{service}.{region}.amazonaws.com"
 
 
-def _answered(answer: bytes) -> Answer:
+def _parse_response(answer: bytes) -> ServiceResponse:
     """What a call gave. Something between us and the service may answer in its place: each of the
     three answers every call with an object, if an empty one.
     """
     try:
-        return _object(answer)
+        return _parse_json_object(answer)
     except ValueError as e:
         raise ConnectionAbortedError("the answer is no object of JSON") from e
 
 
-def _object(answer: bytes) -> Answer:
+def _parse_json_object(answer: bytes) -> ServiceResponse:
     try:
         value = json.loads(answer)
     except RecursionError as e:
@@ -346,10 +346,10 @@ def _object(answer: bytes) -> Answer:
     return value
 
 
-def _refusal(status: int, answer: bytes) -> Answer:
+def _parse_error(status: int, answer: bytes) -> ServiceResponse:
     """What a service says when it refuses; a proxy's page in its place is told by its status."""
     try:
-        said = _object(answer)
+        said = _parse_json_object(answer)
     except ValueError:
         said = {}
     code = str(said.get("__type", status)).rpartition("#")[2]

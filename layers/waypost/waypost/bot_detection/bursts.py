@@ -17,81 +17,83 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from waypost.bot_detection.scoring import Signal
-from waypost.ids import is_opens
-from waypost.models.recipient import Mark
+from waypost.bot_detection.scoring import BotSignal
+from waypost.ids import is_open_id
+from waypost.models.recipient import CountedClick
 
-WINDOW_MILLISECONDS: Final = 5_000
-RUN_LINKS: Final = 3
-BURST_LINKS: Final = 4
+BURST_WINDOW_MILLISECONDS: Final = 5_000
+MIN_RUN_LINKS: Final = 3
+MIN_BURST_LINKS: Final = 4
 
 # Plain numbers: a flood is looked at click by click, and flags are slow to combine.
-_RUN: Final = int(Signal.RUN_OF_LINKS)
-_BURST: Final = int(Signal.BURST_OF_LINKS)
-_HONEYPOT: Final = int(Signal.HONEYPOT)
-_BESIDE: Final = int(Signal.BESIDE_HONEYPOT)
+_RUN: Final = int(BotSignal.RUN_OF_LINKS)
+_BURST: Final = int(BotSignal.BURST_OF_LINKS)
+_HONEYPOT: Final = int(BotSignal.HONEYPOT)
+_BESIDE_HONEYPOT: Final = int(BotSignal.BESIDE_HONEYPOT)
 
 
-def company_signals(marks: Iterable[Mark]) -> dict[bytes, int]:
+def find_burst_signals(clicks: Iterable[CountedClick]) -> dict[bytes, int]:
     """By id, what each click's neighbours tell; clicks without anything told are left out."""
-    by_delivery: defaultdict[bytes, list[Mark]] = defaultdict(list)
-    for mark in marks:
-        if not is_opens(mark.link):  # images load by themselves, whoever reads
+    by_delivery: defaultdict[bytes, list[CountedClick]] = defaultdict(list)
+    for mark in clicks:
+        if not is_open_id(mark.link):  # images load by themselves, whoever reads
             by_delivery[mark.delivery].append(mark)
     found: defaultdict[bytes, int] = defaultdict(int)
     for of_delivery in by_delivery.values():
         of_delivery.sort(key=lambda mark: mark.time)
         _find_bursts(of_delivery, found)
-        _find_beside_honeypot(of_delivery, found)
+        _find_clicks_near_honeypot(of_delivery, found)
     return dict(found)
 
 
-def _find_bursts(marks: Sequence[Mark], found: defaultdict[bytes, int]) -> None:
+def _find_bursts(clicks: Sequence[CountedClick], signals: defaultdict[bytes, int]) -> None:
     """Mark every click that lies in some window with enough different links."""
     links: Counter[str] = Counter()
     start = marked = burst = 0
-    for end, mark in enumerate(marks):
+    for end, mark in enumerate(clicks):
         links[mark.link] += 1
-        while mark.time - marks[start].time > WINDOW_MILLISECONDS:
-            _leave(links, marks[start])
+        while mark.time - clicks[start].time > BURST_WINDOW_MILLISECONDS:
+            _remove_from_window(links, clicks[start])
             start += 1
-        if len(links) >= RUN_LINKS:
-            for inside in marks[max(start, marked) : end + 1]:
-                found[inside.id] |= _RUN
+        if len(links) >= MIN_RUN_LINKS:
+            for inside in clicks[max(start, marked) : end + 1]:
+                signals[inside.id] |= _RUN
             marked = end + 1
-        if len(links) >= BURST_LINKS:
-            for inside in marks[max(start, burst) : end + 1]:
-                found[inside.id] |= _BURST
+        if len(links) >= MIN_BURST_LINKS:
+            for inside in clicks[max(start, burst) : end + 1]:
+                signals[inside.id] |= _BURST
             burst = end + 1
 
 
-def _leave(links: Counter[str], mark: Mark) -> None:
-    links[mark.link] -= 1
-    if not links[mark.link]:
-        del links[mark.link]
+def _remove_from_window(links: Counter[str], click: CountedClick) -> None:
+    links[click.link] -= 1
+    if not links[click.link]:
+        del links[click.link]
 
 
-def _find_beside_honeypot(marks: Sequence[Mark], found: defaultdict[bytes, int]) -> None:
-    traps = [mark.time for mark in marks if mark.signals & _HONEYPOT]
-    for mark in marks if traps else ():
-        if any(abs(mark.time - trap) <= WINDOW_MILLISECONDS for trap in traps):
-            found[mark.id] |= _BESIDE
+def _find_clicks_near_honeypot(
+    clicks: Sequence[CountedClick], signals: defaultdict[bytes, int]
+) -> None:
+    traps = [mark.time for mark in clicks if mark.signals & _HONEYPOT]
+    for mark in clicks if traps else ():
+        if any(abs(mark.time - trap) <= BURST_WINDOW_MILLISECONDS for trap in traps):
+            signals[mark.id] |= _BESIDE_HONEYPOT
 
 
-CLIENTS: Final = 3
-NETWORKS: Final = 3
+MIN_FORWARD_CLIENTS: Final = 3
+MIN_FORWARD_NETWORKS: Final = 3
 
 
-def shared_deliveries(marks: Iterable[Mark]) -> frozenset[bytes]:
+def detect_forwarding(clicks: Iterable[CountedClick]) -> frozenset[bytes]:
     """The deliveries that were opened from clearly different clients and networks."""
     clients: defaultdict[bytes, set[int]] = defaultdict(set)
     networks: defaultdict[bytes, set[int]] = defaultdict(set)
-    for mark in marks:
-        if not mark.machine:
+    for mark in clicks:
+        if not mark.is_bot:
             clients[mark.delivery].add(mark.client)
             networks[mark.delivery].add(mark.network)
     return frozenset(
         name
         for name, kinds in clients.items()
-        if len(kinds) >= CLIENTS and len(networks[name]) >= NETWORKS
+        if len(kinds) >= MIN_FORWARD_CLIENTS and len(networks[name]) >= MIN_FORWARD_NETWORKS
     )

@@ -9,16 +9,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from waypost.ids import CampaignCode, LinkCode, campaign_of, link_code
+from waypost.ids import CampaignId, LinkId, derive_link_id, extract_campaign_id
 
 HONEYPOT_IDENTITY: Final = "\x00honeypot"
 
 
 @lru_cache(maxsize=1024)
-def honeypot_link(campaign: CampaignCode) -> LinkCode:
+def derive_honeypot_id(campaign: CampaignId) -> LinkId:
     """The code of a campaign's hidden link."""
-    return link_code(campaign, HONEYPOT_IDENTITY)
+    return derive_link_id(campaign, HONEYPOT_IDENTITY)
 
 
-def is_honeypot(link: LinkCode) -> bool:
-    return link == honeypot_link(campaign_of(link))
+def is_honeypot(link: LinkId) -> bool:
+    return link == derive_honeypot_id(extract_campaign_id(link))

@@ -21,15 +21,15 @@ from typing import Final
 
 from crawleruseragents import is_crawler
 
-OUR_ADDITIONS: Final = re.compile(
+EXTRA_BOT_PATTERN: Final = re.compile(
     r"barracuda|mimecast|proofpoint|safelinks|ms-office|microsoft office|^java/|mailscanner"
     r"|trendmicro|forcepoint|fireeye|cloudmark|urldefense|bitdefender|sophos|msoffice"
     r"|electron/.*(scan|crawl)|phantomjs|selenium|webdriver|puppeteer|playwright",
     re.IGNORECASE,
 )
 
-_SYSTEMS: Final = ("iphone", "ipad", "android", "windows", "cros", "mac os", "linux")
-_BROWSERS: Final = (
+_OS_TOKENS: Final = ("iphone", "ipad", "android", "windows", "cros", "mac os", "linux")
+_BROWSER_TOKENS: Final = (
     "edg",
     "opr/",
     "samsungbrowser",
@@ -42,12 +42,12 @@ _BROWSERS: Final = (
 
 
 @lru_cache(maxsize=4096)
-def is_known_machine(agent: str) -> bool:
+def is_known_bot(agent: str) -> bool:
     """Whether the agent names a crawler, scanner, preview or tool that is known.
 
     Cached, for searching the list costs about 0.3 ms and agents repeat.
     """
-    return is_crawler(agent) or OUR_ADDITIONS.search(agent) is not None
+    return is_crawler(agent) or EXTRA_BOT_PATTERN.search(agent) is not None
 
 
 def is_browser(agent: str) -> bool:
@@ -55,18 +55,20 @@ def is_browser(agent: str) -> bool:
     return agent.startswith(("Mozilla/5.0 (", "Opera/9.80 ("))
 
 
-def client_kind(agent: str) -> int:
+def classify_client(agent: str) -> int:
     """A number from 0 to 255 that is the same for the same system and browser, whatever version."""
     lower = agent.lower()
-    system = next((i for i, name in enumerate(_SYSTEMS, 1) if name in lower), 0)
-    browser = next((i for i, name in enumerate(_BROWSERS, 1) if name in lower), 0)
+    system = next((i for i, name in enumerate(_OS_TOKENS, 1) if name in lower), 0)
+    browser = next((i for i, name in enumerate(_BROWSER_TOKENS, 1) if name in lower), 0)
     return system << 4 | browser
 
 
-_IMAGE_PROXY: Final = re.compile(r"GoogleImageProxy|YahooMailProxy|SeznamEmailProxy", re.IGNORECASE)
-_PRIVACY_PROTECTION: Final = "Mozilla/5.0"
-_GMAIL_PREFETCH: Final = "Edge/12.246 Mozilla/5.0"
-_MAIL_CLIENT: Final = re.compile(
+_IMAGE_PROXY_PATTERN: Final = re.compile(
+    r"GoogleImageProxy|YahooMailProxy|SeznamEmailProxy", re.IGNORECASE
+)
+_APPLE_PREFETCH_AGENT: Final = "Mozilla/5.0"
+_GMAIL_PREFETCH_SUFFIX: Final = "Edge/12.246 Mozilla/5.0"
+_MAIL_CLIENT_PATTERN: Final = re.compile(
     r"outlook|ms-?office|thunderbird|airmail|mailspring|betterbird|emclient|postbox", re.IGNORECASE
 )
 
@@ -75,19 +77,19 @@ def is_image_proxy(agent: str) -> bool:
     """Whether a mail provider fetched the image: for somebody who reads, as far as is known, but
     in place of whatever their own client would tell.
     """
-    return _IMAGE_PROXY.search(agent) is not None
+    return _IMAGE_PROXY_PATTERN.search(agent) is not None
 
 
-def is_prefetch(agent: str) -> bool:
+def is_image_prefetch(agent: str) -> bool:
     """Whether the image was fetched before anybody looked, or whether or not anybody will."""
-    return agent.strip() == _PRIVACY_PROTECTION or agent.endswith(_GMAIL_PREFETCH)
+    return agent.strip() == _APPLE_PREFETCH_AGENT or agent.endswith(_GMAIL_PREFETCH_SUFFIX)
 
 
 def is_mail_client(agent: str) -> bool:
     """Whether a program that people read mail with fetched the image. A *click* with such an agent
     is rather a program's that checks links.
     """
-    return _MAIL_CLIENT.search(agent) is not None
+    return _MAIL_CLIENT_PATTERN.search(agent) is not None
 
 
 _BROWSER_NAMES: Final = {
@@ -112,7 +114,7 @@ _SYSTEM_NAMES: Final = {
 }
 
 
-def device(agent: str) -> str:
+def describe_device(agent: str) -> str:
     """Such as ``Safari on iPhone``; empty where the agent is not a browser's that people know."""
     browser = next((name for part, name in _BROWSER_NAMES.items() if part in agent), None)
     system = next((name for part, name in _SYSTEM_NAMES.items() if part in agent), None)

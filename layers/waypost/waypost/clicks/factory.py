@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from waypost.clicks.request import Request, kept_address
-from waypost.ids import opens_code
+from waypost.clicks.request import ClickRequest, truncate_address
+from waypost.ids import derive_open_id
 from waypost.models.attributes import from_milliseconds
-from waypost.models.click import AGENT_LIMIT, HREF_LIMIT, Click
+from waypost.models.click import MAX_AGENT_CHARACTERS, MAX_HREF_CHARACTERS, Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.tokens import ClickToken, OpenToken
 
 
-def click_of(
+def build_click(
     token: ClickToken,
     href: str,
-    request: Request,
+    request: ClickRequest,
     settings: WorkspaceSettings,
     retention_days: int,
 ) -> Click:
@@ -29,9 +29,9 @@ def click_of(
         position=token.position,
         delivery=token.delivery,
         person=token.person,
-        href=href[:HREF_LIMIT],
-        agent=request.agent[:AGENT_LIMIT],
-        ip=kept_address(request.address, settings.ip),
+        href=href[:MAX_HREF_CHARACTERS],
+        agent=request.agent[:MAX_AGENT_CHARACTERS],
+        ip=truncate_address(request.address, settings.ip),
         country=request.country,
         asn=request.asn,
         sent=token.sent,
@@ -39,7 +39,7 @@ def click_of(
     )
 
 
-def as_click(token: OpenToken) -> ClickToken:
+def to_click_token(token: OpenToken) -> ClickToken:
     """An open as the click of no link that it is kept as."""
-    link = opens_code(token.campaign)
+    link = derive_open_id(token.campaign)
     return ClickToken(link, token.delivery, token.person, position=0, sent=token.sent, href="")

@@ -6,20 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from waypost.clicks.fallback_queue import unparked
-from waypost.errors import MalformedItem
+from waypost.clicks.fallback_queue import deserialize_click
+from waypost.errors import CorruptItem
 from waypost.models.attributes import Attribute
 from waypost.models.click import Click
 
 
-class _Change(TypedDict, total=False):
+class _StreamImage(TypedDict, total=False):
     SequenceNumber: str
     NewImage: Mapping[str, Attribute]
 
 
 class _StreamRecord(TypedDict):
     eventName: str
-    dynamodb: _Change
+    dynamodb: _StreamImage
 
 
 class StreamEvent(TypedDict):
@@ -28,7 +28,7 @@ class StreamEvent(TypedDict):
     Records: Sequence[_StreamRecord]
 
 
-class _Message(TypedDict):
+class _QueueMessage(TypedDict):
     messageId: str
     body: str
 
@@ -36,30 +36,30 @@ class _Message(TypedDict):
 class QueueEvent(TypedDict):
     """Lambda's event of an SQS queue."""
 
-    Records: Sequence[_Message]
+    Records: Sequence[_QueueMessage]
 
 
-class _Failure(TypedDict):
+class _ItemFailure(TypedDict):
     itemIdentifier: str
 
 
-class BatchFailures(TypedDict):
+class PartialBatchResponse(TypedDict):
     """Which records are to be given again. Of a stream Lambda goes by the first one in order."""
 
-    batchItemFailures: list[_Failure]
+    batchItemFailures: list[_ItemFailure]
 
 
 @dataclass(slots=True)
-class Batch:
+class ClickBatch:
     """The clicks of a batch by the number or id of their record, and the records that are none."""
 
     clicks: dict[str, Click] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)
+    invalid_ids: list[str] = field(default_factory=list)
 
 
-def read_records(event: StreamEvent) -> Batch:
+def parse_stream_records(event: StreamEvent) -> ClickBatch:
     """The new clicks of a stream's batch. Changes and expiries are passed over."""
-    batch = Batch()
+    batch = ClickBatch()
     for record in event["Records"]:
         if record.get("eventName") != "INSERT":
             continue
@@ -67,23 +67,28 @@ def read_records(event: StreamEvent) -> Batch:
         number = change["SequenceNumber"]
         try:
             batch.clicks[number] = Click.from_item(change.get("NewImage", {}))
-        except MalformedItem:
-            batch.refused.append(number)
+        except CorruptItem:
+            batch.invalid_ids.append(number)
     return batch
 
 
-def read_messages(event: QueueEvent) -> Batch:
+def parse_queue_messages(event: QueueEvent) -> ClickBatch:
     """The parked clicks of a queue's batch."""
-    batch = Batch()
+    batch = ClickBatch()
     for message in event["Records"]:
         try:
-            batch.clicks[message["messageId"]] = unparked(message["body"])
-        except MalformedItem:
-            batch.refused.append(message["messageId"])
+            batch.clicks[message["messageId"]] = deserialize_click(message["body"])
+        except CorruptItem:
+            batch.invalid_ids.append(message["messageId"])
     return batch
 
 
-def failures(batch: Batch, failed: Collection[str]) -> BatchFailures:
+def build_batch_response(batch: ClickBatch, failed_ids: Collection[str]) -> PartialBatchResponse:
     """What to answer: records that cannot be read, and those of clicks with these ids."""
-    again = [*batch.refused, *(n for n, click in batch.clicks.items() if click.id in failed)]
-    return BatchFailures(batchItemFailures=[_Failure(itemIdentifier=name) for name in again])
+    again = [
+        *batch.invalid_ids,
+        *(n for n, click in batch.clicks.items() if click.id in failed_ids),
+    ]
+    return PartialBatchResponse(
+        batchItemFailures=[_ItemFailure(itemIdentifier=name) for name in again]
+    )

@@ -22,38 +22,38 @@ from typing import Final, TypedDict
 from waypost.models.workspace import IpPolicy
 
 PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-moz", "x-purpose")
-_PREFETCH: Final = re.compile("prefetch|prerender|preview", re.IGNORECASE)
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_=-]{8,128}")
+_PREFETCH_PATTERN: Final = re.compile("prefetch|prerender|preview", re.IGNORECASE)
+_REQUEST_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_=-]{8,128}")
 
-LATE_MILLISECONDS: Final = 120_000
+MAX_VIEWER_TIME_AGE_MILLISECONDS: Final = 120_000
 """How old a viewer's time may be: a request that CloudFront repeats is older by its timeouts."""
-EARLY_MILLISECONDS: Final = 5_000
+MAX_CLOCK_SKEW_MILLISECONDS: Final = 5_000
 """How far ahead of API Gateway's clock CloudFront's may run."""
 
 
-class _Http(TypedDict):
+class _HttpContext(TypedDict):
     method: str
     sourceIp: str
     userAgent: str
 
 
-class _Context(TypedDict):
-    http: _Http
+class _RequestContext(TypedDict):
+    http: _HttpContext
     requestId: str
     timeEpoch: int
 
 
-class HttpEvent(TypedDict, total=False):
+class RedirectEvent(TypedDict, total=False):
     """API Gateway's event, payload format 2.0; header names in lower case."""
 
     headers: Mapping[str, str]
     pathParameters: Mapping[str, str]
     rawPath: str
-    requestContext: _Context
+    requestContext: _RequestContext
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ClickRequest:
     """The facts of a request, before it is known what was clicked.
 
     ``time`` is in milliseconds since 1970. ``address`` is whole and never leaves memory so.
@@ -66,59 +66,66 @@ class Request:
     address: str | None
     country: str | None
     asn: int | None
-    prefetch: bool
+    is_prefetch: bool
 
     @property
-    def counts(self) -> bool:
+    def is_click(self) -> bool:
         """Whether the request is a click: HEAD and prefetching follow a link that nobody did."""
-        return self.method == "GET" and not self.prefetch
+        return self.method == "GET" and not self.is_prefetch
 
 
-def read_request(event: HttpEvent, *, through_front: bool) -> Request:
+def parse_click_request(event: RedirectEvent, *, from_cloudfront: bool) -> ClickRequest:
     """The facts of a request; those that CloudFront adds only where it came ``through_front``."""
     headers = event.get("headers", {})
-    front = headers if through_front else {}
+    front = headers if from_cloudfront else {}
     context = event["requestContext"]
-    return Request(
-        id=_request_id(front, context),
-        time=_time(front, context["timeEpoch"]),
+    return ClickRequest(
+        id=_choose_request_id(front, context),
+        time=_choose_time(front, context["timeEpoch"]),
         method=context["http"]["method"],
         agent=headers.get("user-agent", ""),
-        address=_address(front) or context["http"].get("sourceIp"),
+        address=_parse_viewer_address(front) or context["http"].get("sourceIp"),
         country=front.get("cloudfront-viewer-country"),
-        asn=_whole_number(front.get("cloudfront-viewer-asn", "")),
-        prefetch=any(_PREFETCH.search(headers.get(name, "")) for name in PREFETCH_HEADERS),
+        asn=_parse_digits(front.get("cloudfront-viewer-asn", "")),
+        is_prefetch=any(
+            _PREFETCH_PATTERN.search(headers.get(name, "")) for name in PREFETCH_HEADERS
+        ),
     )
 
 
-def _request_id(headers: Mapping[str, str], context: _Context) -> str:
+def _choose_request_id(headers: Mapping[str, str], context: _RequestContext) -> str:
     viewer = headers.get("x-amz-cf-id", "")
-    return viewer if _REQUEST_ID.fullmatch(viewer) else context["requestId"]
+    return viewer if _REQUEST_ID_PATTERN.fullmatch(viewer) else context["requestId"]
 
 
-def _time(headers: Mapping[str, str], received: int) -> int:
+def _choose_time(headers: Mapping[str, str], received_at: int) -> int:
     """The viewer's time where it is believable: a clock that is far off must not move a click."""
-    viewer = _whole_number(headers.get("x-waypost-time", ""))
-    if viewer is None or not -LATE_MILLISECONDS <= viewer - received <= EARLY_MILLISECONDS:
-        return received
+    viewer = _parse_digits(headers.get("x-waypost-time", ""))
+    if (
+        viewer is None
+        or not -MAX_VIEWER_TIME_AGE_MILLISECONDS
+        <= viewer - received_at
+        <= MAX_CLOCK_SKEW_MILLISECONDS
+    ):
+        return received_at
     return viewer
 
 
-def _address(headers: Mapping[str, str]) -> str | None:
+def _parse_viewer_address(headers: Mapping[str, str]) -> str | None:
     """The viewer's address without its port, which follows the last colon, IPv6 or not."""
     viewer = headers.get("cloudfront-viewer-address", "")
     return viewer.rpartition(":")[0].strip("[]") or None
 
 
-def _whole_number(text: str) -> int | None:
+def _parse_digits(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-KEPT_V4: Final = 24
-KEPT_V6: Final = 48
+IPV4_PREFIX_BITS: Final = 24
+IPV6_PREFIX_BITS: Final = 48
 
 
-def kept_address(address: str | None, policy: IpPolicy) -> str | None:
+def truncate_address(address: str | None, policy: IpPolicy) -> str | None:
     """The part of an address that the workspace keeps: cut to its network (/24, /48) by default.
 
     None where nothing is kept, and for what is no address.
@@ -135,11 +142,11 @@ def kept_address(address: str | None, policy: IpPolicy) -> str | None:
         return str(parsed)
     if isinstance(parsed, IPv6Address) and parsed.sixtofour is not None:
         parsed = parsed.sixtofour  # else the first 48 bits would keep the whole of it
-    kept = KEPT_V4 if parsed.version == 4 else KEPT_V6
+    kept = IPV4_PREFIX_BITS if parsed.version == 4 else IPV6_PREFIX_BITS
     return str(ip_network((parsed, kept), strict=False).network_address)
 
 
-def came_through_front(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+def is_from_cloudfront(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
     """Whether a request carries one of the origin's secrets, so that CloudFront sent it."""
     given = headers.get("x-waypost-origin", "").encode()
     matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]

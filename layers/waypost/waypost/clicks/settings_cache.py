@@ -8,62 +8,64 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from waypost.errors import MalformedItem, StoreError, StoreUnavailable
-from waypost.ids import WorkspaceCode
+from waypost.errors import CorruptItem, StoreError, StoreUnavailable
+from waypost.ids import WorkspaceId
 from waypost.models.workspace import WorkspaceSettings
 
-FRESH_SECONDS: Final = 60
-RETRY_SECONDS: Final = 5
-STRICTEST: Final = WorkspaceSettings(ip="none", events="none")
+SETTINGS_TTL_SECONDS: Final = 60
+SETTINGS_RETRY_SECONDS: Final = 5
+FAIL_CLOSED_SETTINGS: Final = WorkspaceSettings(ip="none", events="none")
 """What holds for a workspace whose settings were never read: nothing is kept or told that it might
 forbid; retention is the stack's own.
 """
-_REMEMBERED: Final = 1_000
+_MAX_CACHED_WORKSPACES: Final = 1_000
 
 
 class SettingsReader(Protocol):
     """What is read of workspaces."""
 
-    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings: ...
+    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings: ...
 
 
-class Policies:
+class SettingsCache:
     """Settings by workspace, at most ``FRESH_SECONDS`` old, or older while the store is down.
 
     ``now`` is a monotonic clock in seconds.
     """
 
-    def __init__(self, store: SettingsReader, now: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
-        self._now = now
-        self._known: dict[WorkspaceCode, tuple[float, WorkspaceSettings | None]] = {}
+    def __init__(
+        self, repository: SettingsReader, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._repository = repository
+        self._monotonic = monotonic
+        self._cache: dict[WorkspaceId, tuple[float, WorkspaceSettings | None]] = {}
 
-    def of(self, workspace: WorkspaceCode) -> WorkspaceSettings:
+    def get_or_default(self, workspace: WorkspaceId) -> WorkspaceSettings:
         """The settings of a workspace. Never raises: without an answer, the last one known holds,
         else ``STRICTEST``.
         """
-        return self._last(workspace) or STRICTEST
+        return self._get_latest(workspace) or FAIL_CLOSED_SETTINGS
 
-    def certain(self, workspace: WorkspaceCode) -> WorkspaceSettings:
+    def get_or_raise(self, workspace: WorkspaceId) -> WorkspaceSettings:
         """The same for who can come again: raises StoreUnavailable where no answer was ever known.
         Settings that cannot be read back are an answer, and ``STRICTEST`` holds.
         """
-        settings = self._last(workspace)
+        settings = self._get_latest(workspace)
         if settings is None:
             raise StoreUnavailable(f"the settings of workspace {workspace} were never read")
         return settings
 
-    def _last(self, workspace: WorkspaceCode) -> WorkspaceSettings | None:
-        until, settings = self._known.get(workspace, (0.0, None))
-        if self._now() < until:
+    def _get_latest(self, workspace: WorkspaceId) -> WorkspaceSettings | None:
+        until, settings = self._cache.get(workspace, (0.0, None))
+        if self._monotonic() < until:
             return settings
         try:
-            settings, fresh = self._store.settings(workspace), FRESH_SECONDS
-        except MalformedItem:
-            settings, fresh = settings or STRICTEST, RETRY_SECONDS
+            settings, fresh = self._repository.get_settings(workspace), SETTINGS_TTL_SECONDS
+        except CorruptItem:
+            settings, fresh = settings or FAIL_CLOSED_SETTINGS, SETTINGS_RETRY_SECONDS
         except StoreError:
-            fresh = RETRY_SECONDS
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[workspace] = (self._now() + fresh, settings)
+            fresh = SETTINGS_RETRY_SECONDS
+        if len(self._cache) >= _MAX_CACHED_WORKSPACES:
+            self._cache.clear()
+        self._cache[workspace] = (self._monotonic() + fresh, settings)
         return settings

@@ -23,7 +23,7 @@ Imports neither boto3 nor pydantic before a call is made, and nothing of the ser
 """
 
 from waypost.client.client import Client
-from waypost.client.results import Rewriting
+from waypost.client.results import RewriteResults
 from waypost.client.types import Message, Recipient
 
-__all__ = ["Client", "Message", "Recipient", "Rewriting"]
+__all__ = ["Client", "Message", "Recipient", "RewriteResults"]

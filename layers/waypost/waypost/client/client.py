@@ -9,44 +9,44 @@ import time
 from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import TYPE_CHECKING, Final, cast
 
-from waypost.client.batches import written
-from waypost.client.invoke import Invoker, called, called_for_a_file
-from waypost.client.progress import Bar
-from waypost.client.results import Rewriting
+from waypost.client.batches import encode_json
+from waypost.client.invoke import Invoker, call_rewrite, call_rewrite_file
+from waypost.client.progress import ProgressBar
+from waypost.client.results import RewriteResults
 from waypost.client.types import Message, Recipient
 
 if TYPE_CHECKING:
-    from waypost.rewrite.service import Answer
+    from waypost.rewrite.service import RewriteResponse
     from waypost.rewrite_files.schemas import FileProgress, FileReport
 
 
-SECONDS: Final = 30
+INVOCATION_SECONDS: Final = 30
 """How long one invocation works: often enough told how far it is, and over before anything between
 here and there takes a silent connection for a dead one.
 """
 
 
-def followed(
+def run_file_job(
     call: Callable[[bytes], FileProgress | FileReport],
     message: Message | None,
     source: str,
     target: str,
-    bar: Bar,
+    bar: ProgressBar,
 ) -> FileReport:
     """Call until the work is done. Raises as ``call``."""
-    body: dict[str, object] = {"input": source, "output": target, "seconds": SECONDS}
+    body: dict[str, object] = {"input": source, "output": target, "seconds": INVOCATION_SECONDS}
     if message is not None:
         body["message"] = message
-    payload = written(body, "message")
+    payload = encode_json(body, "message")
     while True:
         answer = call(payload)
         if answer["done"]:
             return cast("FileReport", answer)
-        bar.reach(answer["read"], answer["size"])
+        bar.update(answer["read"], answer["size"])
         bar.show()
 
 
-READ_SECONDS: Final = 300
+READ_TIMEOUT_SECONDS: Final = 300
 """How long an answer is waited for. A batch takes seconds, work on a file half a minute and a part
 of the output; and after 350 seconds networks of AWS forget a silent connection.
 """
@@ -67,12 +67,12 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._function = function
-        self._invoker = invoker or _lambda_client()
+        self._invoker = invoker or _create_lambda_client()
         self._sleep = sleep
 
     def rewrite(
         self, message: Message, recipients: Iterable[Recipient], *, progress: bool = True
-    ) -> Rewriting:
+    ) -> RewriteResults:
         """Rewrite a message for any number of recipients; nothing is called before the answer
         is iterated over. Deliveries must differ: the function only sees those of one batch.
         A recipient that is refused ends nothing: it is in ``failed``, with its field.
@@ -85,7 +85,7 @@ class Client:
         :raises CallFailed: while iterating, when the function cannot be reached or gives up.
         """
         total = len(recipients) if isinstance(recipients, Sized) else None
-        return Rewriting(message, recipients, self._call, Bar(total, wanted=progress))
+        return RewriteResults(message, recipients, self._call, ProgressBar(total, enabled=progress))
 
     def rewrite_file(
         self,
@@ -106,22 +106,22 @@ class Client:
         :raises CallFailed: when the function cannot be reached or gives up, and when the output
             exists already or another call works on it (status 409).
         """
-        with Bar(None, wanted=progress, in_bytes=True) as bar:
-            return followed(self._call_for_a_file, message, input, output, bar)
+        with ProgressBar(None, enabled=progress, in_bytes=True) as bar:
+            return run_file_job(self._call_file, message, input, output, bar)
 
-    def _call(self, payload: bytes, places: Sequence[int]) -> Answer:
-        return called(self._invoker, self._function, payload, places, self._sleep)
+    def _call(self, payload: bytes, indexes: Sequence[int]) -> RewriteResponse:
+        return call_rewrite(self._invoker, self._function, payload, indexes, self._sleep)
 
-    def _call_for_a_file(self, payload: bytes) -> FileProgress | FileReport:
-        return called_for_a_file(self._invoker, self._function, payload, self._sleep)
+    def _call_file(self, payload: bytes) -> FileProgress | FileReport:
+        return call_rewrite_file(self._invoker, self._function, payload, self._sleep)
 
 
-def _lambda_client() -> Invoker:
+def _create_lambda_client() -> Invoker:
     import boto3
     from botocore.config import Config
 
     # One attempt here: what is tried again, and how often, is decided in ``calling``.
     config = Config(
-        read_timeout=READ_SECONDS, retries={"total_max_attempts": 1}, tcp_keepalive=True
+        read_timeout=READ_TIMEOUT_SECONDS, retries={"total_max_attempts": 1}, tcp_keepalive=True
     )
     return cast("Invoker", boto3.client("lambda", config=config))

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
 
 if TYPE_CHECKING:
-    from waypost.rewrite.service import Answer
+    from waypost.rewrite.service import RewriteResponse
     from waypost.rewrite_files.schemas import FileProgress, FileReport
 
-ATTEMPTS: Final = 6
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 20.0
+MAX_CALL_ATTEMPTS: Final = 6
+_BASE_DELAY: Final = 0.5
+_MAX_DELAY: Final = 20.0
 
-_PLACE = re.compile(r"recipients\[(\d+)\]")
+_RECIPIENT_INDEX = re.compile(r"recipients\[(\d+)\]")
 
 
 class Invoker(Protocol):
@@ -31,90 +31,96 @@ class Invoker(Protocol):
     def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]: ...  # noqa: N803
 
 
-class _Passing(Exception):
+class _TransientError(Exception):
     """What went wrong may be over in a moment. Its text says what it was."""
 
 
-def called(
+def call_rewrite(
     invoker: Invoker,
     function: str,
     payload: bytes,
-    places: Sequence[int],
+    indexes: Sequence[int],
     sleep: Callable[[float], None],
-) -> Answer:
+) -> RewriteResponse:
     """The function's answer; ``places`` are the caller's, of each recipient.
 
     :raises InvalidRequest: with the fields as the caller numbers them.
     :raises TooLarge: when the message, or the answer (``deliveries``), is.
     :raises CallFailed: when there is no answer after all attempts, or another refusal.
     """
-    return cast("Answer", _tried(invoker, function, payload, sleep, "deliveries", places))
+    return cast(
+        "RewriteResponse",
+        _call_with_retry(invoker, function, payload, sleep, "deliveries", indexes),
+    )
 
 
-def called_for_a_file(
+def call_rewrite_file(
     invoker: Invoker, function: str, payload: bytes, sleep: Callable[[float], None]
 ) -> FileProgress | FileReport:
     """How far one invocation came, or the report at the end. Raises as ``called``."""
-    told = _tried(invoker, function, payload, sleep, "done", ())
+    told = _call_with_retry(invoker, function, payload, sleep, "done", ())
     return cast("FileProgress | FileReport", told)
 
 
-def _tried(
+def _call_with_retry(
     invoker: Invoker,
     function: str,
     payload: bytes,
     sleep: Callable[[float], None],
-    answer: str,
-    places: Sequence[int],
+    result_key: str,
+    indexes: Sequence[int],
 ) -> dict[str, Any]:
     """What the function says, once that has the key ``answer``."""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(MAX_CALL_ATTEMPTS):
         try:
-            told = _invoked(invoker, function, payload)
-            if answer in told:
+            told = _invoke(invoker, function, payload)
+            if result_key in told:
                 return told
-            raise _refusal(told, function, places)
-        except _Passing as passing:
-            if attempt == ATTEMPTS - 1:
+            raise _build_error(told, function, indexes)
+        except _TransientError as passing:
+            if attempt == MAX_CALL_ATTEMPTS - 1:
                 raise CallFailed(function, str(passing)) from passing
-        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
+        longest = min(_MAX_DELAY, _BASE_DELAY * 2**attempt)
         sleep(random.uniform(0, longest))  # noqa: S311  keeps callers apart, guards nothing
     raise AssertionError("the last attempt returns or raises")
 
 
-def _invoked(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
+def _invoke(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
     from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
     try:
         response = invoker.invoke(FunctionName=function, Payload=payload)
         told: dict[str, Any] = json.loads(response["Payload"].read())
     except (HTTPClientError, IncompleteReadError) as error:  # no answer, not in time or not whole
-        raise _Passing(str(error)) from error
+        raise _TransientError(str(error)) from error
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status == 429 or status >= 500:
-            raise _Passing(str(error)) from error
+            raise _TransientError(str(error)) from error
         raise CallFailed(function, str(error), status) from error
     if "FunctionError" in response:  # it crashed, or ran out of time or memory
-        raise _Passing(str(told.get("errorMessage", told)))
+        raise _TransientError(str(told.get("errorMessage", told)))
     return told
 
 
-def _refusal(told: dict[str, Any], function: str, places: Sequence[int]) -> Exception:
+def _build_error(response: dict[str, Any], function: str, indexes: Sequence[int]) -> Exception:
     """What the function said instead of an answer, as an error."""
-    status, detail = int(told.get("status", 0)), str(told.get("detail", told))
+    status, detail = int(response.get("status", 0)), str(response.get("detail", response))
     if status == 503:
-        return _Passing(detail)
-    if status == 413 and "limit" in told:
-        return TooLarge(str(told["field"]), int(told["size"]), int(told["limit"]))
-    if problems := told.get("errors"):
-        return InvalidRequest(*(_placed(each, places) for each in problems))
+        return _TransientError(detail)
+    if status == 413 and "limit" in response:
+        return TooLarge(str(response["field"]), int(response["size"]), int(response["limit"]))
+    if problems := response.get("errors"):
+        return InvalidRequest(*(_renumber_problem(each, indexes) for each in problems))
     return CallFailed(function, detail, status)
 
 
-def _placed(told: Mapping[str, str], places: Sequence[int]) -> Problem:
+def _renumber_problem(problem: Mapping[str, str], indexes: Sequence[int]) -> Problem:
     def place(match: re.Match[str]) -> str:
         at = int(match[1])  # a name that the caller made up may look like a place
-        return f"recipients[{places[at]}]" if at < len(places) else match[0]
+        return f"recipients[{indexes[at]}]" if at < len(indexes) else match[0]
 
-    return Problem(_PLACE.sub(place, told["field"]), _PLACE.sub(place, told["reason"]))
+    return Problem(
+        _RECIPIENT_INDEX.sub(place, problem["field"]),
+        _RECIPIENT_INDEX.sub(place, problem["reason"]),
+    )

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
 
-class Bar:
+class ProgressBar:
     """A context manager; draws nothing before ``show``, and nothing outside of a terminal.
 
     ``total`` counts messages, or bytes of a file of them (``in_bytes``); None: nobody knows yet.
     """
 
-    def __init__(self, total: int | None, *, wanted: bool, in_bytes: bool = False) -> None:
+    def __init__(self, total: int | None, *, enabled: bool, in_bytes: bool = False) -> None:
         self._total = total
-        self._wanted = wanted and sys.stderr.isatty()
+        self._is_enabled = enabled and sys.stderr.isatty()
         self._in_bytes = in_bytes
         self._done = 0
         self._progress: Progress | None = None
@@ -31,16 +31,16 @@ class Bar:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exc_type: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
 
     def show(self) -> None:
         """Draw the bar, if it may be and is not yet."""
-        if not self._wanted or self._progress is not None:
+        if not self._is_enabled or self._progress is not None:
             return
         try:
             from rich.console import Console
@@ -51,7 +51,7 @@ class Bar:
                 TimeRemainingColumn,
             )
         except ModuleNotFoundError:
-            self._wanted = False
+            self._is_enabled = False
             return
         how_far: ProgressColumn = DownloadColumn() if self._in_bytes else MofNCompleteColumn()
         columns = (*Progress.get_default_columns()[:2], how_far, TimeRemainingColumn())
@@ -65,7 +65,7 @@ class Bar:
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, messages)
 
-    def reach(self, done: int, total: int) -> None:
+    def update(self, done: int, total: int) -> None:
         """Note how far the work is, of how much."""
         self._done, self._total = done, total
         if self._progress is not None and self._task is not None:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from waypost.responses import Response, json_response
-from waypost.tokens import APP
+from waypost.tokens import APP_PATH
 
-APPLE_PATH: Final = "/.well-known/apple-app-site-association"
-ANDROID_PATH: Final = "/.well-known/assetlinks.json"
-MAX_SECONDS_CACHED: Final = 3600
+APPLE_APP_LINKS_PATH: Final = "/.well-known/apple-app-site-association"
+ANDROID_APP_LINKS_PATH: Final = "/.well-known/assetlinks.json"
+APP_LINKS_MAX_AGE_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ class AppLinks:
     android: tuple[AndroidApp, ...] = ()
     urls: tuple[str, ...] = ()
 
-    def opens(self, destination: str) -> bool:
+    def can_open(self, destination: str) -> bool:
         """Whether a link to this destination should open in an app."""
         if not (self.ios or self.android):
             return False
-        return any(_fits(pattern, destination) for pattern in self.urls)
+        return any(_matches_pattern(pattern, destination) for pattern in self.urls)
 
-    def path_prefix(self, destination: str) -> str:
+    def get_path_prefix(self, destination: str) -> str:
         """What stands before the path of a tracking link to this destination."""
-        return APP if self.opens(destination) else ""
+        return APP_PATH if self.can_open(destination) else ""
 
-    def stored(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """As plain values, for JSON and for the store."""
         return {
             "ios": list(self.ios),
@@ -62,46 +62,46 @@ class AppLinks:
         }
 
     @classmethod
-    def from_stored(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what ``stored`` gave. Raises TypeError or LookupError for anything else."""
         return cls(
-            ios=_held(values.get("ios", [])),
+            ios=_require_list(values.get("ios", [])),
             android=tuple(
-                AndroidApp(app["package"], _held(app["fingerprints"]))
-                for app in _held(values.get("android", []))
+                AndroidApp(app["package"], _require_list(app["fingerprints"]))
+                for app in _require_list(values.get("android", []))
             ),
-            urls=_held(values.get("urls", [])),
+            urls=_require_list(values.get("urls", [])),
         )
 
 
-def _held(values: object) -> tuple[Any, ...]:
-    if not isinstance(values, list):
+def _require_list(value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list):
         raise TypeError("no list where there has to be one")
-    return tuple(values)
+    return tuple(value)
 
 
-NO_APPS: Final = AppLinks()
+NO_APP_LINKS: Final = AppLinks()
 
 
-def app_file(path: str, links: AppLinks) -> Response:
+def build_app_links_response(path: str, links: AppLinks) -> Response:
     """The file that Apple or Google asks for at ``path``; 404 where the host has no such app."""
-    body = _apple(links) if path == APPLE_PATH else _android(links)
+    body = _build_apple_file(links) if path == APPLE_APP_LINKS_PATH else _build_android_file(links)
     if body is None:
         return json_response(404, {"title": "No app opens links of this host", "status": 404})
     response = json_response(200, body)
-    response["headers"]["cache-control"] = f"public, max-age={MAX_SECONDS_CACHED}"
+    response["headers"]["cache-control"] = f"public, max-age={APP_LINKS_MAX_AGE_SECONDS}"
     return response
 
 
-def _apple(links: AppLinks) -> object:
+def _build_apple_file(links: AppLinks) -> object:
     """``apple-app-site-association``: JSON, though the file's name does not end so."""
     if not links.ios:
         return None
-    paths = [{"/": f"{APP}/*", "comment": "tracking links that the app opens"}]
+    paths = [{"/": f"{APP_PATH}/*", "comment": "tracking links that the app opens"}]
     return {"applinks": {"details": [{"appIDs": list(links.ios), "components": paths}]}}
 
 
-def _android(links: AppLinks) -> object:
+def _build_android_file(links: AppLinks) -> object:
     """``assetlinks.json``, statements of Digital Asset Links. Paths are the app's own affair."""
     if not links.android:
         return None
@@ -118,5 +118,5 @@ def _android(links: AppLinks) -> object:
     ]
 
 
-def _fits(pattern: str, destination: str) -> bool:
+def _matches_pattern(pattern: str, destination: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), destination) is not None

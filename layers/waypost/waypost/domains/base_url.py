@@ -11,65 +11,67 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from waypost.domains.app_links import NO_APPS, AppLinks
-from waypost.domains.hostnames import domain_of, within
-from waypost.domains.model import STACK, Role, TrackingDomain
-from waypost.ids import workspace_code
-from waypost.repositories.domains import DomainStore
+from waypost.domains.app_links import NO_APP_LINKS, AppLinks
+from waypost.domains.hostnames import extract_sender_domain, is_in_domain
+from waypost.domains.model import STACK_WORKSPACE, DomainRole, TrackingDomain
+from waypost.ids import derive_workspace_id
+from waypost.repositories.domains import DomainRepository
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseUrl:
     """Where a message's links point: scheme and host, and which of them open in an app."""
 
     url: str
-    app_links: AppLinks = NO_APPS
+    app_links: AppLinks = NO_APP_LINKS
 
 
 @dataclass(frozen=True, slots=True)
-class BaseUrls:
+class DomainBaseUrlResolver:
     """Chooses base URLs. ``address`` is the tracking API's own, which always answers until the
     stack's default host works; ``default_host`` is that host, empty where a stack has none.
     """
 
-    domains: DomainStore
-    address: str
+    domains: DomainRepository
+    api_url: str
     default_host: str = ""
 
-    def for_message(self, workspace: str, sender: str | None) -> str:
+    def resolve_url(self, workspace: str, sender: str | None) -> str:
         """The base URL for a message of a workspace from a sender (a From value or a number).
 
         Without a slash at the end. Raises StoreUnavailable.
         """
-        return self.base(workspace, sender).url
+        return self.resolve_base(workspace, sender).url
 
-    def base(self, workspace: str, sender: str | None) -> Base:
+    def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
         """As ``for_message``, with what is needed to send links to apps."""
-        domains = self.domains.of_workspace(workspace_code(workspace))
-        chosen = choose(domains, domain_of(sender))
+        domains = self.domains.list_by_workspace(derive_workspace_id(workspace))
+        chosen = choose_domain(domains, extract_sender_domain(sender))
         if chosen is not None:
-            return Base(chosen.base_url, chosen.app_links)
-        return Base(self.default())
+            return BaseUrl(chosen.base_url, chosen.app_links)
+        return BaseUrl(self.resolve_default_url())
 
-    def short(self, workspace: str, sender: str | None) -> str:
+    def resolve_short_base(self, workspace: str, sender: str | None) -> str:
         """The base URL of short links: the workspace's short host, else as for all links."""
-        domains = self.domains.of_workspace(workspace_code(workspace))
-        chosen = choose(domains, None, role="short") or choose(domains, domain_of(sender))
-        return chosen.base_url if chosen is not None else self.default()
+        domains = self.domains.list_by_workspace(derive_workspace_id(workspace))
+        chosen = choose_domain(domains, None, role="short") or choose_domain(
+            domains, extract_sender_domain(sender)
+        )
+        return chosen.base_url if chosen is not None else self.resolve_default_url()
 
-    def default(self) -> str:
+    def resolve_default_url(self) -> str:
         """The stack's own base URL: its default host from the first time that HTTPS worked.
 
         Raises MalformedItem where it cannot be read whether it did: links that are sent stay.
         """
         host = self.default_host
-        if host and self.domains.stage(STACK, host) == "https":
+        if host and self.domains.get_stage(STACK_WORKSPACE, host) == "https":
             return f"https://{host}"
-        return self.address
+        return self.api_url
 
 
-def choose(
-    domains: Iterable[TrackingDomain], sender_domain: str | None, role: Role = "links"
+def choose_domain(
+    domains: Iterable[TrackingDomain], sender_domain: str | None, role: DomainRole = "links"
 ) -> TrackingDomain | None:
     """The domain of a role for a sender: the nearest sending domain first, HTTPS before HTTP, then
     the oldest. A sender without a domain (a number) belongs to every sending domain alike.
@@ -78,12 +80,15 @@ def choose(
         domain
         for domain in domains
         if domain.role == role
-        if domain.usable and (not sender_domain or within(sender_domain, domain.sending.domain))
+        if domain.is_usable
+        and (not sender_domain or is_in_domain(sender_domain, domain.sending.domain))
     ]
-    return min(fitting, key=lambda domain: _order(domain, sender_domain), default=None)
+    return min(fitting, key=lambda domain: _domain_priority(domain, sender_domain), default=None)
 
 
-def _order(domain: TrackingDomain, sender_domain: str | None) -> tuple[int, int, float, str]:
+def _domain_priority(
+    domain: TrackingDomain, sender_domain: str | None
+) -> tuple[int, int, float, str]:
     nearness = domain.sending.domain.count(".") if sender_domain else 0
     scheme = 0 if domain.stage == "https" else 1
     return (-nearness, scheme, domain.added.timestamp(), domain.host)

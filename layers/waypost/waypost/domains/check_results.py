@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-MOST_KEPT: Final = 8
+MAX_RESULT_VALUES: Final = 8
 """Of addresses, names and issuers that were found: what people read. Who owns a zone can make them
 many, and findings are read with their domain for every message.
 """
-MOST_TEXT: Final = 200
+MAX_RESULT_TEXT: Final = 200
 """Of what a server said, in characters."""
 
 DnsVerdict = Literal[
@@ -46,7 +46,7 @@ ProbeOutcome = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Dns:
+class DnsResult:
     """Where a host leads. ``chain`` starts with the host; ``settled`` is False where some of the
     zone's own name servers answer otherwise; ``wildcard`` says that any name beside it gets the
     same answer; ``proof`` that the TXT record is there.
@@ -60,17 +60,17 @@ class Dns:
     wildcard: bool = False
 
     @property
-    def right(self) -> bool:
+    def is_correct(self) -> bool:
         return self.verdict in ("cname", "flattened", "proxied")
 
     @property
-    def leads_to_edge(self) -> bool:
+    def points_to_cdn(self) -> bool:
         """Whether requests for the host arrive at our edge, with no proxy in between."""
         return self.verdict in ("cname", "flattened")
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeResult:
     """How a request for our path ended. ``detail`` is for people: a status, a target, an error."""
 
     outcome: ProbeOutcome
@@ -81,28 +81,28 @@ class Probe:
     """Whether the CDN itself answered, even if not with our answer."""
 
     @property
-    def green(self) -> bool:
+    def is_ours(self) -> bool:
         return self.outcome == "ours"
 
 
-SKIPPED = Probe("skipped")
-UNSEEN = Probe("unseen")
+SKIPPED_PROBE = ProbeResult("skipped")
+UNSEEN_PROBE = ProbeResult("unseen")
 
 
 @dataclass(frozen=True, slots=True)
-class Hsts:
+class HstsResult:
     """Whether browsers refuse plain HTTP for a host, and what makes them."""
 
     source: Literal["none", "own", "parent", "preload", "unseen"] = "none"
     name: str = ""
 
     @property
-    def on(self) -> bool:
+    def is_enforced(self) -> bool:
         return self.source not in ("none", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
-class Caa:
+class CaaResult:
     """Whether Amazon may issue a certificate for a host. ``name`` is where the records stand."""
 
     allows: Literal["yes", "no", "unknown", "unseen"] = "unknown"
@@ -111,17 +111,17 @@ class Caa:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class CheckResult:
     """One check, whole, unless something of it is ``unseen``."""
 
-    dns: Dns
-    http: Probe = SKIPPED
-    https: Probe = SKIPPED
-    hsts: Hsts = Hsts()
-    caa: Caa = Caa()
+    dns: DnsResult
+    http: ProbeResult = SKIPPED_PROBE
+    https: ProbeResult = SKIPPED_PROBE
+    hsts: HstsResult = HstsResult()
+    caa: CaaResult = CaaResult()
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether everything was looked at. What was not says nothing of the domain."""
         probes = (self.http.outcome, self.https.outcome)
         return "unseen" not in (self.dns.verdict, *probes, self.hsts.source, self.caa.allows)

@@ -19,162 +19,177 @@ from waypost.domains import dns as caa
 from waypost.domains import dns as records
 from waypost.domains import dns as resolving
 from waypost.domains import probe_token
-from waypost.domains.check_results import UNSEEN, Caa, Dns, Findings, Hsts, Probe
+from waypost.domains.check_results import (
+    UNSEEN_PROBE,
+    CaaResult,
+    CheckResult,
+    DnsResult,
+    HstsResult,
+    ProbeResult,
+)
 from waypost.domains.dns import Resolver
-from waypost.domains.hostnames import parents
-from waypost.domains.http_probe import Prober, Scheme
-from waypost.domains.network import NEVER, Deadline
+from waypost.domains.hostnames import iter_parent_domains
+from waypost.domains.http_probe import HttpProber, WebScheme
+from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.tokens.signer import Keyring
 
-MAX_PARENTS: Final = 3
+MAX_HSTS_PARENTS: Final = 3
 """Parents that are asked, nearest first: the outermost, where policies for all below stand."""
 
 
-def in_force(header: str | None) -> tuple[bool, bool]:
+def parse_hsts_header(header: str | None) -> tuple[bool, bool]:
     """Whether a header puts HSTS in force, and whether for subdomains too."""
-    directives = dict(_directives(header or ""))
+    directives = dict(_parse_directives(header or ""))
     age = directives.get("max-age", "")
     if not age.isascii() or not age.isdigit() or not age.strip("0"):  # of any length
         return False, False
     return True, "includesubdomains" in directives
 
 
-def _directives(header: str) -> Iterable[tuple[str, str]]:
+def _parse_directives(header: str) -> Iterable[tuple[str, str]]:
     for part in header.split(";"):
         name, _, value = part.partition("=")
         yield name.strip().lower(), value.strip().strip('"')
 
 
-def judge(host: str, own: str | None, header_of: Callable[[str], str | None]) -> Hsts:
+def check_hsts(
+    host: str, own_header: str | None, get_header: Callable[[str], str | None]
+) -> HstsResult:
     """What makes browsers refuse plain HTTP for a host, the first that is found.
 
     ``own`` is the host's header; ``header_of`` asks a parent for its own over HTTPS.
     """
-    if in_force(own)[0]:
-        return Hsts("own", host)
+    if parse_hsts_header(own_header)[0]:
+        return HstsResult("own", host)
     if in_hsts_preload(host):
-        return Hsts("preload", host)
-    for parent in list(parents(host))[-MAX_PARENTS:]:
-        _, for_subdomains = in_force(header_of(parent))
+        return HstsResult("preload", host)
+    for parent in list(iter_parent_domains(host))[-MAX_HSTS_PARENTS:]:
+        _, for_subdomains = parse_hsts_header(get_header(parent))
         if for_subdomains:
-            return Hsts("parent", parent)
-    return Hsts()
+            return HstsResult("parent", parent)
+    return HstsResult()
 
 
-DNS_SECONDS: Final = 20.0
+DNS_CHECK_SECONDS: Final = 20.0
 """From its beginning on, a check asks DNS for so long; how many questions there are is up to who
 owns the names. A sound domain takes one second, and one this slow reaches no recipient either.
 """
 
 
-class Keys(Protocol):
-    def current(self) -> Keyring:
+class ProbeKeyringSource(Protocol):
+    def get_keyring(self) -> Keyring:
         """The keys of this stack, those that our own answers are signed with."""
         ...
 
-    def reloaded(self) -> Keyring | None:
+    def reload_keyring(self) -> Keyring | None:
         """The same, read anew where a signature was unknown; None where nothing is new."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Checker:
+class DomainChecker:
     """Looks at domains with a resolver and a prober; holds no state between checks."""
 
     resolver: Resolver
-    prober: Prober
-    keys: Keys
+    prober: HttpProber
+    keys: ProbeKeyringSource
 
     def check(
-        self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NEVER
-    ) -> Findings:
+        self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NO_DEADLINE
+    ) -> CheckResult:
         """Everything there is to see of a host until then. ``targets`` are our names.
 
         HSTS and CAA are asked only where they matter: while HTTPS does not work.
         """
-        look = self._look(deadline)
-        return look.findings(host, look.dns(host, proof, targets))
+        look = self._start_check(deadline)
+        return look.check_web(host, look.check_dns(host, proof, targets))
 
-    def dns(
-        self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NEVER
-    ) -> Dns:
+    def check_dns(
+        self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NO_DEADLINE
+    ) -> DnsResult:
         """Only where the host leads."""
-        return self._look(deadline).dns(host, proof, targets)
+        return self._start_check(deadline).check_dns(host, proof, targets)
 
-    def _look(self, deadline: Deadline) -> _Look:
-        resolver = self.resolver.within(min(DNS_SECONDS, deadline.left()))
-        return _Look(resolver, self.prober.asking(resolver, deadline), self.keys, deadline)
+    def _start_check(self, deadline: Deadline) -> _TimedCheck:
+        resolver = self.resolver.with_time_limit(
+            min(DNS_CHECK_SECONDS, deadline.get_remaining_seconds())
+        )
+        return _TimedCheck(
+            resolver, self.prober.with_resolver(resolver, deadline), self.keys, deadline
+        )
 
 
-class _NotAskedError(Exception):
+class _OutOfTimeError(Exception):
     """There was no time to ask a parent for its header."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _TimedCheck:
     """One look at one host, with a resolver and a prober whose time is running."""
 
     resolver: Resolver
-    prober: Prober
-    keys: Keys
+    prober: HttpProber
+    keys: ProbeKeyringSource
     deadline: Deadline
 
-    def dns(self, host: str, proof: str, targets: Collection[str]) -> Dns:
-        found = records.look_up(self.resolver, host, proof, targets)
-        return Dns("unseen") if self._is_late() else found
+    def check_dns(self, host: str, proof: str, targets: Collection[str]) -> DnsResult:
+        found = records.check_dns_records(self.resolver, host, proof, targets)
+        return DnsResult("unseen") if self._is_out_of_time() else found
 
-    def findings(self, host: str, dns: Dns) -> Findings:
+    def check_web(self, host: str, dns: DnsResult) -> CheckResult:
         if dns.verdict == "unseen":
-            return Findings(dns, UNSEEN, UNSEEN)
-        if not dns.right:
-            return Findings(dns)
+            return CheckResult(dns, UNSEEN_PROBE, UNSEEN_PROBE)
+        if not dns.is_correct:
+            return CheckResult(dns)
         http, https = self._probe("http", host), self._probe("https", host)
-        dns = _seen_through(dns, http)
-        if https.green:
-            return Findings(dns, http, https)
-        permission = self._caa(host) if dns.leads_to_edge else Caa()
-        return Findings(dns, http, https, self._hsts(host, https), permission)
+        dns = _correct_dns_verdict(dns, http)
+        if https.is_ours:
+            return CheckResult(dns, http, https)
+        permission = self._check_caa(host) if dns.points_to_cdn else CaaResult()
+        return CheckResult(dns, http, https, self._check_hsts(host, https), permission)
 
-    def _is_late(self) -> bool:
+    def _is_out_of_time(self) -> bool:
         """Whether one more question might not have had its time, and one of those before had not:
         then a missing answer says nothing of the host.
         """
-        return self.deadline.left() < resolving.SECONDS
+        return self.deadline.get_remaining_seconds() < resolving.DNS_TIMEOUT_SECONDS
 
-    def _caa(self, host: str) -> Caa:
-        found = caa.permission(self.resolver, host)
-        return Caa("unseen") if found.allows == "unknown" and self._is_late() else found
+    def _check_caa(self, host: str) -> CaaResult:
+        found = caa.check_caa(self.resolver, host)
+        return (
+            CaaResult("unseen") if found.allows == "unknown" and self._is_out_of_time() else found
+        )
 
-    def _probe(self, scheme: Scheme, host: str) -> Probe:
-        nonce = probe_token.new_nonce()
-        return self.prober.ask(
-            scheme, host, probe_token.PATH + nonce, lambda body: self._is_ours(nonce, body)
+    def _probe(self, scheme: WebScheme, host: str) -> ProbeResult:
+        nonce = probe_token.create_nonce()
+        return self.prober.probe(
+            scheme, host, probe_token.PROBE_PATH + nonce, lambda body: self._is_ours(nonce, body)
         )
 
     def _is_ours(self, nonce: str, body: bytes) -> bool:
         """A key that had to sign at once may be known to whoever answered, and not yet here."""
-        if probe_token.is_answer(self.keys.current(), nonce, body):
+        if probe_token.is_probe_answer(self.keys.get_keyring(), nonce, body):
             return True
-        renewed = self.keys.reloaded()
-        return renewed is not None and probe_token.is_answer(renewed, nonce, body)
+        renewed = self.keys.reload_keyring()
+        return renewed is not None and probe_token.is_probe_answer(renewed, nonce, body)
 
-    def _hsts(self, host: str, https: Probe) -> Hsts:
+    def _check_hsts(self, host: str, https: ProbeResult) -> HstsResult:
         try:
-            return judge(host, https.hsts, self._header_of)
-        except _NotAskedError:
-            return Hsts("unseen")
+            return check_hsts(host, https.hsts, self._get_hsts_header)
+        except _OutOfTimeError:
+            return HstsResult("unseen")
 
-    def _header_of(self, parent: str) -> str | None:
-        probe = self.prober.ask("https", parent, "/", lambda _: False)
-        if probe == UNSEEN:
-            raise _NotAskedError(parent)
+    def _get_hsts_header(self, parent: str) -> str | None:
+        probe = self.prober.probe("https", parent, "/", lambda _: False)
+        if probe == UNSEEN_PROBE:
+            raise _OutOfTimeError(parent)
         return probe.hsts
 
 
-def _seen_through(dns: Dns, http: Probe) -> Dns:
+def _correct_dns_verdict(dns: DnsResult, http: ProbeResult) -> DnsResult:
     """A proven host whose addresses are not ours today, but where our CDN refuses the name: a
     flattened record, resolved in another place.
     """
-    if dns.verdict == "proxied" and http.at_edge and not http.green:
+    if dns.verdict == "proxied" and http.at_edge and not http.is_ours:
         return replace(dns, verdict="flattened")
     return dns

@@ -22,9 +22,15 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from waypost.domains.certificates import CertificateStatus, Tenant
-from waypost.errors import Conflict, EdgeRefused, NotAtEdge, ServedElsewhere, StoreUnavailable
-from waypost.observability import Metric, count
+from waypost.domains.certificates import CdnTenant, CertificateStatus
+from waypost.errors import (
+    CdnRequestRejected,
+    CdnResourceMissing,
+    HostnameInUse,
+    StoreUnavailable,
+    WriteConflict,
+)
+from waypost.observability import Metric, emit_metric
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
@@ -33,13 +39,13 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudfront.type_defs import ManagedCertificateRequestTypeDef
 
 
-TENANTS: Final = 10_000
+DEFAULT_TENANT_QUOTA: Final = 10_000
 """Distribution tenants of an account."""
-CERTIFICATES: Final = 2_500
+DEFAULT_CERTIFICATE_QUOTA: Final = 2_500
 """Certificates of an account in us-east-1, where CloudFront's are."""
 
 # Without a filter, ACM lists certificates with RSA keys of 1,024 and 2,048 bits alone.
-_EVERY_KEY: Final[FiltersTypeDef] = {
+_ALL_KEY_TYPES: Final[FiltersTypeDef] = {
     "keyTypes": [
         *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
         *("EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
@@ -48,7 +54,7 @@ _EVERY_KEY: Final[FiltersTypeDef] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Quotas:
+class AccountQuotas:
     """What the account may have: distribution tenants, and certificates in us-east-1, where
     CloudFront's are. 10,000 and 2,500 until they are raised.
     """
@@ -58,40 +64,45 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class QuotaUsage:
     tenants: int
     certificates: int
 
-    def report(self, quotas: Quotas) -> None:
+    def emit_metrics(self, quotas: AccountQuotas) -> None:
         """Emit both shares, in whole percent."""
-        count(Metric.TENANT_QUOTA_PERCENT, 100 * self.tenants // quotas.tenants)
-        count(Metric.CERTIFICATE_QUOTA_PERCENT, 100 * self.certificates // quotas.certificates)
+        emit_metric(Metric.TENANT_QUOTA_PERCENT, 100 * self.tenants // quotas.tenants)
+        emit_metric(
+            Metric.CERTIFICATE_QUOTA_PERCENT, 100 * self.certificates // quotas.certificates
+        )
 
 
-def usage(cloudfront: CloudFrontClient, acm: ACMClient) -> Usage:
+def load_quota_usage(cloudfront: CloudFrontClient, acm: ACMClient) -> QuotaUsage:
     """Count what the account has: quotas are the account's, whoever uses them."""
     tenants = cloudfront.get_paginator("list_distribution_tenants").paginate()
-    certificates = acm.get_paginator("list_certificates").paginate(Includes=_EVERY_KEY)
-    return Usage(
+    certificates = acm.get_paginator("list_certificates").paginate(Includes=_ALL_KEY_TYPES)
+    return QuotaUsage(
         sum(len(page.get("DistributionTenantList", [])) for page in tenants),
         sum(len(page.get("CertificateSummaryList", [])) for page in certificates),
     )
 
 
-ELSEWHERE: Final = "another CloudFront distribution has this host; take it off there"
+HOST_IN_USE_REASON: Final = "another CloudFront distribution has this host; take it off there"
 
-_REFUSALS: Final = {
-    "CNAMEAlreadyExists": ELSEWHERE,
+_REJECTION_REASONS: Final = {
+    "CNAMEAlreadyExists": HOST_IN_USE_REASON,
     "EntityLimitExceeded": "the account has no room for more domains; a quota has to be raised",
     "InvalidArgument": "CloudFront does not take this host",
     "AccessDenied": "this stack may not add hosts to CloudFront; its policy has to allow it",
 }
-_MISSING: Final = ("EntityNotFound", "404")  # the second, where an answer has no body to say more
-_RACES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
+_NOT_FOUND_CODES: Final = (
+    "EntityNotFound",
+    "404",
+)  # the second, where an answer has no body to say more
+_CONFLICT_CODES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
 
 
 @contextmanager
-def translated(subject: str) -> Iterator[None]:
+def translate_cloudfront_errors(subject: str) -> Iterator[None]:
     """Turn what CloudFront answers about a subject into errors of ours.
 
     Raises NotAtEdge, EdgeRefused, Conflict (somebody else was faster), or StoreUnavailable.
@@ -100,18 +111,18 @@ def translated(subject: str) -> Iterator[None]:
         yield
     except ClientError as e:
         code = e.response["Error"]["Code"]
-        if code in _MISSING:
-            raise NotAtEdge(f"CloudFront: {code}") from e
-        if code in _REFUSALS:
-            raise EdgeRefused(_REFUSALS[code]) from e
-        if code in _RACES:
-            raise Conflict(f"{subject}: {code}") from e
+        if code in _NOT_FOUND_CODES:
+            raise CdnResourceMissing(f"CloudFront: {code}") from e
+        if code in _REJECTION_REASONS:
+            raise CdnRequestRejected(_REJECTION_REASONS[code]) from e
+        if code in _CONFLICT_CODES:
+            raise WriteConflict(f"{subject}: {code}") from e
         raise StoreUnavailable(f"CloudFront: {code}") from e
     except (BotoCoreError, ResponseParserError) as e:
         raise StoreUnavailable(f"CloudFront: {type(e).__name__}") from e
 
 
-class CloudFrontEdge:
+class CloudFrontTenants:
     """An ``Edge`` (``securing``). Raises StoreUnavailable where CloudFront does not answer,
     Conflict where somebody else changed the tenant meanwhile.
     """
@@ -121,55 +132,55 @@ class CloudFrontEdge:
         self._distribution = distribution
         self._connection_group = connection_group
 
-    def tenant(self, host: str, /) -> Tenant | None:
-        found = self._find(host)
+    def get_tenant(self, host: str, /) -> CdnTenant | None:
+        found = self._find_tenant(host)
         if found is None:
             return None
-        status, arn = self._certificate(found["Id"])
+        status, arn = self._get_certificate(found["Id"])
         attached = found["Customizations"].get("Certificate", {}).get("Arn")
-        return Tenant(status, arn is not None and attached == arn, found["Enabled"])
+        return CdnTenant(status, arn is not None and attached == arn, found["Enabled"])
 
-    def create(self, host: str, /) -> None:
-        with translated(host):
+    def create_tenant(self, host: str, /) -> None:
+        with translate_cloudfront_errors(host):
             self._client.create_distribution_tenant(
                 DistributionId=self._distribution,
                 ConnectionGroupId=self._connection_group,
-                Name=tenant_name(host),
+                Name=build_tenant_name(host),
                 Domains=[{"Domain": host}],
-                ManagedCertificateRequest=_certificate_request(host),
+                ManagedCertificateRequest=_build_certificate_request(host),
                 Enabled=True,  # a disabled one does not answer the authority either
             )
 
-    def enable(self, host: str, /) -> None:
-        self._update(self._known(host), {"Enabled": True})
+    def enable_tenant(self, host: str, /) -> None:
+        self._update_tenant(self._get_tenant_or_raise(host), {"Enabled": True})
 
-    def attach(self, host: str, /) -> None:
+    def attach_certificate(self, host: str, /) -> None:
         # The certificate is read first: reading it can change the tenant, and with that its ETag.
-        _, arn = self._certificate(self._known(host)["Id"])
+        _, arn = self._get_certificate(self._get_tenant_or_raise(host)["Id"])
         if arn is None:
             return
-        tenant = self._known(host)
+        tenant = self._get_tenant_or_raise(host)
         customized = tenant["Customizations"] | {"Certificate": {"Arn": arn}}
-        self._update(tenant, {"Customizations": customized})
+        self._update_tenant(tenant, {"Customizations": customized})
 
-    def request_again(self, host: str, /) -> None:
-        request = {"ManagedCertificateRequest": _certificate_request(host)}
-        self._update(self._known(host), request)
+    def request_certificate(self, host: str, /) -> None:
+        request = {"ManagedCertificateRequest": _build_certificate_request(host)}
+        self._update_tenant(self._get_tenant_or_raise(host), request)
 
-    def remove(self, host: str, /) -> bool:
-        found = self._find(host)
+    def remove_tenant(self, host: str, /) -> bool:
+        found = self._find_tenant(host)
         if found is None:
             return True
         if found["Enabled"]:
-            self._update(found, {"Enabled": False})
+            self._update_tenant(found, {"Enabled": False})
             return False
         if found["Status"] != "Deployed":  # disabling has not spread yet
             return False
-        with translated(host):
+        with translate_cloudfront_errors(host):
             self._client.delete_distribution_tenant(Id=found["Id"], IfMatch=found["ETag"])
         return True
 
-    def _update(self, tenant: _Found, changes: Mapping[str, Any]) -> None:
+    def _update_tenant(self, tenant: _TenantDetails, changes: Mapping[str, Any]) -> None:
         """Change a tenant. All that it has is said again: what an update leaves out may be lost."""
         kept: dict[str, Any] = {
             "DistributionId": self._distribution,
@@ -179,27 +190,27 @@ class CloudFrontEdge:
         }
         if tenant["Customizations"]:
             kept["Customizations"] = tenant["Customizations"]
-        with translated(tenant["Hosts"][0]):
+        with translate_cloudfront_errors(tenant["Hosts"][0]):
             self._client.update_distribution_tenant(
                 Id=tenant["Id"], IfMatch=tenant["ETag"], **(kept | dict(changes))
             )
 
-    def _known(self, host: str) -> _Found:
-        found = self._find(host)
+    def _get_tenant_or_raise(self, host: str) -> _TenantDetails:
+        found = self._find_tenant(host)
         if found is None:
-            raise Conflict(f"the tenant of {host} is gone")
+            raise WriteConflict(f"the tenant of {host} is gone")
         return found
 
-    def _find(self, host: str) -> _Found | None:
+    def _find_tenant(self, host: str) -> _TenantDetails | None:
         """The tenant of a host. Raises ServedElsewhere where it is not one of ours."""
         try:
-            with translated(host):
+            with translate_cloudfront_errors(host):
                 answer = self._client.get_distribution_tenant_by_domain(Domain=host)
-        except NotAtEdge:
+        except CdnResourceMissing:
             return None
-        tenant = _part(answer, "DistributionTenant")
+        tenant = _require_part(answer, "DistributionTenant")
         if tenant["DistributionId"] != self._distribution:
-            raise ServedElsewhere(ELSEWHERE)
+            raise HostnameInUse(HOST_IN_USE_REASON)
         return {
             "Id": tenant["Id"],
             "ETag": answer["ETag"],
@@ -209,27 +220,27 @@ class CloudFrontEdge:
             "Status": tenant.get("Status", ""),
         }
 
-    def _certificate(self, tenant: str) -> tuple[CertificateStatus, str | None]:
+    def _get_certificate(self, tenant: str) -> tuple[CertificateStatus, str | None]:
         try:
-            with translated(tenant):
+            with translate_cloudfront_errors(tenant):
                 answer = self._client.get_managed_certificate_details(Identifier=tenant)
-        except NotAtEdge:
+        except CdnResourceMissing:
             return "none", None
-        details = _part(answer, "ManagedCertificateDetails")
+        details = _require_part(answer, "ManagedCertificateDetails")
         return details.get("CertificateStatus", "none"), details.get("CertificateArn")
 
 
-def _part(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _require_part(response: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A part of an answer. One without it, or with nothing in it, came from somebody else, who may
     have closed the elements of a page or sent none.
     """
-    part: dict[str, Any] = answer.get(name, {})
+    part: dict[str, Any] = response.get(name, {})
     if not part:
         raise StoreUnavailable(f"CloudFront: an answer without {name}")
     return part
 
 
-class _Found(TypedDict):
+class _TenantDetails(TypedDict):
     """A tenant as CloudFront has it, in the parts that matter here."""
 
     Id: str
@@ -240,10 +251,10 @@ class _Found(TypedDict):
     Status: str
 
 
-def tenant_name(host: str) -> str:
+def build_tenant_name(host: str) -> str:
     """The name of a host's tenant: the host itself, within CloudFront's 128 characters."""
     return host[:128].rstrip(".-")
 
 
-def _certificate_request(host: str) -> ManagedCertificateRequestTypeDef:
+def _build_certificate_request(host: str) -> ManagedCertificateRequestTypeDef:
     return {"ValidationTokenHost": "cloudfront", "PrimaryDomainName": host}

@@ -36,28 +36,30 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from waypost.domains.check_results import MOST_KEPT, Caa, Dns, DnsVerdict
-from waypost.domains.hostnames import parents
-from waypost.domains.network import is_public
+from waypost.domains.check_results import MAX_RESULT_VALUES, CaaResult, DnsResult, DnsVerdict
+from waypost.domains.hostnames import iter_parent_domains
+from waypost.domains.network import is_public_address
 
-RecordKind = Literal["A", "AAAA", "CNAME", "TXT", "CAA", "NS"]
-Status = Literal["ok", "empty", "nxdomain", "timeout", "failed"]
+RecordType = Literal["A", "AAAA", "CNAME", "TXT", "CAA", "NS"]
+DnsStatus = Literal["ok", "empty", "nxdomain", "timeout", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """What DNS says about one kind of record at one name. ``records`` in presentation form, names
     in lower case without the dot at the end.
     """
 
-    status: Status
+    status: DnsStatus
     records: tuple[str, ...] = ()
 
 
-def query(name: str, kind: RecordKind, *, recursive: bool) -> dns.message.Message | None:
+def build_dns_query(
+    name: str, record_type: RecordType, *, recursive: bool
+) -> dns.message.Message | None:
     """A question; None about a name that is too long for anybody to have."""
     try:
-        made = dns.message.make_query(absolute(name), kind)
+        made = dns.message.make_query(parse_absolute_name(name), record_type)
     except dns.name.NameTooLong:
         return None
     if not recursive:
@@ -65,25 +67,28 @@ def query(name: str, kind: RecordKind, *, recursive: bool) -> dns.message.Messag
     return made
 
 
-def read(response: dns.message.Message, kind: RecordKind) -> Answer:
+def parse_dns_response(response: dns.message.Message, record_type: RecordType) -> DnsAnswer:
     """What a response says about one kind of record, wherever CNAMEs led."""
-    wanted = dns.rdatatype.from_text(kind)
+    wanted = dns.rdatatype.from_text(record_type)
     found = {
-        _text(record) for rrset in response.answer if rrset.rdtype == wanted for record in rrset
+        _format_record(record)
+        for rrset in response.answer
+        if rrset.rdtype == wanted
+        for record in rrset
     }
     if found:
-        return Answer("ok", tuple(sorted(found)))
+        return DnsAnswer("ok", tuple(sorted(found)))
     if response.rcode() == dns.rcode.NXDOMAIN:
-        return Answer("nxdomain")
-    return Answer("empty" if response.rcode() == dns.rcode.NOERROR else "failed")
+        return DnsAnswer("nxdomain")
+    return DnsAnswer("empty" if response.rcode() == dns.rcode.NOERROR else "failed")
 
 
-def absolute(name: str) -> dns.name.Name:
+def parse_absolute_name(name: str) -> dns.name.Name:
     """A name that no search list is added to."""
     return dns.name.from_text(name, origin=dns.name.root)
 
 
-def _text(record: object) -> str:
+def _format_record(record: object) -> str:
     """A record as text: TXT as its strings joined, names without the dot at the end."""
     strings = getattr(record, "strings", None)
     if strings is not None:
@@ -91,22 +96,22 @@ def _text(record: object) -> str:
     return str(record).lower().removesuffix(".")
 
 
-SECONDS: Final = 2.0
+DNS_TIMEOUT_SECONDS: Final = 2.0
 """Time for one question to one server."""
 MAX_NAMESERVERS: Final = 3
 """Name servers of a zone that are asked."""
 
 
 class Resolver(Protocol):
-    def within(self, seconds: float) -> Self:
+    def with_time_limit(self, seconds: float) -> Self:
         """The same for so long from now on; whatever is asked after that has timed out."""
         ...
 
-    def lookup(self, name: str, kind: RecordKind) -> Answer:
+    def lookup(self, name: str, record_type: RecordType) -> DnsAnswer:
         """Ask the recursive resolver; CNAMEs are followed for every kind but CNAME."""
         ...
 
-    def authoritative(self, name: str, kind: RecordKind) -> Sequence[Answer]:
+    def lookup_authoritative(self, name: str, record_type: RecordType) -> Sequence[DnsAnswer]:
         """Ask name servers of the name's zone, each for itself; empty where none is known."""
         ...
 
@@ -122,60 +127,66 @@ class DnsResolver:
         servers: Sequence[str] = (),
         *,
         port: int = 53,
-        seconds: float = SECONDS,
-        allowed: Callable[[str], bool] = is_public,
+        timeout_seconds: float = DNS_TIMEOUT_SECONDS,
+        is_allowed: Callable[[str], bool] = is_public_address,
     ) -> None:
         self.clock: Callable[[], float] = time.monotonic
         self._resolver = dns.resolver.Resolver(configure=not servers)
         if servers:
             self._resolver.nameservers = list(servers)
         self._resolver.port = port
-        self._resolver.lifetime = seconds
+        self._resolver.lifetime = timeout_seconds
         self._resolver.cache = None
         self._port = port
-        self._seconds = seconds
-        self.until = math.inf
-        self._allowed = allowed
+        self._timeout_seconds = timeout_seconds
+        self.expires_at = math.inf
+        self._is_allowed = is_allowed
 
-    def within(self, seconds: float) -> Self:
+    def with_time_limit(self, seconds: float) -> Self:
         bounded = copy.copy(self)
-        bounded.until = min(self.until, self.clock() + seconds)
+        bounded.expires_at = min(self.expires_at, self.clock() + seconds)
         return bounded
 
-    def lookup(self, name: str, kind: RecordKind) -> Answer:
-        answer = Answer("failed")
+    def lookup(self, name: str, record_type: RecordType) -> DnsAnswer:
+        answer = DnsAnswer("failed")
         for server in self._resolver.nameservers:
-            answer = self._ask(str(server), name, kind)
+            answer = self._query_server(str(server), name, record_type)
             if answer.status not in ("timeout", "failed"):
                 break
         return answer
 
-    def authoritative(self, name: str, kind: RecordKind) -> Sequence[Answer]:
-        servers = self._nameservers(name)
-        return [self._ask(address, name, kind, recursive=False) for address in servers]
+    def lookup_authoritative(self, name: str, record_type: RecordType) -> Sequence[DnsAnswer]:
+        servers = self._find_nameservers(name)
+        return [
+            self._query_server(address, name, record_type, recursive=False) for address in servers
+        ]
 
-    def _nameservers(self, name: str) -> list[str]:
+    def _find_nameservers(self, name: str) -> list[str]:
         try:
             zone = dns.resolver.zone_for_name(
-                absolute(name), resolver=self._resolver, lifetime=self._left()
+                parse_absolute_name(name),
+                resolver=self._resolver,
+                lifetime=self._get_remaining_seconds(),
             )
         except (dns.exception.DNSException, OSError):
             return []
         servers = self.lookup(zone.to_text(omit_final_dot=True), "NS").records[:MAX_NAMESERVERS]
         addresses = [self.lookup(server, "A").records[:1] for server in servers]
-        return [address for found in addresses for address in found if self._allowed(address)]
+        return [address for found in addresses for address in found if self._is_allowed(address)]
 
-    def _left(self) -> float:
+    def _get_remaining_seconds(self) -> float:
         """Seconds for one more question; 0 where there is no time for any."""
-        return max(0, min(self._seconds, self.until - self.clock()))
+        return max(0, min(self._timeout_seconds, self.expires_at - self.clock()))
 
-    def _ask(self, server: str, name: str, kind: RecordKind, *, recursive: bool = True) -> Answer:
-        message = query(name, kind, recursive=recursive)
+    def _query_server(
+        self, server: str, name: str, record_type: RecordType, *, recursive: bool = True
+    ) -> DnsAnswer:
+        message = build_dns_query(name, record_type, recursive=recursive)
         if message is None:
-            return Answer("nxdomain")
-        left = self._left()
+            return DnsAnswer("nxdomain")
+        left = self._get_remaining_seconds()
         if left <= 0:
-            return Answer("timeout")
+            return DnsAnswer("timeout")
         try:
             response, _ = dns.query.udp_with_fallback(
                 message,
@@ -185,20 +196,20 @@ class DnsResolver:
                 one_rr_per_rrset=True,  # else a second CNAME, which is an error, replaces the first
             )
         except dns.exception.Timeout:
-            return Answer("timeout")
+            return DnsAnswer("timeout")
         except (dns.exception.DNSException, OSError):
-            return Answer("failed")
-        return read(response, kind)
+            return DnsAnswer("failed")
+        return parse_dns_response(response, record_type)
 
 
-MAX_HOPS: Final = 8
+MAX_CNAME_HOPS: Final = 8
 """CNAMEs that are followed; resolvers give up at 8 to 16."""
 
-_TROUBLE: Final[dict[Status, DnsVerdict]] = {"timeout": "timeout", "failed": "failed"}
+_FAILURE_VERDICTS: Final[dict[DnsStatus, DnsVerdict]] = {"timeout": "timeout", "failed": "failed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class CnameChain:
     """A chain of CNAMEs, and how it ended: ``cname`` at one of our names, ``elsewhere`` where it
     just ends, or what went wrong.
     """
@@ -207,123 +218,141 @@ class Trail:
     chain: tuple[str, ...]
 
 
-def proof_name(host: str) -> str:
+def build_proof_name(host: str) -> str:
     """The name of the TXT record that proves a host."""
     return f"_waypost.{host}"
 
 
-def proof_value(proof: str) -> str:
+def build_proof_value(proof: str) -> str:
     """The text of that record."""
     return f"waypost={proof}"
 
 
-def look_up(resolver: Resolver, host: str, proof: str, targets: Collection[str]) -> Dns:
+def check_dns_records(
+    resolver: Resolver, host: str, proof: str, targets: Collection[str]
+) -> DnsResult:
     """Find out where a host leads. ``targets`` are our names, in canonical form."""
-    found = _found(resolver, host, proof, targets)
-    return replace(found, addresses=found.addresses[:MOST_KEPT])
+    found = _check_host(resolver, host, proof, targets)
+    return replace(found, addresses=found.addresses[:MAX_RESULT_VALUES])
 
 
-def _found(resolver: Resolver, host: str, proof: str, targets: Collection[str]) -> Dns:
-    trail = follow(resolver, host, targets)
+def _check_host(resolver: Resolver, host: str, proof: str, targets: Collection[str]) -> DnsResult:
+    trail = follow_cnames(resolver, host, targets)
     if trail.verdict == "cname":
-        return Dns(
+        return DnsResult(
             "cname",
             trail.chain,
-            _addresses(resolver, host),
-            proof=_proven(resolver, host, proof),
-            settled=_settled(resolver, trail.chain),
+            _resolve_addresses(resolver, host),
+            proof=_has_proof(resolver, host, proof),
+            settled=_is_propagated(resolver, trail.chain),
         )
     if trail.verdict != "elsewhere":
-        return Dns(trail.verdict, trail.chain)
-    found = _by_address(resolver, trail, proof, targets)
-    return found if found.right else replace(found, wildcard=_wildcard(resolver, host, found))
+        return DnsResult(trail.verdict, trail.chain)
+    found = _check_addresses(resolver, trail, proof, targets)
+    return (
+        found if found.is_correct else replace(found, wildcard=_is_wildcard(resolver, host, found))
+    )
 
 
-def follow(resolver: Resolver, host: str, targets: Collection[str]) -> Trail:
+def follow_cnames(resolver: Resolver, host: str, targets: Collection[str]) -> CnameChain:
     """Follow CNAMEs one by one, so that a loop or a wrong turn can be shown."""
     chain: tuple[str, ...] = (host,)
-    while len(chain) <= MAX_HOPS:
+    while len(chain) <= MAX_CNAME_HOPS:
         answer = resolver.lookup(chain[-1], "CNAME")
         if answer.status != "ok":
-            return Trail(_end(answer), chain)
+            return CnameChain(_classify_chain_end(answer), chain)
         if len(answer.records) > 1:
-            return Trail("conflict", (*chain, *answer.records[:MOST_KEPT]))
+            return CnameChain("conflict", (*chain, *answer.records[:MAX_RESULT_VALUES]))
         target = answer.records[0]
         if target in targets:
-            return Trail("cname", (*chain, target))
+            return CnameChain("cname", (*chain, target))
         if target in chain:
-            return Trail("loop", (*chain, target))
+            return CnameChain("loop", (*chain, target))
         chain = (*chain, target)
-    return Trail("too_long", chain)
+    return CnameChain("too_long", chain)
 
 
-def _end(answer: Answer) -> DnsVerdict:
+def _classify_chain_end(answer: DnsAnswer) -> DnsVerdict:
     if answer.status == "nxdomain":
         return "missing"
-    return _TROUBLE.get(answer.status, "elsewhere")
+    return _FAILURE_VERDICTS.get(answer.status, "elsewhere")
 
 
-def _by_address(resolver: Resolver, trail: Trail, proof: str, targets: Collection[str]) -> Dns:
+def _check_addresses(
+    resolver: Resolver, trail: CnameChain, proof: str, targets: Collection[str]
+) -> DnsResult:
     """Judge a host without a CNAME to us by its addresses and its proof."""
     host = trail.chain[0]
     answers = [resolver.lookup(host, kind) for kind in ("A", "AAAA")]
     addresses = tuple(record for answer in answers for record in answer.records)
     if not addresses:
-        troubles = [_TROUBLE[answer.status] for answer in answers if answer.status in _TROUBLE]
-        return Dns(troubles[0] if troubles else "missing", trail.chain)
-    if not _proven(resolver, host, proof):
-        return Dns("elsewhere", trail.chain, addresses)
-    ours = {address for target in targets for address in _addresses(resolver, target)}
+        troubles = [
+            _FAILURE_VERDICTS[answer.status]
+            for answer in answers
+            if answer.status in _FAILURE_VERDICTS
+        ]
+        return DnsResult(troubles[0] if troubles else "missing", trail.chain)
+    if not _has_proof(resolver, host, proof):
+        return DnsResult("elsewhere", trail.chain, addresses)
+    ours = {address for target in targets for address in _resolve_addresses(resolver, target)}
     # A CDN answers with different addresses in different places: one in common is enough.
     verdict: DnsVerdict = "flattened" if ours & set(addresses) else "proxied"
-    return Dns(verdict, trail.chain, addresses, proof=True)
+    return DnsResult(verdict, trail.chain, addresses, proof=True)
 
 
-def _proven(resolver: Resolver, host: str, proof: str) -> bool:
-    return proof_value(proof) in resolver.lookup(proof_name(host), "TXT").records
+def _has_proof(resolver: Resolver, host: str, proof: str) -> bool:
+    return build_proof_value(proof) in resolver.lookup(build_proof_name(host), "TXT").records
 
 
-def _addresses(resolver: Resolver, name: str) -> tuple[str, ...]:
+def _resolve_addresses(resolver: Resolver, name: str) -> tuple[str, ...]:
     return resolver.lookup(name, "A").records + resolver.lookup(name, "AAAA").records
 
 
-def _settled(resolver: Resolver, chain: tuple[str, ...]) -> bool:
+def _is_propagated(resolver: Resolver, chain: tuple[str, ...]) -> bool:
     """Whether all of the zone's own name servers that answer give the first CNAME of the chain."""
-    answers = resolver.authoritative(chain[0], "CNAME")
-    heard = [answer for answer in answers if answer.status not in _TROUBLE]
+    answers = resolver.lookup_authoritative(chain[0], "CNAME")
+    heard = [answer for answer in answers if answer.status not in _FAILURE_VERDICTS]
     return all(answer.records == (chain[1],) for answer in heard)
 
 
-def _wildcard(resolver: Resolver, host: str, found: Dns) -> bool:
+def _is_wildcard(resolver: Resolver, host: str, result: DnsResult) -> bool:
     """Whether a name that nobody would create, beside the host, gets the same answer."""
     beside = f"waypost-{token_hex(6)}.{host.partition('.')[2]}"
-    if len(found.chain) > 1:
-        return resolver.lookup(beside, "CNAME").records == (found.chain[1],)
-    return bool(found.addresses) and set(_addresses(resolver, beside)) == set(found.addresses)
+    if len(result.chain) > 1:
+        return resolver.lookup(beside, "CNAME").records == (result.chain[1],)
+    return bool(result.addresses) and set(_resolve_addresses(resolver, beside)) == set(
+        result.addresses
+    )
 
 
-AMAZON: Final = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
+AMAZON_CAA_ISSUERS: Final = frozenset(
+    {"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"}
+)
 """The identifiers that Amazon's authority accepts, as the manual of ACM lists them."""
 
-_RECORD: Final = re.compile(r'(?P<flags>\d+) (?P<tag>\w+) "?(?P<value>[^"]*)"?')
+_CAA_RECORD: Final = re.compile(r'(?P<flags>\d+) (?P<tag>\w+) "?(?P<value>[^"]*)"?')
 
 
-def permission(resolver: Resolver, host: str) -> Caa:
+def check_caa(resolver: Resolver, host: str) -> CaaResult:
     """Look for the CAA records that decide for a host. CNAMEs are followed by the resolver."""
-    for name in (host, *parents(host)):
+    for name in (host, *iter_parent_domains(host)):
         answer = resolver.lookup(name, "CAA")
         if answer.status in ("timeout", "failed"):
-            return Caa("unknown", name)
+            return CaaResult("unknown", name)
         if answer.records:
-            return _judge(name, answer.records)
-    return Caa("yes")
+            return _evaluate_records(name, answer.records)
+    return CaaResult("yes")
 
 
-def _judge(name: str, records: tuple[str, ...]) -> Caa:
-    properties = [match for match in map(_RECORD.fullmatch, records) if match]
+def _evaluate_records(name: str, records: tuple[str, ...]) -> CaaResult:
+    properties = [match for match in map(_CAA_RECORD.fullmatch, records) if match]
     issuers = tuple(
         match["value"].partition(";")[0].strip() for match in properties if match["tag"] == "issue"
     )
     if not issuers:  # only issuewild or iodef: plain names are not restricted
-        return Caa("yes", name)
-    return Caa("yes" if AMAZON.intersection(issuers) else "no", name, issuers[:MOST_KEPT])
+        return CaaResult("yes", name)
+    return CaaResult(
+        "yes" if AMAZON_CAA_ISSUERS.intersection(issuers) else "no",
+        name,
+        issuers[:MAX_RESULT_VALUES],
+    )

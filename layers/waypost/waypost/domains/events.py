@@ -12,42 +12,44 @@ from typing import TYPE_CHECKING, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from waypost.domains.model import STACK, Change, TrackingDomain
-from waypost.observability import Metric, count, logger
+from waypost.domains.model import STACK_WORKSPACE, DomainChange, TrackingDomain
+from waypost.observability import Metric, create_logger, emit_metric
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 
-DETAIL_TYPE: Final = "Tracking domain changed"
+DOMAIN_EVENT_TYPE: Final = "Tracking domain changed"
 
 
-class Announcer(Protocol):
-    def tell(self, domain: TrackingDomain, changes: Sequence[Change]) -> None:
+class DomainEventPublisher(Protocol):
+    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
         """Tell subscribers. Never raises: a change has happened whether anybody hears of it."""
         ...
 
 
-class Nobody:
+class NullDomainEventPublisher:
     """Where there is no event bus."""
 
-    def tell(self, domain: TrackingDomain, changes: Sequence[Change]) -> None:
+    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
         """Tells nobody."""
 
 
-def announce(announcer: Announcer, domain: TrackingDomain, changes: Sequence[Change]) -> None:
+def publish_domain_changes(
+    event_publisher: DomainEventPublisher, domain: TrackingDomain, changes: Sequence[DomainChange]
+) -> None:
     """Count changes by where they lead, apart those that took a working domain away, and tell."""
     for change in changes:
-        count(Metric.DOMAIN_CHANGED, reason=change.after)
+        emit_metric(Metric.DOMAIN_CHANGED, reason=change.after)
         if change.before in ("http", "https") and change.after in ("fallen_back", "blocked"):
-            count(Metric.DOMAIN_FELL_BACK)
-    if domain.workspace == STACK and domain.failures:
-        count(Metric.DEFAULT_HOST_FAILED)
+            emit_metric(Metric.DOMAIN_FELL_BACK)
+    if domain.workspace == STACK_WORKSPACE and domain.failures:
+        emit_metric(Metric.DEFAULT_HOST_FAILED)
     if changes:
-        announcer.tell(domain, changes)
+        event_publisher.publish(domain, changes)
 
 
-def event(domain: TrackingDomain, change: Change) -> dict[str, object]:
+def build_domain_event(domain: TrackingDomain, change: DomainChange) -> dict[str, object]:
     """The detail of an event, plain values only."""
     return {
         "workspace": domain.workspace_name,
@@ -59,34 +61,34 @@ def event(domain: TrackingDomain, change: Change) -> dict[str, object]:
     }
 
 
-SOURCE: Final = "waypost"
+DOMAIN_EVENT_SOURCE: Final = "waypost"
 
 
-class BusAnnouncer:
+class EventBridgeDomainEventPublisher:
     """``waypost.domains.events.Announcer``. What the bus does not take goes to the log: the
     change itself is kept in the domain's history.
     """
 
-    def __init__(self, client: EventBridgeClient, bus: str) -> None:
+    def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
         self._client = client
-        self._bus = bus
+        self._bus_name = bus_name
 
-    def tell(self, domain: TrackingDomain, changes: Sequence[Change]) -> None:
-        details = [event(domain, change) for change in changes]
+    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
+        details = [build_domain_event(domain, change) for change in changes]
         try:
             answer = self._client.put_events(
                 Entries=[
                     {
-                        "EventBusName": self._bus,
-                        "Source": SOURCE,
-                        "DetailType": DETAIL_TYPE,
+                        "EventBusName": self._bus_name,
+                        "Source": DOMAIN_EVENT_SOURCE,
+                        "DetailType": DOMAIN_EVENT_TYPE,
                         "Detail": json.dumps(detail, ensure_ascii=False),
                     }
                     for detail in details
                 ]
             )
         except (BotoCoreError, ClientError, ResponseParserError) as e:
-            logger("domains").error("domain events not told", events=details, error=str(e))
+            create_logger("domains").error("domain events not told", events=details, error=str(e))
             return
         if answer.get("FailedEntryCount") != 0:
-            logger("domains").error("domain events refused", events=details)
+            create_logger("domains").error("domain events refused", events=details)

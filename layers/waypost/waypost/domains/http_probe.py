@@ -24,13 +24,19 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final, Literal
 
-from waypost.domains.check_results import MOST_TEXT, UNSEEN, Probe, ProbeOutcome
+from waypost.domains.check_results import MAX_RESULT_TEXT, UNSEEN_PROBE, ProbeOutcome, ProbeResult
 from waypost.domains.dns import Resolver
-from waypost.domains.network import NEVER, Connector, Deadline, browser_like, is_public
+from waypost.domains.network import (
+    NO_DEADLINE,
+    Connector,
+    Deadline,
+    create_browser_tls_context,
+    is_public_address,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """An HTTP answer, headers in lower case, the body up to the cap."""
 
     status: int
@@ -38,19 +44,19 @@ class Reply:
     body: bytes
 
 
-def request(host: str, path: str, agent: str) -> bytes:
+def build_get_request(host: str, path: str, user_agent: str) -> bytes:
     """A GET that asks for the connection to be closed after it."""
     lines = (
         f"GET {path} HTTP/1.1",
         f"Host: {host}",
-        f"User-Agent: {agent}",
+        f"User-Agent: {user_agent}",
         "Accept: */*",
         "Connection: close",
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def whole(data: bytes) -> bool:
+def is_complete_response(data: bytes) -> bool:
     """Whether an answer's headers and announced length have arrived."""
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
@@ -64,7 +70,7 @@ def whole(data: bytes) -> bool:
     return False
 
 
-class _Received:
+class _BytesSocket:
     """Bytes that have arrived, where http.client wants a socket to read from."""
 
     def __init__(self, data: bytes) -> None:
@@ -74,20 +80,20 @@ class _Received:
         return BytesIO(self._data)
 
 
-def parsed(data: bytes, at_most: int) -> Reply:
+def parse_http_reply(data: bytes, max_bytes: int) -> HttpReply:
     """Read an answer. Raises HTTPException where it is none."""
-    response = http.client.HTTPResponse(_Received(data))  # type: ignore[arg-type]
+    response = http.client.HTTPResponse(_BytesSocket(data))  # type: ignore[arg-type]
     response.begin()
     try:
-        body = response.read(at_most)
+        body = response.read(max_bytes)
     except http.client.IncompleteRead as e:
         body = e.partial
     headers = {name.lower(): value for name, value in reversed(response.getheaders())}
-    return Reply(response.status, headers, body)
+    return HttpReply(response.status, headers, body)
 
 
 # The numbers are OpenSSL's X509_V_ERR_…, stable for decades; ssl does not name them.
-_CERTIFICATE: Final[dict[int, ProbeOutcome]] = {
+_CERTIFICATE_OUTCOMES: Final[dict[int, ProbeOutcome]] = {
     9: "not_yet_valid",
     10: "expired",
     18: "self_signed",
@@ -96,38 +102,42 @@ _CERTIFICATE: Final[dict[int, ProbeOutcome]] = {
 }
 
 
-def distrusted(error: ssl.SSLCertVerificationError) -> Probe:
+def classify_certificate_error(error: ssl.SSLCertVerificationError) -> ProbeResult:
     """A certificate that browsers do not trust, and why."""
-    return Probe(_CERTIFICATE.get(error.verify_code, "untrusted"), error.verify_message)
+    return ProbeResult(
+        _CERTIFICATE_OUTCOMES.get(error.verify_code, "untrusted"), error.verify_message
+    )
 
 
-def judged(reply: Reply, is_ours: Callable[[bytes], bool], *, secure: bool) -> Probe:
+def classify_response(
+    response: HttpReply, is_ours: Callable[[bytes], bool], *, secure: bool
+) -> ProbeResult:
     """An answer; a policy counts over HTTPS alone."""
-    policy = reply.headers.get("strict-transport-security") if secure else None
-    hsts = policy and policy[:MOST_TEXT]
-    at_edge = reply.headers.get("server", "").lower() == "cloudfront"
-    if 300 <= reply.status < 400:
-        target = reply.headers.get("location", "")[:MOST_TEXT]
-        return Probe("redirect", f"{reply.status} to {target}", hsts, at_edge)
-    if reply.status == 200 and is_ours(reply.body):
-        return Probe("ours", "", hsts, at_edge)
-    return Probe("not_ours", f"status {reply.status}", hsts, at_edge)
+    policy = response.headers.get("strict-transport-security") if secure else None
+    hsts = policy and policy[:MAX_RESULT_TEXT]
+    at_edge = response.headers.get("server", "").lower() == "cloudfront"
+    if 300 <= response.status < 400:
+        target = response.headers.get("location", "")[:MAX_RESULT_TEXT]
+        return ProbeResult("redirect", f"{response.status} to {target}", hsts, at_edge)
+    if response.status == 200 and is_ours(response.body):
+        return ProbeResult("ours", "", hsts, at_edge)
+    return ProbeResult("not_ours", f"status {response.status}", hsts, at_edge)
 
 
-Scheme = Literal["http", "https"]
+WebScheme = Literal["http", "https"]
 
-SECONDS: Final = 5.0
+PROBE_TIMEOUT_SECONDS: Final = 5.0
 """For the whole exchange, connecting and handshake included."""
-MAX_ADDRESSES: Final = 3
+MAX_PROBE_ADDRESSES: Final = 3
 """Addresses of a host that are tried."""
-MAX_BYTES: Final = 32 * 1024
+MAX_PROBE_BYTES: Final = 32 * 1024
 """An answer of ours has a few hundred bytes; nothing past this is read."""
-USER_AGENT: Final = "waypost-domain-check/1"
+PROBE_USER_AGENT: Final = "waypost-domain-check/1"
 
-_PORT: Final[dict[Scheme, int]] = {"http": 80, "https": 443}
+_SCHEME_PORTS: Final[dict[WebScheme, int]] = {"http": 80, "https": 443}
 
 
-class Prober:
+class HttpProber:
     """Asks one path of one host and says how it ended; it never raises for what a host does.
 
     ``clock`` is monotonic, in seconds. ``tls`` verifies certificates and names. No exchange begins
@@ -140,92 +150,96 @@ class Prober:
         connector: Connector,
         tls: ssl.SSLContext | None = None,
         *,
-        seconds: float = SECONDS,
+        timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
-        deadline: Deadline = NEVER,
+        deadline: Deadline = NO_DEADLINE,
     ) -> None:
         self._resolver = resolver
         self._connector = connector
-        self._tls = tls or browser_like()
-        self._seconds = seconds
+        self._tls = tls or create_browser_tls_context()
+        self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._deadline = deadline
 
-    def asking(self, resolver: Resolver, deadline: Deadline) -> Prober:
+    def with_resolver(self, resolver: Resolver, deadline: Deadline) -> HttpProber:
         """The same with another resolver, for so long."""
-        return Prober(
+        return HttpProber(
             resolver,
             self._connector,
             self._tls,
-            seconds=self._seconds,
+            timeout_seconds=self._timeout_seconds,
             clock=self._clock,
             deadline=deadline,
         )
 
-    def ask(self, scheme: Scheme, host: str, path: str, is_ours: Callable[[bytes], bool]) -> Probe:
+    def probe(
+        self, scheme: WebScheme, host: str, path: str, is_ours: Callable[[bytes], bool]
+    ) -> ProbeResult:
         """GET a path; ``is_ours`` judges the body of a 200."""
-        addresses = self._addresses(host) if self._has_time() else ()
+        addresses = self._resolve_addresses(host) if self._has_time() else ()
         if not self._has_time():
-            return UNSEEN
+            return UNSEEN_PROBE
         if not addresses:
-            return Probe("no_address")
-        unsafe = [address for address in addresses if not is_public(address)]
+            return ProbeResult("no_address")
+        unsafe = [address for address in addresses if not is_public_address(address)]
         if unsafe:
-            return Probe("unsafe", unsafe[0])
+            return ProbeResult("unsafe", unsafe[0])
         try:
             reply = self._exchange(scheme, host, addresses, path)
         except ssl.SSLCertVerificationError as e:
-            return distrusted(e)
+            return classify_certificate_error(e)
         except TimeoutError:
-            return Probe("timeout")
+            return ProbeResult("timeout")
         except (ssl.SSLError, http.client.HTTPException, ValueError) as e:
-            return Probe("broken", type(e).__name__)
+            return ProbeResult("broken", type(e).__name__)
         except OSError as e:
-            return Probe("unreachable", e.strerror or type(e).__name__)
-        return judged(reply, is_ours, secure=scheme == "https")
+            return ProbeResult("unreachable", e.strerror or type(e).__name__)
+        return classify_response(reply, is_ours, secure=scheme == "https")
 
     def _has_time(self) -> bool:
-        return self._deadline.left() >= self._seconds
+        return self._deadline.get_remaining_seconds() >= self._timeout_seconds
 
-    def _addresses(self, host: str) -> tuple[str, ...]:
+    def _resolve_addresses(self, host: str) -> tuple[str, ...]:
         """IPv4 first: functions have no IPv6 of their own."""
         lookup = self._resolver.lookup
         return lookup(host, "A").records + lookup(host, "AAAA").records
 
-    def _exchange(self, scheme: Scheme, host: str, addresses: Sequence[str], path: str) -> Reply:
-        deadline = self._clock() + self._seconds
-        connection = self._connected(addresses, _PORT[scheme])
+    def _exchange(
+        self, scheme: WebScheme, host: str, addresses: Sequence[str], path: str
+    ) -> HttpReply:
+        deadline = self._clock() + self._timeout_seconds
+        connection = self._connect(addresses, _SCHEME_PORTS[scheme])
         try:
             if scheme == "https":
-                connection.settimeout(self._left(deadline))
+                connection.settimeout(self._get_remaining_seconds(deadline))
                 connection = self._tls.wrap_socket(connection, server_hostname=host)
-            connection.settimeout(self._left(deadline))
-            connection.sendall(request(host, path, USER_AGENT))
-            return parsed(self._received(connection, deadline), MAX_BYTES)
+            connection.settimeout(self._get_remaining_seconds(deadline))
+            connection.sendall(build_get_request(host, path, PROBE_USER_AGENT))
+            return parse_http_reply(self._receive(connection, deadline), MAX_PROBE_BYTES)
         finally:
             connection.close()
 
-    def _connected(self, addresses: Sequence[str], port: int) -> socket.socket:
+    def _connect(self, addresses: Sequence[str], port: int) -> socket.socket:
         """To the first of a host's addresses that takes the connection, as a browser would."""
-        *others, last = addresses[:MAX_ADDRESSES]
-        each = self._seconds / (len(others) + 1)
+        *others, last = addresses[:MAX_PROBE_ADDRESSES]
+        each = self._timeout_seconds / (len(others) + 1)
         for address in others:
             with suppress(OSError):
                 return self._connector.connect(address, port, each)
         return self._connector.connect(last, port, each)
 
-    def _received(self, connection: socket.socket, deadline: float) -> bytes:
+    def _receive(self, connection: socket.socket, deadline: float) -> bytes:
         """All that comes until the answer is whole, the cap is reached, or the other end closes."""
         data = b""
-        while len(data) < MAX_BYTES and not whole(data):
-            connection.settimeout(self._left(deadline))
-            chunk = connection.recv(MAX_BYTES - len(data))
+        while len(data) < MAX_PROBE_BYTES and not is_complete_response(data):
+            connection.settimeout(self._get_remaining_seconds(deadline))
+            chunk = connection.recv(MAX_PROBE_BYTES - len(data))
             if not chunk:
                 break
             data += chunk
         return data
 
-    def _left(self, deadline: float) -> float:
+    def _get_remaining_seconds(self, deadline: float) -> float:
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final, Protocol, Self
 
-PORTS: Final = (80, 443)
-_WRAPPING: Final = tuple(
+WEB_PORTS: Final = (80, 443)
+_IPV4_CARRYING_NETWORKS: Final = tuple(
     IPv6Network(network)
     for network in (
         "::/96",
@@ -45,12 +45,12 @@ class TcpConnector:
     """Connects as the operating system does, to public addresses on the two ports of the web."""
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        if not is_public(address) or port not in PORTS:
+        if not is_public_address(address) or port not in WEB_PORTS:
             raise OSError(f"connections to {address} port {port} are not made")
         return socket.create_connection((address, port), timeout=seconds)
 
 
-def is_public(address: str) -> bool:
+def is_public_address(address: str) -> bool:
     """Whether an address is one of the public internet.
 
     Refuses what is no address at all, and every IPv6 form that carries an IPv4 address (mapped,
@@ -64,11 +64,11 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(parsed, IPv4Address):
         return True
-    wrapped = any(parsed in network for network in _WRAPPING)
+    wrapped = any(parsed in network for network in _IPV4_CARRYING_NETWORKS)
     return not (wrapped or parsed.is_site_local or parsed.scope_id)
 
 
-def browser_like() -> ssl.SSLContext:
+def create_browser_tls_context() -> ssl.SSLContext:
     """TLS 1.2 or newer, certificates verified against the system's authorities."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -81,22 +81,22 @@ def browser_like() -> ssl.SSLContext:
 class Deadline:
     """``until`` and ``clock`` are in seconds."""
 
-    until: float
+    expires_at: float
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
+    def from_now(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
         """So long from now on."""
         return cls(clock() + seconds, clock)
 
-    def left(self) -> float:
+    def get_remaining_seconds(self) -> float:
         """Seconds; below 0 where it is over."""
-        return self.until - self.clock()
+        return self.expires_at - self.clock()
 
     @property
-    def over(self) -> bool:
-        return self.left() <= 0
+    def is_expired(self) -> bool:
+        return self.get_remaining_seconds() <= 0
 
 
-NEVER: Final = Deadline(math.inf)
+NO_DEADLINE: Final = Deadline(math.inf)
 """Where nobody waits: what is asked keeps limits of its own."""

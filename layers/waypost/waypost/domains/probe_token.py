@@ -15,24 +15,24 @@ from waypost.errors import TokenError
 from waypost.responses import Response
 from waypost.tokens.signer import Keyring, TokenSigner
 
-PATH: Final = "/.well-known/waypost/"
+PROBE_PATH: Final = "/.well-known/waypost/"
 _PURPOSE: Final = "waypost domain probe"
-_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_NONCE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-def new_nonce() -> str:
+def create_nonce() -> str:
     """A nonce that was never asked before, 128 bits."""
     return token_urlsafe(16)
 
 
-def probe_answer(keyring: Keyring, nonce: str) -> Response:
+def build_probe_response(keyring: Keyring, nonce: str) -> Response:
     """The answer to ``GET /.well-known/waypost/{nonce}``; 404 for what no probe would ask."""
-    if not _NONCE.fullmatch(nonce):
-        return _text(404, "not found")
-    return _text(200, TokenSigner(keyring, _PURPOSE).seal(nonce.encode()))
+    if not _NONCE_PATTERN.fullmatch(nonce):
+        return _text_response(404, "not found")
+    return _text_response(200, TokenSigner(keyring, _PURPOSE).seal(nonce.encode()))
 
 
-def is_answer(keyring: Keyring, nonce: str, body: bytes) -> bool:
+def is_probe_answer(keyring: Keyring, nonce: str, body: bytes) -> bool:
     """Whether a body is this stack's answer to this nonce, under any key of the keyring."""
     try:
         signed = TokenSigner(keyring, _PURPOSE).open(body.decode("ascii", "replace").strip())
@@ -41,7 +41,7 @@ def is_answer(keyring: Keyring, nonce: str, body: bytes) -> bool:
     return signed == nonce.encode()
 
 
-def _text(status: int, body: str) -> Response:
+def _text_response(status: int, body: str) -> Response:
     return Response(
         statusCode=status,
         headers={

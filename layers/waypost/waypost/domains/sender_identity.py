@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from waypost.domains.hostnames import parents
+from waypost.domains.hostnames import iter_parent_domains
 from waypost.domains.model import TrackingDomain
 from waypost.errors import StoreUnavailable
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
 
-ASK_AGAIN: Final = timedelta(days=1)
+VERIFICATION_MAX_AGE: Final = timedelta(days=1)
 """Until a verified sending domain is asked for again: SES answers one such question a second."""
 
 
-class Identities(Protocol):
-    def verified(self, domain: str) -> bool | None:
+class SenderIdentities(Protocol):
+    def get_verification(self, domain: str) -> bool | None:
         """Whether this very domain is a verified identity; None where it is none at all.
 
         Raises StoreUnavailable.
@@ -35,41 +35,47 @@ class Identities(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NoIdentities:
+class NoSenderIdentities:
     """Where messages are not sent with SES: only what the operator marks is verified."""
 
-    def verified(self, domain: str) -> bool | None:  # noqa: ARG002 - the interface's parameter
+    def get_verification(self, domain: str) -> bool | None:  # noqa: ARG002 - the interface's parameter
         return None
 
 
-def with_sending(domain: TrackingDomain, identities: Identities, now: datetime) -> TrackingDomain:
+def refresh_verification(
+    domain: TrackingDomain, sender_identities: SenderIdentities, now: datetime
+) -> TrackingDomain:
     """The domain with its sending domain looked up; what the operator marked stays."""
     sending = domain.sending
-    fresh = sending.verified and sending.asked is not None and now - sending.asked < ASK_AGAIN
+    fresh = (
+        sending.verified
+        and sending.asked is not None
+        and now - sending.asked < VERIFICATION_MAX_AGE
+    )
     if sending.by_operator or fresh:
         return domain
-    verified = is_verified(sending.domain, identities)
+    verified = is_sender_verified(sending.domain, sender_identities)
     since = sending.since if verified == sending.verified else now
     looked_up = replace(sending, verified=verified, since=since, asked=now)
-    return domain.with_sending(looked_up, now, f"{sending.domain}, as SES has it")
+    return domain.with_sending_domain(looked_up, now, f"{sending.domain}, as SES has it")
 
 
-def is_verified(domain: str, identities: Identities) -> bool:
+def is_sender_verified(domain: str, sender_identities: SenderIdentities) -> bool:
     """The nearest identity decides: one of acme.com covers mail.acme.com as well."""
-    for name in (domain, *parents(domain)):
-        verified = identities.verified(name)
+    for name in (domain, *iter_parent_domains(domain)):
+        verified = sender_identities.get_verification(name)
         if verified is not None:
             return verified
     return False
 
 
-class SesIdentities:
+class SesSenderIdentities:
     """``waypost.domains.sender_identity.Identities``, of one region."""
 
     def __init__(self, client: SESV2Client) -> None:
         self._client = client
 
-    def verified(self, domain: str) -> bool | None:
+    def get_verification(self, domain: str) -> bool | None:
         try:
             answer = self._client.get_email_identity(EmailIdentity=domain)
         except self._client.exceptions.NotFoundException:

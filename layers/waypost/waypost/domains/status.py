@@ -16,104 +16,124 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from waypost.domains.check_results import UNSEEN, Dns, Findings, Probe
-from waypost.domains.dns import proof_name, proof_value
-from waypost.domains.model import STACK, Role, Stage, TrackingDomain, Use
+from waypost.domains.check_results import UNSEEN_PROBE, CheckResult, DnsResult, ProbeResult
+from waypost.domains.dns import build_proof_name, build_proof_value
+from waypost.domains.model import (
+    STACK_WORKSPACE,
+    DomainRole,
+    DomainStage,
+    DomainUse,
+    TrackingDomain,
+)
 from waypost.domains.schemas import AppLinksBody
 from waypost.domains.status_messages import (
-    DNS_FOUND,
-    DNS_STEP,
-    HSTS_STEP,
-    MINUTES_STEP,
-    PROBE_FOUND,
-    PROXY_STEP,
-    STOPPED_STEP,
+    DNS_MESSAGES,
+    DNS_STEPS,
+    HSTS_STEPS,
+    OUTAGE_STEP,
+    PROBE_MESSAGES,
+    PROXY_STEPS,
     UNSEEN_STEP,
+    WAIT_STEP,
 )
-from waypost.errors import MalformedItem
+from waypost.errors import CorruptItem
 
-Colour = Literal["green", "waiting", "red", "off"]
+LightColour = Literal["green", "waiting", "red", "off"]
 """waiting: nothing to be done but wait; off: not checked, or not needed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
-    colour: Colour
+class StatusLight:
+    colour: LightColour
     expected: str
     found: str
     next_step: str = ""
     since: datetime | None = None
 
 
-def http(found: Findings) -> Light:
+def build_http_light(result: CheckResult) -> StatusLight:
     """Whether links over plain HTTP reach us, and browsers let them."""
-    expected = PROBE_FOUND["ours"]
-    if found.http == UNSEEN:
-        return _unseen(expected, found.http)
-    if not found.dns.right:
-        return Light("off", expected, PROBE_FOUND["skipped"])
-    if found.hsts.on and not found.https.green:
-        return Light("red", "no HSTS policy", _hsts_found(found), HSTS_STEP[found.hsts.source])
-    if found.http.green and found.hsts.source == "unseen":
-        return _unseen(expected, found.http, "; HSTS not looked at yet")
-    if found.http.green:
-        return Light("green", expected, _told(found.http))
-    if found.https.green:
-        return Light("off", expected, _told(found.http), "Not needed: links use HTTPS.")
-    if found.dns.leads_to_edge:
-        return Light("waiting", expected, _told(found.http), "Answers once the certificate does.")
-    return Light("red", expected, _told(found.http), PROXY_STEP.get(found.http.outcome, ""))
+    expected = PROBE_MESSAGES["ours"]
+    if result.http == UNSEEN_PROBE:
+        return _build_unseen_light(expected, result.http)
+    if not result.dns.is_correct:
+        return StatusLight("off", expected, PROBE_MESSAGES["skipped"])
+    if result.hsts.is_enforced and not result.https.is_ours:
+        return StatusLight(
+            "red", "no HSTS policy", _describe_hsts(result), HSTS_STEPS[result.hsts.source]
+        )
+    if result.http.is_ours and result.hsts.source == "unseen":
+        return _build_unseen_light(expected, result.http, "; HSTS not looked at yet")
+    if result.http.is_ours:
+        return StatusLight("green", expected, _describe_probe(result.http))
+    if result.https.is_ours:
+        return StatusLight(
+            "off", expected, _describe_probe(result.http), "Not needed: links use HTTPS."
+        )
+    if result.dns.points_to_cdn:
+        return StatusLight(
+            "waiting", expected, _describe_probe(result.http), "Answers once the certificate does."
+        )
+    return StatusLight(
+        "red", expected, _describe_probe(result.http), PROXY_STEPS.get(result.http.outcome, "")
+    )
 
 
-def _hsts_found(found: Findings) -> str:
+def _describe_hsts(result: CheckResult) -> str:
     where = {
         "own": "an HSTS policy of the host itself",
-        "parent": f"an HSTS policy of {found.hsts.name} for its subdomains",
+        "parent": f"an HSTS policy of {result.hsts.name} for its subdomains",
         "preload": "on the list of HSTS domains that browsers ship",
     }
-    return where.get(found.hsts.source, "no HSTS policy")
+    return where.get(result.hsts.source, "no HSTS policy")
 
 
-def https(domain: TrackingDomain, found: Findings) -> Light:
+def build_https_light(domain: TrackingDomain, result: CheckResult) -> StatusLight:
     """Whether links over HTTPS reach us, under a certificate that browsers trust."""
-    expected = PROBE_FOUND["ours"]
-    if found.https == UNSEEN:
-        return _unseen(expected, found.https)
-    if not found.dns.right:
-        return Light("off", expected, PROBE_FOUND["skipped"])
-    if found.https.green:
-        return Light("green", expected, _told(found.https))
-    if found.dns.leads_to_edge:
-        return _certificate(domain, found)
-    colour: Colour = "off" if found.http.green and not found.hsts.on else "red"
-    return Light(colour, expected, _told(found.https), PROXY_STEP.get(found.https.outcome, ""))
+    expected = PROBE_MESSAGES["ours"]
+    if result.https == UNSEEN_PROBE:
+        return _build_unseen_light(expected, result.https)
+    if not result.dns.is_correct:
+        return StatusLight("off", expected, PROBE_MESSAGES["skipped"])
+    if result.https.is_ours:
+        return StatusLight("green", expected, _describe_probe(result.https))
+    if result.dns.points_to_cdn:
+        return _build_certificate_light(domain, result)
+    colour: LightColour = "off" if result.http.is_ours and not result.hsts.is_enforced else "red"
+    return StatusLight(
+        colour, expected, _describe_probe(result.https), PROXY_STEPS.get(result.https.outcome, "")
+    )
 
 
-def _certificate(domain: TrackingDomain, found: Findings) -> Light:
+def _build_certificate_light(domain: TrackingDomain, result: CheckResult) -> StatusLight:
     """HTTPS where our edge answers for the host: what keeps the certificate from being there."""
-    expected, status = PROBE_FOUND["ours"], domain.certificate.status
+    expected, status = PROBE_MESSAGES["ours"], domain.certificate.status
     if domain.certificate.problem:
-        return Light("red", "a certificate", "the host was refused", domain.certificate.problem)
-    if found.caa.allows == "unseen":
-        return _unseen(expected, found.https, "; CAA not looked at yet")
-    if found.caa.allows == "no":
-        issuers = ", ".join(found.caa.issuers) or "nobody"
-        return Light(
+        return StatusLight(
+            "red", "a certificate", "the host was refused", domain.certificate.problem
+        )
+    if result.caa.allows == "unseen":
+        return _build_unseen_light(expected, result.https, "; CAA not looked at yet")
+    if result.caa.allows == "no":
+        issuers = ", ".join(result.caa.issuers) or "nobody"
+        return StatusLight(
             "red",
             "CAA records that allow amazon.com",
-            f"CAA at {found.caa.name} allows {issuers}",
-            f'Add at your DNS provider: {found.caa.name} CAA 0 issue "amazon.com".',
+            f"CAA at {result.caa.name} allows {issuers}",
+            f'Add at your DNS provider: {result.caa.name} CAA 0 issue "amazon.com".',
         )
-    if not found.dns.settled:
-        return Light("waiting", expected, "DNS is still changing", "Wait until DNS has spread.")
+    if not result.dns.settled:
+        return StatusLight(
+            "waiting", expected, "DNS is still changing", "Wait until DNS has spread."
+        )
     if status in ("none", "pending-validation"):
-        return Light("waiting", expected, "a certificate under way", MINUTES_STEP)
+        return StatusLight("waiting", expected, "a certificate under way", WAIT_STEP)
     if status == "issued":
-        seen = f"a certificate, and {_told(found.https)}"
+        seen = f"a certificate, and {_describe_probe(result.https)}"
         if domain.stage in ("https", "fallen_back"):
-            return Light("red", expected, seen, STOPPED_STEP)
-        return Light("waiting", expected, seen, MINUTES_STEP)
-    return Light(
+            return StatusLight("red", expected, seen, OUTAGE_STEP)
+        return StatusLight("waiting", expected, seen, WAIT_STEP)
+    return StatusLight(
         "red",
         "a certificate",
         f"the certificate is {status}",
@@ -121,62 +141,64 @@ def _certificate(domain: TrackingDomain, found: Findings) -> Light:
     )
 
 
-def _unseen(expected: str, probe: Probe, rest: str = "") -> Light:
-    return Light("waiting", expected, _told(probe) + rest, UNSEEN_STEP)
+def _build_unseen_light(expected: str, probe: ProbeResult, suffix: str = "") -> StatusLight:
+    return StatusLight("waiting", expected, _describe_probe(probe) + suffix, UNSEEN_STEP)
 
 
-def _told(probe: Probe) -> str:
-    words = PROBE_FOUND[probe.outcome]
+def _describe_probe(probe: ProbeResult) -> str:
+    words = PROBE_MESSAGES[probe.outcome]
     return f"{words} ({probe.detail})" if probe.detail else words
 
 
-def lights(domain: TrackingDomain, target: str) -> dict[str, Light]:
+def build_lights(domain: TrackingDomain, cname_target: str) -> dict[str, StatusLight]:
     """The four lights by name, in the order in which they are to turn green. ``target`` is the
     name that the CNAME has to point at. Each light's ``since`` comes from the domain's record.
     """
     since = {name: at for name, _, at in domain.lit}
-    drawn = _drawn(domain, target)
+    drawn = _build_current_lights(domain, cname_target)
     return {name: replace(light, since=since.get(name)) for name, light in drawn.items()}
 
 
-def relit(domain: TrackingDomain, target: str, now: datetime) -> TrackingDomain:
+def update_lights(domain: TrackingDomain, cname_target: str, now: datetime) -> TrackingDomain:
     """The domain with each light's colour noted; ``now`` where it is another than before."""
     before = {name: (colour, at) for name, colour, at in domain.lit}
     lit = []
-    for name, light in _drawn(domain, target).items():
+    for name, light in _build_current_lights(domain, cname_target).items():
         colour, at = before.get(name, ("", now))
         lit.append((name, light.colour, at if colour == light.colour else now))
     return replace(domain, lit=tuple(lit))
 
 
-def _drawn(domain: TrackingDomain, target: str) -> dict[str, Light]:
-    drawn = {} if domain.workspace == STACK else {"sending": _sending(domain)}
+def _build_current_lights(domain: TrackingDomain, cname_target: str) -> dict[str, StatusLight]:
+    drawn = {} if domain.workspace == STACK_WORKSPACE else {"sending": _build_sending_light(domain)}
     found = domain.findings
     if found is None:
-        unchecked = Light("off", PROBE_FOUND["ours"], "not checked yet")
-        record = _record_step(domain, Dns("missing"), target)
-        dns = Light("waiting", f"CNAME {target}", "not checked yet", record)
+        unchecked = StatusLight("off", PROBE_MESSAGES["ours"], "not checked yet")
+        record = _describe_record_step(domain, DnsResult("missing"), cname_target)
+        dns = StatusLight("waiting", f"CNAME {cname_target}", "not checked yet", record)
         return drawn | {"dns": dns, "http": unchecked, "https": unchecked}
     return drawn | {
-        "dns": _dns(domain, found.dns, target),
-        "http": http(found),
-        "https": https(domain, found),
+        "dns": _build_dns_light(domain, found.dns, cname_target),
+        "http": build_http_light(found),
+        "https": build_https_light(domain, found),
     }
 
 
-def _sending(domain: TrackingDomain) -> Light:
+def _build_sending_light(domain: TrackingDomain) -> StatusLight:
     name, by_operator = domain.sending.domain, domain.sending.by_operator
     expected = f"{name} verified for sending"
-    if domain.sending.verified and not domain.owned:
-        return Light(
+    if domain.sending.verified and not domain.is_owned:
+        return StatusLight(
             "red",
             f"{domain.host} in {name}, or its TXT proof",
             "neither",
-            f"Add at your DNS provider: {_proof(domain)}.",
+            f"Add at your DNS provider: {_describe_proof_record(domain)}.",
         )
     if domain.sending.verified:
-        return Light("green", expected, "marked by the operator" if by_operator else "verified")
-    return Light(
+        return StatusLight(
+            "green", expected, "marked by the operator" if by_operator else "verified"
+        )
+    return StatusLight(
         "red",
         expected,
         "not verified",
@@ -184,48 +206,54 @@ def _sending(domain: TrackingDomain) -> Light:
     )
 
 
-def _dns(domain: TrackingDomain, dns: Dns, target: str) -> Light:
-    expected = f"CNAME {target}"
-    if dns.right:
-        return _dns_right(dns, expected)
+def _build_dns_light(domain: TrackingDomain, dns: DnsResult, cname_target: str) -> StatusLight:
+    expected = f"CNAME {cname_target}"
+    if dns.is_correct:
+        return _build_correct_dns_light(dns, expected)
     if dns.verdict == "unseen":
-        return Light("waiting", expected, DNS_FOUND["unseen"], UNSEEN_STEP)
-    found = DNS_FOUND.get(dns.verdict, " → ".join((*dns.chain[1:], *dns.addresses[:2])))
+        return StatusLight("waiting", expected, DNS_MESSAGES["unseen"], UNSEEN_STEP)
+    found = DNS_MESSAGES.get(dns.verdict, " → ".join((*dns.chain[1:], *dns.addresses[:2])))
     if dns.verdict in ("loop", "too_long", "conflict"):
         found = f"{found}: {' → '.join(dns.chain)}"
-    step = DNS_STEP.get(dns.verdict, _record_step(domain, dns, target))
-    return Light("red", expected, found, step)
+    step = DNS_STEPS.get(dns.verdict, _describe_record_step(domain, dns, cname_target))
+    return StatusLight("red", expected, found, step)
 
 
-def _dns_right(dns: Dns, expected: str) -> Light:
+def _build_correct_dns_light(dns: DnsResult, expected: str) -> StatusLight:
     if dns.verdict == "cname":
         chain = f"CNAME {' → '.join(dns.chain[1:])}"
         if dns.settled:
-            return Light("green", expected, chain)
-        return Light("green", expected, f"{chain}; not at all of the zone's name servers yet")
+            return StatusLight("green", expected, chain)
+        return StatusLight("green", expected, f"{chain}; not at all of the zone's name servers yet")
     if dns.verdict == "flattened":
-        return Light("green", expected, f"our addresses (flattened) and the TXT proof: {_few(dns)}")
-    return Light("green", expected, f"a proxy of yours and the TXT proof: {_few(dns)}")
+        return StatusLight(
+            "green",
+            expected,
+            f"our addresses (flattened) and the TXT proof: {_format_addresses(dns)}",
+        )
+    return StatusLight(
+        "green", expected, f"a proxy of yours and the TXT proof: {_format_addresses(dns)}"
+    )
 
 
-def _few(dns: Dns) -> str:
+def _format_addresses(dns: DnsResult) -> str:
     return ", ".join(dns.addresses[:2])
 
 
-def _record_step(domain: TrackingDomain, dns: Dns, target: str) -> str:
-    add = f"Add at your DNS provider: {domain.host} CNAME {target}."
+def _describe_record_step(domain: TrackingDomain, dns: DnsResult, cname_target: str) -> str:
+    add = f"Add at your DNS provider: {domain.host} CNAME {cname_target}."
     if dns.wildcard:
         return f"A wildcard record answers for this name. {add}"
     if dns.verdict == "missing":
         return add
     return (
-        f"Change the record to: {domain.host} CNAME {target}. If your provider flattens it, or a "
-        f"proxy of yours stands in between, add: {_proof(domain)}."
+        f"Change the record to: {domain.host} CNAME {cname_target}. If your provider flattens it, "
+        f"or a proxy of yours stands in between, add: {_describe_proof_record(domain)}."
     )
 
 
-def _proof(domain: TrackingDomain) -> str:
-    return f'{proof_name(domain.host)} TXT "{proof_value(domain.proof)}"'
+def _describe_proof_record(domain: TrackingDomain) -> str:
+    return f'{build_proof_name(domain.host)} TXT "{build_proof_value(domain.proof)}"'
 
 
 class LightStatus(BaseModel):
@@ -233,7 +261,7 @@ class LightStatus(BaseModel):
     or not checked.
     """
 
-    colour: Colour
+    colour: LightColour
     expected: str
     found: str
     since: datetime | None
@@ -268,9 +296,9 @@ class DomainStatus(BaseModel):
     host: str
     workspace: str
     sending_domain: str | None
-    role: Role
-    stage: Stage
-    use: Use
+    role: DomainRole
+    stage: DomainStage
+    use: DomainUse
     since: datetime
     base_url: str | None
     next_step: str
@@ -289,24 +317,24 @@ class DomainList(BaseModel):
     domains: list[DomainStatus]
 
 
-def status_of(domain: TrackingDomain, target: str) -> DomainStatus:
+def build_domain_status(domain: TrackingDomain, cname_target: str) -> DomainStatus:
     """``target`` is the name that the domain's CNAME has to point at. Raises MalformedItem for apps
     that nobody could have set.
     """
-    lit = lights(domain, target)
+    lit = build_lights(domain, cname_target)
     return DomainStatus(
         host=domain.host,
         workspace=domain.workspace_name,
-        sending_domain=None if domain.workspace == STACK else domain.sending.domain,
+        sending_domain=None if domain.workspace == STACK_WORKSPACE else domain.sending.domain,
         role=domain.role,
         stage=domain.stage,
         use=domain.use,
         since=domain.since,
-        base_url=_base_url(domain),
-        next_step=next_step(domain, lit),
+        base_url=_get_base_url(domain),
+        next_step=choose_next_step(domain, lit),
         lights={name: LightStatus(**asdict(light)) for name, light in lit.items()},
-        records=_records(domain, target),
-        app_links=_apps(domain),
+        records=_build_dns_records(domain, cname_target),
+        app_links=_build_app_links(domain),
         checked=domain.checked,
         next_check=domain.due,
         failures=domain.failures,
@@ -314,38 +342,40 @@ def status_of(domain: TrackingDomain, target: str) -> DomainStatus:
     )
 
 
-def _apps(domain: TrackingDomain) -> AppLinksBody:
+def _build_app_links(domain: TrackingDomain) -> AppLinksBody:
     try:
-        return AppLinksBody.model_validate(domain.app_links.stored())
+        return AppLinksBody.model_validate(domain.app_links.to_dict())
     except ValidationError as e:
-        raise MalformedItem(f"the domain {domain.host} has apps that cannot be read") from e
+        raise CorruptItem(f"the domain {domain.host} has apps that cannot be read") from e
 
 
-def next_step(domain: TrackingDomain, lit: dict[str, Light]) -> str:
+def choose_next_step(domain: TrackingDomain, status_lights: dict[str, StatusLight]) -> str:
     """The one thing to do now, in plain words; empty where there is nothing to do."""
     if domain.use == "removed":
         return "Being removed. Links already sent work on it until its DNS record is gone."
     if domain.use == "reverted":
         return "Reverted: new messages use the default host until its owner restores it."
-    red = [light.next_step for light in lit.values() if light.colour == "red"]
+    red = [light.next_step for light in status_lights.values() if light.colour == "red"]
     # Of what waits, the last is what the others wait for.
-    waiting = [light.next_step for light in reversed(lit.values()) if light.colour == "waiting"]
+    waiting = [
+        light.next_step for light in reversed(status_lights.values()) if light.colour == "waiting"
+    ]
     return next(filter(None, red + waiting), "")
 
 
-def _base_url(domain: TrackingDomain) -> str | None:
-    usable = domain.works if domain.workspace == STACK else domain.usable
+def _get_base_url(domain: TrackingDomain) -> str | None:
+    usable = domain.is_working if domain.workspace == STACK_WORKSPACE else domain.is_usable
     return domain.base_url if usable else None
 
 
-def _records(domain: TrackingDomain, target: str) -> list[DnsRecord]:
+def _build_dns_records(domain: TrackingDomain, target: str) -> list[DnsRecord]:
     """The DNS records to be made; the TXT record only where it is needed."""
     return [
         DnsRecord(type="CNAME", name=domain.host, value=target, when="always"),
         DnsRecord(
             type="TXT",
-            name=proof_name(domain.host),
-            value=proof_value(domain.proof),
+            name=build_proof_name(domain.host),
+            value=build_proof_value(domain.proof),
             when=(
                 "only where the CNAME is flattened, a proxy of your own stands in between, or the "
                 "host is not in the sending domain"

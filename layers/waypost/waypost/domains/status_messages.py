@@ -6,7 +6,7 @@ from typing import Final
 
 from waypost.domains.check_results import DnsVerdict, ProbeOutcome
 
-DNS_FOUND: Final[dict[DnsVerdict, str]] = {
+DNS_MESSAGES: Final[dict[DnsVerdict, str]] = {
     "missing": "no record at all",
     "loop": "CNAMEs that lead back to where they started",
     "too_long": "more CNAMEs in a row than resolvers follow",
@@ -16,7 +16,7 @@ DNS_FOUND: Final[dict[DnsVerdict, str]] = {
     "unseen": "not looked at yet",
 }
 
-DNS_STEP: Final[dict[DnsVerdict, str]] = {
+DNS_STEPS: Final[dict[DnsVerdict, str]] = {
     "loop": "Remove the CNAMEs in the loop and keep the expected one.",
     "too_long": "Point the CNAME straight at the expected name.",
     "conflict": "Keep the expected CNAME and remove the others; a name can have only one.",
@@ -24,7 +24,7 @@ DNS_STEP: Final[dict[DnsVerdict, str]] = {
     "failed": "Check the zone at its provider (DNSSEC, delegation); the check repeats by itself.",
 }
 
-PROBE_FOUND: Final[dict[ProbeOutcome, str]] = {
+PROBE_MESSAGES: Final[dict[ProbeOutcome, str]] = {
     "ours": "Waypost's own answer",
     "not_ours": "an answer of something else",
     "redirect": "a redirect",
@@ -42,7 +42,7 @@ PROBE_FOUND: Final[dict[ProbeOutcome, str]] = {
     "unseen": "not looked at yet",
 }
 
-PROXY_STEP: Final[dict[ProbeOutcome, str]] = {
+PROXY_STEPS: Final[dict[ProbeOutcome, str]] = {
     "not_ours": "Let your proxy pass every path on to the expected name.",
     "redirect": "Let your proxy pass requests on instead of redirecting them.",
     "unsafe": "Point the record at public addresses only.",
@@ -58,7 +58,7 @@ PROXY_STEP: Final[dict[ProbeOutcome, str]] = {
 }
 
 
-HSTS_STEP: Final = {
+HSTS_STEPS: Final = {
     "none": "",
     "own": "Get HTTPS working, or browsers that know the policy will not open links.",
     "parent": "Get HTTPS working, or browsers that know the parent's policy will not open links.",
@@ -67,7 +67,7 @@ HSTS_STEP: Final = {
 
 UNSEEN_STEP: Final = "There was no time to look at everything; the schedule does, within minutes."
 
-MINUTES_STEP: Final = "Wait; it takes minutes. If it takes hours, tell whoever runs Waypost."
+WAIT_STEP: Final = "Wait; it takes minutes. If it takes hours, tell whoever runs Waypost."
 
-STOPPED_STEP: Final = "It worked before and is checked again; if this stays, tell whoever runs it."
+OUTAGE_STEP: Final = "It worked before and is checked again; if this stays, tell whoever runs it."
 """HTTPS of ours went away under a certificate that is there: nothing that a customer can do."""

@@ -17,82 +17,84 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from waypost.domains import certificates, events, sender_identity, state_machine, status
-from waypost.domains.certificates import Edge
-from waypost.domains.check_results import Dns, Findings
-from waypost.domains.events import Announcer
-from waypost.domains.model import STACK, Targets, TrackingDomain
-from waypost.domains.network import NEVER, Deadline
-from waypost.domains.sender_identity import Identities
-from waypost.errors import Conflict, MalformedItem, NotFound, StoreError, StoreUnavailable
-from waypost.ids import WorkspaceCode
-from waypost.observability import Metric, count
-from waypost.repositories.domains import DomainStore
+from waypost.domains.certificates import CdnTenants
+from waypost.domains.check_results import CheckResult, DnsResult
+from waypost.domains.events import DomainEventPublisher
+from waypost.domains.model import STACK_WORKSPACE, Targets, TrackingDomain
+from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.domains.sender_identity import SenderIdentities
+from waypost.errors import CorruptItem, NotFound, StoreError, StoreUnavailable, WriteConflict
+from waypost.ids import WorkspaceId
+from waypost.observability import Metric, emit_metric
+from waypost.repositories.domains import DomainRepository
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Asks SES and the CDN while there is time; whom it did not ask, the next run does."""
 
-    edge: Edge
-    identities: Identities
+    edge: CdnTenants
+    identities: SenderIdentities
     targets: Targets
 
-    def judged(
-        self, domain: TrackingDomain, findings: Findings, deadline: Deadline, now: datetime
+    def apply_check(
+        self, domain: TrackingDomain, result: CheckResult, deadline: Deadline, now: datetime
     ) -> TrackingDomain:
-        judged = state_machine.advance(domain, findings, now)
+        judged = state_machine.apply_check_result(domain, result, now)
         # What was seen counts even where SES or the CDN cannot be asked; the next check will.
         try:
-            if deadline.over:
-                judged = state_machine.put_off(judged, now)
-            elif domain.workspace != STACK:
-                judged = sender_identity.with_sending(judged, self.identities, now)
+            if deadline.is_expired:
+                judged = state_machine.defer_to_next_run(judged, now)
+            elif domain.workspace != STACK_WORKSPACE:
+                judged = sender_identity.refresh_verification(judged, self.identities, now)
         except StoreError:
-            count(Metric.DOMAIN_CHECK_BROKE, reason="senders")
+            emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="senders")
         try:
-            if deadline.over:
-                judged = state_machine.put_off(judged, now)
+            if deadline.is_expired:
+                judged = state_machine.defer_to_next_run(judged, now)
             else:
-                judged = certificates.secure(judged, self.edge, now)
+                judged = certificates.advance_https(judged, self.edge, now)
         except StoreError:
-            count(Metric.DOMAIN_CHECK_BROKE, reason="edge")
-        return self.lit(judged, now)
+            emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="edge")
+        return self.refresh_lights(judged, now)
 
-    def lit(self, domain: TrackingDomain, now: datetime) -> TrackingDomain:
+    def refresh_lights(self, domain: TrackingDomain, now: datetime) -> TrackingDomain:
         """The domain with the lights that its findings light."""
-        return status.relit(domain, self.targets.shown(domain), now)
+        return status.update_lights(domain, self.targets.get_primary_target(domain), now)
 
 
-_ATTEMPTS: Final = 3
+_MAX_SAVE_ATTEMPTS: Final = 3
 
 
-def known(store: DomainStore, workspace: WorkspaceCode, host: str) -> TrackingDomain:
+def get_domain_or_raise(
+    repository: DomainRepository, workspace: WorkspaceId, host: str
+) -> TrackingDomain:
     """The domain as it is kept. Raises NotFound."""
-    domain = store.get(workspace, host)
+    domain = repository.get(workspace, host)
     if domain is None:
         raise NotFound("tracking domain", host)
     return domain
 
 
-def kept(
-    store: DomainStore,
+def save_with_retry(
+    repository: DomainRepository,
     domain: TrackingDomain,
-    begun: datetime,
-    change: Callable[[TrackingDomain], TrackingDomain],
+    started_at: datetime,
+    apply_change: Callable[[TrackingDomain], TrackingDomain],
 ) -> tuple[TrackingDomain, TrackingDomain]:
     """The domain before and after the change that a look makes which began then. What another look
     saw meanwhile stands, and is both: two at one moment are one, and would count one failure twice.
 
     Raises NotFound, and Conflict where others keep writing to it.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(_MAX_SAVE_ATTEMPTS):
         try:
-            return domain, store.save(change(domain))
-        except Conflict:  # reverted or removed meanwhile: change what is there now
-            domain = known(store, domain.workspace, domain.host)
-            if domain.checked is not None and domain.checked >= begun:
+            return domain, repository.save(apply_change(domain))
+        except WriteConflict:  # reverted or removed meanwhile: change what is there now
+            domain = get_domain_or_raise(repository, domain.workspace, domain.host)
+            if domain.checked is not None and domain.checked >= started_at:
                 return domain, domain
-    raise Conflict(f"domain {domain.host} keeps changing")
+    raise WriteConflict(f"domain {domain.host} keeps changing")
 
 
 class Checks(Protocol):
@@ -100,44 +102,46 @@ class Checks(Protocol):
 
     def check(
         self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /
-    ) -> Findings:
+    ) -> CheckResult:
         """Everything there is to see of a host. ``targets`` are our names."""
         ...
 
-    def dns(self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /) -> Dns:
+    def check_dns(
+        self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /
+    ) -> DnsResult:
         """Only where the host leads."""
         ...
 
 
-AT_ONCE: Final = 16
+MAX_CONCURRENT_CHECKS: Final = 16
 """Domains that are checked side by side; a check mostly waits."""
-LOOK_SECONDS: Final = 45.0
+MIN_CHECK_SECONDS: Final = 45.0
 """No check of a run is begun with less: to look at a host takes some 40 s at worst. Looking at our
 own beside it may take as long again, and is what the run's deadline ends.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class VerificationRun:
     """What a scheduled run did. ``failed`` has a line for each domain whose check broke."""
 
-    checked: int
-    left: int
-    failed: tuple[str, ...]
+    checked_count: int
+    skipped_count: int
+    failures: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
-    domains: DomainStore
-    checks: Checks
-    edge: Edge
-    identities: Identities
-    announcer: Announcer
+class DomainVerificationService:
+    domains: DomainRepository
+    checker: Checks
+    cdn_tenants: CdnTenants
+    sender_identities: SenderIdentities
+    event_publisher: DomainEventPublisher
     targets: Targets
     now: Callable[[], datetime]
 
-    def verify(
-        self, workspace: WorkspaceCode, host: str, deadline: Deadline = NEVER
+    def verify_domain(
+        self, workspace: WorkspaceId, host: str, deadline: Deadline = NO_DEADLINE
     ) -> TrackingDomain | None:
         """Check one domain and keep what came of it; None where it was let go of for good. Of a
         check that the deadline ended, what it saw is told and nothing kept: the next run looks.
@@ -146,90 +150,109 @@ class Verifier:
         domain that works was not seen to, and our own default host was not either: then it is we
         who fail, and the domain stays as it is.
         """
-        domain = known(self.domains, workspace, host)
+        domain = get_domain_or_raise(self.domains, workspace, host)
         if domain.use == "removed":
-            return self._let_go(domain, deadline)
+            return self._release_domain(domain, deadline)
         begun = self.now()
-        findings = self.checks.check(host, domain.proof, self.targets.of(domain), deadline)
-        own = (
-            self._own(domain, deadline) if state_machine.speaks_against(domain, findings) else None
+        findings = self.checker.check(
+            host, domain.proof, self.targets.get_cname_targets(domain), deadline
         )
-        if not findings.complete or (own and not own.complete):
-            return self._put_off(domain, findings, begun)
-        if own and not own.https.green:
+        own = (
+            self._check_default_host(domain, deadline)
+            if state_machine.is_regression(domain, findings)
+            else None
+        )
+        if not findings.is_complete or (own and not own.is_complete):
+            return self._defer_check(domain, findings, begun)
+        if own and not own.https.is_ours:
             raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
         judge = self._judge()
-        before, after = kept(
+        before, after = save_with_retry(
             self.domains,
             domain,
             begun,
-            lambda one: judge.judged(one, findings, deadline, self.now()),
+            lambda one: judge.apply_check(one, findings, deadline, self.now()),
         )
         if after is not before:
-            events.announce(self.announcer, after, after.changes_since(before))
+            events.publish_domain_changes(
+                self.event_publisher, after, after.get_changes_since(before)
+            )
         return after
 
-    def _put_off(
-        self, domain: TrackingDomain, findings: Findings, begun: datetime
+    def _defer_check(
+        self, domain: TrackingDomain, result: CheckResult, started_at: datetime
     ) -> TrackingDomain:
         """Tell what a look saw that says too little to count; what is kept stays as it is."""
-        before, after = kept(
-            self.domains, domain, begun, lambda one: state_machine.put_off(one, self.now())
+        before, after = save_with_retry(
+            self.domains,
+            domain,
+            started_at,
+            lambda one: state_machine.defer_to_next_run(one, self.now()),
         )
         if after is before:
             return after
-        return self._judge().lit(replace(after, findings=findings), self.now())
+        return self._judge().refresh_lights(replace(after, findings=result), self.now())
 
     def _judge(self) -> Judge:
-        return Judge(self.edge, self.identities, self.targets)
+        return Judge(self.cdn_tenants, self.sender_identities, self.targets)
 
-    def verify_due(self, limit: int, deadline: Deadline) -> Run:
+    def verify_due_domains(self, limit: int, deadline: Deadline) -> VerificationRun:
         """Check domains that are due, the longest waiting first, while there is time. One
         domain's failure does not keep the others; one whose check the deadline ends is among the
         first of the next run.
         """
-        due = self.domains.due(self.now(), limit)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            results = list(pool.map(lambda each: self._attempt(each, deadline), due))
+        due = self.domains.list_due(self.now(), limit)
+        with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
+            results = list(
+                pool.map(lambda each: self._verify_or_describe_error(each, deadline), due)
+            )
         failed = tuple(result for result in results if result)
-        return Run(len(results) - results.count(None), results.count(None), failed)
+        return VerificationRun(len(results) - results.count(None), results.count(None), failed)
 
-    def _attempt(self, due: tuple[WorkspaceCode, str], deadline: Deadline) -> str | None:
+    def _verify_or_describe_error(
+        self, claim: tuple[WorkspaceId, str], deadline: Deadline
+    ) -> str | None:
         """None: no time left; empty: done; else what broke."""
-        if deadline.left() < LOOK_SECONDS:
+        if deadline.get_remaining_seconds() < MIN_CHECK_SECONDS:
             return None
         try:
-            self.verify(*due, deadline)
+            self.verify_domain(*claim, deadline)
         except NotFound:  # removed between listing and checking
             return ""
         except Exception as e:
-            return f"{due[1]}: {type(e).__name__}: {e}"
+            return f"{claim[1]}: {type(e).__name__}: {e}"
         return ""
 
-    def _own(self, domain: TrackingDomain, deadline: Deadline) -> Findings | None:
+    def _check_default_host(self, domain: TrackingDomain, deadline: Deadline) -> CheckResult | None:
         """A look at the stack's own host, which worked: without HTTPS now, it is us who fail. None
         where there is none to compare with.
         """
         host = self.targets.default_host
         try:
-            own = self.domains.get(STACK, host) if host and domain.workspace != STACK else None
-        except MalformedItem:  # told by the store; one row of ours keeps nobody's domain in use
+            own = (
+                self.domains.get(STACK_WORKSPACE, host)
+                if host and domain.workspace != STACK_WORKSPACE
+                else None
+            )
+        except CorruptItem:  # told by the store; one row of ours keeps nobody's domain in use
             return None
         if own is None or own.stage != "https":
             return None
-        return self.checks.check(host, own.proof, self.targets.of(own), deadline)
+        return self.checker.check(host, own.proof, self.targets.get_cname_targets(own), deadline)
 
-    def _let_go(self, domain: TrackingDomain, deadline: Deadline) -> TrackingDomain | None:
+    def _release_domain(self, domain: TrackingDomain, deadline: Deadline) -> TrackingDomain | None:
         """Keep serving a removed host while its DNS points at us, for the links already sent;
         after that take it from the CDN, and forget it once the CDN has.
         """
-        if certificates.holds(self.edge, domain.host):
-            dns = self.checks.dns(domain.host, domain.proof, self.targets.of(domain), deadline)
-            waiting = state_machine.let_go(domain, dns, self.now())
+        if certificates.has_tenant(self.cdn_tenants, domain.host):
+            dns = self.checker.check_dns(
+                domain.host, domain.proof, self.targets.get_cname_targets(domain), deadline
+            )
+            waiting = state_machine.apply_removal_check(domain, dns, self.now())
             if (
-                deadline.over
-                or not state_machine.may_let_go(waiting)
-                or not self.edge.remove(domain.host)
+                deadline.is_expired
+                or not state_machine.can_release(waiting)
+                or not self.cdn_tenants.remove_tenant(domain.host)
             ):
                 return self.domains.save(waiting)
         self.domains.delete(domain)

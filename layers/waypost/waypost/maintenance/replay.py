@@ -17,88 +17,90 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waypost.clicks.fallback_queue import LOG_KEY
-from waypost.errors import MalformedItem, StoreError
+from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
+from waypost.errors import CorruptItem, StoreError
 from waypost.models.click import Click
-from waypost.tally.service import Counted
+from waypost.tally.service import TallyResult
 
-BATCH: Final = 500
+REPLAY_BATCH: Final = 500
 
 
-class Ledger(Protocol):
+class ReplayClickWriter(Protocol):
     """The one call of the ledger that is needed."""
 
     def record(self, click: Click) -> bool: ...
 
 
-class Counts(Protocol):
+class ReplayTally(Protocol):
     """Counts clicks (``waypost.tally.service``)."""
 
-    def count(self, clicks: Iterable[Click]) -> Counted: ...
+    def count_clicks(self, clicks: Iterable[Click]) -> TallyResult: ...
 
 
 @dataclass(slots=True)
-class Replayed:
+class ReplayResult:
     """What a replay did. ``found`` clicks in the file, of which ``recorded`` and ``counted`` were
     not yet, and ``failed`` are to be replayed again. ``unreadable`` ones cannot be.
     """
 
-    found: int = 0
+    total: int = 0
     recorded: int = 0
     counted: int = 0
     failed: int = 0
     unreadable: int = 0
 
 
-def replay(text: str, ledger: Ledger, tally: Counts) -> Replayed:
+def replay_clicks(text: str, repository: ReplayClickWriter, tally: ReplayTally) -> ReplayResult:
     """Bring home every click of a file; only those that could not be count as failed."""
-    done = Replayed()
+    done = ReplayResult()
     clicks: list[Click] = []
-    for stored in stored_clicks(text):
+    for stored in extract_clicks(text):
         try:
-            clicks.append(_read(stored))
-        except MalformedItem:
+            clicks.append(_parse_click(stored))
+        except CorruptItem:
             done.unreadable += 1
-    done.found = len(clicks)
-    for start in range(0, len(clicks), BATCH):
-        _bring_home(clicks[start : start + BATCH], ledger, tally, done)
+    done.total = len(clicks)
+    for start in range(0, len(clicks), REPLAY_BATCH):
+        _replay_batch(clicks[start : start + REPLAY_BATCH], repository, tally, done)
     return done
 
 
-def stored_clicks(text: str) -> Iterator[Mapping[str, object]]:
+def extract_clicks(text: str) -> Iterator[Mapping[str, object]]:
     """What looks like a click, as plain values or as an item, anywhere in a file."""
     try:
         documents = [json.loads(text)]
     except ValueError:
-        documents = [document for line in text.splitlines() if (document := _document(line))]
+        documents = [document for line in text.splitlines() if (document := _parse_line(line))]
     for document in documents:
-        yield from _within(document)
+        yield from _find_clicks(document)
 
 
-def _bring_home(batch: Sequence[Click], ledger: Ledger, tally: Counts, done: Replayed) -> None:
+def _replay_batch(
+    batch: Sequence[Click], repository: ReplayClickWriter, tally: ReplayTally, result: ReplayResult
+) -> None:
     there = []
     for click in batch:
         try:
-            done.recorded += ledger.record(click)
+            result.recorded += repository.record(click)
             there.append(click)
         except StoreError:
-            done.failed += 1
+            result.failed += 1
     try:
-        counted = tally.count(there)
+        counted = tally.count_clicks(there)
     except StoreError:
-        done.failed += len(there)
+        result.failed += len(there)
         return
-    done.counted += counted.fresh
-    done.failed += len(counted.failed)
+    result.counted += counted.new_count
+    result.failed += len(counted.failed_ids)
 
 
-def _read(stored: Mapping[str, object]) -> Click:
-    if isinstance(stored.get("id"), Mapping):  # an item's typed attributes
-        return Click.from_item(stored)  # type: ignore[arg-type]
-    return Click.from_stored(stored)
+def _parse_click(value: Mapping[str, object]) -> Click:
+    if isinstance(value.get("id"), Mapping):  # an item's typed attributes
+        return Click.from_item(value)  # type: ignore[arg-type]
+    return Click.from_dict(value)
 
 
-def _document(line: str) -> object:
+def _parse_line(line: str) -> object:
     """The JSON of a line, behind whatever stands before it; None where there is none."""
     start = line.find("{")
     try:
@@ -107,17 +109,17 @@ def _document(line: str) -> object:
         return None
 
 
-def _within(document: object) -> Iterator[Mapping[str, object]]:
+def _find_clicks(document: object) -> Iterator[Mapping[str, object]]:
     if isinstance(document, list):
         for part in document:
-            yield from _within(part)
+            yield from _find_clicks(part)
     if not isinstance(document, dict):
         return
     if "link" in document and "delivery" in document:
         yield document
         return
-    for key in (LOG_KEY, "NewImage", "dynamodb", "Records", "events", "Messages"):
-        yield from _within(document.get(key))
+    for key in (UNRECORDED_CLICK_LOG_KEY, "NewImage", "dynamodb", "Records", "events", "Messages"):
+        yield from _find_clicks(document.get(key))
     for key in ("payload", "message", "body", "Body"):
         nested = document.get(key)
-        yield from _within(_document(nested) if isinstance(nested, str) else nested)
+        yield from _find_clicks(_parse_line(nested) if isinstance(nested, str) else nested)

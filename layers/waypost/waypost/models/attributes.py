@@ -31,14 +31,14 @@ from typing import (
     get_type_hints,
 )
 
-from waypost.errors import MalformedItem
+from waypost.errors import CorruptItem
 
 Value: TypeAlias = "str | int | bool | bytes | Sequence[Value] | Mapping[str, Value]"
 Attribute: TypeAlias = Mapping[str, object]
 Item: TypeAlias = dict[str, Attribute]
 
 
-def attribute(value: Value) -> Attribute:
+def to_attribute(value: Value) -> Attribute:
     """One value with its type tag."""
     match value:
         case bool():
@@ -50,16 +50,16 @@ def attribute(value: Value) -> Attribute:
         case bytes():
             return {"B": value}
         case Mapping():
-            return {"M": {name: attribute(inner) for name, inner in value.items()}}
-    return {"L": [attribute(inner) for inner in value]}
+            return {"M": {name: to_attribute(inner) for name, inner in value.items()}}
+    return {"L": [to_attribute(inner) for inner in value]}
 
 
-def item(values: Mapping[str, Value | None]) -> Item:
+def build_item(values: Mapping[str, Value | None]) -> Item:
     """An item with its values tagged; those that are None are left out."""
-    return {name: attribute(value) for name, value in values.items() if value is not None}
+    return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
-def plain(tagged: Attribute) -> Value:
+def from_attribute(tagged: Attribute) -> Value:
     """The value of one attribute. Raises MalformedItem for a type that we never write."""
     kind, value = next(iter(tagged.items()), ("", None))
     match kind, value:
@@ -72,135 +72,137 @@ def plain(tagged: Attribute) -> Value:
         case "B", str():  # as a stream's event carries it
             return b64decode(value)
         case "M", Mapping():
-            return {name: plain(inner) for name, inner in value.items()}
+            return {name: from_attribute(inner) for name, inner in value.items()}
         case "L", list():
-            return [plain(inner) for inner in value]
-    raise MalformedItem(f"an attribute of type {kind!r}")
+            return [from_attribute(inner) for inner in value]
+    raise CorruptItem(f"an attribute of type {kind!r}")
 
 
-def text(stored: Mapping[str, Attribute], name: str) -> str:
+def get_text(stored: Mapping[str, Attribute], name: str) -> str:
     """A text that the item must have. Raises MalformedItem."""
-    value = _value(stored, name)
+    value = _get_value(stored, name)
     if not isinstance(value, str):
-        raise MalformedItem(f"{name!r} is missing or not a text")
+        raise CorruptItem(f"{name!r} is missing or not a text")
     return value
 
 
-def number(stored: Mapping[str, Attribute], name: str, default: int | None = None) -> int:
+def get_number(stored: Mapping[str, Attribute], name: str, default: int | None = None) -> int:
     """A whole number; without a default the item must have it. Raises MalformedItem."""
-    value = _value(stored, name)
+    value = _get_value(stored, name)
     if value is None and default is not None:
         return default
     if not isinstance(value, int) or isinstance(value, bool):
-        raise MalformedItem(f"{name!r} is missing or not a whole number")
+        raise CorruptItem(f"{name!r} is missing or not a whole number")
     return value
 
 
-def data(stored: Mapping[str, Attribute], name: str, default: bytes | None = b"") -> bytes:
+def get_bytes(stored: Mapping[str, Attribute], name: str, default: bytes | None = b"") -> bytes:
     """Bytes; without a default (None) the item must have them. Raises MalformedItem."""
-    value = _value(stored, name)
+    value = _get_value(stored, name)
     if value is None and default is not None:
         return default
     if not isinstance(value, bytes):
-        raise MalformedItem(f"{name!r} is missing or not binary")
+        raise CorruptItem(f"{name!r} is missing or not binary")
     return value
 
 
-def optional_text(stored: Mapping[str, Attribute], name: str) -> str | None:
+def get_optional_text(stored: Mapping[str, Attribute], name: str) -> str | None:
     """A text, or None where the item has none. Raises MalformedItem."""
-    return text(stored, name) if name in stored else None
+    return get_text(stored, name) if name in stored else None
 
 
-def _value(stored: Mapping[str, Attribute], name: str) -> Value | None:
+def _get_value(stored: Mapping[str, Attribute], name: str) -> Value | None:
     tagged = stored.get(name)
     try:
-        return plain(tagged) if tagged else None
+        return from_attribute(tagged) if tagged else None
     except (ValueError, AttributeError, RecursionError) as e:
-        raise MalformedItem(f"{name!r} cannot be read") from e
+        raise CorruptItem(f"{name!r} cannot be read") from e
 
 
-_Check: TypeAlias = Callable[[Any], bool]
+_Validator: TypeAlias = Callable[[Any], bool]
 
 
-def misfit(entity: object) -> str | None:
+def first_invalid_field(entity: object) -> str | None:
     """The first field, as a path, that holds what it is not declared to; None where all fit."""
-    for name, fits in checks(type(entity)).items():
+    for name, fits in field_validators(type(entity)).items():
         value = getattr(entity, name)
         if not fits(value):
-            inside = misfit(value) if is_dataclass(value) else None
+            inside = first_invalid_field(value) if is_dataclass(value) else None
             return f"{name}.{inside}" if inside else name
     return None
 
 
-def checks(entity: Any) -> Mapping[str, _Check]:  # noqa: ANN401 - mypy takes a class for its values
+def field_validators(entity: Any) -> Mapping[str, _Validator]:  # noqa: ANN401 - mypy takes a class for its values
     """By the fields of a dataclass whether a value is of the kind that one is declared with."""
-    return _checks(entity)
+    return _build_field_validators(entity)
 
 
 @cache
-def _checks(entity: Any) -> Mapping[str, _Check]:  # noqa: ANN401
+def _build_field_validators(entity: Any) -> Mapping[str, _Validator]:  # noqa: ANN401
     hints = get_type_hints(entity)
-    return {field.name: check_of(hints[field.name]) for field in fields(entity)}
+    return {field.name: build_validator(hints[field.name]) for field in fields(entity)}
 
 
-def check_of(kind: Any) -> _Check:  # noqa: ANN401 - whatever an annotation may be
+def build_validator(annotation: Any) -> _Validator:  # noqa: ANN401 - whatever an annotation may be
     """Whether a value is of the kind that an annotation says. ``True`` is no number here."""
-    if isinstance(kind, type):
-        if is_dataclass(kind):
-            return lambda value: isinstance(value, kind) and misfit(value) is None
-        if kind is int:
+    if isinstance(annotation, type):
+        if is_dataclass(annotation):
+            return lambda value: (
+                isinstance(value, annotation) and first_invalid_field(value) is None
+            )
+        if annotation is int:
             return lambda value: isinstance(value, int) and not isinstance(value, bool)
-        return lambda value: isinstance(value, kind)
-    if isinstance(kind, NewType):
-        return check_of(kind.__supertype__)
-    origin, inner = get_origin(kind), get_args(kind)
+        return lambda value: isinstance(value, annotation)
+    if isinstance(annotation, NewType):
+        return build_validator(annotation.__supertype__)
+    origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return lambda value: any(type(value) is type(each) and value == each for each in inner)
-    of = [check_of(each) for each in inner if each is not Ellipsis]
+    of = [build_validator(each) for each in inner if each is not Ellipsis]
     if origin in (Union, UnionType):
         return lambda value: any(fits(value) for fits in of)
     if origin is tuple:
-        return _of_many(of[0]) if inner[-1] is Ellipsis else _of_some(of)
-    return _of_names(*of)  # a mapping: entities have no other collections
+        return _sequence_validator(of[0]) if inner[-1] is Ellipsis else _tuple_validator(of)
+    return _mapping_validator(*of)  # a mapping: entities have no other collections
 
 
-def _of_many(fits: _Check) -> _Check:
-    return lambda values: isinstance(values, tuple) and all(map(fits, values))
+def _sequence_validator(validator: _Validator) -> _Validator:
+    return lambda values: isinstance(values, tuple) and all(map(validator, values))
 
 
-def _of_some(of: list[_Check]) -> _Check:
+def _tuple_validator(validators: list[_Validator]) -> _Validator:
     return lambda values: (
         isinstance(values, tuple)
-        and len(values) == len(of)
-        and all(fits(value) for fits, value in zip(of, values, strict=True))
+        and len(values) == len(validators)
+        and all(fits(value) for fits, value in zip(validators, values, strict=True))
     )
 
 
-def _of_names(key: _Check, of: _Check) -> _Check:
+def _mapping_validator(key_validator: _Validator, value_validator: _Validator) -> _Validator:
     return lambda values: (
         isinstance(values, Mapping)
-        and all(key(name) and of(value) for name, value in values.items())
+        and all(key_validator(name) and value_validator(value) for name, value in values.items())
     )
 
 
-LAST: Final = 253_402_300_799_999
+MAX_MILLISECONDS: Final = 253_402_300_799_999
 """The last millisecond that a time can name: of the year 9999."""
 
 
-def rfc3339(time: datetime) -> str:
+def format_rfc3339(time: datetime) -> str:
     """A time in UTC with milliseconds, as it sorts in a key."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def parse_time(text: str) -> datetime:
+def parse_rfc3339(text: str) -> datetime:
     """Read what ``rfc3339`` wrote. Raises MalformedItem."""
     try:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:
-            raise MalformedItem("'time' has no zone")
+            raise CorruptItem("'time' has no zone")
         return time.astimezone(UTC)
     except (ValueError, OverflowError) as e:
-        raise MalformedItem("'time' is not a time of RFC 3339") from e
+        raise CorruptItem("'time' is not a time of RFC 3339") from e
 
 
 def from_milliseconds(epoch: int) -> datetime:

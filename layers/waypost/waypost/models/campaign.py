@@ -20,19 +20,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
-from waypost.errors import MalformedItem
+from waypost.errors import CorruptItem
 from waypost.ids import (
-    CampaignCode,
-    LinkCode,
-    WorkspaceCode,
-    campaign_code,
-    campaign_of,
-    workspace_of,
+    CampaignId,
+    LinkId,
+    WorkspaceId,
+    derive_campaign_id,
+    extract_campaign_id,
+    extract_workspace_id,
 )
 from waypost.models import attributes
-from waypost.models.attributes import Item, parse_time, rfc3339
+from waypost.models.attributes import Item, format_rfc3339, parse_rfc3339
 
-SORT = "C"
+CAMPAIGN_SORT_KEY = "C"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,72 +48,74 @@ class Campaign:
     kind: str
     channel: str
     first_seen: datetime
-    spread: bool = False
-    listed: bool = False
+    is_sharded: bool = False
+    is_listed: bool = False
 
     @property
-    def code(self) -> CampaignCode:
-        return campaign_code(self.workspace, self.name)
+    def id(self) -> CampaignId:
+        return derive_campaign_id(self.workspace, self.name)
 
     @property
-    def place(self) -> str:
+    def list_key(self) -> str:
         """Where the list of the workspace has it: by the time when it was first seen."""
-        return f"{rfc3339(self.first_seen)}#{self.code}"
+        return f"{format_rfc3339(self.first_seen)}#{self.id}"
 
     def to_item(self) -> Item:
-        return attributes.item({"pk": campaign_partition(self.code), "sk": SORT, **self._values()})
+        return attributes.build_item(
+            {"pk": campaign_partition(self.id), "sk": CAMPAIGN_SORT_KEY, **self._item_values()}
+        )
 
     def to_list_item(self) -> Item:
-        partition = list_partition(workspace_of(self.code))
-        return attributes.item({"pk": partition, "sk": self.place, **self._values()})
+        partition = campaign_list_partition(extract_workspace_id(self.id))
+        return attributes.build_item({"pk": partition, "sk": self.list_key, **self._item_values()})
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
         """Read what ``to_item`` or ``to_list_item`` gave. Raises MalformedItem."""
         return cls(
-            workspace=attributes.text(stored, "workspace"),
-            name=attributes.text(stored, "campaign"),
-            kind=attributes.text(stored, "kind"),
-            channel=attributes.text(stored, "channel"),
-            first_seen=parse_time(attributes.text(stored, "first_seen")),
-            spread="spread" in stored,
-            listed="listed" in stored,
+            workspace=attributes.get_text(stored, "workspace"),
+            name=attributes.get_text(stored, "campaign"),
+            kind=attributes.get_text(stored, "kind"),
+            channel=attributes.get_text(stored, "channel"),
+            first_seen=parse_rfc3339(attributes.get_text(stored, "first_seen")),
+            is_sharded="spread" in stored,
+            is_listed="listed" in stored,
         )
 
-    def _values(self) -> dict[str, attributes.Value]:
+    def _item_values(self) -> dict[str, attributes.Value]:
         return {
             "workspace": self.workspace,
             "campaign": self.name,
             "kind": self.kind,
             "channel": self.channel,
-            "first_seen": rfc3339(self.first_seen),
+            "first_seen": format_rfc3339(self.first_seen),
         }
 
 
-def code_of_place(place: str) -> CampaignCode:
+def parse_list_key(list_key: str) -> CampaignId:
     """The code of the campaign that the list has at a place."""
-    return CampaignCode(place.rpartition("#")[2])
+    return CampaignId(list_key.rpartition("#")[2])
 
 
-def campaign_of_partition(partition: str) -> CampaignCode:
+def parse_campaign_partition(partition: str) -> CampaignId:
     """The campaign that a partition is of. Raises MalformedItem."""
     kind, separator, rest = partition.partition("#")
     if not kind or not separator:
-        raise MalformedItem("a partition of no campaign")
-    return CampaignCode(rest.partition("#")[0])
+        raise CorruptItem("a partition of no campaign")
+    return CampaignId(rest.partition("#")[0])
 
 
-def campaign_partition(campaign: CampaignCode, shard: int = 0) -> str:
+def campaign_partition(campaign: CampaignId, shard: int = 0) -> str:
     """The partition of a campaign; shards above 0 hold counters of hot ones."""
     return f"C#{campaign}" if shard == 0 else f"C#{campaign}#{shard:x}"
 
 
-def list_partition(workspace: WorkspaceCode) -> str:
+def campaign_list_partition(workspace: WorkspaceId) -> str:
     """The partition that lists a workspace's campaigns."""
     return f"W#{workspace}"
 
 
-PREFIX = "L#"
+LINK_SORT_KEY_PREFIX = "L#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class LinkDefinition:
 class Link:
     """A link with the code that its tokens and clicks carry."""
 
-    code: LinkCode
+    id: LinkId
     definition: LinkDefinition
     first_seen: datetime
 
@@ -142,37 +144,39 @@ class Link:
             "url": self.definition.url,
             "tag": self.definition.tag,
             "position": self.definition.position,
-            "first_seen": rfc3339(self.first_seen),
+            "first_seen": format_rfc3339(self.first_seen),
         }
-        return link_key(self.code) | attributes.item(values)
+        return link_key(self.id) | attributes.build_item(values)
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
         """Read what ``to_item`` gave. Raises MalformedItem."""
         definition = LinkDefinition(
-            identity=attributes.text(stored, "identity"),
-            url=attributes.text(stored, "url"),
-            tag=attributes.optional_text(stored, "tag"),
-            position=attributes.number(stored, "position"),
+            identity=attributes.get_text(stored, "identity"),
+            url=attributes.get_text(stored, "url"),
+            tag=attributes.get_optional_text(stored, "tag"),
+            position=attributes.get_number(stored, "position"),
         )
-        first_seen = parse_time(attributes.text(stored, "first_seen"))
-        return cls(code_of_item(stored), definition, first_seen)
+        first_seen = parse_rfc3339(attributes.get_text(stored, "first_seen"))
+        return cls(parse_link_id(stored), definition, first_seen)
 
 
-def link_key(link: LinkCode) -> Item:
+def link_key(link: LinkId) -> Item:
     """The item's key, which the code alone tells."""
-    return attributes.item({"pk": campaign_partition(campaign_of(link)), "sk": f"{PREFIX}{link}"})
+    return attributes.build_item(
+        {"pk": campaign_partition(extract_campaign_id(link)), "sk": f"{LINK_SORT_KEY_PREFIX}{link}"}
+    )
 
 
-def code_of_item(stored: Item) -> LinkCode:
+def parse_link_id(stored: Item) -> LinkId:
     """The code of a stored link, whatever else of it cannot be read."""
-    return LinkCode(attributes.text(stored, "sk").removeprefix(PREFIX))
+    return LinkId(attributes.get_text(stored, "sk").removeprefix(LINK_SORT_KEY_PREFIX))
 
 
-MESSAGE_SORT: Final = "M"
-MOST_BYTES: Final = 350_000
+MESSAGE_SORT_KEY: Final = "M"
+MAX_MESSAGE_BYTES: Final = 350_000
 """Of the deflated HTML; DynamoDB takes 400 KB an item."""
-MOST_CHARACTERS: Final = 4 * 1024 * 1024
+MAX_MESSAGE_CHARACTERS: Final = 4 * 1024 * 1024
 """Of the HTML read back, so that nothing stored can fill the memory."""
 
 
@@ -183,7 +187,7 @@ class SentMessage:
     ``expires`` in seconds since 1970.
     """
 
-    campaign: CampaignCode
+    campaign: CampaignId
     html: str
     rendered: bool
     expires: int
@@ -195,36 +199,38 @@ class SentMessage:
     def to_item(self) -> Item | None:
         """The item, or None where it would be too large."""
         deflated = zlib.compress(self.html.encode(), 9)
-        if len(deflated) > MOST_BYTES or len(self.html) > MOST_CHARACTERS:
+        if len(deflated) > MAX_MESSAGE_BYTES or len(self.html) > MAX_MESSAGE_CHARACTERS:
             return None
-        return self.key | attributes.item(
+        return self.key | attributes.build_item(
             {"html": deflated, "rendered": self.rendered, "expires": self.expires}
         )
 
     @classmethod
-    def from_item(cls, campaign: CampaignCode, stored: Item) -> Self:
+    def from_item(cls, campaign: CampaignId, stored: Item) -> Self:
         """Read an item back. Raises MalformedItem."""
         inflater = zlib.decompressobj()
         try:
             # One byte more than any message has: at the bound itself, the end is not seen.
-            inflated = inflater.decompress(attributes.data(stored, "html"), 4 * MOST_CHARACTERS + 1)
+            inflated = inflater.decompress(
+                attributes.get_bytes(stored, "html"), 4 * MAX_MESSAGE_CHARACTERS + 1
+            )
             html = inflated.decode()
         except (zlib.error, UnicodeError) as e:
-            raise MalformedItem("the message of a campaign cannot be read") from e
+            raise CorruptItem("the message of a campaign cannot be read") from e
         if not inflater.eof:
-            raise MalformedItem("the message of a campaign is cut")
+            raise CorruptItem("the message of a campaign is cut")
         return cls(
             campaign=campaign,
             html=html,
-            rendered=is_rendered(stored),
-            expires=attributes.number(stored, "expires"),
+            rendered=is_personal(stored),
+            expires=attributes.get_number(stored, "expires"),
         )
 
 
-def is_rendered(stored: Item) -> bool:
+def is_personal(stored: Item) -> bool:
     """Whether a stored message may name somebody: if it does not say that it does not."""
-    return stored.get("rendered") != attributes.attribute(False)
+    return stored.get("rendered") != attributes.to_attribute(False)
 
 
-def message_key(campaign: CampaignCode) -> Item:
-    return attributes.item({"pk": campaign_partition(campaign), "sk": MESSAGE_SORT})
+def message_key(campaign: CampaignId) -> Item:
+    return attributes.build_item({"pk": campaign_partition(campaign), "sk": MESSAGE_SORT_KEY})

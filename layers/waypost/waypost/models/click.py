@@ -15,19 +15,26 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Final, Literal, Self
 
-from waypost.errors import MalformedItem
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_of, is_opens, workspace_of
+from waypost.errors import CorruptItem
+from waypost.ids import (
+    CampaignId,
+    LinkId,
+    WorkspaceId,
+    extract_campaign_id,
+    extract_workspace_id,
+    is_open_id,
+)
 from waypost.models import attributes
-from waypost.models.attributes import Attribute, Item, parse_time, rfc3339
-from waypost.models.recipient import delivery_hash, delivery_under
+from waypost.models.attributes import Attribute, Item, format_rfc3339, parse_rfc3339
+from waypost.models.recipient import anonymous_delivery_hash, delivery_hash
 
-Metric = Literal["clicked", "opened"]
+EngagementMetric = Literal["clicked", "opened"]
 
-_HASH: Final = re.compile("[0-9a-f]{8}")
+_HASH_PATTERN: Final = re.compile("[0-9a-f]{8}")
 
-AGENT_LIMIT: Final = 300
+MAX_AGENT_CHARACTERS: Final = 300
 """Characters of a user agent that are kept; what tells clients apart comes first."""
-HREF_LIMIT: Final = 2_048
+MAX_HREF_CHARACTERS: Final = 2_048
 """Characters of a destination that are kept: all of it, unless it was too long for a link."""
 
 
@@ -42,7 +49,7 @@ class Click:
 
     id: str
     time: datetime
-    link: LinkCode
+    link: LinkId
     position: int
     delivery: str
     person: str | None
@@ -57,17 +64,17 @@ class Click:
     signals: int | None = None
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> EngagementMetric:
         """Whether a link was followed, or a message opened: an open has no link, nor an href."""
-        return "opened" if is_opens(self.link) else "clicked"
+        return "opened" if is_open_id(self.link) else "clicked"
 
     @property
-    def campaign(self) -> CampaignCode:
-        return campaign_of(self.link)
+    def campaign(self) -> CampaignId:
+        return extract_campaign_id(self.link)
 
     @property
-    def workspace(self) -> WorkspaceCode:
-        return workspace_of(self.link)
+    def workspace(self) -> WorkspaceId:
+        return extract_workspace_id(self.link)
 
     @property
     def recipient(self) -> str:
@@ -79,10 +86,12 @@ class Click:
     @property
     def key(self) -> Item:
         """The item's key in the ledger."""
-        sort = f"{rfc3339(self.time)}#{self.id}"
-        return attributes.item({"pk": ledger_key(self.workspace, self.recipient), "sk": sort})
+        sort = f"{format_rfc3339(self.time)}#{self.id}"
+        return attributes.build_item(
+            {"pk": click_partition(self.workspace, self.recipient), "sk": sort}
+        )
 
-    def anonymous(self, alias: str, signals: int) -> Self:
+    def anonymize(self, alias: str, signals: int) -> Self:
         """The click without who made it: another item, of the same id and time.
 
         The delivery names the person to whoever sent it, so it becomes a hash under the alias:
@@ -91,7 +100,7 @@ class Click:
         return replace(
             self,
             person=None,
-            delivery=delivery_under(alias, delivery_hash(self.delivery)).hex(),
+            delivery=anonymous_delivery_hash(alias, delivery_hash(self.delivery)).hex(),
             href="",
             agent="",
             ip=None,
@@ -101,66 +110,66 @@ class Click:
             signals=signals,
         )
 
-    def stored(self) -> dict[str, str | int]:
+    def to_dict(self) -> dict[str, str | int]:
         """The click as plain values, as the ledger, the park queue and a log line keep it."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values["time"] = rfc3339(self.time)
+        values["time"] = format_rfc3339(self.time)
         return {name: value for name, value in values.items() if value is not None}
 
     def to_item(self) -> Item:
-        return self.key | attributes.item(self.stored())
+        return self.key | attributes.build_item(self.to_dict())
 
     @classmethod
-    def from_stored(cls, values: Mapping[str, object]) -> Self:
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Read what ``stored`` gave. Raises MalformedItem."""
         try:
-            tagged = attributes.item({name: values[name] for name in values})  # type: ignore[misc]
+            tagged = attributes.build_item({name: values[name] for name in values})  # type: ignore[misc]
         except (RecursionError, TypeError) as e:
-            raise MalformedItem("holds what no click holds") from e
+            raise CorruptItem("holds what no click holds") from e
         return cls.from_item(tagged)
 
     @classmethod
     def from_item(cls, stored: Mapping[str, Attribute]) -> Self:
         """Read an item of the ledger or of its stream. Raises MalformedItem."""
         if not isinstance(stored, Mapping):
-            raise MalformedItem("not an item")
+            raise CorruptItem("not an item")
         click = cls(
-            id=attributes.text(stored, "id"),
-            time=parse_time(attributes.text(stored, "time")),
-            link=_link(attributes.text(stored, "link")),
-            position=attributes.number(stored, "position"),
-            delivery=attributes.text(stored, "delivery"),
-            person=attributes.optional_text(stored, "person"),
-            href=attributes.text(stored, "href"),
-            agent=attributes.text(stored, "agent"),
-            ip=attributes.optional_text(stored, "ip"),
-            country=attributes.optional_text(stored, "country"),
-            asn=attributes.number(stored, "asn") if "asn" in stored else None,
-            sent=attributes.number(stored, "sent"),
-            expires=attributes.number(stored, "expires"),
-            alias=attributes.optional_text(stored, "alias"),
-            signals=attributes.number(stored, "signals") if "signals" in stored else None,
+            id=attributes.get_text(stored, "id"),
+            time=parse_rfc3339(attributes.get_text(stored, "time")),
+            link=_parse_link_id(attributes.get_text(stored, "link")),
+            position=attributes.get_number(stored, "position"),
+            delivery=attributes.get_text(stored, "delivery"),
+            person=attributes.get_optional_text(stored, "person"),
+            href=attributes.get_text(stored, "href"),
+            agent=attributes.get_text(stored, "agent"),
+            ip=attributes.get_optional_text(stored, "ip"),
+            country=attributes.get_optional_text(stored, "country"),
+            asn=attributes.get_number(stored, "asn") if "asn" in stored else None,
+            sent=attributes.get_number(stored, "sent"),
+            expires=attributes.get_number(stored, "expires"),
+            alias=attributes.get_optional_text(stored, "alias"),
+            signals=attributes.get_number(stored, "signals") if "signals" in stored else None,
         )
-        if not click._countable:
-            raise MalformedItem("holds what no mark of a click holds")
+        if not click._is_countable:
+            raise CorruptItem("holds what no mark of a click holds")
         return click
 
     @property
-    def _countable(self) -> bool:
+    def _is_countable(self) -> bool:
         """Whether a recipient's row can hold its mark (``waypost.models.recipient``)."""
         return (
             self.time.year >= 1970
             and 0 <= (self.signals or 0) < 1 << 16
-            and (self.alias is None or _HASH.fullmatch(self.delivery) is not None)
+            and (self.alias is None or _HASH_PATTERN.fullmatch(self.delivery) is not None)
         )
 
 
-def ledger_key(workspace: WorkspaceCode, recipient: str) -> str:
+def click_partition(workspace: WorkspaceId, recipient: str) -> str:
     """The partition that holds all clicks of a recipient in a workspace."""
     return f"{workspace}#{recipient}"
 
 
-def _link(code: str) -> LinkCode:
-    if len(code) != 26 or not set(code) <= set("0123456789abcdef"):
-        raise MalformedItem("'link' is not a link's code")
-    return LinkCode(code)
+def _parse_link_id(value: str) -> LinkId:
+    if len(value) != 26 or not set(value) <= set("0123456789abcdef"):
+        raise CorruptItem("'link' is not a link's code")
+    return LinkId(value)

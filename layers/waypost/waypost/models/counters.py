@@ -18,14 +18,14 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
-from waypost.ids import LinkCode
+from waypost.ids import LinkId
 from waypost.models.attributes import from_milliseconds
 
-TOTAL: Final = "total"
-SENT: Final = "sent"
-_LINK: Final = "link#"
-_HOUR: Final = "hour#"
-MILLISECONDS_AN_HOUR: Final = 3_600_000
+TOTAL_COUNTER: Final = "total"
+SENT_COUNTER: Final = "sent"
+_LINK_PREFIX: Final = "link#"
+_HOUR_PREFIX: Final = "hour#"
+MILLISECONDS_PER_HOUR: Final = 3_600_000
 
 Figure: TypeAlias = Literal[
     "human",
@@ -43,7 +43,7 @@ Figure: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ClickCounts:
     """The figures of one counter; those that a counter does not keep stay 0.
 
     ``people`` and ``deliveries`` are those with a click of any kind, ``…_human`` those with a click
@@ -75,52 +75,54 @@ class Counts:
         """All opens, human and machine."""
         return self.opens_human + self.opens_machine
 
-    def plus(self, figures: Mapping[str, int]) -> Self:
+    def add_figures(self, figures: Mapping[str, int]) -> Self:
         """The counts with further figures added."""
         return type(self)(*(getattr(self, name) + figures.get(name, 0) for name in FIGURES))
 
-    def changed(self) -> dict[str, int]:
+    def nonzero_figures(self) -> dict[str, int]:
         """The figures that are not 0, by name."""
         return {name: value for name in FIGURES if (value := getattr(self, name))}
 
 
-FIGURES: Final = tuple(f.name for f in fields(Counts))
+FIGURES: Final = tuple(f.name for f in fields(ClickCounts))
 
 
-class Cell(NamedTuple):
+class CounterCell(NamedTuple):
     """One figure of one counter."""
 
     counter: str
     figure: Figure
 
 
-Increments: TypeAlias = Counter[Cell]
+CounterIncrements: TypeAlias = Counter[CounterCell]
 """What to add to which figure; negative where a click is labelled anew."""
 
 
-def sent_figures(deliveries: int, signed: Mapping[str, int] | None) -> dict[str, int]:
+def delivery_figures(deliveries: int, links_by_key: Mapping[str, int] | None) -> dict[str, int]:
     """What the counter of deliveries grows by. ``signed``: links by the fingerprint of the key."""
-    links = {signed_figure(key): number for key, number in (signed or {}).items() if number}
-    return {SENT: deliveries} | links
+    links = {
+        signing_key_figure(key): number for key, number in (links_by_key or {}).items() if number
+    }
+    return {SENT_COUNTER: deliveries} | links
 
 
-def signed_figure(fingerprint: str) -> str:
+def signing_key_figure(fingerprint: str) -> str:
     """The figure of the links that a key signed."""
     return f"signed#{fingerprint}"
 
 
-def link_counter(link: LinkCode) -> str:
-    return f"{_LINK}{link}"
+def link_counter_name(link: LinkId) -> str:
+    return f"{_LINK_PREFIX}{link}"
 
 
-def hour_counter(time: int) -> str:
+def hour_counter_name(time: int) -> str:
     """The counter of the hour, UTC, that a time in milliseconds lies in."""
-    return _counter_of_hour(time // MILLISECONDS_AN_HOUR)
+    return _format_hour_counter(time // MILLISECONDS_PER_HOUR)
 
 
 @lru_cache(maxsize=4_096)  # a campaign's clicks lie in few hours; naming one takes 3 µs
-def _counter_of_hour(number: int) -> str:
-    return f"{_HOUR}{from_milliseconds(number * MILLISECONDS_AN_HOUR):%Y-%m-%dT%H}"
+def _format_hour_counter(number: int) -> str:
+    return f"{_HOUR_PREFIX}{from_milliseconds(number * MILLISECONDS_PER_HOUR):%Y-%m-%dT%H}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,42 +130,44 @@ class CampaignCounts:
     """All figures of a campaign. ``hours`` are named as ``2026-11-21T10``, UTC."""
 
     sent: int = 0
-    total: Counts = Counts()
-    links: Mapping[LinkCode, Counts] = field(default_factory=dict)
-    hours: Mapping[str, Counts] = field(default_factory=dict)
+    total: ClickCounts = ClickCounts()
+    links: Mapping[LinkId, ClickCounts] = field(default_factory=dict)
+    hours: Mapping[str, ClickCounts] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, counters: Iterable[tuple[str, Mapping[str, int]]]) -> Self:
+    def from_counters(cls, counters: Iterable[tuple[str, Mapping[str, int]]]) -> Self:
         """Sum counters, each a name with its figures; a name comes once for each shard."""
-        summed: dict[str, Counts] = {}
+        summed: dict[str, ClickCounts] = {}
         sent = 0
         for name, figures in counters:
-            if name == SENT:
-                sent += figures.get(SENT, 0)
+            if name == SENT_COUNTER:
+                sent += figures.get(SENT_COUNTER, 0)
             else:
-                summed[name] = summed.get(name, Counts()).plus(figures)
+                summed[name] = summed.get(name, ClickCounts()).add_figures(figures)
         return cls(
             sent=sent,
-            total=summed.get(TOTAL, Counts()),
-            links={LinkCode(n): c for n, c in _named(summed, _LINK)},
-            hours=dict(_named(summed, _HOUR)),
+            total=summed.get(TOTAL_COUNTER, ClickCounts()),
+            links={LinkId(n): c for n, c in _select_by_prefix(summed, _LINK_PREFIX)},
+            hours=dict(_select_by_prefix(summed, _HOUR_PREFIX)),
         )
 
-    def cells(self) -> Increments:
+    def to_increments(self) -> CounterIncrements:
         """The figures as one mapping, to be compared with what a ledger gives."""
-        counters = {TOTAL: self.total}
-        counters |= {link_counter(link): counts for link, counts in self.links.items()}
-        counters |= {f"{_HOUR}{hour}": counts for hour, counts in self.hours.items()}
+        counters = {TOTAL_COUNTER: self.total}
+        counters |= {link_counter_name(link): counts for link, counts in self.links.items()}
+        counters |= {f"{_HOUR_PREFIX}{hour}": counts for hour, counts in self.hours.items()}
         return Counter(
             {
-                Cell(name, figure): value  # type: ignore[arg-type]
+                CounterCell(name, figure): value  # type: ignore[arg-type]
                 for name, counts in counters.items()
-                for figure, value in counts.changed().items()
+                for figure, value in counts.nonzero_figures().items()
             }
         )
 
 
-def _named(summed: Mapping[str, Counts], prefix: str) -> Iterable[tuple[str, Counts]]:
-    for name, counts in summed.items():
+def _select_by_prefix(
+    counters: Mapping[str, ClickCounts], prefix: str
+) -> Iterable[tuple[str, ClickCounts]]:
+    for name, counts in counters.items():
         if name.startswith(prefix):
             yield name.removeprefix(prefix), counts

@@ -28,23 +28,23 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple, Self
 
-from waypost.errors import MalformedItem
-from waypost.ids import CampaignCode, LinkCode
+from waypost.errors import CorruptItem
+from waypost.ids import CampaignId, LinkId
 from waypost.models import attributes
-from waypost.models.attributes import LAST, Item, Value
-from waypost.models.campaign import campaign_of_partition
+from waypost.models.attributes import MAX_MILLISECONDS, Item, Value
+from waypost.models.campaign import parse_campaign_partition
 
-SHEET_MILLISECONDS: Final = 10_000
+OVERFLOW_SPAN_MILLISECONDS: Final = 10_000
 """What one sheet spans: at 1,000 clicks a second 340 KB, under the 400 that an item may have."""
 
-_MARK: Final = Struct(">8s4sQ4sHBBHI")
-MARK_BYTES: Final = _MARK.size
-_VISITS: Final = Struct(">4sIIQQ")
-VISITS_BYTES: Final = _VISITS.size
+_COUNTED_CLICK_STRUCT: Final = Struct(">8s4sQ4sHBBHI")
+COUNTED_CLICK_BYTES: Final = _COUNTED_CLICK_STRUCT.size
+_VISITS_STRUCT: Final = Struct(">4sIIQQ")
+VISITS_BYTES: Final = _VISITS_STRUCT.size
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CountedClick:
     """One counted click, as the row remembers it. ``time`` is in milliseconds since 1970.
 
     ``id`` and ``delivery`` are hashes; ``client`` and ``network`` only tell equal from different;
@@ -52,19 +52,19 @@ class Mark:
     """
 
     id: bytes
-    link: LinkCode
+    link: LinkId
     time: int
     delivery: bytes
     signals: int
-    machine: bool
+    is_bot: bool
     client: int = 0
     network: int = 0
     batch: int = 0
 
     @property
-    def sheet(self) -> int:
+    def overflow_number(self) -> int:
         """The sheet that the mark belongs to where the row has no room."""
-        return self.time // SHEET_MILLISECONDS
+        return self.time // OVERFLOW_SPAN_MILLISECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ class Visits:
     """A recipient's clicks on one link, or of one delivery; times in milliseconds since 1970."""
 
     human: int = 0
-    machine: int = 0
+    bot: int = 0
     first: int = 0
     last: int = 0
 
     @property
     def total(self) -> int:
-        return self.human + self.machine
+        return self.human + self.bot
 
 
 NO_VISITS: Final = Visits()
@@ -94,143 +94,151 @@ def delivery_hash(delivery: str) -> bytes:
     return blake2b(delivery.encode(), digest_size=4).digest()
 
 
-def delivery_under(alias: str, hashed: bytes) -> bytes:
+def anonymous_delivery_hash(alias: str, digest: bytes) -> bytes:
     """The same for a recipient without identity, since whoever sent the deliveries could find
     theirs by its hash.
     """
-    return blake2b(hashed, key=alias.encode(), digest_size=4).digest()
+    return blake2b(digest, key=alias.encode(), digest_size=4).digest()
 
 
-def pack_marks(marks: tuple[Mark, ...]) -> bytes:
+def pack_clicks(clicks: tuple[CountedClick, ...]) -> bytes:
     return b"".join(
-        _MARK.pack(
+        _COUNTED_CLICK_STRUCT.pack(
             m.id,
             link_suffix(m.link),
             m.time,
             m.delivery,
             m.signals,
-            m.machine,
+            m.is_bot,
             m.client,
             m.network,
             m.batch,
         )
-        for m in marks
+        for m in clicks
     )
 
 
-def unpack_marks(campaign: CampaignCode, packed: bytes) -> tuple[Mark, ...]:
+def unpack_clicks(campaign: CampaignId, packed: bytes) -> tuple[CountedClick, ...]:
     """Read what ``pack_marks`` wrote. Raises MalformedItem."""
-    if len(packed) % _MARK.size:
-        raise MalformedItem("the marks of a recipient are cut")
+    if len(packed) % _COUNTED_CLICK_STRUCT.size:
+        raise CorruptItem("the marks of a recipient are cut")
     return tuple(
-        Mark(
-            id_, LinkCode(campaign + link.hex()), _time(time), delivery, signals, bool(kind), *rest
+        CountedClick(
+            id_,
+            LinkId(campaign + link.hex()),
+            _check_time(time),
+            delivery,
+            signals,
+            bool(kind),
+            *rest,
         )
-        for id_, link, time, delivery, signals, kind, *rest in _MARK.iter_unpack(packed)
+        for id_, link, time, delivery, signals, kind, *rest in _COUNTED_CLICK_STRUCT.iter_unpack(
+            packed
+        )
     )
 
 
 def pack_visits(visits: Iterable[tuple[bytes, Visits]]) -> bytes:
-    return b"".join(_VISITS.pack(n, v.human, v.machine, v.first, v.last) for n, v in visits)
+    return b"".join(_VISITS_STRUCT.pack(n, v.human, v.bot, v.first, v.last) for n, v in visits)
 
 
 def unpack_visits(packed: bytes) -> Iterator[tuple[bytes, Visits]]:
     """Read what ``pack_visits`` wrote. Raises MalformedItem, some of it while it is iterated."""
-    if len(packed) % _VISITS.size:
-        raise MalformedItem("the sums of a recipient are cut")
+    if len(packed) % _VISITS_STRUCT.size:
+        raise CorruptItem("the sums of a recipient are cut")
     return (
-        (name, Visits(human, machine, _time(first), _time(last)))
-        for name, human, machine, first, last in _VISITS.iter_unpack(packed)
+        (name, Visits(human, machine, _check_time(first), _check_time(last)))
+        for name, human, machine, first, last in _VISITS_STRUCT.iter_unpack(packed)
     )
 
 
-def _time(milliseconds: int) -> int:
-    if milliseconds > LAST:
-        raise MalformedItem("a recipient has a time that there is not")
+def _check_time(milliseconds: int) -> int:
+    if milliseconds > MAX_MILLISECONDS:
+        raise CorruptItem("a recipient has a time that there is not")
     return milliseconds
 
 
-def link_suffix(link: LinkCode) -> bytes:
+def link_suffix(link: LinkId) -> bytes:
     return bytes.fromhex(link[-8:])
 
 
-SHARDS: Final = 32
-_FURTHER: Final = 10**9
+RECIPIENT_SHARDS: Final = 32
+_NEXT_OVERFLOW_OFFSET: Final = 10**9
 """What the number of a further sheet is higher by: sheets by time reach it in the year 2286."""
 
 
-class RowKey(NamedTuple):
+class RecipientKey(NamedTuple):
     """Names a recipient's row (``sheet`` None) or one of its sheets."""
 
-    campaign: CampaignCode
+    campaign: CampaignId
     recipient: str
-    sheet: int | None = None
+    overflow: int | None = None
 
     @property
     def partition(self) -> str:
-        return recipient_partition(self.campaign, shard_of(self.recipient))
+        return recipient_partition(self.campaign, recipient_shard(self.recipient))
 
     @property
-    def sort(self) -> str:
-        return self.recipient if self.sheet is None else f"~{self.recipient}#{self.sheet}"
+    def sort_key(self) -> str:
+        return self.recipient if self.overflow is None else f"~{self.recipient}#{self.overflow}"
 
-    def item(self) -> Item:
-        return attributes.item({"pk": self.partition, "sk": self.sort})
+    def to_attributes(self) -> Item:
+        return attributes.build_item({"pk": self.partition, "sk": self.sort_key})
 
 
-def further_sheet(number: int) -> int:
+def next_overflow_number(number: int) -> int:
     """The number of the sheet that a full one goes on in."""
-    return number + _FURTHER
+    return number + _NEXT_OVERFLOW_OFFSET
 
 
-def recipient_partition(campaign: CampaignCode, shard: int) -> str:
+def recipient_partition(campaign: CampaignId, shard: int) -> str:
     """One of the partitions that hold a campaign's recipients."""
     return f"R#{campaign}#{shard:02x}"
 
 
-def shard_of(recipient: str) -> int:
-    return blake2b(recipient.encode(), digest_size=1).digest()[0] % SHARDS
+def recipient_shard(recipient: str) -> int:
+    return blake2b(recipient.encode(), digest_size=1).digest()[0] % RECIPIENT_SHARDS
 
 
-def key_of_item(stored: Item) -> RowKey:
+def parse_recipient_key(stored: Item) -> RecipientKey:
     """The key of a stored row or sheet, read back from its item. Raises MalformedItem."""
-    campaign = campaign_of_partition(attributes.text(stored, "pk"))
-    sort = attributes.text(stored, "sk")
+    campaign = parse_campaign_partition(attributes.get_text(stored, "pk"))
+    sort = attributes.get_text(stored, "sk")
     if not sort.startswith("~"):
-        return RowKey(campaign, sort)
+        return RecipientKey(campaign, sort)
     recipient, _, sheet = sort[1:].rpartition("#")
     if not sheet.isascii() or not sheet.isdigit():
-        raise MalformedItem("a sheet has no number")
-    return RowKey(campaign, recipient, int(sheet))
+        raise CorruptItem("a sheet has no number")
+    return RecipientKey(campaign, recipient, int(sheet))
 
 
-MARKS_A_SHEET: Final = 11_000
+MAX_OVERFLOW_CLICKS: Final = 11_000
 """374 KB, of the 400 that an item may have."""
-INLINE_MARKS: Final = 20
-TOLD_APART: Final = 2_000
+MAX_INLINE_CLICKS: Final = 20
+MAX_DISTINCT_KEYS: Final = 2_000
 """Deliveries and links of one recipient that are told apart; a further one is counted as clicked
 no more, so that unique figures can only be low.
 """
 
-_MOST_ELSE: Final = 2_000
+_ITEM_OVERHEAD_BYTES: Final = 2_000
 """Bytes of an item besides its marks and sums: a name has 1,020 at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RecipientRow:
     """A recipient in a campaign. ``version`` 0 is a row that is not stored yet."""
 
-    key: RowKey
+    key: RecipientKey
     version: int = 0
-    marks: tuple[Mark, ...] = ()
+    counted_clicks: tuple[CountedClick, ...] = ()
     total: Visits = NO_VISITS
-    links: Mapping[LinkCode, Visits] = field(default_factory=dict)
+    links: Mapping[LinkId, Visits] = field(default_factory=dict)
     deliveries: Mapping[bytes, Visits] = field(default_factory=dict)
-    opened: Mapping[bytes, Visits] = field(default_factory=dict)
+    opens: Mapping[bytes, Visits] = field(default_factory=dict)
     """Opens by delivery. ``total`` and ``deliveries`` are of clicks; ``links`` has opens, too,
     under the code that stands for them.
     """
-    shared: frozenset[bytes] = frozenset()
+    shared_deliveries: frozenset[bytes] = frozenset()
 
     @property
     def person(self) -> str | None:
@@ -238,101 +246,107 @@ class Row:
         return name if kind == "p" else None
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether further marks go to sheets."""
-        return len(self.marks) >= INLINE_MARKS
+        return len(self.counted_clicks) >= MAX_INLINE_CLICKS
 
-    def reading(self, delivery: bytes) -> Visits:
+    def get_engagement(self, delivery: bytes) -> Visits:
         """Opens and clicks of a delivery together: who clicks has opened."""
-        opens, clicks = (found.get(delivery, Visits()) for found in (self.opened, self.deliveries))
-        return Visits(opens.human + clicks.human, opens.machine + clicks.machine)
+        opens, clicks = (found.get(delivery, Visits()) for found in (self.opens, self.deliveries))
+        return Visits(opens.human + clicks.human, opens.bot + clicks.bot)
 
-    def visitor(self, link: LinkCode) -> LinkVisitor:
+    def to_visitor(self, link: LinkId) -> LinkVisitor:
         """The recipient as one who clicked the link. Raises KeyError where they did not."""
         visits = self.links[link]
         return LinkVisitor(self.person, visits.first, visits.last, visits.total)
 
     @property
-    def size(self) -> int:
+    def item_bytes(self) -> int:
         """Bytes of its item, at most."""
-        sums = len(self.links) + len(self.deliveries) + len(self.opened) + len(self.shared)
-        return _MOST_ELSE + len(self.marks) * MARK_BYTES + sums * VISITS_BYTES
+        sums = (
+            len(self.links) + len(self.deliveries) + len(self.opens) + len(self.shared_deliveries)
+        )
+        return (
+            _ITEM_OVERHEAD_BYTES
+            + len(self.counted_clicks) * COUNTED_CLICK_BYTES
+            + sums * VISITS_BYTES
+        )
 
     def to_item(self) -> Item:
         values: dict[str, Value | None] = {
             "version": self.version,
             "human": self.total.human,
-            "machine": self.total.machine,
+            "machine": self.total.bot,
             "first": self.total.first,
             "last": self.total.last,
-            "marks": pack_marks(self.marks),
+            "marks": pack_clicks(self.counted_clicks),
             "links": pack_visits((link_suffix(n), v) for n, v in self.links.items()),
             "deliveries": pack_visits(self.deliveries.items()),
-            "opened": pack_visits(self.opened.items()) or None,
-            "shared": b"".join(sorted(self.shared)) or None,
+            "opened": pack_visits(self.opens.items()) or None,
+            "shared": b"".join(sorted(self.shared_deliveries)) or None,
         }
-        return self.key.item() | attributes.item(values)
+        return self.key.to_attributes() | attributes.build_item(values)
 
     @classmethod
-    def from_item(cls, key: RowKey, stored: Item) -> Self:
+    def from_item(cls, key: RecipientKey, stored: Item) -> Self:
         """Read what ``to_item`` gave. Raises MalformedItem."""
-        shared = attributes.data(stored, "shared")
+        shared = attributes.get_bytes(stored, "shared")
         return cls(
             key,
-            version=attributes.number(stored, "version"),
-            marks=_marks(key, stored),
+            version=attributes.get_number(stored, "version"),
+            counted_clicks=_unpack_item_clicks(key, stored),
             total=Visits(
-                *(attributes.number(stored, n) for n in ("human", "machine", "first", "last"))
+                *(attributes.get_number(stored, n) for n in ("human", "machine", "first", "last"))
             ),
             links={
-                LinkCode(key.campaign + suffix.hex()): visits
-                for suffix, visits in unpack_visits(attributes.data(stored, "links", None))
+                LinkId(key.campaign + suffix.hex()): visits
+                for suffix, visits in unpack_visits(attributes.get_bytes(stored, "links", None))
             },
-            deliveries=dict(unpack_visits(attributes.data(stored, "deliveries", None))),
-            opened=dict(unpack_visits(attributes.data(stored, "opened"))),
-            shared=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
+            deliveries=dict(unpack_visits(attributes.get_bytes(stored, "deliveries", None))),
+            opens=dict(unpack_visits(attributes.get_bytes(stored, "opened"))),
+            shared_deliveries=frozenset(shared[i : i + 4] for i in range(0, len(shared), 4)),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class OverflowItem:
     """Marks of one stretch of time that found no room in the row."""
 
-    key: RowKey
+    key: RecipientKey
     version: int = 0
-    marks: tuple[Mark, ...] = ()
+    counted_clicks: tuple[CountedClick, ...] = ()
 
     @property
     def number(self) -> int:
         """Which stretch of time it is, counted from 1970."""
-        return self.key.sheet or 0
+        return self.key.overflow or 0
 
     @property
-    def room(self) -> int:
+    def remaining_capacity(self) -> int:
         """How many further marks it takes."""
-        return MARKS_A_SHEET - len(self.marks)
+        return MAX_OVERFLOW_CLICKS - len(self.counted_clicks)
 
     @property
-    def further(self) -> RowKey:
+    def next_key(self) -> RecipientKey:
         """The sheet that it goes on in, once it is full."""
-        return self.key._replace(sheet=further_sheet(self.number))
+        return self.key._replace(overflow=next_overflow_number(self.number))
 
     @property
-    def size(self) -> int:
+    def item_bytes(self) -> int:
         """Bytes of its item, at most."""
-        return _MOST_ELSE + len(self.marks) * MARK_BYTES
+        return _ITEM_OVERHEAD_BYTES + len(self.counted_clicks) * COUNTED_CLICK_BYTES
 
     def to_item(self) -> Item:
         values: dict[str, Value | None] = {
             "version": self.version,
-            "marks": pack_marks(self.marks),
+            "marks": pack_clicks(self.counted_clicks),
         }
-        return self.key.item() | attributes.item(values)
+        return self.key.to_attributes() | attributes.build_item(values)
 
     @classmethod
-    def from_item(cls, key: RowKey, stored: Item) -> Self:
+    def from_item(cls, key: RecipientKey, stored: Item) -> Self:
         """Read what ``to_item`` gave. Raises MalformedItem."""
-        return cls(key, attributes.number(stored, "version"), _marks(key, stored))
+        return cls(key, attributes.get_number(stored, "version"), _unpack_item_clicks(key, stored))
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +359,6 @@ class LinkVisitor:
     clicks: int
 
 
-def _marks(key: RowKey, stored: Item) -> tuple[Mark, ...]:
+def _unpack_item_clicks(key: RecipientKey, stored: Item) -> tuple[CountedClick, ...]:
     """There always are some: were they taken for none, clicks would count once more."""
-    return unpack_marks(key.campaign, attributes.data(stored, "marks", None))
+    return unpack_clicks(key.campaign, attributes.get_bytes(stored, "marks", None))

@@ -14,26 +14,26 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal, Self
 
-from waypost.errors import MalformedItem
-from waypost.ids import CampaignCode, WorkspaceCode
+from waypost.errors import CorruptItem
+from waypost.ids import CampaignId, WorkspaceId
 from waypost.models import attributes
-from waypost.models.attributes import Item, checks, parse_time, rfc3339
+from waypost.models.attributes import Item, field_validators, format_rfc3339, parse_rfc3339
 
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
 EventPolicy = Literal["all", "first", "none"]
 
-MOST_DAYS: Final = 3_650
-MOST_POINTS: Final = 1_000
-_UP_TO: Final = {
-    "short_link_days": MOST_DAYS,
-    "retention_days": MOST_DAYS,
-    "machine_threshold": MOST_POINTS,
+MAX_DAYS: Final = 3_650
+MAX_BOT_THRESHOLD: Final = 1_000
+_UPPER_LIMITS: Final = {
+    "short_link_days": MAX_DAYS,
+    "retention_days": MAX_DAYS,
+    "machine_threshold": MAX_BOT_THRESHOLD,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Shortening:
+class ShortLinkChannels:
     """Which channels get short links instead of signed ones."""
 
     sms: bool = False
@@ -51,7 +51,7 @@ class WorkspaceSettings:
     """Added to the query of every tracked http(s) link, in order; values may be Liquid."""
     cio_id: bool = True
     """Adds ``_cio_id=<person>`` to every tracked http(s) link."""
-    shorten: Shortening = Shortening()
+    shorten: ShortLinkChannels = ShortLinkChannels()
     short_link_days: int | None = 90
     """How long short links made from now on lead anywhere; None: for ever."""
     track_opens: bool = True
@@ -70,7 +70,7 @@ class WorkspaceSettings:
     machine_threshold: int = 70
     """Points from which on a click is a machine's (``waypost.bot_detection.scoring``)."""
 
-    def stored(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """The settings as plain values, as a store or JSON keeps them."""
         return {
             "url_params": dict(self.url_params),
@@ -88,42 +88,50 @@ class WorkspaceSettings:
         }
 
     @classmethod
-    def from_stored(cls, values: object) -> Self:
+    def from_dict(cls, values: object) -> Self:
         """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default.
 
         Raises MalformedItem, naming every field that cannot be read: a workspace without a wish of
         its own is not the same as one whose wishes cannot be read.
         """
-        settings, damaged = cls.readable(values)
+        settings, damaged = cls.parse_valid_fields(values)
         if damaged:
-            raise MalformedItem(f"{', '.join(map(repr, damaged))} cannot be read")
+            raise CorruptItem(f"{', '.join(map(repr, damaged))} cannot be read")
         return settings
 
     @classmethod
-    def readable(cls, values: object) -> tuple[Self, tuple[str, ...]]:
+    def parse_valid_fields(cls, values: object) -> tuple[Self, tuple[str, ...]]:
         """What can be read of it, and the fields that cannot, which have their defaults."""
         if not isinstance(values, Mapping):
             return cls(), tuple(f.name for f in fields(cls))
-        given = {name: _plain(name, values[name]) for name in checks(cls) if name in values}
-        fitting = {name: value for name, value in given.items() if _fits(cls, name, value)}
+        given = {
+            name: _convert_value(name, values[name])
+            for name in field_validators(cls)
+            if name in values
+        }
+        fitting = {name: value for name, value in given.items() if _is_valid(cls, name, value)}
         damaged = tuple(name for name in given if name not in fitting)
         return cls(**fitting), damaged  # type: ignore[arg-type]
 
 
-def _plain(name: str, value: object) -> object:
+def _convert_value(name: str, value: object) -> object:
     """A value of JSON as its field has it, where it looks like it at all."""
     if name == "shorten" and isinstance(value, Mapping):
-        return Shortening(**{f.name: value[f.name] for f in fields(Shortening) if f.name in value})
+        return ShortLinkChannels(
+            **{f.name: value[f.name] for f in fields(ShortLinkChannels) if f.name in value}
+        )
     return tuple(value) if isinstance(value, list) else value
 
 
-def _fits(settings: type[WorkspaceSettings], name: str, value: object) -> bool:
-    if not checks(settings)[name](value):
+def _is_valid(settings: type[WorkspaceSettings], name: str, value: object) -> bool:
+    if not field_validators(settings)[name](value):
         return False
-    return not isinstance(value, int) or name not in _UP_TO or 1 <= value <= _UP_TO[name]
+    return (
+        not isinstance(value, int) or name not in _UPPER_LIMITS or 1 <= value <= _UPPER_LIMITS[name]
+    )
 
 
-def workspace_partition(workspace: WorkspaceCode) -> str:
+def workspace_partition(workspace: WorkspaceId) -> str:
     """The partition that holds a workspace's settings, domains and opt-outs."""
     return f"W#{workspace}"
 
@@ -134,33 +142,33 @@ class OptOut:
     from the person to their alias.
     """
 
-    workspace: WorkspaceCode
+    workspace: WorkspaceId
     person_hash: str
     salt: str
     since: datetime
 
-    def alias(self, campaign: CampaignCode) -> str:
+    def derive_alias(self, campaign: CampaignId) -> str:
         """Who the person is in a campaign's figures: one and the same, but nobody."""
         return blake2b(campaign.encode(), key=self.salt.encode(), digest_size=8).hexdigest()
 
     def to_item(self) -> Item:
-        values = {"salt": self.salt, "since": rfc3339(self.since)}
-        return opt_out_key(self.workspace, self.person_hash) | attributes.item(values)
+        values = {"salt": self.salt, "since": format_rfc3339(self.since)}
+        return opt_out_key(self.workspace, self.person_hash) | attributes.build_item(values)
 
     @classmethod
-    def from_item(cls, workspace: WorkspaceCode, stored: Item) -> Self:
+    def from_item(cls, workspace: WorkspaceId, stored: Item) -> Self:
         return cls(
             workspace=workspace,
-            person_hash=attributes.text(stored, "sk").removeprefix("P#"),
-            salt=attributes.text(stored, "salt"),
-            since=parse_time(attributes.text(stored, "since")),
+            person_hash=attributes.get_text(stored, "sk").removeprefix("P#"),
+            salt=attributes.get_text(stored, "salt"),
+            since=parse_rfc3339(attributes.get_text(stored, "since")),
         )
 
 
-def person_hash(workspace: WorkspaceCode, person: str) -> str:
+def person_hash(workspace: WorkspaceId, person: str) -> str:
     """What an opt-out is kept under."""
     return blake2b(person.encode(), key=workspace.encode(), digest_size=16).hexdigest()
 
 
-def opt_out_key(workspace: WorkspaceCode, hashed: str) -> Item:
-    return attributes.item({"pk": workspace_partition(workspace), "sk": f"P#{hashed}"})
+def opt_out_key(workspace: WorkspaceId, digest: str) -> Item:
+    return attributes.build_item({"pk": workspace_partition(workspace), "sk": f"P#{digest}"})

@@ -28,334 +28,385 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from waypost.bot_detection.scoring import signals_of
-from waypost.errors import Conflict, MalformedItem, StoreUnavailable
-from waypost.ids import CampaignCode, WorkspaceCode
-from waypost.models.counters import TOTAL, Cell, Increments
-from waypost.models.recipient import Mark, Row, RowKey, Sheet, delivery_under
+from waypost.bot_detection.scoring import detect_signals
+from waypost.errors import CorruptItem, StoreUnavailable, WriteConflict
+from waypost.ids import CampaignId, WorkspaceId
+from waypost.models.counters import TOTAL_COUNTER, CounterCell, CounterIncrements
+from waypost.models.recipient import (
+    CountedClick,
+    OverflowItem,
+    RecipientKey,
+    RecipientRow,
+    anonymous_delivery_hash,
+)
 from waypost.models.workspace import OptOut
-from waypost.repositories.clicks import ClickStore
-from waypost.repositories.messages import MessageStore
+from waypost.repositories.clicks import ClickRepository
+from waypost.repositories.messages import MessageRepository
 from waypost.repositories.pagination import Page
-from waypost.repositories.recipients import Commit, RecipientStore
-from waypost.repositories.workspaces import WorkspaceStore
-from waypost.tally.aggregation import Change, absorb, relabel
+from waypost.repositories.recipients import Commit, RecipientRepository
+from waypost.repositories.workspaces import WorkspaceRepository
+from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
 
-SHEETS_A_STEP: Final = 20
-AS_LABELLED: Final = 1 << 30
+OVERFLOW_ITEMS_PER_STEP: Final = 20
+KEEP_VERDICTS: Final = 1 << 30
 """A threshold that leaves labels as they are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class AliasRow:
     """The row of the alias that everything goes to."""
 
-    row: Row
-    sheets: Mapping[int, Sheet]
+    row: RecipientRow
+    overflow_items: Mapping[int, OverflowItem]
     alias: str
     threshold: int
 
-    def with_marks(self, marks: Iterable[Mark]) -> Change | None:
+    def apply_clicks(self, counted_clicks: Iterable[CountedClick]) -> RecipientChange | None:
         """What further marks change in it."""
-        return absorb(self.row, self.sheets, self._own(marks), threshold=self.threshold)
+        return apply_clicks(
+            self.row,
+            self.overflow_items,
+            self._assign_alias(counted_clicks),
+            threshold=self.threshold,
+        )
 
-    def relabelled(self, marks: Iterable[Mark]) -> Commit:
+    def reclassify(self, counted_clicks: Iterable[CountedClick]) -> Commit:
         """Its own labels as they will be beside further marks, where those alone are too many."""
-        change = relabel(self.row, self.sheets, self._own(marks), threshold=self.threshold)
+        change = reclassify(
+            self.row,
+            self.overflow_items,
+            self._assign_alias(counted_clicks),
+            threshold=self.threshold,
+        )
         if change is None:
             raise StoreUnavailable("a click of theirs fits no transaction")
-        return Commit(self.row.key.campaign, [change.row], change.sheets, change.increments)
+        return Commit(self.row.key.campaign, [change.row], change.overflow_items, change.increments)
 
-    def _own(self, marks: Iterable[Mark]) -> list[Mark]:
-        return [replace(mark, delivery=delivery_under(self.alias, mark.delivery)) for mark in marks]
+    def _assign_alias(self, counted_clicks: Iterable[CountedClick]) -> list[CountedClick]:
+        return [
+            replace(mark, delivery=anonymous_delivery_hash(self.alias, mark.delivery))
+            for mark in counted_clicks
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class MoveBatch:
     """What moves at once: ``marks``, of which ``left`` keep their sheet and ``removed`` do not."""
 
-    marks: Sequence[Mark]
-    removed: Sequence[Row | Sheet] = ()
-    left: Sequence[Sheet] = ()
+    counted_clicks: Sequence[CountedClick]
+    removed_items: Sequence[RecipientRow | OverflowItem] = ()
+    remaining_items: Sequence[OverflowItem] = ()
 
 
-def step(
-    row: Row,
-    sheets: Sequence[Sheet],
-    to: Row,
-    to_sheets: Sequence[Sheet],
+def plan_move(
+    row: RecipientRow,
+    overflow_items: Sequence[OverflowItem],
+    target_row: RecipientRow,
+    target_overflow_items: Sequence[OverflowItem],
     alias: str,
     threshold: int,
 ) -> Commit:
     """As many sheets as fit move, or a part of one, or the row when no sheets are left."""
-    target = Target(to, {sheet.number: sheet for sheet in to_sheets}, alias, threshold)
-    every = [*row.marks, *(mark for sheet in sheets for mark in sheet.marks)]
-    for portion in _portions(row, sheets):
-        moving = _moved(row, every, portion, target)
-        if moving.fits:
+    target = AliasRow(
+        target_row, {sheet.number: sheet for sheet in target_overflow_items}, alias, threshold
+    )
+    every = [
+        *row.counted_clicks,
+        *(mark for sheet in overflow_items for mark in sheet.counted_clicks),
+    ]
+    for portion in _iter_move_batches(row, overflow_items):
+        moving = _build_move_commit(row, every, portion, target)
+        if moving.is_within_limits:
             return moving
-    return target.relabelled(portion.marks)
+    return target.reclassify(portion.counted_clicks)
 
 
-def _portions(row: Row, sheets: Sequence[Sheet]) -> Iterator[Portion]:
+def _iter_move_batches(
+    row: RecipientRow, overflow_items: Sequence[OverflowItem]
+) -> Iterator[MoveBatch]:
     """From much to little: some sheets, some marks of one, links together, at least one mark."""
-    if not sheets:
-        yield Portion(row.marks, removed=[row])
+    if not overflow_items:
+        yield MoveBatch(row.counted_clicks, removed_items=[row])
         return
-    number = min(len(sheets), SHEETS_A_STEP)
+    number = min(len(overflow_items), OVERFLOW_ITEMS_PER_STEP)
     while number:
-        some = sheets[:number]
-        yield Portion([mark for sheet in some for mark in sheet.marks], removed=some)
+        some = overflow_items[:number]
+        yield MoveBatch(
+            [mark for sheet in some for mark in sheet.counted_clicks], removed_items=some
+        )
         number //= 2
-    sheet = sheets[0]
-    marks = sorted(sheet.marks, key=lambda mark: (mark.link, mark.time, mark.id))
+    sheet = overflow_items[0]
+    marks = sorted(sheet.counted_clicks, key=lambda mark: (mark.link, mark.time, mark.id))
     number = len(marks) // 2
     while number:
-        kept = Sheet(sheet.key, sheet.version + 1, tuple(marks[number:]))
-        yield Portion(marks[:number], left=[kept])
+        kept = OverflowItem(sheet.key, sheet.version + 1, tuple(marks[number:]))
+        yield MoveBatch(marks[:number], remaining_items=[kept])
         number //= 2
 
 
-def _moved(row: Row, every: Sequence[Mark], portion: Portion, target: Target) -> Commit:
-    moving = {mark.id for mark in portion.marks}
-    change = target.with_marks(portion.marks)
-    left, increments = _without(row, every, [mark for mark in every if mark.id not in moving])
+def _build_move_commit(
+    row: RecipientRow, counted_clicks: Sequence[CountedClick], batch: MoveBatch, target: AliasRow
+) -> Commit:
+    moving = {mark.id for mark in batch.counted_clicks}
+    change = target.apply_clicks(batch.counted_clicks)
+    left, increments = _subtract_clicks(
+        row, counted_clicks, [mark for mark in counted_clicks if mark.id not in moving]
+    )
     increments.update(change.increments if change else {})
     return Commit(
         campaign=row.key.campaign,
         rows=[*([left] if left else []), *([change.row] if change else [])],
-        sheets=[*portion.left, *(change.sheets if change else ())],
+        overflow_items=[*batch.remaining_items, *(change.overflow_items if change else ())],
         increments=Counter({cell: value for cell, value in increments.items() if value}),
-        removed=portion.removed,
+        removed_items=batch.removed_items,
     )
 
 
-def _without(
-    row: Row, before: Collection[Mark], after: Collection[Mark]
-) -> tuple[Row | None, Increments]:
+def _subtract_clicks(
+    row: RecipientRow, before: Collection[CountedClick], after: Collection[CountedClick]
+) -> tuple[RecipientRow | None, CounterIncrements]:
     """The row with the sums of fewer marks, and what that takes from the counters; None and all of
     it where no marks are left.
     """
-    taken: Increments = Counter()
-    had = absorb(Row(row.key), {}, before, threshold=AS_LABELLED)
-    has = absorb(Row(row.key), {}, after, threshold=AS_LABELLED)
+    taken: CounterIncrements = Counter()
+    had = apply_clicks(RecipientRow(row.key), {}, before, threshold=KEEP_VERDICTS)
+    has = apply_clicks(RecipientRow(row.key), {}, after, threshold=KEEP_VERDICTS)
     taken.subtract(had.increments if had else {})
     taken.update(has.increments if has else {})
-    taken[Cell(TOTAL, "shared")] = 0 if has else -len(row.shared)
+    taken[CounterCell(TOTAL_COUNTER, "shared")] = 0 if has else -len(row.shared_deliveries)
     if has is None:
         return None, taken
-    sums = replace(has.row, version=row.version + 1, marks=row.marks, shared=row.shared)
+    sums = replace(
+        has.row,
+        version=row.version + 1,
+        counted_clicks=row.counted_clicks,
+        shared_deliveries=row.shared_deliveries,
+    )
     return sums, taken
 
 
-CONFLICTS: Final = 6
+MAX_ROW_CONFLICTS: Final = 6
 """How often in a row a step may be overtaken before the rest is left for the next call."""
-PAUSE_SECONDS: Final = 0.02
+ROW_BACKOFF_SECONDS: Final = 0.02
 
 
-class Step(NamedTuple):
+class ErasureStep(NamedTuple):
     """What a step made nobody's; ``left``: nothing more can be done for now."""
 
     clicks: int = 0
     campaigns: int = 0
-    left: bool = False
+    is_blocked: bool = False
 
 
-LOOKED: Final = Step()
-LEFT: Final = Step(left=True)
+NO_CHANGE: Final = ErasureStep()
+BLOCKED: Final = ErasureStep(is_blocked=True)
 
 
 @dataclass(frozen=True, slots=True)
-class MovingRows:
+class RowMover:
     """What moves rows."""
 
-    recipients: RecipientStore
-    workspaces: WorkspaceStore
+    recipients: RecipientRepository
+    workspaces: WorkspaceRepository
     sleep: Callable[[float], None]
 
-    def move(self, campaign: CampaignCode, person: str, wish: OptOut) -> Iterator[Step]:
+    def move_row(self, campaign: CampaignId, person: str, opt_out: OptOut) -> Iterator[ErasureStep]:
         """Move a row and its sheets in steps that fit a transaction. Others may write to the row,
         or to the campaign's counters, meanwhile: it is read again, but not for ever.
         """
-        source = RowKey(campaign, f"p:{person}")
-        target = RowKey(campaign, f"a:{wish.alias(campaign)}")
-        threshold = self._threshold(wish.workspace)
+        source = RecipientKey(campaign, f"p:{person}")
+        target = RecipientKey(campaign, f"a:{opt_out.derive_alias(campaign)}")
+        threshold = self._load_threshold(opt_out.workspace)
         conflicts = 0
-        while conflicts < CONFLICTS:
-            row, sheets = self._read(source)
+        while conflicts < MAX_ROW_CONFLICTS:
+            row, sheets = self._load_row(source)
             if row.version == 0:
-                yield Step(campaigns=1)
+                yield ErasureStep(campaigns=1)
                 return
-            to, to_sheets = self._read(target)
-            moving = step(row, sheets, to, to_sheets, wish.alias(campaign), threshold)
+            to, to_sheets = self._load_row(target)
+            moving = plan_move(
+                row, sheets, to, to_sheets, opt_out.derive_alias(campaign), threshold
+            )
             try:
                 self.recipients.commit(moving)
-            except Conflict:
+            except WriteConflict:
                 conflicts += 1
-                self.sleep(random.uniform(0, PAUSE_SECONDS * 2**conflicts))  # noqa: S311 - jitter
+                self.sleep(random.uniform(0, ROW_BACKOFF_SECONDS * 2**conflicts))  # noqa: S311 - jitter
             else:
                 conflicts = 0
-            yield LOOKED
-        yield LEFT
+            yield NO_CHANGE
+        yield BLOCKED
 
-    def _threshold(self, workspace: WorkspaceCode) -> int:
+    def _load_threshold(self, workspace: WorkspaceId) -> int:
         """Whom it concerns is not kept waiting for settings that somebody has to mend."""
         try:
-            return self.workspaces.settings(workspace).machine_threshold
-        except MalformedItem:
-            return AS_LABELLED
+            return self.workspaces.get_settings(workspace).machine_threshold
+        except CorruptItem:
+            return KEEP_VERDICTS
 
-    def _read(self, key: RowKey) -> tuple[Row, list[Sheet]]:
-        return self.recipients.rows([key])[key], self.recipients.sheets_of(key)
-
-
-CAMPAIGNS_A_PAGE: Final = 100
+    def _load_row(self, key: RecipientKey) -> tuple[RecipientRow, list[OverflowItem]]:
+        return self.recipients.get_rows([key])[key], self.recipients.list_overflow_items(key)
 
 
-class CampaignList(Protocol):
+CAMPAIGNS_PER_PAGE: Final = 100
+
+
+class CampaignIndex(Protocol):
     """The list of a workspace's campaigns (``waypost.repositories.campaigns``)."""
 
-    def codes_of_workspace(
-        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
-    ) -> Page[CampaignCode]: ...
+    def list_ids_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
+    ) -> Page[CampaignId]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Seeking:
+class PersonIndex:
     """Looks by ``listed``, or through the whole table without it."""
 
-    recipients: RecipientStore
-    messages: MessageStore
-    listed: CampaignList | None
+    recipients: RecipientRepository
+    messages: MessageRepository
+    campaign_index: CampaignIndex | None
 
-    def forget_rendered(self, workspace: WorkspaceCode) -> Iterator[int]:
+    def delete_personal_messages(self, workspace: WorkspaceId) -> Iterator[int]:
         """Remove the messages that were rendered for one recipient; how many, by step."""
-        if self.listed is None:
-            yield self.messages.forget_rendered(workspace)
+        if self.campaign_index is None:
+            yield self.messages.delete_personal_by_workspace(workspace)
             return
-        for campaigns in self._pages(self.listed, workspace):
-            yield self.messages.forget_rendered_of(campaigns)
+        for campaigns in self._campaign_pages(self.campaign_index, workspace):
+            yield self.messages.delete_personal_by_campaigns(campaigns)
 
-    def campaigns_of(
-        self, workspace: WorkspaceCode, recipient: str
-    ) -> Iterator[Collection[CampaignCode]]:
+    def find_campaigns(
+        self, workspace: WorkspaceId, recipient: str
+    ) -> Iterator[Collection[CampaignId]]:
         """Campaigns that have a row of a recipient, some at a time."""
-        if self.listed is None:
-            yield self.recipients.campaigns_of(workspace, recipient)
+        if self.campaign_index is None:
+            yield self.recipients.scan_campaigns(workspace, recipient)
             return
-        for campaigns in self._pages(self.listed, workspace):
-            yield self.rows_among(campaigns, recipient)
+        for campaigns in self._campaign_pages(self.campaign_index, workspace):
+            yield self.filter_campaigns(campaigns, recipient)
 
-    def rows_among(self, campaigns: Collection[CampaignCode], recipient: str) -> list[CampaignCode]:
+    def filter_campaigns(
+        self, campaigns: Collection[CampaignId], recipient: str
+    ) -> list[CampaignId]:
         """Of these campaigns, those that have a row of a recipient."""
-        rows = self.recipients.rows([RowKey(code, recipient) for code in campaigns])
+        rows = self.recipients.get_rows([RecipientKey(code, recipient) for code in campaigns])
         return [key.campaign for key, row in rows.items() if row.version]
 
-    def _pages(
-        self, listed: CampaignList, workspace: WorkspaceCode
-    ) -> Iterator[Sequence[CampaignCode]]:
+    def _campaign_pages(
+        self, campaign_index: CampaignIndex, workspace: WorkspaceId
+    ) -> Iterator[Sequence[CampaignId]]:
         cursor = None
         while True:
-            page = listed.codes_of_workspace(workspace, cursor=cursor, limit=CAMPAIGNS_A_PAGE)
+            page = campaign_index.list_ids_by_workspace(
+                workspace, cursor=cursor, limit=CAMPAIGNS_PER_PAGE
+            )
             yield page.items
             cursor = page.cursor
             if cursor is None:
                 return
 
 
-PASSES: Final = 5
+MAX_PASSES: Final = 5
 """A tally that had read a person as known may write once more; the next pass finds it."""
-UNDER_WAY: Final = timedelta(seconds=90)
+IN_FLIGHT_WINDOW: Final = timedelta(seconds=90)
 """How long after an opt-out such a tally may still write: its time, and what clocks differ by."""
-CLICKS_A_PAGE: Final = 100
+CLICKS_PER_PAGE: Final = 100
 
 
 @dataclass(slots=True)
-class Erased:
+class ErasureProgress:
     """What was changed. ``clean``: a last look found nothing more of the person; before ``final``,
     a tally may still write what it had begun to count.
     """
 
-    final: datetime
+    final_at: datetime
     clicks: int = 0
     campaigns: int = 0
-    clean: bool = False
+    is_complete: bool = False
 
 
-def _never() -> bool:
+def _never_late() -> bool:
     return False
 
 
 @dataclass(frozen=True, slots=True)
-class Erasing:
+class Erasure:
     """Erases a person, as an operator's tool or within the time of a request."""
 
-    ledger: ClickStore
-    recipients: RecipientStore
-    workspaces: WorkspaceStore
-    messages: MessageStore
+    clicks: ClickRepository
+    recipients: RecipientRepository
+    workspaces: WorkspaceRepository
+    messages: MessageRepository
     """Where rendered messages are kept, any of which may be the person's: all of them go."""
-    listed: CampaignList | None = None
+    campaign_index: CampaignIndex | None = None
     """Where to look for the workspace's campaigns; None reads the whole table, and misses none."""
     sleep: Callable[[float], None] = time.sleep
 
     def erase(
         self,
-        workspace: WorkspaceCode,
+        workspace: WorkspaceId,
         person: str,
         now: datetime,
-        late: Callable[[], bool] = _never,
-    ) -> Erased:
+        is_late: Callable[[], bool] = _never_late,
+    ) -> ErasureProgress:
         """Erase a person, or as much as is done when it is ``late`` or others keep writing to
         what is to go. Safe to repeat and to be broken off. Raises StoreError: MalformedItem where
         something of theirs cannot be read, since they are not erased before that is gone.
         """
         wish = self.workspaces.opt_out(workspace, person, now)
-        erased = Erased(final=wish.since + UNDER_WAY)
-        seeking = Seeking(self.recipients, self.messages, self.listed)
-        for _ in seeking.forget_rendered(workspace):
-            if late():
+        erased = ErasureProgress(final_at=wish.since + IN_FLIGHT_WINDOW)
+        seeking = PersonIndex(self.recipients, self.messages, self.campaign_index)
+        for _ in seeking.delete_personal_messages(workspace):
+            if is_late():
                 return erased
-        for _ in range(PASSES):
+        for _ in range(MAX_PASSES):
             before = erased.campaigns + erased.clicks
-            for done in self._pass(seeking, person, wish):
+            for done in self._run_pass(seeking, person, wish):
                 erased.campaigns += done.campaigns
                 erased.clicks += done.clicks
-                if done.left or late():
+                if done.is_blocked or is_late():
                     return erased
             if before == erased.campaigns + erased.clicks:
-                erased.clean = True
+                erased.is_complete = True
                 break
         return erased
 
     @property
-    def _rows(self) -> MovingRows:
-        return MovingRows(self.recipients, self.workspaces, self.sleep)
+    def _row_mover(self) -> RowMover:
+        return RowMover(self.recipients, self.workspaces, self.sleep)
 
-    def _pass(self, seeking: Seeking, person: str, wish: OptOut) -> Iterator[Step]:
-        for campaigns in seeking.campaigns_of(wish.workspace, f"p:{person}"):
-            yield LOOKED
+    def _run_pass(
+        self, person_index: PersonIndex, person: str, opt_out: OptOut
+    ) -> Iterator[ErasureStep]:
+        for campaigns in person_index.find_campaigns(opt_out.workspace, f"p:{person}"):
+            yield NO_CHANGE
             for campaign in campaigns:
-                yield from self._rows.move(campaign, person, wish)
-        yield from self._anonymise_clicks(seeking, person, wish)
+                yield from self._row_mover.move_row(campaign, person, opt_out)
+        yield from self._anonymise_clicks(person_index, person, opt_out)
 
-    def _anonymise_clicks(self, seeking: Seeking, person: str, wish: OptOut) -> Iterator[Step]:
+    def _anonymise_clicks(
+        self, person_index: PersonIndex, person: str, opt_out: OptOut
+    ) -> Iterator[ErasureStep]:
         """After the rows, those of campaigns that are on no list included: a click that appears
         under its alias is counted there already.
         """
         cursor, unread = None, 0
         while True:
-            page = self.ledger.of_person(wish.workspace, person, cursor=cursor, limit=CLICKS_A_PAGE)
+            page = self.clicks.list_by_person(
+                opt_out.workspace, person, cursor=cursor, limit=CLICKS_PER_PAGE
+            )
             clicked = {click.campaign for click in page.items}
-            for campaign in seeking.rows_among(clicked, f"p:{person}"):
-                yield from self._rows.move(campaign, person, wish)
+            for campaign in person_index.filter_campaigns(clicked, f"p:{person}"):
+                yield from self._row_mover.move_row(campaign, person, opt_out)
             for click in page.items:
-                alias = wish.alias(click.campaign)
-                self.ledger.anonymise(click, click.anonymous(alias, int(signals_of(click))))
-            yield Step(clicks=len(page.items))
-            cursor, unread = page.cursor, unread + page.unread
+                alias = opt_out.derive_alias(click.campaign)
+                self.clicks.anonymize(click, click.anonymize(alias, int(detect_signals(click))))
+            yield ErasureStep(clicks=len(page.items))
+            cursor, unread = page.cursor, unread + page.corrupt_count
             if cursor is None:
                 break
         if unread:
-            told = f"{unread} of the person's clicks in workspace {wish.workspace} cannot be read"
-            raise MalformedItem(told)
+            told = (
+                f"{unread} of the person's clicks in workspace {opt_out.workspace} cannot be read"
+            )
+            raise CorruptItem(told)

@@ -14,13 +14,13 @@ from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel
 
-from waypost.ids import workspace_code
-from waypost.models.attributes import rfc3339
+from waypost.ids import derive_workspace_id
+from waypost.models.attributes import format_rfc3339
 from waypost.models.workspace import person_hash
-from waypost.privacy.erasure import Erased, Erasing
-from waypost.repositories.workspaces import WorkspaceStore
+from waypost.privacy.erasure import Erasure, ErasureProgress
+from waypost.repositories.workspaces import WorkspaceRepository
 
-SECONDS: Final = 15
+ERASURE_SECONDS: Final = 15
 """What an erasure takes at most of the 30 that API Gateway waits; its last step comes on top."""
 
 
@@ -46,48 +46,50 @@ class ErasureAnswer(BaseModel):
     )
 
 
-class Audit(Protocol):
+class AuditLog(Protocol):
     """Notes what was done to whom; ``person`` is the hash that an opt-out is kept under."""
 
     def __call__(self, action: str, *, workspace: str, person: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Forgetting:
+class PrivacyRequests:
     """``now`` is the time, ``monotonic`` a monotonic clock in seconds."""
 
-    workspaces: WorkspaceStore
-    erasing: Erasing
+    workspaces: WorkspaceRepository
+    erasure: Erasure
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
 
-    def told(self, workspace: str, person: str) -> OptOutAnswer:
+    def get_opt_out(self, workspace: str, person: str) -> OptOutAnswer:
         """Whether the person opted out."""
-        code = workspace_code(workspace)
-        wish = self.workspaces.opted_out([(code, person)]).get((code, person))
-        return OptOutAnswer(opted_out=wish is not None, since=rfc3339(wish.since) if wish else None)
+        code = derive_workspace_id(workspace)
+        wish = self.workspaces.get_opt_outs([(code, person)]).get((code, person))
+        return OptOutAnswer(
+            opted_out=wish is not None, since=format_rfc3339(wish.since) if wish else None
+        )
 
-    def opt_out(self, workspace: str, person: str, audit: Audit) -> OptOutAnswer:
+    def opt_out(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
         """Count the person's clicks without identity from now on. Repeated, it changes nothing."""
-        code = workspace_code(workspace)
+        code = derive_workspace_id(workspace)
         wish = self.workspaces.opt_out(code, person, self.now())
         audit("opted out", workspace=code, person=wish.person_hash)
-        return OptOutAnswer(opted_out=True, since=rfc3339(wish.since))
+        return OptOutAnswer(opted_out=True, since=format_rfc3339(wish.since))
 
-    def opt_in(self, workspace: str, person: str, audit: Audit) -> OptOutAnswer:
+    def opt_in(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
         """Take an opt-out back. Repeated, it changes nothing."""
-        code = workspace_code(workspace)
+        code = derive_workspace_id(workspace)
         self.workspaces.opt_in(code, person)
         audit("opted in", workspace=code, person=person_hash(code, person))
         return OptOutAnswer(opted_out=False, since=None)
 
-    def erase(self, workspace: str, person: str, audit: Audit) -> ErasureAnswer:
+    def erase(self, workspace: str, person: str, audit: AuditLog) -> ErasureAnswer:
         """Erase a person, as far as the time reaches."""
-        code = workspace_code(workspace)
-        deadline = self.monotonic() + SECONDS
+        code = derive_workspace_id(workspace)
+        deadline = self.monotonic() + ERASURE_SECONDS
         now = self.now()
-        erased = self.erasing.erase(code, person, now, lambda: self.monotonic() >= deadline)
-        again_in = _again_in(erased, now)
+        erased = self.erasure.erase(code, person, now, lambda: self.monotonic() >= deadline)
+        again_in = _retry_after_seconds(erased, now)
         said = "erased in part" if again_in else "erased"
         audit(said, workspace=code, person=person_hash(code, person))
         return ErasureAnswer(
@@ -95,8 +97,8 @@ class Forgetting:
         )
 
 
-def _again_in(erased: Erased, now: datetime) -> int:
+def _retry_after_seconds(progress: ErasureProgress, now: datetime) -> int:
     """After how many seconds there is something to ask for; 0 where the person is gone for good."""
-    if not erased.clean:
+    if not progress.is_complete:
         return 1
-    return max(0, ceil((erased.final - now).total_seconds()))
+    return max(0, ceil((progress.final_at - now).total_seconds()))

@@ -23,99 +23,99 @@ from typing import Final, Protocol, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 
-from waypost.clicks.factory import as_click, click_of
-from waypost.clicks.fallback_queue import LOG_KEY
-from waypost.clicks.request import Request
-from waypost.clicks.settings_cache import STRICTEST, Policies
+from waypost.clicks.factory import build_click, to_click_token
+from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
+from waypost.clicks.request import ClickRequest
+from waypost.clicks.settings_cache import FAIL_CLOSED_SETTINGS, SettingsCache
 from waypost.errors import (
     BadSignature,
+    CorruptItem,
     ExpiredShortLink,
-    MalformedItem,
     MalformedToken,
     StoreError,
     StoreUnavailable,
     UnknownShortLink,
     UnsafeDestination,
 )
-from waypost.ids import LinkCode, workspace_of
+from waypost.ids import LinkId, extract_workspace_id
 from waypost.models.click import Click
-from waypost.models.short_link import ShortLink, digest_of, read_code
-from waypost.observability import Metric, count
+from waypost.models.short_link import ShortLink, destination_digest, parse_code
+from waypost.observability import Metric, emit_metric
 from waypost.repositories.short_links import ShortLinkReader
-from waypost.tokens import ClickToken, OpenToken, Sealer
-from waypost.tokens.codec import with_person
+from waypost.tokens import ClickToken, OpenToken, TokenSealer
+from waypost.tokens.codec import fill_person
 from waypost.tokens.keyring import KeyringSource
-from waypost.tokens.repair import mended, unwrapped
-from waypost.urls import ascii_form, check_destination, scheme_of
+from waypost.tokens.repair import iter_repairs, undo_line_wrapping
+from waypost.urls import check_destination, get_scheme, to_ascii_url
 
-LOOKUP_ATTEMPTS: Final = 2
-_REMEMBERED: Final = 1_000
+MAX_LOOKUP_ATTEMPTS: Final = 2
+_MAX_CACHE_ENTRIES: Final = 1_000
 
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
-class Lookup:
+class LinkResolver:
     """Reads, and remembers some of what it read. ``clock`` tells seconds since 1970."""
 
-    def __init__(self, store: ShortLinkReader, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
+    def __init__(self, repository: ShortLinkReader, clock: Callable[[], float] = time.time) -> None:
+        self._repository = repository
         self._clock = clock
-        self._links: dict[str, ShortLink] = {}
-        self._destinations: dict[tuple[LinkCode, str], str] = {}
+        self._link_cache: dict[str, ShortLink] = {}
+        self._destination_cache: dict[tuple[LinkId, str], str] = {}
 
-    def token(self, text: str) -> str:
+    def resolve_short_link(self, text: str) -> str:
         """The token (``payload/signature``) that a short link's code stands for.
 
         Raises UnknownShortLink, ExpiredShortLink, MalformedToken where what is stored cannot be
         read, or StoreUnavailable where it cannot be known.
         """
-        code = read_code(text) or read_code(unwrapped(text).lstrip("/"))
-        link = self._link(code) if code is not None else None
+        code = parse_code(text) or parse_code(undo_line_wrapping(text).lstrip("/"))
+        link = self._load_short_link(code) if code is not None else None
         if link is None:
-            count(Metric.SHORT_LINK_UNKNOWN)
+            emit_metric(Metric.SHORT_LINK_UNKNOWN)
             raise UnknownShortLink("nobody was given this code")
-        if link.expired(self._clock()):
+        if link.is_expired(self._clock()):
             raise ExpiredShortLink("the short link has expired")
         return link.token
 
-    def destination(self, token: ClickToken) -> str:
+    def resolve_destination(self, token: ClickToken) -> str:
         """Where a token leads, its own destination or the one that is stored for it.
 
         Raises MalformedToken where that is gone or not the one that was signed, StoreUnavailable
         where it cannot be known.
         """
-        if token.stored is None:
+        if token.stored_digest is None:
             return token.href
-        digest, workspace = token.stored, workspace_of(token.link)
-        href = self._destinations.get((token.link, digest))
+        digest, workspace = token.stored_digest, extract_workspace_id(token.link)
+        href = self._destination_cache.get((token.link, digest))
         if href is None:
-            href = _patiently(lambda: self._store.destination(workspace, digest))
-            if href is None or digest_of(workspace, href) != digest:
+            href = _load_with_retry(lambda: self._repository.get_destination(workspace, digest))
+            if href is None or destination_digest(workspace, href) != digest:
                 raise MalformedToken("its destination is not stored")
-            _remember(self._destinations, (token.link, digest), href)
+            _add_to_cache(self._destination_cache, (token.link, digest), href)
         try:
-            return with_person(href, token.person)
+            return fill_person(href, token.person)
         except ValueError as e:
             raise MalformedToken("its destination names a person and it does not") from e
 
-    def _link(self, code: str) -> ShortLink | None:
-        link = self._links.get(code)
+    def _load_short_link(self, code: str) -> ShortLink | None:
+        link = self._link_cache.get(code)
         if link is None:
-            link = _patiently(lambda: self._store.find(code))
+            link = _load_with_retry(lambda: self._repository.get(code))
             if link is not None:
-                _remember(self._links, code, link)
+                _add_to_cache(self._link_cache, code, link)
         return link
 
 
-def _patiently(read: Callable[[], _Found]) -> _Found:
-    for left in range(LOOKUP_ATTEMPTS - 1, -1, -1):
+def _load_with_retry(load: Callable[[], _Result]) -> _Result:
+    for left in range(MAX_LOOKUP_ATTEMPTS - 1, -1, -1):
         try:
-            return read()
-        except MalformedItem as e:
+            return load()
+        except CorruptItem as e:
             raise MalformedToken("what is stored for it cannot be read") from e
         except StoreUnavailable:
             if not left:
-                count(Metric.LOOKUP_FAILED)
+                emit_metric(Metric.LOOKUP_FAILED)
                 raise
     raise AssertionError("unreachable")
 
@@ -124,8 +124,8 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
-def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    if len(memory) >= _REMEMBERED:
+def _add_to_cache(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    if len(memory) >= _MAX_CACHE_ENTRIES:
         memory.clear()
     memory[key] = value
 
@@ -133,166 +133,181 @@ def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
 _Token = TypeVar("_Token", ClickToken, OpenToken)
 
 
-class Tokens:
+class TokenVerifier:
     """Opens tokens under the current keyring, and once more under a fresh one where a signature is
     unknown: a key may have been told to sign at once.
     """
 
-    def __init__(self, keys: KeyringSource) -> None:
-        self._keys = keys
+    def __init__(self, keyring_source: KeyringSource) -> None:
+        self._keyring_source = keyring_source
 
-    def open(self, text: str) -> ClickToken:
+    def verify_click_token(self, text: str) -> ClickToken:
         """What a link carries. Raises TokenError, or StoreUnavailable while no key is known."""
-        return self._opened(text, lambda sealer: sealer.open)
+        return self._open_with_reload(text, lambda sealer: sealer.open)
 
-    def open_pixel(self, text: str) -> OpenToken:
+    def verify_open_token(self, text: str) -> OpenToken:
         """What a pixel carries. Raises as ``open`` does."""
-        return self._opened(text, lambda sealer: sealer.opens.open)
+        return self._open_with_reload(text, lambda sealer: sealer.open_sealer.open)
 
-    def _opened(self, text: str, by: Callable[[Sealer], Callable[[str], _Token]]) -> _Token:
+    def _open_with_reload(
+        self, text: str, select_opener: Callable[[TokenSealer], Callable[[str], _Token]]
+    ) -> _Token:
         try:
-            return _read(text, by(self._keys.sealer()))
+            return _open_with_repair(text, select_opener(self._keyring_source.get_sealer()))
         except BadSignature:
-            if self._keys.reloaded() is None:
+            if self._keyring_source.reload_keyring() is None:
                 raise
-            return _read(text, by(self._keys.sealer()))
+            return _open_with_repair(text, select_opener(self._keyring_source.get_sealer()))
 
 
-def _read(text: str, opened: Callable[[str], _Token]) -> _Token:
+def _open_with_repair(text: str, open_token: Callable[[str], _Token]) -> _Token:
     """The text as it is, else as it was before a mail client had it."""
     try:
-        return opened(text)
+        return open_token(text)
     except (BadSignature, MalformedToken) as e:
         refused: BadSignature | MalformedToken = e
-    for reading in mended(text):
+    for reading in iter_repairs(text):
         try:
-            return opened(reading)
+            return open_token(reading)
         except BadSignature as e:
             refused = e
     raise refused
 
 
-BUDGET_SECONDS: Final = 0.3
+RECORD_BUDGET_SECONDS: Final = 0.3
 """What reading settings and recording may take together before the click is parked."""
-ATTEMPTS: Final = 2
-ATTEMPT_SECONDS: Final = 0.13
+MAX_RECORD_ATTEMPTS: Final = 2
+RECORD_ATTEMPT_SECONDS: Final = 0.13
 
 
-class Kept(StrEnum):
+class ClickOutcome(StrEnum):
     """What became of a click."""
 
     RECORDED = "recorded"
-    REPEATED = "repeated"
-    PARKED = "parked"
+    DUPLICATE = "repeated"
+    QUEUED = "parked"
     LOGGED = "logged"
     NOT_A_CLICK = "not_a_click"
 
 
-class Ledger(Protocol):
+class ClickRecorder(Protocol):
     """The one call of the ledger that a click needs."""
 
     def record(self, click: Click) -> bool: ...
 
 
-class Parking(Protocol):
+class ClickSender(Protocol):
     """Where a click waits for the ledger."""
 
-    def park(self, click: Click) -> None: ...
+    def send(self, click: Click) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class RedirectResult:
     """Where the recipient goes, and what became of the click. ``href`` fits a header."""
 
-    href: str
-    kept: Kept
+    location: str
+    outcome: ClickOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Redirecting:
+class RedirectService:
     """The redirect function's use case. ``now`` is a monotonic clock in seconds."""
 
-    tokens: Tokens
-    ledger: Ledger
-    parking: Parking
-    policies: Policies
-    lookup: Lookup
+    token_verifier: TokenVerifier
+    clicks: ClickRecorder
+    fallback_queue: ClickSender
+    settings_cache: SettingsCache
+    link_resolver: LinkResolver
     retention_days: int
-    log: Logger
-    now: Callable[[], float] = time.monotonic
+    logger: Logger
+    monotonic: Callable[[], float] = time.monotonic
 
-    def follow(self, token_text: str, request: Request) -> Arrival:
+    def handle_click(self, token_text: str, request: ClickRequest) -> RedirectResult:
         """Where a link leads; the click is kept on the way.
 
         Raises TokenError for a link that leads nowhere, StoreUnavailable while no key is known or
         a stored destination cannot be read. Nothing that goes wrong with keeping the click is
         raised.
         """
-        token = self.tokens.open(token_text)
-        href = self.lookup.destination(token)
-        arrival = _location(href)
-        kept = self._keep(token, href, request) if request.counts else Kept.NOT_A_CLICK
-        return Arrival(arrival, kept)
+        token = self.token_verifier.verify_click_token(token_text)
+        href = self.link_resolver.resolve_destination(token)
+        arrival = _build_location(href)
+        kept = (
+            self._record_within_budget(token, href, request)
+            if request.is_click
+            else ClickOutcome.NOT_A_CLICK
+        )
+        return RedirectResult(arrival, kept)
 
-    def follow_short(self, code: str, request: Request) -> Arrival:
+    def handle_short_link(self, code: str, request: ClickRequest) -> RedirectResult:
         """The same for a short link, whose token is read first.
 
         Raises StoreUnavailable where it cannot be read as well.
         """
-        return self.follow(self.lookup.token(code), request)
+        return self.handle_click(self.link_resolver.resolve_short_link(code), request)
 
-    def opened(self, token_text: str, request: Request) -> Kept:
+    def handle_open(self, token_text: str, request: ClickRequest) -> ClickOutcome:
         """Keep the open that a pixel tells of. Raises TokenError and StoreUnavailable."""
-        token = self.tokens.open_pixel(token_text)
-        if not request.counts:
-            return Kept.NOT_A_CLICK
-        return self._keep(as_click(token), "", request)
+        token = self.token_verifier.verify_open_token(token_text)
+        if not request.is_click:
+            return ClickOutcome.NOT_A_CLICK
+        return self._record_within_budget(to_click_token(token), "", request)
 
-    def _keep(self, token: ClickToken, href: str, request: Request) -> Kept:
-        deadline = self.now() + BUDGET_SECONDS
-        click = self._made(token, href, request)
+    def _record_within_budget(
+        self, token: ClickToken, href: str, request: ClickRequest
+    ) -> ClickOutcome:
+        deadline = self.monotonic() + RECORD_BUDGET_SECONDS
+        click = self._build_click(token, href, request)
         try:
-            return self._record(click, deadline)
+            return self._record_with_retry(click, deadline)
         except StoreError:
-            return self._park(click)
+            return self._send_to_queue(click)
         except Exception:  # a fault of ours must not cost the recipient the way
-            self.log.exception("recording a click broke")
-            return self._park(click)
+            self.logger.exception("recording a click broke")
+            return self._send_to_queue(click)
 
-    def _made(self, token: ClickToken, href: str, request: Request) -> Click:
-        workspace, days = workspace_of(token.link), self.retention_days
+    def _build_click(self, token: ClickToken, href: str, request: ClickRequest) -> Click:
+        workspace, days = extract_workspace_id(token.link), self.retention_days
         try:
-            return click_of(token, href, request, self.policies.of(workspace), days)
+            return build_click(
+                token, href, request, self.settings_cache.get_or_default(workspace), days
+            )
         except Exception:  # nor must settings that nobody can follow
-            self.log.exception("settings cannot be followed", extra={"workspace": workspace})
-            return click_of(token, href, request, STRICTEST, days)
+            self.logger.exception("settings cannot be followed", extra={"workspace": workspace})
+            return build_click(token, href, request, FAIL_CLOSED_SETTINGS, days)
 
-    def _record(self, click: Click, deadline: float) -> Kept:
-        for left in range(ATTEMPTS - 1, -1, -1):
+    def _record_with_retry(self, click: Click, deadline: float) -> ClickOutcome:
+        for left in range(MAX_RECORD_ATTEMPTS - 1, -1, -1):
             try:
-                return Kept.RECORDED if self.ledger.record(click) else Kept.REPEATED
+                return (
+                    ClickOutcome.RECORDED if self.clicks.record(click) else ClickOutcome.DUPLICATE
+                )
             except StoreError:
-                if not left or self.now() + ATTEMPT_SECONDS > deadline:
+                if not left or self.monotonic() + RECORD_ATTEMPT_SECONDS > deadline:
                     raise
         raise AssertionError("unreachable")
 
-    def _park(self, click: Click) -> Kept:
+    def _send_to_queue(self, click: Click) -> ClickOutcome:
         try:
-            self.parking.park(click)
+            self.fallback_queue.send(click)
         except StoreError:
-            self.log.error("click neither recorded nor parked", extra={LOG_KEY: click.stored()})
-            return Kept.LOGGED
-        return Kept.PARKED
+            self.logger.error(
+                "click neither recorded nor parked",
+                extra={UNRECORDED_CLICK_LOG_KEY: click.to_dict()},
+            )
+            return ClickOutcome.LOGGED
+        return ClickOutcome.QUEUED
 
 
-def _location(href: str) -> str:
+def _build_location(href: str) -> str:
     """The destination as a header takes it.
 
     It was checked before it was signed, against the workspace's schemes as they were then. What
     may never be followed is refused again: a mistake in signing must not outlive its repair.
     """
     try:
-        check_destination(href, schemes=(scheme_of(href) or "",))
-        return ascii_form(href)
+        check_destination(href, schemes=(get_scheme(href) or "",))
+        return to_ascii_url(href)
     except UnsafeDestination as e:
         raise MalformedToken("the destination is not one to redirect to") from e

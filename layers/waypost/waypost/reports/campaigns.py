@@ -16,11 +16,11 @@ from typing import Final, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from waypost.errors import MalformedItem, NotFound
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_code, workspace_code
-from waypost.models.attributes import rfc3339
+from waypost.errors import CorruptItem, NotFound
+from waypost.ids import CampaignId, LinkId, WorkspaceId, derive_campaign_id, derive_workspace_id
+from waypost.models.attributes import format_rfc3339
 from waypost.models.campaign import Campaign, Link
-from waypost.models.counters import CampaignCounts, Counts
+from waypost.models.counters import CampaignCounts, ClickCounts
 from waypost.reports.schemas import (
     CampaignHeadline,
     CampaignList,
@@ -31,34 +31,34 @@ from waypost.reports.schemas import (
     LinkFigures,
     OpenFigures,
     Series,
-    Step,
+    SeriesStep,
     TopLinks,
 )
-from waypost.reports.time_series import WHOLE, Span, named_zone, points
-from waypost.repositories.corrupt_items import tell_damaged
+from waypost.reports.time_series import FULL_RANGE, DateRange, build_points, parse_time_zone
+from waypost.repositories.corrupt_items import log_corrupt_item
 from waypost.repositories.pagination import Page
 
 
-def share(part: int, whole: int) -> float:
+def compute_ratio(part: int, whole: int) -> float:
     """A part of a whole, rounded to a hundredth of a percent. At most 1: a click may be counted
     while its delivery is not yet.
     """
     return round(min(part / whole, 1), 4) if whole else 0.0
 
 
-def ranked(links: Iterable[Link], counts: CampaignCounts) -> list[LinkFigures]:
+def rank_links(links: Iterable[Link], counts: CampaignCounts) -> list[LinkFigures]:
     """Links with their figures, most clicked first, equals as the message has them."""
     figures = [
-        figures_of(link, counts.links.get(link.code, Counts()), counts.total.total)
+        build_link_figures(link, counts.links.get(link.id, ClickCounts()), counts.total.total)
         for link in links
     ]
     return sorted(figures, key=lambda link: (-link.total, link.position, link.link))
 
 
-def figures_of(link: Link, counts: Counts, clicks: int) -> LinkFigures:
+def build_link_figures(link: Link, counts: ClickCounts, campaign_clicks: int) -> LinkFigures:
     """One link's figures. ``clicks``: all of its campaign."""
     return LinkFigures(
-        link=link.code,
+        link=link.id,
         url=link.definition.url,
         tag=link.definition.tag,
         position=link.definition.position,
@@ -66,22 +66,23 @@ def figures_of(link: Link, counts: Counts, clicks: int) -> LinkFigures:
         unique=counts.people,
         human=counts.human,
         machine=counts.machine,
-        share=share(counts.total, clicks),
+        share=compute_ratio(counts.total, campaign_clicks),
     )
 
 
-def grouped(links: Sequence[LinkFigures], by: Grouping) -> list[GroupFigures]:
+def group_links(links: Sequence[LinkFigures], grouping: Grouping) -> list[GroupFigures]:
     """Links taken together by a name, most clicked first; those without one are left out."""
-    names = {link.link: _name(link, by) for link in links}
+    names = {link.link: _group_name(link, grouping) for link in links}
     named = sorted((link for link in links if names[link.link]), key=lambda k: names[k.link])
     groups = [
-        _group(name, list(group)) for name, group in groupby(named, key=lambda k: names[k.link])
+        _build_group(name, list(group))
+        for name, group in groupby(named, key=lambda k: names[k.link])
     ]
     return sorted(groups, key=lambda group: -group.total)
 
 
-def _name(link: LinkFigures, by: Grouping) -> str:
-    match by:
+def _group_name(link: LinkFigures, grouping: Grouping) -> str:
+    match grouping:
         case "tag":
             return link.tag or ""
         case "url":
@@ -89,7 +90,7 @@ def _name(link: LinkFigures, by: Grouping) -> str:
     return link.link
 
 
-def _group(name: str, links: Sequence[LinkFigures]) -> GroupFigures:
+def _build_group(name: str, links: Sequence[LinkFigures]) -> GroupFigures:
     return GroupFigures(
         name=name,
         links=[link.link for link in links],
@@ -101,90 +102,92 @@ def _group(name: str, links: Sequence[LinkFigures]) -> GroupFigures:
     )
 
 
-MOST_BYTES: Final = 4_000_000
+MAX_RESPONSE_BYTES: Final = 4_000_000
 """Of what is listed in an answer; the rest of it comes on top."""
 
 Listed = TypeVar("Listed", bound=BaseModel)
 
 
-def bytes_of(part: BaseModel) -> int:
+def measure_response_bytes(model: BaseModel) -> int:
     """What it takes in an answer: as JSON in the JSON in which a function answers, the inner one in
     ASCII.
     """
-    return len(json.dumps(json.dumps(part.model_dump())))
+    return len(json.dumps(json.dumps(model.model_dump())))
 
 
-def with_room(listed: Sequence[Listed], limit: int) -> list[Listed]:
+def limit_to_response_size(items: Sequence[Listed], limit: int) -> list[Listed]:
     """As many from the beginning as are asked for, and as an answer has room for."""
     size = 0
-    for at, each in enumerate(listed[:limit]):
-        size += bytes_of(each)
-        if size > MOST_BYTES:
-            return list(listed[:at])
-    return list(listed[:limit])
+    for at, each in enumerate(items[:limit]):
+        size += measure_response_bytes(each)
+        if size > MAX_RESPONSE_BYTES:
+            return list(items[:at])
+    return list(items[:limit])
 
 
-MOST_CAMPAIGNS: Final = 100
+MAX_CAMPAIGNS: Final = 100
 """Of a page of the list."""
-MOST_LINKS: Final = 1_000
+MAX_REPORT_LINKS: Final = 1_000
 """Of a report. A campaign has more only where every recipient has links of their own."""
 
 
-class Campaigns(Protocol):
+class CampaignReader(Protocol):
     """What is read of campaigns (``waypost.repositories.campaigns``)."""
 
-    def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
-    def of_workspace(
-        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    def get(self, campaign: CampaignId) -> Campaign | None: ...
+    def list_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
     ) -> Page[Campaign]: ...
-    def headlines(
-        self, campaigns: Collection[CampaignCode]
-    ) -> Mapping[CampaignCode, CampaignCounts]: ...
-    def links(self, campaign: CampaignCode) -> list[Link]: ...
-    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]: ...
-    def counts(self, campaign: CampaignCode) -> CampaignCounts: ...
+    def get_headline_counts(
+        self, campaigns: Collection[CampaignId]
+    ) -> Mapping[CampaignId, CampaignCounts]: ...
+    def list_links(self, campaign: CampaignId) -> list[Link]: ...
+    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]: ...
+    def get_counts(self, campaign: CampaignId) -> CampaignCounts: ...
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignReports:
+class CampaignReportService:
     """Every method but the list raises NotFound for a campaign that was never seen, and
     MalformedItem where its figures cannot be read or be true.
     """
 
-    campaigns: Campaigns
+    campaigns: CampaignReader
 
-    def listed(self, workspace: str, cursor: str | None, limit: int) -> CampaignList:
+    def list_campaigns(self, workspace: str, cursor: str | None, limit: int) -> CampaignList:
         """Some of a workspace's campaigns, newest first, each with its headline figures; those are
         left out of which they cannot be read.
 
         Raises InvalidRequest for a cursor that no answer gave.
         """
-        page = self.campaigns.of_workspace(workspace_code(workspace), cursor=cursor, limit=limit)
+        page = self.campaigns.list_by_workspace(
+            derive_workspace_id(workspace), cursor=cursor, limit=limit
+        )
         known = [campaign for campaign in page.items if campaign.workspace == workspace]
-        counts = self.campaigns.headlines([campaign.code for campaign in known])
+        counts = self.campaigns.get_headline_counts([campaign.id for campaign in known])
         told = []
-        for campaign in (each for each in known if each.code in counts):
-            with suppress(MalformedItem):  # the log has been told by then
-                told.append(_headline(campaign, _possible(campaign, counts[campaign.code])))
+        for campaign in (each for each in known if each.id in counts):
+            with suppress(CorruptItem):  # the log has been told by then
+                told.append(_build_headline(campaign, _check_counts(campaign, counts[campaign.id])))
         return CampaignList(campaigns=told, cursor=page.cursor)
 
-    def report(self, workspace: str, campaign: str) -> CampaignReport:
+    def get_report(self, workspace: str, campaign: str) -> CampaignReport:
         """All figures of a campaign, its links most clicked first and with those nobody clicked."""
-        known = self._known(workspace, campaign)
-        counts = self._counts(known)
-        links = ranked(self.campaigns.links(known.code), counts)
-        shown, total = with_room(links, MOST_LINKS), counts.total
+        known = self._load_campaign(workspace, campaign)
+        counts = self._load_counts(known)
+        links = rank_links(self.campaigns.list_links(known.id), counts)
+        shown, total = limit_to_response_size(links, MAX_REPORT_LINKS), counts.total
         return CampaignReport(
             campaign=known.name,
             kind=known.kind,
             channel=known.channel,
-            first_seen=rfc3339(known.first_seen),
+            first_seen=format_rfc3339(known.first_seen),
             deliveries=counts.sent,
             clicked=total.deliveries,
-            clicked_share=share(total.deliveries, counts.sent),
+            clicked_share=compute_ratio(total.deliveries, counts.sent),
             clicked_human=total.deliveries_human,
             opened=total.opened,
-            opened_share=share(total.opened, counts.sent),
+            opened_share=compute_ratio(total.opened, counts.sent),
             opened_human=total.opened_human,
             probably_shared=total.shared,
             clicks=ClickFigures(
@@ -201,66 +204,82 @@ class CampaignReports:
             more_links=len(links) - len(shown),
         )
 
-    def link(self, workspace: str, campaign: str, link: str) -> LinkFigures:
+    def get_link(self, workspace: str, campaign: str, link: str) -> LinkFigures:
         """One link's figures. Raises NotFound for a link of another campaign, too."""
-        known = self._known(workspace, campaign)
-        code = LinkCode(link)
-        found = self.campaigns.find_links([code]) if code.startswith(known.code) else {}
+        known = self._load_campaign(workspace, campaign)
+        code = LinkId(link)
+        found = self.campaigns.find_links([code]) if code.startswith(known.id) else {}
         if code not in found:
             raise NotFound("link", link)
-        counts = self._counts(known)
-        return figures_of(found[code], counts.links.get(code, Counts()), counts.total.total)
+        counts = self._load_counts(known)
+        return build_link_figures(
+            found[code], counts.links.get(code, ClickCounts()), counts.total.total
+        )
 
-    def top_links(self, workspace: str, campaign: str, by: Grouping, limit: int) -> TopLinks:
+    def list_top_links(
+        self, workspace: str, campaign: str, grouping: Grouping, limit: int
+    ) -> TopLinks:
         """The most clicked links, those with the same tag or URL taken together if asked for.
 
         By tag, links without one are left out. Fewer than ``limit`` where an answer has no room.
         """
-        known = self._known(workspace, campaign)
-        links = ranked(self.campaigns.links(known.code), self._counts(known))
-        return TopLinks(campaign=known.name, by=by, links=with_room(grouped(links, by), limit))
-
-    def series(
-        self, workspace: str, campaign: str, step: Step, zone: str, span: Span = WHOLE
-    ) -> Series:
-        """Clicks over time in a named zone. Raises InvalidRequest for an unknown zone."""
-        local = named_zone(zone)
-        known = self._known(workspace, campaign)
-        hours = self._counts(known).hours
-        return Series(
-            campaign=known.name, zone=zone, by=step, points=points(hours, step, local, span)
+        known = self._load_campaign(workspace, campaign)
+        links = rank_links(self.campaigns.list_links(known.id), self._load_counts(known))
+        return TopLinks(
+            campaign=known.name,
+            by=grouping,
+            links=limit_to_response_size(group_links(links, grouping), limit),
         )
 
-    def _counts(self, campaign: Campaign) -> CampaignCounts:
-        return _possible(campaign, self.campaigns.counts(campaign.code))
+    def get_series(
+        self,
+        workspace: str,
+        campaign: str,
+        step: SeriesStep,
+        zone: str,
+        date_range: DateRange = FULL_RANGE,
+    ) -> Series:
+        """Clicks over time in a named zone. Raises InvalidRequest for an unknown zone."""
+        local = parse_time_zone(zone)
+        known = self._load_campaign(workspace, campaign)
+        hours = self._load_counts(known).hours
+        return Series(
+            campaign=known.name,
+            zone=zone,
+            by=step,
+            points=build_points(hours, step, local, date_range),
+        )
 
-    def _known(self, workspace: str, campaign: str) -> Campaign:
-        known = self.campaigns.campaign(campaign_code(workspace, campaign))
+    def _load_counts(self, campaign: Campaign) -> CampaignCounts:
+        return _check_counts(campaign, self.campaigns.get_counts(campaign.id))
+
+    def _load_campaign(self, workspace: str, campaign: str) -> Campaign:
+        known = self.campaigns.get(derive_campaign_id(workspace, campaign))
         if known is None or (known.workspace, known.name) != (workspace, campaign):
             raise NotFound("campaign", campaign)
         return known
 
 
-def _possible(campaign: Campaign, counts: CampaignCounts) -> CampaignCounts:
+def _check_counts(campaign: Campaign, counts: CampaignCounts) -> CampaignCounts:
     """Raises MalformedItem for figures below 0, and says so in the log."""
-    if min(counts.sent, *counts.cells().values(), 0) < 0:
-        why = MalformedItem(f"campaign {campaign.code} has figures below 0; a recount says which")
-        tell_damaged("counter", why, campaign=campaign.code)
+    if min(counts.sent, *counts.to_increments().values(), 0) < 0:
+        why = CorruptItem(f"campaign {campaign.id} has figures below 0; a recount says which")
+        log_corrupt_item("counter", why, campaign=campaign.id)
         raise why
     return counts
 
 
-def _headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline:
+def _build_headline(campaign: Campaign, counts: CampaignCounts) -> CampaignHeadline:
     total = counts.total
     return CampaignHeadline(
         campaign=campaign.name,
         kind=campaign.kind,
         channel=campaign.channel,
-        first_seen=rfc3339(campaign.first_seen),
+        first_seen=format_rfc3339(campaign.first_seen),
         deliveries=counts.sent,
         opened=total.opened,
-        opened_share=share(total.opened, counts.sent),
+        opened_share=compute_ratio(total.opened, counts.sent),
         clicked=total.deliveries,
-        clicked_share=share(total.deliveries, counts.sent),
+        clicked_share=compute_ratio(total.deliveries, counts.sent),
         clicks=total.total,
     )

@@ -18,141 +18,164 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, Protocol, TypeAlias
 
-from waypost.bot_detection.scoring import Signal, mark_of, verdict
-from waypost.errors import MalformedItem, NotFound
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, workspace_code, workspace_of
-from waypost.models.attributes import from_milliseconds, rfc3339
+from waypost.bot_detection.scoring import BotSignal, build_verdict, classify_click
+from waypost.errors import CorruptItem, NotFound
+from waypost.ids import CampaignId, LinkId, WorkspaceId, derive_workspace_id, extract_workspace_id
+from waypost.models.attributes import format_rfc3339, from_milliseconds
 from waypost.models.campaign import Campaign, Link
 from waypost.models.click import Click
-from waypost.models.recipient import LinkVisitor, Mark, Row, RowKey, Sheet, click_hash
-from waypost.reports.campaigns import MOST_BYTES, bytes_of
+from waypost.models.recipient import (
+    CountedClick,
+    LinkVisitor,
+    OverflowItem,
+    RecipientKey,
+    RecipientRow,
+    click_hash,
+)
+from waypost.reports.campaigns import MAX_RESPONSE_BYTES, measure_response_bytes
 from waypost.reports.schemas import Activity, ActivityClick, People, PersonClicks
 from waypost.repositories.pagination import Page
-from waypost.repositories.recipients import read_sheets, readable_of
+from waypost.repositories.recipients import load_overflow_items, load_readable
 
-MOST_PEOPLE: Final = 1_000
-MOST_CLICKS: Final = 100
+MAX_PEOPLE: Final = 1_000
+MAX_ACTIVITY_CLICKS: Final = 100
 
-_LINK: Final = re.compile(r"[0-9a-f]{26}")
+_LINK_ID: Final = re.compile(r"[0-9a-f]{26}")
 
 
-class Campaigns(Protocol):
+class CampaignLinkReader(Protocol):
     """What is read of campaigns (``waypost.repositories.campaigns``)."""
 
-    def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
-    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]: ...
+    def get(self, campaign: CampaignId) -> Campaign | None: ...
+    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]: ...
 
 
-class Recipients(Protocol):
+class RecipientReader(Protocol):
     """What is read of recipients (``waypost.repositories.recipients``)."""
 
-    def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]: ...
-    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]: ...
-    def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]: ...
+    def get_rows(self, keys: Collection[RecipientKey]) -> dict[RecipientKey, RecipientRow]: ...
+    def get_overflow_items(
+        self, keys: Collection[RecipientKey]
+    ) -> dict[RecipientKey, OverflowItem]: ...
+    def list_link_visitors(
+        self, link: LinkId, *, cursor: str | None, limit: int
+    ) -> Page[LinkVisitor]: ...
 
 
-class Clicks(Protocol):
+class PersonClickReader(Protocol):
     """What is read of the ledger (``waypost.repositories.clicks``)."""
 
-    def of_person(
-        self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
+    def list_by_person(
+        self, workspace: WorkspaceId, person: str, *, cursor: str | None, limit: int
     ) -> Page[Click]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleReports:
+class PeopleReportService:
     """Methods raise InvalidRequest for a cursor that no answer gave."""
 
-    campaigns: Campaigns
-    recipients: Recipients
-    clicks: Clicks
+    campaigns: CampaignLinkReader
+    recipients: RecipientReader
+    clicks: PersonClickReader
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
 
-    def link(self, workspace: str, link: str) -> Link:
+    def get_link(self, workspace: str, link: str) -> Link:
         """A link of the workspace by its code. Raises NotFound."""
-        code = LinkCode(link)
-        if not _LINK.fullmatch(link) or workspace_of(code) != workspace_code(workspace):
+        code = LinkId(link)
+        if not _LINK_ID.fullmatch(link) or extract_workspace_id(code) != derive_workspace_id(
+            workspace
+        ):
             raise NotFound("link", link)
         found = self.campaigns.find_links([code]).get(code)
         if found is None:
             raise NotFound("link", link)
         return found
 
-    def of_link(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
+    def list_link_people(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
         """Some of the people who clicked a link, in no particular order. Raises NotFound."""
-        known = self.link(workspace, link)
-        page = self.recipients.of_link(known.code, cursor=cursor, limit=limit)
-        return People(people=[_visitor(visitor) for visitor in page.items], cursor=page.cursor)
+        known = self.get_link(workspace, link)
+        page = self.recipients.list_link_visitors(known.id, cursor=cursor, limit=limit)
+        return People(
+            people=[_build_person_clicks(visitor) for visitor in page.items], cursor=page.cursor
+        )
 
-    def activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
+    def get_activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
         """Some of a person's clicks, newest first: up to ``limit``, and as many as an answer has
         room for. Opens, which the ledger has among them, are left out, and so is what has expired,
         which it has for some days more. Raises NotFound for who neither clicked nor opened.
         """
-        found = self._activity(workspace, person, cursor, limit)
-        while limit > 1 and bytes_of(found) > MOST_BYTES:
+        found = self._load_activity(workspace, person, cursor, limit)
+        while limit > 1 and measure_response_bytes(found) > MAX_RESPONSE_BYTES:
             limit //= 2
-            found = self._activity(workspace, person, cursor, limit)
+            found = self._load_activity(workspace, person, cursor, limit)
         return found
 
-    def _activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
-        page = self.clicks.of_person(workspace_code(workspace), person, cursor=cursor, limit=limit)
-        if cursor is None and not page.items and not page.unread:
+    def _load_activity(
+        self, workspace: str, person: str, cursor: str | None, limit: int
+    ) -> Activity:
+        page = self.clicks.list_by_person(
+            derive_workspace_id(workspace), person, cursor=cursor, limit=limit
+        )
+        if cursor is None and not page.items and not page.corrupt_count:
             raise NotFound("person", person)
         now = self.clock()
         kept = [click for click in page.items if click.expires > now]
         clicks = [click for click in kept if click.metric == "clicked"]
-        return Activity(clicks=self._told(clicks), cursor=page.cursor)
+        return Activity(clicks=self._build_activity_clicks(clicks), cursor=page.cursor)
 
-    def _told(self, clicks: Sequence[Click]) -> list[ActivityClick]:
+    def _build_activity_clicks(self, clicks: Sequence[Click]) -> list[ActivityClick]:
         links = self.campaigns.find_links({click.link for click in clicks})
-        names = {code: self._name(code) for code in {click.campaign for click in clicks}}
-        marks = self._marks(clicks)
+        names = {code: self._campaign_name(code) for code in {click.campaign for click in clicks}}
+        marks = self._load_verdicts(clicks)
         return [
-            _click(click, names[click.campaign], links.get(click.link), marks.get(click.id))
+            _build_activity_click(
+                click, names[click.campaign], links.get(click.link), marks.get(click.id)
+            )
             for click in clicks
         ]
 
-    def _name(self, campaign: CampaignCode) -> str:
+    def _campaign_name(self, campaign: CampaignId) -> str:
         try:
-            known = self.campaigns.campaign(campaign)
-        except MalformedItem:  # told by the store; the person's other clicks are not its
+            known = self.campaigns.get(campaign)
+        except CorruptItem:  # told by the store; the person's other clicks are not its
             known = None
         return known.name if known else campaign
 
-    def _marks(self, clicks: Sequence[Click]) -> Mapping[str, Mark]:
+    def _load_verdicts(self, clicks: Sequence[Click]) -> Mapping[str, CountedClick]:
         """The clicks as they were counted, which later ones may have changed; by their ids."""
         ids = {click_hash(click.id): click.id for click in clicks}
-        wanted = {RowKey(click.campaign, click.recipient) for click in clicks}
-        rows = readable_of(self.recipients.rows, wanted)
-        marks = {m.id: m for row in rows.values() for m in row.marks if m.id in ids}
+        wanted = {RecipientKey(click.campaign, click.recipient) for click in clicks}
+        rows = load_readable(self.recipients.get_rows, wanted)
+        marks = {m.id: m for row in rows.values() for m in row.counted_clicks if m.id in ids}
         keys = {
-            RowKey(click.campaign, click.recipient, mark_of(click).sheet)
+            RecipientKey(click.campaign, click.recipient, classify_click(click).overflow_number)
             for click in clicks
             if click_hash(click.id) not in marks
         }
-        sheets = readable_of(partial(read_sheets, self.recipients), keys)
+        sheets = load_readable(partial(load_overflow_items, self.recipients), keys)
         for sheet in sheets.values():
-            marks |= {m.id: m for m in sheet.marks if m.id in ids}
+            marks |= {m.id: m for m in sheet.counted_clicks if m.id in ids}
         return {ids[hashed]: mark for hashed, mark in marks.items()}
 
 
-def _visitor(visitor: LinkVisitor) -> PersonClicks:
+def _build_person_clicks(visitor: LinkVisitor) -> PersonClicks:
     return PersonClicks(
         person=visitor.person,
-        first=rfc3339(from_milliseconds(visitor.first)),
-        last=rfc3339(from_milliseconds(visitor.last)),
+        first=format_rfc3339(from_milliseconds(visitor.first)),
+        last=format_rfc3339(from_milliseconds(visitor.last)),
         clicks=visitor.clicks,
     )
 
 
-def _click(click: Click, campaign: str, link: Link | None, counted: Mark | None) -> ActivityClick:
-    mark = counted or mark_of(click)
-    judged = verdict(Signal(mark.signals), machine=mark.machine)
+def _build_activity_click(
+    click: Click, campaign: str, link: Link | None, counted_click: CountedClick | None
+) -> ActivityClick:
+    mark = counted_click or classify_click(click)
+    judged = build_verdict(BotSignal(mark.signals), is_bot=mark.is_bot)
     return ActivityClick(
         id=click.id,
-        time=rfc3339(click.time),
+        time=format_rfc3339(click.time),
         campaign=campaign,
         link=click.link,
         tag=link.definition.tag if link else None,
@@ -168,13 +191,13 @@ def _click(click: Click, campaign: str, link: Link | None, counted: Mark | None)
     )
 
 
-Format: TypeAlias = Literal["csv", "ndjson"]
+ExportFormat: TypeAlias = Literal["csv", "ndjson"]
 
-PART_BYTES: Final = 4_000_000
+EXPORT_PART_BYTES: Final = 4_000_000
 """As JSON, in which a function answers: 6 MB at most, and a page comes on top."""
-PART_SECONDS: Final = 15
+EXPORT_PART_SECONDS: Final = 15
 
-TYPES: Final[Mapping[Format, str]] = {
+EXPORT_CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson",
 }
@@ -182,47 +205,51 @@ _COLUMNS: Final = tuple(PersonClicks.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ExportPart:
     """A file, or a part of it. ``cursor`` asks for the next one, None at the end."""
 
     text: str
     cursor: str | None
 
 
-class Listed(Protocol):
+class LinkPeopleReader(Protocol):
     """Who clicked a link, page by page (``waypost.reports.people``)."""
 
-    def of_link(self, workspace: str, link: str, cursor: str | None, limit: int) -> People: ...
+    def list_link_people(
+        self, workspace: str, link: str, cursor: str | None, limit: int
+    ) -> People: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Segments:
+class PeopleExport:
     """``now`` is a monotonic clock in seconds."""
 
-    people: Listed
-    now: Callable[[], float]
+    people: LinkPeopleReader
+    monotonic: Callable[[], float]
 
-    def part(self, workspace: str, link: str, written: Format, cursor: str | None) -> Part:
+    def read_part(
+        self, workspace: str, link: str, file_format: ExportFormat, cursor: str | None
+    ) -> ExportPart:
         """The file from a cursor on. Raises NotFound, InvalidRequest."""
-        deadline = self.now() + PART_SECONDS
-        texts = [_csv([_COLUMNS])] if written == "csv" and cursor is None else []
+        deadline = self.monotonic() + EXPORT_PART_SECONDS
+        texts = [_format_csv([_COLUMNS])] if file_format == "csv" and cursor is None else []
         size = 0
         while True:
-            page = self.people.of_link(workspace, link, cursor, MOST_PEOPLE)
-            texts.append(_written(page.people, written))
+            page = self.people.list_link_people(workspace, link, cursor, MAX_PEOPLE)
+            texts.append(_format_people(page.people, file_format))
             size += len(json.dumps(texts[-1], ensure_ascii=False).encode())
             cursor = page.cursor
-            if cursor is None or size >= PART_BYTES or self.now() >= deadline:
-                return Part("".join(texts), cursor)
+            if cursor is None or size >= EXPORT_PART_BYTES or self.monotonic() >= deadline:
+                return ExportPart("".join(texts), cursor)
 
 
-def _written(people: Iterable[PersonClicks], written: Format) -> str:
-    if written == "csv":
-        return _csv(person.model_dump().values() for person in people)
+def _format_people(people: Iterable[PersonClicks], file_format: ExportFormat) -> str:
+    if file_format == "csv":
+        return _format_csv(person.model_dump().values() for person in people)
     return "".join(f"{person.model_dump_json()}\n" for person in people)
 
 
-def _csv(rows: Iterable[Iterable[object]]) -> str:
+def _format_csv(rows: Iterable[Iterable[object]]) -> str:
     file = io.StringIO(newline="")
     csv.writer(file).writerows(rows)
     return file.getvalue()

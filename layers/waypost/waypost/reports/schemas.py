@@ -11,9 +11,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, Field
 
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Ratio: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
-Step: TypeAlias = Literal["hour", "day"]
+SeriesStep: TypeAlias = Literal["hour", "day"]
 Grouping: TypeAlias = Literal["link", "tag", "url"]
 
 
@@ -48,7 +48,7 @@ class LinkFigures(BaseModel):
     unique: Count
     human: Count
     machine: Count
-    share: Share
+    share: Ratio
 
 
 class CampaignHeadline(BaseModel):
@@ -60,9 +60,9 @@ class CampaignHeadline(BaseModel):
     first_seen: str
     deliveries: Count
     opened: Count
-    opened_share: Share
+    opened_share: Ratio
     clicked: Count
-    clicked_share: Share
+    clicked_share: Ratio
     clicks: Count
 
 
@@ -91,10 +91,10 @@ class CampaignReport(BaseModel):
     first_seen: str
     deliveries: Count
     clicked: Count
-    clicked_share: Share
+    clicked_share: Ratio
     clicked_human: Count
     opened: Count
-    opened_share: Share
+    opened_share: Ratio
     opened_human: Count
     probably_shared: Count
     clicks: ClickFigures
@@ -114,7 +114,7 @@ class GroupFigures(BaseModel):
     unique: Count | None
     human: Count
     machine: Count
-    share: Share
+    share: Ratio
 
 
 class TopLinks(BaseModel):
@@ -142,7 +142,7 @@ class Series(BaseModel):
 
     campaign: str
     zone: str
-    by: Step
+    by: SeriesStep
     points: list[Point]
 
 

@@ -17,19 +17,19 @@ from typing import Any, Final, Protocol
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, Field
 
-from waypost.errors import NotFound, NotShared
-from waypost.ids import CampaignCode, WorkspaceCode, campaign_code, workspace_code
-from waypost.models.attributes import rfc3339
+from waypost.errors import NotFound, ShareAccessDenied
+from waypost.ids import CampaignId, WorkspaceId, derive_campaign_id, derive_workspace_id
+from waypost.models.attributes import format_rfc3339
 from waypost.models.campaign import Campaign
 from waypost.tokens.signer import Keyring
 
-PURPOSE: Final = "waypost.share"
-MOST_HOURS: Final = 90 * 24
-_VERSION: Final = 1
+SHARE_SALT: Final = "waypost.share"
+MAX_SHARE_HOURS: Final = 90 * 24
+_TOKEN_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ShareScope:
     """What a share shows: one campaign, or with none the whole workspace. ``people``: also who."""
 
     workspace: str
@@ -37,11 +37,11 @@ class Scope:
     people: bool = False
 
     @property
-    def code(self) -> WorkspaceCode | CampaignCode:
+    def scope_id(self) -> WorkspaceId | CampaignId:
         """Names the scope in few characters."""
         if self.campaign is None:
-            return workspace_code(self.workspace)
-        return campaign_code(self.workspace, self.campaign)
+            return derive_workspace_id(self.workspace)
+        return derive_campaign_id(self.workspace, self.campaign)
 
     def covers(self, workspace: str, campaign: str | None, *, people: bool) -> bool:
         """Whether a page of this campaign, or of the workspace as a whole, may be shown."""
@@ -53,14 +53,14 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ShareGrant:
     """A scope that somebody was given, until when."""
 
-    scope: Scope
+    scope: ShareScope
     expires: datetime
 
 
-class _Signer(TimestampSigner):
+class _ClockedSigner(TimestampSigner):
     """Dates by a given clock."""
 
     def __init__(self, *keys: Any, now: Callable[[], datetime], **options: Any) -> None:  # noqa: ANN401 - passed on
@@ -71,46 +71,48 @@ class _Signer(TimestampSigner):
         return int(self._now().timestamp())
 
 
-class Sharer:
+class ShareSigner:
     """Makes and reads the tokens of share links, under one keyring."""
 
     def __init__(self, keyring: Keyring, now: Callable[[], datetime]) -> None:
         self._now = now
         self._serializer = URLSafeTimedSerializer(
             keyring.keys[-1],
-            salt=PURPOSE.encode(),
-            signer=_Signer,
+            salt=SHARE_SALT.encode(),
+            signer=_ClockedSigner,
             signer_kwargs={"now": now, "key_derivation": "hmac", "digest_method": sha256},
         )
 
-    def token(self, scope: Scope, hours: int) -> str:
+    def create_token(self, scope: ShareScope, hours: int) -> str:
         """What a link to the pages of a scope carries, good for so many hours."""
-        said = [_VERSION, scope.workspace, scope.campaign, scope.people, hours]
+        said = [_TOKEN_VERSION, scope.workspace, scope.campaign, scope.people, hours]
         return str(self._serializer.dumps(said))
 
-    def opened(self, token: str) -> Share:
+    def verify_token(self, token: str) -> ShareGrant:
         """The share of a token. Raises NotShared, saying whether it is forged or has expired."""
         try:
             said, signed = self._serializer.loads(token, return_timestamp=True)
         except BadData as e:
-            raise NotShared("tampered", "the link is not one of ours, or was revoked") from e
-        scope, hours = _understood(said)
+            raise ShareAccessDenied(
+                "tampered", "the link is not one of ours, or was revoked"
+            ) from e
+        scope, hours = _parse_payload(said)
         expires = signed.astimezone(UTC) + timedelta(hours=hours)
         if expires <= self._now():
-            raise NotShared("expired", f"the link expired on {expires:%d %b %Y, %H:%M} UTC")
-        return Share(scope, expires)
+            raise ShareAccessDenied("expired", f"the link expired on {expires:%d %b %Y, %H:%M} UTC")
+        return ShareGrant(scope, expires)
 
 
-def _understood(said: object) -> tuple[Scope, int]:
+def _parse_payload(payload: object) -> tuple[ShareScope, int]:
     """The scope and the hours of what was signed. Raises NotShared for what version 1 never signs:
     another release of ours did, and may have meant anything by it.
     """
-    match said:
+    match payload:
         case [version, str(workspace), str() | None as campaign, bool(people), int(hours)] if (
-            version == _VERSION and hours <= MOST_HOURS
+            version == _TOKEN_VERSION and hours <= MAX_SHARE_HOURS
         ):
-            return Scope(workspace, campaign, people), hours
-    raise NotShared("version", "the link is of a newer version")
+            return ShareScope(workspace, campaign, people), hours
+    raise ShareAccessDenied("version", "the link is of a newer version")
 
 
 class ShareRequest(BaseModel):
@@ -119,7 +121,7 @@ class ShareRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     campaign: str | None = Field(default=None, min_length=1, max_length=255)
-    hours: int = Field(default=72, ge=1, le=MOST_HOURS)
+    hours: int = Field(default=72, ge=1, le=MAX_SHARE_HOURS)
     people: bool = False
 
 
@@ -130,29 +132,31 @@ class ShareAnswer(BaseModel):
     expires: str
 
 
-class Campaigns(Protocol):
+class CampaignLookup(Protocol):
     """What is read of campaigns (``waypost.repositories.campaigns``)."""
 
-    def campaign(self, campaign: CampaignCode) -> Campaign | None: ...
+    def get(self, campaign: CampaignId) -> Campaign | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class ShareLinkService:
     """Hands out share links. ``pages_url``: where the report pages are."""
 
-    campaigns: Campaigns
-    sharer: Callable[[], Sharer]
+    campaigns: CampaignLookup
+    share_signer: Callable[[], ShareSigner]
     pages_url: str
 
-    def share(self, workspace: str, request: ShareRequest) -> ShareAnswer:
+    def create_link(self, workspace: str, request: ShareRequest) -> ShareAnswer:
         """A link for whoever is to look. Raises NotFound for an unknown campaign."""
         if request.campaign is not None:
-            known = self.campaigns.campaign(campaign_code(workspace, request.campaign))
+            known = self.campaigns.get(derive_campaign_id(workspace, request.campaign))
             if known is None or known.name != request.campaign:
                 raise NotFound("campaign", request.campaign)
-        sharer = self.sharer()
-        token = sharer.token(Scope(workspace, request.campaign, request.people), request.hours)
+        sharer = self.share_signer()
+        token = sharer.create_token(
+            ShareScope(workspace, request.campaign, request.people), request.hours
+        )
         return ShareAnswer(
             url=f"{self.pages_url}/reports/open/{token}",
-            expires=rfc3339(sharer.opened(token).expires),
+            expires=format_rfc3339(sharer.verify_token(token).expires),
         )

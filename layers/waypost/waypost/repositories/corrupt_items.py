@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal, TypeVar
 
-from waypost.errors import MalformedItem
+from waypost.errors import CorruptItem
 from waypost.models.attributes import Item
-from waypost.observability import Metric, count, logger
+from waypost.observability import Metric, create_logger, emit_metric
 
-Row = Literal[
+ItemType = Literal[
     "settings",
     "opt_out",
     "domain",
@@ -26,36 +26,38 @@ Row = Literal[
 
 _Read = TypeVar("_Read")
 
-_LOG: Final = logger("store")
+_LOGGER: Final = create_logger("store")
 
 
-def tell_damaged(row: Row, why: MalformedItem, **where: str) -> None:
+def log_corrupt_item(item_type: ItemType, error: CorruptItem, **context: str) -> None:
     """A line of the log and a metric of a row that cannot be read. ``where`` leads to it without
     naming a person: keys of recipients and clicks do, so of those it is the campaign or workspace.
     """
-    count(Metric.ROW_DAMAGED, reason=row)
-    _LOG.error("a stored row cannot be read", extra={"row": row, "why": str(why), **where})
+    emit_metric(Metric.ROW_DAMAGED, reason=item_type)
+    _LOGGER.error(
+        "a stored row cannot be read", extra={"row": item_type, "why": str(error), **context}
+    )
 
 
 @contextmanager
-def telling(row: Row, what: str, **where: str) -> Iterator[None]:
+def report_corrupt_item(item_type: ItemType, description: str, **context: str) -> Iterator[None]:
     """Tells of a row that cannot be read inside, and raises MalformedItem that names it: ``what``
     it is, for whoever asked.
     """
     try:
         yield
-    except MalformedItem as e:
-        why = MalformedItem(f"{what}: {e}")
-        tell_damaged(row, why, **where)
+    except CorruptItem as e:
+        why = CorruptItem(f"{description}: {e}")
+        log_corrupt_item(item_type, why, **context)
         raise why from e
 
 
-def readable(
-    row: Row, read: Callable[[Item], _Read], rows: Iterable[Item], **where: str
+def skip_corrupt_items(
+    item_type: ItemType, parse: Callable[[Item], _Read], items: Iterable[Item], **context: str
 ) -> Iterator[_Read]:
     """Rows read one by one; those that cannot be are told of and left out."""
-    for stored in rows:
+    for stored in items:
         try:
-            yield read(stored)
-        except MalformedItem as why:
-            tell_damaged(row, why, **where)
+            yield parse(stored)
+        except CorruptItem as why:
+            log_corrupt_item(item_type, why, **context)

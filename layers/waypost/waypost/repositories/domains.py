@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from waypost.domains import item_mapping
-from waypost.domains.model import Stage, TrackingDomain
-from waypost.errors import MalformedItem
-from waypost.ids import WorkspaceCode
+from waypost.domains.model import DomainStage, TrackingDomain
+from waypost.errors import CorruptItem
+from waypost.ids import WorkspaceId
 from waypost.models import attributes
 from waypost.models.attributes import Item
-from waypost.repositories.corrupt_items import Row, tell_damaged
+from waypost.repositories.corrupt_items import ItemType, log_corrupt_item
 
 _Read = TypeVar("_Read")
 
 
-class DomainStore(Protocol):
+class DomainRepository(Protocol):
     """Tracking domains. Reads are consistent; all methods raise StoreUnavailable.
 
     What cannot be read back is told in the log. Where one domain is asked for, MalformedItem is
@@ -29,19 +29,19 @@ class DomainStore(Protocol):
         """Take a host for its workspace. Raises Clash where any workspace has it."""
         ...
 
-    def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
+    def get(self, workspace: WorkspaceId, host: str) -> TrackingDomain | None:
         """A workspace's domain by its host."""
         ...
 
-    def stage(self, workspace: WorkspaceCode, host: str) -> Stage | None:
+    def get_stage(self, workspace: WorkspaceId, host: str) -> DomainStage | None:
         """Where a workspace's domain stands, whatever else of it cannot be read."""
         ...
 
-    def by_host(self, host: str) -> TrackingDomain | None:
+    def get_by_host(self, host: str) -> TrackingDomain | None:
         """The domain of a host, whoever has it."""
         ...
 
-    def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
+    def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
         """All domains of a workspace, oldest first."""
         ...
 
@@ -56,49 +56,55 @@ class DomainStore(Protocol):
         """Forget a domain and free its host. Raises Conflict as ``save`` does."""
         ...
 
-    def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
+    def list_due(self, now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
         """Domains that are to be checked by ``now``, those waiting longest first. One that is
         left out, since its claim cannot be read, is back when it is saved.
         """
         ...
 
 
-def read_domain(kept: Item) -> TrackingDomain:
+def parse_domain(stored_item: Item) -> TrackingDomain:
     """Read the item of a domain. Raises MalformedItem, and says so in the log."""
-    return _told("domain", item_mapping.from_item, kept)
+    return _parse_or_log("domain", item_mapping.domain_from_item, stored_item)
 
 
-def read_stage(kept: Item) -> Stage:
+def parse_stage(stored_item: Item) -> DomainStage:
     """Read where it stands. Raises MalformedItem, and says so in the log."""
-    return _told("domain", item_mapping.stage_of, kept)
+    return _parse_or_log("domain", item_mapping.stage_from_item, stored_item)
 
 
-def read_owner(claim: Item) -> WorkspaceCode:
+def parse_claim_owner(claim: Item) -> WorkspaceId:
     """Read whose a host is. Raises MalformedItem, and says so in the log."""
-    return _told("claim", item_mapping.from_claim, claim)[0]
+    return _parse_or_log("claim", item_mapping.claim_from_item, claim)[0]
 
 
-def oldest_first(kept: Iterable[Item]) -> list[TrackingDomain]:
+def parse_domains(items: Iterable[Item]) -> list[TrackingDomain]:
     """Those of a workspace's domains that can be read."""
-    return sorted(_readable(read_domain, kept), key=lambda domain: (domain.added, domain.host))
+    return sorted(
+        _skip_unreadable(parse_domain, items), key=lambda domain: (domain.added, domain.host)
+    )
 
 
-def due_first(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
+def select_due(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
     """Of the hosts whose claims can be read those that are due."""
-    read = _readable(lambda claim: _told("claim", item_mapping.from_claim, claim), claims)
+    read = _skip_unreadable(
+        lambda claim: _parse_or_log("claim", item_mapping.claim_from_item, claim), claims
+    )
     waiting = sorted((due, host, code) for code, host, due in read if due <= now)
     return [(code, host) for _, host, code in waiting[:limit]]
 
 
-def _told(row: Row, read: Callable[[Item], _Read], kept: Item) -> _Read:
+def _parse_or_log(item_type: ItemType, parse: Callable[[Item], _Read], stored_item: Item) -> _Read:
     try:
-        return read(kept)
-    except MalformedItem as why:
-        tell_damaged(row, why, host=attributes.text(kept, "sk").removeprefix("D#"))
+        return parse(stored_item)
+    except CorruptItem as why:
+        log_corrupt_item(
+            item_type, why, host=attributes.get_text(stored_item, "sk").removeprefix("D#")
+        )
         raise
 
 
-def _readable(read: Callable[[Item], _Read], rows: Iterable[Item]) -> Iterator[_Read]:
-    for row in rows:
-        with suppress(MalformedItem):  # told by then
-            yield read(row)
+def _skip_unreadable(parse: Callable[[Item], _Read], items: Iterable[Item]) -> Iterator[_Read]:
+    for row in items:
+        with suppress(CorruptItem):  # told by then
+            yield parse(row)

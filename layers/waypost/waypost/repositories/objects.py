@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-Part = tuple[int, str]
+UploadPart = tuple[int, str]
 """A part that was written: its number and its tag."""
 
 
@@ -20,7 +20,7 @@ class ObjectUrl:
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
-    def beside(self, suffix: str) -> ObjectUrl:
+    def with_suffix(self, suffix: str) -> ObjectUrl:
         """An object next to this one."""
         return ObjectUrl(self.bucket, self.key + suffix)
 
@@ -34,7 +34,7 @@ class ObjectState:
 
 
 @dataclass(frozen=True, slots=True)
-class SmallObject:
+class ObjectContent:
     """An object that was read as a whole."""
 
     data: bytes
@@ -46,7 +46,7 @@ class ObjectStore(Protocol):
     may not be known to be).
     """
 
-    def state(self, url: ObjectUrl) -> ObjectState:
+    def get_state(self, url: ObjectUrl) -> ObjectState:
         """What is there now."""
         ...
 
@@ -56,7 +56,7 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def read(self, url: ObjectUrl) -> SmallObject | None:
+    def read(self, url: ObjectUrl) -> ObjectContent | None:
         """A small object as a whole; None where there is none."""
         ...
 
@@ -74,17 +74,17 @@ class ObjectStore(Protocol):
         """Remove an object, or what was there of it."""
         ...
 
-    def begin(self, url: ObjectUrl) -> str:
+    def create_upload(self, url: ObjectUrl) -> str:
         """Begin to write a large object in parts; returns the upload's name."""
         ...
 
-    def put_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
+    def upload_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
         """Write a part, numbered from 1 to 10,000; all but the last take 5 MiB at least. Returns
         its tag. Raises NotFound where the upload was ended.
         """
         ...
 
-    def complete(self, url: ObjectUrl, upload: str, parts: Sequence[Part]) -> None:
+    def complete_upload(self, url: ObjectUrl, upload: str, parts: Sequence[UploadPart]) -> None:
         """Make an object of parts, whose numbers rise. Raises NotFound where the upload was ended,
         as it is by being completed.
         """

@@ -12,7 +12,7 @@ from waypost.errors import InvalidRequest
 
 T = TypeVar("T", covariant=True)
 
-KEY_BYTES: Final = 1_024
+MAX_SORT_KEY_BYTES: Final = 1_024
 """Of a sort key. DynamoDB refuses to go on after a longer one as it refuses a call of ours."""
 
 
@@ -25,38 +25,38 @@ class Page(Generic[T]):
 
     items: Sequence[T]
     cursor: str | None
-    unread: int = 0
+    corrupt_count: int = 0
 
 
-def write_cursor(position: str) -> str:
+def encode_cursor(position: str) -> str:
     """A position as a text that fits a query and invites nobody to make one up."""
     return urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str) -> str:
+def decode_cursor(cursor: str) -> str:
     """Read what ``write_cursor`` wrote. Raises InvalidRequest."""
     try:
         position = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError as e:
-        raise made_up() from e
-    if not position or write_cursor(position) != cursor:  # the decoder skips what it does not know
-        raise made_up()
+        raise build_cursor_error() from e
+    if not position or encode_cursor(position) != cursor:  # the decoder skips what it does not know
+        raise build_cursor_error()
     return position
 
 
-def read_place(cursor: str, places: Pattern[str]) -> str:
+def parse_cursor(cursor: str, pattern: Pattern[str]) -> str:
     """The sort key that a cursor names. Raises InvalidRequest where no key looks like it."""
-    place = read_cursor(cursor)
-    if not places.fullmatch(place) or not is_key(place):
-        raise made_up()
+    place = decode_cursor(cursor)
+    if not pattern.fullmatch(place) or not is_valid_sort_key(place):
+        raise build_cursor_error()
     return place
 
 
-def is_key(sort: str) -> bool:
+def is_valid_sort_key(sort: str) -> bool:
     """Whether DynamoDB takes a sort key of this length."""
-    return 0 < len(sort.encode()) <= KEY_BYTES
+    return 0 < len(sort.encode()) <= MAX_SORT_KEY_BYTES
 
 
-def made_up() -> InvalidRequest:
+def build_cursor_error() -> InvalidRequest:
     """What to raise of a cursor that nobody was given."""
-    return InvalidRequest.of("cursor", "is not one that an earlier answer gave")
+    return InvalidRequest.from_field("cursor", "is not one that an earlier answer gave")

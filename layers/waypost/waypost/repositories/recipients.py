@@ -6,19 +6,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
-from waypost.errors import MalformedRows
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode
-from waypost.models.counters import Increments
-from waypost.models.recipient import LinkVisitor, Row, RowKey, Sheet
+from waypost.errors import CorruptItemSet
+from waypost.ids import CampaignId, LinkId, WorkspaceId
+from waypost.models.counters import CounterIncrements
+from waypost.models.recipient import LinkVisitor, OverflowItem, RecipientKey, RecipientRow
 from waypost.repositories.pagination import Page
 
-_Record = TypeVar("_Record", Row, Sheet)
+_Record = TypeVar("_Record", RecipientRow, OverflowItem)
 
-ACTIONS: Final = 100
+MAX_COMMIT_ACTIONS: Final = 100
 """What one transaction holds: rows, sheets, counters and the notice of its events together."""
-BYTES: Final = 3_800_000
+MAX_COMMIT_BYTES: Final = 3_800_000
 """The same of its items, of the 4 MB that DynamoDB takes."""
-ITEM_BYTES: Final = 400 * 1024
+MAX_ITEM_BYTES: Final = 400 * 1024
 """What DynamoDB takes of one item."""
 
 
@@ -30,75 +30,86 @@ class Commit:
     two writers never count from the same state. ``removed`` rows are deleted on their version.
     """
 
-    campaign: CampaignCode
-    rows: Sequence[Row]
-    sheets: Sequence[Sheet]
-    increments: Increments
-    notice: Notice | None = None
-    removed: Sequence[Row | Sheet] = field(default=())
+    campaign: CampaignId
+    rows: Sequence[RecipientRow]
+    overflow_items: Sequence[OverflowItem]
+    increments: CounterIncrements
+    outbox_entry: OutboxEntry | None = None
+    removed_items: Sequence[RecipientRow | OverflowItem] = field(default=())
 
     @property
-    def fits(self) -> bool:
+    def is_within_limits(self) -> bool:
         """Whether one transaction holds it, and an item each record of it."""
-        written = [*self.rows, *self.sheets, *self.removed]
+        written = [*self.rows, *self.overflow_items, *self.removed_items]
         counters = {cell.counter for cell in self.increments}
-        actions = len(written) + len(counters) + (self.notice is not None)
-        sizes = [record.size for record in written]
-        return actions <= ACTIONS and sum(sizes) <= BYTES and max(sizes, default=0) <= ITEM_BYTES
+        actions = len(written) + len(counters) + (self.outbox_entry is not None)
+        sizes = [record.item_bytes for record in written]
+        return (
+            actions <= MAX_COMMIT_ACTIONS
+            and sum(sizes) <= MAX_COMMIT_BYTES
+            and max(sizes, default=0) <= MAX_ITEM_BYTES
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class OutboxEntry:
     """Clicks counted by a batch whose events are not told yet; ``clicks`` are hashes of ids."""
 
-    campaign: CampaignCode
+    campaign: CampaignId
     batch: int
-    clicks: frozenset[bytes]
+    click_hashes: frozenset[bytes]
 
 
-def read_sheets(store: SheetReader, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
+def load_overflow_items(
+    store: OverflowItemReader, keys: Collection[RecipientKey]
+) -> dict[RecipientKey, OverflowItem]:
     """The sheets of these keys that there are, as of now, and those that full ones go on in."""
-    found: dict[RowKey, Sheet] = {}
+    found: dict[RecipientKey, OverflowItem] = {}
     waiting = set(keys)
     while waiting:
-        read = store.sheets(waiting)
+        read = store.get_overflow_items(waiting)
         found |= read
-        waiting = {sheet.further for sheet in read.values() if sheet.room <= 0}
+        waiting = {sheet.next_key for sheet in read.values() if sheet.remaining_capacity <= 0}
     return found
 
 
-def readable_of(
-    read: Callable[[Collection[RowKey]], dict[RowKey, _Record]], keys: Collection[RowKey]
-) -> dict[RowKey, _Record]:
+def load_readable(
+    load: Callable[[Collection[RecipientKey]], dict[RecipientKey, _Record]],
+    keys: Collection[RecipientKey],
+) -> dict[RecipientKey, _Record]:
     """What can be read of these keys, for reports: whoever counts has to know what is missing."""
     try:
-        return read(keys)
-    except MalformedRows as damage:
-        return read(set(keys) - damage.keys)
+        return load(keys)
+    except CorruptItemSet as damage:
+        return load(set(keys) - damage.keys)
 
 
-class SheetReader(Protocol):
+class OverflowItemReader(Protocol):
     """The one call of a store of recipients that finding sheets needs."""
 
-    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]: ...
+    def get_overflow_items(
+        self, keys: Collection[RecipientKey]
+    ) -> dict[RecipientKey, OverflowItem]: ...
 
 
-class RecipientStore(Protocol):
+class RecipientRepository(Protocol):
     """Rows of recipients. All methods raise StoreUnavailable, and MalformedItem for what cannot be
     read back, if nothing else is said: a row that is passed over counts as none.
     """
 
-    def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
+    def get_rows(self, keys: Collection[RecipientKey]) -> dict[RecipientKey, RecipientRow]:
         """The rows of these keys as of now; a row of version 0 where there is none. Raises
         MalformedRows with the keys of those that cannot be read.
         """
         ...
 
-    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
+    def get_overflow_items(
+        self, keys: Collection[RecipientKey]
+    ) -> dict[RecipientKey, OverflowItem]:
         """The sheets of these keys that there are, as of now. Raises as ``rows`` does."""
         ...
 
-    def sheets_of(self, key: RowKey) -> list[Sheet]:
+    def list_overflow_items(self, key: RecipientKey) -> list[OverflowItem]:
         """All sheets of the row of this key, as of now."""
         ...
 
@@ -110,30 +121,34 @@ class RecipientStore(Protocol):
         """
         ...
 
-    def notices(
-        self, campaign: CampaignCode, batches: Collection[int]
+    def get_outbox_entries(
+        self, campaign: CampaignId, batches: Collection[int]
     ) -> Mapping[int, frozenset[bytes]]:
         """Of these batches, the clicks whose events are not told yet; told ones are left out, and
         what cannot be read is, too: nobody can tell it any more.
         """
         ...
 
-    def told(self, campaign: CampaignCode, batch: int, left: frozenset[bytes]) -> None:
+    def update_outbox(
+        self, campaign: CampaignId, batch: int, unpublished: frozenset[bytes]
+    ) -> None:
         """Note which events of a batch are left to tell; none: the notice goes."""
         ...
 
-    def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
+    def list_link_visitors(
+        self, link: LinkId, *, cursor: str | None, limit: int
+    ) -> Page[LinkVisitor]:
         """Who clicked a link, of those that can be read. Raises InvalidRequest for a cursor that no
         page gave.
         """
         ...
 
-    def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:
+    def scan_campaigns(self, workspace: WorkspaceId, recipient: str) -> set[CampaignId]:
         """Campaigns that have anything of a recipient. Reads the whole table: for operators'
         tools.
         """
         ...
 
-    def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
+    def iter_by_campaign(self, campaign: CampaignId) -> Iterator[RecipientRow | OverflowItem]:
         """All rows and sheets of a campaign. For operators' tools."""
         ...

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from waypost.ids import WorkspaceCode
-from waypost.models.short_link import ShortLink, StoredDestination
+from waypost.ids import WorkspaceId
+from waypost.models.short_link import LongDestination, ShortLink
 
 
 class ShortLinkReader(Protocol):
     """What following a link needs. All methods raise StoreUnavailable."""
 
-    def find(self, code: str) -> ShortLink | None:
+    def get(self, code: str) -> ShortLink | None:
         """The short link of a code, expired or not; None where there is none."""
         ...
 
-    def destination(self, workspace: WorkspaceCode, digest: str) -> str | None:
+    def get_destination(self, workspace: WorkspaceId, digest: str) -> str | None:
         """The destination stored under a digest; None where there is none."""
         ...
 
 
-class ShortLinkStore(ShortLinkReader, Protocol):
+class ShortLinkRepository(ShortLinkReader, Protocol):
     """Writing as well."""
 
     def add(self, links: Sequence[ShortLink]) -> frozenset[str]:
@@ -32,6 +32,6 @@ class ShortLinkStore(ShortLinkReader, Protocol):
         """
         ...
 
-    def keep(self, destinations: Collection[StoredDestination]) -> None:
+    def add_destinations(self, destinations: Collection[LongDestination]) -> None:
         """Store destinations. Safe to repeat."""
         ...

@@ -16,46 +16,46 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from waypost.errors import InvalidRequest
-from waypost.rewrite.link_rules import Rules, Verdict, judge
+from waypost.rewrite.link_rules import LinkDecision, LinkRules, decide_link
 from waypost.rewrite.links import mime
-from waypost.rewrite.links.channels import Channel, Json, Path, Text, texts
+from waypost.rewrite.links.channels import Channel, ContentPath, ContentText, Json, extract_texts
 from waypost.rewrite.links.extractor import (
     HTML_LINKS,
     TEXT_LINKS,
     Markup,
-    find_places,
-    with_opt_outs,
+    apply_anchor_options,
+    find_links,
 )
-from waypost.rewrite.links.html import with_pixel
-from waypost.rewrite.links.mime import Block
-from waypost.rewrite.links.occurrence import Encode, Place
+from waypost.rewrite.links.html import add_pixel
+from waypost.rewrite.links.mime import EncodedBlock
+from waypost.rewrite.links.occurrence import LinkOccurrence, TextTransform
 from waypost.rewrite.liquid.environment import is_liquid
-from waypost.rewrite.liquid.template import Rendered, Template
-from waypost.rewrite.schemas import Message, Recipient
-from waypost.rewrite.url_parameters import Parameters, ParameterSlot, Query
+from waypost.rewrite.liquid.template import LiquidTemplate, RenderedText
+from waypost.rewrite.schemas import MessageRequest, RewriteRecipient
+from waypost.rewrite.url_parameters import RecipientParameters, UrlParameters, UrlQueryBuilder
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
-class Link:
+class MessageLink:
     """A link of a message and what was decided about it. ``position`` counts from 1."""
 
     position: int
     identity: str
     url: str
     tag: str | None
-    verdict: Verdict
+    decision: LinkDecision
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
-class Slot:
+class LinkSlot:
     """A segment of a text that is written anew for each recipient."""
 
-    at: int
+    index: int
     """Its index among the segments."""
-    link: Link
-    destination: ParameterSlot
-    encode: Encode
-    transfer: Encode
+    link: MessageLink
+    destination: UrlQueryBuilder
+    encode: TextTransform
+    encode_transfer: TextTransform
     original: str
     """What stands there when nothing is to be written."""
 
@@ -66,11 +66,11 @@ class PixelSlot:
     link that only machines follow.
     """
 
-    at: int
+    index: int
     original: str
-    transfer: Encode
-    image: bool
-    honeypot: bool
+    encode_transfer: TextTransform
+    has_image: bool
+    has_honeypot: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,193 +83,201 @@ class EncodedRange:
     last: int
     text: str
     original: str
-    encode: Encode
+    encode: TextTransform
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TextPlan:
     """A text in segments; those of slots are empty."""
 
-    segments: list[str]
-    tracked: Sequence[Slot]
-    extended: Sequence[Slot]
+    chunks: list[str]
+    tracked_slots: Sequence[LinkSlot]
+    parameter_slots: Sequence[LinkSlot]
     """Links that are not tracked and still get the workspace's parameters."""
-    links: Sequence[Link]
-    encoded: Sequence[EncodedRange] = ()
-    pixel: PixelSlot | None = None
+    links: Sequence[MessageLink]
+    encoded_ranges: Sequence[EncodedRange] = ()
+    pixel_slot: PixelSlot | None = None
 
 
-def planned(
+def plan_text(
     text: str,
-    places: Sequence[Place],
-    rules: Rules,
+    occurrences: Sequence[LinkOccurrence],
+    rules: LinkRules,
     first_position: int = 1,
-    blocks: Sequence[Block] = (),
-) -> Plan:
+    blocks: Sequence[EncodedBlock] = (),
+) -> TextPlan:
     """Decide about every link of a text. ``places`` and ``blocks`` are in order and apart."""
-    work = _Work(_Cut(text), rules, first_position)
+    work = _TextPlanner(_TextSplitter(text), rules, first_position)
     encoded: list[EncodedRange] = []
-    rest = list(places)
+    rest = list(occurrences)
     for block in blocks:
         inside = bisect_left(rest, block.start, key=lambda place: place.start)
         after = bisect_right(rest, block.end, key=lambda place: place.end)
-        work.place(rest[:inside])
-        first = work.cut.split(block.start)
-        work.place(rest[inside:after])
-        last = work.cut.split(block.end)
+        work.add_occurrences(rest[:inside])
+        first = work.splitter.split(block.start)
+        work.add_occurrences(rest[inside:after])
+        last = work.splitter.split(block.end)
         content = text[block.start : block.end]
         encoded.append(EncodedRange(first, last, content, block.original, block.encode))
         rest = rest[after:]
-    work.place(rest)
-    work.cut.split(len(text))
-    return Plan(
-        segments=work.cut.segments,
-        tracked=work.tracked,
-        extended=work.extended,
+    work.add_occurrences(rest)
+    work.splitter.split(len(text))
+    return TextPlan(
+        chunks=work.splitter.chunks,
+        tracked_slots=work.tracked_slots,
+        parameter_slots=work.parameter_slots,
         links=work.links,
-        encoded=encoded,
-        pixel=work.pixel,
+        encoded_ranges=encoded,
+        pixel_slot=work.pixel_slot,
     )
 
 
 @dataclass(slots=True)
-class _Work:
+class _TextPlanner:
     """What was decided about a text so far."""
 
-    cut: _Cut
-    rules: Rules
+    splitter: _TextSplitter
+    rules: LinkRules
     position: int
-    tracked: list[Slot] = field(default_factory=list)
-    extended: list[Slot] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    pixel: PixelSlot | None = None
+    tracked_slots: list[LinkSlot] = field(default_factory=list)
+    parameter_slots: list[LinkSlot] = field(default_factory=list)
+    links: list[MessageLink] = field(default_factory=list)
+    pixel_slot: PixelSlot | None = None
     """The last one: a message loads one image."""
 
-    def place(self, places: Sequence[Place]) -> None:
-        for place in places:
-            if place.pixel is not None:
-                self._make_room(place, place.pixel)
+    def add_occurrences(self, occurrences: Sequence[LinkOccurrence]) -> None:
+        for place in occurrences:
+            if place.find_pixel is not None:
+                self._add_pixel_slot(place, place.find_pixel)
                 continue
-            verdict = judge(place, self.rules)
-            link = Link(self.position, place.identity, place.url, place.tag, verdict)
+            verdict = decide_link(place, self.rules)
+            link = MessageLink(self.position, place.identity, place.url, place.tag, verdict)
             self.position += 1
             self.links.append(link)
-            self._cut_out(place, link)
+            self._add_link_slot(place, link)
 
-    def _make_room(self, place: Place, there: Callable[[], str]) -> None:
-        image = self.rules.wants_pixel(there)
+    def _add_pixel_slot(
+        self, occurrence: LinkOccurrence, find_existing_pixel: Callable[[], str]
+    ) -> None:
+        image = self.rules.needs_pixel(find_existing_pixel)
         honeypot = self.rules.track and self.rules.honeypot
         if image or honeypot:
-            original = self.cut.text[place.start : place.end]
-            at = self.cut.replace(place, original)
-            self.pixel = PixelSlot(at, original, place.transfer, image, honeypot)
+            original = self.splitter.text[occurrence.start : occurrence.end]
+            at = self.splitter.replace(occurrence, original)
+            self.pixel_slot = PixelSlot(at, original, occurrence.encode_transfer, image, honeypot)
 
-    def _cut_out(self, place: Place, link: Link) -> None:
-        verdict = link.verdict
-        original = self.cut.text[place.start : place.end]
-        if place.instead is not None:
-            original = place.transfer(place.instead)
-        if verdict.tracked or verdict.parameters:
-            destination = ParameterSlot(verdict.destination)
-            at = self.cut.replace(place, "")
-            slot = Slot(at, link, destination, place.encode, place.transfer, original)
-            (self.tracked if verdict.tracked else self.extended).append(slot)
-        elif place.instead is not None:
-            self.cut.replace(place, original)
+    def _add_link_slot(self, occurrence: LinkOccurrence, link: MessageLink) -> None:
+        verdict = link.decision
+        original = self.splitter.text[occurrence.start : occurrence.end]
+        if occurrence.replacement is not None:
+            original = occurrence.encode_transfer(occurrence.replacement)
+        if verdict.is_tracked or verdict.has_parameters:
+            destination = UrlQueryBuilder(verdict.destination)
+            at = self.splitter.replace(occurrence, "")
+            slot = LinkSlot(
+                at, link, destination, occurrence.encode, occurrence.encode_transfer, original
+            )
+            (self.tracked_slots if verdict.is_tracked else self.parameter_slots).append(slot)
+        elif occurrence.replacement is not None:
+            self.splitter.replace(occurrence, original)
 
 
 @dataclass(slots=True)
-class _Cut:
+class _TextSplitter:
     """A text on its way into segments."""
 
     text: str
-    at: int = 0
-    segments: list[str] = field(default_factory=list)
+    offset: int = 0
+    chunks: list[str] = field(default_factory=list)
 
-    def replace(self, place: Place, segment: str) -> int:
+    def replace(self, occurrence: LinkOccurrence, chunk: str) -> int:
         """Cut out a place and put a segment there; returns its index."""
-        self.segments += self.text[self.at : place.start], segment
-        self.at = place.end
-        return len(self.segments) - 1
+        self.chunks += self.text[self.offset : occurrence.start], chunk
+        self.offset = occurrence.end
+        return len(self.chunks) - 1
 
-    def split(self, at: int) -> int:
+    def split(self, end: int) -> int:
         """End a segment; returns the index of the next."""
-        self.segments.append(self.text[self.at : at])
-        self.at = at
-        return len(self.segments)
+        self.chunks.append(self.text[self.offset : end])
+        self.offset = end
+        return len(self.chunks)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedText:
     """One text of a message for one recipient, or for all."""
 
-    path: Path
-    plan: Plan
+    path: ContentPath
+    plan: TextPlan
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _CompiledText:
     """A text of the content: ready, with its places, or a template that gives them."""
 
-    path: Path
+    path: ContentPath
     markup: Markup | None
     """None for a MIME message, which has several."""
-    content: Rendered | Template
+    content: RenderedText | LiquidTemplate
 
-    def for_data(self, data: Mapping[str, object]) -> Rendered:
-        return self.content.rendered(data) if isinstance(self.content, Template) else self.content
+    def render(self, data: Mapping[str, object]) -> RenderedText:
+        return (
+            self.content.render(data) if isinstance(self.content, LiquidTemplate) else self.content
+        )
 
 
 class CompiledMessage:
     """A message that is stamped for any number of recipients."""
 
-    def __init__(self, content: Mapping[str, Json], parts: Sequence[_Part], rules: Rules) -> None:
+    def __init__(
+        self, content: Mapping[str, Json], compiled_texts: Sequence[_CompiledText], rules: LinkRules
+    ) -> None:
         self._content = content
-        self._parts = parts
+        self._compiled_texts = compiled_texts
         self._rules = rules
-        ready = not any(isinstance(part.content, Template) for part in parts)
-        self._for_all = list(self._planned({})) if ready else None
+        ready = not any(isinstance(part.content, LiquidTemplate) for part in compiled_texts)
+        self._shared_plans = list(self._iter_plans({})) if ready else None
 
     @property
     def is_template(self) -> bool:
         """Whether recipients' messages differ in more than their tracking links."""
-        return self._for_all is None
+        return self._shared_plans is None
 
-    def planned(self, data: Mapping[str, object]) -> list[PlannedText]:
+    def plan_texts(self, data: Mapping[str, object]) -> list[PlannedText]:
         """The message's texts for a recipient with this data.
 
         :raises InvalidRequest: when a template cannot be rendered with it.
         """
-        return list(self._planned(data)) if self._for_all is None else self._for_all
+        return list(self._iter_plans(data)) if self._shared_plans is None else self._shared_plans
 
-    def filled(self, values: Mapping[Path, str]) -> dict[str, Json]:
+    def build_content(self, values: Mapping[ContentPath, str]) -> dict[str, Json]:
         """The content with its texts replaced."""
-        return {name: _filled(item, (name,), values) for name, item in self._content.items()}
+        return {name: _replace_texts(item, (name,), values) for name, item in self._content.items()}
 
-    def _planned(self, data: Mapping[str, object]) -> Iterator[PlannedText]:
-        found = [part.for_data(data) for part in self._parts]
+    def _iter_plans(self, data: Mapping[str, object]) -> Iterator[PlannedText]:
+        found = [part.render(data) for part in self._compiled_texts]
         anchors = [
             place
-            for part, rendered in zip(self._parts, found, strict=True)
+            for part, rendered in zip(self._compiled_texts, found, strict=True)
             if part.markup is HTML_LINKS
-            for place in rendered.places
+            for place in rendered.occurrences
         ]
         position = 1
-        for part, rendered in zip(self._parts, found, strict=True):
-            places = rendered.places
+        for part, rendered in zip(self._compiled_texts, found, strict=True):
+            places = rendered.occurrences
             if part.markup is HTML_LINKS:
-                places = with_pixel(places, rendered.text)
+                places = add_pixel(places, rendered.text)
             if part.markup is TEXT_LINKS:
-                places = with_opt_outs(places, anchors)
-            plan = planned(rendered.text, places, self._rules, position, rendered.blocks)
+                places = apply_anchor_options(places, anchors)
+            plan = plan_text(rendered.text, places, self._rules, position, rendered.blocks)
             position += len(plan.links)
             yield PlannedText(part.path, plan)
 
 
-def compiled_message(
+def compile_message(
     channel: Channel,
     content: Mapping[str, Json],
-    rules: Rules,
+    rules: LinkRules,
     *,
     liquid: bool = False,
     track_text: bool = False,
@@ -279,93 +287,99 @@ def compiled_message(
     :raises InvalidRequest: naming the part of the content that cannot be read.
     """
     frozen = tuple(
-        (name, value if isinstance(value, str) else _Frozen(json.dumps(value)))
+        (name, value if isinstance(value, str) else _JsonText(json.dumps(value)))
         for name, value in content.items()
     )
-    return CompiledMessage(content, compiled_parts(channel, frozen, liquid, track_text), rules)
+    return CompiledMessage(content, compile_texts(channel, frozen, liquid, track_text), rules)
 
 
-class _Frozen(str):
+class _JsonText(str):
     """A value of a content as JSON, to tell it from a text."""
 
 
 @lru_cache(maxsize=16)
-def compiled_parts(
+def compile_texts(
     channel: Channel, content: tuple[tuple[str, str], ...], liquid: bool, track_text: bool
-) -> tuple[_Part, ...]:
+) -> tuple[_CompiledText, ...]:
     """The texts of a content, read: found again by the content itself."""
     given = {
-        name: json.loads(value) if isinstance(value, _Frozen) else value for name, value in content
+        name: json.loads(value) if isinstance(value, _JsonText) else value
+        for name, value in content
     }
     raw = given.get("mime")
     if isinstance(raw, str) and channel == "email":
-        return (_mime_part(raw, liquid=liquid, track_text=track_text),)
+        return (_compile_mime(raw, liquid=liquid, track_text=track_text),)
     return tuple(
-        _Part(text.path, text.markup, _read(text, liquid=liquid))
-        for text in texts(channel, given, track_text=track_text)
+        _CompiledText(text.path, text.markup, _compile_text(text, liquid=liquid))
+        for text in extract_texts(channel, given, track_text=track_text)
     )
 
 
-def _mime_part(raw: str, *, liquid: bool, track_text: bool) -> _Part:
+def _compile_mime(raw: str, *, liquid: bool, track_text: bool) -> _CompiledText:
     if liquid:
-        raise InvalidRequest.of("liquid", "a MIME message is rendered already; send html and text")
-    found = mime.read(raw, "content.mime", track_text=track_text)
-    return _Part(("mime",), None, Rendered(found.text, found.places, found.blocks))
+        raise InvalidRequest.from_field(
+            "liquid", "a MIME message is rendered already; send html and text"
+        )
+    found = mime.parse_mime(raw, "content.mime", track_text=track_text)
+    return _CompiledText(("mime",), None, RenderedText(found.text, found.occurrences, found.blocks))
 
 
-def links_of(planned_texts: Iterable[PlannedText]) -> Iterator[Link]:
+def iter_links(planned_texts: Iterable[PlannedText]) -> Iterator[MessageLink]:
     """Every link of a message, in the order of positions."""
     return (link for text in planned_texts for link in text.plan.links)
 
 
-def _read(text: Text, *, liquid: bool) -> Rendered | Template:
+def _compile_text(text: ContentText, *, liquid: bool) -> RenderedText | LiquidTemplate:
     if liquid and is_liquid(text.source):
-        return Template(text.markup, text.source, text.field)
-    return Rendered(text.source, find_places(text.markup, text.source, text.field))
+        return LiquidTemplate(text.markup, text.source, text.field)
+    return RenderedText(text.source, find_links(text.markup, text.source, text.field))
 
 
-def _filled(value: Json, path: Path, values: Mapping[Path, str]) -> Json:
+def _replace_texts(value: Json, path: ContentPath, values: Mapping[ContentPath, str]) -> Json:
     match value:
         case str():
             return values[path]
         case dict():
-            return {key: _filled(item, (*path, key), values) for key, item in value.items()}
+            return {key: _replace_texts(item, (*path, key), values) for key, item in value.items()}
         case list():
-            return [_filled(item, (*path, i), values) for i, item in enumerate(value)]
+            return [_replace_texts(item, (*path, i), values) for i, item in enumerate(value)]
         case _:
             return value
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class RenderedRecipient:
     """A recipient whose texts are rendered and planned."""
 
-    recipient: Recipient
-    query: Query
+    recipient: RewriteRecipient
+    query: RecipientParameters
     texts: list[PlannedText]
 
     @property
-    def known(self) -> bool:
+    def has_person(self) -> bool:
         return self.recipient.person is not None
 
     @property
     def has_honeypot(self) -> bool:
-        pixels = (text.plan.pixel for text in self.texts)
-        return any(pixel is not None and pixel.honeypot for pixel in pixels)
+        pixels = (text.plan.pixel_slot for text in self.texts)
+        return any(pixel is not None and pixel.has_honeypot for pixel in pixels)
 
 
-def rendered(
-    recipient: Recipient, request: Message, message: CompiledMessage, parameters: Parameters
-) -> Ready:
+def render_recipient(
+    recipient: RewriteRecipient,
+    request: MessageRequest,
+    message: CompiledMessage,
+    parameters: UrlParameters,
+) -> RenderedRecipient:
     """Render the message for a recipient, and the workspace's parameters.
 
     :raises InvalidRequest: when their data does not do.
     """
-    data = _data(recipient, request)
-    return Ready(recipient, parameters.for_recipient(data), message.planned(data))
+    data = _build_data(recipient, request)
+    return RenderedRecipient(recipient, parameters.render(data), message.plan_texts(data))
 
 
-def _data(recipient: Recipient, request: Message) -> dict[str, object]:
+def _build_data(recipient: RewriteRecipient, request: MessageRequest) -> dict[str, object]:
     """What a recipient's data renders with: their own, and what we know besides."""
     data: dict[str, object] = dict(recipient.data)
     data.setdefault("campaign", {"name": request.campaign, "type": request.kind})

@@ -15,10 +15,10 @@ from urllib.parse import unquote_plus
 
 from waypost.errors import UnsafeDestination
 from waypost.models.workspace import SecretLinkPolicy
-from waypost.rewrite.links.occurrence import Place
-from waypost.urls import WEB_SCHEMES, Href, read
+from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.urls import WEB_SCHEMES, ParsedHref, parse_href
 
-_SIGNED = {
+_SIGNATURE_NAMES = {
     "x-amz-signature": "a pre-signed URL",
     "x-goog-signature": "a pre-signed URL",
     "key-pair-id": "a pre-signed URL",
@@ -26,52 +26,52 @@ _SIGNED = {
     "sig": "a pre-signed URL",
     "signature": "a pre-signed URL",
 }
-_CREDENTIAL = re.compile(
+_CREDENTIAL_NAME = re.compile(
     r"(?:^|[_\-.])(?:token|otp|password|passwd|pwd|secret|jwt|apikey|api[_\-]key|magic|nonce"
     r"|session|sessionid|sid|auth)$|^(?:reset|magic)[_\-]?\w*$",
     re.IGNORECASE,
 )
-_PATH = re.compile(
+_SECRET_PATH = re.compile(
     r"(?:password|passwd|pwd)[/_\-]?(?:reset|recover|forgot|change|new)"
     r"|(?:reset|recover|forgot)[/_\-]?(?:my[/_\-]?)?(?:password|passwd|pwd)"
     r"|magic[/_\-]?(?:link|login|sign[/_\-]?in)",
     re.IGNORECASE,
 )
 # Every URL that anything here could match holds one of these; most URLs hold none.
-_SUSPECT = (
+_SECRET_WORDS = (
     *("pass", "pwd", "token", "sig", "key", "otp", "secret", "jwt", "magic", "nonce"),
     *("session", "sid", "auth", "reset", "eyj"),
 )
 _JWT = re.compile(r"eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.")
 
 
-def secret_in(href: str) -> str | None:
+def detect_secret(href: str) -> str | None:
     """What looks secret about a URL, as a noun; None when nothing does."""
     lowered = href.lower()
-    if not [word for word in _SUSPECT if word in lowered]:
+    if not [word for word in _SECRET_WORDS if word in lowered]:
         return None
     before, _, _ = href.partition("#")
     path, _, query = before.partition("?")
-    if _PATH.search(path):
+    if _SECRET_PATH.search(path):
         return "a password reset or magic link"
     if _JWT.search(href):
         return "a signed web token"
     for pair in re.split("[&;]", query):
         name, _, value = pair.partition("=")
         name = unquote_plus(name)
-        if value and name.lower() in _SIGNED:
-            return _SIGNED[name.lower()]
-        if value and _CREDENTIAL.search(name):
+        if value and name.lower() in _SIGNATURE_NAMES:
+            return _SIGNATURE_NAMES[name.lower()]
+        if value and _CREDENTIAL_NAME.search(name):
             return f"a credential in {name[:40]!r}"
     return None
 
 
-LONGEST: Final = 5_000
+MAX_DESTINATION_LENGTH: Final = 5_000
 """Characters of a destination whose link stays below CloudFront's limit of 8,192 in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class LinkRules:
     """What a message and its workspace decided about links."""
 
     track: bool = True
@@ -89,50 +89,50 @@ class Rules:
 
     honeypot: bool = False
 
-    def wants_pixel(self, there: Callable[[], str]) -> bool:
+    def needs_pixel(self, find_existing_pixel: Callable[[], str]) -> bool:
         """Whether a document gets a pixel; ``there`` tells one that it may have already."""
         if not (self.track and self.track_opens):
             return False
-        carried = there()
+        carried = find_existing_pixel()
         return not (carried and self.is_own_pixel(carried))
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
-class Verdict:
+class LinkDecision:
     """What becomes of one link.
 
     ``destination`` is where it leads, safe to sign and to put into a header; empty for a link that
     stays as it is. ``reason`` says why a link is not tracked, or what is odd about one that is.
     """
 
-    tracked: bool
+    is_tracked: bool
     destination: str = ""
-    parameters: bool = False
+    has_parameters: bool = False
     reason: str | None = None
 
 
-def judge(place: Place, rules: Rules) -> Verdict:
+def decide_link(occurrence: LinkOccurrence, rules: LinkRules) -> LinkDecision:
     """Decide about one link."""
-    href = read(place.href)
-    if reason := _left_alone(href, place, rules):
-        return Verdict(tracked=False, reason=reason)
+    href = parse_href(occurrence.href)
+    if reason := _find_skip_reason(href, occurrence, rules):
+        return LinkDecision(is_tracked=False, reason=reason)
     try:
-        destination = href.destination(rules.schemes)
+        destination = href.to_destination(rules.schemes)
     except UnsafeDestination as error:
-        return Verdict(tracked=False, reason=error.reason)
-    if len(destination) > LONGEST:
-        return Verdict(tracked=False, reason="is longer than a tracking link can carry")
-    secret = secret_in(href.text)
+        return LinkDecision(is_tracked=False, reason=error.reason)
+    if len(destination) > MAX_DESTINATION_LENGTH:
+        return LinkDecision(is_tracked=False, reason="is longer than a tracking link can carry")
+    secret = detect_secret(href.text)
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
-        return Verdict(tracked=False, reason=f"looks secret: {secret}")
-    parameters = rules.url_params and place.url_params and href.scheme in WEB_SCHEMES
-    if not place.track:
-        return Verdict(False, destination, parameters, "its author asked not to track it")
+        return LinkDecision(is_tracked=False, reason=f"looks secret: {secret}")
+    parameters = rules.url_params and occurrence.url_params and href.scheme in WEB_SCHEMES
+    if not occurrence.track:
+        return LinkDecision(False, destination, parameters, "its author asked not to track it")
     warning = f"tracked, but it looks secret: {secret}" if secret else None
-    return Verdict(True, destination, parameters, warning)
+    return LinkDecision(True, destination, parameters, warning)
 
 
-def _left_alone(href: Href, place: Place, rules: Rules) -> str | None:
+def _find_skip_reason(href: ParsedHref, occurrence: LinkOccurrence, rules: LinkRules) -> str | None:
     """Why a link stays exactly as it is, whatever its author asked for."""
     text, scheme = href.text, href.scheme
     if not rules.track:
@@ -147,14 +147,14 @@ def _left_alone(href: Href, place: Place, rules: Rules) -> str | None:
         return "has no protocol"
     if href.authority in rules.own_authorities or rules.is_own_link(text):
         return "is a tracking link already"
-    if rules.never_track and any(matches(text, pattern) for pattern in rules.never_track):
+    if rules.never_track and any(matches_pattern(text, pattern) for pattern in rules.never_track):
         return "the workspace never tracks it"
-    if scheme not in WEB_SCHEMES and scheme not in rules.schemes and not place.explicit:
+    if scheme not in WEB_SCHEMES and scheme not in rules.schemes and not occurrence.requested:
         return f"is a {scheme} link, which only cio_link tracks"
     return None
 
 
-def matches(href: str, pattern: str) -> bool:
+def matches_pattern(href: str, pattern: str) -> bool:
     """Whether a URL is one of those that a pattern names; ``*`` stands for any characters.
 
     Looks for the pieces between the stars one after the other, so that no pattern is slow.

@@ -11,121 +11,133 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from waypost.ids import LinkCode, workspace_of
-from waypost.models.short_link import StoredDestination
-from waypost.rewrite.compiler import EncodedRange, PixelSlot, Plan, Slot
-from waypost.rewrite.links.occurrence import Encode
-from waypost.rewrite.url_parameters import Query
-from waypost.tokens import PreparedLink, prepare_link, prepare_stored
+from waypost.ids import LinkId, extract_workspace_id
+from waypost.models.short_link import LongDestination
+from waypost.rewrite.compiler import EncodedRange, LinkSlot, PixelSlot, TextPlan
+from waypost.rewrite.links.occurrence import TextTransform
+from waypost.rewrite.url_parameters import RecipientParameters
+from waypost.tokens import PreparedLink, prepare_link, prepare_link_by_digest
 
-Codes = Mapping[str, LinkCode]
+LinkIds = Mapping[str, LinkId]
 """The codes of links by identity."""
 
-Start = Callable[[str], str]
+LinkPrefixBuilder = Callable[[str], str]
 """What a tracking link to a destination begins with, up to its payload."""
 
-LONGEST: Final = 1_200
+MAX_PACKED_LINK_BYTES: Final = 1_200
 """Bytes of a packed link with its destination in it. With an ordinary recipient's fields that makes
 1,800 characters; Outlook opens 2,048 at most.
 """
 
 
-class Seals(Protocol):
+class LinkSealer(Protocol):
     """Gives what a link carries after its beginning: its own token, or a code for it."""
 
     def seal(self, link: PreparedLink) -> str: ...
 
 
-class Prepared(NamedTuple):
+class PackedLink(NamedTuple):
     """A packed link, and its destination where that is stored, being too long for the link."""
 
     link: PreparedLink
-    stored: StoredDestination | None = None
+    stored_destination: LongDestination | None = None
 
 
 # Templates with Liquid are bound for every recipient, mostly to links that were packed before.
 @lru_cache(maxsize=16_384)
-def prepared(code: LinkCode, position: int, destination: str) -> Prepared:
-    link = prepare_link(code, position, destination)
-    if len(link) <= LONGEST:
-        return Prepared(link)
-    stored = StoredDestination(workspace_of(code), destination)
-    return Prepared(prepare_stored(code, position, stored.digest), stored)
+def pack_link(link_id: LinkId, position: int, destination: str) -> PackedLink:
+    link = prepare_link(link_id, position, destination)
+    if len(link) <= MAX_PACKED_LINK_BYTES:
+        return PackedLink(link)
+    stored = LongDestination(extract_workspace_id(link_id), destination)
+    return PackedLink(prepare_link_by_digest(link_id, position, stored.digest), stored)
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class PreparedText:
     """A plan with its links packed: for known or for unknown persons, and for one query."""
 
-    segments: list[str]
-    links: list[tuple[int, str, PreparedLink, Encode]]
+    chunks: list[str]
+    links: list[tuple[int, str, PreparedLink, TextTransform]]
     """Of each the segment that is its own, what it begins with up to its payload, what is sealed,
     and how the whole is written.
     """
-    encoded: Sequence[EncodedRange]
-    pixel: PixelSlot | None
-    stored: list[StoredDestination]
+    encoded_ranges: Sequence[EncodedRange]
+    pixel_slot: PixelSlot | None
+    stored_destinations: list[LongDestination]
     """Destinations that have to be stored before the text is sent."""
 
 
-def bound(plan: Plan, codes: Codes, query: Query, start: Start, *, known: bool) -> Bound:
+def prepare_text(
+    plan: TextPlan,
+    link_ids: LinkIds,
+    query: RecipientParameters,
+    build_prefix: LinkPrefixBuilder,
+    *,
+    has_person: bool,
+) -> PreparedText:
     """Pack the links of a plan. ``known``: the recipients have a person."""
-    segments = plan.segments.copy()
-    for slot in plan.extended:
-        segments[slot.at] = written(slot, query)
-    links: list[tuple[int, str, PreparedLink, Encode]] = []
-    stored: list[StoredDestination] = []
-    for slot in plan.tracked:
-        one = packed(slot, codes, query, known=known)
-        begins = start(slot.link.verdict.destination)
-        links.append((slot.at, begins, one.link, slot.transfer))
-        if one.stored is not None:
-            stored.append(one.stored)
-    return Bound(segments, links, plan.encoded, plan.pixel, stored)
+    segments = plan.chunks.copy()
+    for slot in plan.parameter_slots:
+        segments[slot.index] = render_plain_link(slot, query)
+    links: list[tuple[int, str, PreparedLink, TextTransform]] = []
+    stored: list[LongDestination] = []
+    for slot in plan.tracked_slots:
+        one = pack_slot(slot, link_ids, query, has_person=has_person)
+        begins = build_prefix(slot.link.decision.destination)
+        links.append((slot.index, begins, one.link, slot.encode_transfer))
+        if one.stored_destination is not None:
+            stored.append(one.stored_destination)
+    return PreparedText(segments, links, plan.encoded_ranges, plan.pixel_slot, stored)
 
 
-def stamped(text: Bound, recipient: Seals, pixel: str = "") -> str:
+def fill_text(prepared_text: PreparedText, sealer: LinkSealer, hidden_html: str = "") -> str:
     """The text for one recipient. ``pixel``: the image that tells of opens, in HTML."""
-    segments = text.segments.copy()
-    seal = recipient.seal
-    for at, begins, link, transfer in text.links:
+    segments = prepared_text.chunks.copy()
+    seal = sealer.seal
+    for at, begins, link, transfer in prepared_text.links:
         segments[at] = transfer(begins + seal(link))
-    if pixel and text.pixel is not None:
-        segments[text.pixel.at] = text.pixel.transfer(pixel) + text.pixel.original
-    return joined(segments, text.encoded)
+    if hidden_html and prepared_text.pixel_slot is not None:
+        segments[prepared_text.pixel_slot.index] = (
+            prepared_text.pixel_slot.encode_transfer(hidden_html)
+            + prepared_text.pixel_slot.original
+        )
+    return join_chunks(segments, prepared_text.encoded_ranges)
 
 
-def joined(segments: list[str], encoded: Sequence[EncodedRange]) -> str:
+def join_chunks(chunks: list[str], encoded_ranges: Sequence[EncodedRange]) -> str:
     """The text of segments, which are used up, each range of them encoded as it has to be."""
-    for part in encoded:
-        segments[part.first] = _encoded(part, "".join(segments[part.first : part.last]))
-        segments[part.first + 1 : part.last] = [""] * (part.last - part.first - 1)
-    return "".join(segments)
+    for part in encoded_ranges:
+        chunks[part.first] = _encode_range(part, "".join(chunks[part.first : part.last]))
+        chunks[part.first + 1 : part.last] = [""] * (part.last - part.first - 1)
+    return "".join(chunks)
 
 
-def unstamped(plan: Plan) -> str:
+def restore_text(plan: TextPlan) -> str:
     """The text as its author wrote it, tags read."""
-    segments = plan.segments.copy()
-    for slot in (*plan.tracked, *plan.extended):
-        segments[slot.at] = slot.original
+    segments = plan.chunks.copy()
+    for slot in (*plan.tracked_slots, *plan.parameter_slots):
+        segments[slot.index] = slot.original
     return "".join(segments)
 
 
-def packed(slot: Slot, codes: Codes, query: Query, *, known: bool) -> Prepared:
+def pack_slot(
+    slot: LinkSlot, link_ids: LinkIds, query: RecipientParameters, *, has_person: bool
+) -> PackedLink:
     """A tracked link, packed as far as it is the same for every known or unknown person."""
-    destination = slot.link.verdict.destination
-    if slot.link.verdict.parameters:
-        destination = query.marked(slot.destination, known=known)
-    return prepared(codes[slot.link.identity], slot.link.position, destination)
+    destination = slot.link.decision.destination
+    if slot.link.decision.has_parameters:
+        destination = query.build_url_with_mark(slot.destination, has_person=has_person)
+    return pack_link(link_ids[slot.link.identity], slot.link.position, destination)
 
 
-def written(slot: Slot, query: Query) -> str:
+def render_plain_link(slot: LinkSlot, query: RecipientParameters) -> str:
     """A link that is not tracked, with the workspace's parameters where it gets any."""
-    destination = query.without_identity(slot.destination)
-    if destination == slot.destination.whole:
+    destination = query.build_url_without_person(slot.destination)
+    if destination == slot.destination.url:
         return slot.original
-    return slot.transfer(slot.encode(destination))
+    return slot.encode_transfer(slot.encode(destination))
 
 
-def _encoded(part: EncodedRange, text: str) -> str:
-    return part.original if text == part.text else part.encode(text)
+def _encode_range(encoded_range: EncodedRange, text: str) -> str:
+    return encoded_range.original if text == encoded_range.text else encoded_range.encode(text)

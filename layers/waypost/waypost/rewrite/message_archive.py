@@ -14,61 +14,61 @@ from email import message_from_bytes, policy
 from typing import Final
 
 from waypost.errors import StoreUnavailable
-from waypost.ids import CampaignCode
+from waypost.ids import CampaignId
 from waypost.models.campaign import SentMessage
-from waypost.observability import Metric, count
-from waypost.repositories.messages import MessageStore
+from waypost.observability import Metric, emit_metric
+from waypost.repositories.messages import MessageRepository
 from waypost.rewrite.links.channels import Json
 
-_REMEMBERED: Final = 10_000
-_DAY: Final = 86_400
+_MAX_KNOWN_CAMPAIGNS: Final = 10_000
+_DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class MessageKeeper:
+class MessageArchive:
     """Asks the store once a campaign and process. ``days``: how long a message is kept where its
     workspace says nothing else.
     """
 
-    store: MessageStore
-    days: int
-    _asked: set[CampaignCode] = field(default_factory=set)
+    repository: MessageRepository
+    default_retention_days: int
+    _known_campaigns: set[CampaignId] = field(default_factory=set)
 
-    def keep(
+    def archive_message(
         self,
-        campaign: CampaignCode,
+        campaign: CampaignId,
         content: Mapping[str, Json],
         *,
-        rendered: bool,
+        is_rendered: bool,
         retention_days: int | None,
         now: datetime,
     ) -> None:
         """Keep the HTML of a message if it is its campaign's first. Never raises for want of a
         store: a message that cannot be kept is still to be sent.
         """
-        if campaign in self._asked:
+        if campaign in self._known_campaigns:
             return
-        html = html_of(content)
+        html = extract_html(content)
         if html is None:
             return
-        days = self.days if retention_days is None else retention_days
+        days = self.default_retention_days if retention_days is None else retention_days
         message = SentMessage(
             campaign=campaign,
             html=html,
-            rendered=rendered,
-            expires=int(now.timestamp()) + days * _DAY,
+            rendered=is_rendered,
+            expires=int(now.timestamp()) + days * _DAY_SECONDS,
         )
-        if len(self._asked) >= _REMEMBERED:
-            self._asked.clear()
+        if len(self._known_campaigns) >= _MAX_KNOWN_CAMPAIGNS:
+            self._known_campaigns.clear()
         try:
-            self.store.keep(message)
+            self.repository.add(message)
         except StoreUnavailable:
-            count(Metric.MESSAGE_NOT_KEPT)
+            emit_metric(Metric.MESSAGE_NOT_KEPT)
         else:
-            self._asked.add(campaign)
+            self._known_campaigns.add(campaign)
 
 
-def html_of(content: Mapping[str, Json]) -> str | None:
+def extract_html(content: Mapping[str, Json]) -> str | None:
     """The HTML of a message's content, that of its MIME part included; None where it has none."""
     html, raw = content.get("html"), content.get("mime")
     if isinstance(html, str) or not isinstance(raw, str):
@@ -77,5 +77,5 @@ def html_of(content: Mapping[str, Json]) -> str | None:
         part = message_from_bytes(raw.encode(), policy=policy.default).get_body(("html",))
         return None if part is None else str(part.get_content())
     except Exception:  # hostile headers break the parser in many ways, and the message is to go out
-        count(Metric.MESSAGE_NOT_KEPT)
+        emit_metric(Metric.MESSAGE_NOT_KEPT)
         return None

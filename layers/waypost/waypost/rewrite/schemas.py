@@ -13,48 +13,48 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from waypost.errors import InvalidRequest, Problem, TooLarge
 from waypost.rewrite.links.channels import Channel, Json
-from waypost.validation import checked, named, parsed
+from waypost.validation import limit_problems, parse_json, validate_value
 
-TEXT_LIMIT = 1024 * 1024
+MAX_TEXT_BYTES = 1024 * 1024
 """Bytes of a message's html, text, variables or body. Gmail clips at a tenth of it."""
-MIME_LIMIT = 5 * 1024 * 1024
+MAX_MIME_BYTES = 5 * 1024 * 1024
 """Bytes of a whole MIME message, attachments included."""
 
-KEY_BYTES = 1_000
+MAX_RECIPIENT_NAME_BYTES = 1_000
 """Bytes of a recipient's name: with what stands beside it, a sort key takes 1,024."""
 
-_HALF_A_PAIR = "holds half of a surrogate pair"
+_LONE_SURROGATE = "holds half of a surrogate pair"
 
-Kind = Literal["campaign", "broadcast", "newsletter", "transactional"]
+MessageKind = Literal["campaign", "broadcast", "newsletter", "transactional"]
 
 
-def _unicode(text: str) -> str:
+def _check_unicode(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(_HALF_A_PAIR) from None
+        raise ValueError(_LONE_SURROGATE) from None
     return text
 
 
-Unicode = Annotated[str, AfterValidator(_unicode)]
-Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_unicode)]
+UnicodeText = Annotated[str, AfterValidator(_check_unicode)]
+EntityName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_check_unicode)]
 
 
-def _fits_a_key(name: str) -> str:
-    if len(name.encode()) > KEY_BYTES:
-        raise ValueError(f"is longer than {KEY_BYTES:,} bytes")
+def _check_key_size(name: str) -> str:
+    if len(name.encode()) > MAX_RECIPIENT_NAME_BYTES:
+        raise ValueError(f"is longer than {MAX_RECIPIENT_NAME_BYTES:,} bytes")
     return name
 
 
-RecipientName = Annotated[Name, AfterValidator(_fits_a_key)]
+RecipientName = Annotated[EntityName, AfterValidator(_check_key_size)]
 """The name of a person or delivery, under which their clicks are counted."""
 
 
-class _Strict(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Recipient(_Strict):
+class RewriteRecipient(_StrictModel):
     """One delivery of the message: to whom, and what the template says to them."""
 
     delivery: RecipientName
@@ -62,30 +62,30 @@ class Recipient(_Strict):
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Content(_Strict):
+class MessageContent(_StrictModel):
     """What is sent, in one of the forms that channels have."""
 
-    html: Unicode | None = None
-    text: Unicode | None = None
-    mime: Unicode | None = None
+    html: UnicodeText | None = None
+    text: UnicodeText | None = None
+    mime: UnicodeText | None = None
     variables: dict[str, JsonValue] | None = None
     body: JsonValue = None
 
-    def given(self) -> dict[str, JsonValue]:
+    def get_forms(self) -> dict[str, JsonValue]:
         """The forms that were given, in a fixed order: html before text."""
         forms = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in forms.items() if value is not None}
 
 
-class Message(_Strict):
+class MessageRequest(_StrictModel):
     """What a sending pipeline asks for, without its recipients."""
 
-    workspace: Name
-    campaign: Name
-    kind: Kind = "campaign"
+    workspace: EntityName
+    campaign: EntityName
+    kind: MessageKind = "campaign"
     channel: Channel = "email"
     sender: Annotated[str | None, Field(alias="from", max_length=998)] = None
-    content: Content
+    content: MessageContent
     liquid: bool = False
     track: bool = True
     track_opens: bool = True
@@ -96,53 +96,55 @@ class Message(_Strict):
     """Looks for links in the text part of an e-mail, too."""
     url_params: bool = True
     dry_run: bool = False
-    idempotency_key: Name | None = None
+    idempotency_key: EntityName | None = None
 
 
-class RewriteRequest(Message):
+class RewriteRequest(MessageRequest):
     """One message, for any number of recipients."""
 
-    recipients: Annotated[list[Recipient], Field(min_length=1)]
+    recipients: Annotated[list[RewriteRecipient], Field(min_length=1)]
 
 
-def from_json(body: str | bytes) -> RewriteRequest:
+def parse_rewrite_request(body: str | bytes) -> RewriteRequest:
     """Read a body as it comes over HTTP.
 
     :raises InvalidRequest: with every field that is wrong, and why.
     :raises TooLarge: when a part of the message is over its limit.
     """
-    return _consistent(parsed(RewriteRequest, body))
+    return _validate_request(parse_json(RewriteRequest, body))
 
 
-def from_value(body: object) -> RewriteRequest:
+def validate_rewrite_request(body: object) -> RewriteRequest:
     """Read a body that was decoded already. Raises as ``from_json``."""
-    return _consistent(checked(RewriteRequest, body))
+    return _validate_request(validate_value(RewriteRequest, body))
 
 
-def message_from_json(body: str | bytes) -> Message:
+def parse_message_request(body: str | bytes) -> MessageRequest:
     """Read a message whose recipients come apart from it. Raises as ``from_json``."""
-    return _with_content(parsed(Message, body))
+    return _validate_message(parse_json(MessageRequest, body))
 
 
-def message_from_value(body: object) -> Message:
+def validate_message_request(body: object) -> MessageRequest:
     """The same for a message that was decoded already."""
-    return _with_content(checked(Message, body))
+    return _validate_message(validate_value(MessageRequest, body))
 
 
-def _with_content(message: Message) -> Message:
-    _check_content(message, [*_content_problems(message)])
+def _validate_message(message: MessageRequest) -> MessageRequest:
+    _check_content(message, [*_find_content_problems(message)])
     return message
 
 
-def _consistent(request: RewriteRequest) -> RewriteRequest:
-    _check_content(request, [*_content_problems(request), *_repeated_deliveries(request)])
+def _validate_request(request: RewriteRequest) -> RewriteRequest:
+    _check_content(
+        request, [*_find_content_problems(request), *_find_duplicate_deliveries(request)]
+    )
     return request
 
 
-def _check_content(request: Message, problems: list[Problem]) -> None:
+def _check_content(request: MessageRequest, problems: list[Problem]) -> None:
     if problems:
-        raise InvalidRequest(*named(problems))
-    for name, value in request.content.given().items():
+        raise InvalidRequest(*limit_problems(problems))
+    for name, value in request.content.get_forms().items():
         _check_size(f"content.{name}", value)
 
 
@@ -151,14 +153,14 @@ def _check_size(field: str, value: JsonValue) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidRequest.of(field, _HALF_A_PAIR) from None
-    limit = MIME_LIMIT if field == "content.mime" else TEXT_LIMIT
+        raise InvalidRequest.from_field(field, _LONE_SURROGATE) from None
+    limit = MAX_MIME_BYTES if field == "content.mime" else MAX_TEXT_BYTES
     if size > limit:
         raise TooLarge(field, size, limit)
 
 
-def _content_problems(request: Message) -> Iterator[Problem]:
-    given = request.content.given().keys()
+def _find_content_problems(request: MessageRequest) -> Iterator[Problem]:
+    given = request.content.get_forms().keys()
     if not given:
         yield Problem("content", "must hold html, text, mime, variables or body")
     for alone in ("mime", "variables", "body"):
@@ -166,7 +168,7 @@ def _content_problems(request: Message) -> Iterator[Problem]:
             yield Problem(f"content.{alone}", "cannot stand beside other content")
 
 
-def _repeated_deliveries(request: RewriteRequest) -> Iterator[Problem]:
+def _find_duplicate_deliveries(request: RewriteRequest) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for index, recipient in enumerate(request.recipients):
         first = seen.setdefault(recipient.delivery, index)
@@ -187,7 +189,7 @@ class Delivery(TypedDict):
 
 
 @final
-class Failure(TypedDict):
+class DeliveryFailure(TypedDict):
     """A recipient whose message could not be made, and why."""
 
     delivery: str

@@ -19,26 +19,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypedDict
 
-Encoding = Literal["gsm-7", "ucs-2"]
-Span = tuple[int, int]
+SmsEncoding = Literal["gsm-7", "ucs-2"]
+TextSpan = tuple[int, int]
 """Where a link stands in a text: its first character, and the one after its last."""
 
-BASIC: Final = frozenset(
+GSM_BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-EXTENSION: Final = frozenset("\f^{}\\[~]|€")
-_GSM: Final = BASIC | EXTENSION
+GSM_EXTENSION: Final = frozenset("\f^{}\\[~]|€")
+_GSM: Final = GSM_BASIC | GSM_EXTENSION
 
-_ALONE: Final = {"gsm-7": 160, "ucs-2": 70}
-_IN_PARTS: Final = {"gsm-7": 153, "ucs-2": 67}
+_SINGLE_SMS_UNITS: Final = {"gsm-7": 160, "ucs-2": 70}
+_SMS_PART_UNITS: Final = {"gsm-7": 153, "ucs-2": 67}
 
 
 @dataclass(frozen=True, slots=True)
-class Segments:
+class SmsSegments:
     """How a text is sent: ``cuts`` are the characters that parts after the first begin with."""
 
-    encoding: Encoding
+    encoding: SmsEncoding
     units: int
     cuts: tuple[int, ...]
 
@@ -47,7 +47,7 @@ class Segments:
         """Parts that are sent and paid; an empty text takes one as well."""
         return len(self.cuts) + 1
 
-    def cut_link(self, links: Sequence[Span]) -> Span | None:
+    def find_cut_link(self, links: Sequence[TextSpan]) -> TextSpan | None:
         """The first of the links inside which a part begins, or None."""
         return next(
             (
@@ -59,66 +59,66 @@ class Segments:
         )
 
 
-def segments(text: str) -> Segments:
+def segment_text(text: str) -> SmsSegments:
     """How a text is cut by whoever sends it, filling each part."""
-    return kept_whole(text, ())
+    return segment_text_around_links(text, ())
 
 
-def kept_whole(text: str, links: Sequence[Span]) -> Segments:
+def segment_text_around_links(text: str, links: Sequence[TextSpan]) -> SmsSegments:
     """How a text is cut where no part may begin inside a link: such a part begins with the link.
 
     A link that is longer than a part is cut all the same. ``links`` are in order and apart.
     """
-    encoding = encoding_of(text)
+    encoding = detect_sms_encoding(text)
     width = _gsm_width if encoding == "gsm-7" else _ucs_width
     widths = [width(character) for character in text]
     units = sum(widths)
-    if units <= _ALONE[encoding]:
-        return Segments(encoding, units, ())
-    return Segments(encoding, units, tuple(_cuts(widths, _IN_PARTS[encoding], links)))
+    if units <= _SINGLE_SMS_UNITS[encoding]:
+        return SmsSegments(encoding, units, ())
+    return SmsSegments(encoding, units, tuple(_iter_cuts(widths, _SMS_PART_UNITS[encoding], links)))
 
 
-def parts(text: str, cuts: Sequence[int]) -> list[str]:
+def cut_text(text: str, cuts: Sequence[int]) -> list[str]:
     """The text in its parts."""
     edges = [0, *cuts, len(text)]
     return [text[start:end] for start, end in pairwise(edges)]
 
 
-def encoding_of(text: str) -> Encoding:
+def detect_sms_encoding(text: str) -> SmsEncoding:
     """GSM's own alphabet where every character stands in it."""
     return "gsm-7" if _GSM.issuperset(text) else "ucs-2"
 
 
-def foreign(text: str) -> list[str]:
+def find_non_gsm_characters(text: str) -> list[str]:
     """The characters that make a text UCS-2, each once, in order of appearance."""
     return list(dict.fromkeys(c for c in text if c not in _GSM))
 
 
-def _cuts(widths: Sequence[int], room: int, links: Sequence[Span]) -> Iterator[int]:
+def _iter_cuts(widths: Sequence[int], limit: int, links: Sequence[TextSpan]) -> Iterator[int]:
     begin = 0
-    while (cut := _full_at(widths, begin, room)) < len(widths):
-        link = _inside(links, cut)
+    while (cut := _find_overflow(widths, begin, limit)) < len(widths):
+        link = _find_enclosing_link(links, cut)
         begin = link if link is not None and link > begin else cut
         yield begin
 
 
-def _inside(links: Sequence[Span], at: int) -> int | None:
+def _find_enclosing_link(links: Sequence[TextSpan], position: int) -> int | None:
     """Where the link begins that a place lies inside of, or None."""
-    nearest = bisect_left(links, (at, 0)) - 1
-    return links[nearest][0] if nearest >= 0 and at < links[nearest][1] else None
+    nearest = bisect_left(links, (position, 0)) - 1
+    return links[nearest][0] if nearest >= 0 and position < links[nearest][1] else None
 
 
-def _full_at(widths: Sequence[int], begin: int, room: int) -> int:
+def _find_overflow(widths: Sequence[int], begin: int, limit: int) -> int:
     """The first character that no longer fits into a part that begins there."""
     for at in range(begin, len(widths)):
-        room -= widths[at]
-        if room < 0:
+        limit -= widths[at]
+        if limit < 0:
             return at
     return len(widths)
 
 
 def _gsm_width(character: str) -> int:
-    return 2 if character in EXTENSION else 1
+    return 2 if character in GSM_EXTENSION else 1
 
 
 def _ucs_width(character: str) -> int:
@@ -128,38 +128,38 @@ def _ucs_width(character: str) -> int:
 _URL: Final = re.compile(r"https?://\S+")
 
 
-class SegmentCounts(TypedDict):
+class SmsSegmentCounts(TypedDict):
     """The most parts that any recipient's message takes, as it came and as it is sent."""
 
-    encoding: Encoding
+    encoding: SmsEncoding
     before: int
     after: int
 
 
 @dataclass(slots=True)
-class SegmentReport:
+class SmsSegmentSummary:
     """What all recipients' messages take."""
 
     before: int = 0
     after: int = 0
-    encoding: Encoding = "gsm-7"
+    encoding: SmsEncoding = "gsm-7"
 
-    def add(self, before: str, after: str) -> Segments:
+    def add(self, before: str, after: str) -> SmsSegments:
         """Note one message, as its author wrote it and as it is sent; how it is sent."""
-        sent = kept_whole(after, urls(after))
-        self.before = max(self.before, segments(before).count)
+        sent = segment_text_around_links(after, find_url_spans(after))
+        self.before = max(self.before, segment_text(before).count)
         self.after = max(self.after, sent.count)
         if sent.encoding == "ucs-2":
             self.encoding = "ucs-2"
         return sent
 
-    def told(self) -> SegmentCounts | None:
+    def get_counts(self) -> SmsSegmentCounts | None:
         """The figures; None where there was no message."""
         if not self.after:
             return None
-        return SegmentCounts(encoding=self.encoding, before=self.before, after=self.after)
+        return SmsSegmentCounts(encoding=self.encoding, before=self.before, after=self.after)
 
 
-def urls(text: str) -> list[Span]:
+def find_url_spans(text: str) -> list[TextSpan]:
     """Where http(s) addresses stand in a text."""
     return [found.span() for found in _URL.finditer(text)]

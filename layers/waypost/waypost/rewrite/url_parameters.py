@@ -16,40 +16,40 @@ from urllib.parse import quote_plus, unquote_plus
 from liquid import BoundTemplate
 
 from waypost.rewrite.liquid import environment
-from waypost.tokens.codec import PERSON_MARK, person_parameter
+from waypost.tokens.codec import PERSON_PLACEHOLDER, build_person_parameter
 
 
-class ParameterSlot:
+class UrlQueryBuilder:
     """A URL opened where parameters go: at the end of its query, before its fragment. Opened only
     when something is to be added: most messages have many links and nothing to add.
     """
 
-    __slots__ = ("_opened", "whole")
+    __slots__ = ("_split", "url")
 
     def __init__(self, href: str) -> None:
-        self.whole = href
-        self._opened: _Opened | None = None
+        self.url = href
+        self._split: _SplitUrl | None = None
 
     @property
     def keys(self) -> frozenset[str]:
         """Decoded names of the parameters that the URL has already; those win."""
-        return self._open().keys
+        return self._get_split().keys
 
-    def filled(self, query: str) -> str:
+    def append_query(self, query: str) -> str:
         """The URL with ``query`` added, which must be encoded and hold none of ``keys``."""
         if not query:
-            return self.whole
-        opened = self._open()
+            return self.url
+        opened = self._get_split()
         return f"{opened.head}{query}{opened.tail}"
 
-    def _open(self) -> _Opened:
-        if self._opened is None:
-            self._opened = _opened(self.whole)
-        return self._opened
+    def _get_split(self) -> _SplitUrl:
+        if self._split is None:
+            self._split = _split_url(self.url)
+        return self._split
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class _SplitUrl:
     """``head`` ends with what separates parameters; ``tail`` is the fragment with its ``#``."""
 
     head: str
@@ -57,14 +57,14 @@ class _Opened:
     keys: frozenset[str]
 
 
-def _opened(href: str) -> _Opened:
+def _split_url(href: str) -> _SplitUrl:
     before, mark, fragment = href.partition("#")
     _, question, query = before.partition("?")
     separator = "?" if not question else "" if not query or query[-1] in "&;" else "&"
-    return _Opened(before + separator, mark + fragment, _names(query))
+    return _SplitUrl(before + separator, mark + fragment, _parse_names(query))
 
 
-def _names(query: str) -> frozenset[str]:
+def _parse_names(query: str) -> frozenset[str]:
     """The decoded names of a query's parameters."""
     names = [pair.partition("=")[0] for pair in query.replace(";", "&").split("&")]
     if "%" in query or "+" in query:
@@ -72,99 +72,103 @@ def _names(query: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def encoded_query(parameters: Iterable[tuple[str, str]]) -> str:
+def encode_query(parameters: Iterable[tuple[str, str]]) -> str:
     """Parameters as a query: percent-encoded UTF-8, ``+`` for spaces, brackets left readable."""
     return "&".join(
         f"{quote_plus(name, safe='[]')}={quote_plus(value)}" for name, value in parameters
     )
 
 
-def with_parameters(href: str, parameters: Sequence[tuple[str, str]]) -> str:
+def add_parameters(href: str, parameters: Sequence[tuple[str, str]]) -> str:
     """The URL with parameters added, in order, save those whose key it has already."""
-    slot = ParameterSlot(href)
-    return slot.filled(encoded_query(p for p in parameters if p[0] not in slot.keys))
+    slot = UrlQueryBuilder(href)
+    return slot.append_query(encode_query(p for p in parameters if p[0] not in slot.keys))
 
 
 PERSON_KEY: Final = "_cio_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class RecipientParameters:
     """The parameters of one recipient, or of all of them where no value differs."""
 
     pairs: tuple[tuple[str, str], ...]
-    identify: bool
+    adds_person_id: bool
     """Adds ``_cio_id``, first."""
-    empty: tuple[str, ...] = ()
+    empty_names: tuple[str, ...] = ()
     """Names that are not added, since their value turned out empty."""
-    _texts: dict[frozenset[str], str] = field(default_factory=dict, compare=False)
+    _encoded_queries: dict[frozenset[str], str] = field(default_factory=dict, compare=False)
 
-    def added_to(self, slot: ParameterSlot, person: str | None) -> str:
+    def build_url(self, slot: UrlQueryBuilder, person: str | None) -> str:
         """The URL with these parameters, as the recipient's browser will get it."""
-        identity = person_parameter(person) if person is not None else None
-        return slot.filled(self._with_identity(slot, identity))
+        identity = build_person_parameter(person) if person is not None else None
+        return slot.append_query(self._build_query(slot, identity))
 
-    def marked(self, slot: ParameterSlot, *, known: bool) -> str:
+    def build_url_with_mark(self, slot: UrlQueryBuilder, *, has_person: bool) -> str:
         """The same with a mark where a known person's own parameter belongs."""
-        return slot.filled(self._with_identity(slot, PERSON_MARK if known else None))
+        return slot.append_query(
+            self._build_query(slot, PERSON_PLACEHOLDER if has_person else None)
+        )
 
-    def without_identity(self, slot: ParameterSlot) -> str:
+    def build_url_without_person(self, slot: UrlQueryBuilder) -> str:
         """The URL with the workspace's parameters only, as untracked links get them."""
-        return slot.filled(self._text(slot.keys)) if self.pairs else slot.whole
+        return slot.append_query(self._encode_pairs(slot.keys)) if self.pairs else slot.url
 
-    def _with_identity(self, slot: ParameterSlot, identity: str | None) -> str:
-        if not self.pairs and not self.identify:
+    def _build_query(self, slot: UrlQueryBuilder, person_pair: str | None) -> str:
+        if not self.pairs and not self.adds_person_id:
             return ""
-        rest = self._text(slot.keys)
-        if identity is None or not self.identify or PERSON_KEY in slot.keys:
+        rest = self._encode_pairs(slot.keys)
+        if person_pair is None or not self.adds_person_id or PERSON_KEY in slot.keys:
             return rest
-        return f"{identity}&{rest}" if rest else identity
+        return f"{person_pair}&{rest}" if rest else person_pair
 
-    def _text(self, taken: frozenset[str]) -> str:
-        text = self._texts.get(taken)
+    def _encode_pairs(self, existing_keys: frozenset[str]) -> str:
+        text = self._encoded_queries.get(existing_keys)
         if text is None:
-            text = encoded_query(pair for pair in self.pairs if pair[0] not in taken)
-            self._texts[taken] = text
+            text = encode_query(pair for pair in self.pairs if pair[0] not in existing_keys)
+            self._encoded_queries[existing_keys] = text
         return text
 
 
-class Parameters:
+class UrlParameters:
     """The parameters of a workspace, compiled: values may be Liquid. ``identify`` adds ``_cio_id``,
     where the workspace has no parameter of that name.
     """
 
-    def __init__(self, values: Mapping[str, str], *, identify: bool) -> None:
-        self._identify = identify and PERSON_KEY not in values
+    def __init__(self, values: Mapping[str, str], *, add_person_id: bool) -> None:
+        self._add_person_id = add_person_id and PERSON_KEY not in values
         self._values = values
         self._templates: dict[str, BoundTemplate] = {
-            name: environment.compiled(value, f"url_params.{name}", environment.SETTINGS)
+            name: environment.compile_liquid(
+                value, f"url_params.{name}", environment.SETTINGS_ENVIRONMENT
+            )
             for name, value in values.items()
             if environment.is_liquid(value)
         }
-        self._same_for_all = None if self._templates else self._query({})
+        self._shared = None if self._templates else self._render_parameters({})
 
     @property
-    def differ(self) -> bool:
+    def is_recipient_specific(self) -> bool:
         """Whether recipients may get different values."""
-        return self._same_for_all is None
+        return self._shared is None
 
-    def for_recipient(self, data: Mapping[str, object]) -> Query:
+    def render(self, data: Mapping[str, object]) -> RecipientParameters:
         """Fill the values in with a recipient's data.
 
         :raises InvalidRequest: when a value cannot be rendered; missing variables are empty.
         """
-        return self._same_for_all or self._query(data)
+        return self._shared or self._render_parameters(data)
 
-    def _query(self, data: Mapping[str, object]) -> Query:
-        pairs = [(name, self._value(name, data)) for name in self._values]
-        return Query(
+    def _render_parameters(self, data: Mapping[str, object]) -> RecipientParameters:
+        pairs = [(name, self._render_value(name, data)) for name in self._values]
+        return RecipientParameters(
             pairs=tuple(pair for pair in pairs if pair[1]),
-            identify=self._identify,
-            empty=tuple(name for name, value in pairs if not value),
+            adds_person_id=self._add_person_id,
+            empty_names=tuple(name for name, value in pairs if not value),
         )
 
-    def _value(self, name: str, data: Mapping[str, object]) -> str:
+    def _render_value(self, name: str, data: Mapping[str, object]) -> str:
         template = self._templates.get(name)
         if template is None:
             return self._values[name]
-        return environment.rendered(template, data, f"url_params.{name}").strip()
+        return environment.render_liquid(template, data, f"url_params.{name}").strip()

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Final, TypedDict, final
 
 from waypost.errors import InvalidRequest
-from waypost.rewrite.schemas import Recipient
-from waypost.validation import parsed
+from waypost.rewrite.schemas import RewriteRecipient
+from waypost.validation import parse_json
 
-LONGEST_LINE: Final = 6 * 1024 * 1024
+MAX_LINE_BYTES: Final = 6 * 1024 * 1024
 """Bytes of a line: as many as an invocation could carry."""
 
 
 @final
-class BadLine(TypedDict):
+class InvalidLine(TypedDict):
     """A line of the input that is no recipient. Lines count from 1, as in an editor."""
 
     line: int
@@ -26,7 +26,7 @@ class BadLine(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class InputLine:
     """A line of the input, and the offset of what follows it. ``text`` is None where the line is
     too long to be kept.
     """
@@ -35,62 +35,64 @@ class Line:
     end: int
 
 
-def split(chunks: Iterable[bytes], start: int) -> Iterator[Line]:
+def split_lines(chunks: Iterable[bytes], start: int) -> Iterator[InputLine]:
     """The lines of what begins at an offset, however it is cut, without the mark that some programs
     begin a file with. Keeps no line that is too long.
     """
-    lines = _lines(chunks, start)
+    lines = _iter_lines(chunks, start)
     if start == 0 and (head := next(lines, None)) is not None:
         text = head.text
-        yield Line(text and text.removeprefix(BOM_UTF8), head.end)
+        yield InputLine(text and text.removeprefix(BOM_UTF8), head.end)
     yield from lines
 
 
-def _lines(chunks: Iterable[bytes], start: int) -> Iterator[Line]:
-    pieces, end = _Pieces(), start
+def _iter_lines(chunks: Iterable[bytes], start: int) -> Iterator[InputLine]:
+    pieces, end = _LineBuffer(), start
     for chunk in chunks:
         *whole, rest = chunk.split(b"\n")
         for piece in whole:
             pieces.add(piece)
             end += pieces.size + 1
-            yield Line(pieces.joined(), end)
-            pieces = _Pieces()
+            yield InputLine(pieces.join(), end)
+            pieces = _LineBuffer()
         pieces.add(rest)
     if pieces.size:
-        yield Line(pieces.joined(), end + pieces.size)
+        yield InputLine(pieces.join(), end + pieces.size)
 
 
-class _Pieces:
+class _LineBuffer:
     """A line while it is read."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._kept: list[bytes] = []
+        self._pieces: list[bytes] = []
 
     def add(self, piece: bytes) -> None:
         self.size += len(piece)
-        if self.size > LONGEST_LINE:
-            self._kept.clear()
+        if self.size > MAX_LINE_BYTES:
+            self._pieces.clear()
         else:
-            self._kept.append(piece)
+            self._pieces.append(piece)
 
-    def joined(self) -> bytes | None:
-        return None if self.size > LONGEST_LINE else b"".join(self._kept)
+    def join(self) -> bytes | None:
+        return None if self.size > MAX_LINE_BYTES else b"".join(self._pieces)
 
 
-def recipients(lines: Iterable[Line], first: int) -> Iterator[Recipient | BadLine]:
+def parse_recipients(
+    lines: Iterable[InputLine], first_number: int
+) -> Iterator[RewriteRecipient | InvalidLine]:
     """What stands on lines; nothing on empty ones. ``first``: the number of the first line."""
-    for number, line in enumerate(lines, first):
+    for number, line in enumerate(lines, first_number):
         if line.text is None:
-            reason = f"is over {LONGEST_LINE:,} bytes"
-            yield BadLine(line=number, delivery=None, field="body", reason=reason)
+            reason = f"is over {MAX_LINE_BYTES:,} bytes"
+            yield InvalidLine(line=number, delivery=None, field="body", reason=reason)
         elif line.text.strip():
-            yield _recipient(line.text, number)
+            yield _parse_recipient(line.text, number)
 
 
-def _recipient(text: bytes, number: int) -> Recipient | BadLine:
+def _parse_recipient(text: bytes, number: int) -> RewriteRecipient | InvalidLine:
     try:
-        return parsed(Recipient, text)
+        return parse_json(RewriteRecipient, text)
     except InvalidRequest as error:
         problem = error.problems[0]
-        return BadLine(line=number, delivery=None, field=problem.field, reason=problem.reason)
+        return InvalidLine(line=number, delivery=None, field=problem.field, reason=problem.reason)

@@ -18,31 +18,40 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
-from waypost.errors import Clash, Conflict, InvalidRequest, NotFound, TooLarge, WaypostError
+from waypost.errors import (
+    AlreadyExists,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    WaypostError,
+    WriteConflict,
+)
 from waypost.repositories.objects import ObjectStore, ObjectUrl
-from waypost.rewrite.renderer import CHUNK, Mailing
-from waypost.rewrite.schemas import Delivery, Failure, Recipient
-from waypost.rewrite_files.input import BadLine, Line, recipients
-from waypost.rewrite_files.schemas import MOST_FAILURES, FileReport
+from waypost.rewrite.renderer import RENDER_BATCH_SIZE, MessageRenderer
+from waypost.rewrite.schemas import Delivery, DeliveryFailure, RewriteRecipient
+from waypost.rewrite_files.input import InputLine, InvalidLine, parse_recipients
+from waypost.rewrite_files.schemas import MAX_REPORT_FAILURES, FileReport
 
-PART: Final = 8 * 1024 * 1024
+MIN_PART_BYTES: Final = 8 * 1024 * 1024
 """Bytes from which an early part is written; S3 takes 5 MiB at least."""
-MOST_PARTS: Final = 10_000
+MAX_UPLOAD_PARTS: Final = 10_000
 """What S3 makes one object of."""
 
 
-def room(number: int) -> int:
+def compute_part_size(number: int) -> int:
     """Bytes from which a part is written: later ones are larger, for 400 GB in all.
 
     :raises TooLarge: when S3 takes no more parts.
     """
-    if number > MOST_PARTS:
-        raise TooLarge("output", PART * MOST_PARTS, PART * MOST_PARTS)
-    return PART * (1 + number // 1000)
+    if number > MAX_UPLOAD_PARTS:
+        raise TooLarge(
+            "output", MIN_PART_BYTES * MAX_UPLOAD_PARTS, MIN_PART_BYTES * MAX_UPLOAD_PARTS
+        )
+    return MIN_PART_BYTES * (1 + number // 1000)
 
 
 @dataclass(slots=True)
-class Part:
+class OutputPart:
     """Some lines of the output. ``offset``: where the input goes on after them; ``lines``: how many
     of the input they are; ``last``: whether it ended with them.
     """
@@ -52,54 +61,56 @@ class Part:
     lines: int = 0
     delivered: int = 0
     failed: int = 0
-    failures: list[Failure | BadLine] = field(default_factory=list)
-    last: bool = False
+    failures: list[DeliveryFailure | InvalidLine] = field(default_factory=list)
+    is_last: bool = False
 
-    def add(self, outcome: Delivery | Failure | BadLine) -> None:
+    def add_outcome(self, outcome: Delivery | DeliveryFailure | InvalidLine) -> None:
         text = json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
         self.data += text.encode() + b"\n"
         if "content" in outcome:
             self.delivered += 1
             return
         self.failed += 1
-        if len(self.failures) < MOST_FAILURES:
+        if len(self.failures) < MAX_REPORT_FAILURES:
             self.failures.append(outcome)
 
 
-def part(mailing: Mailing, lines: Iterator[Line], offset: int, first: int, room: int) -> Part:
+def build_part(
+    renderer: MessageRenderer, lines: Iterator[InputLine], offset: int, first_number: int, size: int
+) -> OutputPart:
     """As many lines as fill a part, or all that are left. ``first``: the number of the first.
 
     :raises StoreUnavailable: when links cannot be defined or stored.
     """
-    made = Part(offset)
-    while len(made.data) < room:
-        chunk = list(islice(lines, CHUNK))
+    made = OutputPart(offset)
+    while len(made.data) < size:
+        chunk = list(islice(lines, RENDER_BATCH_SIZE))
         if not chunk:
-            made.last = True
+            made.is_last = True
             break
-        for outcome in _outcomes(mailing, chunk, first + made.lines):
-            made.add(outcome)
+        for outcome in _render_lines(renderer, chunk, first_number + made.lines):
+            made.add_outcome(outcome)
         made.lines += len(chunk)
         made.offset = chunk[-1].end
     return made
 
 
-def _outcomes(
-    mailing: Mailing, lines: Sequence[Line], first: int
-) -> Iterator[Delivery | Failure | BadLine]:
-    read = list(recipients(lines, first))
-    stamped = mailing.stamp(one for one in read if isinstance(one, Recipient))
-    if mailing.sealer is None:
+def _render_lines(
+    renderer: MessageRenderer, lines: Sequence[InputLine], first_number: int
+) -> Iterator[Delivery | DeliveryFailure | InvalidLine]:
+    read = list(parse_recipients(lines, first_number))
+    stamped = renderer.render_recipients(one for one in read if isinstance(one, RewriteRecipient))
+    if renderer.sealer is None:
         # A rehearsal gives failures alone.
-        yield from (one for one in read if not isinstance(one, Recipient))
+        yield from (one for one in read if not isinstance(one, RewriteRecipient))
         yield from stamped
         return
     for one in read:
-        yield next(stamped) if isinstance(one, Recipient) else one
+        yield next(stamped) if isinstance(one, RewriteRecipient) else one
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class FileCheckpoint:
     """The work as of the last part that was noted.
 
     ``version``: of input and message; ``sent``: the time that all tokens carry, in seconds since
@@ -122,8 +133,8 @@ class Progress:
     by: str = ""
 
     def with_part(
-        self, part: Part, tag: str | None, signed: Mapping[str, int], report: dict[str, Any]
-    ) -> Progress:
+        self, part: OutputPart, tag: str | None, signed: Mapping[str, int], report: dict[str, Any]
+    ) -> FileCheckpoint:
         """The same, with a part that was written under the claimed number; without a tag, it was
         empty and was not.
         """
@@ -134,36 +145,36 @@ class Progress:
             lines=self.lines + part.lines,
             delivered=self.delivered + part.delivered,
             failed=self.failed + part.failed,
-            ended=part.last,
+            ended=part.is_last,
             signed=dict(Counter(self.signed) + Counter(signed)),
             parts=self.parts if tag is None else [*self.parts, (self.claimed, tag)],
             report=report,
         )
 
 
-class Notes:
+class CheckpointStore:
     """The note of one output. All methods raise StoreUnavailable."""
 
     def __init__(self, objects: ObjectStore, target: ObjectUrl) -> None:
         self._objects = objects
         self._target = target
-        self._url = target.beside(".progress")
+        self._url = target.with_suffix(".progress")
         self._version: str | None = None
-        self._by = secrets.token_hex(8)
+        self._owner = secrets.token_hex(8)
 
-    def read(self) -> Progress | None:
+    def load(self) -> FileCheckpoint | None:
         """What was noted last; None where nothing was, or by other software."""
         found = self._objects.read(self._url)
         if found is None:
             return None
         self._version = found.version
         try:
-            noted = Progress(**json.loads(found.data))
+            noted = FileCheckpoint(**json.loads(found.data))
             return replace(noted, parts=[(number, tag) for number, tag in noted.parts])
         except (TypeError, ValueError):
             return None
 
-    def claim(self, progress: Progress) -> Progress:
+    def claim(self, progress: FileCheckpoint) -> FileCheckpoint:
         """Take the work over: with a part's number that nobody else writes under.
 
         :raises Conflict: when it went on, or came to its end, since it was read; read again.
@@ -172,101 +183,101 @@ class Notes:
         self._replace(claimed)
         return claimed
 
-    def write(self, progress: Progress) -> None:
+    def save(self, progress: FileCheckpoint) -> None:
         """Note how far the work is.
 
         :raises Clash: when another invocation took it over.
         """
         try:
             self._replace(progress)
-        except Conflict:
+        except WriteConflict:
             told = "another invocation goes on with it"
-            raise Clash("output", str(self._target), told) from None
+            raise AlreadyExists("output", str(self._target), told) from None
 
-    def drop(self) -> None:
+    def delete(self) -> None:
         """Forget it."""
         self._objects.delete(self._url)
 
-    def _replace(self, progress: Progress) -> None:
-        data = json.dumps(asdict(progress) | {"by": self._by}).encode()
+    def _replace(self, progress: FileCheckpoint) -> None:
+        data = json.dumps(asdict(progress) | {"by": self._owner}).encode()
         try:
             self._version = self._objects.replace(self._url, data, self._version)
-        except Conflict:
+        except WriteConflict:
             found = self._objects.read(self._url)
             if found is None or found.data != data:
                 raise
             self._version = found.version  # written by us, and only the answer got lost
 
 
-_REFUSED: Final = "has no bucket that the stack may write to (its parameter FilesBucket)"
-_GIVEN_UP: Final = "was given up meanwhile; invoke again to begin anew"
+_BUCKET_ERROR: Final = "has no bucket that the stack may write to (its parameter FilesBucket)"
+_UPLOAD_LOST: Final = "was given up meanwhile; invoke again to begin anew"
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputFile:
     """An object that is made of parts, with its report and a note of progress beside it."""
 
     objects: ObjectStore
     url: ObjectUrl
-    notes: Notes
+    checkpoints: CheckpointStore
 
-    def finished(self, version: str) -> FileReport | None:
+    def load_report(self, version: str) -> FileReport | None:
         """The report of an output that is there already; None where there is none.
 
         :raises Clash: when it was made of another input or message.
         """
         if not self._exists():
             return None
-        kept = self.objects.read(self._report)
+        kept = self.objects.read(self._report_url)
         told: FileReport | None = json.loads(kept.data) if kept else None
         if told is None or told["version"] != version:
             reason = "exists already, and no report says that it was made of this"
-            raise Clash("output", str(self.url), reason)
+            raise AlreadyExists("output", str(self.url), reason)
         return told
 
-    def begin(self) -> str:
+    def begin_upload(self) -> str:
         """Begin an upload; gives its name. Raises InvalidRequest where none may be begun."""
         try:
-            return self.objects.begin(self.url)
+            return self.objects.create_upload(self.url)
         except NotFound:
-            raise InvalidRequest.of("output", _REFUSED) from None
+            raise InvalidRequest.from_field("output", _BUCKET_ERROR) from None
 
-    def put(self, progress: Progress, data: bytes) -> str:
+    def write_part(self, progress: FileCheckpoint, data: bytes) -> str:
         """Write a part under the number that is claimed; gives its tag."""
         try:
-            return self.objects.put_part(self.url, progress.upload, progress.claimed, data)
+            return self.objects.upload_part(self.url, progress.upload, progress.claimed, data)
         except NotFound:
-            raise self._ended() from None
+            raise self._upload_error() from None
 
-    def complete(self, progress: Progress) -> None:
+    def complete_upload(self, progress: FileCheckpoint) -> None:
         """Make the object of its parts, unless that was done before."""
         try:
-            self.objects.complete(self.url, progress.upload, progress.parts)
+            self.objects.complete_upload(self.url, progress.upload, progress.parts)
         except NotFound:
             if not self._exists():
-                raise self._ended() from None
+                raise self._upload_error() from None
 
-    def report(self, told: FileReport) -> None:
+    def write_report(self, report: FileReport) -> None:
         """Write the report. Raises InvalidRequest where nothing may be written."""
         try:
-            self.objects.write(self._report, json.dumps(told, ensure_ascii=False).encode())
+            self.objects.write(self._report_url, json.dumps(report, ensure_ascii=False).encode())
         except NotFound:
-            raise InvalidRequest.of("output", _REFUSED) from None
+            raise InvalidRequest.from_field("output", _BUCKET_ERROR) from None
 
     @property
-    def _report(self) -> ObjectUrl:
-        return self.url.beside(".report.json")
+    def _report_url(self) -> ObjectUrl:
+        return self.url.with_suffix(".report.json")
 
     def _exists(self) -> bool:
         try:
-            self.objects.state(self.url)
+            self.objects.get_state(self.url)
         except NotFound:
             return False
         return True
 
-    def _ended(self) -> WaypostError:
+    def _upload_error(self) -> WaypostError:
         """Why an upload is no more: it was completed, or a rule of the bucket ended it."""
         if self._exists():
-            return Clash("output", str(self.url), "another invocation finished it")
-        self.notes.drop()
-        return InvalidRequest.of("output", _GIVEN_UP)
+            return AlreadyExists("output", str(self.url), "another invocation finished it")
+        self.checkpoints.delete()
+        return InvalidRequest.from_field("output", _UPLOAD_LOST)

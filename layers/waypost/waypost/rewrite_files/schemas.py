@@ -18,26 +18,26 @@ from pydantic import (
     field_validator,
 )
 
-from waypost.client.results import Collected, Told
+from waypost.client.results import MessageSummary, SummaryCollector
 from waypost.repositories.objects import ObjectUrl
 from waypost.rewrite.diagnostics import LinkEntry
-from waypost.rewrite.renderer import Mailing
-from waypost.rewrite.schemas import Failure
-from waypost.rewrite.sms_segments import SegmentCounts
-from waypost.rewrite_files.input import BadLine
+from waypost.rewrite.renderer import MessageRenderer
+from waypost.rewrite.schemas import DeliveryFailure
+from waypost.rewrite.sms_segments import SmsSegmentCounts
+from waypost.rewrite_files.input import InvalidLine
 
-_SCHEME: Final = "s3://"
+_S3_SCHEME: Final = "s3://"
 
 
-def _parsed(text: str) -> ObjectUrl:
-    bucket, _, key = text.removeprefix(_SCHEME).partition("/")
-    if not text.startswith(_SCHEME) or not bucket or not key:
+def _parse_object_url(text: str) -> ObjectUrl:
+    bucket, _, key = text.removeprefix(_S3_SCHEME).partition("/")
+    if not text.startswith(_S3_SCHEME) or not bucket or not key:
         raise ValueError("is not s3://bucket/key")
     return ObjectUrl(bucket, key)
 
 
-def _object_url(text: str) -> str:
-    return str(_parsed(text))
+def _validate_object_url(text: str) -> str:
+    return str(_parse_object_url(text))
 
 
 class FileRequest(BaseModel):
@@ -47,25 +47,25 @@ class FileRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    input: Annotated[str, AfterValidator(_object_url)]
-    output: Annotated[str, AfterValidator(_object_url)]
+    input: Annotated[str, AfterValidator(_validate_object_url)]
+    output: Annotated[str, AfterValidator(_validate_object_url)]
     message: dict[str, JsonValue] | None = None
     seconds: Annotated[int, Field(ge=1, le=900)] | None = None
 
     @field_validator("output")
     @classmethod
-    def _is_another(cls, output: str, info: ValidationInfo) -> str:
+    def _check_output_url(cls, output: str, info: ValidationInfo) -> str:
         if output == info.data.get("input"):
             raise ValueError("is the input")
         return output
 
     @property
     def source(self) -> ObjectUrl:
-        return _parsed(self.input)
+        return _parse_object_url(self.input)
 
     @property
     def target(self) -> ObjectUrl:
-        return _parsed(self.output)
+        return _parse_object_url(self.output)
 
 
 class FileProgress(TypedDict):
@@ -91,52 +91,57 @@ class FileReport(FileProgress):
 
     version: str
     dry_run: bool
-    failures: list[Failure | BadLine]
+    failures: list[DeliveryFailure | InvalidLine]
     links: list[LinkEntry]
     warnings: list[str]
-    segments: NotRequired[SegmentCounts]
+    segments: NotRequired[SmsSegmentCounts]
 
 
-LINKS_ROOM: Final = 1024 * 1024
+MAX_REPORT_LINK_BYTES: Final = 1024 * 1024
 """Bytes of the links that a report has; a note of progress carries them along."""
-MOST_FAILURES: Final = 100
+MAX_REPORT_FAILURES: Final = 100
 """Failures that a report has; the output has them all."""
 
 
-class Report:
+class FileReportBuilder:
     """What was told so far."""
 
-    def __init__(self, noted: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
         """``noted``: what ``note`` gave before."""
-        self.failures: list[Failure | BadLine] = []
-        self._collected = Collected(LINKS_ROOM)
-        if noted:
-            self.failures += noted["failures"]
-            self._collected.add(noted["told"])
-            self._collected.left_off = noted["left_off"]
+        self.failures: list[DeliveryFailure | InvalidLine] = []
+        self._summary = SummaryCollector(MAX_REPORT_LINK_BYTES)
+        if saved:
+            self.failures += saved["failures"]
+            self._summary.add(saved["told"])
+            self._summary.is_truncated = saved["left_off"]
 
-    def add(self, mailing: Mailing, failures: Iterable[Failure | BadLine]) -> None:
+    def add_part(
+        self, renderer: MessageRenderer, failures: Iterable[DeliveryFailure | InvalidLine]
+    ) -> None:
         """Note what one part tells: of its own recipients, so that it is the same whoever made
         the parts before.
         """
-        told: Told = {"links": mailing.links(), "warnings": mailing.warnings()}
-        if segments := mailing.segments():
+        told: MessageSummary = {
+            "links": renderer.build_link_entries(),
+            "warnings": renderer.build_warnings(),
+        }
+        if segments := renderer.get_segment_counts():
             told["segments"] = segments
-        self._collected.add(told)
-        self.failures = [*self.failures, *failures][:MOST_FAILURES]
+        self._summary.add(told)
+        self.failures = [*self.failures, *failures][:MAX_REPORT_FAILURES]
 
-    def note(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it as JSON, to go on with later."""
         return {
             "failures": self.failures,
-            "told": self._collected.told(),
-            "left_off": self._collected.left_off,
+            "told": self._summary.get_summary(),
+            "left_off": self._summary.is_truncated,
         }
 
-    def told(self) -> Told:
+    def build_summary(self) -> MessageSummary:
         """Links, warnings and segments as they are answered."""
-        told = self._collected.told()
-        if self._collected.left_off:
+        told = self._summary.get_summary()
+        if self._summary.is_truncated:
             many = f"there are more links than the {len(told['links']):,} that are listed"
             told["warnings"] = [*told["warnings"], many]
         return told

@@ -26,57 +26,60 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from waypost.bot_detection.scoring import Signal, Verdict, verdict
+from waypost.bot_detection.scoring import BotSignal, BotVerdict, build_verdict
 from waypost.errors import StoreError, StoreUnavailable
-from waypost.ids import CampaignCode
-from waypost.models.attributes import rfc3339
+from waypost.ids import CampaignId
+from waypost.models.attributes import format_rfc3339
 from waypost.models.click import Click
 from waypost.models.recipient import click_hash
-from waypost.repositories.recipients import RecipientStore
-from waypost.tally.transactions import Settled
+from waypost.repositories.recipients import RecipientRepository
+from waypost.tally.transactions import CommitResult
 
-SOURCE: Final = "waypost"
-ENTRIES: Final = 10
+CLICK_EVENT_SOURCE: Final = "waypost"
+MAX_PUT_EVENTS_ENTRIES: Final = 10
 """What one PutEvents takes."""
-AT_ONCE: Final = 8
+MAX_CONCURRENT_PUT_EVENTS: Final = 8
 """Calls under way: one after the other, the 50 of a full batch would take longer than counting it.
 boto3 keeps ten connections.
 """
 
 
-class EventsClient(Protocol):
+class PutEventsClient(Protocol):
     """The one call of EventBridge that is needed, from several threads; boto3's client has it."""
 
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]: ...  # noqa: N803
 
 
-class EventBus:
+class ClickEventBus:
     """Tells a bus."""
 
-    def __init__(self, client: EventsClient, bus: str) -> None:
+    def __init__(self, client: PutEventsClient, bus_name: str) -> None:
         self._client = client
-        self._bus = bus
+        self._bus_name = bus_name
 
-    def tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+    def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         """Tell of clicks, in several calls at once; the ids of those that the bus took."""
-        calls = [clicks[start : start + ENTRIES] for start in range(0, len(clicks), ENTRIES)]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return set().union(*pool.map(self._told, calls))
+        calls = [
+            clicks[start : start + MAX_PUT_EVENTS_ENTRIES]
+            for start in range(0, len(clicks), MAX_PUT_EVENTS_ENTRIES)
+        ]
+        with ThreadPoolExecutor(MAX_CONCURRENT_PUT_EVENTS) as pool:
+            return set().union(*pool.map(self._try_put_entries, calls))
 
-    def _told(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+    def _try_put_entries(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         try:
-            return self._tell(clicks)
+            return self._put_entries(clicks)
         except StoreUnavailable:
             return set()
 
-    def _tell(self, clicks: Sequence[tuple[Click, Verdict]]) -> set[str]:
+    def _put_entries(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         entries = [
             {
-                "EventBusName": self._bus,
-                "Source": SOURCE,
+                "EventBusName": self._bus_name,
+                "Source": CLICK_EVENT_SOURCE,
                 "DetailType": click.metric,
                 "Time": click.time,
-                "Detail": json.dumps(event(click, verdict), ensure_ascii=False),
+                "Detail": json.dumps(build_click_event(click, verdict), ensure_ascii=False),
             }
             for click, verdict in clicks
         ]
@@ -88,11 +91,11 @@ class EventBus:
         return {click.id for (click, _), answer in pairs if "ErrorCode" not in answer}
 
 
-def event(click: Click, verdict: Verdict) -> dict[str, object]:
+def build_click_event(click: Click, verdict: BotVerdict) -> dict[str, object]:
     """The event of a click."""
     anonymous = click.alias is not None
     return {
-        "event_id": event_id(click.id),
+        "event_id": derive_event_id(click.id),
         "metric": click.metric,
         "timestamp": int(click.time.timestamp()),
         "data": {
@@ -103,7 +106,7 @@ def event(click: Click, verdict: Verdict) -> dict[str, object]:
             "href": click.href or None,
             "link_id": None if click.metric == "opened" else click.link,
             "campaign_id": click.campaign,
-            "time": rfc3339(click.time),
+            "time": format_rfc3339(click.time),
             "verdict": {
                 "kind": verdict.kind,
                 "score": verdict.score,
@@ -113,73 +116,77 @@ def event(click: Click, verdict: Verdict) -> dict[str, object]:
     }
 
 
-def event_id(click_id: str) -> str:
+def derive_event_id(click_id: str) -> str:
     """One for each click, however often it is told."""
     return blake2b(click_id.encode(), digest_size=16, person=b"waypost.event").hexdigest()
 
 
-Told = tuple[Click, Verdict]
+ClickWithVerdict = tuple[Click, BotVerdict]
 
 
-class Bus(Protocol):
+class EventSink(Protocol):
     """Takes events; answers with the ids of the clicks that it took."""
 
-    def tell(self, clicks: Sequence[Told]) -> set[str]: ...
+    def publish(self, clicks: Sequence[ClickWithVerdict]) -> set[str]: ...
 
 
-class Telling:
+class EventPublisher:
     """Tells of the clicks of a batch; without a bus, of none."""
 
-    def __init__(self, store: RecipientStore, bus: Bus | None) -> None:
-        self._store = store
-        self._bus = bus
+    def __init__(self, repository: RecipientRepository, event_bus: EventSink | None) -> None:
+        self._repository = repository
+        self._event_bus = event_bus
 
     @property
-    def silent(self) -> bool:
-        return self._bus is None
+    def is_silent(self) -> bool:
+        return self._event_bus is None
 
-    def tell(self, campaign: CampaignCode, clicks: Sequence[Click], settled: Settled) -> set[bytes]:
+    def publish_events(
+        self, campaign: CampaignId, clicks: Sequence[Click], result: CommitResult
+    ) -> set[bytes]:
         """Tell what is to be told; hashes of the ids of clicks that have to be given again."""
         by_batch: defaultdict[int, list[tuple[Click, bytes]]] = defaultdict(list)
         for click in clicks:
-            mark = settled.counted.get(click_hash(click.id))
+            mark = result.counted.get(click_hash(click.id))
             if mark is not None and mark.batch:
                 by_batch[mark.batch].append((click, mark.id))
-        if self._bus is None or not by_batch:
+        if self._event_bus is None or not by_batch:
             return set()
         try:
-            notices = self._notices(campaign, by_batch, settled)
+            notices = self._load_outbox(campaign, by_batch, result)
         except StoreError as e:
-            settled.reasons.add(str(e))
+            result.failure_reasons.add(str(e))
             return {id_ for pairs in by_batch.values() for _, id_ in pairs}
         failed: set[bytes] = set()
         for batch, notice in notices.items():
             due = {id_: click for click, id_ in by_batch[batch] if id_ in notice}
-            told = self._told(self._bus, settled, due)
+            told = self._publish_due(self._event_bus, result, due)
             failed |= set(due) - told
             try:
-                self._store.told(campaign, batch, notice - told)
+                self._repository.update_outbox(campaign, batch, notice - told)
             except StoreError as e:
-                settled.reasons.add(str(e))
+                result.failure_reasons.add(str(e))
                 failed |= told  # given again: the notice may still ask for them
         return failed
 
-    def _notices(
-        self, campaign: CampaignCode, batches: Mapping[int, object], settled: Settled
+    def _load_outbox(
+        self, campaign: CampaignId, batches: Mapping[int, object], result: CommitResult
     ) -> dict[int, frozenset[bytes]]:
-        earlier = [batch for batch in batches if batch not in settled.notices]
-        stored = self._store.notices(campaign, earlier) if earlier else {}
-        return {**stored, **settled.notices}
+        earlier = [batch for batch in batches if batch not in result.outbox]
+        stored = self._repository.get_outbox_entries(campaign, earlier) if earlier else {}
+        return {**stored, **result.outbox}
 
-    def _told(self, bus: Bus, settled: Settled, due: Mapping[bytes, Click]) -> set[bytes]:
-        told = [(click, _verdict(settled, id_)) for id_, click in due.items()]
+    def _publish_due(
+        self, event_bus: EventSink, result: CommitResult, due: Mapping[bytes, Click]
+    ) -> set[bytes]:
+        told = [(click, _get_verdict(result, id_)) for id_, click in due.items()]
         try:
-            return {click_hash(id_) for id_ in bus.tell(told)} if told else set()
+            return {click_hash(id_) for id_ in event_bus.publish(told)} if told else set()
         except StoreError as e:
-            settled.reasons.add(str(e))
+            result.failure_reasons.add(str(e))
             return set()
 
 
-def _verdict(settled: Settled, id_: bytes) -> Verdict:
-    mark = settled.counted[id_]
-    return verdict(Signal(mark.signals), machine=mark.machine)
+def _get_verdict(result: CommitResult, id_: bytes) -> BotVerdict:
+    mark = result.counted[id_]
+    return build_verdict(BotSignal(mark.signals), is_bot=mark.is_bot)

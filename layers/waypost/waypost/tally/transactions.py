@@ -17,271 +17,313 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from waypost.errors import Conflict, MalformedRows, StoreError
-from waypost.ids import CampaignCode, is_opens
-from waypost.models.counters import Increments
-from waypost.models.recipient import Mark, Row, RowKey, Sheet, shard_of
+from waypost.errors import CorruptItemSet, StoreError, WriteConflict
+from waypost.ids import CampaignId, is_open_id
+from waypost.models.counters import CounterIncrements
+from waypost.models.recipient import (
+    CountedClick,
+    OverflowItem,
+    RecipientKey,
+    RecipientRow,
+    recipient_shard,
+)
 from waypost.models.workspace import EventPolicy
 from waypost.repositories.recipients import (
-    ACTIONS,
-    BYTES,
+    MAX_COMMIT_ACTIONS,
+    MAX_COMMIT_BYTES,
     Commit,
-    Notice,
-    RecipientStore,
-    read_sheets,
+    OutboxEntry,
+    RecipientRepository,
+    load_overflow_items,
 )
-from waypost.tally.aggregation import Change, absorb, relabel
+from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
 
-Marks: TypeAlias = Mapping[str, Sequence[Mark]]
+ClicksByRecipient: TypeAlias = Mapping[str, Sequence[CountedClick]]
 """Marks to count, by recipient."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecipientState:
     """A recipient's row, and of a full one the sheets around the marks that came."""
 
-    row: Row
-    sheets: Mapping[int, Sheet] = field(default_factory=dict)
+    row: RecipientRow
+    overflow_items: Mapping[int, OverflowItem] = field(default_factory=dict)
 
-    def marks(self) -> Iterator[Mark]:
+    def iter_clicks(self) -> Iterator[CountedClick]:
         """All marks that were read."""
-        yield from self.row.marks
-        for sheet in self.sheets.values():
-            yield from sheet.marks
+        yield from self.row.counted_clicks
+        for sheet in self.overflow_items.values():
+            yield from sheet.counted_clicks
 
 
-def read_standings(
-    store: RecipientStore, campaign: CampaignCode, marks: Marks
-) -> dict[str, Standing]:
+def load_states(
+    repository: RecipientRepository, campaign: CampaignId, clicks: ClicksByRecipient
+) -> dict[str, RecipientState]:
     """The standing of every recipient. Raises StoreUnavailable."""
-    rows = store.rows([RowKey(campaign, recipient) for recipient in marks])
+    rows = repository.get_rows([RecipientKey(campaign, recipient) for recipient in clicks])
     wanted = {
-        RowKey(campaign, key.recipient, sheet)
+        RecipientKey(campaign, key.recipient, sheet)
         for key, row in rows.items()
-        if row.full
-        for mark in marks[key.recipient]
-        for sheet in (mark.sheet - 1, mark.sheet, mark.sheet + 1)  # neighbours speak across edges
+        if row.is_full
+        for mark in clicks[key.recipient]
+        for sheet in (
+            mark.overflow_number - 1,
+            mark.overflow_number,
+            mark.overflow_number + 1,
+        )  # neighbours speak across edges
     }
-    standings = {key.recipient: Standing(row, {}) for key, row in rows.items()}
-    by_recipient: dict[str, dict[int, Sheet]] = {}
-    for key, sheet in read_sheets(store, wanted).items():
+    standings = {key.recipient: RecipientState(row, {}) for key, row in rows.items()}
+    by_recipient: dict[str, dict[int, OverflowItem]] = {}
+    for key, sheet in load_overflow_items(repository, wanted).items():
         by_recipient.setdefault(key.recipient, {})[sheet.number] = sheet
     return {
-        recipient: Standing(standing.row, by_recipient.get(recipient, {}))
+        recipient: RecipientState(standing.row, by_recipient.get(recipient, {}))
         for recipient, standing in standings.items()
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class CountingPolicy:
     """What decides how marks are counted."""
 
-    threshold: int
-    events: EventPolicy
-    new_batch: Callable[[], int]
+    bot_threshold: int
+    event_policy: EventPolicy
+    create_batch_id: Callable[[], int]
 
 
 @dataclass(slots=True)
-class Transaction:
+class TallyTransaction:
     """A commit, and by recipient the marks that are settled once it is written."""
 
-    campaign: CampaignCode
+    campaign: CampaignId
     batch: int
-    changes: dict[str, Change] = field(default_factory=dict)
-    increments: Increments = field(default_factory=Counter)
-    tell: set[bytes] = field(default_factory=set)
+    changes: dict[str, RecipientChange] = field(default_factory=dict)
+    increments: CounterIncrements = field(default_factory=Counter)
+    event_ids: set[bytes] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
-    records: int = 0
-    size: int = 0
+    item_count: int = 0
+    item_bytes: int = 0
 
-    def fits(self, change: Change) -> bool:
+    def can_add(self, change: RecipientChange) -> bool:
         """Whether the change can go into the same transaction."""
         counters = len(self.counters.union(cell.counter for cell in change.increments))
-        actions = self.records + _records(change) + counters + 1  # the notice
-        return actions <= ACTIONS and self.size + _size(change) <= BYTES
+        actions = self.item_count + _count_items(change) + counters + 1  # the notice
+        return (
+            actions <= MAX_COMMIT_ACTIONS
+            and self.item_bytes + _change_bytes(change) <= MAX_COMMIT_BYTES
+        )
 
-    def add(self, recipient: str, change: Change, tell: set[bytes]) -> None:
+    def add_change(self, recipient: str, change: RecipientChange, event_ids: set[bytes]) -> None:
         self.changes[recipient] = change
         self.increments.update(change.increments)
-        self.tell |= tell
+        self.event_ids |= event_ids
         self.counters.update(cell.counter for cell in change.increments)
-        self.records += _records(change)
-        self.size += _size(change)
+        self.item_count += _count_items(change)
+        self.item_bytes += _change_bytes(change)
 
-    def commit(self) -> Commit:
-        notice = Notice(self.campaign, self.batch, frozenset(self.tell)) if self.tell else None
+    def to_commit(self) -> Commit:
+        notice = (
+            OutboxEntry(self.campaign, self.batch, frozenset(self.event_ids))
+            if self.event_ids
+            else None
+        )
         return Commit(
             campaign=self.campaign,
             rows=[change.row for change in self.changes.values()],
-            sheets=[sheet for change in self.changes.values() for sheet in change.sheets],
+            overflow_items=[
+                sheet for change in self.changes.values() for sheet in change.overflow_items
+            ],
             increments=self.increments,
-            notice=notice,
+            outbox_entry=notice,
         )
 
 
-def plan(
-    campaign: CampaignCode, standings: Mapping[str, Standing], waiting: Marks, policy: Policy
-) -> tuple[list[Transaction], dict[str, Sequence[Mark]]]:
+def plan_transactions(
+    campaign: CampaignId,
+    states: Mapping[str, RecipientState],
+    pending: ClicksByRecipient,
+    policy: CountingPolicy,
+) -> tuple[list[TallyTransaction], dict[str, Sequence[CountedClick]]]:
     """Transactions that count marks, and by recipient the marks that found no room in any.
 
     Marks that are counted already are in neither. Recipients who clicked the same link go together,
     since they share its counter, and among them those of one partition: where one is hot and
     throttles, it delays only the transactions that touch it.
     """
-    transactions: list[Transaction] = []
-    left: dict[str, Sequence[Mark]] = {}
-    current = Transaction(campaign, policy.new_batch())
-    for recipient in sorted(waiting, key=lambda name: (waiting[name][0].link, shard_of(name))):
-        standing, marks = standings[recipient], waiting[recipient]
-        change, rest = _fitting(standing, marks, policy, current)
+    transactions: list[TallyTransaction] = []
+    left: dict[str, Sequence[CountedClick]] = {}
+    current = TallyTransaction(campaign, policy.create_batch_id())
+    for recipient in sorted(
+        pending, key=lambda name: (pending[name][0].link, recipient_shard(name))
+    ):
+        standing, marks = states[recipient], pending[recipient]
+        change, rest = _fit_change(standing, marks, policy, current)
         if change is None and rest and current.changes:
             transactions.append(current)
-            current = Transaction(campaign, policy.new_batch())
-            change, rest = _fitting(standing, marks, policy, current)
+            current = TallyTransaction(campaign, policy.create_batch_id())
+            change, rest = _fit_change(standing, marks, policy, current)
         if change is not None:
-            current.add(recipient, change, _to_tell(standing, change, policy.events))
+            current.add_change(
+                recipient, change, _select_events(standing, change, policy.event_policy)
+            )
         if rest:
             left[recipient] = rest
     return [*transactions, *([current] if current.changes else [])], left
 
 
-def _fitting(
-    standing: Standing, marks: Sequence[Mark], policy: Policy, transaction: Transaction
-) -> tuple[Change | None, Sequence[Mark]]:
+def _fit_change(
+    state: RecipientState,
+    clicks: Sequence[CountedClick],
+    policy: CountingPolicy,
+    transaction: TallyTransaction,
+) -> tuple[RecipientChange | None, Sequence[CountedClick]]:
     """The change that counts as many of the marks as fit, and the marks left.
 
     A recipient's marks are cut only for an empty transaction: a scanner's row is better written
     once than in pieces. Where one mark alone changes more labels than fit, they go before it.
     """
-    take = len(marks)
+    take = len(clicks)
     while take:
-        change = absorb(
-            standing.row,
-            standing.sheets,
-            marks[:take],
-            threshold=policy.threshold,
-            batch=transaction.batch if policy.events != "none" else 0,
+        change = apply_clicks(
+            state.row,
+            state.overflow_items,
+            clicks[:take],
+            threshold=policy.bot_threshold,
+            batch=transaction.batch if policy.event_policy != "none" else 0,
         )
-        if change is None or transaction.fits(change):
-            return change, marks[take:]
+        if change is None or transaction.can_add(change):
+            return change, clicks[take:]
         take = 0 if transaction.changes else take // 2
     if transaction.changes:
-        return None, marks
-    threshold = policy.threshold
-    change = relabel(standing.row, standing.sheets, marks[:1], threshold=threshold)
-    return (change if change and transaction.fits(change) else None), marks
+        return None, clicks
+    threshold = policy.bot_threshold
+    change = reclassify(state.row, state.overflow_items, clicks[:1], threshold=threshold)
+    return (change if change and transaction.can_add(change) else None), clicks
 
 
-def _to_tell(standing: Standing, change: Change, events: EventPolicy) -> set[bytes]:
+def _select_events(
+    state: RecipientState, change: RecipientChange, event_policy: EventPolicy
+) -> set[bytes]:
     """Which of the clicks counted by a change are told to the bus."""
-    if events == "none":
+    if event_policy == "none":
         return set()
-    if events == "all":
-        return {mark.id for mark in change.fresh}
+    if event_policy == "all":
+        return {mark.id for mark in change.new_clicks}
     firsts: dict[tuple[bool, bytes], bytes] = {}  # of a delivery, the first open and click
-    for mark in change.fresh:
-        opened = is_opens(mark.link)
-        if mark.delivery not in (standing.row.opened if opened else standing.row.deliveries):
+    for mark in change.new_clicks:
+        opened = is_open_id(mark.link)
+        if mark.delivery not in (state.row.opens if opened else state.row.deliveries):
             firsts.setdefault((opened, mark.delivery), mark.id)
     return set(firsts.values())
 
 
-def _records(change: Change) -> int:
+def _count_items(change: RecipientChange) -> int:
     """The row, and what did not find room in it."""
-    return 1 + len(change.sheets)
+    return 1 + len(change.overflow_items)
 
 
-def _size(change: Change) -> int:
-    return change.row.size + sum(sheet.size for sheet in change.sheets)
+def _change_bytes(change: RecipientChange) -> int:
+    return change.row.item_bytes + sum(sheet.item_bytes for sheet in change.overflow_items)
 
 
-ROUNDS: Final = 6
+MAX_COMMIT_ATTEMPTS: Final = 6
 """How often writing may fail before a batch's clicks are given back."""
-PAUSE_SECONDS: Final = 0.02
+COMMIT_BACKOFF_SECONDS: Final = 0.02
 
 
 @dataclass(slots=True)
-class Settled:
+class CommitResult:
     """What became of the marks. ``counted``: as they stand in the rows, by id; ``notices``: by
     batch what is to be told of what was counted just now; ``failed``: ids not known to be counted;
     ``reasons``: what went wrong on the way, mended or not.
     """
 
-    counted: dict[bytes, Mark] = field(default_factory=dict)
-    notices: dict[int, frozenset[bytes]] = field(default_factory=dict)
-    failed: set[bytes] = field(default_factory=set)
-    reasons: set[str] = field(default_factory=set)
-    fresh: int = 0
-    conflicts: int = 0
+    counted: dict[bytes, CountedClick] = field(default_factory=dict)
+    outbox: dict[int, frozenset[bytes]] = field(default_factory=dict)
+    failed_ids: set[bytes] = field(default_factory=set)
+    failure_reasons: set[str] = field(default_factory=set)
+    new_count: int = 0
+    conflict_count: int = 0
 
 
-class Settling:
+class TransactionWriter:
     """Reads, plans and commits. Whatever fails is read again: the rows know what is counted."""
 
-    def __init__(self, store: RecipientStore, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._store = store
+    def __init__(
+        self, repository: RecipientRepository, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._repository = repository
         self._sleep = sleep
 
-    def settle(self, campaign: CampaignCode, marks: Marks, policy: Policy) -> Settled:
+    def commit_with_retry(
+        self, campaign: CampaignId, clicks: ClicksByRecipient, policy: CountingPolicy
+    ) -> CommitResult:
         """Count the marks that are not counted yet."""
-        settled = Settled()
-        waiting, failures = marks, 0
-        while waiting and failures < ROUNDS:
+        settled = CommitResult()
+        waiting, failures = clicks, 0
+        while waiting and failures < MAX_COMMIT_ATTEMPTS:
             if failures:
-                self._sleep(random.uniform(0, PAUSE_SECONDS * 2**failures))  # noqa: S311 - jitter
+                self._sleep(random.uniform(0, COMMIT_BACKOFF_SECONDS * 2**failures))  # noqa: S311 - jitter
             try:
-                standings = read_standings(self._store, campaign, waiting)
-            except MalformedRows as e:
-                waiting = _without_damaged(settled, waiting, e)
+                standings = load_states(self._repository, campaign, waiting)
+            except CorruptItemSet as e:
+                waiting = _drop_corrupt_rows(settled, waiting, e)
                 continue
             except StoreError as e:
-                settled.reasons.add(str(e))
+                settled.failure_reasons.add(str(e))
                 failures += 1
                 continue
-            _note_counted(settled, standings, waiting)
-            transactions, left = plan(campaign, standings, waiting, policy)
-            lost = self._commit(settled, transactions, waiting)
+            _add_known_clicks(settled, standings, waiting)
+            transactions, left = plan_transactions(campaign, standings, waiting, policy)
+            lost = self._commit_once(settled, transactions, waiting)
             failures += bool(lost) or not transactions  # neither may it turn for ever
             waiting = left | lost
-        settled.failed |= {mark.id for marks in waiting.values() for mark in marks}
+        settled.failed_ids |= {mark.id for marks in waiting.values() for mark in marks}
         return settled
 
-    def _commit(
-        self, settled: Settled, transactions: Sequence[Transaction], waiting: Marks
-    ) -> dict[str, Sequence[Mark]]:
+    def _commit_once(
+        self,
+        result: CommitResult,
+        transactions: Sequence[TallyTransaction],
+        pending: ClicksByRecipient,
+    ) -> dict[str, Sequence[CountedClick]]:
         """Write the transactions; by recipient the marks of those that were not, or may not be."""
-        lost: dict[str, Sequence[Mark]] = {}
+        lost: dict[str, Sequence[CountedClick]] = {}
         for transaction in transactions:
-            commit = transaction.commit()
+            commit = transaction.to_commit()
             try:
-                self._store.commit(commit)
+                self._repository.commit(commit)
             except StoreError as e:
-                settled.conflicts += isinstance(e, Conflict)
-                settled.reasons.add(str(e))
-                lost |= {recipient: waiting[recipient] for recipient in transaction.changes}
+                result.conflict_count += isinstance(e, WriteConflict)
+                result.failure_reasons.add(str(e))
+                lost |= {recipient: pending[recipient] for recipient in transaction.changes}
                 continue
-            fresh = [m for change in transaction.changes.values() for m in change.fresh]
-            settled.counted |= {mark.id: mark for mark in fresh}
-            settled.fresh += len(fresh)
-            if commit.notice is not None:
-                settled.notices[commit.notice.batch] = commit.notice.clicks
+            fresh = [m for change in transaction.changes.values() for m in change.new_clicks]
+            result.counted |= {mark.id: mark for mark in fresh}
+            result.new_count += len(fresh)
+            if commit.outbox_entry is not None:
+                result.outbox[commit.outbox_entry.batch] = commit.outbox_entry.click_hashes
         return lost
 
 
-def _without_damaged(settled: Settled, waiting: Marks, damage: MalformedRows) -> Marks:
+def _drop_corrupt_rows(
+    result: CommitResult, pending: ClicksByRecipient, error: CorruptItemSet
+) -> ClicksByRecipient:
     """The marks of all others: those of recipients whose rows cannot be read are given back."""
-    damaged = {key.recipient for key in damage.keys}
-    settled.reasons.add(str(damage))
-    settled.failed |= {m.id for name, marks in waiting.items() if name in damaged for m in marks}
-    return {name: marks for name, marks in waiting.items() if name not in damaged}
+    damaged = {key.recipient for key in error.keys}
+    result.failure_reasons.add(str(error))
+    result.failed_ids |= {m.id for name, marks in pending.items() if name in damaged for m in marks}
+    return {name: marks for name, marks in pending.items() if name not in damaged}
 
 
-def _note_counted(settled: Settled, standings: Mapping[str, Standing], waiting: Marks) -> None:
+def _add_known_clicks(
+    result: CommitResult, states: Mapping[str, RecipientState], pending: ClicksByRecipient
+) -> None:
     """Keep the marks that turn out to be counted: by an earlier delivery, or by a commit of ours
     whose answer got lost.
     """
-    for recipient, marks in waiting.items():
+    for recipient, marks in pending.items():
         ids = {mark.id for mark in marks}
-        for mark in standings[recipient].marks():
+        for mark in states[recipient].iter_clicks():
             if mark.id in ids:
-                settled.counted[mark.id] = mark
+                result.counted[mark.id] = mark

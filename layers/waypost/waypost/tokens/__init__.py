@@ -16,23 +16,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from waypost.tokens.codec import ClickToken, PreparedLink, prepare_link, prepare_stored
-from waypost.tokens.signer import Keyring, OpenSealer, OpenToken, RecipientSealer, Sealer
+from waypost.tokens.codec import ClickToken, PreparedLink, prepare_link, prepare_link_by_digest
+from waypost.tokens.signer import Keyring, OpenToken, OpenTokenSealer, RecipientSealer, TokenSealer
 
 __all__ = [
     "ClickToken",
     "Keyring",
-    "OpenSealer",
     "OpenToken",
+    "OpenTokenSealer",
     "PreparedLink",
     "RecipientSealer",
-    "Sealer",
+    "TokenSealer",
     "prepare_link",
-    "prepare_stored",
+    "prepare_link_by_digest",
 ]
 
 
-CLICKS: Final = "/e/c/"
-PIXELS: Final = "/e/o/"
-APP: Final = "/app"
+CLICK_PATH: Final = "/e/c/"
+PIXEL_PATH: Final = "/e/o/"
+APP_PATH: Final = "/app"
 """Stands before the path of a link that an app may open."""

@@ -46,7 +46,7 @@ from urllib.parse import quote_plus
 from uuid import UUID
 
 from waypost.errors import MalformedToken, UnknownVersion
-from waypost.ids import LINK_BYTES, LinkCode
+from waypost.ids import LINK_ID_BYTES, LinkId
 
 DICTIONARY_V1: Final = (
     b"application/json.aspx.html.php.pdf.png.jpg.ics.xml#section=true&enabled=false&null"
@@ -86,115 +86,117 @@ DICTIONARY_V1: Final = (
 )
 
 
-HREF_LIMIT: Final = 64 * 1024
+MAX_INFLATED_BYTES: Final = 64 * 1024
 """Bytes of a destination after inflating; a token cannot make a reader unpack more."""
 
-PERSON_MARK: Final = "\x01"
+PERSON_PLACEHOLDER: Final = "\x01"
 """Stands for ``_cio_id=<person>`` in a packed destination; control characters never occur in a
 safe one.
 """
 
 _WINDOW_BITS: Final = -12  # 4 KiB: the dictionary and an ordinary destination
-_MEMORY: Final = 5
+_MEMORY_LEVEL: Final = 5
 # Has the dictionary already; copied for every destination, which takes half the time of making one.
-_PACKER: Final = zlib.compressobj(
-    9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY_V1
+_COMPRESSOR: Final = zlib.compressobj(
+    9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, DICTIONARY_V1
 )
 
 
-def person_parameter(person: str) -> str:
+def build_person_parameter(person: str) -> str:
     """The parameter that tells a destination who came, as it stands in its query."""
     return "_cio_id=" + quote_plus(person)
 
 
-def with_person(href: str, person: str | None) -> str:
+def fill_person(href: str, person: str | None) -> str:
     """A destination with the recipient's own parameter where their mark stands.
 
     Raises ValueError where there is a mark and nobody to fill it.
     """
-    if PERSON_MARK not in href:
+    if PERSON_PLACEHOLDER not in href:
         return href
     if person is None:
         raise ValueError("a person's mark without a person")
-    return href.replace(PERSON_MARK, person_parameter(person))
+    return href.replace(PERSON_PLACEHOLDER, build_person_parameter(person))
 
 
-def deflated(plain: bytes) -> bytes:
+def deflate_destination(data: bytes) -> bytes:
     """A destination made small; one without anything to save may become longer by it."""
-    packer = _PACKER.copy()
-    return packer.compress(plain) + packer.flush()
+    packer = _COMPRESSOR.copy()
+    return packer.compress(data) + packer.flush()
 
 
-def inflated(packed: bytes) -> bytes:
+def inflate_destination(data: bytes) -> bytes:
     """Read what ``deflated`` gave. Raises ValueError or zlib.error."""
     unpacker = zlib.decompressobj(_WINDOW_BITS, DICTIONARY_V1)
-    plain = unpacker.decompress(packed, HREF_LIMIT)
+    plain = unpacker.decompress(data, MAX_INFLATED_BYTES)
     if not unpacker.eof or unpacker.unused_data:
         raise ValueError("destination over the limit, cut, or with a tail")
     return plain
 
 
-ABSENT: Final = 0
-TEXT: Final = 1
+ABSENT_FORM: Final = 0
+TEXT_FORM: Final = 1
 UUID_FORM: Final = 2
-ULID: Final = 3
-HEX: Final = 4
-INTEGER: Final = 5
+ULID_FORM: Final = 3
+HEX_FORM: Final = 4
+INTEGER_FORM: Final = 5
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_HEX = re.compile(r"(?:[0-9a-f]{2}){4,}")
-_INTEGER = re.compile(r"0|[1-9][0-9]{0,18}")
+_UUID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ULID_PATTERN = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_HEX_PATTERN = re.compile(r"(?:[0-9a-f]{2}){4,}")
+_INTEGER_PATTERN = re.compile(r"0|[1-9][0-9]{0,18}")
 
-_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CROCKFORD_VALUE: Final = {character: value for value, character in enumerate(_CROCKFORD)}
+_CROCKFORD_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CROCKFORD_VALUES: Final = {character: value for value, character in enumerate(_CROCKFORD_ALPHABET)}
 
 
-class Packed(NamedTuple):
+class PackedIdentifier(NamedTuple):
     """A form and the bytes that hold the identifier in it."""
 
     form: int
     data: bytes
 
 
-def pack(identifier: str | None) -> Packed:
+def pack_identifier(identifier: str | None) -> PackedIdentifier:
     """The smallest reversible form of an identifier."""
     if identifier is None:
-        return Packed(ABSENT, b"")
-    if _INTEGER.fullmatch(identifier):
-        return Packed(INTEGER, varint(int(identifier)))
-    if _UUID.fullmatch(identifier):
-        return Packed(UUID_FORM, UUID(identifier).bytes)
-    if _ULID.fullmatch(identifier):
-        return Packed(ULID, _ulid_number(identifier).to_bytes(16))
-    if _HEX.fullmatch(identifier):
-        return Packed(HEX, varint(len(identifier) // 2) + bytes.fromhex(identifier))
+        return PackedIdentifier(ABSENT_FORM, b"")
+    if _INTEGER_PATTERN.fullmatch(identifier):
+        return PackedIdentifier(INTEGER_FORM, encode_varint(int(identifier)))
+    if _UUID_PATTERN.fullmatch(identifier):
+        return PackedIdentifier(UUID_FORM, UUID(identifier).bytes)
+    if _ULID_PATTERN.fullmatch(identifier):
+        return PackedIdentifier(ULID_FORM, _parse_ulid(identifier).to_bytes(16))
+    if _HEX_PATTERN.fullmatch(identifier):
+        return PackedIdentifier(
+            HEX_FORM, encode_varint(len(identifier) // 2) + bytes.fromhex(identifier)
+        )
     text = identifier.encode()
-    return Packed(TEXT, varint(len(text)) + text)
+    return PackedIdentifier(TEXT_FORM, encode_varint(len(text)) + text)
 
 
-def unpack(form: int, data: bytes, at: int) -> tuple[str | None, int]:
+def unpack_identifier(form: int, data: bytes, offset: int) -> tuple[str | None, int]:
     """Read an identifier of a known form; returns it and where the next field starts.
 
     Raises ValueError where the form is unknown or the bytes end early.
     """
-    if form == ABSENT:
-        return None, at
-    if form == INTEGER:
-        number, at = read_varint(data, at)
-        return str(number), at
+    if form == ABSENT_FORM:
+        return None, offset
+    if form == INTEGER_FORM:
+        number, offset = decode_varint(data, offset)
+        return str(number), offset
     if form == UUID_FORM:
-        return str(UUID(bytes=take(data, at, 16))), at + 16
-    if form == ULID:
-        return _ulid_text(int.from_bytes(take(data, at, 16))), at + 16
-    if form not in (HEX, TEXT):
+        return str(UUID(bytes=read_bytes(data, offset, 16))), offset + 16
+    if form == ULID_FORM:
+        return _format_ulid(int.from_bytes(read_bytes(data, offset, 16))), offset + 16
+    if form not in (HEX_FORM, TEXT_FORM):
         raise ValueError(f"identifier form {form}")
-    length, at = read_varint(data, at)
-    raw = take(data, at, length)
-    return raw.hex() if form == HEX else raw.decode(), at + length
+    length, offset = decode_varint(data, offset)
+    raw = read_bytes(data, offset, length)
+    return raw.hex() if form == HEX_FORM else raw.decode(), offset + length
 
 
-def varint(number: int) -> bytes:
+def encode_varint(number: int) -> bytes:
     """A non-negative integer in groups of seven bits, least significant first (LEB128)."""
     out = bytearray()
     while number > 0x7F:
@@ -204,45 +206,45 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
+def decode_varint(data: bytes, offset: int) -> tuple[int, int]:
     """Read what ``varint`` wrote; returns the number and where the next field starts."""
     number = shift = 0
     while True:
-        byte = take(data, at, 1)[0]
-        at += 1
+        byte = read_bytes(data, offset, 1)[0]
+        offset += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return number, at
+            return number, offset
         shift += 7
         if shift > 63:
             raise ValueError("varint over 64 bits")
 
 
-def take(data: bytes, at: int, length: int) -> bytes:
+def read_bytes(data: bytes, offset: int, length: int) -> bytes:
     """Exactly ``length`` bytes, or ValueError."""
-    piece = data[at : at + length]
+    piece = data[offset : offset + length]
     if len(piece) != length:
         raise ValueError("payload ends early")
     return piece
 
 
-def _ulid_number(text: str) -> int:
+def _parse_ulid(text: str) -> int:
     number = 0
     for character in text:
-        number = number << 5 | _CROCKFORD_VALUE[character]
+        number = number << 5 | _CROCKFORD_VALUES[character]
     return number
 
 
-def _ulid_text(number: int) -> str:
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+def _format_ulid(number: int) -> str:
+    return "".join(_CROCKFORD_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-VERSION: Final = 1
+TOKEN_VERSION: Final = 1
 
-PLAIN: Final = 0
-DEFLATED: Final = 1
-STORED: Final = 2
-DIGEST_BYTES: Final = 16
+PLAIN_ENCODING: Final = 0
+DEFLATE_ENCODING: Final = 1
+DIGEST_ENCODING: Final = 2
+DESTINATION_DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,67 +255,67 @@ class ClickToken:
     link; then ``href`` is empty.
     """
 
-    link: LinkCode
+    link: LinkId
     delivery: str
     person: str | None
     position: int
     sent: int
     href: str
-    stored: str | None = None
+    stored_digest: str | None = None
 
 
 PreparedLink = NewType("PreparedLink", bytes)
 """A link of a message, packed as far as it is the same for every recipient."""
 
 
-def prepare_link(link: LinkCode, position: int, href: str) -> PreparedLink:
+def prepare_link(link: LinkId, position: int, href: str) -> PreparedLink:
     """Pack a link. ``href`` may hold ``PERSON_MARK`` where each recipient's own parameter belongs.
 
     The caller has checked the destination (``waypost.urls.check_destination``).
     """
     plain = href.encode()
-    packed = deflated(plain)
+    packed = deflate_destination(plain)
     if len(packed) < len(plain):
-        return _prepared(link, position, DEFLATED, packed)
-    return _prepared(link, position, PLAIN, plain)
+        return _encode_link(link, position, DEFLATE_ENCODING, packed)
+    return _encode_link(link, position, PLAIN_ENCODING, plain)
 
 
-def prepare_stored(link: LinkCode, position: int, digest: str) -> PreparedLink:
+def prepare_link_by_digest(link: LinkId, position: int, digest: str) -> PreparedLink:
     """Pack a link whose destination is stored under a digest (hex, 16 bytes)."""
-    return _prepared(link, position, STORED, bytes.fromhex(digest))
+    return _encode_link(link, position, DIGEST_ENCODING, bytes.fromhex(digest))
 
 
-def recipient_part(delivery: str, person: str | None, sent: int) -> bytes:
+def pack_recipient(delivery: str, person: str | None, sent: int) -> bytes:
     """The bytes that a token begins with, the same for all links of one delivery."""
-    packed_delivery, packed_person = pack(delivery), pack(person)
+    packed_delivery, packed_person = pack_identifier(delivery), pack_identifier(person)
     forms = packed_delivery.form << 3 | packed_person.form
     return b"".join(
-        (bytes((VERSION, forms)), sent.to_bytes(4), packed_delivery.data, packed_person.data)
+        (bytes((TOKEN_VERSION, forms)), sent.to_bytes(4), packed_delivery.data, packed_person.data)
     )
 
 
-def read_recipient(data: bytes) -> tuple[str, str | None, int, int]:
+def unpack_recipient(data: bytes) -> tuple[str, str | None, int, int]:
     """Delivery, person and time of sending that a token begins with, and where the rest starts.
 
     Raises ValueError where they do not hold together.
     """
-    forms = take(data, 1, 1)[0]
-    sent = int.from_bytes(take(data, 2, 4))
-    delivery, at = unpack(forms >> 3, data, 6)
-    person, at = unpack(forms & 7, data, at)
+    forms = read_bytes(data, 1, 1)[0]
+    sent = int.from_bytes(read_bytes(data, 2, 4))
+    delivery, at = unpack_identifier(forms >> 3, data, 6)
+    person, at = unpack_identifier(forms & 7, data, at)
     if delivery is None:
-        raise ValueError(f"delivery has form {ABSENT}")
+        raise ValueError(f"delivery has form {ABSENT_FORM}")
     return delivery, person, sent, at
 
 
-def decode(data: bytes) -> ClickToken:
+def decode_click_token(data: bytes) -> ClickToken:
     """Read the bytes of a token of any version.
 
     Raises UnknownVersion, or MalformedToken where the fields do not hold together.
     """
     if not data:
         raise MalformedToken("empty payload")
-    if data[0] != VERSION:
+    if data[0] != TOKEN_VERSION:
         raise UnknownVersion(data[0])
     try:
         return _decode_v1(data)
@@ -322,17 +324,21 @@ def decode(data: bytes) -> ClickToken:
 
 
 def _decode_v1(data: bytes) -> ClickToken:
-    delivery, person, sent, at = read_recipient(data)
-    link = LinkCode(take(data, at, LINK_BYTES).hex())
-    tail, at = read_varint(data, at + LINK_BYTES)
+    delivery, person, sent, at = unpack_recipient(data)
+    link = LinkId(read_bytes(data, at, LINK_ID_BYTES).hex())
+    tail, at = decode_varint(data, at + LINK_ID_BYTES)
     position, how, destination = tail >> 2, tail & 3, data[at:]
-    if how == STORED and len(destination) == DIGEST_BYTES:
+    if how == DIGEST_ENCODING and len(destination) == DESTINATION_DIGEST_BYTES:
         return ClickToken(link, delivery, person, position, sent, "", destination.hex())
-    if how not in (PLAIN, DEFLATED):
+    if how not in (PLAIN_ENCODING, DEFLATE_ENCODING):
         raise ValueError("a destination held as version 1 holds none")
-    href = inflated(destination).decode() if how == DEFLATED else destination.decode()
-    return ClickToken(link, delivery, person, position, sent, with_person(href, person))
+    href = (
+        inflate_destination(destination).decode()
+        if how == DEFLATE_ENCODING
+        else destination.decode()
+    )
+    return ClickToken(link, delivery, person, position, sent, fill_person(href, person))
 
 
-def _prepared(link: LinkCode, position: int, how: int, destination: bytes) -> PreparedLink:
-    return PreparedLink(bytes.fromhex(link) + varint(position << 2 | how) + destination)
+def _encode_link(link: LinkId, position: int, encoding: int, destination: bytes) -> PreparedLink:
+    return PreparedLink(bytes.fromhex(link) + encode_varint(position << 2 | encoding) + destination)

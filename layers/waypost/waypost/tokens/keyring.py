@@ -27,12 +27,12 @@ from hashlib import sha256
 from typing import Any, Final, Protocol, Self
 
 from waypost.errors import StoreUnavailable
-from waypost.observability import Metric, count
-from waypost.tokens.signer import Keyring, Sealer
+from waypost.observability import Metric, emit_metric
+from waypost.tokens.signer import Keyring, TokenSealer
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ListedKey:
+class SigningKey:
     """One key. ``signs_from`` in seconds since 1970; 0: from the beginning."""
 
     secret: bytes
@@ -44,10 +44,10 @@ class ListedKey:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class KeyList:
+class KeySchedule:
     """The keys that a secret lists, oldest first. Times are seconds since 1970."""
 
-    keys: tuple[ListedKey, ...]
+    keys: tuple[SigningKey, ...]
 
     @classmethod
     def parse(cls, secret: str) -> Self:
@@ -58,33 +58,35 @@ class KeyList:
             raise ValueError("the keyring is not JSON") from None
         if not isinstance(value, dict):
             raise ValueError("the keyring is not an object")
-        listed = cls(_keys(value) if "keys" in value else (_seeded(value.get("seed", "")),))
-        listed.at(0)  # what makes no keyring is refused here
+        listed = cls(
+            _parse_keys(value) if "keys" in value else (_derive_initial_key(value.get("seed", "")),)
+        )
+        listed.build_keyring(0)  # what makes no keyring is refused here
         return listed
 
-    def at(self, now: float) -> Keyring:
+    def build_keyring(self, now: float) -> Keyring:
         """All keys, the one that signs at a moment last."""
-        signing = self.signing(now)
+        signing = self.get_signing_key(now)
         others = (key.secret for key in self.keys if key is not signing)
         return Keyring((*others, signing.secret) if signing else ())
 
-    def signing(self, now: float) -> ListedKey | None:
+    def get_signing_key(self, now: float) -> SigningKey | None:
         """The key that signs at a moment: the oldest, where the time of none has come."""
         ready = [key for key in self.keys if key.signs_from <= now]
         return (ready[-1:] or self.keys[:1] or (None,))[0]
 
-    def rotated(self, secret: bytes, signs_from: float) -> Self:
+    def add_key(self, secret: bytes, signs_from: float) -> Self:
         """The keys with one more, which signs from then on; all others go on verifying.
 
         Raises ValueError where the key is too short, or there already.
         """
         if any(key.secret == secret for key in self.keys):
             raise ValueError("the key is there already")
-        rotated = type(self)((*self.keys, ListedKey(secret, signs_from)))
-        rotated.at(0)
+        rotated = type(self)((*self.keys, SigningKey(secret, signs_from)))
+        rotated.build_keyring(0)
         return rotated
 
-    def retired(self, fingerprint: str, now: float) -> Self:
+    def remove_key(self, fingerprint: str, now: float) -> Self:
         """The keys without one. Every link that it signed leads nowhere from now on.
 
         ``fingerprint`` names the key as ``Keyring.fingerprints`` does. Raises ValueError for a key
@@ -93,32 +95,32 @@ class KeyList:
         named = {key.fingerprint: key for key in self.keys}
         if fingerprint not in named:
             raise ValueError(f"there is no key {fingerprint}; there are {', '.join(named)}")
-        if named[fingerprint] is self.signing(now):
+        if named[fingerprint] is self.get_signing_key(now):
             raise ValueError(f"the key {fingerprint} signs; have another one sign first")
         return type(self)(tuple(key for key in self.keys if key is not named[fingerprint]))
 
-    def text(self) -> str:
+    def to_json(self) -> str:
         """The secret's JSON."""
-        return json.dumps({"keys": [_written(key) for key in self.keys]})
+        return json.dumps({"keys": [_key_to_dict(key) for key in self.keys]})
 
 
-def _keys(value: Mapping[str, Any]) -> tuple[ListedKey, ...]:
+def _parse_keys(value: Mapping[str, Any]) -> tuple[SigningKey, ...]:
     try:
         return tuple(
-            ListedKey(_decoded(key["secret"]), _seconds(key.get("signs_from")))
+            SigningKey(_decode_base64url(key["secret"]), _parse_time(key.get("signs_from")))
             for key in value["keys"]
         )
     except (LookupError, TypeError, AttributeError):
         raise ValueError("the keyring has a key without a secret") from None
 
 
-def _seeded(seed: object) -> ListedKey:
+def _derive_initial_key(seed: object) -> SigningKey:
     if not isinstance(seed, str) or len(seed) < 32:
         raise ValueError("the keyring has neither keys nor a seed of 32 characters")
-    return ListedKey(sha256(seed.encode()).digest())
+    return SigningKey(sha256(seed.encode()).digest())
 
 
-def _seconds(signs_from: object) -> float:
+def _parse_time(signs_from: object) -> float:
     if signs_from is None:
         return 0
     try:
@@ -130,38 +132,38 @@ def _seconds(signs_from: object) -> float:
     return moment.timestamp()
 
 
-def _written(key: ListedKey) -> dict[str, str]:
+def _key_to_dict(key: SigningKey) -> dict[str, str]:
     written = {"id": key.fingerprint, "secret": urlsafe_b64encode(key.secret).decode()}
     if key.signs_from:
-        written["signs_from"] = utc(key.signs_from)
+        written["signs_from"] = format_utc(key.signs_from)
     return written
 
 
-def utc(seconds: float) -> str:
+def format_utc(seconds: float) -> str:
     """A moment as people and the secret read it: RFC 3339, UTC, to the second."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64url(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-FRESH_SECONDS: Final = 300
+KEYRING_TTL_SECONDS: Final = 300
 """How long the keys are used before they are read again."""
 
-RETRY_SECONDS: Final = 60
+KEYRING_RETRY_SECONDS: Final = 60
 """How long they are used on where reading them failed."""
 
-RELOAD_SECONDS: Final = 30
+MIN_RELOAD_INTERVAL_SECONDS: Final = 30
 """How often at most an unknown signature may make a function read the keys early."""
 
-KNOWN_SECONDS: Final = 600
+KEY_PROPAGATION_SECONDS: Final = 600
 """After how long a new key is known wherever the secret store answers: once the keys that a process
 has are no longer fresh, reading them may fail four times in a row.
 """
 
 
-class SecretReader(Protocol):
+class SecretsClient(Protocol):
     """The one call of Secrets Manager that is needed; boto3's client has it."""
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]: ...  # noqa: N803
@@ -175,54 +177,54 @@ class KeyringSource:
     """
 
     def __init__(
-        self, client: SecretReader, secret_id: str, clock: Callable[[], float] = time.time
+        self, client: SecretsClient, secret_id: str, clock: Callable[[], float] = time.time
     ) -> None:
         self._client = client
         self._secret_id = secret_id
         self._clock = clock
-        self._keys: KeyList | None = None
+        self._schedule: KeySchedule | None = None
         self._fresh_until = float("-inf")
-        self._early_again_at = float("-inf")
-        self._sealed: tuple[Keyring, Sealer] | None = None
+        self._next_reload_at = float("-inf")
+        self._sealer_cache: tuple[Keyring, TokenSealer] | None = None
 
-    def current(self) -> Keyring:
+    def get_keyring(self) -> Keyring:
         """The keyring, at most ``FRESH_SECONDS`` old, or older where the secret store is down.
 
         Raises StoreUnavailable only where no keyring was ever read.
         """
-        now, keys = self._clock(), self._keys
+        now, keys = self._clock(), self._schedule
         if keys is None or now >= self._fresh_until:
-            keys = self._read(now)
-        return keys.at(now)
+            keys = self._load(now)
+        return keys.build_keyring(now)
 
-    def sealer(self) -> Sealer:
+    def get_sealer(self) -> TokenSealer:
         """What seals and opens under the current keyring; the same one while the keyring is."""
-        keyring, sealed = self.current(), self._sealed
+        keyring, sealed = self.get_keyring(), self._sealer_cache
         if sealed is None or sealed[0] != keyring:
-            self._sealed = sealed = keyring, Sealer(keyring)
+            self._sealer_cache = sealed = keyring, TokenSealer(keyring)
         return sealed[1]
 
-    def reloaded(self) -> Keyring | None:
+    def reload_keyring(self) -> Keyring | None:
         """A keyring read anew because a signature was unknown; None where nothing new is to be had.
 
         A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``. However fresh
         the keyring is, the key may be fresher: one that had to sign at once.
         """
-        now, before = self._clock(), self._keys
-        if now < self._early_again_at:
+        now, before = self._clock(), self._schedule
+        if now < self._next_reload_at:
             return None
-        self._early_again_at = now + RELOAD_SECONDS
-        after = self._read(now)
-        return None if after == before else after.at(now)
+        self._next_reload_at = now + MIN_RELOAD_INTERVAL_SECONDS
+        after = self._load(now)
+        return None if after == before else after.build_keyring(now)
 
-    def _read(self, now: float) -> KeyList:
+    def _load(self, now: float) -> KeySchedule:
         try:
             answer = self._client.get_secret_value(SecretId=self._secret_id)
-            self._keys = KeyList.parse(str(answer["SecretString"]))
-            self._fresh_until = now + FRESH_SECONDS
+            self._schedule = KeySchedule.parse(str(answer["SecretString"]))
+            self._fresh_until = now + KEYRING_TTL_SECONDS
         except Exception as e:
-            count(Metric.KEYRING_STALE)
-            if self._keys is None:
+            emit_metric(Metric.KEYRING_STALE)
+            if self._schedule is None:
                 raise StoreUnavailable("the keyring cannot be read") from e
-            self._fresh_until = now + RETRY_SECONDS
-        return self._keys
+            self._fresh_until = now + KEYRING_RETRY_SECONDS
+        return self._schedule

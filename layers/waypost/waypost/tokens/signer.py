@@ -32,19 +32,19 @@ import itsdangerous
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 
 from waypost.errors import BadSignature, MalformedToken, UnknownVersion
-from waypost.ids import CAMPAIGN_BYTES, CampaignCode
-from waypost.tokens.codec import PERSON_MARK as _MARK
+from waypost.ids import CAMPAIGN_ID_BYTES, CampaignId
+from waypost.tokens.codec import PERSON_PLACEHOLDER as _MARK
 from waypost.tokens.codec import (
-    VERSION,
+    TOKEN_VERSION,
     ClickToken,
     PreparedLink,
-    decode,
-    person_parameter,
+    build_person_parameter,
+    decode_click_token,
+    pack_recipient,
     prepare_link,
-    prepare_stored,
-    read_recipient,
-    recipient_part,
-    take,
+    prepare_link_by_digest,
+    read_bytes,
+    unpack_recipient,
 )
 
 SIGNATURE_BYTES: Final = 16
@@ -86,11 +86,11 @@ class TruncatedHmac(itsdangerous.signer.SigningAlgorithm):
         return hmac.digest(key, value, "sha256")[:SIGNATURE_BYTES]
 
 
-def _base64(data: bytes) -> bytes:
+def _encode_base64url(data: bytes) -> bytes:
     return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
 
 
-class _Mac:
+class _HmacKey:
     """HMAC-SHA256 under one key of at most a block (RFC 2104, section 2), its two hashes begun
     once: a message has a link to sign every few microseconds. Verifying goes through ``hmac``, so
     the two keep an eye on each other.
@@ -125,23 +125,23 @@ class TokenSigner(itsdangerous.Signer):
             digest_method=sha256,
             algorithm=TruncatedHmac(),
         )
-        self._derived: dict[bytes, bytes] = {}
+        self._key_cache: dict[bytes, bytes] = {}
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
         """The key of this purpose; derived once, since a keyring never changes."""
         secret = self.secret_keys[-1] if secret_key is None else want_bytes(secret_key)
-        if secret not in self._derived:
-            self._derived[secret] = super().derive_key(secret)
-        return self._derived[secret]
+        if secret not in self._key_cache:
+            self._key_cache[secret] = super().derive_key(secret)
+        return self._key_cache[secret]
 
     @cached_property
-    def _mac(self) -> _Mac:
-        return _Mac(self.derive_key())
+    def _mac(self) -> _HmacKey:
+        return _HmacKey(self.derive_key())
 
     def seal(self, payload: bytes) -> str:
         """Sign raw payload bytes; returns ``payload/signature``, both base64url without padding."""
-        text = _base64(payload)
-        signature = _base64(self._mac.digest(text)[:SIGNATURE_BYTES])
+        text = _encode_base64url(payload)
+        signature = _encode_base64url(self._mac.digest(text)[:SIGNATURE_BYTES])
         return (text + _SEPARATOR + signature).decode("ascii")
 
     def open(self, text: str) -> bytes:
@@ -164,55 +164,55 @@ class TokenSigner(itsdangerous.Signer):
         return raw
 
 
-OPEN: Final = "waypost.open"
+OPEN_TOKEN_SALT: Final = "waypost.open"  # noqa: S105 - a published salt, not a secret
 
 
 @dataclass(frozen=True, slots=True)
 class OpenToken:
     """What the pixel of a message carries. ``sent`` is in seconds since 1970, UTC."""
 
-    campaign: CampaignCode
+    campaign: CampaignId
     delivery: str
     person: str | None
     sent: int
 
 
-class OpenSealer:
+class OpenTokenSealer:
     """Seals and opens what pixels carry under one keyring."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._signer = TokenSigner(keyring, OPEN)
+        self._signer = TokenSigner(keyring, OPEN_TOKEN_SALT)
 
     def seal(self, token: OpenToken) -> str:
         """``payload/signature`` of one message's pixel: the path after ``/e/o/``."""
-        part = recipient_part(token.delivery, token.person, token.sent)
-        return self.seal_part(part, token.campaign)
+        part = pack_recipient(token.delivery, token.person, token.sent)
+        return self.seal_for_recipient(part, token.campaign)
 
-    def seal_part(self, part: bytes, campaign: CampaignCode) -> str:
+    def seal_for_recipient(self, recipient_bytes: bytes, campaign: CampaignId) -> str:
         """The same for a recipient whose fields are packed already (``recipient_part``)."""
-        return self._signer.seal(part + bytes.fromhex(campaign))
+        return self._signer.seal(recipient_bytes + bytes.fromhex(campaign))
 
     def open(self, text: str) -> OpenToken:
         """What ``payload/signature`` carries. Raises TokenError, as ``Sealer.open`` does."""
-        return _decode(self._signer.open(text))
+        return _decode_open_token(self._signer.open(text))
 
 
-def _decode(data: bytes) -> OpenToken:
+def _decode_open_token(data: bytes) -> OpenToken:
     if not data:
         raise MalformedToken("empty payload")
-    if data[0] != VERSION:
+    if data[0] != TOKEN_VERSION:
         raise UnknownVersion(data[0])
     try:
-        delivery, person, sent, at = read_recipient(data)
-        campaign = CampaignCode(take(data, at, CAMPAIGN_BYTES).hex())
-        if len(data) != at + CAMPAIGN_BYTES:
+        delivery, person, sent, at = unpack_recipient(data)
+        campaign = CampaignId(read_bytes(data, at, CAMPAIGN_ID_BYTES).hex())
+        if len(data) != at + CAMPAIGN_ID_BYTES:
             raise ValueError("payload has a tail")
     except (ValueError, IndexError) as e:
         raise MalformedToken("the fields do not hold together") from e
     return OpenToken(campaign, delivery, person, sent)
 
 
-CLICK: Final = "waypost.click"
+CLICK_TOKEN_SALT: Final = "waypost.click"  # noqa: S105 - a published salt, not a secret
 
 
 class RecipientSealer:
@@ -220,44 +220,52 @@ class RecipientSealer:
     once.
     """
 
-    __slots__ = ("_opens", "_part", "_signer")
+    __slots__ = ("_open_sealer", "_recipient_bytes", "_signer")
 
-    def __init__(self, signer: TokenSigner, opens: OpenSealer, part: bytes) -> None:
+    def __init__(
+        self, signer: TokenSigner, open_sealer: OpenTokenSealer, recipient_bytes: bytes
+    ) -> None:
         self._signer = signer
-        self._opens = opens
-        self._part = part
+        self._open_sealer = open_sealer
+        self._recipient_bytes = recipient_bytes
 
     def seal(self, link: PreparedLink) -> str:
         """``payload/signature`` of one link for this recipient."""
-        return self._signer.seal(self._part + link)
+        return self._signer.seal(self._recipient_bytes + link)
 
-    def pixel(self, campaign: CampaignCode) -> str:
+    def seal_pixel(self, campaign: CampaignId) -> str:
         """``payload/signature`` of the pixel in this recipient's message."""
-        return self._opens.seal_part(self._part, campaign)
+        return self._open_sealer.seal_for_recipient(self._recipient_bytes, campaign)
 
 
-class Sealer:
+class TokenSealer:
     """Seals and opens click tokens under one keyring. Keeps no state of messages; safe to share.
 
     ``opens`` does the same for pixels; ``key`` is the fingerprint of the key that signs.
     """
 
     def __init__(self, keyring: Keyring) -> None:
-        self.key = keyring.fingerprints[-1]
-        self._signer = TokenSigner(keyring, CLICK)
-        self.opens = OpenSealer(keyring)
+        self.key_fingerprint = keyring.fingerprints[-1]
+        self._signer = TokenSigner(keyring, CLICK_TOKEN_SALT)
+        self.open_sealer = OpenTokenSealer(keyring)
 
-    def for_recipient(self, delivery: str, person: str | None, sent: int) -> RecipientSealer:
+    def create_recipient_sealer(
+        self, delivery: str, person: str | None, sent: int
+    ) -> RecipientSealer:
         """A sealer of one recipient's links. ``sent`` in seconds since 1970, UTC."""
-        return RecipientSealer(self._signer, self.opens, recipient_part(delivery, person, sent))
+        return RecipientSealer(
+            self._signer, self.open_sealer, pack_recipient(delivery, person, sent)
+        )
 
     def seal(self, token: ClickToken) -> str:
         """``payload/signature`` of one token: the path after ``/e/c/``."""
-        if token.stored is not None:
-            link = prepare_stored(token.link, token.position, token.stored)
+        if token.stored_digest is not None:
+            link = prepare_link_by_digest(token.link, token.position, token.stored_digest)
         else:
-            link = prepare_link(token.link, token.position, _marked(token.href, token.person))
-        return self.for_recipient(token.delivery, token.person, token.sent).seal(link)
+            link = prepare_link(
+                token.link, token.position, _insert_person_placeholder(token.href, token.person)
+            )
+        return self.create_recipient_sealer(token.delivery, token.person, token.sent).seal(link)
 
     def open(self, text: str) -> ClickToken:
         """What ``payload/signature`` carries.
@@ -265,8 +273,8 @@ class Sealer:
         Raises BadSignature, UnknownVersion or MalformedToken; nothing but a token that one of our
         keys signed is ever read.
         """
-        return decode(self._signer.open(text))
+        return decode_click_token(self._signer.open(text))
 
 
-def _marked(href: str, person: str | None) -> str:
-    return href if person is None else href.replace(person_parameter(person), _MARK, 1)
+def _insert_person_placeholder(href: str, person: str | None) -> str:
+    return href if person is None else href.replace(build_person_parameter(person), _MARK, 1)

@@ -9,28 +9,28 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from waypost.api.dependencies import Services
-from waypost.errors import InvalidRequest, NotFound, NotShared, WaypostError
-from waypost.reports.share_links import Scope, Share
-from waypost.responses import Response, status_of
+from waypost.errors import InvalidRequest, NotFound, ShareAccessDenied, WaypostError
+from waypost.reports.share_links import ShareGrant, ShareScope
+from waypost.responses import Response, get_error_status
 from waypost.web import views
 from waypost.web import views as campaign_views
-from waypost.web.access import Access, Asked, cookie, read_cookies
-from waypost.web.rendering import address, page
-from waypost.web.views import Reports
+from waypost.web.access import PageQuery, ShareAccess, build_share_cookie, parse_cookies
+from waypost.web.rendering import build_page_url, render_page
+from waypost.web.views import PageDependencies
 
-_PAGES: Final[Mapping[str, Callable[[Reports, Access, Asked], Response]]] = {
-    "workspace": views.workspace,
-    "campaign": campaign_views.campaign,
-    "map": campaign_views.click_map,
-    "message": campaign_views.message,
-    "link": campaign_views.link,
-    "people.csv": campaign_views.people_as_csv,
-    "people.ndjson": campaign_views.people_as_ndjson,
-    "person": views.person,
-    "domains": views.domains,
-    "settings": views.settings,
+_PAGE_VIEWS: Final[Mapping[str, Callable[[PageDependencies, ShareAccess, PageQuery], Response]]] = {
+    "workspace": views.workspace_page,
+    "campaign": campaign_views.campaign_page,
+    "map": campaign_views.click_map_page,
+    "message": campaign_views.message_frame,
+    "link": campaign_views.link_page,
+    "people.csv": campaign_views.people_csv_file,
+    "people.ndjson": campaign_views.people_ndjson_file,
+    "person": views.person_page,
+    "domains": views.domains_page,
+    "settings": views.settings_page,
 }
-_OPEN: Final = "open/"
+_SHARE_PREFIX: Final = "open/"
 _HINTS: Final = {
     "campaign": "Names are written exactly as in the messages; a campaign is there from its first "
     "message on.",
@@ -42,86 +42,88 @@ _HINTS: Final = {
 }
 
 
-def visits_of(services: Services) -> Visits:
+def create_page_service(services: Services) -> PageService:
     """Visits to the pages of a stack."""
-    reports = Reports(
-        campaigns=services.campaigns,
-        people=services.people,
-        messages=services.messages,
-        configuration=services.configuration,
-        domains=services.domains,
+    reports = PageDependencies(
+        campaigns=services.campaign_reports,
+        people=services.people_reports,
+        messages=services.message_repository,
+        workspace_settings=services.workspace_settings,
+        domains=services.domain_service,
     )
-    return Visits(reports, services.opened, services.clock)
+    return PageService(reports, services.verify_share, services.clock)
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
+class PageService:
     """``opened`` reads a share's token. Raises NotShared. ``clock`` gives seconds since 1970."""
 
-    reports: Reports
-    opened: Callable[[str], Share]
+    reports: PageDependencies
+    verify_share: Callable[[str], ShareGrant]
     clock: Callable[[], float] = time.time
 
-    def answer(self, event: Mapping[str, Any]) -> Response:
+    def handle_request(self, event: Mapping[str, Any]) -> Response:
         """The page that a request asks for, or a page that says what is wrong."""
         try:
-            return self._answer(event, str(event["pathParameters"]["page"]))
+            return self._route_request(event, str(event["pathParameters"]["page"]))
         except WaypostError as error:
-            return _wrong(error, self._still_open(event, error))
+            return _error_page(error, self._find_scope(event, error))
 
-    def _answer(self, event: Mapping[str, Any], name: str) -> Response:
-        if name.startswith(_OPEN):
-            return self._open(name.removeprefix(_OPEN))
-        shown = _PAGES.get(name)
+    def _route_request(self, event: Mapping[str, Any], name: str) -> Response:
+        if name.startswith(_SHARE_PREFIX):
+            return self._open_share(name.removeprefix(_SHARE_PREFIX))
+        shown = _PAGE_VIEWS.get(name)
         if shown is None:
             raise NotFound("page", name)
-        access = Access(read_cookies(event), self.opened)
-        return shown(self.reports, access, Asked.of(event))
+        access = ShareAccess(parse_cookies(event), self.verify_share)
+        return shown(self.reports, access, PageQuery.from_event(event))
 
-    def _still_open(self, event: Mapping[str, Any], error: WaypostError) -> Scope | None:
+    def _find_scope(self, event: Mapping[str, Any], error: WaypostError) -> ShareScope | None:
         """What else is shared with who asked for something that is not there, or not like that."""
         if not isinstance(error, NotFound | InvalidRequest):
             return None
         try:
-            asked = Asked.whereabouts(event)
-            return Access(read_cookies(event), self.opened).to(asked.workspace, asked.campaign)
-        except (InvalidRequest, NotShared):
+            asked = PageQuery.scope_from_event(event)
+            return ShareAccess(parse_cookies(event), self.verify_share).authorize(
+                asked.workspace, asked.campaign
+            )
+        except (InvalidRequest, ShareAccessDenied):
             return None
 
-    def _open(self, token: str) -> Response:
+    def _open_share(self, token: str) -> Response:
         """Move a share from the address into a cookie, and go on to the page that it shows."""
-        share = self.opened(token)
+        share = self.verify_share(token)
         scope = share.scope
         first = "workspace" if scope.campaign is None else "campaign"
         headers = {
-            "location": address(first, workspace=scope.workspace, campaign=scope.campaign),
+            "location": build_page_url(first, workspace=scope.workspace, campaign=scope.campaign),
             "cache-control": "no-store",
             "referrer-policy": "no-referrer",
         }
-        cookies = [cookie(token, share, datetime.fromtimestamp(self.clock(), UTC))]
+        cookies = [build_share_cookie(token, share, datetime.fromtimestamp(self.clock(), UTC))]
         return Response(statusCode=303, headers=headers, body="", cookies=cookies)
 
 
-def _what(error: WaypostError) -> str:
+def _hint_key(error: WaypostError) -> str:
     """What was not found, or why a share does not hold."""
-    if isinstance(error, NotShared):
+    if isinstance(error, ShareAccessDenied):
         return error.reason
-    return error.kind if isinstance(error, NotFound) else ""
+    return error.resource_type if isinstance(error, NotFound) else ""
 
 
-def _wrong(error: WaypostError, scope: Scope | None) -> Response:
+def _error_page(error: WaypostError, scope: ShareScope | None) -> Response:
     """What is wrong, in the words and with the status that the API has for it; with the way back to
     what the visitor may see.
     """
-    status, title = status_of(error)
+    status, title = get_error_status(error)
     text = str(error)
-    told = page(
+    told = render_page(
         "error.html",
         status,
         scope=scope,
         title=title,
         text=f"{text[:1].upper()}{text[1:]}.",
-        hint=_HINTS.get(_what(error), ""),
+        hint=_HINTS.get(_hint_key(error), ""),
     )
     if status == 503:
         told["headers"]["retry-after"] = "5"

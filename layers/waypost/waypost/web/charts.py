@@ -15,24 +15,24 @@ from typing import Final
 from pygal import Config, PluginImportFixer, StackedBar
 from pygal.style import Style
 
-from waypost.reports.schemas import Point, Step
+from waypost.reports.schemas import Point, SeriesStep
 
 # pygal looks for maps, which it has none of here, each time that anything is imported; and in a way
 # that Python no longer calls, and warns of instead.
 sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, PluginImportFixer)]
 
-HUMAN: Final = "#2f7d5b"
-MACHINE: Final = "#b8863b"
-WIDE: Final = (900, 7)
-NARROW: Final = (420, 3)
+HUMAN_COLOR: Final = "#2f7d5b"
+BOT_COLOR: Final = "#b8863b"
+WIDE_CHART: Final = (900, 7)
+NARROW_CHART: Final = (420, 3)
 """Widths in pixels, and how many times are written below the bars; all are equally high."""
-HEIGHT: Final = 280
-LEAST_BARS: Final = 12
+CHART_HEIGHT: Final = 280
+MIN_BARS: Final = 12
 """Room for so many bars at least, so that a campaign's first hour is a bar, too, and no block."""
-MOST_LINES: Final = 5
+MAX_GRID_LINES: Final = 5
 """Lines across the picture at most, each at a whole number of clicks."""
 
-_DARK: Final = (
+_DARK_STYLE: Final = (
     "inline:@media (prefers-color-scheme:dark){text{fill:#a9b3ad !important}"
     ".color-0{fill:#4fae84 !important;stroke:#4fae84 !important}"
     ".color-1{fill:#d3a45a !important;stroke:#d3a45a !important}}"
@@ -51,19 +51,21 @@ _STYLE: Final = Style(
     label_font_size=13,
     major_label_font_size=13,
     opacity="1",
-    colors=(HUMAN, MACHINE),
+    colors=(HUMAN_COLOR, BOT_COLOR),
     transition="none",
 )
 
 
-def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] = WIDE) -> str:
+def render_clicks_chart(
+    points: Sequence[Point], step: SeriesStep, size: tuple[int, int] = WIDE_CHART
+) -> str:
     """The picture as a data URL."""
     width, most = size
-    room = max(LEAST_BARS, len(points))
+    room = max(MIN_BARS, len(points))
     free = [None] * (room - len(points))
-    labels = [_label(point.start, step) for point in points]
-    chart = StackedBar(_config(width))
-    chart.y_labels = lines(max(1, *(point.total for point in points)))
+    labels = [_format_label(point.start, step) for point in points]
+    chart = StackedBar(_chart_config(width))
+    chart.y_labels = choose_grid_lines(max(1, *(point.total for point in points)))
     chart.x_labels = labels + [""] * len(free)
     chart.x_labels_major = labels[:: -(-room // most)]
     chart.add("Human", [point.human for point in points] + free)
@@ -72,12 +74,12 @@ def clicks_over_time(points: Sequence[Point], step: Step, size: tuple[int, int] 
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
-def _config(width: int) -> Config:
+def _chart_config(width: int) -> Config:
     return Config(
         style=_STYLE,
-        css=["file://style.css", "file://graph.css", _DARK],
+        css=["file://style.css", "file://graph.css", _DARK_STYLE],
         js=[],
-        height=HEIGHT,
+        height=CHART_HEIGHT,
         width=width,
         margin=8,
         spacing=6,
@@ -86,23 +88,23 @@ def _config(width: int) -> Config:
         rounded_bars=1,
         disable_xml_declaration=True,
         truncate_label=-1,
-        value_formatter=_count,
+        value_formatter=_format_count,
     )
 
 
-def _count(clicks: float) -> str:
+def _format_count(clicks: float) -> str:
     """As the page writes counts (``rendering.number``), which is not imported while pygal is."""
     return f"{clicks:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _label(start: str, step: Step) -> str:
+def _format_label(start: str, step: SeriesStep) -> str:
     time = datetime.fromisoformat(start)
     return f"{time:%d %b}" if step == "day" else f"{time:%d %b %H:%M}"
 
 
-def lines(most: int) -> list[int]:
+def choose_grid_lines(max_clicks: int) -> list[int]:
     """Round numbers from 0 on, up to the first that is not below the most clicks."""
-    digits = 10 ** max(0, len(str(most // MOST_LINES)) - 1)
+    digits = 10 ** max(0, len(str(max_clicks // MAX_GRID_LINES)) - 1)
     steps = (digits * factor for factor in (1, 2, 5, 10, 20))
-    step = next(step for step in steps if step * MOST_LINES >= most)
-    return list(range(0, most + step, step))
+    step = next(step for step in steps if step * MAX_GRID_LINES >= max_clicks)
+    return list(range(0, max_clicks + step, step))

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from waypost.reports.schemas import LinkFigures
-from waypost.rewrite.links.extractor import HTML_LINKS, find_places
-from waypost.rewrite.links.occurrence import Place
+from waypost.rewrite.links.extractor import HTML_LINKS, find_links
+from waypost.rewrite.links.occurrence import LinkOccurrence
 
-HEAT: Final = 4
+MAX_HEAT: Final = 4
 """Levels of heat above 0; the most clicked link has this one."""
 
 _BEFORE_VALUE: Final = re.compile(r"""[\s"'/]href\s*=\s*["']?\Z""", re.IGNORECASE)
-_LOOK_BACK: Final = 40
+_HREF_LOOKBACK: Final = 40
 
 _STYLE: Final = """<style>
 a[href^="#waypost-"]{outline:2px solid #8a8f8c!important;outline-offset:2px!important}
@@ -40,7 +40,7 @@ a[href^="#waypost-4-"]::after{background:#a3121f!important}
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class MapLink:
     """A link of the message: its number in the map, its heat of 0 to ``HEAT``, its figures."""
 
     number: int
@@ -52,47 +52,49 @@ class Spot:
         return f"#waypost-{self.heat}-{self.number}"
 
 
-def spots(links: Sequence[LinkFigures]) -> list[Spot]:
+def build_map_links(links: Sequence[LinkFigures]) -> list[MapLink]:
     """The links as they stand in the message, numbered from 1, with their heat."""
     hottest = max((link.total for link in links), default=0)
     ordered = sorted(links, key=lambda link: link.position)
-    return [Spot(number, _heat(link, hottest), link) for number, link in enumerate(ordered, 1)]
+    return [
+        MapLink(number, _heat_level(link, hottest), link) for number, link in enumerate(ordered, 1)
+    ]
 
 
-def mapped(html: str, known: Iterable[Spot]) -> str:
+def render_click_map(html: str, map_links: Iterable[MapLink]) -> str:
     """The message with the heat of its links. Its own links lead nowhere any more."""
-    spots_by_identity = {_identity(spot.figures): spot for spot in known}
-    style = _STYLE + "".join(_badge(spot) for spot in spots_by_identity.values()) + "</style>"
-    return "<!doctype html>" + style + "".join(_pieces(html, spots_by_identity))
+    spots_by_identity = {_link_identity(spot.figures): spot for spot in map_links}
+    style = _STYLE + "".join(_badge_css(spot) for spot in spots_by_identity.values()) + "</style>"
+    return "<!doctype html>" + style + "".join(_replace_links(html, spots_by_identity))
 
 
-def _heat(link: LinkFigures, hottest: int) -> int:
-    return -(-HEAT * link.total // hottest) if hottest else 0
+def _heat_level(link: LinkFigures, hottest: int) -> int:
+    return -(-MAX_HEAT * link.total // hottest) if hottest else 0
 
 
-def _identity(link: LinkFigures) -> str:
+def _link_identity(link: LinkFigures) -> str:
     """As ``waypost.rewrite.links.occurrence`` has it."""
     return f"tag:{link.tag}" if link.tag else f"url:{link.url}"
 
 
-def _badge(spot: Spot) -> str:
-    text = f"{spot.number} · {spot.figures.share:.0%}"
-    return f'a[href="{spot.fragment}"]::after{{content:"{text}"!important}}\n'
+def _badge_css(map_link: MapLink) -> str:
+    text = f"{map_link.number} · {map_link.figures.share:.0%}"
+    return f'a[href="{map_link.fragment}"]::after{{content:"{text}"!important}}\n'
 
 
-def _pieces(html: str, known: Mapping[str, Spot]) -> Iterator[str]:
+def _replace_links(html: str, map_links: Mapping[str, MapLink]) -> Iterator[str]:
     at = 0
-    for place in find_places(HTML_LINKS, html, "html"):
-        if place.pixel or place.start == place.end:  # no link, or an href without a value
+    for place in find_links(HTML_LINKS, html, "html"):
+        if place.find_pixel or place.start == place.end:  # no link, or an href without a value
             continue
         yield html[at : place.start]
-        yield _instead(html, place, known.get(place.identity))
+        yield _replacement(html, place, map_links.get(place.identity))
         at = place.end
     yield html[at:]
 
 
-def _instead(html: str, place: Place, spot: Spot | None) -> str:
-    if _BEFORE_VALUE.search(html, max(0, place.start - _LOOK_BACK), place.start):
-        return spot.fragment if spot else "#"
-    text = place.encode(place.url)  # a ``cio_link`` in running text
-    return f"{text} ({spot.number} · {spot.figures.share:.0%})" if spot else text
+def _replacement(html: str, occurrence: LinkOccurrence, map_link: MapLink | None) -> str:
+    if _BEFORE_VALUE.search(html, max(0, occurrence.start - _HREF_LOOKBACK), occurrence.start):
+        return map_link.fragment if map_link else "#"
+    text = occurrence.encode(occurrence.url)  # a ``cio_link`` in running text
+    return f"{text} ({map_link.number} · {map_link.figures.share:.0%})" if map_link else text

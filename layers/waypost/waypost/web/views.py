@@ -9,182 +9,197 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.api.workspace_settings import Configuration
-from waypost.domains.service import Manager
+from waypost.api.workspace_settings import WorkspaceSettingsService
+from waypost.domains.service import DomainService
 from waypost.errors import NotFound
-from waypost.ids import CampaignCode, campaign_code
+from waypost.ids import CampaignId, derive_campaign_id
 from waypost.models.campaign import SentMessage
-from waypost.reports.campaigns import CampaignReports
-from waypost.reports.people import TYPES, Format, PeopleReports, Segments
-from waypost.reports.schemas import LinkFigures, Series, Step
-from waypost.reports.share_links import Scope
-from waypost.repositories.messages import MessageStore
+from waypost.reports.campaigns import CampaignReportService
+from waypost.reports.people import (
+    EXPORT_CONTENT_TYPES,
+    ExportFormat,
+    PeopleExport,
+    PeopleReportService,
+)
+from waypost.reports.schemas import LinkFigures, Series, SeriesStep
+from waypost.reports.share_links import ShareScope
+from waypost.repositories.messages import MessageRepository
 from waypost.responses import Response
 from waypost.web import charts
 from waypost.web import click_map as maps
-from waypost.web.access import Access, Asked
-from waypost.web.rendering import address, framed, page
+from waypost.web.access import PageQuery, ShareAccess
+from waypost.web.rendering import build_page_url, render_frame, render_page
 
-_CAMPAIGNS: Final = 25
-_CLICKS: Final = 50
+_CAMPAIGNS_PER_PAGE: Final = 25
+_CLICKS_PER_PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Reports:
+class PageDependencies:
     """What pages are made of; nothing here writes."""
 
-    campaigns: CampaignReports
-    people: PeopleReports
-    messages: MessageStore
-    configuration: Configuration
-    domains: Manager
+    campaigns: CampaignReportService
+    people: PeopleReportService
+    messages: MessageRepository
+    workspace_settings: WorkspaceSettingsService
+    domains: DomainService
 
 
-def workspace(reports: Reports, access: Access, asked: Asked) -> Response:
+def workspace_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """Where a workspace's visitor starts: its campaigns, and what else to look up."""
-    scope = access.to(asked.workspace)
-    listed = reports.campaigns.listed(asked.workspace, asked.cursor, _CAMPAIGNS)
-    return page("workspace.html", scope=scope, listed=listed, first=asked.cursor is None)
+    scope = access.authorize(query.workspace)
+    listed = reports.campaigns.list_campaigns(query.workspace, query.cursor, _CAMPAIGNS_PER_PAGE)
+    return render_page("workspace.html", scope=scope, listed=listed, first=query.cursor is None)
 
 
-def person(reports: Reports, access: Access, asked: Asked) -> Response:
+def person_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """What a person clicked, over all campaigns: so only for who may see the whole workspace."""
-    name = asked.named("person")
-    scope = access.to(asked.workspace, people=True)
-    activity = reports.people.activity(asked.workspace, name, asked.cursor, _CLICKS)
-    return page("person.html", scope=scope, person=name, activity=activity)
+    name = query.require("person")
+    scope = access.authorize(query.workspace, people=True)
+    activity = reports.people.get_activity(query.workspace, name, query.cursor, _CLICKS_PER_PAGE)
+    return render_page("person.html", scope=scope, person=name, activity=activity)
 
 
-def domains(reports: Reports, access: Access, asked: Asked) -> Response:
+def domains_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """The tracking domains, each with its lights and the next step."""
-    scope = access.to(asked.workspace)
-    listed = reports.domains.list(asked.workspace).domains
-    return page("domains.html", scope=scope, domains=listed)
+    scope = access.authorize(query.workspace)
+    listed = reports.domains.list_domains(query.workspace).domains
+    return render_page("domains.html", scope=scope, domains=listed)
 
 
-def settings(reports: Reports, access: Access, asked: Asked) -> Response:
+def settings_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """What the workspace decided."""
-    scope = access.to(asked.workspace)
-    told = reports.configuration.told(asked.workspace).model_dump()
-    return page("settings.html", scope=scope, settings=told)
+    scope = access.authorize(query.workspace)
+    told = reports.workspace_settings.get_settings(query.workspace).model_dump()
+    return render_page("settings.html", scope=scope, settings=told)
 
 
-MOST_HOURS_DRAWN: Final = 96
+MAX_HOUR_BARS: Final = 96
 """Beyond four days, hours are too many to read and days are drawn."""
-LINKS_SHOWN: Final = 20
+VISIBLE_LINKS: Final = 20
 """At first sight; those less clicked are folded away."""
-_PEOPLE: Final = 100
+_PEOPLE_PER_PAGE: Final = 100
 
 
-def campaign(reports: Reports, access: Access, asked: Asked) -> Response:
+def campaign_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """Headline figures, clicks over time, and the top links."""
-    name = asked.named("campaign")
-    scope = access.to(asked.workspace, name)
-    series = _series(reports, asked.workspace, name, asked.by, asked.zone)
-    return page(
+    name = query.require("campaign")
+    scope = access.authorize(query.workspace, name)
+    series = _load_series(reports, query.workspace, name, query.by, query.zone)
+    return render_page(
         "campaign.html",
         scope=scope,
         campaign=name,
-        shown=LINKS_SHOWN,
-        report=reports.campaigns.report(asked.workspace, name),
+        shown=VISIBLE_LINKS,
+        report=reports.campaigns.get_report(query.workspace, name),
         series=series,
-        charts=_charts(series),
+        charts=_render_charts(series),
     )
 
 
-def click_map(reports: Reports, access: Access, asked: Asked) -> Response:
+def click_map_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """The message with the heat of its links, and the links as a list."""
-    name = asked.named("campaign")
-    scope = access.to(asked.workspace, name)
-    links = reports.campaigns.report(asked.workspace, name).links
-    return page(
+    name = query.require("campaign")
+    scope = access.authorize(query.workspace, name)
+    links = reports.campaigns.get_report(query.workspace, name).links
+    return render_page(
         "map.html",
         scope=scope,
         campaign=name,
-        spots=maps.spots(links),
-        message=reports.messages.message(campaign_code(asked.workspace, name)),
-        images=asked.images,
+        spots=maps.build_map_links(links),
+        message=reports.messages.get(derive_campaign_id(query.workspace, name)),
+        images=query.images,
     )
 
 
-def message(reports: Reports, access: Access, asked: Asked) -> Response:
+def message_frame(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """The message itself, for the frame of the click map."""
-    name = asked.named("campaign")
-    access.to(asked.workspace, name)
-    sent = _message(reports, campaign_code(asked.workspace, name), name)
+    name = query.require("campaign")
+    access.authorize(query.workspace, name)
+    sent = _load_message(reports, derive_campaign_id(query.workspace, name), name)
     if sent.rendered:
-        access.to(asked.workspace, name, people=True)
-    links = reports.campaigns.report(asked.workspace, name).links
-    return framed(maps.mapped(sent.html, maps.spots(links)), images=asked.images)
+        access.authorize(query.workspace, name, people=True)
+    links = reports.campaigns.get_report(query.workspace, name).links
+    return render_frame(
+        maps.render_click_map(sent.html, maps.build_map_links(links)), images=query.images
+    )
 
 
-def link(reports: Reports, access: Access, asked: Asked) -> Response:
+def link_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """A link's figures, and the people who clicked it where the share names them."""
-    name = asked.named("campaign")
-    scope = access.to(asked.workspace, name)
-    figures = _figures(reports, asked, name)
+    name = query.require("campaign")
+    scope = access.authorize(query.workspace, name)
+    figures = _load_link_figures(reports, query, name)
     people = (
-        reports.people.of_link(asked.workspace, figures.link, asked.cursor, _PEOPLE)
+        reports.people.list_link_people(
+            query.workspace, figures.link, query.cursor, _PEOPLE_PER_PAGE
+        )
         if scope.people
         else None
     )
-    return page("link.html", scope=scope, campaign=name, link=figures, people=people)
+    return render_page("link.html", scope=scope, campaign=name, link=figures, people=people)
 
 
-def people_as_csv(reports: Reports, access: Access, asked: Asked) -> Response:
+def people_csv_file(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
     """The segment as CSV."""
-    return _segment(reports, access, asked, "csv")
+    return _export_response(reports, access, query, "csv")
 
 
-def people_as_ndjson(reports: Reports, access: Access, asked: Asked) -> Response:
+def people_ndjson_file(
+    reports: PageDependencies, access: ShareAccess, query: PageQuery
+) -> Response:
     """The segment as newline-delimited JSON."""
-    return _segment(reports, access, asked, "ndjson")
+    return _export_response(reports, access, query, "ndjson")
 
 
-def _series(reports: Reports, workspace: str, campaign: str, by: Step | None, zone: str) -> Series:
-    hours = reports.campaigns.series(workspace, campaign, by or "hour", zone)
-    if by is None and len(hours.points) > MOST_HOURS_DRAWN:
-        return reports.campaigns.series(workspace, campaign, "day", zone)
+def _load_series(
+    reports: PageDependencies, workspace: str, campaign: str, by: SeriesStep | None, zone: str
+) -> Series:
+    hours = reports.campaigns.get_series(workspace, campaign, by or "hour", zone)
+    if by is None and len(hours.points) > MAX_HOUR_BARS:
+        return reports.campaigns.get_series(workspace, campaign, "day", zone)
     return hours
 
 
-def _charts(series: Series) -> dict[str, str] | None:
+def _render_charts(series: Series) -> dict[str, str] | None:
     """The picture of a series for wide and for narrow screens; None where there is nothing."""
     if not series.points:
         return None
-    sizes = {"wide": charts.WIDE, "narrow": charts.NARROW}
+    sizes = {"wide": charts.WIDE_CHART, "narrow": charts.NARROW_CHART}
     return {
-        name: charts.clicks_over_time(series.points, series.by, size)
+        name: charts.render_clicks_chart(series.points, series.by, size)
         for name, size in sizes.items()
     }
 
 
-def _message(reports: Reports, campaign: CampaignCode, name: str) -> SentMessage:
-    sent = reports.messages.message(campaign)
+def _load_message(reports: PageDependencies, campaign: CampaignId, name: str) -> SentMessage:
+    sent = reports.messages.get(campaign)
     if sent is None:
         raise NotFound("message of campaign", name)
     return sent
 
 
-def _figures(reports: Reports, asked: Asked, campaign: str) -> LinkFigures:
-    return reports.campaigns.link(asked.workspace, campaign, asked.named("link"))
+def _load_link_figures(reports: PageDependencies, query: PageQuery, campaign: str) -> LinkFigures:
+    return reports.campaigns.get_link(query.workspace, campaign, query.require("link"))
 
 
-def _segment(reports: Reports, access: Access, asked: Asked, written: Format) -> Response:
-    name = asked.named("campaign")
-    scope: Scope = access.to(asked.workspace, name, people=True)
-    code = _figures(reports, asked, name).link
-    part = Segments(reports.people, time.monotonic).part(
-        scope.workspace, code, written, asked.cursor
+def _export_response(
+    reports: PageDependencies, access: ShareAccess, query: PageQuery, file_format: ExportFormat
+) -> Response:
+    name = query.require("campaign")
+    scope: ShareScope = access.authorize(query.workspace, name, people=True)
+    code = _load_link_figures(reports, query, name).link
+    part = PeopleExport(reports.people, time.monotonic).read_part(
+        scope.workspace, code, file_format, query.cursor
     )
     headers = {
-        "content-type": TYPES[written],
-        "content-disposition": f'attachment; filename="{code}.{written}"',
+        "content-type": EXPORT_CONTENT_TYPES[file_format],
+        "content-disposition": f'attachment; filename="{code}.{file_format}"',
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
     }
     if part.cursor is not None:
         names = {"workspace": scope.workspace, "campaign": name, "link": code}
-        following = address(f"people.{written}", **names, cursor=part.cursor)
+        following = build_page_url(f"people.{file_format}", **names, cursor=part.cursor)
         headers["link"] = f'<{following}>; rel="next"'
     return Response(statusCode=200, headers=headers, body=part.text)

@@ -16,44 +16,54 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from waypost.errors import Clash, Conflict, MalformedItem
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_code, link_code
+from waypost.errors import AlreadyExists, CorruptItem, WriteConflict
+from waypost.ids import CampaignId, LinkId, WorkspaceId, derive_campaign_id, derive_link_id
 from waypost.models import attributes
 from waypost.models.attributes import Item
 from waypost.models.campaign import (
-    PREFIX,
-    SORT,
+    CAMPAIGN_SORT_KEY,
+    LINK_SORT_KEY_PREFIX,
     Campaign,
     Link,
     LinkDefinition,
-    campaign_of_partition,
+    campaign_list_partition,
     campaign_partition,
-    code_of_item,
-    code_of_place,
     link_key,
-    list_partition,
+    parse_campaign_partition,
+    parse_link_id,
+    parse_list_key,
 )
-from waypost.models.campaign import SORT as CAMPAIGN
-from waypost.models.counters import SENT, TOTAL, CampaignCounts, sent_figures
-from waypost.repositories.campaigns import PLACES
-from waypost.repositories.corrupt_items import readable, tell_damaged, telling
-from waypost.repositories.dynamodb.client import DynamoClient, batch_get, pages, scan, translated
+from waypost.models.campaign import CAMPAIGN_SORT_KEY as CAMPAIGN
+from waypost.models.counters import SENT_COUNTER, TOTAL_COUNTER, CampaignCounts, delivery_figures
+from waypost.repositories.campaigns import CAMPAIGN_LIST_KEY_PATTERN
+from waypost.repositories.corrupt_items import (
+    log_corrupt_item,
+    report_corrupt_item,
+    skip_corrupt_items,
+)
+from waypost.repositories.dynamodb.client import (
+    DynamoClient,
+    batch_get,
+    query_all,
+    scan_all,
+    translate_dynamo_errors,
+)
 from waypost.repositories.dynamodb.counters import (
-    SHARD_PREFIX,
-    SHARDS,
-    SentCounter,
-    figures_of,
-    read_counts,
-    read_signed,
+    COUNTER_SHARDS,
+    COUNTER_SORT_KEY_PREFIX,
+    DeliveryCounter,
+    load_counts,
+    parse_counter,
+    scan_links_by_key,
 )
-from waypost.repositories.pagination import Page, read_place, write_cursor
+from waypost.repositories.pagination import Page, encode_cursor, parse_cursor
 
-_REMEMBERED: Final = 20_000
-_NOBODYS: Final = "nobody's"
+_MAX_CACHED_LINKS: Final = 20_000
+_UNREADABLE_IDENTITY: Final = "nobody's"
 """No identity: those begin with what they are of, and a colon."""
 
 
-class DynamoLinks:
+class DynamoLinkRepository:
     """Links. Remembers those that it has seen stored, so that a mailing's batches neither read nor
     write them again.
     """
@@ -61,58 +71,58 @@ class DynamoLinks:
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._known: dict[tuple[CampaignCode, str], LinkCode] = {}
+        self._id_cache: dict[tuple[CampaignId, str], LinkId] = {}
 
-    def define(
-        self, campaign: CampaignCode, links: Sequence[LinkDefinition], now: datetime
-    ) -> list[LinkCode]:
-        if len(self._known) > _REMEMBERED:
-            self._known.clear()
+    def define_links(
+        self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
+    ) -> list[LinkId]:
+        if len(self._id_cache) > _MAX_CACHED_LINKS:
+            self._id_cache.clear()
         waiting = {
-            link.identity: link for link in links if (campaign, link.identity) not in self._known
+            link.identity: link for link in links if (campaign, link.identity) not in self._id_cache
         }
         attempt = 0
         while waiting:
-            waiting = self._define(campaign, waiting, attempt, now)
+            waiting = self._assign_ids(campaign, waiting, attempt, now)
             attempt += 1
-        return [self._known[campaign, link.identity] for link in links]
+        return [self._id_cache[campaign, link.identity] for link in links]
 
-    def of_campaign(self, campaign: CampaignCode) -> list[Link]:
-        stored = pages(
+    def list_links(self, campaign: CampaignId) -> list[Link]:
+        stored = query_all(
             self._client,
             self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :links)",
             ExpressionAttributeValues={
                 ":pk": {"S": campaign_partition(campaign)},
-                ":links": {"S": PREFIX},
+                ":links": {"S": LINK_SORT_KEY_PREFIX},
             },
         )
-        return list(readable("link", Link.from_item, stored, campaign=campaign))
+        return list(skip_corrupt_items("link", Link.from_item, stored, campaign=campaign))
 
-    def find(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
-        keys = [link_key(code) for code in set(codes)]
+    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]:
+        keys = [link_key(code) for code in set(link_ids)]
         stored = batch_get(self._client, self._table, keys, consistent=False)
-        return {link.code: link for link in readable("link", Link.from_item, stored)}
+        return {link.id: link for link in skip_corrupt_items("link", Link.from_item, stored)}
 
-    def _define(
+    def _assign_ids(
         self,
-        campaign: CampaignCode,
+        campaign: CampaignId,
         waiting: dict[str, LinkDefinition],
         attempt: int,
         now: datetime,
     ) -> dict[str, LinkDefinition]:
         """Note links under their next codes; those whose code is another identity's are left."""
-        codes = {identity: link_code(campaign, identity, attempt) for identity in waiting}
+        codes = {identity: derive_link_id(campaign, identity, attempt) for identity in waiting}
         keys = [link_key(code) for code in set(codes.values())]
         stored = batch_get(self._client, self._table, keys, consistent=False)
-        owners = {code_of_item(link): _owner(link) for link in stored}
+        owners = {parse_link_id(link): _get_owner_identity(link) for link in stored}
         left = {}
         for identity, definition in waiting.items():
             code = codes[identity]
             owner = owners.get(code) or self._put_link(Link(code, definition, now))
             owners[code] = owner
             if owner == identity:
-                self._known[campaign, identity] = code
+                self._id_cache[campaign, identity] = code
             else:
                 left[identity] = definition
         return left
@@ -120,70 +130,77 @@ class DynamoLinks:
     def _put_link(self, link: Link) -> str:
         """Store a link unless its code is taken; the identity that owns the code."""
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.put_item(
                     TableName=self._table,
                     Item=link.to_item(),
                     ConditionExpression="attribute_not_exists(pk)",
                 )
-        except Conflict:
-            found = batch_get(self._client, self._table, [link_key(link.code)])
-            return next(map(_owner, found))
+        except WriteConflict:
+            found = batch_get(self._client, self._table, [link_key(link.id)])
+            return next(map(_get_owner_identity, found))
         return link.definition.identity
 
 
-def _owner(stored: Item) -> str:
+def _get_owner_identity(stored: Item) -> str:
     """The identity that a stored link has. One that cannot be read has the code all the same, so
     that messages go on under the next.
     """
     try:
-        return attributes.text(stored, "identity")
-    except MalformedItem as why:
-        tell_damaged("link", why, link=code_of_item(stored))
-        return _NOBODYS
+        return attributes.get_text(stored, "identity")
+    except CorruptItem as why:
+        log_corrupt_item("link", why, link=parse_link_id(stored))
+        return _UNREADABLE_IDENTITY
 
 
-_HEADLINES: Final = (f"{SHARD_PREFIX}{SENT}", f"{SHARD_PREFIX}{TOTAL}")
+_HEADLINE_SORT_KEYS: Final = (
+    f"{COUNTER_SORT_KEY_PREFIX}{SENT_COUNTER}",
+    f"{COUNTER_SORT_KEY_PREFIX}{TOTAL_COUNTER}",
+)
 
 
-def put_on_list(client: DynamoClient, table: str, campaign: Campaign) -> None:
+def add_to_list(client: DynamoClient, table: str, campaign: Campaign) -> None:
     """List a campaign, and mark it as listed. Safe to repeat."""
-    with translated():
+    with translate_dynamo_errors():
         client.put_item(TableName=table, Item=campaign.to_list_item())
         client.update_item(
             TableName=table,
-            Key=attributes.item({"pk": campaign_partition(campaign.code), "sk": CAMPAIGN}),
+            Key=attributes.build_item({"pk": campaign_partition(campaign.id), "sk": CAMPAIGN}),
             UpdateExpression="SET listed = :true",
             ExpressionAttributeValues={":true": {"BOOL": True}},
         )
 
 
-def read_list(
-    client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
+def load_campaign_page(
+    client: DynamoClient, table: str, workspace: WorkspaceId, cursor: str | None, limit: int
 ) -> Page[Campaign]:
     """A page of a workspace's campaigns that can be read, newest first."""
-    listed = _listed(client, table, workspace, cursor, limit)
-    read = readable("campaign", Campaign.from_item, listed.items, workspace=workspace)
+    listed = _query_list_page(client, table, workspace, cursor, limit)
+    read = skip_corrupt_items("campaign", Campaign.from_item, listed.items, workspace=workspace)
     return Page(list(read), listed.cursor)
 
 
-def read_codes(
-    client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
-) -> Page[CampaignCode]:
+def load_campaign_id_page(
+    client: DynamoClient, table: str, workspace: WorkspaceId, cursor: str | None, limit: int
+) -> Page[CampaignId]:
     """The same of their codes, which their keys tell."""
-    listed = _listed(client, table, workspace, cursor, limit)
-    return Page([code_of_place(attributes.text(one, "sk")) for one in listed.items], listed.cursor)
+    listed = _query_list_page(client, table, workspace, cursor, limit)
+    return Page(
+        [parse_list_key(attributes.get_text(one, "sk")) for one in listed.items], listed.cursor
+    )
 
 
-def _listed(
-    client: DynamoClient, table: str, workspace: WorkspaceCode, cursor: str | None, limit: int
+def _query_list_page(
+    client: DynamoClient, table: str, workspace: WorkspaceId, cursor: str | None, limit: int
 ) -> Page[Item]:
-    partition = list_partition(workspace)
+    partition = campaign_list_partition(workspace)
     start = {}
     if cursor is not None:
-        key = attributes.item({"pk": partition, "sk": read_place(cursor, PLACES)})
+        key = attributes.build_item(
+            {"pk": partition, "sk": parse_cursor(cursor, CAMPAIGN_LIST_KEY_PATTERN)}
+        )
         start = {"ExclusiveStartKey": key}
-    with translated():
+    with translate_dynamo_errors():
         answer = client.query(
             TableName=table,
             KeyConditionExpression="pk = :pk",
@@ -194,56 +211,62 @@ def _listed(
             **start,
         )
     last = answer.get("LastEvaluatedKey")
-    return Page(answer["Items"], write_cursor(attributes.text(last, "sk")) if last else None)
+    return Page(answer["Items"], encode_cursor(attributes.get_text(last, "sk")) if last else None)
 
 
-def unlisted(client: DynamoClient, table: str) -> Iterator[Campaign]:
+def scan_missing_from_list(client: DynamoClient, table: str) -> Iterator[Campaign]:
     """Campaigns without the mark that can be read. Reads the whole table."""
-    stored = scan(
+    stored = scan_all(
         client,
         table,
         FilterExpression="sk = :campaign AND attribute_exists(first_seen)"
         " AND attribute_not_exists(listed)",
         ExpressionAttributeValues={":campaign": {"S": CAMPAIGN}},
     )
-    return readable("campaign", Campaign.from_item, stored)
+    return skip_corrupt_items("campaign", Campaign.from_item, stored)
 
 
-def read_headlines(
-    client: DynamoClient, table: str, campaigns: Collection[CampaignCode]
-) -> dict[CampaignCode, CampaignCounts]:
+def load_headline_counts(
+    client: DynamoClient, table: str, campaigns: Collection[CampaignId]
+) -> dict[CampaignId, CampaignCounts]:
     """Three items a campaign, and 30 more of one whose counters are spread. Campaigns are left out
     of which a counter cannot be read.
     """
-    sorts = (CAMPAIGN, *_HEADLINES)
-    keys = [_key(campaign_partition(code), sort) for code in campaigns for sort in sorts]
+    sorts = (CAMPAIGN, *_HEADLINE_SORT_KEYS)
+    keys = [
+        _campaign_item_key(campaign_partition(code), sort) for code in campaigns for sort in sorts
+    ]
     found = list(batch_get(client, table, keys, consistent=False))
-    spread = {campaign_of_partition(attributes.text(one, "pk")) for one in found if "spread" in one}
+    spread = {
+        parse_campaign_partition(attributes.get_text(one, "pk")) for one in found if "spread" in one
+    }
     further = [
-        _key(campaign_partition(code, shard), sort)
+        _campaign_item_key(campaign_partition(code, shard), sort)
         for code in spread
-        for shard in range(1, SHARDS)
-        for sort in _HEADLINES
+        for shard in range(1, COUNTER_SHARDS)
+        for sort in _HEADLINE_SORT_KEYS
     ]
     found += batch_get(client, table, further, consistent=False)
-    counters: dict[CampaignCode, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
-    damaged: set[CampaignCode] = set()
+    counters: dict[CampaignId, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
+    damaged: set[CampaignId] = set()
     for stored in found:
-        code = campaign_of_partition(attributes.text(stored, "pk"))
-        if attributes.text(stored, "sk") == CAMPAIGN:
+        code = parse_campaign_partition(attributes.get_text(stored, "pk"))
+        if attributes.get_text(stored, "sk") == CAMPAIGN:
             continue
         try:
-            counters[code].append(figures_of(stored))
-        except MalformedItem:  # told by then
+            counters[code].append(parse_counter(stored))
+        except CorruptItem:  # told by then
             damaged.add(code)
-    return {code: CampaignCounts.of(n) for code, n in counters.items() if code not in damaged}
+    return {
+        code: CampaignCounts.from_counters(n) for code, n in counters.items() if code not in damaged
+    }
 
 
-def _key(partition: str, sort: str) -> Item:
-    return attributes.item({"pk": partition, "sk": sort})
+def _campaign_item_key(partition: str, sort: str) -> Item:
+    return attributes.build_item({"pk": partition, "sk": sort})
 
 
-class DynamoCampaigns:
+class DynamoCampaignRepository:
     """``waypost.repositories.campaigns.CampaignStore``. ``clock`` gives seconds since 1970."""
 
     def __init__(
@@ -251,102 +274,106 @@ class DynamoCampaigns:
     ) -> None:
         self._client = client
         self._table = table
-        self._sent = SentCounter(client, table, clock)
-        self._links = DynamoLinks(client, table)
+        self._delivery_counter = DeliveryCounter(client, table, clock)
+        self._link_repository = DynamoLinkRepository(client, table)
 
-    def open(
+    def get_or_create(
         self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
-    ) -> CampaignCode:
-        code = campaign_code(workspace, campaign)
-        stored = self.campaign(code)
+    ) -> CampaignId:
+        code = derive_campaign_id(workspace, campaign)
+        stored = self.get(code)
         if stored is None:
             new = Campaign(
                 workspace=workspace, name=campaign, kind=kind, channel=channel, first_seen=now
             )
-            stored = self._note(new)
+            stored = self._create(new)
         if (stored.workspace, stored.name) != (workspace, campaign):
-            raise Clash("campaign", campaign, "its code belongs to another name")
-        if not stored.listed:
-            put_on_list(self._client, self._table, stored)
+            raise AlreadyExists("campaign", campaign, "its code belongs to another name")
+        if not stored.is_listed:
+            add_to_list(self._client, self._table, stored)
         return code
 
-    def campaign(self, campaign: CampaignCode) -> Campaign | None:
-        stored = self._item(campaign)
+    def get(self, campaign: CampaignId) -> Campaign | None:
+        stored = self._load_item(campaign)
         if "campaign" not in stored:  # the mark of a spread one may be there before it
             return None
-        with telling("campaign", f"campaign {campaign}", campaign=campaign):
+        with report_corrupt_item("campaign", f"campaign {campaign}", campaign=campaign):
             return Campaign.from_item(stored)
 
     def define_links(
-        self, campaign: CampaignCode, links: Sequence[LinkDefinition], now: datetime
-    ) -> list[LinkCode]:
-        return self._links.define(campaign, links, now)
+        self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
+    ) -> list[LinkId]:
+        return self._link_repository.define_links(campaign, links, now)
 
-    def add_sent(
+    def add_deliveries(
         self,
-        campaign: CampaignCode,
+        campaign: CampaignId,
         deliveries: int,
         idempotency_key: str | None,
-        signed: Mapping[str, int] | None = None,
+        links_by_key: Mapping[str, int] | None = None,
     ) -> bool:
-        figures = sent_figures(deliveries, signed)
-        return self._sent.count(campaign, figures, idempotency_key)
+        figures = delivery_figures(deliveries, links_by_key)
+        return self._delivery_counter.add(campaign, figures, idempotency_key)
 
-    def links(self, campaign: CampaignCode) -> list[Link]:
-        return self._links.of_campaign(campaign)
+    def list_links(self, campaign: CampaignId) -> list[Link]:
+        return self._link_repository.list_links(campaign)
 
-    def find_links(self, codes: Collection[LinkCode]) -> dict[LinkCode, Link]:
-        return self._links.find(codes)
+    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]:
+        return self._link_repository.find_links(link_ids)
 
-    def counts(self, campaign: CampaignCode) -> CampaignCounts:
-        spread = "spread" in self._item(campaign)
-        return read_counts(self._client, self._table, campaign, spread=spread)
+    def get_counts(self, campaign: CampaignId) -> CampaignCounts:
+        spread = "spread" in self._load_item(campaign)
+        return load_counts(self._client, self._table, campaign, is_sharded=spread)
 
-    def signed(self, fingerprint: str) -> dict[CampaignCode, int]:
-        return read_signed(self._client, self._table, fingerprint)
+    def count_links_by_key(self, fingerprint: str) -> dict[CampaignId, int]:
+        return scan_links_by_key(self._client, self._table, fingerprint)
 
-    def of_workspace(
-        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
+    def list_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
     ) -> Page[Campaign]:
-        return read_list(self._client, self._table, workspace, cursor, limit)
+        return load_campaign_page(self._client, self._table, workspace, cursor, limit)
 
-    def codes_of_workspace(
-        self, workspace: WorkspaceCode, *, cursor: str | None, limit: int
-    ) -> Page[CampaignCode]:
-        return read_codes(self._client, self._table, workspace, cursor, limit)
+    def list_ids_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
+    ) -> Page[CampaignId]:
+        return load_campaign_id_page(self._client, self._table, workspace, cursor, limit)
 
-    def headlines(self, campaigns: Collection[CampaignCode]) -> dict[CampaignCode, CampaignCounts]:
-        return read_headlines(self._client, self._table, campaigns)
+    def get_headline_counts(
+        self, campaigns: Collection[CampaignId]
+    ) -> dict[CampaignId, CampaignCounts]:
+        return load_headline_counts(self._client, self._table, campaigns)
 
-    def list_known(self) -> int:
-        found = list(unlisted(self._client, self._table))
+    def backfill_list(self) -> int:
+        found = list(scan_missing_from_list(self._client, self._table))
         for campaign in found:
-            put_on_list(self._client, self._table, campaign)
+            add_to_list(self._client, self._table, campaign)
         return len(found)
 
-    def _item(self, campaign: CampaignCode) -> Item:
-        key = attributes.item({"pk": campaign_partition(campaign), "sk": SORT})
-        with translated():
+    def _load_item(self, campaign: CampaignId) -> Item:
+        key = attributes.build_item({"pk": campaign_partition(campaign), "sk": CAMPAIGN_SORT_KEY})
+        with translate_dynamo_errors():
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         stored: Item = answer.get("Item", {})
         return stored
 
-    def _note(self, campaign: Campaign) -> Campaign:
+    def _create(self, campaign: Campaign) -> Campaign:
         """Store a campaign, or read the one that another writer stored first.
 
         An update, not a put: the item may carry the mark of a spread campaign already.
         """
         values = {n: v for n, v in campaign.to_item().items() if n not in {"pk", "sk"}}
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.update_item(
                     TableName=self._table,
-                    Key=attributes.item({"pk": campaign_partition(campaign.code), "sk": SORT}),
+                    Key=attributes.build_item(
+                        {"pk": campaign_partition(campaign.id), "sk": CAMPAIGN_SORT_KEY}
+                    ),
                     UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in values),
                     ConditionExpression="attribute_not_exists(#campaign)",
                     ExpressionAttributeNames={f"#{n}": n for n in values},
                     ExpressionAttributeValues={f":{n}": v for n, v in values.items()},
                 )
-        except Conflict:
-            return self.campaign(campaign.code) or campaign
+        except WriteConflict:
+            return self.get(campaign.id) or campaign
         return campaign

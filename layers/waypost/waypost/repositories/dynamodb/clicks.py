@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waypost.errors import Conflict
-from waypost.ids import CampaignCode, WorkspaceCode
-from waypost.models.click import Click, ledger_key
-from waypost.repositories.clicks import CLICK_PLACES
-from waypost.repositories.corrupt_items import readable
-from waypost.repositories.dynamodb.client import DynamoClient, scan, translated
-from waypost.repositories.pagination import Page, read_place, write_cursor
+from waypost.errors import WriteConflict
+from waypost.ids import CampaignId, WorkspaceId
+from waypost.models.click import Click, click_partition
+from waypost.repositories.clicks import CLICK_SORT_KEY_PATTERN
+from waypost.repositories.corrupt_items import skip_corrupt_items
+from waypost.repositories.dynamodb.client import DynamoClient, scan_all, translate_dynamo_errors
+from waypost.repositories.pagination import Page, encode_cursor, parse_cursor
 
-_NEW = "attribute_not_exists(pk)"
+_IF_ABSENT = "attribute_not_exists(pk)"
 
 
-class DynamoClicks:
+class DynamoClickRepository:
     """``waypost.repositories.clicks.ClickStore``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
@@ -24,28 +24,28 @@ class DynamoClicks:
 
     def record(self, click: Click) -> bool:
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.put_item(
-                    TableName=self._table, Item=click.to_item(), ConditionExpression=_NEW
+                    TableName=self._table, Item=click.to_item(), ConditionExpression=_IF_ABSENT
                 )
-        except Conflict:
+        except WriteConflict:
             return False
         return True
 
-    def anonymise(self, click: Click, anonymous: Click) -> None:
-        with translated():
+    def anonymize(self, click: Click, anonymous: Click) -> None:
+        with translate_dynamo_errors():
             self._client.put_item(TableName=self._table, Item=anonymous.to_item())
             self._client.delete_item(TableName=self._table, Key=click.key)
 
-    def of_person(
-        self, workspace: WorkspaceCode, person: str, *, cursor: str | None, limit: int
+    def list_by_person(
+        self, workspace: WorkspaceId, person: str, *, cursor: str | None, limit: int
     ) -> Page[Click]:
-        partition = {"S": ledger_key(workspace, f"p:{person}")}
+        partition = {"S": click_partition(workspace, f"p:{person}")}
         start = {}
         if cursor is not None:
-            key = {"pk": partition, "sk": {"S": read_place(cursor, CLICK_PLACES)}}
+            key = {"pk": partition, "sk": {"S": parse_cursor(cursor, CLICK_SORT_KEY_PATTERN)}}
             start = {"ExclusiveStartKey": key}
-        with translated():
+        with translate_dynamo_errors():
             answer = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
@@ -56,15 +56,15 @@ class DynamoClicks:
             )
         last = answer.get("LastEvaluatedKey")
         stored = answer["Items"]
-        clicks = list(readable("click", Click.from_item, stored, workspace=workspace))
-        cursor = write_cursor(last["sk"]["S"]) if last else None
-        return Page(clicks, cursor, unread=len(stored) - len(clicks))
+        clicks = list(skip_corrupt_items("click", Click.from_item, stored, workspace=workspace))
+        cursor = encode_cursor(last["sk"]["S"]) if last else None
+        return Page(clicks, cursor, corrupt_count=len(stored) - len(clicks))
 
-    def of_campaign(self, campaign: CampaignCode) -> Iterator[Click]:
-        stored = scan(
+    def scan_by_campaign(self, campaign: CampaignId) -> Iterator[Click]:
+        stored = scan_all(
             self._client,
             self._table,
             FilterExpression="begins_with(link, :campaign)",
             ExpressionAttributeValues={":campaign": {"S": campaign}},
         )
-        return readable("click", Click.from_item, stored, campaign=campaign)
+        return skip_corrupt_items("click", Click.from_item, stored, campaign=campaign)

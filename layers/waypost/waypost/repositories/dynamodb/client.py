@@ -12,63 +12,65 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from waypost.errors import Conflict, StoreUnavailable
+from waypost.errors import StoreUnavailable, WriteConflict
 from waypost.models.attributes import Item
 
-Answer = dict[str, Any]  # DynamoDB's own shapes
+DynamoResponse = dict[str, Any]  # DynamoDB's own shapes
 
-BATCH: Final = 100
+MAX_BATCH_KEYS: Final = 100
 """Keys that one BatchGetItem takes."""
-_ROUNDS: Final = 6
-_LOST: Final = {"ConditionalCheckFailed", "TransactionConflict"}
+_MAX_BATCH_ATTEMPTS: Final = 6
+_CONFLICT_REASONS: Final = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoClient(Protocol):
     """DynamoDB's low-level calls, keyword by keyword as the service names them."""
 
-    def put_item(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def get_item(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def update_item(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def delete_item(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def query(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def scan(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def batch_get_item(self, **request: Any) -> Answer: ...  # noqa: ANN401
-    def transact_write_items(self, **request: Any) -> Answer: ...  # noqa: ANN401
+    def put_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def get_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def update_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def delete_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def query(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def scan(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def batch_get_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def transact_write_items(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_dynamo_errors() -> Iterator[None]:
     """Turn what a client raises into Conflict or StoreUnavailable; anything else passes."""
     try:
         yield
     except Exception as e:
         answer: object = getattr(e, "response", None)
         if isinstance(answer, Mapping):
-            raise _of_answer(answer) from e
+            raise _convert_response_error(answer) from e
         if isinstance(e, OSError) or type(e).__module__.startswith("botocore"):
             raise StoreUnavailable(f"no answer: {type(e).__name__}") from e
         raise
 
 
-def cancellations(conflict: BaseException) -> list[str]:
+def get_cancellation_reasons(conflict: BaseException) -> list[str]:
     """Why a transaction was cancelled, action by action (``None`` where it was not the cause)."""
     answer = getattr(conflict.__cause__, "response", {})
     return [str(reason.get("Code")) for reason in answer.get("CancellationReasons", [])]
 
 
-def pages(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
+def query_all(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
     """All items of a query, however many answers they take."""
-    return _all(client.query, table, request)
+    return _read_all_pages(client.query, table, request)
 
 
-def scan(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
+def scan_all(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
     """All items of a table that the request's filter lets through. Reads every item there is."""
-    return _all(client.scan, table, {"ConsistentRead": True, **request})
+    return _read_all_pages(client.scan, table, {"ConsistentRead": True, **request})
 
 
-def _all(call: Callable[..., Answer], table: str, request: Answer) -> Iterator[Item]:
+def _read_all_pages(
+    call: Callable[..., DynamoResponse], table: str, request: DynamoResponse
+) -> Iterator[Item]:
     while True:
-        with translated():
+        with translate_dynamo_errors():
             answer = call(TableName=table, **request)
         yield from answer["Items"]
         if "LastEvaluatedKey" not in answer:
@@ -82,21 +84,21 @@ def batch_get(
     keys: Iterable[Item],
     *,
     consistent: bool = True,
-    attributes: str | None = None,
+    projection: str | None = None,
 ) -> Iterator[Item]:
     """The items of these keys that there are, or some attributes of them. What DynamoDB leaves
     over is asked for again.
     """
-    some = {"ProjectionExpression": attributes} if attributes else {}
+    some = {"ProjectionExpression": projection} if projection else {}
     waiting = list(keys)
-    for attempt in range(_ROUNDS):
+    for attempt in range(_MAX_BATCH_ATTEMPTS):
         if attempt:
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
         left: list[Item] = []
-        for start in range(0, len(waiting), BATCH):
-            asked = waiting[start : start + BATCH]
+        for start in range(0, len(waiting), MAX_BATCH_KEYS):
+            asked = waiting[start : start + MAX_BATCH_KEYS]
             request = {"Keys": asked, "ConsistentRead": consistent, **some}
-            with translated():
+            with translate_dynamo_errors():
                 answer = client.batch_get_item(RequestItems={table: request})
             yield from answer["Responses"].get(table, [])
             left += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
@@ -106,12 +108,12 @@ def batch_get(
     raise StoreUnavailable(f"{len(waiting)} keys were left unread")
 
 
-def _of_answer(answer: Mapping[str, Any]) -> Conflict | StoreUnavailable:
-    code = str(answer.get("Error", {}).get("Code", "unknown"))
-    reasons: Sequence[Mapping[str, Any]] = answer.get("CancellationReasons", [])
+def _convert_response_error(response: Mapping[str, Any]) -> WriteConflict | StoreUnavailable:
+    code = str(response.get("Error", {}).get("Code", "unknown"))
+    reasons: Sequence[Mapping[str, Any]] = response.get("CancellationReasons", [])
     found = {str(reason.get("Code")) for reason in reasons} - {"None"}
     if code in {"ConditionalCheckFailedException", "TransactionConflictException"}:
-        return Conflict(code)
-    if code == "TransactionCanceledException" and found and found <= _LOST:
-        return Conflict(", ".join(sorted(found)))
+        return WriteConflict(code)
+    if code == "TransactionCanceledException" and found and found <= _CONFLICT_REASONS:
+        return WriteConflict(", ".join(sorted(found)))
     return StoreUnavailable(f"{code} {', '.join(sorted(found))}".strip())

@@ -15,24 +15,29 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
-from waypost.errors import Conflict, MalformedItem
-from waypost.ids import CampaignCode, workspace_of
+from waypost.errors import CorruptItem, WriteConflict
+from waypost.ids import CampaignId, extract_workspace_id
 from waypost.models import attributes
 from waypost.models.attributes import Item
-from waypost.models.campaign import SORT, campaign_of_partition, campaign_partition
-from waypost.models.counters import SENT, CampaignCounts, Increments, signed_figure
-from waypost.repositories.corrupt_items import tell_damaged
+from waypost.models.campaign import CAMPAIGN_SORT_KEY, campaign_partition, parse_campaign_partition
+from waypost.models.counters import (
+    SENT_COUNTER,
+    CampaignCounts,
+    CounterIncrements,
+    signing_key_figure,
+)
+from waypost.repositories.corrupt_items import log_corrupt_item
 from waypost.repositories.dynamodb.client import (
     DynamoClient,
-    cancellations,
-    pages,
-    scan,
-    translated,
+    get_cancellation_reasons,
+    query_all,
+    scan_all,
+    translate_dynamo_errors,
 )
 
-SHARDS: Final = 16
-SHARD_PREFIX: Final = "N#"
-_REMEMBERED: Final = 1_000
+COUNTER_SHARDS: Final = 16
+COUNTER_SORT_KEY_PREFIX: Final = "N#"
+_MAX_CACHED_SHARDS: Final = 1_000
 
 
 class CounterShards:
@@ -41,116 +46,125 @@ class CounterShards:
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._shards: dict[CampaignCode, int] = {}
+        self._shards: dict[CampaignId, int] = {}
 
-    def partition(self, campaign: CampaignCode) -> str:
+    def get_partition(self, campaign: CampaignId) -> str:
         return campaign_partition(campaign, self._shards.get(campaign, 0))
 
-    def move(self, campaign: CampaignCode) -> None:
+    def switch_shard(self, campaign: CampaignId) -> None:
         """Choose another shard. The mark is set before anything is counted there, so that no
         reader misses it.
         """
-        with translated():
+        with translate_dynamo_errors():
             self._client.update_item(
                 TableName=self._table,
-                Key=attributes.item({"pk": campaign_partition(campaign), "sk": SORT}),
+                Key=attributes.build_item(
+                    {"pk": campaign_partition(campaign), "sk": CAMPAIGN_SORT_KEY}
+                ),
                 UpdateExpression="SET spread = :true",
                 ExpressionAttributeValues={":true": {"BOOL": True}},
             )
-        if len(self._shards) >= _REMEMBERED:
+        if len(self._shards) >= _MAX_CACHED_SHARDS:
             self._shards.clear()
-        self._shards[campaign] = random.randrange(1, SHARDS)  # noqa: S311 - spreads, hides nothing
+        self._shards[campaign] = random.randrange(1, COUNTER_SHARDS)  # noqa: S311 - spreads, hides nothing
 
 
-def counter_updates(table: str, partition: str, increments: Increments) -> list[Item]:
+def build_counter_updates(table: str, partition: str, increments: CounterIncrements) -> list[Item]:
     """One Update with ADD for each counter that the increments touch."""
     by_counter: dict[str, dict[str, int]] = {}
     for (counter, figure), value in increments.items():
         by_counter.setdefault(counter, {})[figure] = value
     return [
-        add_figures(table, partition, counter, figures) for counter, figures in by_counter.items()
+        build_counter_update(table, partition, counter, figures)
+        for counter, figures in by_counter.items()
     ]
 
 
-def add_figures(table: str, partition: str, counter: str, figures: Mapping[str, int]) -> Item:
+def build_counter_update(
+    table: str, partition: str, counter: str, figures: Mapping[str, int]
+) -> Item:
     """An update request that adds figures to a counter, which need not be there yet."""
     names = {f"#{i}": name for i, name in enumerate(figures)}
-    values = {f":{i}": attributes.attribute(value) for i, value in enumerate(figures.values())}
+    values = {f":{i}": attributes.to_attribute(value) for i, value in enumerate(figures.values())}
     return {
         "TableName": table,  # type: ignore[dict-item]
-        "Key": attributes.item({"pk": partition, "sk": f"{SHARD_PREFIX}{counter}"}),
+        "Key": attributes.build_item(
+            {"pk": partition, "sk": f"{COUNTER_SORT_KEY_PREFIX}{counter}"}
+        ),
         "UpdateExpression": "ADD " + ", ".join(f"#{i} :{i}" for i in range(len(names))),  # type: ignore[dict-item]
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
     }
 
 
-def read_counts(
-    client: DynamoClient, table: str, campaign: CampaignCode, *, spread: bool
+def load_counts(
+    client: DynamoClient, table: str, campaign: CampaignId, *, is_sharded: bool
 ) -> CampaignCounts:
     """The figures of a campaign, summed over the partitions that may hold some."""
-    shards = range(SHARDS if spread else 1)
-    return CampaignCounts.of(
-        counter for shard in shards for counter in _counters(client, table, campaign, shard)
+    shards = range(COUNTER_SHARDS if is_sharded else 1)
+    return CampaignCounts.from_counters(
+        counter for shard in shards for counter in _query_counters(client, table, campaign, shard)
     )
 
 
-def read_signed(client: DynamoClient, table: str, fingerprint: str) -> dict[CampaignCode, int]:
+def scan_links_by_key(client: DynamoClient, table: str, fingerprint: str) -> dict[CampaignId, int]:
     """How many links a key signed, by campaign. Reads the whole table."""
-    figure = signed_figure(fingerprint)
-    counters = scan(
+    figure = signing_key_figure(fingerprint)
+    counters = scan_all(
         client,
         table,
         FilterExpression="sk = :sent AND attribute_exists(#signed)",
         ProjectionExpression="pk, #signed",
         ExpressionAttributeNames={"#signed": figure},
-        ExpressionAttributeValues={":sent": {"S": f"{SHARD_PREFIX}{SENT}"}},
+        ExpressionAttributeValues={":sent": {"S": f"{COUNTER_SORT_KEY_PREFIX}{SENT_COUNTER}"}},
     )
-    signed = Counter[CampaignCode]()
+    signed = Counter[CampaignId]()
     for counter in counters:
-        signed[campaign_of_partition(attributes.text(counter, "pk"))] += attributes.number(
-            counter, figure
+        signed[parse_campaign_partition(attributes.get_text(counter, "pk"))] += (
+            attributes.get_number(counter, figure)
         )
     return dict(signed)
 
 
-def _counters(
-    client: DynamoClient, table: str, campaign: CampaignCode, shard: int
+def _query_counters(
+    client: DynamoClient, table: str, campaign: CampaignId, shard: int
 ) -> Iterator[tuple[str, dict[str, int]]]:
-    stored = pages(
+    stored = query_all(
         client,
         table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :counters)",
         ExpressionAttributeValues={
             ":pk": {"S": campaign_partition(campaign, shard)},
-            ":counters": {"S": SHARD_PREFIX},
+            ":counters": {"S": COUNTER_SORT_KEY_PREFIX},
         },
         ConsistentRead=True,
     )
-    return map(figures_of, stored)
+    return map(parse_counter, stored)
 
 
-def figures_of(counter: Item) -> tuple[str, dict[str, int]]:
+def parse_counter(counter: Item) -> tuple[str, dict[str, int]]:
     """A stored counter's name and figures. Raises MalformedItem, and says so in the log."""
-    counted = attributes.text(counter, "sk").removeprefix(SHARD_PREFIX)
+    counted = attributes.get_text(counter, "sk").removeprefix(COUNTER_SORT_KEY_PREFIX)
     try:
         figures = {
-            name: attributes.number(counter, name) for name in counter if name not in {"pk", "sk"}
+            name: attributes.get_number(counter, name)
+            for name in counter
+            if name not in {"pk", "sk"}
         }
-    except MalformedItem as e:
-        campaign = campaign_of_partition(attributes.text(counter, "pk"))
-        why = MalformedItem(f"the counter {counted} of campaign {campaign}: {e}")
-        tell_damaged("counter", why, campaign=campaign, counter=counted)
+    except CorruptItem as e:
+        campaign = parse_campaign_partition(attributes.get_text(counter, "pk"))
+        why = CorruptItem(f"the counter {counted} of campaign {campaign}: {e}")
+        log_corrupt_item("counter", why, campaign=campaign, counter=counted)
         raise why from e
     return counted, figures
 
 
-IDEMPOTENCY_SECONDS: Final = 7 * 86_400
+IDEMPOTENCY_TTL_SECONDS: Final = 7 * 86_400
 """How long a key is remembered: longer than any pipeline retries a batch."""
-_ATTEMPTS: Final = 5
+_MAX_ATTEMPTS: Final = 5
 
 
-class SentCounter:
+class DeliveryCounter:
     """Moves a writer's counters of deliveries aside where others write to them.
 
     ``clock`` gives seconds since 1970.
@@ -160,32 +174,32 @@ class SentCounter:
         self._client = client
         self._table = table
         self._clock = clock
-        self._shards = CounterShards(client, table)
+        self._counter_shards = CounterShards(client, table)
 
-    def count(
-        self, campaign: CampaignCode, figures: Mapping[str, int], idempotency_key: str | None
+    def add(
+        self, campaign: CampaignId, figures: Mapping[str, int], idempotency_key: str | None
     ) -> bool:
         """Add figures; False, adding nothing, where the idempotency key was given before."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(_MAX_ATTEMPTS):
             try:
-                self._add_sent(campaign, figures, idempotency_key)
-            except Conflict as conflict:
-                if "ConditionalCheckFailed" in cancellations(conflict):
+                self._write_figures(campaign, figures, idempotency_key)
+            except WriteConflict as conflict:
+                if "ConditionalCheckFailed" in get_cancellation_reasons(conflict):
                     return False
-                if attempt == _ATTEMPTS - 1:
+                if attempt == _MAX_ATTEMPTS - 1:
                     raise
-                self._shards.move(campaign)
+                self._counter_shards.switch_shard(campaign)
             else:
                 break
         return True
 
-    def _add_sent(
-        self, campaign: CampaignCode, figures: Mapping[str, int], idempotency_key: str | None
+    def _write_figures(
+        self, campaign: CampaignId, figures: Mapping[str, int], idempotency_key: str | None
     ) -> None:
-        partition = self._shards.partition(campaign)
-        update = add_figures(self._table, partition, SENT, figures)
+        partition = self._counter_shards.get_partition(campaign)
+        update = build_counter_update(self._table, partition, SENT_COUNTER, figures)
         if idempotency_key is None:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.update_item(**update)
             return
         put = {
@@ -193,11 +207,13 @@ class SentCounter:
             "Item": _idempotency_item(campaign, idempotency_key, int(self._clock())),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
-        with translated():
+        with translate_dynamo_errors():
             self._client.transact_write_items(TransactItems=[{"Put": put}, {"Update": update}])
 
 
-def _idempotency_item(campaign: CampaignCode, key: str, now: int) -> Item:
+def _idempotency_item(campaign: CampaignId, key: str, now: int) -> Item:
     digest = sha256(f"{campaign}\n{key}".encode()).hexdigest()
-    partition = f"I#{workspace_of(campaign)}#{digest}"
-    return attributes.item({"pk": partition, "sk": "I", "expires": now + IDEMPOTENCY_SECONDS})
+    partition = f"I#{extract_workspace_id(campaign)}#{digest}"
+    return attributes.build_item(
+        {"pk": partition, "sk": "I", "expires": now + IDEMPOTENCY_TTL_SECONDS}
+    )

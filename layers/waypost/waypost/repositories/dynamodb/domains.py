@@ -7,22 +7,27 @@ from dataclasses import replace
 from datetime import datetime
 
 from waypost.domains import item_mapping
-from waypost.domains.model import Stage, TrackingDomain
-from waypost.errors import Clash, Conflict
-from waypost.ids import WorkspaceCode
+from waypost.domains.model import DomainStage, TrackingDomain
+from waypost.errors import AlreadyExists, WriteConflict
+from waypost.ids import WorkspaceId
 from waypost.models import attributes
 from waypost.models.workspace import workspace_partition
 from waypost.repositories.domains import (
-    due_first,
-    oldest_first,
-    read_domain,
-    read_owner,
-    read_stage,
+    parse_claim_owner,
+    parse_domain,
+    parse_domains,
+    parse_stage,
+    select_due,
 )
-from waypost.repositories.dynamodb.client import Answer, DynamoClient, pages, translated
+from waypost.repositories.dynamodb.client import (
+    DynamoClient,
+    DynamoResponse,
+    query_all,
+    translate_dynamo_errors,
+)
 
 
-class DynamoDomains:
+class DynamoDomainRepository:
     """``waypost.repositories.domains.DomainStore``. A domain and its claim are written in one
     transaction.
     """
@@ -35,68 +40,73 @@ class DynamoDomains:
         absent = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
         try:
             self._transact(
-                {"Put": absent | {"Item": item_mapping.to_claim(domain)}},
-                {"Put": absent | {"Item": item_mapping.to_item(domain)}},
+                {"Put": absent | {"Item": item_mapping.claim_to_item(domain)}},
+                {"Put": absent | {"Item": item_mapping.domain_to_item(domain)}},
             )
-        except Conflict as e:
-            raise Clash("tracking domain", domain.host, "is taken already") from e
+        except WriteConflict as e:
+            raise AlreadyExists("tracking domain", domain.host, "is taken already") from e
 
-    def get(self, workspace: WorkspaceCode, host: str) -> TrackingDomain | None:
-        found = self._read(item_mapping.domain_key(workspace, host))
-        return read_domain(found) if found else None
+    def get(self, workspace: WorkspaceId, host: str) -> TrackingDomain | None:
+        found = self._load_item(item_mapping.build_domain_key(workspace, host))
+        return parse_domain(found) if found else None
 
-    def stage(self, workspace: WorkspaceCode, host: str) -> Stage | None:
-        found = self._read(item_mapping.domain_key(workspace, host))
-        return read_stage(found) if found else None
+    def get_stage(self, workspace: WorkspaceId, host: str) -> DomainStage | None:
+        found = self._load_item(item_mapping.build_domain_key(workspace, host))
+        return parse_stage(found) if found else None
 
-    def by_host(self, host: str) -> TrackingDomain | None:
-        claim = self._read(item_mapping.claim_key(host))
-        return self.get(read_owner(claim), host) if claim else None
+    def get_by_host(self, host: str) -> TrackingDomain | None:
+        claim = self._load_item(item_mapping.build_claim_key(host))
+        return self.get(parse_claim_owner(claim), host) if claim else None
 
-    def of_workspace(self, workspace: WorkspaceCode) -> list[TrackingDomain]:
-        return oldest_first(self._under(workspace_partition(workspace)))
+    def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
+        return parse_domains(self._query_hosts(workspace_partition(workspace)))
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         saved = replace(domain, version=domain.version + 1)
-        condition = self._unchanged(domain)
+        condition = self._version_condition(domain)
         self._transact(
-            {"Put": condition | {"Item": item_mapping.to_item(saved)}},
-            {"Put": {"TableName": self._table, "Item": item_mapping.to_claim(saved)}},
+            {"Put": condition | {"Item": item_mapping.domain_to_item(saved)}},
+            {"Put": {"TableName": self._table, "Item": item_mapping.claim_to_item(saved)}},
         )
         return saved
 
     def delete(self, domain: TrackingDomain) -> None:
-        condition = self._unchanged(domain)
-        key = item_mapping.domain_key(domain.workspace, domain.host)
+        condition = self._version_condition(domain)
+        key = item_mapping.build_domain_key(domain.workspace, domain.host)
         self._transact(
             {"Delete": condition | {"Key": key}},
-            {"Delete": {"TableName": self._table, "Key": item_mapping.claim_key(domain.host)}},
+            {
+                "Delete": {
+                    "TableName": self._table,
+                    "Key": item_mapping.build_claim_key(domain.host),
+                }
+            },
         )
 
-    def due(self, now: datetime, limit: int) -> list[tuple[WorkspaceCode, str]]:
-        return due_first(self._under(item_mapping.CLAIMS), now, limit)
+    def list_due(self, now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
+        return select_due(self._query_hosts(item_mapping.CLAIM_PARTITION), now, limit)
 
-    def _under(self, partition: str) -> Iterator[attributes.Item]:
-        return pages(
+    def _query_hosts(self, partition: str) -> Iterator[attributes.Item]:
+        return query_all(
             self._client,
             self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :hosts)",
-            ExpressionAttributeValues=attributes.item({":pk": partition, ":hosts": "D#"}),
+            ExpressionAttributeValues=attributes.build_item({":pk": partition, ":hosts": "D#"}),
             ConsistentRead=True,
         )
 
-    def _read(self, key: attributes.Item) -> attributes.Item | None:
-        with translated():
+    def _load_item(self, key: attributes.Item) -> attributes.Item | None:
+        with translate_dynamo_errors():
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
 
-    def _unchanged(self, domain: TrackingDomain) -> Answer:
+    def _version_condition(self, domain: TrackingDomain) -> DynamoResponse:
         return {
             "TableName": self._table,
             "ConditionExpression": "version = :version",
-            "ExpressionAttributeValues": attributes.item({":version": domain.version}),
+            "ExpressionAttributeValues": attributes.build_item({":version": domain.version}),
         }
 
-    def _transact(self, *actions: Answer) -> None:
-        with translated():
+    def _transact(self, *actions: DynamoResponse) -> None:
+        with translate_dynamo_errors():
             self._client.transact_write_items(TransactItems=list(actions))

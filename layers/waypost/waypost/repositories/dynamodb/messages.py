@@ -6,23 +6,28 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
-from waypost.errors import Conflict
-from waypost.ids import CampaignCode, WorkspaceCode
+from waypost.errors import WriteConflict
+from waypost.ids import CampaignId, WorkspaceId
 from waypost.models import attributes
 from waypost.models.attributes import Item
 from waypost.models.campaign import (
-    MESSAGE_SORT,
+    MESSAGE_SORT_KEY,
     SentMessage,
-    campaign_of_partition,
     campaign_partition,
-    is_rendered,
+    is_personal,
     message_key,
+    parse_campaign_partition,
 )
-from waypost.repositories.corrupt_items import readable
-from waypost.repositories.dynamodb.client import DynamoClient, batch_get, scan, translated
+from waypost.repositories.corrupt_items import skip_corrupt_items
+from waypost.repositories.dynamodb.client import (
+    DynamoClient,
+    batch_get,
+    scan_all,
+    translate_dynamo_errors,
+)
 
 
-class DynamoMessages:
+class DynamoMessageRepository:
     """``waypost.repositories.messages.MessageStore``. ``clock`` gives seconds since 1970."""
 
     def __init__(
@@ -32,58 +37,58 @@ class DynamoMessages:
         self._table = table
         self._clock = clock
 
-    def keep(self, message: SentMessage) -> bool:
+    def add(self, message: SentMessage) -> bool:
         stored = message.to_item()
         if stored is None:
             return False
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.put_item(
                     TableName=self._table,
                     Item=stored,
                     ConditionExpression="attribute_not_exists(pk)",
                 )
-        except Conflict:
+        except WriteConflict:
             return False
         return True
 
-    def message(self, campaign: CampaignCode) -> SentMessage | None:
-        with translated():
+    def get(self, campaign: CampaignId) -> SentMessage | None:
+        with translate_dynamo_errors():
             answer = self._client.get_item(TableName=self._table, Key=message_key(campaign))
         stored = answer.get("Item")
         read = partial(SentMessage.from_item, campaign)
         message = next(
-            readable("message", read, [stored] if stored else [], campaign=campaign), None
+            skip_corrupt_items("message", read, [stored] if stored else [], campaign=campaign), None
         )
         # An item outlives its time by days.
         return message if message and message.expires > self._clock() else None
 
-    def forget(self, campaign: CampaignCode) -> None:
-        with translated():
+    def delete(self, campaign: CampaignId) -> None:
+        with translate_dynamo_errors():
             self._client.delete_item(TableName=self._table, Key=message_key(campaign))
 
-    def forget_rendered(self, workspace: WorkspaceCode) -> int:
-        partition = campaign_partition(CampaignCode(workspace))
-        stored = scan(
+    def delete_personal_by_workspace(self, workspace: WorkspaceId) -> int:
+        partition = campaign_partition(CampaignId(workspace))
+        stored = scan_all(
             self._client,
             self._table,
             FilterExpression="begins_with(pk, :campaigns) AND sk = :message AND NOT rendered = :no",
             ProjectionExpression="pk",
             ExpressionAttributeValues={
                 ":campaigns": {"S": partition},
-                ":message": {"S": MESSAGE_SORT},
+                ":message": {"S": MESSAGE_SORT_KEY},
                 ":no": {"BOOL": False},
             },
         )
-        return self._forget(stored)
+        return self._delete_all(stored)
 
-    def forget_rendered_of(self, campaigns: Collection[CampaignCode]) -> int:
+    def delete_personal_by_campaigns(self, campaigns: Collection[CampaignId]) -> int:
         keys = map(message_key, campaigns)
-        stored = batch_get(self._client, self._table, keys, attributes="pk, rendered")
-        return self._forget(one for one in stored if is_rendered(one))
+        stored = batch_get(self._client, self._table, keys, projection="pk, rendered")
+        return self._delete_all(one for one in stored if is_personal(one))
 
-    def _forget(self, stored: Iterable[Item]) -> int:
-        campaigns = [campaign_of_partition(attributes.text(found, "pk")) for found in stored]
+    def _delete_all(self, stored: Iterable[Item]) -> int:
+        campaigns = [parse_campaign_partition(attributes.get_text(found, "pk")) for found in stored]
         for campaign in campaigns:
-            self.forget(campaign)
+            self.delete(campaign)
         return len(campaigns)

@@ -12,189 +12,201 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from waypost.errors import Conflict, MalformedItem, MalformedRows
-from waypost.ids import CampaignCode, LinkCode, WorkspaceCode, campaign_of
+from waypost.errors import CorruptItem, CorruptItemSet, WriteConflict
+from waypost.ids import CampaignId, LinkId, WorkspaceId, extract_campaign_id
 from waypost.models import attributes
 from waypost.models.attributes import Item
 from waypost.models.recipient import (
-    SHARDS,
+    RECIPIENT_SHARDS,
     LinkVisitor,
-    Row,
-    RowKey,
-    Sheet,
-    key_of_item,
+    OverflowItem,
+    RecipientKey,
+    RecipientRow,
+    parse_recipient_key,
     recipient_partition,
 )
-from waypost.repositories.corrupt_items import readable, tell_damaged
+from waypost.repositories.corrupt_items import log_corrupt_item, skip_corrupt_items
 from waypost.repositories.dynamodb.client import (
     DynamoClient,
     batch_get,
-    cancellations,
-    pages,
-    scan,
-    translated,
+    get_cancellation_reasons,
+    query_all,
+    scan_all,
+    translate_dynamo_errors,
 )
-from waypost.repositories.dynamodb.counters import CounterShards, counter_updates
-from waypost.repositories.pagination import Page, is_key, made_up, read_cursor, write_cursor
-from waypost.repositories.recipients import Commit, Notice
+from waypost.repositories.dynamodb.counters import CounterShards, build_counter_updates
+from waypost.repositories.pagination import (
+    Page,
+    build_cursor_error,
+    decode_cursor,
+    encode_cursor,
+    is_valid_sort_key,
+)
+from waypost.repositories.recipients import Commit, OutboxEntry
 
 _HASH_BYTES: Final = 8
 
 
-def read_notices(
-    client: DynamoClient, table: str, campaign: CampaignCode, batches: Collection[int]
+def load_outbox_entries(
+    client: DynamoClient, table: str, campaign: CampaignId, batches: Collection[int]
 ) -> Mapping[int, frozenset[bytes]]:
     """Of these batches, the clicks whose events are not told yet."""
-    keys = [_key(campaign, batch) for batch in set(batches)]
+    keys = [_outbox_key(campaign, batch) for batch in set(batches)]
     found = {}
     for stored in batch_get(client, table, keys):
         try:
-            found[int(attributes.text(stored, "sk")[1:])] = _clicks(
-                attributes.data(stored, "clicks", None)
+            found[int(attributes.get_text(stored, "sk")[1:])] = _unpack_click_hashes(
+                attributes.get_bytes(stored, "clicks", None)
             )
-        except MalformedItem as why:
-            tell_damaged("notice", why, campaign=campaign)
+        except CorruptItem as why:
+            log_corrupt_item("notice", why, campaign=campaign)
     return found
 
 
-def write_notice(client: DynamoClient, table: str, notice: Notice) -> None:
+def save_outbox_entry(client: DynamoClient, table: str, entry: OutboxEntry) -> None:
     """Keep what is left to tell; nothing left: the notice goes."""
-    with translated():
-        if notice.clicks:
-            client.put_item(TableName=table, Item=notice_item(notice))
+    with translate_dynamo_errors():
+        if entry.click_hashes:
+            client.put_item(TableName=table, Item=build_outbox_item(entry))
         else:
-            client.delete_item(TableName=table, Key=_key(notice.campaign, notice.batch))
+            client.delete_item(TableName=table, Key=_outbox_key(entry.campaign, entry.batch))
 
 
-def notice_item(notice: Notice) -> Item:
-    packed = b"".join(sorted(notice.clicks))
-    return _key(notice.campaign, notice.batch) | attributes.item({"clicks": packed})
+def build_outbox_item(entry: OutboxEntry) -> Item:
+    packed = b"".join(sorted(entry.click_hashes))
+    return _outbox_key(entry.campaign, entry.batch) | attributes.build_item({"clicks": packed})
 
 
-def _clicks(packed: bytes) -> frozenset[bytes]:
+def _unpack_click_hashes(packed: bytes) -> frozenset[bytes]:
     if len(packed) % _HASH_BYTES:
-        raise MalformedItem("the clicks of a notice are cut")
+        raise CorruptItem("the clicks of a notice are cut")
     return frozenset(packed[i : i + _HASH_BYTES] for i in range(0, len(packed), _HASH_BYTES))
 
 
-def _key(campaign: CampaignCode, batch: int) -> Item:
-    shard = batch % SHARDS
-    return attributes.item({"pk": recipient_partition(campaign, shard), "sk": f"!{batch}"})
+def _outbox_key(campaign: CampaignId, batch: int) -> Item:
+    shard = batch % RECIPIENT_SHARDS
+    return attributes.build_item({"pk": recipient_partition(campaign, shard), "sk": f"!{batch}"})
 
 
-_Record = TypeVar("_Record", Row, Sheet)
+_Record = TypeVar("_Record", RecipientRow, OverflowItem)
 
 
-def read_records(
-    client: DynamoClient, table: str, kind: type[_Record], keys: Collection[RowKey]
-) -> dict[RowKey, _Record]:
+def load_recipient_items(
+    client: DynamoClient, table: str, item_class: type[_Record], keys: Collection[RecipientKey]
+) -> dict[RecipientKey, _Record]:
     """Those that there are. Raises MalformedRows with the keys of those that cannot be read."""
-    found: dict[RowKey, _Record] = {}
-    damaged: dict[RowKey, MalformedItem] = {}
-    for stored in batch_get(client, table, [key.item() for key in set(keys)]):
-        key = key_of_item(stored)
+    found: dict[RecipientKey, _Record] = {}
+    damaged: dict[RecipientKey, CorruptItem] = {}
+    for stored in batch_get(client, table, [key.to_attributes() for key in set(keys)]):
+        key = parse_recipient_key(stored)
         try:
-            found[key] = _stored(kind.from_item(key, stored))
-        except MalformedItem as why:
-            tell_damaged("recipient", why, campaign=key.campaign)
+            found[key] = _check_version(item_class.from_item(key, stored))
+        except CorruptItem as why:
+            log_corrupt_item("recipient", why, campaign=key.campaign)
             damaged[key] = why
     if damaged:
         first = next(iter(damaged.values()))
-        raise MalformedRows(f"{len(damaged)} rows of recipients cannot be read: {first}", damaged)
+        raise CorruptItemSet(f"{len(damaged)} rows of recipients cannot be read: {first}", damaged)
     return found
 
 
-def _stored(record: _Record) -> _Record:
+def _check_version(record: _Record) -> _Record:
     """One of version 0 would be taken for a row that is not there, and never be written over."""
     if record.version < 1:
-        raise MalformedItem("'version' is none that is stored")
+        raise CorruptItem("'version' is none that is stored")
     return record
 
 
-_ROWS_END = "~"
+_ROWS_END_KEY = "~"
 """Sorts after every row and before every sheet; notices (``!``) sort before every row."""
-ROWS_START = "a:"
-_ROWS_A_READ = 500
-_READS_A_PAGE = 40
+ROWS_START_KEY = "a:"
+_ROWS_PER_QUERY = 500
+_QUERIES_PER_PAGE = 40
 """Bounds the time of a page of a link that few people clicked in a campaign of many."""
 
 
-def read_visitors(
-    client: DynamoClient, table: str, link: LinkCode, cursor: str | None, limit: int
+def load_link_visitors(
+    client: DynamoClient, table: str, link: LinkId, cursor: str | None, limit: int
 ) -> Page[LinkVisitor]:
     """A page of who clicked a link, shard by shard of its campaign's rows."""
-    shard, after = _read_position(cursor)
+    shard, after = _parse_position(cursor)
     visitors: list[LinkVisitor] = []
-    for _ in range(_READS_A_PAGE):
-        rows, last = _some_rows(client, table, recipient_partition(campaign_of(link), shard), after)
+    for _ in range(_QUERIES_PER_PAGE):
+        rows, last = _query_rows(
+            client, table, recipient_partition(extract_campaign_id(link), shard), after
+        )
         for row in rows:
             after = row.key.recipient
             if link in row.links:
-                visitors.append(row.visitor(link))
+                visitors.append(row.to_visitor(link))
             if len(visitors) == limit:
-                return Page(visitors, write_cursor(f"{shard}#{after}"))
+                return Page(visitors, encode_cursor(f"{shard}#{after}"))
         shard, after = (shard, last) if last else (shard + 1, "")
-        if shard == SHARDS:
+        if shard == RECIPIENT_SHARDS:
             return Page(visitors, None)
-    return Page(visitors, write_cursor(f"{shard}#{after}"))
+    return Page(visitors, encode_cursor(f"{shard}#{after}"))
 
 
-def _some_rows(
+def _query_rows(
     client: DynamoClient, table: str, partition: str, after: str
-) -> tuple[list[Row], str]:
+) -> tuple[list[RecipientRow], str]:
     """Rows of a shard, and the sort key to go on after; empty at the end."""
     start = {"ExclusiveStartKey": {"pk": {"S": partition}, "sk": {"S": after}}}
-    with translated():
+    with translate_dynamo_errors():
         answer = client.query(
             TableName=table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
             ExpressionAttributeValues={
                 ":pk": {"S": partition},
-                ":start": {"S": ROWS_START},
-                ":end": {"S": _ROWS_END},
+                ":start": {"S": ROWS_START_KEY},
+                ":end": {"S": _ROWS_END_KEY},
             },
-            Limit=_ROWS_A_READ,
+            Limit=_ROWS_PER_QUERY,
             **(start if after else {}),
         )
     last = answer.get("LastEvaluatedKey")
-    rows = readable("recipient", _row, answer["Items"], partition=partition)
-    return list(rows), attributes.text(last, "sk") if last else ""
+    rows = skip_corrupt_items("recipient", _parse_row, answer["Items"], partition=partition)
+    return list(rows), attributes.get_text(last, "sk") if last else ""
 
 
-def _row(stored: Item) -> Row:
-    return Row.from_item(key_of_item(stored), stored)
+def _parse_row(stored: Item) -> RecipientRow:
+    return RecipientRow.from_item(parse_recipient_key(stored), stored)
 
 
-def _read_position(cursor: str | None) -> tuple[int, str]:
+def _parse_position(cursor: str | None) -> tuple[int, str]:
     if cursor is None:
         return 0, ""
-    shard, separator, after = read_cursor(cursor).partition("#")
-    numbered = separator and shard.isascii() and shard.isdigit() and int(shard) < SHARDS
-    if not numbered or (after and not (is_key(after) and ROWS_START <= after < _ROWS_END)):
-        raise made_up()
+    shard, separator, after = decode_cursor(cursor).partition("#")
+    numbered = separator and shard.isascii() and shard.isdigit() and int(shard) < RECIPIENT_SHARDS
+    if not numbered or (
+        after and not (is_valid_sort_key(after) and ROWS_START_KEY <= after < _ROWS_END_KEY)
+    ):
+        raise build_cursor_error()
     return int(shard), after
 
 
-Action = dict[str, Any]
+TransactAction = dict[str, Any]
 
 
-class DynamoRecipients:
+class DynamoRecipientRepository:
     """``waypost.repositories.recipients.RecipientStore``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._shards = CounterShards(client, table)
+        self._counter_shards = CounterShards(client, table)
 
-    def rows(self, keys: Collection[RowKey]) -> dict[RowKey, Row]:
-        found = read_records(self._client, self._table, Row, keys)
-        return {key: found.get(key) or Row(key) for key in keys}
+    def get_rows(self, keys: Collection[RecipientKey]) -> dict[RecipientKey, RecipientRow]:
+        found = load_recipient_items(self._client, self._table, RecipientRow, keys)
+        return {key: found.get(key) or RecipientRow(key) for key in keys}
 
-    def sheets(self, keys: Collection[RowKey]) -> dict[RowKey, Sheet]:
-        return read_records(self._client, self._table, Sheet, keys)
+    def get_overflow_items(
+        self, keys: Collection[RecipientKey]
+    ) -> dict[RecipientKey, OverflowItem]:
+        return load_recipient_items(self._client, self._table, OverflowItem, keys)
 
-    def sheets_of(self, key: RowKey) -> list[Sheet]:
-        stored = pages(
+    def list_overflow_items(self, key: RecipientKey) -> list[OverflowItem]:
+        stored = query_all(
             self._client,
             self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sheets)",
@@ -204,43 +216,47 @@ class DynamoRecipients:
             },
             ConsistentRead=True,
         )
-        keyed = [(key_of_item(sheet), sheet) for sheet in stored]
+        keyed = [(parse_recipient_key(sheet), sheet) for sheet in stored]
         # Another recipient's name may begin with this one's and a "#".
-        return [Sheet.from_item(own, sheet) for own, sheet in keyed if own[:2] == key[:2]]
+        return [OverflowItem.from_item(own, sheet) for own, sheet in keyed if own[:2] == key[:2]]
 
     def commit(self, commit: Commit) -> None:
-        versioned = [self._put(row) for row in commit.rows]
-        versioned += [self._put(sheet) for sheet in commit.sheets]
-        versioned += [self._delete(record) for record in commit.removed]
-        if commit.notice is not None:
+        versioned = [self._put_action(row) for row in commit.rows]
+        versioned += [self._put_action(sheet) for sheet in commit.overflow_items]
+        versioned += [self._delete_action(record) for record in commit.removed_items]
+        if commit.outbox_entry is not None:
             versioned.append(
-                {"Put": {"TableName": self._table, "Item": notice_item(commit.notice)}}
+                {"Put": {"TableName": self._table, "Item": build_outbox_item(commit.outbox_entry)}}
             )
-        partition = self._shards.partition(commit.campaign)
-        updates = counter_updates(self._table, partition, commit.increments)
+        partition = self._counter_shards.get_partition(commit.campaign)
+        updates = build_counter_updates(self._table, partition, commit.increments)
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.transact_write_items(
                     TransactItems=[*versioned, *({"Update": update} for update in updates)]
                 )
-        except Conflict as conflict:
-            if "TransactionConflict" in cancellations(conflict)[len(versioned) :]:
-                self._shards.move(commit.campaign)
+        except WriteConflict as conflict:
+            if "TransactionConflict" in get_cancellation_reasons(conflict)[len(versioned) :]:
+                self._counter_shards.switch_shard(commit.campaign)
             raise
 
-    def notices(
-        self, campaign: CampaignCode, batches: Collection[int]
+    def get_outbox_entries(
+        self, campaign: CampaignId, batches: Collection[int]
     ) -> Mapping[int, frozenset[bytes]]:
-        return read_notices(self._client, self._table, campaign, batches)
+        return load_outbox_entries(self._client, self._table, campaign, batches)
 
-    def told(self, campaign: CampaignCode, batch: int, left: frozenset[bytes]) -> None:
-        write_notice(self._client, self._table, Notice(campaign, batch, left))
+    def update_outbox(
+        self, campaign: CampaignId, batch: int, unpublished: frozenset[bytes]
+    ) -> None:
+        save_outbox_entry(self._client, self._table, OutboxEntry(campaign, batch, unpublished))
 
-    def of_link(self, link: LinkCode, *, cursor: str | None, limit: int) -> Page[LinkVisitor]:
-        return read_visitors(self._client, self._table, link, cursor, limit)
+    def list_link_visitors(
+        self, link: LinkId, *, cursor: str | None, limit: int
+    ) -> Page[LinkVisitor]:
+        return load_link_visitors(self._client, self._table, link, cursor, limit)
 
-    def campaigns_of(self, workspace: WorkspaceCode, recipient: str) -> set[CampaignCode]:
-        keys = scan(
+    def scan_campaigns(self, workspace: WorkspaceId, recipient: str) -> set[CampaignId]:
+        keys = scan_all(
             self._client,
             self._table,
             FilterExpression="begins_with(pk, :rows) AND (sk = :row OR begins_with(sk, :sheets))",
@@ -251,38 +267,42 @@ class DynamoRecipients:
                 ":sheets": {"S": f"~{recipient}#"},
             },
         )
-        return {key.campaign for key in map(key_of_item, keys) if key.recipient == recipient}
+        return {
+            key.campaign for key in map(parse_recipient_key, keys) if key.recipient == recipient
+        }
 
-    def of_campaign(self, campaign: CampaignCode) -> Iterator[Row | Sheet]:
-        for shard in range(SHARDS):
-            stored = pages(
+    def iter_by_campaign(self, campaign: CampaignId) -> Iterator[RecipientRow | OverflowItem]:
+        for shard in range(RECIPIENT_SHARDS):
+            stored = query_all(
                 self._client,
                 self._table,
                 KeyConditionExpression="pk = :pk AND sk >= :rows",
                 ExpressionAttributeValues={
                     ":pk": {"S": recipient_partition(campaign, shard)},
-                    ":rows": {"S": ROWS_START},
+                    ":rows": {"S": ROWS_START_KEY},
                 },
                 ConsistentRead=True,
             )
             for record in stored:
-                key = key_of_item(record)
-                yield (Row if key.sheet is None else Sheet).from_item(key, record)
+                key = parse_recipient_key(record)
+                yield (RecipientRow if key.overflow is None else OverflowItem).from_item(
+                    key, record
+                )
 
-    def _put(self, record: Row | Sheet) -> Action:
+    def _put_action(self, record: RecipientRow | OverflowItem) -> TransactAction:
         action = {"TableName": self._table, "Item": record.to_item()}
-        return {"Put": action | _only_over(record.version - 1)}
+        return {"Put": action | _version_condition(record.version - 1)}
 
-    def _delete(self, record: Row | Sheet) -> Action:
-        action: Action = {"TableName": self._table, "Key": record.key.item()}
-        return {"Delete": action | _only_over(record.version)}
+    def _delete_action(self, record: RecipientRow | OverflowItem) -> TransactAction:
+        action: TransactAction = {"TableName": self._table, "Key": record.key.to_attributes()}
+        return {"Delete": action | _version_condition(record.version)}
 
 
-def _only_over(version: int) -> Action:
+def _version_condition(version: int) -> TransactAction:
     """The condition that nobody wrote the record since its version was read."""
     if version == 0:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     return {
         "ConditionExpression": "version = :version",
-        "ExpressionAttributeValues": {":version": attributes.attribute(version)},
+        "ExpressionAttributeValues": {":version": attributes.to_attribute(version)},
     }

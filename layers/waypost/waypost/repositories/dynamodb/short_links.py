@@ -13,25 +13,29 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from uuid import uuid4
 
-from waypost.errors import Conflict, StoreUnavailable
-from waypost.ids import WorkspaceCode
+from waypost.errors import StoreUnavailable, WriteConflict
+from waypost.ids import WorkspaceId
 from waypost.models import attributes
-from waypost.models.short_link import ShortLink, StoredDestination, destination_key, short_link_key
-from waypost.repositories.dynamodb.client import DynamoClient, cancellations, translated
+from waypost.models.short_link import LongDestination, ShortLink, destination_key, short_link_key
+from waypost.repositories.dynamodb.client import (
+    DynamoClient,
+    get_cancellation_reasons,
+    translate_dynamo_errors,
+)
 
-ACTIONS: Final = 100
+MAX_LINKS_PER_TRANSACTION: Final = 100
 """What one transaction holds."""
-ROUNDS: Final = 9
+MAX_TRANSACTION_ATTEMPTS: Final = 9
 """How often one transaction is tried: with its pauses up to 8 seconds, while a table that is new
 or was idle splits its partitions.
 """
-PAUSE_SECONDS: Final = 0.05
-LONGEST_PAUSE_SECONDS: Final = 2.0
+LINK_BACKOFF_SECONDS: Final = 0.05
+MAX_LINK_BACKOFF_SECONDS: Final = 2.0
 
-_TAKEN: Final = "ConditionalCheckFailed"
+_CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 
-class DynamoShortLinks:
+class DynamoShortLinkRepository:
     """``waypost.repositories.short_links.ShortLinkStore``."""
 
     def __init__(
@@ -43,34 +47,34 @@ class DynamoShortLinks:
 
     def add(self, links: Sequence[ShortLink]) -> frozenset[str]:
         taken: set[str] = set()
-        for start in range(0, len(links), ACTIONS):
-            waiting = list(links[start : start + ACTIONS])
-            while waiting and (lost := self._add(waiting)):
+        for start in range(0, len(links), MAX_LINKS_PER_TRANSACTION):
+            waiting = list(links[start : start + MAX_LINKS_PER_TRANSACTION])
+            while waiting and (lost := self._add_all_or_none(waiting)):
                 taken |= lost
                 waiting = [link for link in waiting if link.code not in lost]
         return frozenset(taken)
 
-    def keep(self, destinations: Collection[StoredDestination]) -> None:
+    def add_destinations(self, destinations: Collection[LongDestination]) -> None:
         for kept in destinations:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.put_item(TableName=self._table, Item=kept.to_item())
 
-    def find(self, code: str) -> ShortLink | None:
-        stored = self._read(short_link_key(code))
+    def get(self, code: str) -> ShortLink | None:
+        stored = self._load_item(short_link_key(code))
         return ShortLink.from_item(stored) if stored else None
 
-    def destination(self, workspace: WorkspaceCode, digest: str) -> str | None:
-        stored = self._read(destination_key(workspace, digest))
-        return attributes.text(stored, "href") if stored else None
+    def get_destination(self, workspace: WorkspaceId, digest: str) -> str | None:
+        stored = self._load_item(destination_key(workspace, digest))
+        return attributes.get_text(stored, "href") if stored else None
 
-    def _read(self, key: attributes.Item) -> attributes.Item:
+    def _load_item(self, key: attributes.Item) -> attributes.Item:
         """Not consistent: a message is read long after its links were written."""
-        with translated():
+        with translate_dynamo_errors():
             answer = self._client.get_item(TableName=self._table, Key=key)
         stored: attributes.Item = answer.get("Item", {})
         return stored
 
-    def _add(self, links: Sequence[ShortLink]) -> frozenset[str]:
+    def _add_all_or_none(self, links: Sequence[ShortLink]) -> frozenset[str]:
         """Store all links, or none where codes are taken: those codes."""
         puts = [
             {
@@ -81,14 +85,14 @@ class DynamoShortLinks:
             for link in links
         ]
         once = str(uuid4())
-        for left in range(ROUNDS - 1, -1, -1):
+        for left in range(MAX_TRANSACTION_ATTEMPTS - 1, -1, -1):
             try:
-                with translated():
+                with translate_dynamo_errors():
                     self._client.transact_write_items(
                         TransactItems=[{"Put": put} for put in puts], ClientRequestToken=once
                     )
-            except Conflict as conflict:
-                if taken := _taken(links, conflict):
+            except WriteConflict as conflict:
+                if taken := _conflicting_codes(links, conflict):
                     return taken
                 if not left:
                     raise StoreUnavailable("short links were not stored") from conflict
@@ -97,16 +101,18 @@ class DynamoShortLinks:
                     raise
             else:
                 return frozenset()
-            self._pause(ROUNDS - 1 - left)
+            self._back_off(MAX_TRANSACTION_ATTEMPTS - 1 - left)
         raise AssertionError("unreachable")
 
-    def _pause(self, failures: int) -> None:
-        longest = min(PAUSE_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS)
+    def _back_off(self, failures: int) -> None:
+        longest = min(LINK_BACKOFF_SECONDS * 2**failures, MAX_LINK_BACKOFF_SECONDS)
         self._sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter
 
 
-def _taken(links: Sequence[ShortLink], conflict: Conflict) -> frozenset[str]:
-    reasons = cancellations(conflict)
+def _conflicting_codes(links: Sequence[ShortLink], conflict: WriteConflict) -> frozenset[str]:
+    reasons = get_cancellation_reasons(conflict)
     return frozenset(
-        link.code for link, reason in zip(links, reasons, strict=False) if reason == _TAKEN
+        link.code
+        for link, reason in zip(links, reasons, strict=False)
+        if reason == _CONDITION_FAILED
     )

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from waypost.errors import Clash, Conflict, MalformedItem, MalformedRows
-from waypost.ids import WorkspaceCode, workspace_code
+from waypost.errors import AlreadyExists, CorruptItem, CorruptItemSet, WriteConflict
+from waypost.ids import WorkspaceId, derive_workspace_id
 from waypost.models import attributes
 from waypost.models.attributes import Item
 from waypost.models.workspace import (
@@ -18,117 +18,130 @@ from waypost.models.workspace import (
     person_hash,
     workspace_partition,
 )
-from waypost.repositories.corrupt_items import tell_damaged
-from waypost.repositories.dynamodb.client import DynamoClient, batch_get, translated
+from waypost.repositories.corrupt_items import log_corrupt_item
+from waypost.repositories.dynamodb.client import DynamoClient, batch_get, translate_dynamo_errors
 from waypost.repositories.workspaces import (
-    Person,
-    Versioned,
-    read_settings,
-    read_versioned,
-    write_settings,
+    PersonKey,
+    VersionedSettings,
+    parse_settings,
+    parse_settings_with_version,
+    serialize_settings,
 )
 
-_MINE: Final = "(attribute_not_exists(pk) OR #name = :name)"
-_OVER: Final = {None: "", 0: " AND attribute_not_exists(version)"}
+_NAME_CONDITION: Final = "(attribute_not_exists(pk) OR #name = :name)"
+_VERSION_CONDITIONS: Final = {None: "", 0: " AND attribute_not_exists(version)"}
 """Rows of before versions count as never saved."""
 
 
-class DynamoWorkspaces:
+class DynamoWorkspaceRepository:
     """``waypost.repositories.workspaces.WorkspaceStore``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
 
-    def settings(self, workspace: WorkspaceCode) -> WorkspaceSettings:
-        stored = self._stored(workspace, consistent=False)
-        return read_settings(workspace, _text(stored)) if stored else WorkspaceSettings()
+    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings:
+        stored = self._load_settings_item(workspace, consistent=False)
+        return (
+            parse_settings(workspace, _get_settings_text(stored)) if stored else WorkspaceSettings()
+        )
 
-    def versioned(self, workspace: WorkspaceCode) -> Versioned:
-        stored = self._stored(workspace, consistent=True)
+    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings:
+        stored = self._load_settings_item(workspace, consistent=True)
         if not stored:
-            return Versioned(WorkspaceSettings(), 0)
-        return read_versioned(_text(stored), attributes.number(stored, "version", default=0))
+            return VersionedSettings(WorkspaceSettings(), 0)
+        return parse_settings_with_version(
+            _get_settings_text(stored), attributes.get_number(stored, "version", default=0)
+        )
 
-    def save(self, workspace: str, settings: WorkspaceSettings, *, over: int | None = None) -> None:
-        code = workspace_code(workspace)
+    def save_settings(
+        self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
+    ) -> None:
+        code = derive_workspace_id(workspace)
         values: dict[str, attributes.Value] = {
             ":name": workspace,
-            ":settings": write_settings(settings),
+            ":settings": serialize_settings(settings),
             ":once": 1,
         }
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.update_item(
                     TableName=self._table,
                     Key=_settings_key(code),
                     UpdateExpression="SET #name = :name, settings = :settings ADD version :once",
-                    ConditionExpression=_MINE + _OVER.get(over, " AND version = :over"),
+                    ConditionExpression=_NAME_CONDITION
+                    + _VERSION_CONDITIONS.get(expected_version, " AND version = :over"),
                     ExpressionAttributeNames={"#name": "name"},
-                    ExpressionAttributeValues=attributes.item(
-                        values | ({":over": over} if over else {})
+                    ExpressionAttributeValues=attributes.build_item(
+                        values | ({":over": expected_version} if expected_version else {})
                     ),
                 )
-        except Conflict as e:
-            owner = attributes.optional_text(self._stored(code, consistent=True), "name")
+        except WriteConflict as e:
+            owner = attributes.get_optional_text(
+                self._load_settings_item(code, consistent=True), "name"
+            )
             if owner in (None, workspace):
                 raise
-            raise Clash("workspace", workspace, "its code belongs to another name") from e
+            raise AlreadyExists("workspace", workspace, "its code belongs to another name") from e
 
-    def opt_out(self, workspace: WorkspaceCode, person: str, now: datetime) -> OptOut:
+    def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
         hashed = person_hash(workspace, person)
         wish = OptOut(
             workspace=workspace, person_hash=hashed, salt=secrets.token_hex(16), since=now
         )
         try:
-            with translated():
+            with translate_dynamo_errors():
                 self._client.put_item(
                     TableName=self._table,
                     Item=wish.to_item(),
                     ConditionExpression="attribute_not_exists(pk)",
                 )
-        except Conflict:
-            return self._stands(workspace, person, wish)
+        except WriteConflict:
+            return self._load_or_replace_opt_out(workspace, person, wish)
         return wish
 
-    def _stands(self, workspace: WorkspaceCode, person: str, wish: OptOut) -> OptOut:
+    def _load_or_replace_opt_out(
+        self, workspace: WorkspaceId, person: str, opt_out: OptOut
+    ) -> OptOut:
         """The opt-out that is there already; this one in its place where it cannot be read."""
         asked = (workspace, person)
         try:
-            return self.opted_out([asked]).get(asked, wish)
-        except MalformedItem:
-            with translated():
-                self._client.put_item(TableName=self._table, Item=wish.to_item())
-            return self.opted_out([asked]).get(asked, wish)
+            return self.get_opt_outs([asked]).get(asked, opt_out)
+        except CorruptItem:
+            with translate_dynamo_errors():
+                self._client.put_item(TableName=self._table, Item=opt_out.to_item())
+            return self.get_opt_outs([asked]).get(asked, opt_out)
 
-    def opt_in(self, workspace: WorkspaceCode, person: str) -> None:
+    def opt_in(self, workspace: WorkspaceId, person: str) -> None:
         key = opt_out_key(workspace, person_hash(workspace, person))
-        with translated():
+        with translate_dynamo_errors():
             self._client.delete_item(TableName=self._table, Key=key)
 
-    def opted_out(self, people: Collection[Person]) -> Mapping[Person, OptOut]:
-        keys = {_sort_values(opt_out_key(w, person_hash(w, p))): (w, p) for w, p in people}
+    def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
+        keys = {_key_values(opt_out_key(w, person_hash(w, p))): (w, p) for w, p in people}
         wanted = [opt_out_key(w, person_hash(w, p)) for w, p in keys.values()]
-        found: dict[Person, OptOut] = {}
-        damaged: list[Person] = []
+        found: dict[PersonKey, OptOut] = {}
+        damaged: list[PersonKey] = []
         for stored in batch_get(self._client, self._table, wanted):
-            person = keys[_sort_values(stored)]
+            person = keys[_key_values(stored)]
             try:
                 found[person] = OptOut.from_item(person[0], stored)
-            except MalformedItem as why:
-                tell_damaged("opt_out", why, workspace=person[0], key=attributes.text(stored, "sk"))
+            except CorruptItem as why:
+                log_corrupt_item(
+                    "opt_out", why, workspace=person[0], key=attributes.get_text(stored, "sk")
+                )
                 damaged.append(person)
         if damaged:
             workspaces = ", ".join(sorted({workspace for workspace, _ in damaged}))
-            raise MalformedRows(
+            raise CorruptItemSet(
                 f"{len(damaged)} opt-outs of workspace {workspaces} cannot be read", damaged
             )
         return found
 
-    def _stored(self, workspace: WorkspaceCode, *, consistent: bool) -> Item:
+    def _load_settings_item(self, workspace: WorkspaceId, *, consistent: bool) -> Item:
         """The item of the settings; an empty one where there is none."""
         more = {"ConsistentRead": True} if consistent else {}
-        with translated():
+        with translate_dynamo_errors():
             answer = self._client.get_item(
                 TableName=self._table, Key=_settings_key(workspace), **more
             )
@@ -136,17 +149,17 @@ class DynamoWorkspaces:
         return stored
 
 
-def _text(stored: Item) -> str:
+def _get_settings_text(stored: Item) -> str:
     """The text of the settings; an empty one where there is none, which nothing reads."""
     try:
-        return attributes.text(stored, "settings")
-    except MalformedItem:
+        return attributes.get_text(stored, "settings")
+    except CorruptItem:
         return ""
 
 
-def _settings_key(workspace: WorkspaceCode) -> Item:
-    return attributes.item({"pk": workspace_partition(workspace), "sk": "W"})
+def _settings_key(workspace: WorkspaceId) -> Item:
+    return attributes.build_item({"pk": workspace_partition(workspace), "sk": "W"})
 
 
-def _sort_values(stored: Item) -> tuple[str, str]:
-    return attributes.text(stored, "pk"), attributes.text(stored, "sk")
+def _key_values(stored: Item) -> tuple[str, str]:
+    return attributes.get_text(stored, "pk"), attributes.get_text(stored, "sk")

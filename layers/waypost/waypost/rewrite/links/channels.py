@@ -34,18 +34,18 @@ _JSON_START = re.compile(
 )
 
 Channel = Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]
-_ONLY: Final[Mapping[Channel, str]] = {"sms": "text", "whatsapp": "variables"}
+_REQUIRED_CONTENT: Final[Mapping[Channel, str]] = {"sms": "text", "whatsapp": "variables"}
 """Where a channel has one kind of content; in any other, links would stay as they are unseen."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-Path = tuple[str | int, ...]
+ContentPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ContentText:
     """A text of a message: where it stands in the content, and how it is written."""
 
-    path: Path
+    path: ContentPath
     source: str
     markup: Markup
 
@@ -55,24 +55,26 @@ class Text:
         return "content" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path)
 
 
-def texts(
+def extract_texts(
     channel: Channel, content: Mapping[str, Json], *, track_text: bool = False
-) -> Iterator[Text]:
+) -> Iterator[ContentText]:
     """The texts of a message's content, in the order in which their links are numbered.
 
     :raises InvalidRequest: when the channel does not take such content.
     """
     if channel != "email" and "mime" in content:
-        raise InvalidRequest.of("content.mime", f"a {channel} message is no MIME message")
-    only = _ONLY.get(channel)
+        raise InvalidRequest.from_field("content.mime", f"a {channel} message is no MIME message")
+    only = _REQUIRED_CONTENT.get(channel)
     if only is not None and set(content) != {only}:
-        raise InvalidRequest.of("content", f"{channel} carries its links in {only} alone")
+        raise InvalidRequest.from_field("content", f"{channel} carries its links in {only} alone")
     for name, value in content.items():
-        for path, source in _strings(value, (name,)):
-            yield Text(path, source, _markup(channel, path, source, track_text=track_text))
+        for path, source in _iter_strings(value, (name,)):
+            yield ContentText(
+                path, source, _select_markup(channel, path, source, track_text=track_text)
+            )
 
 
-def _markup(channel: Channel, path: Path, source: str, *, track_text: bool) -> Markup:
+def _select_markup(channel: Channel, path: ContentPath, source: str, *, track_text: bool) -> Markup:
     if path == ("html",):
         return HTML_LINKS if channel == "email" else HTML_TAGS
     if path == ("text",) and (channel == "sms" or (channel == "email" and track_text)):
@@ -82,13 +84,13 @@ def _markup(channel: Channel, path: Path, source: str, *, track_text: bool) -> M
     return TEXT_TAGS
 
 
-def _strings(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
+def _iter_strings(value: Json, path: ContentPath) -> Iterator[tuple[ContentPath, str]]:
     match value:
         case str():
             yield path, value
         case dict():
             for key, item in value.items():
-                yield from _strings(item, (*path, key))
+                yield from _iter_strings(item, (*path, key))
         case list():
             for index, item in enumerate(value):
-                yield from _strings(item, (*path, index))
+                yield from _iter_strings(item, (*path, index))

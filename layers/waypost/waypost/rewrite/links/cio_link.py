@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from waypost.errors import InvalidRequest
 
 # Up to the end of this tag or the beginning of the next one: nothing is read twice.
-TAG = re.compile(r"\{%(-?)\s*cio_link\b((?:[^%{]|%(?!\})|\{(?!%))*?)(-?)%\}")
+CIO_LINK_TAG = re.compile(r"\{%(-?)\s*cio_link\b((?:[^%{]|%(?!\})|\{(?!%))*?)(-?)%\}")
 _OPENING = re.compile(r"\{%-?\s*cio_link\b")
 _NAME = re.compile(r"[\s,]*(?:(\w+)\s*:\s*|$)")
 _ATOM = r"\{\{(?:(?!\}\}).)*\}\}"
@@ -22,7 +22,7 @@ _VALUE = re.compile(
     rf"""(?P<quote>["'])(?P<quoted>(?:{_ATOM}|(?!(?P=quote)).)*)(?P=quote)|(?P<bare>(?:{_ATOM}|\S)*)""",
     re.DOTALL,
 )
-_FLAG = {"true": True, "false": False}
+_FLAG_VALUES = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class CioLink:
     url_params: str = "true"
 
 
-def found(text: str) -> Iterator[tuple[int, int, str]]:
+def find_cio_links(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and arguments of every tag; with the whitespace that its dashes take away."""
     if "{" not in text:  # one character is found faster than an expression
         return
     before = 0
-    for tag in TAG.finditer(text):
+    for tag in CIO_LINK_TAG.finditer(text):
         start, end = tag.span()
         while tag[1] and start > before and text[start - 1].isspace():
             start -= 1
@@ -49,49 +49,51 @@ def found(text: str) -> Iterator[tuple[int, int, str]]:
         before = end
 
 
-def check_closed(text: str, field: str) -> None:
+def check_tag_ends(text: str, field: str) -> None:
     """Refuse a text in which a tag begins that does not end: its recipients would read it.
 
     :raises InvalidRequest: naming ``field``.
     """
     for opening in _OPENING.finditer(text) if "{" in text else ():
-        if not TAG.match(text, opening.start()):
+        if not CIO_LINK_TAG.match(text, opening.start()):
             end = opening.end()
-            raise _unreadable(field, text[end : end + 100].partition("\n")[0], "it never ends")
+            raise _syntax_error(field, text[end : end + 100].partition("\n")[0], "it never ends")
 
 
-def parsed(arguments: str, field: str) -> CioLink:
+def parse_cio_link(arguments: str, field: str) -> CioLink:
     """Read what stands between ``cio_link`` and the end of its tag.
 
     :raises InvalidRequest: naming ``field``, when it cannot be read or has no url.
     """
     values: dict[str, str] = {}
-    for name, value in _pairs(arguments, field):
+    for name, value in _iter_arguments(arguments, field):
         if name not in ("url", "track", "url_params"):
-            raise _unreadable(field, arguments, f"{name!r} is not url, track or url_params")
+            raise _syntax_error(field, arguments, f"{name!r} is not url, track or url_params")
         values[name] = value
     if not values.get("url"):
-        raise _unreadable(field, arguments, "it has no url")
+        raise _syntax_error(field, arguments, "it has no url")
     return CioLink(**values)
 
 
-def flag(name: str, value: str, field: str) -> bool:
+def parse_flag(name: str, value: str, field: str) -> bool:
     """What ``track`` or ``url_params`` says.
 
     :raises InvalidRequest: naming ``field``, when it is neither true nor false.
     """
-    truth = _FLAG.get(value.strip().lower())
+    truth = _FLAG_VALUES.get(value.strip().lower())
     if truth is None:
-        raise InvalidRequest.of(field, f"cio_link: {name} is {value[:40]!r}, not true or false")
+        raise InvalidRequest.from_field(
+            field, f"cio_link: {name} is {value[:40]!r}, not true or false"
+        )
     return truth
 
 
-def _pairs(arguments: str, field: str) -> Iterator[tuple[str, str]]:
+def _iter_arguments(arguments: str, field: str) -> Iterator[tuple[str, str]]:
     at = 0
     while True:
         name = _NAME.match(arguments, at)
         if name is None:
-            raise _unreadable(field, arguments, "it is not a list of name:value")
+            raise _syntax_error(field, arguments, "it is not a list of name:value")
         if name[1] is None:
             return
         value = _VALUE.match(arguments, name.end())
@@ -100,5 +102,5 @@ def _pairs(arguments: str, field: str) -> Iterator[tuple[str, str]]:
         yield name[1], value["quoted"] if value["quote"] else value["bare"].removesuffix(",")
 
 
-def _unreadable(field: str, arguments: str, reason: str) -> InvalidRequest:
-    return InvalidRequest.of(field, f"cio_link{arguments[:100].rstrip()}: {reason}")
+def _syntax_error(field: str, arguments: str, reason: str) -> InvalidRequest:
+    return InvalidRequest.from_field(field, f"cio_link{arguments[:100].rstrip()}: {reason}")

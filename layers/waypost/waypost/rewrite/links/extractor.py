@@ -8,14 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from waypost.rewrite.links import cio_link, html, plain_text
-from waypost.rewrite.links.html import decoded_anywhere, encoded
-from waypost.rewrite.links.occurrence import Encode, Place, as_is, leftovers_masked, spans_masked
-from waypost.urls import cleaned
+from waypost.rewrite.links.html import decode_attribute_text, encode_attribute
+from waypost.rewrite.links.occurrence import (
+    LinkOccurrence,
+    TextTransform,
+    mask_liquid,
+    mask_spans,
+    pass_through,
+)
+from waypost.urls import clean_href
 
-FindMasked = Callable[[str, str], list[Place]]
+LinkFinder = Callable[[str, str], list[LinkOccurrence]]
 
 
-def no_links(_text: str, _masked: str) -> list[Place]:
+def find_no_links(_text: str, _masked: str) -> list[LinkOccurrence]:
     """The links that a text shows by itself where only tags count."""
     return []
 
@@ -24,16 +30,16 @@ def no_links(_text: str, _masked: str) -> list[Place]:
 class Markup:
     """A way of writing texts: how links show in it, and how a tag is read and written there."""
 
-    links: FindMasked
+    find_links: LinkFinder
     """Gives the links of a text, found in a copy of the same length in which Liquid is masked."""
-    decode: Encode = as_is
+    decode: TextTransform = pass_through
     """Reads the url of a tag."""
-    encode: Encode = as_is
-    unescape: Encode = as_is
+    encode: TextTransform = pass_through
+    decode_arguments: TextTransform = pass_through
     """Reads the arguments of a tag."""
 
 
-def _json_unescaped(text: str) -> str:
+def _unescape_json(text: str) -> str:
     try:
         value = json.loads(f'"{text}"', strict=False)
     except ValueError:
@@ -41,36 +47,40 @@ def _json_unescaped(text: str) -> str:
     return value if isinstance(value, str) else text
 
 
-def _json_escaped(text: str) -> str:
+def _escape_json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-HTML_LINKS = Markup(html.find_in_masked, decoded_anywhere, encoded)
-HTML_TAGS = Markup(no_links, decoded_anywhere, encoded)
-TEXT_LINKS = Markup(plain_text.find_in_masked)
-TEXT_TAGS = Markup(no_links)
-JSON_TAGS = Markup(no_links, encode=_json_escaped, unescape=_json_unescaped)
+HTML_LINKS = Markup(html.find_html_links, decode_attribute_text, encode_attribute)
+HTML_TAGS = Markup(find_no_links, decode_attribute_text, encode_attribute)
+TEXT_LINKS = Markup(plain_text.find_plain_text_links)
+TEXT_TAGS = Markup(find_no_links)
+JSON_TAGS = Markup(find_no_links, encode=_escape_json, decode_arguments=_unescape_json)
 
 
-def find_places(markup: Markup, text: str, field: str) -> list[Place]:
+def find_links(markup: Markup, text: str, field: str) -> list[LinkOccurrence]:
     """All links of a rendered text, in order.
 
     :raises InvalidRequest: naming ``field``, when a tag cannot be read.
     """
-    return find_with_tags(markup, text, _tags(markup, text, field))
+    return find_links_with_tags(markup, text, _find_tags(markup, text, field))
 
 
-def find_with_tags(markup: Markup, text: str, tags: list[Place]) -> list[Place]:
+def find_links_with_tags(
+    markup: Markup, text: str, tags: list[LinkOccurrence]
+) -> list[LinkOccurrence]:
     """All links of a text whose tags are known, in order.
 
     A tag that is the whole href of an anchor takes over what the anchor says of it; an href that a
     tag is only part of is the tag's place, not the anchor's.
     """
-    hidden = spans_masked(text, [(tag.start, tag.end) for tag in tags])
-    return merged(text, markup.links(text, leftovers_masked(hidden)), tags)
+    hidden = mask_spans(text, [(tag.start, tag.end) for tag in tags])
+    return merge_tags(text, markup.find_links(text, mask_liquid(hidden)), tags)
 
 
-def merged(text: str, links: list[Place], tags: list[Place]) -> list[Place]:
+def merge_tags(
+    text: str, links: list[LinkOccurrence], tags: list[LinkOccurrence]
+) -> list[LinkOccurrence]:
     """Links and tags together, in order, each character in one place only."""
     if not tags:
         return links
@@ -81,48 +91,50 @@ def merged(text: str, links: list[Place], tags: list[Place]) -> list[Place]:
         around = links[at] if at >= 0 and tag.end <= links[at].end else None
         if around is not None:
             places.pop(around.start, None)
-        alone = around is not None and _is_all_of(text, tag, around)
-        places[tag.start] = _with_opt_outs(tag, around) if around and alone else tag
+        alone = around is not None and _is_whole_link(text, tag, around)
+        places[tag.start] = _inherit_link_options(tag, around) if around and alone else tag
     return [places[start] for start in sorted(places)]
 
 
-def tag_place(
+def build_tag_occurrence(
     markup: Markup, start: int, end: int, url: str, *, track: bool, url_params: bool
-) -> Place:
+) -> LinkOccurrence:
     """The place of a tag whose url is written as the text writes urls."""
     href = markup.decode(url)
-    return Place(
+    return LinkOccurrence(
         start=start,
         end=end,
         href=href,
         url=href,
-        instead=url,
+        replacement=url,
         encode=markup.encode,
         track=track,
         url_params=url_params,
-        explicit=True,
+        requested=True,
     )
 
 
-def _tags(markup: Markup, text: str, field: str) -> list[Place]:
-    cio_link.check_closed(text, field)
+def _find_tags(markup: Markup, text: str, field: str) -> list[LinkOccurrence]:
+    cio_link.check_tag_ends(text, field)
     places = []
-    for start, end, arguments in cio_link.found(text):
-        tag = cio_link.parsed(markup.unescape(arguments), field)
-        track = cio_link.flag("track", tag.track, field)
-        url_params = cio_link.flag("url_params", tag.url_params, field)
-        place = tag_place(markup, start, end, tag.url, track=track, url_params=url_params)
-        if markup.unescape is not as_is:
-            place = replace(place, instead=markup.encode(tag.url))
+    for start, end, arguments in cio_link.find_cio_links(text):
+        tag = cio_link.parse_cio_link(markup.decode_arguments(arguments), field)
+        track = cio_link.parse_flag("track", tag.track, field)
+        url_params = cio_link.parse_flag("url_params", tag.url_params, field)
+        place = build_tag_occurrence(
+            markup, start, end, tag.url, track=track, url_params=url_params
+        )
+        if markup.decode_arguments is not pass_through:
+            place = replace(place, replacement=markup.encode(tag.url))
         places.append(place)
     return places
 
 
-def _is_all_of(text: str, tag: Place, link: Place) -> bool:
+def _is_whole_link(text: str, tag: LinkOccurrence, link: LinkOccurrence) -> bool:
     return not (text[link.start : tag.start] + text[tag.end : link.end]).strip()
 
 
-def _with_opt_outs(tag: Place, link: Place) -> Place:
+def _inherit_link_options(tag: LinkOccurrence, link: LinkOccurrence) -> LinkOccurrence:
     return replace(
         tag,
         track=tag.track and link.track,
@@ -131,12 +143,14 @@ def _with_opt_outs(tag: Place, link: Place) -> Place:
     )
 
 
-def with_opt_outs(places: list[Place], anchors: list[Place]) -> list[Place]:
+def apply_anchor_options(
+    occurrences: list[LinkOccurrence], anchors: list[LinkOccurrence]
+) -> list[LinkOccurrence]:
     """The links of a text part; what the HTML part says of a URL holds for the same URL here."""
-    said: dict[str, Place] = {}
+    said: dict[str, LinkOccurrence] = {}
     for anchor in anchors:
-        before = said.get(cleaned(anchor.href), anchor)
-        said[cleaned(anchor.href)] = replace(
+        before = said.get(clean_href(anchor.href), anchor)
+        said[clean_href(anchor.href)] = replace(
             anchor,
             track=anchor.track and before.track,
             url_params=anchor.url_params and before.url_params,
@@ -144,7 +158,7 @@ def with_opt_outs(places: list[Place], anchors: list[Place]) -> list[Place]:
         )
     return [
         replace(place, track=same.track, url_params=same.url_params, tag=same.tag)
-        if not place.explicit and (same := said.get(cleaned(place.href)))
+        if not place.requested and (same := said.get(clean_href(place.href)))
         else place
-        for place in places
+        for place in occurrences
     ]

@@ -32,13 +32,13 @@ from html import escape
 
 from turbohtml import Comment, Document, SourceSpan, parse, tokenize
 
-from waypost.rewrite.links.occurrence import Place, newlines_masked
-from waypost.tokens import PIXELS
+from waypost.rewrite.links.occurrence import LinkOccurrence, mask_newlines
+from waypost.tokens import PIXEL_PATH
 
 _VALUE = re.compile(r"[a-zA-Z\-]+[\t\n\f\r ]*=[\t\n\f\r ]*([\"']?)")
 
 
-def value_span(source: str, start: int, end: int) -> tuple[int, int, str]:
+def find_value_span(source: str, start: int, end: int) -> tuple[int, int, str]:
     """Where the value of the attribute at ``source[start:end]`` stands, quotes excluded, and its
     quote (empty where there is none). An attribute without a value has an empty span at its end.
     """
@@ -49,7 +49,7 @@ def value_span(source: str, start: int, end: int) -> tuple[int, int, str]:
     return match.end(), end - len(quote), quote
 
 
-def decoded(raw: str, quote: str) -> str:
+def decode_attribute(raw: str, quote: str) -> str:
     """The value that a browser reads from the characters between ``quote``s."""
     if raw.isprintable() and (ampersands := raw.count("&")) == raw.count("&amp;"):
         return raw.replace("&amp;", "&") if ampersands else raw
@@ -59,39 +59,39 @@ def decoded(raw: str, quote: str) -> str:
     return tag.attr("x", "") or ""
 
 
-def decoded_anywhere(raw: str) -> str:
+def decode_attribute_text(raw: str) -> str:
     """The same for text that is not known to stand between quotes."""
-    return decoded(raw, "'" if '"' in raw else '"')
+    return decode_attribute(raw, "'" if '"' in raw else '"')
 
 
-def encoded(value: str) -> str:
+def encode_attribute(value: str) -> str:
     """A value written so that it reads back the same, whatever quotes stand around it."""
     return escape(value).replace(" ", "&#32;")
 
 
-_OPENING = "<!--[if"
+_COMMENT_START = "<!--[if"
 _FIRST_DIGIT = 0xE000
 _RADIX = 4096
-_MARKS = "".join(map(chr, range(0xF000, 0xF8FF)))
+_MARKERS = "".join(map(chr, range(0xF000, 0xF8FF)))
 _READ_BY_OUTLOOK = re.compile(r"(?<![!\w])\(?\s*(?:(?:[gl]te?)\s+)?mso\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class NumberedHtml:
     """A copy of a document, of the same length, with its conditional comments numbered."""
 
     text: str
-    mark: str
+    marker: str
     offsets: tuple[int, ...]
     """Where each numbered ``<!--`` stands."""
 
 
-def numbered(text: str) -> Numbered | None:
+def number_comments(text: str) -> NumberedHtml | None:
     """Number what may be conditional comments; None where nothing looks like one."""
-    offsets = tuple(_openings(text))
+    offsets = tuple(_find_comment_starts(text))
     if not offsets:
         return None
-    mark = next(m for m in _MARKS if m not in text)
+    mark = next(m for m in _MARKERS if m not in text)
     pieces: list[str] = []
     at = 0
     for number, offset in enumerate(offsets):
@@ -99,26 +99,26 @@ def numbered(text: str) -> Numbered | None:
         pieces += text[at : offset + 4], chr(_FIRST_DIGIT + high), chr(_FIRST_DIGIT + low), mark
         at = offset + 7
     pieces.append(text[at:])
-    return Numbered("".join(pieces), mark, offsets)
+    return NumberedHtml("".join(pieces), mark, offsets)
 
 
-def _openings(text: str) -> Iterator[int]:
+def _find_comment_starts(text: str) -> Iterator[int]:
     """Where comments begin that look conditional. A single character is found thirty times faster
     than several, and brackets are rare in prose.
     """
     bracket = text.find("[")
     while bracket >= 0:
         start = max(0, bracket - 4)
-        if text[start : bracket + 3].lower() == _OPENING:
+        if text[start : bracket + 3].lower() == _COMMENT_START:
             yield start
         bracket = text.find("[", bracket + 1)
 
 
-def outlook_spans(document: Document, copy: Numbered) -> Iterator[tuple[int, int]]:
+def find_outlook_spans(document: Document, copy: NumberedHtml) -> Iterator[tuple[int, int]]:
     """The spans of HTML inside the comments that Outlook reads, in the document's order."""
     for comment in document.xpath_iter("//comment()"):
         data = comment.data if isinstance(comment, Comment) else ""
-        if data[2:3] != copy.mark:
+        if data[2:3] != copy.marker:
             continue
         high, low = ord(data[0]) - _FIRST_DIGIT, ord(data[1]) - _FIRST_DIGIT
         condition, closed, _ = data[3:].partition("]>")
@@ -127,92 +127,96 @@ def outlook_spans(document: Document, copy: Numbered) -> Iterator[tuple[int, int
             yield start + 3 + len(condition) + 2, start + len(data)
 
 
-_ADDRESS = re.compile(PIXELS + r"([\w-]+/[\w-]+)")
+_PIXEL_TOKEN = re.compile(PIXEL_PATH + r"([\w-]+/[\w-]+)")
 
 
-def image(address: str) -> str:
+def render_pixel(address: str) -> str:
     """The pixel in HTML: a point that is seen by nobody, nor read out."""
-    return f'<img src="{encoded(address)}" width="1" height="1" alt="" style="border:0">'
+    return f'<img src="{encode_attribute(address)}" width="1" height="1" alt="" style="border:0">'
 
 
-def hidden_link(address: str) -> str:
+def render_honeypot_link(address: str) -> str:
     """The link that only machines follow, in HTML: not shown, read out, nor reached by keyboard."""
     return (
-        f'<a href="{encoded(address)}" rel="nofollow" tabindex="-1" aria-hidden="true" '
+        f'<a href="{encode_attribute(address)}" rel="nofollow" tabindex="-1" aria-hidden="true" '
         f'style="display:none;mso-hide:all"></a>'
     )
 
 
-def before_end_of_body(html: str, document: Document) -> Place | None:
+def find_body_end(html: str, document: Document) -> LinkOccurrence | None:
     """The place of the body's end tag; None where the document has no such tag."""
     body = document.select_one("body")
     location = body.source_location if body is not None else None
     if location is None or location.end_tag is None:
         return None
     start, end = location.end_tag.start_offset, location.end_tag.end_offset
-    return _pixel_place(start, end, html)
+    return _build_pixel_occurrence(start, end, html)
 
 
-def with_pixel(places: Sequence[Place], html: str) -> list[Place]:
+def add_pixel(occurrences: Sequence[LinkOccurrence], html: str) -> list[LinkOccurrence]:
     """The places of a document with one for the pixel: where none was found, at the end."""
-    if any(place.pixel for place in places):
-        return list(places)
-    return [*places, _pixel_place(len(html), len(html), html)]
+    if any(place.find_pixel for place in occurrences):
+        return list(occurrences)
+    return [*occurrences, _build_pixel_occurrence(len(html), len(html), html)]
 
 
-def _pixel_place(start: int, end: int, html: str) -> Place:
-    return Place(start=start, end=end, href="", url="", pixel=partial(_carried, html))
+def _build_pixel_occurrence(start: int, end: int, html: str) -> LinkOccurrence:
+    return LinkOccurrence(
+        start=start, end=end, href="", url="", find_pixel=partial(_find_last_pixel, html)
+    )
 
 
-def _carried(html: str) -> str:
+def _find_last_pixel(html: str) -> str:
     """What the last pixel carries that a document has already."""
-    at = html.rfind(PIXELS)
+    at = html.rfind(PIXEL_PATH)
     while at >= 0:
-        if found := _ADDRESS.match(html, at):
+        if found := _PIXEL_TOKEN.match(html, at):
             return found[1]
-        at = html.rfind(PIXELS, 0, at)
+        at = html.rfind(PIXEL_PATH, 0, at)
     return ""
 
 
-UNTRACKED = "untracked"
-WITHOUT_PARAMETERS = "disable-url-params"
+UNTRACKED_CLASS = "untracked"
+NO_PARAMETERS_CLASS = "disable-url-params"
 
-Spans = Mapping[str, SourceSpan]
+AttributeSpans = Mapping[str, SourceSpan]
 
 
-def find_in_masked(html: str, masked: str) -> list[Place]:
+def find_html_links(html: str, masked_html: str) -> list[LinkOccurrence]:
     """The links of a document, found in a copy of the same length in which Liquid is masked; and
     the place for a pixel, where the document's body has an end tag.
     """
-    found: dict[int, Place] = {}
-    masked = newlines_masked(masked)
-    copy = numbered(masked)
-    document = parse(copy.text if copy else masked, source_locations=True)
-    for attributes, shift in _attributes_of_links(masked, copy, document):
-        place = _place(html, attributes, shift)
+    found: dict[int, LinkOccurrence] = {}
+    masked_html = mask_newlines(masked_html)
+    copy = number_comments(masked_html)
+    document = parse(copy.text if copy else masked_html, source_locations=True)
+    for attributes, shift in _iter_link_attributes(masked_html, copy, document):
+        place = _build_occurrence(html, attributes, shift)
         found.setdefault(place.start, place)
-    if pixel := before_end_of_body(html, document):
+    if pixel := find_body_end(html, document):
         found[pixel.start] = pixel
     return [found[start] for start in sorted(found)]
 
 
-def _attributes_of_links(
-    masked: str, copy: Numbered | None, document: Document
-) -> Iterator[tuple[Spans, int]]:
+def _iter_link_attributes(
+    masked_html: str, copy: NumberedHtml | None, document: Document
+) -> Iterator[tuple[AttributeSpans, int]]:
     """The attributes' spans of every link, and what to add to their offsets."""
-    for attributes in _hrefs(document, "a[href],area[href]"):
+    for attributes in _iter_href_attributes(document, "a[href],area[href]"):
         yield attributes, 0
     if copy is None:
         return
-    for start, end in outlook_spans(document, copy):
-        if "href" not in masked[start:end].lower():
+    for start, end in find_outlook_spans(document, copy):
+        if "href" not in masked_html[start:end].lower():
             continue
-        inside = parse(masked[start:end], source_locations=True)
-        for attributes in _hrefs(inside, "[href]", vml=True):
+        inside = parse(masked_html[start:end], source_locations=True)
+        for attributes in _iter_href_attributes(inside, "[href]", vml=True):
             yield attributes, start
 
 
-def _hrefs(document: Document, selector: str, *, vml: bool = False) -> Iterator[Spans]:
+def _iter_href_attributes(
+    document: Document, selector: str, *, vml: bool = False
+) -> Iterator[AttributeSpans]:
     for element in document.select(selector):
         if vml and element.tag not in ("a", "area") and not element.tag.startswith("v:"):
             continue
@@ -223,39 +227,39 @@ def _hrefs(document: Document, selector: str, *, vml: bool = False) -> Iterator[
             yield attributes
 
 
-def _place(html: str, attributes: Spans, shift: int) -> Place:
-    start, end, quote = _span(html, attributes["href"], shift)
-    href = decoded(html[start:end], quote)
-    classes = _classes(html, attributes, shift)
-    return Place(
+def _build_occurrence(html: str, attributes: AttributeSpans, shift: int) -> LinkOccurrence:
+    start, end, quote = _locate_value(html, attributes["href"], shift)
+    href = decode_attribute(html[start:end], quote)
+    classes = _read_classes(html, attributes, shift)
+    return LinkOccurrence(
         start=start,
         end=end,
         href=href,
         url=href,
-        encode=encoded,
-        track=UNTRACKED not in classes,
-        url_params=WITHOUT_PARAMETERS not in classes,
-        tag=_value(html, attributes, "data-cio-tag", shift).strip() or None,
+        encode=encode_attribute,
+        track=UNTRACKED_CLASS not in classes,
+        url_params=NO_PARAMETERS_CLASS not in classes,
+        tag=_read_attribute(html, attributes, "data-cio-tag", shift).strip() or None,
     )
 
 
-def _classes(html: str, attributes: Spans, shift: int) -> list[str]:
+def _read_classes(html: str, attributes: AttributeSpans, shift: int) -> list[str]:
     """The classes of a link, or none of them where none can say anything about it."""
     attribute = attributes.get("class")
     if attribute is None:
         return []
     written = html[attribute.start_offset + shift : attribute.end_offset + shift]
-    if UNTRACKED in written or WITHOUT_PARAMETERS in written or "&" in written:
-        return _value(html, attributes, "class", shift).split()
+    if UNTRACKED_CLASS in written or NO_PARAMETERS_CLASS in written or "&" in written:
+        return _read_attribute(html, attributes, "class", shift).split()
     return []
 
 
-def _value(html: str, attributes: Spans, name: str, shift: int) -> str:
+def _read_attribute(html: str, attributes: AttributeSpans, name: str, shift: int) -> str:
     if name not in attributes:
         return ""
-    start, end, quote = _span(html, attributes[name], shift)
-    return decoded(html[start:end], quote)
+    start, end, quote = _locate_value(html, attributes[name], shift)
+    return decode_attribute(html[start:end], quote)
 
 
-def _span(html: str, attribute: SourceSpan, shift: int) -> tuple[int, int, str]:
-    return value_span(html, attribute.start_offset + shift, attribute.end_offset + shift)
+def _locate_value(html: str, attribute: SourceSpan, shift: int) -> tuple[int, int, str]:
+    return find_value_span(html, attribute.start_offset + shift, attribute.end_offset + shift)

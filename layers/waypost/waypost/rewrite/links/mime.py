@@ -46,21 +46,31 @@ from waypost.rewrite.links.extractor import (
     TEXT_LINKS,
     TEXT_TAGS,
     Markup,
-    find_places,
-    with_opt_outs,
+    apply_anchor_options,
+    find_links,
 )
-from waypost.rewrite.links.html import with_pixel
-from waypost.rewrite.links.occurrence import Encode, Place, as_is
+from waypost.rewrite.links.html import add_pixel
+from waypost.rewrite.links.occurrence import LinkOccurrence, TextTransform, pass_through
 
-_STATEFUL = ("iso-2022", "iso2022", "hz", "utf-7", "utf-16", "utf-32", "utf16", "utf32", "utf7")
+_STATEFUL_CHARSETS = (
+    "iso-2022",
+    "iso2022",
+    "hz",
+    "utf-7",
+    "utf-16",
+    "utf-32",
+    "utf16",
+    "utf32",
+    "utf7",
+)
 
 
-def switches(charset: str) -> bool:
+def is_stateful_charset(charset: str) -> bool:
     """Whether bytes of the ASCII range are not always ASCII in it."""
-    return charset.startswith(_STATEFUL)
+    return charset.startswith(_STATEFUL_CHARSETS)
 
 
-def text_of(data: bytes, charset: str) -> tuple[str, str]:
+def decode_bytes(data: bytes, charset: str) -> tuple[str, str]:
     """The text of bytes, and the codec by which it becomes the same bytes again. Where the declared
     charset cannot, most mail programs take UTF-8, and Latin-1 for what is none.
     """
@@ -74,12 +84,12 @@ def text_of(data: bytes, charset: str) -> tuple[str, str]:
     return data.decode("latin-1"), "latin-1"
 
 
-def bytes_inside(value: str, codec: str) -> bytes:
+def encode_fragment(value: str, codec: str) -> bytes:
     """A value as it stands inside of a text: without the mark that a codec begins a text with."""
     return value.encode(codec).removeprefix("".encode(codec))
 
 
-def ends_of_characters(data: bytes, text: str, codec: str) -> list[int]:
+def locate_character_ends(data: bytes, text: str, codec: str) -> list[int]:
     """For every character of the text of bytes the number of bytes up to its end."""
     if len(text) == len(data):
         return list(range(1, len(data) + 1))
@@ -93,23 +103,23 @@ def ends_of_characters(data: bytes, text: str, codec: str) -> list[int]:
 US_ASCII: Final = "us-ascii"
 
 
-def charset_of(headers: Headers) -> str:
+def read_charset(headers: Headers) -> str:
     """The charset that a part says it is in."""
-    return _read(headers.get_content_charset) or US_ASCII
+    return _read_parameter(headers.get_content_charset) or US_ASCII
 
 
-def boundary_of(headers: Headers) -> str | None:
+def read_boundary(headers: Headers) -> str | None:
     """What stands between the parts of a multipart; None where it does not say."""
-    return _read(headers.get_boundary)
+    return _read_parameter(headers.get_boundary)
 
 
-def encoding_of(headers: Headers) -> str:
+def read_transfer_encoding(headers: Headers) -> str:
     """The transfer encoding that a part says it is in, without what may stand behind its name."""
     named = re.search(r"[\w\-]+", str(headers.get("content-transfer-encoding", "")))
     return named[0].lower() if named else "7bit"
 
 
-def _read(parameter: Callable[[], object]) -> str | None:
+def _read_parameter(parameter: Callable[[], object]) -> str | None:
     try:
         value = parameter()
     except (TypeError, ValueError, LookupError):
@@ -120,11 +130,11 @@ def _read(parameter: Callable[[], object]) -> str | None:
 _QP_LINE: Final = 75
 _BASE64_LINE: Final = 76
 _QP = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n")
-_AS_THEY_STAND = ("7bit", "8bit", "binary")
+_IDENTITY_ENCODINGS = ("7bit", "8bit", "binary")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class EncodedBlock:
     """Characters ``start`` to ``end`` of an assembled text that are encoded as one.
 
     ``original`` is how they were encoded.
@@ -133,11 +143,11 @@ class Block:
     start: int
     end: int
     original: str
-    encode: Encode
+    encode: TextTransform
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedPart:
     """The text of a part. ``ends``: for every character, where in the raw text it ended; None where
     the text stands there as it is. ``encode_block`` encodes a whole body, ``transfer`` one value.
     """
@@ -145,54 +155,58 @@ class Decoded:
     text: str
     start: int
     end: int
-    ends: Sequence[int] | None = None
-    transfer: Encode = as_is
-    encode_block: Encode | None = None
+    character_ends: Sequence[int] | None = None
+    encode_transfer: TextTransform = pass_through
+    encode_block: TextTransform | None = None
 
-    def raw_span(self, start: int, end: int) -> tuple[int, int]:
+    def locate_raw_span(self, start: int, end: int) -> tuple[int, int]:
         """Where characters of the text stand in the raw message."""
-        if self.ends is None:
+        if self.character_ends is None:
             return self.start + start, self.start + end
-        return self._end_of(start - 1), self._end_of(end - 1)
+        return self._locate_end(start - 1), self._locate_end(end - 1)
 
-    def _end_of(self, character: int) -> int:
-        return self.ends[character] if self.ends and character >= 0 else self.start
+    def _locate_end(self, character: int) -> int:
+        return (
+            self.character_ends[character] if self.character_ends and character >= 0 else self.start
+        )
 
 
-def decoded_part(raw: str, start: int, end: int, headers: Headers) -> Decoded:
+def decode_part(raw: str, start: int, end: int, headers: Headers) -> DecodedPart:
     """Read a text part whose body stands at ``raw[start:end]``."""
-    encoding = encoding_of(headers)
-    charset = charset_of(headers)
+    encoding = read_transfer_encoding(headers)
+    charset = read_charset(headers)
     body = raw[start:end]
     if encoding == "base64":
-        return _base64_part(body, start, end, charset)
+        return _decode_base64_part(body, start, end, charset)
     if encoding == "quoted-printable":
-        data, ends = _unquoted(body)
-    elif encoding not in _AS_THEY_STAND:
-        return Decoded("", start, end)
-    elif switches(charset):
-        data, ends = body.encode(), _byte_ends(body)
+        data, ends = _decode_qp(body)
+    elif encoding not in _IDENTITY_ENCODINGS:
+        return DecodedPart("", start, end)
+    elif is_stateful_charset(charset):
+        data, ends = body.encode(), _locate_byte_ends(body)
     else:
-        return Decoded(body, start, end)
-    text, codec = text_of(data, charset)
-    characters = ends_of_characters(data, text, codec)
-    quoted = partial(_quoted, codec=codec, newline="\r\n" if "\r\n" in body else "\n")
-    return Decoded(
+        return DecodedPart(body, start, end)
+    text, codec = decode_bytes(data, charset)
+    characters = locate_character_ends(data, text, codec)
+    quoted = partial(_encode_qp, codec=codec, newline="\r\n" if "\r\n" in body else "\n")
+    return DecodedPart(
         text,
         start,
         end,
-        ends=[start + ends[byte - 1] for byte in characters],
-        transfer=quoted if encoding == "quoted-printable" else partial(_switched, codec=codec),
+        character_ends=[start + ends[byte - 1] for byte in characters],
+        encode_transfer=quoted
+        if encoding == "quoted-printable"
+        else partial(_encode_stateful, codec=codec),
     )
 
 
-def _base64_part(body: str, start: int, end: int, charset: str) -> Decoded:
+def _decode_base64_part(body: str, start: int, end: int, charset: str) -> DecodedPart:
     try:
         data = b64decode("".join(body.split()).encode("ascii"), validate=True)
     except (ValueError, UnicodeEncodeError):
         # Mail programs show what they can of it; there is nothing in it that we could put back.
-        return Decoded("", start, end)
-    text, codec = text_of(data, charset)
+        return DecodedPart("", start, end)
+    text, codec = decode_bytes(data, charset)
     newline = "\r\n" if "\r\n" in body else "\n"
     width = max((len(line) for line in body.splitlines()), default=0) or _BASE64_LINE
     tail = body[len(body.rstrip()) :]
@@ -202,15 +216,15 @@ def _base64_part(body: str, start: int, end: int, charset: str) -> Decoded:
         lines = (whole[at : at + width] for at in range(0, len(whole), width))
         return newline.join(lines) + tail
 
-    return Decoded(text, start, end, encode_block=encode)
+    return DecodedPart(text, start, end, encode_block=encode)
 
 
-def _unquoted(body: str) -> tuple[bytes, list[int]]:
+def _decode_qp(body: str) -> tuple[bytes, list[int]]:
     """The bytes of a quoted-printable body, and for every byte where in the body it ended."""
     data = bytearray()
     ends: list[int] = []
     source = body.encode()
-    positions = _byte_ends(body)
+    positions = _locate_byte_ends(body)
     at = 0
     for escape in _QP.finditer(source):
         data += source[at : escape.start()]
@@ -224,25 +238,25 @@ def _unquoted(body: str) -> tuple[bytes, list[int]]:
     return bytes(data), ends
 
 
-def _byte_ends(text: str) -> list[int]:
+def _locate_byte_ends(text: str) -> list[int]:
     """For every byte of a text in UTF-8, where its character ends."""
     if text.isascii():
         return list(range(1, len(text) + 1))
     return [at for at, c in enumerate(text, 1) for _ in c.encode()]
 
 
-def _switched(value: str, *, codec: str) -> str:
+def _encode_stateful(value: str, *, codec: str) -> str:
     """A value in a charset that switches, as its bytes stand in the message."""
-    return bytes_inside(value, codec).decode()
+    return encode_fragment(value, codec).decode()
 
 
-def _quoted(value: str, *, codec: str, newline: str) -> str:
+def _encode_qp(value: str, *, codec: str, newline: str) -> str:
     """A value in quoted-printable, on lines of its own: soft breaks before and after keep every
     line within 76 characters.
     """
     lines: list[str] = []
     line = ""
-    for byte in bytes_inside(value, codec):
+    for byte in encode_fragment(value, codec):
         piece = chr(byte) if 32 < byte < 127 and byte != 61 else f"={byte:02X}"
         if len(line) + len(piece) > _QP_LINE:
             lines.append(line)
@@ -252,9 +266,9 @@ def _quoted(value: str, *, codec: str, newline: str) -> str:
     return soft + soft.join([*lines, line]) + soft
 
 
-DEEPEST: Final = 20
-MOST_PARTS: Final = 500
-_SEALED = {
+MAX_PART_DEPTH: Final = 20
+MAX_MIME_PARTS: Final = 500
+_SEALED_TYPES = {
     "multipart/signed": "signed",
     "multipart/encrypted": "encrypted",
     "application/pkcs7-mime": "signed or encrypted (S/MIME)",
@@ -262,12 +276,12 @@ _SEALED = {
     "application/pgp-encrypted": "encrypted (PGP)",
 }
 _END_OF_HEADERS = re.compile(r"\A(?=\r?\n)|\r?\n(?=\r?\n)")
-_HEADERS: Final = HeaderParser()
+_HEADER_PARSER: Final = HeaderParser()
 _NEWLINE = re.compile(r"\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MimePart:
     """A part that is no multipart: its headers and the span of its body."""
 
     headers: Headers
@@ -275,48 +289,50 @@ class Part:
     end: int
 
 
-def parts_of(raw: str, field: str) -> Iterator[Part]:
+def iter_leaf_parts(raw: str, field: str) -> Iterator[MimePart]:
     """The parts of a message that are no multiparts, in order.
 
     :raises InvalidRequest: when a part is sealed, or they are too many or nested too deep.
     """
-    return _parts(raw, 0, len(raw), field, 0)
+    return _iter_parts(raw, 0, len(raw), field, 0)
 
 
-def is_dkim_signed(raw: str) -> bool:
+def has_dkim_signature(raw: str) -> bool:
     """Whether the message carries a DKIM signature, which rewriting breaks."""
-    headers, _ = _headers(raw, 0, len(raw))
+    headers, _ = _read_headers(raw, 0, len(raw))
     return "dkim-signature" in headers
 
 
-def _parts(raw: str, start: int, end: int, field: str, depth: int) -> Iterator[Part]:
-    headers, body = _headers(raw, start, end)
+def _iter_parts(raw: str, start: int, end: int, field: str, depth: int) -> Iterator[MimePart]:
+    headers, body = _read_headers(raw, start, end)
     kind = headers.get_content_type()
-    if kind in _SEALED:
-        raise InvalidRequest.of(field, f"has a part that is {_SEALED[kind]}: it cannot be changed")
-    boundary = boundary_of(headers)
+    if kind in _SEALED_TYPES:
+        raise InvalidRequest.from_field(
+            field, f"has a part that is {_SEALED_TYPES[kind]}: it cannot be changed"
+        )
+    boundary = read_boundary(headers)
     if headers.get_content_maintype() != "multipart" or not boundary:
-        yield Part(headers, body, end)
+        yield MimePart(headers, body, end)
         return
-    if depth == DEEPEST:
-        raise InvalidRequest.of(field, f"nests parts more than {DEEPEST} deep")
-    for number, (first, last) in enumerate(_cut(raw, body, end, boundary)):
-        if number == MOST_PARTS:
-            raise InvalidRequest.of(field, f"has more than {MOST_PARTS} parts in one")
-        yield from _parts(raw, first, last, field, depth + 1)
+    if depth == MAX_PART_DEPTH:
+        raise InvalidRequest.from_field(field, f"nests parts more than {MAX_PART_DEPTH} deep")
+    for number, (first, last) in enumerate(_split_multipart(raw, body, end, boundary)):
+        if number == MAX_MIME_PARTS:
+            raise InvalidRequest.from_field(field, f"has more than {MAX_MIME_PARTS} parts in one")
+        yield from _iter_parts(raw, first, last, field, depth + 1)
 
 
-def _headers(raw: str, start: int, end: int) -> tuple[Headers, int]:
+def _read_headers(raw: str, start: int, end: int) -> tuple[Headers, int]:
     """The headers, and where the body begins."""
     blank = _END_OF_HEADERS.search(raw[start:end])
     if blank is None:
-        return _HEADERS.parsestr(raw[start:end]), end
+        return _HEADER_PARSER.parsestr(raw[start:end]), end
     newline = _NEWLINE.match(raw, start + blank.end(), end)
     body = newline.end() if newline else end
-    return _HEADERS.parsestr(raw[start:body]), body
+    return _HEADER_PARSER.parsestr(raw[start:body]), body
 
 
-def _cut(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
+def _split_multipart(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
     """The spans of a multipart's parts (RFC 2046, 5.1.1): a delimiter owns the newline before."""
     delimiter = re.compile(
         rf"(?:^|(?<=\n))--{re.escape(boundary)}(--)?[ \t]*(?:\r?\n|\Z)", re.MULTILINE
@@ -324,7 +340,7 @@ def _cut(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, i
     first: int | None = None
     for line in delimiter.finditer(raw, start, end):
         if first is not None:
-            yield first, max(first, _before_newline(raw, line.start()))
+            yield first, max(first, _find_newline_start(raw, line.start()))
         if line[1]:
             return
         first = line.end()
@@ -332,71 +348,73 @@ def _cut(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, i
         yield first, end
 
 
-def _before_newline(raw: str, at: int) -> int:
-    if raw[at - 2 : at] == "\r\n":
-        return at - 2
-    return at - 1 if raw[at - 1 : at] == "\n" else at
+def _find_newline_start(raw: str, offset: int) -> int:
+    if raw[offset - 2 : offset] == "\r\n":
+        return offset - 2
+    return offset - 1 if raw[offset - 1 : offset] == "\n" else offset
 
 
 _INLINE_PGP = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Mime:
+class MimeMessage:
     """A message with the bodies of base64 parts decoded, its links, and those parts' spans."""
 
     text: str
-    places: list[Place]
-    blocks: list[Block]
+    occurrences: list[LinkOccurrence]
+    blocks: list[EncodedBlock]
 
 
-def read(raw: str, field: str, *, track_text: bool) -> Mime:
+def parse_mime(raw: str, field: str, *, track_text: bool) -> MimeMessage:
     """Find the links of a message's text parts.
 
     :raises InvalidRequest: when a part is signed or encrypted, or the message is no message.
     """
     parts = [
-        (markup, decoded_part(raw, part.start, part.end, part.headers))
-        for part in parts_of(raw, field)
-        if (markup := _markup(part, track_text=track_text))
+        (markup, decode_part(raw, part.start, part.end, part.headers))
+        for part in iter_leaf_parts(raw, field)
+        if (markup := _select_part_markup(part, track_text=track_text))
     ]
-    found = [_found(markup, part, field) for markup, part in parts]
+    found = [_find_part_links(markup, part, field) for markup, part in parts]
     anchors = [
         place
         for (markup, _), places in zip(parts, found, strict=True)
         if markup is HTML_LINKS
         for place in places
     ]
-    return _assembled(
+    return _assemble_message(
         raw,
         [
-            (part, with_opt_outs(places, anchors) if markup is TEXT_LINKS else places)
+            (part, apply_anchor_options(places, anchors) if markup is TEXT_LINKS else places)
             for (markup, part), places in zip(parts, found, strict=True)
         ],
         field,
     )
 
 
-def _found(markup: Markup, part: Decoded, field: str) -> list[Place]:
-    places = find_places(markup, part.text, field)
+def _find_part_links(markup: Markup, part: DecodedPart, field: str) -> list[LinkOccurrence]:
+    places = find_links(markup, part.text, field)
     # Where nothing could be read, nothing can be put in as the part is encoded.
-    return with_pixel(places, part.text) if markup is HTML_LINKS and part.text else places
+    return add_pixel(places, part.text) if markup is HTML_LINKS and part.text else places
 
 
-def _assembled(raw: str, parts: list[tuple[Decoded, list[Place]]], field: str) -> Mime:
+def _assemble_message(
+    raw: str, parts: list[tuple[DecodedPart, list[LinkOccurrence]]], field: str
+) -> MimeMessage:
     """The message with base64 bodies decoded; places and blocks in its characters."""
     pieces: list[str] = []
-    places: list[Place] = []
-    blocks: list[Block] = []
+    places: list[LinkOccurrence] = []
+    blocks: list[EncodedBlock] = []
     at = length = 0
     for part, found in parts:
         if found and _INLINE_PGP.search(part.text):
-            if any(not place.pixel for place in found):
-                raise InvalidRequest.of(field, "has a signed or encrypted (PGP) part")
+            if any(not place.find_pixel for place in found):
+                raise InvalidRequest.from_field(field, "has a signed or encrypted (PGP) part")
             continue
         if part.encode_block is None:
             shift = length - at
-            places += (_moved(place, part, shift) for place in found)
+            places += (_shift_occurrence(place, part, shift) for place in found)
         elif found:
             pieces += raw[at : part.start], part.text
             length += part.start - at
@@ -405,18 +423,23 @@ def _assembled(raw: str, parts: list[tuple[Decoded, list[Place]]], field: str) -
                 for place in found
             )
             end = length + len(part.text)
-            blocks.append(Block(length, end, raw[part.start : part.end], part.encode_block))
+            blocks.append(EncodedBlock(length, end, raw[part.start : part.end], part.encode_block))
             at, length = part.end, end
     pieces.append(raw[at:])
-    return Mime("".join(pieces), places, blocks)
+    return MimeMessage("".join(pieces), places, blocks)
 
 
-def _moved(place: Place, part: Decoded, shift: int) -> Place:
-    start, end = part.raw_span(place.start, place.end)
-    return replace(place, start=start + shift, end=end + shift, transfer=part.transfer)
+def _shift_occurrence(occurrence: LinkOccurrence, part: DecodedPart, shift: int) -> LinkOccurrence:
+    start, end = part.locate_raw_span(occurrence.start, occurrence.end)
+    return replace(
+        occurrence,
+        start=start + shift,
+        end=end + shift,
+        encode_transfer=part.encode_transfer,
+    )
 
 
-def _markup(part: Part, *, track_text: bool) -> Markup | None:
+def _select_part_markup(part: MimePart, *, track_text: bool) -> Markup | None:
     if part.headers.get_content_disposition() == "attachment":
         return None
     kind = part.headers.get_content_type()

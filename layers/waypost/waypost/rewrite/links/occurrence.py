@@ -13,16 +13,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Encode = Callable[[str], str]
+TextTransform = Callable[[str], str]
 
 
-def as_is(text: str) -> str:
+def pass_through(text: str) -> str:
     """The encoding of plain text: none."""
     return text
 
 
 @dataclass(slots=True, kw_only=True)  # frozen takes three times as long, forty times a message
-class Place:
+class LinkOccurrence:
     """Characters ``start`` to ``end`` of a source that hold a link, and what its author asked for.
 
     ``href`` is decoded from how the place writes it; ``encode`` writes text the same way.
@@ -33,17 +33,17 @@ class Place:
     href: str
     url: str
     """The href as the template has it: what a link without a tag is known by in reports."""
-    instead: str | None = None
+    replacement: str | None = None
     """What stands there when the link is left alone; None: what stands there already."""
-    encode: Encode = as_is
-    transfer: Encode = as_is
+    encode: TextTransform = pass_through
+    encode_transfer: TextTransform = pass_through
     """Writes text in the transfer encoding around the place, whatever it is in itself."""
     track: bool = True
     url_params: bool = True
     tag: str | None = None
-    explicit: bool = False
+    requested: bool = False
     """Written as ``cio_link``: its author named this very link, whatever its scheme."""
-    pixel: Callable[[], str] | None = None
+    find_pixel: Callable[[], str] | None = None
     """No link, but where the image that tells of opens may stand. Called, gives what one carries
     that the document has already: looked for when somebody wants to know.
     """
@@ -61,21 +61,21 @@ _FILLER = "\ue000"
 _LEFTOVER = re.compile(r"\{\{[^<{}]*\}\}|\{%[^<{}]*%\}")
 
 
-def newlines_masked(text: str) -> str:
+def mask_newlines(text: str) -> str:
     """The text without carriage returns, every other character where it was."""
     if "\r" not in text:
         return text
     return text.replace("\r\n", " \n").replace("\r", "\n")
 
 
-def leftovers_masked(text: str) -> str:
+def mask_liquid(text: str) -> str:
     """The text with everything that looks like Liquid made harmless, of the same length."""
     if "{" not in text:
         return text
     return _LEFTOVER.sub(lambda found: _FILLER * len(found[0]), text)
 
 
-def spans_masked(text: str, spans: list[tuple[int, int]]) -> str:
+def mask_spans(text: str, spans: list[tuple[int, int]]) -> str:
     """The text with the given spans, in order and apart, made harmless, of the same length."""
     if not spans:
         return text

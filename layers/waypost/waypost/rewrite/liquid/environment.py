@@ -29,107 +29,107 @@ from liquid.exceptions import (
 from liquid.undefined import UNDEFINED, FalsyStrictUndefined
 
 from waypost.errors import InvalidRequest, Problem
-from waypost.rewrite.links.occurrence import Encode, as_is
+from waypost.rewrite.links.occurrence import TextTransform, pass_through
 from waypost.rewrite.liquid.link_tracking import (
-    NO_MARKS,
-    Canvas,
+    NO_TEMPLATE_LINKS,
     CaptureTag,
     CioLinkTag,
     ContentTag,
-    Guards,
-    Marks,
-    MarkTag,
+    LinkMarkTag,
+    LinkTrackingBuffer,
     OutputTag,
-    marked,
+    TemplateLinks,
+    ValueGuards,
+    insert_link_marks,
 )
-from waypost.rewrite.liquid.scanner import tokenizer
+from waypost.rewrite.liquid.scanner import create_tokenizer
 
-Filter = Callable[..., Any]  # python-liquid's own type of a filter
-Size = Callable[..., int]
+LiquidFilter = Callable[..., Any]  # python-liquid's own type of a filter
+SizeEstimate = Callable[..., int]
 
-LONGEST_NUMBER: Final = 14_000
+MAX_NUMBER_BITS: Final = 14_000
 """Bits of a whole number, some 4,200 digits: Python writes 4,300 at most."""
 
 
-def bounded(filters: dict[str, Filter], limit: int) -> None:
+def limit_filters(filters: dict[str, LiquidFilter], limit: int) -> None:
     """Make filters refuse what would give more than ``limit`` characters, and what they cannot do
     with a value: python-liquid leaves much of that to Python's own errors.
     """
     for name, call in filters.items():
-        size = _SIZES.get(name)
-        filters[name] = _telling(call if size is None else _refusing(call, size, limit))
+        size = _SIZE_ESTIMATES.get(name)
+        filters[name] = _wrap_errors(call if size is None else _wrap_size_limit(call, size, limit))
 
 
-def _telling(call: Filter) -> Filter:
+def _wrap_errors(call: LiquidFilter) -> LiquidFilter:
     @wraps(call)
-    def told(*arguments: object, **options: object) -> object:
+    def call_with_liquid_errors(*arguments: object, **options: object) -> object:
         try:
             value = call(*arguments, **options)
         except (LiquidError, TypeError):  # python-liquid says itself where those happened
             raise
         except (ValueError, LookupError, ArithmeticError, AttributeError) as error:
             raise FilterArgumentError("not for this value", token=None) from error
-        if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+        if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
             raise FilterArgumentError("too large a number", token=None)
         return value
 
-    return told
+    return call_with_liquid_errors
 
 
-def _refusing(call: Filter, size: Size, limit: int) -> Filter:
+def _wrap_size_limit(call: LiquidFilter, size: SizeEstimate, limit: int) -> LiquidFilter:
     @wraps(call)
-    def checked(value: object, *arguments: object, **options: object) -> object:
+    def call_within_limit(value: object, *arguments: object, **options: object) -> object:
         if size(value, *arguments) > limit:
             raise OutputStreamLimitError("filter limit", token=None)
         return call(value, *arguments, **options)
 
-    return checked
+    return call_within_limit
 
 
-def _length(value: object) -> int:
+def _estimate_length(value: object) -> int:
     if isinstance(value, (str, list, tuple)):
         return len(value)
     return 32
 
 
-def _replaced(value: object, old: object = "", new: object = "", *_: object) -> int:
+def _estimate_replace(value: object, old: object = "", new: object = "", *_: object) -> int:
     text = value if isinstance(value, str) else ""
     found = text.count(old) if isinstance(old, str) else 0
-    return len(text) + found * _length(new)
+    return len(text) + found * _estimate_length(new)
 
 
-def _together(value: object, other: object = "", *_: object) -> int:
-    return _length(value) + _length(other)
+def _estimate_concat(value: object, other: object = "", *_: object) -> int:
+    return _estimate_length(value) + _estimate_length(other)
 
 
-def _joined(value: object, separator: object = " ", *_: object) -> int:
+def _estimate_join(value: object, separator: object = " ", *_: object) -> int:
     if not isinstance(value, (list, tuple)):
-        return _length(value)
-    return sum(map(_length, value)) + len(value) * _length(separator)
+        return _estimate_length(value)
+    return sum(map(_estimate_length, value)) + len(value) * _estimate_length(separator)
 
 
-_SIZES: dict[str, Size] = {
-    "replace": _replaced,
-    "append": _together,
-    "prepend": _together,
-    "concat": _together,
-    "join": _joined,
+_SIZE_ESTIMATES: dict[str, SizeEstimate] = {
+    "replace": _estimate_replace,
+    "append": _estimate_concat,
+    "prepend": _estimate_concat,
+    "concat": _estimate_concat,
+    "join": _estimate_join,
 }
 
 
-OUTPUT_LIMIT: Final = 2 * 1024 * 1024
+MAX_OUTPUT_CHARACTERS: Final = 2 * 1024 * 1024
 """Characters that one rendering may give, and any variable of it may hold."""
-LOOP_LIMIT: Final = 10_000
+MAX_LOOP_ITERATIONS: Final = 10_000
 """Rounds that all loops of one rendering may take, inner ones multiplied by outer ones."""
 
-_LONGEST_PATH: Final = 200
+_MAX_PATH_LENGTH: Final = 200
 
-_TOKENIZER: Final = tokenizer()
+_TOKENIZER: Final = create_tokenizer()
 # What a recipient's data makes of a template; python-liquid leaves some of it to Python's errors.
-_FAILURES: Final = (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError)
+_RENDER_ERRORS: Final = (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError)
 
 
-class Missing(FalsyStrictUndefined):
+class MissingVariable(FalsyStrictUndefined):
     """A variable the data lacks: false to conditions, replaced by ``default``, else an error."""
 
     __slots__ = ()
@@ -140,14 +140,14 @@ class Missing(FalsyStrictUndefined):
     ) -> None:
         super().__init__(name, token=token, obj=obj, hint=hint)
         path = hint.removesuffix(" is undefined") if hint else name
-        self.msg = f"{_shown(path)} is missing from the recipient's data"
+        self.msg = f"{_shorten_path(path)} is missing from the recipient's data"
 
 
-def _shown(path: str) -> str:
+def _shorten_path(path: str) -> str:
     """The beginning of a path, in characters: what stands in its brackets may be out of the data,
     of any length, and half of a surrogate pair, which no answer can hold.
     """
-    short = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
+    short = path if len(path) <= _MAX_PATH_LENGTH else path[:_MAX_PATH_LENGTH] + "…"
     return short.encode(errors="backslashreplace").decode()
 
 
@@ -156,48 +156,48 @@ class TemplateEnvironment(Environment):
     its url; ``marks`` are those of the template ``source``.
     """
 
-    loop_iteration_limit: ClassVar[int | None] = LOOP_LIMIT
-    output_stream_limit: ClassVar[int | None] = OUTPUT_LIMIT
-    local_namespace_limit: ClassVar[int | None] = OUTPUT_LIMIT
+    loop_iteration_limit: ClassVar[int | None] = MAX_LOOP_ITERATIONS
+    output_stream_limit: ClassVar[int | None] = MAX_OUTPUT_CHARACTERS
+    local_namespace_limit: ClassVar[int | None] = MAX_OUTPUT_CHARACTERS
 
     def __init__(
         self,
-        unescape: Encode = as_is,
-        encode: Encode = as_is,
+        decode_arguments: TextTransform = pass_through,
+        encode: TextTransform = pass_through,
         source: str = "",
-        marks: Marks = NO_MARKS,
+        template_links: TemplateLinks = NO_TEMPLATE_LINKS,
     ) -> None:
-        super().__init__(undefined=Missing)
-        self.unescape = unescape
+        super().__init__(undefined=MissingVariable)
+        self.decode_arguments = decode_arguments
         self.encode = encode
         self._source = source
-        self._marks = marks
-        for tag in (ContentTag, OutputTag, CaptureTag, CioLinkTag, MarkTag):
+        self._template_links = template_links
+        for tag in (ContentTag, OutputTag, CaptureTag, CioLinkTag, LinkMarkTag):
             self.add_tag(tag)
-        bounded(self.filters, OUTPUT_LIMIT)
+        limit_filters(self.filters, MAX_OUTPUT_CHARACTERS)
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
-        return self._tokens
+        return self._tokenize
 
-    def _tokens(self, source: str) -> Iterator[Token]:
+    def _tokenize(self, source: str) -> Iterator[Token]:
         tokens = _TOKENIZER(source)
         # Not those of a url in it, which is a template of its own.
-        return marked(tokens, self._marks) if source is self._source else tokens
+        return insert_link_marks(tokens, self._template_links) if source is self._source else tokens
 
 
 class SettingsEnvironment(Environment):
     """The Liquid of workspace settings, where a missing variable is an empty value."""
 
-    loop_iteration_limit: ClassVar[int | None] = LOOP_LIMIT
+    loop_iteration_limit: ClassVar[int | None] = MAX_LOOP_ITERATIONS
     output_stream_limit: ClassVar[int | None] = 64 * 1024
     local_namespace_limit: ClassVar[int | None] = 64 * 1024
 
     def __init__(self) -> None:
         super().__init__()
-        bounded(self.filters, 64 * 1024)
+        limit_filters(self.filters, 64 * 1024)
 
 
-SETTINGS: Final = SettingsEnvironment()
+SETTINGS_ENVIRONMENT: Final = SettingsEnvironment()
 
 
 def is_liquid(text: str) -> bool:
@@ -205,7 +205,7 @@ def is_liquid(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def compiled(source: str, field: str, environment: Environment) -> BoundTemplate:
+def compile_liquid(source: str, field: str, environment: Environment) -> BoundTemplate:
     """Parse a template.
 
     :raises InvalidRequest: naming ``field``, and the line, when it is not Liquid.
@@ -213,22 +213,24 @@ def compiled(source: str, field: str, environment: Environment) -> BoundTemplate
     try:
         return environment.from_string(source)
     except (LiquidError, RecursionError) as error:
-        raise InvalidRequest.of(field, f"is not valid Liquid{_line(error)}") from error
+        raise InvalidRequest.from_field(
+            field, f"is not valid Liquid{_describe_line(error)}"
+        ) from error
 
 
-def rendered(template: BoundTemplate, data: Mapping[str, object], field: str) -> str:
+def render_liquid(template: BoundTemplate, data: Mapping[str, object], field: str) -> str:
     """Render a template with one recipient's data.
 
     :raises InvalidRequest: naming ``field`` and the reason; the text is never a library's.
     """
     try:
         text = template.render(data)
-    except _FAILURES as error:
-        raise InvalidRequest.of(field, _reason(error)) from error
-    return checked(text, field)
+    except _RENDER_ERRORS as error:
+        raise InvalidRequest.from_field(field, _describe_error(error)) from error
+    return check_characters(text, field)
 
 
-def checked(text: str, field: str) -> str:
+def check_characters(text: str, field: str) -> str:
     """A rendered text, all of it characters: data may hold what is none, and no message can.
 
     :raises InvalidRequest: naming ``field``, for half of a surrogate pair.
@@ -236,42 +238,45 @@ def checked(text: str, field: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InvalidRequest.of(field, "renders to half of a surrogate pair") from None
+        raise InvalidRequest.from_field(field, "renders to half of a surrogate pair") from None
     return text
 
 
-def painted(
-    template: BoundTemplate, data: Mapping[str, object], guards: Guards, field: str
-) -> Canvas:
+def render_tracked(
+    template: BoundTemplate, data: Mapping[str, object], guards: ValueGuards, field: str
+) -> LinkTrackingBuffer:
     """Render a template onto a canvas. Raises as ``rendered``."""
-    canvas = Canvas(OUTPUT_LIMIT, guards)
+    canvas = LinkTrackingBuffer(MAX_OUTPUT_CHARACTERS, guards)
     context = template.context_class(template, globals=template.make_globals(data))
     try:
         template.render_with_context(context, canvas)
     except InvalidRequest as error:
         raise InvalidRequest(*(Problem(field, p.reason) for p in error.problems)) from None
-    except _FAILURES as error:
-        raise InvalidRequest.of(field, _reason(error)) from error
+    except _RENDER_ERRORS as error:
+        raise InvalidRequest.from_field(field, _describe_error(error)) from error
     return canvas
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     match error:
         case UndefinedError():
-            return f"{error.message}{_line(error)}"
+            return f"{error.message}{_describe_line(error)}"
         case LoopIterationLimitError():
-            return f"loops more than {LOOP_LIMIT:,} times{_line(error)}"
+            return f"loops more than {MAX_LOOP_ITERATIONS:,} times{_describe_line(error)}"
         case OutputStreamLimitError():
-            return f"renders to more than {OUTPUT_LIMIT:,} characters{_line(error)}"
+            return (
+                f"renders to more than {MAX_OUTPUT_CHARACTERS:,} characters{_describe_line(error)}"
+            )
         case ResourceLimitError():
-            return f"keeps more than {OUTPUT_LIMIT:,} bytes or nests too deeply{_line(error)}"
+            line = _describe_line(error)
+            return f"keeps more than {MAX_OUTPUT_CHARACTERS:,} bytes or nests too deeply{line}"
         case UnknownFilterError():
-            return f"uses a filter that does not exist{_line(error)}"
+            return f"uses a filter that does not exist{_describe_line(error)}"
         case _:
-            return f"cannot be rendered{_line(error)}"
+            return f"cannot be rendered{_describe_line(error)}"
 
 
-def _line(error: Exception) -> str:
+def _describe_line(error: Exception) -> str:
     token = getattr(error, "token", None)
     if token is None or token.start_index < 0:
         return ""

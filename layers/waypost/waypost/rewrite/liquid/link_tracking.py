@@ -34,29 +34,29 @@ from liquid.stringify import to_liquid_string
 from liquid.token import TOKEN_CONTENT, TOKEN_EXPRESSION, TOKEN_TAG
 
 from waypost.rewrite.links import cio_link
-from waypost.rewrite.links.occurrence import Place
-from waypost.rewrite.liquid.scanner import Span
+from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.rewrite.liquid.scanner import LiquidSpan
 
 if TYPE_CHECKING:
     from waypost.rewrite.liquid.environment import TemplateEnvironment
 
 
-ANYTHING = re.compile("")
-Guards = Mapping[int, re.Pattern[str]]
+MATCH_ANYTHING = re.compile("")
+ValueGuards = Mapping[int, re.Pattern[str]]
 """By the offset of an output: what its value must not hold."""
 
 
 @dataclass(frozen=True, slots=True)
-class SiteMark:
+class TemplateLinkSpan:
     """A link of the template, by its number, and where it came to stand."""
 
-    site: int
+    link_index: int
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class TagMark:
+class CioLinkSpan:
     """A ``cio_link``: where its url came to stand, and what it asks for. ``url`` is Liquid."""
 
     start: int
@@ -67,32 +67,32 @@ class TagMark:
     url_params: bool
 
 
-Mark = SiteMark | TagMark
+LinkSpan = TemplateLinkSpan | CioLinkSpan
 
 
-class MarkedText(str):
+class CapturedText(str):
     """Captured text with its marks."""
 
-    marks: tuple[Mark, ...] = ()
+    link_spans: tuple[LinkSpan, ...] = ()
 
     @classmethod
-    def of(cls, canvas: Canvas) -> MarkedText:
-        text = cls(canvas.getvalue())
-        text.marks = tuple(canvas.marks)
+    def from_buffer(cls, buffer: LinkTrackingBuffer) -> CapturedText:
+        text = cls(buffer.getvalue())
+        text.link_spans = tuple(buffer.link_spans)
         return text
 
 
-class Canvas(StringIO):
+class LinkTrackingBuffer(StringIO):
     """The output of one rendering, of at most ``limit`` characters."""
 
-    def __init__(self, limit: int, guards: Guards) -> None:
+    def __init__(self, limit: int, guards: ValueGuards) -> None:
         super().__init__(newline="")
         self.limit = limit
         self.guards = guards
         self.size = 0
-        self.steady = True
-        self.marks: list[Mark] = []
-        self._open: dict[int, int] = {}
+        self.links_are_static = True
+        self.link_spans: list[LinkSpan] = []
+        self._open_links: dict[int, int] = {}
 
     def write(self, text: str) -> int:
         self.size += len(text)
@@ -100,89 +100,93 @@ class Canvas(StringIO):
             raise OutputStreamLimitError("output limit", token=None)
         return super().write(text)
 
-    def part(self) -> Canvas:
+    def create_child(self) -> LinkTrackingBuffer:
         """A canvas for a part that is not put out yet, within what is left of the limit."""
-        return Canvas(self.limit - self.size, self.guards)
+        return LinkTrackingBuffer(self.limit - self.size, self.guards)
 
     def write_value(self, text: str, offset: int) -> int:
         """Write the value of the output at an offset of the template, and its marks."""
-        if isinstance(text, MarkedText):
-            self.marks += (_moved(mark, self.size) for mark in text.marks)
-        if self.guards.get(offset, ANYTHING).search(text):
-            self.steady = False
+        if isinstance(text, CapturedText):
+            self.link_spans += (_shift_span(mark, self.size) for mark in text.link_spans)
+        if self.guards.get(offset, MATCH_ANYTHING).search(text):
+            self.links_are_static = False
         return self.write(text)
 
-    def note(self, links: Iterable[SiteMark]) -> None:
+    def add_static_links(self, links: Iterable[TemplateLinkSpan]) -> None:
         """What is written next is static text with these links in it."""
         at = self.size
-        self.marks += [SiteMark(link.site, at + link.start, at + link.end) for link in links]
+        self.link_spans += [
+            TemplateLinkSpan(link.link_index, at + link.start, at + link.end) for link in links
+        ]
 
-    def begin(self, site: int) -> None:
+    def begin_link(self, link_index: int) -> None:
         """Here a link of the template begins."""
-        self._open[site] = self.size
+        self._open_links[link_index] = self.size
 
-    def end(self, site: int) -> None:
+    def end_link(self, link_index: int) -> None:
         """Here it ends."""
-        start = self._open.pop(site, None)
+        start = self._open_links.pop(link_index, None)
         if start is not None:
-            self.marks.append(SiteMark(site, start, self.size))
+            self.link_spans.append(TemplateLinkSpan(link_index, start, self.size))
 
 
-def _moved(mark: Mark, by: int) -> Mark:
-    return replace(mark, start=mark.start + by, end=mark.end + by)
+def _shift_span(span: LinkSpan, shift: int) -> LinkSpan:
+    return replace(span, start=span.start + shift, end=span.end + shift)
 
 
-MARK = f"mark_{secrets.token_hex(8)}"
+LINK_MARK_NAME = f"mark_{secrets.token_hex(8)}"
 """The name of the tags: none that an author can guess."""
 
 
 class LinkedText(str):
     """Static text, and the links that stand in it."""
 
-    links: tuple[SiteMark, ...] = ()
+    link_spans: tuple[TemplateLinkSpan, ...] = ()
 
     @classmethod
-    def of(cls, text: str, links: Sequence[SiteMark]) -> LinkedText:
+    def from_text(cls, text: str, links: Sequence[TemplateLinkSpan]) -> LinkedText:
         linked = cls(text)
-        linked.links = tuple(links)
+        linked.link_spans = tuple(links)
         return linked
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class TemplateLinks:
     """The links of a template, by their numbers. ``fixed``: those without Liquid. ``edges``: where
     others begin (``+3``) and end (``-3``). All in order.
     """
 
-    fixed: Sequence[SiteMark]
+    static_links: Sequence[TemplateLinkSpan]
     edges: Sequence[tuple[int, str]]
 
 
-NO_MARKS: Final = Marks((), ())
+NO_TEMPLATE_LINKS: Final = TemplateLinks((), ())
 
 
-def marks_of(sites: Sequence[Place], spans: Sequence[Span]) -> Marks:
+def locate_template_links(
+    occurrences: Sequence[LinkOccurrence], spans: Sequence[LiquidSpan]
+) -> TemplateLinks:
     """The marks of links that are apart, in any order; ``spans`` are in theirs."""
     starts = [span.start for span in spans]
-    fixed: list[SiteMark] = []
+    fixed: list[TemplateLinkSpan] = []
     edges: list[tuple[int, str]] = []
-    for number, site in sorted(enumerate(sites), key=lambda numbered: numbered[1].start):
+    for number, site in sorted(enumerate(occurrences), key=lambda numbered: numbered[1].start):
         if bisect_left(starts, site.start) == bisect_left(starts, site.end):
-            fixed.append(SiteMark(number, site.start, site.end))
+            fixed.append(TemplateLinkSpan(number, site.start, site.end))
         else:
             edges += (site.start, f"+{number}"), (site.end, f"-{number}")
-    return Marks(fixed, edges)
+    return TemplateLinks(fixed, edges)
 
 
-def marked(tokens: Iterator[Token], marks: Marks) -> Iterator[Token]:
+def insert_link_marks(tokens: Iterator[Token], template_links: TemplateLinks) -> Iterator[Token]:
     """A template's tokens with marks among them."""
-    edges, fixed = deque(marks.edges), deque(marks.fixed)
+    edges, fixed = deque(template_links.edges), deque(template_links.static_links)
     source = ""
     for token in tokens:
         source = token.source
         if token.kind != TOKEN_CONTENT:
             while edges and edges[0][0] <= token.start_index:
-                yield from _tag(source, *edges.popleft())
+                yield from _build_mark_tokens(source, *edges.popleft())
             yield token
             continue
         at = source.index(token.value, token.start_index)
@@ -190,34 +194,38 @@ def marked(tokens: Iterator[Token], marks: Marks) -> Iterator[Token]:
         while edges and edges[0][0] <= end:
             offset, name = edges.popleft()
             if at < offset:
-                yield _content(source, at, offset, fixed)
+                yield _build_content_token(source, at, offset, fixed)
                 at = offset
-            yield from _tag(source, offset, name)
+            yield from _build_mark_tokens(source, offset, name)
         if at < end:
-            yield _content(source, at, end, fixed)
+            yield _build_content_token(source, at, end, fixed)
     while edges:
-        yield from _tag(source, *edges.popleft())
+        yield from _build_mark_tokens(source, *edges.popleft())
 
 
-def _tag(source: str, offset: int, name: str) -> tuple[Token, Token]:
-    return Token(TOKEN_TAG, MARK, offset, source), Token(TOKEN_EXPRESSION, name, offset, source)
+def _build_mark_tokens(source: str, offset: int, name: str) -> tuple[Token, Token]:
+    return Token(TOKEN_TAG, LINK_MARK_NAME, offset, source), Token(
+        TOKEN_EXPRESSION, name, offset, source
+    )
 
 
-def _content(source: str, start: int, end: int, fixed: deque[SiteMark]) -> Token:
+def _build_content_token(
+    source: str, start: int, end: int, static_links: deque[TemplateLinkSpan]
+) -> Token:
     """Static text, with the links in it taken from ``fixed``."""
-    links: list[SiteMark] = []
-    while fixed and fixed[0].end <= end:
-        link = fixed.popleft()
+    links: list[TemplateLinkSpan] = []
+    while static_links and static_links[0].end <= end:
+        link = static_links.popleft()
         if link.start >= start:
-            links.append(SiteMark(link.site, link.start - start, link.end - start))
+            links.append(TemplateLinkSpan(link.link_index, link.start - start, link.end - start))
     text = source[start:end]
-    return Token(TOKEN_CONTENT, LinkedText.of(text, links) if links else text, start, source)
+    return Token(TOKEN_CONTENT, LinkedText.from_text(text, links) if links else text, start, source)
 
 
 class _GuardedOutputNode(OutputNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         text = to_liquid_string(self.expression.evaluate(context), autoescape=False)
-        if isinstance(buffer, Canvas):
+        if isinstance(buffer, LinkTrackingBuffer):
             return buffer.write_value(text, self.token.start_index)
         return buffer.write(text)
 
@@ -231,13 +239,13 @@ class OutputTag(Output):
 class _LinkedContentNode(ContentNode):
     __slots__ = ("_links",)
 
-    def __init__(self, token: Token, text: str, links: tuple[SiteMark, ...]) -> None:
+    def __init__(self, token: Token, text: str, links: tuple[TemplateLinkSpan, ...]) -> None:
         super().__init__(token, text)
         self._links = links
 
     def render_to_output(self, _context: RenderContext, buffer: TextIO) -> int:
-        if isinstance(buffer, Canvas):
-            buffer.note(self._links)
+        if isinstance(buffer, LinkTrackingBuffer):
+            buffer.add_static_links(self._links)
         return buffer.write(self.text)
 
 
@@ -247,48 +255,48 @@ class ContentTag(Literal):
     def parse(self, stream: TokenStream) -> ContentNode:
         token = stream.expect(TOKEN_CONTENT)
         if isinstance(token.value, LinkedText):
-            return _LinkedContentNode(token, token.value, token.value.links)
+            return _LinkedContentNode(token, token.value, token.value.link_spans)
         return super().parse(stream)
 
 
-class _MarkedCaptureNode(CaptureNode):
+class _TrackingCaptureNode(CaptureNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        if not isinstance(buffer, Canvas):
+        if not isinstance(buffer, LinkTrackingBuffer):
             return super().render_to_output(context, buffer)
-        part = buffer.part()
+        part = buffer.create_child()
         self.block.render(context, part)
-        context.assign(self.name, MarkedText.of(part))
+        context.assign(self.name, CapturedText.from_buffer(part))
         return 0
 
 
 class CaptureTag(PlainCaptureTag):
     """``{% capture %}``: the captured text keeps its marks."""
 
-    node_class = _MarkedCaptureNode
+    node_class = _TrackingCaptureNode
 
 
-class _MarkNode(Node):
-    def __init__(self, token: Token, site: int, *, begins: bool) -> None:
+class _LinkMarkNode(Node):
+    def __init__(self, token: Token, link_index: int, *, is_start: bool) -> None:
         super().__init__(token)
-        self._site = site
-        self._begins = begins
+        self._link_index = link_index
+        self._is_start = is_start
 
     def render_to_output(self, _context: RenderContext, buffer: TextIO) -> int:
-        if isinstance(buffer, Canvas):
-            (buffer.begin if self._begins else buffer.end)(self._site)
+        if isinstance(buffer, LinkTrackingBuffer):
+            (buffer.begin_link if self._is_start else buffer.end_link)(self._link_index)
         return 0
 
 
-class MarkTag(Tag):
+class LinkMarkTag(Tag):
     """Where a link of the template begins (``+3``) or ends (``-3``)."""
 
-    name = MARK
+    name = LINK_MARK_NAME
     block = False
 
     def parse(self, stream: TokenStream) -> Node:
         token = stream.eat(TOKEN_TAG)
         text = stream.expect(TOKEN_EXPRESSION).value
-        return _MarkNode(token, int(text[1:]), begins=text[0] == "+")
+        return _LinkMarkNode(token, int(text[1:]), is_start=text[0] == "+")
 
 
 class _CioLinkNode(Node):
@@ -304,25 +312,25 @@ class _CioLinkNode(Node):
         )
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        url, track, url_params = (self._rendered(part, context) for part in self._parts)
+        url, track, url_params = (self._render_part(part, context) for part in self._parts)
         text = self._environment.encode(url)
-        if not isinstance(buffer, Canvas):
+        if not isinstance(buffer, LinkTrackingBuffer):
             return buffer.write(text)
         start = buffer.size
         written = buffer.write_value(text, self.token.start_index)
-        buffer.marks.append(
-            TagMark(
+        buffer.link_spans.append(
+            CioLinkSpan(
                 start=start,
                 end=buffer.size,
                 href=url,
                 url=self._tag.url,
-                track=cio_link.flag("track", track, "content"),
-                url_params=cio_link.flag("url_params", url_params, "content"),
+                track=cio_link.parse_flag("track", track, "content"),
+                url_params=cio_link.parse_flag("url_params", url_params, "content"),
             )
         )
         return written
 
-    def _rendered(self, part: BoundTemplate, context: RenderContext) -> str:
+    def _render_part(self, part: BoundTemplate, context: RenderContext) -> str:
         buffer = context.get_buffer()
         for node in part.nodes:
             node.render(context, buffer)
@@ -346,5 +354,5 @@ class CioLinkTag(Tag):
     def parse(self, stream: TokenStream) -> Node:
         environment = cast("TemplateEnvironment", self.env)
         token = stream.eat(TOKEN_TAG)
-        arguments = environment.unescape(stream.expect(TOKEN_EXPRESSION).value)
-        return _CioLinkNode(token, cio_link.parsed(arguments, "content"), environment)
+        arguments = environment.decode_arguments(stream.expect(TOKEN_EXPRESSION).value)
+        return _CioLinkNode(token, cio_link.parse_cio_link(arguments, "content"), environment)

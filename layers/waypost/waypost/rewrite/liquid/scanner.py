@@ -26,85 +26,88 @@ from liquid.lex import _tokenize_template, compile_liquid_rules
 from waypost.errors import InvalidRequest
 
 _OPENING = re.compile(r"\{\{|\{%(?:-?\s*(#|\w+))?")
-_VERBATIM = {
+_VERBATIM_TAGS = {
     name: re.compile(rf"\{{%-?\s*(?:(end{name})|{name})\b(?:(?!%\}}).)*%\}}", re.DOTALL)
     for name in ("raw", "doc", "comment")
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LiquidSpan:
     """A piece of Liquid. ``hidden`` pieces render to nothing, whatever is written inside."""
 
     start: int
     end: int
-    kind: Literal["output", "tag", "hidden"]
+    node_type: Literal["output", "tag", "hidden"]
     name: str = ""
     """Of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lexed:
+class LiquidScan:
     """The Liquid of a template, in order; and the text between raw and endraw."""
 
-    spans: list[Span]
-    raw: list[tuple[int, int]]
+    spans: list[LiquidSpan]
+    raw_ranges: list[tuple[int, int]]
 
 
-def lexed(source: str, field: str) -> Lexed:
+def scan_liquid(source: str, field: str) -> LiquidScan:
     """Find the Liquid of a template.
 
     :raises InvalidRequest: naming ``field`` and the line, when something is never closed.
     """
-    spans: list[Span] = []
+    spans: list[LiquidSpan] = []
     raw: list[tuple[int, int]] = []
     at = 0
     while opening := _OPENING.search(source, at):
         start, name = opening.start(), opening[1] or ""
         close = source.find("}}" if opening[0] == "{{" else "%}", start + 2)
         if close < 0:
-            raise _unclosed(source, start, field)
+            raise _missing_end_error(source, start, field)
         at = close + 2
-        if name not in _VERBATIM:
-            spans.append(Span(start, at, "output" if opening[0] == "{{" else "tag", name))
+        if name not in _VERBATIM_TAGS:
+            spans.append(LiquidSpan(start, at, "output" if opening[0] == "{{" else "tag", name))
             continue
-        inner_end, end = _end_of(source, name, at, start, field)
+        inner_end, end = _find_block_end(source, name, at, start, field)
         if name == "raw":
             raw.append((at, inner_end))
-            spans += Span(start, at, "tag", "raw"), Span(inner_end, end, "tag", "endraw")
+            spans += (
+                LiquidSpan(start, at, "tag", "raw"),
+                LiquidSpan(inner_end, end, "tag", "endraw"),
+            )
         else:
-            spans.append(Span(start, end, "hidden", name))
+            spans.append(LiquidSpan(start, end, "hidden", name))
         at = end
-    return Lexed(spans, raw)
+    return LiquidScan(spans, raw)
 
 
-def _end_of(source: str, name: str, at: int, start: int, field: str) -> tuple[int, int]:
+def _find_block_end(source: str, name: str, offset: int, start: int, field: str) -> tuple[int, int]:
     """Where the tag that ends a verbatim block begins and ends; only comments nest."""
     depth = 1
-    while tag := _VERBATIM[name].search(source, at):
-        at = tag.end()
+    while tag := _VERBATIM_TAGS[name].search(source, offset):
+        offset = tag.end()
         if tag[1]:
             depth -= 1
         elif name == "comment":
             depth += 1
         if not depth:
             return tag.span()
-    raise _unclosed(source, start, field)
+    raise _missing_end_error(source, start, field)
 
 
-def _unclosed(source: str, start: int, field: str) -> InvalidRequest:
+def _missing_end_error(source: str, start: int, field: str) -> InvalidRequest:
     line = source.count("\n", 0, start) + 1
-    return InvalidRequest.of(field, f"holds Liquid that is never closed (line {line})")
+    return InvalidRequest.from_field(field, f"holds Liquid that is never closed (line {line})")
 
 
 _UP_TO_LIQUID = r"(?=((\{%|\{\{)(?P<rstrip>-?))|$)"
-THEIRS: Final = ".+?" + _UP_TO_LIQUID
+LIBRARY_TEXT_RULE: Final = ".+?" + _UP_TO_LIQUID
 """The library's rule. Its ``$`` matches before a newline at the very end, too."""
-OURS: Final = r".(?>(?:[^{\n]+|\n(?!\Z)|\{(?![{%]))*)" + _UP_TO_LIQUID
+FAST_TEXT_RULE: Final = r".(?>(?:[^{\n]+|\n(?!\Z)|\{(?![{%]))*)" + _UP_TO_LIQUID
 
 
-def tokenizer() -> Callable[[str], Iterator[Token]]:
+def create_tokenizer() -> Callable[[str], Iterator[Token]]:
     """What ``liquid.Environment.tokenizer`` gives."""
     theirs = compile_liquid_rules()
-    ours = re.compile(theirs.pattern.replace(THEIRS, OURS), theirs.flags)
+    ours = re.compile(theirs.pattern.replace(LIBRARY_TEXT_RULE, FAST_TEXT_RULE), theirs.flags)
     return partial(_tokenize_template, rules=ours)

@@ -24,28 +24,28 @@ from typing import Literal
 
 from turbohtml import Comment, Document, Element, parse
 
-from waypost.rewrite.links.html import numbered, outlook_spans, value_span
-from waypost.rewrite.links.occurrence import newlines_masked
-from waypost.rewrite.liquid.scanner import Lexed, Span
+from waypost.rewrite.links.html import find_outlook_spans, find_value_span, number_comments
+from waypost.rewrite.links.occurrence import mask_newlines
+from waypost.rewrite.liquid.scanner import LiquidScan, LiquidSpan
 
-Stands = Literal["text", "raw", "comment", '"', "'"]
+ContextType = Literal["text", "raw", "comment", '"', "'"]
 
-_QUOTES: dict[str, Stands] = {'"': '"', "'": "'"}
+_QUOTES: dict[str, ContextType] = {'"': '"', "'": "'"}
 _RAW = "script,style,title,textarea,xmp,iframe,noembed,noframes"
 # Values that decide about a link: they have to be the same for everybody.
-_DECISIVE = {"class", "data-cio-tag"}
-_FIRST = 0xE000
+_LINK_OPTION_ATTRIBUTES = {"class", "data-cio-tag"}
+_FIRST_DIGIT = 0xE000
 _RADIX = 4096
-_MARKS = "".join(map(chr, range(0xF000, 0xF8FF)))
+_MARKERS = "".join(map(chr, range(0xF000, 0xF8FF)))
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LiquidContext:
     """A place of a document. ``part`` tells parts of one kind apart."""
 
-    stands: Stands
+    context_type: ContextType
     part: int = 0
-    outlook: int | None = None
+    outlook_offset: int | None = None
     """The offset of the conditional comment around it."""
 
 
@@ -56,112 +56,115 @@ class _Document:
     """
 
     tree: Document
-    shift: int = 0
-    outlook: int | None = None
+    offset: int = 0
+    outlook_offset: int | None = None
 
 
-def standing(source: str, spans: list[Span]) -> list[Standing] | None:
+def find_liquid_contexts(source: str, spans: list[LiquidSpan]) -> list[LiquidContext] | None:
     """Where each piece stands, in their order; None where one stands anywhere else: inside a tag,
     in a value without quotes, or in one that decides about a link.
     """
-    mark = next(m for m in _MARKS if m not in source)
-    found: dict[int, Standing | None] = {}
-    for document in _documents(newlines_masked(_marked(source, spans, mark))):
-        for number, place in _in_tree(document, mark):
+    mark = next(m for m in _MARKERS if m not in source)
+    found: dict[int, LiquidContext | None] = {}
+    for document in _iter_documents(mask_newlines(_insert_markers(source, spans, mark))):
+        for number, place in _find_tree_contexts(document, mark):
             found.setdefault(number, place)
-        for number, value in _in_values(document, mark, source, spans):
+        for number, value in _find_value_contexts(document, mark, source, spans):
             found.setdefault(number, value)
     places = [known for number in range(len(spans)) if (known := found.get(number))]
     return places if len(places) == len(spans) else None
 
 
-def _marked(source: str, spans: list[Span], mark: str) -> str:
+def _insert_markers(source: str, spans: list[LiquidSpan], marker: str) -> str:
     pieces: list[str] = []
     at = 0
     for number, span in enumerate(spans):
         high, low = divmod(number, _RADIX)
-        name = chr(_FIRST + high) + chr(_FIRST + low) + mark
-        pieces += source[at : span.start], name.ljust(span.end - span.start, chr(_FIRST))
+        name = chr(_FIRST_DIGIT + high) + chr(_FIRST_DIGIT + low) + marker
+        pieces += source[at : span.start], name.ljust(span.end - span.start, chr(_FIRST_DIGIT))
         at = span.end
     pieces.append(source[at:])
     return "".join(pieces)
 
 
-def _documents(text: str) -> Iterator[_Document]:
+def _iter_documents(text: str) -> Iterator[_Document]:
     """The ones inside conditional comments, then the document itself."""
-    copy = numbered(text)
+    copy = number_comments(text)
     tree = parse(copy.text if copy else text, source_locations=True)
     if copy is not None:
-        for start, end in outlook_spans(tree, copy):
+        for start, end in find_outlook_spans(tree, copy):
             yield _Document(parse(text[start:end], source_locations=True), start, start)
     yield _Document(tree)
 
 
-def _in_tree(document: _Document, mark: str) -> Iterator[tuple[int, Standing]]:
+def _find_tree_contexts(document: _Document, marker: str) -> Iterator[tuple[int, LiquidContext]]:
     """What stands in text and comments; in raw text first, which is text as well."""
-    tree, outlook = document.tree, document.outlook
+    tree, outlook = document.tree, document.outlook_offset
     for part, element in enumerate(tree.select(_RAW)):
-        for number in _numbers(element.text, mark):
-            yield number, Standing("raw", part, outlook)
-    for part, comment in enumerate(tree.xpath_iter("//comment()[contains(., $mark)]", mark=mark)):
-        for number in _numbers(comment.data if isinstance(comment, Comment) else "", mark):
-            yield number, Standing("comment", part, outlook)
-    for text in tree.xpath_iter("//text()[contains(., $mark)]", mark=mark):
-        for number in _numbers(str(text), mark):
-            yield number, Standing("text", 0, outlook)
+        for number in _parse_numbers(element.text, marker):
+            yield number, LiquidContext("raw", part, outlook)
+    for part, comment in enumerate(tree.xpath_iter("//comment()[contains(., $mark)]", mark=marker)):
+        for number in _parse_numbers(comment.data if isinstance(comment, Comment) else "", marker):
+            yield number, LiquidContext("comment", part, outlook)
+    for text in tree.xpath_iter("//text()[contains(., $mark)]", mark=marker):
+        for number in _parse_numbers(str(text), marker):
+            yield number, LiquidContext("text", 0, outlook)
 
 
-def _numbers(text: str, mark: str) -> Iterator[int]:
+def _parse_numbers(text: str, marker: str) -> Iterator[int]:
     """The numbers that stand in a text, each before a mark."""
-    for piece in text.split(mark)[:-1]:
+    for piece in text.split(marker)[:-1]:
         if len(piece) > 1:
-            high, low = (ord(character) - _FIRST for character in piece[-2:])
+            high, low = (ord(character) - _FIRST_DIGIT for character in piece[-2:])
             yield high * _RADIX + low
 
 
-def _in_values(
-    document: _Document, mark: str, source: str, spans: list[Span]
-) -> Iterator[tuple[int, Standing | None]]:
+def _find_value_contexts(
+    document: _Document, marker: str, source: str, spans: list[LiquidSpan]
+) -> Iterator[tuple[int, LiquidContext | None]]:
     starts = [span.start for span in spans]
-    for element in document.tree.xpath_iter("//*[@*[contains(., $mark)]]", mark=mark):
+    for element in document.tree.xpath_iter("//*[@*[contains(., $mark)]]", mark=marker):
         location = element.source_location if isinstance(element, Element) else None
         attributes = location.attrs if location else {}
         for name, attribute in attributes.items():
-            first = attribute.start_offset + document.shift
-            last = attribute.end_offset + document.shift
+            first = attribute.start_offset + document.offset
+            last = attribute.end_offset + document.offset
             inside = range(bisect_left(starts, first), bisect_left(starts, last))
             if not inside:
                 continue
-            start, end, quote = value_span(source, first, last)
-            decides = "href" in attributes and name in _DECISIVE
+            start, end, quote = find_value_span(source, first, last)
+            decides = "href" in attributes and name in _LINK_OPTION_ATTRIBUTES
             for number in inside:
                 span = spans[number]
                 whole = start <= span.start and span.end <= end
                 stands = _QUOTES.get(quote) if whole and not decides else None
-                yield number, Standing(stands, start, document.outlook) if stands else None
+                yield (
+                    number,
+                    LiquidContext(stands, start, document.outlook_offset) if stands else None,
+                )
 
 
 # Whether what stands inside is a link depends on these elements, and they on data.
-_DECIDES_OTHERS = re.compile(r"<(?:frameset|select|svg|math|template|plaintext)", re.IGNORECASE)
-_STEADY_TAGS = {
+_CONTEXT_ELEMENTS = re.compile(r"<(?:frameset|select|svg|math|template|plaintext)", re.IGNORECASE)
+_STATIC_TAGS = {
     *("if", "unless", "elsif", "else", "endif", "endunless", "case", "when", "endcase"),
     *("for", "endfor", "break", "continue", "assign", "capture", "endcapture"),
     *("raw", "endraw", "cio_link", "#"),
 }
-_OPENS = {"if", "unless", "case", "for", "capture"}
-_BRANCHES = {"elsif", "else", "when"}
-_JUMPS = {"break", "continue"}
-_ENDS = {f"end{name}" for name in _OPENS}
-_HALF_A_TAG = re.compile(r"<[/!]?[a-zA-Z\-]*$")
-_NEAR = 256
-_GUARDS: dict[Stands, re.Pattern[str]] = {
+_BLOCK_TAGS = {"if", "unless", "case", "for", "capture"}
+_BRANCH_TAGS = {"elsif", "else", "when"}
+_JUMP_TAGS = {"break", "continue"}
+_END_TAGS = {f"end{name}" for name in _BLOCK_TAGS}
+_PARTIAL_TAG = re.compile(r"<[/!]?[a-zA-Z\-]*$")
+_ADJACENT_CHARACTERS = 256
+_GUARDS: dict[ContextType, re.Pattern[str]] = {
     "text": re.compile(r"[<{]"),
     "raw": re.compile(r"[<>{]"),
     "comment": re.compile(r"[<>{!\-]"),
     '"': re.compile(r"[\"{]"),
     "'": re.compile(r"['{]"),
 }
-_OUTLOOK_GUARDS: dict[Stands, re.Pattern[str]] = {
+_OUTLOOK_GUARDS: dict[ContextType, re.Pattern[str]] = {
     "text": re.compile(r"[<>{]"),
     "raw": re.compile(r"[<>{]"),
     "comment": re.compile(r"[<>{!\-]"),
@@ -170,62 +173,64 @@ _OUTLOOK_GUARDS: dict[Stands, re.Pattern[str]] = {
 }
 
 
-def guards(source: str, liquid: Lexed) -> dict[int, re.Pattern[str]] | None:
+def build_value_guards(source: str, scan: LiquidScan) -> dict[int, re.Pattern[str]] | None:
     """What the value of each piece of Liquid (by its offset) must not hold; None where the
     template is not steady whatever its values.
     """
-    if _DECIDES_OTHERS.search(source):
+    if _CONTEXT_ELEMENTS.search(source):
         return None
-    where = standing(source, liquid.spans)
-    if where is None or not _blocks_stay(liquid.spans, where):
+    where = find_liquid_contexts(source, scan.spans)
+    if where is None or not _has_static_blocks(scan.spans, where):
         return None
     found = {}
-    for span, place in zip(liquid.spans, where, strict=True):
-        if _touches_markup(source, span, place):
+    for span, place in zip(scan.spans, where, strict=True):
+        if _can_join_markup(source, span, place):
             return None
-        found[span.start] = (_OUTLOOK_GUARDS if place.outlook else _GUARDS)[place.stands]
+        found[span.start] = (_OUTLOOK_GUARDS if place.outlook_offset else _GUARDS)[
+            place.context_type
+        ]
     return found
 
 
-def _blocks_stay(spans: list[Span], where: list[Standing]) -> bool:
+def _has_static_blocks(spans: list[LiquidSpan], contexts: list[LiquidContext]) -> bool:
     """Whether every block begins, branches and ends in one place."""
-    around: list[Standing] = []
-    for span, place in zip(spans, where, strict=True):
-        if span.kind != "tag":
+    around: list[LiquidContext] = []
+    for span, place in zip(spans, contexts, strict=True):
+        if span.node_type != "tag":
             continue
-        if span.name not in _STEADY_TAGS:
+        if span.name not in _STATIC_TAGS:
             return False
-        if span.name in _OPENS:
+        if span.name in _BLOCK_TAGS:
             around.append(place)
-        elif span.name in _JUMPS:
+        elif span.name in _JUMP_TAGS:
             if any(block != place for block in around):
                 return False
-        elif span.name in _BRANCHES or span.name in _ENDS:
+        elif span.name in _BRANCH_TAGS or span.name in _END_TAGS:
             if around[-1:] != [place]:
                 return False
-            if span.name in _ENDS:
+            if span.name in _END_TAGS:
                 around.pop()
     return True
 
 
-def _touches_markup(source: str, span: Span, place: Standing) -> bool:
+def _can_join_markup(source: str, span: LiquidSpan, context: LiquidContext) -> bool:
     """Whether what stands next to a piece could join with it to markup."""
-    before, after = _beside(source, span)
-    if place.outlook and after in ("-", ">"):
+    before, after = _read_adjacent_text(source, span)
+    if context.outlook_offset and after in ("-", ">"):
         return True
-    match place.stands:
+    match context.context_type:
         case "text":
             return before.endswith("<")
         case "raw":
-            return _HALF_A_TAG.search(before) is not None
+            return _PARTIAL_TAG.search(before) is not None
         case "comment":
             return before[-1:] in ("-", "!", "<") or after in ("-", ">", "!")
         case _:
             return False
 
 
-def _beside(source: str, span: Span) -> tuple[str, str]:
+def _read_adjacent_text(source: str, span: LiquidSpan) -> tuple[str, str]:
     """What stands before a piece, and the character after it, once its dashes took whitespace."""
-    before = source[max(0, span.start - _NEAR) : span.start].rstrip()
-    after = source[span.end : span.end + _NEAR].lstrip()
+    before = source[max(0, span.start - _ADJACENT_CHARACTERS) : span.start].rstrip()
+    after = source[span.end : span.end + _ADJACENT_CHARACTERS].lstrip()
     return before[-16:] if before or not span.start else "<", after[:1]
