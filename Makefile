@@ -196,7 +196,7 @@ build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 # A name that is wrong is told before the minutes that checking and building take.
 .PHONY: known-env
 known-env: $(READY)
-	@python -c 'import sys; from tools.stack import Stack; Stack.of(sys.argv[1])' $(call typed,ENV)
+	@python -c 'import sys; from tools.stack import DeployedStack; DeployedStack.from_environment(sys.argv[1])' $(call typed,ENV)
 
 .PHONY: deploy
 deploy: known-env check check-security build ## Check, build and deploy the stack of ENV

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar
 
-from local.template import load
+from local.template import load_template
 
 NEW_TABLE_SHARDS: Final = 4
 """A new table takes 4,000 writes a second: four partitions, each with a shard of the stream."""
@@ -27,14 +27,14 @@ _Click = TypeVar("_Click")
 class EventSource:
     """``batch``: clicks at most; ``window``: seconds; ``lanes`` of each shard."""
 
-    batch: int
-    window: float
-    lanes: int
+    batch_size: int
+    window_seconds: float
+    parallelization_factor: int
 
 
-def event_source() -> EventSource:
+def load_event_source() -> EventSource:
     """The tally's, as template.yaml has it."""
-    template = load(Path("template.yaml"))
+    template = load_template(Path("template.yaml"))
     events: Any = template.resources["TallyFunction"].properties["Events"]
     source = events["Clicks"]["Properties"]
 
@@ -48,7 +48,7 @@ def event_source() -> EventSource:
     )
 
 
-def moments(rate: float) -> Iterator[float]:
+def generate_arrival_times(rate: float) -> Iterator[float]:
     """Seconds at which clicks come that know nothing of each other."""
     chance, now = Random(1), 0.0
     while True:
@@ -56,18 +56,18 @@ def moments(rate: float) -> Iterator[float]:
         yield now
 
 
-def batches(
+def split_into_batches(
     clicks: Sequence[tuple[float, str, _Click]], source: EventSource, shards: int
 ) -> list[list[_Click]]:
     """Cut clicks, given with their moments and keys in the order in which they come."""
     lanes: defaultdict[int, list[tuple[float, _Click]]] = defaultdict(list)
     for moment, key, click in clicks:
-        lanes[_part(key) % (shards * source.lanes)].append((moment, click))
-    cut = [batch for lane in lanes.values() for batch in _cut(lane, source)]
+        lanes[_hash_key(key) % (shards * source.parallelization_factor)].append((moment, click))
+    cut = [batch for lane in lanes.values() for batch in _split_lane(lane, source)]
     return [clicks for _, clicks in sorted(cut, key=lambda pair: pair[0])]
 
 
-def _cut(
+def _split_lane(
     lane: Sequence[tuple[float, _Click]], source: EventSource
 ) -> Iterator[tuple[float, list[_Click]]]:
     """Batches of a lane, each with the moment at which it ends."""
@@ -77,14 +77,14 @@ def _cut(
         if batch and moment > closes:
             yield closes, batch
             batch = []
-        closes = closes if batch else moment + source.window
+        closes = closes if batch else moment + source.window_seconds
         batch.append(click)
-        if len(batch) == source.batch:
+        if len(batch) == source.batch_size:
             yield moment, batch
             batch = []
     if batch:
         yield closes, batch
 
 
-def _part(key: str) -> int:
+def _hash_key(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest())

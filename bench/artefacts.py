@@ -15,10 +15,10 @@ BUILD = ROOT / "build/bench"
 RUNTIME = "3.13"
 _MACHINE = platform.machine()
 PLATFORMS = [f"manylinux_2_28_{_MACHINE}", f"manylinux2014_{_MACHINE}"]
-USUAL = ("aws-lambda-powertools", "boto3", "itsdangerous")
+BASELINE_PACKAGES = ("aws-lambda-powertools", "boto3", "itsdangerous")
 
 
-def runtime_python() -> Path | None:
+def find_runtime_python() -> Path | None:
     """An interpreter of Lambda's version, which runs what is compared; None where there is none."""
     found = subprocess.run(
         [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
@@ -26,7 +26,7 @@ def runtime_python() -> Path | None:
     return Path(found.stdout.strip()) if found.returncode == 0 else None
 
 
-def waypost(python: Path) -> tuple[Path, Path]:
+def build_waypost(python: Path) -> tuple[Path, Path]:
     """The redirect's folder and the layer's, by the Makefiles that `sam build` runs."""
     layer, function = BUILD / "layer", BUILD / "function"
     settings = {
@@ -34,12 +34,12 @@ def waypost(python: Path) -> tuple[Path, Path]:
         "RUNTIME_PYTHON": str(python),
         "PLATFORMS": " ".join(PLATFORMS),
     }
-    _make("layers/waypost", "build-WaypostLayer", layer, settings)
-    _make("functions/redirect", "build-RedirectFunction", function, settings)
+    _run_make("layers/waypost", "build-WaypostLayer", layer, settings)
+    _run_make("functions/redirect", "build-RedirectFunction", function, settings)
     return function, layer / "python"
 
 
-def _make(folder: str, target: str, artefact: Path, settings: dict[str, str]) -> None:
+def _run_make(folder: str, target: str, artefact: Path, settings: dict[str, str]) -> None:
     """In a scratch copy, since the recipes may change what stands around them."""
     shutil.rmtree(artefact, ignore_errors=True)
     artefact.mkdir(parents=True)
@@ -52,33 +52,33 @@ def _make(folder: str, target: str, artefact: Path, settings: dict[str, str]) ->
     shutil.rmtree(scratch)
 
 
-def usual() -> Path:
+def build_baseline() -> Path:
     """The usual build's folder: its libraries beside its handler, as Python's own builder packs it:
     nothing compiled, nothing left out.
     """
     folder = BUILD / "usual"
-    installed(folder, USUAL)
+    install_packages(folder, BASELINE_PACKAGES)
     shutil.copy(ROOT / "bench/usual/app.py", folder)
     return folder
 
 
-def runtime(python: Path) -> Path:
+def build_runtime(python: Path) -> Path:
     """Lambda's runtime client for the interpreter, compiled as it is in the runtime."""
     folder = BUILD / "runtime"
-    installed(folder, ("awslambdaric", "snapshot-restore-py"))
-    compiled(folder, python)
+    install_packages(folder, ("awslambdaric", "snapshot-restore-py"))
+    compile_bytecode(folder, python)
     return folder
 
 
-def tracing(python: Path) -> Path:
+def build_tracing(python: Path) -> Path:
     """What powertools' Tracer stands on, compiled; the layer is without it."""
     folder = BUILD / "tracing"
-    installed(folder, ("aws-xray-sdk",))
-    compiled(folder, python)
+    install_packages(folder, ("aws-xray-sdk",))
+    compile_bytecode(folder, python)
     return folder
 
 
-def installed(folder: Path, packages: tuple[str, ...]) -> None:
+def install_packages(folder: Path, packages: tuple[str, ...]) -> None:
     """Packages in the versions that the lock gave to this environment, without .pyc."""
     shutil.rmtree(folder, ignore_errors=True)
     pins = [f"{package}=={importlib.metadata.version(package)}" for package in packages]
@@ -93,12 +93,12 @@ def installed(folder: Path, packages: tuple[str, ...]) -> None:
     )
 
 
-def compiled(folder: Path, python: Path) -> None:
+def compile_bytecode(folder: Path, python: Path) -> None:
     mode = "--invalidation-mode=unchecked-hash"
     subprocess.run([python, "-m", "compileall", "-q", "-j0", mode, folder], check=True)
 
 
-def copied(folder: Path, name: str, *, bytecode: bool) -> Path:
+def copy_artefact(folder: Path, name: str, *, bytecode: bool) -> Path:
     """A copy of an artefact, with its .pyc or without."""
     copy = BUILD / name
     shutil.rmtree(copy, ignore_errors=True)

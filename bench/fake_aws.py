@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-ANSWERS: Final[dict[str, Callable[[str], object]]] = {
+RESPONSES: Final[dict[str, Callable[[str], object]]] = {
     "PutItem": lambda _: {},
     "GetItem": lambda _: {},
     "SendMessage": lambda _: {"MessageId": "1"},  # a put that took too long is parked
@@ -27,14 +27,14 @@ async def serve(certificate: str, secret: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     answers = {
-        operation: json.dumps(answer(secret)).encode() for operation, answer in ANSWERS.items()
+        operation: json.dumps(answer(secret)).encode() for operation, answer in RESPONSES.items()
     }
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                answer = answers[await _operation(reader)]
-                writer.write(_head(answer) + answer)
+                answer = answers[await _read_operation(reader)]
+                writer.write(_build_head(answer) + answer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -44,15 +44,15 @@ async def serve(certificate: str, secret: str) -> None:
     await server.serve_forever()
 
 
-async def _operation(reader: asyncio.StreamReader) -> str:
+async def _read_operation(reader: asyncio.StreamReader) -> str:
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
     headers = dict(line.split(": ", 1) for line in head[1:] if line)
     await reader.readexactly(int(headers["content-length"]))
     wanted = headers["x-amz-target"].rpartition(".")[2]
-    return next(operation for operation in ANSWERS if operation.lower() == wanted)
+    return next(operation for operation in RESPONSES if operation.lower() == wanted)
 
 
-def _head(answer: bytes) -> bytes:
+def _build_head(answer: bytes) -> bytes:
     return (
         "HTTP/1.1 200 OK\r\nServer: Server\r\nContent-Type: application/x-amz-json-1.0\r\n"
         f"Content-Length: {len(answer)}\r\nConnection: keep-alive\r\n"

@@ -16,14 +16,14 @@ import urllib3
 from local.stack import EmbeddedStack
 
 MEGABYTE: Final = 1_000_000
-EVENTS: Final = 500
-ROOT_EVENTS: Final = Path(__file__).parents[1] / "events"
+BATCH_SIZE: Final = 500
+EVENTS_FOLDER: Final = Path(__file__).parents[1] / "events"
 _AGENT: Final = {
     "user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
 }
 
 
-def message(links: int, size: int, campaign: str = "x") -> str:
+def build_html(links: int, size: int, campaign: str = "x") -> str:
     """HTML of so many links and some ``size`` characters."""
     room = size // links - 90
     parts = (
@@ -34,7 +34,7 @@ def message(links: int, size: int, campaign: str = "x") -> str:
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchStack:
     """One embedded stack, and a file for the rewrite function in a bucket."""
 
     stack: EmbeddedStack
@@ -48,7 +48,7 @@ class Bench:
             raise RuntimeError(f"{function}: {outcome.payload.decode()[:500]}")
         return json.loads(outcome.payload)
 
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401
         """An answer over HTTP, redirects not followed. Raises RuntimeError from 400 on."""
         address = path if path.startswith("http") else self.stack.url + path
         data = None if body is None else json.dumps(body).encode()
@@ -58,7 +58,7 @@ class Bench:
             raise RuntimeError(f"{method} {path}: {answer.status} {answer.data[:300]!r}")
         return answer
 
-    def mail(self, content: str, recipients: int, **changes: object) -> dict[str, Any]:
+    def build_message(self, content: str, recipients: int, **changes: object) -> dict[str, Any]:
         return {
             "workspace": "bench",
             "campaign": "heavy",
@@ -72,44 +72,48 @@ class Bench:
         } | changes
 
     @cached_property
-    def links(self) -> list[str]:
+    def tracking_links(self) -> list[str]:
         """The tracking links of a message of a megabyte, which the reports below are of."""
-        answer = self.invoke("RewriteFunction", self.mail(message(500, MEGABYTE - 50_000), 1))
+        answer = self.invoke(
+            "RewriteFunction", self.build_message(build_html(500, MEGABYTE - 50_000), 1)
+        )
         return re.findall(
             r'href="([^"]+)"', html.unescape(answer["deliveries"][0]["content"]["html"])
         )
 
     @cached_property
-    def cookie(self) -> str:
+    def share_cookie(self) -> str:
         """The share that opens every page of the workspace."""
-        share = self.ask("POST", "/v1/workspaces/bench/shares", {"people": True})
-        opened = self.ask("GET", json.loads(share.data)["url"])
+        share = self.request("POST", "/v1/workspaces/bench/shares", {"people": True})
+        opened = self.request("GET", json.loads(share.data)["url"])
         return str(opened.headers["set-cookie"]).partition(";")[0]
 
 
-Work: TypeAlias = Callable[[Bench], object]
+Workload: TypeAlias = Callable[[BenchStack], object]
 
 
-def click(bench: Bench) -> None:
-    bench.ask("GET", bench.links[0])
+def click_once(bench: BenchStack) -> None:
+    bench.request("GET", bench.tracking_links[0])
 
 
-def clicks(bench: Bench) -> None:
+def click_many(bench: BenchStack) -> None:
     """Clicks, one in an app, a pixel's path, and what a probe asks: every module that there is."""
-    for link in bench.links[:50]:
-        bench.ask("GET", link)
-    bench.ask("GET", "/.well-known/waypost/0123456789abcdef0123456789abcdef")
+    for link in bench.tracking_links[:50]:
+        bench.request("GET", link)
+    bench.request("GET", "/.well-known/waypost/0123456789abcdef0123456789abcdef")
 
 
-def rewrite_light(bench: Bench) -> None:
-    bench.invoke("RewriteFunction", bench.mail(message(1, 500), 1, campaign="light"))
+def rewrite_light(bench: BenchStack) -> None:
+    bench.invoke("RewriteFunction", bench.build_message(build_html(1, 500), 1, campaign="light"))
 
 
-def rewrite_template(bench: Bench) -> None:
+def rewrite_template(bench: BenchStack) -> None:
     """A template of a megabyte with a loop over each recipient's data: a request of 6 MB."""
     text = "{% for item in trigger.items %}<i>{{ item }}</i>{% endfor %}"
-    content = message(2_000, MEGABYTE - 50_000, "t").replace("{", "").replace("}", "")
-    request = bench.mail(content + text, 100, liquid=True, campaign="template", dry_run=False)
+    content = build_html(2_000, MEGABYTE - 50_000, "t").replace("{", "").replace("}", "")
+    request = bench.build_message(
+        content + text, 100, liquid=True, campaign="template", dry_run=False
+    )
     for recipient in request["recipients"]:
         recipient["data"] = {
             "trigger": {"items": ["something of 45 characters, as it may well be"] * 1_000}
@@ -119,21 +123,21 @@ def rewrite_template(bench: Bench) -> None:
         raise RuntimeError(f"a hundred megabytes fit into an answer: {str(answer)[:200]}")
 
 
-def rewrite_many(bench: Bench) -> None:
+def rewrite_many(bench: BenchStack) -> None:
     """An answer of nearly 6 MB."""
-    answer = bench.invoke("RewriteFunction", bench.mail(message(40, 50_000, "m"), 100))
+    answer = bench.invoke("RewriteFunction", bench.build_message(build_html(40, 50_000, "m"), 100))
     if len(answer["deliveries"]) != 100:
         raise RuntimeError(f"not all were rewritten: {str(answer)[:200]}")
 
 
-def rewrite_file(bench: Bench) -> None:
+def rewrite_file(bench: BenchStack) -> None:
     """Two thousand recipients of 50 KB, from a file into a file."""
     lines = (
         json.dumps({"delivery": f"f{n}", "person": f"p{n}", "data": {"n": n}}) for n in range(2_000)
     )
     s3: Any = bench.stack.cloud.client("s3")
     s3.put_object(Bucket=bench.bucket, Key="in.jsonl", Body="\n".join(lines).encode())
-    mail = bench.mail(message(40, 50_000, "f"), 0, campaign="file")
+    mail = bench.build_message(build_html(40, 50_000, "f"), 0, campaign="file")
     del mail["recipients"]
     where = {"input": f"s3://{bench.bucket}/in.jsonl", "output": f"s3://{bench.bucket}/out.jsonl"}
     answer = bench.invoke("RewriteFunction", where | {"message": mail})
@@ -141,14 +145,14 @@ def rewrite_file(bench: Bench) -> None:
         raise RuntimeError(f"not all were rewritten: {str(answer)[:300]}")
 
 
-def clicked(bench: Bench) -> list[Mapping[str, Any]]:
+def build_stream_records(bench: BenchStack) -> list[Mapping[str, Any]]:
     """The ledger's clicks as the stream tells them, of as many people as a batch has."""
     dynamodb: Any = bench.stack.cloud.client("dynamodb")
-    click(bench)
+    click_once(bench)
     bench.stack.wait_until_counted()
     (item, *_) = dynamodb.scan(TableName=bench.stack.ref("ClicksTable"))["Items"]
     records: list[Mapping[str, Any]] = []
-    for n in range(EVENTS):
+    for n in range(BATCH_SIZE):
         image = item | {
             "pk": {"S": item["pk"]["S"].partition("#")[0] + f"#p:{n}"},
             "sk": {"S": f"{item['sk']['S']}{n}"},
@@ -163,60 +167,63 @@ def clicked(bench: Bench) -> list[Mapping[str, Any]]:
     return records
 
 
-def tally_one(bench: Bench) -> None:
-    bench.invoke("TallyFunction", {"Records": clicked(bench)[:1]})
+def tally_one(bench: BenchStack) -> None:
+    bench.invoke("TallyFunction", {"Records": build_stream_records(bench)[:1]})
 
 
-def tally_batch(bench: Bench) -> None:
-    answer = bench.invoke("TallyFunction", {"Records": clicked(bench)})
+def tally_batch(bench: BenchStack) -> None:
+    answer = bench.invoke("TallyFunction", {"Records": build_stream_records(bench)})
     if answer["batchItemFailures"]:
         raise RuntimeError("not all were counted")
 
 
-def parked(n: int) -> dict[str, Any]:
-    event = json.loads((ROOT_EVENTS / "DrainFunction.Parked.json").read_text())
+def build_queue_record(number: int) -> dict[str, Any]:
+    event = json.loads((EVENTS_FOLDER / "DrainFunction.Parked.json").read_text())
     record: dict[str, Any] = event["Records"][0]
-    return record | {"messageId": str(n), "body": record["body"].replace("kBq9", f"k{n:03}")}
+    return record | {
+        "messageId": str(number),
+        "body": record["body"].replace("kBq9", f"k{number:03}"),
+    }
 
 
-def drain_one(bench: Bench) -> None:
-    bench.invoke("DrainFunction", {"Records": [parked(0)]})
+def drain_one(bench: BenchStack) -> None:
+    bench.invoke("DrainFunction", {"Records": [build_queue_record(0)]})
 
 
-def drain_batch(bench: Bench) -> None:
-    bench.invoke("DrainFunction", {"Records": [parked(n) for n in range(100)]})
+def drain_batch(bench: BenchStack) -> None:
+    bench.invoke("DrainFunction", {"Records": [build_queue_record(n) for n in range(100)]})
 
 
-def settings(bench: Bench) -> None:
-    bench.ask("GET", "/v1/workspaces/bench/settings")
+def get_settings(bench: BenchStack) -> None:
+    bench.request("GET", "/v1/workspaces/bench/settings")
 
 
-def reports(bench: Bench) -> None:
+def get_reports(bench: BenchStack) -> None:
     """The report of 500 links, and what describes the API."""
-    assert bench.links
-    bench.ask("GET", "/v1/workspaces/bench/campaigns/heavy")
-    bench.ask("GET", "/v1/openapi.json")
+    assert bench.tracking_links
+    bench.request("GET", "/v1/workspaces/bench/campaigns/heavy")
+    bench.request("GET", "/v1/openapi.json")
 
 
-def page(bench: Bench) -> None:
-    bench.ask("GET", "/reports/settings?workspace=bench", cookie=bench.cookie)
+def get_page(bench: BenchStack) -> None:
+    bench.request("GET", "/reports/settings?workspace=bench", cookie=bench.share_cookie)
 
 
-def pages(bench: Bench) -> None:
+def get_pages(bench: BenchStack) -> None:
     """The map of a message of a megabyte, and the report of its 500 links."""
-    assert bench.links
+    assert bench.tracking_links
     where = "workspace=bench&campaign=heavy"
     for name in ("campaign", "map", "message"):
-        bench.ask("GET", f"/reports/{name}?{where}", cookie=bench.cookie)
+        bench.request("GET", f"/reports/{name}?{where}", cookie=bench.share_cookie)
 
 
-def quiet(bench: Bench) -> None:
+def verify_no_domains(bench: BenchStack) -> None:
     bench.invoke("VerifyDomainsFunction", {"task": "due"})
 
 
-def domains(bench: Bench) -> None:
+def verify_domains(bench: BenchStack) -> None:
     for n in range(100):
-        bench.ask(
+        bench.request(
             "POST",
             f"/v1/workspaces/bench{n // 50}/domains",
             {"host": f"links{n}.customer{n}.example"},
@@ -226,8 +233,8 @@ def domains(bench: Bench) -> None:
         raise RuntimeError(f"not all were checked: {answer}")
 
 
-CASES: Final[tuple[tuple[str, str, Work, Work], ...]] = (
-    ("RedirectFunction", "50 clicks and a probe", click, clicks),
+WORKLOADS: Final[tuple[tuple[str, str, Workload, Workload], ...]] = (
+    ("RedirectFunction", "50 clicks and a probe", click_once, click_many),
     (
         "RewriteFunction",
         "a template of 1 MB, 100 recipients, 6 MB in all",
@@ -238,7 +245,7 @@ CASES: Final[tuple[tuple[str, str, Work, Work], ...]] = (
     ("RewriteFunction", "a file of 2,000 recipients, 50 KB each", rewrite_light, rewrite_file),
     ("TallyFunction", "a batch of 500", tally_one, tally_batch),
     ("DrainFunction", "a batch of 100", drain_one, drain_batch),
-    ("ApiFunction", "the report of 500 links", settings, reports),
-    ("PagesFunction", "the click map of a message of 1 MB", page, pages),
-    ("VerifyDomainsFunction", "100 domains at once", quiet, domains),
+    ("ApiFunction", "the report of 500 links", get_settings, get_reports),
+    ("PagesFunction", "the click map of a message of 1 MB", get_page, get_pages),
+    ("VerifyDomainsFunction", "100 domains at once", verify_no_domains, verify_domains),
 )

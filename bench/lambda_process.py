@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 _RUNTIME = 'import sys; sys.path[0] = ""; from awslambdaric.__main__ import main; main(sys.argv)'
-SETTLING = 200
+WARMUP_CALLS = 200
 """Calls after the first answer that nobody measures: caches fill, connections open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class RedirectVariant:
     """A handler, what is on its path before the runtime's own, and what its environment adds."""
 
     name: str
@@ -35,25 +35,25 @@ class Contestant:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ColdStart:
     """From the start of the process to its first answer: processor time, and by the clock. In s."""
 
-    cpu: float
-    wall: float
+    cpu_seconds: float
+    wall_seconds: float
 
 
-class Runtime(ThreadingHTTPServer):
+class RuntimeServer(ThreadingHTTPServer):
     """The Runtime API of one process. ``event`` is what each invocation carries."""
 
     daemon_threads = True
     request_queue_size = 1
 
     def __init__(self, event: Mapping[str, Any]) -> None:
-        super().__init__(("127.0.0.1", 0), _Api)
+        super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
         self.event = json.dumps(event).encode()
-        self.answers = 0
-        self.first: bytes = b""
-        self.answered = threading.Condition()
+        self.response_count = 0
+        self.first_response: bytes = b""
+        self.response_condition = threading.Condition()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def server_close(self) -> None:
@@ -63,25 +63,27 @@ class Runtime(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: a process that is ended resets its connection."""
 
-    def wait_for(self, answers: int) -> None:
-        with self.answered:
-            if not self.answered.wait_for(lambda: self.answers >= answers, timeout=60):
+    def wait_for_responses(self, count: int) -> None:
+        with self.response_condition:
+            if not self.response_condition.wait_for(
+                lambda: self.response_count >= count, timeout=60
+            ):
                 raise RuntimeError("the function does not answer")
 
-    def check(self) -> None:
+    def check_redirect(self) -> None:
         """Raises where the answer was not the redirect that the event asks for."""
-        answer = json.loads(self.first)
+        answer = json.loads(self.first_response)
         if answer.get("statusCode") != 302:
-            raise RuntimeError(f"the function answered {self.first.decode()[:500]}")
+            raise RuntimeError(f"the function answered {self.first_response.decode()[:500]}")
 
 
-class _Api(BaseHTTPRequestHandler):
+class _RuntimeApiHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: Runtime
+    server: RuntimeServer
 
     def do_GET(self) -> None:
-        self._answer(
+        self._send(
             200,
             self.server.event,
             {
@@ -95,13 +97,13 @@ class _Api(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        with self.server.answered:
-            self.server.answers += 1
-            self.server.first = self.server.first or body
-            self.server.answered.notify_all()
-        self._answer(202, b'{"status":"OK"}', {})
+        with self.server.response_condition:
+            self.server.response_count += 1
+            self.server.first_response = self.server.first_response or body
+            self.server.response_condition.notify_all()
+        self._send(202, b'{"status":"OK"}', {})
 
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -112,45 +114,54 @@ class _Api(BaseHTTPRequestHandler):
         """Nothing: a line per call would be measured too."""
 
 
-def cold(python: Path, contestant: Contestant, event: Mapping[str, Any]) -> Start:
+def measure_cold_start(
+    python: Path, variant: RedirectVariant, event: Mapping[str, Any]
+) -> ColdStart:
     """Start a process, take its first answer, end it."""
-    with Runtime(event) as runtime:
+    with RuntimeServer(event) as runtime:
         began = time.perf_counter()
-        process = _spawn(python, contestant, runtime)
+        process = _start_process(python, variant, runtime)
         try:
-            runtime.wait_for(1)
+            runtime.wait_for_responses(1)
             wall = time.perf_counter() - began
         finally:
             process.send_signal(signal.SIGKILL)
             _, _, used = os.wait4(process.pid, 0)
             process.returncode = -signal.SIGKILL
-        runtime.check()
-        return Start(used.ru_utime + used.ru_stime, wall)
+        runtime.check_redirect()
+        return ColdStart(used.ru_utime + used.ru_stime, wall)
 
 
-def warm(python: Path, contestant: Contestant, event: Mapping[str, Any], calls: int) -> float:
+def measure_warm_call(
+    python: Path, variant: RedirectVariant, event: Mapping[str, Any], calls: int
+) -> float:
     """Processor seconds of one call, over ``calls`` in a process that has settled."""
-    with Runtime(event) as runtime:
-        process = _spawn(python, contestant, runtime)
+    with RuntimeServer(event) as runtime:
+        process = _start_process(python, variant, runtime)
         try:
-            runtime.wait_for(SETTLING)
-            before, first = _processor_seconds(process.pid), runtime.answers
-            runtime.wait_for(first + calls)
-            spent, done = _processor_seconds(process.pid) - before, runtime.answers - first
+            runtime.wait_for_responses(WARMUP_CALLS)
+            before, first = _read_processor_seconds(process.pid), runtime.response_count
+            runtime.wait_for_responses(first + calls)
+            spent, done = (
+                _read_processor_seconds(process.pid) - before,
+                runtime.response_count - first,
+            )
         finally:
             process.kill()
             process.wait()
-        runtime.check()
+        runtime.check_redirect()
         return spent / done
 
 
-def _processor_seconds(pid: int) -> float:
+def _read_processor_seconds(pid: int) -> float:
     """Of all threads, ended ones too: the runtime client resolves names in threads of their own."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _spawn(python: Path, contestant: Contestant, runtime: Runtime) -> subprocess.Popen[bytes]:
+def _start_process(
+    python: Path, variant: RedirectVariant, runtime: RuntimeServer
+) -> subprocess.Popen[bytes]:
     environment = {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -165,16 +176,16 @@ def _spawn(python: Path, contestant: Contestant, runtime: Runtime) -> subprocess
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/bench",
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime.server_port}",
-        "LAMBDA_TASK_ROOT": str(contestant.folder),
+        "LAMBDA_TASK_ROOT": str(variant.folder),
         "LANG": "en_US.UTF-8",
-        "PYTHONPATH": os.pathsep.join(map(str, contestant.path)),
+        "PYTHONPATH": os.pathsep.join(map(str, variant.path)),
         "PYTHONDONTWRITEBYTECODE": "1",  # Lambda's file system takes none
         "TZ": ":UTC",
-        **contestant.environment,
+        **variant.environment,
     }
     return subprocess.Popen(
-        [python, "-S", "-u", "-c", _RUNTIME, contestant.handler],
-        cwd=contestant.folder,
+        [python, "-S", "-u", "-c", _RUNTIME, variant.handler],
+        cwd=variant.folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -8,48 +8,52 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
-from bench.pricing import ASSUMED
-from local.template import load
+from bench.pricing import ASSUMPTIONS
+from local.template import load_template
 from waypost.repositories.recipients import MAX_COMMIT_ACTIONS
 from waypost.tally.event_publisher import MAX_CONCURRENT_PUT_EVENTS, MAX_PUT_EVENTS_ENTRIES
 
-_ASSUMED: Final[dict[str, float]] = ASSUMED["tally"]
-COUNTERS: Final = 8
+_ASSUMPTIONS: Final[dict[str, float]] = ASSUMPTIONS["tally"]
+COUNTER_ACTIONS: Final = 8
 """Actions of a transaction of a mailing with five links that are no rows: its counters, and the
 notice.
 """
 
 
 @dataclass(frozen=True)
-class Lane:
+class BatchTiming:
     """A tally at work on batch after batch. ``click_seconds``: processor time of a click."""
 
     memory_mb: float
-    click_seconds: float = _ASSUMED["click_seconds"]
+    click_seconds: float = _ASSUMPTIONS["click_seconds"]
 
-    def seconds(self, batch: float) -> float:
+    def batch_seconds(self, batch_size: float) -> float:
         """What a batch takes: it is read, written in transactions one after the other, and told,
         several calls at once.
         """
-        transactions = ceil(batch / (MAX_COMMIT_ACTIONS - COUNTERS))
+        transactions = ceil(batch_size / (MAX_COMMIT_ACTIONS - COUNTER_ACTIONS))
         waits = (
-            ceil(batch / 100) * _ASSUMED["read_seconds"]
-            + transactions * (_ASSUMED["transaction_seconds"] + _ASSUMED["write_seconds"])
-            + ceil(ceil(batch / MAX_PUT_EVENTS_ENTRIES) / MAX_CONCURRENT_PUT_EVENTS)
-            * _ASSUMED["event_seconds"]
+            ceil(batch_size / 100) * _ASSUMPTIONS["read_seconds"]
+            + transactions * (_ASSUMPTIONS["transaction_seconds"] + _ASSUMPTIONS["write_seconds"])
+            + ceil(ceil(batch_size / MAX_PUT_EVENTS_ENTRIES) / MAX_CONCURRENT_PUT_EVENTS)
+            * _ASSUMPTIONS["event_seconds"]
         )
-        return batch * self.click_seconds * _ASSUMED["processor_mb"] / self.memory_mb + waits
+        return (
+            batch_size * self.click_seconds * _ASSUMPTIONS["processor_mb"] / self.memory_mb + waits
+        )
 
-    def clicks_a_second(self, batch: float) -> float:
-        return batch / self.seconds(batch)
+    def clicks_per_second(self, batch_size: float) -> float:
+        return batch_size / self.batch_seconds(batch_size)
 
-    def gb_seconds(self, batch: float) -> float:
+    def gb_seconds_per_click(self, batch_size: float) -> float:
         """What Lambda charges for a click."""
-        return self.seconds(batch) / batch * self.memory_mb / 1024
+        return self.batch_seconds(batch_size) / batch_size * self.memory_mb / 1024
 
 
 @cache
-def lane() -> Lane:
+def load_batch_timing() -> BatchTiming:
     """A lane with the memory that template.yaml gives the tally."""
-    memory: Any = load(Path("template.yaml")).resources["TallyFunction"].properties["MemorySize"]
-    return Lane(float(memory))
+    memory: Any = (
+        load_template(Path("template.yaml")).resources["TallyFunction"].properties["MemorySize"]
+    )
+    return BatchTiming(float(memory))

@@ -13,26 +13,26 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
-from bench.pricing import ASSUMED
+from bench.pricing import ASSUMPTIONS
 
-APART: Final = 1 << 20
+UNLIMITED_PARTITIONS: Final = 1 << 20
 """So many partitions that no two keys share one: what splitting by heat comes to."""
-UNITS: Final = 1_000
-COMMIT: Final[float] = ASSUMED["tally"]["transaction_seconds"]
+UNITS_PER_PARTITION: Final = 1_000
+COMMIT_SECONDS: Final[float] = ASSUMPTIONS["tally"]["transaction_seconds"]
 
-Item = tuple[str, str]
+ItemKey = tuple[str, str]
 
 
-class Table:
+class SimulatedTable:
     """Partitions with their units of the current second."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
         self._second = -1
         self._used: Counter[int] = Counter()
-        self._known: dict[str, int] = {}
-        self.units = 0
-        self.throttled = 0
+        self._partition_by_key: dict[str, int] = {}
+        self.written_units = 0
+        self.throttled_count = 0
 
     def write(self, now: float, keys: Sequence[tuple[str, int]]) -> bool:
         """Write all of it or, over some partition's units, nothing."""
@@ -40,34 +40,37 @@ class Table:
             self._second, self._used = int(now), Counter()
         wanted: Counter[int] = Counter()
         for key, units in keys:
-            wanted[self._partition(key)] += units
-        if any(self._used[partition] + units > UNITS for partition, units in wanted.items()):
-            self.throttled += 1
+            wanted[self._get_partition(key)] += units
+        if any(
+            self._used[partition] + units > UNITS_PER_PARTITION
+            for partition, units in wanted.items()
+        ):
+            self.throttled_count += 1
             return False
         self._used.update(wanted)
-        self.units += wanted.total()
+        self.written_units += wanted.total()
         return True
 
-    def _partition(self, key: str) -> int:
-        if key not in self._known:
+    def _get_partition(self, key: str) -> int:
+        if key not in self._partition_by_key:
             digest = blake2b(key.encode(), digest_size=8).digest()
-            self._known[key] = int.from_bytes(digest) % self._partitions
-        return self._known[key]
+            self._partition_by_key[key] = int.from_bytes(digest) % self._partitions
+        return self._partition_by_key[key]
 
 
 @dataclass
-class Locks:
+class TransactionLocks:
     """Items that a transaction is at work on."""
 
-    until: defaultdict[Item, float] = field(default_factory=lambda: defaultdict(float))
-    cancelled: int = 0
+    locked_until: defaultdict[ItemKey, float] = field(default_factory=lambda: defaultdict(float))
+    cancelled_count: int = 0
 
-    def take(self, now: float, items: Sequence[Item]) -> list[Item]:
+    def acquire(self, now: float, items: Sequence[ItemKey]) -> list[ItemKey]:
         """Begin; the items that others are at work on, which cancel it."""
-        held = [item for item in items if self.until[item] > now]
+        held = [item for item in items if self.locked_until[item] > now]
         if held:
-            self.cancelled += 1
+            self.cancelled_count += 1
         else:
             for item in items:
-                self.until[item] = now + COMMIT
+                self.locked_until[item] = now + COMMIT_SECONDS
         return held

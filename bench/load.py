@@ -26,7 +26,7 @@ from local.stack import EmbeddedStack
 
 SECONDS, RECIPIENTS, CONNECTIONS = 60, 500, 8
 SAMPLE_SECONDS = 2.0
-SETTLING = 5
+WARMUP_SAMPLES = 5
 """Samples of a process that are left out: it loads what it needs."""
 HTML = "".join(f'<a href="https://shop.example.com/{n}">n</a>' for n in range(5))
 SCRIPT = """\
@@ -51,7 +51,7 @@ end
 """
 
 
-def paths(stack: EmbeddedStack) -> list[str]:
+def create_tracking_paths(stack: EmbeddedStack) -> list[str]:
     """The tracking links of a mailing, without the host."""
     body = {
         "workspace": "acme",
@@ -66,37 +66,37 @@ def paths(stack: EmbeddedStack) -> list[str]:
     return re.findall(r"/e/c/[\w-]+/[\w-]+", messages)
 
 
-class Memory(threading.Thread):
+class MemorySampler(threading.Thread):
     """Resident memory of the functions' processes, every other second, in MB by process."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.seen: dict[int, list[float]] = {}
+        self.samples: dict[int, list[float]] = {}
         self._done = threading.Event()
 
     def run(self) -> None:
         while not self._done.wait(SAMPLE_SECONDS):
-            for pid, size in _functions():
-                self.seen.setdefault(pid, []).append(size)
+            for pid, size in _list_processes():
+                self.samples.setdefault(pid, []).append(size)
 
     def stop(self) -> None:
         self._done.set()
         self.join()
 
-    def growth(self) -> list[tuple[float, float]]:
+    def measure_growth(self) -> list[tuple[float, float]]:
         """Of each process, once it has started: the middle of the first third's sizes, and of the
         last's.
         """
-        settled = [sizes[SETTLING:] for sizes in self.seen.values()]
+        settled = [sizes[WARMUP_SAMPLES:] for sizes in self.samples.values()]
         long_ones = [sizes for sizes in settled if len(sizes) >= 6]
-        return [(_middle(s[: len(s) // 3]), _middle(s[-(len(s) // 3) :])) for s in long_ones]
+        return [(_median(s[: len(s) // 3]), _median(s[-(len(s) // 3) :])) for s in long_ones]
 
 
-def _middle(sizes: list[float]) -> float:
+def _median(sizes: list[float]) -> float:
     return sorted(sizes)[len(sizes) // 2]
 
 
-def _functions() -> list[tuple[int, float]]:
+def _list_processes() -> list[tuple[int, float]]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -110,9 +110,9 @@ def _functions() -> list[tuple[int, float]]:
     return found
 
 
-def wrk(stack: EmbeddedStack, seconds: int) -> dict[str, float]:
+def run_wrk(stack: EmbeddedStack, seconds: int) -> dict[str, float]:
     """Run wrk, and read what it says."""
-    listed = ",".join(f'"{path}"' for path in paths(stack))
+    listed = ",".join(f'"{path}"' for path in create_tracking_paths(stack))
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT.format(paths=listed))
         script.flush()
@@ -127,7 +127,7 @@ def wrk(stack: EmbeddedStack, seconds: int) -> dict[str, float]:
     return result
 
 
-def report(stack: EmbeddedStack) -> dict[str, Any]:
+def fetch_report(stack: EmbeddedStack) -> dict[str, Any]:
     """The campaign's report, once nothing is left to count."""
     if not stack.wait_until_counted(timeout=300):
         raise RuntimeError("clicks are left uncounted")
@@ -146,14 +146,14 @@ def main() -> int:
         return 0
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with EmbeddedStack() as stack:
-        memory = Memory()
+        memory = MemorySampler()
         memory.start()
-        result = wrk(stack, seconds)
+        result = run_wrk(stack, seconds)
         memory.stop()
         began = time.perf_counter()
-        clicks = report(stack)["clicks"]["total"]
+        clicks = fetch_report(stack)["clicks"]["total"]
         behind = time.perf_counter() - began
-    growth = memory.growth()
+    growth = memory.measure_growth()
     print(
         f"{CONNECTIONS} connections for {result['seconds']:.0f} s on links of {RECIPIENTS} people"
     )

@@ -21,7 +21,7 @@ from typing import Final
 
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from bench.heavy import CASES, Bench
+from bench.heavy import WORKLOADS, BenchStack
 from local.stack import EmbeddedStack
 
 ROOT: Final = Path(__file__).parents[1]
@@ -34,20 +34,22 @@ def main() -> None:
     processor = platform.machine()
     print(f"Python {platform.python_version()}, {processor}; peak resident memory in MB\n")
     print("| function | given | once started | at its peak |\n|---|---|---|---|")
-    with EmbeddedStack(built(), parameters={"FilesBucket": BUCKET}, preload=False) as stack:
-        open_bucket(stack)
-        bench = Bench(stack, BUCKET)
-        chosen = [case for case in CASES if case[0] in sys.argv[1:] or len(sys.argv) == 1]
+    with EmbeddedStack(
+        build_template(), parameters={"FilesBucket": BUCKET}, preload=False
+    ) as stack:
+        create_files_bucket(stack)
+        bench = BenchStack(stack, BUCKET)
+        chosen = [case for case in WORKLOADS if case[0] in sys.argv[1:] or len(sys.argv) == 1]
         for function, given, light, heavy in chosen:
             stack.recycle(function)
             light(bench)
-            started = peak(function)
+            started = measure_peak(function)
             heavy(bench)
-            reached = peak(function)
+            reached = measure_peak(function)
             print(f"| {function} | {given} | {started:.0f} | {reached:.0f} |", flush=True)
 
 
-def open_bucket(stack: EmbeddedStack) -> None:
+def create_files_bucket(stack: EmbeddedStack) -> None:
     """Make the bucket of files, which is the operator's, and let the rewrite function use it."""
     stack.cloud.client("s3").create_bucket(Bucket=BUCKET)
     actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
@@ -60,7 +62,7 @@ def open_bucket(stack: EmbeddedStack) -> None:
     )
 
 
-def built() -> Path:
+def build_template() -> Path:
     """The template of artefacts built for the Python and the processor that run this."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     here = {"RUNTIME": version, "RUNTIME_PYTHON": sys.executable, "PLATFORMS": ""}
@@ -78,12 +80,12 @@ def built() -> Path:
     return artefacts
 
 
-def peak(function: str) -> float:
+def measure_peak(function: str) -> float:
     """The most memory that a function's processes ever had, in MB of 1,048,576 bytes."""
-    return max(_high_water(process) for process in _processes(function)) / 1024
+    return max(_read_peak(process) for process in _find_processes(function)) / 1024
 
 
-def _processes(function: str) -> Iterator[Path]:
+def _find_processes(function: str) -> Iterator[Path]:
     """The processes of a function, which know its name as Lambda tells it."""
     name = function.removesuffix("Function").lower().replace("verifydomains", "verify-domains")
     wanted = f"AWS_LAMBDA_FUNCTION_NAME=waypost-local-{name}".encode()
@@ -95,7 +97,7 @@ def _processes(function: str) -> Iterator[Path]:
             continue
 
 
-def _high_water(process: Path) -> int:
+def _read_peak(process: Path) -> int:
     lines = (process / "status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 

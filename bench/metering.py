@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Any
 
-Item = Mapping[str, Mapping[str, Any]]
+StoredItem = Mapping[str, Mapping[str, Any]]
 
 
-class Meter:
+class CapacityMeter:
     """Stands for a client of DynamoDB. ``calls``, ``writes`` and ``reads`` (units) add up."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
@@ -35,44 +35,44 @@ class Meter:
 
         def call(**request: Any) -> Any:  # noqa: ANN401
             self.calls[name] += 1
-            self.writes += self._written(name, request)
+            self.writes += self._count_write_units(name, request)
             answer = method(**request)
-            self.reads += _read(name, request, answer)
+            self.reads += _count_read_units(name, request, answer)
             return answer
 
         return call
 
-    def _written(self, name: str, request: Mapping[str, Any]) -> float:
+    def _count_write_units(self, name: str, request: Mapping[str, Any]) -> float:
         if name == "transact_write_items":
             actions = [pair for action in request["TransactItems"] for pair in action.items()]
-            return sum(2 * self._units(kind, action) for kind, action in actions)
+            return sum(2 * self._count_item_units(kind, action) for kind, action in actions)
         kinds = {"put_item": "Put", "update_item": "Update", "delete_item": "Delete"}
-        return self._units(kinds[name], request) if name in kinds else 0.0
+        return self._count_item_units(kinds[name], request) if name in kinds else 0.0
 
-    def _units(self, kind: str, request: Mapping[str, Any]) -> int:
-        if kind not in {"Put", "Update", "Delete"}:
-            raise ValueError(f"nobody said what {kind} costs")
-        stored: Item = request.get("Item") or request["Key"]
+    def _count_item_units(self, action: str, request: Mapping[str, Any]) -> int:
+        if action not in {"Put", "Update", "Delete"}:
+            raise ValueError(f"nobody said what {action} costs")
+        stored: StoredItem = request.get("Item") or request["Key"]
         key = (request["TableName"], stored["pk"]["S"], stored["sk"]["S"])
-        before, after = self._sizes.get(key, 0), size(stored) if kind == "Put" else 0
-        if kind == "Update":
-            after = max(before, size(stored) + size_of_values(request))
+        before, after = self._sizes.get(key, 0), measure_item(stored) if action == "Put" else 0
+        if action == "Update":
+            after = max(before, measure_item(stored) + measure_update(request))
         self._sizes[key] = after
         return max(1, ceil(max(before, after) / 1024))
 
 
-def size(stored: Item) -> int:
+def measure_item(stored: StoredItem) -> int:
     """Bytes of an item."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in stored.items())
+    return sum(len(name.encode()) + _measure_value(value) for name, value in stored.items())
 
 
-def size_of_values(update: Mapping[str, Any]) -> int:
+def measure_update(update: Mapping[str, Any]) -> int:
     """Bytes that an update brings, at most: its names and values."""
     names = sum(len(name) for name in update.get("ExpressionAttributeNames", {}).values())
-    return names + sum(map(_value_size, update.get("ExpressionAttributeValues", {}).values()))
+    return names + sum(map(_measure_value, update.get("ExpressionAttributeValues", {}).values()))
 
 
-def _value_size(value: Mapping[str, Any]) -> int:
+def _measure_value(value: Mapping[str, Any]) -> int:
     ((kind, content),) = value.items()
     match kind:
         case "S":
@@ -84,29 +84,31 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "BOOL" | "NULL":
             return 1
         case "L":
-            return 3 + sum(1 + _value_size(each) for each in content)
+            return 3 + sum(1 + _measure_value(each) for each in content)
         case "M":
-            return 3 + sum(1 + len(k.encode()) + _value_size(v) for k, v in content.items())
+            return 3 + sum(1 + len(k.encode()) + _measure_value(v) for k, v in content.items())
         case _:
             return sum(map(len, content))
 
 
-def _read(name: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
+def _count_read_units(name: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
     if name == "get_item":
-        return _blocks([answer.get("Item", {})]) * _share(request)
+        return _count_blocks([answer.get("Item", {})]) * _consistency_factor(request)
     if name in {"query", "scan"}:
-        return max(1, ceil(sum(map(size, answer["Items"])) / 4096)) * _share(request)
+        return max(1, ceil(sum(map(measure_item, answer["Items"])) / 4096)) * _consistency_factor(
+            request
+        )
     if name == "batch_get_item":
         ((table, asked),) = request["RequestItems"].items()
         found = answer["Responses"].get(table, [])
         missing = len(asked["Keys"]) - len(found)
-        return (_blocks(found) + missing) * _share(asked)
+        return (_count_blocks(found) + missing) * _consistency_factor(asked)
     return 0.0
 
 
-def _share(request: Mapping[str, Any]) -> float:
+def _consistency_factor(request: Mapping[str, Any]) -> float:
     return 1.0 if request.get("ConsistentRead") else 0.5
 
 
-def _blocks(items: Iterable[Item]) -> int:
-    return sum(max(1, ceil(size(stored) / 4096)) for stored in items)
+def _count_blocks(items: Iterable[StoredItem]) -> int:
+    return sum(max(1, ceil(measure_item(stored) / 4096)) for stored in items)

@@ -9,23 +9,25 @@ from typing import Any, Final
 
 _FOLDER: Final = Path(__file__).parent
 PRICES: Final[dict[str, Any]] = tomllib.loads((_FOLDER / "prices.toml").read_text())
-ASSUMED: Final[dict[str, Any]] = tomllib.loads((_FOLDER / "assumptions.toml").read_text())
+ASSUMPTIONS: Final[dict[str, Any]] = tomllib.loads((_FOLDER / "assumptions.toml").read_text())
 REGIONS: Final = ("us-east-1", "eu-west-1")
-REDIRECT_SECONDS: Final[float] = ASSUMED["redirect"]["seconds"]
+REDIRECT_SECONDS: Final[float] = ASSUMPTIONS["redirect"]["seconds"]
 REDIRECT_GB: Final = 1.0
 LOG_BYTES: Final = 600
 """Of a redirect: Lambda's own three lines and our metric."""
 
 
 @dataclass(frozen=True)
-class Units:
+class CapacityUnits:
     """Of one click, or of one recipient of a message."""
 
     writes: float
     reads: float
 
 
-def bill(click: Units, batch: float, tally_gb_seconds: float, region: str) -> dict[str, float]:
+def compute_bill(
+    click: CapacityUnits, batch_size: float, tally_gb_seconds: float, region: str
+) -> dict[str, float]:
     """What a million clicks cost, item by item. ``batch``: clicks counted by one invocation;
     ``tally_gb_seconds``: what counting one click takes of Lambda.
     """
@@ -34,7 +36,7 @@ def bill(click: Units, batch: float, tally_gb_seconds: float, region: str) -> di
     return {
         "CloudFront requests and function": million["cdn_requests"] + million["cdn_functions"],
         "API Gateway": million["api_requests"],
-        "Lambda invocations": million["invocations"] * (1 + 1 / batch),
+        "Lambda invocations": million["invocations"] * (1 + 1 / batch_size),
         "Lambda time (bench/assumptions.toml)": 1e6 * gb_seconds * gigabyte["seconds"],
         "DynamoDB writes": click.writes * million["write_units"],
         "DynamoDB reads": click.reads * million["read_units"],
@@ -43,7 +45,7 @@ def bill(click: Units, batch: float, tally_gb_seconds: float, region: str) -> di
     }
 
 
-def dynamodb(units: Units, region: str) -> float:
+def price_dynamodb(units: CapacityUnits, region: str) -> float:
     """Dollars of DynamoDB for a million of what takes these units."""
     million = PRICES[region]["million"]
     dollars: float = units.writes * million["write_units"] + units.reads * million["read_units"]

@@ -17,27 +17,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import artefacts
-from bench.lambda_process import Contestant, Start, cold, warm
-from bench.redirects import USUAL, USUAL_COMPILED, aws, contestants, event_of
+from bench.lambda_process import ColdStart, RedirectVariant, measure_cold_start, measure_warm_call
+from bench.redirects import BASELINE, BASELINE_COMPILED, build_variants, get_event, start_fake_aws
 
 STARTS, WARM_ROUNDS, WARM_CALLS = 15, 5, 500
 COLD_ONLY = {"Waypost without .pyc", "with all CA roots", "with gc off while starting"}
 
 
-def cold_table(python: Path, entries: Sequence[Contestant], starts: int) -> None:
+def print_cold_starts(python: Path, variants: Sequence[RedirectVariant], starts: int) -> None:
     """Print starts of all, in turns; the first start of each only fills the machine's caches."""
-    taken: dict[str, list[Start]] = {entry.name: [] for entry in entries}
+    taken: dict[str, list[ColdStart]] = {entry.name: [] for entry in variants}
     for round_ in range(starts + 1):
-        for entry in entries:
-            start = cold(python, entry, event_of(entry))
+        for entry in variants:
+            start = measure_cold_start(python, entry, get_event(entry))
             if round_:
                 taken[entry.name].append(start)
     print(f"\nCold start to the first answer, {starts} starts each")
     print(f"{'':<34}{'CPU ms':>16}{'ratio':>8}{'of .pyc':>9}{'clock ms':>18}{'ratio':>8}")
-    cpus = {name: [start.cpu * 1e3 for start in those] for name, those in taken.items()}
-    walls = {name: [start.wall * 1e3 for start in those] for name, those in taken.items()}
-    first, compiled = statistics.median(cpus[USUAL]), statistics.median(cpus[USUAL_COMPILED])
-    first_wall = statistics.median(walls[USUAL])
+    cpus = {name: [start.cpu_seconds * 1e3 for start in those] for name, those in taken.items()}
+    walls = {name: [start.wall_seconds * 1e3 for start in those] for name, those in taken.items()}
+    first, compiled = statistics.median(cpus[BASELINE]), statistics.median(cpus[BASELINE_COMPILED])
+    first_wall = statistics.median(walls[BASELINE])
     for name in cpus:
         cpu, wall = statistics.median(cpus[name]), statistics.median(walls[name])
         print(
@@ -47,16 +47,16 @@ def cold_table(python: Path, entries: Sequence[Contestant], starts: int) -> None
         )
 
 
-def warm_table(python: Path, entries: Sequence[Contestant]) -> None:
+def print_warm_calls(python: Path, variants: Sequence[RedirectVariant]) -> None:
     """Print the processor time of one click, runtime client included, in a settled process."""
-    taken: dict[str, list[float]] = {entry.name: [] for entry in entries}
+    taken: dict[str, list[float]] = {entry.name: [] for entry in variants}
     for _ in range(WARM_ROUNDS):
-        for entry in entries:
-            spent = warm(python, entry, event_of(entry), WARM_CALLS)
+        for entry in variants:
+            spent = measure_warm_call(python, entry, get_event(entry), WARM_CALLS)
             taken[entry.name].append(spent * 1e6)
     print(f"\nWarm click, {WARM_ROUNDS} processes of {WARM_CALLS} calls each")
     print(f"{'':<34}{'CPU µs':>16}{'ratio':>8}")
-    first = statistics.median(taken[USUAL])
+    first = statistics.median(taken[BASELINE])
     for name, those in taken.items():
         middle = statistics.median(those)
         print(f"{name:<34}{middle:>8.0f} ±{_spread(those):>6.0f}{middle / first:>8.3f}")
@@ -70,17 +70,17 @@ def _spread(values: Sequence[float]) -> float:
 
 def main() -> int:
     """Build, then measure; nothing where there is no Python of Lambda's version."""
-    python = artefacts.runtime_python()
+    python = artefacts.find_runtime_python()
     if python is None:
         print(f"skipped: there is no Python {artefacts.RUNTIME} here, which Lambda runs")
         return 0
     artefacts.BUILD.mkdir(parents=True, exist_ok=True)
-    with aws(artefacts.BUILD) as (endpoint, authority):
-        entries = contestants(python, endpoint, authority)
+    with start_fake_aws(artefacts.BUILD) as (endpoint, authority):
+        entries = build_variants(python, endpoint, authority)
         starts = int(sys.argv[1]) if len(sys.argv) > 1 else STARTS
         if starts:
-            cold_table(python, entries, starts)
-        warm_table(python, [e for e in entries if e.name not in COLD_ONLY])
+            print_cold_starts(python, entries, starts)
+        print_warm_calls(python, [e for e in entries if e.name not in COLD_ONLY])
     return 0
 
 

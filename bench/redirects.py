@@ -14,7 +14,7 @@ import trustme
 from itsdangerous import URLSafeSerializer
 
 from bench import artefacts
-from bench.lambda_process import Contestant
+from bench.lambda_process import RedirectVariant
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.tokens import ClickToken, TokenSealer
 from waypost.tokens.keyring import KeySchedule
@@ -23,10 +23,10 @@ SEED = "a seed for measuring, of more than thirty-two characters"
 SECRET = json.dumps({"seed": SEED})
 HREF = "https://shop.example.com/sale?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
 DELIVERY = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
-USUAL, USUAL_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "Waypost"
+BASELINE, BASELINE_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "Waypost"
 
 
-def event(payload: str, signature: str) -> dict[str, Any]:
+def build_click_event(payload: str, signature: str) -> dict[str, Any]:
     """A click as API Gateway tells of it."""
     sample: dict[str, Any] = json.loads(
         (artefacts.ROOT / "events/RedirectFunction.Click.json").read_text()
@@ -36,27 +36,30 @@ def event(payload: str, signature: str) -> dict[str, Any]:
     return sample
 
 
-def waypost_event() -> dict[str, Any]:
+def build_waypost_event() -> dict[str, Any]:
     link = derive_link_id(derive_campaign_id("acme", "spring-sale"), HREF)
     token = ClickToken(link, DELIVERY, "84213", position=3, sent=1_790_000_000, href=HREF)
     payload, _, signature = (
         TokenSealer(KeySchedule.parse(SECRET).build_keyring(0)).seal(token).partition("/")
     )
-    return event(payload, signature)
+    return build_click_event(payload, signature)
 
 
-def usual_event() -> dict[str, Any]:
+def build_baseline_event() -> dict[str, Any]:
     fields = {"workspace": "acme", "person": "84213", "delivery": DELIVERY, "href": HREF}
     text = str(URLSafeSerializer(SEED).dumps({**fields, "link": "59011973", "position": 3}))
     payload, _, signature = text.rpartition(".")
-    return event(payload, signature)
+    return build_click_event(payload, signature)
 
 
-EVENTS: dict[bool, Callable[[], dict[str, Any]]] = {True: usual_event, False: waypost_event}
+EVENT_BUILDERS: dict[bool, Callable[[], dict[str, Any]]] = {
+    True: build_baseline_event,
+    False: build_waypost_event,
+}
 
 
 @contextmanager
-def aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
+def start_fake_aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
     """The stand-in for AWS: its address, and who vouches for it."""
     authority = trustme.CA()
     certificate = folder / "aws.pem"
@@ -70,18 +73,20 @@ def aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
             process.kill()
 
 
-def contestants(python: Path, endpoint: str, authority: trustme.CA) -> list[Contestant]:
+def build_variants(python: Path, endpoint: str, authority: trustme.CA) -> list[RedirectVariant]:
     """All that is compared; the first three are the question, the others what was tried."""
-    function, layer = artefacts.waypost(python)
-    runtime = artefacts.runtime(python)
-    usual = artefacts.usual()
-    usual_compiled = artefacts.copied(usual, "usual-compiled", bytecode=True)
-    artefacts.compiled(usual_compiled, python)
-    bare = artefacts.copied(function, "function-bare", bytecode=False)
-    layer_bare = artefacts.copied(layer, "layer-bare", bytecode=False)
-    variants = artefacts.copied(artefacts.ROOT / "bench/variants", "variants", bytecode=False)
-    artefacts.compiled(variants, python)
-    tracing = artefacts.tracing(python)
+    function, layer = artefacts.build_waypost(python)
+    runtime = artefacts.build_runtime(python)
+    usual = artefacts.build_baseline()
+    usual_compiled = artefacts.copy_artefact(usual, "usual-compiled", bytecode=True)
+    artefacts.compile_bytecode(usual_compiled, python)
+    bare = artefacts.copy_artefact(function, "function-bare", bytecode=False)
+    layer_bare = artefacts.copy_artefact(layer, "layer-bare", bytecode=False)
+    variants = artefacts.copy_artefact(
+        artefacts.ROOT / "bench/variants", "variants", bytecode=False
+    )
+    artefacts.compile_bytecode(variants, python)
+    tracing = artefacts.build_tracing(python)
 
     settings = {
         "AWS_ENDPOINT_URL": endpoint,
@@ -93,23 +98,27 @@ def contestants(python: Path, endpoint: str, authority: trustme.CA) -> list[Cont
         "RETENTION_DAYS": "400",
         "POWERTOOLS_SERVICE_NAME": "waypost",
     }
-    all_roots = {"AWS_CA_BUNDLE": _bundle(layer / "botocore/cacert.pem", "all", authority)}
+    all_roots = {
+        "AWS_CA_BUNDLE": _write_root_bundle(layer / "botocore/cacert.pem", "all", authority)
+    }
     amazons = {
-        "AWS_CA_BUNDLE": _bundle(layer / "waypost/lean/amazon_roots.pem", "amazon", authority)
+        "AWS_CA_BUNDLE": _write_root_bundle(
+            layer / "waypost/lean/amazon_roots.pem", "amazon", authority
+        )
     }
 
-    def ours(name: str, handler: str = "app.handler", **more: str) -> Contestant:
+    def ours(name: str, handler: str = "app.handler", **more: str) -> RedirectVariant:
         path = (function, layer, variants, tracing, runtime)
-        return Contestant(name, handler, function, path, settings | amazons | more)
+        return RedirectVariant(name, handler, function, path, settings | amazons | more)
 
-    def theirs(name: str, folder: Path) -> Contestant:
-        return Contestant(name, "app.handler", folder, (folder, runtime), settings | all_roots)
+    def theirs(name: str, folder: Path) -> RedirectVariant:
+        return RedirectVariant(name, "app.handler", folder, (folder, runtime), settings | all_roots)
 
     return [
-        theirs(USUAL, usual),
-        theirs(USUAL_COMPILED, usual_compiled),
+        theirs(BASELINE, usual),
+        theirs(BASELINE_COMPILED, usual_compiled),
         ours(WAYPOST),
-        Contestant(
+        RedirectVariant(
             "Waypost without .pyc",
             "app.handler",
             bare,
@@ -127,13 +136,13 @@ def contestants(python: Path, endpoint: str, authority: trustme.CA) -> list[Cont
     ]
 
 
-def _bundle(roots: Path, name: str, authority: trustme.CA) -> str:
+def _write_root_bundle(roots: Path, name: str, authority: trustme.CA) -> str:
     """A file of roots with that of the stand-in among them: reading it costs what it costs."""
     file = artefacts.BUILD / f"{name}-roots.pem"
     file.write_bytes(roots.read_bytes() + b"\n" + authority.cert_pem.bytes())
     return str(file)
 
 
-def event_of(contestant: Contestant) -> dict[str, Any]:
+def get_event(variant: RedirectVariant) -> dict[str, Any]:
     """The click that it understands."""
-    return EVENTS[contestant.name.startswith("usual")]()
+    return EVENT_BUILDERS[variant.name.startswith("usual")]()

@@ -14,24 +14,25 @@ import sys
 from collections.abc import Callable
 
 from bench.rewriters import growth, hostile, memory, tables
-from bench.rewriters.contestants import contestants, missing
+from bench.rewriters.contestants import list_missing_libraries, list_rewriters
 
 
 def main() -> None:
     """Measure what is asked for, all without an argument, and print tables."""
-    others = contestants()
-    if missing():
+    others = list_rewriters()
+    if list_missing_libraries():
         print(
-            f"left out, since not here: {', '.join(missing())} (make bench-rewriting installs them)"
+            f"left out, since not here: {', '.join(list_missing_libraries())}"
+            " (make bench-rewriting installs them)"
         )
     parts: dict[str, Callable[[], None]] = {
-        "matrix": lambda: tables.matrix(others),
-        "shapes": lambda: tables.shapes(others),
-        "templates": lambda: tables.templates(others),
-        "real": lambda: tables.real(others),
-        "growth": growth.show,
-        "memory": lambda: memory.show([each.name for each in others]),
-        "hostile": hostile.show,
+        "matrix": lambda: tables.print_matrix(others),
+        "shapes": lambda: tables.print_shapes(others),
+        "templates": lambda: tables.print_templates(others),
+        "real": lambda: tables.print_real_emails(others),
+        "growth": growth.print_growth,
+        "memory": lambda: memory.print_peaks([each.name for each in others]),
+        "hostile": hostile.print_hostile,
     }
     for part in sys.argv[1:] or parts:
         parts[part]()

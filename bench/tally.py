@@ -17,9 +17,16 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.lanes import Lane, lane
-from bench.tally_parts import FULL, again, on_moto, on_the_bus, on_the_library, on_the_twin
-from bench.world import clicks_of
+from bench.lanes import BatchTiming, load_batch_timing
+from bench.tally_parts import (
+    FULL_BATCH,
+    measure_event_bus,
+    measure_in_memory,
+    measure_library,
+    measure_moto_alone,
+    measure_on_moto,
+)
+from bench.world import generate_clicks
 from local import moto_transactions
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
@@ -29,12 +36,12 @@ CLICKS, ROUNDS = 2_000, 3
 
 def hot() -> list[Click]:
     """Everybody clicks one link."""
-    return clicks_of(100_000, CLICKS, 1)
+    return generate_clicks(100_000, CLICKS, 1)
 
 
 def spread() -> list[Click]:
     """Twenty campaigns of ten links each, all at once."""
-    clicks = clicks_of(100_000, CLICKS, 1)
+    clicks = generate_clicks(100_000, CLICKS, 1)
     links = [
         derive_link_id(derive_campaign_id("acme", f"campaign-{campaign}"), f"link-{link}")
         for campaign in range(20)
@@ -43,7 +50,7 @@ def spread() -> list[Click]:
     return [replace(click, link=links[n * 7 % len(links)]) for n, click in enumerate(clicks)]
 
 
-def measured(clicks: Sequence[Click]) -> tuple[list[float], float]:
+def measure_parts(clicks: Sequence[Click]) -> tuple[list[float], float]:
     """Processor µs of a click, as medians of rounds in which all take their turn: the whole on
     moto, moto alone, the AWS library, telling the bus, the tally itself. And transactions for
     1,000 clicks.
@@ -51,14 +58,14 @@ def measured(clicks: Sequence[Click]) -> tuple[list[float], float]:
     rounds = []
     transactions = 0
     for _ in range(ROUNDS):
-        whole, calls = on_moto(clicks)
+        whole, calls = measure_on_moto(clicks)
         rounds.append(
             (
                 whole,
-                again(calls),
-                on_the_library(calls),
-                on_the_bus(clicks),
-                on_the_twin(clicks),
+                measure_moto_alone(calls),
+                measure_library(calls),
+                measure_event_bus(clicks),
+                measure_in_memory(clicks),
             )
         )
         transactions = sum(call == "transact_write_items" for call, _, _ in calls)
@@ -66,9 +73,9 @@ def measured(clicks: Sequence[Click]) -> tuple[list[float], float]:
     return [each / len(clicks) * 1e6 for each in medians], 1_000 * transactions / len(clicks)
 
 
-def show(name: str, clicks: Sequence[Click]) -> float:
+def print_traffic(name: str, clicks: Sequence[Click]) -> float:
     """Print a line; seconds of processor time that a click takes without moto."""
-    (whole, ceiling, library, bus, own), transactions = measured(clicks)
+    (whole, ceiling, library, bus, own), transactions = measure_parts(clicks)
     together = library + bus + own
     print(
         f"{name:<8}{transactions:>14.1f}{own:>12.0f}{library:>14.0f}{bus:>14.0f}"
@@ -78,22 +85,23 @@ def show(name: str, clicks: Sequence[Click]) -> float:
     return together / 1e6
 
 
-def show_lane(click_seconds: float) -> None:
+def print_batch_timing(click_seconds: float) -> None:
     """Print what a lane of the stream counts, with waits as assumed."""
     print("\nA lane of the stream, waits as bench/assumptions.toml has them")
-    for memory in (lane().memory_mb, 1024):
-        one = Lane(memory, click_seconds)
+    for memory in (load_batch_timing().memory_mb, 1024):
+        one = BatchTiming(memory, click_seconds)
         print(
-            f"{memory:,.0f} MB: a batch of {FULL} in {one.seconds(FULL) * 1e3:,.0f} ms, "
-            f"{one.clicks_a_second(FULL):,.0f} clicks a second"
+            f"{memory:,.0f} MB: a batch of {FULL_BATCH} "
+            f"in {one.batch_seconds(FULL_BATCH) * 1e3:,.0f} ms, "
+            f"{one.clicks_per_second(FULL_BATCH):,.0f} clicks a second"
         )
 
 
 def main() -> None:
     """Measure both kinds of traffic."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    moto_transactions.install()
-    print(f"{CLICKS:,} clicks in batches of {FULL}, {ROUNDS} rounds, processor time")
+    moto_transactions.install_rollback()
+    print(f"{CLICKS:,} clicks in batches of {FULL_BATCH}, {ROUNDS} rounds, processor time")
     print(
         f"{'':<8}{'transactions':>14}{'tally':>12}{'AWS library':>14}{'event bus':>14}"
         f"{'clicks/s':>16}{'on moto':>12}{'moto alone':>12}"
@@ -102,8 +110,8 @@ def main() -> None:
         f"{'':<8}{'per 1,000':>14}{'µs a click':>12}{'µs a click':>14}{'µs a click':>14}"
         f"{'on one core':>16}{'clicks/s':>12}{'clicks/s':>12}"
     )
-    click_seconds = [show(traffic.__name__, traffic()) for traffic in (hot, spread)]
-    show_lane(click_seconds[0])
+    click_seconds = [print_traffic(traffic.__name__, traffic()) for traffic in (hot, spread)]
+    print_batch_timing(click_seconds[0])
 
 
 if __name__ == "__main__":

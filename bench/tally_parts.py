@@ -12,8 +12,8 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from bench.arrivals import event_source
-from bench.world import World
+from bench.arrivals import load_event_source
+from bench.world import MeteredStack
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryClickRepository,
@@ -25,12 +25,12 @@ from waypost.models.click import Click
 from waypost.tally.event_publisher import MAX_PUT_EVENTS_ENTRIES, ClickEventBus
 from waypost.tally.service import TallyService
 
-FULL = event_source().batch
-Call = tuple[str, dict[str, Any], dict[str, Any]]
+FULL_BATCH = load_event_source().batch_size
+RecordedCall = tuple[str, dict[str, Any], dict[str, Any]]
 """A call's name, what it asked and what was answered."""
 
 
-def cpu(work: Callable[[], object]) -> float:
+def measure_cpu(work: Callable[[], object]) -> float:
     """Processor seconds of one run, which pays for no garbage but its own."""
     gc.collect()
     gc.freeze()
@@ -41,19 +41,19 @@ def cpu(work: Callable[[], object]) -> float:
     return taken
 
 
-def counted(tally: TallyService, clicks: Sequence[Click]) -> None:
+def count_in_batches(tally: TallyService, clicks: Sequence[Click]) -> None:
     """Count clicks batch by batch."""
-    for start in range(0, len(clicks), FULL):
-        if tally.count_clicks(clicks[start : start + FULL]).failed_ids:
+    for start in range(0, len(clicks), FULL_BATCH):
+        if tally.count_clicks(clicks[start : start + FULL_BATCH]).failed_ids:
             raise RuntimeError("clicks were given back")
 
 
-class Recorder:
+class CallRecorder:
     """Stands for a client, and keeps every call with its answer."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
         self._client = client
-        self.calls: list[Call] = []
+        self.calls: list[RecordedCall] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._client, name)
@@ -66,23 +66,23 @@ class Recorder:
         return call
 
 
-def on_moto(clicks: Sequence[Click]) -> tuple[float, list[Call]]:
+def measure_on_moto(clicks: Sequence[Click]) -> tuple[float, list[RecordedCall]]:
     """Seconds that the tally and moto take together, and the calls that were made."""
     with mock_aws():
-        world = World()
-        recorder = Recorder(world.meter)
-        world.tally = world.tally_on(recorder)
-        return cpu(lambda: counted(world.tally, clicks)), recorder.calls
+        world = MeteredStack()
+        recorder = CallRecorder(world.meter)
+        world.tally = world.build_tally(recorder)
+        return measure_cpu(lambda: count_in_batches(world.tally, clicks)), recorder.calls
 
 
-def again(calls: Sequence[Call]) -> float:
+def measure_moto_alone(calls: Sequence[RecordedCall]) -> float:
     """Seconds of the same calls on moto, with nobody thinking between them."""
     with mock_aws():
-        client = World().client
-        return cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
+        client = MeteredStack().client
+        return measure_cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
 
 
-def on_the_library(calls: Sequence[Call]) -> float:
+def measure_library(calls: Sequence[RecordedCall]) -> float:
     """Seconds of the same calls where the answers are there at once."""
     client = boto3.client("dynamodb", region_name="us-east-1")
     answers = iter(
@@ -93,25 +93,27 @@ def on_the_library(calls: Sequence[Call]) -> float:
     )
 
     def sent(**_: object) -> AWSResponse:
-        return _answer(next(answers))
+        return _build_response(next(answers))
 
     client.meta.events.register("before-send", sent)  # type: ignore[arg-type]
-    return cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
+    return measure_cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
 
 
-def on_the_bus(clicks: Sequence[Click]) -> float:
+def measure_event_bus(clicks: Sequence[Click]) -> float:
     """Seconds of telling them where the answers are there at once."""
     client: Any = boto3.client("events", region_name="us-east-1")
     took = json.dumps(
         {"FailedEntryCount": 0, "Entries": [{"EventId": "x" * 36}] * MAX_PUT_EVENTS_ENTRIES}
     )
-    client.meta.events.register("before-send", lambda **_: _answer(took.encode()))
+    client.meta.events.register("before-send", lambda **_: _build_response(took.encode()))
     bus = ClickEventBus(client, "clicks")
     told = [(click, build_verdict(BotSignal(0))) for click in clicks]
-    return cpu(lambda: [bus.publish(told[n : n + FULL]) for n in range(0, len(told), FULL)])
+    return measure_cpu(
+        lambda: [bus.publish(told[n : n + FULL_BATCH]) for n in range(0, len(told), FULL_BATCH)]
+    )
 
 
-class _Raw:
+class _RawResponse:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
@@ -119,12 +121,12 @@ class _Raw:
         return [self._body]
 
 
-def _answer(body: bytes) -> AWSResponse:
+def _build_response(body: bytes) -> AWSResponse:
     headers = {"content-type": "application/x-amz-json-1.0"}
-    return AWSResponse("https://dynamodb", 200, headers, _Raw(body))  # type: ignore[arg-type]
+    return AWSResponse("https://dynamodb", 200, headers, _RawResponse(body))  # type: ignore[arg-type]
 
 
-def on_the_twin(clicks: Sequence[Click]) -> float:
+def measure_in_memory(clicks: Sequence[Click]) -> float:
     """Seconds of the tally itself."""
     workspaces, campaigns = InMemoryWorkspaceRepository(), InMemoryCampaignRepository()
     tally = TallyService(
@@ -133,4 +135,4 @@ def on_the_twin(clicks: Sequence[Click]) -> float:
         workspaces=workspaces,
         event_bus=None,
     )
-    return cpu(lambda: counted(tally, clicks))
+    return measure_cpu(lambda: count_in_batches(tally, clicks))

@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeVar
 import itsdangerous
 from cryptography.fernet import Fernet
 
-from bench.rewriters.timing import in_turns
+from bench.rewriters.timing import measure_in_turns
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.rewrite.links.extractor import HTML_LINKS, find_links
 from waypost.rewrite.url_parameters import add_parameters
@@ -43,7 +43,7 @@ UTM = [
 ]
 
 
-class Format(NamedTuple):
+class TokenFormat(NamedTuple):
     """One way of making a token: what it is called, and how it seals and opens."""
 
     name: str
@@ -51,7 +51,7 @@ class Format(NamedTuple):
     open: Callable[[str], object]
 
 
-def formats() -> list[Format]:
+def build_formats() -> list[TokenFormat]:
     """The formats compared; the first is what the ratios refer to."""
     sealer, serializer, fernet = (
         TokenSealer(Keyring((KEY,))),
@@ -59,18 +59,20 @@ def formats() -> list[Format]:
         Fernet(urlsafe_b64encode(KEY)),
     )
     return [
-        Format("JSON + sha256 hex (the reference)", _reference_seal, _reference_open),
-        Format(
+        TokenFormat("JSON + sha256 hex (the reference)", _seal_reference, _open_reference),
+        TokenFormat(
             "itsdangerous URLSafeSerializer",
-            lambda t: str(serializer.dumps(_fields(t))),
+            lambda t: str(serializer.dumps(_token_fields(t))),
             serializer.loads,
         ),
-        Format("Fernet over JSON", lambda t: fernet.encrypt(_json(t)).decode(), fernet.decrypt),
-        Format("Waypost", sealer.seal, sealer.open),
+        TokenFormat(
+            "Fernet over JSON", lambda t: fernet.encrypt(_encode_json(t)).decode(), fernet.decrypt
+        ),
+        TokenFormat("Waypost", sealer.seal, sealer.open),
     ]
 
 
-def _fields(token: ClickToken) -> dict[str, object]:
+def _token_fields(token: ClickToken) -> dict[str, object]:
     return {
         "email_id": token.delivery,
         "href": token.href,
@@ -81,16 +83,16 @@ def _fields(token: ClickToken) -> dict[str, object]:
     }
 
 
-def _json(token: ClickToken) -> bytes:
-    return json.dumps(_fields(token), separators=(",", ":")).encode()
+def _encode_json(token: ClickToken) -> bytes:
+    return json.dumps(_token_fields(token), separators=(",", ":")).encode()
 
 
-def _reference_seal(token: ClickToken) -> str:
-    payload = urlsafe_b64encode(_json(token)).rstrip(b"=")
+def _seal_reference(token: ClickToken) -> str:
+    payload = urlsafe_b64encode(_encode_json(token)).rstrip(b"=")
     return f"{payload.decode()}/{hmac.new(KEY, payload, hashlib.sha256).hexdigest()}"
 
 
-def _reference_open(text: str) -> object:
+def _open_reference(text: str) -> object:
     payload, signature = text.encode().split(b"/")
     expected = hmac.new(KEY, payload, hashlib.sha256).hexdigest().encode()
     if not hmac.compare_digest(signature, expected):
@@ -98,7 +100,7 @@ def _reference_open(text: str) -> object:
     return payload
 
 
-def destinations(corpus: Path) -> list[str]:
+def list_destinations(corpus: Path) -> list[str]:
     """Every distinct http(s) destination of the corpus' e-mails, sorted."""
     found = {
         place.href
@@ -110,7 +112,7 @@ def destinations(corpus: Path) -> list[str]:
     return sorted(href for href in found if get_scheme(href) in ("http", "https"))
 
 
-def tokens(hrefs: Iterable[str]) -> list[ClickToken]:
+def build_tokens(hrefs: Iterable[str]) -> list[ClickToken]:
     """One token for each destination, with a fixed recipient."""
     campaign = derive_campaign_id("acme", "spring-sale")
     return [
@@ -126,14 +128,16 @@ def tokens(hrefs: Iterable[str]) -> list[ClickToken]:
     ]
 
 
-def table(title: str, links: list[ClickToken]) -> None:
+def print_table(title: str, links: list[ClickToken]) -> None:
     """Print lengths, times and the median ratio of lengths for one set of links."""
     print(f"\n{title}: {len(links)} links")
     print(f"{'format':<36}{'median':>8}{'ratio':>8}{'max':>7}{'seal µs':>16}{'open µs':>16}")
-    forms = formats()
+    forms = build_formats()
     sealed = {form.name: [form.seal(link) for link in links] for form in forms}
-    sealing = in_turns({form.name: partial(_each, form.seal, links) for form in forms})
-    opening = in_turns({form.name: partial(_each, form.open, sealed[form.name]) for form in forms})
+    sealing = measure_in_turns({form.name: partial(_call_each, form.seal, links) for form in forms})
+    opening = measure_in_turns(
+        {form.name: partial(_call_each, form.open, sealed[form.name]) for form in forms}
+    )
     first = [len(text) for text in sealed[forms[0].name]]
     for form in forms:
         lengths = [len(text) for text in sealed[form.name]]
@@ -149,22 +153,22 @@ def table(title: str, links: list[ClickToken]) -> None:
         )
 
 
-def _each(work: Callable[[_Given], object], given: Sequence[_Given]) -> None:
-    for one in given:
+def _call_each(work: Callable[[_Given], object], values: Sequence[_Given]) -> None:
+    for one in values:
         work(one)
 
 
 def main() -> int:
     """Measure over the corpus; nothing where there is none."""
     corpus = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("WAYPOST_EMAIL_CORPUS")
-    hrefs = destinations(Path(corpus)) if corpus else []
+    hrefs = list_destinations(Path(corpus)) if corpus else []
     if not hrefs:
         print("skipped: there are no real e-mails here (WAYPOST_EMAIL_CORPUS names a folder)")
         return 0
-    table("Destinations as they stand", tokens(hrefs))
-    table("With utm parameters", tokens(add_parameters(href, UTM) for href in hrefs))
+    print_table("Destinations as they stand", build_tokens(hrefs))
+    print_table("With utm parameters", build_tokens(add_parameters(href, UTM) for href in hrefs))
     identified = [add_parameters(href, [("_cio_id", "84213"), *UTM]) for href in hrefs]
-    table("With utm parameters and _cio_id", tokens(identified))
+    print_table("With utm parameters and _cio_id", build_tokens(identified))
     return 0
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import boto3
 
-from bench.metering import Meter
-from local.template import load
+from bench.metering import CapacityMeter
+from local.template import load_template
 from waypost.bot_detection.scoring import BotVerdict
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
@@ -35,18 +35,18 @@ AGENT = (
 HREF = "https://shop.example.com/sale/{n}?utm_source=newsletter&utm_medium=email&utm_campaign=s"
 
 
-class World:
+class MeteredStack:
     """The tables, a meter, and what runs on them."""
 
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb", region_name="us-east-1")
         names = ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
-        clicks, campaigns, workspaces, short_links = (_table(self.client, n) for n in names)
-        self.meter = Meter(self.client)
-        self.ledger = DynamoClickRepository(self.meter, clicks)
-        self.tally = self.tally_on(self.meter)
+        clicks, campaigns, workspaces, short_links = (_create_table(self.client, n) for n in names)
+        self.meter = CapacityMeter(self.client)
+        self.clicks = DynamoClickRepository(self.meter, clicks)
+        self.tally = self.build_tally(self.meter)
         sealer = TokenSealer(Keyring((b"k" * 32,)))
-        self.sending = RewriteService(
+        self.rewrite_service = RewriteService(
             campaigns=DynamoCampaignRepository(self.meter, campaigns),
             workspaces=DynamoWorkspaceRepository(self.meter, workspaces),
             base_urls=FixedBaseUrl("https://e.example.com"),
@@ -56,7 +56,7 @@ class World:
             message_archive=MessageArchive(DynamoMessageRepository(self.meter, campaigns), 400),
         )
 
-    def tally_on(self, client: DynamoClient) -> TallyService:
+    def build_tally(self, client: DynamoClient) -> TallyService:
         """A tally that counts through a client."""
         return TallyService(
             clicks=DynamoClickRepository(client, "Clicks"),
@@ -70,20 +70,24 @@ class World:
         return {click.id for click, _ in clicks}
 
 
-def _table(client: Any, name: str) -> str:  # noqa: ANN401 - clients have no common type
-    properties = load(Path("template.yaml")).resources[f"{name}Table"].properties
+def _create_table(client: Any, name: str) -> str:  # noqa: ANN401 - clients have no common type
+    properties = load_template(Path("template.yaml")).resources[f"{name}Table"].properties
     schema = {key: properties[key] for key in ("KeySchema", "AttributeDefinitions", "BillingMode")}
     client.create_table(TableName=name, **schema)
     return name
 
 
-def clicks_of(people: int, clicks: int, links: int) -> list[Click]:
+def generate_clicks(people_count: int, click_count: int, link_count: int) -> list[Click]:
     """Clicks in the order that they come: who and where by chance, links less and less often."""
     chance = random.Random(1)
     campaign = derive_campaign_id("acme", "spring-sale")
-    codes = [derive_link_id(campaign, HREF.format(n=n)) for n in range(links)]
-    weights = [1 / (n + 1) for n in range(links)]
-    who = chance.sample(range(people), clicks) if clicks <= people else [0] * clicks
+    codes = [derive_link_id(campaign, HREF.format(n=n)) for n in range(link_count)]
+    weights = [1 / (n + 1) for n in range(link_count)]
+    who = (
+        chance.sample(range(people_count), click_count)
+        if click_count <= people_count
+        else [0] * click_count
+    )
     return [
         Click(
             id=f"{number:08d}kBq9ruJVSBFHmSKGvV9BVFyPxWHb8ZLZJMSbFGS_l9wbRgqSb2",

@@ -13,17 +13,17 @@ import atheris
 with atheris.instrument_imports(include=["waypost", "liquid", "email", "html"]):
     from fuzz.targets import TARGETS
 
-KEPT = Path(__file__).parents[1] / "build" / "fuzz"
+CORPUS_FOLDER = Path(__file__).parents[1] / "build" / "fuzz"
 
 
 def main(name: str, seconds: str) -> None:
     if name not in TARGETS:
         raise SystemExit(f"TARGET is one of {', '.join(TARGETS)}")
-    target, corpus = TARGETS[name], KEPT / name
+    target, corpus = TARGETS[name], CORPUS_FOLDER / name
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(target.seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
-    found = f"-artifact_prefix={KEPT}/{name}-"
+    found = f"-artifact_prefix={CORPUS_FOLDER}/{name}-"
     limits = (f"-max_total_time={seconds}", "-max_len=8192", "-timeout=20")
     atheris.Setup(["fuzz", *limits, found, str(corpus)], target.run)
     atheris.Fuzz()

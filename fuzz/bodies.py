@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from fuzz.target import Target, expect, text_of
+from fuzz.target import FuzzTarget, decode_text, expect
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryDomainRepository,
@@ -15,7 +15,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, Bases, Office
+from tests.unit.sending.conftest import NOW, FakeBaseUrls, RewriteHarness
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.fallback_queue import deserialize_click, serialize_click
 from waypost.clicks.request import RedirectEvent, parse_click_request, truncate_address
@@ -48,15 +48,15 @@ _INPUT, _OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
 _SEALER: Final = TokenSealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)))
 
 
-def body(data: bytes) -> None:
+def fuzz_body(data: bytes) -> None:
     """A request body is read or refused."""
     with suppress(WaypostError):
         schemas.parse_rewrite_request(data)
 
 
-def settings(data: bytes) -> None:
+def fuzz_settings(data: bytes) -> None:
     """Settings are refused, or are told as they were given, and messages go on under them."""
-    office = Office()
+    office = RewriteHarness()
     configuration = WorkspaceSettingsService(office.workspaces)
     with suppress(WaypostError):
         told = configuration.change_settings("acme", parse_json(SettingsChange, data))
@@ -67,7 +67,7 @@ def settings(data: bytes) -> None:
         office.rewrite(channel="email", content=content)
 
 
-def domain(data: bytes) -> None:
+def fuzz_domain(data: bytes) -> None:
     """A tracking domain is refused, or is listed as it was added."""
     manager = DomainService(
         InMemoryDomainRepository(),
@@ -80,14 +80,14 @@ def domain(data: bytes) -> None:
         expect(manager.get_domain("acme", added.host) == added, "it is shown as it was added")
 
 
-def lines(data: bytes) -> None:
+def fuzz_recipient_lines(data: bytes) -> None:
     """Each line of a file of recipients has its line in the output, whatever is wrong with it."""
     objects = InMemoryObjectStore()
     objects.write(_INPUT, _MESSAGE + b"\n" + data)
     sending = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=InMemoryWorkspaceRepository(),
-        base_urls=Bases(),
+        base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
         get_sealer=lambda: _SEALER,
         now=lambda: NOW,
@@ -103,9 +103,9 @@ def lines(data: bytes) -> None:
     expect(answer["failed"] == len(written) - delivered, "what failed is counted")
 
 
-def replayed(data: bytes) -> None:
+def fuzz_replay(data: bytes) -> None:
     """Whatever a file of lost clicks holds, each is read or refused, and reads back when parked."""
-    for stored in extract_clicks(text_of(data)):
+    for stored in extract_clicks(decode_text(data)):
         with suppress(CorruptItem):
             click = Click.from_dict(stored)
             again = deserialize_click(serialize_click(click))
@@ -115,14 +115,14 @@ def replayed(data: bytes) -> None:
             )
             expect(Click.from_item(again.to_item()) == again, "and as it was stored")
     with suppress(CorruptItem):
-        deserialize_click(text_of(data))
+        deserialize_click(decode_text(data))
 
 
-def headers(data: bytes) -> None:
+def fuzz_headers(data: bytes) -> None:
     """Whatever a client's headers say, the request is one, and its address a network."""
     names = ("user-agent", "x-amz-cf-id", "x-waypost-time", "cloudfront-viewer-address")
     more = ("cloudfront-viewer-country", "cloudfront-viewer-asn", "sec-purpose")
-    values = text_of(data).split("\n")
+    values = decode_text(data).split("\n")
     given: Mapping[str, str] = dict(zip((*names, *more), values, strict=False))
     event: RedirectEvent = {
         "headers": given,
@@ -139,10 +139,10 @@ def headers(data: bytes) -> None:
         expect(kept is None or kept.endswith((".0", "::")), f"{kept!a} is a whole address")
 
 
-def cursor(data: bytes) -> None:
+def fuzz_cursor(data: bytes) -> None:
     """A cursor is refused, or is the one spelling of its position."""
     with suppress(WaypostError):
-        expect(encode_cursor(decode_cursor(text_of(data))) == text_of(data), "one spelling")
+        expect(encode_cursor(decode_cursor(decode_text(data))) == decode_text(data), "one spelling")
 
 
 _CLICK: Final[dict[str, Any]] = {
@@ -158,8 +158,8 @@ _CLICK: Final[dict[str, Any]] = {
 }
 
 TARGETS: Final = {
-    "body": Target(
-        body,
+    "body": FuzzTarget(
+        fuzz_body,
         (
             (
                 b'{"workspace":"a","campaign":"b","kind":"newsletter","channel":"email",'
@@ -167,42 +167,42 @@ TARGETS: Final = {
             ),
         ),
     ),
-    "settings": Target(
-        settings,
+    "settings": FuzzTarget(
+        fuzz_settings,
         (
             b'{"url_params":{"utm_source":"{{ campaign.name | upcase }}"},"cio_id":false}',
             b'{"shorten":{"sms":true},"retention_days":9,"schemes":["myapp"],"ip":"none"}',
             b'{"never_track":["https://*/reset*"],"events":"first","machine_threshold":90}',
         ),
     ),
-    "domain": Target(
-        domain,
+    "domain": FuzzTarget(
+        fuzz_domain,
         (
             b'{"host":"links.acme.com","sending_domain":"acme.com","role":"short"}',
             b'{"host":"a.b.example","app_links":{"urls":["https://a.example/*"],"ios":[]}}',
         ),
     ),
-    "lines": Target(
-        lines,
+    "lines": FuzzTarget(
+        fuzz_recipient_lines,
         (
             b'{"delivery":"d1","person":"p1","data":{"n":1}}\n\n{"delivery":"d1"}\n{"data":',
             b'{"delivery":"d2","data":{"n":{"a":[1.5,null]}}}\r\n[]\n"x"',
         ),
     ),
-    "replayed": Target(
-        replayed,
+    "replayed": FuzzTarget(
+        fuzz_replay,
         (
             json.dumps(_CLICK).encode(),
             json.dumps({"unrecorded_click": _CLICK | {"person": "p", "asn": 5}}).encode(),
             json.dumps({"Records": [{"body": json.dumps(_CLICK)}]}).encode(),
         ),
     ),
-    "headers": Target(
-        headers,
+    "headers": FuzzTarget(
+        fuzz_headers,
         (
             b"Mozilla/5.0\nrequest-0001\n1790000000000\n[2001:db8::1]:443\nDE\n3320\nprefetch",
             b"x\ny\nz\n2002:cb00:7109::1:80\n\n-1",
         ),
     ),
-    "cursor": Target(cursor, (b"cDp4", b"eA")),
+    "cursor": FuzzTarget(fuzz_cursor, (b"cDp4", b"eA")),
 }

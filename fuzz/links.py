@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from fuzz.target import Target, expect, text_of
+from fuzz.target import FuzzTarget, decode_text, expect
 from waypost.domains.hostnames import extract_sender_domain, parse_host_name, parse_tracking_host
 from waypost.errors import InvalidRequest, ShareAccessDenied, TokenError, UnsafeDestination
 from waypost.models.short_link import parse_code
@@ -27,9 +27,9 @@ _SEALER: Final = TokenSealer(_KEYRING)
 _SHARER: Final = ShareSigner(_KEYRING, lambda: datetime(2026, 11, 22, tzinfo=UTC))
 
 
-def tokens(data: bytes) -> None:
+def fuzz_tokens(data: bytes) -> None:
     """Nothing opens; a payload that were signed is read or refused."""
-    text = text_of(data)
+    text = decode_text(data)
     for reading in (text, extract_token(text), *iter_repairs(text)):
         with suppress(TokenError):
             _SEALER.open(reading)
@@ -41,10 +41,10 @@ def tokens(data: bytes) -> None:
     expect(code is None or text.lower().startswith(code), "a code is the beginning of the text")
 
 
-def shares(data: bytes) -> None:
+def fuzz_shares(data: bytes) -> None:
     """Nothing opens; whatever JSON were signed is a share of version 1 or refused."""
     with suppress(ShareAccessDenied):
-        _SHARER.verify_token(text_of(data))
+        _SHARER.verify_token(decode_text(data))
         raise AssertionError("a share that nobody signed")
     try:
         said = json.loads(data)
@@ -57,19 +57,19 @@ def shares(data: bytes) -> None:
         expect(said[4] <= MAX_SHARE_HOURS, "no share lives longer than the longest")
 
 
-def destinations(data: bytes) -> None:
+def fuzz_destinations(data: bytes) -> None:
     """What passes the check fits a header, and passes again."""
     with suppress(UnsafeDestination):
-        href = text_of(data)
+        href = decode_text(data)
         check_destination(href)
         location = to_ascii_url(href)
         expect(_VISIBLE.fullmatch(location), f"{location!a} fits no header")
         check_destination(location)
 
 
-def parameters(data: bytes) -> None:
+def fuzz_url_parameters(data: bytes) -> None:
     """What is added stands before the fragment, once, and nothing else changes."""
-    href, *texts = text_of(data).split("\n")
+    href, *texts = decode_text(data).split("\n")
     given = {name: value for name, value in zip(texts[::2], texts[1::2], strict=False) if name}
     filled = add_parameters(href, list(given.items()))
     before, mark, fragment = href.partition("#")
@@ -80,9 +80,9 @@ def parameters(data: bytes) -> None:
     expect(dict(pairs).items() <= given.items(), "they read back as they were given")
 
 
-def hosts(data: bytes) -> None:
+def fuzz_hosts(data: bytes) -> None:
     """A name is refused, or is a host name that stays as it is when it is read again."""
-    text = text_of(data)
+    text = decode_text(data)
     extract_sender_domain(text)
     for read in (parse_host_name, parse_tracking_host):
         with suppress(InvalidRequest):
@@ -92,17 +92,19 @@ def hosts(data: bytes) -> None:
 
 
 TARGETS: Final = {
-    "tokens": Target(tokens, (b"/e/c/AQ/AAAAAAAAAAAAAAAAAAAAAA", b"a=\n/b%2F=3D", b"2" * 19)),
-    "shares": Target(
-        shares,
+    "tokens": FuzzTarget(
+        fuzz_tokens, (b"/e/c/AQ/AAAAAAAAAAAAAAAAAAAAAA", b"a=\n/b%2F=3D", b"2" * 19)
+    ),
+    "shares": FuzzTarget(
+        fuzz_shares,
         (
             b'[1,"acme",null,false,72]',
             b'[2,"acme","spring",true,1,{}]',
             b"WzEsImFjbWUiLG51bGwsZmFsc2UsNzJd.awKvEA.RM_SvRPq6ySAAti_egNJfsqTZJLFDyE6mUTg9-TnDy0",
         ),
     ),
-    "destinations": Target(
-        destinations,
+    "destinations": FuzzTarget(
+        fuzz_destinations,
         (
             "https://bücher.example:80/ü?a=b#c".encode(),
             "https://a／b＠c/".encode(),
@@ -110,14 +112,14 @@ TARGETS: Final = {
             b"mailto:a@b.c?subject=x",
         ),
     ),
-    "parameters": Target(
-        parameters,
+    "parameters": FuzzTarget(
+        fuzz_url_parameters,
         (
             b"https://a.example/?a=1;b#c\nutm_source\nnews letter\na\n2",
             b"https://a.example?\nutm%5Fsource\n\xc3\xa9&=#",
         ),
     ),
-    "hosts": Target(
-        hosts, (b"Links.Acme.example.", b"xn--bcher-kva.example.com", b"News <a@b.example>")
+    "hosts": FuzzTarget(
+        fuzz_hosts, (b"Links.Acme.example.", b"xn--bcher-kva.example.com", b"News <a@b.example>")
     ),
 }

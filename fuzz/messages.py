@@ -7,33 +7,33 @@ import re
 from contextlib import suppress
 from typing import Any, Final
 
-from fuzz.target import Target, expect, text_of
-from tests.unit.sending.conftest import BASE, Office
+from fuzz.target import FuzzTarget, decode_text, expect
+from tests.unit.sending.conftest import BASE, RewriteHarness
 from waypost.errors import WaypostError
 from waypost.rewrite.service import RewriteResponse
 
 _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
 
 
-def html(data: bytes) -> None:
+def fuzz_html(data: bytes) -> None:
     """A message is rewritten or refused."""
-    _rewritten("email", {"html": text_of(data)})
+    _rewrite("email", {"html": decode_text(data)})
 
 
-def liquid(data: bytes) -> None:
+def fuzz_liquid(data: bytes) -> None:
     """A template is compiled and rendered, or refused."""
-    _rewritten("email", {"html": text_of(data)}, liquid=True)
+    _rewrite("email", {"html": decode_text(data)}, liquid=True)
 
 
-def mime(data: bytes) -> None:
+def fuzz_mime(data: bytes) -> None:
     """A MIME message is rewritten or refused."""
-    _rewritten("email", {"mime": data.decode("utf-8", "surrogateescape")})
+    _rewrite("email", {"mime": data.decode("utf-8", "surrogateescape")})
 
 
-def text(data: bytes) -> None:
+def fuzz_text(data: bytes) -> None:
     """Put back what the links were, and the text is what it was."""
-    given = text_of(data)
-    answer = _rewritten("sms", {"text": given})
+    given = decode_text(data)
+    answer = _rewrite("sms", {"text": given})
     if answer is None or BASE in given or "cio_link" in given:
         return
     links = iter([link["url"] for link in answer["links"] if link["tracked"]])
@@ -43,10 +43,10 @@ def text(data: bytes) -> None:
     expect(next(links, None) is None, "every link that is told stands in the text")
 
 
-def push(data: bytes) -> None:
+def fuzz_push(data: bytes) -> None:
     """A body that is JSON stays JSON, whatever its ``cio_link`` tags hold."""
-    given = text_of(data)
-    answer = _rewritten("push", {"body": given})
+    given = decode_text(data)
+    answer = _rewrite("push", {"body": given})
     if answer is None or not given.lstrip().startswith(("{", "[")):
         return
     try:
@@ -60,32 +60,32 @@ def push(data: bytes) -> None:
         raise AssertionError(f"{sent!a} is no longer JSON") from e
 
 
-def _rewritten(
+def _rewrite(
     channel: str, content: dict[str, Any], *, liquid: bool = False
 ) -> RewriteResponse | None:
-    office = Office()
+    office = RewriteHarness()
     with suppress(WaypostError):
         return office.rewrite(channel=channel, content=content, liquid=liquid)
     return None
 
 
 TARGETS: Final = {
-    "html": Target(
-        html,
+    "html": FuzzTarget(
+        fuzz_html,
         (
             b'<a href="https://a.example/?a=1&amp;b=2#c" class=untracked>x</a><area href=//x>',
             b'<!--[if mso]><v:roundrect href="https://a.example"><![endif]--></body>',
         ),
     ),
-    "liquid": Target(
-        liquid,
+    "liquid": FuzzTarget(
+        fuzz_liquid,
         (
             b"<a href={{ u | default: 1 }}>{% if a %}{% cio_link url:https://a.b %}{% endif %}",
             b"{% for x in y %}<a href=https://a.example/{{x}}>{% endfor %}{% raw %}{{{% endraw %}",
         ),
     ),
-    "mime": Target(
-        mime,
+    "mime": FuzzTarget(
+        fuzz_mime,
         (
             (
                 b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n"
@@ -94,15 +94,15 @@ TARGETS: Final = {
             ),
         ),
     ),
-    "text": Target(
-        text,
+    "text": FuzzTarget(
+        fuzz_text,
         (
             b"See (https://a.example/b_(c)), 'http://d.example/e?f=g'. {{ x }} www.h.example",
             "«https://bücher.example/ü» HTTPS://A.EXAMPLE。http://x://y".encode(),
         ),
     ),
-    "push": Target(
-        push,
+    "push": FuzzTarget(
+        fuzz_push,
         (
             b'{"a": "x {% cio_link url:\\"https://a.example/?b=\\u00fc\\" track:false %}"}',
             b'["{% cio_link url:https://a.example/{{ x }} url_params:false -%} b", {"c": 1.5}]',

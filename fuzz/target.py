@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FuzzTarget:
     """``run`` raises where a promise is broken; an error of our own tree is an answer. ``seeds``
     are what the fuzzer begins with, so that it need not find out what a link looks like.
     """
@@ -16,12 +16,12 @@ class Target:
     seeds: tuple[bytes, ...]
 
 
-def text_of(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Any bytes as the text that a request could hold."""
     return data.decode("utf-8", "replace")
 
 
-def expect(holds: object, promise: str) -> None:
+def expect(condition: object, promise: str) -> None:
     """Raises AssertionError where the promise is broken, also under ``python -O``."""
-    if not holds:
+    if not condition:
         raise AssertionError(promise)

@@ -14,7 +14,7 @@ from local.stack import TEMPLATE, EmbeddedStack
 
 _LOG = Path(".waypost/serve.log")
 _LAST_PORT = 65_535
-_NEXT = """
+_NEXT_STEPS = """
 It is empty. Ctrl-C ends it. To try it, in another terminal:
 
   make rewrite BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale FILE=local/demo/spring_sale.html
@@ -26,12 +26,12 @@ docs/embedded-stack.md tells what else answers here.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]  # a profile or endpoint of whoever serves is none of this stack's
     try:
         with contextlib.ExitStack() as closing:
-            log = closing.enter_context(_open(options.log))
+            log = closing.enter_context(_open_log(options.log))
             serve(options, log)
     except StackError as error:
         print(f"cannot serve: {error}", file=sys.stderr)
@@ -59,24 +59,24 @@ def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
             flush=True,
         )
         if sys.stdout.isatty():
-            print(_NEXT.format(url=stack.url))
+            print(_NEXT_STEPS.format(url=stack.url))
         stack.wait_for_interrupt()
 
 
-def _open(log: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-    if log == "-":
+def _open_log(log_path: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    if log_path == "-":
         return contextlib.nullcontext(sys.stderr.buffer)
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    return Path(log).open("wb")
+    Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(log_path).open("wb")
 
 
-def _port(text: str) -> int:
+def _parse_port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {_LAST_PORT}")
     return int(text)
 
 
-def _parameter(text: str) -> tuple[str, str]:
+def _parse_parameter(text: str) -> tuple[str, str]:
     name, assigned, value = text.partition("=")
     if not assigned:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
@@ -90,11 +90,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"cannot serve: {message.removeprefix('argument ')}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("serve", help="serve the whole stack, empty")
-    command.add_argument("--port", type=_port, default=8080, help="0 takes any free one")
+    command.add_argument("--port", type=_parse_port, default=8080, help="0 takes any free one")
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--template", type=Path, default=TEMPLATE)
     command.add_argument(
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--parameter",
-        type=_parameter,
+        type=_parse_parameter,
         action="append",
         default=[],
         metavar="NAME=VALUE",

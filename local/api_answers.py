@@ -8,57 +8,59 @@ import json
 import re
 from collections.abc import Mapping
 
-from local.http_api import BadAnswer, Response
+from local.http_api import HttpResponse, InvalidFunctionResponse
 
 
-def response(payload: bytes) -> Response:
+def parse_response(payload: bytes) -> HttpResponse:
     """What the caller gets for a function's answer. Raises BadAnswer."""
     try:
         answer = json.loads(payload)
     except ValueError as error:
-        raise BadAnswer("the answer is no JSON") from error
+        raise InvalidFunctionResponse("the answer is no JSON") from error
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        return Response(200, (("content-type", "application/json"),), payload)
+        return HttpResponse(200, (("content-type", "application/json"),), payload)
     headers = [
-        (str(name).lower(), _header_value(value))
+        (str(name).lower(), _format_header_value(value))
         for name, value in (answer.get("headers") or {}).items()
     ]
-    headers += [("set-cookie", _header_value(cookie)) for cookie in answer.get("cookies") or ()]
+    headers += [
+        ("set-cookie", _format_header_value(cookie)) for cookie in answer.get("cookies") or ()
+    ]
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    return Response(_status(answer["statusCode"]), tuple(headers), _body(answer))
+    return HttpResponse(_parse_status(answer["statusCode"]), tuple(headers), _parse_body(answer))
 
 
-def _status(value: object) -> int:
+def _parse_status(value: object) -> int:
     try:
         status = int(str(value))
     except ValueError as error:
-        raise BadAnswer(f"statusCode is {value!r}") from error
+        raise InvalidFunctionResponse(f"statusCode is {value!r}") from error
     if not 100 <= status <= 599:
-        raise BadAnswer(f"statusCode is {status}")
+        raise InvalidFunctionResponse(f"statusCode is {status}")
     return status
 
 
-def _body(answer: Mapping[str, object]) -> bytes:
+def _parse_body(answer: Mapping[str, object]) -> bytes:
     body = answer.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise BadAnswer(f"body is a {type(body).__name__}, not a text")
+        raise InvalidFunctionResponse(f"body is a {type(body).__name__}, not a text")
     if not answer.get("isBase64Encoded"):
         return body.encode()
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
-        raise BadAnswer("body is no base64") from error
+        raise InvalidFunctionResponse("body is no base64") from error
 
 
-def _header_value(value: object) -> str:
+def _format_header_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float):
-        raise BadAnswer(f"a header is a {type(value).__name__}, not a text")
+        raise InvalidFunctionResponse(f"a header is a {type(value).__name__}, not a text")
     text = str(value)
     if re.search(r"[\r\n\0]", text) or not text.isascii():
-        raise BadAnswer("a header has characters that HTTP does not allow")
+        raise InvalidFunctionResponse("a header has characters that HTTP does not allow")
     return text

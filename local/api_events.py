@@ -13,74 +13,78 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from local.account import ACCOUNT, REGION
-from local.http_api import Request
-from local.routes import DEFAULT, Route
+from local.account import ACCOUNT_ID, REGION
+from local.http_api import HttpRequest
+from local.routes import DEFAULT_ROUTE, Route
 
 _TEXT_TYPES: Final = re.compile(
     r"text/|application/(json|xml|javascript)\b|application/[\w.-]+\+(json|xml)\b"
 )
-_CALLER: Final = {
+_IAM_IDENTITY: Final = {
     "accessKey": "testing",
-    "accountId": ACCOUNT,
+    "accountId": ACCOUNT_ID,
     "callerId": "local",
     "cognitoIdentity": None,
     "principalOrgId": None,
-    "userArn": f"arn:aws:iam::{ACCOUNT}:user/local",
+    "userArn": f"arn:aws:iam::{ACCOUNT_ID}:user/local",
     "userId": "local",
 }
 
 
-def event(route: Route, parameters: Mapping[str, str], request: Request) -> dict[str, Any]:
+def build_http_event(
+    route: Route, parameters: Mapping[str, str], request: HttpRequest
+) -> dict[str, Any]:
     """The event that a function gets for a request."""
     result: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route.key,
         "rawPath": unquote(request.path),
         "rawQueryString": request.query,
-        "headers": _joined(pair for pair in request.headers if pair[0] != "cookie"),
-        "requestContext": _context(route, request),
+        "headers": _join_values(pair for pair in request.headers if pair[0] != "cookie"),
+        "requestContext": _build_context(route, request),
     }
     if cookies := [value for name, value in request.headers if name == "cookie"]:
         result["cookies"] = re.split(r";\s*", ";".join(cookies))
     if request.query:
-        result["queryStringParameters"] = _joined(parse_qsl(request.query, keep_blank_values=True))
+        result["queryStringParameters"] = _join_values(
+            parse_qsl(request.query, keep_blank_values=True)
+        )
     if parameters:
         result["pathParameters"] = dict(parameters)
-    return result | _request_body(request)
+    return result | _build_body(request)
 
 
-def _context(route: Route, request: Request) -> dict[str, Any]:
-    moment = datetime.fromtimestamp(request.time / 1000, UTC)
+def _build_context(route: Route, request: HttpRequest) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(request.time_ms / 1000, UTC)
     return {
-        "accountId": ACCOUNT,
-        "apiId": route.api,
-        "domainName": f"{route.api}.execute-api.{REGION}.amazonaws.com",
-        "domainPrefix": route.api,
+        "accountId": ACCOUNT_ID,
+        "apiId": route.api_id,
+        "domainName": f"{route.api_id}.execute-api.{REGION}.amazonaws.com",
+        "domainPrefix": route.api_id,
         "http": {
             "method": request.method,
             "path": unquote(request.path),
             "protocol": request.protocol,
             "sourceIp": request.source_ip,
-            "userAgent": request.header("user-agent") or "",
+            "userAgent": request.get_header("user-agent") or "",
         },
         "requestId": request.id,
         "routeKey": route.key,
-        "stage": DEFAULT,
+        "stage": DEFAULT_ROUTE,
         "time": moment.strftime("%d/%b/%Y:%H:%M:%S +0000"),
-        "timeEpoch": request.time,
-    } | ({"authorizer": {"iam": _CALLER}} if route.iam else {})
+        "timeEpoch": request.time_ms,
+    } | ({"authorizer": {"iam": _IAM_IDENTITY}} if route.requires_iam else {})
 
 
-def _request_body(request: Request) -> dict[str, Any]:
+def _build_body(request: HttpRequest) -> dict[str, Any]:
     if not request.body:
         return {"isBase64Encoded": False}
-    if _TEXT_TYPES.match((request.header("content-type") or "").lower()):
+    if _TEXT_TYPES.match((request.get_header("content-type") or "").lower()):
         return {"body": request.body.decode("utf-8", "replace"), "isBase64Encoded": False}
     return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Values of the same name are joined by commas."""
     joined: dict[str, str] = {}
     for name, value in pairs:

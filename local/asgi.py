@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import uvicorn
 
-from local.errors import CannotListen, PortInUse
+from local.errors import ListenError, PortInUse
 
 Scope: TypeAlias = MutableMapping[str, Any]  # ASGI's own types are no narrower
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,7 +36,7 @@ async def read_body(receive: Receive, limit: int | None = None) -> bytes:
             return bytes(body)
 
 
-async def answer(
+async def send_response(
     send: Send,
     status: int,
     body: bytes,
@@ -61,11 +61,11 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(port) from error
-        raise CannotListen(host, port, error.strerror or str(error)) from error
+        raise ListenError(host, port, error.strerror or str(error)) from error
     return sock
 
 
-class Server:
+class AsgiServer:
     """uvicorn on sockets that exist already, started and stopped from a running event loop."""
 
     def __init__(self, application: Application, sockets: list[socket.socket]) -> None:

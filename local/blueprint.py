@@ -10,66 +10,71 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from local.cloud import Cloud
-from local.distributions import Distribution, distributions
+from local.cloud import MotoCloud
+from local.distributions import Distribution, load_distributions
 from local.errors import TemplateError
-from local.event_sources import SOURCES
-from local.functions import Function, functions
-from local.intrinsics import Resolver
-from local.resources import CloudResources
-from local.routes import Route, routes
-from local.schedules import SCHEDULES, Schedule, schedules
-from local.template import load
+from local.event_sources import EVENT_SOURCE_TYPES
+from local.functions import LambdaFunction, load_functions
+from local.intrinsics import IntrinsicResolver
+from local.resources import StackResources
+from local.routes import Route, load_routes
+from local.schedules import SCHEDULE_TYPES, Schedule, load_schedules
+from local.template import load_template
 
-NAME: Final = "waypost-local"
-_PLAYED: Final = frozenset({"HttpApi", *SOURCES, *SCHEDULES})
+STACK_NAME: Final = "waypost-local"
+_EMULATED_TRIGGERS: Final = frozenset({"HttpApi", *EVENT_SOURCE_TYPES, *SCHEDULE_TYPES})
 
 
 @dataclass(frozen=True, slots=True)
-class Blueprint:
+class StackDefinition:
     """``distributions`` by the API behind them."""
 
-    resources: CloudResources
-    functions: Sequence[Function]
+    resources: StackResources
+    functions: Sequence[LambdaFunction]
     routes: Sequence[Route]
     schedules: Sequence[Schedule]
     distributions: Mapping[str, Distribution]
 
-    def is_public(self, function: Function) -> bool:
+    def is_public(self, function: LambdaFunction) -> bool:
         """Whether anybody can reach the function over HTTP."""
-        return any(r.function == function.logical_id and not r.iam for r in self.routes)
+        return any(r.function_id == function.logical_id and not r.requires_iam for r in self.routes)
 
 
-def read(path: Path, given: Mapping[str, str], cloud: Cloud, address: str) -> Blueprint:
+def load_definition(
+    path: Path, parameters: Mapping[str, str], cloud: MotoCloud, address: str
+) -> StackDefinition:
     """Reads a template and makes its resources; its APIs will be served at ``address``.
 
     Raises TemplateError for what CloudFormation would refuse, and for what is not emulated.
     """
-    template = load(path)
-    resources = CloudResources(template, NAME, cloud, address)
-    resolver = resources.resolver = Resolver(template, NAME, given, resources)
-    known = [_at_home(function, resources) for function in functions(template, resolver, NAME)]
-    _refuse_unplayed(known)
-    resources.make_all()
-    return Blueprint(
+    template = load_template(path)
+    resources = StackResources(template, STACK_NAME, cloud, address)
+    resolver = resources.resolver = IntrinsicResolver(template, STACK_NAME, parameters, resources)
+    known = [
+        _localize_environment(function, resources)
+        for function in load_functions(template, resolver, STACK_NAME)
+    ]
+    _reject_unsupported_triggers(known)
+    resources.create_all()
+    return StackDefinition(
         resources=resources,
         functions=known,
-        routes=routes(template, resolver, known),
-        schedules=schedules(known),
-        distributions=distributions(template, resolver, resources),
+        routes=load_routes(template, resolver, known),
+        schedules=load_schedules(known),
+        distributions=load_distributions(template, resolver, resources),
     )
 
 
-def _at_home(function: Function, resources: CloudResources) -> Function:
+def _localize_environment(function: LambdaFunction, resources: StackResources) -> LambdaFunction:
     environment = {
-        name: resources.at_home(resources.secret_values(value))
+        name: resources.localize_urls(resources.resolve_secrets(value))
         for name, value in function.environment.items()
     }
     return replace(function, environment=environment)
 
 
-def _refuse_unplayed(functions: Sequence[Function]) -> None:
+def _reject_unsupported_triggers(functions: Sequence[LambdaFunction]) -> None:
     for function in functions:
-        for event in function.events:
-            if event.type not in _PLAYED:
+        for event in function.triggers:
+            if event.type not in _EMULATED_TRIGGERS:
                 raise TemplateError(event.where, f"events of type {event.type} are not emulated")

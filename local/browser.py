@@ -10,12 +10,12 @@ from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
-MISSING: Final = (
+CHROMIUM_MISSING: Final = (
     "there is no Chromium here; Debian has one without windows: apt-get install "
     "chromium-headless-shell"
 )
 # That one takes a third of the time, and is the same Chromium otherwise.
-_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+_EXECUTABLES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 # Nothing but what is asked for goes over the network, and it runs as root in a container.
 _FLAGS: Final = (
@@ -24,18 +24,18 @@ _FLAGS: Final = (
 )
 
 
-def chromium() -> str | None:
+def find_chromium() -> str | None:
     """Where Chromium is: what CHROMIUM names, else the first found on the path."""
     named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, _NAMES)), None)
+    return named or next(filter(None, map(shutil.which, _EXECUTABLES)), None)
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def launch_browser() -> Iterator[Browser]:
     """The browser, closed in the end. Raises FileNotFoundError where there is none."""
-    path = chromium()
+    path = find_chromium()
     if path is None:
-        raise FileNotFoundError(MISSING)
+        raise FileNotFoundError(CHROMIUM_MISSING)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
         try:

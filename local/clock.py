@@ -13,12 +13,12 @@ class Clock:
     """The front's clock; it never goes back."""
 
     def __init__(self) -> None:
-        self._ahead = 0
+        self._offset_ms = 0
 
-    def milliseconds(self) -> int:
+    def now_ms(self) -> int:
         """Milliseconds since 1970."""
-        return time.time_ns() // 1_000_000 + self._ahead
+        return time.time_ns() // 1_000_000 + self._offset_ms
 
     def advance(self, seconds: float) -> None:
         """Let so much time have passed."""
-        self._ahead += round(seconds * 1000)
+        self._offset_ms += round(seconds * 1000)

@@ -14,10 +14,16 @@ import botocore.session
 import urllib3
 from botocore.config import Config
 
-from local.account import ACCOUNT, OPERATOR, REGION
+from local.account import ACCOUNT_ID, OPERATOR_CREDENTIALS, REGION
 from local.errors import TemplateError
 from local.moto_process import MotoProcess
-from local.permissions import PERMISSIONS, ROLES, Denial, Permissions, Use
+from local.permissions import (
+    PERMISSIONS_PATH,
+    ROLES_PATH,
+    PermissionDenial,
+    PermissionReport,
+    PermissionUse,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,12 +32,12 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-_SECONDS: Final = 60
-_MAKING: Final = threading.Lock()  # one client at a time, which is all that sessions bear
+_REQUEST_SECONDS: Final = 60
+_CLIENT_LOCK: Final = threading.Lock()  # one client at a time, which is all that sessions bear
 
 
 @cache
-def _session() -> boto3.Session:
+def _get_session() -> boto3.Session:
     """A session that knows nothing of the profiles and files of whoever runs the stack. There is
     one, since it keeps how services are described.
     """
@@ -44,7 +50,7 @@ def _session() -> boto3.Session:
     return boto3.Session(botocore_session=botocore.session.Session(session_vars=settings))
 
 
-class Cloud:
+class MotoCloud:
     """A running moto. Everything in it is lost when it ends."""
 
     def __init__(self, log: IO[bytes]) -> None:
@@ -53,41 +59,43 @@ class Cloud:
         """
         self._process = MotoProcess(log)
         self._clients: dict[tuple[str, str], Any] = {}
-        self._roles: dict[str, Mapping[str, str]] = {}
+        self._role_credentials: dict[str, Mapping[str, str]] = {}
         self._url: str | None = None
 
     @property
     def url(self) -> str:
         """The endpoint of every service; waits until it answers."""
         if self._url is None:
-            self._url = f"http://127.0.0.1:{self._process.port()}"
+            self._url = f"http://127.0.0.1:{self._process.wait_for_port()}"
         return self._url
 
-    def make_role(self, name: str, trust: str, policies: Mapping[str, str]) -> str:
+    def create_role(self, name: str, trust: str, policies: Mapping[str, str]) -> str:
         """Makes a role with inline policies (JSON by name) and returns its ARN; ``credentials`` has
         its own from then on. Raises TemplateError where moto does not take the policies.
         """
         role = {"name": name, "trust": trust, "policies": policies}
-        answer = urllib3.request("POST", self.url + ROLES, json=role, timeout=_SECONDS)
+        answer = urllib3.request("POST", self.url + ROLES_PATH, json=role, timeout=_REQUEST_SECONDS)
         if answer.status != 200:
             raise TemplateError(name, f"is no role that can be made: {answer.data.decode()}")
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
-        self._roles[arn] = answer.json()
+        arn = f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
+        self._role_credentials[arn] = answer.json()
         return arn
 
-    def credentials(self, role: str | None) -> Mapping[str, str]:
+    def get_credentials(self, role: str | None) -> Mapping[str, str]:
         """Environment variables with the credentials of a role, by ARN. Without a role, or with one
         that is not of the template, they are the operator's, who may do anything.
         """
-        return self._roles.get(role, OPERATOR) if role else OPERATOR
+        return (
+            self._role_credentials.get(role, OPERATOR_CREDENTIALS) if role else OPERATOR_CREDENTIALS
+        )
 
-    def permissions(self) -> Permissions:
+    def load_permission_report(self) -> PermissionReport:
         """What roles asked for so far."""
-        answer = urllib3.request("GET", self.url + PERMISSIONS, timeout=_SECONDS)
+        answer = urllib3.request("GET", self.url + PERMISSIONS_PATH, timeout=_REQUEST_SECONDS)
         told = answer.json()
-        return Permissions(
-            frozenset(Use(*each) for each in told["used"]),
-            frozenset(Denial(*each) for each in told["denied"]),
+        return PermissionReport(
+            frozenset(PermissionUse(*each) for each in told["used"]),
+            frozenset(PermissionDenial(*each) for each in told["denied"]),
         )
 
     @overload
@@ -107,11 +115,11 @@ class Cloud:
 
     def client(self, service: str, role: str | None = None) -> Any:
         """A client for the service on moto, one for all threads; the operator's, or a role's."""
-        credentials = self.credentials(role)
+        credentials = self.get_credentials(role)
         key = service, credentials["AWS_ACCESS_KEY_ID"]
-        with _MAKING:
+        with _CLIENT_LOCK:
             if key not in self._clients:
-                self._clients[key] = _session().client(
+                self._clients[key] = _get_session().client(
                     service,  # type: ignore[call-overload]  # one of many names
                     endpoint_url=self.url,
                     region_name=REGION,
@@ -128,9 +136,9 @@ class Cloud:
             return self._clients[key]
 
     @contextmanager
-    def unreachable(self) -> Iterator[None]:
+    def suspend(self) -> Iterator[None]:
         """Meanwhile no service answers: connections are taken and nothing comes back."""
-        with self._process.stopped():
+        with self._process.suspend():
             yield
 
     def close(self) -> None:

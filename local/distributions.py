@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.errors import TemplateError
-from local.intrinsics import Resolver
-from local.resources import CloudResources
-from local.template import Properties, Template, mapping, sequence
+from local.intrinsics import IntrinsicResolver
+from local.resources import StackResources
+from local.template import Properties, Template, as_list, as_mapping
 
 # The managed policy AllViewerExceptHostHeader.
-_ALL_BUT_HOST: Final = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+_ALL_VIEWER_EXCEPT_HOST: Final = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,72 +20,83 @@ class Distribution:
     viewer sent.
     """
 
-    api: str
-    methods: frozenset[str]
-    forwarded: frozenset[str] | None
+    api_id: str
+    allowed_methods: frozenset[str]
+    forwarded_headers: frozenset[str] | None
     origin_headers: tuple[tuple[str, str], ...]
-    notes_viewer: bool
+    adds_viewer_headers: bool
 
 
-def distributions(
-    template: Template, resolver: Resolver, resources: CloudResources
+def load_distributions(
+    template: Template, resolver: IntrinsicResolver, resources: StackResources
 ) -> dict[str, Distribution]:
     """The distributions of the template by the API that they stand in front of."""
     found = {}
     for resource in template.resources.values():
-        if resource.type == "AWS::CloudFront::Distribution" and resolver.holds(resource.condition):
-            config = mapping(resource.properties.get("DistributionConfig"), resource.logical_id)
-            distribution = _distribution(template, config, resolver, resources, resource.logical_id)
-            found[distribution.api] = distribution
+        if resource.type == "AWS::CloudFront::Distribution" and resolver.is_condition_true(
+            resource.condition
+        ):
+            config = as_mapping(resource.properties.get("DistributionConfig"), resource.logical_id)
+            distribution = _load_distribution(
+                template, config, resolver, resources, resource.logical_id
+            )
+            found[distribution.api_id] = distribution
     return found
 
 
-def _distribution(
+def _load_distribution(
     template: Template,
     config: Properties,
-    resolver: Resolver,
-    resources: CloudResources,
+    resolver: IntrinsicResolver,
+    resources: StackResources,
     where: str,
 ) -> Distribution:
-    behaviour = mapping(config.get("DefaultCacheBehavior"), f"{where}.DefaultCacheBehavior")
-    origins = sequence(config.get("Origins"), f"{where}.Origins")
+    behaviour = as_mapping(config.get("DefaultCacheBehavior"), f"{where}.DefaultCacheBehavior")
+    origins = as_list(config.get("Origins"), f"{where}.Origins")
     origin = next(
         (o for o in origins if isinstance(o, dict) and o["Id"] == behaviour["TargetOriginId"]), None
     )
     if origin is None:
         raise TemplateError(f"{where}.TargetOriginId", "names no origin")
-    headers = resolver.value(origin.get("OriginCustomHeaders"), f"{where}.OriginCustomHeaders")
+    headers = resolver.resolve_value(
+        origin.get("OriginCustomHeaders"), f"{where}.OriginCustomHeaders"
+    )
     return Distribution(
-        api=resolver.text(origin["DomainName"], f"{where}.DomainName").partition(".")[0],
-        methods=frozenset(
-            map(str, sequence(behaviour.get("AllowedMethods", ["GET", "HEAD"]), where))
+        api_id=resolver.resolve_text(origin["DomainName"], f"{where}.DomainName").partition(".")[0],
+        allowed_methods=frozenset(
+            map(str, as_list(behaviour.get("AllowedMethods", ["GET", "HEAD"]), where))
         ),
-        forwarded=_forwarded(template, resolver, behaviour, where),
+        forwarded_headers=_load_forwarded_headers(template, resolver, behaviour, where),
         origin_headers=tuple(
-            (str(header["HeaderName"]).lower(), resources.secret_values(str(header["HeaderValue"])))
-            for header in sequence(headers, where)
+            (
+                str(header["HeaderName"]).lower(),
+                resources.resolve_secrets(str(header["HeaderValue"])),
+            )
+            for header in as_list(headers, where)
             if isinstance(header, dict)
         ),
-        notes_viewer=bool(behaviour.get("FunctionAssociations")),
+        adds_viewer_headers=bool(behaviour.get("FunctionAssociations")),
     )
 
 
-def _forwarded(
-    template: Template, resolver: Resolver, behaviour: Properties, where: str
+def _load_forwarded_headers(
+    template: Template, resolver: IntrinsicResolver, behaviour: Properties, where: str
 ) -> frozenset[str] | None:
     policy = behaviour.get("OriginRequestPolicyId")
     if policy is None:
         return frozenset()
-    if policy == _ALL_BUT_HOST:
+    if policy == _ALL_VIEWER_EXCEPT_HOST:
         return None
     name = policy.get("Ref") if isinstance(policy, dict) else None
     resource = template.resources.get(str(name))
     if resource is None:
         raise TemplateError(f"{where}.OriginRequestPolicyId", f"{policy!r} is not emulated")
-    config = resolver.properties(resource.properties.get("OriginRequestPolicyConfig"), str(name))
-    headers = resolver.properties(config.get("HeadersConfig"), f"{name}.HeadersConfig")
+    config = resolver.resolve_properties(
+        resource.properties.get("OriginRequestPolicyConfig"), str(name)
+    )
+    headers = resolver.resolve_properties(config.get("HeadersConfig"), f"{name}.HeadersConfig")
     if headers.get("HeaderBehavior") not in ("none", "whitelist"):
         raise TemplateError(f"{name}.HeadersConfig", "only none and whitelist are emulated")
     return frozenset(
-        str(header).lower() for header in sequence(headers.get("Headers"), f"{name}.Headers")
+        str(header).lower() for header in as_list(headers.get("Headers"), f"{name}.Headers")
     )

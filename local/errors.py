@@ -30,7 +30,7 @@ class PortInUse(StackError):
         self.port = port
 
 
-class CannotListen(StackError):
+class ListenError(StackError):
     """Raised before anything is started, with the reason of the operating system."""
 
     def __init__(self, host: str, port: int, reason: str) -> None:
@@ -38,5 +38,5 @@ class CannotListen(StackError):
         self.port = port
 
 
-class NotStarted(StackError):
+class ProcessStartError(StackError):
     """Raised when a process of the stack ended, or stayed silent, while it was starting."""

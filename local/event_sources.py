@@ -9,64 +9,66 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from local.account import function_arn
+from local.account import format_function_arn
 from local.asgi import Application, Receive, Scope, Send
-from local.cloud import Cloud
-from local.destinations import Destination
-from local.functions import Function, events_of
-from local.invocations import Outcome
-from local.processes import Log
+from local.cloud import MotoCloud
+from local.destinations import FailureDestination
+from local.functions import LambdaFunction, list_triggers
+from local.invocations import InvocationResult
+from local.processes import StackLog
 from local.queue_mapping import QueueMapping
 from local.queues import QueuePoller
 from local.sources import Invoke, Poller
 from local.stream_mapping import StreamMapping
 from local.streams import StreamPoller
 
-SOURCES: Final = ("DynamoDB", "SQS")
+EVENT_SOURCE_TYPES: Final = ("DynamoDB", "SQS")
 
-InvokeByName: TypeAlias = Callable[[str, Mapping[str, Any]], Outcome]
+InvokeFunction: TypeAlias = Callable[[str, Mapping[str, Any]], InvocationResult]
 
 
-def pollers(
-    functions: Sequence[Function], cloud: Cloud, invoke: InvokeByName, log: Log
+def build_pollers(
+    functions: Sequence[LambdaFunction], cloud: MotoCloud, invoke: InvokeFunction, log: StackLog
 ) -> Iterator[Poller]:
     """A poller for each enabled event source, not started; ``invoke`` takes logical ids."""
 
-    def invoker(function: Function) -> Invoke:
+    def invoker(function: LambdaFunction) -> Invoke:
         return lambda payload: invoke(function.logical_id, payload)
 
-    for function, event in events_of(functions, *SOURCES):
+    for function, event in list_triggers(functions, *EVENT_SOURCE_TYPES):
         if event.properties.get("Enabled") is False:
             continue
         if event.type == "SQS":
-            yield QueuePoller(QueueMapping.of(event), cloud, invoker(function), function.role, log)
+            yield QueuePoller(
+                QueueMapping.from_trigger(event), cloud, invoker(function), function.role, log
+            )
         else:
-            mapping = StreamMapping.of(event)
-            destination = Destination(
-                mapping, cloud, function_arn(function.name), function.role, log
+            mapping = StreamMapping.from_trigger(event)
+            destination = FailureDestination(
+                mapping, cloud, format_function_arn(function.name), function.role, log
             )
             yield StreamPoller(mapping, cloud, invoker(function), destination, function.role, log)
 
 
-def waking(application: Application, pollers: Sequence[Poller]) -> Application:
+def wake_after_requests(application: Application, pollers: Sequence[Poller]) -> Application:
     """The application; what a request has written is looked for once it is answered."""
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await application(scope, receive, send)
         finally:
-            wake(pollers)
+            wake_pollers(pollers)
 
     return served
 
 
-def wake(pollers: Sequence[Poller]) -> None:
+def wake_pollers(pollers: Sequence[Poller]) -> None:
     """Has all of them look soon: something may have been written."""
     for poller in pollers:
         poller.wake()
 
 
-def settle(pollers: Sequence[Poller], timeout: float) -> bool:
+def wait_until_delivered(pollers: Sequence[Poller], timeout: float) -> bool:
     """Waits until all is delivered that was written before this call; False when time ran out.
 
     Queues first: what they hold becomes writes, and writes go into streams.
@@ -74,5 +76,5 @@ def settle(pollers: Sequence[Poller], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     queues = [poller for poller in pollers if isinstance(poller, QueuePoller)]
     others = [poller for poller in pollers if poller not in queues]
-    settled = [poller.settle(deadline) for poller in (*queues, *others)]
+    settled = [poller.wait_until_idle(deadline) for poller in (*queues, *others)]
     return all(settled)

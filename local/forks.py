@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from local import forkserver
-from local.children import Fork
-from local.errors import NotStarted
+from local.children import ForkedProcess
+from local.errors import ProcessStartError
 
 _SCRIPT: Final = Path(forkserver.__file__)
 
@@ -32,9 +32,9 @@ class Program:
 
     code: str
     arguments: Sequence[str]
-    folder: Path
+    working_folder: Path
     environment: Mapping[str, str]
-    path: Sequence[str]
+    python_path: Sequence[str]
     """Folders in which modules are looked for before the standard library's."""
 
 
@@ -44,25 +44,29 @@ class ForkServer:
     ``path`` is where the prelude's imports are looked for, ``environment`` what they see.
     """
 
-    def __init__(self, prelude: str, path: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.path = path
+    def __init__(
+        self, prelude: str, python_path: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self.python_path = python_path
         self.environment = environment
         self._prelude = prelude
         self._lock = threading.Lock()
-        self._door: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def prepare(self) -> None:
+    def start(self) -> None:
         """Starts the server if it does not run, and does not wait for it."""
         with self._lock:
-            self._open()
+            self._connect()
 
-    def fork(self, program: Program, stdin: int | None = None, stderr: int | None = None) -> Fork:
+    def fork(
+        self, program: Program, stdin: int | None = None, stderr: int | None = None
+    ) -> ForkedProcess:
         """Starts a process. Without ``stdin`` it has no input, and without ``stderr`` it prints its
         errors with the rest. Raises NotStarted.
         """
-        output, prints = _pipe()
-        end, tells = _pipe()
+        output, prints = _open_pipe()
+        end, tells = _open_pipe()
         try:
             with prints, tells, Path(os.devnull).open("rb") as nothing:
                 files = [
@@ -71,52 +75,52 @@ class ForkServer:
                     prints.fileno() if stderr is None else stderr,
                     tells.fileno(),
                 ]
-                self._ask(program, files)
-            return Fork(output, end)
+                self._send_request(program, files)
+            return ForkedProcess(output, end)
         except BaseException:
             output.close()
             end.close()
             raise
 
-    def _ask(self, program: Program, files: Sequence[int]) -> None:
+    def _send_request(self, program: Program, files: Sequence[int]) -> None:
         request = json.dumps(
             {
                 "code": program.code,
                 "arguments": list(program.arguments),
-                "folder": str(program.folder),
+                "folder": str(program.working_folder),
                 "environment": dict(program.environment),
-                "path": list(program.path),
+                "path": list(program.python_path),
             }
         ).encode()
         try:
             with self._lock:
-                door = self._open()
-                socket.send_fds(door, [forkserver.LENGTH.pack(len(request))], files)
+                door = self._connect()
+                socket.send_fds(door, [forkserver.REQUEST_LENGTH.pack(len(request))], files)
                 door.sendall(request)
         except OSError as error:
-            raise NotStarted(f"no process can be forked: {error}") from error
+            raise ProcessStartError(f"no process can be forked: {error}") from error
 
-    def _open(self) -> socket.socket:
-        if self._door is None:
-            self._door, theirs = socket.socketpair()
+    def _connect(self) -> socket.socket:
+        if self._socket is None:
+            self._socket, theirs = socket.socketpair()
             with theirs:
                 number = theirs.fileno()
                 self._process = subprocess.Popen(  # noqa: S603  our own script
                     [sys.executable, "-S", "-u", str(_SCRIPT), str(number), self._prelude],
                     stdin=subprocess.DEVNULL,
-                    env={**self.environment, "PYTHONPATH": os.pathsep.join(self.path)},
+                    env={**self.environment, "PYTHONPATH": os.pathsep.join(self.python_path)},
                     pass_fds=[number],
                 )
             atexit.register(self._close)
-        return self._door
+        return self._socket
 
     def _close(self) -> None:
-        if self._door is not None and self._process is not None:
-            self._door.close()
+        if self._socket is not None and self._process is not None:
+            self._socket.close()
             self._process.wait()
 
 
-def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+def _open_pipe() -> tuple[IO[bytes], IO[bytes]]:
     """Where to read, and where to write."""
     reads, writes = os.pipe()
     return os.fdopen(reads, "rb", buffering=0), os.fdopen(writes, "wb", buffering=0)

@@ -23,32 +23,32 @@ import sys
 import time
 from typing import Any, Final
 
-LENGTH: Final = struct.Struct("!I")
-STATUS: Final = struct.Struct("!i")
-FILES: Final = 4
+REQUEST_LENGTH: Final = struct.Struct("!I")
+EXIT_STATUS: Final = struct.Struct("!i")
+FILE_COUNT: Final = 4
 
 
-class Forks:
+class ForkRequestServer:
     """The children by process id, with where each one's end is told."""
 
-    def __init__(self, door: socket.socket) -> None:
-        self._door = door
+    def __init__(self, server_socket: socket.socket) -> None:
+        self._socket = server_socket
         self._children: dict[int, int] = {}
-        self._bell, bell = os.pipe()
-        for end in (self._bell, bell):
+        self._wakeup_reader, bell = os.pipe()
+        for end in (self._wakeup_reader, bell):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(bell)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._bells = (self._bell, bell)
+        self._wakeup_pipe = (self._wakeup_reader, bell)
 
     def serve(self) -> dict[str, Any] | None:
         """Forks on request. Returns the request in the child; None once nobody asks any more."""
         while True:
-            ready, _, _ = select.select([self._door.fileno(), self._bell], [], [])
-            if self._bell in ready:
-                os.read(self._bell, 4_096)
-                self._tell_ends()
-            if self._door.fileno() in ready:
+            ready, _, _ = select.select([self._socket.fileno(), self._wakeup_reader], [], [])
+            if self._wakeup_reader in ready:
+                os.read(self._wakeup_reader, 4_096)
+                self._report_exits()
+            if self._socket.fileno() in ready:
                 asked = self._receive()
                 if asked is None:
                     return None
@@ -56,10 +56,12 @@ class Forks:
                     return asked[0]
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
-        header, files, _, _ = socket.recv_fds(self._door, LENGTH.size, FILES, socket.MSG_WAITALL)
-        if len(header) < LENGTH.size:
+        header, files, _, _ = socket.recv_fds(
+            self._socket, REQUEST_LENGTH.size, FILE_COUNT, socket.MSG_WAITALL
+        )
+        if len(header) < REQUEST_LENGTH.size:
             return None
-        body = self._door.recv(LENGTH.unpack(header)[0], socket.MSG_WAITALL)
+        body = self._socket.recv(REQUEST_LENGTH.unpack(header)[0], socket.MSG_WAITALL)
         return json.loads(body), files
 
     def _fork(self, request: dict[str, Any], files: list[int]) -> bool:
@@ -67,41 +69,41 @@ class Forks:
         *standard, end = files
         pid = os.fork()
         if pid == 0:
-            self._forget()
-            _become(request, standard)
+            self._close_server_files()
+            _apply_request(request, standard)
             os.close(end)
             return True
         for file in standard:
             os.close(file)
         self._children[pid] = end
-        _tell(end, pid)
+        _send_status(end, pid)
         return False
 
-    def _forget(self) -> None:
+    def _close_server_files(self) -> None:
         """The child is no server and hears of no other children."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        for file in (*self._bells, *self._children.values()):
+        for file in (*self._wakeup_pipe, *self._children.values()):
             os.close(file)
-        self._door.close()
+        self._socket.close()
 
-    def _tell_ends(self) -> None:
+    def _report_exits(self) -> None:
         while self._children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
             end = self._children.pop(pid)
-            _tell(end, os.waitstatus_to_exitcode(status))
+            _send_status(end, os.waitstatus_to_exitcode(status))
             os.close(end)
 
 
-def _tell(end: int, number: int) -> None:
+def _send_status(status_pipe: int, status: int) -> None:
     with contextlib.suppress(BrokenPipeError):  # whoever asked for the child has ended
-        os.write(end, STATUS.pack(number))
+        os.write(status_pipe, EXIT_STATUS.pack(status))
 
 
-def _become(request: dict[str, Any], standard: list[int]) -> None:
+def _apply_request(request: dict[str, Any], standard: list[int]) -> None:
     """What Python does at its start: files, folder, environment, arguments, where modules lie."""
     for number, file in enumerate(standard):
         os.dup2(file, number)
@@ -121,7 +123,7 @@ def main() -> None:
     exec(sys.argv[2], {"__name__": "prelude"})  # noqa: S102 - the parent's own code
     gc.collect()
     gc.freeze()  # no child looks for garbage in what stays
-    request = Forks(door).serve()
+    request = ForkRequestServer(door).serve()
     if request is not None:
         exec(request["code"], {"__name__": "__main__"})  # noqa: S102 - the parent's own code
 

@@ -14,36 +14,36 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from local.api_answers import response
-from local.api_events import event
-from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, answer, read_body
+from local.api_answers import parse_response
+from local.api_events import build_http_event
+from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, read_body, send_response
 from local.clock import Clock
-from local.cloudfront import Edge
+from local.cloudfront import CloudFrontEdge
 from local.distributions import Distribution
-from local.http_api import BadAnswer, Refused, Request, Response
+from local.http_api import HttpError, HttpRequest, HttpResponse, InvalidFunctionResponse
 from local.invocations import PAYLOAD_BYTES
-from local.invoke_api import PREFIX, InvokeApi
-from local.lambdas import Pool
-from local.processes import Log
-from local.routes import Route, choose
+from local.invoke_api import INVOKE_PREFIX, InvokeApi
+from local.lambdas import WorkerPool
+from local.processes import StackLog
+from local.routes import Route, match_route
 
 _HEAD_BYTES: Final = 10_240  # an HTTP API's limit for request line and headers together
 _BODY_BYTES: Final = 10 * 1024 * 1024
 _INTEGRATION_SECONDS: Final = 30
-DOORS: Final = "/_local"
+ADMIN_PREFIX: Final = "/_local"
 
 
-class Front:
+class RequestRouter:
     """An ASGI application."""
 
     def __init__(
         self,
         routes: Sequence[Route],
         distributions: Mapping[str, Distribution],
-        pools: Mapping[str, Pool],
+        pools: Mapping[str, WorkerPool],
         invoke_api: InvokeApi,
-        doors: Application,
-        log: Log,
+        admin_api: Application,
+        log: StackLog,
         clock: Clock,
     ) -> None:
         """``distributions`` by the API behind them, ``pools`` by the function's logical id."""
@@ -51,83 +51,83 @@ class Front:
         self._distributions = distributions
         self._pools = pools
         self._invoke_api = invoke_api
-        self._doors = doors
+        self._admin_api = admin_api
         self._log = log
         self._clock = clock
-        self._edge = Edge(clock)
+        self._edge = CloudFrontEdge(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["raw_path"].decode("latin-1")
-        if path.startswith(PREFIX):
+        if path.startswith(INVOKE_PREFIX):
             await self._invoke_api(scope, receive, send)
-        elif path == DOORS or path.startswith(f"{DOORS}/"):
-            await self._doors(scope, receive, send)
+        elif path == ADMIN_PREFIX or path.startswith(f"{ADMIN_PREFIX}/"):
+            await self._admin_api(scope, receive, send)
         else:
-            await self._http_api(scope, receive, send)
+            await self._handle_http(scope, receive, send)
 
-    async def _http_api(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            request = _request(scope, await _body(receive), self._clock.milliseconds())
-            result = await self._respond(request, scope["client"][1])
-        except Refused as refused:
+            request = _parse_request(scope, await _read_body(receive), self._clock.now_ms())
+            result = await self._route_request(request, scope["client"][1])
+        except HttpError as refused:
             body = json.dumps({"message": refused.message}).encode()
-            await answer(send, refused.status, body)
+            await send_response(send, refused.status, body)
         else:
             headers = [*result.headers, ("apigw-requestid", request.id)]
-            await answer(send, result.status, result.body, headers)
+            await send_response(send, result.status, result.body, headers)
 
-    async def _respond(self, request: Request, port: int) -> Response:
+    async def _route_request(self, request: HttpRequest, viewer_port: int) -> HttpResponse:
         """The answer to a request from a viewer's ``port``. Raises Refused."""
-        direct = self._addressed(request)
-        routes = [route for route in self._routes if direct in (None, route.api)]
-        chosen = choose(routes, request.method, request.path)
+        direct = self._find_api_by_host(request)
+        routes = [route for route in self._routes if direct in (None, route.api_id)]
+        chosen = match_route(routes, request.method, request.path)
         if chosen is None:
-            raise Refused(404, "Not Found")
+            raise HttpError(404, "Not Found")
         route, parameters = chosen
-        distribution = None if direct else self._distributions.get(route.api)
+        distribution = None if direct else self._distributions.get(route.api_id)
         if distribution is not None:
-            request = self._edge.origin_request(distribution, request, port)
-        return await self._integrate(route, parameters, request)
+            request = self._edge.build_origin_request(distribution, request, viewer_port)
+        return await self._invoke_function(route, parameters, request)
 
-    def _addressed(self, request: Request) -> str | None:
+    def _find_api_by_host(self, request: HttpRequest) -> str | None:
         """The API that the Host names, if it names one."""
-        name, _, rest = (request.header("host") or "").partition(".")
+        name, _, rest = (request.get_header("host") or "").partition(".")
         return (
             name
-            if rest.startswith("execute-api") and any(r.api == name for r in self._routes)
+            if rest.startswith("execute-api") and any(r.api_id == name for r in self._routes)
             else None
         )
 
-    async def _integrate(
-        self, route: Route, parameters: Mapping[str, str], request: Request
-    ) -> Response:
-        if _head_bytes(request) > _HEAD_BYTES:
-            raise Refused(431, "Request Header Fields Too Large")
-        payload = json.dumps(event(route, parameters, request)).encode()
+    async def _invoke_function(
+        self, route: Route, parameters: Mapping[str, str], request: HttpRequest
+    ) -> HttpResponse:
+        if _count_head_bytes(request) > _HEAD_BYTES:
+            raise HttpError(431, "Request Header Fields Too Large")
+        payload = json.dumps(build_http_event(route, parameters, request)).encode()
         if len(payload) > PAYLOAD_BYTES:
-            raise Refused(413, "Request Entity Too Large")
+            raise HttpError(413, "Request Entity Too Large")
         try:
             async with asyncio.timeout(_INTEGRATION_SECONDS):
-                outcome = await self._pools[route.function].invoke(payload)
+                outcome = await self._pools[route.function_id].invoke(payload)
             if outcome.error is not None:
-                raise BadAnswer(outcome.payload.decode("utf-8", "replace"))
-            return response(outcome.payload)
+                raise InvalidFunctionResponse(outcome.payload.decode("utf-8", "replace"))
+            return parse_response(outcome.payload)
         except TimeoutError as error:
-            raise Refused(503, "Service Unavailable") from error
-        except BadAnswer as error:
-            self._log.line(route.function, f"{route.key}: 500: {error}")
-            raise Refused(500, "Internal Server Error") from error
+            raise HttpError(503, "Service Unavailable") from error
+        except InvalidFunctionResponse as error:
+            self._log.write_line(route.function_id, f"{route.key}: 500: {error}")
+            raise HttpError(500, "Internal Server Error") from error
 
 
-async def _body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     try:
         return await read_body(receive, _BODY_BYTES)
     except BodyTooLarge as error:
-        raise Refused(413, "Request Entity Too Large") from error
+        raise HttpError(413, "Request Entity Too Large") from error
 
 
-def _request(scope: Scope, body: bytes, time: int) -> Request:
-    return Request(
+def _parse_request(scope: Scope, body: bytes, time_ms: int) -> HttpRequest:
+    return HttpRequest(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
@@ -136,11 +136,11 @@ def _request(scope: Scope, body: bytes, time: int) -> Request:
         ],
         body=body,
         source_ip=scope["client"][0],
-        time=time,
+        time_ms=time_ms,
         protocol=f"HTTP/{scope['http_version']}",
     )
 
 
-def _head_bytes(request: Request) -> int:
+def _count_head_bytes(request: HttpRequest) -> int:
     line = len(request.method) + len(request.path) + len(request.query) + len("  HTTP/1.1\r\n")
     return line + sum(len(name) + len(value) + 4 for name, value in request.headers)

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.account import ACCOUNT
+from local.account import ACCOUNT_ID
 from local.errors import TemplateError
-from local.intrinsics import Resolver
+from local.intrinsics import IntrinsicResolver
 from local.template import Properties, Resource, Template, Value
 
 _FUNCTION = "AWS::Serverless::Function"
@@ -19,7 +19,7 @@ _LAYER = "AWS::Serverless::LayerVersion"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Trigger:
     """One trigger as the template has it; the modules that play triggers read the properties they
     know.
     """
@@ -34,7 +34,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class LambdaFunction:
     """``timeout`` in seconds, ``memory`` in MB; ``role`` is the ARN of the role that
     it runs under.
 
@@ -44,65 +44,85 @@ class Function:
     logical_id: str
     name: str
     handler: str
-    code: Path
-    layers: tuple[Path, ...]
+    code_folder: Path
+    layer_folders: tuple[Path, ...]
     environment: dict[str, str]
-    timeout: float
-    memory: int
+    timeout_seconds: float
+    memory_mb: int
     asynchronous_retries: int
     role: str
-    events: tuple[Event, ...]
+    triggers: tuple[Trigger, ...]
 
 
-def functions(template: Template, resolver: Resolver, stack: str) -> list[Function]:
+def load_functions(
+    template: Template, resolver: IntrinsicResolver, stack: str
+) -> list[LambdaFunction]:
     """All functions whose condition holds."""
     return [
-        _function(template, resolver, resource, stack)
+        _load_function(template, resolver, resource, stack)
         for resource in template.resources.values()
-        if resource.type == _FUNCTION and resolver.holds(resource.condition)
+        if resource.type == _FUNCTION and resolver.is_condition_true(resource.condition)
     ]
 
 
-def function_name(resource: Resource, resolver: Resolver, stack: str) -> str:
+def resolve_function_name(resource: Resource, resolver: IntrinsicResolver, stack: str) -> str:
     """FunctionName, or what CloudFormation would make of stack and logical id, without its random
     tail.
     """
     given = resource.properties.get("FunctionName")
     where = f"{resource.logical_id}.FunctionName"
-    return resolver.text(given, where) if given is not None else f"{stack}-{resource.logical_id}"
-
-
-def _function(template: Template, resolver: Resolver, resource: Resource, stack: str) -> Function:
-    properties, where = resource.properties, resource.logical_id
-    return Function(
-        logical_id=resource.logical_id,
-        name=function_name(resource, resolver, stack),
-        handler=resolver.text(properties.get("Handler"), f"{where}.Handler"),
-        code=_folder(template, resolver, properties.get("CodeUri"), f"{where}.CodeUri"),
-        layers=tuple(_layers(template, resolver, properties.get("Layers"), f"{where}.Layers")),
-        environment=_environment(resolver, properties, where),
-        timeout=float(resolver.text(properties.get("Timeout", 3), f"{where}.Timeout")),
-        memory=int(resolver.text(properties.get("MemorySize", 128), f"{where}.MemorySize")),
-        asynchronous_retries=_asynchronous_retries(resolver, properties, where),
-        role=_role(resolver, resource),
-        events=tuple(_events(resolver, properties, where)),
+    return (
+        resolver.resolve_text(given, where)
+        if given is not None
+        else f"{stack}-{resource.logical_id}"
     )
 
 
-def _role(resolver: Resolver, resource: Resource) -> str:
+def _load_function(
+    template: Template, resolver: IntrinsicResolver, resource: Resource, stack: str
+) -> LambdaFunction:
+    properties, where = resource.properties, resource.logical_id
+    return LambdaFunction(
+        logical_id=resource.logical_id,
+        name=resolve_function_name(resource, resolver, stack),
+        handler=resolver.resolve_text(properties.get("Handler"), f"{where}.Handler"),
+        code_folder=_resolve_folder(
+            template, resolver, properties.get("CodeUri"), f"{where}.CodeUri"
+        ),
+        layer_folders=tuple(
+            _load_layers(template, resolver, properties.get("Layers"), f"{where}.Layers")
+        ),
+        environment=_resolve_environment(resolver, properties, where),
+        timeout_seconds=float(
+            resolver.resolve_text(properties.get("Timeout", 3), f"{where}.Timeout")
+        ),
+        memory_mb=int(
+            resolver.resolve_text(properties.get("MemorySize", 128), f"{where}.MemorySize")
+        ),
+        asynchronous_retries=_parse_asynchronous_retries(resolver, properties, where),
+        role=_resolve_role(resolver, resource),
+        triggers=tuple(_load_triggers(resolver, properties, where)),
+    )
+
+
+def _resolve_role(resolver: IntrinsicResolver, resource: Resource) -> str:
     name = f"{resource.logical_id}Role"  # what SAM makes where the template names none
-    given = resource.properties.get("Role", f"arn:aws:iam::{ACCOUNT}:role/{name}")
-    return resolver.text(given, f"{resource.logical_id}.Role")
+    given = resource.properties.get("Role", f"arn:aws:iam::{ACCOUNT_ID}:role/{name}")
+    return resolver.resolve_text(given, f"{resource.logical_id}.Role")
 
 
-def _folder(template: Template, resolver: Resolver, value: Value, where: str) -> Path:
-    folder = template.root / resolver.text(value, where)
+def _resolve_folder(
+    template: Template, resolver: IntrinsicResolver, value: Value, where: str
+) -> Path:
+    folder = template.folder / resolver.resolve_text(value, where)
     if not folder.is_dir():
         raise TemplateError(where, f"{folder} is no folder")
     return folder
 
 
-def _layers(template: Template, resolver: Resolver, value: Value, where: str) -> Iterator[Path]:
+def _load_layers(
+    template: Template, resolver: IntrinsicResolver, value: Value, where: str
+) -> Iterator[Path]:
     if not isinstance(value, list | None):
         raise TemplateError(where, "is not a list")
     for layer in value or []:
@@ -111,41 +131,55 @@ def _layers(template: Template, resolver: Resolver, value: Value, where: str) ->
         if resource is None or resource.type != _LAYER:
             raise TemplateError(where, f"{layer!r} is no layer of this template")
         content = resource.properties.get("ContentUri")
-        yield _folder(template, resolver, content, f"{name}.ContentUri")
+        yield _resolve_folder(template, resolver, content, f"{name}.ContentUri")
 
 
-def _environment(resolver: Resolver, properties: Properties, where: str) -> dict[str, str]:
-    environment = resolver.properties(properties.get("Environment"), f"{where}.Environment")
-    variables = resolver.properties(environment.get("Variables"), f"{where}.Environment.Variables")
+def _resolve_environment(
+    resolver: IntrinsicResolver, properties: Properties, where: str
+) -> dict[str, str]:
+    environment = resolver.resolve_properties(properties.get("Environment"), f"{where}.Environment")
+    variables = resolver.resolve_properties(
+        environment.get("Variables"), f"{where}.Environment.Variables"
+    )
     return {
-        name: resolver.text(value, f"{where}.Environment.Variables.{name}")
+        name: resolver.resolve_text(value, f"{where}.Environment.Variables.{name}")
         for name, value in variables.items()
     }
 
 
-def _asynchronous_retries(resolver: Resolver, properties: Properties, where: str) -> int:
-    config = resolver.properties(properties.get("EventInvokeConfig"), f"{where}.EventInvokeConfig")
+def _parse_asynchronous_retries(
+    resolver: IntrinsicResolver, properties: Properties, where: str
+) -> int:
+    config = resolver.resolve_properties(
+        properties.get("EventInvokeConfig"), f"{where}.EventInvokeConfig"
+    )
     if "DestinationConfig" in config or "DeadLetterQueue" in properties:
         raise TemplateError(where, "destinations of asynchronous invocations are not emulated")
     return int(str(config.get("MaximumRetryAttempts", 2)))
 
 
-def _events(resolver: Resolver, properties: Properties, where: str) -> Iterator[Event]:
+def _load_triggers(
+    resolver: IntrinsicResolver, properties: Properties, where: str
+) -> Iterator[Trigger]:
     events = properties.get("Events") or {}
     if not isinstance(events, dict):
         raise TemplateError(f"{where}.Events", "is not a mapping")
     for name, body in events.items():
-        event = resolver.properties(body, f"{where}.Events.{name}")
-        yield Event(
+        event = resolver.resolve_properties(body, f"{where}.Events.{name}")
+        yield Trigger(
             name=f"{where}.{name}",
             type=str(event.get("Type")),
-            properties=resolver.properties(event.get("Properties"), f"{where}.Events.{name}"),
+            properties=resolver.resolve_properties(
+                event.get("Properties"), f"{where}.Events.{name}"
+            ),
         )
 
 
-def events_of(functions: Sequence[Function], *types: str) -> Iterator[tuple[Function, Event]]:
+def list_triggers(
+    functions: Sequence[LambdaFunction], *trigger_types: str
+) -> Iterator[tuple[LambdaFunction, Trigger]]:
     """Every trigger of the given types with the function that it triggers."""
     for function in functions:
-        for event in function.events:
-            if event.type in types:
+        for event in function.triggers:
+            if event.type in trigger_types:
                 yield function, event

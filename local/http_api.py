@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """``path`` and ``query`` undecoded; ``headers`` in lower case; ``time`` in epoch ms."""
 
     method: str
@@ -17,23 +17,23 @@ class Request:
     headers: Sequence[tuple[str, str]]
     body: bytes
     source_ip: str
-    time: int
+    time_ms: int
     protocol: str = "HTTP/1.1"
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:15] + "=")
 
-    def header(self, name: str) -> str | None:
+    def get_header(self, name: str) -> str | None:
         values = [value for key, value in self.headers if key == name]
         return ",".join(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HttpResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-class Refused(Exception):
+class HttpError(Exception):
     """Raised when a request gets no further; the caller is told a status and a message."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -42,5 +42,5 @@ class Refused(Exception):
         self.message = message
 
 
-class BadAnswer(Exception):
+class InvalidFunctionResponse(Exception):
     """Raised when a function's answer is not one that an HTTP API can pass on."""

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from local import parameters
-from local.account import ACCOUNT, REGION
-from local.conditions import Conditions
+from local.account import ACCOUNT_ID, REGION
+from local.conditions import ConditionEvaluator
 from local.errors import TemplateError
-from local.template import Properties, Template, Value, mapping, sequence
+from local.template import Properties, Template, Value, as_list, as_mapping
 
-_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+_SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class _NoValue:
@@ -26,7 +26,7 @@ class _NoValue:
 _NO_VALUE: Final = _NoValue()
 
 
-class Resources(Protocol):
+class ResourceLookup(Protocol):
     """What the rest of the stack knows about resources; both raise TemplateError if they cannot
     tell.
     """
@@ -35,7 +35,7 @@ class Resources(Protocol):
     def attribute(self, logical_id: str, name: str) -> str: ...
 
 
-class Resolver:
+class IntrinsicResolver:
     """Resolves values of one template under given parameters.
 
     Raises TemplateError on an unknown parameter, one without a value, or one outside its
@@ -43,19 +43,23 @@ class Resolver:
     """
 
     def __init__(
-        self, template: Template, stack: str, given: Mapping[str, str], resources: Resources
+        self,
+        template: Template,
+        stack: str,
+        parameter_values: Mapping[str, str],
+        resources: ResourceLookup,
     ) -> None:
         self._template = template
         self._resources = resources
-        self._parameters = parameters.parameters(template, given)
-        self._conditions = Conditions(template.conditions, self.text)
+        self._parameters = parameters.resolve_parameters(template, parameter_values)
+        self._conditions = ConditionEvaluator(template.conditions, self.resolve_text)
         self._pseudo = {
-            "AWS::AccountId": ACCOUNT,
+            "AWS::AccountId": ACCOUNT_ID,
             "AWS::Region": REGION,
             "AWS::Partition": "aws",
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::StackName": stack,
-            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/local",
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{stack}/local",
         }
         self._functions: dict[str, Callable[[Value, str], Value | _NoValue]] = {
             "Ref": self._ref,
@@ -68,31 +72,31 @@ class Resolver:
             "Fn::FindInMap": self._find_in_map,
         }
 
-    def holds(self, condition: str | None) -> bool:
+    def is_condition_true(self, condition: str | None) -> bool:
         """Whether a named condition is true; no condition always holds."""
-        return self._conditions.holds(condition)
+        return self._conditions.is_true(condition)
 
-    def value(self, value: Value, where: str) -> Value:
+    def resolve_value(self, value: Value, where: str) -> Value:
         """The value with every intrinsic function resolved; ``where`` is its place, for errors."""
-        resolved = self._any(value, where)
+        resolved = self._resolve(value, where)
         return None if isinstance(resolved, _NoValue) else resolved
 
-    def text(self, value: Value, where: str) -> str:
+    def resolve_text(self, value: Value, where: str) -> str:
         """Like ``value``, for what must be one scalar. Booleans become CloudFormation's ``true``
         and ``false``.
         """
-        resolved = self.value(value, where)
+        resolved = self.resolve_value(value, where)
         if isinstance(resolved, str | int | float):
-            return parameters.scalar(resolved)
+            return parameters.format_scalar(resolved)
         raise TemplateError(where, f"is {resolved!r}, not a text")
 
-    def properties(self, value: Value, where: str) -> Properties:
+    def resolve_properties(self, value: Value, where: str) -> Properties:
         """Like ``value``, for what must be a mapping; nothing counts as an empty one."""
-        return mapping(self.value(value, where), where)
+        return as_mapping(self.resolve_value(value, where), where)
 
-    def _any(self, value: Value, where: str) -> Value | _NoValue:
+    def _resolve(self, value: Value, where: str) -> Value | _NoValue:
         if isinstance(value, list):
-            items = [self._any(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            items = [self._resolve(item, f"{where}[{i}]") for i, item in enumerate(value)]
             return [item for item in items if not isinstance(item, _NoValue)]
         if not isinstance(value, dict):
             return value
@@ -102,13 +106,13 @@ class Resolver:
                 return self._functions[name](argument, where)
             if name.startswith("Fn::"):
                 raise TemplateError(where, f"{name} is not emulated")
-        resolved = {key: self._any(item, f"{where}.{key}") for key, item in value.items()}
+        resolved = {key: self._resolve(item, f"{where}.{key}") for key, item in value.items()}
         return {key: item for key, item in resolved.items() if not isinstance(item, _NoValue)}
 
-    def _list(self, value: Value, where: str) -> list[Value]:
-        return sequence(self.value(value, where), where)
+    def _resolve_list(self, value: Value, where: str) -> list[Value]:
+        return as_list(self.resolve_value(value, where), where)
 
-    def _name(self, name: str, where: str) -> Value:
+    def _resolve_name(self, name: str, where: str) -> Value:
         if name in self._pseudo:
             return self._pseudo[name]
         if name in self._parameters:
@@ -120,10 +124,10 @@ class Resolver:
     def _ref(self, argument: Value, where: str) -> Value | _NoValue:
         if argument == "AWS::NoValue":
             return _NO_VALUE
-        return self._name(str(argument), where)
+        return self._resolve_name(str(argument), where)
 
     def _get_att(self, argument: Value, where: str) -> Value:
-        path = [argument] if isinstance(argument, str) else self._list(argument, where)
+        path = [argument] if isinstance(argument, str) else self._resolve_list(argument, where)
         logical_id, _, name = ".".join(map(str, path)).partition(".")
         if logical_id not in self._template.resources:
             raise TemplateError(where, f"refers to {logical_id}, which is no resource")
@@ -132,7 +136,7 @@ class Resolver:
     def _sub(self, argument: Value, where: str) -> str:
         text, local = argument, Properties()
         if isinstance(argument, list):
-            text, local = argument[0], self.properties(argument[1], where)
+            text, local = argument[0], self.resolve_properties(argument[1], where)
         if not isinstance(text, str):
             raise TemplateError(where, "Fn::Sub needs a text")
 
@@ -141,25 +145,27 @@ class Resolver:
             if literal:
                 return "${" + match[2] + "}"
             if name in local:
-                return self.text(local[name], where)
+                return self.resolve_text(local[name], where)
             if "." in name and name.partition(".")[0] in self._template.resources:
-                return self.text(self._get_att(name, where), where)
-            return self.text(self._name(name, where), where)
+                return self.resolve_text(self._get_att(name, where), where)
+            return self.resolve_text(self._resolve_name(name, where), where)
 
-        return _VARIABLE.sub(replace, text)
+        return _SUB_VARIABLE.sub(replace, text)
 
     def _join(self, argument: Value, where: str) -> str:
-        separator, items = self._list(argument, where)
-        return str(separator).join(self.text(item, where) for item in self._list(items, where))
+        separator, items = self._resolve_list(argument, where)
+        return str(separator).join(
+            self.resolve_text(item, where) for item in self._resolve_list(items, where)
+        )
 
     def _split(self, argument: Value, where: str) -> list[Value]:
-        separator, text = self._list(argument, where)
+        separator, text = self._resolve_list(argument, where)
         return list(str(text).split(str(separator)))
 
     def _select(self, argument: Value, where: str) -> Value:
-        index, items = self._list(argument, where)
+        index, items = self._resolve_list(argument, where)
         try:
-            return self._list(items, where)[int(str(index))]
+            return self._resolve_list(items, where)[int(str(index))]
         except (IndexError, ValueError) as error:
             raise TemplateError(where, f"Fn::Select has no item {index!r}") from error
 
@@ -167,11 +173,11 @@ class Resolver:
         if not isinstance(argument, list) or len(argument) != 3:
             raise TemplateError(where, "Fn::If takes a condition and two values")
         name, yes, no = argument
-        return self._any(yes if self.holds(str(name)) else no, where)
+        return self._resolve(yes if self.is_condition_true(str(name)) else no, where)
 
     def _find_in_map(self, argument: Value, where: str) -> Value:
         found: Value = self._template.mappings
-        for key in self._list(argument, where):
+        for key in self._resolve_list(argument, where):
             if not isinstance(found, dict) or str(key) not in found:
                 raise TemplateError(where, f"Fn::FindInMap finds no {key!r}")
             found = found[str(key)]

@@ -11,15 +11,17 @@ PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for synchronous events 
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class InvocationResult:
     """``error`` is Lambda's X-Amz-Function-Error, None when the function answered."""
 
     payload: bytes
     error: str | None = None
 
     @classmethod
-    def failure(cls, kind: str, message: str) -> Outcome:
-        return cls(json.dumps({"errorType": kind, "errorMessage": message}).encode(), "Unhandled")
+    def from_error(cls, error_type: str, message: str) -> InvocationResult:
+        return cls(
+            json.dumps({"errorType": error_type, "errorMessage": message}).encode(), "Unhandled"
+        )
 
 
 @dataclass(eq=False, slots=True)
@@ -29,12 +31,12 @@ class Invocation:
     id: str
     payload: bytes
     client_context: str | None
-    outcome: asyncio.Future[Outcome]
+    result: asyncio.Future[InvocationResult]
     deadline: float = 0.0
 
-    def settle(self, outcome: Outcome) -> bool:
+    def complete(self, result: InvocationResult) -> bool:
         """Answers whoever waits; False when they were answered before."""
-        if self.outcome.done():
+        if self.result.done():
             return False
-        self.outcome.set_result(outcome)
+        self.result.set_result(result)
         return True

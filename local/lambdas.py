@@ -13,22 +13,22 @@ import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from local.account import function_arn
-from local.functions import Function
-from local.invocations import Invocation, Outcome
-from local.processes import Log
+from local.account import format_function_arn
+from local.functions import LambdaFunction
+from local.invocations import Invocation, InvocationResult
+from local.processes import StackLog
 from local.workers import Worker
 
 
-class Pool:
+class WorkerPool:
     """At most one process for each of ``sockets``, on which their Runtime APIs listen."""
 
     def __init__(
         self,
-        function: Function,
+        function: LambdaFunction,
         sockets: Sequence[socket.socket],
         environment: Mapping[str, str],
-        log: Log,
+        log: StackLog,
         *,
         preload: bool,
     ) -> None:
@@ -36,18 +36,18 @@ class Pool:
         start with libraries imported.
         """
         self.function = function
-        self.arn = function_arn(function.name)
+        self.arn = format_function_arn(function.name)
         self.log = log
         self.preload = preload
         self.workers = [Worker(self, sock.getsockname()[1], environment) for sock in sockets]
         self._pending: deque[Invocation] = deque()
         self._closed = False
 
-    async def invoke(self, payload: bytes, client_context: str | None = None) -> Outcome:
+    async def invoke(self, payload: bytes, client_context: str | None = None) -> InvocationResult:
         """Runs the function once. Never raises for what the function does."""
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         if self._closed:
-            return _STOPPED
+            return _STOPPED_RESULT
         self._pending.append(Invocation(str(uuid.uuid4()), payload, client_context, future))
         self.dispatch()
         return await future
@@ -55,23 +55,23 @@ class Pool:
     def dispatch(self) -> None:
         """Gives invocations to processes that wait, and starts more while those are not enough."""
         for worker in self.workers:
-            if self._pending and worker.waits:
-                worker.take(self._pending.popleft())
-        coming = sum(worker.waits_soon for worker in self.workers)
+            if self._pending and worker.is_idle:
+                worker.assign(self._pending.popleft())
+        coming = sum(worker.is_almost_idle for worker in self.workers)
         for worker in self.workers:
-            if coming < len(self._pending) and not worker.lives and not self._closed:
+            if coming < len(self._pending) and not worker.is_alive and not self._closed:
                 worker.start()
                 coming += 1
 
-    def init_failed(self, outcome: Outcome) -> None:
+    def fail_oldest(self, result: InvocationResult) -> None:
         """A process could not start: the invocation that has waited longest gets the reason."""
         if self._pending:
-            self._pending.popleft().settle(outcome)
+            self._pending.popleft().complete(result)
 
-    async def warm(self) -> None:
+    async def start_worker(self) -> None:
         """Starts one process; returns when it waits for an invocation or could not start."""
         self.workers[0].start()
-        await self.workers[0].up.wait()
+        await self.workers[0].ready.wait()
 
     async def recycle(self) -> None:
         """Ends all processes; the next invocation starts one, as after a deploy or a pause."""
@@ -80,9 +80,9 @@ class Pool:
     async def close(self) -> None:
         """Ends all processes; whoever still waits for an outcome gets a failure."""
         self._closed = True
-        await asyncio.gather(*(worker.end() for worker in self.workers))
+        await asyncio.gather(*(worker.stop() for worker in self.workers))
         while self._pending:
-            self._pending.popleft().settle(_STOPPED)
+            self._pending.popleft().complete(_STOPPED_RESULT)
 
 
-_STOPPED = Outcome.failure("Sandbox.Stopped", "the embedded stack was stopped")
+_STOPPED_RESULT = InvocationResult.from_error("Sandbox.Stopped", "the embedded stack was stopped")

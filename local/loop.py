@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Loop:
+class EventLoopThread:
     """Runs until ``close``; coroutines are called from other threads and waited for."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="front", daemon=True)
         self._thread.start()
 
-    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the loop and returns its result. Never to be called from the loop
         itself.
         """
@@ -26,7 +26,7 @@ class Loop:
 
     def close(self) -> None:
         """Cancels what still runs, and ends the thread."""
-        self.call(self._cancel_all())
+        self.run_coroutine(self._cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -18,37 +18,37 @@ from moto.core import responses
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 
-_VALUE: Final = "AttributeValue"  # of botocore's service models of DynamoDB and its streams
-_AS_IT_IS: Final = (str, bool, int, float, type(None))
+_VALUE_SHAPE: Final = "AttributeValue"  # of botocore's service models of DynamoDB and its streams
+_PLAIN_TYPES: Final = (str, bool, int, float, type(None))
 
 
-def install(change: Callable[[Any, str, object], None] = setattr) -> None:
+def install_speedups(set_attribute: Callable[[Any, str, object], None] = setattr) -> None:
     """Changes moto, for this process; or, with pytest's ``monkeypatch``, for a while."""
     usual = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001  nothing public is there
 
     def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:  # noqa: ANN401
-        if key and shape.name == _VALUE and type(value) is dict:
+        if key and shape.name == _VALUE_SHAPE and type(value) is dict:
             try:
-                serialized[serializer.get_serialized_name(shape, key)] = _written(value)
+                serialized[serializer.get_serialized_name(shape, key)] = _to_json(value)
                 return
             except TypeError:  # something else is in it: moto knows what to do
                 pass
         usual(serializer, serialized, value, shape, key)
 
-    change(BaseJSONSerializer, "_serialize_type_structure", structure)
-    change(responses, "method_names_from_class", cache(method_names_from_class))
-    change(responses, "gen_amzn_requestid_long", _request_id)
+    set_attribute(BaseJSONSerializer, "_serialize_type_structure", structure)
+    set_attribute(responses, "method_names_from_class", cache(method_names_from_class))
+    set_attribute(responses, "gen_amzn_requestid_long", _next_request_id)
 
 
-def _written(value: Any) -> Any:  # noqa: ANN401  JSON, of any shape
+def _to_json(value: Any) -> Any:  # noqa: ANN401  JSON, of any shape
     """The value in JSON. Raises TypeError for what is none of DynamoDB's own."""
     kind = type(value)
-    if kind in _AS_IT_IS:
+    if kind in _PLAIN_TYPES:
         return value
     if kind is dict and not (len(value) == 1 and type(value.get("B")) is str):
-        return {name: _written(part) for name, part in value.items()}
+        return {name: _to_json(part) for name, part in value.items()}
     if kind is list:
-        return [_written(part) for part in value]
+        return [_to_json(part) for part in value]
     if kind is bytes:
         return b64encode(value).decode()
     raise TypeError(kind.__name__)
@@ -57,7 +57,7 @@ def _written(value: Any) -> Any:  # noqa: ANN401  JSON, of any shape
 _NUMBERS: Final = count(1)
 
 
-def _request_id(headers: dict[str, Any]) -> str:
+def _next_request_id(headers: dict[str, Any]) -> str:
     name = f"{next(_NUMBERS):052d}"
     headers["x-amzn-requestid"] = name
     return name

@@ -22,8 +22,8 @@ from moto.iam.models import iam_backends
 from moto.s3.exceptions import S3AccessDeniedError
 from moto.sts.models import sts_backends
 
-from local.needs import Need, Needs
-from local.permissions import PERMISSIONS, ROLES, allowing, parsed
+from local.needs import PermissionRules, RequiredPermission
+from local.permissions import PERMISSIONS_PATH, ROLES_PATH, find_allowing_statements, parse_policy
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HOUR: Final = 3600
 
 
-class Enforcement:
+class PermissionEnforcer:
     """What roles used, and what they were denied, since the start."""
 
     def __init__(self, account: str, region: str) -> None:
@@ -40,28 +40,35 @@ class Enforcement:
         self._denied: set[tuple[str, str, str]] = set()
         self._keys: set[str] = set()
         tables = dynamodb_backends[account][region].tables
-        self._needs = Needs(region, account, lambda table: str(tables[table].hash_key_attr))
+        self._permission_rules = PermissionRules(
+            region, account, lambda table: str(tables[table].hash_key_attr)
+        )
 
     def install(self) -> None:
         """Changes moto, for this process."""
 
         def normal(response: Any, resource: str = "*") -> None:  # noqa: ANN401
             del resource  # what moto knows of it
-            if key := self._role_key(response, IAMRequest):
-                request = {**response.uri_match, **_parameters(response)}
-                service = _service(response)
-                needs = self._needs.of(service, str(response._get_action()), request)
-                self._check(key, needs)
+            if key := self._find_role_key(response, IAMRequest):
+                request = {**response.uri_match, **_parse_parameters(response)}
+                service = _parse_service(response)
+                needs = self._permission_rules.list_requirements(
+                    service, str(response._get_action()), request
+                )
+                self._authorize(key, needs)
 
         def s3(response: Any, bucket_name: str = "*", key_name: str | None = None) -> None:  # noqa: ANN401
-            if key := self._role_key(response, S3IAMRequest):
+            if key := self._find_role_key(response, S3IAMRequest):
                 path = f"{bucket_name}/{key_name}" if key_name else bucket_name
-                self._check(key, [Need(f"s3:{response._get_action()}", f"arn:aws:s3:::{path}")])
+                self._authorize(
+                    key,
+                    [RequiredPermission(f"s3:{response._get_action()}", f"arn:aws:s3:::{path}")],
+                )
 
         ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = normal  # type: ignore[method-assign, assignment]
         ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = s3  # type: ignore[method-assign, assignment]
 
-    def make_role(self, name: str, trust: str, policies: dict[str, str]) -> dict[str, str]:
+    def create_role(self, name: str, trust: str, policies: dict[str, str]) -> dict[str, str]:
         """A role with inline policies; gives credentials of a session of it."""
         iam = iam_backends[self._account]["aws"]
         role = iam.create_role(
@@ -69,7 +76,7 @@ class Enforcement:
             description="", tags=[], max_session_duration=str(_HOUR),
         )  # fmt: skip
         for policy, document in policies.items():
-            parsed(document)
+            parse_policy(document)
             iam.put_role_policy(name, policy, document)
         session = sts_backends[self._account]["aws"].assume_role(
             region_name=self._region, role_session_name=name, role_arn=role.arn, policy="",
@@ -82,10 +89,14 @@ class Enforcement:
             "AWS_SESSION_TOKEN": session.session_token,
         }
 
-    def told(self) -> dict[str, list[tuple[str, ...]]]:
+    def list_usage(self) -> dict[str, list[tuple[str, ...]]]:
         return {"used": sorted(self._used), "denied": sorted(self._denied)}
 
-    def _role_key(self, response: Any, kind: type[Any]) -> AssumedRoleAccessKey | None:  # noqa: ANN401
+    def _find_role_key(
+        self,
+        response: Any,  # noqa: ANN401
+        request_class: type[Any],
+    ) -> AssumedRoleAccessKey | None:
         """The role's key that a request is signed with, None for any other.
 
         Raises moto's own error where token or signature is wrong.
@@ -93,7 +104,7 @@ class Enforcement:
         if response.access_key not in self._keys:
             return None
         query = response.parsed_url.query
-        request = kind(
+        request = request_class(
             account_id=response.current_account,
             method=response.method,
             path=response.raw_path + (f"?{query}" if query else ""),
@@ -106,50 +117,53 @@ class Enforcement:
         key: AssumedRoleAccessKey = request._access_key
         return key
 
-    def _check(self, key: AssumedRoleAccessKey, needs: Iterable[Need]) -> None:
-        statements = [each for text in key.collect_policies() for each in parsed(text)]
+    def _authorize(self, key: AssumedRoleAccessKey, required: Iterable[RequiredPermission]) -> None:
+        statements = [each for text in key.collect_policies() for each in parse_policy(text)]
         role = str(key._owner_role_name)
-        for need in needs:
-            found = allowing(statements, need)
+        for need in required:
+            found = find_allowing_statements(statements, need)
             if not found:
                 self._denied.add((role, need.action, need.resource))
-                raise _refusal(key.arn, need)
+                raise _build_denial(key.arn, need)
             self._used |= {(role, one.sid, need.action, need.resource) for one in found}
 
 
-def _refusal(arn: str, need: Need) -> Exception:
-    if need.action.startswith("s3:"):
+def _build_denial(arn: str, required: RequiredPermission) -> Exception:
+    if required.action.startswith("s3:"):
         return S3AccessDeniedError()
-    text = f"User: {arn} is not authorized to perform: {need.action} on resource: {need.resource}"
+    text = (
+        f"User: {arn} is not authorized to perform: {required.action} "
+        f"on resource: {required.resource}"
+    )
     return JsonRESTError("AccessDeniedException", text)
 
 
-def _parameters(response: Any) -> dict[str, Any]:  # noqa: ANN401
+def _parse_parameters(response: Any) -> dict[str, Any]:  # noqa: ANN401
     if response.automated_parameter_parsing:
         return dict(response.params)
     return dict(json.loads(response.body)) if response.body else {}
 
 
-def _service(response: Any) -> str:  # noqa: ANN401
+def _parse_service(response: Any) -> str:  # noqa: ANN401
     """As the request is signed for it: …Credential=KEY/20261122/us-east-1/dynamodb/aws4_request"""
     return str(response.headers["Authorization"].split("/")[3])
 
 
-class PermissionDoors:
+class PermissionApi:
     """WSGI middleware: makes roles and tells what they did, under addresses that no service has."""
 
-    def __init__(self, application: WSGIApplication, enforcement: Enforcement) -> None:
+    def __init__(self, application: WSGIApplication, enforcement: PermissionEnforcer) -> None:
         self._application = application
         self._enforcement = enforcement
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == ROLES:
+        if environ["PATH_INFO"] == ROLES_PATH:
             size = int(environ["CONTENT_LENGTH"])
-            answer: object = self._enforcement.make_role(
+            answer: object = self._enforcement.create_role(
                 **json.loads(environ["wsgi.input"].read(size))
             )
-        elif environ["PATH_INFO"] == PERMISSIONS:
-            answer = self._enforcement.told()
+        elif environ["PATH_INFO"] == PERMISSIONS_PATH:
+            answer = self._enforcement.list_usage()
         else:
             return self._application(environ, start_response)
         start_response("200 OK", [("content-type", "application/json")])

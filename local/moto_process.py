@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
-from local.account import ACCOUNT, OPERATOR, REGION
-from local.errors import NotStarted
+from local.account import ACCOUNT_ID, OPERATOR_CREDENTIALS, REGION
+from local.errors import ProcessStartError
 from local.forks import ForkServer, Program
-from local.processes import installed
+from local.processes import list_library_folders
 
-_SECONDS: Final = 60.0
+_START_SECONDS: Final = 60.0
 _ROOT: Final = Path(__file__).parents[1]
 _CODE: Final = "from local.moto_server import serve\nserve()\n"
 _SERVICES: Final = ("dynamodb", "dynamodbstreams", "events", "iam", "s3", "secretsmanager", "sqs")
@@ -33,16 +33,16 @@ _PRELUDE: Final = "\n".join(
 
 
 @cache
-def _fork_server() -> ForkServer:
+def _get_fork_server() -> ForkServer:
     # One account only, and clients send its number in no host name: streams work on a server
     # without it.
-    environment = OPERATOR | {
+    environment = OPERATOR_CREDENTIALS | {
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "AWS_REGION": REGION,
         "PATH": os.environ.get("PATH", os.defpath),
-        "WAYPOST_LOCAL_ACCOUNT": ACCOUNT,
+        "WAYPOST_LOCAL_ACCOUNT": ACCOUNT_ID,
     }
-    return ForkServer(_PRELUDE, [str(_ROOT), *installed()], environment)
+    return ForkServer(_PRELUDE, [str(_ROOT), *list_library_folders()], environment)
 
 
 class MotoProcess:
@@ -50,38 +50,38 @@ class MotoProcess:
 
     def __init__(self, log: IO[bytes]) -> None:
         """Starts it; ``log`` takes what it complains of. Raises NotStarted."""
-        server = _fork_server()
-        program = Program(_CODE, ["moto"], _ROOT, server.environment, server.path)
-        held, self._held = os.pipe()
+        server = _get_fork_server()
+        program = Program(_CODE, ["moto"], _ROOT, server.environment, server.python_path)
+        held, self._lifeline = os.pipe()
         try:
-            self._fork = server.fork(program, stdin=held, stderr=log.fileno())
+            self._process = server.fork(program, stdin=held, stderr=log.fileno())
         except BaseException:
-            os.close(self._held)
+            os.close(self._lifeline)
             raise
         finally:
             os.close(held)
 
-    def port(self) -> int:
+    def wait_for_port(self) -> int:
         """Waits until it serves. Raises NotStarted when it does not come up."""
-        ready, _, _ = select.select([self._fork.output], [], [], _SECONDS)
-        line = self._fork.output.readline() if ready else b""
+        ready, _, _ = select.select([self._process.output], [], [], _START_SECONDS)
+        line = self._process.output.readline() if ready else b""
         if not line.strip().isdigit():
-            raise NotStarted("moto did not start; its log says why")
+            raise ProcessStartError("moto did not start; its log says why")
         return int(line)
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
+    def suspend(self) -> Iterator[None]:
         """Meanwhile it does nothing: connections are taken and nothing comes back."""
-        self._fork.send_signal(signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            self._fork.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Ends it and waits until it is gone."""
-        os.close(self._held)
-        if self._fork.wait(5) is None:
-            self._fork.kill()
-            self._fork.wait(_SECONDS)
-        self._fork.output.close()
+        os.close(self._lifeline)
+        if self._process.wait(5) is None:
+            self._process.kill()
+            self._process.wait(_START_SECONDS)
+        self._process.output.close()

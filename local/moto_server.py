@@ -22,21 +22,21 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class OneAtATime:
+class SerialRequests:
     """WSGI middleware that never runs two requests side by side. Connections may still be kept
     alive.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        with self._turn:
+        with self._lock:
             return [b"".join(self._application(environ, start_response))]
 
 
-class Recent(OrderedDict[K, V]):
+class BoundedDict(OrderedDict[K, V]):
     """A mapping that forgets its oldest entries: moto keeps a shard iterator for every poll of a
     stream.
     """
@@ -53,7 +53,7 @@ def serve() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     from local import moto_haste, moto_transactions
-    from local.moto_permissions import Enforcement, PermissionDoors
+    from local.moto_permissions import PermissionApi, PermissionEnforcer
 
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept alive
@@ -64,20 +64,20 @@ def serve() -> None:
 
     account = os.environ["WAYPOST_LOCAL_ACCOUNT"]
     region = os.environ["AWS_REGION"]
-    dynamodbstreams_backends[account][region].shard_iterators = Recent()
-    moto_transactions.install()
-    moto_haste.install()
-    enforcement = Enforcement(account, region)
+    dynamodbstreams_backends[account][region].shard_iterators = BoundedDict()
+    moto_transactions.install_rollback()
+    moto_haste.install_speedups()
+    enforcement = PermissionEnforcer(account, region)
     enforcement.install()
     services = DomainDispatcherApplication(create_backend_app)
-    application = OneAtATime(PermissionDoors(services, enforcement))
+    application = SerialRequests(PermissionApi(services, enforcement))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
     print(server.port, flush=True)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     server.serve_forever()
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     """The parent holds the other end of stdin, and loses it however it ends."""
     sys.stdin.buffer.read()
     os._exit(0)

@@ -16,15 +16,15 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
 Undo: TypeAlias = Callable[[], None]
-Action: TypeAlias = dict[str, Any]  # {"Put": {"TableName": …, "Item": …}}
+TransactAction: TypeAlias = dict[str, Any]  # {"Put": {"TableName": …, "Item": …}}
 
 
-def install(change: Callable[[type, str, object], None] = setattr) -> None:
+def install_rollback(set_attribute: Callable[[type, str, object], None] = setattr) -> None:
     """Changes moto, for this process; or, with pytest's ``monkeypatch``, for a while."""
     transact = DynamoDBBackend.transact_write_items
 
-    def transact_write_items(backend: Any, transact_items: list[Action]) -> None:  # noqa: ANN401
-        undo = [_undo(backend.tables, action) for action in transact_items]
+    def transact_write_items(backend: Any, transact_items: list[TransactAction]) -> None:  # noqa: ANN401
+        undo = [_build_undo(backend.tables, action) for action in transact_items]
         try:
             transact(backend, transact_items)
         except Exception:
@@ -32,11 +32,11 @@ def install(change: Callable[[type, str, object], None] = setattr) -> None:
                 step()
             raise
 
-    change(DynamoDBBackend, "transact_write_items", transact_write_items)
-    change(Table, "__deepcopy__", lambda table, _: table)
+    set_attribute(DynamoDBBackend, "transact_write_items", transact_write_items)
+    set_attribute(Table, "__deepcopy__", lambda table, _: table)
 
 
-def _undo(tables: Mapping[str, Any], action: Action) -> Undo:
+def _build_undo(tables: Mapping[str, Any], action: TransactAction) -> Undo:
     (request,) = action.values()
     table, key = tables.get(request["TableName"]), request.get("Key") or request.get("Item") or {}
     if table is None or table.hash_key_attr not in key:

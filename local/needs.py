@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-Request: TypeAlias = Mapping[str, Any]  # an operation's parameters
-HashKey: TypeAlias = Callable[[str], str]  # a table's partition key, by the table's name
+OperationParameters: TypeAlias = Mapping[str, Any]  # an operation's parameters
+PartitionKeyLookup: TypeAlias = Callable[[str], str]  # a table's partition key, by the table's name
 
-_KEYED: Final = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem"})
-_IN_TRANSACTIONS: Final = {
+_ITEM_OPERATIONS: Final = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem"})
+_TRANSACTION_OPERATIONS: Final = {
     "Get": "GetItem",
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -27,7 +27,7 @@ _CONDITION: Final = re.compile(r"([#\w]+) *= *(:\w+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class RequiredPermission:
     """``action`` as policies name it; ``leading_keys``: the partition keys that are asked for."""
 
     action: str
@@ -36,88 +36,105 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class PermissionRules:
     """What operations need in one region of one account."""
 
     region: str
     account: str
-    hash_key: HashKey
+    partition_key_of: PartitionKeyLookup
 
-    def of(self, service: str, operation: str, request: Request) -> list[Need]:
+    def list_requirements(
+        self, service: str, operation: str, request: OperationParameters
+    ) -> list[RequiredPermission]:
         """``service`` as requests are signed for it."""
         if service == "dynamodb":
-            return list(self._dynamodb(operation, request))
-        return [Need(f"{service}:{operation}", each) for each in self._resources(service, request)]
+            return list(self._list_dynamodb(operation, request))
+        return [
+            RequiredPermission(f"{service}:{operation}", each)
+            for each in self._list_resources(service, request)
+        ]
 
-    def _resources(self, service: str, request: Request) -> list[str]:
+    def _list_resources(self, service: str, request: OperationParameters) -> list[str]:
         if service == "sqs" and "QueueUrl" in request:
-            return [self._arn("sqs", request["QueueUrl"].rpartition("/")[2])]
+            return [self._format_arn("sqs", request["QueueUrl"].rpartition("/")[2])]
         if service == "secretsmanager" and "SecretId" in request:
             name = request["SecretId"]
-            return [name if name.startswith("arn:") else self._arn(service, f"secret:{name}")]
+            return [
+                name if name.startswith("arn:") else self._format_arn(service, f"secret:{name}")
+            ]
         if service == "events" and "Entries" in request:
             buses = [entry.get("EventBusName", "default") for entry in request["Entries"]]
             names = {bus.rpartition("/")[2] for bus in buses}
-            return [self._arn("events", f"event-bus/{name}") for name in sorted(names)]
+            return [self._format_arn("events", f"event-bus/{name}") for name in sorted(names)]
         if service == "ses" and "EmailIdentity" in request:
-            return [self._arn("ses", f"identity/{request['EmailIdentity']}")]
+            return [self._format_arn("ses", f"identity/{request['EmailIdentity']}")]
         return ["*"]
 
-    def _dynamodb(self, operation: str, request: Request) -> Iterator[Need]:
+    def _list_dynamodb(
+        self, operation: str, request: OperationParameters
+    ) -> Iterator[RequiredPermission]:
         if "TransactItems" in request:
             for item in request["TransactItems"]:
                 for name, action in item.items():
-                    yield self._keyed(_IN_TRANSACTIONS[name], action)
+                    yield self._require_item(_TRANSACTION_OPERATIONS[name], action)
         elif "RequestItems" in request:
             for table, asked in request["RequestItems"].items():
-                yield self._batch(operation, table, asked)
-        elif operation in _KEYED:
-            yield self._keyed(operation, request)
+                yield self._require_batch(operation, table, asked)
+        elif operation in _ITEM_OPERATIONS:
+            yield self._require_item(operation, request)
         elif "StreamArn" in request or "ShardIterator" in request:
             stream = request.get("StreamArn") or request["ShardIterator"].partition("|")[0]
-            yield Need(f"dynamodb:{operation}", stream)
+            yield RequiredPermission(f"dynamodb:{operation}", stream)
         elif operation == "ListStreams":
-            yield Need("dynamodb:ListStreams", "*")
+            yield RequiredPermission("dynamodb:ListStreams", "*")
         else:
-            yield self._read(operation, request)
+            yield self._require_read(operation, request)
 
-    def _keyed(self, operation: str, request: Request) -> Need:
+    def _require_item(self, operation: str, request: OperationParameters) -> RequiredPermission:
         table = request["TableName"]
         item = request.get("Key") or request["Item"]
-        return Need(f"dynamodb:{operation}", self._table(table), self._keys(table, [item]))
+        return RequiredPermission(
+            f"dynamodb:{operation}",
+            self._format_table_arn(table),
+            self._collect_keys(table, [item]),
+        )
 
-    def _batch(self, operation: str, table: str, asked: Any) -> Need:  # noqa: ANN401
+    def _require_batch(self, operation: str, table: str, asked: Any) -> RequiredPermission:  # noqa: ANN401
         if operation == "BatchGetItem":
             items = asked["Keys"]
         else:
             changes = [change for each in asked for change in each.values()]
             items = [change.get("Key") or change["Item"] for change in changes]
-        return Need(f"dynamodb:{operation}", self._table(table), self._keys(table, items))
+        return RequiredPermission(
+            f"dynamodb:{operation}", self._format_table_arn(table), self._collect_keys(table, items)
+        )
 
-    def _read(self, operation: str, request: Request) -> Need:
+    def _require_read(self, operation: str, request: OperationParameters) -> RequiredPermission:
         """Query names its partition key in an expression; Scan names none."""
-        resource = self._table(request["TableName"])
+        resource = self._format_table_arn(request["TableName"])
         if "IndexName" in request:
-            return Need(f"dynamodb:{operation}", f"{resource}/index/{request['IndexName']}")
+            return RequiredPermission(
+                f"dynamodb:{operation}", f"{resource}/index/{request['IndexName']}"
+            )
         names = request.get("ExpressionAttributeNames", {})
         keys = {
-            _text(request["ExpressionAttributeValues"][value])
+            _format_key(request["ExpressionAttributeValues"][value])
             for name, value in _CONDITION.findall(request.get("KeyConditionExpression", ""))
-            if names.get(name, name) == self.hash_key(request["TableName"])
+            if names.get(name, name) == self.partition_key_of(request["TableName"])
         }
-        return Need(f"dynamodb:{operation}", resource, frozenset(keys))
+        return RequiredPermission(f"dynamodb:{operation}", resource, frozenset(keys))
 
-    def _keys(self, table: str, items: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-        name = self.hash_key(table)
-        return frozenset(_text(item[name]) for item in items if name in item)
+    def _collect_keys(self, table: str, items: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+        name = self.partition_key_of(table)
+        return frozenset(_format_key(item[name]) for item in items if name in item)
 
-    def _table(self, name: str) -> str:
-        return self._arn("dynamodb", f"table/{name}")
+    def _format_table_arn(self, name: str) -> str:
+        return self._format_arn("dynamodb", f"table/{name}")
 
-    def _arn(self, service: str, resource: str) -> str:
+    def _format_arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _format_key(value: Mapping[str, Any]) -> str:
     """A key's value, whatever type it has."""
     return str(next(iter(value.values())))

@@ -9,31 +9,33 @@ from local.errors import TemplateError
 from local.template import Properties, Template, Value
 
 
-def parameters(template: Template, given: Mapping[str, str]) -> dict[str, Value]:
+def resolve_parameters(template: Template, overrides: Mapping[str, str]) -> dict[str, Value]:
     """Given values, else defaults. Raises TemplateError for what CloudFormation would refuse."""
-    for name in given:
+    for name in overrides:
         if name not in template.parameters:
             raise TemplateError(f"Parameters.{name}", "is not a parameter of the template")
     return {
-        name: _parameter(f"Parameters.{name}", body, given.get(name))
+        name: _resolve_parameter(f"Parameters.{name}", body, overrides.get(name))
         for name, body in template.parameters.items()
     }
 
 
-def _parameter(where: str, body: Properties, given: str | None) -> Value:
-    value = body.get("Default") if given is None else given
+def _resolve_parameter(where: str, body: Properties, override: str | None) -> Value:
+    value = body.get("Default") if override is None else override
     if value is None:
         raise TemplateError(where, "has no default and was not given")
-    text = scalar(value)
-    _check(where, body, text)
+    text = format_scalar(value)
+    _check_constraints(where, body, text)
     kind = str(body.get("Type"))
     return list(text.split(",")) if kind.startswith(("Comma", "List<")) else text
 
 
-def _check(where: str, body: Properties, text: str) -> None:
+def _check_constraints(where: str, body: Properties, text: str) -> None:
     allowed, pattern = body.get("AllowedValues"), body.get("AllowedPattern")
-    if isinstance(allowed, list) and text not in map(scalar, allowed):
-        raise TemplateError(where, f"{text!r} is not one of {', '.join(map(scalar, allowed))}")
+    if isinstance(allowed, list) and text not in map(format_scalar, allowed):
+        raise TemplateError(
+            where, f"{text!r} is not one of {', '.join(map(format_scalar, allowed))}"
+        )
     if isinstance(pattern, str) and not re.fullmatch(pattern, text):
         raise TemplateError(where, f"{text!r} does not match {pattern}")
     if body.get("Type") == "Number":
@@ -50,6 +52,6 @@ def _check_number(where: str, body: Properties, text: str) -> None:
         raise TemplateError(where, f"{text} is not from {least:g} to {most:g}")
 
 
-def scalar(value: Value) -> str:
+def format_scalar(value: Value) -> str:
     """A scalar as CloudFormation writes it: booleans are ``true`` and ``false``."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from local.errors import TemplateError
-from local.template import Properties, mapping, sequence
+from local.template import Properties, as_list, as_mapping
 
-Pattern: TypeAlias = Mapping[str, Any]  # JSON of any shape, as are the events it is held against
+FilterPattern: TypeAlias = Mapping[
+    str, Any
+]  # JSON of any shape, as are the events it is held against
 
 _MISSING: Final = object()
 _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
@@ -27,58 +29,58 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 }
 
 
-def filters(criteria: Properties, where: str) -> tuple[Pattern, ...]:
+def parse_filter_criteria(criteria: Properties, where: str) -> tuple[FilterPattern, ...]:
     """The patterns of a FilterCriteria property; none let everything through."""
     return tuple(
-        _pattern(mapping(item, where), where)
-        for item in sequence(criteria.get("Filters"), f"{where}.Filters")
+        _parse_pattern(as_mapping(item, where), where)
+        for item in as_list(criteria.get("Filters"), f"{where}.Filters")
     )
 
 
-def _pattern(item: Properties, where: str) -> Pattern:
+def _parse_pattern(item: Properties, where: str) -> FilterPattern:
     try:
         pattern = json.loads(str(item.get("Pattern")))
-        unknown = set(_operators(pattern)) - set(_OPERATORS)
+        unknown = set(_list_operators(pattern)) - set(_OPERATORS)
     except (ValueError, AttributeError, TypeError) as error:
         raise TemplateError(where, f"{item.get('Pattern')!r} is no filter pattern") from error
     if unknown:
         raise TemplateError(where, f"filter operators {sorted(unknown)} are not emulated")
-    checked: Pattern = pattern
+    checked: FilterPattern = pattern
     return checked
 
 
-def _operators(pattern: Pattern) -> Iterator[str]:
+def _list_operators(pattern: FilterPattern) -> Iterator[str]:
     for key, wanted in pattern.items():
         if isinstance(wanted, Mapping):
-            yield from _operators(wanted)
+            yield from _list_operators(wanted)
         elif key == "$or":
             for choice in wanted:
-                yield from _operators(choice)
+                yield from _list_operators(choice)
         else:
             yield from (name for rule in wanted if isinstance(rule, Mapping) for name in rule)
 
 
-def passes(patterns: Sequence[Pattern], event: Mapping[str, Any]) -> bool:
+def matches_any(patterns: Sequence[FilterPattern], event: Mapping[str, Any]) -> bool:
     """Whether any of the patterns matches, or there are none."""
-    return not patterns or any(matches(pattern, event) for pattern in patterns)
+    return not patterns or any(matches_pattern(pattern, event) for pattern in patterns)
 
 
-def matches(pattern: Pattern, event: object) -> bool:
+def matches_pattern(pattern: FilterPattern, event: object) -> bool:
     """Whether every key of the pattern is met by the event."""
-    return all(_met(key, wanted, event) for key, wanted in pattern.items())
+    return all(_matches_key(key, wanted, event) for key, wanted in pattern.items())
 
 
-def _met(key: str, wanted: Any, event: object) -> bool:  # noqa: ANN401  JSON
+def _matches_key(key: str, wanted: Any, event: object) -> bool:  # noqa: ANN401  JSON
     if key == "$or":
-        return any(matches(choice, event) for choice in wanted)
+        return any(matches_pattern(choice, event) for choice in wanted)
     found = event.get(key, _MISSING) if isinstance(event, Mapping) else _MISSING
     if isinstance(wanted, Mapping):
-        return matches(wanted, found)
+        return matches_pattern(wanted, found)
     values = found if isinstance(found, list) else [found]
-    return any(_allows(rule, value) for rule in wanted for value in values)
+    return any(_matches_rule(rule, value) for rule in wanted for value in values)
 
 
-def _allows(rule: object, value: object) -> bool:
+def _matches_rule(rule: object, value: object) -> bool:
     if not isinstance(rule, Mapping):
         return type(rule) is type(value) and rule == value
     return all(_OPERATORS[name](argument, value) for name, argument in rule.items())

@@ -10,82 +10,89 @@ from functools import cache
 from typing import Any, Final
 
 from local.errors import TemplateError
-from local.needs import Need
+from local.needs import RequiredPermission
 
 # At moto's address, where no function looks: `moto_permissions` answers.
-ROLES: Final = "/_local/roles"
-PERMISSIONS: Final = "/_local/permissions"
+ROLES_PATH: Final = "/_local/roles"
+PERMISSIONS_PATH: Final = "/_local/permissions"
 
 _LEADING_KEYS: Final = {
     "ForAllValues:StringEquals": {"dynamodb:LeadingKeys"},
     "ForAllValues:StringLike": {"dynamodb:LeadingKeys"},
 }
-_KNOWN: Final = frozenset({"Sid", "Effect", "Action", "Resource", "Condition"})
+_EMULATED_KEYS: Final = frozenset({"Sid", "Effect", "Action", "Resource", "Condition"})
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class PolicyStatement:
     """A statement of a policy. ``keys`` are patterns of partition keys; none, and any will do."""
 
     sid: str
-    allows: bool
+    is_allow: bool
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    keys: tuple[str, ...]
+    leading_keys: tuple[str, ...]
 
-    def concerns(self, need: Need) -> bool:
+    def applies_to(self, required: RequiredPermission) -> bool:
         return (
-            _any_matches(self.actions, need.action, re.IGNORECASE)
-            and _any_matches(self.resources, need.resource)
-            and (not self.keys or all(_any_matches(self.keys, key) for key in need.leading_keys))
+            _matches_any_pattern(self.actions, required.action, re.IGNORECASE)
+            and _matches_any_pattern(self.resources, required.resource)
+            and (
+                not self.leading_keys
+                or all(
+                    _matches_any_pattern(self.leading_keys, key) for key in required.leading_keys
+                )
+            )
         )
 
 
-def allowing(statements: Sequence[Statement], need: Need) -> list[Statement]:
+def find_allowing_statements(
+    statements: Sequence[PolicyStatement], required: RequiredPermission
+) -> list[PolicyStatement]:
     """The statements that allow it; none where it is denied."""
-    concerned = [statement for statement in statements if statement.concerns(need)]
-    return concerned if all(statement.allows for statement in concerned) else []
+    concerned = [statement for statement in statements if statement.applies_to(required)]
+    return concerned if all(statement.is_allow for statement in concerned) else []
 
 
 @cache
-def parsed(document: str) -> tuple[Statement, ...]:
+def parse_policy(document: str) -> tuple[PolicyStatement, ...]:
     """The statements of a policy. Raises TemplateError for what is not emulated."""
-    return tuple(map(_statement, _listed(json.loads(document)["Statement"])))
+    return tuple(map(_parse_statement, _as_list(json.loads(document)["Statement"])))
 
 
-def _statement(raw: Mapping[str, Any]) -> Statement:
+def _parse_statement(raw: Mapping[str, Any]) -> PolicyStatement:
     sid = str(raw.get("Sid", ""))
-    if unknown := set(raw) - _KNOWN:
+    if unknown := set(raw) - _EMULATED_KEYS:
         raise TemplateError(f"Statement {sid}", f"{', '.join(unknown)} is not emulated")
     keys: list[str] = []
     for operator, condition in raw.get("Condition", {}).items():
         if set(condition) != _LEADING_KEYS.get(operator):
             raise TemplateError(f"Statement {sid}", f"the condition {operator} is not emulated")
-        keys += _listed(condition["dynamodb:LeadingKeys"])
-    return Statement(
+        keys += _as_list(condition["dynamodb:LeadingKeys"])
+    return PolicyStatement(
         sid=sid,
-        allows=raw["Effect"] == "Allow",
-        actions=tuple(_listed(raw["Action"])),
-        resources=tuple(_listed(raw["Resource"])),
-        keys=tuple(keys),
+        is_allow=raw["Effect"] == "Allow",
+        actions=tuple(_as_list(raw["Action"])),
+        resources=tuple(_as_list(raw["Resource"])),
+        leading_keys=tuple(keys),
     )
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401  JSON: one, or a list of them
+def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  JSON: one, or a list of them
     return value if isinstance(value, list) else [value]
 
 
-def _any_matches(patterns: Sequence[str], text: str, flags: int = 0) -> bool:
-    return any(re.fullmatch(_as_regex(pattern), text, flags) for pattern in patterns)
+def _matches_any_pattern(patterns: Sequence[str], text: str, flags: int = 0) -> bool:
+    return any(re.fullmatch(_to_regex(pattern), text, flags) for pattern in patterns)
 
 
 @cache
-def _as_regex(pattern: str) -> str:
+def _to_regex(pattern: str) -> str:
     return re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PermissionUse:
     """A role asked for something, and a statement of its policies allows it."""
 
     role: str
@@ -95,7 +102,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Denial:
+class PermissionDenial:
     """A role asked for something that no statement allows."""
 
     role: str
@@ -104,8 +111,8 @@ class Denial:
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
+class PermissionReport:
     """What roles, by name, were allowed and denied so far."""
 
-    used: frozenset[Use]
-    denied: frozenset[Denial]
+    used: frozenset[PermissionUse]
+    denied: frozenset[PermissionDenial]

@@ -17,9 +17,9 @@ from functools import cache
 from typing import IO, Final
 
 from local.account import REGION
-from local.children import Fork, reader
+from local.children import ForkedProcess, open_pipe_reader
 from local.forks import ForkServer, Program
-from local.functions import Function
+from local.functions import LambdaFunction
 
 # Ctrl-C reaches every process of the group, and it is the stack that ends its functions.
 _RUNTIME: Final = """\
@@ -54,7 +54,7 @@ for service in ("dynamodb", "events", "s3", "secretsmanager", "sqs"):
     boto3.client(service).close()
 """
 # Those of Lambda's variables that libraries read while they are imported: alike for all functions.
-_ALIKE: Final = {
+_COMMON_ENVIRONMENT: Final = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
     "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
@@ -71,23 +71,23 @@ _ALIKE: Final = {
 }
 
 
-class Log:
+class StackLog:
     """Where the functions' output goes, each line after the name of what wrote it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self._lock = threading.Lock()
 
-    def line(self, source: str, text: str) -> None:
-        self.raw(source, text.encode())
+    def write_line(self, source: str, text: str) -> None:
+        self.write_raw(source, text.encode())
 
-    def text(self) -> str:
+    def read_text(self) -> str:
         """All of it so far; only of a file that can be read."""
         with self._lock:
             self.file.seek(0)
             return self.file.read().decode("utf-8", "replace")
 
-    def raw(self, source: str, line: bytes) -> None:
+    def write_raw(self, source: str, line: bytes) -> None:
         """``line`` may be several: Lambda's runtime joins those of one message by returns."""
         prefix = source.encode() + b" | "
         text = b"".join(prefix + part + b"\n" for part in line.rstrip(b"\r\n").split(b"\r"))
@@ -97,55 +97,57 @@ class Log:
 
 
 @cache
-def fork_server(*, preload: bool) -> ForkServer:
+def get_fork_server(*, preload: bool) -> ForkServer:
     """Where functions' processes come from, with libraries imported or without."""
-    return ForkServer(_PRELUDE if preload else "", installed(), _ALIKE)
+    return ForkServer(_PRELUDE if preload else "", list_library_folders(), _COMMON_ENVIRONMENT)
 
 
-def installed() -> list[str]:
+def list_library_folders() -> list[str]:
     """Where libraries are installed. It is for want of .pth files, which are not read there, that
     the project's own editable install does not stand in for a layer that is missing.
     """
     return list(dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
 
 
-def spawn(function: Function, port: int, environment: Mapping[str, str], *, preload: bool) -> Fork:
+def start_function(
+    function: LambdaFunction, port: int, environment: Mapping[str, str], *, preload: bool
+) -> ForkedProcess:
     """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's
     share of it. Raises NotStarted.
     """
-    path = [*map(str, function.layers), *installed()]
-    given = {**lambda_environment(function, port), **environment, **function.environment}
+    path = [*map(str, function.layer_folders), *list_library_folders()]
+    given = {**build_environment(function, port), **environment, **function.environment}
     program = Program(
         code=_RUNTIME,
         arguments=["-c", function.handler],
-        folder=function.code,
+        working_folder=function.code_folder,
         environment={"PYTHONPATH": os.pathsep.join(path)} | given,
-        path=["", *path],
+        python_path=["", *path],
     )
-    return fork_server(preload=preload).fork(program)
+    return get_fork_server(preload=preload).fork(program)
 
 
-async def follow(process: Fork, source: str, log: Log) -> int:
+async def copy_output(process: ForkedProcess, source: str, log: StackLog) -> int:
     """Copies what a process prints to the log, line by line, until it ends; its exit status."""
-    output, rest = await reader(process.output), b""
+    output, rest = await open_pipe_reader(process.output), b""
     while chunk := await output.read(65_536):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            log.raw(source, line)
+            log.write_raw(source, line)
     if rest:
-        log.raw(source, rest)
-    return await process.ended()
+        log.write_raw(source, rest)
+    return await process.wait_async()
 
 
-def lambda_environment(function: Function, port: int) -> dict[str, str]:
+def build_environment(function: LambdaFunction, port: int) -> dict[str, str]:
     """What Lambda sets for every function, and what stands in for its file system."""
-    return _ALIKE | {
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+    return _COMMON_ENVIRONMENT | {
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-        "LAMBDA_TASK_ROOT": str(function.code),
+        "LAMBDA_TASK_ROOT": str(function.code_folder),
         "_HANDLER": function.handler,
     }

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from local.account import REGION
-from local.functions import Event
-from local.patterns import Pattern, filters
-from local.sources import Record, number, refuse_unknown, reports_partial_failures
-from local.template import mapping
+from local.functions import Trigger
+from local.patterns import FilterPattern, parse_filter_criteria
+from local.sources import Record, get_number, has_partial_responses, reject_unknown_properties
+from local.template import as_mapping
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_KNOWN: Final = frozenset(
+_SQS_PROPERTIES: Final = frozenset(
     {
         "BatchSize",
         "Enabled",
@@ -34,28 +34,28 @@ class QueueMapping:
     """The properties of an SQS event; ``window`` in seconds."""
 
     name: str
-    queue: str
+    queue_arn: str
     batch_size: int
-    window: float
-    partial: bool
-    patterns: tuple[Pattern, ...]
+    batching_seconds: float
+    partial_responses: bool
+    patterns: tuple[FilterPattern, ...]
 
     @classmethod
-    def of(cls, event: Event) -> Self:
-        refuse_unknown(event, _KNOWN)
-        properties = event.properties
-        criteria = mapping(properties.get("FilterCriteria"), event.where)
+    def from_trigger(cls, trigger: Trigger) -> Self:
+        reject_unknown_properties(trigger, _SQS_PROPERTIES)
+        properties = trigger.properties
+        criteria = as_mapping(properties.get("FilterCriteria"), trigger.where)
         return cls(
-            name=event.name,
-            queue=str(properties["Queue"]),
-            batch_size=number(properties, "BatchSize", 10),
-            window=number(properties, "MaximumBatchingWindowInSeconds", 0),
-            partial=reports_partial_failures(properties),
-            patterns=filters(criteria, event.where),
+            name=trigger.name,
+            queue_arn=str(properties["Queue"]),
+            batch_size=get_number(properties, "BatchSize", 10),
+            batching_seconds=get_number(properties, "MaximumBatchingWindowInSeconds", 0),
+            partial_responses=has_partial_responses(properties),
+            patterns=parse_filter_criteria(criteria, trigger.where),
         )
 
 
-def record(message: MessageTypeDef, queue: str) -> Record:
+def build_sqs_record(message: MessageTypeDef, queue_arn: str) -> Record:
     """A message of ReceiveMessage as Lambda hands it to a function."""
     return {
         "messageId": message["MessageId"],
@@ -73,15 +73,15 @@ def record(message: MessageTypeDef, queue: str) -> Record:
         },
         "md5OfBody": message.get("MD5OfBody", ""),
         "eventSource": "aws:sqs",
-        "eventSourceARN": queue,
+        "eventSourceARN": queue_arn,
         "awsRegion": REGION,
     }
 
 
-def filtered(item: Record) -> Mapping[str, Any]:
+def to_filter_input(record: Record) -> Mapping[str, Any]:
     """The record as filter patterns see it: a JSON body is an object there."""
     try:
-        body = json.loads(item["body"])
+        body = json.loads(record["body"])
     except ValueError:
-        return item
-    return {**item, "body": body if isinstance(body, dict) else item["body"]}
+        return record
+    return {**record, "body": body if isinstance(body, dict) else record["body"]}

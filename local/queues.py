@@ -10,31 +10,33 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from local.cloud import Cloud
-from local.patterns import passes
-from local.processes import Log
-from local.queue_mapping import QueueMapping, filtered, record
-from local.sources import POLL_SECONDS, Failures, Invoke, Poller, Record, failures
+from local.cloud import MotoCloud
+from local.patterns import matches_any
+from local.processes import StackLog
+from local.queue_mapping import QueueMapping, build_sqs_record, to_filter_input
+from local.sources import POLL_SECONDS, BatchFailures, Invoke, Poller, Record, parse_failures
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_RECEIVED_AT_ONCE: Final = 10  # SQS's limit
+_RECEIVE_LIMIT: Final = 10  # SQS's limit
 
 
 class QueuePoller(Poller):
     """Receives, invokes, deletes: one batch at a time."""
 
     def __init__(
-        self, mapping: QueueMapping, cloud: Cloud, invoke: Invoke, role: str, log: Log
+        self, mapping: QueueMapping, cloud: MotoCloud, invoke: Invoke, role: str, log: StackLog
     ) -> None:
         super().__init__(mapping.name, log)
         self._mapping = mapping
         self._invoke = invoke
         self._client = cloud.client("sqs", role)
-        name = mapping.queue.rpartition(":")[2]
-        self._url = cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
-        self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["VisibilityTimeout"])
+        name = mapping.queue_arn.rpartition(":")[2]
+        self._queue_url = cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+        self._client.get_queue_attributes(
+            QueueUrl=self._queue_url, AttributeNames=["VisibilityTimeout"]
+        )
 
     def poll(self) -> bool:
         messages = self._receive()
@@ -43,43 +45,45 @@ class QueuePoller(Poller):
         wanted: list[Record] = []
         unwanted: list[Record] = []
         for message in messages:
-            item = record(message, self._mapping.queue)
-            (wanted if passes(self._mapping.patterns, filtered(item)) else unwanted).append(item)
+            item = build_sqs_record(message, self._mapping.queue_arn)
+            (
+                wanted if matches_any(self._mapping.patterns, to_filter_input(item)) else unwanted
+            ).append(item)
         self._delete(unwanted)
         if wanted:
-            self._delete(self._processed(wanted))
+            self._delete(self._process(wanted))
         return False
 
     def _receive(self) -> list[MessageTypeDef]:
         """A batch of messages: those that come within the window of the first one."""
         messages: list[MessageTypeDef] = []
-        closes = time.monotonic() + self._mapping.window
+        closes = time.monotonic() + self._mapping.batching_seconds
         while len(messages) < self._mapping.batch_size:
             received = self._client.receive_message(
-                QueueUrl=self._url,
+                QueueUrl=self._queue_url,
                 AttributeNames=["All"],
                 MessageAttributeNames=["All"],
-                MaxNumberOfMessages=min(
-                    _RECEIVED_AT_ONCE, self._mapping.batch_size - len(messages)
-                ),
+                MaxNumberOfMessages=min(_RECEIVE_LIMIT, self._mapping.batch_size - len(messages)),
                 WaitTimeSeconds=0,  # moto would answer nobody else while it waits
             ).get("Messages", [])
             messages += received
             if not messages or time.monotonic() >= closes:
                 break
-            if not received and self.stopping.wait(POLL_SECONDS):
+            if not received and self.stop_event.wait(POLL_SECONDS):
                 break
         return messages
 
-    def _processed(self, records: Sequence[Record]) -> list[Record]:
+    def _process(self, records: Sequence[Record]) -> list[Record]:
         identifiers = [str(record["messageId"]) for record in records]
-        failed: Failures = failures(
-            self._invoke({"Records": records}), identifiers, self._mapping.partial
+        failed: BatchFailures = parse_failures(
+            self._invoke({"Records": records}), identifiers, self._mapping.partial_responses
         )
-        if failed.everything:
+        if failed.is_whole_batch:
             return []
-        return [record for record in records if record["messageId"] not in failed.identifiers]
+        return [record for record in records if record["messageId"] not in failed.record_ids]
 
     def _delete(self, records: Sequence[Record]) -> None:
         for each in records:
-            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=each["receiptHandle"])
+            self._client.delete_message(
+                QueueUrl=self._queue_url, ReceiptHandle=each["receiptHandle"]
+            )

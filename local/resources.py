@@ -14,10 +14,10 @@ from typing import Final
 
 from local import naming
 from local.account import REGION
-from local.cloud import Cloud
+from local.cloud import MotoCloud
 from local.errors import TemplateError
-from local.intrinsics import Resolver
-from local.making import MAKERS
+from local.intrinsics import IntrinsicResolver
+from local.making import RESOURCE_FACTORIES
 from local.template import Resource, Template
 
 _SECRET_REFERENCE: Final = re.compile(
@@ -26,39 +26,41 @@ _SECRET_REFERENCE: Final = re.compile(
 )
 
 
-class CloudResources:
+class StackResources:
     """Physical names and attributes of the template's resources, by logical id."""
 
-    def __init__(self, template: Template, stack: str, cloud: Cloud, address: str) -> None:
+    def __init__(self, template: Template, stack: str, cloud: MotoCloud, api_url: str) -> None:
         """``address`` is where the APIs of the stack are served."""
         self._template = template
         self._stack = stack
         self._cloud = cloud
-        self._address = address
-        self._made: dict[str, Mapping[str, str]] = {}
-        self.resolver: Resolver
+        self._api_url = api_url
+        self._attributes_by_id: dict[str, Mapping[str, str]] = {}
+        self.resolver: IntrinsicResolver
 
-    def make_all(self) -> None:
+    def create_all(self) -> None:
         """Makes every resource that this module knows how to make and whose condition holds."""
         for resource in self._template.resources.values():
-            if resource.type in MAKERS and self.resolver.holds(resource.condition):
-                self._attributes(resource.logical_id)
+            if resource.type in RESOURCE_FACTORIES and self.resolver.is_condition_true(
+                resource.condition
+            ):
+                self._get_attributes(resource.logical_id)
 
     def ref(self, logical_id: str) -> str:
-        return self._attributes(logical_id)["Ref"]
+        return self._get_attributes(logical_id)["Ref"]
 
-    def refs(self) -> Mapping[str, str]:
+    def list_refs(self) -> Mapping[str, str]:
         """What ``Ref`` gives of everything made or referred to, by logical id."""
-        return {logical_id: known["Ref"] for logical_id, known in self._made.items()}
+        return {logical_id: known["Ref"] for logical_id, known in self._attributes_by_id.items()}
 
     def attribute(self, logical_id: str, name: str) -> str:
-        attributes = self._attributes(logical_id)
+        attributes = self._get_attributes(logical_id)
         if name not in attributes:
             kind = self._template.resources[logical_id].type
             raise TemplateError(f"{logical_id}.{name}", f"cannot be told of a {kind} here")
         return attributes[name]
 
-    def secret_values(self, text: str) -> str:
+    def resolve_secrets(self, text: str) -> str:
         """The text with dynamic references to secrets replaced by the secrets' values."""
 
         def value(match: re.Match[str]) -> str:
@@ -68,35 +70,37 @@ class CloudResources:
 
         return _SECRET_REFERENCE.sub(value, text)
 
-    def at_home(self, text: str) -> str:
+    def localize_urls(self, text: str) -> str:
         """The text with addresses of the stack's own APIs replaced by their address here."""
-        for api in self._apis():
-            text = text.replace(f"https://{api}.execute-api.{REGION}.amazonaws.com", self._address)
+        for api in self._list_api_ids():
+            text = text.replace(f"https://{api}.execute-api.{REGION}.amazonaws.com", self._api_url)
         return text
 
-    def _apis(self) -> list[str]:
+    def _list_api_ids(self) -> list[str]:
         return [
             resource.logical_id.lower()
             for resource in self._template.resources.values()
             if resource.type == "AWS::Serverless::HttpApi"
         ]
 
-    def _attributes(self, logical_id: str) -> Mapping[str, str]:
-        if logical_id not in self._made:
+    def _get_attributes(self, logical_id: str) -> Mapping[str, str]:
+        if logical_id not in self._attributes_by_id:
             resource = self._template.resources[logical_id]
-            if not self.resolver.holds(resource.condition):
+            if not self.resolver.is_condition_true(resource.condition):
                 raise TemplateError(
                     logical_id, f"does not exist: {resource.condition} does not hold"
                 )
-            self._made[logical_id] = self._make(resource)
-        return self._made[logical_id]
+            self._attributes_by_id[logical_id] = self._create(resource)
+        return self._attributes_by_id[logical_id]
 
-    def _make(self, resource: Resource) -> Mapping[str, str]:
+    def _create(self, resource: Resource) -> Mapping[str, str]:
         logical_id = resource.logical_id
-        if resource.type in MAKERS:
-            properties = self.resolver.properties(resource.properties, logical_id)
-            return MAKERS[resource.type](self._cloud, self._name(logical_id), properties)
-        return naming.attributes(resource, self.resolver, self._stack, self._address)
+        if resource.type in RESOURCE_FACTORIES:
+            properties = self.resolver.resolve_properties(resource.properties, logical_id)
+            return RESOURCE_FACTORIES[resource.type](
+                self._cloud, self._physical_name(logical_id), properties
+            )
+        return naming.derive_attributes(resource, self.resolver, self._stack, self._api_url)
 
-    def _name(self, logical_id: str) -> str:
+    def _physical_name(self, logical_id: str) -> str:
         return f"{self._stack}-{logical_id}"

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from local.asgi import Receive, Scope, Send, answer, read_body
-from local.invocations import Invocation, Outcome
-from local.lambdas import Pool
+from local.asgi import Receive, Scope, Send, read_body, send_response
+from local.invocations import Invocation, InvocationResult
+from local.lambdas import WorkerPool
 from local.workers import Worker
 
 _PREFIX: Final = "/2018-06-01/runtime"
@@ -24,40 +24,40 @@ _ACCEPTED: Final = b'{"status":"OK"}'
 class RuntimeApi:
     """Serves the processes of the given pools."""
 
-    def __init__(self, pools: Iterable[Pool]) -> None:
+    def __init__(self, pools: Iterable[WorkerPool]) -> None:
         self._workers = {worker.port: (worker, pool) for pool in pools for worker in pool.workers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         (worker, pool), path = self._workers[scope["server"][1]], scope["path"]
         if path == f"{_PREFIX}/invocation/next":
-            await _next(worker, pool.arn, send)
+            await _send_invocation(worker, pool.arn, send)
             return
         body = await read_body(receive)
         if path == f"{_PREFIX}/init/error":
-            worker.fail_init(Outcome(body, "Unhandled"))
-            await answer(send, 202, _ACCEPTED)
+            worker.set_init_error(InvocationResult(body, "Unhandled"))
+            await send_response(send, 202, _ACCEPTED)
         elif match := _RESULT.fullmatch(path):
-            outcome = Outcome(body, None if match[2] == "response" else "Unhandled")
-            known = worker.settle(match[1], outcome)
-            await answer(
+            outcome = InvocationResult(body, None if match[2] == "response" else "Unhandled")
+            known = worker.complete(match[1], outcome)
+            await send_response(
                 send,
                 202 if known else 400,
                 _ACCEPTED if known else b'{"errorType":"InvalidRequestID"}',
             )
         else:
-            await answer(send, 404, b"{}")
+            await send_response(send, 404, b"{}")
 
 
-async def _next(worker: Worker, arn: str, send: Send) -> None:
+async def _send_invocation(worker: Worker, arn: str, send: Send) -> None:
     try:
-        invocation = await worker.next()
+        invocation = await worker.next_invocation()
     except asyncio.CancelledError:  # the process ended; nobody listens any more
-        await answer(send, 410, b"{}")
+        await send_response(send, 410, b"{}")
         return
-    await answer(send, 200, invocation.payload, _headers(arn, invocation))
+    await send_response(send, 200, invocation.payload, _build_headers(arn, invocation))
 
 
-def _headers(arn: str, invocation: Invocation) -> list[tuple[str, str]]:
+def _build_headers(arn: str, invocation: Invocation) -> list[tuple[str, str]]:
     headers = [
         ("content-type", "application/json"),
         ("Lambda-Runtime-Aws-Request-Id", invocation.id),

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from local.account import ACCOUNT, REGION
+from local.account import ACCOUNT_ID, REGION
 from local.errors import TemplateError
-from local.functions import Event, Function, events_of
-from local.invocations import Outcome
+from local.functions import LambdaFunction, Trigger, list_triggers
+from local.invocations import InvocationResult
 
-SCHEDULES: Final = ("Schedule", "ScheduleV2")
+SCHEDULE_TYPES: Final = ("Schedule", "ScheduleV2")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SOURCES: Final = {"Schedule": "aws.events", "ScheduleV2": "aws.scheduler"}
 
@@ -28,12 +28,12 @@ class Schedule:
     """
 
     name: str
-    function: str
+    function_id: str
     source: str
-    every: timedelta | None
+    interval: timedelta | None
     input: str | None
 
-    def event(self) -> dict[str, Any]:
+    def build_event(self) -> dict[str, Any]:
         """What the function gets: the template's own input, or a scheduled event."""
         if self.input is not None:
             given: dict[str, Any] = json.loads(self.input)
@@ -43,22 +43,25 @@ class Schedule:
             "id": str(uuid.uuid4()),
             "detail-type": "Scheduled Event",
             "source": self.source,
-            "account": ACCOUNT,
+            "account": ACCOUNT_ID,
             "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": REGION,
             "resources": [
-                f"arn:aws:{self.source.removeprefix('aws.')}:{REGION}:{ACCOUNT}:{self.name}"
+                f"arn:aws:{self.source.removeprefix('aws.')}:{REGION}:{ACCOUNT_ID}:{self.name}"
             ],
             "detail": {},
         }
 
 
-def schedules(functions: Sequence[Function]) -> list[Schedule]:
+def load_schedules(functions: Sequence[LambdaFunction]) -> list[Schedule]:
     """The schedules of the template."""
-    return [_schedule(function, event) for function, event in events_of(functions, *SCHEDULES)]
+    return [
+        _load_schedule(function, event)
+        for function, event in list_triggers(functions, *SCHEDULE_TYPES)
+    ]
 
 
-def _schedule(function: Function, event: Event) -> Schedule:
+def _load_schedule(function: LambdaFunction, event: Trigger) -> Schedule:
     properties = event.properties
     expression = str(properties.get("Schedule", properties.get("ScheduleExpression")))
     if not expression.startswith(("rate(", "cron(", "at(")):
@@ -67,14 +70,14 @@ def _schedule(function: Function, event: Event) -> Schedule:
     given = properties.get("Input")
     return Schedule(
         name=event.name,
-        function=function.logical_id,
+        function_id=function.logical_id,
         source=_SOURCES[event.type],
-        every=_period(expression, event.where) if enabled else None,
+        interval=_parse_interval(expression, event.where) if enabled else None,
         input=None if given is None else str(given),
     )
 
 
-def _period(expression: str, where: str) -> timedelta | None:
+def _parse_interval(expression: str, where: str) -> timedelta | None:
     if not expression.startswith("rate("):
         return None
     match = _RATE.fullmatch(expression)
@@ -89,7 +92,7 @@ class Scheduler:
     def __init__(
         self,
         schedules: Sequence[Schedule],
-        invoke: Callable[[str, bytes], Awaitable[Outcome]],
+        invoke: Callable[[str, bytes], Awaitable[InvocationResult]],
     ) -> None:
         self._schedules = schedules
         self._invoke = invoke
@@ -98,18 +101,18 @@ class Scheduler:
     async def start(self) -> None:
         """Starts the timers of schedules that have a rate; they end with the loop."""
         for schedule in self._schedules:
-            if schedule.every is not None:
-                self._timers.append(asyncio.create_task(self._repeat(schedule, schedule.every)))
+            if schedule.interval is not None:
+                self._timers.append(asyncio.create_task(self._repeat(schedule, schedule.interval)))
 
-    async def run(self, name: str) -> Mapping[str, Outcome]:
+    async def run_schedule(self, name: str) -> Mapping[str, InvocationResult]:
         """Runs a schedule now, by name, or all of a function's; their outcomes by name."""
-        wanted = [one for one in self._schedules if name in (one.name, one.function)]
-        return {schedule.name: await self._run(schedule) for schedule in wanted}
+        wanted = [one for one in self._schedules if name in (one.name, one.function_id)]
+        return {schedule.name: await self._run_once(schedule) for schedule in wanted}
 
-    async def _repeat(self, schedule: Schedule, every: timedelta) -> None:
+    async def _repeat(self, schedule: Schedule, interval: timedelta) -> None:
         while True:
-            await asyncio.sleep(every.total_seconds())
-            await self._run(schedule)
+            await asyncio.sleep(interval.total_seconds())
+            await self._run_once(schedule)
 
-    async def _run(self, schedule: Schedule) -> Outcome:
-        return await self._invoke(schedule.function, json.dumps(schedule.event()).encode())
+    async def _run_once(self, schedule: Schedule) -> InvocationResult:
+        return await self._invoke(schedule.function_id, json.dumps(schedule.build_event()).encode())

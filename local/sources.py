@@ -13,67 +13,69 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from local.errors import TemplateError
-from local.functions import Event
-from local.invocations import Outcome
-from local.processes import Log
+from local.functions import Trigger
+from local.invocations import InvocationResult
+from local.processes import StackLog
 from local.template import Properties
 
 Record: TypeAlias = Mapping[str, Any]  # as the function gets it; JSON of any shape
-Invoke: TypeAlias = Callable[[Mapping[str, Any]], Outcome]
+Invoke: TypeAlias = Callable[[Mapping[str, Any]], InvocationResult]
 
 POLL_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 3.0
-_SLOWER: Final = 2  # each pause after nothing was found is so many times the one before
-PARTIAL: Final = "ReportBatchItemFailures"
+_PAUSE_FACTOR: Final = 2  # each pause after nothing was found is so many times the one before
+PARTIAL_RESPONSES: Final = "ReportBatchItemFailures"
 
 
 @dataclass(frozen=True, slots=True)
-class Failures:
+class BatchFailures:
     """Which records of a batch were not processed: everything, or those identified."""
 
-    everything: bool
-    identifiers: frozenset[str] = frozenset()
+    is_whole_batch: bool
+    record_ids: frozenset[str] = frozenset()
     error: str | None = None
 
     def __bool__(self) -> bool:
-        return self.everything or bool(self.identifiers)
+        return self.is_whole_batch or bool(self.record_ids)
 
 
-def failures(outcome: Outcome, identifiers: Sequence[str], partial: bool) -> Failures:
+def parse_failures(
+    result: InvocationResult, record_ids: Sequence[str], partial_responses: bool
+) -> BatchFailures:
     """What a function's answer says about its batch.
 
     An unknown, empty or missing identifier makes the whole batch fail, an empty answer none, as the
     developer guide has it ("Implementing partial batch responses").
     """
-    if outcome.error is not None:
-        return Failures(everything=True, error=outcome.error)
-    if not partial:
-        return Failures(everything=False)
+    if result.error is not None:
+        return BatchFailures(is_whole_batch=True, error=result.error)
+    if not partial_responses:
+        return BatchFailures(is_whole_batch=False)
     try:
-        answer = json.loads(outcome.payload or b"null")
+        answer = json.loads(result.payload or b"null")
         items = (answer or {}).get("batchItemFailures") or []
         failed = frozenset(item["itemIdentifier"] for item in items)
     except (ValueError, AttributeError, TypeError, KeyError):
-        return Failures(everything=True)
-    if not failed <= set(identifiers):
-        return Failures(everything=True)
-    return Failures(everything=False, identifiers=failed)
+        return BatchFailures(is_whole_batch=True)
+    if not failed <= set(record_ids):
+        return BatchFailures(is_whole_batch=True)
+    return BatchFailures(is_whole_batch=False, record_ids=failed)
 
 
-def number(properties: Properties, name: str, default: int) -> int:
+def get_number(properties: Properties, name: str, default: int) -> int:
     return int(str(properties.get(name, default)))
 
 
-def reports_partial_failures(properties: Properties) -> bool:
+def has_partial_responses(properties: Properties) -> bool:
     types = properties.get("FunctionResponseTypes")
-    return isinstance(types, list) and PARTIAL in types
+    return isinstance(types, list) and PARTIAL_RESPONSES in types
 
 
-def refuse_unknown(event: Event, known: frozenset[str]) -> None:
+def reject_unknown_properties(trigger: Trigger, supported: frozenset[str]) -> None:
     """Raises TemplateError for a property that changes what is delivered and is not emulated."""
-    for name in event.properties:
-        if name not in known:
-            raise TemplateError(event.where, f"{name} is not emulated")
+    for name in trigger.properties:
+        if name not in supported:
+            raise TemplateError(trigger.where, f"{name} is not emulated")
 
 
 class Poller(ABC):
@@ -85,79 +87,79 @@ class Poller(ABC):
     again: a source that is down for a while delivers later.
     """
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, log: StackLog) -> None:
         self._name = name
         self._log = log
-        self.stopping = threading.Event()
-        self._due = threading.Event()
-        self._awake = threading.Event()
+        self.stop_event = threading.Event()
+        self._poll_now = threading.Event()
+        self._poll_soon = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._progress = threading.Condition()
-        self._polls = 0
-        self._quiet = 0
-        self._waiting = 0
+        self._poll_count = 0
+        self._last_idle_poll = 0
+        self._waiter_count = 0
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         """Asks the thread to end; it finishes what it delivers."""
-        self.stopping.set()
-        self._ask()
+        self.stop_event.set()
+        self._interrupt_pause()
 
     def join(self) -> None:
         self._thread.join()
 
     def wake(self) -> None:
         """Something may have been written: it is looked for soon, and often for a while."""
-        self._awake.set()
+        self._poll_soon.set()
 
-    def settle(self, deadline: float) -> bool:
+    def wait_until_idle(self, deadline: float) -> bool:
         """Waits until a poll that began after this call found nothing and nothing is under way.
 
         ``deadline`` is on time.monotonic's clock; False when it passed first.
         """
         with self._progress:
-            since = self._polls
-            self._waiting += 1
-            self._ask()
+            since = self._poll_count
+            self._waiter_count += 1
+            self._interrupt_pause()
             try:
                 self._progress.wait_for(
-                    lambda: self._quiet > since or self.stopping.is_set(),
+                    lambda: self._last_idle_poll > since or self.stop_event.is_set(),
                     deadline - time.monotonic(),
                 )
-                return self._quiet > since
+                return self._last_idle_poll > since
             finally:
-                self._waiting -= 1
+                self._waiter_count -= 1
 
     @property
-    def awaited(self) -> bool:
+    def has_waiters(self) -> bool:
         """Whether somebody waits until everything is delivered."""
-        return self._waiting > 0
+        return self._waiter_count > 0
 
     @abstractmethod
     def poll(self) -> bool:
         """Fetches and delivers; True when there was nothing and nothing is under way."""
 
-    def _ask(self) -> None:
+    def _interrupt_pause(self) -> None:
         """Ends the pause between two polls."""
-        self._due.set()
-        self._awake.set()
+        self._poll_now.set()
+        self._poll_soon.set()
 
     def _run(self) -> None:
         pause = POLL_SECONDS
-        while not self.stopping.is_set():
-            self._due.clear()
-            self._awake.clear()
+        while not self.stop_event.is_set():
+            self._poll_now.clear()
+            self._poll_soon.clear()
             with self._progress:
-                self._polls += 1
-                current = self._polls
+                self._poll_count += 1
+                current = self._poll_count
             quiet = self._poll()
             with self._progress:
-                self._quiet = current if quiet else self._quiet
+                self._last_idle_poll = current if quiet else self._last_idle_poll
                 self._progress.notify_all()
-            pause = min(_SLOWER * pause, _IDLE_SECONDS) if quiet else POLL_SECONDS
-            if self._due.wait(POLL_SECONDS) or self._awake.wait(pause - POLL_SECONDS):
+            pause = min(_PAUSE_FACTOR * pause, _IDLE_SECONDS) if quiet else POLL_SECONDS
+            if self._poll_now.wait(POLL_SECONDS) or self._poll_soon.wait(pause - POLL_SECONDS):
                 pause = POLL_SECONDS
         with self._progress:
             self._progress.notify_all()
@@ -166,6 +168,6 @@ class Poller(ABC):
         try:
             return self.poll()
         except Exception as error:  # the source may be back at the next poll
-            if not self.stopping.is_set():
-                self._log.line(self._name, f"poll failed: {type(error).__name__}: {error}")
+            if not self.stop_event.is_set():
+                self._log.write_line(self._name, f"poll failed: {type(error).__name__}: {error}")
             return False

@@ -26,22 +26,27 @@ from typing import IO, Final, Self
 
 from local import blueprint
 from local.account import REGION
-from local.asgi import Server, listen
+from local.asgi import AsgiServer, listen
 from local.clock import Clock
-from local.cloud import Cloud
-from local.doors import Doors
-from local.event_sources import pollers, settle, wake, waking
-from local.fleet import Fleet
-from local.front import Front
-from local.invocations import Outcome
+from local.cloud import MotoCloud
+from local.doors import AdminApi
+from local.event_sources import (
+    build_pollers,
+    wait_until_delivered,
+    wake_after_requests,
+    wake_pollers,
+)
+from local.fleet import FunctionPools
+from local.front import RequestRouter
+from local.invocations import InvocationResult
 from local.invoke_api import InvokeApi
-from local.loop import Loop
-from local.processes import Log, fork_server
+from local.loop import EventLoopThread
+from local.processes import StackLog, get_fork_server
 from local.schedules import Scheduler
 from local.sources import Poller
 
 TEMPLATE: Final = Path(__file__).parents[1] / "template.yaml"
-_SETTLE_SECONDS: Final = 30.0
+_DELIVERY_SECONDS: Final = 30.0
 
 
 class EmbeddedStack:
@@ -77,7 +82,7 @@ class EmbeddedStack:
         self._processes = dict(processes or {})
         self._log_file = log
         self._preload = preload
-        self._closing = contextlib.ExitStack()
+        self._exit_stack = contextlib.ExitStack()
         self._pollers: list[Poller] = []
 
     def __enter__(self) -> Self:
@@ -85,9 +90,9 @@ class EmbeddedStack:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -102,37 +107,39 @@ class EmbeddedStack:
 
     def close(self) -> None:
         """Ends everything that was started. Safe to call twice."""
-        self._closing.close()
+        self._exit_stack.close()
 
     def ref(self, logical_id: str) -> str:
         """What ``Ref`` gives: a table's name, a queue's URL, a secret's ARN."""
-        return self._blueprint.resources.ref(logical_id)
+        return self._definition.resources.ref(logical_id)
 
     def log_text(self) -> str:
         """What functions have printed so far, if no log was given."""
-        return self.log.text()
+        return self.log.read_text()
 
-    def invoke(self, function: str, payload: object) -> Outcome:
+    def invoke(self, function: str, payload: object) -> InvocationResult:
         """Invokes a function, by logical id, and waits for its answer."""
-        outcome = self._loop.call(self._fleet.invoke(function, json.dumps(payload).encode()))
-        wake(self._pollers)
+        outcome = self._loop.run_coroutine(
+            self._function_pools.invoke(function, json.dumps(payload).encode())
+        )
+        wake_pollers(self._pollers)
         return outcome
 
     def recycle(self, function: str) -> None:
         """Ends a function's processes, as Lambda does now and then; others start when needed."""
-        self._loop.call(self._fleet.pools[function].recycle())
+        self._loop.run_coroutine(self._function_pools.pools[function].recycle())
 
-    def run_schedule(self, name: str) -> Mapping[str, Outcome]:
+    def run_schedule(self, name: str) -> Mapping[str, InvocationResult]:
         """Runs a schedule now (``Function.Event``), or all of a function's; outcomes by name."""
-        return self._loop.call(self._scheduler.run(name))
+        return self._loop.run_coroutine(self._scheduler.run_schedule(name))
 
-    def wait_until_counted(self, timeout: float = _SETTLE_SECONDS) -> bool:
+    def wait_until_counted(self, timeout: float = _DELIVERY_SECONDS) -> bool:
         """Waits until queues and streams have delivered what was written before this call.
 
         False when that took too long. What a function failed, and what waits for its queue's
         visibility timeout therefore, is not waited for.
         """
-        return settle(self._pollers, timeout)
+        return wait_until_delivered(self._pollers, timeout)
 
     def wait_for_interrupt(self) -> None:
         """Returns on SIGINT or SIGTERM. To be called from the main thread."""
@@ -143,68 +150,72 @@ class EmbeddedStack:
 
     def _start(self) -> None:
         door = listen(self._host, self._port)
-        self._closing.callback(door.close)
+        self._exit_stack.callback(door.close)
         self.url = f"http://{self._host}:{door.getsockname()[1]}"
         self.log = self._open_log()
-        fork_server(preload=self._preload).prepare()
-        self.cloud = Cloud(self.log.file)
-        self._closing.callback(self.cloud.close)
-        self._blueprint = blueprint.read(
+        get_fork_server(preload=self._preload).start()
+        self.cloud = MotoCloud(self.log.file)
+        self._exit_stack.callback(self.cloud.close)
+        self._definition = blueprint.load_definition(
             self._template, self._parameters, self.cloud, address=self.url
         )
-        self._loop = Loop()
-        self._closing.callback(self._loop.close)
+        self._loop = EventLoopThread()
+        self._exit_stack.callback(self._loop.close)
         # A poller that waits for a function is freed by its end, and so is joined after it.
-        self._closing.callback(self._join_pollers)
-        self._fleet = Fleet(
-            self._blueprint, self._processes, self.cloud, self.log, preload=self._preload
+        self._exit_stack.callback(self._join_pollers)
+        self._function_pools = FunctionPools(
+            self._definition, self._processes, self.cloud, self.log, preload=self._preload
         )
-        self._fleet.start(self._loop, self._closing)
+        self._function_pools.start(self._loop, self._exit_stack)
         self._start_event_sources()
-        self._start_front(door)
+        self._start_router(door)
 
-    def _open_log(self) -> Log:
+    def _open_log(self) -> StackLog:
         file = self._log_file
         if file is None:
             file = tempfile.TemporaryFile("a+b")  # noqa: SIM115  closed with the stack
-            self._closing.callback(file.close)
-        return Log(file)
+            self._exit_stack.callback(file.close)
+        return StackLog(file)
 
     def _start_event_sources(self) -> None:
-        self._pollers += pollers(self._blueprint.functions, self.cloud, self.invoke, self.log)
+        self._pollers += build_pollers(
+            self._definition.functions, self.cloud, self.invoke, self.log
+        )
         for poller in self._pollers:
-            self._closing.callback(poller.stop)
+            self._exit_stack.callback(poller.stop)
             poller.start()
 
     def _join_pollers(self) -> None:
         for poller in self._pollers:
             poller.join()
 
-    def _start_front(self, door: socket.socket) -> None:
-        plan = self._blueprint
-        pools = self._fleet.pools
-        self._scheduler = Scheduler(plan.schedules, self._fleet.invoke)
-        doors = Doors(self._describe, self._scheduler.run, self._settle)
+    def _start_router(self, server_socket: socket.socket) -> None:
+        plan = self._definition
+        pools = self._function_pools.pools
+        self._scheduler = Scheduler(plan.schedules, self._function_pools.invoke)
+        doors = AdminApi(self._describe, self._scheduler.run_schedule, self._wait_until_delivered)
         invoke_api = InvokeApi(pools, self.log)
-        front = Front(
+        front = RequestRouter(
             plan.routes, plan.distributions, pools, invoke_api, doors, self.log, self.clock
         )
-        server = Server(waking(front, self._pollers), [door])
-        self._loop.call(server.start())
-        self._closing.callback(lambda: self._loop.call(server.stop()))
-        self._loop.call(self._scheduler.start())
+        server = AsgiServer(wake_after_requests(front, self._pollers), [server_socket])
+        self._loop.run_coroutine(server.start())
+        self._exit_stack.callback(lambda: self._loop.run_coroutine(server.stop()))
+        self._loop.run_coroutine(self._scheduler.start())
 
-    async def _settle(self) -> bool:
+    async def _wait_until_delivered(self) -> bool:
         return await asyncio.to_thread(self.wait_until_counted)
 
     def _describe(self) -> dict[str, object]:
-        plan = self._blueprint
+        plan = self._definition
         return {
             "url": self.url,
             "aws": self.cloud.url,
             "region": REGION,
-            "resources": plan.resources.refs(),
+            "resources": plan.resources.list_refs(),
             "functions": {each.logical_id: each.name for each in plan.functions},
-            "routes": [f"{route.api}: {route.key} → {route.function}" for route in plan.routes],
+            "routes": [
+                f"{route.api_id}: {route.key} → {route.function_id}" for route in plan.routes
+            ],
             "schedules": [schedule.name for schedule in plan.schedules],
         }

@@ -11,16 +11,16 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from local.cloud import Cloud
-from local.delivery import Delivery
-from local.destinations import Destination
-from local.lanes import Lane
-from local.patterns import passes
-from local.processes import Log
+from local.cloud import MotoCloud
+from local.delivery import BatchDelivery
+from local.destinations import FailureDestination
+from local.lanes import StreamBatcher
+from local.patterns import matches_any
+from local.processes import StackLog
 from local.sources import Invoke, Poller, Record
-from local.stream_mapping import StreamMapping, record
+from local.stream_mapping import StreamMapping, build_stream_record
 
-_AT_ONCE: Final = 1_000
+_RECORDS_LIMIT: Final = 1_000
 
 
 class StreamsClient(Protocol):
@@ -43,25 +43,28 @@ class StreamPoller(Poller):
     def __init__(
         self,
         mapping: StreamMapping,
-        cloud: Cloud,
+        cloud: MotoCloud,
         invoke: Invoke,
-        destination: Destination,
+        destination: FailureDestination,
         role: str,
-        log: Log,
+        log: StackLog,
     ) -> None:
         super().__init__(mapping.name, log)
         self._mapping = mapping
         self._client: StreamsClient = cloud.client("dynamodbstreams", role)
-        delivery = Delivery(mapping, invoke, destination.keep, self.stopping)
-        self._lanes = [Lane(mapping, delivery, self.stopping, log) for _ in range(mapping.lanes)]
+        delivery = BatchDelivery(mapping, invoke, destination.send_batch, self.stop_event)
+        self._batchers = [
+            StreamBatcher(mapping, delivery, self.stop_event, log)
+            for _ in range(mapping.parallelization_factor)
+        ]
         # Found before anything can be written, so that LATEST misses nothing.
-        stream = self._client.describe_stream(StreamArn=mapping.stream)["StreamDescription"]
-        self._hash_key = next(
+        stream = self._client.describe_stream(StreamArn=mapping.stream_arn)["StreamDescription"]
+        self._partition_key = next(
             key["AttributeName"] for key in stream["KeySchema"] if key["KeyType"] == "HASH"
         )
         self._iterators = [
             self._client.get_shard_iterator(
-                StreamArn=mapping.stream,
+                StreamArn=mapping.stream_arn,
                 ShardId=shard["ShardId"],
                 ShardIteratorType=mapping.starting_position,
             )["ShardIterator"]
@@ -69,41 +72,41 @@ class StreamPoller(Poller):
         ]
 
     def start(self) -> None:
-        for lane in self._lanes:
+        for lane in self._batchers:
             lane.start()
         super().start()
 
     def join(self) -> None:
         super().join()
-        for lane in self._lanes:
+        for lane in self._batchers:
             lane.join()
 
     def poll(self) -> bool:
-        found, awaited = False, self.awaited
+        found, awaited = False, self.has_waiters
         for i, iterator in enumerate(self._iterators):
-            answer = self._client.get_records(ShardIterator=iterator, Limit=_AT_ONCE)
+            answer = self._client.get_records(ShardIterator=iterator, Limit=_RECORDS_LIMIT)
             for raw in answer["Records"]:
                 found = True
-                self._accept(record(raw, self._mapping.stream))
+                self._enqueue(build_stream_record(raw, self._mapping.stream_arn))
             self._iterators[i] = answer["NextShardIterator"]
         if awaited and not found:
-            self._hurry()
-        return not found and all(lane.idle for lane in self._lanes)
+            self._flush_batchers()
+        return not found and all(lane.is_idle for lane in self._batchers)
 
-    def _hurry(self) -> None:
+    def _flush_batchers(self) -> None:
         """All that was written before somebody began to wait is in the lanes by now."""
-        for lane in self._lanes:
-            if not lane.idle:
-                lane.hurry()
+        for lane in self._batchers:
+            if not lane.is_idle:
+                lane.flush()
 
-    def _accept(self, item: Record) -> None:
-        if not passes(self._mapping.patterns, item):
+    def _enqueue(self, record: Record) -> None:
+        if not matches_any(self._mapping.patterns, record):
             return
-        key = json.dumps(item["dynamodb"]["Keys"][self._hash_key], sort_keys=True)
-        lane = self._lanes[zlib.crc32(key.encode()) % len(self._lanes)]
-        while not self.stopping.is_set():
+        key = json.dumps(record["dynamodb"]["Keys"][self._partition_key], sort_keys=True)
+        lane = self._batchers[zlib.crc32(key.encode()) % len(self._batchers)]
+        while not self.stop_event.is_set():
             try:
-                lane.records.put(item, timeout=0.2)
+                lane.records.put(record, timeout=0.2)
             except queue.Full:
                 continue
             return

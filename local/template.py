@@ -36,7 +36,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _short_tag(loader: _Loader, tag: str, node: yaml.Node) -> Properties:
+def _construct_short_tag(loader: _Loader, tag: str, node: yaml.Node) -> Properties:
     content: Value
     if isinstance(node, yaml.ScalarNode):
         content = loader.construct_scalar(node)
@@ -51,7 +51,7 @@ def _short_tag(loader: _Loader, tag: str, node: yaml.Node) -> Properties:
     return {tag if tag in _PLAIN_TAGS else f"Fn::{tag}": content}
 
 
-_Loader.add_multi_constructor("!", _short_tag)
+_Loader.add_multi_constructor("!", _construct_short_tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ class Resource:
 class Template:
     """``root`` is the folder that CodeUri and ContentUri are relative to."""
 
-    root: Path
+    folder: Path
     parameters: Mapping[str, Properties]
     conditions: Properties
     mappings: Properties
     resources: Mapping[str, Resource]
 
 
-def parsed(text: str) -> Any:  # noqa: ANN401  it may be anything
+def parse_yaml(text: str) -> Any:  # noqa: ANN401  it may be anything
     """What a template's text says, with short tags spelt out and dates as text.
 
     Raises yaml.YAMLError where it is no YAML.
@@ -83,67 +83,68 @@ def parsed(text: str) -> Any:  # noqa: ANN401  it may be anything
     return yaml.load(text, _Loader)  # noqa: S506  derives from SafeLoader
 
 
-def load(path: Path) -> Template:
+def load_template(path: Path) -> Template:
     """Reads a SAM template. Raises TemplateError when it is none."""
     try:
-        document = parsed(path.read_text("utf-8"))
+        document = parse_yaml(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise TemplateError(str(path), str(error)) from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise TemplateError(str(path), "has no Resources")
-    shared = section(document, "Globals")
+    shared = get_section(document, "Globals")
     return Template(
-        root=path.resolve().parent,
+        folder=path.resolve().parent,
         parameters={
-            name: section(section(document, "Parameters"), name)
-            for name in section(document, "Parameters")
+            name: get_section(get_section(document, "Parameters"), name)
+            for name in get_section(document, "Parameters")
         },
-        conditions=section(document, "Conditions"),
-        mappings=section(document, "Mappings"),
+        conditions=get_section(document, "Conditions"),
+        mappings=get_section(document, "Mappings"),
         resources={
-            name: _resource(name, section(document["Resources"], name), shared)
+            name: _load_resource(name, get_section(document["Resources"], name), shared)
             for name in document["Resources"]
         },
     )
 
 
-def section(parent: Mapping[str, Value], name: str) -> Properties:
+def get_section(parent: Mapping[str, Value], name: str) -> Properties:
     """The mapping under a name, empty when absent."""
-    return mapping(parent.get(name), name)
+    return as_mapping(parent.get(name), name)
 
 
-def mapping(value: Value, where: str) -> Properties:
+def as_mapping(value: Value, where: str) -> Properties:
     """The value as a mapping, nothing as an empty one. Raises TemplateError when it is neither."""
     if not isinstance(value, dict | None):
         raise TemplateError(where, "is not a mapping")
     return value or {}
 
 
-def sequence(value: Value, where: str) -> list[Value]:
+def as_list(value: Value, where: str) -> list[Value]:
     """The value as a list, nothing as an empty one. Raises TemplateError when it is neither."""
     if not isinstance(value, list | None):
         raise TemplateError(where, "is not a list")
     return value or []
 
 
-def _resource(name: str, body: Properties, shared: Properties) -> Resource:
+def _load_resource(name: str, body: Properties, shared: Properties) -> Resource:
     kind, condition = body.get("Type"), body.get("Condition")
     if not isinstance(kind, str):
         raise TemplateError(name, "has no Type")
-    properties = section(body, "Properties")
+    properties = get_section(body, "Properties")
     if kind.startswith("AWS::Serverless::"):
-        defaults = section(shared, kind.removeprefix("AWS::Serverless::"))
-        properties = mapping(_merged(defaults, properties), name)
+        defaults = get_section(shared, kind.removeprefix("AWS::Serverless::"))
+        properties = as_mapping(_merge_globals(defaults, properties), name)
     return Resource(name, kind, properties, condition if isinstance(condition, str) else None)
 
 
-def _merged(base: Value, over: Value) -> Value:
+def _merge_globals(base: Value, over: Value) -> Value:
     """SAM's rule for globals: mappings are merged, lists joined with the globals' items first,
     others replaced.
     """
     if isinstance(base, dict) and isinstance(over, dict) and not _is_intrinsic(over):
         return base | {
-            key: _merged(base[key], value) if key in base else value for key, value in over.items()
+            key: _merge_globals(base[key], value) if key in base else value
+            for key, value in over.items()
         }
     if isinstance(base, list) and isinstance(over, list):
         return base + over

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from local.children import Fork
-from local.errors import NotStarted
-from local.functions import Function
-from local.invocations import PAYLOAD_BYTES, Invocation, Outcome
-from local.processes import Log, follow, spawn
+from local.children import ForkedProcess
+from local.errors import ProcessStartError
+from local.functions import LambdaFunction
+from local.invocations import PAYLOAD_BYTES, Invocation, InvocationResult
+from local.processes import StackLog, copy_output, start_function
 
 INIT_SECONDS: Final = 60.0  # Lambda gives ten, to machines that do nothing else
 
@@ -23,143 +23,147 @@ INIT_SECONDS: Final = 60.0  # Lambda gives ten, to machines that do nothing else
 class Owner(Protocol):
     """What a process needs of the pool that it belongs to."""
 
-    function: Function
-    log: Log
+    function: LambdaFunction
+    log: StackLog
     preload: bool
 
     def dispatch(self) -> None: ...
-    def init_failed(self, outcome: Outcome) -> None: ...
+    def fail_oldest(self, result: InvocationResult) -> None: ...
 
 
 class Worker:
     """A place for a process, which may be started many times; its Runtime API is on ``port``."""
 
-    def __init__(self, owner: Owner, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(self, pool: Owner, port: int, environment: Mapping[str, str]) -> None:
         self.port = port
-        self.up = asyncio.Event()
-        self._owner = owner
+        self.ready = asyncio.Event()
+        self._pool = pool
         self._environment = environment
-        self._current: Invocation | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._process: Fork | None = None
-        self._next: asyncio.Future[Invocation] | None = None
+        self._invocation: Invocation | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._process: ForkedProcess | None = None
+        self._next_request: asyncio.Future[Invocation] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._init_error: Outcome | None = None
-        self._answered = False
-        self._ending = False
+        self._init_error: InvocationResult | None = None
+        self._has_responded = False
+        self._is_stopping = False
 
     @property
-    def lives(self) -> bool:
-        return self._running is not None and not self._running.done()
+    def is_alive(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     @property
-    def waits_soon(self) -> bool:
+    def is_almost_idle(self) -> bool:
         """Whether the process is starting, or has answered and is about to ask for more."""
-        return self.lives and not self.waits and (self._answered or not self.up.is_set())
+        return (
+            self.is_alive and not self.is_idle and (self._has_responded or not self.ready.is_set())
+        )
 
     @property
-    def waits(self) -> bool:
-        return self._next is not None and not self._next.done()
+    def is_idle(self) -> bool:
+        return self._next_request is not None and not self._next_request.done()
 
     def start(self) -> None:
         """Starts a process; ``up`` is set once it waits for an invocation, or has ended."""
-        self.up.clear()
-        self._answered = False
+        self.ready.clear()
+        self._has_responded = False
         self._init_error = None
-        self._running = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run())
 
-    async def end(self) -> None:
+    async def stop(self) -> None:
         """Ends the process, whatever it is doing, and returns once it is gone."""
-        self._ending = True
+        self._is_stopping = True
         await self.recycle()
 
     async def recycle(self) -> None:
         """Ends the process, whatever it is doing; it may be started again."""
         self._kill()
-        if self._running is not None:
-            await self._running
+        if self._task is not None:
+            await self._task
 
-    def take(self, invocation: Invocation) -> None:
+    def assign(self, invocation: Invocation) -> None:
         """Gives the process, which must be waiting, an invocation. Its time runs from now on."""
-        if self._next is None:
+        if self._next_request is None:
             raise RuntimeError("the process does not wait for an invocation")
-        seconds = self._owner.function.timeout
+        seconds = self._pool.function.timeout_seconds
         invocation.deadline = time.time() + seconds
-        self._current = invocation
-        self._answered = False
-        self._allow(seconds, lambda: self._expire(invocation))
-        self._next.set_result(invocation)
+        self._invocation = invocation
+        self._has_responded = False
+        self._start_timer(seconds, lambda: self._time_out(invocation))
+        self._next_request.set_result(invocation)
 
-    async def next(self) -> Invocation:
+    async def next_invocation(self) -> Invocation:
         """What the process is to do next. Raises CancelledError when it ends before that."""
-        self._silence()
-        self._current = None
-        self._next = asyncio.get_running_loop().create_future()
-        self.up.set()
-        self._owner.dispatch()
-        return await self._next
+        self._cancel_timer()
+        self._invocation = None
+        self._next_request = asyncio.get_running_loop().create_future()
+        self.ready.set()
+        self._pool.dispatch()
+        return await self._next_request
 
-    def settle(self, invocation_id: str, outcome: Outcome) -> bool:
+    def complete(self, invocation_id: str, result: InvocationResult) -> bool:
         """The process answers; False when that invocation is not, or no longer, its own."""
-        if self._current is None or self._current.id != invocation_id:
+        if self._invocation is None or self._invocation.id != invocation_id:
             return False
-        if len(outcome.payload) > PAYLOAD_BYTES:
-            outcome = Outcome.failure(
+        if len(result.payload) > PAYLOAD_BYTES:
+            result = InvocationResult.from_error(
                 "Function.ResponseSizeTooLarge",
                 f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES}).",
             )
-        self._silence()
-        self._answered = True
-        return self._current.settle(outcome)
+        self._cancel_timer()
+        self._has_responded = True
+        return self._invocation.complete(result)
 
-    def fail_init(self, outcome: Outcome) -> None:
+    def set_init_error(self, result: InvocationResult) -> None:
         """The process tells why it cannot start; it ends by itself."""
-        self._init_error = outcome
+        self._init_error = result
 
     async def _run(self) -> None:
-        self._allow(INIT_SECONDS, self._kill)
-        function, log = self._owner.function, self._owner.log
+        self._start_timer(INIT_SECONDS, self._kill)
+        function, log = self._pool.function, self._pool.log
         try:
-            self._process = spawn(
-                function, self.port, self._environment, preload=self._owner.preload
+            self._process = start_function(
+                function, self.port, self._environment, preload=self._pool.preload
             )
-        except NotStarted as error:
-            self._ended(Outcome.failure("Runtime.ExitError", str(error)))
+        except ProcessStartError as error:
+            self._handle_exit(InvocationResult.from_error("Runtime.ExitError", str(error)))
             return
-        if self._ending:
+        if self._is_stopping:
             self._kill()
-        status = await follow(self._process, function.logical_id, log)
-        self._ended(Outcome.failure("Runtime.ExitError", f"Runtime exited with status {status}"))
+        status = await copy_output(self._process, function.logical_id, log)
+        self._handle_exit(
+            InvocationResult.from_error("Runtime.ExitError", f"Runtime exited with status {status}")
+        )
 
-    def _ended(self, failure: Outcome) -> None:
-        self._silence()
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
-        if not self.up.is_set():
-            self._owner.init_failed(self._init_error or failure)
-        if self._current is not None:
-            self._current.settle(failure)
-            self._current = None
-        self.up.set()
-        asyncio.get_running_loop().call_soon(self._owner.dispatch)
+    def _handle_exit(self, failure: InvocationResult) -> None:
+        self._cancel_timer()
+        if self._next_request is not None:
+            self._next_request.cancel()
+            self._next_request = None
+        if not self.ready.is_set():
+            self._pool.fail_oldest(self._init_error or failure)
+        if self._invocation is not None:
+            self._invocation.complete(failure)
+            self._invocation = None
+        self.ready.set()
+        asyncio.get_running_loop().call_soon(self._pool.dispatch)
 
-    def _expire(self, invocation: Invocation) -> None:
-        seconds = self._owner.function.timeout
+    def _time_out(self, invocation: Invocation) -> None:
+        seconds = self._pool.function.timeout_seconds
         message = f"RequestId: {invocation.id} Error: Task timed out after {seconds:.2f} seconds"
-        self._owner.log.line(self._owner.function.logical_id, message)
-        invocation.settle(Outcome.failure("Sandbox.Timedout", message))
+        self._pool.log.write_line(self._pool.function.logical_id, message)
+        invocation.complete(InvocationResult.from_error("Sandbox.Timedout", message))
         self._kill()
 
     def _kill(self) -> None:
         if self._process is not None:
             self._process.kill()
 
-    def _allow(self, seconds: float, otherwise: Callable[[], None]) -> None:
-        self._silence()
-        self._timer = asyncio.get_running_loop().call_later(seconds, otherwise)
+    def _start_timer(self, seconds: float, on_timeout: Callable[[], None]) -> None:
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, on_timeout)
 
-    def _silence(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from tests.e2e.secrets import spellings, spilled
+from tests.e2e.secrets import find_leaks, list_encodings
 from waypost import observability, responses
 from waypost.tokens.signer import Keyring
 from waypost.web import app
@@ -50,14 +50,14 @@ class SecretLeakMonitor:
     def add_keys(self, keyring: Keyring) -> None:
         """Keys that nothing may say from now on."""
         for key in keyring.keys:
-            self._keys |= spellings(key)
+            self._keys |= list_encodings(key)
 
     def check_output(self, text: str, *, echoes_input: bool = False) -> None:
         """Search what was said. What ``echoes`` names back to its caller what they asked for, who
         may be called by an e-mail address.
         """
         self.output_count += 1
-        found = spilled(text, self._keys)
+        found = find_leaks(text, self._keys)
         self.leaks += [each for each in found if not (echoes_input and each.startswith("person "))]
 
     def _wrap_attribute(

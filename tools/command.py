@@ -24,9 +24,9 @@ from urllib3.exceptions import HTTPError
 
 from waypost.errors import WaypostError
 
-DONE: Final = 0
-LEFT: Final = 1
-IMPOSSIBLE: Final = 2
+EXIT_DONE: Final = 0
+EXIT_INCOMPLETE: Final = 1
+EXIT_FAILED: Final = 2
 
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1")
 _NO_CREDENTIALS: Final = (
@@ -39,14 +39,14 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage of a command that nobody typed."""
 
     def error(self, message: str) -> NoReturn:
-        _give_up(re.sub(r"^argument (?:--)?([\w-]+):", _variable, message))
+        _exit_with_error(re.sub(r"^argument (?:--)?([\w-]+):", _format_variable, message))
 
 
-def _variable(named: re.Match[str]) -> str:
-    return named[1].upper().replace("-", "_")
+def _format_variable(match: re.Match[str]) -> str:
+    return match[1].upper().replace("-", "_")
 
 
-def parser(tool: str, description: str | None) -> argparse.ArgumentParser:
+def build_parser(tool: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of ``python -m tools.<tool>``, with the options that all tools have."""
     made = _Parser(
         prog=f"python -m tools.{tool}",
@@ -54,11 +54,13 @@ def parser(tool: str, description: str | None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--env", default="dev", help="an environment of samconfig.toml")
-    made.add_argument("--base", type=address, default="", help="the address of a stack instead")
+    made.add_argument(
+        "--base", type=parse_address, default="", help="the address of a stack instead"
+    )
     return made
 
 
-def address(text: str) -> str:
+def parse_address(text: str) -> str:
     """The type of a stack's address; one of this machine may lack its ``http://``."""
     if text and "://" not in text and urlsplit(f"//{text}").hostname in _THIS_MACHINE:
         text = f"http://{text}"
@@ -67,21 +69,21 @@ def address(text: str) -> str:
     return text
 
 
-def given(text: str) -> str:
+def parse_required(text: str) -> str:
     """The type of an argument that must not be empty, as it is where make was not told it."""
     if not text:
         raise argparse.ArgumentTypeError("is missing")
     return text
 
 
-def number(text: str) -> int:
+def parse_number(text: str) -> int:
     """The type of an argument that is a whole number."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"is {text!r}, which is not a whole number")
     return int(text)
 
 
-def text_of(file: Path) -> str:
+def read_text(file: Path) -> str:
     """The text of a file, line ends as they are. Ends the tool where it is none."""
     try:
         return file.read_bytes().decode()
@@ -89,28 +91,28 @@ def text_of(file: Path) -> str:
         raise SystemExit(f"{file} is no text in UTF-8; if it is text, save it as UTF-8") from error
 
 
-def run(main: Callable[[], int]) -> NoReturn:
+def run_command(main: Callable[[], int]) -> NoReturn:
     """End the process with what ``main`` returns, or with one line that says why it could not."""
     try:
         sys.exit(main())
     except SystemExit as end:
         if isinstance(end.code, str):
-            _give_up(end.code)
+            _exit_with_error(end.code)
         raise
     except NoCredentialsError:
-        _give_up(_NO_CREDENTIALS)
+        _exit_with_error(_NO_CREDENTIALS)
     except (BotoCoreError, ClientError, HTTPError, OSError, WaypostError) as error:
-        _give_up(_told(error))
+        _exit_with_error(_format_error(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _told(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
 
 
-def _give_up(reason: str) -> NoReturn:
+def _exit_with_error(reason: str) -> NoReturn:
     print(reason, file=sys.stderr)
-    sys.exit(IMPOSSIBLE)
+    sys.exit(EXIT_FAILED)

@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from tools.embedded import EmbeddedStack
-from tools.stack import Stack
+from tools.embedded import EmbeddedStackClient
+from tools.stack import DeployedStack
 from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.messages import DynamoMessageRepository
@@ -21,7 +21,7 @@ from waypost.tally.service import TallyService
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class StackRepositories:
     """The stack's stores and its tally."""
 
     clicks: DynamoClickRepository
@@ -32,25 +32,31 @@ class Desk:
     tally: TallyService
 
     @classmethod
-    def of(cls, stack: Stack | EmbeddedStack) -> Self:
+    def from_stack(cls, stack: DeployedStack | EmbeddedStackClient) -> Self:
         """The desk of a stack. Raises NoStack where it, or a table of it, cannot be found."""
         dynamodb = stack.client("dynamodb")
-        clicks = DynamoClickRepository(dynamodb, _name(stack, "CLICKS_TABLE", "ClicksTable"))
-        campaigns_table = _name(stack, "CAMPAIGNS_TABLE", "CampaignsTable")
+        clicks = DynamoClickRepository(
+            dynamodb, _resource_name(stack, "CLICKS_TABLE", "ClicksTable")
+        )
+        campaigns_table = _resource_name(stack, "CAMPAIGNS_TABLE", "CampaignsTable")
         recipients = DynamoRecipientRepository(dynamodb, campaigns_table)
         workspaces = DynamoWorkspaceRepository(
-            dynamodb, _name(stack, "WORKSPACES_TABLE", "WorkspacesTable")
+            dynamodb, _resource_name(stack, "WORKSPACES_TABLE", "WorkspacesTable")
         )
         tally = TallyService(
             clicks=clicks,
             recipients=recipients,
             workspaces=workspaces,
-            event_bus=ClickEventBus(stack.client("events"), _name(stack, "EVENT_BUS", "EventBus")),
+            event_bus=ClickEventBus(
+                stack.client("events"), _resource_name(stack, "EVENT_BUS", "EventBus")
+            ),
         )
         campaigns = DynamoCampaignRepository(dynamodb, campaigns_table)
         messages = DynamoMessageRepository(dynamodb, campaigns_table)
         return cls(clicks, campaigns, recipients, workspaces, messages, tally)
 
 
-def _name(stack: Stack | EmbeddedStack, variable: str, logical_id: str) -> str:
-    return os.environ.get(variable) or stack.resource(logical_id)
+def _resource_name(
+    stack: DeployedStack | EmbeddedStackClient, variable: str, logical_id: str
+) -> str:
+    return os.environ.get(variable) or stack.get_resource_id(logical_id)

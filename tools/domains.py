@@ -16,28 +16,28 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tools import command
-from tools.command import DONE
-from tools.management import Api
+from tools.command import EXIT_DONE
+from tools.management import ManagementApi
 from waypost.domains.model import STACK_WORKSPACE_NAME
 
-_MARKS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
+_STATUS_SYMBOLS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and print the state after it."""
-    options = _options(arguments)
-    api = Api.of(options.env, options.base)
+    options = _parse_options(arguments)
+    api = ManagementApi.from_options(options.env, options.base)
     folder = f"/v1/workspaces/{quote(options.workspace, safe='')}/domains"
     if options.command == "list":
-        shown = api.ask("GET", folder)["domains"]
+        shown = api.request("GET", folder)["domains"]
     else:
-        shown = [_managed(api, folder, options)]
-    told = "\n".join(map(_told, shown)) or "no tracking domain yet"
+        shown = [_run_action(api, folder, options)]
+    told = "\n".join(map(_format_domain, shown)) or "no tracking domain yet"
     print(json.dumps(shown, indent=2) if options.json else told)
-    return DONE
+    return EXIT_DONE
 
 
-def _managed(api: Api, folder: str, options: argparse.Namespace) -> dict[str, Any]:
+def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) -> dict[str, Any]:
     host = f"{folder}/{quote(options.host, safe='')}"
     sending = {"sending_domain": options.sending} if options.sending else {}
     answers: dict[str, tuple[str, str, object]] = {
@@ -49,18 +49,18 @@ def _managed(api: Api, folder: str, options: argparse.Namespace) -> dict[str, An
         "trust": ("POST", host, {"sending_verified": True} | sending),
         "remove": ("DELETE", host, None),
     }
-    answer: dict[str, Any] = api.ask(*answers[options.command])
+    answer: dict[str, Any] = api.request(*answers[options.command])
     return answer
 
 
-def _told(domain: dict[str, Any]) -> str:
+def _format_domain(domain: dict[str, Any]) -> str:
     """A domain for people: its lights, the records to make, the next step."""
     if "lights" not in domain:
         return f"{domain['host']}: {domain['next_step']}"
     used = f"use {domain['base_url']}" if domain["base_url"] else "do not use it"
     lines = [f"{domain['host']}  {domain['stage']}, {domain['use']}; new messages {used}"]
     for name, light in domain["lights"].items():
-        lines.append(f"  {_MARKS[light['colour']]} {name:8}{light['found']}")
+        lines.append(f"  {_STATUS_SYMBOLS[light['colour']]} {name:8}{light['found']}")
     if domain["lights"]["dns"]["colour"] != "green":
         records = (
             f"  {r['name']} {r['type']} {r['value']}  ({r['when']})" for r in domain["records"]
@@ -71,8 +71,8 @@ def _told(domain: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("domains", __doc__)
+def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.build_parser("domains", __doc__)
     commands = ("list", "add", "show", "verify", "revert", "restore", "trust", "remove")
     parser.add_argument("command", choices=commands)
     parser.add_argument(
@@ -89,4 +89,4 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

@@ -9,21 +9,21 @@ from typing import Any, Self
 import boto3
 import urllib3
 
-from tools.stack import NoStack, Stack
+from tools.stack import DeployedStack, StackNotFound
 
 _SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedStack:
+class EmbeddedStackClient:
     """``services`` is the address of its AWS services, ``resources`` their ids by logical id."""
 
     region: str
-    services: str
-    resources: Mapping[str, str]
+    services_url: str
+    resource_ids: Mapping[str, str]
 
     @classmethod
-    def at(cls, base: str) -> Self:
+    def from_url(cls, base: str) -> Self:
         """The one served at ``base``. Raises NoStack where there is none."""
         try:
             url = f"{base.rstrip('/')}/_local"
@@ -31,7 +31,7 @@ class EmbeddedStack:
             told = answer.json()
             return cls(told["region"], told["aws"], told["resources"])
         except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError) as error:
-            raise NoStack(
+            raise StackNotFound(
                 f"there is no stack of `make serve` at {base}; a deployed one is named by ENV"
             ) from error
 
@@ -39,18 +39,20 @@ class EmbeddedStack:
         return boto3.client(  # type: ignore[call-overload]
             service,
             region_name=self.region,
-            endpoint_url=self.services,
+            endpoint_url=self.services_url,
             aws_access_key_id="testing",
             aws_secret_access_key="testing",  # noqa: S106 - moto lets anybody do anything
         )
 
-    def resource(self, logical_id: str) -> str:
+    def get_resource_id(self, logical_id: str) -> str:
         """The id of a resource. Raises NoStack where the stack has none."""
-        if logical_id not in self.resources:
-            raise NoStack(f"the embedded stack has no {logical_id}")
-        return self.resources[logical_id]
+        if logical_id not in self.resource_ids:
+            raise StackNotFound(f"the embedded stack has no {logical_id}")
+        return self.resource_ids[logical_id]
 
 
-def stack_of(environment: str, base: str) -> Stack | EmbeddedStack:
+def find_stack(environment: str, base: str) -> DeployedStack | EmbeddedStackClient:
     """The stack of an environment, or the embedded one at ``base`` if that is given."""
-    return EmbeddedStack.at(base) if base else Stack.of(environment)
+    return (
+        EmbeddedStackClient.from_url(base) if base else DeployedStack.from_environment(environment)
+    )

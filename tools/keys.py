@@ -22,8 +22,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tools import command
-from tools.command import DONE, IMPOSSIBLE, given
-from tools.embedded import stack_of
+from tools.command import EXIT_DONE, EXIT_FAILED, parse_required
+from tools.embedded import find_stack
 from waypost.errors import StoreUnavailable
 from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.tokens.keyring import (
@@ -40,26 +40,26 @@ KEY_BYTES = 32
 
 def main(arguments: list[str] | None = None, clock: Callable[[], float] = time.time) -> int:
     """Run one command; 2 where it cannot be done, saying why. ``clock`` in seconds since 1970."""
-    options = _options(arguments)
-    options.now, options.stack = clock(), stack_of(options.env, options.base)
+    options = _parse_options(arguments)
+    options.now, options.stack = clock(), find_stack(options.env, options.base)
     client = options.stack.client("secretsmanager")
-    secret_id = options.secret or options.stack.resource("Keyring")
+    secret_id = options.secret or options.stack.get_resource_id("Keyring")
     try:
         return int(options.run(client, secret_id, options))
     except (ValueError, StoreUnavailable) as e:
         print(f"{secret_id}: {e}", file=sys.stderr)
-        return IMPOSSIBLE
+        return EXIT_FAILED
 
 
-def show(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
+def print_keys(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
     """Print the fingerprints."""
-    keys, now = _list(_read(client, secret_id)), options.now
+    keys, now = _parse_keyring(_read_secret(client, secret_id)), options.now
     for key in keys.keys:
-        print(f"{key.fingerprint}  {_role(key, keys, now)}")
-    return DONE
+        print(f"{key.fingerprint}  {_describe_role(key, keys, now)}")
+    return EXIT_DONE
 
 
-def _role(key: SigningKey, keys: KeySchedule, now: float) -> str:
+def _describe_role(key: SigningKey, keys: KeySchedule, now: float) -> str:
     if key is keys.get_signing_key(now):
         return "signs"
     return (
@@ -67,11 +67,11 @@ def _role(key: SigningKey, keys: KeySchedule, now: float) -> str:
     )
 
 
-def add(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
+def add_key(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
     """Add a key: it signs once it is known everywhere, or at once where that is asked for."""
     signs_from = options.now + (0 if options.at_once else KEY_PROPAGATION_SECONDS)
     key = secrets.token_bytes(KEY_BYTES)
-    _change(client, secret_id, lambda keys: keys.add_key(key, signs_from))
+    _update_keyring(client, secret_id, lambda keys: keys.add_key(key, signs_from))
     if options.at_once:
         print(
             "Functions sign with it as they read it, by "
@@ -80,25 +80,26 @@ def add(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noq
             " tried just before.",
             file=sys.stderr,
         )
-    return show(client, secret_id, options)
+    return print_keys(client, secret_id, options)
 
 
-def retire(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
+def retire_key(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
     """Take a key away, after being told to by name; before, only say what it would cost."""
     if options.sure != options.key:
-        keys = _list(_read(client, secret_id))
+        keys = _parse_keyring(_read_secret(client, secret_id))
         keys.remove_key(options.key, options.now)
         print(
-            f"The key {options.key} signed {_links(options)}. Each would lead to a plain page from"
-            f" then on.\n{_still_signing(keys, options.now)}Repeat it to do so: SURE={options.key}",
+            f"The key {options.key} signed {_describe_signed_links(options)}. Each would lead to "
+            f"a plain page from then on.\n{_format_signing_warning(keys, options.now)}"
+            f"Repeat it to do so: SURE={options.key}",
             file=sys.stderr,
         )
-        return IMPOSSIBLE
-    _change(client, secret_id, lambda keys: keys.remove_key(options.key, options.now))
-    return show(client, secret_id, options)
+        return EXIT_FAILED
+    _update_keyring(client, secret_id, lambda keys: keys.remove_key(options.key, options.now))
+    return print_keys(client, secret_id, options)
 
 
-def _still_signing(keys: KeySchedule, now: float) -> str:
+def _format_signing_warning(keys: KeySchedule, now: float) -> str:
     """A warning where the key before the one that signs may still be in use."""
     signing = keys.get_signing_key(now)
     until = (signing.signs_from if signing else 0) + KEYRING_TTL_SECONDS
@@ -110,7 +111,7 @@ def _still_signing(keys: KeySchedule, now: float) -> str:
     )
 
 
-def _links(options: argparse.Namespace) -> str:
+def _describe_signed_links(options: argparse.Namespace) -> str:
     """What a key signed, counted when the messages were handed over."""
     stack, own = options.stack, os.environ.get("CAMPAIGNS_TABLE")
     campaigns = DynamoCampaignRepository(
@@ -120,37 +121,41 @@ def _links(options: argparse.Namespace) -> str:
     return f"{sum(by_campaign.values()):,} links in messages of {len(by_campaign):,} campaigns"
 
 
-def _change(client: Any, secret_id: str, change: Callable[[KeySchedule], KeySchedule]) -> None:  # noqa: ANN401
-    before = _read(client, secret_id)
-    after = change(_list(before))
-    if _read(client, secret_id)["VersionId"] != before["VersionId"]:
+def _update_keyring(
+    client: Any,  # noqa: ANN401
+    secret_id: str,
+    update: Callable[[KeySchedule], KeySchedule],
+) -> None:
+    before = _read_secret(client, secret_id)
+    after = update(_parse_keyring(before))
+    if _read_secret(client, secret_id)["VersionId"] != before["VersionId"]:
         raise ValueError("somebody else changed the keyring meanwhile; look at it again")
     client.put_secret_value(SecretId=secret_id, SecretString=after.to_json())
 
 
-def _list(answer: dict[str, str]) -> KeySchedule:
+def _parse_keyring(answer: dict[str, str]) -> KeySchedule:
     return KeySchedule.parse(answer["SecretString"])
 
 
-def _read(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401
+def _read_secret(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401
     answer: dict[str, str] = client.get_secret_value(SecretId=secret_id)
     return answer
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("keys", __doc__)
+def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.build_parser("keys", __doc__)
     parser.add_argument("--secret", help="the secret's id, where it is not the stack's own")
     commands = parser.add_subparsers(required=True)
-    commands.add_parser("show", help="print the fingerprints").set_defaults(run=show)
+    commands.add_parser("show", help="print the fingerprints").set_defaults(run=print_keys)
     adding = commands.add_parser("add", help="add a key, which signs once it is known everywhere")
     adding.add_argument("--now", dest="at_once", action="store_true", help="have it sign at once")
-    adding.set_defaults(run=add)
+    adding.set_defaults(run=add_key)
     retiring = commands.add_parser("retire", help="take a key away, with every link it signed")
-    retiring.add_argument("key", metavar="KEY", type=given, help="its fingerprint")
+    retiring.add_argument("key", metavar="KEY", type=parse_required, help="its fingerprint")
     retiring.add_argument("--sure", default="", help="the fingerprint once more")
-    retiring.set_defaults(run=retire)
+    retiring.set_defaults(run=retire_key)
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

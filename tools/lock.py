@@ -22,45 +22,47 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ALL = Path("requirements.lock")
-LAYER = Path("layers/waypost/requirements.txt")
-SCANNER = Path("tools/scanner.lock")
+FULL_LOCK = Path("requirements.lock")
+LAYER_LOCK = Path("layers/waypost/requirements.txt")
+SCANNER_LOCK = Path("tools/scanner.lock")
 
-COMPILE = (
+COMPILE_COMMAND = (
     *(sys.executable, "-m", "tools.uv_launcher", "pip", "compile", "--quiet"),
     *("--generate-hashes", "--no-header", "--no-annotate"),
 )
-UNIVERSAL = ("--universal", "--python-version", "3.11")
-LAMBDA = (
+UNIVERSAL_OPTIONS = ("--universal", "--python-version", "3.11")
+LAMBDA_OPTIONS = (
     *("--python-version", "3.13", "--python-platform", "aarch64-manylinux_2_28"),
     *("--only-binary", ":all:"),
 )
 
 
-def compile_into(folder: Path, *, upgrade: bool) -> None:
+def compile_locks(folder: Path, *, upgrade: bool) -> None:
     """Write all locks below ``folder``, keeping versions that stand there unless upgrading."""
     fresh = ("--upgrade",) if upgrade else ()
-    lock, layer, scanner = folder / ALL, folder / LAYER, folder / SCANNER
+    lock, layer, scanner = folder / FULL_LOCK, folder / LAYER_LOCK, folder / SCANNER_LOCK
     layer.unlink(missing_ok=True)  # the lock alone decides
     for arguments in (
-        ("pyproject.toml", "--group", "dev", *UNIVERSAL, *fresh, "--output-file", lock),
-        ("pyproject.toml", *LAMBDA, "--constraints", lock, "--output-file", layer),
-        ("--group", "scan", *UNIVERSAL, *fresh, "--output-file", scanner),
+        ("pyproject.toml", "--group", "dev", *UNIVERSAL_OPTIONS, *fresh, "--output-file", lock),
+        ("pyproject.toml", *LAMBDA_OPTIONS, "--constraints", lock, "--output-file", layer),
+        ("--group", "scan", *UNIVERSAL_OPTIONS, *fresh, "--output-file", scanner),
     ):
-        subprocess.run([*COMPILE, *arguments], cwd=ROOT, check=True)
+        subprocess.run([*COMPILE_COMMAND, *arguments], cwd=ROOT, check=True)
 
 
-def differences() -> str:
+def diff_locks() -> str:
     """What compiling anew would change, as a unified diff; empty when all are in step."""
     with tempfile.TemporaryDirectory() as scratch:
-        for lock in (ALL, LAYER, SCANNER):
+        for lock in (FULL_LOCK, LAYER_LOCK, SCANNER_LOCK):
             Path(scratch, lock).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / lock, Path(scratch, lock))
-        compile_into(Path(scratch), upgrade=False)
-        return "".join(_diff(lock, Path(scratch, lock)) for lock in (ALL, LAYER, SCANNER))
+        compile_locks(Path(scratch), upgrade=False)
+        return "".join(
+            _diff_lock(lock, Path(scratch, lock)) for lock in (FULL_LOCK, LAYER_LOCK, SCANNER_LOCK)
+        )
 
 
-def _diff(lock: Path, compiled: Path) -> str:
+def _diff_lock(lock: Path, compiled: Path) -> str:
     lines = difflib.unified_diff(
         (ROOT / lock).read_text().splitlines(keepends=True),
         compiled.read_text().splitlines(keepends=True),
@@ -76,8 +78,8 @@ def main() -> None:
     arguments.add_argument("--upgrade", action="store_true", help="take the newest versions")
     chosen = arguments.parse_args()
     if not chosen.check:
-        compile_into(ROOT, upgrade=chosen.upgrade)
-    elif behind := differences():
+        compile_locks(ROOT, upgrade=chosen.upgrade)
+    elif behind := diff_locks():
         sys.exit(f"{behind}The locks are behind pyproject.toml: run `make lock`.")
 
 

@@ -13,67 +13,69 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
-from tools.stack import Stack
+from tools.stack import DeployedStack
 
-_AWS: Final = re.compile(r"https://\w+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com")
-_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+_AWS_URL: Final = re.compile(r"https://\w+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com")
+_PLAIN_HTTP_ERRORS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 """What OpenSSL, by its version, says of an answer that is plain HTTP."""
 _SECONDS: Final = 35  # an HTTP API gives up after 30
 
 
-class Refused(SystemExit):
+class ApiError(SystemExit):
     """The API refused; says why, as it said."""
 
 
-class Unreachable(Refused):
+class ApiUnreachable(ApiError):
     """Nothing answers at the address."""
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class ManagementApi:
     """The management API at an address; ``region`` is None where requests are not signed."""
 
     address: str
     region: str | None = None
 
     @classmethod
-    def of(cls, environment: str, base: str) -> Api:
+    def from_options(cls, environment: str, base: str) -> ManagementApi:
         """At ``base``, where that is given: signed for if it is an address of AWS."""
         if base:
-            aws = _AWS.match(base)
+            aws = _AWS_URL.match(base)
             return cls(base.rstrip("/"), aws[1] if aws else None)
-        stack = Stack.of(environment)
-        api = stack.resource("ManagementApi")
+        stack = DeployedStack.from_environment(environment)
+        api = stack.get_resource_id("ManagementApi")
         return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def request(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """The decoded answer. Raises Refused with the API's own words, or Unreachable."""
         url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         if self.region:
-            headers = _signed(method, url, headers, data, self.region)
+            headers = _sign_headers(method, url, headers, data, self.region)
         try:
             answer = urllib3.request(method, url, headers=headers, body=data, timeout=_SECONDS)
             decoded = answer.json()
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"{self.address} does not answer: {_reason(error)}") from error
+            raise ApiUnreachable(
+                f"{self.address} does not answer: {_find_reason(error)}"
+            ) from error
         except ValueError as error:
-            raise Refused(f"{self.address} answered {answer.status}, and no JSON") from error
+            raise ApiError(f"{self.address} answered {answer.status}, and no JSON") from error
         if answer.status >= 400:
-            raise Refused(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")
+            raise ApiError(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")
         return decoded
 
 
-def _reason(error: BaseException) -> str:
+def _find_reason(error: BaseException) -> str:
     """Why nothing answers: what the first of a chain of errors said."""
     if error.__cause__:
-        return _reason(error.__cause__)
-    if any(sign in str(error) for sign in _NO_TLS):
+        return _find_reason(error.__cause__)
+    if any(sign in str(error) for sign in _PLAIN_HTTP_ERRORS):
         return "it speaks no HTTPS: is it http://?"
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _signed(
+def _sign_headers(
     method: str, url: str, headers: dict[str, str], data: bytes, region: str
 ) -> dict[str, str]:
     """The headers with a signature (SigV4) of whoever runs this."""

@@ -39,26 +39,26 @@ def has_possessive_quantifier(pattern: str, *, verbose: bool = False) -> bool:
     return any(element["suffix"] == "+" for element in ELEMENT.finditer(pattern))
 
 
-def names_in(nodes: Sequence[ast.AST]) -> set[str]:
+def collect_names(nodes: Sequence[ast.AST]) -> set[str]:
     every = [node for top in nodes for node in ast.walk(top)]
     return {node.id for node in every if isinstance(node, ast.Name)} | {
         node.attr for node in every if isinstance(node, ast.Attribute)
     }
 
 
-def definitions(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+def find_definitions(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """Yield each name with an expression that may become its value: assigned or passed."""
     parameters: dict[str, list[str]] = {}
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=targets, value=value):
-                yield from ((name, value) for name in names_in(targets))
+                yield from ((name, value) for name in collect_names(targets))
             case ast.AnnAssign(target=target, value=ast.expr() as value):
-                yield from ((name, value) for name in names_in([target]))
+                yield from ((name, value) for name in collect_names([target]))
             case ast.NamedExpr(target=target, value=value):
                 yield target.id, value
             case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-                yield from ((name, value) for name in names_in([target]))
+                yield from ((name, value) for name in collect_names([target]))
             case ast.FunctionDef(name=name, args=args):
                 parameters[name] = [a.arg for a in (*args.posonlyargs, *args.args)]
     for node in ast.walk(tree):
@@ -68,23 +68,23 @@ def definitions(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield from ((word.arg, word.value) for word in node.keywords if word.arg)
 
 
-def regex_calls(tree: ast.AST) -> Iterator[ast.Call]:
+def find_regex_calls(tree: ast.AST) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re"))):
                 yield node
 
 
-def possessive_lines(*sources: str) -> list[tuple[int, int]]:
+def find_possessive_lines(*sources: str) -> list[tuple[int, int]]:
     """Find strings that reach a call of ``re`` and are possessive: source's index and line."""
     trees = [ast.parse(source) for source in sources]
     named: dict[str, list[tuple[int, ast.AST]]] = {}
     pending: list[tuple[int, ast.AST, bool]] = []
     for index, tree in enumerate(trees):
-        for name, value in definitions(tree):
+        for name, value in find_definitions(tree):
             named.setdefault(name, []).append((index, value))
-        for call in regex_calls(tree):
-            flags = names_in([*call.args[1:], *(word.value for word in call.keywords)])
+        for call in find_regex_calls(tree):
+            flags = collect_names([*call.args[1:], *(word.value for word in call.keywords)])
             pending.append((index, call, bool(flags & {"VERBOSE", "X"})))
     found: set[tuple[int, int]] = set()
     seen: set[str] = set()
@@ -98,7 +98,7 @@ def possessive_lines(*sources: str) -> list[tuple[int, int]]:
             ):
                 found.add((index, node.lineno))
         # A name means the same in each file: constants are imported, and never shadowed here.
-        for name in names_in([expression]) - seen:
+        for name in collect_names([expression]) - seen:
             seen.add(name)
             pending += ((where, value, verbose) for where, value in named.get(name, ()))
     return sorted(found)
@@ -106,7 +106,7 @@ def possessive_lines(*sources: str) -> list[tuple[int, int]]:
 
 def main() -> None:
     files = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
-    found = possessive_lines(*(file.read_text(encoding="utf-8") for file in files))
+    found = find_possessive_lines(*(file.read_text(encoding="utf-8") for file in files))
     for index, line in found:
         print(
             f"{files[index].relative_to(ROOT)}:{line}: possessive quantifier: "

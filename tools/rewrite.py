@@ -19,51 +19,53 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools import command
-from tools.command import DONE, IMPOSSIBLE, given, text_of
-from tools.management import Api
+from tools.command import EXIT_DONE, EXIT_FAILED, parse_required, read_text
+from tools.management import ManagementApi
 from waypost.rewrite.schemas import MAX_MIME_BYTES
 
-_PARTS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
+_CONTENT_KEYS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the report, and write the message beside the file."""
-    options = _options(arguments)
-    part = _PARTS.get(options.file.suffix.lower(), "text")
-    message = _message(options, {part: _content(options.file)})
-    answer = Api.of(options.env, options.base).ask("POST", "/v1/rewrite", message)
-    print("\n".join(_told(answer)))
+    options = _parse_options(arguments)
+    part = _CONTENT_KEYS.get(options.file.suffix.lower(), "text")
+    message = _build_message(options, {part: _read_content(options.file)})
+    answer = ManagementApi.from_options(options.env, options.base).request(
+        "POST", "/v1/rewrite", message
+    )
+    print("\n".join(_format_report(answer)))
     if answer["failed"]:
-        return IMPOSSIBLE
+        return EXIT_FAILED
     if not options.dry_run:
         written = options.file.with_suffix(f".tracked{options.file.suffix}")
         written.write_bytes(answer["deliveries"][0]["content"][part].encode())
         print(f"\nThe message for {options.person} is in {written}")
-    return DONE
+    return EXIT_DONE
 
 
-def _content(file: Path) -> str:
+def _read_content(file: Path) -> str:
     """A message's text. Ends the tool where no message can be in the file, before it is read."""
     if (size := file.stat().st_size) > MAX_MIME_BYTES:
         raise SystemExit(f"{file} is {size:,} bytes; a message has at most {MAX_MIME_BYTES:,}")
-    content = text_of(file)
+    content = read_text(file)
     if not content.strip():
         raise SystemExit(f"{file} is empty")
     return content
 
 
-def _data(file: Path) -> object:
+def _read_data(file: Path) -> object:
     """What stands in a file of JSON. Ends the tool where it is none."""
     try:
-        return json.loads(text_of(file))
+        return json.loads(read_text(file))
     except ValueError as error:
         raise SystemExit(f"{file} is not JSON: {error}") from error
 
 
-def _message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, object]:
+def _build_message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, object]:
     campaign = options.campaign or options.file.stem
     recipient = {"delivery": f"{campaign}/{options.person}", "person": options.person}
-    data = {"data": _data(options.data)} if options.data else {}
+    data = {"data": _read_data(options.data)} if options.data else {}
     return {
         "workspace": options.workspace,
         "campaign": campaign,
@@ -76,7 +78,7 @@ def _message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, 
     }
 
 
-def _told(answer: dict[str, Any]) -> list[str]:
+def _format_report(answer: dict[str, Any]) -> list[str]:
     """The report for people: links with what became of them, warnings, what failed."""
     tracked = sum(link["tracked"] for link in answer["links"])
     lines = [f"{tracked} of {len(answer['links'])} links tracked"]
@@ -93,10 +95,10 @@ def _told(answer: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("rewrite", __doc__)
-    parser.add_argument("--workspace", type=given, required=True)
-    parser.add_argument("--file", type=lambda text: Path(given(text)), required=True)
+def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.build_parser("rewrite", __doc__)
+    parser.add_argument("--workspace", type=parse_required, required=True)
+    parser.add_argument("--file", type=lambda text: Path(parse_required(text)), required=True)
     parser.add_argument("--campaign", default="", help="the file's name unless given")
     parser.add_argument("--person", default="p1", help="the recipient; p1 unless given")
     parser.add_argument("--channel", default="email", help="email unless given")
@@ -110,4 +112,4 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

@@ -35,32 +35,32 @@ _SPDX: Final = {
     "MIT No Attribution License (MIT-0)": "MIT-0",
 }
 """How METADATA names licences that SPDX names otherwise. The BSD ones here are of three clauses."""
-_BY_HAND: Final = {"crawler-user-agents": "MIT"}
+_LICENCE_OVERRIDES: Final = {"crawler-user-agents": "MIT"}
 """Of distributions whose METADATA names none: what the file LICENSE beside it is."""
 
 
 def main(folder: str) -> int:
     """Print the bill of a built layer. 1 where its files are not those of its RECORDs."""
-    distributions = sorted(found(Path(folder)), key=name_of)
-    spoilt = [file for each in distributions for file in changed(each)]
+    distributions = sorted(find_distributions(Path(folder)), key=normalize_name)
+    spoilt = [file for each in distributions for file in find_changed_files(each)]
     for file in spoilt:
         print(f"{file} is not what its RECORD says", file=sys.stderr)
     if not distributions:
         print(f"{folder} holds no distribution; `make build` makes the layer", file=sys.stderr)
     if spoilt or not distributions:
         return 1
-    print(json.dumps(document(distributions), indent=2))
+    print(json.dumps(build_document(distributions), indent=2))
     return 0
 
 
-def found(folder: Path) -> Iterator[Distribution]:
+def find_distributions(folder: Path) -> Iterator[Distribution]:
     """The distributions that were installed into a folder."""
     return (PathDistribution(info) for info in folder.glob("*.dist-info"))
 
 
-def document(distributions: list[Distribution]) -> dict[str, Any]:
+def build_document(distributions: list[Distribution]) -> dict[str, Any]:
     """The bill of materials of these distributions."""
-    components = [component(each) for each in distributions]
+    components = [build_component(each) for each in distributions]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     own = {
         "type": "application",
@@ -82,9 +82,9 @@ def document(distributions: list[Distribution]) -> dict[str, Any]:
     }
 
 
-def component(distribution: Distribution) -> dict[str, Any]:
+def build_component(distribution: Distribution) -> dict[str, Any]:
     """One distribution. ``record``: the digest of the list of its files and their digests."""
-    name, version = name_of(distribution), distribution.version
+    name, version = normalize_name(distribution), distribution.version
     record = sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
     return {
         "type": "library",
@@ -92,12 +92,12 @@ def component(distribution: Distribution) -> dict[str, Any]:
         "name": name,
         "version": version,
         "purl": f"pkg:pypi/{name}@{version}",
-        "licenses": [{"expression": expression(distribution)}],
+        "licenses": [{"expression": build_license_expression(distribution)}],
         "properties": [{"name": "waypost:record:sha-256", "value": record}],
     }
 
 
-def expression(distribution: Distribution) -> str:
+def build_license_expression(distribution: Distribution) -> str:
     """The licences as an SPDX expression. Raises ValueError where nobody names one."""
     metadata: Message = distribution.metadata  # type: ignore[assignment]  # it is one
     if given := metadata.get("License-Expression"):
@@ -108,13 +108,17 @@ def expression(distribution: Distribution) -> str:
         if line.startswith(_LICENCE)
     ]
     text = str(metadata.get("License") or "").strip()
-    names = classified or [text] * bool(text) or [_BY_HAND.get(name_of(distribution), "")]
+    names = (
+        classified
+        or [text] * bool(text)
+        or [_LICENCE_OVERRIDES.get(normalize_name(distribution), "")]
+    )
     if not all(names):
-        raise ValueError(f"{name_of(distribution)} names no licence")
+        raise ValueError(f"{normalize_name(distribution)} names no licence")
     return " OR ".join(dict.fromkeys(_SPDX.get(name, name) for name in names))
 
 
-def changed(distribution: Distribution) -> Iterator[Path]:
+def find_changed_files(distribution: Distribution) -> Iterator[Path]:
     """Files that are there and differ from what RECORD says; what a build leaves out is fine."""
     for file in distribution.files or ():
         path = Path(str(file.locate()))
@@ -125,7 +129,7 @@ def changed(distribution: Distribution) -> Iterator[Path]:
             yield path
 
 
-def name_of(distribution: Distribution) -> str:
+def normalize_name(distribution: Distribution) -> str:
     """The name in the one spelling that package URLs have."""
     return distribution.name.lower().replace("_", "-").replace(".", "-")
 

@@ -15,28 +15,30 @@ import sys
 from urllib.parse import quote
 
 from tools import command
-from tools.command import DONE, given, number
-from tools.management import Api
+from tools.command import EXIT_DONE, parse_number, parse_required
+from tools.management import ManagementApi
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the link on a line of its own, and below it until when it works."""
-    options = _options(arguments)
+    options = _parse_options(arguments)
     path = f"/v1/workspaces/{quote(options.workspace, safe='')}/shares"
     body: dict[str, object] = {"hours": options.hours, "people": options.people}
     if options.campaign:
         body["campaign"] = options.campaign
-    share = Api.of(options.env, options.base).ask("POST", path, body)
+    share = ManagementApi.from_options(options.env, options.base).request("POST", path, body)
     print(share["url"])
     print(f"works until {share['expires']}", file=sys.stderr)
-    return DONE
+    return EXIT_DONE
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("share", __doc__)
-    parser.add_argument("--workspace", metavar="WORKSPACE", type=given, required=True)
+def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.build_parser("share", __doc__)
+    parser.add_argument("--workspace", metavar="WORKSPACE", type=parse_required, required=True)
     parser.add_argument("--campaign", default="", help="the whole workspace unless given")
-    parser.add_argument("--hours", type=number, default=72, help="how long it works; 72 by default")
+    parser.add_argument(
+        "--hours", type=parse_number, default=72, help="how long it works; 72 by default"
+    )
     parser.add_argument(
         "--people", type=lambda text: text == "yes", default=False, help="yes: names people, too"
     )
@@ -44,4 +46,4 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

@@ -19,40 +19,40 @@ from collections.abc import Callable
 import urllib3
 
 from tools import command
-from tools.journey import STEPS, Failed, Journey, Skipped
-from tools.management import Api, Refused, Unreachable
+from tools.journey import STEPS, SmokeTest, StepFailed, StepSkipped
+from tools.management import ApiError, ApiUnreachable, ManagementApi
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Take every step; 1 where one failed. Raises Unreachable where the first finds no stack."""
-    options = _options(arguments)
+    options = _parse_options(arguments)
     with urllib3.PoolManager(retries=False, timeout=35) as http:
-        api = Api.of(options.env, options.base)
-        run = Journey(api, http, f"smoke-{time.time_ns() // 1_000_000}", options.patience)
-        return max([_take(step, run) for step in STEPS])
+        api = ManagementApi.from_options(options.env, options.base)
+        run = SmokeTest(api, http, f"smoke-{time.time_ns() // 1_000_000}", options.patience)
+        return max([_run_step(step, run) for step in STEPS])
 
 
-def _take(step: Callable[[Journey], str], run: Journey) -> int:
+def _run_step(step: Callable[[SmokeTest], str], smoke_test: SmokeTest) -> int:
     name = step.__name__.replace("_", " ")
     try:
-        word, said = "ok  ", step(run)
-    except Skipped as reason:
+        word, said = "ok  ", step(smoke_test)
+    except StepSkipped as reason:
         word, said = "skip", str(reason)
-    except Unreachable as reason:
+    except ApiUnreachable as reason:
         if step is STEPS[0]:
             raise
         word, said = "FAIL", str(reason)
-    except (Failed, Refused, urllib3.exceptions.HTTPError, LookupError, ValueError) as reason:
+    except (StepFailed, ApiError, urllib3.exceptions.HTTPError, LookupError, ValueError) as reason:
         word, said = "FAIL", f"{type(reason).__name__}: {reason}"
     print(f"{word}  {name:13} {said}", flush=True)
     return int(word == "FAIL")
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("smoke", __doc__)
+def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.build_parser("smoke", __doc__)
     parser.add_argument("--patience", type=float, default=60, help="seconds that counting may take")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

@@ -13,33 +13,35 @@ from typing import Any, Self
 
 import boto3
 
-CONFIG = Path(__file__).parent.parent / "samconfig.toml"
+CONFIG_FILE = Path(__file__).parent.parent / "samconfig.toml"
 
 
-class NoStack(SystemExit):
+class StackNotFound(SystemExit):
     """The stack, or a resource of it, cannot be found; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class DeployedStack:
     """One deployed stack."""
 
     name: str
     region: str
 
     @classmethod
-    def of(cls, environment: str) -> Self:
+    def from_environment(cls, environment: str) -> Self:
         """The stack that ``make deploy ENV=…`` deploys. Raises NoStack for an unknown one."""
-        known = _environments()
+        known = _load_environments()
         if environment not in known:
             names = ", ".join(known)
-            raise NoStack(f"samconfig.toml has no environment {environment!r}; it has {names}")
+            raise StackNotFound(
+                f"samconfig.toml has no environment {environment!r}; it has {names}"
+            )
         return cls(known[environment]["stack_name"], known[environment]["region"])
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - clients have no common type
         return boto3.client(service, region_name=self.region)  # type: ignore[call-overload]
 
-    def resource(self, logical_id: str) -> str:
+    def get_resource_id(self, logical_id: str) -> str:
         """The physical id of a resource. Raises NoStack where the stack has none."""
         cloudformation = self.client("cloudformation")
         try:
@@ -48,13 +50,13 @@ class Stack:
             )
         except cloudformation.exceptions.ClientError as e:
             reason = e.response["Error"]["Message"]
-            raise NoStack(f"{self.name} in {self.region}: {logical_id}: {reason}") from e
+            raise StackNotFound(f"{self.name} in {self.region}: {logical_id}: {reason}") from e
         return str(answer["StackResourceDetail"]["PhysicalResourceId"])
 
 
-def _environments() -> dict[str, dict[str, str]]:
+def _load_environments() -> dict[str, dict[str, str]]:
     """What samconfig.toml says of deploying each environment that has a stack."""
-    config = tomllib.loads(CONFIG.read_text("utf-8"))
+    config = tomllib.loads(CONFIG_FILE.read_text("utf-8"))
     sections = {name: said for name, said in config.items() if isinstance(said, dict)}
     deploys = {
         name: said.get("deploy", {}).get("parameters", {}) for name, said in sections.items()

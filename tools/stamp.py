@@ -17,44 +17,44 @@ from hashlib import sha256
 from typing import Final
 
 from tools import command
-from tools.command import DONE
-from tools.stack import CONFIG, Stack
+from tools.command import EXIT_DONE
+from tools.stack import CONFIG_FILE, DeployedStack
 
-BUILT: Final = CONFIG.parent / ".aws-sam/build/template.yaml"
+BUILT_TEMPLATE: Final = CONFIG_FILE.parent / ".aws-sam/build/template.yaml"
 
-_PLACE: Final = re.compile(r"(\bDEPLOYED_WITH: )\S+")
+_PLACEHOLDER: Final = re.compile(r"(\bDEPLOYED_WITH: )\S+")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the mark of an environment's parameters into what was built."""
-    parser = command.parser("stamp", __doc__)
+    parser = command.build_parser("stamp", __doc__)
     parser.add_argument("--more", default="", help="what else `sam deploy` is told")
     options = parser.parse_args(arguments)
-    mark = fingerprint(parameters(options.env), options.more)
-    BUILT.write_text(stamped(BUILT.read_text("utf-8"), mark), "utf-8")
+    mark = compute_fingerprint(load_parameters(options.env), options.more)
+    BUILT_TEMPLATE.write_text(stamp_template(BUILT_TEMPLATE.read_text("utf-8"), mark), "utf-8")
     print(f"Deploying with parameters {mark}")
-    return DONE
+    return EXIT_DONE
 
 
-def parameters(environment: str) -> list[str]:
+def load_parameters(environment: str) -> list[str]:
     """What samconfig.toml sets for an environment. Raises NoStack for an unknown one."""
-    Stack.of(environment)
-    deploy = tomllib.loads(CONFIG.read_text("utf-8"))[environment]["deploy"]["parameters"]
+    DeployedStack.from_environment(environment)
+    deploy = tomllib.loads(CONFIG_FILE.read_text("utf-8"))[environment]["deploy"]["parameters"]
     return list(deploy.get("parameter_overrides", []))
 
 
-def fingerprint(given: list[str], more: str) -> str:
+def compute_fingerprint(parameters: list[str], more: str) -> str:
     """The same for the same parameters, in whatever order."""
-    return sha256("\n".join([*sorted(given), more]).encode()).hexdigest()[:12]
+    return sha256("\n".join([*sorted(parameters), more]).encode()).hexdigest()[:12]
 
 
-def stamped(template: str, mark: str) -> str:
+def stamp_template(template: str, fingerprint: str) -> str:
     """A template with the mark in every place for it. Ends the process where it has none."""
-    marked, places = _PLACE.subn(rf"\g<1>{mark}", template)
+    marked, places = _PLACEHOLDER.subn(rf"\g<1>{fingerprint}", template)
     if not places:
         sys.exit("the template has no DEPLOYED_WITH: its functions would keep old parameters")
     return marked
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

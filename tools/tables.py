@@ -20,12 +20,12 @@ from typing import Any, Final, TypeAlias
 import boto3
 
 from tools import command
-from tools.command import DONE, given
-from tools.embedded import EmbeddedStack, stack_of
-from tools.stack import Stack
+from tools.command import EXIT_DONE, parse_required
+from tools.embedded import EmbeddedStackClient, find_stack
+from tools.stack import DeployedStack
 
-AT_ONCE: Final = 16
-CHUNK: Final = 1_000
+THREADS: Final = 16
+CHUNK_SIZE: Final = 1_000
 """Items read ahead of their writing."""
 TABLES: Final = ("CampaignsTable", "WorkspacesTable", "ShortLinksTable", "ClicksTable")
 Item: TypeAlias = Mapping[str, Any]
@@ -33,32 +33,32 @@ Item: TypeAlias = Mapping[str, Any]
 
 def main(arguments: list[str] | None = None) -> int:
     """Fill one table, and say how many items were read and written."""
-    options = _options(arguments)
-    stack = stack_of(options.env, options.base)
-    source, target = _source(stack, options), stack.client("dynamodb")
-    put = _putter(target, stack.resource(options.table), replace=options.replace)
+    options = _parse_options(arguments)
+    stack = find_stack(options.env, options.base)
+    source, target = _open_source(stack, options), stack.client("dynamodb")
+    put = _build_put(target, stack.get_resource_id(options.table), replace=options.replace)
     read = written = 0
-    items = _items(source, options.source)
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        while chunk := list(islice(items, CHUNK)):
+    items = _scan_items(source, options.source)
+    with ThreadPoolExecutor(THREADS) as threads:
+        while chunk := list(islice(items, CHUNK_SIZE)):
             read, written = read + len(chunk), written + sum(threads.map(put, chunk))
     print(f"{read:,} items read, {written:,} written")
-    return DONE
+    return EXIT_DONE
 
 
-def _source(stack: Stack | EmbeddedStack, options: argparse.Namespace) -> Any:  # noqa: ANN401
+def _open_source(stack: DeployedStack | EmbeddedStackClient, options: argparse.Namespace) -> Any:  # noqa: ANN401
     if not (options.from_region or options.from_profile):
         return stack.client("dynamodb")
     session = boto3.Session(profile_name=options.from_profile or None)
     return session.client("dynamodb", region_name=options.from_region or stack.region)
 
 
-def _items(client: Any, table: str) -> Iterator[Item]:  # noqa: ANN401
+def _scan_items(client: Any, table: str) -> Iterator[Item]:  # noqa: ANN401
     for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         yield from page["Items"]
 
 
-def _putter(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]:  # noqa: ANN401
+def _build_put(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]:  # noqa: ANN401
     """Puts one item; whether it was written."""
     asked = {} if replace else {"ConditionExpression": "attribute_not_exists(pk)"}
 
@@ -72,12 +72,14 @@ def _putter(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]
     return put
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.parser("tables", __doc__)
+def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = command.build_parser("tables", __doc__)
     parser.add_argument(
-        "--table", type=given, choices=TABLES, required=True, help="which one to fill"
+        "--table", type=parse_required, choices=TABLES, required=True, help="which one to fill"
     )
-    parser.add_argument("--from", dest="source", type=given, required=True, help="a table's name")
+    parser.add_argument(
+        "--from", dest="source", type=parse_required, required=True, help="a table's name"
+    )
     parser.add_argument("--from-region", default="", help="where it is, if not in the stack's")
     parser.add_argument("--from-profile", default="", help="whose it is: a profile of the AWS CLI")
     parser.add_argument("--replace", action="store_true", help="replace what differs, too")
@@ -85,4 +87,4 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run_command(main)

@@ -26,7 +26,7 @@ class NoManagedPolicies:
         return {}
 
 
-def transformed(region: str, template: Path = TEMPLATE) -> str:
+def translate_template(region: str, template: Path = TEMPLATE) -> str:
     """The template after the serverless transform, as YAML.
 
     Raises InvalidSamDocumentException where the transform refuses it, saying what and where.
@@ -43,6 +43,6 @@ def transformed(region: str, template: Path = TEMPLATE) -> str:
 if __name__ == "__main__":
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # its feature flags are no news
     try:
-        print(transformed(sys.argv[1]))
+        print(translate_template(sys.argv[1]))
     except InvalidSamDocumentException as refused:
         sys.exit(f"{TEMPLATE.name}: {refused}")

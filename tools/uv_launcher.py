@@ -53,7 +53,7 @@ def read_settings(listing: str) -> dict[str, str]:
     return {name: value for section in SECTIONS for name, value in sections[section].items()}
 
 
-def pip_settings() -> dict[str, str]:
+def load_pip_settings() -> dict[str, str]:
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"],
         stdout=subprocess.PIPE, text=True, check=False,
@@ -61,7 +61,7 @@ def pip_settings() -> dict[str, str]:
     return read_settings(listed.stdout)
 
 
-def uv_variables(
+def build_uv_variables(
     settings: Mapping[str, str], environment: Mapping[str, str], prefix: Path
 ) -> Iterator[tuple[str, str]]:
     """Yield the variables to add for uv; ``prefix`` is the virtual environment."""
@@ -90,11 +90,11 @@ def uv_variables(
 def main() -> None:
     if sys.argv[1:] == ["--explain"]:
         sys.exit(EXPLANATION)
-    settings = pip_settings()
+    settings = load_pip_settings()
     if sys.argv[1:3] == ["pip", "compile"]:
         # A lock lists every file of a version; an extra index may have only some of them.
         settings.pop("extra-index-url", None)
-    variables = dict(uv_variables(settings, os.environ, Path(sys.prefix)))
+    variables = dict(build_uv_variables(settings, os.environ, Path(sys.prefix)))
     uv = Path(sys.executable).with_name("uv")
     ended = subprocess.run([uv, *sys.argv[1:]], env={**os.environ, **variables}, check=False)
     if ended.returncode:

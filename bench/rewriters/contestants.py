@@ -24,78 +24,78 @@ CAMPAIGN = "spring-sale"
 _HREF = re.compile(r'href="(https?://[^"]+)"')
 
 
-class Person(NamedTuple):
+class BenchRecipient(NamedTuple):
     """Whom a message goes to."""
 
     delivery: str = "5f0c1a52b7"
     person: str = "p-204113"
 
 
-class Contestant(NamedTuple):
+class Rewriter(NamedTuple):
     """``rewrite``: an HTML message and whom it goes to in, the message to send out."""
 
     name: str
-    rewrite: Callable[[str, Person], str]
+    rewrite: Callable[[str, BenchRecipient], str]
 
 
-def metadata(person: Person) -> dict[str, str]:
-    return {"delivery": person.delivery, "person": person.person, "campaign": CAMPAIGN}
+def build_metadata(recipient: BenchRecipient) -> dict[str, str]:
+    return {"delivery": recipient.delivery, "person": recipient.person, "campaign": CAMPAIGN}
 
 
-def signed(href: str, person: Person) -> str:
+def sign_link(href: str, recipient: BenchRecipient) -> str:
     """A link whose token is JSON, with its signature."""
-    content = json.dumps({**metadata(person), "url": href}, separators=(",", ":")).encode()
+    content = json.dumps({**build_metadata(recipient), "url": href}, separators=(",", ":")).encode()
     payload = urlsafe_b64encode(content).rstrip(b"=")
     signature = hmac.new(KEY, payload, hashlib.sha256).hexdigest()
     return f"{BASE}/c/{payload.decode()}/{signature}"
 
 
-def regex(html: str, person: Person) -> str:
+def rewrite_with_regex(html: str, recipient: BenchRecipient) -> str:
     """Every href that stands between double quotes."""
     serializer = URLSafeSerializer(KEY)
 
     def tracked(found: re.Match[str]) -> str:
-        token = serializer.dumps({**metadata(person), "url": found[1]})
+        token = serializer.dumps({**build_metadata(recipient), "url": found[1]})
         return f'href="{BASE}/c/{token}"'
 
     return _HREF.sub(tracked, html)
 
 
-def contestants() -> list[Contestant]:
+def list_rewriters() -> list[Rewriter]:
     """Those whose libraries are here."""
-    return [*_libraries(), Contestant("regex, itsdangerous", regex)]
+    return [*_list_library_rewriters(), Rewriter("regex, itsdangerous", rewrite_with_regex)]
 
 
-def missing() -> list[str]:
+def list_missing_libraries() -> list[str]:
     """Libraries that are not here, and whose contestants are left out."""
-    return [name for name in ("pytracking", "bs4", "lxml") if not _here(name)]
+    return [name for name in ("pytracking", "bs4", "lxml") if not _is_installed(name)]
 
 
-def _here(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _libraries() -> Iterator[Contestant]:
-    if _here("pytracking") and _here("lxml"):
-        yield Contestant("pytracking adapt_html", _pytracking())
-    if _here("bs4"):
-        yield Contestant("BeautifulSoup, html.parser", _soup("html.parser"))
-    if _here("bs4") and _here("lxml"):
-        yield Contestant("BeautifulSoup, lxml", _soup("lxml"))
-    if _here("lxml"):
-        yield Contestant("lxml", _lxml())
+def _list_library_rewriters() -> Iterator[Rewriter]:
+    if _is_installed("pytracking") and _is_installed("lxml"):
+        yield Rewriter("pytracking adapt_html", _build_pytracking())
+    if _is_installed("bs4"):
+        yield Rewriter("BeautifulSoup, html.parser", _build_soup("html.parser"))
+    if _is_installed("bs4") and _is_installed("lxml"):
+        yield Rewriter("BeautifulSoup, lxml", _build_soup("lxml"))
+    if _is_installed("lxml"):
+        yield Rewriter("lxml", _build_lxml())
 
 
-def _pytracking() -> Callable[[str, Person], str]:
+def _build_pytracking() -> Callable[[str, BenchRecipient], str]:
     import pytracking
     from pytracking.html import adapt_html
 
     configuration = pytracking.Configuration(base_click_tracking_url=f"{BASE}/")
 
-    def rewrite(html: str, person: Person) -> str:
+    def rewrite(html: str, person: BenchRecipient) -> str:
         adapted: str = adapt_html(
             html,
-            extra_metadata=metadata(person),
+            extra_metadata=build_metadata(person),
             open_tracking=False,
             configuration=configuration,
         )
@@ -104,32 +104,32 @@ def _pytracking() -> Callable[[str, Person], str]:
     return rewrite
 
 
-def _soup(parser: str) -> Callable[[str, Person], str]:
+def _build_soup(parser: str) -> Callable[[str, BenchRecipient], str]:
     from bs4 import BeautifulSoup
 
-    def rewrite(html: str, person: Person) -> str:
+    def rewrite(html: str, person: BenchRecipient) -> str:
         soup = BeautifulSoup(html, parser)
         for anchor in soup.find_all("a", href=True):
-            anchor["href"] = _if_web(str(anchor["href"]), person)
+            anchor["href"] = _sign_if_web(str(anchor["href"]), person)
         return str(soup)
 
     return rewrite
 
 
-def _lxml() -> Callable[[str, Person], str]:
+def _build_lxml() -> Callable[[str, BenchRecipient], str]:
     from lxml import html as lxml_html
 
-    def rewrite(html: str, person: Person) -> str:
+    def rewrite(html: str, person: BenchRecipient) -> str:
         document: Any = lxml_html.fromstring(html)
         for anchor in document.iter("a"):
             href = anchor.get("href")
             if href:
-                anchor.set("href", _if_web(href, person))
+                anchor.set("href", _sign_if_web(href, person))
         written: str = lxml_html.tostring(document, encoding="unicode")
         return written
 
     return rewrite
 
 
-def _if_web(href: str, person: Person) -> str:
-    return signed(href, person) if href.startswith(("http://", "https://")) else href
+def _sign_if_web(href: str, person: BenchRecipient) -> str:
+    return sign_link(href, person) if href.startswith(("http://", "https://")) else href

@@ -17,42 +17,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.rewriters import ours
-from bench.rewriters.contestants import Contestant, Person, contestants
-from bench.rewriters.messages import mailing
+from bench.rewriters.contestants import BenchRecipient, Rewriter, list_rewriters
+from bench.rewriters.messages import build_mailing
 
-OURS = Contestant("Waypost, never seen", ours.never_seen)
+WAYPOST = Rewriter("Waypost, never seen", ours.rewrite_uncached)
 MESSAGES = ((40, 100_000), (200, 500_000))
 
 
-def peak(rewrite: Contestant, links: int, size: int) -> int:
+def measure_rewrite_peak(rewriter: Rewriter, links: int, size: int) -> int:
     """Bytes that rewriting a message adds to this process at most."""
-    rewrite.rewrite(mailing(1, 1_000), Person())
-    message = mailing(links, size)
+    rewriter.rewrite(build_mailing(1, 1_000), BenchRecipient())
+    message = build_mailing(links, size)
     Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
-    rewrite.rewrite(message, Person())
-    return _status("VmHWM") - before
+    before = _read_status("VmRSS")
+    rewriter.rewrite(message, BenchRecipient())
+    return _read_status("VmHWM") - before
 
 
-def _status(name: str) -> int:
+def _read_status(name: str) -> int:
     found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) * 1024
 
 
-def show(names: Sequence[str]) -> None:
+def print_peaks(names: Sequence[str]) -> None:
     """Print the peaks of these contestants, each in a process of its own."""
     if not Path("/proc/self/clear_refs").exists():
         print("\nMemory: left out, only Linux tells it")
         return
     titles = [f"{links} links, {size // 1000} KB" for links, size in MESSAGES]
     print(f"\n{'Memory at the peak, MB':<28}" + "".join(f"{title:>22}" for title in titles))
-    for name in [*names, OURS.name]:
-        peaks = (_in_a_process(name, links, size) / 1e6 for links, size in MESSAGES)
+    for name in [*names, WAYPOST.name]:
+        peaks = (_measure_in_process(name, links, size) / 1e6 for links, size in MESSAGES)
         print(f"{name:<28}" + "".join(f"{each:>22.1f}" for each in peaks))
 
 
-def _in_a_process(name: str, links: int, size: int) -> int:
+def _measure_in_process(name: str, links: int, size: int) -> int:
     command = [sys.executable, "-m", __name__, name, str(links), str(size)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(run.stdout)
@@ -60,8 +60,8 @@ def _in_a_process(name: str, links: int, size: int) -> int:
 
 def main() -> None:
     name, links, size = sys.argv[1:]
-    (chosen,) = (each for each in [*contestants(), OURS] if each.name == name)
-    print(peak(chosen, int(links), int(size)))
+    (chosen,) = (each for each in [*list_rewriters(), WAYPOST] if each.name == name)
+    print(measure_rewrite_peak(chosen, int(links), int(size)))
 
 
 if __name__ == "__main__":

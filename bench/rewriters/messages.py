@@ -17,12 +17,12 @@ Filler = Callable[[int, int], str]
 """So many characters at most, of the numbered part of a message."""
 
 
-def mailing(links: int, size: int, filler: Filler | None = None) -> str:
+def build_mailing(links: int, size: int, filler: Filler | None = None) -> str:
     """A mailing with so many links and characters; what no link takes is tables within tables.
 
     Its links are short, so that 200 of them find room in 10 KB.
     """
-    fill = filler or rows
+    fill = filler or fill_with_rows
     anchors = [f'<a href="https://example.com/p/{n:04}">Go</a>' for n in range(links)]
     room = size - len(HEAD) - len(TAIL) - sum(map(len, anchors))
     if room < 0:
@@ -36,11 +36,11 @@ def mailing(links: int, size: int, filler: Filler | None = None) -> str:
     return HEAD + "".join(parts) + TAIL
 
 
-def shop(first_name: str = "Ada", *, dense: bool = True) -> str:
+def build_shop_mailing(first_name: str = "Ada", *, dense: bool = True) -> str:
     """A shop's mailing of 100 KB with 40 links as long as a shop's are, in tables within tables or
     in long paragraphs.
     """
-    fill = rows if dense else paragraph
+    fill = fill_with_rows if dense else fill_with_paragraph
     offers = [
         f"<tr><td {_CELL}><table {_TABLE}><tr><td><h2>{first_name}, offer {number}</h2></td></tr>"
         f'{fill(2_060, number)}<tr><td align="center" style="padding:0 0 24px"><a class="button" '
@@ -51,25 +51,25 @@ def shop(first_name: str = "Ada", *, dense: bool = True) -> str:
     return HEAD + "".join(offers) + TAIL
 
 
-def rows(room: int, number: int) -> str:
+def fill_with_rows(size: int, number: int) -> str:
     """Rows of a table, a line of text in each."""
     filled = ""
-    for row in range(room):
+    for row in range(size):
         line = " ".join(WORDS[(number * 5 + at * row) % len(WORDS)] for at in range(9))
         written = f"<tr><td {_STYLE}>{line}</td></tr>"
-        if len(filled) + len(written) > room:
+        if len(filled) + len(written) > size:
             break
         filled += written
     return filled
 
 
-def paragraph(room: int, number: int) -> str:
+def fill_with_paragraph(size: int, number: int) -> str:
     """One paragraph."""
-    text = " ".join(WORDS[(number * 5 + at * at) % len(WORDS)] for at in range(room // 5))
-    return f"<tr><td><p>{text[: max(room - 33, 0)]}</p></td></tr>"
+    text = " ".join(WORDS[(number * 5 + at * at) % len(WORDS)] for at in range(size // 5))
+    return f"<tr><td><p>{text[: max(size - 33, 0)]}</p></td></tr>"
 
 
-def corpus() -> list[str]:
+def load_corpus() -> list[str]:
     """The real e-mails of the folder that ``WAYPOST_EMAIL_CORPUS`` names; none where none are."""
     folder = os.environ.get("WAYPOST_EMAIL_CORPUS")
     files = sorted(Path(folder).rglob("*.html")) if folder else []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import cast
 
-from bench.rewriters.contestants import BASE, CAMPAIGN, KEY, Person
+from bench.rewriters.contestants import BASE, CAMPAIGN, KEY, BenchRecipient
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryShortLinkRepository,
@@ -21,11 +21,11 @@ from waypost.rewrite.service import FixedBaseUrl, RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-_CACHING = ("waypost.rewrite", "waypost.rewrite", "waypost.urls")
+_CACHED_PACKAGES = ("waypost.rewrite", "waypost.rewrite", "waypost.urls")
 SEALER = TokenSealer(Keyring((KEY,)))
 
 
-def mailing(content: str, *, liquid: bool = False) -> MessageRenderer:
+def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
     """A message, compiled, for a workspace that adds nothing to links."""
     workspaces = InMemoryWorkspaceRepository()
     workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
@@ -47,30 +47,30 @@ def mailing(content: str, *, liquid: bool = False) -> MessageRenderer:
     return sending.create_renderer(validate_rewrite_request(asked), NOW)
 
 
-def stamped(ready: MessageRenderer, person: Person, name: str = "Ada") -> str:
+def render_recipient(renderer: MessageRenderer, person: BenchRecipient, name: str = "Ada") -> str:
     """A message for one more recipient."""
     recipient = RewriteRecipient(
         delivery=person.delivery, person=person.person, data={"name": name}
     )
-    (delivery,) = ready.render_recipients([recipient])
+    (delivery,) = renderer.render_recipients([recipient])
     return str(cast("Delivery", delivery)["content"]["html"])
 
 
-def never_seen(html: str, person: Person, *, liquid: bool = False) -> str:
+def rewrite_uncached(html: str, recipient: BenchRecipient, *, liquid: bool = False) -> str:
     """A message for one recipient, of which nothing is remembered."""
-    forget()
-    return stamped(mailing(html, liquid=liquid), person)
+    clear_caches()
+    return render_recipient(prepare_message(html, liquid=liquid), recipient)
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Empty every cache of rewriting and sending."""
-    for empty in _caches():
+    for empty in _list_cache_clearers():
         empty()
 
 
 @cache
-def _caches() -> list[Callable[[], None]]:
+def _list_cache_clearers() -> list[Callable[[], None]]:
     """What empties them. Looking for them takes longer than rewriting, so it is done once."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(_CACHING)]
+    modules = [module for name, module in sys.modules.items() if name.startswith(_CACHED_PACKAGES)]
     values = {id(value): value for module in modules for value in vars(module).values()}
     return [value.cache_clear for value in values.values() if hasattr(value, "cache_clear")]

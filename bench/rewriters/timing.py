@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 ROUNDS = 7
 TURN_SECONDS = 0.03
-MOST_CALLS = 400
+MAX_CALLS = 400
 
 
-class Sample(NamedTuple):
+class TimingSample(NamedTuple):
     """Seconds of one call. ``spread``: half of what the middle half of the rounds spans."""
 
     median: float
@@ -24,41 +24,41 @@ class Sample(NamedTuple):
         return f"{self.median * 1e3:.2f} ±{self.spread * 1e3:.2f}"
 
 
-def in_turns(
+def measure_in_turns(
     calls: Mapping[str, Callable[[], object]],
     rounds: int = ROUNDS,
     turn_seconds: float = TURN_SECONDS,
-) -> dict[str, Sample]:
+) -> dict[str, TimingSample]:
     """Measure calls, each in every round for some 30 ms.
 
     What others do on the machine falls on all of them. Garbage is collected before each turn, so
     that nobody pays for another's; within a turn collection is on, as in any program, and looks at
     what the calls make, not at what the bench keeps.
     """
-    many = {name: _calls(call, turn_seconds) for name, call in calls.items()}
+    many = {name: _count_calls(call, turn_seconds) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
         for name, call in calls.items():
             gc.collect()
-            taken[name].append(_seconds(call, many[name]))
+            taken[name].append(_measure_seconds(call, many[name]))
     gc.unfreeze()
-    return {name: sample(values) for name, values in taken.items()}
+    return {name: summarize(values) for name, values in taken.items()}
 
 
-def sample(values: Sequence[float]) -> Sample:
+def summarize(values: Sequence[float]) -> TimingSample:
     quarters = statistics.quantiles(values, n=4)
-    return Sample(statistics.median(values), (quarters[2] - quarters[0]) / 2)
+    return TimingSample(statistics.median(values), (quarters[2] - quarters[0]) / 2)
 
 
-def _calls(call: Callable[[], object], turn_seconds: float) -> int:
+def _count_calls(call: Callable[[], object], turn_seconds: float) -> int:
     """How many calls fill a turn; the first one warms up."""
     call()
-    return max(1, min(MOST_CALLS, int(turn_seconds / max(_seconds(call, 1), 1e-6))))
+    return max(1, min(MAX_CALLS, int(turn_seconds / max(_measure_seconds(call, 1), 1e-6))))
 
 
-def _seconds(call: Callable[[], object], times: int) -> float:
+def _measure_seconds(call: Callable[[], object], times: int) -> float:
     started = time.process_time()
     for _ in range(times):
         call()

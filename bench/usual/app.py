@@ -21,33 +21,33 @@ logger = Logger(service="redirect")
 app = APIGatewayHttpResolver()
 dynamodb = boto3.client("dynamodb")
 secrets = boto3.client("secretsmanager")
-known: dict[str, Any] = {}
+cache: dict[str, Any] = {}
 
 
-def serializer() -> Any:  # noqa: ANN401
-    if "serializer" not in known:
+def get_serializer() -> Any:  # noqa: ANN401
+    if "serializer" not in cache:
         answer = secrets.get_secret_value(SecretId=os.environ["KEYRING_SECRET"])
-        known["serializer"] = URLSafeSerializer(json.loads(answer["SecretString"])["seed"])
-    return known["serializer"]
+        cache["serializer"] = URLSafeSerializer(json.loads(answer["SecretString"])["seed"])
+    return cache["serializer"]
 
 
-def settings(workspace: str) -> Any:  # noqa: ANN401
-    if workspace not in known:
-        known[workspace] = dynamodb.get_item(
+def load_settings(workspace: str) -> Any:  # noqa: ANN401
+    if workspace not in cache:
+        cache[workspace] = dynamodb.get_item(
             TableName=os.environ["WORKSPACES_TABLE"],
             Key={"pk": {"S": f"W#{workspace}"}, "sk": {"S": "W"}},
         ).get("Item", {})
-    return known[workspace]
+    return cache[workspace]
 
 
 @app.get("/e/c/<payload>/<signature>")
 def redirect(payload: str, signature: str) -> Response[str]:
     try:
-        token = serializer().loads(f"{payload}.{signature}")
+        token = get_serializer().loads(f"{payload}.{signature}")
     except BadSignature:
         return Response(404, "text/html", "This link leads nowhere")
     event = app.current_event
-    retention = int(settings(token["workspace"]).get("retention", {"N": "400"})["N"])
+    retention = int(load_settings(token["workspace"]).get("retention", {"N": "400"})["N"])
     now = event.request_context.time_epoch
     click = {
         "pk": {"S": f"{token['workspace']}#p:{token['person']}"},

@@ -7,10 +7,10 @@ import sys
 import webbrowser
 from typing import Any
 
-from local.demo.mailing import CAMPAIGN, WORKSPACE, message, tracked_links
-from local.demo.recipients import click_as_recipients_would
-from local.demo.showing import show_report, show_rewriting
-from local.demo.tracker import Tracker
+from local.demo.mailing import CAMPAIGN, WORKSPACE, build_message, extract_tracked_links
+from local.demo.recipients import simulate_clicks
+from local.demo.showing import print_links, print_report
+from local.demo.tracker import DemoClient
 from local.errors import StackError
 from local.stack import EmbeddedStack
 
@@ -18,7 +18,7 @@ from local.stack import EmbeddedStack
 def main() -> int:
     """Run the demo, and end without a traceback where it is interrupted or no stack can start."""
     try:
-        return run()
+        return run_demo()
     except StackError as error:
         print(f"the demo cannot run: {error}", file=sys.stderr)
         return 1
@@ -26,31 +26,33 @@ def main() -> int:
         return 130
 
 
-def run() -> int:
+def run_demo() -> int:
     """Run the demo; in a terminal, go on serving until interrupted."""
     with EmbeddedStack() as stack:
-        tracker = Tracker(stack.url)
-        sent = tracker.rewrite(message())
-        show_rewriting(sent)
-        expected = click_as_recipients_would(stack, tracker, sent)
-        report = tracker.report_after(WORKSPACE, CAMPAIGN, expected)
-        show_report(report)
+        tracker = DemoClient(stack.url)
+        sent = tracker.rewrite(build_message())
+        print_links(sent)
+        expected = simulate_clicks(stack, tracker, sent)
+        report = tracker.wait_for_report(WORKSPACE, CAMPAIGN, expected)
+        print_report(report)
         if report["clicks"]["total"] != expected:
             print(f"\nThe report has not caught up: {expected} clicks were made.")
             return 1
         if sys.stdout.isatty():
-            serve_on(stack, tracker, sent)
+            serve_until_interrupted(stack, tracker, sent)
     return 0
 
 
-def serve_on(stack: EmbeddedStack, tracker: Tracker, sent: dict[str, Any]) -> None:
+def serve_until_interrupted(
+    stack: EmbeddedStack, tracker: DemoClient, sent: dict[str, Any]
+) -> None:
     """Open the report, and keep the stack up for the curious, until Ctrl-C."""
-    report = tracker.share(WORKSPACE, CAMPAIGN, people=True)
+    report = tracker.create_share_link(WORKSPACE, CAMPAIGN, people=True)
     print(f"\nThe report, for whoever holds this link:\n  {report}")
     if sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         webbrowser.open(report)
     print("\nA recipient's link (click it, and reload the report a few seconds later):")
-    print(f"  {tracked_links(sent['deliveries'][0]['content']['html'])[0]}")
+    print(f"  {extract_tracked_links(sent['deliveries'][0]['content']['html'])[0]}")
     print("\nThe same report as JSON:")
     print(f"  {stack.url}/v1/workspaces/{WORKSPACE}/campaigns/{CAMPAIGN}")
     print("\nServing until Ctrl-C. Next: `Track a message of your own` in README.md.")

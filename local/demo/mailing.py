@@ -9,7 +9,7 @@ from typing import Final
 
 WORKSPACE: Final = "treeline"
 CAMPAIGN: Final = "spring-sale"
-NAMES: Final = (
+RECIPIENT_NAMES: Final = (
     *("Ada", "Ben", "Cleo", "Dara", "Emil", "Fay", "Gus", "Hana", "Ines", "Jon", "Kaya", "Leo"),
     *("Mia", "Nils", "Orla", "Paul", "Quin", "Rosa", "Sami", "Tess", "Uma", "Vito", "Wren"),
     *("Xan", "Yara"),
@@ -18,7 +18,7 @@ NAMES: Final = (
 _HREF: Final = re.compile(r'href="([^"]*/e/c/[^"]*)"')
 
 
-def message() -> dict[str, object]:
+def build_message() -> dict[str, object]:
     """The request that a sending pipeline makes: the template once, and who gets it."""
     return {
         "workspace": WORKSPACE,
@@ -40,11 +40,11 @@ def message() -> dict[str, object]:
                     }
                 },
             }
-            for number, name in enumerate(NAMES, 1)
+            for number, name in enumerate(RECIPIENT_NAMES, 1)
         ],
     }
 
 
-def tracked_links(content: str) -> list[str]:
+def extract_tracked_links(content: str) -> list[str]:
     """The tracking links of a message, in order."""
     return [html.unescape(value) for value in _HREF.findall(content)]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from local.demo.mailing import NAMES, tracked_links
-from local.demo.tracker import Tracker
+from local.demo.mailing import RECIPIENT_NAMES, extract_tracked_links
+from local.demo.tracker import DemoClient
 from local.stack import EmbeddedStack
 
 
-def click_as_recipients_would(stack: EmbeddedStack, tracker: Tracker, sent: dict[str, Any]) -> int:
+def simulate_clicks(stack: EmbeddedStack, tracker: DemoClient, sent: dict[str, Any]) -> int:
     """Click some links of some messages, some twice, over a day; returns the clicks to count."""
     chance = random.Random(2026)  # noqa: S311 - a demo that shows the same figures every time
     print("\nWhere clicks end:")
-    clicks = show_voucher(tracker, sent)
+    clicks = click_voucher(tracker, sent)
     for number, delivery in enumerate(sent["deliveries"]):
-        links = tracked_links(delivery["content"]["html"])
+        links = extract_tracked_links(delivery["content"]["html"])
         for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
             link = chance.choice(links)
             stack.clock.advance(chance.uniform(60, 3600))
@@ -24,28 +24,28 @@ def click_as_recipients_would(stack: EmbeddedStack, tracker: Tracker, sent: dict
                 answer = tracker.click(link)
                 clicks += 1
                 if clicks <= 3:
-                    print(f"    {answer.status}  {NAMES[number]:<5} → {answer.location}")
+                    print(f"    {answer.status}  {RECIPIENT_NAMES[number]:<5} → {answer.location}")
     stack.clock.advance(3600)
-    clicks += scan(tracker, sent["deliveries"][-1])
-    link = tracked_links(sent["deliveries"][0]["content"]["html"])[0]
+    clicks += simulate_scanner(tracker, sent["deliveries"][-1])
+    link = extract_tracked_links(sent["deliveries"][0]["content"]["html"])[0]
     head, forged = tracker.click(link, "HEAD"), tracker.click(link[:-4] + "AAAA")
     print(f"    {head.status}  a HEAD, as link checkers ask: redirected, not counted")
     print(f"    {forged.status}  a forged link: a plain page, no redirect, not counted")
     return clicks
 
 
-def show_voucher(tracker: Tracker, sent: dict[str, Any]) -> int:
+def click_voucher(tracker: DemoClient, sent: dict[str, Any]) -> int:
     """Click the link that leads each recipient elsewhere, as the first one; returns the clicks."""
     position = next(link["position"] for link in sent["links"] if link["tag"] == "voucher")
     before = sum(link["tracked"] for link in sent["links"][: position - 1])
-    answer = tracker.click(tracked_links(sent["deliveries"][0]["content"]["html"])[before])
-    print(f"    {answer.status}  {NAMES[0]:<5} → {answer.location}")
+    answer = tracker.click(extract_tracked_links(sent["deliveries"][0]["content"]["html"])[before])
+    print(f"    {answer.status}  {RECIPIENT_NAMES[0]:<5} → {answer.location}")
     return 1
 
 
-def scan(tracker: Tracker, delivery: dict[str, Any]) -> int:
+def simulate_scanner(tracker: DemoClient, delivery: dict[str, Any]) -> int:
     """Open every link of one message at once, as a mail scanner does; returns the clicks."""
-    links = tracked_links(delivery["content"]["html"])
+    links = extract_tracked_links(delivery["content"]["html"])
     for link in links:
         tracker.click(link)
     print(f"    302  a mail scanner opens all {len(links)} links of one message: counted apart")

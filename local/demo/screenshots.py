@@ -9,17 +9,17 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, FloatRect, Page
 
-from local.browser import browser
-from local.demo.mailing import CAMPAIGN, WORKSPACE, message, tracked_links
-from local.demo.recipients import click_as_recipients_would
-from local.demo.tracker import Tracker
+from local.browser import launch_browser
+from local.demo.mailing import CAMPAIGN, WORKSPACE, build_message, extract_tracked_links
+from local.demo.recipients import simulate_clicks
+from local.demo.tracker import DemoClient
 from local.stack import EmbeddedStack
 
 FOLDER: Final = Path(__file__).parents[2] / "docs/images"
-WIDE: Final = (1000, 1150)
-PHONE: Final = (390, 844)
+DESKTOP_SIZE: Final = (1000, 1150)
+PHONE_SIZE: Final = (390, 844)
 
-EARLIER: Final = {
+EARLIER_CAMPAIGNS: Final = {
     "winter-newsletter": "newsletter",
     "Back in stock: trail shoes": "broadcast",
     "order-confirmation": "transactional",
@@ -32,17 +32,17 @@ _CAMPAIGN: Final = {"workspace": WORKSPACE, "campaign": CAMPAIGN}
 def main() -> int:
     """Fill a stack as the demo does, and go through its pages."""
     FOLDER.mkdir(exist_ok=True)
-    with EmbeddedStack() as stack, browser() as chromium:
-        tracker = Tracker(stack.url)
-        for campaign, kind in EARLIER.items():
-            send_earlier(tracker, campaign, kind)
-        sent = tracker.rewrite(message())
-        clicks = click_as_recipients_would(stack, tracker, sent)
-        report = tracker.report_after(WORKSPACE, CAMPAIGN, clicks)
-        configure(tracker)
+    with EmbeddedStack() as stack, launch_browser() as chromium:
+        tracker = DemoClient(stack.url)
+        for campaign, kind in EARLIER_CAMPAIGNS.items():
+            send_earlier_campaign(tracker, campaign, kind)
+        sent = tracker.rewrite(build_message())
+        clicks = simulate_clicks(stack, tracker, sent)
+        report = tracker.wait_for_report(WORKSPACE, CAMPAIGN, clicks)
+        configure_workspace(tracker)
         link = {**_CAMPAIGN, "link": report["links"][0]["link"]}
-        person = {"workspace": WORKSPACE, "person": most_active(tracker, link["link"])}
-        opened = tracker.share(WORKSPACE, people=True)
+        person = {"workspace": WORKSPACE, "person": find_most_active_person(tracker, link["link"])}
+        opened = tracker.create_share_link(WORKSPACE, people=True)
         pages = {
             "campaign": _CAMPAIGN,
             "map": _CAMPAIGN,
@@ -52,46 +52,48 @@ def main() -> int:
             "settings": person,
             "workspace": person,
         }
-        page = new_page(chromium, opened, WIDE, "light")
+        page = open_page(chromium, opened, DESKTOP_SIZE, "light")
         for name, query in pages.items():
-            shoot(page, f"{stack.url}/reports/{name}?{urlencode(query)}", name)
-        phone = new_page(chromium, opened, PHONE, "dark")
-        shoot(phone, f"{stack.url}/reports/campaign?{urlencode(_CAMPAIGN)}", "campaign-phone-dark")
+            save_screenshot(page, f"{stack.url}/reports/{name}?{urlencode(query)}", name)
+        phone = open_page(chromium, opened, PHONE_SIZE, "dark")
+        save_screenshot(
+            phone, f"{stack.url}/reports/campaign?{urlencode(_CAMPAIGN)}", "campaign-phone-dark"
+        )
     return 0
 
 
-def send_earlier(tracker: Tracker, campaign: str, kind: str) -> None:
+def send_earlier_campaign(tracker: DemoClient, campaign: str, kind: str) -> None:
     """Send a campaign to everybody, of whom some click."""
-    sent = tracker.rewrite(message() | {"campaign": campaign, "kind": kind})
+    sent = tracker.rewrite(build_message() | {"campaign": campaign, "kind": kind})
     for delivery in sent["deliveries"][:: len(campaign) % 4 + 2]:
-        tracker.click(tracked_links(delivery["content"]["html"])[0])
+        tracker.click(extract_tracked_links(delivery["content"]["html"])[0])
 
 
-def configure(tracker: Tracker) -> None:
+def configure_workspace(tracker: DemoClient) -> None:
     """Settings and a tracking domain, so that their pages have something to show."""
     parameters = {"utm_source": "waypost", "utm_campaign": "{{ campaign.name }}"}
-    tracker.ask("PUT", f"/v1/workspaces/{WORKSPACE}/settings", {"url_params": parameters})
+    tracker.request("PUT", f"/v1/workspaces/{WORKSPACE}/settings", {"url_params": parameters})
     domain = {"host": "links.treeline.example", "sending_domain": "treeline.example"}
-    tracker.ask("POST", f"/v1/workspaces/{WORKSPACE}/domains", domain)
+    tracker.request("POST", f"/v1/workspaces/{WORKSPACE}/domains", domain)
 
 
-def most_active(tracker: Tracker, link: str) -> str:
+def find_most_active_person(tracker: DemoClient, link: str) -> str:
     """Who clicked a link most often."""
-    people = tracker.ask("GET", f"/v1/workspaces/{WORKSPACE}/links/{link}/people")["people"]
+    people = tracker.request("GET", f"/v1/workspaces/{WORKSPACE}/links/{link}/people")["people"]
     return str(max(people, key=lambda one: one["clicks"])["person"])
 
 
-def new_page(chromium: Browser, share: str, size: tuple[int, int], look: str) -> Page:
+def open_page(chromium: Browser, share: str, size: tuple[int, int], color_scheme: str) -> Page:
     """A page that holds a share, of a size in pixels, light or dark."""
     page = chromium.new_page(
         viewport={"width": size[0], "height": size[1]},
-        color_scheme="dark" if look == "dark" else "light",
+        color_scheme="dark" if color_scheme == "dark" else "light",
     )
     page.goto(share)
     return page
 
 
-def shoot(page: Page, address: str, name: str) -> None:
+def save_screenshot(page: Page, address: str, name: str) -> None:
     """Take a picture of what is seen at first sight, at most."""
     answer = page.goto(address, wait_until="networkidle")
     if answer is None or not answer.ok:

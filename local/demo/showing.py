@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def show_rewriting(sent: dict[str, Any]) -> None:
+def print_links(sent: dict[str, Any]) -> None:
     """What was tracked, and what was not and why."""
     links = sent["links"]
     tracked = [link for link in links if link["tracked"]]
     print(f"\nRewrote {len(links)} links of one e-mail for {len(sent['deliveries'])} recipients.")
     print(f"\n  Tracked: {len(tracked)}, for example")
     for link in [*tracked[:2], *(link for link in tracked if link["tag"])]:
-        print(f"    {link['position']:>3}  {named(link)}")
+        print(f"    {link['position']:>3}  {format_link(link)}")
     print(f"\n  Left as they were: {len(links) - len(tracked)}")
     for link in links:
         if not link["tracked"]:
@@ -22,7 +22,7 @@ def show_rewriting(sent: dict[str, Any]) -> None:
         print(f"  Warning: {warning}")
 
 
-def show_report(report: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any]) -> None:
     """The figures of the campaign, most clicked link first."""
     clicks = report["clicks"]
     print(
@@ -32,20 +32,20 @@ def show_report(report: dict[str, Any]) -> None:
         f"{clicks['human']} human, {clicks['machine']} by machines"
     )
     print("\n  total  human  unique  link")
-    for line in lines_of(report["links"]):
+    for line in format_link_rows(report["links"]):
         print(line)
 
 
-def lines_of(links: list[dict[str, Any]], most: int = 12) -> Iterator[str]:
+def format_link_rows(links: list[dict[str, Any]], limit: int = 12) -> Iterator[str]:
     """A line for each of the most clicked links, and one for the rest."""
     clicked = [link for link in links if link["total"]]
-    for link in clicked[:most]:
-        yield f"  {link['total']:>5}  {link['human']:>5}  {link['unique']:>6}  {named(link)}"
-    if rest := clicked[most:]:
+    for link in clicked[:limit]:
+        yield f"  {link['total']:>5}  {link['human']:>5}  {link['unique']:>6}  {format_link(link)}"
+    if rest := clicked[limit:]:
         totals = (sum(link[figure] for link in rest) for figure in ("total", "human"))
         yield "  {:>5}  {:>5}          {} more links".format(*totals, len(rest))
 
 
-def named(link: dict[str, Any]) -> str:
+def format_link(link: dict[str, Any]) -> str:
     """A link as a report calls it."""
     return f"{link['tag']}: {link['url']}" if link["tag"] else str(link["url"])

@@ -17,14 +17,14 @@ BROWSER: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ClickResponse:
     """What a click got: the status, and where it was sent on to."""
 
     status: int
     location: str | None
 
 
-class Tracker:
+class DemoClient:
     """One stack at one address."""
 
     def __init__(self, base: str) -> None:
@@ -33,33 +33,35 @@ class Tracker:
 
     def rewrite(self, message: dict[str, object]) -> dict[str, Any]:
         """What the rewrite function makes of a message."""
-        return self.ask("POST", "/v1/rewrite", message)
+        return self.request("POST", "/v1/rewrite", message)
 
-    def click(self, link: str, method: str = "GET") -> Answer:
+    def click(self, link: str, method: str = "GET") -> ClickResponse:
         """Follow a tracking link as a phone would, as far as the redirect."""
         url = self.base + urlsplit(link).path
         answer = self._http.request(method, url, redirect=False, headers={"user-agent": BROWSER})
-        return Answer(answer.status, answer.headers.get("location"))
+        return ClickResponse(answer.status, answer.headers.get("location"))
 
-    def report(self, workspace: str, campaign: str) -> dict[str, Any]:
+    def fetch_report(self, workspace: str, campaign: str) -> dict[str, Any]:
         """The campaign's figures as they stand."""
-        return self.ask("GET", f"/v1/workspaces/{workspace}/campaigns/{campaign}")
+        return self.request("GET", f"/v1/workspaces/{workspace}/campaigns/{campaign}")
 
-    def report_after(self, workspace: str, campaign: str, clicks: int) -> dict[str, Any]:
+    def wait_for_report(self, workspace: str, campaign: str, clicks: int) -> dict[str, Any]:
         """The figures once that many clicks are counted, or after 20 seconds as they stand."""
         deadline = time.monotonic() + 20
         while True:
-            report = self.report(workspace, campaign)
+            report = self.fetch_report(workspace, campaign)
             if report["clicks"]["total"] >= clicks or time.monotonic() > deadline:
                 return report
             time.sleep(0.1)
 
-    def share(self, workspace: str, campaign: str | None = None, *, people: bool = False) -> str:
+    def create_share_link(
+        self, workspace: str, campaign: str | None = None, *, people: bool = False
+    ) -> str:
         """The address of a share link to the report pages."""
         body = {"people": people} | ({"campaign": campaign} if campaign else {})
-        return str(self.ask("POST", f"/v1/workspaces/{workspace}/shares", body)["url"])
+        return str(self.request("POST", f"/v1/workspaces/{workspace}/shares", body)["url"])
 
-    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """What a route answers. Raises RuntimeError for anything but success."""
         answer = self._http.request(method, self.base + path, json=body)
         if not 200 <= answer.status < 300:

@@ -25,7 +25,7 @@ import pytest
 from moto import mock_aws
 
 from local import moto_haste, moto_transactions
-from local.template import Template, load
+from local.template import Template, load_template
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryClickRepository,
@@ -66,12 +66,12 @@ class TableNames:
 
 
 @cache
-def load_template() -> Template:
-    return load(TEMPLATE_PATH)
+def load_stack_template() -> Template:
+    return load_template(TEMPLATE_PATH)
 
 
 def create_table(client: Any, logical_id: str) -> str:
-    properties = load_template().resources[logical_id].properties
+    properties = load_stack_template().resources[logical_id].properties
     schema = {name: properties[name] for name in TABLE_SCHEMA_KEYS if name in properties}
     if stream := schema.get("StreamSpecification"):
         schema["StreamSpecification"] = {**stream, "StreamEnabled": True}  # type: ignore[dict-item]
@@ -86,8 +86,8 @@ def accelerate_moto(patch: pytest.MonkeyPatch) -> None:
     not put together for each what they say of themselves, of which moto wants to hear boto's name.
     """
     change = partial(patch.setattr, raising=False)
-    moto_transactions.install(change)
-    moto_haste.install(change)
+    moto_transactions.install_rollback(change)
+    moto_haste.install_speedups(change)
     change(
         "moto.core.botocore_stubber.BotocoreStubber.process_request",
         lambda _, request: respond_with_moto(request) if is_to_aws(request) else None,

@@ -10,7 +10,7 @@ import pytest
 from tests.clicks import CAMPAIGN, NOON, make_click
 from tests.contract.conftest import Repositories, TableNames
 from tools import clicks
-from tools.stack import Stack
+from tools.stack import DeployedStack
 from waypost.clicks.fallback_queue import serialize_click
 
 
@@ -25,7 +25,7 @@ def stack(tables: TableNames, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"{variable.upper()}_TABLE", getattr(tables, variable))
     monkeypatch.setenv("EVENT_BUS", "clicks")
     made = {"dynamodb": tables.client, "events": Events()}
-    monkeypatch.setattr(Stack, "client", lambda _, service: made[service])
+    monkeypatch.setattr(DeployedStack, "client", lambda _, service: made[service])
 
 
 def test_lost_clicks_are_replayed_once(

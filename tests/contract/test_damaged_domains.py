@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.test_domains import ACME, GLOBEX, build_domain_with_history, store
 from tests.fakes import InMemoryDomainRepository
-from tests.unit.domains.builders import HOST, MINUTE, NOW, domain
+from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain
 from waypost.domains import item_mapping
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.events import NullDomainEventPublisher
@@ -106,8 +106,8 @@ ITEMS: list[Item] = [
     {"domain": {"S": "[]"}, "version": {"N": "1"}},
     {"domain": {"S": "null"}, "version": {"N": "1"}},
     {"domain": {"S": "[" * 100_000}, "version": {"N": "1"}},
-    {"domain": item_mapping.domain_to_item(domain())["domain"], "version": {"S": "one"}},
-    {"domain": item_mapping.domain_to_item(domain())["domain"], "version": {"BOOL": True}},
+    {"domain": item_mapping.domain_to_item(make_domain())["domain"], "version": {"S": "one"}},
+    {"domain": item_mapping.domain_to_item(make_domain())["domain"], "version": {"BOOL": True}},
 ]
 DAMAGED: list[Item] = [
     *(corrupt_domain_item(build_domain_with_history(), path, value) for path, value in VALUES),
@@ -120,8 +120,8 @@ def test_a_domain_that_cannot_be_read_is_named_and_left_out_of_lists(
     store: DomainRepository, kept: Item, caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    store.add(domain())
-    store.add(domain(host="second.acme.com"))
+    store.add(make_domain())
+    store.add(make_domain(host="second.acme.com"))
     put_domain_item(store, kept)
     for read in (lambda: store.get(ACME, HOST), lambda: store.get_by_host(HOST)):
         with pytest.raises(CorruptItem, match=HOST):
@@ -150,23 +150,23 @@ CLAIMS: list[Item] = [
 def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
     store: DomainRepository, rest: Item, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.add(domain(due=NOW - MINUTE))
-    store.add(domain(host="links.globex.com", workspace=GLOBEX))
+    store.add(make_domain(due=NOW - MINUTE))
+    store.add(make_domain(host="links.globex.com", workspace=GLOBEX))
     put_domain_item(store, item_mapping.build_claim_key(HOST) | rest)
     assert store.list_due(NOW, 10) == [(GLOBEX, "links.globex.com")]
     told = vars(caplog.records[0])
     assert (told["row"], told["host"]) == ("claim", HOST)
-    assert store.get(ACME, HOST) == domain(due=NOW - MINUTE)
+    assert store.get(ACME, HOST) == make_domain(due=NOW - MINUTE)
     with pytest.raises(AlreadyExists):
-        store.add(domain(workspace=GLOBEX))
+        store.add(make_domain(workspace=GLOBEX))
 
 
 def test_checking_a_domain_mends_its_claim(store: DomainRepository) -> None:
-    store.add(domain())
+    store.add(make_domain())
     put_domain_item(store, item_mapping.build_claim_key(HOST))
     with pytest.raises(CorruptItem, match=HOST):
         store.get_by_host(HOST)
-    store.save(domain())
+    store.save(make_domain())
     assert store.list_due(NOW, 10) == [(ACME, HOST)]
 
 
@@ -179,11 +179,11 @@ def test_what_a_newer_version_keeps_of_a_part_is_ignored(store: DomainRepository
 
 
 def test_messages_of_a_workspace_go_on_with_its_other_domains(store: DomainRepository) -> None:
-    store.add(domain(stage="https"))
-    store.add(domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
+    store.add(make_domain(stage="https"))
+    store.add(make_domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
     base_urls = DomainBaseUrlResolver(store, ADDRESS)
     assert base_urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
-    put_domain_item(store, corrupt_domain_item(domain(stage="https"), "failures", "none"))
+    put_domain_item(store, corrupt_domain_item(make_domain(stage="https"), "failures", "none"))
     assert base_urls.resolve_url("acme", "news@acme.com") == "https://second.acme.com"
 
 
@@ -210,7 +210,7 @@ def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
 ) -> None:
     store.add(own_domain())
     put_domain_item(store, corrupt_domain_item(own_domain(), "stage", value))
-    store.add(domain(stage="https"))
+    store.add(make_domain(stage="https"))
     base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
     with pytest.raises(CorruptItem, match=OWN):
         base_urls.resolve_url("globex", "news@globex.com")
@@ -220,9 +220,9 @@ def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
 def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(
     store: DomainRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.add(domain())
-    store.add(domain(host="second.acme.com"))
-    put_domain_item(store, corrupt_domain_item(domain(), "app_links.ios", ["no app"]))
+    store.add(make_domain())
+    store.add(make_domain(host="second.acme.com"))
+    put_domain_item(store, corrupt_domain_item(make_domain(), "app_links.ios", ["no app"]))
     manager = DomainService(
         store, Targets("edge.example.net"), NullDomainEventPublisher(), lambda: NOW
     )

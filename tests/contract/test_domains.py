@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes import InMemoryDomainRepository
-from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, domain
+from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, make_domain
 from waypost.domains.app_links import AndroidApp, AppLinks
 from waypost.domains.model import (
     STACK_WORKSPACE,
@@ -39,7 +39,9 @@ def build_domain_with_history() -> TrackingDomain:
         android=(AndroidApp("com.acme.app", ("AA:BB",)),),
         urls=("https://acme.com/*",),
     )
-    checked = apply_check_result(apply_check_result(domain(), HTTPS, NOW), WAITING, NOW + MINUTE)
+    checked = apply_check_result(
+        apply_check_result(make_domain(), HTTPS, NOW), WAITING, NOW + MINUTE
+    )
     certificate = DomainCertificate("issued", NOW, "a problem once")
     return replace(
         update_lights(checked, "e.waypost.example", NOW), app_links=apps, certificate=certificate
@@ -47,7 +49,7 @@ def build_domain_with_history() -> TrackingDomain:
 
 
 def test_a_domain_comes_back_as_it_was_kept(store: DomainRepository) -> None:
-    for kept in (domain(), build_domain_with_history()):
+    for kept in (make_domain(), build_domain_with_history()):
         store.add(replace(kept, host=f"{kept.stage}.acme.com"))
         assert store.get(ACME, f"{kept.stage}.acme.com") == replace(
             kept, host=f"{kept.stage}.acme.com"
@@ -61,26 +63,26 @@ def test_a_domain_nobody_added_is_not_there(store: DomainRepository) -> None:
 
 
 def test_a_host_belongs_to_one_workspace(store: DomainRepository) -> None:
-    store.add(domain())
+    store.add(make_domain())
     for workspace in (ACME, GLOBEX):
         with pytest.raises(AlreadyExists, match="taken"):
-            store.add(domain(workspace=workspace))
+            store.add(make_domain(workspace=workspace))
     assert store.get(GLOBEX, HOST) is None
     assert store.list_by_workspace(GLOBEX) == []
 
 
 def test_a_domain_is_found_by_its_host_whoever_has_it(store: DomainRepository) -> None:
-    store.add(domain())
+    store.add(make_domain())
     found = store.get_by_host(HOST)
     assert found is not None
     assert found.workspace == ACME
 
 
 def test_a_workspaces_domains_are_listed_oldest_first(store: DomainRepository) -> None:
-    store.add(domain(host="b.acme.com", added=NOW + MINUTE))
-    store.add(domain(host="c.acme.com", added=NOW))
-    store.add(domain(host="a.acme.com", added=NOW + MINUTE))
-    store.add(domain(host="links.globex.com", workspace=GLOBEX))
+    store.add(make_domain(host="b.acme.com", added=NOW + MINUTE))
+    store.add(make_domain(host="c.acme.com", added=NOW))
+    store.add(make_domain(host="a.acme.com", added=NOW + MINUTE))
+    store.add(make_domain(host="links.globex.com", workspace=GLOBEX))
     hosts = [found.host for found in store.list_by_workspace(ACME)]
     assert hosts == ["c.acme.com", "a.acme.com", "b.acme.com"]
 
@@ -96,19 +98,19 @@ def test_the_stacks_own_host_is_kept_apart_from_every_workspace(store: DomainRep
 
 
 def test_saving_gives_the_next_version(store: DomainRepository) -> None:
-    store.add(domain())
-    saved = store.save(domain(stage="https"))
-    assert saved.version == domain().version + 1
+    store.add(make_domain())
+    saved = store.save(make_domain(stage="https"))
+    assert saved.version == make_domain().version + 1
     assert store.get(ACME, HOST) == saved
 
 
 def test_of_two_writers_with_the_same_version_the_second_is_refused(
     store: DomainRepository,
 ) -> None:
-    store.add(domain())
-    store.save(domain(use="reverted"))
+    store.add(make_domain())
+    store.save(make_domain(use="reverted"))
     with pytest.raises(WriteConflict):
-        store.save(domain(stage="https"))
+        store.save(make_domain(stage="https"))
     kept = store.get(ACME, HOST)
     assert kept is not None
     assert (kept.use, kept.stage) == ("reverted", "waiting")
@@ -116,26 +118,26 @@ def test_of_two_writers_with_the_same_version_the_second_is_refused(
 
 def test_a_domain_that_was_never_added_cannot_be_saved_or_deleted(store: DomainRepository) -> None:
     with pytest.raises(WriteConflict):
-        store.save(domain())
+        store.save(make_domain())
     with pytest.raises(WriteConflict):
-        store.delete(domain())
+        store.delete(make_domain())
     assert store.list_due(NOW, 10) == []
 
 
 def test_deleting_frees_the_host(store: DomainRepository) -> None:
-    store.add(domain())
-    store.delete(domain())
+    store.add(make_domain())
+    store.delete(make_domain())
     assert store.get(ACME, HOST) is None
     assert store.get_by_host(HOST) is None
-    store.add(domain(workspace=GLOBEX))
+    store.add(make_domain(workspace=GLOBEX))
     assert store.get(GLOBEX, HOST) is not None
 
 
 def test_deleting_an_old_version_is_refused(store: DomainRepository) -> None:
-    store.add(domain())
-    saved = store.save(domain(use="on"))
+    store.add(make_domain())
+    saved = store.save(make_domain(use="on"))
     with pytest.raises(WriteConflict):
-        store.delete(domain())
+        store.delete(make_domain())
     assert store.get(ACME, HOST) == saved
     assert store.get_by_host(HOST) == saved
 
@@ -144,14 +146,14 @@ def test_what_is_due_comes_longest_waiting_first_and_no_more_than_asked(
     store: DomainRepository,
 ) -> None:
     for i, minutes in enumerate((-5, 3, -9, 0)):
-        store.add(domain(host=f"{i}.acme.com", due=NOW + minutes * MINUTE))
+        store.add(make_domain(host=f"{i}.acme.com", due=NOW + minutes * MINUTE))
     due = [host for _, host in store.list_due(NOW, 10)]
     assert due == ["2.acme.com", "0.acme.com", "3.acme.com"]
     assert store.list_due(NOW, 1) == [(ACME, "2.acme.com")]
 
 
 def test_a_saved_domain_is_due_when_it_says(store: DomainRepository) -> None:
-    store.add(domain(due=NOW))
-    store.save(domain(due=NOW + MINUTE))
+    store.add(make_domain(due=NOW))
+    store.save(make_domain(due=NOW + MINUTE))
     assert store.list_due(NOW, 10) == []
     assert store.list_due(NOW + MINUTE, 10) == [(ACME, HOST)]

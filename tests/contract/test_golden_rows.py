@@ -17,7 +17,7 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SAFARI, make_click
 from tests.contract.conftest import temporary_table
-from tests.unit.domains.builders import HOST, HTTPS, domain
+from tests.unit.domains.builders import HOST, HTTPS, make_domain
 from waypost.clicks.fallback_queue import deserialize_click
 from waypost.ids import LinkId, derive_workspace_id
 from waypost.maintenance.recount import RecountService
@@ -183,7 +183,7 @@ def test_settings_and_opt_outs(old: OldItems) -> None:
 
 
 def test_tracking_domains(old: OldItems) -> None:
-    expected = domain(findings=HTTPS, checked=NOON)
+    expected = make_domain(findings=HTTPS, checked=NOON)
     assert old.domains.get(ACME, HOST) == expected
     assert old.domains.get_by_host(HOST) == expected
     assert old.domains.list_by_workspace(ACME) == [expected]

@@ -24,7 +24,7 @@ def account(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> EmbeddedSt
         ("AWS_DEFAULT_REGION", "us-east-1"),
         ("AWS_ENDPOINT_URL", stack.cloud.url),
         ("AWS_ENDPOINT_URL_LAMBDA", stack.url),
-        *stack.cloud.credentials(None).items(),
+        *stack.cloud.get_credentials(None).items(),
     ):
         monkeypatch.setenv(name, value)
     return stack

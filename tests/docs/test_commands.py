@@ -20,8 +20,8 @@ import urllib3
 
 from local.stack import EmbeddedStack
 from tests.clicks import make_click
-from tools.docs.commands import targets
-from tools.docs.pages import ROOT, blocks
+from tools.docs.commands import list_make_targets
+from tools.docs.pages import ROOT, extract_code_blocks
 from waypost.clicks.fallback_queue import serialize_click
 
 OPERATED = {
@@ -35,7 +35,7 @@ OPERATED = {
     "opt-in",
     "erase",
 }
-OPERATED |= {name for name in targets() if name.startswith("domain")}
+OPERATED |= {name for name in list_make_targets() if name.startswith("domain")}
 ELSEWHERE = {
     *("deploy", "build", "keys", "rotate-keys", "retire-key"),  # need an account
     *("demo", "serve", "help", "fill-table"),  # test_readme.py, tests/e2e
@@ -73,7 +73,7 @@ def script(block: str) -> str:
 def named_targets(text: str) -> set[str]:
     return {
         word
-        for block in blocks(text)
+        for block in extract_code_blocks(text)
         for words in re.findall(r"^\s*(?:\$ )?make ([^#\n]*)", block, re.MULTILINE)
         for word in words.split()
         if re.fullmatch(r"[a-z][a-z-]*", word)
@@ -84,7 +84,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUNNABLE = [
     page
     for page in PAGES
-    if any(script(block) or REQUEST.search(block) for block in blocks(page.read_text("utf-8")))
+    if any(
+        script(block) or REQUEST.search(block)
+        for block in extract_code_blocks(page.read_text("utf-8"))
+    )
 ]
 
 
@@ -152,7 +155,7 @@ def shell(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> She
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
 def test_what_a_page_tells_to_type_works(page: Path, shell: Shell):
-    for block in blocks(page.read_text("utf-8")):
+    for block in extract_code_blocks(page.read_text("utf-8")):
         if text := script(block):
             shell.run(text)
         for method, path, body in REQUEST.findall(block):
@@ -161,7 +164,7 @@ def test_what_a_page_tells_to_type_works(page: Path, shell: Shell):
 
 def test_every_target_that_a_page_tells_to_type_is_run_or_known_to_run_elsewhere():
     named = set().union(*(named_targets(page.read_text("utf-8")) for page in PAGES))
-    benches = {name for name in targets() if name.startswith("bench")}
+    benches = {name for name in list_make_targets() if name.startswith("bench")}
     tools = {"fuzz", "soak", "test-contract", "docs-check", "check-security"}
     assert named - OPERATED - ELSEWHERE - benches - tools == set()
 

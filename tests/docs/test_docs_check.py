@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tools.docs.__main__ import problems
-from tools.docs.pages import pages
+from tools.docs.__main__ import find_page_errors
+from tools.docs.pages import list_pages
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", list_pages(), ids=lambda page: page.name)
 def test_what_a_page_names_exists(page):
-    assert list(problems(page)) == []
+    assert list(find_page_errors(page)) == []
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_a_page_names_exists(page):
 def test_what_does_not_exist_is_named(tmp_path, text, wrong):
     page = tmp_path / "page.md"
     page.write_text(text)
-    (found,) = problems(page)
+    (found,) = find_page_errors(page)
     assert found.endswith(wrong)
 
 
@@ -59,4 +59,4 @@ def test_what_does_not_exist_is_named(tmp_path, text, wrong):
 def test_what_exists_is_not_named(tmp_path, text):
     page = tmp_path / "page.md"
     page.write_text(text)
-    assert list(problems(page)) == []
+    assert list(find_page_errors(page)) == []

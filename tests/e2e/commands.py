@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.forks import Program
-from local.processes import fork_server, installed
+from local.processes import get_fork_server, list_library_folders
 from local.stack import TEMPLATE
 
 _SECONDS = 60
 _ROOT = TEMPLATE.parent
-_PATH = [str(_ROOT), str(_ROOT / "layers/waypost"), *installed()]
+_PATH = [str(_ROOT), str(_ROOT / "layers/waypost"), *list_library_folders()]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CommandResult:
     """What a command printed and how it ended."""
 
     returncode: int
@@ -27,20 +27,22 @@ class Ran:
     stderr: str
 
 
-def run(tool: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+def run_tool(
+    tool: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> CommandResult:
     """Runs ``python -m tools.…`` and waits for its end. Without an ``environment`` it has ours."""
     program = Program(
         code=f"import runpy\nrunpy.run_module('tools.{tool}', run_name='__main__', alter_sys=True)",
         arguments=["-m", *arguments],
-        folder=_ROOT,
+        working_folder=_ROOT,
         environment=os.environ if environment is None else environment,
-        path=_PATH,
+        python_path=_PATH,
     )
     with tempfile.TemporaryFile() as errors:
-        process = fork_server(preload=True).fork(program, stderr=errors.fileno())
+        process = get_fork_server(preload=True).fork(program, stderr=errors.fileno())
         with process.output:
             printed = b"".join(iter(lambda: process.output.read(65_536), b""))
         status = process.wait(_SECONDS)
         assert status is not None, f"tools.{tool} closed its output and goes on"
         errors.seek(0)
-        return Ran(status, printed.decode(), errors.read().decode())
+        return CommandResult(status, printed.decode(), errors.read().decode())

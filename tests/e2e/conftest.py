@@ -17,7 +17,7 @@ import pytest
 import urllib3
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.secrets import keys_of, spilled
+from tests.e2e.secrets import find_leaks, list_stack_keys
 
 SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
 
@@ -40,8 +40,8 @@ def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     """
     with EmbeddedStack() as running:
         yield running
-        assert not running.cloud.permissions().denied
-        assert not list(spilled(running.log_text(), keys_of(running)))
+        assert not running.cloud.load_permission_report().denied
+        assert not list(find_leaks(running.log_text(), list_stack_keys(running)))
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +50,21 @@ def small(no_aws_settings: None) -> Iterator[EmbeddedStack]:
         yield running
 
 
-def changed_template(folder: Path, place: str, old: str, new: str) -> Path:
+def write_changed_template(folder: Path, anchor: str, old: str, new: str) -> Path:
     """template.yaml in a folder of the test's, changed once: the first ``old`` after ``place``."""
     for name in ("functions", "layers"):
         (folder / name).symlink_to(TEMPLATE.parent / name)
-    before, found, after = TEMPLATE.read_text("utf-8").partition(place)
-    assert old in after, f"nothing to change after {place!r}"
+    before, found, after = TEMPLATE.read_text("utf-8").partition(anchor)
+    assert old in after, f"nothing to change after {anchor!r}"
     changed = folder / "template.yaml"
     changed.write_text(before + found + after.replace(old, new, 1), "utf-8")
     return changed
 
 
-def without_ledger(folder: Path) -> Path:
+def write_template_without_ledger(folder: Path) -> Path:
     """A template whose redirect looks for a ledger that is not there; everybody else finds it."""
     ledger = "CLICKS_TABLE: !Ref ClicksTable"
-    return changed_template(folder, "  RedirectFunction:", ledger, "CLICKS_TABLE: nowhere")
+    return write_changed_template(folder, "  RedirectFunction:", ledger, "CLICKS_TABLE: nowhere")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -81,7 +81,7 @@ def pytest_runtest_makereport(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP response; names of ``headers`` in lower case."""
 
     status: int
@@ -92,7 +92,7 @@ class Answer:
         return json.loads(self.body)
 
 
-Http: TypeAlias = Callable[..., Answer]
+Http: TypeAlias = Callable[..., HttpAnswer]
 
 
 @pytest.fixture
@@ -108,13 +108,13 @@ def http() -> Iterator[Http]:
             url: str,
             headers: dict[str, str] | None = None,
             body: object = None,
-        ) -> Answer:
+        ) -> HttpAnswer:
             given = dict(headers or {})
             data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
             if data is not body:
                 given.setdefault("content-type", "application/json")
             answer = pool.request(method, url, body=data, headers=given, redirect=False)
             lower = {name.lower(): value for name, value in answer.headers.items()}
-            return Answer(answer.status, lower, answer.data)
+            return HttpAnswer(answer.status, lower, answer.data)
 
         yield send

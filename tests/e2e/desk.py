@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.commands import run
+from tests.e2e.commands import run_tool
 from tests.e2e.test_main_job import Sender
 from waypost.ids import derive_campaign_id
 
@@ -27,7 +27,7 @@ def entry(*names: str) -> Callable[[Test], Test]:
     return noted
 
 
-def played() -> Iterator[tuple[str, str]]:
+def list_tested_entries() -> Iterator[tuple[str, str]]:
     """Entries of the runbook, and the file of tests that plays each."""
     for file in sorted(Path(__file__).parent.rglob("test_*.py")):
         for names in _ENTRY.findall(file.read_text("utf-8")):
@@ -35,7 +35,7 @@ def played() -> Iterator[tuple[str, str]]:
                 yield name, str(file.relative_to(TEMPLATE.parent))
 
 
-class Desk:
+class Operator:
     """An operator at a shell, with the services of one stack."""
 
     def __init__(self, stack: EmbeddedStack) -> None:
@@ -44,13 +44,13 @@ class Desk:
     def client(self, service: Any) -> Any:
         return self.stack.cloud.client(service)
 
-    def make(self, tool: str, *arguments: str, status: tuple[int, ...] = (0, 1)) -> str:
+    def run_tool(self, tool: str, *arguments: str, exit_codes: tuple[int, ...] = (0, 1)) -> str:
         """What a target of the Makefile runs; what it prints."""
-        ran = run(tool, "--base", self.stack.url, *arguments)
-        assert ran.returncode in status, ran.stderr
-        return ran.stdout + (ran.stderr if 2 in status else "")
+        ran = run_tool(tool, "--base", self.stack.url, *arguments)
+        assert ran.returncode in exit_codes, ran.stderr
+        return ran.stdout + (ran.stderr if 2 in exit_codes else "")
 
-    def waiting(self, queue: str) -> int:
+    def count_messages(self, queue: str) -> int:
         """Messages in a queue, those being tried among them."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         told = self.client("sqs").get_queue_attributes(
@@ -58,24 +58,24 @@ class Desk:
         )
         return sum(int(told["Attributes"][name]) for name in names)
 
-    def emitted(self, line: str) -> int:
+    def count_metric(self, line: str) -> int:
         """How often a metric stands in the log, as ``"Name":1``."""
         return self.stack.log_text().count(line)
 
-    def clicks_of(self, campaign: str) -> list[Any]:
+    def list_clicks(self, campaign: str) -> list[Any]:
         """The items of a campaign of the workspace ``e2e`` in the ledger."""
         code = derive_campaign_id("e2e", campaign)
         items = self.client("dynamodb").scan(TableName=self.stack.ref("ClicksTable"))["Items"]
         return [item for item in items if item["link"]["S"].startswith(code)]
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> bool:
+def wait_until(condition: Callable[[], bool], timeout: float = 30) -> bool:
     """Whether something becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
+    deadline = time.monotonic() + timeout
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.1)
-    return true()
+    return condition()
 
 
-def total(sender: Sender) -> int:
+def count_clicks(sender: Sender) -> int:
     return int(sender.report()["clicks"]["total"])

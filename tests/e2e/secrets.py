@@ -38,7 +38,7 @@ LOST_CLICK: Final = '"unrecorded_click"'
 """The one line that may name a person: a click that neither table nor queue took."""
 
 
-def spilled(text: str, keys: Collection[str] = ()) -> Iterator[str]:
+def find_leaks(text: str, keys: Collection[str] = ()) -> Iterator[str]:
     """What a log tells that it must not. ``keys`` are in all their ``spellings``."""
     for line in text.splitlines():
         for name, find in _KINDS.items():
@@ -49,7 +49,7 @@ def spilled(text: str, keys: Collection[str] = ()) -> Iterator[str]:
             yield f"a key, in a line of {len(line)} characters"
 
 
-def whole_address(line: str) -> str | None:
+def find_full_address(line: str) -> str | None:
     """An address that is not cut to its network (/24, /48)."""
     plain = VERSION.sub("", line)
     for found in IPV4.finditer(plain):
@@ -63,7 +63,7 @@ def whole_address(line: str) -> str | None:
     return None
 
 
-def spellings(key: str | bytes) -> frozenset[str]:
+def list_encodings(key: str | bytes) -> frozenset[str]:
     """How a key may stand in a text: as it is, in hex, and in base64 of either alphabet, also
     within something longer, where its first and last characters depend on what is around it.
     """
@@ -80,7 +80,7 @@ def spellings(key: str | bytes) -> frozenset[str]:
     return frozenset(found)
 
 
-def keys_of(stack: EmbeddedStack) -> set[str]:
+def list_stack_keys(stack: EmbeddedStack) -> set[str]:
     """Everything that is secret in a stack: its keyring, its origin's secrets, its functions'
     credentials, each in all spellings.
     """
@@ -91,12 +91,12 @@ def keys_of(stack: EmbeddedStack) -> set[str]:
         client.get_secret_value(SecretId=stack.ref(name))["SecretString"]
         for name in ("OriginSecretA", "OriginSecretB")
     ]
-    for access in stack.cloud._roles.values():
+    for access in stack.cloud._role_credentials.values():
         keys += [access["AWS_SECRET_ACCESS_KEY"], access["AWS_SESSION_TOKEN"]]
-    return {spelling for key in keys for spelling in spellings(key)}
+    return {spelling for key in keys for spelling in list_encodings(key)}
 
 
-def _match(expression: re.Pattern[str]) -> Callable[[str], str | None]:
+def _build_finder(expression: re.Pattern[str]) -> Callable[[str], str | None]:
     def find(line: str) -> str | None:
         found = expression.search(line)
         return found[0] if found else None
@@ -105,10 +105,10 @@ def _match(expression: re.Pattern[str]) -> Callable[[str], str | None]:
 
 
 _KINDS: Final[dict[str, Callable[[str], str | None]]] = {
-    "address": whole_address,
-    "token": _match(TOKEN),
-    "short link": _match(SHORT),
-    "share": _match(SHARE),
-    "person": _match(EMAIL),
-    "credential": _match(CREDENTIAL),
+    "address": find_full_address,
+    "token": _build_finder(TOKEN),
+    "short link": _build_finder(SHORT),
+    "share": _build_finder(SHARE),
+    "person": _build_finder(EMAIL),
+    "credential": _build_finder(CREDENTIAL),
 }

@@ -9,13 +9,13 @@ from tempfile import TemporaryFile
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from local.cloud import Cloud
+from local.cloud import MotoCloud
 
 
 @pytest.fixture(scope="module")
-def cloud(no_aws_settings: None) -> Iterator[Cloud]:
+def cloud(no_aws_settings: None) -> Iterator[MotoCloud]:
     with TemporaryFile() as log:
-        running = Cloud(log)
+        running = MotoCloud(log)
         yield running
         running.close()
 

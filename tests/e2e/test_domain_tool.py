@@ -11,7 +11,7 @@ from urllib3.response import HTTPResponse
 
 from local.stack import EmbeddedStack
 from tools.domains import main
-from tools.management import Api, Refused
+from tools.management import ApiError, ManagementApi
 
 HOST = "links.tool.example"
 Run = Callable[..., str]
@@ -43,7 +43,7 @@ def test_a_domain_from_adding_to_removing(run: Run) -> None:
 
 
 def test_what_the_api_refuses_is_said(run: Run) -> None:
-    with pytest.raises(Refused, match="404: no tracking domain"):
+    with pytest.raises(ApiError, match="404: no tracking domain"):
         run("show", "--host", "links.nobody.example")
 
 
@@ -68,8 +68,8 @@ def test_requests_to_aws_are_signed_for_its_api(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(urllib3, "request", request)
-    api = Api("https://abc.execute-api.eu-west-1.amazonaws.com", "eu-west-1")
-    api.ask("GET", "/v1/workspaces/%28stack%29/domains")
+    api = ManagementApi("https://abc.execute-api.eu-west-1.amazonaws.com", "eu-west-1")
+    api.request("GET", "/v1/workspaces/%28stack%29/domains")
     headers = sent["headers"]
     assert isinstance(headers, dict)
     assert "/eu-west-1/execute-api/aws4_request" in headers["Authorization"]

@@ -20,7 +20,7 @@ import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.secrets import keys_of, spilled
+from tests.e2e.secrets import find_leaks, list_stack_keys
 from waypost.client import Client, Message
 from waypost.errors import CallFailed
 
@@ -50,7 +50,7 @@ def stack(hurried: Path) -> Iterator[EmbeddedStack]:
         for bucket in (BUCKET, "elsewhere"):
             s3.create_bucket(Bucket=bucket)
         yield running
-        assert not list(spilled(running.log_text(), keys_of(running)))
+        assert not list(find_leaks(running.log_text(), list_stack_keys(running)))
 
 
 def message(campaign: str, html: str = FILLER) -> Message:
@@ -157,7 +157,7 @@ def test_progress_is_in_the_log_and_nobodys_name_is(stack: EmbeddedStack) -> Non
     assert (said["lines"], said["delivered"], said["failed"], said["done"]) == (6, 5, 1, True)
     assert said["read"] == said["size"] == len(mailing.read(".ndjson"))
     assert "people.example" not in stack.log_text()[before:]
-    assert not list(spilled(stack.log_text()[before:], keys_of(stack)))
+    assert not list(find_leaks(stack.log_text()[before:], list_stack_keys(stack)))
 
 
 def test_an_invocation_that_is_killed_in_the_middle_is_gone_on_with(
@@ -279,7 +279,7 @@ def test_the_function_uses_what_its_policy_of_files_grants_and_asks_for_no_more(
     mailing = Mailing(stack, "granted")
     mailing.put([message("granted"), recipient(1)])
     mailing.until_done()
-    asked = stack.cloud.permissions()
+    asked = stack.cloud.load_permission_report()
     used = {use.action for use in asked.used if use.sid == "ReadRecipientsAndWriteMessages"}
     assert used == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
     refused = {denial.resource for denial in asked.denied}

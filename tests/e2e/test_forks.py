@@ -15,16 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from local.children import reader
-from local.errors import NotStarted
+from local.children import open_pipe_reader
+from local.errors import ProcessStartError
 from local.forks import ForkServer, Program
-from local.processes import fork_server, installed
+from local.processes import get_fork_server, list_library_folders
 
 
 @pytest.fixture(scope="module")
 def server():
     """It has read JSON's tool, which nobody imports by chance, before it forks."""
-    return ForkServer("import json.tool", installed(), {"FROM_THE_SERVER": "must not be seen"})
+    return ForkServer(
+        "import json.tool", list_library_folders(), {"FROM_THE_SERVER": "must not be seen"}
+    )
 
 
 def started(server, code, *, folder=Path("/"), environment=None, path=()):
@@ -70,10 +72,10 @@ def test_a_process_has_its_own_surroundings_and_no_other(server, tmp_path, monke
 
 def test_a_process_finds_modules_where_a_new_python_does(server, tmp_path):
     code = "import json, sys; print(json.dumps(sys.path))"
-    _, text = told(server, code, folder=tmp_path, path=["/a/layer", *installed()])
+    _, text = told(server, code, folder=tmp_path, path=["/a/layer", *list_library_folders()])
     new = subprocess.run(
         [sys.executable, "-S", "-c", code],
-        env={"PYTHONPATH": os.pathsep.join(["/a/layer", *installed()])},
+        env={"PYTHONPATH": os.pathsep.join(["/a/layer", *list_library_folders()])},
         capture_output=True, check=True, cwd=tmp_path,
     )  # fmt: skip
     assert json.loads(text) == json.loads(new.stdout)
@@ -96,8 +98,8 @@ def test_functions_libraries_bring_nothing_of_the_project_and_nothing_of_moto():
                      ("awslambdaric", "local", "moto", "waypost", "pytest")))
         print("boto3" in sys.modules, sys.flags.no_site)
     """
-    assert told(fork_server(preload=True), code) == (0, "[]\nTrue 1\n")
-    assert told(fork_server(preload=False), code) == (0, "[]\nFalse 1\n")
+    assert told(get_fork_server(preload=True), code) == (0, "[]\nTrue 1\n")
+    assert told(get_fork_server(preload=False), code) == (0, "[]\nFalse 1\n")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_a_process_holds_nothing_of_another_open(server):
 def test_many_are_forked_at_once_and_awaited(server):
     async def one(number):
         fork, output = started(server, f"print({number}); raise SystemExit({number})")
-        return await (await reader(output)).read(), await fork.ended()
+        return await (await open_pipe_reader(output)).read(), await fork.ended()
 
     async def all_of_them():
         return await asyncio.gather(*(one(number) for number in range(20)))
@@ -172,9 +174,9 @@ def test_many_are_forked_at_once_and_awaited(server):
 
 
 def test_a_server_that_cannot_start_is_told(capfd):
-    broken = ForkServer("import no_such_library", installed(), {})
-    with pytest.raises(NotStarted, match="complaint is above"):
+    broken = ForkServer("import no_such_library", list_library_folders(), {})
+    with pytest.raises(ProcessStartError, match="complaint is above"):
         told(broken, "")
     assert "No module named 'no_such_library'" in capfd.readouterr().err
-    with pytest.raises(NotStarted):
+    with pytest.raises(ProcessStartError):
         told(broken, "")

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.e2e.secrets import keys_of, spilled
+from tests.e2e.secrets import find_leaks, list_stack_keys
 
 PERSON = "ada@people.example"
 TOKEN = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAA"
@@ -43,7 +43,7 @@ SHARE = "WzEsImFjbWUiLG51bGwsZmFsc2UsNzJd.awKvEA.RM_SvRPq6ySAAti_egNJfsqTZJLFDyE
     ],
 )
 def test_the_search_finds_what_it_looks_for(line):
-    assert list(spilled(line, {"sesame-sesame-sesame"}))
+    assert list(find_leaks(line, {"sesame-sesame-sesame"}))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_search_finds_what_it_looks_for(line):
     ],
 )
 def test_the_search_leaves_the_harmless_alone(line):
-    assert not list(spilled(line, {"sesame-sesame-sesame"}))
+    assert not list(find_leaks(line, {"sesame-sesame-sesame"}))
 
 
 def test_answers_to_what_is_wrong_and_the_logs_of_it_keep_secrets(stack, http):
@@ -102,9 +102,9 @@ def test_answers_to_what_is_wrong_and_the_logs_of_it_keep_secrets(stack, http):
     ask("GET", f"{stack.url}/s/{'2' * 19}")
     assert stack.wait_until_counted()
     time.sleep(0.2)  # what functions printed last is on its way
-    keys = keys_of(stack)
+    keys = list_stack_keys(stack)
     assert keys
     for answer in answers:
         assert answer.status >= 400 or b"GIF" in answer.body, answer
-        assert not list(spilled(answer.body.decode("utf-8", "replace"), keys))
-    assert not list(spilled(stack.log_text(), keys))
+        assert not list(find_leaks(answer.body.decode("utf-8", "replace"), keys))
+    assert not list(find_leaks(stack.log_text(), keys))

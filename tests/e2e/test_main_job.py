@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.stack import EmbeddedStack
-from tests.e2e.conftest import without_ledger
+from tests.e2e.conftest import write_template_without_ledger
 
 BROWSER = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
@@ -190,7 +190,7 @@ def test_a_click_while_no_service_answers_still_arrives(sender):
 @pytest.fixture(scope="module")
 def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """A closed origin lock, and a redirect function that looks for a ledger that is not there."""
-    template = without_ledger(tmp_path_factory.mktemp("degraded"))
+    template = write_template_without_ledger(tmp_path_factory.mktemp("degraded"))
     base = {"OriginLock": "closed", "DefaultBaseUrl": "https://e.example.com"}
     with EmbeddedStack(template, parameters=base) as running:
         yield running

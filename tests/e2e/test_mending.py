@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.test_main_job import Sender
 from tools import clicks
-from tools.stack import Stack
+from tools.stack import DeployedStack
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def operate(stack, monkeypatch):
     names |= {"WORKSPACES_TABLE": "WorkspacesTable", "EVENT_BUS": "EventBus"}
     for variable, logical_id in names.items():
         monkeypatch.setenv(variable, stack.ref(logical_id))
-    monkeypatch.setattr(Stack, "client", lambda _, service: stack.cloud.client(service))
-    monkeypatch.setattr(Stack, "resource", lambda _, logical_id: stack.ref(logical_id))
+    monkeypatch.setattr(DeployedStack, "client", lambda _, service: stack.cloud.client(service))
+    monkeypatch.setattr(DeployedStack, "resource", lambda _, logical_id: stack.ref(logical_id))
     return lambda *arguments: clicks.main(["--env", "dev", *arguments])
 
 

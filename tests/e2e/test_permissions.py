@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.permissions import Statement, Use, parsed
+from local.permissions import PermissionUse, PolicyStatement, parse_policy
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.models.recipient import MAX_INLINE_CLICKS
@@ -249,15 +249,15 @@ def granted(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
     }
 
 
-def statements(stack: EmbeddedStack, function: str) -> tuple[Statement, ...]:
-    return parsed(json.dumps(policy_of(stack, function)["PolicyDocument"]))
+def statements(stack: EmbeddedStack, function: str) -> tuple[PolicyStatement, ...]:
+    return parse_policy(json.dumps(policy_of(stack, function)["PolicyDocument"]))
 
 
 def used(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
-    return {(told(use), use.sid, use.action) for use in stack.cloud.permissions().used}
+    return {(told(use), use.sid, use.action) for use in stack.cloud.load_permission_report().used}
 
 
-def told(use: Use) -> str:
+def told(use: PermissionUse) -> str:
     return use.role.removeprefix("waypost-local-").removesuffix("Role")
 
 
@@ -269,7 +269,7 @@ def test_what_a_stack_lives_through_takes_every_permission_and_no_more(
     life.use_a_domain()
     life.leave()
     life.receive_what_is_no_click()
-    assert not lived.cloud.permissions().denied
+    assert not lived.cloud.load_permission_report().denied
     life.click_while("RedirectFunction", "RecordTheClick", without)
     unused = {(function, action) for function, _, action in granted(lived) - used(lived)}
     assert unused == set(ELSEWHERE)
@@ -301,7 +301,7 @@ def test_a_function_fails_without_a_permission_that_it_needs(
     without(function, sid)
     assert http(method, lived.url + path, body=body).status >= 500
     assert function in {denial.role.split("-")[2].removesuffix("Role")
-                        for denial in lived.cloud.permissions().denied}  # fmt: skip
+                        for denial in lived.cloud.load_permission_report().denied}  # fmt: skip
 
 
 def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, http: Http) -> None:
@@ -314,7 +314,7 @@ def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, ht
     with EmbeddedStack(tmp_path / "template.yaml") as lacking:
         answer = http("POST", f"{lacking.url}/v1/rewrite", body=MAIL)
         assert answer.status == 503
-        (denial,) = lacking.cloud.permissions().denied
+        (denial,) = lacking.cloud.load_permission_report().denied
     assert denial.action == "dynamodb:UpdateItem"
     assert denial.resource.endswith("table/waypost-local-CampaignsTable")
     assert denial.role == "waypost-local-RewriteFunctionRole"
@@ -335,7 +335,7 @@ def test_rewriting_can_read_and_write_no_row_that_says_who_clicked(lived: Embedd
 
 def test_a_request_that_is_not_signed_as_its_role_signs_is_refused(lived: EmbeddedStack) -> None:
     arn = "arn:aws:iam::123456789012:role/" + lived.ref("RedirectFunctionRole")
-    access = lived.cloud.credentials(arn)
+    access = lived.cloud.get_credentials(arn)
     forged = boto3.client(
         "secretsmanager",
         endpoint_url=lived.cloud.url,

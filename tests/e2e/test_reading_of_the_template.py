@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from local.event_sources import SOURCES
-from local.functions import events_of, functions
-from local.intrinsics import Resolver
-from local.routes import DEFAULT, routes
+from local.event_sources import EVENT_SOURCE_TYPES
+from local.functions import list_triggers, load_functions
+from local.intrinsics import IntrinsicResolver
+from local.routes import DEFAULT_ROUTE, load_routes
 from local.stack import TEMPLATE
-from local.template import load
+from local.template import load_template
 
 
 class Named:
@@ -29,20 +29,22 @@ class Named:
 @pytest.fixture(scope="module")
 def sam() -> dict[str, Any]:
     """The resources that SAM makes of the template."""
-    from tools.transform_template import transformed  # it takes long, in each process of tests
+    from tools.transform_template import (
+        translate_template,  # it takes long, in each process of tests
+    )
 
-    resources: dict[str, Any] = yaml.safe_load(transformed("us-east-1"))["Resources"]
+    resources: dict[str, Any] = yaml.safe_load(translate_template("us-east-1"))["Resources"]
     return resources
 
 
 @pytest.fixture(scope="module")
 def resolver():
-    return Resolver(load(TEMPLATE), "stack", {}, Named())
+    return IntrinsicResolver(load_template(TEMPLATE), "stack", {}, Named())
 
 
 @pytest.fixture(scope="module")
 def ours(resolver):
-    return functions(load(TEMPLATE), resolver, "stack")
+    return load_functions(load_template(TEMPLATE), resolver, "stack")
 
 
 def of_type(sam, kind):
@@ -67,11 +69,13 @@ def test_routes_are_the_same(sam, resolver, ours):
     for api, properties in of_type(sam, "AWS::ApiGatewayV2::Api").items():
         for path, methods in properties["Body"]["paths"].items():
             for method, operation in methods.items():
-                key = DEFAULT if path == DEFAULT else f"{method.upper()} {path}"
+                key = DEFAULT_ROUTE if path == DEFAULT_ROUTE else f"{method.upper()} {path}"
                 signed = {"AWS_IAM": []} in operation.get("security", [])
                 theirs.add((key, f"<{api}>", integrated(operation), signed))
-    found = routes(load(TEMPLATE), resolver, ours)
-    assert {(route.key, route.api, route.function, route.iam) for route in found} == theirs
+    found = load_routes(load_template(TEMPLATE), resolver, ours)
+    assert {
+        (route.key, route.api_id, route.function_id, route.requires_iam) for route in found
+    } == theirs
 
 
 def integrated(operation):
@@ -89,7 +93,7 @@ def test_event_sources_are_the_same(sam, resolver, ours):
         source = resolved.pop("EventSourceArn")
         theirs[target, source] = resolved
     found = {}
-    for function, event in events_of(ours, *SOURCES):
+    for function, event in list_triggers(ours, *EVENT_SOURCE_TYPES):
         properties = dict(event.properties)
         source = properties.pop("Stream", None) or properties.pop("Queue")
         if "DestinationConfig" in properties:  # SAM's own key: what kind of destination it is

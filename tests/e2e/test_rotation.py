@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from local.stack import EmbeddedStack
-from tests.e2e.commands import run
+from tests.e2e.commands import run_tool
 from tests.e2e.conftest import Http
 from waypost.errors import BadSignature
 from waypost.tokens import Keyring, TokenSealer
@@ -41,12 +41,12 @@ class Operator:
         """The lines that the tool prints, word by word."""
         environment = {
             **os.environ,
-            **self.stack.cloud.credentials(None),
+            **self.stack.cloud.get_credentials(None),
             "AWS_ENDPOINT_URL": self.stack.cloud.url,
             "CAMPAIGNS_TABLE": self.stack.ref("CampaignsTable"),
         }
         secret = self.stack.ref("Keyring")
-        ran = run("keys", "--secret", secret, *command, environment=environment)
+        ran = run_tool("keys", "--secret", secret, *command, environment=environment)
         assert ran.returncode == status, ran.stderr
         return [line.split() for line in ran.stdout.splitlines()]
 

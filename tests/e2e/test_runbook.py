@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.conftest import Answer, Http, without_ledger
-from tests.e2e.desk import Desk, entry, played, total, until
+from tests.e2e.conftest import Http, HttpAnswer, write_template_without_ledger
+from tests.e2e.desk import Operator, count_clicks, entry, list_tested_entries, wait_until
 from tests.e2e.test_main_job import URLS, Sender
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.ids import derive_campaign_id
@@ -28,13 +28,15 @@ RUNBOOK = (TEMPLATE.parent / "docs/runbook.md").read_text("utf-8")
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """A stack whose redirect looks for a ledger that is not there; everybody else finds it."""
-    with EmbeddedStack(without_ledger(tmp_path_factory.mktemp("troubled"))) as running:
+    with EmbeddedStack(
+        write_template_without_ledger(tmp_path_factory.mktemp("troubled"))
+    ) as running:
         yield running
 
 
 @pytest.fixture
-def desk(troubled: EmbeddedStack) -> Desk:
-    return Desk(troubled)
+def desk(troubled: EmbeddedStack) -> Operator:
+    return Operator(troubled)
 
 
 @pytest.fixture
@@ -43,41 +45,41 @@ def sender(troubled: EmbeddedStack, http: Http, request: pytest.FixtureRequest) 
 
 
 @entry("Clicks parked")
-def test_parked_clicks_drain_by_themselves(desk: Desk, sender: Sender) -> None:
+def test_parked_clicks_drain_by_themselves(desk: Operator, sender: Sender) -> None:
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).headers["location"] == URLS[0]
-    assert until(lambda: total(sender) == 1)
-    assert until(lambda: desk.waiting("ParkQueue") == 0)
+    assert wait_until(lambda: count_clicks(sender) == 1)
+    assert wait_until(lambda: desk.count_messages("ParkQueue") == 0)
     assert '"ClickParked":1' in desk.stack.log_text()
 
 
 @entry("Clicks logged only")
 def test_clicks_that_were_logged_only_are_replayed_from_the_log(
-    desk: Desk, sender: Sender, tmp_path: Path
+    desk: Operator, sender: Sender, tmp_path: Path
 ) -> None:
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302  # the keys are read, and the processes warm
-    with desk.stack.cloud.unreachable():
+    with desk.stack.cloud.suspend():
         assert sender.click(link).headers["location"] == URLS[0]
     lost = [line for line in desk.stack.log_text().splitlines() if "unrecorded_click" in line]
     assert len(lost) == 1
     file = tmp_path / "unrecorded.log"
     file.write_text("\n".join(line.partition(" | ")[2] for line in lost))
     # moto wakes up and does what it was asked meanwhile, so the click may be there after all
-    assert desk.make("clicks", "replay", str(file)).startswith("1 clicks found")
-    assert until(lambda: total(sender) == 2)
-    assert desk.make("clicks", "replay", str(file)).startswith(
+    assert desk.run_tool("clicks", "replay", str(file)).startswith("1 clicks found")
+    assert wait_until(lambda: count_clicks(sender) == 2)
+    assert desk.run_tool("clicks", "replay", str(file)).startswith(
         "1 clicks found, 0 recorded and 0 counted"
     )
-    assert total(sender) == 2
+    assert count_clicks(sender) == 2
 
 
 @entry("Dead letters")
-def test_dead_letters_are_sent_round_again(desk: Desk, sender: Sender) -> None:
+def test_dead_letters_are_sent_round_again(desk: Operator, sender: Sender) -> None:
     ((link, *_),) = sender.send("ada")
     sender.click(link)
-    assert until(lambda: total(sender) == 1)
-    recorded = Click.from_item(desk.clicks_of(sender.campaign)[0])
+    assert wait_until(lambda: count_clicks(sender) == 1)
+    recorded = Click.from_item(desk.list_clicks(sender.campaign)[0])
     letter = serialize_click(replace(recorded, id="a-click-that-was-given-up"))
     sqs = desk.client("sqs")
     dead, park = desk.stack.ref("ParkDeadLetters"), desk.stack.ref("ParkQueue")
@@ -85,42 +87,42 @@ def test_dead_letters_are_sent_round_again(desk: Desk, sender: Sender) -> None:
     for message in sqs.receive_message(QueueUrl=dead)["Messages"]:  # as a move task does
         sqs.send_message(QueueUrl=park, MessageBody=message["Body"])
         sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
-    assert until(lambda: total(sender) == 2)
-    assert (desk.waiting("ParkQueue"), desk.waiting("ParkDeadLetters")) == (0, 0)
+    assert wait_until(lambda: count_clicks(sender) == 2)
+    assert (desk.count_messages("ParkQueue"), desk.count_messages("ParkDeadLetters")) == (0, 0)
 
 
 @entry("Tally errors", "Records refused")
 def test_records_that_were_not_counted_are_replayed_and_the_recount_agrees(
-    desk: Desk, sender: Sender, tmp_path: Path
+    desk: Operator, sender: Sender, tmp_path: Path
 ) -> None:
     ((link, *_),) = sender.send("ada")
     sender.click(link)
-    assert until(lambda: total(sender) == 1)
+    assert wait_until(lambda: count_clicks(sender) == 1)
     _lose_the_counters(desk, sender.campaign)
-    assert "1 expected" in desk.make("clicks", "recount", "e2e", sender.campaign)
+    assert "1 expected" in desk.run_tool("clicks", "recount", "e2e", sender.campaign)
 
-    record = {"eventName": "INSERT", "dynamodb": {"NewImage": desk.clicks_of(sender.campaign)[0]}}
+    record = {"eventName": "INSERT", "dynamodb": {"NewImage": desk.list_clicks(sender.campaign)[0]}}
     s3, bucket = desk.client("s3"), desk.stack.ref("StreamFailures")
     s3.put_object(Bucket=bucket, Key="a", Body=json.dumps({"payload": {"Records": [record]}}))
     file = tmp_path / "failed"
     file.write_bytes(s3.get_object(Bucket=bucket, Key="a")["Body"].read())
 
-    assert desk.make("clicks", "replay", str(file)).startswith(
+    assert desk.run_tool("clicks", "replay", str(file)).startswith(
         "1 clicks found, 0 recorded and 1 counted"
     )
-    assert "every counter is right" in desk.make("clicks", "recount", "e2e", sender.campaign)
+    assert "every counter is right" in desk.run_tool("clicks", "recount", "e2e", sender.campaign)
 
 
 @entry("Origin refused")
 def test_an_origin_secret_renewed_without_a_deploy_is_refused_until_the_lock_opens(
     no_aws_settings: None, http: Http
 ) -> None:
-    def click(**parameters: str) -> Answer:
+    def click(**parameters: str) -> HttpAnswer:
         with EmbeddedStack(parameters=parameters) as stack:
             sender = Sender(stack, http, "renewed")
             ((link, *_),) = sender.send("ada")
             host = {"host": "trackingapi.execute-api.us-east-1.amazonaws.com"}
-            answer: Answer = sender.click(link, x_waypost_origin="an old secret", **host)
+            answer: HttpAnswer = sender.click(link, x_waypost_origin="an old secret", **host)
             return answer
 
     assert click(OriginLock="closed").status == 403
@@ -136,10 +138,10 @@ def test_every_entry_of_the_runbook_is_played_or_says_why_not() -> None:
         told |= {(name, file) for file in files}
         reasons = re.findall(r"^\*Not played: \S.*\*$", text, flags=re.MULTILINE)
         assert len(files) + len(reasons) == 1, name
-    assert told == set(played())
+    assert told == set(list_tested_entries())
 
 
-def _lose_the_counters(desk: Desk, campaign: str) -> None:
+def _lose_the_counters(desk: Operator, campaign: str) -> None:
     """As if the tally had given the click up: neither counters nor the recipient's row."""
     dynamodb, table = desk.client("dynamodb"), desk.stack.ref("CampaignsTable")
     code = derive_campaign_id("e2e", campaign)

@@ -11,7 +11,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.desk import Desk, entry
+from tests.e2e.desk import Operator, entry
 from tests.e2e.test_main_job import URLS, Sender
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.reports.share_links import ShareScope, ShareSigner
@@ -55,21 +55,21 @@ class Thief:
 
 @entry("A signing key has leaked")
 def test_a_leaked_key_is_taken_away_step_by_step(leaked: EmbeddedStack, http: Http) -> None:
-    desk, sender, thief = Desk(leaked), Sender(leaked, http, "leaked"), Thief(leaked, http)
+    desk, sender, thief = Operator(leaked), Sender(leaked, http, "leaked"), Thief(leaked, http)
     ((before, *_),) = sender.send("ada")
     assert (sender.click(before).status, thief.link(), thief.report()) == (302, 302, 303)
 
-    desk.make("keys", "add", "--now")
+    desk.run_tool("keys", "add", "--now")
     end_of_caches(leaked)
     assert thief.report() in (401, 403)  # shares go by the newest key alone
     assert thief.link() == 302  # and links by all of them
     ((after, *_),) = sender.send("ben")
     assert sender.click(before).headers["location"] == URLS[0]
 
-    ((old, _), _) = (line.split() for line in desk.make("keys", "show").splitlines())
-    cost = desk.make("keys", "retire", old, status=(2,))
+    ((old, _), _) = (line.split() for line in desk.run_tool("keys", "show").splitlines())
+    cost = desk.run_tool("keys", "retire", old, exit_codes=(2,))
     assert f"The key {old} signed {len(URLS)} links in messages of 1 campaigns" in cost
-    desk.make("keys", "retire", old, "--sure", old)
+    desk.run_tool("keys", "retire", old, "--sure", old)
     end_of_caches(leaked)
     assert thief.link() == 404
     assert sender.click(before).status == 404  # the price
@@ -84,7 +84,7 @@ def end_of_caches(stack: EmbeddedStack) -> None:
 
 @entry("Tokens refused")
 def test_refused_tokens_are_told_apart_by_their_reason(stack: EmbeddedStack, http: Http) -> None:
-    desk, sender = Desk(stack), Sender(stack, http, "refused")
+    desk, sender = Operator(stack), Sender(stack, http, "refused")
     ((link, *_),) = sender.send("ada")
     payload, _, signature = urlsplit(link).path.rpartition("/")
     secrets = stack.cloud.client("secretsmanager")
@@ -99,17 +99,17 @@ def test_refused_tokens_are_told_apart_by_their_reason(stack: EmbeddedStack, htt
     ]
     for reason, path in refused:
         metric = f'"TokenRefused":1,"reason":"{reason}"'
-        before = desk.emitted(metric)
+        before = desk.count_metric(metric)
         assert http("GET", stack.url + path, {"user-agent": "x"}).status == 404
-        assert desk.emitted(metric) == before + 1, reason
-    assert desk.make("keys", "show").endswith("  signs\n")  # which keys there are
+        assert desk.count_metric(metric) == before + 1, reason
+    assert desk.run_tool("keys", "show").endswith("  signs\n")  # which keys there are
 
 
 @entry("Keyring stale")
 def test_without_the_keyring_warm_functions_go_on_and_new_ones_ask_to_try_again(
     leaked: EmbeddedStack, http: Http
 ) -> None:
-    desk, sender = Desk(leaked), Sender(leaked, http, "stale")
+    desk, sender = Operator(leaked), Sender(leaked, http, "stale")
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302
     secrets, keyring = desk.client("secretsmanager"), leaked.ref("Keyring")

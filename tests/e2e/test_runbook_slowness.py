@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.stack import EmbeddedStack
-from tests.e2e.conftest import Http, changed_template
-from tests.e2e.desk import Desk, entry, total, until
+from tests.e2e.conftest import Http, write_changed_template
+from tests.e2e.desk import Operator, count_clicks, entry, wait_until
 from tests.e2e.test_main_job import URLS, Sender
 from tests.e2e.test_runbook_tables import denied, text_message
 
@@ -85,31 +85,33 @@ def test_a_slow_table_parks_clicks_and_keeps_no_recipient(
 ) -> None:
     variable = "          PARK_QUEUE_URL: "
     endpoint = f"          AWS_ENDPOINT_URL_DYNAMODB: http://127.0.0.1:{road.port}\n"
-    template = changed_template(tmp_path, "  RedirectFunction:", variable, endpoint + variable)
+    template = write_changed_template(
+        tmp_path, "  RedirectFunction:", variable, endpoint + variable
+    )
     with EmbeddedStack(template) as stack:
         cloud = urlsplit(stack.cloud.url)
         road.destination = (str(cloud.hostname), int(cloud.port or 0))
-        desk, sender = Desk(stack), Sender(stack, http, "slow")
+        desk, sender = Operator(stack), Sender(stack, http, "slow")
         ((first, second, third),) = sender.send("ada")
         assert sender.click(first).headers["location"] == URLS[0]
-        assert desk.emitted('"ClickParked":1') == 0
+        assert desk.count_metric('"ClickParked":1') == 0
 
         road.open.clear()
         assert sender.click(second).headers["location"] == URLS[1]
-        assert desk.emitted('"ClickParked":1') == 1
-        assert until(lambda: total(sender) == 2)  # the drain's own road is not slow
+        assert desk.count_metric('"ClickParked":1') == 1
+        assert wait_until(lambda: count_clicks(sender) == 2)  # the drain's own road is not slow
 
         road.open.set()  # what was slow gets done as well, and counts no second time
         assert sender.click(third).headers["location"] == URLS[2]
-        assert until(lambda: total(sender) == 3)
-        assert desk.emitted('"ClickParked":1') == 1
+        assert wait_until(lambda: count_clicks(sender) == 3)
+        assert desk.count_metric('"ClickParked":1') == 1
 
 
 @contextmanager
 def held(stack: EmbeddedStack, function: str) -> Iterator[None]:
     """The processes of a function do nothing, and it gets no others."""
-    workers = stack._fleet.pools[function].workers
-    pids = [each._process.pid for each in workers if each.lives and each._process is not None]
+    workers = stack._function_pools.pools[function].workers
+    pids = [each._process.pid for each in workers if each.is_alive and each._process is not None]
     assert len(pids) == len(workers)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -126,19 +128,19 @@ def test_a_tally_that_was_held_catches_up_with_the_ledger(
     http: Http, no_aws_settings: None, lanes: str
 ) -> None:
     with EmbeddedStack(parameters={"TallyLanes": lanes, "TallyWindow": "0"}) as stack:
-        desk, sender = Desk(stack), Sender(stack, http, "late")
+        desk, sender = Operator(stack), Sender(stack, http, "late")
         ((before, *_), *later) = sender.send("ada", "ben", "cleo", "dora")
         sender.click(before)
-        assert total(sender) == 1
+        assert count_clicks(sender) == 1
         with held(stack, "TallyFunction"):
             for links in later:
                 assert sender.click(links[0]).headers["location"] == URLS[0]
-            assert len(desk.clicks_of("late")) == 4
+            assert len(desk.list_clicks("late")) == 4
             behind = sender.call("GET", "campaigns/late").json()
             assert behind["clicks"]["total"] == 1
-        assert until(lambda: total(sender) == 4)
-        assert desk.emitted('"ClicksGivenBack"') == 0
-        assert "every counter is right" in desk.make("clicks", "recount", "e2e", "late")
+        assert wait_until(lambda: count_clicks(sender) == 4)
+        assert desk.count_metric('"ClicksGivenBack"') == 0
+        assert "every counter is right" in desk.run_tool("clicks", "recount", "e2e", "late")
 
 
 @entry("Tracking API errors")
@@ -146,12 +148,12 @@ def test_a_5xx_without_an_exception_is_the_functions_own_answer(
     http: Http, no_aws_settings: None
 ) -> None:
     with EmbeddedStack() as stack:
-        desk, sender = Desk(stack), Sender(stack, http, "unread")
+        desk, sender = Operator(stack), Sender(stack, http, "unread")
         short = stack.url + text_message(sender)
         ((link, *_),) = sender.send("ada")
         read_again = denied(stack, "RedirectFunction", "ReadWhatDoesNotFitIntoALink")
         assert http("GET", short, {"user-agent": "x"}).status == 503
-        assert desk.emitted('"LookupFailed":1') == 1  # Short links unread
+        assert desk.count_metric('"LookupFailed":1') == 1  # Short links unread
         assert "ServiceError: GetItem: AccessDeniedException" in stack.log_text()
         read_again()
         assert http("GET", short, {"user-agent": "x"}).status == 302
@@ -159,7 +161,7 @@ def test_a_5xx_without_an_exception_is_the_functions_own_answer(
         keys_again = denied(stack, "RedirectFunction", "ReadTheKeys")
         stack.recycle("RedirectFunction")
         assert sender.click(link).status == 503
-        assert desk.emitted('"KeyringStale":1') == 1  # Keyring stale
+        assert desk.count_metric('"KeyringStale":1') == 1  # Keyring stale
         assert "ServiceError: GetSecretValue: AccessDeniedException" in stack.log_text()
         keys_again()
-        assert until(lambda: sender.click(link).status == 302)
+        assert wait_until(lambda: sender.click(link).status == 302)

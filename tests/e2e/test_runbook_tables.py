@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.stack import EmbeddedStack
-from tests.e2e.conftest import Http, changed_template, without_ledger
-from tests.e2e.desk import Desk, entry, total, until
+from tests.e2e.conftest import Http, write_changed_template, write_template_without_ledger
+from tests.e2e.desk import Operator, count_clicks, entry, wait_until
 from tests.e2e.test_main_job import URLS, Sender
 from waypost.ids import derive_campaign_id, derive_workspace_id
 
@@ -49,7 +49,9 @@ def test_a_function_without_its_variable_says_which_and_a_deploy_mends_it(
     tmp_path: Path, http: Http, no_aws_settings: None
 ) -> None:
     variable = "          PARK_QUEUE_URL: !Ref ParkQueue\n"
-    with EmbeddedStack(changed_template(tmp_path, "  RedirectFunction:", variable, "")) as broken:
+    with EmbeddedStack(
+        write_changed_template(tmp_path, "  RedirectFunction:", variable, "")
+    ) as broken:
         sender = Sender(broken, http, "broken")
         ((link, *_),) = sender.send("ada")
         assert sender.click(link).status >= 500
@@ -62,20 +64,20 @@ def test_a_function_without_its_variable_says_which_and_a_deploy_mends_it(
 def test_what_is_parked_waits_until_the_drain_works_again(
     tmp_path: Path, http: Http, no_aws_settings: None
 ) -> None:
-    with EmbeddedStack(without_ledger(tmp_path)) as stack:
-        desk, sender = Desk(stack), Sender(stack, http, "stuck")
+    with EmbeddedStack(write_template_without_ledger(tmp_path)) as stack:
+        desk, sender = Operator(stack), Sender(stack, http, "stuck")
         mended = denied(stack, "DrainFunction", "RecordTheClick")
         _give_again_soon(desk, "ParkQueue")
         ((link, *_),) = sender.send("ada")
         assert sender.click(link).headers["location"] == URLS[0]
-        assert until(lambda: '"reasons":["AccessDeniedException"]' in stack.log_text())
-        assert desk.waiting("ParkQueue") == 1
+        assert wait_until(lambda: '"reasons":["AccessDeniedException"]' in stack.log_text())
+        assert desk.count_messages("ParkQueue") == 1
         mended()
-        assert until(lambda: total(sender) == 1)
-        assert desk.waiting("ParkQueue") == 0
+        assert wait_until(lambda: count_clicks(sender) == 1)
+        assert desk.count_messages("ParkQueue") == 0
 
 
-def _give_again_soon(desk: Desk, queue: str) -> None:
+def _give_again_soon(desk: Operator, queue: str) -> None:
     """What a function did not take comes again in seconds instead of minutes."""
     attributes: Any = {"VisibilityTimeout": "3"}
     url = desk.stack.ref(queue)
@@ -102,10 +104,10 @@ def test_bad_input_is_answered_and_a_missing_key_ends_in_an_error(
 def test_codes_that_nobody_was_given_are_counted_and_lead_nowhere(
     running: EmbeddedStack, http: Http
 ) -> None:
-    desk = Desk(running)
+    desk = Operator(running)
     for n in range(2, 7):
         assert http("GET", f"{running.url}/s/{str(n) * 19}", {"user-agent": "x"}).status == 404
-    assert desk.emitted('"ShortLinkUnknown":1') == 5
+    assert desk.count_metric('"ShortLinkUnknown":1') == 5
     assert str(2) * 19 not in running.log_text()  # no codes, on purpose
 
 
@@ -148,7 +150,7 @@ def test_settings_that_cannot_be_read_are_named_and_mended_by_a_put_or_from_a_re
 ) -> None:
     sender.call("PUT", "settings", {"retention_days": 90})
     ((link, *_),) = sender.send("ada")
-    dynamodb, table = Desk(running).client("dynamodb"), running.ref("WorkspacesTable")
+    dynamodb, table = Operator(running).client("dynamodb"), running.ref("WorkspacesTable")
     dynamodb.restore_table_to_point_in_time(
         SourceTableName=table, TargetTableName="before", UseLatestRestorableTime=True
     )
@@ -169,7 +171,7 @@ def test_settings_that_cannot_be_read_are_named_and_mended_by_a_put_or_from_a_re
     for function in ("RedirectFunction", "TallyFunction"):
         running.recycle(function)  # neither has read them when they were whole
     assert sender.click(link).headers["location"] == URLS[0]
-    assert until(lambda: total(sender) == 1)
+    assert wait_until(lambda: count_clicks(sender) == 1)
     assert "a stored row cannot be read" in running.log_text()
     assert http("PUT", address, body={"cio_id": True}).status == 400
     mended(lambda: http("PUT", address, body={"retention_days": 90}))
@@ -190,7 +192,7 @@ def _message(workspace: str) -> dict[str, object]:
 def test_what_a_table_lost_is_filled_in_from_a_restored_one(
     running: EmbeddedStack, http: Http, sender: Sender
 ) -> None:
-    desk, kept = Desk(running), text_message(sender)
+    desk, kept = Operator(running), text_message(sender)
     dynamodb, table = desk.client("dynamodb"), running.ref("ShortLinksTable")
     dynamodb.restore_table_to_point_in_time(
         SourceTableName=table, TargetTableName="restored", UseLatestRestorableTime=True
@@ -200,10 +202,10 @@ def test_what_a_table_lost_is_filled_in_from_a_restored_one(
         dynamodb.delete_item(TableName=table, Key={"pk": item["pk"]})
     assert http("GET", running.url + kept, {"user-agent": "x"}).status == 404
     filled = ("tables", "--table", "ShortLinksTable", "--from", "restored")
-    assert re.fullmatch(r"(\d+) items read, \1 written\n", desk.make(*filled))
+    assert re.fullmatch(r"(\d+) items read, \1 written\n", desk.run_tool(*filled))
     for path in (kept, later):
         assert http("GET", running.url + path, {"user-agent": "x"}).status == 302
-    assert desk.make(*filled).endswith(" 0 written\n")
+    assert desk.run_tool(*filled).endswith(" 0 written\n")
 
 
 @entry("Move to another region or account")
@@ -213,9 +215,9 @@ def test_links_reports_and_people_move_to_another_stack(
     short = text_message(sender)
     ((link, *_),) = sender.send("ada")
     sender.click(link)
-    assert total(sender) == 1
+    assert count_clicks(sender) == 1
     with EmbeddedStack() as new:
-        moved, secrets = Desk(new), new.cloud.client("secretsmanager")
+        moved, secrets = Operator(new), new.cloud.client("secretsmanager")
         keys = running.cloud.client("secretsmanager").get_secret_value(
             SecretId=running.ref("Keyring")
         )
@@ -223,12 +225,12 @@ def test_links_reports_and_people_move_to_another_stack(
         new.recycle("RedirectFunction")
         for table in ("CampaignsTable", "WorkspacesTable", "ShortLinksTable", "ClicksTable"):
             _bring(running, new, table)
-            moved.make("tables", "--table", table, "--from", f"old-{table}")
+            moved.run_tool("tables", "--table", table, "--from", f"old-{table}")
         there = Sender(new, http, sender.campaign)
         assert there.click(link).headers["location"] == URLS[0]
         assert http("GET", new.url + short, {"user-agent": "x"}).status == 302
         assert there.report()["clicks"]["total"] == 2  # the one before, counted once, and this one
-        assert "every counter is right" in moved.make(
+        assert "every counter is right" in moved.run_tool(
             "clicks", "recount", "e2e", sender.campaign
         ), derive_campaign_id("e2e", sender.campaign)
 

@@ -9,10 +9,10 @@ import pytest
 import urllib3
 
 from local.stack import EmbeddedStack
-from tests.e2e.conftest import changed_template
+from tests.e2e.conftest import write_changed_template
 from tools import smoke
-from tools.journey import STEPS, Failed, Journey
-from tools.management import Api
+from tools.journey import STEPS, SmokeTest, StepFailed
+from tools.management import ManagementApi
 from waypost.domains.model import DomainStage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
@@ -34,7 +34,7 @@ def test_every_step_passes_on_the_embedded_stack(
 def test_a_stack_that_does_not_count_fails_in_the_lines_that_tell(
     tmp_path: Path, no_aws_settings: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    template = changed_template(tmp_path, "- Sid: MoveCounters", "- dynamodb:UpdateItem", "")
+    template = write_changed_template(tmp_path, "- Sid: MoveCounters", "- dynamodb:UpdateItem", "")
     with EmbeddedStack(template) as uncounted:
         assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
     told = lines(capsys.readouterr().out)
@@ -55,11 +55,11 @@ def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() 
     (serving,) = [stage for stage in get_args(DomainStage) if "https" in stage]
     for stage in get_args(DomainStage):
         told: Any = Told(stage)
-        run = Journey(told, urllib3.PoolManager(), "smoke-1", 1)
+        run = SmokeTest(told, urllib3.PoolManager(), "smoke-1", 1)
         if stage == serving:
             assert "serves HTTPS" in run.default_host()
         else:
-            with pytest.raises(Failed):
+            with pytest.raises(StepFailed):
                 run.default_host()
 
 
@@ -71,4 +71,4 @@ def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() 
     ],
 )
 def test_requests_to_aws_alone_are_signed(base: str, region: str | None) -> None:
-    assert Api.of("dev", base) == Api(base.rstrip("/"), region)
+    assert ManagementApi.from_options("dev", base) == ManagementApi(base.rstrip("/"), region)

@@ -15,7 +15,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.desk import until
+from tests.e2e.desk import wait_until
 from tests.e2e.test_main_job import URLS, Sender
 
 
@@ -27,8 +27,10 @@ def sender(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> 
 @contextmanager
 def taken(stack: EmbeddedStack) -> Iterator[list[int]]:
     """No process of any function but the redirect goes on; those that run are stopped."""
-    others = [pool for name, pool in stack._fleet.pools.items() if name != "RedirectFunction"]
-    workers = [worker for pool in others for worker in pool.workers if worker.lives]
+    others = [
+        pool for name, pool in stack._function_pools.pools.items() if name != "RedirectFunction"
+    ]
+    workers = [worker for pool in others for worker in pool.workers if worker.is_alive]
     pids = [worker._process.pid for worker in workers if worker._process is not None]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -51,4 +53,4 @@ def test_redirects_go_on_while_nothing_else_does(stack: EmbeddedStack, sender: S
             answer = sender.click(links[0])
             assert (answer.status, answer.headers["location"]) == (302, URLS[0])
         assert not any(each.done() and not each.exception() for each in waiting)  # none got through
-    assert until(lambda: sender.report()["clicks"]["total"] == len(people))
+    assert wait_until(lambda: sender.report()["clicks"]["total"] == len(people))

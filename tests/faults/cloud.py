@@ -27,7 +27,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from tests.contract.conftest import TABLE_SCHEMA_KEYS, accelerate_moto, load_template
+from tests.contract.conftest import TABLE_SCHEMA_KEYS, accelerate_moto, load_stack_template
 from tests.faults.breaking import FaultInjector
 from tests.faults.naming import name_call
 from tests.faults.tenants import FakeTenants
@@ -140,7 +140,7 @@ class FakeCloud(FaultInjector):
             raise ConnectionClosedError(endpoint_url=request.url)
         if way in REFUSAL_FAULTS:
             status, body = build_refusal(service, way)
-            return _response(request, status, {}, body)
+            return _build_response(request, status, {}, body)
         done = self._call_service(service, operation, asked, request)
         return done if way is None else _apply_fault(way, done, request)
 
@@ -153,18 +153,20 @@ class FakeCloud(FaultInjector):
     ) -> AWSResponse:
         known = self._transactions.get(parameters.get("ClientRequestToken", ""))
         if known is not None and operation == "TransactWriteItems":
-            return _response(request, known.status_code, {}, b"{}")
+            return _build_response(request, known.status_code, {}, b"{}")
         if service == "cloudfront":
             status, body = self.tenants.respond(operation, request)
-            return _response(request, status, {"ETag": "tag-1"}, body)
+            return _build_response(request, status, {"ETag": "tag-1"}, body)
         if operation == "GetEmailIdentity":  # the workspace's own domain is verified, no other
             verified = request.url.endswith("/acme.com")
-            return _response(request, *(_IDENTITY_VERIFIED if verified else _IDENTITY_NOT_FOUND))
+            return _build_response(
+                request, *(_IDENTITY_VERIFIED if verified else _IDENTITY_NOT_FOUND)
+            )
         if operation == "PutEvents":
-            return _response(request, 200, {}, self._put_events(parameters["Entries"]))
+            return _build_response(request, 200, {}, self._put_events(parameters["Entries"]))
         status, headers, text = respond_with_moto(request)
         body = text.encode() if isinstance(text, str) else text
-        answer = _response(request, status, headers, body)
+        answer = _build_response(request, status, headers, body)
         if operation == "TransactWriteItems" and status == 200:
             self._transactions[parameters["ClientRequestToken"]] = answer
         return answer
@@ -261,7 +263,7 @@ def _create_resources() -> None:
 
 
 def _table_schema(logical_id: str) -> dict[str, Any]:
-    properties = load_template().resources[logical_id].properties
+    properties = load_stack_template().resources[logical_id].properties
     schema = {name: properties[name] for name in TABLE_SCHEMA_KEYS if name in properties}
     schema.pop("StreamSpecification", None)
     return schema
@@ -275,7 +277,7 @@ def _parse_parameters(request: AWSPreparedRequest) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _response(
+def _build_response(
     request: AWSPreparedRequest, status: int, headers: Mapping[str, Any], body: bytes
 ) -> AWSResponse:
     return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(body))
@@ -290,6 +292,6 @@ def _apply_fault(fault: str, response: AWSResponse, request: AWSPreparedRequest)
         if len(whole) < 2:
             raise ConnectionClosedError(endpoint_url=request.url)
         length = {"content-length": str(len(whole))}
-        return _response(request, 200, length, whole[: len(whole) // 2])
+        return _build_response(request, 200, length, whole[: len(whole) // 2])
     body = CORRUPT_BODIES[fault]
-    return _response(request, 200, {"content-length": str(len(body))}, body)
+    return _build_response(request, 200, {"content-length": str(len(body))}, body)

@@ -39,7 +39,7 @@ class FakeTenants:
         if operation == "CreateDistributionTenant":
             return self._create(request)
         if operation == "ListDistributionTenants":
-            return 200, _xml("ListDistributionTenantsResult", "")
+            return 200, _render_xml("ListDistributionTenantsResult", "")
         name = unquote(path.rsplit("/", 1)[1])
         tenant = self.by_host.get(query["domain"][0] if "domain" in query else name)
         if tenant is None:
@@ -83,7 +83,7 @@ def _get_body(request: AWSPreparedRequest) -> bytes:
 
 def _tenant_xml(tenant: FakeTenant) -> bytes:
     attached = f"<Certificate><Arn>{ARN}{tenant.host}</Arn></Certificate>"
-    return _xml(
+    return _render_xml(
         "DistributionTenant",
         f"<Id>{tenant.host}</Id><DistributionId>{DISTRIBUTION}</DistributionId>"
         f"<Name>{tenant.host}</Name><Arn>{tenant.host}</Arn>"
@@ -96,12 +96,12 @@ def _tenant_xml(tenant: FakeTenant) -> bytes:
 
 def _certificate_xml(tenant: FakeTenant) -> bytes:
     arn = f"<CertificateArn>{ARN}{tenant.host}</CertificateArn>"
-    return _xml(
+    return _render_xml(
         "ManagedCertificateDetails",
         f"{arn if tenant.certificate == 'issued' else ''}"
         f"<CertificateStatus>{tenant.certificate}</CertificateStatus>",
     )
 
 
-def _xml(root: str, inner: str) -> bytes:
+def _render_xml(root: str, inner: str) -> bytes:
     return f"<{root}>{inner}</{root}>".encode()

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
-from local.template import load
+from local.template import load_template
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
 from tests.faults.breaking import fault_schedules
@@ -266,7 +266,7 @@ def healthy(
 
 
 def test_every_route_is_asked() -> None:
-    template = load(Path(__file__).parents[2] / "template.yaml")
+    template = load_template(Path(__file__).parents[2] / "template.yaml")
     events: Any = template.resources["ApiFunction"].properties["Events"]
     asked_by = [event["Properties"] for event in events.values()]
     routes = {f"{one['Method']} {one['Path']}" for one in asked_by}

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local.template import parsed
+from local.template import parse_yaml
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = parsed((ROOT / "template.yaml").read_text())
+TEMPLATE: dict[str, Any] = parse_yaml((ROOT / "template.yaml").read_text())
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 RUNTIME = "3.13"
 
@@ -25,17 +25,17 @@ def runtime_python() -> str:
     ).stdout.strip()
 
 
-def of_type(kind: str) -> dict[str, Any]:
+def list_resources(resource_type: str) -> dict[str, Any]:
     """The template's resources of a type, by logical id."""
-    return {name: body for name, body in RESOURCES.items() if body["Type"] == kind}
+    return {name: body for name, body in RESOURCES.items() if body["Type"] == resource_type}
 
 
-FUNCTIONS = of_type("AWS::Serverless::Function")
+FUNCTIONS = list_resources("AWS::Serverless::Function")
 
 
-def statements(function: str) -> Iterator[dict[str, Any]]:
+def list_statements(function_id: str) -> Iterator[dict[str, Any]]:
     """What a function's role allows, with actions as a list."""
-    role = RESOURCES[FUNCTIONS[function]["Properties"]["Role"]["Fn::GetAtt"][0]]
+    role = RESOURCES[FUNCTIONS[function_id]["Properties"]["Role"]["Fn::GetAtt"][0]]
     for policy in role["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
@@ -47,17 +47,17 @@ class Build:
     """What `sam build` made, a folder for the layer and for each function, and what it said."""
 
     folder: Path
-    said: str
+    output: str
 
     @property
-    def layer(self) -> Path:
+    def layer_folder(self) -> Path:
         return self.folder / "WaypostLayer/python"
 
-    def function(self, name: str) -> Path:
+    def function_folder(self, name: str) -> Path:
         return self.folder / name
 
 
-def sam_build(folder: Path, variables: Mapping[str, str], *resources: str) -> Build:
+def run_sam_build(folder: Path, variables: Mapping[str, str], *resources: str) -> Build:
     """Builds without the cache, so that nothing is left over from an earlier build."""
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",

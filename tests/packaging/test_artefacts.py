@@ -12,8 +12,8 @@ from tests.packaging.building import (
     FUNCTIONS,
     ROOT,
     RUNTIME,
+    list_statements,
     runtime_python,
-    statements,
 )
 
 UNPACKED_LIMIT = 250_000_000  # Lambda's, for a function and its layers together, in bytes
@@ -114,7 +114,7 @@ def test_botocore_keeps_the_description_of_every_service_that_a_policy_opens(for
     opened = {
         action.split(":")[0]
         for function in FUNCTIONS
-        for statement in statements(function)
+        for statement in list_statements(function)
         for action in statement["Action"]
     } - {"logs"}
     described = {folder.name for folder in (for_here.layer / "botocore/data").iterdir()}

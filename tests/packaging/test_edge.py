@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.packaging.building import RESOURCES, of_type, statements
+from tests.packaging.building import RESOURCES, list_resources, list_statements
 
 CONFIG: dict[str, Any] = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
 BEHAVIOUR: dict[str, Any] = CONFIG["DefaultCacheBehavior"]
@@ -30,8 +30,10 @@ def refused_for_tenants(shape: str) -> set[str]:
 
 def test_every_host_is_a_tenant_of_one_distribution():
     assert CONFIG["ConnectionMode"] == "tenant-only"
-    assert list(of_type("AWS::CloudFront::Distribution")) == ["Distribution"]
-    assert of_type("AWS::CloudFront::DistributionTenant") == {}  # made at run time, host by host
+    assert list(list_resources("AWS::CloudFront::Distribution")) == ["Distribution"]
+    assert (
+        list_resources("AWS::CloudFront::DistributionTenant") == {}
+    )  # made at run time, host by host
 
 
 @pytest.mark.parametrize(
@@ -103,8 +105,8 @@ def test_the_headers_that_it_makes_reach_the_function():
 def test_only_the_function_that_checks_domains_may_change_what_cloudfront_serves():
     able = {
         function
-        for function in of_type("AWS::Serverless::Function")
-        for statement in statements(function)
+        for function in list_resources("AWS::Serverless::Function")
+        for statement in list_statements(function)
         for action in statement["Action"]
         if action.startswith("cloudfront:")
     }

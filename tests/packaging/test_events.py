@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from local.stack import EmbeddedStack
-from local.template import parsed
+from local.template import parse_yaml
 from tests.packaging.building import FUNCTIONS, ROOT, Build
 
 EVENTS = ROOT / "events"
@@ -58,7 +58,7 @@ def test_every_function_has_a_sample_of_each_kind_of_trigger():
 @pytest.fixture(scope="module")
 def stack(for_here: Build) -> Iterator[EmbeddedStack]:
     """The embedded stack, running what was built instead of the sources."""
-    template = parsed((for_here.folder / "template.yaml").read_text())
+    template = parse_yaml((for_here.folder / "template.yaml").read_text())
     layer = template["Resources"]["WaypostLayer"]["Properties"]
     layer["ContentUri"] += "/python"  # Lambda unpacks a layer to /opt, and looks for modules there
     artefacts = for_here.folder / "artefacts.yaml"

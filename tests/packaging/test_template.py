@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.building import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, of_type, statements
+from tests.packaging.building import (
+    FUNCTIONS,
+    RESOURCES,
+    ROOT,
+    TEMPLATE,
+    list_resources,
+    list_statements,
+)
 from waypost import observability
 
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
-ALARMS = of_type("AWS::CloudWatch::Alarm")
-TABLES = of_type("AWS::DynamoDB::Table")
+ALARMS = list_resources("AWS::CloudWatch::Alarm")
+TABLES = list_resources("AWS::DynamoDB::Table")
 SOURCES = "\n".join(
     module.read_text()
     for folder in ("layers/waypost/waypost", "functions")
@@ -63,13 +70,13 @@ def test_a_function_has_a_role_of_its_own_that_names_actions_and_resources(funct
     role = FUNCTIONS[function]["Properties"]["Role"]["Fn::GetAtt"][0]
     assert role == f"{function}Role"
     assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
-    for statement in statements(function):
+    for statement in list_statements(function):
         assert not [action for action in statement["Action"] if "*" in action], statement["Sid"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_permission_names_a_resource_where_iam_knows_one_and_else_all_of_them(function):
-    for statement in statements(function):
+    for statement in list_statements(function):
         known = {action: resource_types(action) for action in statement["Action"]}
         assert len({bool(types) for types in known.values()}) == 1, (statement["Sid"], known)
         assert (statement["Resource"] == "*") is not any(known.values()), statement["Sid"]
@@ -107,7 +114,7 @@ def test_functions_have_no_addresses_past_the_apis():
 
 
 def test_buckets_let_nobody_in():
-    for name, bucket in of_type("AWS::S3::Bucket").items():
+    for name, bucket in list_resources("AWS::S3::Bucket").items():
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
 
 
@@ -156,7 +163,7 @@ def test_a_new_account_which_can_reserve_nothing_takes_the_stack():
 
 
 def test_rewriting_writes_nothing_into_the_table_that_clicks_go_to():
-    for statement in statements("RewriteFunction"):
+    for statement in list_statements("RewriteFunction"):
         assert "ClicksTable" not in json.dumps(statement["Resource"]), statement["Sid"]
 
 
@@ -164,7 +171,7 @@ def test_other_apis_leave_the_tracking_api_its_part_of_the_accounts_requests():
     quota = 10_000
     rates = {
         name: api["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
-        for name, api in of_type("AWS::Serverless::HttpApi").items()
+        for name, api in list_resources("AWS::Serverless::HttpApi").items()
     }
     assert rates.pop("TrackingApi") == {"Ref": "ClickRate"}
     for environment in ("dev", "us", "eu"):
@@ -173,7 +180,7 @@ def test_other_apis_leave_the_tracking_api_its_part_of_the_accounts_requests():
         assert clicks + sum(rates.values()) <= quota
 
 
-@pytest.mark.parametrize("api", of_type("AWS::Serverless::HttpApi"))
+@pytest.mark.parametrize("api", list_resources("AWS::Serverless::HttpApi"))
 def test_a_rate_of_a_route_is_of_one_that_there_is(api):
     """API Gateway refuses the stage otherwise; short links have a rate of their own."""
     keys = {
@@ -325,7 +332,9 @@ def test_stacks_of_a_region_share_no_name():
     assert len(named) > 10
     for resource, name in named:
         assert "${AWS::StackName}" in name["Fn::Sub"], resource
-    assert set(of_type("AWS::Serverless::LayerVersion")) <= {resource for resource, _ in named}
+    assert set(list_resources("AWS::Serverless::LayerVersion")) <= {
+        resource for resource, _ in named
+    }
 
 
 @pytest.mark.parametrize("parameter", TEMPLATE["Parameters"])

@@ -10,8 +10,8 @@ import yaml
 
 from tests.packaging.building import FUNCTIONS, ROOT
 from tools import stamp
-from tools.stack import NoStack
-from tools.stamp import fingerprint, stamped
+from tools.stack import StackNotFound
+from tools.stamp import compute_fingerprint, stamp_template
 
 SOURCE = (ROOT / "template.yaml").read_text()
 PUBLISHED = {name for name, body in FUNCTIONS.items() if "AutoPublishAlias" in body["Properties"]}
@@ -19,11 +19,13 @@ PUBLISHED = {name for name, body in FUNCTIONS.items() if "AutoPublishAlias" in b
 
 def versions(folder: Path, template: str) -> dict[str, str]:
     """The version that each published function's alias leads to, by function."""
-    from tools.transform_template import transformed  # it takes long, in each process of tests
+    from tools.transform_template import (
+        translate_template,  # it takes long, in each process of tests
+    )
 
     path = folder / "template.yaml"
     path.write_text(template)
-    resources = yaml.safe_load(transformed("us-east-1", path))["Resources"]
+    resources = yaml.safe_load(translate_template("us-east-1", path))["Resources"]
     return {
         alias["Properties"]["FunctionName"]["Ref"]: alias["Properties"]["FunctionVersion"][
             "Fn::GetAtt"
@@ -51,7 +53,7 @@ def test_the_same_code_is_the_same_version(tmp_path):
 
 def test_other_parameters_are_a_new_version_of_every_function_behind_an_alias(tmp_path):
     before, after = (
-        versions(tmp_path, stamped(packaged("one"), mark)) for mark in ("aaaa", "bbbb")
+        versions(tmp_path, stamp_template(packaged("one"), mark)) for mark in ("aaaa", "bbbb")
     )
     assert not [name for name in PUBLISHED if before[name] == after[name]]
 
@@ -64,14 +66,16 @@ def test_every_function_behind_an_alias_is_marked_with_its_parameters(function):
 
 def test_a_mark_says_which_parameters_and_nothing_else():
     given = ["RegionLabel=us", "RetentionDays=30"]
-    assert fingerprint(given, "") == fingerprint(list(reversed(given)), "")
-    assert fingerprint(given, "") != fingerprint([*given, "OriginLock=closed"], "")
-    assert fingerprint(given, "") != fingerprint(given, "--parameter-overrides OriginLock=closed")
+    assert compute_fingerprint(given, "") == compute_fingerprint(list(reversed(given)), "")
+    assert compute_fingerprint(given, "") != compute_fingerprint([*given, "OriginLock=closed"], "")
+    assert compute_fingerprint(given, "") != compute_fingerprint(
+        given, "--parameter-overrides OriginLock=closed"
+    )
 
 
 def test_a_template_without_a_place_for_the_mark_is_refused():
     with pytest.raises(SystemExit, match="DEPLOYED_WITH"):
-        stamped("Resources: {}", "aaaa")
+        stamp_template("Resources: {}", "aaaa")
 
 
 def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, monkeypatch):
@@ -87,7 +91,7 @@ def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, mo
 
 def test_an_unknown_environment_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(stamp, "BUILT", tmp_path / "template.yaml")
-    with pytest.raises(NoStack, match="nowhere"):
+    with pytest.raises(StackNotFound, match="nowhere"):
         stamp.main(["--env", "nowhere"])
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.domains.builders import NOW, TARGET, domain
+from tests.unit.domains.builders import NOW, TARGET, make_domain
 from waypost.domains.base_url import choose_domain
 from waypost.domains.check_results import CaaResult, CheckResult, DnsResult, HstsResult, ProbeResult
 from waypost.domains.item_mapping import domain_from_item, domain_to_item
@@ -62,7 +62,7 @@ courses = st.lists(findings, min_size=1, max_size=12)
 def test_a_working_domain_is_given_up_only_after_two_failed_checks_in_a_row(
     course: list[CheckResult],
 ) -> None:
-    current, bad = domain(), 0
+    current, bad = make_domain(), 0
     for i, seen in enumerate(course):
         before, current = current, apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
         if not seen.is_complete:
@@ -78,7 +78,7 @@ def test_a_working_domain_is_given_up_only_after_two_failed_checks_in_a_row(
 def test_https_links_are_made_only_while_https_was_seen_in_one_of_the_last_two_checks(
     course: list[CheckResult],
 ) -> None:
-    current = domain()
+    current = make_domain()
     for i, seen in enumerate(course):
         current = apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
         chosen = choose_domain([current], "acme.com")
@@ -89,7 +89,7 @@ def test_https_links_are_made_only_while_https_was_seen_in_one_of_the_last_two_c
 
 @given(courses)
 def test_plain_http_is_never_begun_where_browsers_refuse_it(course: list[CheckResult]) -> None:
-    current = domain()
+    current = make_domain()
     for i, seen in enumerate(course):
         before, current = current, apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
         if current.stage == "http" != before.stage:
@@ -100,7 +100,7 @@ def test_plain_http_is_never_begun_where_browsers_refuse_it(course: list[CheckRe
 def test_the_next_check_is_always_ahead_and_never_further_than_a_day(
     course: list[CheckResult],
 ) -> None:
-    current = domain()
+    current = make_domain()
     for i, seen in enumerate(course):
         now = NOW + i * RETRY_INTERVAL
         current = apply_check_result(current, seen, now)
@@ -115,7 +115,7 @@ uses: st.SearchStrategy[DomainUse] = st.sampled_from(["on", "reverted", "removed
 def test_every_state_can_be_told_and_what_is_red_says_what_to_do(
     seen: CheckResult, use: DomainUse
 ) -> None:
-    told = replace(apply_check_result(domain(), seen, NOW), use=use)
+    told = replace(apply_check_result(make_domain(), seen, NOW), use=use)
     for light in build_lights(told, TARGET).values():
         assert light.found
         assert light.colour != "red" or light.next_step
@@ -124,7 +124,7 @@ def test_every_state_can_be_told_and_what_is_red_says_what_to_do(
 
 @given(courses)
 def test_every_state_comes_back_from_the_store_as_it_was(course: list[CheckResult]) -> None:
-    current = domain()
+    current = make_domain()
     for i, seen in enumerate(course):
         current = apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
     assert domain_from_item(domain_to_item(current)) == current

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from tests.corpus import EMAILS, requires_emails
-from tests.unit.rewriting.conftest import LINK, SEALER, Desk
+from tests.unit.rewriting.conftest import LINK, SEALER, MessageHarness
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.links.extractor import HTML_LINKS, find_links
 from waypost.urls import clean_href, to_ascii_url
@@ -83,8 +83,8 @@ HTML = st.lists(PIECES, max_size=30).map(
 
 
 @pytest.fixture
-def desk() -> Desk:
-    made = Desk()
+def desk() -> MessageHarness:
+    made = MessageHarness()
     made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     return made
 
@@ -115,11 +115,11 @@ def test_links_of_real_emails_are_those_that_other_parsers_find():
 
 
 @requires_emails
-def test_nothing_of_a_real_email_is_touched_but_the_values(desk: Desk):
+def test_nothing_of_a_real_email_is_touched_but_the_values(desk: MessageHarness):
     for path in EMAILS:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             source = file.read()
-        first, *rest = LINK.split(desk.content("html", source))
+        first, *rest = LINK.split(desk.rewrite_content("html", source))
         assert source.startswith(first)
         at = len(first)
         for token, piece in zip(rest[::2], rest[1::2], strict=True):

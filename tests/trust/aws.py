@@ -16,7 +16,7 @@ SECRET: Final = json.dumps({"seed": "of these tests, thirty-two or more"})
 Item: TypeAlias = Mapping[str, Any]
 
 
-class Aws(ThreadingHTTPServer):
+class FakeAws(ThreadingHTTPServer):
     """``slow`` names services that answer after ``delay`` seconds, having done what was asked
     before that or not (``late``); ``refusing`` those that take nothing.
     """
@@ -26,16 +26,16 @@ class Aws(ThreadingHTTPServer):
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.items = {_key(item): item for item in items}
-        self.slow: set[str] = set()
-        self.refusing: set[str] = set()
-        self.delay = 5.0
-        self.late = False
-        self.remember = False
+        self.items = {_item_key(item): item for item in items}
+        self.slow_services: set[str] = set()
+        self.refusing_services: set[str] = set()
+        self.delay_seconds = 5.0
+        self.acts_after_delay = False
+        self.stores_writes = False
         self.clicks: dict[str, Any] = {}
-        self.parked: list[str] = []
-        self.calls = 0
-        self.over = Event()
+        self.queued_messages: list[str] = []
+        self.call_count = 0
+        self.stopped = Event()
         self._busy = 0
         self._idle = Condition()
 
@@ -44,7 +44,7 @@ class Aws(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def track_request(self) -> Iterator[None]:
         """A request is under way meanwhile, whether anybody still waits for its answer or not."""
         with self._idle:
             self._busy += 1
@@ -55,7 +55,7 @@ class Aws(ThreadingHTTPServer):
                 self._busy -= 1
                 self._idle.notify_all()
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Returns once everything that was asked is done."""
         with self._idle:
             assert self._idle.wait_for(lambda: not self._busy, 30), "requests never ended"
@@ -63,25 +63,28 @@ class Aws(ThreadingHTTPServer):
     def handle_error(self, request: object, address: object) -> None:
         """Whoever gave up waiting is gone: that is what slowness is about."""
 
-    def done(self, operation: str, asked: Any) -> dict[str, Any]:
+    def perform(self, operation: str, parameters: Any) -> dict[str, Any]:
         """What a service does, and says."""
         if operation == "GetSecretValue":
             return {"Name": "keyring", "SecretString": SECRET}
-        if operation == "PutItem" and self.remember:
-            self.clicks[asked["Item"]["sk"]["S"]] = asked["Item"]
-        if operation == "SendMessage" and self.remember:
-            self.parked.append(asked["MessageBody"])
-        if operation == "GetItem" and (found := self.items.get(_key(asked["Key"]))):
+        if operation == "PutItem" and self.stores_writes:
+            self.clicks[parameters["Item"]["sk"]["S"]] = parameters["Item"]
+        if operation == "SendMessage" and self.stores_writes:
+            self.queued_messages.append(parameters["MessageBody"])
+        if operation == "GetItem" and (found := self.items.get(_item_key(parameters["Key"]))):
             return {"Item": found}
         if operation == "Query":
-            return {"Items": self._queried(**asked["ExpressionAttributeValues"])}
+            return {"Items": self._query(**parameters["ExpressionAttributeValues"])}
         if operation == "BatchGetItem":
             return {"Responses": {}}
         if operation == "PutEvents":
-            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}] * len(asked["Entries"])}
+            return {
+                "FailedEntryCount": 0,
+                "Entries": [{"EventId": "1"}] * len(parameters["Entries"]),
+            }
         return {}
 
-    def _queried(self, **values: Mapping[str, str]) -> list[Item]:
+    def _query(self, **values: Mapping[str, str]) -> list[Item]:
         """A partition's items whose sort key begins as one of the values says, if any does."""
         partition = values.pop(":pk")["S"]
         starts = tuple(value["S"] for value in values.values())
@@ -92,19 +95,19 @@ class Aws(ThreadingHTTPServer):
         ]
 
 
-def _key(item: Item) -> tuple[str, str]:
+def _item_key(item: Item) -> tuple[str, str]:
     return item["pk"]["S"], item.get("sk", {"S": ""})["S"]
 
 
 @contextmanager
-def aws(items: Iterable[Item] = ()) -> Iterator[Aws]:
-    with Aws(items) as server:
+def run_fake_aws(items: Iterable[Item] = ()) -> Iterator[FakeAws]:
+    with FakeAws(items) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield server
         finally:
-            server.over.set()
+            server.stopped.set()
             server.shutdown()
             thread.join()
 
@@ -112,29 +115,29 @@ def aws(items: Iterable[Item] = ()) -> Iterator[Aws]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: Aws
+    server: FakeAws
 
     def do_POST(self) -> None:
-        with self.server.working():
-            self._answer(self.server)
+        with self.server.track_request():
+            self._handle(self.server)
 
-    def _answer(self, aws: Aws) -> None:
+    def _handle(self, fake_aws: FakeAws) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         service, _, operation = self.headers["x-amz-target"].partition(".")
         service = service.partition("_")[0]
-        aws.calls += 1
-        if service in aws.refusing:
-            self._say(400, {"__type": "x#OverLimit", "message": "the queue is full"})
+        fake_aws.call_count += 1
+        if service in fake_aws.refusing_services:
+            self._send(400, {"__type": "x#OverLimit", "message": "the queue is full"})
             return
-        slow = service in aws.slow
-        if slow and aws.late:
-            aws.over.wait(aws.delay)
-        answer = aws.done(operation, json.loads(body))
-        if slow and not aws.late:
-            aws.over.wait(aws.delay)
-        self._say(200, answer)
+        slow = service in fake_aws.slow_services
+        if slow and fake_aws.acts_after_delay:
+            fake_aws.stopped.wait(fake_aws.delay_seconds)
+        answer = fake_aws.perform(operation, json.loads(body))
+        if slow and not fake_aws.acts_after_delay:
+            fake_aws.stopped.wait(fake_aws.delay_seconds)
+        self._send(200, answer)
 
-    def _say(self, status: int, value: object) -> None:
+    def _send(self, status: int, value: object) -> None:
         data = json.dumps(value, default=lambda raw: b64encode(raw).decode()).encode()
         self.send_response(status)
         self.send_header("content-type", "application/x-amz-json-1.0")

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.unit.redirect.conftest import Desk
+from tests.unit.redirect.conftest import RedirectHarness
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.tokens import ClickToken
 
@@ -17,7 +17,7 @@ def without_sockets(socket_disabled: None) -> None:
     """What needs a socket is tried in tests/e2e."""
 
 
-def soaking(short: int, long: int) -> int:
+def count_attempts(short: int, long: int) -> int:
     """How often something is tried: long with WAYPOST_SOAK in the environment."""
     return long if os.environ.get("WAYPOST_SOAK") else short
 
@@ -34,8 +34,8 @@ def random(seed: int) -> Random:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def desk() -> RedirectHarness:
+    return RedirectHarness()
 
 
 @pytest.fixture

@@ -15,24 +15,26 @@ from waypost.reports.share_links import SHARE_SALT
 from waypost.tokens import ClickToken, Keyring, OpenToken, TokenSealer
 from waypost.tokens.signer import CLICK_TOKEN_SALT, SIGNATURE_BYTES, TokenSigner
 
-OURS = Keyring((b"o" * 32, b"n" * 32))
-THEIRS = Keyring((b"of another stack, thirty-two bytes",))
+KEYRING = Keyring((b"o" * 32, b"n" * 32))
+OTHER_KEYRING = Keyring((b"of another stack, thirty-two bytes",))
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 EVIL = "https://evil.example/"
 
 
 @dataclass(frozen=True)
-class Sealed:
+class SealedToken:
     """A token as it was sealed, and what it carries."""
 
     text: str
     token: ClickToken
 
 
-Forgery: TypeAlias = Callable[[Random, Sealed, Sealed], str]
+Forgery: TypeAlias = Callable[[Random, SealedToken, SealedToken], str]
 
 
-def sealed(random: Random, keyring: Keyring = OURS, workspace: str = "acme") -> Sealed:
+def seal_random_token(
+    random: Random, keyring: Keyring = KEYRING, workspace: str = "acme"
+) -> SealedToken:
     """Any token, its campaign and person drawn."""
     campaign = derive_campaign_id(workspace, f"campaign {random.randrange(20)}")
     href = f"https://{workspace}.example/{random.randrange(10**6)}?a=b#c"
@@ -44,115 +46,117 @@ def sealed(random: Random, keyring: Keyring = OURS, workspace: str = "acme") -> 
         sent=1_790_000_000 + random.randrange(10**6),
         href=href,
     )
-    return Sealed(TokenSealer(keyring).seal(token), token)
+    return SealedToken(TokenSealer(keyring).seal(token), token)
 
 
-def one_character(random: Random, one: Sealed, _: Sealed) -> str:
+def replace_character(random: Random, one: SealedToken, _: SealedToken) -> str:
     at = random.randrange(len(one.text))
     return one.text[:at] + random.choice(ALPHABET) + one.text[at + 1 :]
 
 
-def many_characters(random: Random, one: Sealed, _: Sealed) -> str:
+def replace_characters(random: Random, one: SealedToken, _: SealedToken) -> str:
     text = list(one.text)
     for at in random.sample(range(len(text)), random.randint(2, 12)):
         text[at] = random.choice(ALPHABET + "/=%. \n")
     return "".join(text)
 
 
-def one_bit(random: Random, one: Sealed, _: Sealed) -> str:
+def flip_bit(random: Random, one: SealedToken, _: SealedToken) -> str:
     payload, signature = (bytearray(_bytes(part)) for part in one.text.split("/"))
     part = random.choice([payload, signature])
     part[random.randrange(len(part))] ^= 1 << random.randrange(8)
     return f"{_text(payload)}/{_text(signature)}"
 
 
-def truncated(random: Random, one: Sealed, _: Sealed) -> str:
+def truncate(random: Random, one: SealedToken, _: SealedToken) -> str:
     return one.text[: random.randrange(len(one.text))]
 
 
-def beheaded(random: Random, one: Sealed, _: Sealed) -> str:
+def drop_beginning(random: Random, one: SealedToken, _: SealedToken) -> str:
     return one.text[random.randint(1, len(one.text)) :]
 
 
-def left_out(random: Random, one: Sealed, _: Sealed) -> str:
+def drop_characters(random: Random, one: SealedToken, _: SealedToken) -> str:
     at = random.randrange(len(one.text))
     return one.text[:at] + one.text[at + random.randint(1, 4) :]
 
 
-def put_in(random: Random, one: Sealed, _: Sealed) -> str:
+def insert_characters(random: Random, one: SealedToken, _: SealedToken) -> str:
     at = random.randrange(len(one.text) - 22)  # in the payload, before the signature
     piece = "".join(random.choice(ALPHABET) for _ in range(random.randint(1, 4)))
     return one.text[:at] + piece + one.text[at:]
 
 
-def spliced(random: Random, one: Sealed, two: Sealed) -> str:
+def splice(random: Random, one: SealedToken, two: SealedToken) -> str:
     at = random.randint(1, min(len(one.text), len(two.text)) - 1)
     return one.text[:at] + two.text[at:]
 
 
-def with_anothers_signature(_: Random, one: Sealed, two: Sealed) -> str:
+def take_other_signature(_: Random, one: SealedToken, two: SealedToken) -> str:
     return f"{one.text.split('/')[0]}/{two.text.split('/')[1]}"
 
 
-def swapped(_: Random, one: Sealed, __: Sealed) -> str:
+def swap_parts(_: Random, one: SealedToken, __: SealedToken) -> str:
     return "/".join(reversed(one.text.split("/")))
 
 
-def lower_cased(random: Random, one: Sealed, _: Sealed) -> str:
+def change_case(random: Random, one: SealedToken, _: SealedToken) -> str:
     return random.choice([one.text.lower(), one.text.upper(), one.text.swapcase()])
 
 
-def re_encoded(random: Random, one: Sealed, _: Sealed) -> str:
+def re_encode(random: Random, one: SealedToken, _: SealedToken) -> str:
     payload, signature = (_bytes(part) for part in one.text.split("/"))
     encoders = (base64.b32encode, base64.b16encode, base64.b85encode)
     encode: Callable[[bytes], bytes] = random.choice(encoders)
     return f"{encode(payload).decode()}/{encode(signature).decode()}"
 
 
-def of_another_stack(random: Random, one: Sealed, _: Sealed) -> str:
-    return sealed(random, THEIRS).text
+def sign_with_other_stack(random: Random, one: SealedToken, _: SealedToken) -> str:
+    return seal_random_token(random, OTHER_KEYRING).text
 
 
-def of_another_purpose(random: Random, one: Sealed, _: Sealed) -> str:
+def sign_for_other_purpose(random: Random, one: SealedToken, _: SealedToken) -> str:
     purpose = random.choice(["waypost.open", SHARE_SALT, "", "waypost.clicks", "itsdangerous"])
-    return TokenSigner(OURS, purpose).seal(_bytes(one.text.split("/")[0]))
+    return TokenSigner(KEYRING, purpose).seal(_bytes(one.text.split("/")[0]))
 
 
-def a_pixel(random: Random, one: Sealed, _: Sealed) -> str:
+def use_pixel_token(random: Random, one: SealedToken, _: SealedToken) -> str:
     token = one.token
     campaign = derive_campaign_id("acme", str(random.random()))
-    return TokenSealer(OURS).open_sealer.seal(
+    return TokenSealer(KEYRING).open_sealer.seal(
         OpenToken(campaign, token.delivery, token.person, token.sent)
     )
 
 
-def under_a_public_key(random: Random, one: Sealed, _: Sealed) -> str:
+def sign_with_public_value(random: Random, one: SealedToken, _: SealedToken) -> str:
     """What an attacker may take for the key: the salt, the fingerprint, nothing at all."""
     secret = random.choice(
-        [CLICK_TOKEN_SALT.encode(), OURS.fingerprints[-1].encode(), b"", b"\0" * 32]
+        [CLICK_TOKEN_SALT.encode(), KEYRING.fingerprints[-1].encode(), b"", b"\0" * 32]
     )
     payload = one.text.split("/")[0]
     return f"{payload}/{_text(hmac.digest(secret, payload.encode(), 'sha256')[:16])}"
 
 
-def under_the_bare_key(_: Random, one: Sealed, __: Sealed) -> str:
+def sign_with_underived_key(_: Random, one: SealedToken, __: SealedToken) -> str:
     """Signed without deriving the key for its purpose; nobody outside could, nor shall it do."""
     payload = one.text.split("/")[0]
-    return f"{payload}/{_text(hmac.digest(OURS.keys[-1], payload.encode(), 'sha256')[:16])}"
+    return f"{payload}/{_text(hmac.digest(KEYRING.keys[-1], payload.encode(), 'sha256')[:16])}"
 
 
-def longer_signature(_: Random, one: Sealed, __: Sealed) -> str:
+def lengthen_signature(_: Random, one: SealedToken, __: SealedToken) -> str:
     payload = one.text.split("/")[0]
-    whole = hmac.digest(TokenSigner(OURS, CLICK_TOKEN_SALT).derive_key(), payload.encode(), sha256)
+    whole = hmac.digest(
+        TokenSigner(KEYRING, CLICK_TOKEN_SALT).derive_key(), payload.encode(), sha256
+    )
     return f"{payload}/{_text(whole[: SIGNATURE_BYTES + 1])}"[:-1]
 
 
-def shorter_signature(random: Random, one: Sealed, _: Sealed) -> str:
+def shorten_signature(random: Random, one: SealedToken, _: SealedToken) -> str:
     payload, signature = one.text.split("/")
     return f"{payload}/{_text(_bytes(signature)[: random.randrange(16)])}"
 
 
-def across_workspaces(random: Random, one: Sealed, _: Sealed) -> str:
+def replace_link_id(random: Random, one: SealedToken, _: SealedToken) -> str:
     """The link's code, which names the workspace, replaced in a token that was signed."""
     other = derive_link_id(derive_campaign_id("other", "campaign"), EVIL)
     payload, signature = one.text.split("/")
@@ -160,32 +164,32 @@ def across_workspaces(random: Random, one: Sealed, _: Sealed) -> str:
     return f"{_text(changed)}/{signature}"
 
 
-def noise(random: Random, _: Sealed, __: Sealed) -> str:
+def generate_noise(random: Random, _: SealedToken, __: SealedToken) -> str:
     return f"{_text(random.randbytes(random.randrange(200)))}/{_text(random.randbytes(16))}"
 
 
 FORGERIES: tuple[Forgery, ...] = (
-    one_character,
-    many_characters,
-    one_bit,
-    truncated,
-    beheaded,
-    left_out,
-    put_in,
-    spliced,
-    with_anothers_signature,
-    swapped,
-    lower_cased,
-    re_encoded,
-    of_another_stack,
-    of_another_purpose,
-    a_pixel,
-    under_a_public_key,
-    under_the_bare_key,
-    longer_signature,
-    shorter_signature,
-    across_workspaces,
-    noise,
+    replace_character,
+    replace_characters,
+    flip_bit,
+    truncate,
+    drop_beginning,
+    drop_characters,
+    insert_characters,
+    splice,
+    take_other_signature,
+    swap_parts,
+    change_case,
+    re_encode,
+    sign_with_other_stack,
+    sign_for_other_purpose,
+    use_pixel_token,
+    sign_with_public_value,
+    sign_with_underived_key,
+    lengthen_signature,
+    shorten_signature,
+    replace_link_id,
+    generate_noise,
 )
 
 

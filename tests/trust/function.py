@@ -40,59 +40,59 @@ ENVIRONMENT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ProcessSample:
     """What a process holds: memory in KiB, and file handles."""
 
-    memory: int
-    handles: int
+    memory_kib: int
+    file_handles: int
 
 
-class Invocations(ThreadingHTTPServer):
+class InvocationServer(ThreadingHTTPServer):
     """The Runtime API: gives each event once, in order, and keeps count of what came back."""
 
     daemon_threads = True
 
     def __init__(self, events: Iterable[Mapping[str, Any]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Api)
+        super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
         self.events = iter(events)
         self.answers: list[str] = []
         self.errors: list[str] = []
-        self.waiting = Condition()
-        self.wanted = 0
-        self.given = 0
+        self.condition = Condition()
+        self.requested_count = 0
+        self.delivered_count = 0
 
     def handle_error(self, request: object, address: object) -> None:
         """A process that is ended resets its connection."""
 
 
-class _Api(BaseHTTPRequestHandler):
+class _RuntimeApiHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: Invocations
+    server: InvocationServer
 
     def do_GET(self) -> None:
         runtime = self.server
-        with runtime.waiting:
-            runtime.waiting.wait_for(lambda: runtime.given < runtime.wanted)
-            runtime.given += 1
+        with runtime.condition:
+            runtime.condition.wait_for(lambda: runtime.delivered_count < runtime.requested_count)
+            runtime.delivered_count += 1
         headers = {
             "content-type": "application/json",
             "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
-            "Lambda-Runtime-Aws-Request-Id": f"request-{runtime.given}",
+            "Lambda-Runtime-Aws-Request-Id": f"request-{runtime.delivered_count}",
             "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 60_000),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:1:function:trust",
         }
-        self._say(200, json.dumps(next(runtime.events)).encode(), headers)
+        self._send(200, json.dumps(next(runtime.events)).encode(), headers)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         runtime = self.server
-        with runtime.waiting:
+        with runtime.condition:
             (runtime.errors if self.path.endswith("/error") else runtime.answers).append(body)
-            runtime.waiting.notify_all()
-        self._say(202, b"{}", {})
+            runtime.condition.notify_all()
+        self._send(202, b"{}", {})
 
-    def _say(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "content-length": str(len(body))}.items():
             self.send_header(name, value)
@@ -104,43 +104,47 @@ class _Api(BaseHTTPRequestHandler):
 
 
 @dataclass(slots=True)
-class Function:
+class FunctionProcess:
     """A running function."""
 
-    runtime: Invocations
+    runtime: InvocationServer
     process: subprocess.Popen[bytes]
-    printed: IO[bytes]
+    output: IO[bytes]
 
     def invoke(self, times: int) -> list[str]:
         """Have it do its next ``times`` events; what it answered."""
         runtime = self.runtime
-        with runtime.waiting:
+        with runtime.condition:
             runtime.answers.clear()
-            runtime.wanted += times
-            runtime.waiting.notify_all()
+            runtime.requested_count += times
+            runtime.condition.notify_all()
             while len(runtime.answers) < times:
-                runtime.waiting.wait(timeout=1)
+                runtime.condition.wait(timeout=1)
                 assert not runtime.errors, runtime.errors[0]
-                assert self.process.poll() is None, f"the function ended: {self.log()[-2_000:]}"
+                assert self.process.poll() is None, (
+                    f"the function ended: {self.read_log()[-2_000:]}"
+                )
             return list(runtime.answers)
 
-    def log(self) -> str:
+    def read_log(self) -> str:
         """Everything that it printed."""
-        self.printed.seek(0)
-        return self.printed.read().decode()
+        self.output.seek(0)
+        return self.output.read().decode()
 
-    def sample(self) -> Sample:
+    def measure(self) -> ProcessSample:
         """What it holds now."""
         process = Path(f"/proc/{self.process.pid}")
         pages = int((process / "statm").read_text().split()[1])
         memory = pages * os.sysconf("SC_PAGE_SIZE") // 1024
-        return Sample(memory, len(list((process / "fd").iterdir())))
+        return ProcessSample(memory, len(list((process / "fd").iterdir())))
 
 
 @contextmanager
-def function(name: str, endpoint: str, events: Iterable[Mapping[str, Any]]) -> Iterator[Function]:
+def run_function(
+    name: str, endpoint: str, events: Iterable[Mapping[str, Any]]
+) -> Iterator[FunctionProcess]:
     """A function of functions/, whose AWS is at ``endpoint``; ended with the context."""
-    with Invocations(events) as runtime, TemporaryFile() as printed:
+    with InvocationServer(events) as runtime, TemporaryFile() as printed:
         thread = Thread(target=runtime.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         environment = ENVIRONMENT | {
@@ -158,10 +162,10 @@ def function(name: str, endpoint: str, events: Iterable[Mapping[str, Any]]) -> I
             stderr=printed,
         )
         try:
-            yield Function(runtime, process, printed)
+            yield FunctionProcess(runtime, process, printed)
         finally:
             process.kill()
             process.wait()
-            runtime.wanted = sys.maxsize
+            runtime.requested_count = sys.maxsize
             runtime.shutdown()
             thread.join()

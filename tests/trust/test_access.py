@@ -11,11 +11,11 @@ from typing import Any, Final
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from tests.contract.conftest import load_template
+from tests.contract.conftest import load_stack_template
 from tests.fakes import InMemoryShortLinkRepository
 from tests.handlers import LambdaContext, build_api_event, load_function
 from tests.unit.domains.test_handler import Checks, Nothing
-from tests.unit.sending.conftest import NOW, Bases
+from tests.unit.sending.conftest import NOW, FakeBaseUrls
 from tests.workspace import WorkspaceHarness, build_link_definition
 from waypost.domains.events import NullDomainEventPublisher
 from waypost.domains.model import Targets, utc_now
@@ -112,7 +112,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     sending = RewriteService(
         campaigns=stores.campaigns,
         workspaces=stores.settings,
-        base_urls=Bases(),
+        base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
         get_sealer=lambda: TokenSealer(stores.keyring),
         now=lambda: NOW,
@@ -169,7 +169,7 @@ def function_of(route: str) -> str:
 def routes() -> dict[str, str]:
     """Every route of the template behind IAM, and the folder of its function."""
     found = {}
-    for resource in load_template().resources.values():
+    for resource in load_stack_template().resources.values():
         events = resource.properties.get("Events")
         for event in events.values() if isinstance(events, dict) else ():
             properties = event["Properties"]  # type: ignore[index,call-overload]

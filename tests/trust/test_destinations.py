@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from tests.trust.conftest import soaking
-from tests.unit.redirect.conftest import Desk, request
-from tests.unit.sending.conftest import Office
+from tests.trust.conftest import count_attempts
+from tests.unit.redirect.conftest import RedirectHarness, make_request
+from tests.unit.sending.conftest import RewriteHarness
 from waypost.errors import MalformedToken, UnsafeDestination
 from waypost.ids import extract_campaign_id
 from waypost.tokens import ClickToken
@@ -93,32 +93,40 @@ def test_it_is_refused_before_it_is_signed(name: str) -> None:
 @pytest.mark.parametrize(
     "name", sorted(NEVER.keys() - {"scheme nobody listed"})
 )  # then, it was listed
-def test_it_is_refused_even_if_it_was_signed(desk: Desk, token: ClickToken, name: str) -> None:
+def test_it_is_refused_even_if_it_was_signed(
+    desk: RedirectHarness, token: ClickToken, name: str
+) -> None:
     text = desk.sealer.seal(_with(token, NEVER[name]))
     with pytest.raises(MalformedToken):
-        desk.redirecting.handle_click(text, request())
+        desk.redirect_service.handle_click(text, make_request())
     assert list(desk.clicks.scan_by_campaign(extract_campaign_id(token.link))) == []
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
-def test_a_host_is_shown_as_browsers_resolve_it(desk: Desk, token: ClickToken, name: str) -> None:
+def test_a_host_is_shown_as_browsers_resolve_it(
+    desk: RedirectHarness, token: ClickToken, name: str
+) -> None:
     href, shown = LOOKALIKES[name]
     assert to_ascii_url(href) == shown
-    arrival = desk.redirecting.handle_click(desk.sealer.seal(_with(token, href)), request())
+    arrival = desk.redirect_service.handle_click(
+        desk.sealer.seal(_with(token, href)), make_request()
+    )
     assert arrival.location == shown
 
 
 def test_a_tracker_inside_a_tracker_leads_to_the_inner_one_alone(
-    desk: Desk, token: ClickToken
+    desk: RedirectHarness, token: ClickToken
 ) -> None:
     """What is in a query stays there: it is text, not a place to go."""
     inner = "https://other.example/r?to=javascript:alert(1)&u=//evil.example"
-    arrival = desk.redirecting.handle_click(desk.sealer.seal(_with(token, inner)), request())
+    arrival = desk.redirect_service.handle_click(
+        desk.sealer.seal(_with(token, inner)), make_request()
+    )
     assert arrival.location == inner
 
 
 def test_whatever_is_signed_the_header_stays_one_line(
-    desk: Desk, token: ClickToken, random: Random
+    desk: RedirectHarness, token: ClickToken, random: Random
 ) -> None:
     pieces = [
         *(
@@ -154,13 +162,13 @@ def test_whatever_is_signed_the_header_stays_one_line(
         *("]", "80", "xn--", "-", ".", "\u200d", "\ud7ff", "javascript:", "mailto:", "data:", "%"),
     ]
     followed = 0
-    for _ in range(soaking(short=3_000, long=300_000)):
+    for _ in range(count_attempts(short=3_000, long=300_000)):
         href = "".join(random.choices(pieces, k=random.randint(1, 8)))
         if random.random() < 0.7:
             href = "https://example.com" + href
         try:
-            arrival = desk.redirecting.handle_click(
-                desk.sealer.seal(_with(token, href)), request("HEAD")
+            arrival = desk.redirect_service.handle_click(
+                desk.sealer.seal(_with(token, href)), make_request("HEAD")
             )
         except MalformedToken:
             continue
@@ -172,7 +180,7 @@ def test_whatever_is_signed_the_header_stays_one_line(
 
 @pytest.mark.parametrize("name", NEVER)
 def test_a_message_that_holds_it_is_sent_without_tracking_it(name: str) -> None:
-    office = Office()
+    office = RewriteHarness()
     content = {"html": f'<a href="{escape(NEVER[name])}">x</a>'}
     answer = office.rewrite(kind="newsletter", channel="email", content=content)
     sent = str(answer["deliveries"][0]["content"]["html"])

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from fuzz.targets import TARGETS
-from tests.trust.conftest import soaking
+from tests.trust.conftest import count_attempts
 
 Change: TypeAlias = Callable[[Random, bytes], bytes]
 PIECES: Final = (
@@ -46,7 +46,7 @@ def test_no_change_of_a_seed_breaks_a_promise(name: str, random: Random) -> None
     target = TARGETS[name]
     for seed in target.seeds:
         target.run(seed)
-    for _ in range(soaking(short=150, long=4_000)):
+    for _ in range(count_attempts(short=150, long=4_000)):
         data = random.choice(target.seeds)
         for change in random.choices(CHANGES, k=random.randint(1, 4)):
             data = change(random, data) or data

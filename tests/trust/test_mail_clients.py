@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tests.unit.redirect.conftest import Desk, Secrets
+from tests.unit.redirect.conftest import FakeSecrets, RedirectHarness
 from waypost.errors import TokenError, UnknownShortLink, UnknownVersion
 from waypost.models.short_link import ShortLink, parse_code
 from waypost.redirect.service import TokenVerifier
@@ -64,11 +64,11 @@ LOST = {
 
 @pytest.fixture
 def tokens() -> TokenVerifier:
-    return TokenVerifier(KeyringSource(Secrets(), "keyring"))
+    return TokenVerifier(KeyringSource(FakeSecrets(), "keyring"))
 
 
 @pytest.fixture
-def sent(desk: Desk, token: ClickToken) -> str:
+def sent(desk: RedirectHarness, token: ClickToken) -> str:
     """A sealed token with a hyphen and an underscore in it."""
     for position in range(10_000):
         text = desk.sealer.seal(
@@ -80,7 +80,9 @@ def sent(desk: Desk, token: ClickToken) -> str:
 
 
 @pytest.mark.parametrize("change", SURVIVED)
-def test_a_link_survives(tokens: TokenVerifier, desk: Desk, sent: str, change: str) -> None:
+def test_a_link_survives(
+    tokens: TokenVerifier, desk: RedirectHarness, sent: str, change: str
+) -> None:
     asked = SURVIVED[change](sent)
     if asked.count("/") == 1:
         assert tokens.verify_click_token(unquote(asked)) == desk.sealer.open(
@@ -128,16 +130,18 @@ def test_few_readings_are_tried_and_none_of_a_text_without_end(sent: str) -> Non
 
 
 def test_a_token_of_a_later_version_is_not_read_otherwise(tokens: TokenVerifier) -> None:
-    later = TokenSigner(KeyringSource(Secrets(), "keyring").get_keyring(), CLICK_TOKEN_SALT).seal(
-        b"\x09later"
-    )
+    later = TokenSigner(
+        KeyringSource(FakeSecrets(), "keyring").get_keyring(), CLICK_TOKEN_SALT
+    ).seal(b"\x09later")
     for text in (later, later + ")"):
         with pytest.raises(UnknownVersion):
             tokens.verify_click_token(text)
 
 
-def test_a_key_that_is_new_opens_a_link_that_needs_mending(desk: Desk, sent: str) -> None:
-    class Rotated(Secrets):
+def test_a_key_that_is_new_opens_a_link_that_needs_mending(
+    desk: RedirectHarness, sent: str
+) -> None:
+    class Rotated(FakeSecrets):
         reads = 0
 
         def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
@@ -175,7 +179,7 @@ def test_a_short_link_survives_what_stood_behind_it(tail: str) -> None:
     ],
 )
 def test_a_short_link_is_found_whatever_was_put_into_it(
-    desk: Desk, token: ClickToken, change: Callable[[str], str]
+    desk: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
     desk.short_links.add([link])
@@ -186,7 +190,7 @@ def test_a_short_link_is_found_whatever_was_put_into_it(
     "change", [lambda c: c[:-1], lambda c: c[1:], lambda c: c[:5] + "-" + c[5:]]
 )
 def test_a_short_link_that_lost_or_got_characters_leads_nowhere(
-    desk: Desk, token: ClickToken, change: Callable[[str], str]
+    desk: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
     desk.short_links.add([link])

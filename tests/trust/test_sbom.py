@@ -33,19 +33,19 @@ def installed() -> list[Distribution]:
 
 @pytest.mark.parametrize("name", PINNED)
 def test_no_licence_keeps_us_from_handing_it_on(name: str) -> None:
-    licences = set(sbom.expression(distribution(name)).split(" OR "))
+    licences = set(sbom.build_license_expression(distribution(name)).split(" OR "))
     assert licences & PERMISSIVE or name in REASONED, licences
 
 
 def test_no_exception_outlives_its_library() -> None:
     assert set(REASONED) <= set(PINNED)
     for name, reason in REASONED.items():
-        assert reason.startswith(sbom.expression(distribution(name)))
+        assert reason.startswith(sbom.build_license_expression(distribution(name)))
 
 
 def test_the_document_follows_the_format(installed: list[Distribution]) -> None:
     """The rules of CycloneDX 1.6 for what is used of it."""
-    made = sbom.document(installed)
+    made = sbom.build_document(installed)
     assert (made["bomFormat"], made["specVersion"], made["version"]) == ("CycloneDX", "1.6", 1)
     uuid = r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     assert re.fullmatch(uuid, made["serialNumber"])
@@ -64,7 +64,7 @@ def test_the_document_follows_the_format(installed: list[Distribution]) -> None:
 
 
 def test_the_same_build_gives_the_same_document(installed: list[Distribution]) -> None:
-    assert json.dumps(sbom.document(installed)) == json.dumps(sbom.document(installed))
+    assert json.dumps(sbom.build_document(installed)) == json.dumps(sbom.build_document(installed))
 
 
 @pytest.fixture

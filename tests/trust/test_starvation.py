@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.trust import traffic
-from tests.trust.aws import Aws, aws
-from tests.trust.conftest import soaking
-from tests.trust.function import Function, function
+from tests.trust.aws import FakeAws, run_fake_aws
+from tests.trust.conftest import count_attempts
+from tests.trust.function import FunctionProcess, run_function
 from waypost.clicks.fallback_queue import deserialize_click
 from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
@@ -27,16 +27,16 @@ def on_this_machine(socket_enabled: None) -> None:
 
 def links(count: int) -> list[dict[str, Any]]:
     """Clicks on links that carry where they lead."""
-    ordinary = (n for n in traffic.clicks() if n["routeKey"].startswith("GET /e/c/"))
+    ordinary = (n for n in traffic.generate_click_events() if n["routeKey"].startswith("GET /e/c/"))
     signed = (n for n in ordinary if n["pathParameters"]["signature"][-3:] != "AAA")
     counted = (n for n in signed if n["requestContext"]["http"]["method"] == "GET")
     return [next(counted) for _ in range(count)]
 
 
 @pytest.fixture
-def services() -> Iterator[Aws]:
-    with aws() as running:
-        running.remember = True
+def services() -> Iterator[FakeAws]:
+    with run_fake_aws() as running:
+        running.stores_writes = True
         yield running
 
 
@@ -48,12 +48,12 @@ def arrived(answers: list[str]) -> bool:
     )
 
 
-def kept(services: Aws, running: Function) -> list[Click]:
+def kept(services: FakeAws, running: FunctionProcess) -> list[Click]:
     """Every click there is, wherever it is, as often as it is."""
-    lost = [click for line in running.log().splitlines() for click in extract_clicks(line)]
+    lost = [click for line in running.read_log().splitlines() for click in extract_clicks(line)]
     return [
         *map(Click.from_item, services.clicks.values()),
-        *map(deserialize_click, services.parked),
+        *map(deserialize_click, services.queued_messages),
         *map(Click.from_dict, lost),
     ]
 
@@ -78,32 +78,36 @@ def kept(services: Aws, running: Function) -> list[Click]:
     ],
 )
 def test_redirects_go_on_and_no_click_is_lost(
-    services: Aws, slow: set[str], refusing: set[str], late: bool
+    services: FakeAws, slow: set[str], refusing: set[str], late: bool
 ) -> None:
-    events = links(2 + soaking(3, 100))
-    with function("redirect", services.url, events) as running:
+    events = links(2 + count_attempts(3, 100))
+    with run_function("redirect", services.url, events) as running:
         assert arrived(running.invoke(2))
-        services.slow, services.refusing, services.late = slow, refusing, late
-        before = services.calls
+        services.slow_services, services.refusing_services, services.acts_after_delay = (
+            slow,
+            refusing,
+            late,
+        )
+        before = services.call_count
         assert arrived(running.invoke(len(events) - 2))
         # Each call waits no longer than its timeout, so their number bounds the time of a click.
         settings, parking = 1, 1
-        assert services.calls - before <= (settings + MAX_RECORD_ATTEMPTS + parking) * (
+        assert services.call_count - before <= (settings + MAX_RECORD_ATTEMPTS + parking) * (
             len(events) - 2
         )
-        services.over.set()  # what was slow gets done, though nobody waits for it any more
-        services.settle()
+        services.stopped.set()  # what was slow gets done, though nobody waits for it any more
+        services.wait_until_idle()
         clicks = kept(services, running)
     keys = {click.id: json.dumps(click.key) for click in clicks}
     assert set(keys) == {event["requestContext"]["requestId"] for event in events}
     assert {json.dumps(click.key) for click in clicks} == set(keys.values())  # each counts once
 
 
-def test_when_the_table_is_back_it_has_the_clicks_itself(services: Aws) -> None:
-    with function("redirect", services.url, links(9)) as running:
-        services.slow, services.refusing = {"DynamoDB"}, {"AmazonSQS"}
+def test_when_the_table_is_back_it_has_the_clicks_itself(services: FakeAws) -> None:
+    with run_function("redirect", services.url, links(9)) as running:
+        services.slow_services, services.refusing_services = {"DynamoDB"}, {"AmazonSQS"}
         assert arrived(running.invoke(4))
-        services.slow, services.refusing = set(), set()
+        services.slow_services, services.refusing_services = set(), set()
         services.clicks.clear()
         assert arrived(running.invoke(5))
         assert len(services.clicks) == 5

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.trust import traffic
-from tests.trust.aws import aws
-from tests.trust.conftest import soaking
-from tests.trust.function import Function, Sample, function
+from tests.trust.aws import run_fake_aws
+from tests.trust.conftest import count_attempts
+from tests.trust.function import FunctionProcess, ProcessSample, run_function
 from waypost.tally.event_publisher import MAX_CONCURRENT_PUT_EVENTS
 
 PARTS = 8
@@ -38,13 +38,20 @@ class Hour:
 
 
 HOURS = {
-    "redirect": Hour(traffic.clicks, 800, 36_000, growth=1_024, limit=64_000, spare=1),  # the queue
+    "redirect": Hour(
+        traffic.generate_click_events, 800, 36_000, growth=1_024, limit=64_000, spare=1
+    ),  # the queue
     # It tells the bus in several calls at once: how many connections are in use, chance decides.
     "tally": Hour(
-        traffic.batches, 40, 3_600, growth=2_048, limit=128_000, spare=MAX_CONCURRENT_PUT_EVENTS - 1
+        traffic.generate_batches,
+        40,
+        3_600,
+        growth=2_048,
+        limit=128_000,
+        spare=MAX_CONCURRENT_PUT_EVENTS - 1,
     ),
-    "rewrite": Hour(traffic.messages, 40, 3_600, growth=8_192, limit=256_000),
-    "pages": Hour(traffic.views, 80, 3_600, growth=2_048, limit=160_000),
+    "rewrite": Hour(traffic.generate_messages, 40, 3_600, growth=8_192, limit=256_000),
+    "pages": Hour(traffic.generate_page_views, 80, 3_600, growth=2_048, limit=160_000),
 }
 
 
@@ -58,23 +65,34 @@ def measurable(socket_enabled: None) -> None:
 @pytest.mark.parametrize("name", HOURS)
 def test_memory_and_handles_are_flat(name: str) -> None:
     hour = HOURS[name]
-    times = soaking(hour.short, hour.long)
-    items = [*traffic.short_links(), *traffic.campaign_items()]
-    with aws(items) as services, function(name, services.url, hour.events()) as running:
+    times = count_attempts(hour.short, hour.long)
+    items = [*traffic.build_short_link_items(), *traffic.build_campaign_items()]
+    with (
+        run_fake_aws(items) as services,
+        run_function(name, services.url, hour.events()) as running,
+    ):
         samples = list(_samples(running, times // PARTS))
-        assert services.calls > times // 2
-    print(name, times, *(f"{s.memory / 1024:.1f}" for s in samples), "MiB", samples[-1].handles)
-    assert samples[-1].memory < hour.limit
-    assert max(sample.handles for sample in samples[1:]) <= samples[1].handles + hour.spare
-    if soaking(0, 1):
+        assert services.call_count > times // 2
+    print(
+        name,
+        times,
+        *(f"{s.memory_kib / 1024:.1f}" for s in samples),
+        "MiB",
+        samples[-1].file_handles,
+    )
+    assert samples[-1].memory_kib < hour.limit
+    assert (
+        max(sample.file_handles for sample in samples[1:]) <= samples[1].file_handles + hour.spare
+    )
+    if count_attempts(0, 1):
         settled = samples[PARTS // 2]
-        assert samples[-1].memory - settled.memory < hour.growth, samples
+        assert samples[-1].memory_kib - settled.memory_kib < hour.growth, samples
 
 
-def _samples(running: Function, times: int) -> Iterator[Sample]:
+def _samples(running: FunctionProcess, times: int) -> Iterator[ProcessSample]:
     for _ in range(PARTS):
         running.invoke(times)
-        yield running.sample()
+        yield running.measure()
 
 
 def test_a_function_that_leaks_would_be_seen(tmp_path: Path) -> None:
@@ -84,8 +102,8 @@ def test_a_function_that_leaks_would_be_seen(tmp_path: Path) -> None:
         "    kept.append((bytes(100_000), open(__file__)))\n"
     )
     events: Iterator[dict[str, Any]] = iter(dict, None)
-    with function(str(tmp_path), "http://127.0.0.1:9", events) as running:
+    with run_function(str(tmp_path), "http://127.0.0.1:9", events) as running:
         first, *_, last = _samples(running, 10)
-    assert last.handles == first.handles + 10 * (PARTS - 1)
-    assert last.memory > first.memory + 5_000
+    assert last.file_handles == first.file_handles + 10 * (PARTS - 1)
+    assert last.memory_kib > first.memory_kib + 5_000
     assert sys.platform == "linux"

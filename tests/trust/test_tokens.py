@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from tests.trust.conftest import soaking
-from tests.trust.forging import FORGERIES, OURS, Forgery, sealed
+from tests.trust.conftest import count_attempts
+from tests.trust.forging import FORGERIES, KEYRING, Forgery, seal_random_token
 from waypost.domains.probe_token import build_probe_response, is_probe_answer
 from waypost.errors import BadSignature, ShareAccessDenied, TokenError
 from waypost.redirect.service import TokenVerifier
@@ -18,20 +18,22 @@ from waypost.reports.share_links import ShareSigner
 from waypost.tokens import TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
-EACH = soaking(short=200, long=1_000_000 // len(FORGERIES) + 1)
+EACH = count_attempts(short=200, long=1_000_000 // len(FORGERIES) + 1)
 
 
 class Secrets:
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
-        keys = [{"secret": urlsafe_b64encode(key).decode()} for key in OURS.keys]
+        keys = [{"secret": urlsafe_b64encode(key).decode()} for key in KEYRING.keys]
         return {"SecretString": json.dumps({"keys": keys})}
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.__name__)
 def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
-    sealer, tokens = TokenSealer(OURS), TokenVerifier(KeyringSource(Secrets(), "keyring"))
+    sealer, tokens = TokenSealer(KEYRING), TokenVerifier(KeyringSource(Secrets(), "keyring"))
     tried = 0
-    pool = [sealed(random, workspace=name) for name in ("acme", "other") for _ in range(50)]
+    pool = [
+        seal_random_token(random, workspace=name) for name in ("acme", "other") for _ in range(50)
+    ]
     signed = {one.text for one in pool}
     while tried < EACH:
         forged = forgery(random, *random.sample(pool, 2))
@@ -50,7 +52,7 @@ def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
 
 
 def test_what_was_signed_opens_here() -> None:
-    one = sealed(Random(1))
+    one = seal_random_token(Random(1))
     assert (
         TokenVerifier(KeyringSource(Secrets(), "keyring")).verify_click_token(one.text) == one.token
     )
@@ -59,16 +61,16 @@ def test_what_was_signed_opens_here() -> None:
 @pytest.mark.parametrize("nonce", ["a" * 16, "A" * 64, "AQ" + "-_" * 20])
 def test_what_a_probe_is_answered_opens_nothing(nonce: str) -> None:
     """Anybody may ask for it, and chooses what is signed; so its purpose is its own."""
-    answered = build_probe_response(OURS, nonce)["body"]
+    answered = build_probe_response(KEYRING, nonce)["body"]
     tokens = TokenVerifier(KeyringSource(Secrets(), "keyring"))
     for opened in (
-        TokenSealer(OURS).open,
-        TokenSealer(OURS).open_sealer.open,
+        TokenSealer(KEYRING).open,
+        TokenSealer(KEYRING).open_sealer.open,
         tokens.verify_click_token,
         tokens.verify_open_token,
     ):
         with pytest.raises(BadSignature):
             opened(answered)
     with pytest.raises(ShareAccessDenied):
-        ShareSigner(OURS, lambda: datetime(2026, 11, 22, tzinfo=UTC)).verify_token(answered)
-    assert not is_probe_answer(OURS, nonce, sealed(Random(1)).text.encode())
+        ShareSigner(KEYRING, lambda: datetime(2026, 11, 22, tzinfo=UTC)).verify_token(answered)
+    assert not is_probe_answer(KEYRING, nonce, seal_random_token(Random(1)).text.encode())

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from aws_lambda_powertools.logging import Logger
 
-from tests.e2e.secrets import spellings, spilled
+from tests.e2e.secrets import find_leaks, list_encodings
 from tests.watching import SecretLeakMonitor
 from waypost.errors import NotFound, UnsafeDestination
 from waypost.observability import Metric, emit_metric
@@ -89,5 +89,5 @@ def test_a_key_is_found_in_whatever_it_is_encoded_with(
     encode: Callable[[bytes], bytes], before: bytes, after: bytes
 ) -> None:
     text = encode(before + KEY + after).decode()
-    assert list(spilled(f"a {text} b", spellings(KEY)))
-    assert list(spilled(f"a {KEY.hex()} b", spellings(urlsafe_b64encode(KEY).decode())))
+    assert list(find_leaks(f"a {text} b", list_encodings(KEY)))
+    assert list(find_leaks(f"a {KEY.hex()} b", list_encodings(urlsafe_b64encode(KEY).decode())))

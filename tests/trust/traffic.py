@@ -21,19 +21,19 @@ from waypost.tokens import ClickToken, OpenToken, OpenTokenSealer, TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
 HREF: Final = "https://shop.example/sale?utm_source=news"
-CAMPAIGN: Final = derive_campaign_id("acme", "spring")
-LINK: Final = derive_link_id(CAMPAIGN, f"url:{HREF}")
+CAMPAIGN_ID: Final = derive_campaign_id("acme", "spring")
+LINK_ID: Final = derive_link_id(CAMPAIGN_ID, f"url:{HREF}")
 
 
-class Secrets:
+class FakeSecrets:
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
         return {"SecretString": SECRET}
 
 
-KEYRING: Final = KeyringSource(Secrets(), "keyring").get_keyring()
+KEYRING: Final = KeyringSource(FakeSecrets(), "keyring").get_keyring()
 
 
-def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
+def generate_click_events(start: int = 0) -> Iterator[dict[str, Any]]:
     """Links followed by ever new people with ever new browsers in many workspaces; among them
     short links, pixels, links that nobody signed, previews and HEADs.
     """
@@ -46,7 +46,7 @@ def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
         token = sealer.seal(ClickToken(code, f"d{number}", person, 1, 1_790_000_000, href))
         route = "GET /e/c/{payload}/{signature}"
         if number % 20 == 7:
-            yield _event(number, "GET /s/{code+}", {"code": short_code(number % 2_000)})
+            yield _build_event(number, "GET /s/{code+}", {"code": build_short_code(number % 2_000)})
             continue
         if number % 20 == 11:
             pixel = OpenToken(campaign, f"d{number}", person, 1_790_000_000)
@@ -54,24 +54,24 @@ def clicks(start: int = 0) -> Iterator[dict[str, Any]]:
         elif number % 20 == 13:
             token = token[:-3] + "AAA"
         payload, _, signature = token.partition("/")
-        event = _event(number, route, {"payload": payload, "signature": signature})
+        event = _build_event(number, route, {"payload": payload, "signature": signature})
         if number % 20 == 17:
             event["requestContext"]["http"]["method"] = "HEAD"
         yield event
 
 
-def short_links() -> list[Item]:
+def build_short_link_items() -> list[Item]:
     """The items of the short links that ``clicks`` follow."""
     sealer = TokenSealer(KEYRING)
-    token = sealer.seal(ClickToken(LINK, "s1", None, 1, 1_790_000_000, HREF))
-    return [ShortLink(short_code(n), token, None).to_item() for n in range(2_000)]
+    token = sealer.seal(ClickToken(LINK_ID, "s1", None, 1, 1_790_000_000, HREF))
+    return [ShortLink(build_short_code(n), token, None).to_item() for n in range(2_000)]
 
 
-def short_code(number: int) -> str:
+def build_short_code(number: int) -> str:
     return "".join(Random(number).choices(CODE_ALPHABET, k=CODE_LENGTH))
 
 
-def messages() -> Iterator[dict[str, Any]]:
+def generate_messages() -> Iterator[dict[str, Any]]:
     """Ever new templates with ever new links, HTML, MIME and text."""
     for number in count():
         anchors = "".join(
@@ -98,7 +98,7 @@ def messages() -> Iterator[dict[str, Any]]:
         }
 
 
-def batches() -> Iterator[dict[str, Any]]:
+def generate_batches() -> Iterator[dict[str, Any]]:
     """Batches of a stream, of ever new campaigns and people."""
     for number in count():
         campaign = derive_campaign_id("acme", f"campaign {number}")
@@ -120,14 +120,14 @@ def batches() -> Iterator[dict[str, Any]]:
         }
 
 
-def views() -> Iterator[dict[str, Any]]:
+def generate_page_views() -> Iterator[dict[str, Any]]:
     """The pages of a campaign, each with a share of its own."""
     sharer = ShareSigner(KEYRING, lambda: datetime.now(UTC))
     pages = ("campaign", "map", "message", "link", "workspace", "settings", "domains", "none")
     for number in count():
         scope = ShareScope("acme", None, people=True)
         cookie = f"__Host-share-{scope.scope_id}={sharer.create_token(scope, 1 + number % 90)}"
-        query = {"workspace": "acme", "campaign": "spring", "link": LINK, "n": str(number)}
+        query = {"workspace": "acme", "campaign": "spring", "link": LINK_ID, "n": str(number)}
         page = pages[number % len(pages)]
         event = build_api_event(
             "GET /reports/{page+}", {"page": page}, query=query, cookies=[cookie]
@@ -135,19 +135,19 @@ def views() -> Iterator[dict[str, Any]]:
         yield event
 
 
-def campaign_items() -> list[Item]:
+def build_campaign_items() -> list[Item]:
     """What is stored of the campaign that ``views`` show."""
     campaign = Campaign(
         workspace="acme", name="spring", kind="newsletter", channel="email", first_seen=NOON
     )
     html = f'<a href="{HREF}">x</a>'
-    partition = attributes.build_item({"pk": campaign_partition(CAMPAIGN)})
-    names = ("total", f"link#{LINK}", *(f"hour#2026-11-21T{hour:02}" for hour in range(24)))
+    partition = attributes.build_item({"pk": campaign_partition(CAMPAIGN_ID)})
+    names = ("total", f"link#{LINK_ID}", *(f"hour#2026-11-21T{hour:02}" for hour in range(24)))
     expires = int(datetime.now(UTC).timestamp()) + 86_400  # functions keep the real clock
-    message = SentMessage(campaign=CAMPAIGN, html=html, rendered=False, expires=expires)
+    message = SentMessage(campaign=CAMPAIGN_ID, html=html, rendered=False, expires=expires)
     return [
         campaign.to_item(),
-        Link(LINK, LinkDefinition(f"url:{HREF}", HREF, None, 1), NOON).to_item(),
+        Link(LINK_ID, LinkDefinition(f"url:{HREF}", HREF, None, 1), NOON).to_item(),
         message.to_item() or {},
         *(
             partition | attributes.build_item({"sk": f"N#{name}", "human": 7, "people": 5})
@@ -156,8 +156,8 @@ def campaign_items() -> list[Item]:
     ]
 
 
-def _event(number: int, route: str, given: dict[str, str]) -> dict[str, Any]:
-    event = build_api_event(route, given)
+def _build_event(number: int, route: str, parameters: dict[str, str]) -> dict[str, Any]:
+    event = build_api_event(route, parameters)
     event["headers"] |= {"user-agent": f"Mozilla/5.0 (Browser {number}) Chrome/131.0.0.0"}
     event["requestContext"] |= {
         "requestId": f"request-{number:08}",

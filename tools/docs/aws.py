@@ -15,7 +15,7 @@ import botocore.session
 from botocore import xform_name
 
 # What the AWS CLI adds to the operations of AWS.
-_CLI_ONLY: Final = {
+_CLI_COMMANDS: Final = {
     *(("s3", "cp"), ("s3", "ls"), ("logs", "tail"), ("configure", "sso")),
 }
 _CLI_OPTIONS: Final = {
@@ -24,14 +24,14 @@ _CLI_OPTIONS: Final = {
 }
 
 
-def wrong_aws(words: list[str]) -> Iterator[str]:
+def find_aws_errors(words: list[str]) -> Iterator[str]:
     """What the AWS CLI would refuse of the words after ``aws``."""
     bare = [word for word in words if not word.startswith("-")]
-    if len(bare) < 2 or (bare[0], bare[1]) in _CLI_ONLY:
+    if len(bare) < 2 or (bare[0], bare[1]) in _CLI_COMMANDS:
         return
     waits = bare[1] == "wait" and len(bare) > 2
-    asked = _waited_for(bare[0]).get(bare[2]) if waits else bare[1]
-    known = _operations(bare[0]).get(asked) if asked else None
+    asked = _list_waiters(bare[0]).get(bare[2]) if waits else bare[1]
+    known = _list_operations(bare[0]).get(asked) if asked else None
     if known is None:
         yield f"AWS has no {' '.join(bare[: 3 if waits else 2])}"
         return
@@ -42,7 +42,7 @@ def wrong_aws(words: list[str]) -> Iterator[str]:
 
 
 @cache
-def _operations(service: str) -> dict[str, set[str]]:
+def _list_operations(service: str) -> dict[str, set[str]]:
     """The operations of a service as the AWS CLI names them, each with its options."""
     session = botocore.session.get_session()
     if service not in session.get_available_services():
@@ -57,7 +57,7 @@ def _operations(service: str) -> dict[str, set[str]]:
 
 
 @cache
-def _waited_for(service: str) -> dict[str, str]:
+def _list_waiters(service: str) -> dict[str, str]:
     """What ``aws SERVICE wait`` can wait for, each with the operation that it asks."""
     session = botocore.session.get_session()
     try:
@@ -70,10 +70,10 @@ def _waited_for(service: str) -> dict[str, str]:
     }
 
 
-def wrong_sam(words: list[str]) -> Iterator[str]:
+def find_sam_errors(words: list[str]) -> Iterator[str]:
     """What SAM would refuse of the words after ``sam``."""
     end = next((i for i, word in enumerate(words) if not re.fullmatch("[a-z][a-z-]*", word)), None)
-    help_text = _sam_help(tuple(words[:end]))
+    help_text = _read_sam_help(tuple(words[:end]))
     if help_text is None:
         yield f"SAM has no {' '.join(words[:end])}"
         return
@@ -83,7 +83,7 @@ def wrong_sam(words: list[str]) -> Iterator[str]:
 
 
 @cache
-def _sam_help(command: tuple[str, ...]) -> str | None:
+def _read_sam_help(command: tuple[str, ...]) -> str | None:
     """What a command of SAM says of itself; None where there is none."""
     asked = [sys.executable, "-m", "samcli", *command, "--help"]
     quiet = os.environ | {"SAM_CLI_TELEMETRY": "0"}

@@ -17,28 +17,28 @@ _FILE: Final = re.compile(
 _HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
-def wrong_links(page: Path, text: str) -> Iterator[str]:
+def find_link_errors(page: Path, text: str) -> Iterator[str]:
     """What a page names that is not there, a line each."""
     for link in filter(None, (one for found in _LINK.findall(text) for one in found)):
-        if wrong := _wrong_link(page, link):
+        if wrong := _check_link(page, link):
             yield f"link to {link}: {wrong}"
     for name in sorted(set(_FILE.findall(text))):
         if not (ROOT / name).exists():
             yield f"{name} does not exist"
 
 
-def _wrong_link(page: Path, link: str) -> str | None:
+def _check_link(page: Path, link: str) -> str | None:
     if re.match(r"[a-z]+:", link):
         return None
     name, _, anchor = link.partition("#")
     target = page.parent / name if name else page
     if not target.exists():
         return "does not exist"
-    if anchor and anchor not in _anchors(target.read_text(encoding="utf-8")):
+    if anchor and anchor not in _list_anchors(target.read_text(encoding="utf-8")):
         return "no such heading"
     return None
 
 
-def _anchors(text: str) -> set[str]:
+def _list_anchors(text: str) -> set[str]:
     headings = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(text))
     return {heading.strip().replace(" ", "-") for heading in headings}

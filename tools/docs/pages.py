@@ -17,25 +17,25 @@ _SHELL: Final = {"", "bash", "console", "http", "sh"}
 _INDENTED: Final = re.compile(r"(?:^    .*\n?)+", re.MULTILINE)
 
 
-def pages() -> list[Path]:
+def list_pages() -> list[Path]:
     """All pages of the project."""
     return sorted(page for pattern in _PAGES for page in ROOT.glob(pattern))
 
 
-def blocks(text: str) -> list[str]:
+def extract_code_blocks(text: str) -> list[str]:
     """What stands in code blocks that a shell may be meant by, indented ones included."""
     fenced = [(found.start(), found[3]) for found in _FENCE.finditer(text) if found[2] in _SHELL]
-    indented = [(found.start(), found[0]) for found in _INDENTED.finditer(_without_fences(text))]
+    indented = [(found.start(), found[0]) for found in _INDENTED.finditer(_blank_fences(text))]
     return [body for _, body in sorted(fenced + indented)]
 
 
-def commands(text: str) -> list[str]:
+def extract_commands(text: str) -> list[str]:
     """The commands of a page, from its code blocks and from code in its prose."""
-    joined = "\n".join(blocks(text)).replace("\\\n", " ")
-    named = [*_COMMAND.findall(joined), *_INLINE.findall(_without_fences(text))]
+    joined = "\n".join(extract_code_blocks(text)).replace("\\\n", " ")
+    named = [*_COMMAND.findall(joined), *_INLINE.findall(_blank_fences(text))]
     return [found.strip() for found in named]
 
 
-def _without_fences(text: str) -> str:
+def _blank_fences(text: str) -> str:
     """The text with fenced blocks blanked, so that what is left stands where it stood."""
     return _FENCE.sub(lambda found: re.sub(r"[^\n]", "", found[0]).ljust(len(found[0])), text)

@@ -12,10 +12,10 @@ from tests.e2e.domains.internet import (
     KEYRING,
     NAMESERVERS,
     RECURSIVE,
-    Internet,
+    LoopbackInternet,
     Zones,
-    dns_server,
-    ours,
+    respond_to_probe,
+    start_dns_server,
 )
 from waypost.domains.check_results import CheckResult
 from waypost.domains.checker import DomainChecker
@@ -35,34 +35,34 @@ WEB_SECONDS = 1.0
 
 
 @dataclass
-class Keys:
+class FakeKeyringSource:
     """The keys that the checker knows; ``renewed``: those that it finds when it reads again."""
 
     keyring: Keyring = KEYRING
-    renewed: Keyring | None = None
+    next_keyring: Keyring | None = None
 
     def get_keyring(self) -> Keyring:
         return self.keyring
 
     def reload_keyring(self) -> Keyring | None:
-        return self.renewed
+        return self.next_keyring
 
 
 @dataclass
-class World:
+class DomainFixture:
     """A customer, our edge, and a checker that looks at them over real sockets."""
 
     dns: Zones
     nameservers: list[Zones]
-    internet: Internet
+    internet: LoopbackInternet
     authority: trustme.CA
     checker: DomainChecker
     resolver: DnsResolver
 
-    def check(self, host: str = HOST) -> CheckResult:
+    def check_host(self, host: str = HOST) -> CheckResult:
         return self.checker.check(host, PROOF, (DEFAULT_HOST, ENDPOINT))
 
-    def certificate(
+    def issue_certificate(
         self,
         *hosts: str,
         authority: trustme.CA | None = None,
@@ -76,17 +76,19 @@ class World:
         issued.configure_cert(context)
         return context
 
-    def point_at_us(self) -> None:
+    def add_cname(self) -> None:
         """The record that a customer is asked for, at every server that knows the zone."""
         for zones in (self.dns, *self.nameservers):
-            zones.add(HOST, "CNAME", DEFAULT_HOST)
+            zones.add_record(HOST, "CNAME", DEFAULT_HOST)
 
-    def point_at_proxy(self) -> None:
-        self.dns.add(HOST, "A", PROXY_ADDRESS)
-        self.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+    def add_proxy_records(self) -> None:
+        self.dns.add_record(HOST, "A", PROXY_ADDRESS)
+        self.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
 
     def serve_https(self, address: str = EDGE_ADDRESS, *hosts: str) -> None:
-        self.internet.serve(address, 443, ours, self.certificate(*(hosts or (HOST,))))
+        self.internet.serve(
+            address, 443, respond_to_probe, self.issue_certificate(*(hosts or (HOST,)))
+        )
 
 
 @pytest.fixture(scope="session")
@@ -95,13 +97,13 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def world(authority: trustme.CA, socket_enabled: None) -> Iterator[World]:
+def world(authority: trustme.CA, socket_enabled: None) -> Iterator[DomainFixture]:
     zones, nameservers = Zones(), [Zones() for _ in NAMESERVERS]
-    internet = Internet()
-    servers = [dns_server(zones, RECURSIVE)]
+    internet = LoopbackInternet()
+    servers = [start_dns_server(zones, RECURSIVE)]
     port = servers[0].server.server_address[1]
     servers += [
-        dns_server(known, address, port)
+        start_dns_server(known, address, port)
         for known, address in zip(nameservers, NAMESERVERS, strict=True)
     ]
     resolver = DnsResolver(
@@ -110,21 +112,23 @@ def world(authority: trustme.CA, socket_enabled: None) -> Iterator[World]:
     tls = create_browser_tls_context()
     authority.configure_trust(tls)
     checker = DomainChecker(
-        resolver, HttpProber(resolver, internet, tls, timeout_seconds=WEB_SECONDS), Keys()
+        resolver,
+        HttpProber(resolver, internet, tls, timeout_seconds=WEB_SECONDS),
+        FakeKeyringSource(),
     )
-    _public_names(zones)
-    yield World(zones, nameservers, internet, authority, checker, resolver)
+    _add_public_names(zones)
+    yield DomainFixture(zones, nameservers, internet, authority, checker, resolver)
     internet.close()
     for server in servers:
         server.server.shutdown()
         server.server.server_close()
 
 
-def _public_names(zones: Zones) -> None:
+def _add_public_names(zones: Zones) -> None:
     """Our own names, and the zone of the customer, whose two name servers are real ones too."""
-    zones.add(DEFAULT_HOST, "CNAME", ENDPOINT)
-    zones.add(ENDPOINT, "A", EDGE_ADDRESS)
-    zones.add("acme.com", "SOA", "ns1.acme.com. admin.acme.com. 1 60 60 60 60")
-    zones.add("acme.com", "NS", *(f"ns{i}.acme.com" for i in range(len(NAMESERVERS))))
+    zones.add_record(DEFAULT_HOST, "CNAME", ENDPOINT)
+    zones.add_record(ENDPOINT, "A", EDGE_ADDRESS)
+    zones.add_record("acme.com", "SOA", "ns1.acme.com. admin.acme.com. 1 60 60 60 60")
+    zones.add_record("acme.com", "NS", *(f"ns{i}.acme.com" for i in range(len(NAMESERVERS))))
     for i, address in enumerate(NAMESERVERS):
-        zones.add(f"ns{i}.acme.com", "A", address)
+        zones.add_record(f"ns{i}.acme.com", "A", address)

@@ -21,7 +21,7 @@ from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 from waypost.domains import probe_token
 from waypost.tokens.signer import Keyring
 
-Respond = Callable[[str], bytes]
+PathResponder = Callable[[str], bytes]
 """What a web server answers to a path, byte for byte."""
 
 KEYRING = Keyring((b"k" * 32,))
@@ -34,19 +34,19 @@ class Zones(BaseResolver):  # type: ignore[misc]  # dnslib ships no types
     """What one DNS server says. Keys are (name, kind); names may start with ``*.``."""
 
     records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    slow: dict[str, float] = field(default_factory=dict)
-    failing: set[str] = field(default_factory=set)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    delays: dict[str, float] = field(default_factory=dict)
+    failing_names: set[str] = field(default_factory=set)
+    queries: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, name: str, kind: str, *values: str) -> None:
-        self.records[name, kind] = list(values)
+    def add_record(self, name: str, record_type: str, *values: str) -> None:
+        self.records[name, record_type] = list(values)
 
     def resolve(self, request: DNSRecord, _handler: DNSHandler) -> DNSRecord:
         name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
-        self.asked.append((name, kind))
-        time.sleep(self.slow.get(name, 0))
+        self.queries.append((name, kind))
+        time.sleep(self.delays.get(name, 0))
         reply = request.reply()
-        if name in self.failing:
+        if name in self.failing_names:
             reply.header.rcode = RCODE.SERVFAIL
             return reply
         self._answer(reply, name, kind)
@@ -80,10 +80,10 @@ class Zones(BaseResolver):  # type: ignore[misc]  # dnslib ships no types
         return wildcards and f"*.{name.partition('.')[2]}" in names
 
 
-class Web:
+class WebServer:
     """A web server of its own on loopback, with TLS where it has a certificate."""
 
-    def __init__(self, respond: Respond, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, respond: PathResponder, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[str] = []
         web = self
 
@@ -137,17 +137,17 @@ def _ignoring_hang_ups() -> Iterator[None]:
 
 
 @dataclass
-class Internet:
+class LoopbackInternet:
     """Addresses, and who stands behind them. ``connections`` notes where was connected to."""
 
-    servers: dict[tuple[str, int], Web] = field(default_factory=dict)
+    servers: dict[tuple[str, int], WebServer] = field(default_factory=dict)
     connections: list[tuple[str, int]] = field(default_factory=list)
 
     def serve(
-        self, address: str, port: int, respond: Respond, tls: ssl.SSLContext | None = None
-    ) -> Web:
+        self, address: str, port: int, respond: PathResponder, tls: ssl.SSLContext | None = None
+    ) -> WebServer:
         self.close_at(address, port)
-        self.servers[address, port] = Web(respond, tls)
+        self.servers[address, port] = WebServer(respond, tls)
         return self.servers[address, port]
 
     def close_at(self, address: str, port: int) -> None:
@@ -167,24 +167,24 @@ class Internet:
             self.close_at(address, port)
 
 
-def http(status: str, body: bytes = b"", **headers: str) -> bytes:
+def build_response(status: str, body: bytes = b"", **headers: str) -> bytes:
     """An answer as it goes over the wire."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-def ours(path: str) -> bytes:
+def respond_to_probe(path: str) -> bytes:
     """What our redirect function answers a probe, over the real code."""
     response = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))
-    return http(f"{response['statusCode']} OK", response["body"].encode())
+    return build_response(f"{response['statusCode']} OK", response["body"].encode())
 
 
-def parked(_path: str) -> bytes:
-    return http("200 OK", b"<h1>This domain is for sale</h1>")
+def respond_for_sale(_path: str) -> bytes:
+    return build_response("200 OK", b"<h1>This domain is for sale</h1>")
 
 
-def dns_server(zones: Zones, address: str, port: int = 0) -> DNSServer:
+def start_dns_server(zones: Zones, address: str, port: int = 0) -> DNSServer:
     """A DNS server over UDP; all of a test share a port, on addresses of their own."""
     server = DNSServer(zones, port=port, address=address, logger=DNSLogger(log="-request,-reply"))
     thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)

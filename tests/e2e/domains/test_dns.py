@@ -14,213 +14,223 @@ from tests.e2e.domains.conftest import (
     HOST,
     PROOF,
     PROXY_ADDRESS,
-    World,
+    DomainFixture,
 )
-from tests.e2e.domains.internet import http
+from tests.e2e.domains.internet import build_response
 from waypost.domains.check_results import DnsResult
 from waypost.domains.checker import DNS_CHECK_SECONDS
 from waypost.domains.dns import MAX_CNAME_HOPS, check_caa
 
 
-def dns(world: World) -> DnsResult:
+def dns(world: DomainFixture) -> DnsResult:
     return world.checker.check_dns(HOST, PROOF, (DEFAULT_HOST, ENDPOINT))
 
 
-def test_the_expected_cname_is_right_and_settled(world: World) -> None:
-    world.point_at_us()
+def test_the_expected_cname_is_right_and_settled(world: DomainFixture) -> None:
+    world.add_cname()
     assert dns(world) == DnsResult("cname", (HOST, DEFAULT_HOST), (EDGE_ADDRESS,), settled=True)
 
 
-def test_a_chain_that_reaches_us_in_the_end_is_right(world: World) -> None:
-    world.point_at_us()
-    world.dns.add(HOST, "CNAME", "links.acme-cdn.example")
-    world.dns.add("links.acme-cdn.example", "CNAME", ENDPOINT)
+def test_a_chain_that_reaches_us_in_the_end_is_right(world: DomainFixture) -> None:
+    world.add_cname()
+    world.dns.add_record(HOST, "CNAME", "links.acme-cdn.example")
+    world.dns.add_record("links.acme-cdn.example", "CNAME", ENDPOINT)
     found = dns(world)
     assert (found.verdict, found.chain) == ("cname", (HOST, "links.acme-cdn.example", ENDPOINT))
 
 
-def test_a_name_so_long_that_none_fits_beside_it_is_checked_as_any_other(world: World) -> None:
+def test_a_name_so_long_that_none_fits_beside_it_is_checked_as_any_other(
+    world: DomainFixture,
+) -> None:
     host = ".".join(["a" * 59, "b", *["c" * 60] * 3, "acme.com"])
     assert len(host) > 253 - len("_waypost.")
-    world.dns.add(host, "A", PROXY_ADDRESS)
-    found = world.check(host).dns
+    world.dns.add_record(host, "A", PROXY_ADDRESS)
+    found = world.check_host(host).dns
     assert (found.verdict, found.addresses, found.proof) == ("elsewhere", (PROXY_ADDRESS,), False)
 
 
-def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: World) -> None:
+def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: DomainFixture) -> None:
     """Each answer comes within a question's own time; all of them together have one too."""
     host = ".".join([*"abcdefghijklmnopqrstuvwxyz", "acme.com"])
-    world.dns.add(host, "CNAME", DEFAULT_HOST)
+    world.dns.add_record(host, "CNAME", DEFAULT_HOST)
     seconds = itertools.count()
     world.resolver.clock = lambda: float(next(seconds))
-    found = world.check(host)
+    found = world.check_host(host)
     assert (found.dns.verdict, found.caa.allows) == ("cname", "unknown")
-    asked = [kind for _, kind in world.dns.asked if kind != "SOA"]  # whose time is measured apart
+    asked = [kind for _, kind in world.dns.queries if kind != "SOA"]  # whose time is measured apart
     assert len(asked) <= DNS_CHECK_SECONDS
 
 
-def test_of_answers_without_measure_only_as_much_is_kept_as_people_read(world: World) -> None:
+def test_of_answers_without_measure_only_as_much_is_kept_as_people_read(
+    world: DomainFixture,
+) -> None:
     """Domains are read for each message, and an item of the table has 400 KB."""
     many = [f"93.184.{n // 250}.{1 + n % 250}" for n in range(300)]
-    world.dns.add(HOST, "A", *many, PROXY_ADDRESS)
-    world.dns.add("acme.com", "CAA", *(f'0 issue "ca{n}.example"' for n in range(300)))
-    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+    world.dns.add_record(HOST, "A", *many, PROXY_ADDRESS)
+    world.dns.add_record("acme.com", "CAA", *(f'0 issue "ca{n}.example"' for n in range(300)))
+    world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
     policy = "max-age=60; " + "x" * 20_000
-    world.internet.serve(many[0], 80, lambda _: http("403 Forbidden", Server="CloudFront"))
+    world.internet.serve(
+        many[0], 80, lambda _: build_response("403 Forbidden", Server="CloudFront")
+    )
     world.internet.serve(
         many[0],
         443,
-        lambda _: http("200 OK", Strict_Transport_Security=policy),
-        world.certificate(HOST),
+        lambda _: build_response("200 OK", Strict_Transport_Security=policy),
+        world.issue_certificate(HOST),
     )
-    found = world.check()
+    found = world.check_host()
     assert (found.hsts.source, found.caa.allows) == ("own", "no")
     assert len(json.dumps(asdict(found))) < 2_000
 
 
-def test_of_cnames_without_measure_a_few_are_shown(world: World) -> None:
-    world.dns.add(HOST, "CNAME", *(f"{n}.example" for n in range(200)))
+def test_of_cnames_without_measure_a_few_are_shown(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", *(f"{n}.example" for n in range(200)))
     found = dns(world)
     assert found.verdict == "conflict"
     assert len(found.chain) < 10
 
 
-def test_no_record_is_missing(world: World) -> None:
+def test_no_record_is_missing(world: DomainFixture) -> None:
     assert dns(world).verdict == "missing"
 
 
-def test_a_name_without_addresses_is_missing_too(world: World) -> None:
-    world.dns.add(HOST, "TXT", '"hello"')
+def test_a_name_without_addresses_is_missing_too(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "TXT", '"hello"')
     assert dns(world).verdict == "missing"
 
 
-def test_a_cname_that_leads_into_nothing_is_missing(world: World) -> None:
-    world.dns.add(HOST, "CNAME", "gone.example")
+def test_a_cname_that_leads_into_nothing_is_missing(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", "gone.example")
     assert dns(world) == DnsResult("missing", (HOST, "gone.example"))
 
 
-def test_a_cname_to_somebody_else_is_shown(world: World) -> None:
-    world.dns.add(HOST, "CNAME", "sites.parking.example")
-    world.dns.add("sites.parking.example", "A", PROXY_ADDRESS)
+def test_a_cname_to_somebody_else_is_shown(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", "sites.parking.example")
+    world.dns.add_record("sites.parking.example", "A", PROXY_ADDRESS)
     found = dns(world)
     assert found.verdict == "elsewhere"
     assert found.chain == (HOST, "sites.parking.example")
     assert found.addresses == (PROXY_ADDRESS,)
 
 
-def test_cnames_in_a_circle_are_a_loop(world: World) -> None:
-    world.dns.add(HOST, "CNAME", "a.acme.com")
-    world.dns.add("a.acme.com", "CNAME", "b.acme.com")
-    world.dns.add("b.acme.com", "CNAME", "a.acme.com")
+def test_cnames_in_a_circle_are_a_loop(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", "a.acme.com")
+    world.dns.add_record("a.acme.com", "CNAME", "b.acme.com")
+    world.dns.add_record("b.acme.com", "CNAME", "a.acme.com")
     assert dns(world) == DnsResult("loop", (HOST, "a.acme.com", "b.acme.com", "a.acme.com"))
 
 
-def test_a_name_that_points_at_itself_is_a_loop(world: World) -> None:
-    world.dns.add(HOST, "CNAME", HOST)
+def test_a_name_that_points_at_itself_is_a_loop(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", HOST)
     assert dns(world).verdict == "loop"
 
 
-def test_more_cnames_than_resolvers_follow_are_too_many(world: World) -> None:
+def test_more_cnames_than_resolvers_follow_are_too_many(world: DomainFixture) -> None:
     names = [HOST, *(f"hop{i}.acme.com" for i in range(MAX_CNAME_HOPS))]
     for name, target in pairwise(names):
-        world.dns.add(name, "CNAME", target)
-    world.dns.add(names[-1], "CNAME", DEFAULT_HOST)
+        world.dns.add_record(name, "CNAME", target)
+    world.dns.add_record(names[-1], "CNAME", DEFAULT_HOST)
     assert dns(world).verdict == "too_long"
 
 
-def test_several_cnames_at_one_name_are_a_conflict(world: World) -> None:
-    world.dns.add(HOST, "CNAME", DEFAULT_HOST, "sites.parking.example")
+def test_several_cnames_at_one_name_are_a_conflict(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", DEFAULT_HOST, "sites.parking.example")
     assert dns(world).verdict == "conflict"
 
 
-def test_a_flattened_record_needs_the_proof_beside_it(world: World) -> None:
-    world.dns.add(HOST, "A", EDGE_ADDRESS)
+def test_a_flattened_record_needs_the_proof_beside_it(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "A", EDGE_ADDRESS)
     assert dns(world).verdict == "elsewhere"
-    world.dns.add(f"_waypost.{HOST}", "TXT", '"v=spf1 -all"', f'"waypost={PROOF}"')
+    world.dns.add_record(f"_waypost.{HOST}", "TXT", '"v=spf1 -all"', f'"waypost={PROOF}"')
     found = dns(world)
     assert (found.verdict, found.proof) == ("flattened", True)
 
 
-def test_a_proof_beside_the_expected_cname_is_seen_too(world: World) -> None:
-    world.point_at_us()
+def test_a_proof_beside_the_expected_cname_is_seen_too(world: DomainFixture) -> None:
+    world.add_cname()
     assert not dns(world).proof
-    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+    world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
     assert dns(world).proof
 
 
-def test_another_domains_proof_proves_nothing(world: World) -> None:
-    world.dns.add(HOST, "A", EDGE_ADDRESS)
-    world.dns.add(f"_waypost.{HOST}", "TXT", '"waypost=beef"')
+def test_another_domains_proof_proves_nothing(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "A", EDGE_ADDRESS)
+    world.dns.add_record(f"_waypost.{HOST}", "TXT", '"waypost=beef"')
     assert dns(world).verdict == "elsewhere"
 
 
-def test_other_addresses_with_the_proof_are_a_proxy(world: World) -> None:
-    world.point_at_proxy()
+def test_other_addresses_with_the_proof_are_a_proxy(world: DomainFixture) -> None:
+    world.add_proxy_records()
     assert dns(world).verdict == "proxied"
 
 
-def test_a_wildcard_that_answers_for_the_name_is_named_as_such(world: World) -> None:
-    world.dns.add("*.acme.com", "A", PROXY_ADDRESS)
+def test_a_wildcard_that_answers_for_the_name_is_named_as_such(world: DomainFixture) -> None:
+    world.dns.add_record("*.acme.com", "A", PROXY_ADDRESS)
     found = dns(world)
     assert (found.verdict, found.wildcard) == ("elsewhere", True)
 
 
-def test_a_wildcard_cname_is_named_too(world: World) -> None:
-    world.dns.add("*.acme.com", "CNAME", "sites.parking.example")
-    world.dns.add("sites.parking.example", "A", PROXY_ADDRESS)
+def test_a_wildcard_cname_is_named_too(world: DomainFixture) -> None:
+    world.dns.add_record("*.acme.com", "CNAME", "sites.parking.example")
+    world.dns.add_record("sites.parking.example", "A", PROXY_ADDRESS)
     assert dns(world).wildcard
 
 
-def test_a_record_of_the_names_own_is_no_wildcard(world: World) -> None:
-    world.dns.add(HOST, "A", PROXY_ADDRESS)
+def test_a_record_of_the_names_own_is_no_wildcard(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "A", PROXY_ADDRESS)
     assert not dns(world).wildcard
 
 
-def test_a_wildcard_that_leads_to_us_is_right(world: World) -> None:
-    world.dns.add("*.acme.com", "CNAME", DEFAULT_HOST)
+def test_a_wildcard_that_leads_to_us_is_right(world: DomainFixture) -> None:
+    world.dns.add_record("*.acme.com", "CNAME", DEFAULT_HOST)
     assert dns(world).verdict == "cname"
 
 
-def test_servers_that_do_not_answer_in_time_are_told_from_missing_names(world: World) -> None:
-    world.dns.slow[HOST] = 2
+def test_servers_that_do_not_answer_in_time_are_told_from_missing_names(
+    world: DomainFixture,
+) -> None:
+    world.dns.delays[HOST] = 2
     assert dns(world).verdict == "timeout"
 
 
-def test_servers_that_fail_are_told_apart_as_well(world: World) -> None:
-    world.dns.failing.add(HOST)
+def test_servers_that_fail_are_told_apart_as_well(world: DomainFixture) -> None:
+    world.dns.failing_names.add(HOST)
     assert dns(world).verdict == "failed"
 
 
-def test_a_slow_name_further_down_the_chain_is_a_timeout(world: World) -> None:
-    world.dns.add(HOST, "CNAME", "cdn.acme.com")
-    world.dns.slow["cdn.acme.com"] = 2
+def test_a_slow_name_further_down_the_chain_is_a_timeout(world: DomainFixture) -> None:
+    world.dns.add_record(HOST, "CNAME", "cdn.acme.com")
+    world.dns.delays["cdn.acme.com"] = 2
     assert dns(world).verdict == "timeout"
 
 
-def test_dns_is_not_settled_while_one_of_the_zones_servers_answers_otherwise(world: World) -> None:
-    world.point_at_us()
-    world.nameservers[1].add(HOST, "CNAME", "old.acme.com")
+def test_dns_is_not_settled_while_one_of_the_zones_servers_answers_otherwise(
+    world: DomainFixture,
+) -> None:
+    world.add_cname()
+    world.nameservers[1].add_record(HOST, "CNAME", "old.acme.com")
     assert not dns(world).settled
-    world.nameservers[1].add(HOST, "CNAME", DEFAULT_HOST)
+    world.nameservers[1].add_record(HOST, "CNAME", DEFAULT_HOST)
     assert dns(world).settled
 
 
-def test_a_server_that_lacks_the_record_keeps_dns_unsettled(world: World) -> None:
-    world.point_at_us()
+def test_a_server_that_lacks_the_record_keeps_dns_unsettled(world: DomainFixture) -> None:
+    world.add_cname()
     del world.nameservers[0].records[HOST, "CNAME"]
     assert not dns(world).settled
 
 
-def test_a_server_of_the_zone_that_is_down_does_not(world: World) -> None:
-    world.point_at_us()
-    world.nameservers[0].slow[HOST] = 2
+def test_a_server_of_the_zone_that_is_down_does_not(world: DomainFixture) -> None:
+    world.add_cname()
+    world.nameservers[0].delays[HOST] = 2
     assert dns(world).settled
 
 
-def test_name_servers_at_private_addresses_are_not_asked(world: World) -> None:
-    world.point_at_us()
-    world.dns.add("ns0.acme.com", "A", "10.0.0.53")
-    world.dns.add("ns1.acme.com", "A", "169.254.169.253")
+def test_name_servers_at_private_addresses_are_not_asked(world: DomainFixture) -> None:
+    world.add_cname()
+    world.dns.add_record("ns0.acme.com", "A", "10.0.0.53")
+    world.dns.add_record("ns1.acme.com", "A", "169.254.169.253")
     assert world.resolver.lookup_authoritative(HOST, "CNAME") == []
 
 
@@ -238,21 +248,21 @@ def test_name_servers_at_private_addresses_are_not_asked(world: World) -> None:
     ],
 )
 def test_caa_records_decide_whether_amazon_may_issue(
-    world: World, name: str, records: list[str], allows: str
+    world: DomainFixture, name: str, records: list[str], allows: str
 ) -> None:
-    world.dns.add(name, "CAA", *records)
-    world.dns.add(HOST, "A", EDGE_ADDRESS)
+    world.dns.add_record(name, "CAA", *records)
+    world.dns.add_record(HOST, "A", EDGE_ADDRESS)
     assert check_caa(world.resolver, HOST).allows == allows
 
 
-def test_the_nearest_caa_records_win(world: World) -> None:
-    world.dns.add("acme.com", "CAA", '0 issue "letsencrypt.org"')
-    world.dns.add(HOST, "CAA", '0 issue "amazon.com"')
+def test_the_nearest_caa_records_win(world: DomainFixture) -> None:
+    world.dns.add_record("acme.com", "CAA", '0 issue "letsencrypt.org"')
+    world.dns.add_record(HOST, "CAA", '0 issue "amazon.com"')
     found = check_caa(world.resolver, HOST)
     assert (found.allows, found.name) == ("yes", HOST)
 
 
-def test_caa_that_cannot_be_read_is_unknown(world: World) -> None:
-    world.dns.failing.add("acme.com")
-    world.dns.add(HOST, "A", EDGE_ADDRESS)
+def test_caa_that_cannot_be_read_is_unknown(world: DomainFixture) -> None:
+    world.dns.failing_names.add("acme.com")
+    world.dns.add_record(HOST, "A", EDGE_ADDRESS)
     assert check_caa(world.resolver, HOST).allows == "unknown"

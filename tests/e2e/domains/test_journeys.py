@@ -19,9 +19,9 @@ from tests.e2e.domains.conftest import (
     ENDPOINT,
     HOST,
     PROXY_ADDRESS,
-    World,
+    DomainFixture,
 )
-from tests.e2e.domains.internet import http, ours
+from tests.e2e.domains.internet import build_response, respond_to_probe
 from tests.fakes import InMemoryDomainRepository
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.certificates import CdnTenant, CertificateStatus
@@ -48,7 +48,7 @@ SENDER = "news@acme.com"
 class Cdn:
     """``waypost.domains.certificates.Edge``, as CloudFront behaves."""
 
-    world: World
+    world: DomainFixture
     tenants: dict[str, CdnTenant] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     refusal: str | None = None
@@ -69,7 +69,7 @@ class Cdn:
     def attach_certificate(self, host: str, /) -> None:
         self.calls.append("attach")
         self.tenants[host] = CdnTenant("issued", is_attached=True, is_enabled=True)
-        self.world.internet.serve(EDGE_ADDRESS, 80, ours)
+        self.world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
         self.world.serve_https(EDGE_ADDRESS, host)
 
     def enable_tenant(self, host: str, /) -> None:
@@ -118,7 +118,7 @@ class Senders:
 class Stack:
     """Everything together, with a clock that the test moves."""
 
-    world: World
+    world: DomainFixture
     cdn: Cdn
     told: Told = field(default_factory=Told)
     senders: Senders = field(default_factory=Senders)
@@ -157,7 +157,7 @@ class Stack:
     def working(self) -> Stack:
         """With a domain that has HTTPS."""
         self.add()
-        self.world.point_at_us()
+        self.world.add_cname()
         self.look()
         self.cdn.issue(HOST)
         self.look()
@@ -166,7 +166,7 @@ class Stack:
 
 
 @pytest.fixture
-def stack(world: World) -> Iterator[Stack]:
+def stack(world: DomainFixture) -> Iterator[Stack]:
     return Stack(world, Cdn(world))  # type: ignore[return-value]
 
 
@@ -178,7 +178,7 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
     )
     assert stack.cdn.calls == []
 
-    stack.world.point_at_us()
+    stack.world.add_cname()
     assert stack.look() == "issuing"
     assert stack.light("dns")["colour"] == "green"
     assert stack.light("https")["found"] == "a certificate under way"
@@ -206,20 +206,20 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
 
 def test_no_certificate_is_asked_for_while_dns_is_still_spreading(stack: Stack) -> None:
     stack.add()
-    stack.world.point_at_us()
-    stack.world.nameservers[0].add(HOST, "CNAME", "old.acme.com")
+    stack.world.add_cname()
+    stack.world.nameservers[0].add_record(HOST, "CNAME", "old.acme.com")
     assert stack.look() == "issuing"
     assert stack.cdn.calls == []
     assert stack.light("https")["found"] == "DNS is still changing"
-    stack.world.nameservers[0].add(HOST, "CNAME", DEFAULT_HOST)
+    stack.world.nameservers[0].add_record(HOST, "CNAME", DEFAULT_HOST)
     stack.look()
     assert stack.cdn.calls == ["create"]
 
 
 def test_caa_records_that_forbid_amazon_are_named_and_nothing_is_asked_for(stack: Stack) -> None:
     stack.add()
-    stack.world.point_at_us()
-    stack.world.dns.add("acme.com", "CAA", '0 issue "letsencrypt.org"')
+    stack.world.add_cname()
+    stack.world.dns.add_record("acme.com", "CAA", '0 issue "letsencrypt.org"')
     assert stack.look() == "issuing"
     assert stack.cdn.calls == []
     light = stack.light("https")
@@ -229,7 +229,7 @@ def test_caa_records_that_forbid_amazon_are_named_and_nothing_is_asked_for(stack
 
 def test_a_host_that_the_cdn_refuses_says_why_and_is_tried_again_later(stack: Stack) -> None:
     stack.add()
-    stack.world.point_at_us()
+    stack.world.add_cname()
     stack.cdn.refusal = "another CloudFront distribution has this host; take it off there"
     stack.look()
     assert stack.light("https")["next_step"] == stack.cdn.refusal
@@ -243,7 +243,7 @@ def test_a_host_that_the_cdn_refuses_says_why_and_is_tried_again_later(stack: St
 
 def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: Stack) -> None:
     stack.add()
-    stack.world.point_at_us()
+    stack.world.add_cname()
     stack.look()
     stack.cdn.issue(HOST, "validation-timed-out")
     stack.look()
@@ -256,7 +256,7 @@ def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: 
 def test_a_tenant_without_any_request_for_a_certificate_gets_one(stack: Stack) -> None:
     """As one that was made by hand, or whose request the CDN has forgotten."""
     stack.add()
-    stack.world.point_at_us()
+    stack.world.add_cname()
     stack.look()
     stack.cdn.issue(HOST, "none")
     stack.look()
@@ -268,15 +268,15 @@ def test_a_tenant_without_any_request_for_a_certificate_gets_one(stack: Stack) -
 def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None:
     stack.add()
     proof = stack.store.list_by_workspace(ACME)[0].proof
-    stack.world.dns.add(HOST, "A", PROXY_ADDRESS)
-    stack.world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
+    stack.world.dns.add_record(HOST, "A", PROXY_ADDRESS)
+    stack.world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
     assert stack.look() == "waiting"
     assert stack.light("http")["colour"] == "red"
     assert (
         stack.light("http")["next_step"] == "Check that your proxy is up and listens on this port."
     )
 
-    stack.world.internet.serve(PROXY_ADDRESS, 80, ours)
+    stack.world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
     assert stack.look() == "http"
     assert stack.url() == f"http://{HOST}"
 
@@ -290,15 +290,17 @@ def test_hsts_without_https_is_red_and_messages_use_the_default_host(stack: Stac
     stack.add()
     proof = stack.store.list_by_workspace(ACME)[0].proof
     world = stack.world
-    world.dns.add(HOST, "A", PROXY_ADDRESS)
-    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
-    world.dns.add("acme.com", "A", "93.184.215.50")
+    world.dns.add_record(HOST, "A", PROXY_ADDRESS)
+    world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={proof}"')
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
+    world.dns.add_record("acme.com", "A", "93.184.215.50")
     world.internet.serve(
         "93.184.215.50",
         443,
-        lambda _: http("200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"),
-        world.certificate("acme.com"),
+        lambda _: build_response(
+            "200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"
+        ),
+        world.issue_certificate("acme.com"),
     )
     assert stack.look() == "blocked"
     light = stack.light("http")
@@ -322,7 +324,7 @@ def test_a_working_domain_falls_back_after_two_failed_checks_and_comes_back_afte
     assert stack.url() == f"https://{HOST}"
     assert stack.look() == "fallen_back"
     assert stack.url() == ADDRESS
-    stack.world.point_at_us()
+    stack.world.add_cname()
     assert stack.look() == "https"
     assert stack.url() == f"https://{HOST}"
     assert stack.told.changes[-2:] == [("https", "fallen_back"), ("fallen_back", "https")]
@@ -331,10 +333,10 @@ def test_a_working_domain_falls_back_after_two_failed_checks_and_comes_back_afte
 def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stack) -> None:
     stack.working()
     now = datetime.now(UTC)
-    expired = stack.world.certificate(
+    expired = stack.world.issue_certificate(
         HOST, not_before=now - timedelta(days=90), not_after=now - timedelta(days=1)
     )
-    stack.world.internet.serve(EDGE_ADDRESS, 443, ours, expired)
+    stack.world.internet.serve(EDGE_ADDRESS, 443, respond_to_probe, expired)
     stack.world.internet.close_at(EDGE_ADDRESS, 80)
     stack.look()
     assert stack.look() == "fallen_back"
@@ -372,7 +374,7 @@ def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_se
 ) -> None:
     stack.senders.known = {"globex.example": True}
     stack.manager.add_domain("acme", AddDomainRequest(host=HOST, sending_domain="globex.example"))
-    stack.world.point_at_us()
+    stack.world.add_cname()
     stack.look()
     stack.cdn.issue(HOST)
     stack.look()
@@ -382,7 +384,7 @@ def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_se
     assert f"_waypost.{HOST} TXT" in stack.light("sending")["next_step"]
 
     proof = stack.manager.get_domain("acme", HOST).records[1]
-    stack.world.dns.add(proof.name, "TXT", f'"{proof.value}"')
+    stack.world.dns.add_record(proof.name, "TXT", f'"{proof.value}"')
     stack.look()
     assert stack.base_urls.resolve_url("acme", "x@globex.example") == f"https://{HOST}"
     del stack.world.dns.records[proof.name, "TXT"]
@@ -409,7 +411,7 @@ def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here
     for _ in range(3):
         stack.look()
     assert stack.cdn.tenants[HOST].is_enabled
-    assert stack.world.check().https.outcome == "ours"
+    assert stack.world.check_host().https.outcome == "ours"
 
     for zones in (stack.world.dns, *stack.world.nameservers):
         del zones.records[HOST, "CNAME"]
@@ -437,7 +439,7 @@ def test_a_domain_that_another_distribution_serves_is_let_go_of(stack: Stack) ->
         raise HostnameInUse("another CloudFront distribution has this host")
 
     stack.cdn.get_tenant = tenant  # type: ignore[method-assign]
-    stack.world.point_at_us()
+    stack.world.add_cname()
     stack.look()
     assert stack.light("https")["next_step"].startswith("another CloudFront distribution")
     stack.manager.remove_domain("acme", HOST)

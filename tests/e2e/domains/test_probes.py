@@ -15,10 +15,10 @@ from tests.e2e.domains.conftest import (
     EDGE_ADDRESS,
     HOST,
     PROXY_ADDRESS,
-    Keys,
-    World,
+    DomainFixture,
+    FakeKeyringSource,
 )
-from tests.e2e.domains.internet import KEYRING, http, ours, parked
+from tests.e2e.domains.internet import KEYRING, build_response, respond_for_sale, respond_to_probe
 from waypost.domains import probe_token
 from waypost.domains.check_results import HstsResult
 from waypost.domains.http_probe import MAX_PROBE_BYTES
@@ -28,97 +28,101 @@ from waypost.tokens.signer import Keyring
 DAY = timedelta(days=1)
 
 
-def test_our_signed_answer_over_both_is_green(world: World) -> None:
-    world.point_at_us()
-    world.internet.serve(EDGE_ADDRESS, 80, ours)
+def test_our_signed_answer_over_both_is_green(world: DomainFixture) -> None:
+    world.add_cname()
+    world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
     world.serve_https()
-    found = world.check()
+    found = world.check_host()
     assert (found.http.outcome, found.https.outcome) == ("ours", "ours")
     assert derive_stage(found) == "https"
 
 
-def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(world: World) -> None:
-    world.point_at_us()
-    site = world.internet.serve(EDGE_ADDRESS, 80, ours)
-    world.check()
+def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(
+    world: DomainFixture,
+) -> None:
+    world.add_cname()
+    site = world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
+    world.check_host()
     line, host, *_ = site.requests[0].split("\r\n")
     assert line.startswith(f"GET {probe_token.PROBE_PATH}")
     assert host == f"Host: {HOST}"
     assert world.internet.connections == [(EDGE_ADDRESS, 80), (EDGE_ADDRESS, 443)]
 
 
-def test_every_probe_asks_with_a_nonce_of_its_own(world: World) -> None:
-    world.point_at_us()
-    site = world.internet.serve(EDGE_ADDRESS, 80, ours)
-    world.check()
-    world.check()
+def test_every_probe_asks_with_a_nonce_of_its_own(world: DomainFixture) -> None:
+    world.add_cname()
+    site = world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
+    world.check_host()
+    world.check_host()
     assert len({request.split(" ")[1] for request in site.requests}) == 2
 
 
-def test_a_parked_page_is_never_green(world: World) -> None:
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 80, parked)
-    world.internet.serve(PROXY_ADDRESS, 443, parked, world.certificate(HOST))
-    found = world.check()
+def test_a_parked_page_is_never_green(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 80, respond_for_sale)
+    world.internet.serve(PROXY_ADDRESS, 443, respond_for_sale, world.issue_certificate(HOST))
+    found = world.check_host()
     assert (found.http.outcome, found.https.outcome) == ("not_ours", "not_ours")
     assert derive_stage(found) == "waiting"
 
 
-def test_an_echo_of_the_nonce_is_no_answer(world: World) -> None:
-    world.point_at_proxy()
+def test_an_echo_of_the_nonce_is_no_answer(world: DomainFixture) -> None:
+    world.add_proxy_records()
     world.internet.serve(
-        PROXY_ADDRESS, 80, lambda path: http("200 OK", path.rpartition("/")[2].encode())
+        PROXY_ADDRESS, 80, lambda path: build_response("200 OK", path.rpartition("/")[2].encode())
     )
-    assert world.check().http.outcome == "not_ours"
+    assert world.check_host().http.outcome == "not_ours"
 
 
-def test_an_answer_replayed_from_an_earlier_probe_is_none(world: World) -> None:
-    world.point_at_proxy()
-    old = ours(probe_token.PROBE_PATH + probe_token.create_nonce())
+def test_an_answer_replayed_from_an_earlier_probe_is_none(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    old = respond_to_probe(probe_token.PROBE_PATH + probe_token.create_nonce())
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: old)
-    assert world.check().http.outcome == "not_ours"
+    assert world.check_host().http.outcome == "not_ours"
 
 
-def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: World) -> None:
+def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: DomainFixture) -> None:
     newer = Keyring((b"n" * 32,))
 
     def rotated(path: str) -> bytes:
         answer = probe_token.build_probe_response(newer, path.removeprefix(probe_token.PROBE_PATH))
-        return http("200 OK", answer["body"].encode())
+        return build_response("200 OK", answer["body"].encode())
 
-    world.point_at_proxy()
+    world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, rotated)
-    world.checker = replace(world.checker, keys=Keys(renewed=newer))
-    assert world.check().http.is_ours
+    world.checker = replace(world.checker, keys=FakeKeyringSource(next_keyring=newer))
+    assert world.check_host().http.is_ours
 
 
-def test_the_answer_of_another_stack_is_not_ours(world: World) -> None:
+def test_the_answer_of_another_stack_is_not_ours(world: DomainFixture) -> None:
     other = Keyring((b"o" * 32,))
 
     def theirs(path: str) -> bytes:
         answer = probe_token.build_probe_response(other, path.removeprefix(probe_token.PROBE_PATH))
-        return http("200 OK", answer["body"].encode())
+        return build_response("200 OK", answer["body"].encode())
 
-    world.point_at_proxy()
+    world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, theirs)
-    assert world.check().http.outcome == "not_ours"
+    assert world.check_host().http.outcome == "not_ours"
 
 
-def test_a_signed_answer_with_another_status_is_not_green(world: World) -> None:
-    world.point_at_proxy()
+def test_a_signed_answer_with_another_status_is_not_green(world: DomainFixture) -> None:
+    world.add_proxy_records()
     world.internet.serve(
-        PROXY_ADDRESS, 80, lambda path: ours(path).replace(b"200 OK", b"404 Not Found")
+        PROXY_ADDRESS, 80, lambda path: respond_to_probe(path).replace(b"200 OK", b"404 Not Found")
     )
-    found = world.check().http
+    found = world.check_host().http
     assert (found.outcome, found.detail) == ("not_ours", "status 404")
 
 
-def test_a_redirect_is_shown_and_not_followed(world: World) -> None:
-    world.point_at_proxy()
+def test_a_redirect_is_shown_and_not_followed(world: DomainFixture) -> None:
+    world.add_proxy_records()
     world.internet.serve(
-        PROXY_ADDRESS, 80, lambda _: http("301 Moved", Location="http://169.254.169.254/latest/")
+        PROXY_ADDRESS,
+        80,
+        lambda _: build_response("301 Moved", Location="http://169.254.169.254/latest/"),
     )
-    found = world.check().http
+    found = world.check_host().http
     assert (found.outcome, found.detail) == ("redirect", "301 to http://169.254.169.254/latest/")
     assert ("169.254.169.254", 80) not in world.internet.connections
 
@@ -135,48 +139,48 @@ def test_a_redirect_is_shown_and_not_followed(world: World) -> None:
     ],
 )
 def test_certificates_are_judged_as_browsers_do(
-    world: World, name: str, since: timedelta, until: timedelta, outcome: str
+    world: DomainFixture, name: str, since: timedelta, until: timedelta, outcome: str
 ) -> None:
-    world.point_at_proxy()
+    world.add_proxy_records()
     now = datetime.now(UTC)
-    certificate = world.certificate(name, not_before=now + since, not_after=now + until)
-    world.internet.serve(PROXY_ADDRESS, 443, ours, certificate)
-    assert world.check().https.outcome == outcome
+    certificate = world.issue_certificate(name, not_before=now + since, not_after=now + until)
+    world.internet.serve(PROXY_ADDRESS, 443, respond_to_probe, certificate)
+    assert world.check_host().https.outcome == outcome
 
 
-def test_an_unknown_authority_is_not_trusted(world: World) -> None:
-    world.point_at_proxy()
-    certificate = world.certificate(HOST, authority=trustme.CA())
-    world.internet.serve(PROXY_ADDRESS, 443, ours, certificate)
-    assert world.check().https.outcome == "untrusted"
+def test_an_unknown_authority_is_not_trusted(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    certificate = world.issue_certificate(HOST, authority=trustme.CA())
+    world.internet.serve(PROXY_ADDRESS, 443, respond_to_probe, certificate)
+    assert world.check_host().https.outcome == "untrusted"
 
 
-def test_a_self_signed_certificate_is_named_as_such(world: World) -> None:
+def test_a_self_signed_certificate_is_named_as_such(world: DomainFixture) -> None:
     own = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
         context.load_cert_chain(certificate, key)
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 443, ours, context)
-    assert world.check().https.outcome == "self_signed"
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 443, respond_to_probe, context)
+    assert world.check_host().https.outcome == "self_signed"
 
 
-def test_a_server_that_speaks_old_tls_alone_is_broken(world: World) -> None:
-    context = world.certificate(HOST)
+def test_a_server_that_speaks_old_tls_alone_is_broken(world: DomainFixture) -> None:
+    context = world.issue_certificate(HOST)
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = ssl.TLSVersion.TLSv1_1
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 443, ours, context)
-    assert world.check().https.outcome == "broken"
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 443, respond_to_probe, context)
+    assert world.check_host().https.outcome == "broken"
 
 
-def test_plain_http_on_the_port_of_https_is_broken(world: World) -> None:
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 443, parked)
-    assert world.check().https.outcome == "broken"
+def test_plain_http_on_the_port_of_https_is_broken(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 443, respond_for_sale)
+    assert world.check_host().https.outcome == "broken"
 
 
 @pytest.mark.parametrize(
@@ -189,23 +193,23 @@ def test_plain_http_on_the_port_of_https_is_broken(world: World) -> None:
         b"\x00\xff" * 100,
     ],
 )
-def test_what_is_no_http_is_broken(world: World, answer: bytes) -> None:
-    world.point_at_proxy()
+def test_what_is_no_http_is_broken(world: DomainFixture, answer: bytes) -> None:
+    world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: answer)
-    assert world.check().http.outcome == "broken"
+    assert world.check_host().http.outcome == "broken"
 
 
-def test_a_server_that_never_answers_times_out(world: World) -> None:
+def test_a_server_that_never_answers_times_out(world: DomainFixture) -> None:
     def silent(_path: str) -> bytes:
         time.sleep(3)
         return b""
 
-    world.point_at_proxy()
+    world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, silent)
-    assert world.check().http.outcome == "timeout"
+    assert world.check_host().http.outcome == "timeout"
 
 
-def test_a_server_that_drips_cannot_hold_a_check_up(world: World) -> None:
+def test_a_server_that_drips_cannot_hold_a_check_up(world: DomainFixture) -> None:
     """Each byte arrives well within a timeout for single reads; the whole exchange has one too."""
 
     class Dripping:
@@ -222,21 +226,21 @@ def test_a_server_that_drips_cannot_hold_a_check_up(world: World) -> None:
         def close(self) -> None:
             return None
 
-    world.point_at_proxy()
+    world.add_proxy_records()
     world.internet.connect = lambda *_: Dripping()  # type: ignore[method-assign,assignment]
     asked = world.checker.prober.probe("http", HOST, "/", lambda _body: True)
     assert asked.outcome == "timeout"
 
 
-def test_nothing_past_the_cap_is_read(world: World) -> None:
-    world.point_at_proxy()
+def test_nothing_past_the_cap_is_read(world: DomainFixture) -> None:
+    world.add_proxy_records()
     world.internet.serve(
-        PROXY_ADDRESS, 80, lambda _path: http("200 OK", b"x" * (4 * MAX_PROBE_BYTES))
+        PROXY_ADDRESS, 80, lambda _path: build_response("200 OK", b"x" * (4 * MAX_PROBE_BYTES))
     )
-    assert world.check().http.outcome == "not_ours"
+    assert world.check_host().http.outcome == "not_ours"
 
 
-def test_an_answer_in_chunks_is_read(world: World) -> None:
+def test_an_answer_in_chunks_is_read(world: DomainFixture) -> None:
     def chunked(path: str) -> bytes:
         body = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))[
             "body"
@@ -244,48 +248,48 @@ def test_an_answer_in_chunks_is_read(world: World) -> None:
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:]))
         return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
 
-    world.point_at_proxy()
+    world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, chunked)
-    assert world.check().http.outcome == "ours"
+    assert world.check_host().http.outcome == "ours"
 
 
-def test_nobody_listening_is_unreachable(world: World) -> None:
-    world.point_at_proxy()
-    assert world.check().http.outcome == "unreachable"
+def test_nobody_listening_is_unreachable(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    assert world.check_host().http.outcome == "unreachable"
 
 
-def test_one_dead_address_among_several_is_passed_over(world: World) -> None:
-    world.point_at_proxy()
-    world.dns.add(HOST, "A", "93.184.215.98", PROXY_ADDRESS)
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
-    assert world.check().http.outcome == "ours"
+def test_one_dead_address_among_several_is_passed_over(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    world.dns.add_record(HOST, "A", "93.184.215.98", PROXY_ADDRESS)
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
+    assert world.check_host().http.outcome == "ours"
     assert world.internet.connections[:2] == [("93.184.215.98", 80), (PROXY_ADDRESS, 80)]
 
 
-def test_hsts_of_the_host_blocks_plain_http(world: World) -> None:
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
+def test_hsts_of_the_host_blocks_plain_http(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
     world.internet.serve(
         PROXY_ADDRESS,
         443,
-        lambda _: http("200 OK", Strict_Transport_Security="max-age=600"),
-        world.certificate(HOST),
+        lambda _: build_response("200 OK", Strict_Transport_Security="max-age=600"),
+        world.issue_certificate(HOST),
     )
-    found = world.check()
+    found = world.check_host()
     assert found.hsts == HstsResult("own", HOST)
     assert derive_stage(found) == "blocked"
 
 
-def test_hsts_said_over_plain_http_is_ignored(world: World) -> None:
-    world.point_at_proxy()
+def test_hsts_said_over_plain_http_is_ignored(world: DomainFixture) -> None:
+    world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS,
         80,
-        lambda path: ours(path).replace(
+        lambda path: respond_to_probe(path).replace(
             b"\r\n", b"\r\nStrict-Transport-Security: max-age=600\r\n", 1
         ),
     )
-    found = world.check()
+    found = world.check_host()
     assert not found.hsts.is_enforced
     assert derive_stage(found) == "http"
 
@@ -295,63 +299,69 @@ def test_hsts_said_over_plain_http_is_ignored(world: World) -> None:
     [("max-age=600; includeSubDomains", True), ("max-age=600", False), ("max-age=0", False)],
 )
 def test_hsts_of_a_parent_blocks_where_it_includes_subdomains(
-    world: World, header: str, blocked: bool
+    world: DomainFixture, header: str, blocked: bool
 ) -> None:
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
-    world.dns.add("acme.com", "A", "93.184.215.50")
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
+    world.dns.add_record("acme.com", "A", "93.184.215.50")
     world.internet.serve(
         "93.184.215.50",
         443,
-        lambda _: http(
+        lambda _: build_response(
             "301 Moved", Location="https://www.acme.com/", Strict_Transport_Security=header
         ),
-        world.certificate("acme.com"),
+        world.issue_certificate("acme.com"),
     )
-    found = world.check()
+    found = world.check_host()
     assert found.hsts.is_enforced is blocked
     assert derive_stage(found) == ("blocked" if blocked else "http")
 
 
-def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: World) -> None:
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
-    world.dns.add("acme.com", "A", "93.184.215.50")
+def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
+    world.dns.add_record("acme.com", "A", "93.184.215.50")
     world.internet.serve(
         "93.184.215.50",
         443,
-        lambda _: http("200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"),
-        world.certificate("other.example"),
+        lambda _: build_response(
+            "200 OK", Strict_Transport_Security="max-age=600; includeSubDomains"
+        ),
+        world.issue_certificate("other.example"),
     )
-    assert not world.check().hsts.is_enforced
+    assert not world.check_host().hsts.is_enforced
 
 
-def test_parents_are_not_bothered_while_https_works(world: World) -> None:
-    world.point_at_us()
+def test_parents_are_not_bothered_while_https_works(world: DomainFixture) -> None:
+    world.add_cname()
     world.serve_https()
-    world.dns.add("acme.com", "A", "93.184.215.50")
-    world.check()
+    world.dns.add_record("acme.com", "A", "93.184.215.50")
+    world.check_host()
     assert ("93.184.215.50", 443) not in world.internet.connections
 
 
-def test_a_proven_name_whose_answer_is_our_cdns_refusal_is_flattened(world: World) -> None:
-    world.point_at_proxy()
-    world.internet.serve(PROXY_ADDRESS, 80, lambda _: http("403 Forbidden", Server="CloudFront"))
-    found = world.check()
+def test_a_proven_name_whose_answer_is_our_cdns_refusal_is_flattened(world: DomainFixture) -> None:
+    world.add_proxy_records()
+    world.internet.serve(
+        PROXY_ADDRESS, 80, lambda _: build_response("403 Forbidden", Server="CloudFront")
+    )
+    found = world.check_host()
     assert found.dns.verdict == "flattened"
     assert derive_stage(found) == "issuing"
 
 
-def test_a_proxy_of_their_own_behind_a_cdn_stays_a_proxy_once_it_answers(world: World) -> None:
-    world.point_at_proxy()
+def test_a_proxy_of_their_own_behind_a_cdn_stays_a_proxy_once_it_answers(
+    world: DomainFixture,
+) -> None:
+    world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS,
         80,
-        lambda path: ours(path).replace(b"\r\n", b"\r\nServer: CloudFront\r\n", 1),
+        lambda path: respond_to_probe(path).replace(b"\r\n", b"\r\nServer: CloudFront\r\n", 1),
     )
-    assert world.check().dns.verdict == "proxied"
+    assert world.check_host().dns.verdict == "proxied"
 
 
-def test_the_default_host_serves_as_any_other(world: World) -> None:
-    world.internet.serve(EDGE_ADDRESS, 443, ours, world.certificate(DEFAULT_HOST))
-    assert world.check(DEFAULT_HOST).https.outcome == "ours"
+def test_the_default_host_serves_as_any_other(world: DomainFixture) -> None:
+    world.internet.serve(EDGE_ADDRESS, 443, respond_to_probe, world.issue_certificate(DEFAULT_HOST))
+    assert world.check_host(DEFAULT_HOST).https.outcome == "ours"

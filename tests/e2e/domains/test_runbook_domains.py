@@ -18,10 +18,10 @@ from typing import Any, cast
 import pytest
 
 from local.stack import EmbeddedStack
-from tests.e2e.conftest import Http, changed_template
-from tests.e2e.desk import Desk, entry
-from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, World
-from tests.e2e.domains.internet import Web, http
+from tests.e2e.conftest import Http, write_changed_template
+from tests.e2e.desk import Operator, entry
+from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, DomainFixture
+from tests.e2e.domains.internet import WebServer, build_response
 from tests.e2e.domains.test_journeys import Cdn, Senders
 from waypost.domains.events import NullDomainEventPublisher
 from waypost.domains.model import STACK_WORKSPACE, Targets, utc_now
@@ -45,11 +45,11 @@ class Account:
     """A stack, and the world that its domains are in."""
 
     stack: EmbeddedStack
-    world: World
+    world: DomainFixture
     http: Http
 
     def __post_init__(self) -> None:
-        self.desk, self.cdn = Desk(self.stack), Cdn(self.world)
+        self.desk, self.cdn = Operator(self.stack), Cdn(self.world)
         table = self.stack.ref("WorkspacesTable")
         client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
         store = DynamoDomainRepository(client, table)
@@ -105,13 +105,13 @@ class Account:
 
     def deploy(self, default_host: str) -> None:
         """As a deploy with another ``DefaultHost`` does to the function that rewrites."""
-        function = self.stack._fleet.pools["RewriteFunction"].function
+        function = self.stack._function_pools.pools["RewriteFunction"].function
         function.environment["DEFAULT_HOST"] = default_host
         self.stack.recycle("RewriteFunction")
 
 
 @pytest.fixture
-def account(running: EmbeddedStack, world: World, http: Http) -> Account:
+def account(running: EmbeddedStack, world: DomainFixture, http: Http) -> Account:
     return Account(running, world, http)
 
 
@@ -120,8 +120,8 @@ def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, acme = account.world, ("--workspace", "acme", "--host", HOST)
-    account.desk.make("domains", "add", *acme)
-    world.point_at_us()
+    account.desk.run_tool("domains", "add", *acme)
+    world.add_cname()
     account.brought_to_https(ACME, HOST)
     assert account.link().startswith(f"https://{HOST}/e/c/")
 
@@ -131,16 +131,16 @@ def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
     assert '"DomainFellBack":1' in capsys.readouterr().out
     (fallen,) = account.in_stage("fallen_back")
     assert (fallen["workspace_name"], fallen["host"]) == ("acme", HOST)
-    told = account.desk.make("domains", "list", "--workspace", "acme")
+    told = account.desk.run_tool("domains", "list", "--workspace", "acme")
     assert told.startswith(f"{HOST}  fallen_back, on; new messages do not use it\n")
     assert "✗ dns" in told
     assert f"→ Add at your DNS provider: {HOST} CNAME {DEFAULT_HOST}." in told
     assert account.link().startswith(f"{account.stack.url}/e/c/")
 
-    world.point_at_us()
+    world.add_cname()
     assert account.look() == "https"
     assert account.link().startswith(f"https://{HOST}/e/c/")
-    account.desk.make("domains", "remove", *acme)
+    account.desk.run_tool("domains", "remove", *acme)
 
 
 @entry("Default host failed")
@@ -154,7 +154,7 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     account.world.internet.close_at(EDGE_ADDRESS, 443)
     account.look(STACK_WORKSPACE, DEFAULT_HOST)
     assert '"DefaultHostFailed":1' in capsys.readouterr().out
-    told = account.desk.make("domains", "list")
+    told = account.desk.run_tool("domains", "list")
     assert told.startswith(f"{DEFAULT_HOST}  https, on; ")  # it never falls back by itself
     assert "✗ https   a certificate, and no connection (Connection refused)" in told
     account.deploy(default_host="")
@@ -192,11 +192,11 @@ class CloudFront:
     @contextmanager
     def stack(self, folder: Path, **parameters: str) -> Iterator[EmbeddedStack]:
         """A stack whose checks of domains ask this CloudFront."""
-        web = Web(self.respond)
+        web = WebServer(self.respond)
         folder.mkdir()
         variable = "          DISTRIBUTION: "
         endpoint = f"          AWS_ENDPOINT_URL_CLOUDFRONT: http://127.0.0.1:{web.port}\n"
-        template = changed_template(
+        template = write_changed_template(
             folder, "  VerifyDomainsFunction:", variable, endpoint + variable
         )
         try:
@@ -211,7 +211,7 @@ def _error(code: str) -> str:
 
 
 def _xml(status: str, body: str) -> bytes:
-    return http(status, body.encode(), Content_Type="text/xml")
+    return build_response(status, body.encode(), Content_Type="text/xml")
 
 
 @entry("Domain checks broke")
@@ -221,18 +221,20 @@ def test_a_check_that_breaks_off_says_why_and_is_made_up_for_by_the_next(
     cloudfront = CloudFront(denies=True)
     acme = ("--workspace", "acme", "--host", HOST)
     with cloudfront.stack(tmp_path / "stack") as stack:
-        desk = Desk(stack)
-        desk.make("domains", "add", *acme)
-        desk.make("domains", "remove", *acme)  # whether CloudFront has it, CloudFront alone knows
+        desk = Operator(stack)
+        desk.run_tool("domains", "add", *acme)
+        desk.run_tool(
+            "domains", "remove", *acme
+        )  # whether CloudFront has it, CloudFront alone knows
         assert stack.run_schedule("VerifyDomainsFunction.Due")
-        assert desk.emitted('"DomainCheckBroke":1') == 1
+        assert desk.count_metric('"DomainCheckBroke":1') == 1
         assert re.search(rf'"domain not checked".*{HOST}: ', stack.log_text())
-        assert "removed" in desk.make("domains", "list", "--workspace", "acme")  # as it was
+        assert "removed" in desk.run_tool("domains", "list", "--workspace", "acme")  # as it was
 
         cloudfront.denies = False
         assert stack.run_schedule("VerifyDomainsFunction.Due")
-        assert desk.emitted('"DomainCheckBroke":1') == 1
-        assert desk.make("domains", "list", "--workspace", "acme") == "no tracking domain yet\n"
+        assert desk.count_metric('"DomainCheckBroke":1') == 1
+        assert desk.run_tool("domains", "list", "--workspace", "acme") == "no tracking domain yet\n"
 
 
 @entry("Domain quotas")

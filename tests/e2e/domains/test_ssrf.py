@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.domains.conftest import HOST, PROOF, PROXY_ADDRESS, World
-from tests.e2e.domains.internet import ours
+from tests.e2e.domains.conftest import HOST, PROOF, PROXY_ADDRESS, DomainFixture
+from tests.e2e.domains.internet import respond_to_probe
 from waypost.domains import probe_token
 
 FORBIDDEN = [
@@ -29,16 +29,18 @@ FORBIDDEN = [
 ]
 
 
-def prove(world: World) -> None:
-    world.dns.add(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
+def prove(world: DomainFixture) -> None:
+    world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
 
 
 @pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
-def test_an_address_of_our_own_network_is_refused(world: World, kind: str, address: str) -> None:
+def test_an_address_of_our_own_network_is_refused(
+    world: DomainFixture, kind: str, address: str
+) -> None:
     prove(world)
-    world.dns.add(HOST, kind, address)
-    sites = [world.internet.serve(address, port, ours) for port in (80, 443)]
-    found = world.check()
+    world.dns.add_record(HOST, kind, address)
+    sites = [world.internet.serve(address, port, respond_to_probe) for port in (80, 443)]
+    found = world.check_host()
     assert (found.http.outcome, found.https.outcome) == ("unsafe", "unsafe")
     assert world.internet.connections == []
     assert not any(site.requests for site in sites)
@@ -46,34 +48,34 @@ def test_an_address_of_our_own_network_is_refused(world: World, kind: str, addre
 
 @pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
 def test_one_forbidden_address_among_public_ones_is_enough(
-    world: World, kind: str, address: str
+    world: DomainFixture, kind: str, address: str
 ) -> None:
     prove(world)
-    world.dns.add(HOST, "A", PROXY_ADDRESS)
+    world.dns.add_record(HOST, "A", PROXY_ADDRESS)
     mixed = (PROXY_ADDRESS, address) if kind == "A" else (address,)
-    world.dns.add(HOST, kind, *mixed)
-    assert world.check().http.outcome == "unsafe"
+    world.dns.add_record(HOST, kind, *mixed)
+    assert world.check_host().http.outcome == "unsafe"
     assert world.internet.connections == []
 
 
-def test_a_cname_into_our_own_network_is_refused(world: World) -> None:
+def test_a_cname_into_our_own_network_is_refused(world: DomainFixture) -> None:
     prove(world)
-    world.dns.add(HOST, "CNAME", "internal.evil.example")
-    world.dns.add("internal.evil.example", "A", "169.254.169.254")
-    assert world.check().http.outcome == "unsafe"
+    world.dns.add_record(HOST, "CNAME", "internal.evil.example")
+    world.dns.add_record("internal.evil.example", "A", "169.254.169.254")
+    assert world.check_host().http.outcome == "unsafe"
     assert world.internet.connections == []
 
 
-def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: World) -> None:
+def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: DomainFixture) -> None:
     """The first answer is public; whatever is asked after it leads to the metadata service."""
     prove(world)
-    world.dns.add(HOST, "A", PROXY_ADDRESS)
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
-    metadata = world.internet.serve("169.254.169.254", 80, ours)
+    world.dns.add_record(HOST, "A", PROXY_ADDRESS)
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
+    metadata = world.internet.serve("169.254.169.254", 80, respond_to_probe)
     connect = world.internet.connect
 
     def rebinding(address: str, port: int, seconds: float) -> object:
-        world.dns.add(HOST, "A", "169.254.169.254")
+        world.dns.add_record(HOST, "A", "169.254.169.254")
         return connect(address, port, seconds)
 
     world.internet.connect = rebinding  # type: ignore[method-assign,assignment]
@@ -84,10 +86,10 @@ def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: World
     assert metadata.requests == []
 
 
-def test_a_parent_in_our_own_network_is_not_asked_for_its_hsts(world: World) -> None:
+def test_a_parent_in_our_own_network_is_not_asked_for_its_hsts(world: DomainFixture) -> None:
     prove(world)
-    world.dns.add(HOST, "A", PROXY_ADDRESS)
-    world.dns.add("acme.com", "A", "127.0.0.1")
-    world.internet.serve(PROXY_ADDRESS, 80, ours)
-    assert world.check().http.outcome == "ours"
+    world.dns.add_record(HOST, "A", PROXY_ADDRESS)
+    world.dns.add_record("acme.com", "A", "127.0.0.1")
+    world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
+    assert world.check_host().http.outcome == "ours"
     assert {address for address, _ in world.internet.connections} == {PROXY_ADDRESS}

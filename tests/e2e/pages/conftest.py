@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from local.browser import MISSING, chromium
-from local.browser import browser as launched_browser
+from local.browser import CHROMIUM_MISSING, find_chromium
+from local.browser import launch_browser as launched_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.reports.share_links import ShareScope, ShareSigner
@@ -29,8 +29,8 @@ PHONE = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """For no longer: meanwhile an event loop runs in this thread, and no other one can."""
-    if chromium() is None:
-        pytest.skip(MISSING)
+    if find_chromium() is None:
+        pytest.skip(CHROMIUM_MISSING)
     with launched_browser() as launched:
         yield launched
 
@@ -57,7 +57,7 @@ def page(context: BrowserContext) -> Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Mailing:
+class PagesCampaign:
     """A campaign of a workspace, and what can be done with it over HTTP."""
 
     stack: EmbeddedStack
@@ -65,7 +65,7 @@ class Mailing:
     workspace: str
     campaign: str
 
-    def send(self, message: str, *people: str, **changes: Any) -> list[list[str]]:
+    def send_message(self, message: str, *people: str, **changes: Any) -> list[list[str]]:
         """The tracking links of each person's message."""
         body = {
             "workspace": self.workspace,
@@ -88,37 +88,37 @@ class Mailing:
     def click(self, link: str, agent: str = PHONE) -> None:
         assert self.http("GET", link, {"user-agent": agent}).status == 302
 
-    def counted(self) -> None:
+    def wait_until_counted(self) -> None:
         assert self.stack.wait_until_counted()
 
-    def get(self, path: str) -> Any:
+    def fetch(self, path: str) -> Any:
         """What the API tells."""
-        answer = self.http("GET", self.at(path))
+        answer = self.http("GET", self.api_url(path))
         assert answer.status == 200, answer
         return answer.json()
 
-    def share(self, **what: Any) -> str:
+    def create_share(self, **what: Any) -> str:
         """The address of a share link."""
-        answer = self.http("POST", self.at("shares"), body=what)
+        answer = self.http("POST", self.api_url("shares"), body=what)
         assert answer.status == 201, answer
         return str(answer.json()["url"])
 
-    def token(self, scope: ShareScope, *, ago: timedelta = timedelta()) -> str:
+    def make_token(self, scope: ShareScope, *, age: timedelta = timedelta()) -> str:
         """A token as the stack would have made it a while ago, good for an hour."""
         secrets = cast("SecretsClient", self.stack.cloud.client("secretsmanager"))
         keyring = KeyringSource(secrets, self.stack.ref("Keyring")).get_keyring()
-        return ShareSigner(keyring, lambda: datetime.now(UTC) - ago).create_token(scope, 1)
+        return ShareSigner(keyring, lambda: datetime.now(UTC) - age).create_token(scope, 1)
 
-    def at(self, path: str) -> str:
+    def api_url(self, path: str) -> str:
         """The address of something of the workspace in the API."""
         return f"{self.stack.url}/v1/workspaces/{quote(self.workspace, safe='')}/{path}"
 
-    def address(self, page: str) -> str:
+    def page_url(self, page: str) -> str:
         return f"{self.stack.url}/reports/{page}"
 
 
 @pytest.fixture
-def mailing(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> Mailing:
+def mailing(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> PagesCampaign:
     """A campaign of the test's own."""
     name = request.node.name.replace("_", "-")[:60]
-    return Mailing(stack, http, "pages", name)
+    return PagesCampaign(stack, http, "pages", name)

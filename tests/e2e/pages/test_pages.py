@@ -12,7 +12,7 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.e2e.pages.conftest import Mailing
+from tests.e2e.pages.conftest import PagesCampaign
 from waypost.ids import derive_campaign_id
 from waypost.reports.schemas import LinkFigures, Series
 from waypost.reports.share_links import ShareScope
@@ -32,7 +32,7 @@ SCRIPTS = (
 )
 
 
-def names(mailing: Mailing, **more: str) -> str:
+def names(mailing: PagesCampaign, **more: str) -> str:
     return urlencode({"workspace": mailing.workspace, "campaign": mailing.campaign, **more})
 
 
@@ -88,17 +88,17 @@ def test_page_api_download_and_ledger_agree(mailing, page, tmp_path, stack):
 
 
 def test_a_workspaces_page_leads_to_each_of_its_campaigns(mailing, stack, http, page):
-    one = Mailing(stack, http, "listed", "spring & summer / 1")
-    two = Mailing(stack, http, "listed", "<b>autumn</b>")
+    one = PagesCampaign(stack, http, "listed", "spring & summer / 1")
+    two = PagesCampaign(stack, http, "listed", "<b>autumn</b>")
     for each in (one, two):
-        (links,) = each.send(MESSAGE, "ada")
+        (links,) = each.send_message(MESSAGE, "ada")
     two.click(links[0])
-    two.counted()
-    page.goto(one.share())
+    two.wait_until_counted()
+    page.goto(one.create_share())
     rows = page.locator("table.campaigns tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("<b>autumn</b>")
-    listed = one.get("campaigns")
+    listed = one.fetch("campaigns")
     assert [each["campaign"] for each in listed["campaigns"]] == [two.campaign, one.campaign]
     assert [each["clicks"] for each in listed["campaigns"]] == [1, 0]
     page.get_by_role("link", name="spring & summer / 1").click()
@@ -107,9 +107,9 @@ def test_a_workspaces_page_leads_to_each_of_its_campaigns(mailing, stack, http, 
     page.get_by_role("link", name="<b>autumn</b>").click()
     assert figure(page, "total") == 1
     page.context.clear_cookies()
-    page.goto(one.share(campaign=one.campaign))
+    page.goto(one.create_share(campaign=one.campaign))
     assert page.get_by_role("link", name="listed").count() == 0
-    assert page.goto(one.address(f"workspace?{names(one)}")).status == 403
+    assert page.goto(one.page_url(f"workspace?{names(one)}")).status == 403
 
 
 def test_a_page_is_printed_dark_on_white(mailing, page):
@@ -206,7 +206,7 @@ def test_a_script_that_ran_would_be_seen(page):
 
 @pytest.mark.parametrize("pictures", ["", "true"])
 def test_nothing_that_others_wrote_runs(mailing, stack, http, page, pictures):
-    hostile = Mailing(
+    hostile = PagesCampaign(
         stack, http, f"{SCRIPTS[:200]}{pictures}", f"{mailing.campaign[-5:]}{SCRIPTS[:240]}"
     )
     quoted = html.escape(f'"><script>{RAN}</script>')
@@ -219,12 +219,12 @@ def test_nothing_that_others_wrote_runs(mailing, stack, http, page, pictures):
         '<form action="https://evil.example.com">'
     )
     person = SCRIPTS[:250]
-    (links,) = hostile.send(message, person, liquid=False)
+    (links,) = hostile.send_message(message, person, liquid=False)
     for link in links:
         hostile.click(link, agent=f"Mozilla/5.0 {SCRIPTS[:200]}")
-    hostile.counted()
-    page.goto(hostile.share(people=True))
-    link = hostile.get(f"people/{urlencode({'': person})[1:].replace('+', '%20')}/activity")[
+    hostile.wait_until_counted()
+    page.goto(hostile.create_share(people=True))
+    link = hostile.fetch(f"people/{urlencode({'': person})[1:].replace('+', '%20')}/activity")[
         "clicks"
     ][0]["link"]
     query = names(hostile, link=link, person=person, **({"images": pictures} if pictures else {}))
@@ -245,7 +245,7 @@ def test_nothing_that_others_wrote_runs(mailing, stack, http, page, pictures):
         "settings",
         "domains",
     ):
-        answer = page.goto(hostile.address(f"{name}?{query}"))
+        answer = page.goto(hostile.page_url(f"{name}?{query}"))
         assert answer.status == 200, name
         page.wait_for_load_state()
         assert not ran(page), name

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.handlers import load_function
-from tests.unit.api.wsgi import application, routes
+from tests.unit.api.wsgi import build_wsgi_app, load_api_routes
 from tests.workspace import WorkspaceHarness, build_link_definition
 
 MODULE = load_function("api")
@@ -27,7 +27,7 @@ def stocked() -> WorkspaceHarness:
     return workspace
 
 
-OPERATIONS = [route.key for route in routes() if route.key != f"GET {PATH}"]
+OPERATIONS = [route.key for route in load_api_routes() if route.key != f"GET {PATH}"]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def answers():
     from schemathesis.pytest.lazy import get_all_tests
 
     load_all_checks()
-    schema = schemathesis.openapi.from_wsgi(PATH, application(MODULE.handler))
+    schema = schemathesis.openapi.from_wsgi(PATH, build_wsgi_app(MODULE.handler))
     made = get_all_tests(
         schema=schema, test_func=answered_as_described, settings=None, given_kwargs=None
     )

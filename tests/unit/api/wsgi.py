@@ -6,58 +6,60 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from local.api_answers import response
-from local.api_events import event
-from local.http_api import Request
-from local.routes import Route, choose
+from local.api_answers import parse_response
+from local.api_events import build_http_event
+from local.http_api import HttpRequest
+from local.routes import Route, match_route
 from local.stack import TEMPLATE
-from local.template import load, mapping, section
+from local.template import as_mapping, get_section, load_template
 from tests.handlers import LambdaContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def routes() -> list[Route]:
+def load_api_routes() -> list[Route]:
     """The API function's routes, those that win first."""
-    events = section(load(TEMPLATE).resources["ApiFunction"].properties, "Events")
-    triggers = [section(mapping(event, name), "Properties") for name, event in events.items()]
+    events = get_section(load_template(TEMPLATE).resources["ApiFunction"].properties, "Events")
+    triggers = [
+        get_section(as_mapping(event, name), "Properties") for name, event in events.items()
+    ]
     keys = [f"{trigger['Method']} {trigger['Path']}" for trigger in triggers]
-    found = [Route(key, "managementapi", "ApiFunction", iam=True) for key in keys]
+    found = [Route(key, "managementapi", "ApiFunction", requires_iam=True) for key in keys]
     return sorted(found, key=lambda route: route.precedence, reverse=True)
 
 
-def application(handler: Any) -> WSGIApplication:
+def build_wsgi_app(handler: Any) -> WSGIApplication:
     """What API Gateway makes of requests and answers, around a handler."""
-    known = routes()
+    known = load_api_routes()
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        request = _request(environ)
-        chosen = choose(known, request.method, request.path)
+        request = _build_request(environ)
+        chosen = match_route(known, request.method, request.path)
         if chosen is None:
             start("404 Not Found", [("content-type", "application/json")])
             return [b'{"message":"Not Found"}']
-        payload = handler(event(*chosen, request), LambdaContext())
-        answered = response(json.dumps(payload).encode())
+        payload = handler(build_http_event(*chosen, request), LambdaContext())
+        answered = parse_response(json.dumps(payload).encode())
         start(f"{answered.status} ", list(answered.headers))
         return [answered.body]
 
     return answer
 
 
-def _request(environ: WSGIEnvironment) -> Request:
+def _build_request(environ: WSGIEnvironment) -> HttpRequest:
     path = str(environ["REQUEST_URI"]).partition("?")[0]
     names = {name: name[5:].lower().replace("_", "-") for name in environ if name[:5] == "HTTP_"}
     headers = [(name, str(environ[key])) for key, name in names.items()]
     if kind := environ.get("CONTENT_TYPE"):
         headers.append(("content-type", str(kind)))
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    return Request(
+    return HttpRequest(
         method=environ["REQUEST_METHOD"],
         path=path,
         query=environ.get("QUERY_STRING", ""),
         headers=headers,
         body=environ["wsgi.input"].read(length),
         source_ip="127.0.0.1",
-        time=1_795_256_130_123,
+        time_ms=1_795_256_130_123,
     )

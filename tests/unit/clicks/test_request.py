@@ -145,7 +145,7 @@ def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
 
 
 def test_no_whole_address_is_ever_part_of_a_click() -> None:
-    from tests.unit.redirect.conftest import request
+    from tests.unit.redirect.conftest import make_request
     from waypost.clicks.factory import build_click
     from waypost.models.workspace import WorkspaceSettings
     from waypost.tokens import ClickToken
@@ -153,7 +153,7 @@ def test_no_whole_address_is_ever_part_of_a_click() -> None:
     made: Any = build_click(
         ClickToken("a" * 26, "d", "p", 1, 0, "https://e.com/"),  # type: ignore[arg-type]
         "https://e.com/",
-        request(),
+        make_request(),
         WorkspaceSettings(),
         400,
     )

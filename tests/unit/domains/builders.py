@@ -20,21 +20,21 @@ HOST = "links.acme.com"
 TARGET = "e.waypost.example"
 EDGE = "d111.cloudfront.example"
 
-OURS = ProbeResult("ours")
-SILENT = ProbeResult("unreachable", "Connection refused")
+OWN_PROBE = ProbeResult("ours")
+FAILED_PROBE = ProbeResult("unreachable", "Connection refused")
 
 
-def domain(**changes: object) -> TrackingDomain:
+def make_domain(**changes: object) -> TrackingDomain:
     """A domain that was just added, its sending domain verified."""
     fresh = create_domain(derive_workspace_id("acme"), "acme", HOST, "acme.com", "f00d", NOW)
     fresh = replace(fresh, sending=SendingDomain("acme.com", verified=True, since=NOW))
     return replace(fresh, **changes)  # type: ignore[arg-type]
 
 
-def seen(
+def make_findings(
     dns: DnsVerdict = "cname",
-    http: ProbeResult = SILENT,
-    https: ProbeResult = SILENT,
+    http: ProbeResult = FAILED_PROBE,
+    https: ProbeResult = FAILED_PROBE,
     hsts: HstsResult | None = None,
     caa: CaaResult | None = None,
     **of_dns: object,
@@ -44,9 +44,9 @@ def seen(
     return CheckResult(where, http, https, hsts or HstsResult(), caa or CaaResult("yes"))
 
 
-WAITING = seen("missing")
-ISSUING = seen("cname")
-HTTP_ONLY = seen("proxied", http=OURS, proof=True)
-HTTPS = seen("cname", http=OURS, https=OURS)
-BLOCKED = seen("proxied", http=OURS, hsts=HstsResult("own", HOST), proof=True)
-UNREACHABLE = seen("proxied", proof=True)
+WAITING = make_findings("missing")
+ISSUING = make_findings("cname")
+HTTP_ONLY = make_findings("proxied", http=OWN_PROBE, proof=True)
+HTTPS = make_findings("cname", http=OWN_PROBE, https=OWN_PROBE)
+BLOCKED = make_findings("proxied", http=OWN_PROBE, hsts=HstsResult("own", HOST), proof=True)
+UNREACHABLE = make_findings("proxied", proof=True)

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tests.unit.domains.builders import HOST, HTTPS, NOW, domain
+from tests.unit.domains.builders import HOST, HTTPS, NOW, make_domain
 from waypost.domains import events
 from waypost.domains.events import EventBridgeDomainEventPublisher
 from waypost.domains.sender_identity import (
@@ -89,7 +89,7 @@ def test_a_verified_domain_is_asked_for_once_a_day_and_an_unverified_one_each_ti
             asked.append(domain)
             return True
 
-    fresh = refresh_verification(domain(), Counting(), NOW)
+    fresh = refresh_verification(make_domain(), Counting(), NOW)
     assert refresh_verification(fresh, Counting(), NOW + VERIFICATION_MAX_AGE / 2) == fresh
     assert asked == ["acme.com"]
     refresh_verification(fresh, Counting(), NOW + VERIFICATION_MAX_AGE)
@@ -98,7 +98,7 @@ def test_a_verified_domain_is_asked_for_once_a_day_and_an_unverified_one_each_ti
 
 def test_each_change_is_an_event_on_the_stacks_bus(make: Make) -> None:
     client, stub = make("events")
-    after = apply_check_result(domain(), HTTPS, NOW)
+    after = apply_check_result(make_domain(), HTTPS, NOW)
     detail = {
         "workspace": "acme",
         "host": HOST,
@@ -135,7 +135,7 @@ def test_a_bus_that_takes_nothing_loses_nothing_and_raises_nothing(
         stub.add_client_error("put_events", "ThrottlingException")
     else:
         stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]})
-    after = apply_check_result(domain(), HTTPS, NOW)
+    after = apply_check_result(make_domain(), HTTPS, NOW)
     with stub:
         EventBridgeDomainEventPublisher(client, "bus").publish(after, after.history)
     ((_, keys),) = lines

@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.test_damaged_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
-from tests.unit.domains.builders import HOST, domain
+from tests.unit.domains.builders import HOST, make_domain
 from waypost.domains import item_mapping, probe_token
 from waypost.domains.app_links import (
     ANDROID_APP_LINKS_PATH,
@@ -34,7 +34,7 @@ APPS = AppLinks(
 
 def ask(path: str, host: str = HOST, apps: AppLinks = APPS) -> Response | None:
     store = InMemoryDomainRepository()
-    store.add(domain(app_links=apps))
+    store.add(make_domain(app_links=apps))
     return well_known.handle_well_known_request(
         path, host, lambda: Keyring((b"k" * 32,)), lambda: store
     )
@@ -90,14 +90,14 @@ def test_an_app_on_one_system_alone_has_one_file() -> None:
     "kept",
     [
         item_mapping.build_claim_key(HOST),
-        corrupt_domain_item(domain(app_links=APPS), "app_links.ios", "x"),
+        corrupt_domain_item(make_domain(app_links=APPS), "app_links.ios", "x"),
     ],
 )
 def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
     path: str, kept: Item
 ) -> None:
     store = InMemoryDomainRepository()
-    store.add(domain(app_links=APPS))
+    store.add(make_domain(app_links=APPS))
     put_domain_item(store, kept)
     with pytest.raises(StoreUnavailable, match=HOST):
         well_known.handle_well_known_request(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes import InMemoryDomainRepository
-from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, domain
+from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.model import (
     STACK_WORKSPACE,
@@ -43,7 +43,7 @@ def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
     ],
 )
 def test_the_state_of_a_domain_decides(changes: dict[str, object], expected: str) -> None:
-    assert url(domain(**changes)) == expected
+    assert url(make_domain(**changes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_a_domain_serves_senders_of_its_sending_domain_and_below(
     sender: str | None, used: bool
 ) -> None:
     expected = f"https://{HOST}" if used else ADDRESS
-    assert url(domain(stage="https"), sender=sender) == expected
+    assert url(make_domain(stage="https"), sender=sender) == expected
 
 
 def test_the_nearest_sending_domain_wins_over_https_and_age() -> None:
-    wide = domain(stage="https")
-    near = domain(
+    wide = make_domain(stage="https")
+    near = make_domain(
         host="links.mail.acme.com",
         stage="http",
         added=NOW + MINUTE,
@@ -80,9 +80,9 @@ def test_the_nearest_sending_domain_wins_over_https_and_age() -> None:
 
 
 def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
-    old_http = domain(stage="http")
-    https = domain(host="a.acme.com", stage="https", added=NOW + MINUTE)
-    younger = domain(host="b.acme.com", stage="https", added=NOW + 2 * MINUTE)
+    old_http = make_domain(stage="http")
+    https = make_domain(host="a.acme.com", stage="https", added=NOW + MINUTE)
+    younger = make_domain(host="b.acme.com", stage="https", added=NOW + 2 * MINUTE)
     assert url(old_http, younger, https) == "https://a.acme.com"
 
 
@@ -99,22 +99,22 @@ def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
 def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word(
     sending: SendingDomain, proven: bool, used: bool
 ) -> None:
-    host = domain(stage="https", sending=sending, proven=proven)
+    host = make_domain(stage="https", sending=sending, proven=proven)
     expected = f"https://{HOST}" if used else ADDRESS
     assert url(host, sender=f"news@{sending.domain}") == expected
 
 
 def test_another_workspaces_domain_is_never_used() -> None:
-    store = base_urls(domain(stage="https"))
+    store = base_urls(make_domain(stage="https"))
     assert store.resolve_url("globex", "news@acme.com") == ADDRESS
 
 
 def test_reverting_takes_effect_with_the_next_message() -> None:
     store = InMemoryDomainRepository()
-    store.add(domain(stage="https"))
+    store.add(make_domain(stage="https"))
     urls = DomainBaseUrlResolver(store, ADDRESS)
     assert urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
-    kept = store.get(domain().workspace, HOST)
+    kept = store.get(make_domain().workspace, HOST)
     assert kept is not None
     store.save(replace(kept, use="reverted"))
     assert urls.resolve_url("acme", "news@acme.com") == ADDRESS

@@ -24,8 +24,8 @@ from tests.unit.domains.builders import (
     TARGET,
     UNREACHABLE,
     WAITING,
-    domain,
-    seen,
+    make_domain,
+    make_findings,
 )
 from waypost.domains import state_machine
 from waypost.domains.certificates import CdnTenant
@@ -60,10 +60,10 @@ from waypost.errors import StoreUnavailable
 
 UNFINISHED = (
     CheckResult(DnsResult("unseen"), UNSEEN_PROBE, UNSEEN_PROBE),
-    seen(http=UNSEEN_PROBE, https=UNSEEN_PROBE),
-    seen(http=ProbeResult("timeout"), https=UNSEEN_PROBE),
-    seen("proxied", http=ProbeResult("ours"), hsts=HstsResult("unseen"), proof=True),
-    seen(caa=CaaResult("unseen")),
+    make_findings(http=UNSEEN_PROBE, https=UNSEEN_PROBE),
+    make_findings(http=ProbeResult("timeout"), https=UNSEEN_PROBE),
+    make_findings("proxied", http=ProbeResult("ours"), hsts=HstsResult("unseen"), proof=True),
+    make_findings(caa=CaaResult("unseen")),
 )
 
 
@@ -175,14 +175,16 @@ def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
     stage: DomainStage, failures: int, findings: CheckResult
 ) -> None:
     """Where one failed before, it is due soon anyway; the two stay five minutes apart."""
-    before = domain(stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE)
+    before = make_domain(
+        stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE
+    )
     assert not state_machine.is_regression(before, findings)
     after = state_machine.apply_check_result(before, findings, NOW)
     assert after == (before if failures else replace(before, due=NOW))
 
 
 def test_an_unfinished_look_at_a_removed_domain_does_not_let_go_of_it() -> None:
-    removed = domain(use="removed", failures=1)
+    removed = make_domain(use="removed", failures=1)
     assert state_machine.apply_removal_check(removed, DnsResult("unseen"), NOW).failures == 1
 
 
@@ -190,7 +192,7 @@ def test_an_unfinished_look_at_a_removed_domain_does_not_let_go_of_it() -> None:
 def test_what_was_not_looked_at_is_told_so_and_asks_nobody_to_do_anything(
     findings: CheckResult,
 ) -> None:
-    told = domain(findings=findings)
+    told = make_domain(findings=findings)
     drawn = build_lights(told, TARGET)
     assert any("not looked at yet" in light.found for light in drawn.values())
     assert "red" not in {light.colour for light in drawn.values()}
@@ -240,7 +242,7 @@ class Office:
     services: Services = field(default_factory=Services)
 
     def verify(self, seconds: float = 20) -> TrackingDomain:
-        told = self.verifier().verify_domain(domain().workspace, HOST, self.within(seconds))
+        told = self.verifier().verify_domain(make_domain().workspace, HOST, self.within(seconds))
         assert told is not None
         return told
 
@@ -263,7 +265,7 @@ class Office:
         return Deadline.from_now(seconds, lambda: self.looks.now)
 
     def kept(self) -> TrackingDomain:
-        found = self.store.get(domain().workspace, HOST)
+        found = self.store.get(make_domain().workspace, HOST)
         assert found is not None
         return found
 
@@ -274,7 +276,7 @@ def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
     findings: CheckResult, earlier: CheckResult | None
 ) -> None:
     office = Office(Looks({HOST: findings}))
-    before = domain(findings=earlier, due=NOW + MINUTE, sending=domain().sending)
+    before = make_domain(findings=earlier, due=NOW + MINUTE, sending=make_domain().sending)
     office.store.add(before)
     assert office.verify().findings == findings
     assert office.kept() == replace(before, due=NOW, version=1)
@@ -286,7 +288,7 @@ def test_a_removed_domain_is_not_let_go_of_by_a_look_without_time(took: float) -
     """Gone once; the second time nobody looked, or there is no time to act on it."""
     found = UNFINISHED[0] if not took else WAITING
     office = Office(Looks({HOST: found}, took=took))
-    office.store.add(domain(use="removed", failures=1))
+    office.store.add(make_domain(use="removed", failures=1))
     assert office.verify().use == "removed"
     assert office.kept().failures == (2 if took else 1)
 
@@ -299,7 +301,7 @@ def own() -> TrackingDomain:
 def test_no_failure_counts_where_there_was_no_time_to_see_whether_it_is_us() -> None:
     office = Office(Looks({HOST: UNREACHABLE, TARGET: UNFINISHED[0]}))
     office.store.add(own())
-    before = domain(stage="https", findings=HTTPS, due=NOW + MINUTE)
+    before = make_domain(stage="https", findings=HTTPS, due=NOW + MINUTE)
     office.store.add(before)
     assert office.verify().findings == UNREACHABLE
     assert office.kept() == replace(before, due=NOW, version=1)
@@ -309,14 +311,14 @@ def test_no_failure_counts_where_there_was_no_time_to_see_whether_it_is_us() -> 
 def test_a_failure_of_our_own_host_is_still_ours() -> None:
     office = Office(Looks({HOST: UNREACHABLE, TARGET: UNREACHABLE}))
     office.store.add(own())
-    office.store.add(domain(stage="https", findings=HTTPS))
+    office.store.add(make_domain(stage="https", findings=HTTPS))
     with pytest.raises(StoreUnavailable, match="neither"):
         office.verify()
 
 
 def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
     office = Office(Looks({HOST: ISSUING}, took=20))
-    office.store.add(domain(sending=replace(domain().sending, verified=False)))
+    office.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
     assert office.verify().stage == "issuing"
     assert office.services.asked == []
     assert office.kept().due == NOW
@@ -324,7 +326,9 @@ def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
 
 def test_a_check_that_a_runs_end_cuts_short_is_due_for_the_next_run() -> None:
     office = Office(Looks({HOST: ISSUING}, took=MIN_CHECK_SECONDS))
-    office.store.add(domain(due=NOW - MINUTE, sending=replace(domain().sending, verified=False)))
+    office.store.add(
+        make_domain(due=NOW - MINUTE, sending=replace(make_domain().sending, verified=False))
+    )
     assert office.run(MIN_CHECK_SECONDS) == VerificationRun(
         checked_count=1, skipped_count=0, failures=()
     )
@@ -339,7 +343,7 @@ def test_a_check_that_a_runs_end_cuts_short_is_due_for_the_next_run() -> None:
 
 def test_with_time_left_they_are_asked() -> None:
     office = Office(Looks({HOST: ISSUING}, took=10))
-    office.store.add(domain(sending=replace(domain().sending, verified=False)))
+    office.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
     office.verify()
     assert office.services.asked == ["ses", "edge"]
     assert office.kept().due > NOW

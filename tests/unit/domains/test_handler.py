@@ -12,7 +12,7 @@ import pytest
 from tests.contract.test_damaged_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
 from tests.handlers import build_api_event, load_function
-from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, domain
+from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, make_domain
 from waypost.domains import item_mapping
 from waypost.domains.check_results import CheckResult, DnsResult
 from waypost.domains.events import NullDomainEventPublisher
@@ -97,7 +97,7 @@ def ask(function: ModuleType, workspace: str, host: str) -> tuple[int, Any]:
 def test_over_http_one_domain_is_checked_and_its_status_told(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
-    store.add(domain())
+    store.add(make_domain())
     status, told = ask(function, "acme", HOST.upper())
     assert (status, told["stage"]) == (200, "https")
     assert told["base_url"] == f"https://{HOST}"
@@ -107,7 +107,7 @@ def test_over_http_one_domain_is_checked_and_its_status_told(
 def test_a_domain_that_the_workspace_does_not_have_is_404(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
-    store.add(domain(host="other.acme.com"))
+    store.add(make_domain(host="other.acme.com"))
     assert ask(function, workspace, HOST)[0] == 404
 
 
@@ -115,26 +115,26 @@ def test_a_domain_that_the_workspace_does_not_have_is_404(
 def test_a_workspace_is_the_one_that_api_gateway_decoded(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
-    store.add(domain(workspace=resolve_workspace_id(workspace)))
+    store.add(make_domain(workspace=resolve_workspace_id(workspace)))
     assert ask(function, workspace, HOST)[0] == 200
 
 
 def test_an_operator_may_invoke_it_for_one_domain(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
-    store.add(domain())
+    store.add(make_domain())
     assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
 
 
 def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lambda_ends_it(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
-    store.add(domain())
+    store.add(make_domain())
     ask(function, "acme", HOST)
     assert 0 < Checks.until.get_remaining_seconds() <= function.REQUEST_CHECK_SECONDS < 29
     function.handler({"workspace": "acme", "host": HOST}, Context())
     assert Checks.until == NO_DEADLINE
-    store.add(domain(host="other.acme.com"))
+    store.add(make_domain(host="other.acme.com"))
     function.handler({"task": "due"}, Context(left=300_000))
     assert 250 < Checks.until.get_remaining_seconds() <= 300 - function.SAVE_RESERVE_SECONDS
 
@@ -142,7 +142,7 @@ def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lam
 def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
-    store.add(domain())
+    store.add(make_domain())
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 2, "left": 0, "failed": 0}
     default_host = store.get(STACK_WORKSPACE, TARGET)
@@ -153,8 +153,8 @@ def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
 def test_what_breaks_is_logged_and_measured_and_the_rest_is_checked(
     function: ModuleType, store: InMemoryDomainRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store.add(domain(host="broken.acme.com"))
-    store.add(domain())
+    store.add(make_domain(host="broken.acme.com"))
+    store.add(make_domain())
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 3, "left": 0, "failed": 1}
     assert '"DomainCheckBroke":1' in capsys.readouterr().out
@@ -179,7 +179,7 @@ def test_a_row_of_our_own_host_keeps_nobodys_domain_from_being_checked(
     if added:
         store.add(own())
     put_domain_item(store, kept)
-    store.add(domain())
+    store.add(make_domain())
     function.handler({"task": "due"}, Context())
     checked = store.get(resolve_workspace_id("acme"), HOST)
     assert checked is not None
@@ -190,9 +190,9 @@ def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
     function: ModuleType, store: InMemoryDomainRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for host in ("a.acme.com", "b.acme.com", HOST):
-        store.add(domain(host=host))
+        store.add(make_domain(host=host))
     put_domain_item(store, item_mapping.build_claim_key("a.acme.com"))
-    put_domain_item(store, corrupt_domain_item(domain(host="b.acme.com"), "failures", "none"))
+    put_domain_item(store, corrupt_domain_item(make_domain(host="b.acme.com"), "failures", "none"))
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 3, "left": 0, "failed": 1}  # ours, the damaged domain, and HOST
     checked = store.get(resolve_workspace_id("acme"), HOST)
@@ -206,7 +206,7 @@ def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
 ) -> None:
     """Else one row of ours would keep every domain in use, whatever becomes of it."""
     monkeypatch.setattr(Checks, "check", lambda *_: UNREACHABLE)
-    store.add(domain(stage="https", failures=1, proven=True))
+    store.add(make_domain(stage="https", failures=1, proven=True))
     store.add(own())
     put_domain_item(store, corrupt_domain_item(own(), "stage", "x"))
     assert ask(function, "acme", HOST)[1]["stage"] == "fallen_back"
@@ -215,8 +215,8 @@ def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
 def test_a_domain_that_cannot_be_read_is_told_so(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
-    store.add(domain())
-    put_domain_item(store, corrupt_domain_item(domain(), "failures", "none"))
+    store.add(make_domain())
+    put_domain_item(store, corrupt_domain_item(make_domain(), "failures", "none"))
     status, told = ask(function, "acme", HOST)
     assert (status, told["title"]) == (500, "What is stored cannot be read")
     assert HOST in told["detail"]
@@ -225,7 +225,7 @@ def test_a_domain_that_cannot_be_read_is_told_so(
 def test_near_its_timeout_it_begins_no_further_check(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
-    store.add(domain())
+    store.add(make_domain())
     enough = int(1000 * (MIN_CHECK_SECONDS + function.SAVE_RESERVE_SECONDS))
     told = function.handler({"task": "due"}, Context(left=enough - 1))
     assert told == {"checked": 0, "left": 2, "failed": 0}

@@ -4,16 +4,16 @@ import pytest
 
 from tests.unit.domains.builders import (
     BLOCKED,
+    FAILED_PROBE,
     HOST,
     HTTP_ONLY,
     HTTPS,
     ISSUING,
     MINUTE,
     NOW,
-    SILENT,
     TARGET,
-    domain,
-    seen,
+    make_domain,
+    make_findings,
 )
 from waypost.domains.check_results import CaaResult, CheckResult, HstsResult, ProbeResult
 from waypost.domains.model import DomainCertificate, DomainStage, SendingDomain
@@ -28,31 +28,38 @@ CHANGE = (
 
 
 def test_the_next_step_is_what_somebody_has_to_do_before_what_takes_its_time() -> None:
-    forbidden = seen("cname", caa=CaaResult("no", "acme.com", ("x.example",)))
-    told = build_domain_status(domain(findings=forbidden), TARGET)
+    forbidden = make_findings("cname", caa=CaaResult("no", "acme.com", ("x.example",)))
+    told = build_domain_status(make_domain(findings=forbidden), TARGET)
     assert told.lights["http"].colour == "waiting"
     assert told.next_step == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
-    assert build_domain_status(domain(findings=ISSUING), TARGET).next_step.startswith(
+    assert build_domain_status(make_domain(findings=ISSUING), TARGET).next_step.startswith(
         "Wait; it takes"
     )
 
 
 def colours(findings: CheckResult | None) -> dict[str, str]:
-    return {n: light.colour for n, light in build_lights(domain(findings=findings), TARGET).items()}
+    return {
+        n: light.colour for n, light in build_lights(make_domain(findings=findings), TARGET).items()
+    }
 
 
 @pytest.mark.parametrize(
     ("findings", "dns", "http", "https"),
     [
         (None, "waiting", "off", "off"),
-        (seen("missing"), "red", "off", "off"),
+        (make_findings("missing"), "red", "off", "off"),
         (ISSUING, "green", "waiting", "waiting"),
         (HTTP_ONLY, "green", "green", "off"),
         (HTTPS, "green", "green", "green"),
         (BLOCKED, "green", "red", "red"),
-        (seen("proxied", proof=True), "green", "red", "red"),
-        (seen("proxied", https=ProbeResult("ours"), proof=True), "green", "off", "green"),
-        (seen("cname", caa=CaaResult("no", "acme.com", ("x.example",))), "green", "waiting", "red"),
+        (make_findings("proxied", proof=True), "green", "red", "red"),
+        (make_findings("proxied", https=ProbeResult("ours"), proof=True), "green", "off", "green"),
+        (
+            make_findings("cname", caa=CaaResult("no", "acme.com", ("x.example",))),
+            "green",
+            "waiting",
+            "red",
+        ),
     ],
 )
 def test_what_was_seen_lights_the_lights(
@@ -64,24 +71,24 @@ def test_what_was_seen_lights_the_lights(
 @pytest.mark.parametrize(
     ("findings", "found", "step"),
     [
-        (seen("missing"), "no record at all", ADD),
+        (make_findings("missing"), "no record at all", ADD),
         (
-            seen("elsewhere", chain=(HOST, "x.example"), addresses=("1.2.3.4",)),
+            make_findings("elsewhere", chain=(HOST, "x.example"), addresses=("1.2.3.4",)),
             "x.example → 1.2.3.4",
             CHANGE,
         ),
         (
-            seen("elsewhere", addresses=("1.2.3.4",), wildcard=True),
+            make_findings("elsewhere", addresses=("1.2.3.4",), wildcard=True),
             "1.2.3.4",
             f"A wildcard record answers for this name. {ADD}",
         ),
         (
-            seen("loop", chain=(HOST, "a.example", HOST)),
+            make_findings("loop", chain=(HOST, "a.example", HOST)),
             f"CNAMEs that lead back to where they started: {HOST} → a.example → {HOST}",
             "Remove the CNAMEs in the loop and keep the expected one.",
         ),
         (
-            seen("timeout"),
+            make_findings("timeout"),
             "no answer from the name servers in time",
             "Check that the zone's name servers are up; the check is repeated by itself.",
         ),
@@ -90,7 +97,7 @@ def test_what_was_seen_lights_the_lights(
 def test_dns_says_what_it_found_and_what_to_do(
     findings: CheckResult, found: str, step: str
 ) -> None:
-    light = build_lights(domain(findings=findings), TARGET)["dns"]
+    light = build_lights(make_domain(findings=findings), TARGET)["dns"]
     assert (light.expected, light.found, light.next_step) == (f"CNAME {TARGET}", found, step)
 
 
@@ -103,9 +110,9 @@ def test_dns_says_what_it_found_and_what_to_do(
     ],
 )
 def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> None:
-    light = build_lights(domain(findings=seen("proxied", ProbeResult("ours"), hsts=hsts)), TARGET)[
-        "http"
-    ]
+    light = build_lights(
+        make_domain(findings=make_findings("proxied", ProbeResult("ours"), hsts=hsts)), TARGET
+    )["http"]
     assert (light.colour, light.expected, light.found) == ("red", "no HSTS policy", found)
     assert light.next_step.startswith("Get HTTPS working")
 
@@ -123,16 +130,16 @@ def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> Non
 def test_https_says_how_far_the_certificate_is(
     certificate: DomainCertificate, colour: str, found: str
 ) -> None:
-    findings = seen("cname", https=ProbeResult("unreachable"))
-    light = build_lights(domain(findings=findings, certificate=certificate), TARGET)["https"]
+    findings = make_findings("cname", https=ProbeResult("unreachable"))
+    light = build_lights(make_domain(findings=findings, certificate=certificate), TARGET)["https"]
     assert (light.colour, light.found) == (colour, found)
 
 
 @pytest.mark.parametrize("stage", ["https", "fallen_back"])
 def test_https_that_worked_and_went_away_is_red(stage: DomainStage) -> None:
-    gone = domain(
+    gone = make_domain(
         stage=stage,
-        findings=seen("cname", https=ProbeResult("unreachable")),
+        findings=make_findings("cname", https=ProbeResult("unreachable")),
         certificate=DomainCertificate("issued", NOW),
     )
     light = build_lights(gone, TARGET)["https"]
@@ -147,29 +154,31 @@ def test_every_red_light_has_a_next_step() -> None:
     ]
     for outcome in outcomes:
         probe = ProbeResult(outcome)  # type: ignore[arg-type]
-        drawn = build_lights(domain(findings=seen("proxied", probe, probe, proof=True)), TARGET)
+        drawn = build_lights(
+            make_domain(findings=make_findings("proxied", probe, probe, proof=True)), TARGET
+        )
         for light in drawn.values():
             assert light.colour != "red" or light.next_step, outcome
 
 
 def test_an_unverified_sender_is_red() -> None:
-    light = build_lights(domain(sending=SendingDomain("acme.com")), TARGET)["sending"]
+    light = build_lights(make_domain(sending=SendingDomain("acme.com")), TARGET)["sending"]
     assert light.colour == "red"
     assert "acme.com" in light.next_step
 
 
 def test_a_verified_sender_elsewhere_is_red_until_the_host_is_proven() -> None:
     elsewhere = SendingDomain("other.example", verified=True)
-    light = build_lights(domain(sending=elsewhere), TARGET)["sending"]
+    light = build_lights(make_domain(sending=elsewhere), TARGET)["sending"]
     assert (light.colour, light.found) == ("red", "neither")
     assert light.next_step == f'Add at your DNS provider: _waypost.{HOST} TXT "waypost=f00d".'
-    proven = build_lights(domain(sending=elsewhere, proven=True), TARGET)["sending"]
+    proven = build_lights(make_domain(sending=elsewhere, proven=True), TARGET)["sending"]
     assert proven.colour == "green"
 
 
 def test_since_is_when_a_light_got_its_colour() -> None:
-    first = update_lights(domain(findings=ISSUING), TARGET, NOW)
-    later = update_lights(domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
+    first = update_lights(make_domain(findings=ISSUING), TARGET, NOW)
+    later = update_lights(make_domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
     since = {name: light.since for name, light in build_lights(later, TARGET).items()}
     assert since == {
         "sending": NOW,
@@ -180,10 +189,14 @@ def test_since_is_when_a_light_got_its_colour() -> None:
 
 
 def test_the_next_step_of_a_domain_is_that_of_its_first_light_in_need() -> None:
-    assert build_domain_status(domain(findings=seen("missing")), TARGET).next_step == ADD
-    assert build_domain_status(domain(findings=HTTPS, stage="https"), TARGET).next_step == ""
+    assert (
+        build_domain_status(make_domain(findings=make_findings("missing")), TARGET).next_step == ADD
+    )
+    assert build_domain_status(make_domain(findings=HTTPS, stage="https"), TARGET).next_step == ""
 
 
 def test_silence_of_a_proxy_is_told_with_the_error() -> None:
-    light = build_lights(domain(findings=seen("proxied", SILENT, proof=True)), TARGET)["http"]
+    light = build_lights(
+        make_domain(findings=make_findings("proxied", FAILED_PROBE, proof=True)), TARGET
+    )["http"]
     assert light.found == "no connection (Connection refused)"

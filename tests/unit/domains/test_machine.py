@@ -12,8 +12,8 @@ from tests.unit.domains.builders import (
     NOW,
     UNREACHABLE,
     WAITING,
-    domain,
-    seen,
+    make_domain,
+    make_findings,
 )
 from waypost.domains.check_results import CheckResult, DnsResult
 from waypost.domains.model import MAX_HISTORY, STACK_WORKSPACE, TrackingDomain
@@ -65,22 +65,22 @@ def after(start: TrackingDomain, *checks: CheckResult) -> TrackingDomain:
     ],
 )
 def test_checks_lead_from_stage_to_stage(checks: list[CheckResult], stage: str) -> None:
-    assert after(domain(), *checks).stage == stage
+    assert after(make_domain(), *checks).stage == stage
 
 
 def test_a_working_domain_stays_usable_through_one_failed_check() -> None:
-    failed_once = after(domain(), HTTPS, WAITING)
+    failed_once = after(make_domain(), HTTPS, WAITING)
     assert failed_once.is_usable
     assert failed_once.failures == 1
     assert not after(failed_once, WAITING).is_usable
 
 
 def test_a_good_check_forgets_the_failure_before_it() -> None:
-    assert after(domain(), HTTPS, WAITING, HTTPS).failures == 0
+    assert after(make_domain(), HTTPS, WAITING, HTTPS).failures == 0
 
 
 def test_only_changes_enter_the_history_with_what_was_seen() -> None:
-    history = after(domain(), WAITING, WAITING, ISSUING, HTTPS, HTTPS).history
+    history = after(make_domain(), WAITING, WAITING, ISSUING, HTTPS, HTTPS).history
     assert [(change.before, change.after) for change in history] == [
         ("waiting", "issuing"),
         ("issuing", "https"),
@@ -90,17 +90,17 @@ def test_only_changes_enter_the_history_with_what_was_seen() -> None:
 
 
 def test_the_history_keeps_the_newest_changes_alone() -> None:
-    flapping = after(domain(), *([HTTPS, WAITING, WAITING] * MAX_HISTORY))
+    flapping = after(make_domain(), *([HTTPS, WAITING, WAITING] * MAX_HISTORY))
     assert len(flapping.history) == MAX_HISTORY
     assert flapping.history[-1].after == "fallen_back"
 
 
 def test_since_is_when_the_stage_was_entered() -> None:
-    assert after(domain(), HTTPS, HTTPS, HTTPS).since == NOW + 5 * MINUTE
+    assert after(make_domain(), HTTPS, HTTPS, HTTPS).since == NOW + 5 * MINUTE
 
 
 def test_the_stacks_default_host_is_never_given_up() -> None:
-    default_host = after(domain(workspace=STACK_WORKSPACE), HTTPS, WAITING, WAITING, WAITING)
+    default_host = after(make_domain(workspace=STACK_WORKSPACE), HTTPS, WAITING, WAITING, WAITING)
     assert default_host.stage == "https"
     assert default_host.failures == 3
 
@@ -108,11 +108,11 @@ def test_the_stacks_default_host_is_never_given_up() -> None:
 @pytest.mark.parametrize(
     ("checked", "pause"),
     [
-        (after(domain(), HTTPS), WORKING_INTERVAL),
-        (after(domain(), HTTPS, WAITING), RETRY_INTERVAL),
-        (after(domain(), WAITING), RETRY_INTERVAL),
-        (after(domain(since=NOW - timedelta(days=2)), WAITING), HOURLY_INTERVAL),
-        (after(domain(since=NOW - timedelta(days=20)), WAITING), DAILY_INTERVAL),
+        (after(make_domain(), HTTPS), WORKING_INTERVAL),
+        (after(make_domain(), HTTPS, WAITING), RETRY_INTERVAL),
+        (after(make_domain(), WAITING), RETRY_INTERVAL),
+        (after(make_domain(since=NOW - timedelta(days=2)), WAITING), HOURLY_INTERVAL),
+        (after(make_domain(since=NOW - timedelta(days=20)), WAITING), DAILY_INTERVAL),
     ],
 )
 def test_domains_are_looked_at_the_more_often_the_likelier_a_change(
@@ -124,7 +124,7 @@ def test_domains_are_looked_at_the_more_often_the_likelier_a_change(
 
 def test_a_removed_domain_is_let_go_after_two_looks_that_find_it_gone() -> None:
     gone, here, unsure = DnsResult("missing"), DnsResult("cname"), DnsResult("timeout")
-    once = apply_removal_check(replace(domain(), use="removed"), gone, NOW)
+    once = apply_removal_check(replace(make_domain(), use="removed"), gone, NOW)
     assert not can_release(once)
     assert can_release(apply_removal_check(once, gone, NOW))
     assert not can_release(apply_removal_check(apply_removal_check(once, here, NOW), gone, NOW))
@@ -132,4 +132,4 @@ def test_a_removed_domain_is_let_go_after_two_looks_that_find_it_gone() -> None:
 
 
 def test_dns_that_does_not_answer_is_no_reason_to_ask_for_a_certificate() -> None:
-    assert after(domain(), seen("timeout")).stage == "waiting"
+    assert after(make_domain(), make_findings("timeout")).stage == "waiting"

@@ -12,7 +12,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.domains.builders import HOST, domain
+from tests.unit.domains.builders import HOST, make_domain
 from waypost.domains.app_links import AppLinks
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.model import DomainUse
@@ -29,7 +29,7 @@ HTML = '<a href="https://acme.com/shop/shoes">a</a> <a href="https://acme.com/bl
 class Outbox:
     def __init__(self) -> None:
         self.domains = InMemoryDomainRepository()
-        self.domains.add(domain(stage="https", app_links=APPS))
+        self.domains.add(make_domain(stage="https", app_links=APPS))
         self.sending = RewriteService(
             campaigns=InMemoryCampaignRepository(),
             workspaces=InMemoryWorkspaceRepository(),

@@ -14,7 +14,7 @@ from tests.unit.domains.builders import (
     NOW,
     UNREACHABLE,
     WAITING,
-    domain,
+    make_domain,
 )
 from waypost.domains.model import DomainStage
 from waypost.domains.state_machine import apply_check_result
@@ -36,8 +36,8 @@ def possible() -> set[tuple[str, str, bool]]:
     arrows = set()
     for before in STAGES:
         for look in LOOKS:
-            first = apply_check_result(domain(stage=before), look, NOW).stage
-            second = apply_check_result(domain(stage=before, failures=1), look, NOW).stage
+            first = apply_check_result(make_domain(stage=before), look, NOW).stage
+            second = apply_check_result(make_domain(stage=before, failures=1), look, NOW).stage
             after = first if first != before else second
             arrows.add((before, after, first != after))
     return {(before, after, twice) for before, after, twice in arrows if before != after}

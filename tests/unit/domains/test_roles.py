@@ -1,7 +1,7 @@
 """A host for short links alone, and which messages it serves."""
 
 from tests.fakes import InMemoryDomainRepository
-from tests.unit.domains.builders import domain
+from tests.unit.domains.builders import make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.item_mapping import domain_from_item, domain_to_item
 from waypost.domains.model import DomainRole, SendingDomain, TrackingDomain
@@ -13,7 +13,7 @@ ACME = derive_workspace_id("acme")
 
 def working(host: str, role: DomainRole, **changes: object) -> TrackingDomain:
     sending = SendingDomain("acme.com", verified=True)
-    return domain(host=host, role=role, stage="https", sending=sending, **changes)
+    return make_domain(host=host, role=role, stage="https", sending=sending, **changes)
 
 
 def base_urls(*domains: TrackingDomain) -> DomainBaseUrlResolver:
@@ -43,7 +43,7 @@ def test_without_a_short_host_short_links_point_where_all_do() -> None:
 
 
 def test_a_short_host_that_does_not_work_is_not_used() -> None:
-    broken = domain(host="go.acme.com", role="short", stage="waiting")
+    broken = make_domain(host="go.acme.com", role="short", stage="waiting")
     reverted = working("get.acme.com", "short", use="reverted")
     urls = base_urls(broken, reverted, working("links.acme.com", "links"))
     assert urls.resolve_short_base("acme", None) == "https://links.acme.com"

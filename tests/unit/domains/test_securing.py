@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.domains.builders import HOST, MINUTE, NOW, domain, seen
+from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain, make_findings
 from waypost.domains.certificates import CERTIFICATE_RETRY_INTERVAL, CdnTenant, advance_https
 from waypost.domains.model import TrackingDomain
 from waypost.errors import CdnRequestRejected
 
-READY = seen("cname", settled=True)
+READY = make_findings("cname", settled=True)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Edge:
 
 @pytest.fixture
 def waiting() -> TrackingDomain:
-    return domain(findings=READY)
+    return make_domain(findings=READY)
 
 
 def test_a_certificate_is_requested_once_dns_is_right(waiting: TrackingDomain) -> None:

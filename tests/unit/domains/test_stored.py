@@ -1,6 +1,6 @@
 import json
 
-from tests.unit.domains.builders import HTTPS, NOW, domain
+from tests.unit.domains.builders import HTTPS, NOW, make_domain
 from waypost.domains.item_mapping import (
     claim_from_item,
     claim_to_item,
@@ -91,10 +91,10 @@ def test_writing_what_was_read_changes_nothing() -> None:
 
 
 def test_the_claim_says_whose_a_host_is_and_when_it_is_due() -> None:
-    kept = apply_check_result(domain(), HTTPS, NOW)
+    kept = apply_check_result(make_domain(), HTTPS, NOW)
     assert claim_from_item(claim_to_item(kept)) == (kept.workspace, kept.host, kept.due)
 
 
 def test_domain_and_claim_lie_where_nothing_else_does() -> None:
-    keys = [attributes.get_text(i(domain()), "pk") for i in (domain_to_item, claim_to_item)]
-    assert keys == [f"W#{domain().workspace}", "D"]
+    keys = [attributes.get_text(i(make_domain()), "pk") for i in (domain_to_item, claim_to_item)]
+    assert keys == [f"W#{make_domain().workspace}", "D"]

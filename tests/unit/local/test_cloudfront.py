@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from local import cloudfront
 from local.clock import Clock
-from local.cloudfront import Edge
+from local.cloudfront import CloudFrontEdge
 from local.distributions import Distribution
-from local.http_api import Request
+from local.http_api import HttpRequest
 
 DISTRIBUTION = Distribution(
-    api="tracking",
-    methods=frozenset({"GET", "HEAD"}),
-    forwarded=frozenset(
+    api_id="tracking",
+    allowed_methods=frozenset({"GET", "HEAD"}),
+    forwarded_headers=frozenset(
         {"user-agent", "x-waypost-host", "x-waypost-time", "cloudfront-viewer-address",
          "cloudfront-viewer-country"}
     ),
     origin_headers=(("x-waypost-origin", "the secret"),),
-    notes_viewer=True,
+    adds_viewer_headers=True,
 )  # fmt: skip
 
 
 def origin_headers(edge, *headers, at=1_000, distribution=DISTRIBUTION):
-    viewer = Request("GET", "/e", "", list(headers), b"", "198.51.100.4", at)
+    viewer = HttpRequest("GET", "/e", "", list(headers), b"", "198.51.100.4", at)
     made = edge.origin_request(distribution, viewer, 4711)
     names = [name for name, _ in made.headers]
     assert len(names) == len(set(names))
@@ -29,7 +29,9 @@ def origin_headers(edge, *headers, at=1_000, distribution=DISTRIBUTION):
 
 
 def test_the_viewer_is_noted_and_the_origin_secret_added():
-    seen = origin_headers(Edge(Clock()), ("host", "links.acme.test"), ("user-agent", "browser"))
+    seen = origin_headers(
+        CloudFrontEdge(Clock()), ("host", "links.acme.test"), ("user-agent", "browser")
+    )
     assert seen["x-waypost-host"] == "links.acme.test"
     assert seen["x-waypost-time"] == "1000"
     assert seen["cloudfront-viewer-address"] == "198.51.100.4:4711"
@@ -39,7 +41,7 @@ def test_the_viewer_is_noted_and_the_origin_secret_added():
 
 
 def test_headers_that_no_policy_forwards_stay_outside():
-    seen = origin_headers(Edge(Clock()), ("cookie", "a=1"), ("accept", "*/*"))
+    seen = origin_headers(CloudFrontEdge(Clock()), ("cookie", "a=1"), ("accept", "*/*"))
     assert "cookie" not in seen
     assert "accept" not in seen
     assert seen["user-agent"] == "Amazon CloudFront"
@@ -47,7 +49,7 @@ def test_headers_that_no_policy_forwards_stay_outside():
 
 def test_viewers_cannot_forge_what_cloudfront_sets():
     seen = origin_headers(
-        Edge(Clock()),
+        CloudFrontEdge(Clock()),
         ("host", "a"),
         ("x-waypost-host", "forged"),
         ("x-waypost-time", "1"),
@@ -59,7 +61,7 @@ def test_viewers_cannot_forge_what_cloudfront_sets():
 
 
 def test_a_repeated_request_id_gets_the_time_of_the_first_attempt():
-    edge = Edge(Clock())
+    edge = CloudFrontEdge(Clock())
     first = origin_headers(edge, ("x-amz-cf-id", "one"), at=1_000)
     again = origin_headers(edge, ("x-amz-cf-id", "one"), at=9_000)
     other = origin_headers(edge, ("x-amz-cf-id", "two"), at=9_000)
@@ -70,7 +72,7 @@ def test_a_repeated_request_id_gets_the_time_of_the_first_attempt():
 
 def test_only_so_many_request_ids_are_remembered(monkeypatch):
     monkeypatch.setattr(cloudfront, "_REMEMBERED", 2)
-    edge = Edge(Clock())
+    edge = CloudFrontEdge(Clock())
     for name in ("one", "two", "three"):
         origin_headers(edge, ("x-amz-cf-id", name), at=1_000)
     assert origin_headers(edge, ("x-amz-cf-id", "three"), at=9_000)["x-waypost-time"] == "1000"
@@ -79,7 +81,7 @@ def test_only_so_many_request_ids_are_remembered(monkeypatch):
 
 def test_a_test_may_say_where_its_viewer_is():
     seen = origin_headers(
-        Edge(Clock()),
+        CloudFrontEdge(Clock()),
         ("cloudfront-viewer-country", "NZ"),
         ("cloudfront-viewer-address", "2001:db8::1:99"),
     )
@@ -89,6 +91,6 @@ def test_a_test_may_say_where_its_viewer_is():
 
 def test_a_clock_put_forward_tells_later_times() -> None:
     clock = Clock()
-    before = clock.milliseconds()
+    before = clock.now_ms()
     clock.advance(3600)
-    assert clock.milliseconds() - before >= 3_600_000
+    assert clock.now_ms() - before >= 3_600_000

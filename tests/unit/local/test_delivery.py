@@ -10,15 +10,25 @@ from dataclasses import replace
 import pytest
 
 from local import delivery
-from local.delivery import Delivery
-from local.invocations import Outcome
-from local.sources import failures
+from local.delivery import BatchDelivery
+from local.invocations import InvocationResult
+from local.sources import parse_failures
 from local.stream_mapping import StreamMapping
 
 MAPPING = StreamMapping(
-    name="f", stream="arn", starting_position="TRIM_HORIZON", batch_size=10, window=0, retries=2,
-    max_age=None, bisect=False, partial=False, lanes=1, patterns=(), destination=None,
-)  # fmt: skip
+    name="f",
+    stream_arn="arn",
+    starting_position="TRIM_HORIZON",
+    batch_size=10,
+    batching_seconds=0,
+    max_retries=2,
+    max_age_seconds=None,
+    bisects_batches=False,
+    partial_responses=False,
+    parallelization_factor=1,
+    patterns=(),
+    destination_arn=None,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +60,8 @@ class Function:
         self.calls.append(seen)
         bad = sorted(self.bad & set(seen)) if len(self.calls) <= self.heals_after else []
         if bad and not self.naming:
-            return Outcome(b"{}", "Unhandled")
-        return Outcome(
+            return InvocationResult(b"{}", "Unhandled")
+        return InvocationResult(
             json.dumps({"batchItemFailures": [{"itemIdentifier": str(n)} for n in bad]}).encode()
         )
 
@@ -60,7 +70,7 @@ def run(function, records, **changes):
     """The calls made, and what was given up and why."""
     given_up = []
     mapping = replace(MAPPING, **changes)
-    deliver = Delivery(
+    deliver = BatchDelivery(
         mapping,
         function,
         lambda rest, reason, invocations, _: given_up.append((numbers(rest), reason, invocations)),
@@ -129,11 +139,11 @@ def test_endless_retries_end_when_the_stack_stops():
         calls.append(payload)
         if len(calls) == 5:
             stopping.set()
-        return Outcome(b"", "Unhandled")
+        return InvocationResult(b"", "Unhandled")
 
     given_up = []
-    endless = replace(MAPPING, retries=None)
-    Delivery(endless, fails, lambda *_: given_up.append(1), stopping).deliver(batch(1))
+    endless = replace(MAPPING, max_retries=None)
+    BatchDelivery(endless, fails, lambda *_: given_up.append(1), stopping).deliver(batch(1))
     assert len(calls) == 5
     assert given_up == []
 
@@ -156,5 +166,5 @@ def test_endless_retries_end_when_the_stack_stops():
     ],
 )
 def test_answers_about_partial_batches_are_read_as_the_guide_has_it(answer, everything, named):
-    found = failures(Outcome(answer), ["1", "2"], partial=True)
-    assert (found.everything, set(found.identifiers)) == (everything, named)
+    found = parse_failures(InvocationResult(answer), ["1", "2"], partial_responses=True)
+    assert (found.is_whole_batch, set(found.record_ids)) == (everything, named)

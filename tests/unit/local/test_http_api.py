@@ -7,22 +7,22 @@ import json
 
 import pytest
 
-from local.api_answers import response
-from local.api_events import event
-from local.http_api import BadAnswer, Request
-from local.routes import Route, choose
+from local.api_answers import parse_response
+from local.api_events import build_http_event
+from local.http_api import HttpRequest, InvalidFunctionResponse
+from local.routes import Route, match_route
 
-CLICK = Route("GET /e/c/{payload}/{signature}", "tracking", "Redirect", iam=False)
-GREEDY = Route("GET /e/{rest+}", "tracking", "Greedy", iam=False)
-ANY = Route("ANY /e/c/{payload}/{signature}", "tracking", "Any", iam=False)
-REPORT = Route("GET /v1/reports/latest", "management", "Latest", iam=True)
-REPORTS = Route("GET /v1/reports/{name}", "management", "Report", iam=True)
-DEFAULT = Route("$default", "tracking", "Default", iam=False)
+CLICK = Route("GET /e/c/{payload}/{signature}", "tracking", "Redirect", requires_iam=False)
+GREEDY = Route("GET /e/{rest+}", "tracking", "Greedy", requires_iam=False)
+ANY = Route("ANY /e/c/{payload}/{signature}", "tracking", "Any", requires_iam=False)
+REPORT = Route("GET /v1/reports/latest", "management", "Latest", requires_iam=True)
+REPORTS = Route("GET /v1/reports/{name}", "management", "Report", requires_iam=True)
+DEFAULT = Route("$default", "tracking", "Default", requires_iam=False)
 ROUTES = sorted([DEFAULT, GREEDY, ANY, REPORTS, REPORT, CLICK], key=lambda r: r.precedence)[::-1]
 
 
 def request(method="GET", path="/", query="", headers=(), body=b""):
-    return Request(method, path, query, list(headers), body, "192.0.2.7", 1_795_303_472_123)
+    return HttpRequest(method, path, query, list(headers), body, "192.0.2.7", 1_795_303_472_123)
 
 
 @pytest.mark.parametrize(
@@ -39,18 +39,18 @@ def request(method="GET", path="/", query="", headers=(), body=b""):
     ],
 )
 def test_the_most_specific_route_wins(method, path, function, parameters):
-    found = choose(ROUTES, method, path)
+    found = match_route(ROUTES, method, path)
     assert found is not None
-    assert (found[0].function, found[1]) == (function, parameters)
+    assert (found[0].function_id, found[1]) == (function, parameters)
 
 
 def test_without_a_default_route_nothing_is_found():
-    assert choose([CLICK, REPORT], "GET", "/elsewhere") is None
-    assert choose([CLICK], "HEAD", "/e/c/a/b") is None
+    assert match_route([CLICK, REPORT], "GET", "/elsewhere") is None
+    assert match_route([CLICK], "HEAD", "/e/c/a/b") is None
 
 
 def test_an_event_has_the_shape_of_payload_format_2():
-    made = event(
+    made = build_http_event(
         CLICK,
         {"payload": "a/b", "signature": "c"},
         request(
@@ -90,25 +90,29 @@ def test_an_event_has_the_shape_of_payload_format_2():
 
 
 def test_callers_of_signed_routes_are_named():
-    context = event(REPORT, {}, request())["requestContext"]
+    context = build_http_event(REPORT, {}, request())["requestContext"]
     assert context["authorizer"]["iam"]["accountId"] == "123456789012"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain; charset=utf-8"])
 def test_text_bodies_travel_as_they_are(kind):
-    made = event(REPORT, {}, request("POST", headers=[("content-type", kind)], body="ü".encode()))
+    made = build_http_event(
+        REPORT, {}, request("POST", headers=[("content-type", kind)], body="ü".encode())
+    )
     assert (made["body"], made["isBase64Encoded"]) == ("ü", False)
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded"])
 def test_other_bodies_travel_as_base64(kind):
-    made = event(REPORT, {}, request("POST", headers=[("content-type", kind)], body=b"\xff\x00"))
+    made = build_http_event(
+        REPORT, {}, request("POST", headers=[("content-type", kind)], body=b"\xff\x00")
+    )
     assert made["isBase64Encoded"] is True
     assert base64.b64decode(made["body"]) == b"\xff\x00"
 
 
 def test_an_answer_becomes_a_response():
-    found = response(
+    found = parse_response(
         json.dumps(
             {
                 "statusCode": 302,
@@ -127,7 +131,7 @@ def test_an_answer_becomes_a_response():
 
 
 def test_an_answer_without_a_status_is_a_json_body():
-    found = response(b'{"a": 1}')
+    found = parse_response(b'{"a": 1}')
     assert (found.status, found.body) == (200, b'{"a": 1}')
     assert found.headers == (("content-type", "application/json"),)
 
@@ -145,5 +149,5 @@ def test_an_answer_without_a_status_is_a_json_body():
     ],
 )
 def test_an_answer_that_cannot_be_passed_on_is_refused(answer):
-    with pytest.raises(BadAnswer):
-        response(json.dumps(answer).encode())
+    with pytest.raises(InvalidFunctionResponse):
+        parse_response(json.dumps(answer).encode())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from local.errors import TemplateError
-from local.intrinsics import Resolver
-from local.template import load
+from local.intrinsics import IntrinsicResolver
+from local.template import load_template
 
 TEMPLATE = """
 Parameters:
@@ -51,10 +51,10 @@ class NamedResources:
         return f"arn:{logical_id}"
 
 
-def resolver(folder: Path, **given: str) -> Resolver:
+def resolver(folder: Path, **given: str) -> IntrinsicResolver:
     path = folder / "template.yaml"
     path.write_text(TEMPLATE)
-    return Resolver(load(path), "stack", given, NamedResources())
+    return IntrinsicResolver(load_template(path), "stack", given, NamedResources())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def resolver(folder: Path, **given: str) -> Resolver:
     ],
 )
 def test_intrinsic_functions_give_their_value(tmp_path, value, expected):
-    assert resolver(tmp_path).value(value, "here") == expected
+    assert resolver(tmp_path).resolve_value(value, "here") == expected
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,18 @@ def test_intrinsic_functions_give_their_value(tmp_path, value, expected):
 )
 def test_what_cannot_be_resolved_names_its_place(tmp_path, value, complaint):
     with pytest.raises(TemplateError, match=complaint):
-        resolver(tmp_path).value({"key": value}, "Resource")
+        resolver(tmp_path).resolve_value({"key": value}, "Resource")
 
 
 def test_conditions_combine(tmp_path):
     live = resolver(tmp_path, Stage="live")
     both = resolver(tmp_path, Stage="live", Base="https://e.example.com")
-    assert (live.holds("Both"), live.holds("Either"), live.holds(None)) == (False, True, True)
-    assert both.holds("Both")
+    assert (
+        live.is_condition_true("Both"),
+        live.is_condition_true("Either"),
+        live.is_condition_true(None),
+    ) == (False, True, True)
+    assert both.is_condition_true("Both")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_parameters_are_held_against_the_template(tmp_path, given):
 
 def test_globals_are_merged_as_sam_merges_them(tmp_path):
     resolver(tmp_path)
-    function = load(tmp_path / "template.yaml").resources["Function"]
+    function = load_template(tmp_path / "template.yaml").resources["Function"]
     assert function.properties == {
         "Timeout": 9,
         "Layers": ["shared", "own"],
@@ -128,4 +132,4 @@ def test_what_is_no_template_is_refused(tmp_path, text):
     path = tmp_path / "template.yaml"
     path.write_text(text)
     with pytest.raises(TemplateError):
-        load(path)
+        load_template(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from local.moto_server import OneAtATime, Recent
+from local.moto_server import BoundedDict, SerialRequests
 
 
 def test_requests_never_overlap_and_bodies_are_whole():
@@ -20,7 +20,7 @@ def test_requests_never_overlap_and_bodies_are_whole():
         yield b"b"
         running -= 1
 
-    served = OneAtATime(application)
+    served = SerialRequests(application)
     bodies: list[bytes] = []
     threads = [
         threading.Thread(target=lambda: bodies.extend(served({}, lambda *_: lambda _: None)))
@@ -35,7 +35,7 @@ def test_requests_never_overlap_and_bodies_are_whole():
 
 
 def test_only_the_latest_entries_are_kept():
-    recent: Recent[int, str] = Recent()
+    recent: BoundedDict[int, str] = BoundedDict()
     for number in range(1_500):
         recent[number] = "x"
     assert len(recent) == 1_000

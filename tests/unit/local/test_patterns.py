@@ -7,7 +7,7 @@ import json
 import pytest
 
 from local.errors import TemplateError
-from local.patterns import filters, passes
+from local.patterns import matches_any, parse_filter_criteria
 
 RECORD = {
     "eventName": "INSERT",
@@ -45,14 +45,15 @@ def image(**rules):
     ],
 )
 def test_a_pattern_matches_or_not(pattern, through):
-    assert passes(filters(criteria(pattern), "here"), RECORD) is through
+    assert matches_any(parse_filter_criteria(criteria(pattern), "here"), RECORD) is through
 
 
 def test_one_matching_pattern_is_enough_and_none_lets_everything_through():
-    assert passes(
-        filters(criteria({"eventName": ["X"]}, {"eventName": ["INSERT"]}), "here"), RECORD
+    assert matches_any(
+        parse_filter_criteria(criteria({"eventName": ["X"]}, {"eventName": ["INSERT"]}), "here"),
+        RECORD,
     )
-    assert passes(filters({}, "here"), RECORD)
+    assert matches_any(parse_filter_criteria({}, "here"), RECORD)
 
 
 @pytest.mark.parametrize(
@@ -61,4 +62,4 @@ def test_one_matching_pattern_is_enough_and_none_lets_everything_through():
 )
 def test_what_is_not_understood_is_refused_while_the_template_is_read(pattern):
     with pytest.raises(TemplateError, match="here"):
-        filters({"Filters": [{"Pattern": pattern}]}, "here")
+        parse_filter_criteria({"Filters": [{"Pattern": pattern}]}, "here")

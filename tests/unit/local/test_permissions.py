@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from local.errors import TemplateError
-from local.needs import Need, Needs
-from local.permissions import allowing, parsed
+from local.needs import PermissionRules, RequiredPermission
+from local.permissions import find_allowing_statements, parse_policy
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/t"
-NEEDS = Needs("eu-west-1", "1", lambda _: "pk")
+NEEDS = PermissionRules("eu-west-1", "1", lambda _: "pk")
 
 
 def key(value: str) -> dict[str, Any]:
@@ -26,10 +26,10 @@ def keys(*values: str) -> frozenset[str]:
 @pytest.mark.parametrize(
     ("operation", "request_", "needs"),
     [
-        ("GetItem", {"Key": key("a")}, [Need("dynamodb:GetItem", TABLE, keys("a"))]),
-        ("PutItem", {"Item": key("a")}, [Need("dynamodb:PutItem", TABLE, keys("a"))]),
-        ("Scan", {}, [Need("dynamodb:Scan", TABLE)]),
-        ("Scan", {"IndexName": "i"}, [Need("dynamodb:Scan", f"{TABLE}/index/i")]),
+        ("GetItem", {"Key": key("a")}, [RequiredPermission("dynamodb:GetItem", TABLE, keys("a"))]),
+        ("PutItem", {"Item": key("a")}, [RequiredPermission("dynamodb:PutItem", TABLE, keys("a"))]),
+        ("Scan", {}, [RequiredPermission("dynamodb:Scan", TABLE)]),
+        ("Scan", {"IndexName": "i"}, [RequiredPermission("dynamodb:Scan", f"{TABLE}/index/i")]),
         (
             "Query",
             {
@@ -37,12 +37,12 @@ def keys(*values: str) -> frozenset[str]:
                 "ExpressionAttributeNames": {"#k": "pk"},
                 "ExpressionAttributeValues": {":k": {"S": "a"}, ":s": {"S": "b"}},
             },
-            [Need("dynamodb:Query", TABLE, keys("a"))],
+            [RequiredPermission("dynamodb:Query", TABLE, keys("a"))],
         ),
     ],
 )
 def test_a_request_needs_its_action_on_its_table(operation, request_, needs):
-    assert NEEDS.of("dynamodb", operation, {"TableName": "t", **request_}) == needs
+    assert NEEDS.list_requirements("dynamodb", operation, {"TableName": "t", **request_}) == needs
 
 
 def test_a_transaction_needs_what_its_actions_need():
@@ -51,7 +51,7 @@ def test_a_transaction_needs_what_its_actions_need():
         {"Delete": {"TableName": "u", "Key": key("b")}},
         {"ConditionCheck": {"TableName": "t", "Key": key("c")}},
     ]
-    needed = NEEDS.of("dynamodb", "TransactWriteItems", {"TransactItems": actions})
+    needed = NEEDS.list_requirements("dynamodb", "TransactWriteItems", {"TransactItems": actions})
     assert [(need.action, need.resource[-1]) for need in needed] == [
         ("dynamodb:PutItem", "t"),
         ("dynamodb:DeleteItem", "u"),
@@ -61,12 +61,12 @@ def test_a_transaction_needs_what_its_actions_need():
 
 def test_a_batch_needs_its_action_on_each_table():
     read = {"t": {"Keys": [key("a"), key("b")]}, "u": {"Keys": [key("c")]}}
-    first, second = NEEDS.of("dynamodb", "BatchGetItem", {"RequestItems": read})
-    assert first == Need("dynamodb:BatchGetItem", TABLE, keys("a", "b"))
+    first, second = NEEDS.list_requirements("dynamodb", "BatchGetItem", {"RequestItems": read})
+    assert first == RequiredPermission("dynamodb:BatchGetItem", TABLE, keys("a", "b"))
     assert second.leading_keys == {"c"}
     written = {"t": [{"PutRequest": {"Item": key("a")}}, {"DeleteRequest": {"Key": key("b")}}]}
-    (need,) = NEEDS.of("dynamodb", "BatchWriteItem", {"RequestItems": written})
-    assert need == Need("dynamodb:BatchWriteItem", TABLE, keys("a", "b"))
+    (need,) = NEEDS.list_requirements("dynamodb", "BatchWriteItem", {"RequestItems": written})
+    assert need == RequiredPermission("dynamodb:BatchWriteItem", TABLE, keys("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,9 @@ def test_a_batch_needs_its_action_on_each_table():
     ],
 )  # fmt: skip
 def test_a_request_needs_its_resource(service, operation, request_, resource):
-    assert NEEDS.of(service, operation, request_) == [Need(f"{service}:{operation}", resource)]
+    assert NEEDS.list_requirements(service, operation, request_) == [
+        RequiredPermission(f"{service}:{operation}", resource)
+    ]
 
 
 def statement(**changes: Any) -> str:
@@ -93,11 +95,13 @@ def statement(**changes: Any) -> str:
     return json.dumps({"Statement": [plain | changes]})
 
 
-def allowed(need: Need, *documents: str) -> bool:
-    return bool(allowing([each for text in documents for each in parsed(text)], need))
+def allowed(need: RequiredPermission, *documents: str) -> bool:
+    return bool(
+        find_allowing_statements([each for text in documents for each in parse_policy(text)], need)
+    )
 
 
-PUT = Need("dynamodb:PutItem", TABLE, keys("C#1"))
+PUT = RequiredPermission("dynamodb:PutItem", TABLE, keys("C#1"))
 OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["C#*", "I#*"]}}
 
 
@@ -120,9 +124,9 @@ def test_a_statement_gives_what_its_patterns_match(changes, holds):
 
 
 def test_every_key_of_a_request_has_to_be_among_those_that_lead():
-    both = Need("dynamodb:PutItem", TABLE, keys("C#1", "R#1"))
+    both = RequiredPermission("dynamodb:PutItem", TABLE, keys("C#1", "R#1"))
     assert not allowed(both, statement(Condition=OWN_KEYS))
-    assert allowed(Need("dynamodb:PutItem", TABLE), statement(Condition=OWN_KEYS))
+    assert allowed(RequiredPermission("dynamodb:PutItem", TABLE), statement(Condition=OWN_KEYS))
 
 
 def test_nothing_is_allowed_by_itself_and_a_denial_outweighs():
@@ -140,4 +144,4 @@ def test_nothing_is_allowed_by_itself_and_a_denial_outweighs():
 )
 def test_what_is_not_emulated_is_refused(changes):
     with pytest.raises(TemplateError, match="not emulated"):
-        parsed(statement(**changes))
+        parse_policy(statement(**changes))

@@ -11,8 +11,8 @@ from unittest.mock import Mock
 import pytest
 
 from local import sources
-from local.event_sources import waking
-from local.processes import Log
+from local.event_sources import wake_after_requests
+from local.processes import StackLog
 from local.sources import Poller
 
 
@@ -20,7 +20,7 @@ class Source(Poller):
     """Has nothing, and notes when it was asked."""
 
     def __init__(self) -> None:
-        super().__init__("source", Log(io.BytesIO()))
+        super().__init__("source", StackLog(io.BytesIO()))
         self.polls = 0
         self.asked = threading.Condition()
 
@@ -56,7 +56,7 @@ def test_where_there_is_nothing_it_is_asked_seldom(source: Source) -> None:
 
 def test_who_waits_has_it_asked_at_once(source: Source) -> None:
     assert source.reaches(1)
-    assert source.settle(time.monotonic() + 10)
+    assert source.wait_until_idle(time.monotonic() + 10)
     assert source.polls >= 2
 
 
@@ -66,5 +66,5 @@ def test_a_request_that_was_answered_or_not_has_it_asked_soon(source: Source) ->
 
     assert source.reaches(1)
     with pytest.raises(ConnectionError):
-        waking(application, [source])({}, Mock(), Mock()).__await__().send(None)
+        wake_after_requests(application, [source])({}, Mock(), Mock()).__await__().send(None)
     assert source.reaches(2)

@@ -9,44 +9,52 @@ from pathlib import Path
 import pytest
 
 from local.errors import TemplateError
-from local.functions import Event, Function
-from local.making import generated_secret
-from local.queue_mapping import QueueMapping, filtered
-from local.schedules import schedules
-from local.stream_mapping import StreamMapping, record
+from local.functions import LambdaFunction, Trigger
+from local.making import generate_secret_string
+from local.queue_mapping import QueueMapping, to_filter_input
+from local.schedules import load_schedules
+from local.stream_mapping import StreamMapping, build_stream_record
 from local.template import Properties
 
 
 def function(kind, **properties):
-    return Function(
-        logical_id="F", name="f", handler="app.handler", code=Path(), layers=(), environment={},
-        timeout=3, memory=128, asynchronous_retries=2, role="FRole",
-        events=(Event("F.E", kind, properties),),
-    )  # fmt: skip
+    return LambdaFunction(
+        logical_id="F",
+        name="f",
+        handler="app.handler",
+        code_folder=Path(),
+        layer_folders=(),
+        environment={},
+        timeout_seconds=3,
+        memory_mb=128,
+        asynchronous_retries=2,
+        role="FRole",
+        triggers=(Trigger("F.E", kind, properties),),
+    )
 
 
 def test_a_rate_repeats_and_its_input_is_the_event():
-    (found,) = schedules([function("Schedule", Schedule="rate(5 minutes)", Input='{"a": 1}')])
-    assert found.every == timedelta(minutes=5)
-    assert found.event() == {"a": 1}
+    (found,) = load_schedules([function("Schedule", Schedule="rate(5 minutes)", Input='{"a": 1}')])
+    assert found.interval == timedelta(minutes=5)
+    assert found.build_event() == {"a": 1}
 
 
 def test_cron_and_disabled_schedules_run_only_when_asked():
     cron = function("ScheduleV2", ScheduleExpression="cron(0 3 * * ? *)")
     disabled = function("Schedule", Schedule="rate(1 day)", Enabled=False)
-    assert [found.every for found in schedules([cron, disabled])] == [None, None]
-    assert schedules([cron])[0].event()["source"] == "aws.scheduler"
+    assert [found.interval for found in load_schedules([cron, disabled])] == [None, None]
+    assert load_schedules([cron])[0].build_event()["source"] == "aws.scheduler"
 
 
 @pytest.mark.parametrize("expression", ["rate(5 weeks)", "every day", "rate(x minutes)"])
 def test_what_is_no_schedule_is_refused(expression):
     with pytest.raises(TemplateError, match=r"F\.E"):
-        schedules([function("Schedule", Schedule=expression)])
+        load_schedules([function("Schedule", Schedule=expression)])
 
 
 def test_a_secret_is_generated_into_its_template():
     made = json.loads(
-        generated_secret(
+        generate_secret_string(
             {"SecretStringTemplate": '{"a": 1}', "GenerateStringKey": "seed", "PasswordLength": 64}
         )
     )
@@ -55,17 +63,17 @@ def test_a_secret_is_generated_into_its_template():
 
 
 def test_a_generated_secret_leaves_out_what_it_is_told_to():
-    made = generated_secret(
+    made = generate_secret_string(
         {"PasswordLength": 200, "ExcludePunctuation": True, "ExcludeCharacters": "abc"}
     )
     assert len(made) == 200
     assert made.isalnum()
     assert not set(made) & set("abc")
-    assert made != generated_secret({"PasswordLength": 200, "ExcludePunctuation": True})
+    assert made != generate_secret_string({"PasswordLength": 200, "ExcludePunctuation": True})
 
 
 def test_a_stream_record_is_json_with_binary_as_base64():
-    made = record(
+    made = build_stream_record(
         {
             "eventID": "1",
             "eventName": "INSERT",
@@ -91,12 +99,12 @@ def test_a_property_that_is_not_emulated_is_refused():
     stream: Properties = {"Stream": "arn", "StartingPosition": "LATEST"}
     stream["TumblingWindowInSeconds"] = 5
     with pytest.raises(TemplateError, match="TumblingWindowInSeconds"):
-        StreamMapping.of(Event("F.E", "DynamoDB", stream))
+        StreamMapping.from_trigger(Trigger("F.E", "DynamoDB", stream))
     with pytest.raises(TemplateError, match="KmsKeyArn"):
-        QueueMapping.of(Event("F.E", "SQS", {"Queue": "arn", "KmsKeyArn": "x"}))
+        QueueMapping.from_trigger(Trigger("F.E", "SQS", {"Queue": "arn", "KmsKeyArn": "x"}))
 
 
 def test_a_json_body_is_an_object_to_filter_patterns():
-    assert filtered({"body": '{"a": 1}'})["body"] == {"a": 1}
-    assert filtered({"body": "plain"})["body"] == "plain"
-    assert filtered({"body": "[1]"})["body"] == "[1]"
+    assert to_filter_input({"body": '{"a": 1}'})["body"] == {"a": 1}
+    assert to_filter_input({"body": "plain"})["body"] == "plain"
+    assert to_filter_input({"body": "[1]"})["body"] == "[1]"

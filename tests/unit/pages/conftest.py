@@ -23,7 +23,7 @@ def visit(workspace, monkeypatch) -> Visit:
 
     def visit(page: str, *tokens: str, **query: str) -> dict[str, Any]:
         cookies = [
-            f"__Host-share-{scope_of(workspace, token).scope_id}={token}" for token in tokens
+            f"__Host-share-{read_scope(workspace, token).scope_id}={token}" for token in tokens
         ]
         event = build_api_event(
             "GET /reports/{page+}", {"page": page}, query=query, cookies=cookies
@@ -34,7 +34,7 @@ def visit(workspace, monkeypatch) -> Visit:
     return visit
 
 
-def scope_of(workspace: WorkspaceHarness, token: str) -> ShareScope:
+def read_scope(workspace: WorkspaceHarness, token: str) -> ShareScope:
     """What a token says, however old it is."""
     now, workspace.now = workspace.now, workspace.now.replace(year=2020)
     try:

@@ -27,12 +27,12 @@ from waypost.tokens.keyring import KeyringSource
 CAMPAIGN = derive_campaign_id("acme", "spring-sale")
 
 
-class Secrets:
+class FakeSecrets:
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
         return {"SecretString": json.dumps({"seed": "of these tests, thirty-two or more"})}
 
 
-class Parked:
+class FakeFallbackQueue:
     def __init__(self) -> None:
         self.clicks: list[Click] = []
 
@@ -41,23 +41,23 @@ class Parked:
 
 
 @dataclass
-class Desk:
+class RedirectHarness:
     """Everything a redirect touches, to be looked at and broken."""
 
     short_links: InMemoryShortLinkRepository = field(default_factory=InMemoryShortLinkRepository)
     clicks: InMemoryClickRepository = field(default_factory=InMemoryClickRepository)
-    parked: Parked = field(default_factory=Parked)
+    fallback_queue: FakeFallbackQueue = field(default_factory=FakeFallbackQueue)
     now: float = NOON.timestamp()
 
     def __post_init__(self) -> None:
-        keys = KeyringSource(Secrets(), "keyring")
+        keys = KeyringSource(FakeSecrets(), "keyring")
         self.sealer = TokenSealer(keys.get_keyring())
         self.open_sealer = OpenTokenSealer(keys.get_keyring())
         self.lookup = LinkResolver(self.short_links, clock=lambda: self.now)
-        self.redirecting = RedirectService(
+        self.redirect_service = RedirectService(
             token_verifier=TokenVerifier(keys),
             clicks=self.clicks,
-            fallback_queue=self.parked,
+            fallback_queue=self.fallback_queue,
             settings_cache=SettingsCache(InMemoryWorkspaceRepository()),
             link_resolver=self.lookup,
             retention_days=400,
@@ -66,8 +66,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def desk() -> RedirectHarness:
+    return RedirectHarness()
 
 
 @pytest.fixture
@@ -76,9 +76,11 @@ def token() -> ClickToken:
     return ClickToken(link, "d1", "p1", 1, int(NOON.timestamp()) - 3600, "https://example.com/sale")
 
 
-def request(method: str = "GET", *, id_: str = "request-1", prefetch: bool = False) -> ClickRequest:
+def make_request(
+    method: str = "GET", *, request_id: str = "request-1", prefetch: bool = False
+) -> ClickRequest:
     return ClickRequest(
-        id=id_,
+        id=request_id,
         time=to_milliseconds(NOON),
         method=method,
         agent=SAFARI,

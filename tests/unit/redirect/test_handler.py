@@ -11,7 +11,7 @@ import pytest
 
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
-from tests.unit.redirect.conftest import Desk, Secrets
+from tests.unit.redirect.conftest import FakeSecrets, RedirectHarness
 from waypost.errors import ConfigurationError, StoreUnavailable
 from waypost.redirect.service import TokenVerifier
 from waypost.tokens import ClickToken, Keyring, TokenSealer
@@ -20,7 +20,7 @@ from waypost.tokens.signer import TokenSigner
 
 
 @pytest.fixture
-def redirect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def redirect(desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name in ("CLICKS_TABLE", "WORKSPACES_TABLE", "SHORT_LINKS_TABLE", "KEYRING_SECRET"):
         monkeypatch.setenv(name, "somewhere")
     monkeypatch.setenv("PARK_QUEUE_URL", "somewhere")
@@ -28,7 +28,7 @@ def redirect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
     monkeypatch.delenv("ORIGIN_LOCK", raising=False)
     module = handlers.load_function("redirect")
-    monkeypatch.setattr(module, "_redirect_service", lambda: desk.redirecting)
+    monkeypatch.setattr(module, "_redirect_service", lambda: desk.redirect_service)
     return module
 
 
@@ -54,7 +54,10 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None]]:
 
 
 def test_a_link_redirects_and_is_never_cached(
-    redirect: ModuleType, desk: Desk, token: ClickToken, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType,
+    desk: RedirectHarness,
+    token: ClickToken,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     answer = ask(redirect, desk.sealer.seal(token))
     assert answer["statusCode"] == 302
@@ -68,7 +71,10 @@ def test_a_link_redirects_and_is_never_cached(
 
 
 def test_head_redirects_and_counts_nothing(
-    redirect: ModuleType, desk: Desk, token: ClickToken, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType,
+    desk: RedirectHarness,
+    token: ClickToken,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     answer = ask(redirect, desk.sealer.seal(token), "HEAD")
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
@@ -86,7 +92,7 @@ def refused(answer: dict[str, Any], status: int) -> None:
 @pytest.mark.parametrize("damage", ["forged", "cut", "empty", "swapped", "other key"])
 def test_a_damaged_link_gets_a_plain_page_and_a_metric(
     redirect: ModuleType,
-    desk: Desk,
+    desk: RedirectHarness,
     token: ClickToken,
     capsys: pytest.CaptureFixture[str],
     damage: str,
@@ -107,7 +113,7 @@ def test_a_damaged_link_gets_a_plain_page_and_a_metric(
 def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keyring = KeyringSource(Secrets(), "keyring").get_keyring()
+    keyring = KeyringSource(FakeSecrets(), "keyring").get_keyring()
     refused(ask(redirect, TokenSigner(keyring, "waypost.click").seal(b"\x09of later")), 404)
     assert metrics(capsys) == [("TokenRefused", "version"), ("LinkRefused", None)]
 
@@ -132,7 +138,7 @@ def test_every_4xx_of_its_own_is_counted_so_that_the_apis_429_can_be_told(
 
 def test_a_locked_origin_refuses_who_did_not_come_through_the_front(
     redirect: ModuleType,
-    desk: Desk,
+    desk: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -158,7 +164,7 @@ FORGED = {
 @pytest.mark.parametrize("secret", [None, "", "guessed"])
 def test_an_open_origin_lets_direct_calls_in_and_believes_none_of_their_headers(
     redirect: ModuleType,
-    desk: Desk,
+    desk: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     secret: str | None,
@@ -232,7 +238,7 @@ def test_files_for_apps_are_read_over_one_connection(
 
 
 def test_an_open_origin_believes_cloudfront(
-    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
     monkeypatch.setenv("ORIGIN_LOCK", "open")
@@ -243,7 +249,7 @@ def test_an_open_origin_believes_cloudfront(
 
 
 def test_a_lock_without_a_secret_is_refused_by_name(
-    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
     with pytest.raises(ConfigurationError, match="ORIGIN_SECRETS"):
@@ -251,7 +257,7 @@ def test_a_lock_without_a_secret_is_refused_by_name(
 
 
 def test_a_lock_neither_open_nor_closed_is_refused_by_name(
-    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "ajar")
     with pytest.raises(ConfigurationError, match="ORIGIN_LOCK"):
@@ -259,14 +265,14 @@ def test_a_lock_neither_open_nor_closed_is_refused_by_name(
 
 
 def test_without_any_key_a_page_asks_to_try_again(
-    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Away:
         def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
             raise TimeoutError(SecretId)
 
     broken = replace(
-        desk.redirecting, token_verifier=TokenVerifier(KeyringSource(Away(), "keyring"))
+        desk.redirect_service, token_verifier=TokenVerifier(KeyringSource(Away(), "keyring"))
     )
     monkeypatch.setattr(redirect, "_redirect_service", lambda: broken)
     answer = ask(redirect, desk.sealer.seal(token))
@@ -276,7 +282,7 @@ def test_without_any_key_a_page_asks_to_try_again(
 
 def test_what_happened_to_a_click_is_a_metric(
     redirect: ModuleType,
-    desk: Desk,
+    desk: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -289,7 +295,7 @@ def test_what_happened_to_a_click_is_a_metric(
     ask(redirect, sealed)
     monkeypatch.setattr(desk.clicks, "record", away)
     ask(redirect, sealed)
-    monkeypatch.setattr(desk.parked, "send", away)
+    monkeypatch.setattr(desk.fallback_queue, "send", away)
     ask(redirect, sealed)
     assert [name for name, _ in metrics(capsys)] == [
         "ClickRedirected",

@@ -12,7 +12,7 @@ from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, SAFARI
 from tests.fakes import InMemoryWorkspaceRepository
-from tests.unit.redirect.conftest import Desk, request
+from tests.unit.redirect.conftest import RedirectHarness, make_request
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
 from waypost.clicks.request import ClickRequest, is_from_cloudfront
 from waypost.clicks.settings_cache import (
@@ -34,7 +34,9 @@ from waypost.tokens import ClickToken, OpenToken
 class Broken:
     """A ledger that fails so many times, each after ``seconds``; ``written`` before it fails."""
 
-    def __init__(self, desk: Desk, error: Exception, times: int = 99, seconds: float = 0.0) -> None:
+    def __init__(
+        self, desk: RedirectHarness, error: Exception, times: int = 99, seconds: float = 0.0
+    ) -> None:
         self.desk, self.error, self.times, self.seconds = desk, error, times, seconds
         self.calls = 0
         self.clock = 0.0
@@ -50,21 +52,25 @@ class Broken:
         raise self.error
 
 
-def with_ledger(desk: Desk, ledger: Broken) -> None:
-    desk.redirecting = replace(desk.redirecting, clicks=ledger, monotonic=lambda: ledger.clock)
+def with_ledger(desk: RedirectHarness, ledger: Broken) -> None:
+    desk.redirect_service = replace(
+        desk.redirect_service, clicks=ledger, monotonic=lambda: ledger.clock
+    )
 
 
-def follow(desk: Desk, token: ClickToken, asked: ClickRequest | None = None) -> ClickOutcome:
-    arrival = desk.redirecting.handle_click(desk.sealer.seal(token), asked or request())
+def follow(
+    desk: RedirectHarness, token: ClickToken, asked: ClickRequest | None = None
+) -> ClickOutcome:
+    arrival = desk.redirect_service.handle_click(desk.sealer.seal(token), asked or make_request())
     assert arrival.location == token.href
     return arrival.outcome
 
 
-def recorded(desk: Desk) -> list[Click]:
+def recorded(desk: RedirectHarness) -> list[Click]:
     return list(desk.clicks.scan_by_campaign(CAMPAIGN))
 
 
-def test_a_click_is_recorded_with_what_was_asked(desk: Desk, token: ClickToken) -> None:
+def test_a_click_is_recorded_with_what_was_asked(desk: RedirectHarness, token: ClickToken) -> None:
     assert follow(desk, token) is ClickOutcome.RECORDED
     [click] = recorded(desk)
     assert (click.id, click.link, click.person, click.delivery) == (
@@ -77,27 +83,31 @@ def test_a_click_is_recorded_with_what_was_asked(desk: Desk, token: ClickToken) 
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
 
 
-def test_the_same_request_twice_is_one_click(desk: Desk, token: ClickToken) -> None:
+def test_the_same_request_twice_is_one_click(desk: RedirectHarness, token: ClickToken) -> None:
     assert follow(desk, token) is ClickOutcome.RECORDED
     assert follow(desk, token) is ClickOutcome.DUPLICATE
     assert len(recorded(desk)) == 1
 
 
-@pytest.mark.parametrize("asked", [request("HEAD"), request("POST"), request(prefetch=True)])
+@pytest.mark.parametrize(
+    "asked", [make_request("HEAD"), make_request("POST"), make_request(prefetch=True)]
+)
 def test_what_nobody_clicked_redirects_and_is_not_kept(
-    desk: Desk, token: ClickToken, asked: ClickRequest
+    desk: RedirectHarness, token: ClickToken, asked: ClickRequest
 ) -> None:
     assert follow(desk, token, asked) is ClickOutcome.NOT_A_CLICK
-    assert (recorded(desk), desk.parked.clicks) == ([], [])
+    assert (recorded(desk), desk.fallback_queue.clicks) == ([], [])
 
 
-def test_one_failure_is_tried_again(desk: Desk, token: ClickToken) -> None:
+def test_one_failure_is_tried_again(desk: RedirectHarness, token: ClickToken) -> None:
     with_ledger(desk, ledger := Broken(desk, StoreUnavailable("throttled"), times=1))
     assert follow(desk, token) is ClickOutcome.RECORDED
     assert ledger.calls == MAX_RECORD_ATTEMPTS == 2
 
 
-def test_an_answer_that_got_lost_is_no_second_click(desk: Desk, token: ClickToken) -> None:
+def test_an_answer_that_got_lost_is_no_second_click(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     with_ledger(desk, ledger := Broken(desk, StoreUnavailable("timeout"), times=1))
     ledger.written = True
     assert follow(desk, token) is ClickOutcome.DUPLICATE
@@ -105,13 +115,17 @@ def test_an_answer_that_got_lost_is_no_second_click(desk: Desk, token: ClickToke
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ZeroDivisionError("a fault of ours")])
-def test_a_dead_ledger_parks_the_click(desk: Desk, token: ClickToken, error: Exception) -> None:
+def test_a_dead_ledger_parks_the_click(
+    desk: RedirectHarness, token: ClickToken, error: Exception
+) -> None:
     with_ledger(desk, Broken(desk, error))
     assert follow(desk, token) is ClickOutcome.QUEUED
-    assert [click.id for click in desk.parked.clicks] == ["request-1"]
+    assert [click.id for click in desk.fallback_queue.clicks] == ["request-1"]
 
 
-def test_a_slow_failure_leaves_no_time_for_another_attempt(desk: Desk, token: ClickToken) -> None:
+def test_a_slow_failure_leaves_no_time_for_another_attempt(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     with_ledger(
         desk, ledger := Broken(desk, StoreUnavailable("slow"), seconds=RECORD_BUDGET_SECONDS)
     )
@@ -120,12 +134,14 @@ def test_a_slow_failure_leaves_no_time_for_another_attempt(desk: Desk, token: Cl
 
 
 def test_a_click_that_nobody_takes_is_logged_and_can_be_replayed(
-    desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = StringIO()
     with_ledger(desk, Broken(desk, StoreUnavailable("away")))
-    monkeypatch.setattr(desk.parked, "send", _refuse)
-    desk.redirecting = replace(desk.redirecting, logger=Logger(service="lost", stream=lines))
+    monkeypatch.setattr(desk.fallback_queue, "send", _refuse)
+    desk.redirect_service = replace(
+        desk.redirect_service, logger=Logger(service="lost", stream=lines)
+    )
     assert follow(desk, token) is ClickOutcome.LOGGED
     [line] = lines.getvalue().splitlines()
     assert UNRECORDED_CLICK_LOG_KEY in json.loads(line)
@@ -139,9 +155,11 @@ def _refuse(click: Click) -> None:
     raise StoreUnavailable("the queue is away too")
 
 
-def test_settings_of_the_workspace_decide_what_is_kept(desk: Desk, token: ClickToken) -> None:
+def test_settings_of_the_workspace_decide_what_is_kept(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     settings = WorkspaceSettings(ip="full", retention_days=7)
-    desk.redirecting = replace(desk.redirecting, settings_cache=_Policies(settings))  # type: ignore[arg-type]
+    desk.redirect_service = replace(desk.redirect_service, settings_cache=_Policies(settings))  # type: ignore[arg-type]
     follow(desk, token)
     [click] = recorded(desk)
     assert click.ip == "203.0.113.7"
@@ -149,9 +167,12 @@ def test_settings_of_the_workspace_decide_what_is_kept(desk: Desk, token: ClickT
 
 
 def test_without_settings_nothing_is_kept_that_they_might_forbid(
-    desk: Desk, token: ClickToken
+    desk: RedirectHarness, token: ClickToken
 ) -> None:
-    desk.redirecting = replace(desk.redirecting, settings_cache=_Policies(FAIL_CLOSED_SETTINGS))  # type: ignore[arg-type]
+    desk.redirect_service = replace(
+        desk.redirect_service,
+        settings_cache=_Policies(FAIL_CLOSED_SETTINGS),  # type: ignore[arg-type]
+    )
     follow(desk, token)
     assert recorded(desk)[0].ip is None
 
@@ -173,16 +194,20 @@ def test_without_settings_nothing_is_kept_that_they_might_forbid(
 )
 @pytest.mark.parametrize("href", ["https://example.com/sale", ""])
 def test_settings_that_cannot_be_followed_cost_nobody_the_way(
-    desk: Desk, token: ClickToken, stored: str, href: str, caplog: pytest.LogCaptureFixture
+    desk: RedirectHarness,
+    token: ClickToken,
+    stored: str,
+    href: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As an operator's hand or a later version may leave them."""
     policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
-    desk.redirecting = replace(desk.redirecting, settings_cache=policies)
+    desk.redirect_service = replace(desk.redirect_service, settings_cache=policies)
     if href:
         assert follow(desk, token) is ClickOutcome.RECORDED
     else:
         opened = desk.open_sealer.seal(OpenToken(CAMPAIGN, "d1", "p1", token.sent))
-        assert desk.redirecting.handle_open(opened, request()) is ClickOutcome.RECORDED
+        assert desk.redirect_service.handle_open(opened, make_request()) is ClickOutcome.RECORDED
     [click] = desk.clicks.stream
     assert click.ip is None  # whether they wanted it kept is not known
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
@@ -225,7 +250,7 @@ class _Policies:
     ],
 )
 def test_a_token_of_ours_with_a_destination_nobody_may_have_leads_nowhere(
-    desk: Desk, token: ClickToken, href: str
+    desk: RedirectHarness, token: ClickToken, href: str
 ) -> None:
     with pytest.raises(MalformedToken):
         follow(desk, replace(token, href=href))
@@ -242,10 +267,10 @@ def test_a_token_of_ours_with_a_destination_nobody_may_have_leads_nowhere(
     ],
 )
 def test_the_location_is_the_destination_as_a_header_takes_it(
-    desk: Desk, token: ClickToken, href: str, location: str
+    desk: RedirectHarness, token: ClickToken, href: str, location: str
 ) -> None:
     sealed = desk.sealer.seal(replace(token, href=href))
-    assert desk.redirecting.handle_click(sealed, request()).location == location
+    assert desk.redirect_service.handle_click(sealed, make_request()).location == location
 
 
 @pytest.mark.parametrize(

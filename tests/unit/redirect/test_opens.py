@@ -13,7 +13,7 @@ import pytest
 
 from tests import handlers
 from tests.clicks import NOON
-from tests.unit.redirect.conftest import CAMPAIGN, Desk, request
+from tests.unit.redirect.conftest import CAMPAIGN, RedirectHarness, make_request
 from waypost.errors import BadSignature, StoreUnavailable
 from waypost.ids import derive_open_id
 from waypost.models.click import Click
@@ -24,9 +24,9 @@ from waypost.tokens import ClickToken, OpenToken
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)
 
 
-def test_an_open_is_kept_as_a_click_of_no_link(desk: Desk) -> None:
+def test_an_open_is_kept_as_a_click_of_no_link(desk: RedirectHarness) -> None:
     assert (
-        desk.redirecting.handle_open(desk.open_sealer.seal(TOKEN), request())
+        desk.redirect_service.handle_open(desk.open_sealer.seal(TOKEN), make_request())
         is ClickOutcome.RECORDED
     )
     [kept] = desk.clicks.stream
@@ -35,37 +35,38 @@ def test_an_open_is_kept_as_a_click_of_no_link(desk: Desk) -> None:
     assert kept.ip == "203.0.113.0"
 
 
-def test_an_open_asked_for_twice_at_the_origin_is_one(desk: Desk) -> None:
+def test_an_open_asked_for_twice_at_the_origin_is_one(desk: RedirectHarness) -> None:
     sealed = desk.open_sealer.seal(TOKEN)
-    kept = [desk.redirecting.handle_open(sealed, request()) for _ in range(2)]
+    kept = [desk.redirect_service.handle_open(sealed, make_request()) for _ in range(2)]
     assert kept == [ClickOutcome.RECORDED, ClickOutcome.DUPLICATE]
 
 
-def test_a_head_or_prefetched_pixel_is_no_open(desk: Desk) -> None:
+def test_a_head_or_prefetched_pixel_is_no_open(desk: RedirectHarness) -> None:
     sealed = desk.open_sealer.seal(TOKEN)
-    for unseen in (request("HEAD"), request(prefetch=True)):
-        assert desk.redirecting.handle_open(sealed, unseen) is ClickOutcome.NOT_A_CLICK
+    for unseen in (make_request("HEAD"), make_request(prefetch=True)):
+        assert desk.redirect_service.handle_open(sealed, unseen) is ClickOutcome.NOT_A_CLICK
     assert desk.clicks.stream == []
 
 
-def test_a_links_token_is_no_pixels(desk: Desk, token: ClickToken) -> None:
+def test_a_links_token_is_no_pixels(desk: RedirectHarness, token: ClickToken) -> None:
     with pytest.raises(BadSignature):
-        desk.redirecting.handle_open(desk.sealer.seal(token), request())
+        desk.redirect_service.handle_open(desk.sealer.seal(token), make_request())
     with pytest.raises(BadSignature):
-        desk.redirecting.handle_click(desk.open_sealer.seal(TOKEN), request())
+        desk.redirect_service.handle_click(desk.open_sealer.seal(TOKEN), make_request())
 
 
 def test_an_open_that_cannot_be_recorded_is_parked(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: Click) -> bool:
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(desk.clicks, "record", away)
     assert (
-        desk.redirecting.handle_open(desk.open_sealer.seal(TOKEN), request()) is ClickOutcome.QUEUED
+        desk.redirect_service.handle_open(desk.open_sealer.seal(TOKEN), make_request())
+        is ClickOutcome.QUEUED
     )
-    assert [click.metric for click in desk.parked.clicks] == ["opened"]
+    assert [click.metric for click in desk.fallback_queue.clicks] == ["opened"]
 
 
 def test_the_pixel_is_one_transparent_point_in_43_bytes() -> None:
@@ -113,19 +114,21 @@ def monkeypatched(redirect: ModuleType, name: str, value: object) -> None:
     setattr(redirect, name, lambda: value)  # the module is this test's own
 
 
-def ask(redirect: ModuleType, desk: Desk, path: str, **parameters: str) -> dict[str, Any]:
-    monkeypatched(redirect, "_redirect_service", desk.redirecting)
+def ask(
+    redirect: ModuleType, desk: RedirectHarness, path: str, **parameters: str
+) -> dict[str, Any]:
+    monkeypatched(redirect, "_redirect_service", desk.redirect_service)
     answer: dict[str, Any] = redirect.handler(event(path, **parameters), None)
     return answer
 
 
-def opened(redirect: ModuleType, desk: Desk, sealed: str) -> dict[str, Any]:
+def opened(redirect: ModuleType, desk: RedirectHarness, sealed: str) -> dict[str, Any]:
     payload, _, signature = sealed.partition("/")
     return ask(redirect, desk, "/e/o/{payload}/{signature}", payload=payload, signature=signature)
 
 
 def test_the_function_answers_a_pixel_with_the_gif_and_counts(
-    redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
     assert len(desk.clicks.stream) == 1
@@ -144,18 +147,18 @@ def test_the_function_answers_a_pixel_with_the_gif_and_counts(
     ],
 )
 def test_a_pixel_whose_address_was_encoded_is_still_the_gif_and_an_open(
-    redirect: ModuleType, desk: Desk, encode: Callable[[str], str]
+    redirect: ModuleType, desk: RedirectHarness, encode: Callable[[str], str]
 ) -> None:
     """Such a path matches no route of ours, so that it comes without parameters."""
     asked = event("/anything")
     asked["rawPath"] = encode("/e/o/" + desk.open_sealer.seal(TOKEN))
-    monkeypatched(redirect, "_redirect_service", desk.redirecting)
+    monkeypatched(redirect, "_redirect_service", desk.redirect_service)
     assert redirect.handler(asked, None) == pixel_response()
     assert len(desk.clicks.stream) == 1
 
 
 def test_a_forged_pixel_gets_the_gif_and_counts_nothing(
-    redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert opened(redirect, desk, "AAAA/BBBB") == pixel_response()
     assert desk.clicks.stream == []
@@ -163,7 +166,7 @@ def test_a_forged_pixel_gets_the_gif_and_counts_nothing(
 
 
 def test_whatever_breaks_the_gif_is_answered(
-    redirect: ModuleType, desk: Desk, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
         raise ZeroDivisionError
@@ -176,7 +179,7 @@ def test_whatever_breaks_the_gif_is_answered(
 
 
 def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
-    redirect: ModuleType, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "secret")
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
@@ -186,7 +189,7 @@ def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
 
 
 def test_the_function_says_404_410_and_503_of_short_links(
-    redirect: ModuleType, desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from waypost.models.short_link import ShortLink, generate_code
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.redirect.conftest import Desk, request
+from tests.unit.redirect.conftest import RedirectHarness, make_request
 from waypost.errors import (
     CorruptItem,
     ExpiredShortLink,
@@ -23,7 +23,7 @@ from waypost.tokens import ClickToken
 from waypost.tokens.codec import PERSON_PLACEHOLDER
 
 
-def shortened(desk: Desk, token: ClickToken, expires: int | None = None) -> str:
+def shortened(desk: RedirectHarness, token: ClickToken, expires: int | None = None) -> str:
     link = ShortLink(generate_code(), desk.sealer.seal(token), expires)
     desk.short_links.add([link])
     return link.code
@@ -32,7 +32,7 @@ def shortened(desk: Desk, token: ClickToken, expires: int | None = None) -> str:
 class UnavailableShortLinks:
     """A table that does not answer, ``times`` times."""
 
-    def __init__(self, desk: Desk, times: int) -> None:
+    def __init__(self, desk: RedirectHarness, times: int) -> None:
         self.calls, self._times, self._desk = 0, times, desk
         self._find, self._destination = desk.short_links.get, desk.short_links.get_destination
 
@@ -50,81 +50,92 @@ class UnavailableShortLinks:
             raise StoreUnavailable("away")
 
 
-def gone(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int = 99) -> UnavailableShortLinks:
+def gone(
+    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch, times: int = 99
+) -> UnavailableShortLinks:
     table = UnavailableShortLinks(desk, times)
     monkeypatch.setattr(desk.short_links, "get", table.get)
     monkeypatch.setattr(desk.short_links, "get_destination", table.get_destination)
     return table
 
 
-def test_a_short_link_leads_where_its_token_does_and_counts(desk: Desk, token: ClickToken) -> None:
-    arrival = desk.redirecting.handle_short_link(shortened(desk, token), request())
+def test_a_short_link_leads_where_its_token_does_and_counts(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
+    arrival = desk.redirect_service.handle_short_link(shortened(desk, token), make_request())
     assert (arrival.location, arrival.outcome) == (token.href, ClickOutcome.RECORDED)
     [click] = desk.clicks.stream
     assert (click.link, click.person, click.href) == (token.link, "p1", token.href)
 
 
-def test_a_code_in_capitals_leads_there_too(desk: Desk, token: ClickToken) -> None:
+def test_a_code_in_capitals_leads_there_too(desk: RedirectHarness, token: ClickToken) -> None:
     code = shortened(desk, token).upper()
-    assert desk.redirecting.handle_short_link(code, request()).location == token.href
+    assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 
 def test_a_preview_of_a_short_link_arrives_and_is_not_counted(
-    desk: Desk, token: ClickToken
+    desk: RedirectHarness, token: ClickToken
 ) -> None:
     code = shortened(desk, token)
-    for unseen in (request("HEAD"), request(prefetch=True)):
-        assert desk.redirecting.handle_short_link(code, unseen).outcome is ClickOutcome.NOT_A_CLICK
+    for unseen in (make_request("HEAD"), make_request(prefetch=True)):
+        assert (
+            desk.redirect_service.handle_short_link(code, unseen).outcome
+            is ClickOutcome.NOT_A_CLICK
+        )
     assert desk.clicks.stream == []
 
 
 @pytest.mark.parametrize("code", ["", "x", "2" * 19, "2" * 18, "🎈" * 19])
 def test_a_code_nobody_was_given_leads_nowhere(
-    desk: Desk, code: str, capsys: pytest.CaptureFixture[str]
+    desk: RedirectHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UnknownShortLink):
-        desk.redirecting.handle_short_link(code, request())
+        desk.redirect_service.handle_short_link(code, make_request())
     assert "ShortLinkUnknown" in capsys.readouterr().out
 
 
 def test_what_cannot_be_a_code_is_not_asked_for(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = gone(desk, monkeypatch)
     with pytest.raises(UnknownShortLink):
-        desk.redirecting.handle_short_link("not-a-code", request())
+        desk.redirect_service.handle_short_link("not-a-code", make_request())
     assert table.calls == 0
 
 
-def test_an_expired_link_says_so_before_the_table_forgets_it(desk: Desk, token: ClickToken) -> None:
+def test_an_expired_link_says_so_before_the_table_forgets_it(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     code = shortened(desk, token, expires=int(desk.now) + 60)
-    assert desk.redirecting.handle_short_link(code, request()).location == token.href
+    assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
     desk.now += 60  # though it was read, and is remembered
     with pytest.raises(ExpiredShortLink):
-        desk.redirecting.handle_short_link(code, request())
+        desk.redirect_service.handle_short_link(code, make_request())
 
 
-def test_a_stored_token_that_nobody_signed_leads_nowhere(desk: Desk, token: ClickToken) -> None:
+def test_a_stored_token_that_nobody_signed_leads_nowhere(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     payload, _, signature = desk.sealer.seal(token).partition("/")
     planted = ShortLink(generate_code(), f"{payload}/{'A' * len(signature)}", None)
     desk.short_links.add([planted])
     with pytest.raises(TokenError):
-        desk.redirecting.handle_short_link(planted.code, request())
+        desk.redirect_service.handle_short_link(planted.code, make_request())
 
 
 def test_an_item_that_cannot_be_read_leads_nowhere(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(_: str) -> None:
         raise CorruptItem("'token' is missing or not a text")
 
     monkeypatch.setattr(desk.short_links, "get", unreadable)
     with pytest.raises(MalformedToken):
-        desk.redirecting.handle_short_link(generate_code(), request())
+        desk.redirect_service.handle_short_link(generate_code(), make_request())
 
 
 def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
-    desk: Desk,
+    desk: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -132,100 +143,111 @@ def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
     code = shortened(desk, token)
     table = gone(desk, monkeypatch)
     with pytest.raises(StoreUnavailable):
-        desk.redirecting.handle_short_link(code, request())
+        desk.redirect_service.handle_short_link(code, make_request())
     assert table.calls == MAX_LOOKUP_ATTEMPTS
     assert "LookupFailed" in capsys.readouterr().out
 
 
 def test_one_lost_answer_is_asked_for_again(
-    desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = shortened(desk, token)
     gone(desk, monkeypatch, times=1)
-    assert desk.redirecting.handle_short_link(code, request()).location == token.href
+    assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 
 def test_what_was_read_is_remembered(
-    desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = shortened(desk, token)
-    desk.redirecting.handle_short_link(code, request())
+    desk.redirect_service.handle_short_link(code, make_request())
     table = gone(desk, monkeypatch)
-    assert desk.redirecting.handle_short_link(code, request(id_="request-2")).location == token.href
+    assert (
+        desk.redirect_service.handle_short_link(code, make_request(request_id="request-2")).location
+        == token.href
+    )
     assert table.calls == 0
 
 
-def long_token(desk: Desk, token: ClickToken, href: str) -> ClickToken:
+def long_token(desk: RedirectHarness, token: ClickToken, href: str) -> ClickToken:
     kept = LongDestination(extract_workspace_id(token.link), href)
     desk.short_links.add_destinations([kept])
     return replace(token, href="", stored_digest=kept.digest)
 
 
-def test_a_stored_destination_is_where_the_link_leads(desk: Desk, token: ClickToken) -> None:
+def test_a_stored_destination_is_where_the_link_leads(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     href = "https://example.com/?q=" + "x" * 4000
     stored = long_token(desk, token, href)
-    arrival = desk.redirecting.handle_click(desk.sealer.seal(stored), request())
+    arrival = desk.redirect_service.handle_click(desk.sealer.seal(stored), make_request())
     assert arrival.location == href
     [click] = desk.clicks.stream
     assert click.href == href[:MAX_HREF_CHARACTERS]
 
 
 def test_the_recipients_own_parameter_comes_back_into_a_stored_destination(
-    desk: Desk, token: ClickToken
+    desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}&q=" + "x" * 4000)
     for person in ("p1", "jo+e@example.com"):
         sealed = desk.sealer.seal(replace(stored, person=person))
-        href = desk.redirecting.handle_click(sealed, request(id_=f"request-{person}")).location
+        href = desk.redirect_service.handle_click(
+            sealed, make_request(request_id=f"request-{person}")
+        ).location
         assert href.startswith(
             f"https://example.com/?_cio_id={person.replace('+', '%2B').replace('@', '%40')}&q=x"
         )
 
 
 def test_a_destination_that_is_gone_or_was_changed_leads_nowhere(
-    desk: Desk, token: ClickToken
+    desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
     with pytest.raises(MalformedToken):
-        desk.redirecting.handle_click(
-            desk.sealer.seal(replace(stored, stored_digest="00" * 16)), request()
+        desk.redirect_service.handle_click(
+            desk.sealer.seal(replace(stored, stored_digest="00" * 16)), make_request()
         )
     key = (extract_workspace_id(token.link), str(stored.stored_digest))
     desk.short_links._destinations[key] = "https://elsewhere.example/"
     with pytest.raises(MalformedToken):
-        desk.redirecting.handle_click(desk.sealer.seal(stored), request())
+        desk.redirect_service.handle_click(desk.sealer.seal(stored), make_request())
 
 
 def test_a_stored_destination_of_nobody_with_a_persons_mark_leads_nowhere(
-    desk: Desk, token: ClickToken
+    desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}")
     with pytest.raises(MalformedToken):
-        desk.redirecting.handle_click(desk.sealer.seal(replace(stored, person=None)), request())
+        desk.redirect_service.handle_click(
+            desk.sealer.seal(replace(stored, person=None)), make_request()
+        )
 
 
-def test_another_workspaces_destination_is_not_reached(desk: Desk, token: ClickToken) -> None:
+def test_another_workspaces_destination_is_not_reached(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
     elsewhere = "ffffffff" + token.link[8:]
     with pytest.raises(MalformedToken):
-        desk.redirecting.handle_click(
+        desk.redirect_service.handle_click(
             desk.sealer.seal(replace(stored, link=elsewhere)),  # type: ignore[arg-type]
-            request(),
+            make_request(),
         )
 
 
 def test_while_a_destination_cannot_be_read_nothing_is_counted(
-    desk: Desk, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = desk.sealer.seal(long_token(desk, token, "https://example.com/?q=" + "x" * 4000))
     gone(desk, monkeypatch)
     with pytest.raises(StoreUnavailable):
-        desk.redirecting.handle_click(sealed, request())
+        desk.redirect_service.handle_click(sealed, make_request())
     assert desk.clicks.stream == []
-    assert desk.parked.clicks == []
+    assert desk.fallback_queue.clicks == []
 
 
-def test_what_is_remembered_has_a_bound(desk: Desk, token: ClickToken) -> None:
+def test_what_is_remembered_has_a_bound(desk: RedirectHarness, token: ClickToken) -> None:
     sealed = desk.sealer.seal(token)
     links = [ShortLink(generate_code(), sealed, None) for _ in range(2_500)]
     desk.short_links.add(links)

@@ -27,17 +27,17 @@ SEALER = TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
 
 
 @dataclass
-class Desk:
+class MessageHarness:
     """A pipeline's view of a workspace without a pixel and, unless told so, without parameters."""
 
     campaigns: InMemoryCampaignRepository = field(default_factory=InMemoryCampaignRepository)
     workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
 
-    def settle(self, **changes: Any) -> None:
+    def save_settings(self, **changes: Any) -> None:
         now = self.workspaces.get_settings(derive_workspace_id("acme"))
         self.workspaces.save_settings("acme", replace(now, **changes))
 
-    def answer(self, **body: Any) -> RewriteResponse:
+    def rewrite(self, **body: Any) -> RewriteResponse:
         sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
@@ -53,20 +53,20 @@ class Desk:
             )
         )
 
-    def content(self, form: str, source: object, **body: Any) -> Any:
+    def rewrite_content(self, content_key: str, source: object, **body: Any) -> Any:
         """What becomes of one form of content for the first recipient."""
-        answer = self.answer(content={form: source}, **body)
+        answer = self.rewrite(content={content_key: source}, **body)
         assert not answer["failed"]
-        return answer["deliveries"][0]["content"][form]
+        return answer["deliveries"][0]["content"][content_key]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    made = Desk()
+def desk() -> MessageHarness:
+    made = MessageHarness()
     made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     return made
 
 
-def shown(text: str, show: Callable[[str], str] = lambda href: f"[{href}]") -> str:
+def decode_links(text: str, show: Callable[[str], str] = lambda href: f"[{href}]") -> str:
     """A text with its tracking links shown by where they lead."""
     return LINK.sub(lambda link: show(SEALER.open(link[1]).href), text)

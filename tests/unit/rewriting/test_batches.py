@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.rewriting.conftest import LINK, SEALER, Desk, shown
+from tests.unit.rewriting.conftest import LINK, SEALER, MessageHarness, decode_links
 from waypost.errors import InvalidRequest, TooLarge
 from waypost.ids import derive_campaign_id
 from waypost.rewrite.schemas import (
@@ -21,54 +21,54 @@ WHOLE = {"campaign": "c", "content": {"html": "x"}, "recipients": [{"delivery": 
 PEOPLE = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(250)]
 
 
-def sent(desk: Desk) -> int:
+def sent(desk: MessageHarness) -> int:
     return desk.campaigns.get_counts(CAMPAIGN).sent
 
 
-def test_deliveries_come_in_the_order_of_recipients_and_are_counted_once(desk: Desk):
-    answer = desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE)
+def test_deliveries_come_in_the_order_of_recipients_and_are_counted_once(desk: MessageHarness):
+    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE)
     names = [delivery["delivery"] for delivery in answer["deliveries"]]
     assert names == [person["delivery"] for person in PEOPLE]
     assert sent(desk) == 250
     assert len({str(delivery["content"]) for delivery in answer["deliveries"]}) == 250
 
 
-def test_a_repeated_invocation_with_its_key_counts_once(desk: Desk):
+def test_a_repeated_invocation_with_its_key_counts_once(desk: MessageHarness):
     for _ in range(3):
-        desk.answer(content={"html": "<p>"}, idempotency_key="k")
-    desk.answer(content={"html": "<p>"}, idempotency_key="other")
+        desk.rewrite(content={"html": "<p>"}, idempotency_key="k")
+    desk.rewrite(content={"html": "<p>"}, idempotency_key="other")
     assert sent(desk) == 2
 
 
-def test_recipients_that_failed_are_not_counted(desk: Desk):
+def test_recipients_that_failed_are_not_counted(desk: MessageHarness):
     recipients = [{"delivery": "d1", "data": {"x": 1}}, {"delivery": "d2"}]
-    answer = desk.answer(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
+    answer = desk.rewrite(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
     assert [failure["delivery"] for failure in answer["failed"]] == ["d2"]
     assert sent(desk) == 1
 
 
-def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(desk: Desk):
+def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(desk: MessageHarness):
     for _ in range(2):
-        desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE[:3])
+        desk.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE[:3])
     assert [link.definition.url for link in desk.campaigns.list_links(CAMPAIGN)] == [
         "https://e.com/"
     ]
 
 
-def test_a_rehearsal_signs_and_stores_nothing(desk: Desk):
-    answer = desk.answer(content={"html": '<a href="https://e.com/">'}, dry_run=True)
+def test_a_rehearsal_signs_and_stores_nothing(desk: MessageHarness):
+    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, dry_run=True)
     assert answer["deliveries"] == []
     assert desk.campaigns.get(CAMPAIGN) is None
     assert desk.campaigns.list_links(CAMPAIGN) == []
-    real = desk.answer(content={"html": '<a href="https://e.com/">'})
+    real = desk.rewrite(content={"html": '<a href="https://e.com/">'})
     assert answer["links"] == real["links"]
     assert answer["warnings"] == real["warnings"]
 
 
-def test_an_answer_that_does_not_fit_is_refused_and_not_counted(desk: Desk):
+def test_an_answer_that_does_not_fit_is_refused_and_not_counted(desk: MessageHarness):
     html = "x" * 100_000
     with pytest.raises(TooLarge, match="deliveries is"):
-        desk.answer(content={"html": html}, recipients=PEOPLE)
+        desk.rewrite(content={"html": html}, recipients=PEOPLE)
     assert sent(desk) == 0
 
 
@@ -81,9 +81,9 @@ def test_an_answer_that_does_not_fit_is_refused_and_not_counted(desk: Desk):
         ({"mime": "x" * (MAX_MIME_BYTES + 1)}, "content.mime"),
     ],
 )
-def test_a_message_over_its_limit_is_refused_by_name(desk: Desk, content, field):
+def test_a_message_over_its_limit_is_refused_by_name(desk: MessageHarness, content, field):
     with pytest.raises(TooLarge) as caught:
-        desk.answer(content=content)
+        desk.rewrite(content=content)
     assert caught.value.field == field
 
 
@@ -126,13 +126,13 @@ def test_a_body_that_is_no_json_is_refused():
         parse_rewrite_request("{")
 
 
-def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(desk: Desk):
-    desk.settle(url_params={"u": "1"}, cio_id=True)
+def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(desk: MessageHarness):
+    desk.save_settings(url_params={"u": "1"}, cio_id=True)
     source = (
         '<a href="https://e.com/#f">a</a><a class="untracked" href="https://e.com/">b</a>'
         '<a href="#">'
     )
-    answer = desk.answer(content={"html": source})
+    answer = desk.rewrite(content={"html": source})
     tracked, untracked, left = answer["links"]
     assert tracked["destination"] == "https://e.com/?_cio_id=p1&u=1#f"
     assert tracked["round_trip"] is True
@@ -141,7 +141,7 @@ def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(des
     assert (left["destination"], left["bytes_added"]) == (None, None)
     text = str(answer["deliveries"][0]["content"]["html"])
     assert len(text) - len(source) == (tracked["bytes_added"] or 0) + 4
-    assert "[https://e.com/?_cio_id=p1&u=1#f]" in shown(text)
+    assert "[https://e.com/?_cio_id=p1&u=1#f]" in decode_links(text)
 
 
 @pytest.mark.parametrize(
@@ -156,24 +156,24 @@ def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(des
         ),
     ],
 )
-def test_what_may_go_wrong_after_sending_is_said_before(desk: Desk, body, warning):
-    assert any(warning in said for said in desk.answer(**body)["warnings"])
+def test_what_may_go_wrong_after_sending_is_said_before(desk: MessageHarness, body, warning):
+    assert any(warning in said for said in desk.rewrite(**body)["warnings"])
 
 
-def test_links_that_only_one_recipient_has_want_a_tag(desk: Desk):
+def test_links_that_only_one_recipient_has_want_a_tag(desk: MessageHarness):
     recipients = [
         {"delivery": f"d{n}", "data": {"x": f'<a href="https://e.com/{n}">'}} for n in range(20)
     ]
-    answer = desk.answer(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
+    answer = desk.rewrite(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
     assert len(answer["links"]) == 20
     assert any("data-cio-tag" in said for said in answer["warnings"])
 
 
-def test_an_ordinary_message_has_no_warnings(desk: Desk):
-    assert desk.answer(content={"html": '<a href="https://e.com/products/7">'})["warnings"] == []
+def test_an_ordinary_message_has_no_warnings(desk: MessageHarness):
+    assert desk.rewrite(content={"html": '<a href="https://e.com/products/7">'})["warnings"] == []
 
 
-def test_tokens_carry_the_time_of_sending(desk: Desk):
-    found = LINK.search(desk.content("html", '<a href="https://e.com/">'))
+def test_tokens_carry_the_time_of_sending(desk: MessageHarness):
+    found = LINK.search(desk.rewrite_content("html", '<a href="https://e.com/">'))
     assert found
     assert SEALER.open(found[1]).sent == datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()

@@ -11,7 +11,7 @@ from quopri import decodestring, encodestring
 
 import pytest
 
-from tests.unit.rewriting.conftest import Desk, shown
+from tests.unit.rewriting.conftest import MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 
 HTML = "".join(
@@ -53,9 +53,11 @@ def _body(part: Message) -> bytes:
         ("8bit", "utf-8"),  # bytes of other charsets cannot stand in JSON
     ],
 )
-def test_text_parts_are_rewritten_whatever_their_encoding(desk: Desk, encoding, charset, newline):
+def test_text_parts_are_rewritten_whatever_their_encoding(
+    desk: MessageHarness, encoding, charset, newline
+):
     source = raw(encoding, charset, newline)
-    sent = desk.content("mime", source, track_text=True)
+    sent = desk.rewrite_content("mime", source, track_text=True)
     for (headers, before), (same, after) in zip(parts(source), parts(sent), strict=True):
         assert headers == same
         expected = before.decode(charset, "replace")
@@ -63,25 +65,25 @@ def test_text_parts_are_rewritten_whatever_their_encoding(desk: Desk, encoding, 
             expected = re.sub(
                 r"https://e.com/ä\?n=(\d)&amp;x=1", r"[https://e.com/%C3%A4?n=\1&x=1]", expected
             ).replace("https://e.com/t", "[https://e.com/t]")
-        assert shown(after.decode(charset, "replace")) == expected
+        assert decode_links(after.decode(charset, "replace")) == expected
 
 
-def test_quoted_printable_changes_nothing_but_the_values(desk: Desk):
+def test_quoted_printable_changes_nothing_but_the_values(desk: MessageHarness):
     source = raw("quoted-printable")
-    sent = desk.content("mime", source)
+    sent = desk.rewrite_content("mime", source)
     assert max(map(len, sent.splitlines())) <= max(map(len, source.splitlines()))
     link = r'=\r\nhttps://e\.example\.com/(?:[\w\-/]|=\r\n)+=\r\n(?=">)'
     assert re.sub(link, "*", sent) == re.sub(r'https://e\.com/=C3[^"]+(?=">)', "*", source)
 
 
-def test_a_message_without_links_stays_to_the_byte(desk: Desk):
+def test_a_message_without_links_stays_to_the_byte(desk: MessageHarness):
     source = raw("base64").replace("\r\n", "\n", 3)
-    desk.settle(never_track=("*",))
-    assert desk.content("mime", source, track_text=True) == source
+    desk.save_settings(never_track=("*",))
+    assert desk.rewrite_content("mime", source, track_text=True) == source
 
 
-def test_base64_lines_stay_as_long_as_they_were(desk: Desk):
-    sent = desk.content("mime", raw("base64"))
+def test_base64_lines_stay_as_long_as_they_were(desk: MessageHarness):
+    sent = desk.rewrite_content("mime", raw("base64"))
     assert max(map(len, sent.splitlines())) == max(map(len, raw("base64").splitlines()))
 
 
@@ -105,23 +107,23 @@ def test_base64_lines_stay_as_long_as_they_were(desk: Desk):
         "Content-Type: text/html\nContent-Transfer-Encoding: x-mine\n\n<a href='https://e.com/'>",
     ],
 )
-def test_odd_messages_stay_as_they_are(desk: Desk, source):
-    assert desk.content("mime", source) == source
+def test_odd_messages_stay_as_they_are(desk: MessageHarness, source):
+    assert desk.rewrite_content("mime", source) == source
 
 
 @pytest.mark.parametrize(
     "said", ["Quoted-Printable (soft)", "quoted-printable;", "\n QUOTED-PRINTABLE"]
 )
-def test_what_stands_behind_a_transfer_encoding_says_nothing(desk: Desk, said: str):
+def test_what_stands_behind_a_transfer_encoding_says_nothing(desk: MessageHarness, said: str):
     source = (
         f"Content-Type: text/plain\nContent-Transfer-Encoding: {said}\n\n"
         "see https://e.com/a=\nb?c=3Dd now"
     )
-    sent = desk.content("mime", source, track_text=True).partition("\n\n")[2].encode()
-    assert shown(decodestring(sent).decode()) == "see [https://e.com/ab?c=d] now"
+    sent = desk.rewrite_content("mime", source, track_text=True).partition("\n\n")[2].encode()
+    assert decode_links(decodestring(sent).decode()) == "see [https://e.com/ab?c=d] now"
 
 
-def test_boundaries_that_begin_alike_are_told_apart(desk: Desk):
+def test_boundaries_that_begin_alike_are_told_apart(desk: MessageHarness):
     source = (
         'Content-Type: multipart/mixed; boundary="b"\n\n--b\n'
         'Content-Type: multipart/alternative; boundary="bb"\n\n--bb\n'
@@ -129,15 +131,15 @@ def test_boundaries_that_begin_alike_are_told_apart(desk: Desk):
         '--b\nContent-Type: text/html\n\n<a href="https://e.com/2">\n--b--\n'
         '<a href="https://e.com/epilogue">'
     )
-    assert shown(desk.content("mime", source)) == source.replace(
+    assert decode_links(desk.rewrite_content("mime", source)) == source.replace(
         "https://e.com/1", "[https://e.com/1]"
     ).replace("https://e.com/2", "[https://e.com/2]")
 
 
-def test_a_charset_that_switches_is_read_before_it_is_searched(desk: Desk):
+def test_a_charset_that_switches_is_read_before_it_is_searched(desk: MessageHarness):
     html = '日本語<a href="https://e.com/x">'.encode("iso-2022-jp").decode("ascii")
     source = f"Content-Type: text/html; charset=iso-2022-jp\n\n{html}"
-    assert shown(desk.content("mime", source)) == source.replace(
+    assert decode_links(desk.rewrite_content("mime", source)) == source.replace(
         "https://e.com/x", "[https://e.com/x]"
     )
 
@@ -157,7 +159,9 @@ def test_a_charset_that_switches_is_read_before_it_is_searched(desk: Desk):
         ("a\0b''utf-8", "utf-8"),
     ],
 )
-def test_a_part_is_read_whatever_its_charset_is_called(desk: Desk, encoding, declared, written):
+def test_a_part_is_read_whatever_its_charset_is_called(
+    desk: MessageHarness, encoding, declared, written
+):
     link = '<a href="https://e.com/ä">{% cio_link url:mailto:ö@e.com track:false %}</a>'
     data = link.encode(written)
     body = b64encode(data).decode() if encoding == "base64" else encodestring(data).decode()
@@ -166,9 +170,9 @@ def test_a_part_is_read_whatever_its_charset_is_called(desk: Desk, encoding, dec
         f"Content-Type: text/html; {name}={declared}\n"
         f"Content-Transfer-Encoding: {encoding}\n\n{body}"
     )
-    sent = desk.content("mime", source).partition("\n\n")[2].encode()
+    sent = desk.rewrite_content("mime", source).partition("\n\n")[2].encode()
     after = (b64decode(sent) if encoding == "base64" else decodestring(sent)).decode(written)
-    assert shown(after) == '<a href="[https://e.com/%C3%A4]">mailto:ö@e.com</a>'
+    assert decode_links(after) == '<a href="[https://e.com/%C3%A4]">mailto:ö@e.com</a>'
 
 
 @pytest.mark.parametrize(
@@ -179,57 +183,57 @@ def test_a_part_is_read_whatever_its_charset_is_called(desk: Desk, encoding, dec
         ("application/pkcs7-mime; smime-type=enveloped-data", "S/MIME"),
     ],
 )
-def test_signed_and_encrypted_messages_are_refused(desk: Desk, kind, reason):
+def test_signed_and_encrypted_messages_are_refused(desk: MessageHarness, kind, reason):
     with pytest.raises(InvalidRequest) as caught:
-        desk.answer(content={"mime": f"Content-Type: {kind}\n\n--b\n\nx\n--b--"})
+        desk.rewrite(content={"mime": f"Content-Type: {kind}\n\n--b\n\nx\n--b--"})
     assert caught.value.problems[0].field == "content.mime"
     assert reason in caught.value.problems[0].reason
 
 
-def test_text_that_is_signed_inside_is_refused_when_it_would_change(desk: Desk):
+def test_text_that_is_signed_inside_is_refused_when_it_would_change(desk: MessageHarness):
     signed = "-----BEGIN PGP SIGNED MESSAGE-----\n\nhttps://e.com/x\n"
-    assert desk.content("mime", f"Subject: x\n\n{signed}") == f"Subject: x\n\n{signed}"
+    assert desk.rewrite_content("mime", f"Subject: x\n\n{signed}") == f"Subject: x\n\n{signed}"
     with pytest.raises(InvalidRequest, match="PGP"):
-        desk.answer(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
+        desk.rewrite(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
 
 
-def test_parts_nested_without_end_are_refused(desk: Desk):
+def test_parts_nested_without_end_are_refused(desk: MessageHarness):
     head = 'Content-Type: multipart/mixed; boundary="b{0}"\n\n--b{0}\n'
     with pytest.raises(InvalidRequest, match="deep"):
-        desk.answer(content={"mime": "".join(head.format(n) for n in range(50))})
+        desk.rewrite(content={"mime": "".join(head.format(n) for n in range(50))})
 
 
-def test_a_message_that_is_dkim_signed_already_is_warned_about(desk: Desk):
-    answer = desk.answer(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
+def test_a_message_that_is_dkim_signed_already_is_warned_about(desk: MessageHarness):
+    answer = desk.rewrite(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
     assert any("DKIM" in warning for warning in answer["warnings"])
 
 
-def test_lines_that_become_too_long_for_mail_servers_are_warned_about(desk: Desk):
+def test_lines_that_become_too_long_for_mail_servers_are_warned_about(desk: MessageHarness):
     html = "x" * 900 + '<a href="https://e.com/">'
-    answer = desk.answer(content={"mime": f"Content-Type: text/html\n\n{html}"})
+    answer = desk.rewrite(content={"mime": f"Content-Type: text/html\n\n{html}"})
     assert any("998" in warning for warning in answer["warnings"])
 
 
 @pytest.mark.parametrize(
     ("encoding", "encode"), [("base64", encodebytes), ("quoted-printable", encodestring)]
 )
-def test_a_line_that_its_encoding_breaks_is_not_too_long(desk: Desk, encoding, encode):
+def test_a_line_that_its_encoding_breaks_is_not_too_long(desk: MessageHarness, encoding, encode):
     html = "<p>" + "word " * 400 + '<a href="https://e.com/">x</a>'
     body = encode(html.encode()).decode()
     source = f"Content-Type: text/html\nContent-Transfer-Encoding: {encoding}\n\n{body}"
-    assert desk.answer(content={"mime": source})["warnings"] == []
+    assert desk.rewrite(content={"mime": source})["warnings"] == []
 
 
-def test_a_mime_message_is_no_template(desk: Desk):
+def test_a_mime_message_is_no_template(desk: MessageHarness):
     with pytest.raises(InvalidRequest, match="rendered already"):
-        desk.answer(content={"mime": "Subject: x\n\nhi"}, liquid=True)
+        desk.rewrite(content={"mime": "Subject: x\n\nhi"}, liquid=True)
 
 
-def test_tags_are_read_in_encoded_parts(desk: Desk):
+def test_tags_are_read_in_encoded_parts(desk: MessageHarness):
     source = (
         "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\n"
         "Go {% cio_link url:https://e.com/?a=3D1 tr=\nack:true %}.\n"
     )
-    sent = email.message_from_string(desk.content("mime", source)).get_payload(decode=True)
+    sent = email.message_from_string(desk.rewrite_content("mime", source)).get_payload(decode=True)
     assert isinstance(sent, bytes)
-    assert shown(sent.decode()) == "Go [https://e.com/?a=1].\n"
+    assert decode_links(sent.decode()) == "Go [https://e.com/?a=1].\n"

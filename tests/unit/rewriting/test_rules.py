@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rewriting.conftest import BASE, LINK, SEALER, Desk, shown
+from tests.unit.rewriting.conftest import BASE, LINK, SEALER, MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 from waypost.ids import derive_campaign_id
 
 
-def html(desk: Desk, source: str, **body: Any) -> str:
-    return shown(desk.content("html", source, **body))
+def html(desk: MessageHarness, source: str, **body: Any) -> str:
+    return decode_links(desk.rewrite_content("html", source, **body))
 
 
-def test_a_link_leads_to_its_exact_destination(desk: Desk):
+def test_a_link_leads_to_its_exact_destination(desk: MessageHarness):
     hrefs = ["https://e.com/?a=1&amp;b=2", "http://e.com/a%2Fb?q=x+y#z", "https://e.com"]
     source = "".join(f'<a href="{href}">x</a>' for href in hrefs)
     assert html(desk, source) == source.replace("&amp;", "&").replace('href="', 'href="[').replace(
@@ -23,7 +23,7 @@ def test_a_link_leads_to_its_exact_destination(desk: Desk):
     )
 
 
-def test_every_byte_outside_the_values_stays(desk: Desk):
+def test_every_byte_outside_the_values_stays(desk: MessageHarness):
     source = (
         "<!DOCTYPE html>\r\n<html><!-- c --><body bgcolor=#fff>\r<p>Ä&nbsp;&copy \x00{{ x }}"
         "<A  HREF = 'https://e.com/'\tCLASS=x >y</A><br/><img src=https://e.com/i.png>"
@@ -54,38 +54,42 @@ def test_every_byte_outside_the_values_stays(desk: Desk):
         ("https://e.com/" + "a" * 6000, "is longer than a tracking link can carry"),
     ],
 )
-def test_links_that_stay_as_they_are_are_reported_with_the_reason(desk: Desk, href, reason):
+def test_links_that_stay_as_they_are_are_reported_with_the_reason(
+    desk: MessageHarness, href, reason
+):
     source = f'<a href="{href}">x</a>'
-    answer = desk.answer(content={"html": source})
+    answer = desk.rewrite(content={"html": source})
     assert answer["deliveries"][0]["content"]["html"] == source
     [link] = answer["links"]
     assert (link["link"], link["url"], link["tracked"]) == (None, href, False)
     assert link["reason"] == reason
 
 
-def test_hrefs_are_read_as_browsers_read_them(desk: Desk):
+def test_hrefs_are_read_as_browsers_read_them(desk: MessageHarness):
     assert html(desk, '<a href=" https://e\n.com/x\t">') == '<a href="[https://e.com/x]">'
 
 
-def test_an_international_destination_is_signed_in_characters_that_a_header_can_hold(desk: Desk):
+def test_an_international_destination_is_signed_in_characters_that_a_header_can_hold(
+    desk: MessageHarness,
+):
     assert html(desk, '<a href="https://bücher.example/ü">') == (
         '<a href="[https://xn--bcher-kva.example/%C3%BC]">'
     )
 
 
-def test_rewriting_what_is_rewritten_changes_nothing(desk: Desk):
-    desk.settle(url_params={"utm_source": "n"}, cio_id=True)
+def test_rewriting_what_is_rewritten_changes_nothing(desk: MessageHarness):
+    desk.save_settings(url_params={"utm_source": "n"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class=untracked href="https://e.com/u">b</a>'
-    once = desk.content("html", source)
-    assert desk.content("html", once) == once
+    once = desk.rewrite_content("html", source)
+    assert desk.rewrite_content("html", once) == once
 
 
-def test_a_tracking_link_is_known_on_whatever_host_it_was_made_for(desk: Desk):
-    once = desk.content("html", '<a href="https://e.com/">a</a>')
+def test_a_tracking_link_is_known_on_whatever_host_it_was_made_for(desk: MessageHarness):
+    once = desk.rewrite_content("html", '<a href="https://e.com/">a</a>')
     moved = once.replace(BASE, "https://links.other.com")
-    assert desk.content("html", moved) == moved
+    assert desk.rewrite_content("html", moved) == moved
     forged = LINK.sub(r"https://links.other.com/e/c/\1A", once)
-    assert desk.content("html", forged) != forged
+    assert desk.rewrite_content("html", forged) != forged
 
 
 @pytest.mark.parametrize(
@@ -100,8 +104,8 @@ def test_a_tracking_link_is_known_on_whatever_host_it_was_made_for(desk: Desk):
         ("&#117;ntracked", False, True),
     ],
 )
-def test_classes_opt_out_alone_or_together(desk: Desk, classes, tracked, parameters):
-    desk.settle(url_params={"u": "1"})
+def test_classes_opt_out_alone_or_together(desk: MessageHarness, classes, tracked, parameters):
+    desk.save_settings(url_params={"u": "1"})
     destination = "https://e.com/?a=1&amp;b=2" + ("&amp;u=1" if parameters else "")
     written = f"[{destination}]".replace("&amp;", "&") if tracked else destination
     assert html(desk, f'<a class="{classes}" href="https://e.com/?a=1&amp;b=2">') == (
@@ -109,8 +113,8 @@ def test_classes_opt_out_alone_or_together(desk: Desk, classes, tracked, paramet
     )
 
 
-def test_the_identity_is_for_tracked_links_only_and_comes_first(desk: Desk):
-    desk.settle(url_params={"u": "1"}, cio_id=True)
+def test_the_identity_is_for_tracked_links_only_and_comes_first(desk: MessageHarness):
+    desk.save_settings(url_params={"u": "1"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class="untracked" href="https://e.com/">b</a>'
     assert html(desk, source) == (
         '<a href="[https://e.com/?_cio_id=p1&u=1]">a</a>'
@@ -118,20 +122,22 @@ def test_the_identity_is_for_tracked_links_only_and_comes_first(desk: Desk):
     )
 
 
-def test_an_identity_that_the_workspace_names_itself_stands_there_once(desk: Desk):
-    desk.settle(cio_id=True, url_params={"_cio_id": "{{ customer.cio_id }}", "u": "1"})
+def test_an_identity_that_the_workspace_names_itself_stands_there_once(desk: MessageHarness):
+    desk.save_settings(cio_id=True, url_params={"_cio_id": "{{ customer.cio_id }}", "u": "1"})
     assert html(desk, '<a href="https://e.com/">') == '<a href="[https://e.com/?_cio_id=p1&u=1]">'
 
 
-def test_an_unknown_person_has_no_identity(desk: Desk):
-    desk.settle(cio_id=True)
+def test_an_unknown_person_has_no_identity(desk: MessageHarness):
+    desk.save_settings(cio_id=True)
     assert html(desk, '<a href="https://e.com/">', recipients=[{"delivery": "d1"}]) == (
         '<a href="[https://e.com/]">'
     )
 
 
-def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_content(desk: Desk):
-    desk.settle(
+def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_content(
+    desk: MessageHarness,
+):
+    desk.save_settings(
         url_params={
             "ajs_uid": "cio_{{customer.cio_id}}",
             "n": "{{ customer.name }}",
@@ -144,46 +150,47 @@ def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_
     )
 
 
-def test_a_parameter_that_is_no_text_fails_its_recipient_and_no_other(desk: Desk):
-    desk.settle(url_params={"n": "{{ customer.name }}"})
+def test_a_parameter_that_is_no_text_fails_its_recipient_and_no_other(desk: MessageHarness):
+    desk.save_settings(url_params={"n": "{{ customer.name }}"})
     people: list[dict[str, object]] = [
         {"delivery": "d1", "data": {"customer": {"name": "\ud800"}}},
         {"delivery": "d2", "data": {"customer": {"name": "Ada"}}},
     ]
-    answer = desk.answer(content={"html": '<a href="https://e.com/">'}, recipients=people)
+    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=people)
     assert [each["delivery"] for each in answer["deliveries"]] == ["d2"]
     assert [(each["delivery"], each["field"]) for each in answer["failed"]] == [
         ("d1", "url_params.n")
     ]
 
 
-def test_an_empty_parameter_is_not_added_and_reported(desk: Desk):
-    desk.settle(url_params={"n": "{{ customer.name }}", "m": "1"})
-    answer = desk.answer(content={"html": '<a href="https://e.com/">'})
+def test_an_empty_parameter_is_not_added_and_reported(desk: MessageHarness):
+    desk.save_settings(url_params={"n": "{{ customer.name }}", "m": "1"})
+    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'})
     assert (
-        shown(str(answer["deliveries"][0]["content"]["html"])) == '<a href="[https://e.com/?m=1]">'
+        decode_links(str(answer["deliveries"][0]["content"]["html"]))
+        == '<a href="[https://e.com/?m=1]">'
     )
     assert any("parameter n is empty" in warning for warning in answer["warnings"])
 
 
 @pytest.mark.parametrize("body", [{"track": False}, {"url_params": False}])
-def test_an_empty_parameter_that_no_link_would_get_is_nothing_to_report(desk: Desk, body):
-    desk.settle(url_params={"n": "{{ customer.name }}"})
-    assert desk.answer(content={"html": '<a href="https://e.com/">'}, **body)["warnings"] == []
+def test_an_empty_parameter_that_no_link_would_get_is_nothing_to_report(desk: MessageHarness, body):
+    desk.save_settings(url_params={"n": "{{ customer.name }}"})
+    assert desk.rewrite(content={"html": '<a href="https://e.com/">'}, **body)["warnings"] == []
 
 
-def test_a_message_can_go_without_parameters(desk: Desk):
-    desk.settle(url_params={"u": "1"}, cio_id=True)
+def test_a_message_can_go_without_parameters(desk: MessageHarness):
+    desk.save_settings(url_params={"u": "1"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class="untracked" href="https://e.com/">b</a>'
     assert html(desk, source, url_params=False) == source.replace(
         '"https://e.com/">a', '"[https://e.com/]">a'
     )
 
 
-def test_with_tracking_off_nothing_is_tracked_and_nothing_added(desk: Desk):
-    desk.settle(url_params={"u": "1"}, cio_id=True, track_opens=True)
+def test_with_tracking_off_nothing_is_tracked_and_nothing_added(desk: MessageHarness):
+    desk.save_settings(url_params={"u": "1"}, cio_id=True, track_opens=True)
     source = '<a href="https://e.com/?a&amp;b">a</a>{% cio_link url:mailto:a@e.com %}</body>'
-    answer = desk.answer(content={"html": source}, track=False)
+    answer = desk.rewrite(content={"html": source}, track=False)
     assert answer["deliveries"][0]["content"]["html"] == source.replace(
         "{% cio_link url:mailto:a@e.com %}", "mailto:a@e.com"
     )
@@ -205,15 +212,15 @@ def test_with_tracking_off_nothing_is_tracked_and_nothing_added(desk: Desk):
         ("{% cio_link url:javascript:alert(1) %}", "javascript:alert(1)"),
     ],
 )
-def test_cio_link_asks_for_tracking_and_parameters(desk: Desk, tag, written):
-    desk.settle(url_params={"u": "1"})
+def test_cio_link_asks_for_tracking_and_parameters(desk: MessageHarness, tag, written):
+    desk.save_settings(url_params={"u": "1"})
     assert html(desk, f"<p>{tag}</p>") == f"<p>{written}</p>"
     assert html(desk, f'<a href="{tag}">') == f'<a href="{written}">'
 
 
-def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: Desk):
+def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: MessageHarness):
     source = '<a class="untracked" data-cio-tag="T" href=" {% cio_link url:https://e.com/ %}">'
-    answer = desk.answer(content={"html": source})
+    answer = desk.rewrite(content={"html": source})
     assert [(link["tag"], link["tracked"]) for link in answer["links"]] == [("T", False)]
 
 
@@ -225,25 +232,25 @@ def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: Desk):
         "{% cio_link url:{% if a %}https://e.com{% endif %} %}",
     ],
 )
-def test_a_tag_that_never_ends_refuses_the_message(desk: Desk, tag):
+def test_a_tag_that_never_ends_refuses_the_message(desk: MessageHarness, tag):
     for source in (tag, f"{tag}\n{{% cio_link url:https://f.com %}}"):
         with pytest.raises(InvalidRequest, match=r"content\.html: cio_link url.*it never ends"):
-            desk.answer(content={"html": source})
+            desk.rewrite(content={"html": source})
 
 
-def test_a_tag_that_cannot_be_read_names_the_part_of_the_content(desk: Desk):
+def test_a_tag_that_cannot_be_read_names_the_part_of_the_content(desk: MessageHarness):
     with pytest.raises(InvalidRequest, match=r"content\.html: cio_link track:true: it has no url"):
-        desk.answer(content={"html": "{% cio_link track:true %}"})
+        desk.rewrite(content={"html": "{% cio_link track:true %}"})
 
 
-def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: Desk):
+def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: MessageHarness):
     source = (
         '<a href="https://e.com/1" data-cio-tag="T">'
         '<a href="https://e.com/2" data-cio-tag=T>'
         '<!--[if mso]><v:rect href="https://e.com/3"></v:rect><![endif]-->'
         '<a href="https://e.com/3">'
     )
-    links = desk.answer(content={"html": source})["links"]
+    links = desk.rewrite(content={"html": source})["links"]
     assert [link["position"] for link in links] == [1, 2, 3, 4]
     assert links[0]["link"] == links[1]["link"] != links[2]["link"] == links[3]["link"]
     stored = desk.campaigns.list_links(derive_campaign_id("acme", "sale"))
@@ -255,8 +262,8 @@ def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: Desk):
     ]
 
 
-def test_the_token_carries_who_what_and_where(desk: Desk):
-    sent = desk.content("html", '<a href="#"></a><a href="https://e.com/"></a>')
+def test_the_token_carries_who_what_and_where(desk: MessageHarness):
+    sent = desk.rewrite_content("html", '<a href="#"></a><a href="https://e.com/"></a>')
     found = LINK.search(sent)
     assert found
     token = SEALER.open(found[1])
@@ -277,13 +284,13 @@ def test_the_token_carries_who_what_and_where(desk: Desk):
         "https://e.com/?x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc",
     ],
 )
-def test_what_looks_secret_is_tracked_with_a_warning_or_left_alone(desk: Desk, href):
+def test_what_looks_secret_is_tracked_with_a_warning_or_left_alone(desk: MessageHarness, href):
     source = f'<a href="{href}">'
-    [link] = desk.answer(content={"html": source})["links"]
+    [link] = desk.rewrite(content={"html": source})["links"]
     assert link["tracked"]
     assert "looks secret" in str(link["reason"])
-    desk.settle(secret_links="untrack", url_params={"u": "1"})
-    assert desk.content("html", source) == source
+    desk.save_settings(secret_links="untrack", url_params={"u": "1"})
+    assert desk.rewrite_content("html", source) == source
 
 
 @pytest.mark.parametrize(
@@ -295,8 +302,8 @@ def test_what_looks_secret_is_tracked_with_a_warning_or_left_alone(desk: Desk, h
         "https://e.com/?keyboard=1&amp;author=x",
     ],
 )
-def test_ordinary_links_do_not_look_secret(desk: Desk, href):
-    [link] = desk.answer(content={"html": f'<a href="{href}">'})["links"]
+def test_ordinary_links_do_not_look_secret(desk: MessageHarness, href):
+    [link] = desk.rewrite(content={"html": f'<a href="{href}">'})["links"]
     assert (link["tracked"], link["reason"]) == (True, None)
 
 
@@ -312,14 +319,14 @@ def test_ordinary_links_do_not_look_secret(desk: Desk, href):
         ("https://e.com/unsub?cribe*", False),
     ],
 )
-def test_patterns_name_links_that_are_never_touched(desk: Desk, pattern, matched):
-    desk.settle(never_track=(pattern,), url_params={"u": "1"})
+def test_patterns_name_links_that_are_never_touched(desk: MessageHarness, pattern, matched):
+    desk.save_settings(never_track=(pattern,), url_params={"u": "1"})
     source = '<a href="https://e.com/unsubscribe/7?x=1">'
     assert (html(desk, source) == source) is matched
 
 
-def test_app_links_are_tracked_where_the_workspace_lists_their_scheme(desk: Desk):
+def test_app_links_are_tracked_where_the_workspace_lists_their_scheme(desk: MessageHarness):
     source = '<a href="myapp://open/7">'
     assert html(desk, source) == source
-    desk.settle(schemes=("myapp",), url_params={"u": "1"})
+    desk.save_settings(schemes=("myapp",), url_params={"u": "1"})
     assert html(desk, source) == '<a href="[myapp://open/7]">'

@@ -7,25 +7,25 @@ from typing import Any
 import pytest
 from liquid import Environment
 
-from tests.unit.rewriting.conftest import Desk, shown
+from tests.unit.rewriting.conftest import MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup
 from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.service import RewriteResponse
 
 
-def sent(desk: Desk, html: str, *datas: dict[str, Any], **body: Any) -> RewriteResponse:
+def sent(desk: MessageHarness, html: str, *datas: dict[str, Any], **body: Any) -> RewriteResponse:
     recipients = [
         {"delivery": f"d{n}", "person": f"p{n}", "data": data} for n, data in enumerate(datas)
     ]
-    return desk.answer(content={"html": html}, liquid=True, recipients=recipients, **body)
+    return desk.rewrite(content={"html": html}, liquid=True, recipients=recipients, **body)
 
 
 def texts(answer: RewriteResponse) -> list[str]:
-    return [shown(str(delivery["content"]["html"])) for delivery in answer["deliveries"]]
+    return [decode_links(str(delivery["content"]["html"])) for delivery in answer["deliveries"]]
 
 
-def test_every_recipient_gets_their_own_destination_under_one_link(desk: Desk):
+def test_every_recipient_gets_their_own_destination_under_one_link(desk: MessageHarness):
     answer = sent(
         desk,
         '<a href="{{trigger.custom_url}}">x</a>',
@@ -40,7 +40,7 @@ def test_every_recipient_gets_their_own_destination_under_one_link(desk: Desk):
     assert (link["url"], link["destination"]) == ("{{trigger.custom_url}}", "https://e.com/1")
 
 
-def test_loops_conditions_and_quotes_in_filters(desk: Desk):
+def test_loops_conditions_and_quotes_in_filters(desk: MessageHarness):
     html = (
         '{% for p in ps %}<a href="{{ p.url | default: "https://e.com/none" }}">{{ p.name }}</a>'
         "{% endfor %}{% if vip %}<a href='https://e.com/vip?x={{ \"a b\" | url_encode }}'>v</a>"
@@ -61,13 +61,13 @@ def test_loops_conditions_and_quotes_in_filters(desk: Desk):
     assert len({link["link"] for link in answer["links"]}) == 2
 
 
-def test_a_link_in_a_recipients_data_is_tracked_under_its_own_url(desk: Desk):
+def test_a_link_in_a_recipients_data_is_tracked_under_its_own_url(desk: MessageHarness):
     answer = sent(desk, "<p>{{ block }}</p>", {"block": '<a href="https://e.com/x">x</a>'})
     assert texts(answer) == ['<p><a href="[https://e.com/x]">x</a></p>']
     assert answer["links"][0]["url"] == "https://e.com/x"
 
 
-def test_a_captured_link_keeps_the_identity_of_the_template(desk: Desk):
+def test_a_captured_link_keeps_the_identity_of_the_template(desk: MessageHarness):
     html = (
         '{% capture b %}<a href="{{ u }}">x</a>{% cio_link url:{{ u }}/c %}{% endcapture %}{{ b }}'
     )
@@ -76,19 +76,19 @@ def test_a_captured_link_keeps_the_identity_of_the_template(desk: Desk):
     assert [link["url"] for link in answer["links"]] == ["{{ u }}", "{{ u }}/c"]
 
 
-def test_data_cannot_close_the_attribute_it_stands_in_and_go_unnoticed(desk: Desk):
+def test_data_cannot_close_the_attribute_it_stands_in_and_go_unnoticed(desk: MessageHarness):
     answer = sent(
         desk, '<a href="https://e.com/{{ x }}">a</a>', {"x": '"><a href="https://evil.example/'}
     )
     assert texts(answer) == ['<a href="[https://e.com/]"><a href="[https://evil.example/]">a</a>']
 
 
-def test_data_cannot_ask_for_tracking(desk: Desk):
+def test_data_cannot_ask_for_tracking(desk: MessageHarness):
     tag = "{% cio_link url:mailto:evil@example.com %}"
     assert texts(sent(desk, "<p>{{ x }}</p>", {"x": tag})) == [f"<p>{tag}</p>"]
 
 
-def test_a_missing_variable_fails_its_recipient_and_no_other(desk: Desk):
+def test_a_missing_variable_fails_its_recipient_and_no_other(desk: MessageHarness):
     answer = sent(
         desk, "\n{{ customer.name }}", {"customer": {"name": "A"}}, {}, {"customer": {"name": "B"}}
     )
@@ -103,14 +103,14 @@ def test_a_missing_variable_fails_its_recipient_and_no_other(desk: Desk):
 
 
 @pytest.mark.parametrize("name", ["\ud800", "x" * 5000])
-def test_a_reason_is_short_and_text_whatever_the_data_is(desk: Desk, name):
+def test_a_reason_is_short_and_text_whatever_the_data_is(desk: MessageHarness, name):
     html = "{{ customer[name] }}", "{% cio_link url:https://e.com track:{{ name }} %}"
     for template in html:
         [failure] = sent(desk, template, {"customer": {}, "name": name})["failed"]
         assert len(failure["reason"].encode()) < 300
 
 
-def test_a_missing_variable_may_be_asked_for_and_replaced(desk: Desk):
+def test_a_missing_variable_may_be_asked_for_and_replaced(desk: MessageHarness):
     html = (
         "{% if a %}x{% else %}y{% endif %}{{ b | default: 'z' }}{% unless a.b.c %}w{% endunless %}"
     )
@@ -148,7 +148,7 @@ def test_a_missing_variable_may_be_asked_for_and_replaced(desk: Desk):
         ("{% cio_link url:https://e.com track:{{ x }} %}", "not true or false"),
     ],
 )
-def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: Desk, html, reason):
+def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: MessageHarness, html, reason):
     data: dict[str, object] = {"big": "x" * 5000, "many": ["a"] * 5000, "half": "\ud800"}
     data |= {"x": "maybe", "digits": "9" * 5000, "object": {"a": 1}}
     [failure] = sent(desk, html, data)["failed"]
@@ -171,7 +171,7 @@ def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: Desk, html, reas
         "a\n{% endif %}",
     ],
 )
-def test_what_is_not_liquid_is_refused_as_a_whole(desk: Desk, html):
+def test_what_is_not_liquid_is_refused_as_a_whole(desk: MessageHarness, html):
     with pytest.raises(InvalidRequest, match=r"content\.html: .*Liquid"):
         sent(desk, html, {})
 

@@ -29,7 +29,7 @@ SHORT_LINK = re.compile(re.escape(SHORT) + r"/s/([0-9a-z]+)")
 
 
 @dataclass
-class Bases:
+class FakeBaseUrls:
     """A host for links, and one for short links."""
 
     def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
@@ -40,7 +40,7 @@ class Bases:
 
 
 @dataclass
-class Office:
+class RewriteHarness:
     """A pipeline's view of the stack."""
 
     short_links: Any = field(default_factory=InMemoryShortLinkRepository)
@@ -49,35 +49,35 @@ class Office:
         default_factory=lambda: TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
     )
 
-    def settle(self, **changes: Any) -> None:
+    def save_settings(self, **changes: Any) -> None:
         now = self.workspaces.get_settings(derive_workspace_id("acme"))
         self.workspaces.save_settings("acme", replace(now, **changes))
 
-    def rewrite(self, *, people: int = 1, **body: Any) -> RewriteResponse:
+    def rewrite(self, *, recipient_count: int = 1, **body: Any) -> RewriteResponse:
         sending = RewriteService(
             campaigns=InMemoryCampaignRepository(),
             workspaces=self.workspaces,
-            base_urls=Bases(),
+            base_urls=FakeBaseUrls(),
             short_links=self.short_links,
             get_sealer=lambda: self.sealer,
             now=lambda: NOW,
         )
-        recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(people)]
+        recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(recipient_count)]
         asked = {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}
         return sending.rewrite(validate_rewrite_request(asked))
 
-    def destination(self, code: str) -> str:
+    def resolve_short_link(self, code: str) -> str:
         """Where a short link leads."""
         lookup = LinkResolver(self.short_links, clock=NOW.timestamp)
         return lookup.resolve_destination(self.sealer.open(lookup.resolve_short_link(code)))
 
 
 @pytest.fixture
-def office() -> Office:
-    made = Office()
+def office() -> RewriteHarness:
+    made = RewriteHarness()
     made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
     return made
 
 
-def texts(answer: RewriteResponse, form: str = "text") -> list[str]:
-    return [str(delivery["content"][form]) for delivery in answer["deliveries"]]
+def list_texts(answer: RewriteResponse, content_key: str = "text") -> list[str]:
+    return [str(delivery["content"][content_key]) for delivery in answer["deliveries"]]

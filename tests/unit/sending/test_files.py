@@ -14,7 +14,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, Bases
+from tests.unit.sending.conftest import NOW, FakeBaseUrls
 from waypost.errors import AlreadyExists, InvalidRequest, NotFound, StoreUnavailable, WriteConflict
 from waypost.ids import derive_campaign_id
 from waypost.repositories.objects import ObjectUrl, UploadPart
@@ -89,7 +89,7 @@ class Works:
         self.sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=InMemoryWorkspaceRepository(),
-            base_urls=Bases(),
+            base_urls=FakeBaseUrls(),
             short_links=InMemoryShortLinkRepository(),
             get_sealer=lambda: TokenSealer(KEYRING),
             now=lambda: NOW,

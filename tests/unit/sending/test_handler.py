@@ -19,7 +19,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, Bases
+from tests.unit.sending.conftest import NOW, FakeBaseUrls
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_workspace_id
 from waypost.repositories.objects import ObjectUrl
@@ -52,7 +52,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     sending = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=InMemoryWorkspaceRepository(),
-        base_urls=Bases(),
+        base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
         get_sealer=lambda: TokenSealer(Keyring((b"k" * 32,))),
         now=lambda: NOW,

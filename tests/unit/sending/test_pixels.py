@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sending.conftest import BASE, NOW, Office, texts
+from tests.unit.sending.conftest import BASE, NOW, RewriteHarness, list_texts
 from waypost.ids import derive_campaign_id
 from waypost.tokens import OpenToken
 
@@ -24,19 +24,21 @@ def pixels(text: str) -> list[str]:
     return PIXEL.findall(text)
 
 
-def html(office: Office, source: str, **more: Any) -> str:
-    [text] = texts(office.rewrite(content={"html": source}, **more), "html")
+def html(office: RewriteHarness, source: str, **more: Any) -> str:
+    [text] = list_texts(office.rewrite(content={"html": source}, **more), "html")
     return text
 
 
-def test_the_pixel_stands_just_before_the_end_of_the_body(office: Office) -> None:
+def test_the_pixel_stands_just_before_the_end_of_the_body(office: RewriteHarness) -> None:
     text = html(office, PAGE)
     assert PIXEL.sub("|", text) == "<html><body><p>hello</p>|</body></html>"
 
 
-def test_the_pixel_is_the_recipients_own(office: Office) -> None:
-    answer = office.rewrite(people=3, content={"html": PAGE})
-    opened = [office.sealer.open_sealer.open(pixels(text)[0]) for text in texts(answer, "html")]
+def test_the_pixel_is_the_recipients_own(office: RewriteHarness) -> None:
+    answer = office.rewrite(recipient_count=3, content={"html": PAGE})
+    opened = [
+        office.sealer.open_sealer.open(pixels(text)[0]) for text in list_texts(answer, "html")
+    ]
     campaign = derive_campaign_id("acme", "sale")
     assert opened == [OpenToken(campaign, f"d{n}", f"p{n}", int(NOW.timestamp())) for n in range(3)]
 
@@ -67,7 +69,9 @@ def test_the_pixel_is_the_recipients_own(office: Office) -> None:
         ("<p>{{ left }}</p>", "<p>{{ left }}</p>|"),
     ],
 )
-def test_the_place_is_the_one_a_browser_would_name(office: Office, source: str, where: str) -> None:
+def test_the_place_is_the_one_a_browser_would_name(
+    office: RewriteHarness, source: str, where: str
+) -> None:
     text = html(office, source)
     assert len(pixels(text)) == 1
     assert PIXEL.sub("|", text) == where
@@ -76,36 +80,38 @@ def test_the_place_is_the_one_a_browser_would_name(office: Office, source: str, 
 @pytest.mark.parametrize(
     "more", [{"track_opens": False}, {"track": False}, {"track": False, "track_opens": True}]
 )
-def test_a_message_that_wants_no_pixel_gets_none(office: Office, more: dict[str, bool]) -> None:
+def test_a_message_that_wants_no_pixel_gets_none(
+    office: RewriteHarness, more: dict[str, bool]
+) -> None:
     assert html(office, PAGE, **more) == PAGE
 
 
-def test_a_workspace_that_wants_none_has_the_last_word(office: Office) -> None:
-    office.settle(track_opens=False)
+def test_a_workspace_that_wants_none_has_the_last_word(office: RewriteHarness) -> None:
+    office.save_settings(track_opens=False)
     assert html(office, PAGE, track_opens=True) == PAGE
 
 
 @pytest.mark.parametrize("channel", ["in_app", "push"])
-def test_other_channels_have_no_pixel(office: Office, channel: str) -> None:
+def test_other_channels_have_no_pixel(office: RewriteHarness, channel: str) -> None:
     assert html(office, PAGE, channel=channel) == PAGE
 
 
-def test_a_text_part_has_no_pixel(office: Office) -> None:
+def test_a_text_part_has_no_pixel(office: RewriteHarness) -> None:
     answer = office.rewrite(content={"html": PAGE, "text": "hello </body>"})
-    assert texts(answer) == ["hello </body>"]
+    assert list_texts(answer) == ["hello </body>"]
 
 
-def test_the_pixel_adds_nothing_to_the_links(office: Office) -> None:
+def test_the_pixel_adds_nothing_to_the_links(office: RewriteHarness) -> None:
     answer = office.rewrite(content={"html": '<body><a href="https://a.example/">a</a></body>'})
     assert [link["position"] for link in answer["links"]] == [1]
 
 
-def test_rewriting_again_adds_no_second_pixel(office: Office) -> None:
+def test_rewriting_again_adds_no_second_pixel(office: RewriteHarness) -> None:
     once = html(office, PAGE)
     assert html(office, once) == once
 
 
-def test_somebody_elses_pixel_is_none_of_ours(office: Office) -> None:
+def test_somebody_elses_pixel_is_none_of_ours(office: RewriteHarness) -> None:
     theirs = f'<body><img src="{BASE}/e/o/AAAA/BBBB"></body>'
     assert len(pixels(html(office, theirs))) == 1
 
@@ -127,7 +133,7 @@ def test_somebody_elses_pixel_is_none_of_ours(office: Office) -> None:
     ],
 )
 def test_a_template_gets_one_where_each_message_ends(
-    office: Office, source: str, where: str | None
+    office: RewriteHarness, source: str, where: str | None
 ) -> None:
     data = {"customer": {"name": "Ada"}, "page": "<body>x</body>", "x": False}
     answer = office.rewrite(
@@ -135,7 +141,7 @@ def test_a_template_gets_one_where_each_message_ends(
         liquid=True,
         recipients=[{"delivery": "d0", "person": "p0", "data": data}],
     )
-    [text] = texts(answer, "html")
+    [text] = list_texts(answer, "html")
     assert len(pixels(text)) == 1
     assert where is None or PIXEL.sub("|", text) == where
     assert PIXEL.search(text + "</body>") is not None
@@ -157,7 +163,7 @@ def mime(body: str, encoding: str) -> str:
     "source", [PAGE, "<p>žluť and no body", '<body><a href="https://a.example/">a</a></body>']
 )
 def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
-    office: Office, encoding: str, source: str
+    office: RewriteHarness, encoding: str, source: str
 ) -> None:
     written = {
         "8bit": source,
@@ -165,8 +171,8 @@ def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
         "base64": base64.encodebytes(source.encode()).decode().strip(),
     }[encoding]
     raw = mime(written, encoding)
-    assert texts(office.rewrite(content={"mime": raw}, track=False), "mime") == [raw]
-    [changed] = texts(office.rewrite(content={"mime": raw}), "mime")
+    assert list_texts(office.rewrite(content={"mime": raw}, track=False), "mime") == [raw]
+    [changed] = list_texts(office.rewrite(content={"mime": raw}), "mime")
     _, plain, page = message_from_string(changed).walk()
     assert plain.get_payload() == "hello </body>"
     data = page.get_payload() if encoding == "8bit" else page.get_payload(decode=True)
@@ -179,13 +185,13 @@ def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
     assert blank.strip() == source
 
 
-def test_a_raw_message_without_its_pixel_is_as_it_was(office: Office) -> None:
+def test_a_raw_message_without_its_pixel_is_as_it_was(office: RewriteHarness) -> None:
     for encoding, body in (("base64", "PHA+eDwv\r\ncD4="), ("quoted-printable", "<p>=\r\nx</p>")):
         raw = mime(body, encoding)
-        assert texts(office.rewrite(content={"mime": raw}, track_opens=False), "mime") == [raw]
+        assert list_texts(office.rewrite(content={"mime": raw}, track_opens=False), "mime") == [raw]
 
 
-def test_a_part_that_cannot_be_decoded_gets_no_pixel_in_clear(office: Office):
+def test_a_part_that_cannot_be_decoded_gets_no_pixel_in_clear(office: RewriteHarness):
     source = "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n!!!!a"
     (delivery,) = office.rewrite(content={"mime": source})["deliveries"]
     assert delivery["content"]["mime"] == source

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.throttled import ThrottlingTable, create_repository
-from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, Office, texts
+from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, RewriteHarness, list_texts
 from waypost.errors import StoreUnavailable
 from waypost.models.short_link import CODE_LENGTH, ShortLink, generate_code
 from waypost.rewrite.service import RewriteResponse
@@ -19,49 +19,51 @@ from waypost.rewrite.sms_segments import segment_text
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
 
 
-def sms(office: Office, text: str = TEXT, **more: Any) -> RewriteResponse:
+def sms(office: RewriteHarness, text: str = TEXT, **more: Any) -> RewriteResponse:
     return office.rewrite(channel="sms", content={"text": text}, **more)
 
 
 @pytest.fixture
-def shortening(office: Office) -> Office:
+def shortening(office: RewriteHarness) -> RewriteHarness:
     from waypost.models.workspace import ShortLinkChannels
 
-    office.settle(shorten=ShortLinkChannels(sms=True, whatsapp=True))
+    office.save_settings(shorten=ShortLinkChannels(sms=True, whatsapp=True))
     return office
 
 
-def test_links_are_not_shortened_unless_the_workspace_says_so(office: Office) -> None:
-    [text] = texts(sms(office))
+def test_links_are_not_shortened_unless_the_workspace_says_so(office: RewriteHarness) -> None:
+    [text] = list_texts(sms(office))
     assert f"{BASE}/e/c/" in text
     assert "/s/" not in text
 
 
-def test_each_recipient_gets_a_code_that_leads_where_the_link_led(shortening: Office) -> None:
+def test_each_recipient_gets_a_code_that_leads_where_the_link_led(
+    shortening: RewriteHarness,
+) -> None:
     answer = sms(shortening, people=250)
-    codes = [SHORT_LINK.findall(text) for text in texts(answer)]
+    codes = [SHORT_LINK.findall(text) for text in list_texts(answer)]
     assert all(len(found) == 1 for found in codes)
     assert len({code for [code] in codes}) == 250
     for [code] in codes[::50]:
-        assert shortening.destination(code) == "https://shop.example.com/sale?a=1&b=2#top"
+        assert shortening.resolve_short_link(code) == "https://shop.example.com/sale?a=1&b=2#top"
     assert answer["links"][0]["round_trip"] is True
 
 
-def test_everything_but_the_link_stays_as_it_was(shortening: Office) -> None:
-    [text] = texts(sms(shortening))
+def test_everything_but_the_link_stays_as_it_was(shortening: RewriteHarness) -> None:
+    [text] = list_texts(sms(shortening))
     assert SHORT_LINK.sub("https://shop.example.com/sale?a=1&b=2#top", text) == TEXT
 
 
-def test_a_code_carries_the_recipients_own_token(shortening: Office) -> None:
-    for number, text in enumerate(texts(sms(shortening, people=3))):
+def test_a_code_carries_the_recipients_own_token(shortening: RewriteHarness) -> None:
+    for number, text in enumerate(list_texts(sms(shortening, people=3))):
         link = shortening.short_links.get(SHORT_LINK.findall(text)[0])
         assert link is not None
         assert shortening.sealer.open(link.token).delivery == f"d{number}"
 
 
-def test_short_links_expire_as_the_workspace_says(shortening: Office) -> None:
+def test_short_links_expire_as_the_workspace_says(shortening: RewriteHarness) -> None:
     def expires() -> int | None:
-        [text] = texts(sms(shortening))
+        [text] = list_texts(sms(shortening))
         link = shortening.short_links.get(SHORT_LINK.findall(text)[0])
         assert link is not None
         expiry: int | None = link.expires
@@ -70,20 +72,20 @@ def test_short_links_expire_as_the_workspace_says(shortening: Office) -> None:
     from tests.unit.sending.conftest import NOW
 
     assert expires() == int(NOW.timestamp()) + 90 * 86_400
-    shortening.settle(short_link_days=1)
+    shortening.save_settings(short_link_days=1)
     assert expires() == int(NOW.timestamp()) + 86_400
-    shortening.settle(short_link_days=None)
+    shortening.save_settings(short_link_days=None)
     assert expires() is None
 
 
-def test_e_mail_is_never_shortened(shortening: Office) -> None:
+def test_e_mail_is_never_shortened(shortening: RewriteHarness) -> None:
     html = '<a href="https://shop.example.com/">x</a>'
-    [changed] = texts(shortening.rewrite(channel="email", content={"html": html}), "html")
+    [changed] = list_texts(shortening.rewrite(channel="email", content={"html": html}), "html")
     assert f"{BASE}/e/c/" in changed
     assert SHORT not in changed
 
 
-def test_whatsapp_variables_are_shortened(shortening: Office) -> None:
+def test_whatsapp_variables_are_shortened(shortening: RewriteHarness) -> None:
     variables = {"1": "Ada", "2": "{% cio_link url:https://shop.example.com/sale %}"}
     answer = shortening.rewrite(channel="whatsapp", content={"variables": variables})
     content = answer["deliveries"][0]["content"]["variables"]
@@ -93,7 +95,7 @@ def test_whatsapp_variables_are_shortened(shortening: Office) -> None:
 
 
 def test_a_code_that_was_taken_never_reaches_a_message(
-    shortening: Office, monkeypatch: pytest.MonkeyPatch
+    shortening: RewriteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = ShortLink(generate_code(), "their/token", None)
     shortening.short_links.add([theirs])
@@ -102,15 +104,15 @@ def test_a_code_that_was_taken_never_reaches_a_message(
         "waypost.rewrite.short_links.LinkShortener.__init__.__defaults__",
         (lambda: next(drawn, None) or generate_code(),),
     )
-    [text] = texts(sms(shortening))
+    [text] = list_texts(sms(shortening))
     [code] = SHORT_LINK.findall(text)
     assert code != theirs.code
-    assert shortening.destination(code).startswith("https://shop.example.com/")
+    assert shortening.resolve_short_link(code).startswith("https://shop.example.com/")
     assert shortening.short_links.get(theirs.code) == theirs
 
 
 def test_nothing_is_handed_over_while_codes_cannot_be_stored(
-    shortening: Office, monkeypatch: pytest.MonkeyPatch
+    shortening: RewriteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: object) -> None:
         raise StoreUnavailable("away")
@@ -120,14 +122,14 @@ def test_nothing_is_handed_over_while_codes_cannot_be_stored(
         sms(shortening)
 
 
-def test_rewriting_what_is_short_already_changes_nothing(shortening: Office) -> None:
-    [text] = texts(sms(shortening))
+def test_rewriting_what_is_short_already_changes_nothing(shortening: RewriteHarness) -> None:
+    [text] = list_texts(sms(shortening))
     again = sms(shortening, text)
-    assert texts(again) == [text]
+    assert list_texts(again) == [text]
     assert again["links"][0]["reason"] == "is a tracking link already"
 
 
-def test_a_short_link_is_known_on_whatever_host_it_was_made_for(office: Office) -> None:
+def test_a_short_link_is_known_on_whatever_host_it_was_made_for(office: RewriteHarness) -> None:
     code = generate_code()
     answer = sms(office, f"a https://old.example.com/s/{code} b https://x.example/s/{code[:-1]}")
     assert [link["tracked"] for link in answer["links"]] == [False, True]
@@ -135,7 +137,7 @@ def test_a_short_link_is_known_on_whatever_host_it_was_made_for(office: Office) 
     assert deeper["links"][0]["tracked"] is True
 
 
-def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: Office) -> None:
+def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: RewriteHarness) -> None:
     before = dict(shortening.short_links._links)
     dry, real = sms(shortening, dry_run=True), sms(shortening)
     assert dry["deliveries"] == []
@@ -144,32 +146,34 @@ def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: Office)
     assert dry["segments"] == real["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
 
 
-def test_a_signed_link_adds_a_segment_and_that_is_said(office: Office) -> None:
+def test_a_signed_link_adds_a_segment_and_that_is_said(office: RewriteHarness) -> None:
     answer = sms(office, "x" * 90 + " https://a.example/s")
     assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 2}
     assert any("adds 1" in warning for warning in answer["warnings"])
 
 
-def test_a_short_link_adds_none(shortening: Office) -> None:
+def test_a_short_link_adds_none(shortening: RewriteHarness) -> None:
     answer = sms(shortening, "x" * 90 + " https://a.example/s")
     assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
     assert not any("segment" in warning for warning in answer["warnings"])
 
 
-def test_ucs_2_is_told(shortening: Office) -> None:
+def test_ucs_2_is_told(shortening: RewriteHarness) -> None:
     answer = sms(shortening, "Распродажа https://a.example/s " + "ж" * 60)
     assert answer["segments"]["encoding"] == "ucs-2"
     assert answer["segments"]["after"] == 2
 
 
-def test_an_e_mail_has_no_segments(office: Office) -> None:
+def test_an_e_mail_has_no_segments(office: RewriteHarness) -> None:
     answer = office.rewrite(content={"html": "<p>x</p>"})
     assert "segments" not in answer
     assert "parts" not in answer["deliveries"][0]
 
 
 @pytest.mark.parametrize("lead", range(96, 160, 7))
-def test_parts_never_cut_a_link_and_stay_within_the_report(shortening: Office, lead: int) -> None:
+def test_parts_never_cut_a_link_and_stay_within_the_report(
+    shortening: RewriteHarness, lead: int
+) -> None:
     answer = sms(shortening, "x" * lead + " https://a.example/sale " + "y" * 120, people=3)
     for delivery in answer["deliveries"]:
         text = str(delivery["content"]["text"])
@@ -183,16 +187,20 @@ def test_parts_never_cut_a_link_and_stay_within_the_report(shortening: Office, l
 
 
 @pytest.mark.heavy
-def test_ten_thousand_messages_in_one_run_while_the_table_throttles(shortening: Office) -> None:
+def test_ten_thousand_messages_in_one_run_while_the_table_throttles(
+    shortening: RewriteHarness,
+) -> None:
     table = ThrottlingTable(Random(11))
     shortening.short_links = create_repository(table)
     answer = sms(shortening, people=10_000)
     assert table.fault_counts["throttled"] > 5
     assert table.fault_counts["answer lost"] > 5
     assert answer["failed"] == []
-    found = [SHORT_LINK.findall(text)[0] for text in texts(answer)]
+    found = [SHORT_LINK.findall(text)[0] for text in list_texts(answer)]
     assert len(set(found)) == len(table.items) == 10_000
-    assert max(segment_text(text).count for text in texts(answer)) <= answer["segments"]["after"]
-    assert {shortening.destination(code) for code in found} == {
+    assert (
+        max(segment_text(text).count for text in list_texts(answer)) <= answer["segments"]["after"]
+    )
+    assert {shortening.resolve_short_link(code) for code in found} == {
         "https://shop.example.com/sale?a=1&b=2#top"
     }

@@ -9,7 +9,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, Bases
+from tests.unit.sending.conftest import NOW, FakeBaseUrls
 from waypost.ids import derive_campaign_id
 from waypost.rewrite.schemas import validate_rewrite_request
 from waypost.rewrite.service import RewriteService
@@ -31,7 +31,7 @@ class Pipeline:
         self.sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
-            base_urls=Bases(),
+            base_urls=FakeBaseUrls(),
             short_links=InMemoryShortLinkRepository(),
             get_sealer=lambda: TokenSealer(self.keyring),
             now=lambda: NOW,

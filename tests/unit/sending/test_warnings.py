@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from tests.unit.sending.conftest import Office
+from tests.unit.sending.conftest import RewriteHarness
 
 MANY = "".join(f'<a href="https://acme.com/{n}">go</a>' for n in range(12))
 
 
-def test_the_links_of_a_message_that_is_the_same_for_all_belong_to_nobody_alone(office: Office):
-    assert office.rewrite(people=3, content={"html": MANY})["warnings"] == []
+def test_the_links_of_a_message_that_is_the_same_for_all_belong_to_nobody_alone(
+    office: RewriteHarness,
+):
+    assert office.rewrite(recipient_count=3, content={"html": MANY})["warnings"] == []
 
 
-def test_links_that_come_out_of_each_recipients_data_want_a_tag(office: Office):
+def test_links_that_come_out_of_each_recipients_data_want_a_tag(office: RewriteHarness):
     recipients = [
         {"delivery": f"d{one}", "data": {"html": MANY.replace("com/", f"com/{one}/")}}
         for one in range(2)

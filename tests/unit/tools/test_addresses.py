@@ -10,9 +10,9 @@ from contextlib import suppress
 import pytest
 
 from tools import embedded
-from tools.embedded import EmbeddedStack
-from tools.management import Api, Unreachable
-from tools.stack import NoStack
+from tools.embedded import EmbeddedStackClient
+from tools.management import ApiUnreachable, ManagementApi
+from tools.stack import StackNotFound
 
 
 class Listener:
@@ -48,13 +48,15 @@ def listener(request: pytest.FixtureRequest, socket_enabled: None) -> Iterator[L
 
 @pytest.mark.parametrize("listener", [b"HTTP/1.1 400 Bad Request\r\n\r\n"], indirect=True)
 def test_an_address_that_speaks_no_https_is_told_so(listener):
-    with pytest.raises(Unreachable, match="it speaks no HTTPS: is it http://"):
-        Api.of("dev", f"https://{listener.address}").ask("GET", "/v1/openapi.json")
+    with pytest.raises(ApiUnreachable, match="it speaks no HTTPS: is it http://"):
+        ManagementApi.from_options("dev", f"https://{listener.address}").request(
+            "GET", "/v1/openapi.json"
+        )
 
 
 @pytest.mark.parametrize("listener", [b""], indirect=True)
 def test_who_never_answers_is_asked_once(listener, monkeypatch):
     monkeypatch.setattr(embedded, "_SECONDS", 0.2)
-    with pytest.raises(NoStack):
-        EmbeddedStack.at(f"http://{listener.address}")
+    with pytest.raises(StackNotFound):
+        EmbeddedStackClient.from_url(f"http://{listener.address}")
     assert listener.asked == 1

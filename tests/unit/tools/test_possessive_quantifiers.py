@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from tools.possessive_quantifiers import has_possessive_quantifier, possessive_lines
+from tools.possessive_quantifiers import find_possessive_lines, has_possessive_quantifier
 
 POSSESSIVE = ["a*+", "a++", "a?+", "a{2}+", "a{2,}+", "a{,3}+", "(?:ab)*+", "[ab]*+c", r"\++\+++"]
 POSSESSIVE += ["((a*+))b", r"[]a]*+", r"[^]a]++", "(?P<n>a)?+", "(?=a++)", "(?<!b)(?:c)*+"]
@@ -32,7 +32,7 @@ def test_other_plus_signs_are_no_possessive_quantifier(pattern):
 
 def test_a_comment_of_a_verbose_pattern_is_not_read():
     assert not has_possessive_quantifier("(?x) a # as in C++\n")
-    assert possessive_lines('import re\nre.compile("a # C++", re.VERBOSE)') == []
+    assert find_possessive_lines('import re\nre.compile("a # C++", re.VERBOSE)') == []
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,14 @@ def test_a_comment_of_a_verbose_pattern_is_not_read():
     ],
 )
 def test_a_string_is_followed_into_the_call(source):
-    assert len(possessive_lines(source)) == 1
+    assert len(find_possessive_lines(source)) == 1
 
 
 def test_a_pattern_of_another_file_is_found():
-    assert possessive_lines("re.compile(PART)", '\nPART = "a*+"') == [(1, 2)]
+    assert find_possessive_lines("re.compile(PART)", '\nPART = "a*+"') == [(1, 2)]
 
 
 def test_prose_and_alphabets_are_not_read():
-    assert possessive_lines('"""C++"""\nPLAIN = "()*+,-./"\nre.compile("a")\nprint("C++")') == []
+    assert (
+        find_possessive_lines('"""C++"""\nPLAIN = "()*+,-./"\nre.compile("a")\nprint("C++")') == []
+    )

@@ -1,7 +1,7 @@
 import pytest
 
 from tools import share
-from tools.management import Api
+from tools.management import ManagementApi
 
 LINK = {"url": "https://pages.example.com/reports/open/x", "expires": "2026-11-25T00:00:00.000Z"}
 
@@ -11,11 +11,11 @@ def asked(monkeypatch) -> list[tuple[str, str, object]]:
     """What the management API was asked."""
     asked: list[tuple[str, str, object]] = []
 
-    def ask(_: Api, method: str, path: str, body: object = None) -> object:
+    def ask(_: ManagementApi, method: str, path: str, body: object = None) -> object:
         asked.append((method, path, body))
         return LINK
 
-    monkeypatch.setattr(Api, "ask", ask)
+    monkeypatch.setattr(ManagementApi, "ask", ask)
     return asked
 
 

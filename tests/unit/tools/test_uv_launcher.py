@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.uv_launcher import read_settings, uv_variables
+from tools.uv_launcher import build_uv_variables, read_settings
 
 ROOT = Path(__file__).parents[3]
 MIRROR = "https://user:secret@mirror.test/simple"
@@ -17,7 +17,7 @@ FOLDERS = {"UV_CACHE_DIR", "UV_TOOL_DIR", "UV_PYTHON_INSTALL_DIR"}
 
 
 def variables(settings: dict[str, str], **environment: str) -> dict[str, str]:
-    every = dict(uv_variables(settings, environment, Path("/venv")))
+    every = dict(build_uv_variables(settings, environment, Path("/venv")))
     return {name: value for name, value in every.items() if name not in FOLDERS}
 
 
@@ -73,7 +73,7 @@ def test_certificates_are_those_of_pips_http_library():
 
 
 def test_the_cache_is_in_the_virtual_environment_unless_it_is_set():
-    added = dict(uv_variables({}, {"UV_TOOL_DIR": "/tools"}, Path("/venv")))
+    added = dict(build_uv_variables({}, {"UV_TOOL_DIR": "/tools"}, Path("/venv")))
     assert added == {
         "UV_CACHE_DIR": "/venv/uv/cache",
         "UV_PYTHON_INSTALL_DIR": "/venv/uv/pythons",

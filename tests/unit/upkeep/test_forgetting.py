@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.template import load
+from local.template import load_template
 from tests.clicks import CAMPAIGN, NOON, make_click
 from tests.contract.conftest import TEMPLATE_PATH, Repositories, create_in_memory_repositories
 from tests.fakes import InMemoryMessageRepository
@@ -158,7 +158,9 @@ def test_a_tally_that_read_a_person_as_known_brings_nothing_back_for_good(desk: 
 
 
 def test_an_erasure_waits_as_long_as_a_tally_may_run() -> None:
-    timeout = int(str(load(TEMPLATE_PATH).resources["TallyFunction"].properties["Timeout"]))
+    timeout = int(
+        str(load_template(TEMPLATE_PATH).resources["TallyFunction"].properties["Timeout"])
+    )
     assert IN_FLIGHT_WINDOW.total_seconds() >= timeout + 30
 
 
