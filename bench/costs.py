@@ -19,15 +19,15 @@ from typing import Any
 
 from moto import mock_aws
 
-from bench.arrivals import (
+from bench.lanes import load_batch_timing
+from bench.pricing import PRICES, REGIONS, CapacityUnits, compute_bill, price_dynamodb
+from bench.stream_model import (
     NEW_TABLE_SHARDS,
     EventSource,
     generate_arrival_times,
     load_event_source,
     split_into_batches,
 )
-from bench.lanes import load_batch_timing
-from bench.pricing import PRICES, REGIONS, CapacityUnits, compute_bill, price_dynamodb
 from bench.world import HREF, MeteredStack, generate_clicks
 from local import moto_transactions
 from waypost.models.click import Click

@@ -17,8 +17,8 @@ from hashlib import blake2b
 from random import Random
 from typing import Final
 
-from bench.hot_tally import EVENT_SOURCE, SimulatedTally
 from bench.limits import UNLIMITED_PARTITIONS, SimulatedTable, TransactionLocks
+from bench.simulation import EVENT_SOURCE, SimulatedTally
 
 RATE: Final = 10_000
 PEOPLE: Final = 200_000

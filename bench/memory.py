@@ -21,7 +21,7 @@ from typing import Final
 
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
-from bench.heavy import WORKLOADS, BenchStack
+from bench.workloads import WORKLOADS, BenchStack
 from local.stack import EmbeddedStack
 
 ROOT: Final = Path(__file__).parents[1]

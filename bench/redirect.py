@@ -16,9 +16,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import artefacts
+from bench import builds
 from bench.lambda_process import ColdStart, RedirectVariant, measure_cold_start, measure_warm_call
-from bench.redirects import BASELINE, BASELINE_COMPILED, build_variants, get_event, start_fake_aws
+from bench.redirect_variants import (
+    BASELINE,
+    BASELINE_COMPILED,
+    build_variants,
+    get_event,
+    start_fake_aws,
+)
 
 STARTS, WARM_ROUNDS, WARM_CALLS = 15, 5, 500
 COLD_ONLY = {"Waypost without .pyc", "with all CA roots", "with gc off while starting"}
@@ -70,12 +76,12 @@ def _spread(values: Sequence[float]) -> float:
 
 def main() -> int:
     """Build, then measure; nothing where there is no Python of Lambda's version."""
-    python = artefacts.find_runtime_python()
+    python = builds.find_runtime_python()
     if python is None:
-        print(f"skipped: there is no Python {artefacts.RUNTIME} here, which Lambda runs")
+        print(f"skipped: there is no Python {builds.RUNTIME} here, which Lambda runs")
         return 0
-    artefacts.BUILD.mkdir(parents=True, exist_ok=True)
-    with start_fake_aws(artefacts.BUILD) as (endpoint, authority):
+    builds.BUILD.mkdir(parents=True, exist_ok=True)
+    with start_fake_aws(builds.BUILD) as (endpoint, authority):
         entries = build_variants(python, endpoint, authority)
         starts = int(sys.argv[1]) if len(sys.argv) > 1 else STARTS
         if starts:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from bench.rewriters import growth, hostile, memory, tables
-from bench.rewriters.contestants import list_missing_libraries, list_rewriters
+from bench.rewriters.alternatives import list_missing_libraries, list_rewriters
 
 
 def main() -> None:

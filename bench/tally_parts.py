@@ -12,7 +12,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from bench.arrivals import load_event_source
+from bench.stream_model import load_event_source
 from bench.world import MeteredStack
 from tests.fakes import (
     InMemoryCampaignRepository,

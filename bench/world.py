@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from bench.metering import CapacityMeter
+from bench.metered_stack import CapacityMeter
 from local.template import load_template
 from waypost.bot_detection.scoring import BotVerdict
 from waypost.ids import derive_campaign_id, derive_link_id

@@ -14,8 +14,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from local.account import ACCOUNT_ID, REGION
+from local.api_gateway import DEFAULT_ROUTE, Route
 from local.http_api import HttpRequest
-from local.routes import DEFAULT_ROUTE, Route
 
 _TEXT_TYPES: Final = re.compile(
     r"text/|application/(json|xml|javascript)\b|application/[\w.-]+\+(json|xml)\b"

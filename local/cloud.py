@@ -16,14 +16,14 @@ from botocore.config import Config
 
 from local.account import ACCOUNT_ID, OPERATOR_CREDENTIALS, REGION
 from local.errors import TemplateError
-from local.moto_process import MotoProcess
-from local.permissions import (
+from local.iam_policies import (
     PERMISSIONS_PATH,
     ROLES_PATH,
     PermissionDenial,
     PermissionReport,
     PermissionUse,
 )
+from local.moto_process import MotoProcess
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,7 +17,7 @@ from local.account import format_function_arn
 from local.functions import LambdaFunction
 from local.invocations import Invocation, InvocationResult
 from local.processes import StackLog
-from local.workers import Worker
+from local.worker_pool import Worker
 
 
 class WorkerPool:

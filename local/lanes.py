@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from local.delivery import BatchDelivery
+from local.poller import Record
 from local.processes import StackLog
-from local.sources import Record
+from local.stream_batches import BatchDelivery
 from local.stream_mapping import StreamMapping
 
 _QUEUE_SIZE: Final = 10_000  # records a lane holds before polling waits for it

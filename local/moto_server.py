@@ -52,8 +52,8 @@ def serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    from local import moto_haste, moto_transactions
-    from local.moto_permissions import PermissionApi, PermissionEnforcer
+    from local import moto_speedups, moto_transactions
+    from local.moto_authorization import PermissionApi, PermissionEnforcer
 
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept alive
@@ -66,7 +66,7 @@ def serve() -> None:
     region = os.environ["AWS_REGION"]
     dynamodbstreams_backends[account][region].shard_iterators = BoundedDict()
     moto_transactions.install_rollback()
-    moto_haste.install_speedups()
+    moto_speedups.install_speedups()
     enforcement = PermissionEnforcer(account, region)
     enforcement.install()
     services = DomainDispatcherApplication(create_backend_app)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from local.account import REGION
+from local.filter_patterns import FilterPattern, parse_filter_criteria
 from local.functions import Trigger
-from local.patterns import FilterPattern, parse_filter_criteria
-from local.sources import Record, get_number, has_partial_responses, reject_unknown_properties
+from local.poller import Record, get_number, has_partial_responses, reject_unknown_properties
 from local.template import as_mapping
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from local.account import REGION
 from local.cloud import MotoCloud
 from local.errors import TemplateError
 from local.intrinsics import IntrinsicResolver
-from local.making import RESOURCE_FACTORIES
+from local.resource_factories import RESOURCE_FACTORIES
 from local.template import Resource, Template
 
 _SECRET_REFERENCE: Final = re.compile(

@@ -14,7 +14,7 @@ from typing import Final
 from local.asgi import Receive, Scope, Send, read_body, send_response
 from local.invocations import Invocation, InvocationResult
 from local.lambdas import WorkerPool
-from local.workers import Worker
+from local.worker_pool import Worker
 
 _PREFIX: Final = "/2018-06-01/runtime"
 _RESULT = re.compile(rf"{_PREFIX}/invocation/([^/]+)/(response|error)")

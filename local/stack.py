@@ -24,26 +24,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from local import blueprint
+from local import stack_definition
 from local.account import REGION
+from local.admin_api import AdminApi
 from local.asgi import AsgiServer, listen
 from local.clock import Clock
 from local.cloud import MotoCloud
-from local.doors import AdminApi
 from local.event_sources import (
     build_pollers,
     wait_until_delivered,
     wake_after_requests,
     wake_pollers,
 )
-from local.fleet import FunctionPools
-from local.front import RequestRouter
 from local.invocations import InvocationResult
 from local.invoke_api import InvokeApi
+from local.lambda_runtime import FunctionPools
 from local.loop import EventLoopThread
+from local.poller import Poller
 from local.processes import StackLog, get_fork_server
+from local.router import RequestRouter
 from local.schedules import Scheduler
-from local.sources import Poller
 
 TEMPLATE: Final = Path(__file__).parents[1] / "template.yaml"
 _DELIVERY_SECONDS: Final = 30.0
@@ -156,7 +156,7 @@ class EmbeddedStack:
         get_fork_server(preload=self._preload).start()
         self.cloud = MotoCloud(self.log.file)
         self._exit_stack.callback(self.cloud.close)
-        self._definition = blueprint.load_definition(
+        self._definition = stack_definition.load_definition(
             self._template, self._parameters, self.cloud, address=self.url
         )
         self._loop = EventLoopThread()

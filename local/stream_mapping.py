@@ -9,9 +9,9 @@ from typing import Any, Final, Self
 
 from local.account import REGION
 from local.errors import TemplateError
+from local.filter_patterns import FilterPattern, parse_filter_criteria
 from local.functions import Trigger
-from local.patterns import FilterPattern, parse_filter_criteria
-from local.sources import Record, get_number, has_partial_responses, reject_unknown_properties
+from local.poller import Record, get_number, has_partial_responses, reject_unknown_properties
 from local.template import Properties, as_mapping
 
 _STREAM_PROPERTIES: Final = frozenset(

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from local.cloud import MotoCloud
-from local.delivery import BatchDelivery
-from local.destinations import FailureDestination
+from local.dynamodb_streams import FailureDestination
+from local.filter_patterns import matches_any
 from local.lanes import StreamBatcher
-from local.patterns import matches_any
+from local.poller import Invoke, Poller, Record
 from local.processes import StackLog
-from local.sources import Invoke, Poller, Record
+from local.stream_batches import BatchDelivery
 from local.stream_mapping import StreamMapping, build_stream_record
 
 _RECORDS_LIMIT: Final = 1_000

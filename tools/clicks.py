@@ -20,10 +20,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools import command
-from tools.command import EXIT_DONE, EXIT_INCOMPLETE, parse_required, read_text
-from tools.desk import StackRepositories
+from tools import cli
+from tools.cli import EXIT_DONE, EXIT_INCOMPLETE, parse_required, read_text
 from tools.embedded import find_stack
+from tools.repositories import StackRepositories
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.maintenance.recount import RecountResult, RecountService
 from waypost.maintenance.replay import replay_clicks
@@ -125,7 +125,7 @@ def _print_recount(result: RecountResult) -> None:
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("clicks", __doc__)
+    parser = cli.build_parser("clicks", __doc__)
     commands = parser.add_subparsers(required=True)
     replaying = commands.add_parser("replay", help="bring clicks home from a file")
     replaying.add_argument("file", metavar="FILE", type=lambda text: Path(parse_required(text)))
@@ -146,4 +146,4 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -15,9 +15,9 @@ import json
 from typing import Any, Final
 from urllib.parse import quote
 
-from tools import command
-from tools.command import EXIT_DONE
-from tools.management import ManagementApi
+from tools import cli
+from tools.cli import EXIT_DONE
+from tools.management_api import ManagementApi
 from waypost.domains.model import STACK_WORKSPACE_NAME
 
 _STATUS_SYMBOLS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
@@ -72,7 +72,7 @@ def _format_domain(domain: dict[str, Any]) -> str:
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("domains", __doc__)
+    parser = cli.build_parser("domains", __doc__)
     commands = ("list", "add", "show", "verify", "revert", "restore", "trust", "remove")
     parser.add_argument("command", choices=commands)
     parser.add_argument(
@@ -89,4 +89,4 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -21,8 +21,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tools import command
-from tools.command import EXIT_DONE, EXIT_FAILED, parse_required
+from tools import cli
+from tools.cli import EXIT_DONE, EXIT_FAILED, parse_required
 from tools.embedded import find_stack
 from waypost.errors import StoreUnavailable
 from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
@@ -143,7 +143,7 @@ def _read_secret(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("keys", __doc__)
+    parser = cli.build_parser("keys", __doc__)
     parser.add_argument("--secret", help="the secret's id, where it is not the stack's own")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("show", help="print the fingerprints").set_defaults(run=print_keys)
@@ -158,4 +158,4 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -18,9 +18,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from tools import command
-from tools.command import EXIT_DONE, EXIT_FAILED, parse_required, read_text
-from tools.management import ManagementApi
+from tools import cli
+from tools.cli import EXIT_DONE, EXIT_FAILED, parse_required, read_text
+from tools.management_api import ManagementApi
 from waypost.rewrite.schemas import MAX_MIME_BYTES
 
 _CONTENT_KEYS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
@@ -96,7 +96,7 @@ def _format_report(answer: dict[str, Any]) -> list[str]:
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("rewrite", __doc__)
+    parser = cli.build_parser("rewrite", __doc__)
     parser.add_argument("--workspace", type=parse_required, required=True)
     parser.add_argument("--file", type=lambda text: Path(parse_required(text)), required=True)
     parser.add_argument("--campaign", default="", help="the file's name unless given")
@@ -112,4 +112,4 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -14,9 +14,9 @@ import argparse
 import sys
 from urllib.parse import quote
 
-from tools import command
-from tools.command import EXIT_DONE, parse_number, parse_required
-from tools.management import ManagementApi
+from tools import cli
+from tools.cli import EXIT_DONE, parse_number, parse_required
+from tools.management_api import ManagementApi
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("share", __doc__)
+    parser = cli.build_parser("share", __doc__)
     parser.add_argument("--workspace", metavar="WORKSPACE", type=parse_required, required=True)
     parser.add_argument("--campaign", default="", help="the whole workspace unless given")
     parser.add_argument(
@@ -46,4 +46,4 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

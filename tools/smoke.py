@@ -18,9 +18,9 @@ from collections.abc import Callable
 
 import urllib3
 
-from tools import command
-from tools.journey import STEPS, SmokeTest, StepFailed, StepSkipped
-from tools.management import ApiError, ApiUnreachable, ManagementApi
+from tools import cli
+from tools.management_api import ApiError, ApiUnreachable, ManagementApi
+from tools.smoke_steps import STEPS, SmokeTest, StepFailed, StepSkipped
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,10 +49,10 @@ def _run_step(step: Callable[[SmokeTest], str], smoke_test: SmokeTest) -> int:
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("smoke", __doc__)
+    parser = cli.build_parser("smoke", __doc__)
     parser.add_argument("--patience", type=float, default=60, help="seconds that counting may take")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -16,8 +16,8 @@ import tomllib
 from hashlib import sha256
 from typing import Final
 
-from tools import command
-from tools.command import EXIT_DONE
+from tools import cli
+from tools.cli import EXIT_DONE
 from tools.stack import CONFIG_FILE, DeployedStack
 
 BUILT_TEMPLATE: Final = CONFIG_FILE.parent / ".aws-sam/build/template.yaml"
@@ -27,7 +27,7 @@ _PLACEHOLDER: Final = re.compile(r"(\bDEPLOYED_WITH: )\S+")
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the mark of an environment's parameters into what was built."""
-    parser = command.build_parser("stamp", __doc__)
+    parser = cli.build_parser("stamp", __doc__)
     parser.add_argument("--more", default="", help="what else `sam deploy` is told")
     options = parser.parse_args(arguments)
     mark = compute_fingerprint(load_parameters(options.env), options.more)
@@ -57,4 +57,4 @@ def stamp_template(template: str, fingerprint: str) -> str:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -19,8 +19,8 @@ from typing import Any, Final, TypeAlias
 
 import boto3
 
-from tools import command
-from tools.command import EXIT_DONE, parse_required
+from tools import cli
+from tools.cli import EXIT_DONE, parse_required
 from tools.embedded import EmbeddedStackClient, find_stack
 from tools.stack import DeployedStack
 
@@ -73,7 +73,7 @@ def _build_put(client: Any, table: str, *, replace: bool) -> Callable[[Item], bo
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command.build_parser("tables", __doc__)
+    parser = cli.build_parser("tables", __doc__)
     parser.add_argument(
         "--table", type=parse_required, choices=TABLES, required=True, help="which one to fill"
     )
@@ -87,4 +87,4 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run_command(main)
+    cli.run_command(main)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from bench.rewriters import ours
-from bench.rewriters.contestants import BenchRecipient
+from bench.rewriters import waypost_rewriter
+from bench.rewriters.alternatives import BenchRecipient
 from bench.rewriters.messages import build_mailing
 from bench.rewriters.timing import measure_in_turns
 from waypost.rewrite.schemas import RewriteRecipient
@@ -37,7 +37,7 @@ def fit_line(numbers: Sequence[float], seconds: Sequence[float]) -> Regression:
 def render_all(content: str, count: int) -> None:
     """Compile a message and stamp it for so many."""
     recipients = [RewriteRecipient(delivery=f"d{n}", person=f"p{n}", data={}) for n in range(count)]
-    for _ in ours.prepare_message(content).render_recipients(recipients):
+    for _ in waypost_rewriter.prepare_message(content).render_recipients(recipients):
         pass
 
 
@@ -52,7 +52,7 @@ def print_growth() -> None:
         _print_measurement(
             f"{title}, never seen",
             messages,
-            lambda m: partial(ours.rewrite_uncached, m, BenchRecipient()),
+            lambda m: partial(waypost_rewriter.rewrite_uncached, m, BenchRecipient()),
         )
         _print_measurement(f"{title}, one more", messages, _prepare_render)
     content = build_mailing(40, 100_000)
@@ -63,7 +63,11 @@ def print_growth() -> None:
 
 
 def _prepare_render(message: str) -> Callable[[], object]:
-    return partial(ours.render_recipient, ours.prepare_message(message), BenchRecipient())
+    return partial(
+        waypost_rewriter.render_recipient,
+        waypost_rewriter.prepare_message(message),
+        BenchRecipient(),
+    )
 
 
 def _print_measurement(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import tracemalloc
 
-from bench.rewriters import ours
-from bench.rewriters.contestants import BenchRecipient
+from bench.rewriters import waypost_rewriter
+from bench.rewriters.alternatives import BenchRecipient
 
 HOSTILE_UNITS = {
     "<a ": "<a ",
@@ -27,10 +27,10 @@ def print_hostile() -> None:
     for name, unit in HOSTILE_UNITS.items():
         content = unit * (1_000_000 // len(unit))
         started = time.process_time()
-        ours.rewrite_uncached(content, BenchRecipient())
+        waypost_rewriter.rewrite_uncached(content, BenchRecipient())
         spent = time.process_time() - started
         tracemalloc.start()
-        ours.rewrite_uncached(content, BenchRecipient())
+        waypost_rewriter.rewrite_uncached(content, BenchRecipient())
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
         print(f"{name:<36}{spent * 1000:>8.0f}{peak:>24.0f}")

@@ -16,11 +16,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.rewriters import ours
-from bench.rewriters.contestants import BenchRecipient, Rewriter, list_rewriters
+from bench.rewriters import waypost_rewriter
+from bench.rewriters.alternatives import BenchRecipient, Rewriter, list_rewriters
 from bench.rewriters.messages import build_mailing
 
-WAYPOST = Rewriter("Waypost, never seen", ours.rewrite_uncached)
+WAYPOST = Rewriter("Waypost, never seen", waypost_rewriter.rewrite_uncached)
 MESSAGES = ((40, 100_000), (200, 500_000))
 
 

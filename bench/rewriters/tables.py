@@ -9,8 +9,8 @@ from functools import partial
 
 from liquid import Environment
 
-from bench.rewriters import ours
-from bench.rewriters.contestants import BASE, BenchRecipient, Rewriter
+from bench.rewriters import waypost_rewriter
+from bench.rewriters.alternatives import BASE, BenchRecipient, Rewriter
 from bench.rewriters.messages import build_mailing, build_shop_mailing, load_corpus
 from bench.rewriters.timing import TimingSample, measure_in_turns
 
@@ -23,8 +23,10 @@ Calls = dict[str, Callable[[], str]]
 def build_calls(html: str, others: Sequence[Rewriter]) -> Calls:
     """What all contestants do with a message; ours with it ready, too."""
     calls: Calls = {each.name: partial(each.rewrite, html, RECIPIENT) for each in others}
-    calls[UNCACHED] = partial(ours.rewrite_uncached, html, RECIPIENT)
-    calls[NEXT_RECIPIENT] = partial(ours.render_recipient, ours.prepare_message(html), RECIPIENT)
+    calls[UNCACHED] = partial(waypost_rewriter.rewrite_uncached, html, RECIPIENT)
+    calls[NEXT_RECIPIENT] = partial(
+        waypost_rewriter.render_recipient, waypost_rewriter.prepare_message(html), RECIPIENT
+    )
     return calls
 
 
@@ -54,7 +56,7 @@ def print_shapes(others: Sequence[Rewriter]) -> None:
 def print_templates(others: Sequence[Rewriter]) -> None:
     """Print times of the shop's mailing as a template that prints a name 40 times."""
     template = build_shop_mailing("{{ name }}")
-    ready = ours.prepare_message(template, liquid=True)
+    ready = waypost_rewriter.prepare_message(template, liquid=True)
     plain = Environment().from_string(template)
     calls: Calls = {
         f"python-liquid, {each.name}": lambda each=each: each.rewrite(  # type: ignore[misc]
@@ -63,10 +65,10 @@ def print_templates(others: Sequence[Rewriter]) -> None:
         for each in others
     }
     calls["Waypost, data with markup"] = partial(
-        ours.render_recipient, ready, RECIPIENT, "<b>Ada</b>"
+        waypost_rewriter.render_recipient, ready, RECIPIENT, "<b>Ada</b>"
     )
-    calls[UNCACHED] = partial(ours.rewrite_uncached, template, RECIPIENT, liquid=True)
-    calls[NEXT_RECIPIENT] = partial(ours.render_recipient, ready, RECIPIENT)
+    calls[UNCACHED] = partial(waypost_rewriter.rewrite_uncached, template, RECIPIENT, liquid=True)
+    calls[NEXT_RECIPIENT] = partial(waypost_rewriter.render_recipient, ready, RECIPIENT)
     cells = {"as a template": measure_in_turns(calls)}
     _print_times("The same with 40 variables of Liquid: ms", cells)
     _print_ratios(cells)

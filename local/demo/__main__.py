@@ -7,10 +7,10 @@ import sys
 import webbrowser
 from typing import Any
 
+from local.demo.client import DemoClient
 from local.demo.mailing import CAMPAIGN, WORKSPACE, build_message, extract_tracked_links
-from local.demo.recipients import simulate_clicks
+from local.demo.scenario import simulate_clicks
 from local.demo.showing import print_links, print_report
-from local.demo.tracker import DemoClient
 from local.errors import StackError
 from local.stack import EmbeddedStack
 

@@ -24,7 +24,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local import moto_haste, moto_transactions
+from local import moto_speedups, moto_transactions
 from local.template import Template, load_template
 from tests.fakes import (
     InMemoryCampaignRepository,
@@ -87,7 +87,7 @@ def accelerate_moto(patch: pytest.MonkeyPatch) -> None:
     """
     change = partial(patch.setattr, raising=False)
     moto_transactions.install_rollback(change)
-    moto_haste.install_speedups(change)
+    moto_speedups.install_speedups(change)
     change(
         "moto.core.botocore_stubber.BotocoreStubber.process_request",
         lambda _, request: respond_with_moto(request) if is_to_aws(request) else None,

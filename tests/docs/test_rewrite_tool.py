@@ -9,7 +9,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tools import rewrite
-from tools.management import ApiError
+from tools.management_api import ApiError
 
 HTML = (
     '<p>Ü <a href="https://acme.com/sale">Sale</a>\r\n'

@@ -11,7 +11,7 @@ from urllib3.response import HTTPResponse
 
 from local.stack import EmbeddedStack
 from tools.domains import main
-from tools.management import ApiError, ManagementApi
+from tools.management_api import ApiError, ManagementApi
 
 HOST = "links.tool.example"
 Run = Callable[..., str]

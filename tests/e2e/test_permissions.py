@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.permissions import PermissionUse, PolicyStatement, parse_policy
+from local.iam_policies import PermissionUse, PolicyStatement, parse_policy
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.models.recipient import MAX_INLINE_CLICKS

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from local.api_gateway import DEFAULT_ROUTE, load_routes
 from local.event_sources import EVENT_SOURCE_TYPES
 from local.functions import list_triggers, load_functions
 from local.intrinsics import IntrinsicResolver
-from local.routes import DEFAULT_ROUTE, load_routes
 from local.stack import TEMPLATE
 from local.template import load_template
 

@@ -11,8 +11,8 @@ import urllib3
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import write_changed_template
 from tools import smoke
-from tools.journey import STEPS, SmokeTest, StepFailed
-from tools.management import ManagementApi
+from tools.management_api import ManagementApi
+from tools.smoke_steps import STEPS, SmokeTest, StepFailed
 from waypost.domains.model import DomainStage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own

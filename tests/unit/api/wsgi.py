@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from local.api_answers import parse_response
 from local.api_events import build_http_event
+from local.api_gateway import Route, match_route
 from local.http_api import HttpRequest
-from local.routes import Route, match_route
 from local.stack import TEMPLATE
 from local.template import as_mapping, get_section, load_template
 from tests.handlers import LambdaContext

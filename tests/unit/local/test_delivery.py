@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from local import delivery
-from local.delivery import BatchDelivery
+from local import stream_batches
 from local.invocations import InvocationResult
-from local.sources import parse_failures
+from local.poller import parse_failures
+from local.stream_batches import BatchDelivery
 from local.stream_mapping import StreamMapping
 
 MAPPING = StreamMapping(
@@ -33,7 +33,7 @@ MAPPING = StreamMapping(
 
 @pytest.fixture(autouse=True)
 def no_backoff(monkeypatch):
-    monkeypatch.setattr(delivery, "_BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr(stream_batches, "_BACKOFF_SECONDS", (0.0,))
 
 
 def batch(*numbers, age=0.0):

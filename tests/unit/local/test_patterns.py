@@ -7,7 +7,7 @@ import json
 import pytest
 
 from local.errors import TemplateError
-from local.patterns import matches_any, parse_filter_criteria
+from local.filter_patterns import matches_any, parse_filter_criteria
 
 RECORD = {
     "eventName": "INSERT",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.errors import TemplateError
-from local.needs import PermissionRules, RequiredPermission
-from local.permissions import find_allowing_statements, parse_policy
+from local.iam_policies import find_allowing_statements, parse_policy
+from local.required_permissions import PermissionRules, RequiredPermission
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/t"
 NEEDS = PermissionRules("eu-west-1", "1", lambda _: "pk")

@@ -10,10 +10,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from local import sources
+from local import poller
 from local.event_sources import wake_after_requests
+from local.poller import Poller
 from local.processes import StackLog
-from local.sources import Poller
 
 
 class Source(Poller):
@@ -38,9 +38,9 @@ class Source(Poller):
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     """One that is asked once by itself, and again after an hour."""
-    monkeypatch.setattr(sources, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(sources, "_IDLE_SECONDS", 3_600)
-    monkeypatch.setattr(sources, "_SLOWER", 1_000_000)
+    monkeypatch.setattr(poller, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(poller, "_IDLE_SECONDS", 3_600)
+    monkeypatch.setattr(poller, "_SLOWER", 1_000_000)
     made = Source()
     made.start()
     yield made

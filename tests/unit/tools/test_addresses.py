@@ -11,7 +11,7 @@ import pytest
 
 from tools import embedded
 from tools.embedded import EmbeddedStackClient
-from tools.management import ApiUnreachable, ManagementApi
+from tools.management_api import ApiUnreachable, ManagementApi
 from tools.stack import StackNotFound
 
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.stack import TEMPLATE
-from tools import clicks, command, domains, keys, share, smoke, tables
+from tools import cli, clicks, domains, keys, share, smoke, tables
 
 NOWHERE = "http://127.0.0.1:9"
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "Query")
@@ -19,12 +19,12 @@ ERASE = ["erase", "acme", "p1"]
 
 def stopped(run: object) -> int:
     with pytest.raises(SystemExit) as end:
-        command.run_command(run)  # type: ignore[arg-type]
+        cli.run_command(run)  # type: ignore[arg-type]
     assert isinstance(end.value.code, int)
     return end.value.code
 
 
-@pytest.mark.parametrize("status", [command.EXIT_DONE, command.EXIT_INCOMPLETE])
+@pytest.mark.parametrize("status", [cli.EXIT_DONE, cli.EXIT_INCOMPLETE])
 def test_a_tool_ends_with_what_it_returned(status):
     assert stopped(lambda: status) == status
 
@@ -40,14 +40,14 @@ def test_what_goes_wrong_is_one_line(error, told, capsys):
     def fail() -> int:
         raise error
 
-    assert stopped(fail) == command.EXIT_FAILED
+    assert stopped(fail) == cli.EXIT_FAILED
     (line,) = capsys.readouterr().err.splitlines()
     assert line == told
 
 
 def test_a_fault_of_the_tool_itself_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        command.run_command(lambda: 1 // 0)
+        cli.run_command(lambda: 1 // 0)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_fault_of_the_tool_itself_is_not_hidden():
     ],
 )
 def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socket_enabled):
-    assert stopped(lambda: tool.main(["--base", NOWHERE, *arguments])) == command.EXIT_FAILED
+    assert stopped(lambda: tool.main(["--base", NOWHERE, *arguments])) == cli.EXIT_FAILED
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
     assert NOWHERE in line
@@ -83,7 +83,7 @@ def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socke
 def test_what_make_was_not_told_is_named(tool, arguments, missing, capsys):
     with pytest.raises(SystemExit) as end:
         tool.main(arguments)
-    assert end.value.code == command.EXIT_FAILED
+    assert end.value.code == cli.EXIT_FAILED
     assert capsys.readouterr().err == f"{missing} is missing\n"
 
 
@@ -98,13 +98,13 @@ def test_what_make_was_not_told_is_named(tool, arguments, missing, capsys):
 def test_what_make_was_told_wrongly_is_named(arguments, told, capsys):
     with pytest.raises(SystemExit) as end:
         share.main(arguments)
-    assert end.value.code == command.EXIT_FAILED
+    assert end.value.code == cli.EXIT_FAILED
     assert capsys.readouterr().err == f"{told}\n"
 
 
 @pytest.mark.parametrize("base", ["localhost:8080", "127.0.0.1:8080"])
 def test_an_address_of_this_machine_needs_no_scheme(base):
-    assert command.parse_address(base) == f"http://{base}"
+    assert cli.parse_address(base) == f"http://{base}"
 
 
 def test_an_environment_that_is_not_there_is_told_with_those_that_are():
@@ -119,7 +119,7 @@ def test_without_credentials_there_is_a_way_out_instead_of_a_traceback(tmp_path)
         [sys.executable, "-m", "tools.clicks", *ERASE],
         cwd=TEMPLATE.parent, env=kept | nobody, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert run.returncode == command.EXIT_FAILED
+    assert run.returncode == cli.EXIT_FAILED
     (line,) = run.stderr.splitlines()
     assert "sign in to AWS first" in line
     assert "BASE=http://127.0.0.1:8080" in line

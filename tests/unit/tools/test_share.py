@@ -1,7 +1,7 @@
 import pytest
 
 from tools import share
-from tools.management import ManagementApi
+from tools.management_api import ManagementApi
 
 LINK = {"url": "https://pages.example.com/reports/open/x", "expires": "2026-11-25T00:00:00.000Z"}
 

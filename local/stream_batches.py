@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from local.sources import BatchFailures, Invoke, Record, parse_failures
+from local.poller import BatchFailures, Invoke, Record, parse_failures
 from local.stream_mapping import StreamMapping, get_sequence_number
 
 _BACKOFF_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)  # Lambda's own are longer, and not told

@@ -9,9 +9,9 @@ from functools import cache
 from random import Random
 from typing import Final
 
-from bench.arrivals import load_event_source
 from bench.lanes import load_batch_timing
 from bench.limits import COMMIT_SECONDS, SimulatedTable, TransactionLocks
+from bench.stream_model import load_event_source
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.campaign import campaign_partition
 from waypost.models.counters import hour_counter_name, link_counter_name

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 from local.errors import TemplateError
-from local.needs import RequiredPermission
+from local.required_permissions import RequiredPermission
 
 # At moto's address, where no function looks: `moto_permissions` answers.
 ROLES_PATH: Final = "/_local/roles"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from local.api_gateway import Route, load_routes
 from local.cloud import MotoCloud
 from local.distributions import Distribution, load_distributions
 from local.errors import TemplateError
@@ -17,7 +18,6 @@ from local.event_sources import EVENT_SOURCE_TYPES
 from local.functions import LambdaFunction, load_functions
 from local.intrinsics import IntrinsicResolver
 from local.resources import StackResources
-from local.routes import Route, load_routes
 from local.schedules import SCHEDULE_TYPES, Schedule, load_schedules
 from local.template import load_template
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from local.api_answers import parse_response
 from local.api_events import build_http_event
+from local.api_gateway import Route, match_route
 from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, read_body, send_response
 from local.clock import Clock
 from local.cloudfront import CloudFrontEdge
@@ -25,7 +26,6 @@ from local.invocations import PAYLOAD_BYTES
 from local.invoke_api import INVOKE_PREFIX, InvokeApi
 from local.lambdas import WorkerPool
 from local.processes import StackLog
-from local.routes import Route, match_route
 
 _HEAD_BYTES: Final = 10_240  # an HTTP API's limit for request line and headers together
 _BODY_BYTES: Final = 10 * 1024 * 1024

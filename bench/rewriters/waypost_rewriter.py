@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import cast
 
-from bench.rewriters.contestants import BASE, CAMPAIGN, KEY, BenchRecipient
+from bench.rewriters.alternatives import BASE, CAMPAIGN, KEY, BenchRecipient
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryShortLinkRepository,

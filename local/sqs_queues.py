@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from local.cloud import MotoCloud
-from local.patterns import matches_any
+from local.filter_patterns import matches_any
+from local.poller import POLL_SECONDS, BatchFailures, Invoke, Poller, Record, parse_failures
 from local.processes import StackLog
 from local.queue_mapping import QueueMapping, build_sqs_record, to_filter_input
-from local.sources import POLL_SECONDS, BatchFailures, Invoke, Poller, Record, parse_failures
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from local.asgi import AsgiServer, listen
-from local.blueprint import StackDefinition
 from local.cloud import MotoCloud
 from local.functions import LambdaFunction
 from local.invocations import InvocationResult
@@ -17,6 +16,7 @@ from local.lambdas import WorkerPool
 from local.loop import EventLoopThread
 from local.processes import StackLog
 from local.runtime import RuntimeApi
+from local.stack_definition import StackDefinition
 
 _DEFAULT_PROCESSES: Final = 1
 _PUBLIC_PROCESSES: Final = 2  # where recipients wait

@@ -13,7 +13,7 @@ from typing import Any
 import trustme
 from itsdangerous import URLSafeSerializer
 
-from bench import artefacts
+from bench import builds
 from bench.lambda_process import RedirectVariant
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.tokens import ClickToken, TokenSealer
@@ -29,7 +29,7 @@ BASELINE, BASELINE_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "
 def build_click_event(payload: str, signature: str) -> dict[str, Any]:
     """A click as API Gateway tells of it."""
     sample: dict[str, Any] = json.loads(
-        (artefacts.ROOT / "events/RedirectFunction.Click.json").read_text()
+        (builds.ROOT / "events/RedirectFunction.Click.json").read_text()
     )
     sample["rawPath"] = sample["requestContext"]["http"]["path"] = f"/e/c/{payload}/{signature}"
     sample["pathParameters"] = {"payload": payload, "signature": signature}
@@ -65,7 +65,7 @@ def start_fake_aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
     certificate = folder / "aws.pem"
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
     command = [sys.executable, "-m", "bench.fake_aws", str(certificate), SECRET]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=artefacts.ROOT) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=builds.ROOT) as process:
         try:
             assert process.stdout is not None
             yield f"https://localhost:{int(process.stdout.readline())}", authority
@@ -75,18 +75,16 @@ def start_fake_aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
 
 def build_variants(python: Path, endpoint: str, authority: trustme.CA) -> list[RedirectVariant]:
     """All that is compared; the first three are the question, the others what was tried."""
-    function, layer = artefacts.build_waypost(python)
-    runtime = artefacts.build_runtime(python)
-    usual = artefacts.build_baseline()
-    usual_compiled = artefacts.copy_artefact(usual, "usual-compiled", bytecode=True)
-    artefacts.compile_bytecode(usual_compiled, python)
-    bare = artefacts.copy_artefact(function, "function-bare", bytecode=False)
-    layer_bare = artefacts.copy_artefact(layer, "layer-bare", bytecode=False)
-    variants = artefacts.copy_artefact(
-        artefacts.ROOT / "bench/variants", "variants", bytecode=False
-    )
-    artefacts.compile_bytecode(variants, python)
-    tracing = artefacts.build_tracing(python)
+    function, layer = builds.build_waypost(python)
+    runtime = builds.build_runtime(python)
+    usual = builds.build_baseline()
+    usual_compiled = builds.copy_artefact(usual, "usual-compiled", bytecode=True)
+    builds.compile_bytecode(usual_compiled, python)
+    bare = builds.copy_artefact(function, "function-bare", bytecode=False)
+    layer_bare = builds.copy_artefact(layer, "layer-bare", bytecode=False)
+    variants = builds.copy_artefact(builds.ROOT / "bench/variants", "variants", bytecode=False)
+    builds.compile_bytecode(variants, python)
+    tracing = builds.build_tracing(python)
 
     settings = {
         "AWS_ENDPOINT_URL": endpoint,
@@ -138,7 +136,7 @@ def build_variants(python: Path, endpoint: str, authority: trustme.CA) -> list[R
 
 def _write_root_bundle(roots: Path, name: str, authority: trustme.CA) -> str:
     """A file of roots with that of the stand-in among them: reading it costs what it costs."""
-    file = artefacts.BUILD / f"{name}-roots.pem"
+    file = builds.BUILD / f"{name}-roots.pem"
     file.write_bytes(roots.read_bytes() + b"\n" + authority.cert_pem.bytes())
     return str(file)
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import urllib3
 
-from tools.management import ManagementApi
+from tools.management_api import ManagementApi
 from waypost.domains.model import STACK_WORKSPACE_NAME
 
 WORKSPACE: Final = "smoke"

@@ -22,8 +22,8 @@ from moto.iam.models import iam_backends
 from moto.s3.exceptions import S3AccessDeniedError
 from moto.sts.models import sts_backends
 
-from local.needs import PermissionRules, RequiredPermission
-from local.permissions import PERMISSIONS_PATH, ROLES_PATH, find_allowing_statements, parse_policy
+from local.iam_policies import PERMISSIONS_PATH, ROLES_PATH, find_allowing_statements, parse_policy
+from local.required_permissions import PermissionRules, RequiredPermission
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from local.account import ACCOUNT_ID, REGION
 from local.cloud import MotoCloud
 from local.errors import TemplateError
+from local.iam_policies import parse_policy
 from local.parameters import format_scalar
-from local.permissions import parse_policy
 from local.template import Properties, Value, as_list, as_mapping
 
 if TYPE_CHECKING:

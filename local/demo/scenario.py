@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from local.demo.client import DemoClient
 from local.demo.mailing import RECIPIENT_NAMES, extract_tracked_links
-from local.demo.tracker import DemoClient
 from local.stack import EmbeddedStack
 
 

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud import MotoCloud
 from local.errors import TemplateError
+from local.poller import BatchFailures, Record
 from local.processes import StackLog
-from local.sources import BatchFailures, Record
 from local.stream_mapping import StreamMapping, get_sequence_number
 
 
