@@ -19,16 +19,16 @@ from typing import Any
 
 from moto import mock_aws
 
-from bench.lanes import load_batch_timing
+from bench.metered_stack import HREF, MeteredStack, generate_clicks
 from bench.pricing import PRICES, REGIONS, CapacityUnits, compute_bill, price_dynamodb
 from bench.stream_model import (
     NEW_TABLE_SHARDS,
     EventSource,
     generate_arrival_times,
+    load_batch_timing,
     load_event_source,
     split_into_batches,
 )
-from bench.world import HREF, MeteredStack, generate_clicks
 from local import moto_transactions
 from waypost.models.click import Click
 from waypost.rewrite.schemas import validate_rewrite_request

@@ -17,8 +17,13 @@ from hashlib import blake2b
 from random import Random
 from typing import Final
 
-from bench.limits import UNLIMITED_PARTITIONS, SimulatedTable, TransactionLocks
-from bench.simulation import EVENT_SOURCE, SimulatedTally
+from bench.simulation import (
+    EVENT_SOURCE,
+    UNLIMITED_PARTITIONS,
+    SimulatedTable,
+    SimulatedTally,
+    TransactionLocks,
+)
 
 RATE: Final = 10_000
 PEOPLE: Final = 200_000

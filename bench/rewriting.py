@@ -13,7 +13,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench.rewriters import growth, hostile, memory, tables
+from bench.rewriters import memory, tables
+from bench.rewriters import tables as growth
+from bench.rewriters import tables as hostile
 from bench.rewriters.alternatives import list_missing_libraries, list_rewriters
 
 

@@ -1,17 +1,32 @@
 """Which function a request goes to: the routes of the template's HTTP APIs.
 
 Paths are matched as they came, undecoded, so that an escaped slash stays within its segment.
+
+What an HTTP API takes and gives: requests, responses, and why there is none.
+
+The event that a request to an HTTP API becomes (payload format 2.0).
+
+Paths are handed on decoded, "raw" ones too, as an HTTP API does, so an escaped slash is none any
+more; path parameters are decoded by themselves.
+
+What a function's answer becomes on its way out of an HTTP API.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
-from typing import Final
-from urllib.parse import unquote
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
 
+from local.account import ACCOUNT_ID, REGION
 from local.errors import TemplateError
 from local.functions import LambdaFunction, Trigger, list_triggers
 from local.intrinsics import IntrinsicResolver
@@ -112,3 +127,172 @@ def _compile_path(path: str) -> re.Pattern[str]:
     for name, greedy, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         expression += f"(?P<{name}>{'.+' if greedy else '[^/]+'}){re.escape(after)}"
     return re.compile(expression)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """``path`` and ``query`` undecoded; ``headers`` in lower case; ``time`` in epoch ms."""
+
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    source_ip: str
+    time_ms: int
+    protocol: str = "HTTP/1.1"
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:15] + "=")
+
+    def get_header(self, name: str) -> str | None:
+        values = [value for key, value in self.headers if key == name]
+        return ",".join(values) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class HttpError(Exception):
+    """Raised when a request gets no further; the caller is told a status and a message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class InvalidFunctionResponse(Exception):
+    """Raised when a function's answer is not one that an HTTP API can pass on."""
+
+
+_TEXT_TYPES: Final = re.compile(
+    r"text/|application/(json|xml|javascript)\b|application/[\w.-]+\+(json|xml)\b"
+)
+_IAM_IDENTITY: Final = {
+    "accessKey": "testing",
+    "accountId": ACCOUNT_ID,
+    "callerId": "local",
+    "cognitoIdentity": None,
+    "principalOrgId": None,
+    "userArn": f"arn:aws:iam::{ACCOUNT_ID}:user/local",
+    "userId": "local",
+}
+
+
+def build_http_event(
+    route: Route, parameters: Mapping[str, str], request: HttpRequest
+) -> dict[str, Any]:
+    """The event that a function gets for a request."""
+    result: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route.key,
+        "rawPath": unquote(request.path),
+        "rawQueryString": request.query,
+        "headers": _join_values(pair for pair in request.headers if pair[0] != "cookie"),
+        "requestContext": _build_context(route, request),
+    }
+    if cookies := [value for name, value in request.headers if name == "cookie"]:
+        result["cookies"] = re.split(r";\s*", ";".join(cookies))
+    if request.query:
+        result["queryStringParameters"] = _join_values(
+            parse_qsl(request.query, keep_blank_values=True)
+        )
+    if parameters:
+        result["pathParameters"] = dict(parameters)
+    return result | _build_body(request)
+
+
+def _build_context(route: Route, request: HttpRequest) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(request.time_ms / 1000, UTC)
+    return {
+        "accountId": ACCOUNT_ID,
+        "apiId": route.api_id,
+        "domainName": f"{route.api_id}.execute-api.{REGION}.amazonaws.com",
+        "domainPrefix": route.api_id,
+        "http": {
+            "method": request.method,
+            "path": unquote(request.path),
+            "protocol": request.protocol,
+            "sourceIp": request.source_ip,
+            "userAgent": request.get_header("user-agent") or "",
+        },
+        "requestId": request.id,
+        "routeKey": route.key,
+        "stage": DEFAULT_ROUTE,
+        "time": moment.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": request.time_ms,
+    } | ({"authorizer": {"iam": _IAM_IDENTITY}} if route.requires_iam else {})
+
+
+def _build_body(request: HttpRequest) -> dict[str, Any]:
+    if not request.body:
+        return {"isBase64Encoded": False}
+    if _TEXT_TYPES.match((request.get_header("content-type") or "").lower()):
+        return {"body": request.body.decode("utf-8", "replace"), "isBase64Encoded": False}
+    return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}
+
+
+def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Values of the same name are joined by commas."""
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def parse_response(payload: bytes) -> HttpResponse:
+    """What the caller gets for a function's answer. Raises BadAnswer."""
+    try:
+        answer = json.loads(payload)
+    except ValueError as error:
+        raise InvalidFunctionResponse("the answer is no JSON") from error
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        return HttpResponse(200, (("content-type", "application/json"),), payload)
+    headers = [
+        (str(name).lower(), _format_header_value(value))
+        for name, value in (answer.get("headers") or {}).items()
+    ]
+    headers += [
+        ("set-cookie", _format_header_value(cookie)) for cookie in answer.get("cookies") or ()
+    ]
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", "text/plain;charset=UTF-8"))
+    return HttpResponse(_parse_status(answer["statusCode"]), tuple(headers), _parse_body(answer))
+
+
+def _parse_status(value: object) -> int:
+    try:
+        status = int(str(value))
+    except ValueError as error:
+        raise InvalidFunctionResponse(f"statusCode is {value!r}") from error
+    if not 100 <= status <= 599:
+        raise InvalidFunctionResponse(f"statusCode is {status}")
+    return status
+
+
+def _parse_body(answer: Mapping[str, object]) -> bytes:
+    body = answer.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise InvalidFunctionResponse(f"body is a {type(body).__name__}, not a text")
+    if not answer.get("isBase64Encoded"):
+        return body.encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise InvalidFunctionResponse("body is no base64") from error
+
+
+def _format_header_value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise InvalidFunctionResponse(f"a header is a {type(value).__name__}, not a text")
+    text = str(value)
+    if re.search(r"[\r\n\0]", text) or not text.isascii():
+        raise InvalidFunctionResponse("a header has characters that HTTP does not allow")
+    return text

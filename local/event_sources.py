@@ -12,15 +12,13 @@ from typing import Any, Final, TypeAlias
 from local.account import format_function_arn
 from local.asgi import Application, Receive, Scope, Send
 from local.cloud import MotoCloud
-from local.dynamodb_streams import FailureDestination
+from local.dynamodb_streams import FailureDestination, StreamPoller
 from local.functions import LambdaFunction, list_triggers
 from local.invocations import InvocationResult
 from local.poller import Invoke, Poller
 from local.processes import StackLog
-from local.queue_mapping import QueueMapping
-from local.sqs_queues import QueuePoller
+from local.sqs_queues import QueueMapping, QueuePoller
 from local.stream_mapping import StreamMapping
-from local.streams import StreamPoller
 
 EVENT_SOURCE_TYPES: Final = ("DynamoDB", "SQS")
 

@@ -2,6 +2,10 @@
 
 A value that cannot be told raises TemplateError with its place: silence here would be a fault found
 on AWS only.
+
+Which conditions of a template hold.
+
+The values of a template's parameters, held against what the template allows.
 """
 
 from __future__ import annotations
@@ -10,11 +14,97 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from local import parameters
 from local.account import ACCOUNT_ID, REGION
-from local.conditions import ConditionEvaluator
 from local.errors import TemplateError
 from local.template import Properties, Template, Value, as_list, as_mapping
+
+
+class ConditionEvaluator:
+    """The conditions of one template, by name; ``text`` resolves what they compare."""
+
+    def __init__(
+        self, conditions: Mapping[str, Value], resolve_text: Callable[[Value, str], str]
+    ) -> None:
+        self._conditions = conditions
+        self._resolve_text = resolve_text
+
+    def is_true(self, condition: str | None) -> bool:
+        """Whether a named condition is true; no condition always holds. Raises TemplateError."""
+        if condition is None:
+            return True
+        if condition not in self._conditions:
+            raise TemplateError(f"Conditions.{condition}", "is not defined")
+        return self._evaluate(self._conditions[condition], f"Conditions.{condition}")
+
+    def _evaluate(self, condition: Value, where: str) -> bool:
+        if not isinstance(condition, dict) or len(condition) != 1:
+            raise TemplateError(where, "is not a condition")
+        ((name, argument),) = condition.items()
+        if name == "Condition":
+            return self.is_true(str(argument))
+        if not isinstance(argument, list):
+            raise TemplateError(where, f"{name} takes a list")
+        match name:
+            case "Fn::Equals":
+                return self._resolve_text(argument[0], where) == self._resolve_text(
+                    argument[1], where
+                )
+            case "Fn::And":
+                return all(self._evaluate(item, where) for item in argument)
+            case "Fn::Or":
+                return any(self._evaluate(item, where) for item in argument)
+            case "Fn::Not":
+                return not self._evaluate(argument[0], where)
+        raise TemplateError(where, f"{name} is not emulated")
+
+
+def resolve_parameters(template: Template, overrides: Mapping[str, str]) -> dict[str, Value]:
+    """Given values, else defaults. Raises TemplateError for what CloudFormation would refuse."""
+    for name in overrides:
+        if name not in template.parameters:
+            raise TemplateError(f"Parameters.{name}", "is not a parameter of the template")
+    return {
+        name: _resolve_parameter(f"Parameters.{name}", body, overrides.get(name))
+        for name, body in template.parameters.items()
+    }
+
+
+def _resolve_parameter(where: str, body: Properties, override: str | None) -> Value:
+    value = body.get("Default") if override is None else override
+    if value is None:
+        raise TemplateError(where, "has no default and was not given")
+    text = format_scalar(value)
+    _check_constraints(where, body, text)
+    kind = str(body.get("Type"))
+    return list(text.split(",")) if kind.startswith(("Comma", "List<")) else text
+
+
+def _check_constraints(where: str, body: Properties, text: str) -> None:
+    allowed, pattern = body.get("AllowedValues"), body.get("AllowedPattern")
+    if isinstance(allowed, list) and text not in map(format_scalar, allowed):
+        raise TemplateError(
+            where, f"{text!r} is not one of {', '.join(map(format_scalar, allowed))}"
+        )
+    if isinstance(pattern, str) and not re.fullmatch(pattern, text):
+        raise TemplateError(where, f"{text!r} does not match {pattern}")
+    if body.get("Type") == "Number":
+        _check_number(where, body, text)
+
+
+def _check_number(where: str, body: Properties, text: str) -> None:
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise TemplateError(where, f"{text!r} is no number") from error
+    least, most = (float(str(body.get(f"{end}Value", number))) for end in ("Min", "Max"))
+    if not least <= number <= most:
+        raise TemplateError(where, f"{text} is not from {least:g} to {most:g}")
+
+
+def format_scalar(value: Value) -> str:
+    """A scalar as CloudFormation writes it: booleans are ``true`` and ``false``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 _SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -51,7 +141,7 @@ class IntrinsicResolver:
     ) -> None:
         self._template = template
         self._resources = resources
-        self._parameters = parameters.resolve_parameters(template, parameter_values)
+        self._parameters = resolve_parameters(template, parameter_values)
         self._conditions = ConditionEvaluator(template.conditions, self.resolve_text)
         self._pseudo = {
             "AWS::AccountId": ACCOUNT_ID,
@@ -87,7 +177,7 @@ class IntrinsicResolver:
         """
         resolved = self.resolve_value(value, where)
         if isinstance(resolved, str | int | float):
-            return parameters.format_scalar(resolved)
+            return format_scalar(resolved)
         raise TemplateError(where, f"is {resolved!r}, not a text")
 
     def resolve_properties(self, value: Value, where: str) -> Properties:

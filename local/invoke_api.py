@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from local.asgi import BodyTooLarge, Receive, Scope, Send, read_body, send_response
 from local.invocations import PAYLOAD_BYTES, InvocationResult
-from local.lambdas import WorkerPool
 from local.processes import StackLog
+from local.worker_pool import WorkerPool
 
 INVOKE_PREFIX: Final = "/2015-03-31/functions/"
 _PATH = re.compile(rf"{INVOKE_PREFIX}([^/]+)/invocations")

@@ -17,8 +17,7 @@ from functools import cache
 from typing import IO, Final
 
 from local.account import REGION
-from local.children import ForkedProcess, open_pipe_reader
-from local.forks import ForkServer, Program
+from local.forks import ForkedProcess, ForkServer, Program, open_pipe_reader
 from local.functions import LambdaFunction
 
 # Ctrl-C reaches every process of the group, and it is the stack that ends its functions.

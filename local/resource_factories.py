@@ -16,7 +16,7 @@ from local.account import ACCOUNT_ID, REGION
 from local.cloud import MotoCloud
 from local.errors import TemplateError
 from local.iam_policies import parse_policy
-from local.parameters import format_scalar
+from local.intrinsics import format_scalar
 from local.template import Properties, Value, as_list, as_mapping
 
 if TYPE_CHECKING:

@@ -3,6 +3,11 @@ refers to them.
 
 A resource that the embedded stack does not make still has a name (``Ref``), since much of a
 template only names things; of its attributes only those listed here can be told.
+
+What can be told of resources that are not made: names, and attributes that follow from them.
+
+An attribute is a text in which ``{id}`` stands for the logical id, ``{name}`` for the resource's
+name, and ``{host}`` for the logical id as a part of a host name.
 """
 
 from __future__ import annotations
@@ -12,13 +17,51 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from local import naming
-from local.account import REGION
+from local.account import ACCOUNT_ID, REGION, format_function_arn
 from local.cloud import MotoCloud
 from local.errors import TemplateError
+from local.functions import resolve_function_name
 from local.intrinsics import IntrinsicResolver
 from local.resource_factories import RESOURCE_FACTORIES
 from local.template import Resource, Template
+
+_ATTRIBUTE_TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
+    "AWS::CloudFront::ConnectionGroup": {
+        "Ref": f"arn:aws:cloudfront::{ACCOUNT_ID}:connection-group/{{id}}",
+        "Arn": f"arn:aws:cloudfront::{ACCOUNT_ID}:connection-group/{{id}}",
+        "Id": "{id}",
+        "RoutingEndpoint": "{host}.cloudfront.net",
+    },
+    "AWS::CloudFront::Distribution": {
+        "Ref": "{id}",
+        "Id": "{id}",
+        "DomainName": "{host}.cloudfront.net",
+    },
+    "AWS::Logs::LogGroup": {
+        "Ref": "{name}",
+        "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:{{name}}:*",
+    },
+    "AWS::SNS::Topic": {
+        "Ref": f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{{name}}",
+        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{{name}}",
+    },
+}
+
+
+def derive_attributes(
+    resource: Resource, resolver: IntrinsicResolver, stack: str, api_url: str
+) -> Mapping[str, str]:
+    """The attributes, ``Ref`` among them; ``address`` is where the stack's APIs are served."""
+    host = resource.logical_id.lower()
+    if resource.type == "AWS::Serverless::HttpApi":
+        return {"Ref": host, "ApiId": host, "ApiEndpoint": api_url}
+    if resource.type == "AWS::Serverless::Function":
+        name = resolve_function_name(resource, resolver, stack)
+        return {"Ref": name, "Arn": format_function_arn(name)}
+    names = {"id": resource.logical_id, "host": host, "name": f"{stack}-{resource.logical_id}"}
+    known = _ATTRIBUTE_TEMPLATES.get(resource.type, {"Ref": "{name}"})
+    return {attribute: text.format(**names) for attribute, text in known.items()}
+
 
 _SECRET_REFERENCE: Final = re.compile(
     r"\{\{resolve:secretsmanager:((?:arn:[^:}]+:[^:}]+:[^:}]*:[^:}]*:[^:}]*:)?[^:}]+)"
@@ -100,7 +143,7 @@ class StackResources:
             return RESOURCE_FACTORIES[resource.type](
                 self._cloud, self._physical_name(logical_id), properties
             )
-        return naming.derive_attributes(resource, self.resolver, self._stack, self._api_url)
+        return derive_attributes(resource, self.resolver, self._stack, self._api_url)
 
     def _physical_name(self, logical_id: str) -> str:
         return f"{self._stack}-{logical_id}"

@@ -14,18 +14,23 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from local.api_answers import parse_response
-from local.api_events import build_http_event
-from local.api_gateway import Route, match_route
+from local.api_gateway import (
+    HttpError,
+    HttpRequest,
+    HttpResponse,
+    InvalidFunctionResponse,
+    Route,
+    build_http_event,
+    match_route,
+    parse_response,
+)
 from local.asgi import Application, BodyTooLarge, Receive, Scope, Send, read_body, send_response
 from local.clock import Clock
-from local.cloudfront import CloudFrontEdge
-from local.distributions import Distribution
-from local.http_api import HttpError, HttpRequest, HttpResponse, InvalidFunctionResponse
+from local.cloudfront import CloudFrontEdge, Distribution
 from local.invocations import PAYLOAD_BYTES
 from local.invoke_api import INVOKE_PREFIX, InvokeApi
-from local.lambdas import WorkerPool
 from local.processes import StackLog
+from local.worker_pool import WorkerPool
 
 _HEAD_BYTES: Final = 10_240  # an HTTP API's limit for request line and headers together
 _BODY_BYTES: Final = 10 * 1024 * 1024

@@ -27,7 +27,7 @@ from typing import IO, Final, Self
 from local import stack_definition
 from local.account import REGION
 from local.admin_api import AdminApi
-from local.asgi import AsgiServer, listen
+from local.asgi import AsgiServer, EventLoopThread, listen
 from local.clock import Clock
 from local.cloud import MotoCloud
 from local.event_sources import (
@@ -39,7 +39,6 @@ from local.event_sources import (
 from local.invocations import InvocationResult
 from local.invoke_api import InvokeApi
 from local.lambda_runtime import FunctionPools
-from local.loop import EventLoopThread
 from local.poller import Poller
 from local.processes import StackLog, get_fork_server
 from local.router import RequestRouter

@@ -12,7 +12,7 @@ from typing import Final
 
 from local.api_gateway import Route, load_routes
 from local.cloud import MotoCloud
-from local.distributions import Distribution, load_distributions
+from local.cloudfront import Distribution, load_distributions
 from local.errors import TemplateError
 from local.event_sources import EVENT_SOURCE_TYPES
 from local.functions import LambdaFunction, load_functions

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from tools import cli
 from tools.cli import EXIT_DONE, EXIT_INCOMPLETE, parse_required, read_text
-from tools.embedded import find_stack
 from tools.repositories import StackRepositories
+from tools.stack import find_stack
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.maintenance.recount import RecountResult, RecountService
 from waypost.maintenance.replay import replay_clicks

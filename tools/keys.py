@@ -23,7 +23,7 @@ from typing import Any
 
 from tools import cli
 from tools.cli import EXIT_DONE, EXIT_FAILED, parse_required
-from tools.embedded import find_stack
+from tools.stack import find_stack
 from waypost.errors import StoreUnavailable
 from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.tokens.keyring import (

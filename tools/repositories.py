@@ -9,8 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from tools.embedded import EmbeddedStackClient
-from tools.stack import DeployedStack
+from tools.stack import DeployedStack, EmbeddedStackClient
 from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.messages import DynamoMessageRepository

@@ -21,8 +21,7 @@ import boto3
 
 from tools import cli
 from tools.cli import EXIT_DONE, parse_required
-from tools.embedded import EmbeddedStackClient, find_stack
-from tools.stack import DeployedStack
+from tools.stack import DeployedStack, EmbeddedStackClient, find_stack
 
 THREADS: Final = 16
 CHUNK_SIZE: Final = 1_000

@@ -11,8 +11,13 @@ from playwright.sync_api import Browser, FloatRect, Page
 
 from local.browser import launch_browser
 from local.demo.client import DemoClient
-from local.demo.mailing import CAMPAIGN, WORKSPACE, build_message, extract_tracked_links
-from local.demo.scenario import simulate_clicks
+from local.demo.scenario import (
+    CAMPAIGN,
+    WORKSPACE,
+    build_message,
+    extract_tracked_links,
+    simulate_clicks,
+)
 from local.stack import EmbeddedStack
 
 FOLDER: Final = Path(__file__).parents[2] / "docs/images"

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from local.children import open_pipe_reader
 from local.errors import ProcessStartError
-from local.forks import ForkServer, Program
+from local.forks import ForkServer, Program, open_pipe_reader
 from local.processes import get_fork_server, list_library_folders
 
 

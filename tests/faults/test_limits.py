@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.hotlink import RATE, simulate_counter, simulate_transaction, simulate_waypost
-from bench.limits import UNLIMITED_PARTITIONS
+from bench.simulation import UNLIMITED_PARTITIONS
 
 SECONDS = 2
 

@@ -6,10 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from local.api_answers import parse_response
-from local.api_events import build_http_event
-from local.api_gateway import Route, match_route
-from local.http_api import HttpRequest
+from local.api_gateway import HttpRequest, Route, build_http_event, match_route, parse_response
 from local.stack import TEMPLATE
 from local.template import as_mapping, get_section, load_template
 from tests.handlers import LambdaContext

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from local import cloudfront
+from local.api_gateway import HttpRequest
 from local.clock import Clock
-from local.cloudfront import CloudFrontEdge
-from local.distributions import Distribution
-from local.http_api import HttpRequest
+from local.cloudfront import CloudFrontEdge, Distribution
 
 DISTRIBUTION = Distribution(
     api_id="tracking",

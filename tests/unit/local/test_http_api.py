@@ -7,10 +7,14 @@ import json
 
 import pytest
 
-from local.api_answers import parse_response
-from local.api_events import build_http_event
-from local.api_gateway import Route, match_route
-from local.http_api import HttpRequest, InvalidFunctionResponse
+from local.api_gateway import (
+    HttpRequest,
+    InvalidFunctionResponse,
+    Route,
+    build_http_event,
+    match_route,
+    parse_response,
+)
 
 CLICK = Route("GET /e/c/{payload}/{signature}", "tracking", "Redirect", requires_iam=False)
 GREEDY = Route("GET /e/{rest+}", "tracking", "Greedy", requires_iam=False)

@@ -10,9 +10,9 @@ import pytest
 
 from local.errors import TemplateError
 from local.functions import LambdaFunction, Trigger
-from local.queue_mapping import QueueMapping, to_filter_input
 from local.resource_factories import generate_secret_string
 from local.schedules import load_schedules
+from local.sqs_queues import QueueMapping, to_filter_input
 from local.stream_mapping import StreamMapping, build_stream_record
 from local.template import Properties
 

@@ -9,10 +9,9 @@ from contextlib import suppress
 
 import pytest
 
-from tools import embedded
-from tools.embedded import EmbeddedStackClient
+from tools import stack
 from tools.management_api import ApiUnreachable, ManagementApi
-from tools.stack import StackNotFound
+from tools.stack import EmbeddedStackClient, StackNotFound
 
 
 class Listener:
@@ -56,7 +55,7 @@ def test_an_address_that_speaks_no_https_is_told_so(listener):
 
 @pytest.mark.parametrize("listener", [b""], indirect=True)
 def test_who_never_answers_is_asked_once(listener, monkeypatch):
-    monkeypatch.setattr(embedded, "_SECONDS", 0.2)
+    monkeypatch.setattr(stack, "_SECONDS", 0.2)
     with pytest.raises(StackNotFound):
         EmbeddedStackClient.from_url(f"http://{listener.address}")
     assert listener.asked == 1
