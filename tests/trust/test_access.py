@@ -1,5 +1,5 @@
 """Every route across workspaces: asked in one for what belongs to another. Pages and shares have
-their matrix in tests/unit/pages/test_access.py.
+their matrix in tests/unit/web/test_access.py.
 """
 
 from __future__ import annotations
