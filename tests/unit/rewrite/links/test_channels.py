@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.rewriting.conftest import MessageHarness, decode_links
+from tests.unit.rewrite.conftest import MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 
 TAG = "{% cio_link url:https://e.com/?a=1&b=2 %}"
