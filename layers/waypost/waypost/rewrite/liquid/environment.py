@@ -30,7 +30,7 @@ from liquid.undefined import UNDEFINED, FalsyStrictUndefined
 
 from waypost.errors import InvalidRequest, Problem
 from waypost.rewrite.links.occurrence import TextTransform, pass_through
-from waypost.rewrite.liquid.link_tracking import (
+from waypost.rewrite.liquid.link_marks import (
     NO_TEMPLATE_LINKS,
     CaptureTag,
     CioLinkTag,

@@ -19,7 +19,7 @@ from waypost.rewrite.links.html import decode_attribute
 from waypost.rewrite.links.mime import EncodedBlock
 from waypost.rewrite.links.occurrence import LinkOccurrence, mask_spans
 from waypost.rewrite.liquid import environment as language
-from waypost.rewrite.liquid.link_tracking import (
+from waypost.rewrite.liquid.link_marks import (
     CioLinkSpan,
     LinkTrackingBuffer,
     TemplateLinkSpan,
