@@ -26,7 +26,7 @@ from tests.clicks import NOON
 from tests.faults.breaking import fault_schedules
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import FakeCloud, get_client
-from tests.faults.internet import DEFAULT_HOST, FakeInternet
+from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.domains.model import STACK_WORKSPACE, TrackingDomain, create_domain

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_damaged_domains import corrupt_domain_item, put_domain_item
+from tests.contract.test_corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, make_domain
 from waypost.domains import item_mapping, probe_token

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_damaged_domains import corrupt_domain_item, put_domain_item
+from tests.contract.test_corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
 from tests.handlers import build_api_event, load_function
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, make_domain

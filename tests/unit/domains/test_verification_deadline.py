@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes import InMemoryDomainRepository
 from tests.faults.breaking import FaultInjector
-from tests.faults.internet import CDN_ADDRESS, KEYRING, FakeConnection, FakeInternet
+from tests.faults.fake_internet import CDN_ADDRESS, KEYRING, FakeConnection, FakeInternet
 from tests.unit.domains.builders import (
     EDGE,
     HOST,
