@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.damage import CORRUPT_SETTINGS, store_settings_text
+from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_text
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clicks import NOON, make_click
 from tests.contract.conftest import Repositories, TableNames
-from tests.contract.test_damaged_counting import change_attributes
+from tests.contract.test_corrupt_counting import change_attributes
 from tests.fakes import InMemoryMessageRepository
 from tests.tallies import create_tally
 from tests.workspace import build_link_definition

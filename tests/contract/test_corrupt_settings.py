@@ -10,7 +10,7 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON, make_click
 from tests.contract.conftest import Repositories
-from tests.contract.damage import CORRUPT_SETTINGS, store_settings_text
+from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_text
 from tests.fakes import InMemoryMessageRepository
 from tests.tallies import create_tally
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
