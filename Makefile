@@ -117,7 +117,7 @@ build/fuzzer/ready: | $(READY)
 
 .PHONY: test-contract
 test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
-	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest tests/contract tests/faults/test_fault_run_dynamodb.py $(ARGS)
+	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest tests/contract tests/faults/test_click_simulation_dynamodb.py $(ARGS)
 
 # Two dates: one after whatever tests store has expired, one past 2038-01-19, where 32 bits end.
 SHIFTED := tests/unit tests/property tests/contract

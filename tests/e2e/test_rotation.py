@@ -1,6 +1,6 @@
 """Keys are rotated and retired by the operator's tool while a stack runs, each in its own process.
 
-Which keys a warm function has when is told in tests/unit/test_keys.py, with a clock. Here processes
+Which keys a warm function has when is told in tests/unit/tokens/test_keyring_source.py, with a clock. Here processes
 have read the keyring when they have, and end as Lambda ends them; that the time has come from which
 a key signs is played by writing an earlier one.
 """

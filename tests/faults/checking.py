@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from tests.clicks import CAMPAIGN
-from tests.faults.world import FaultSimulation, compute_counters
+from tests.faults.click_simulation import FaultSimulation, compute_counters
 from waypost.maintenance.recount import RecountService
 
 FAULT_SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))

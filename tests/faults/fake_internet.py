@@ -13,8 +13,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from tests.faults.breaking import FaultInjector
 from tests.faults.cloud import SECRET
+from tests.faults.fault_injector import FaultInjector
 from waypost.domains import probe_token
 from waypost.tokens.keyring import KeySchedule
 

@@ -22,9 +22,9 @@ import pytest
 from local.template import load_template
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
-from tests.faults.breaking import fault_schedules
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import SECRET, FakeCloud, get_client
+from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.api.dependencies import Services

@@ -23,10 +23,10 @@ from botocore.parsers import ResponseParserError
 
 from tests import handlers
 from tests.clicks import NOON
-from tests.faults.breaking import fault_schedules
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import FakeCloud, get_client
 from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
+from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.domains.model import STACK_WORKSPACE, TrackingDomain, create_domain

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests import handlers
-from tests.faults.breaking import fault_schedules
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import FakeCloud, create_fake_cloud, get_client
+from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from tests import handlers
-from tests.faults.breaking import fault_schedules
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import SECRET, FakeCloud, get_client
+from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id, derive_workspace_id

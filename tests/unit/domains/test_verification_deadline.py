@@ -12,7 +12,7 @@ import dns.exception
 import pytest
 
 from tests.fakes import InMemoryDomainRepository
-from tests.faults.breaking import FaultInjector
+from tests.faults.fault_injector import FaultInjector
 from tests.faults.fake_internet import CDN_ADDRESS, KEYRING, FakeConnection, FakeInternet
 from tests.unit.domains.builders import (
     EDGE,

@@ -17,12 +17,12 @@ import pytest
 
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, make_click
-from tests.faults.breaking import fault_schedules
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
+from tests.faults.click_simulation import compute_counters
 from tests.faults.cloud import FakeCloud, get_client
+from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
-from tests.faults.world import compute_counters
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.errors import StoreError
 from waypost.ids import CampaignId, derive_campaign_id, derive_workspace_id

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.contract.conftest import Repositories
 from tests.faults.checking import FAULT_SEED, check_invariants
-from tests.faults.world import FaultSimulation
+from tests.faults.click_simulation import FaultSimulation
 from waypost.models.click import Click
 from waypost.repositories.clicks import ClickRepository
 

@@ -20,7 +20,7 @@ from aws_lambda_powertools.logging import Logger
 
 from tests.clicks import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, make_link_id
 from tests.fakes import InMemoryMessageRepository, InMemoryShortLinkRepository
-from tests.faults.faults import FaultyProxy, ProcessKilled, RandomFaults
+from tests.faults.faulty_proxy import FaultyProxy, ProcessKilled, RandomFaults
 from waypost.bot_detection.scoring import BotVerdict
 from waypost.clicks.fallback_queue import drain_clicks, serialize_click
 from waypost.clicks.lambda_events import (

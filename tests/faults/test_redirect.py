@@ -19,7 +19,7 @@ from aws_lambda_powertools.logging import Logger
 
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
-from tests.faults.broken_aws import KEYRING_SECRET, FaultyAws, run_faulty_aws
+from tests.faults.faulty_aws import KEYRING_SECRET, FaultyAws, run_faulty_aws
 from tests.faults.promises import find_missing_promises
 from tests.faults.ways import ALWAYS, CALL_FAULTS, FAULTS_AFTER_SUCCESS
 from waypost.aws import MinimalClient, clients

@@ -1,4 +1,4 @@
-"""How well machines are told from people, on a labelled sample (labelled.json).
+"""How well machines are told from people, on a labelled sample (labelled_clicks.json).
 
 Each case is one delivery: an agent, a network, and clicks as link and seconds after sending. The
 sample is written by hand, hard cases included that are got wrong: it guards against getting worse,
@@ -19,7 +19,9 @@ from waypost.bot_detection.scoring import classify_click
 from waypost.models.recipient import RecipientKey, RecipientRow
 from waypost.tally.aggregation import apply_clicks
 
-CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text())
+CASES: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("labelled_clicks.json").read_text()
+)
 DOCS = Path(__file__).parents[3] / "docs" / "bot-clicks.md"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.contract.conftest import create_in_memory_repositories
 from tests.faults.checking import FAULT_SEED, check_invariants
-from tests.faults.world import FaultSimulation
+from tests.faults.click_simulation import FaultSimulation
 
 
 def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
