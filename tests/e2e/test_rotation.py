@@ -1,8 +1,8 @@
 """Keys are rotated and retired by the operator's tool while a stack runs, each in its own process.
 
-Which keys a warm function has when is told in tests/unit/tokens/test_keyring_source.py, with a clock. Here processes
-have read the keyring when they have, and end as Lambda ends them; that the time has come from which
-a key signs is played by writing an earlier one.
+tests/unit/tokens/test_keyring_source.py tests, with a clock, which keys a warm function has. Here
+processes have read the keyring when they have, and end as Lambda ends them; that the time has come
+from which a key signs is played by writing an earlier one.
 """
 
 from __future__ import annotations

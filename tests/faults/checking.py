@@ -16,11 +16,11 @@ SOAK_ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)
 
 def check_invariants(simulation: FaultSimulation) -> None:
     stores = simulation.repositories
-    ledger = list(stores.clicks.of_campaign(CAMPAIGN))
+    ledger = list(stores.clicks.scan_by_campaign(CAMPAIGN))
     assert Counter(click.id for click in ledger) == Counter(simulation.click_ids)
     counted = {
         (cell.counter, cell.figure): value
-        for cell, value in stores.campaigns.counts(CAMPAIGN).cells().items()
+        for cell, value in stores.campaigns.get_counts(CAMPAIGN).to_increments().items()
         if cell.figure != "shared"
     }
     assert counted == compute_counters(ledger)

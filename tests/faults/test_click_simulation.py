@@ -12,7 +12,7 @@ from tests.faults.click_simulation import FaultSimulation
 
 def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
     stores = create_in_memory_repositories()
-    world = FaultSimulation(stores, FAULT_SEED, rate=0.03, stream=stores.clicks.inserted)  # type: ignore[attr-defined]
+    world = FaultSimulation(stores, FAULT_SEED, rate=0.03, stream=stores.clicks.stream)  # type: ignore[attr-defined]
     world.run(20_000, people=2_000, opt_outs=10)
     check_invariants(world)
     assert set(world.faults.fault_counts) == {
@@ -28,10 +28,10 @@ def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
 
 def test_without_faults_around_telling_every_click_is_told_once() -> None:
     stores = create_in_memory_repositories()
-    world = FaultSimulation(stores, FAULT_SEED, rate=0.02, stream=stores.clicks.inserted)  # type: ignore[attr-defined]
+    world = FaultSimulation(stores, FAULT_SEED, rate=0.02, stream=stores.clicks.stream)  # type: ignore[attr-defined]
     world.event_publisher = world.event_bus  # type: ignore[assignment]
-    told = world.recipients._methods
-    world.recipients._methods = tuple(name for name in told if name != "told")
+    methods = world.recipients._methods
+    world.recipients._methods = tuple(name for name in methods if name != "update_outbox")
     world.run(3_000, people=500)
     check_invariants(world)
     assert set(world.event_bus.published.values()) == {1}
@@ -41,7 +41,7 @@ def test_the_same_seed_breaks_the_same_way() -> None:
     seen = []
     for _ in range(2):
         stores = create_in_memory_repositories()
-        world = FaultSimulation(stores, FAULT_SEED, rate=0.05, stream=stores.clicks.inserted)  # type: ignore[attr-defined]
+        world = FaultSimulation(stores, FAULT_SEED, rate=0.05, stream=stores.clicks.stream)  # type: ignore[attr-defined]
         world.run(300, people=40)
         seen.append(
             (dict(world.faults.fault_counts), dict(world.outcomes), sorted(world.click_ids))

@@ -117,8 +117,8 @@ def follow(
 
 def request_pixel(redirect: ModuleType) -> dict[str, Any]:
     """The pixel as a function gives it that has just started."""
-    redirect._keys.cache_clear()
-    redirect._redirecting.cache_clear()
+    redirect._keyring_source.cache_clear()
+    redirect._redirect_service.cache_clear()
     return follow(redirect, SEALER.open_sealer.seal(PIXEL), kind="o")
 
 

@@ -137,7 +137,7 @@ def healthy(aws: FakeCloud, tally: ModuleType) -> Counter[str]:
 
 
 def play(cloud: FakeCloud, tally: ModuleType) -> None:
-    tally._tally.cache_clear()
+    tally._tally_service.cache_clear()
     cloud.refused_events = 1
     left = invoke_tally(tally, CLICKS)
     invoke_tally_until_done(cloud, tally, left)
@@ -155,7 +155,7 @@ def test_each_click_counts_once(
     for after, times in fault_schedules(healthy[call]):
         with prepared(aws) as cloud:
             cloud.plan_fault(call, way, after=after, times=times)
-            tally._tally.cache_clear()
+            tally._tally_service.cache_clear()
             cloud.refused_events = 1
             left = invoke_tally(tally, CLICKS)
             left = invoke_tally(tally, left) if left else []
@@ -175,7 +175,7 @@ def test_nobody_is_told_against_a_workspaces_will(
     with cloud.bypass_faults():
         for one in clicks:
             DynamoClickRepository(get_client("dynamodb"), "clicks").record(one)
-    tally._tally.cache_clear()
+    tally._tally_service.cache_clear()
     cloud.plan_fault("GetItem of settings", way)
     assert invoke_tally(tally, clicks) == clicks
     cloud.clear_faults()
@@ -194,7 +194,7 @@ def test_at_random_each_click_counts_once(aws: FakeCloud, tally: ModuleType) -> 
         for n in range(60 * SOAK_ROUNDS)
     ]
     with prepared(aws, clicks) as cloud:
-        tally._tally.cache_clear()
+        tally._tally_service.cache_clear()
         left = list(clicks)
         while left:
             cloud.inject_at_random(random, 0.15)
