@@ -28,8 +28,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from tests.contract.conftest import TABLE_SCHEMA_KEYS, accelerate_moto, load_stack_template
-from tests.faults.fault_injector import FaultInjector
 from tests.faults.fake_tenants import FakeTenants
+from tests.faults.fault_injector import FaultInjector
 from tests.faults.naming import name_call
 from tests.faults.ways import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
 from tests.moto_doors import is_to_aws, respond_with_moto

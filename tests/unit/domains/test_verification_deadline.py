@@ -12,8 +12,8 @@ import dns.exception
 import pytest
 
 from tests.fakes import InMemoryDomainRepository
-from tests.faults.fault_injector import FaultInjector
 from tests.faults.fake_internet import CDN_ADDRESS, KEYRING, FakeConnection, FakeInternet
+from tests.faults.fault_injector import FaultInjector
 from tests.unit.domains.builders import (
     EDGE,
     HOST,
