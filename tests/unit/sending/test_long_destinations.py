@@ -57,7 +57,7 @@ def test_recipients_share_one_stored_destination_and_keep_their_parameter(
 ) -> None:
     office.save_settings(cio_id=True)
     href = "https://example.com/?q=" + random_text(3000)
-    links = tracked(office, href, people=5)
+    links = tracked(office, href, recipient_count=5)
     assert len(office.short_links._destinations) == 1
     for number, link in enumerate(links):
         assert f"_cio_id=p{number}" in lead(office, link)

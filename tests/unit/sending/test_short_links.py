@@ -40,7 +40,7 @@ def test_links_are_not_shortened_unless_the_workspace_says_so(office: RewriteHar
 def test_each_recipient_gets_a_code_that_leads_where_the_link_led(
     shortening: RewriteHarness,
 ) -> None:
-    answer = sms(shortening, people=250)
+    answer = sms(shortening, recipient_count=250)
     codes = [SHORT_LINK.findall(text) for text in list_texts(answer)]
     assert all(len(found) == 1 for found in codes)
     assert len({code for [code] in codes}) == 250
@@ -55,7 +55,7 @@ def test_everything_but_the_link_stays_as_it_was(shortening: RewriteHarness) -> 
 
 
 def test_a_code_carries_the_recipients_own_token(shortening: RewriteHarness) -> None:
-    for number, text in enumerate(list_texts(sms(shortening, people=3))):
+    for number, text in enumerate(list_texts(sms(shortening, recipient_count=3))):
         link = shortening.short_links.get(SHORT_LINK.findall(text)[0])
         assert link is not None
         assert shortening.sealer.open(link.token).delivery == f"d{number}"
@@ -174,7 +174,7 @@ def test_an_e_mail_has_no_segments(office: RewriteHarness) -> None:
 def test_parts_never_cut_a_link_and_stay_within_the_report(
     shortening: RewriteHarness, lead: int
 ) -> None:
-    answer = sms(shortening, "x" * lead + " https://a.example/sale " + "y" * 120, people=3)
+    answer = sms(shortening, "x" * lead + " https://a.example/sale " + "y" * 120, recipient_count=3)
     for delivery in answer["deliveries"]:
         text = str(delivery["content"]["text"])
         parts = delivery.get("parts", [text])
@@ -192,7 +192,7 @@ def test_ten_thousand_messages_in_one_run_while_the_table_throttles(
 ) -> None:
     table = ThrottlingTable(Random(11))
     shortening.short_links = create_repository(table)
-    answer = sms(shortening, people=10_000)
+    answer = sms(shortening, recipient_count=10_000)
     assert table.fault_counts["throttled"] > 5
     assert table.fault_counts["answer lost"] > 5
     assert answer["failed"] == []
