@@ -15,7 +15,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, FakeBaseUrls, RewriteHarness
+from tests.rewrite_harness import NOW, FakeBaseUrls, RewriteHarness
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.fallback_queue import deserialize_click, serialize_click
 from waypost.clicks.request import RedirectEvent, parse_click_request, truncate_address

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fuzz.target import FuzzTarget, decode_text, expect
-from tests.unit.sending.conftest import BASE, RewriteHarness
+from tests.rewrite_harness import BASE, RewriteHarness
 from waypost.errors import WaypostError
 from waypost.rewrite.service import RewriteResponse
 

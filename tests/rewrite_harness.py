@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryShortLinkRepository,
@@ -16,7 +14,6 @@ from tests.fakes import (
 )
 from waypost.domains.base_url import BaseUrl
 from waypost.ids import derive_workspace_id
-from waypost.models.workspace import WorkspaceSettings
 from waypost.redirect.service import LinkResolver
 from waypost.rewrite.schemas import validate_rewrite_request
 from waypost.rewrite.service import RewriteResponse, RewriteService
@@ -70,13 +67,6 @@ class RewriteHarness:
         """Where a short link leads."""
         lookup = LinkResolver(self.short_links, clock=NOW.timestamp)
         return lookup.resolve_destination(self.sealer.open(lookup.resolve_short_link(code)))
-
-
-@pytest.fixture
-def office() -> RewriteHarness:
-    made = RewriteHarness()
-    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
-    return made
 
 
 def list_texts(answer: RewriteResponse, content_key: str = "text") -> list[str]:

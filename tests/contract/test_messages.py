@@ -27,46 +27,46 @@ def message(html="<p>Hello, 🙂</p>\r\n", *, rendered=False, campaign=CAMPAIGN)
 
 @pytest.mark.parametrize("rendered", [True, False])
 def test_a_message_comes_back_as_it_was_kept(messages, rendered):
-    assert messages.keep(message(rendered=rendered))
-    assert messages.message(CAMPAIGN) == message(rendered=rendered)
+    assert messages.add(message(rendered=rendered))
+    assert messages.get(CAMPAIGN) == message(rendered=rendered)
 
 
 def test_the_first_message_stays(messages):
-    assert messages.keep(message("first"))
-    assert not messages.keep(message("second"))
-    assert messages.message(CAMPAIGN).html == "first"
+    assert messages.add(message("first"))
+    assert not messages.add(message("second"))
+    assert messages.get(CAMPAIGN).html == "first"
 
 
 def test_a_message_whose_time_is_over_is_gone_though_its_item_may_be_there(messages):
-    assert messages.keep(replace(message(), expires=int(NOON.timestamp()) - 1))
-    assert messages.message(CAMPAIGN) is None
+    assert messages.add(replace(message(), expires=int(NOON.timestamp()) - 1))
+    assert messages.get(CAMPAIGN) is None
 
 
 def test_campaigns_have_messages_of_their_own(messages):
     other = derive_campaign_id("acme", "autumn")
-    messages.keep(message("spring"))
-    assert messages.message(other) is None
-    messages.keep(message("autumn", campaign=other))
-    assert messages.message(CAMPAIGN).html == "spring"
+    messages.add(message("spring"))
+    assert messages.get(other) is None
+    messages.add(message("autumn", campaign=other))
+    assert messages.get(CAMPAIGN).html == "spring"
 
 
 def test_what_is_larger_than_an_item_is_not_kept(messages):
     noise = random.Random(1).randbytes(MAX_MESSAGE_BYTES).hex() * 2
-    assert not messages.keep(message(noise))
-    assert messages.message(CAMPAIGN) is None
+    assert not messages.add(message(noise))
+    assert messages.get(CAMPAIGN) is None
 
 
 def test_a_large_message_of_repeated_parts_is_kept(messages):
     html = "<tr><td>row</td></tr>" * 40_000
-    assert messages.keep(message(html))
-    assert messages.message(CAMPAIGN).html == html
+    assert messages.add(message(html))
+    assert messages.get(CAMPAIGN).html == html
 
 
 def test_a_forgotten_message_makes_room_for_the_next(messages):
-    messages.keep(message("first"))
+    messages.add(message("first"))
     messages.forget(CAMPAIGN)
     messages.forget(CAMPAIGN)
-    assert messages.keep(message("second"))
+    assert messages.add(message("second"))
 
 
 def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspace(messages):
@@ -74,23 +74,23 @@ def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspa
         derive_campaign_id("acme", "template"),
         derive_campaign_id("other", "spring"),
     )
-    messages.keep(message("Dear Ada", rendered=True))
-    messages.keep(message("Dear {{ name }}", campaign=template))
-    messages.keep(message("Dear Ben", rendered=True, campaign=strangers))
+    messages.add(message("Dear Ada", rendered=True))
+    messages.add(message("Dear {{ name }}", campaign=template))
+    messages.add(message("Dear Ben", rendered=True, campaign=strangers))
     assert messages.forget_rendered(derive_workspace_id("acme")) == 1
-    assert messages.message(CAMPAIGN) is None
-    assert messages.message(template) is not None
-    assert messages.message(strangers) is not None
+    assert messages.get(CAMPAIGN) is None
+    assert messages.get(template) is not None
+    assert messages.get(strangers) is not None
     assert messages.forget_rendered(derive_workspace_id("acme")) == 0
 
 
 def test_of_some_campaigns_only_rendered_messages_are_forgotten(messages):
     template, other = derive_campaign_id("acme", "autumn"), derive_campaign_id("acme", "winter")
-    messages.keep(message(rendered=True))
-    messages.keep(message(campaign=template))
-    messages.keep(message(rendered=True, campaign=other))
+    messages.add(message(rendered=True))
+    messages.add(message(campaign=template))
+    messages.add(message(rendered=True, campaign=other))
     assert messages.forget_rendered_of([CAMPAIGN, template, derive_campaign_id("acme", "x")]) == 1
-    assert messages.message(CAMPAIGN) is None
-    assert messages.message(template)
-    assert messages.message(other)
+    assert messages.get(CAMPAIGN) is None
+    assert messages.get(template)
+    assert messages.get(other)
     assert messages.forget_rendered_of([]) == 0

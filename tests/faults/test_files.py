@@ -61,7 +61,7 @@ class FileJob(NamedTuple):
 
     def rewrite_in_new_container(self) -> dict[str, Any]:
         """The answer of a function that has just started."""
-        self.app.sending.cache_clear()
+        self.app.rewrite_service.cache_clear()
         return self.rewrite()
 
 

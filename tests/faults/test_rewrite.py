@@ -103,7 +103,7 @@ def rewrite(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
 
 def rewrite_in_new_container(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
     """The answer of a function that has just started."""
-    app.sending.cache_clear()
+    app.rewrite_service.cache_clear()
     return rewrite(app, body)
 
 
@@ -210,7 +210,7 @@ def test_over_http_a_refusal_asks_to_come_again(
 ) -> None:
     cloud.plan_fault("GetItem of settings", way)
     event = handlers.build_api_event("POST /v1/rewrite", body=build_body("newsletter", "sale"))
-    app.sending.cache_clear()
+    app.rewrite_service.cache_clear()
     answer = app.handler(event, handlers.LambdaContext())
     assert answer["statusCode"] == 503
     assert answer["headers"]["content-type"] == "application/problem+json"

@@ -14,8 +14,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from tests.contract.conftest import load_stack_template
 from tests.fakes import InMemoryShortLinkRepository
 from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.rewrite_harness import NOW, FakeBaseUrls
 from tests.unit.domains.test_handler import Checks, Nothing
-from tests.unit.sending.conftest import NOW, FakeBaseUrls
 from tests.workspace import WorkspaceHarness, build_link_definition
 from waypost.domains.events import NullDomainEventPublisher
 from waypost.domains.model import Targets, utc_now

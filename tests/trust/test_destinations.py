@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
+from tests.rewrite_harness import RewriteHarness
 from tests.trust.conftest import count_attempts
 from tests.unit.redirect.conftest import RedirectHarness, make_request
-from tests.unit.sending.conftest import RewriteHarness
 from waypost.errors import MalformedToken, UnsafeDestination
 from waypost.ids import extract_campaign_id
 from waypost.tokens import ClickToken

@@ -14,7 +14,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW
+from tests.rewrite_harness import NOW, RewriteHarness
 from waypost.ids import derive_workspace_id
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.schemas import validate_rewrite_request
@@ -64,6 +64,13 @@ class MessageHarness:
 def desk() -> MessageHarness:
     made = MessageHarness()
     made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    return made
+
+
+@pytest.fixture
+def office() -> RewriteHarness:
+    made = RewriteHarness()
+    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
     return made
 
 

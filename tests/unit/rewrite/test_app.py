@@ -19,7 +19,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, FakeBaseUrls
+from tests.rewrite_harness import NOW, FakeBaseUrls
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_workspace_id
 from waypost.repositories.objects import ObjectUrl

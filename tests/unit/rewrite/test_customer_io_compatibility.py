@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sending.conftest import SHORT_LINK, RewriteHarness, list_texts
+from tests.rewrite_harness import SHORT_LINK, RewriteHarness, list_texts
 from waypost.errors import InvalidRequest
 from waypost.models.workspace import ShortLinkChannels
 

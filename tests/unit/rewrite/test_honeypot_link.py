@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.unit.sending.conftest import BASE, RewriteHarness, list_texts
+from tests.rewrite_harness import BASE, RewriteHarness, list_texts
 from waypost.bot_detection.honeypot import is_honeypot
 
 PAGE = '<html><body><a href="https://a.example/">a</a></body></html>'

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sending.conftest import BASE, RewriteHarness, list_texts
+from tests.rewrite_harness import BASE, RewriteHarness, list_texts
 from waypost.errors import StoreUnavailable
 from waypost.redirect.service import LinkResolver
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sending.conftest import BASE, NOW, RewriteHarness, list_texts
+from tests.rewrite_harness import BASE, NOW, RewriteHarness, list_texts
 from waypost.ids import derive_campaign_id
 from waypost.tokens import OpenToken
 

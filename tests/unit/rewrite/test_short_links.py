@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.rewrite_harness import BASE, SHORT, SHORT_LINK, RewriteHarness, list_texts
 from tests.throttled import ThrottlingTable, create_repository
-from tests.unit.sending.conftest import BASE, SHORT, SHORT_LINK, RewriteHarness, list_texts
 from waypost.errors import StoreUnavailable
 from waypost.models.short_link import CODE_LENGTH, ShortLink, generate_code
 from waypost.rewrite.service import RewriteResponse
@@ -69,7 +69,7 @@ def test_short_links_expire_as_the_workspace_says(shortening: RewriteHarness) ->
         expiry: int | None = link.expires
         return expiry
 
-    from tests.unit.sending.conftest import NOW
+    from tests.rewrite_harness import NOW
 
     assert expires() == int(NOW.timestamp()) + 90 * 86_400
     shortening.save_settings(short_link_days=1)

@@ -9,7 +9,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, FakeBaseUrls
+from tests.rewrite_harness import NOW, FakeBaseUrls
 from waypost.ids import derive_campaign_id
 from waypost.rewrite.schemas import validate_rewrite_request
 from waypost.rewrite.service import RewriteService

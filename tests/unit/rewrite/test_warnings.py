@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.sending.conftest import RewriteHarness
+from tests.rewrite_harness import RewriteHarness
 
 MANY = "".join(f'<a href="https://acme.com/{n}">go</a>' for n in range(12))
 

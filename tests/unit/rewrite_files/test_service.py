@@ -14,7 +14,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.unit.sending.conftest import NOW, FakeBaseUrls
+from tests.rewrite_harness import NOW, FakeBaseUrls
 from waypost.errors import AlreadyExists, InvalidRequest, NotFound, StoreUnavailable, WriteConflict
 from waypost.ids import derive_campaign_id
 from waypost.repositories.objects import ObjectUrl, UploadPart
