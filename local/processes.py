@@ -46,7 +46,6 @@ import jinja2
 import linkify_it
 import liquid
 import pydantic
-import pygal
 import turbohtml
 crawleruseragents.is_crawler("")
 for service in ("dynamodb", "events", "s3", "secretsmanager", "sqs"):

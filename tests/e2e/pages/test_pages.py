@@ -52,7 +52,7 @@ def test_a_click_in_the_browser_moves_the_figures(mailing, context, page):
     mailing.counted()
     page.reload()
     assert (figure(page, "total"), figure(page, "clicked"), figure(page, "deliveries")) == (2, 2, 2)
-    expect(page.locator("img.chart")).to_be_visible()
+    expect(page.locator("svg.chart")).to_be_visible()
 
 
 def test_page_api_download_and_ledger_agree(mailing, page, tmp_path, stack):
@@ -303,7 +303,7 @@ def test_the_largest_figures_widen_no_page(page, width, many):
 
 
 def rendered(template: str, **values: object) -> str:
-    return render(template, 200, scope=ShareScope("w", people=True), charts=None, **values)["body"]
+    return render(template, 200, scope=ShareScope("w", people=True), chart=None, **values)["body"]
 
 
 def test_everything_is_reached_with_the_keyboard_alone(mailing, page):

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from base64 import b64decode
 from datetime import timedelta
 from importlib.resources import files
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +18,7 @@ from waypost.domains.schemas import AddDomainRequest
 from waypost.ids import derive_campaign_id
 from waypost.reports.schemas import Point
 from waypost.web import charts
+from waypost.web.rendering import jinja_environment
 
 HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
 MESSAGE = (
@@ -82,7 +82,14 @@ def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, lin
 def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "by": "day", "zone": "Asia/Tokyo"}
     page = visit("campaign", workspace.create_share_token("spring"), **query)["body"]
-    assert str(only(page, "img.chart").attributes["src"]).startswith("data:image/svg+xml")
+    chart = only(page, "svg.chart")
+    assert chart.attributes["role"] == "img"
+    named = str(chart.attributes["aria-labelledby"]).split()
+    assert [only(page, f"svg.chart #{name}").text() for name in named] == [
+        "Clicks by day",
+        "Stacked bars of human clicks and bot clicks; the table below contains the figures.",
+    ]
+    assert only(page, "svg.chart g title").text() == "21 Nov: 2 human, 1 bots"
     row = only(page, "details tbody tr").text(separator=" ")
     assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1", "0"]
 
@@ -186,12 +193,49 @@ def test_lines_across_the_picture_are_at_whole_round_numbers():
 def test_a_bar_is_never_so_broad_that_it_is_a_block(hours):
     starts = [f"2026-11-{1 + n // 24:02}T{n % 24:02}:00:00+00:00" for n in range(hours)]
     points = [Point(start=at, total=2, human=1, machine=1, opens=0) for at in starts]
-    picture = charts.render_clicks_chart(points, "hour")
-    svg = b64decode(picture.partition("base64,")[2]).decode()
-    bars = re.findall(r'<rect[^>]*width="([\d.]+)"[^>]*class="rect', svg)
-    assert len(bars) >= 2 * hours
-    assert max(map(float, bars)) < charts.WIDE_CHART[0] / 10
+    chart = charts.build_clicks_chart(points, "hour")
+    assert chart is not None
+    svg = jinja_environment().get_template("chart.svg").render(chart=chart)
+    bars = re.findall(r'<rect class="(?:human|machine)"[^>]* width="([\d.]+)%"', svg)
+    assert len(bars) == 2 * hours
+    assert max(map(float, bars)) < 10
     assert "01 Nov 00:00" in svg
+
+
+def test_the_parts_of_a_bar_add_up_to_its_clicks():
+    points = [
+        Point(start=f"2026-11-0{n}T00:00:00+00:00", total=n, human=n - 1, machine=1, opens=0)
+        for n in range(1, 6)
+    ]
+    chart = charts.build_clicks_chart(points, "day")
+    assert chart is not None
+    pixels_per_click = (charts.PLOT_BOTTOM - charts.PLOT_TOP) / chart.grid_lines[-1].clicks
+    for point, bar in zip(points, chart.bars, strict=True):
+        assert charts.PLOT_BOTTOM - bar.human_top == pytest.approx(point.human * pixels_per_click)
+        assert bar.human_top - bar.top == pytest.approx(point.machine * pixels_per_click)
+        assert bar.x + chart.bar_width <= 100
+
+
+@pytest.mark.parametrize("days", [1, 6, 7, 13, 97, 1_000])
+def test_time_labels_leave_room_for_each_other(days):
+    first = NOON.replace(hour=0)
+    starts = [(first + timedelta(days=n)).isoformat() for n in range(days)]
+    points = [Point(start=at, total=1, human=1, machine=0, opens=0) for at in starts]
+    chart = charts.build_clicks_chart(points, "day")
+    assert chart is not None
+    for labels, most in (
+        (chart.time_labels, charts.MAX_TIME_LABELS),
+        ([each for each in chart.time_labels if each.is_on_phones], charts.MAX_PHONE_TIME_LABELS),
+    ):
+        assert 1 <= len(labels) <= most
+        ends = [each.x for each in labels[1:]] + [100]
+        gaps = [end - each.x for each, end in zip(labels, ends, strict=True)]
+        assert min(gaps[:-1], default=100) >= 100 / most - 0.01
+        assert gaps[-1] >= charts.LABEL_PART * 100 / most - 0.01
+
+
+def test_a_series_without_points_has_no_chart():
+    assert charts.build_clicks_chart([], "hour") is None
 
 
 def test_a_segment_names_people_only_where_the_share_does(workspace, visit, links):
@@ -433,6 +477,7 @@ def test_every_page_keeps_to_itself(workspace, visit, links):
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "script-src" not in policy
+        assert ("img-src" in policy) == (page == "message")
         assert ("unsafe-inline" in policy) == ("sandbox;" in policy) == (page == "message")
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cache-control"] == "no-store"

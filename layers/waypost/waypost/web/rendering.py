@@ -62,7 +62,7 @@ def content_security_policy() -> str:
     """The Content-Security-Policy: nothing but the page, its own style, and pictures as data."""
     digest = b64encode(sha256(load_style().encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; frame-src 'self'; "
+        f"default-src 'none'; style-src 'sha256-{digest}'; frame-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 

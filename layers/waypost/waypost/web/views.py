@@ -25,9 +25,9 @@ from waypost.reports.schemas import LinkFigures, Series, SeriesStep
 from waypost.reports.share_links import ShareScope
 from waypost.repositories.messages import MessageRepository
 from waypost.responses import Response
-from waypost.web import charts
 from waypost.web import click_map as maps
 from waypost.web.access import PageQuery, ShareAccess
+from waypost.web.charts import build_clicks_chart
 from waypost.web.rendering import build_page_url, render_frame, render_page
 
 _CAMPAIGNS_PER_PAGE: Final = 25
@@ -93,7 +93,7 @@ def campaign_page(reports: PageDependencies, access: ShareAccess, query: PageQue
         shown=VISIBLE_LINKS,
         report=reports.campaigns.get_report(query.workspace, name),
         series=series,
-        charts=_render_charts(series),
+        chart=build_clicks_chart(series.points, series.by),
     )
 
 
@@ -159,17 +159,6 @@ def _load_series(
     if by is None and len(hours.points) > MAX_HOUR_BARS:
         return reports.campaigns.get_series(workspace, campaign, "day", zone)
     return hours
-
-
-def _render_charts(series: Series) -> dict[str, str] | None:
-    """The picture of a series for wide and for narrow screens; None where there is nothing."""
-    if not series.points:
-        return None
-    sizes = {"wide": charts.WIDE_CHART, "narrow": charts.NARROW_CHART}
-    return {
-        name: charts.render_clicks_chart(series.points, series.by, size)
-        for name, size in sizes.items()
-    }
 
 
 def _load_message(reports: PageDependencies, campaign: CampaignId, name: str) -> SentMessage:
