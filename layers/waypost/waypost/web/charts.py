@@ -26,7 +26,7 @@ MAX_GRID_LINES: Final = 5
 MAX_TIME_LABELS: Final = 6
 MAX_PHONE_TIME_LABELS: Final = 2
 LABEL_PART: Final = 0.9
-"""Part of the space between labels that the longest text needs: "01 Nov 00:00" is 75 to 81 px wide."""
+"""Part of a label's space that the longest text fills: "01 Nov 00:00" is 75 to 81 px wide."""
 
 
 @dataclass(frozen=True, slots=True)
