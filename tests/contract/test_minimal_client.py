@@ -129,7 +129,7 @@ def client() -> Iterator[Callable[..., MinimalClient]]:
 
 
 def test_a_call_is_the_operation_with_its_keywords_and_the_answer_as_it_is(service, client):
-    service.play([answer({"Item": {"pk": {"S": "ä"}}})])
+    service.serve_responses([answer({"Item": {"pk": {"S": "ä"}}})])
     key = {"pk": {"S": "W#1"}, "sk": {"S": "W"}}
     assert client().get_item(TableName="t", Key=key) == {"Item": {"pk": {"S": "ä"}}}
     [(headers, body)] = service.requests
@@ -148,13 +148,13 @@ def test_a_call_is_the_operation_with_its_keywords_and_the_answer_as_it_is(servi
     ],
 )
 def test_every_service_has_its_target(service, name, call, target, client):
-    service.play([answer({})])
+    service.serve_responses([answer({})])
     getattr(client(name), call)()
     assert service.requests[0][0]["x-amz-target"] == target
 
 
 def test_calls_share_one_connection(service, client):
-    service.play(
+    service.serve_responses(
         [answer({}), answer({"n": 2}), answer(LOST_RESPONSES, "400 Bad Request"), answer({"n": 4})]
     )
     lean = client()
@@ -167,7 +167,7 @@ def test_calls_share_one_connection(service, client):
 
 
 def test_a_connection_that_was_closed_meanwhile_is_replaced(service, client):
-    service.play([answer({}), None], [answer({"n": 2})])
+    service.serve_responses([answer({}), None], [answer({"n": 2})])
     lean = client()
     lean.get_item()
     assert lean.get_item() == {"n": 2}
@@ -176,28 +176,28 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(service, client):
 
 def test_a_service_that_wants_no_more_gets_a_new_connection(service, client):
     farewell = answer({"n": 1}).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-    service.play([farewell], [answer({"n": 2})])
+    service.serve_responses([farewell], [answer({"n": 2})])
     lean = client()
     assert [lean.get_item(), lean.get_item()] == [{"n": 1}, {"n": 2}]
     assert service.connections == 2
 
 
 def test_a_connection_that_breaks_at_once_is_no_answer(service, client):
-    service.play([None], [answer({})])
+    service.serve_responses([None], [answer({})])
     with pytest.raises(OSError):  # noqa: PT011 - whichever way it broke
         client().get_item()
     assert service.connections == 1
 
 
 def test_an_answer_cut_short_is_no_answer(service, client):
-    service.play([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
+    service.serve_responses([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
     with pytest.raises(OSError):  # noqa: PT011
         client().get_item()
 
 
 @pytest.mark.parametrize("given", [b"[" * 100_000, b'{"n":' * 100_000])
 def test_an_answer_nested_without_end_is_no_answer(service, given, client):
-    service.play([answer(given)])
+    service.serve_responses([answer(given)])
     with pytest.raises(ConnectionAbortedError):
         client().get_item()
 
@@ -214,21 +214,21 @@ CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
 )
 def test_an_answer_in_pieces_or_after_a_word_beforehand_is_whole(service, given, client):
-    service.play([given, answer({"n": 2})])
+    service.serve_responses([given, answer({"n": 2})])
     one = client()
     assert [one.get_item(), one.get_item()] == [{"n": 1}, {"n": 2}]
     assert service.connections == 1
 
 
 def test_an_answer_whose_last_piece_is_missing_is_no_answer(service, client):
-    service.play([CHUNKED_HEAD + b'7\r\n{"n":1}\r\n'])
+    service.serve_responses([CHUNKED_HEAD + b'7\r\n{"n":1}\r\n'])
     with pytest.raises(ConnectionAbortedError):
         client().get_item()
 
 
 def test_an_answer_that_comes_drop_by_drop_has_no_more_time_than_another(service, client):
     service.pause = 0.05
-    service.play([answer({"n": 1})], [answer({"n": 2})])
+    service.serve_responses([answer({"n": 1})], [answer({"n": 2})])
     one = client(timeout=0.2)
     with pytest.raises(TimeoutError):
         one.get_item()
@@ -237,7 +237,7 @@ def test_an_answer_that_comes_drop_by_drop_has_no_more_time_than_another(service
 
 
 def test_silence_ends_with_the_time_and_the_next_call_has_a_new_connection(service, client):
-    service.play([b"", b""], [answer({"n": 2})])
+    service.serve_responses([b"", b""], [answer({"n": 2})])
     lean = client(timeout=0.1)
     with pytest.raises(TimeoutError):
         lean.get_item()
@@ -245,7 +245,7 @@ def test_silence_ends_with_the_time_and_the_next_call_has_a_new_connection(servi
 
 
 def test_a_refusal_has_the_shape_that_botocore_gives_it(service, client):
-    service.play([answer(LOST_RESPONSES, "400 Bad Request")])
+    service.serve_responses([answer(LOST_RESPONSES, "400 Bad Request")])
     with pytest.raises(AwsServiceError) as lean:
         client().put_item()
     theirs = ClientError(
@@ -261,7 +261,7 @@ def test_a_refusal_has_the_shape_that_botocore_gives_it(service, client):
 
 
 def test_the_store_takes_refusals_and_silence_as_it_takes_botocores(service, client):
-    service.play([answer(LOST_RESPONSES, "400 Bad Request"), None], [None])
+    service.serve_responses([answer(LOST_RESPONSES, "400 Bad Request"), None], [None])
     lean = client()
     with pytest.raises(WriteConflict), translate_dynamo_errors():
         lean.put_item()
@@ -272,7 +272,7 @@ def test_the_store_takes_refusals_and_silence_as_it_takes_botocores(service, cli
 def test_a_cancelled_transaction_says_why(service, client):
     reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
     cancelled = {"__type": "x#TransactionCanceledException", "CancellationReasons": reasons}
-    service.play([answer(cancelled, "400 Bad Request")])
+    service.serve_responses([answer(cancelled, "400 Bad Request")])
     with pytest.raises(AwsServiceError) as error:
         client().transact_write_items()
     assert error.value.response["CancellationReasons"] == reasons
@@ -280,7 +280,7 @@ def test_a_cancelled_transaction_says_why(service, client):
 
 @pytest.mark.parametrize("page", [b"<html>", b"", b"[]"])
 def test_a_page_in_the_place_of_json_is_a_refusal_by_its_status(service, page, client):
-    service.play([answer(page, "503 Service Unavailable")])
+    service.serve_responses([answer(page, "503 Service Unavailable")])
     with pytest.raises(AwsServiceError) as error:
         client().put_item()
     assert error.value.response["Error"]["Code"] == "503"
@@ -288,17 +288,17 @@ def test_a_page_in_the_place_of_json_is_a_refusal_by_its_status(service, page, c
 
 @pytest.mark.parametrize("first", [answer({}, "500 Oops"), answer({}, "429 Too Many Requests")])
 def test_what_may_pass_is_tried_again_as_often_as_allowed(service, first, client):
-    service.play([first, answer({"n": 2})])
+    service.serve_responses([first, answer({"n": 2})])
     assert client(attempts=2).get_item() == {"n": 2}
 
 
 def test_silence_is_tried_again_as_often_as_allowed(service, client):
-    service.play([None], [answer({"n": 2})])
+    service.serve_responses([None], [answer({"n": 2})])
     assert client(attempts=2).get_item() == {"n": 2}
 
 
 def test_a_refusal_that_will_not_pass_is_not_tried_again(service, client):
-    service.play([answer(LOST_RESPONSES, "400 Bad Request"), answer({})])
+    service.serve_responses([answer(LOST_RESPONSES, "400 Bad Request"), answer({})])
     with pytest.raises(AwsServiceError):
         client(attempts=2).put_item()
     assert len(service.requests) == 1
@@ -307,7 +307,7 @@ def test_a_refusal_that_will_not_pass_is_not_tried_again(service, client):
 def test_a_service_has_an_endpoint_of_its_own_or_the_regions(monkeypatch, service, client):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{service.port}")
-    service.play([answer({"MessageId": "1"})])
+    service.serve_responses([answer({"MessageId": "1"})])
     assert client("sqs").send_message() == {"MessageId": "1"}
     monkeypatch.delenv("AWS_ENDPOINT_URL_SQS")
     monkeypatch.delenv("AWS_ENDPOINT_URL")
@@ -345,7 +345,7 @@ def bundle(authority, tmp_path) -> str:
 
 
 def test_a_stranger_is_not_spoken_to(secure, client):
-    secure.play([answer({})], [answer({})])
+    secure.serve_responses([answer({})], [answer({})])
     with pytest.raises(ssl.SSLCertVerificationError):
         client().get_item()
     assert not secure.requests
@@ -353,7 +353,7 @@ def test_a_stranger_is_not_spoken_to(secure, client):
 
 def test_whom_the_operator_trusts_is_spoken_to(secure, bundle, monkeypatch, client):
     monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-    secure.play([answer({"n": 1})])
+    secure.serve_responses([answer({"n": 1})])
     assert client().get_item() == {"n": 1}
 
 
@@ -362,7 +362,7 @@ def test_should_amazons_roots_not_do_one_day_the_systems_are_taken(
 ):
     monkeypatch.setenv("SSL_CERT_FILE", bundle)
     _create_tls_context.cache_clear()
-    secure.play([], [answer({"n": 1})])
+    secure.serve_responses([], [answer({"n": 1})])
     assert client().get_item() == {"n": 1}
 
 

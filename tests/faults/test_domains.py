@@ -115,7 +115,7 @@ def worlds(aws: FakeCloud, app: ModuleType) -> Iterator[DomainSimulation]:
             store = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
             for host in HOSTS:
                 store.add(create_domain(ACME, "acme", host, "acme.com", "f00d", NOON))
-        app.verifier.cache_clear()
+        app.get_verification_service.cache_clear()
         yield world
 
 
@@ -162,7 +162,7 @@ def test_what_works_is_not_given_up(aws: FakeCloud, app: ModuleType, call: str) 
     with worlds(aws, app) as world:
         world.run_until_stable()
         for way in CALL_FAULTS:
-            app.verifier.cache_clear()
+            app.get_verification_service.cache_clear()
             world.now += timedelta(days=1)  # the sending domain is looked up again
             aws.plan_fault(call, way)
             world.run_until_stable(2)
