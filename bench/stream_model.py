@@ -21,8 +21,8 @@ from typing import Any, Final, TypeVar
 
 from bench.pricing import ASSUMPTIONS
 from local.template import load_template
+from waypost.aws.event_bus import MAX_CONCURRENT_PUT_EVENTS, MAX_PUT_EVENTS_ENTRIES
 from waypost.repositories.recipients import MAX_COMMIT_ACTIONS
-from waypost.tally.event_publisher import MAX_CONCURRENT_PUT_EVENTS, MAX_PUT_EVENTS_ENTRIES
 
 NEW_TABLE_SHARDS: Final = 4
 """A new table takes 4,000 writes a second: four partitions, each with a shard of the stream."""

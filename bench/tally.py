@@ -36,10 +36,11 @@ from tests.fakes import (
     InMemoryRecipientRepository,
     InMemoryWorkspaceRepository,
 )
+from waypost.aws.event_bus import MAX_PUT_EVENTS_ENTRIES
 from waypost.bot_detection.scoring import BotSignal, build_verdict
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
-from waypost.tally.event_publisher import MAX_PUT_EVENTS_ENTRIES, ClickEventBus
+from waypost.tally.event_publisher import ClickEventBus
 from waypost.tally.service import TallyService
 
 FULL_BATCH = load_event_source().batch_size

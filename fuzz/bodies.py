@@ -19,7 +19,7 @@ from tests.rewrite_harness import NOW, FakeBaseUrls, RewriteHarness
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.fallback_queue import deserialize_click, serialize_click
 from waypost.clicks.request import RedirectEvent, parse_click_request, truncate_address
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import Targets
 from waypost.domains.schemas import AddDomainRequest
 from waypost.domains.service import DomainService
@@ -72,7 +72,7 @@ def fuzz_domain(data: bytes) -> None:
     manager = DomainService(
         InMemoryDomainRepository(),
         Targets("edge.example.net"),
-        NullDomainEventPublisher(),
+        DomainEventPublisher(),
         lambda: NOW,
     )
     with suppress(WaypostError):

@@ -18,7 +18,7 @@ from tests.fakes import (
 )
 from waypost.api.dependencies import Services
 from waypost.api.workspace_settings import WorkspaceSettingsService
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import Targets
 from waypost.domains.service import DomainService
 from waypost.ids import CampaignId, LinkId
@@ -111,7 +111,7 @@ class WorkspaceHarness:
         )
         made.workspace_settings = WorkspaceSettingsService(self.settings)
         made.domain_service = DomainService(
-            self.domains, Targets("edge.example.net"), NullDomainEventPublisher(), lambda: self.now
+            self.domains, Targets("edge.example.net"), DomainEventPublisher(), lambda: self.now
         )
         made.privacy_requests = PrivacyRequests(
             self.settings,

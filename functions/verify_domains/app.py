@@ -16,16 +16,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from waypost.aws.clients import reject_invalid_responses
+from waypost.aws.event_bus import EventBus, PutEventsClient
 from waypost.config import DomainConfig, VerifyDomainsConfig
 from waypost.domains import cloudfront as quotas
 from waypost.domains.checker import DomainChecker
 from waypost.domains.cloudfront import CloudFrontTenants
 from waypost.domains.dns import DnsResolver
-from waypost.domains.events import (
-    DomainEventPublisher,
-    EventBridgeDomainEventPublisher,
-    NullDomainEventPublisher,
-)
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.http_probe import HttpProber
 from waypost.domains.model import Targets, resolve_workspace_id, utc_now
 from waypost.domains.network import NO_DEADLINE, Deadline, TcpConnector
@@ -89,10 +86,11 @@ def get_verification_service(config: Config) -> DomainVerificationService:
 
 def _create_event_publisher(domains: DomainConfig, config: Config) -> DomainEventPublisher:
     if not domains.event_bus:
-        return NullDomainEventPublisher()
-    return EventBridgeDomainEventPublisher(
-        reject_invalid_responses(boto3.client("events", config=config)), domains.event_bus
+        return DomainEventPublisher()
+    client = cast(
+        "PutEventsClient", reject_invalid_responses(boto3.client("events", config=config))
     )
+    return DomainEventPublisher(EventBus(client, domains.event_bus))
 
 
 @log.inject_lambda_context

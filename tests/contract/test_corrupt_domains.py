@@ -12,7 +12,7 @@ from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain
 from waypost.domains import item_mapping
 from waypost.domains.base_url import DomainBaseUrlResolver
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
@@ -223,9 +223,7 @@ def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(
     store.add(make_domain())
     store.add(make_domain(host="second.acme.com"))
     put_domain_item(store, corrupt_domain_item(make_domain(), "app_links.ios", ["no app"]))
-    manager = DomainService(
-        store, Targets("edge.example.net"), NullDomainEventPublisher(), lambda: NOW
-    )
+    manager = DomainService(store, Targets("edge.example.net"), DomainEventPublisher(), lambda: NOW)
     assert [told.host for told in manager.list_domains("acme").domains] == ["second.acme.com"]
     assert vars(caplog.records[0])["host"] == HOST
     with pytest.raises(CorruptItem, match=HOST):

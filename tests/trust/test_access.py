@@ -17,7 +17,7 @@ from tests.handlers import LambdaContext, build_api_event, load_function
 from tests.rewrite_harness import NOW, FakeBaseUrls
 from tests.unit.domains.test_handler import Checks, Nothing
 from tests.workspace import WorkspaceHarness, build_link_definition
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import Targets, utc_now
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import LinkId
@@ -107,7 +107,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     nothing: Any = Nothing()
     targets = Targets("edge.example.net")
     verifier = DomainVerificationService(
-        stores.domains, Checks(), nothing, nothing, NullDomainEventPublisher(), targets, utc_now
+        stores.domains, Checks(), nothing, nothing, DomainEventPublisher(), targets, utc_now
     )
     sending = RewriteService(
         campaigns=stores.campaigns,

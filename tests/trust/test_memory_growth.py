@@ -16,7 +16,7 @@ from tests.trust import traffic
 from tests.trust.aws import run_fake_aws
 from tests.trust.conftest import count_attempts
 from tests.trust.function import FunctionProcess, ProcessSample, run_function
-from waypost.tally.event_publisher import MAX_CONCURRENT_PUT_EVENTS
+from waypost.aws.event_bus import MAX_CONCURRENT_PUT_EVENTS
 
 PARTS = 8
 

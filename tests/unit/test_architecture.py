@@ -26,7 +26,7 @@ PURE = {
     "bot_detection",
     "validation",
 }
-SPEAK_TO_AWS = {"events", "cloudfront", "sender_identity"}  # of domains
+SPEAK_TO_AWS = {"cloudfront", "sender_identity"}  # of domains
 OBSERVED = "waypost.observability"
 
 

@@ -25,6 +25,7 @@ from tests.e2e.domains.internet import build_response, respond_to_probe
 from tests.fakes import InMemoryDomainRepository
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.certificates import CdnTenant, CertificateStatus
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
@@ -95,12 +96,12 @@ class Cdn:
 
 
 @dataclass
-class Told:
-    """``waypost.domains.events.Announcer``."""
+class RecordingEventPublisher(DomainEventPublisher):
+    """Records the published changes."""
 
     changes: list[tuple[str, str]] = field(default_factory=list)
 
-    def publish(self, _domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
+    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
         self.changes += [(change.before, change.after) for change in changes]
 
 
@@ -120,20 +121,20 @@ class Stack:
 
     world: DomainFixture
     cdn: Cdn
-    told: Told = field(default_factory=Told)
+    event_publisher: RecordingEventPublisher = field(default_factory=RecordingEventPublisher)
     senders: Senders = field(default_factory=Senders)
     store: InMemoryDomainRepository = field(default_factory=InMemoryDomainRepository)
     now: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         targets = Targets(ENDPOINT, DEFAULT_HOST)
-        self.manager = DomainService(self.store, targets, self.told, lambda: self.now)
+        self.manager = DomainService(self.store, targets, self.event_publisher, lambda: self.now)
         self.verifier = DomainVerificationService(
             self.store,
             self.world.checker,
             self.cdn,
             self.senders,
-            self.told,
+            self.event_publisher,
             targets,
             lambda: self.now,
         )
@@ -197,7 +198,7 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
     assert stack.light("https")["colour"] == "green"
     assert stack.manager.get_domain("acme", HOST).next_step == ""
     assert stack.url() == f"https://{HOST}"
-    assert stack.told.changes == [
+    assert stack.event_publisher.changes == [
         ("unverified", "verified"),
         ("waiting", "issuing"),
         ("issuing", "https"),
@@ -327,7 +328,10 @@ def test_a_working_domain_falls_back_after_two_failed_checks_and_comes_back_afte
     stack.world.add_cname()
     assert stack.look() == "https"
     assert stack.url() == f"https://{HOST}"
-    assert stack.told.changes[-2:] == [("https", "fallen_back"), ("fallen_back", "https")]
+    assert stack.event_publisher.changes[-2:] == [
+        ("https", "fallen_back"),
+        ("fallen_back", "https"),
+    ]
 
 
 def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stack) -> None:
@@ -354,7 +358,7 @@ def test_reverting_falls_back_at_once_and_taking_up_again_needs_no_check(stack: 
     assert stack.url() == ADDRESS
     stack.manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=False))
     assert stack.url() == f"https://{HOST}"
-    assert stack.told.changes[-2:] == [("on", "reverted"), ("reverted", "on")]
+    assert stack.event_publisher.changes[-2:] == [("on", "reverted"), ("reverted", "on")]
 
 
 def test_an_unverified_sending_domain_keeps_a_working_domain_unused(stack: Stack) -> None:
@@ -399,7 +403,7 @@ def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: S
     assert stack.url() == f"https://{HOST}"
     stack.look(minutes=24 * 60)
     assert stack.url() == ADDRESS
-    assert stack.told.changes[-1] == ("verified", "unverified")
+    assert stack.event_publisher.changes[-1] == ("verified", "unverified")
 
 
 def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here(

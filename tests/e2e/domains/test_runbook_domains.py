@@ -23,7 +23,7 @@ from tests.e2e.desk import Operator, entry
 from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, DomainFixture
 from tests.e2e.domains.internet import WebServer, build_response
 from tests.e2e.domains.test_journeys import Cdn, Senders
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import STACK_WORKSPACE, Targets, utc_now
 from waypost.domains.service import DomainService
 from waypost.domains.verification import DomainVerificationService
@@ -54,13 +54,13 @@ class Account:
         client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
         store = DynamoDomainRepository(client, table)
         targets = Targets(ENDPOINT, DEFAULT_HOST)
-        self.manager = DomainService(store, targets, NullDomainEventPublisher(), utc_now)
+        self.manager = DomainService(store, targets, DomainEventPublisher(), utc_now)
         self.verifier = DomainVerificationService(
             store,
             self.world.checker,
             self.cdn,
             Senders(),
-            NullDomainEventPublisher(),
+            DomainEventPublisher(),
             targets,
             utc_now,
         )

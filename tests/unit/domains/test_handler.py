@@ -15,7 +15,7 @@ from tests.handlers import build_api_event, load_function
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, make_domain
 from waypost.domains import item_mapping
 from waypost.domains.check_results import CheckResult, DnsResult
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
@@ -80,7 +80,7 @@ def function(monkeypatch: pytest.MonkeyPatch, store: InMemoryDomainRepository) -
         Checks(),
         nothing,
         nothing,
-        NullDomainEventPublisher(),
+        DomainEventPublisher(),
         Targets(EDGE, TARGET),
         lambda: NOW,
     )

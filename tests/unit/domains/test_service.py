@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import STACK_WORKSPACE_NAME, Targets
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.domains.service import MAX_WORKSPACE_DOMAINS, DomainService
@@ -23,7 +23,7 @@ ACME = derive_workspace_id("acme")
 @pytest.fixture
 def manager() -> DomainService:
     return DomainService(
-        InMemoryDomainRepository(), Targets(EDGE, TARGET), NullDomainEventPublisher(), lambda: NOW
+        InMemoryDomainRepository(), Targets(EDGE, TARGET), DomainEventPublisher(), lambda: NOW
     )
 
 
@@ -68,7 +68,7 @@ def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: Doma
 
 def test_a_host_without_a_default_host_points_at_the_cdn_itself() -> None:
     bare = DomainService(
-        InMemoryDomainRepository(), Targets(EDGE), NullDomainEventPublisher(), lambda: NOW
+        InMemoryDomainRepository(), Targets(EDGE), DomainEventPublisher(), lambda: NOW
     )
     assert add(bare)["records"][0]["value"] == EDGE
 

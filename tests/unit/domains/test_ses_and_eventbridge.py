@@ -11,8 +11,9 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.unit.domains.builders import HOST, HTTPS, NOW, make_domain
+from waypost.aws.event_bus import EventBus
 from waypost.domains import events
-from waypost.domains.events import EventBridgeDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.sender_identity import (
     VERIFICATION_MAX_AGE,
     SesSenderIdentities,
@@ -113,9 +114,11 @@ def test_each_change_is_an_event_on_the_stacks_bus(make: Make) -> None:
         "DetailType": "Tracking domain changed",
         "Detail": json.dumps(detail),
     }
-    stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": []}, {"Entries": [entry]})
+    stub.add_response(
+        "put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}, {"Entries": [entry]}
+    )
     with stub:
-        EventBridgeDomainEventPublisher(client, "bus").publish(after, after.history)
+        DomainEventPublisher(EventBus(client, "bus")).publish(after, after.history)
         stub.assert_no_pending_responses()
 
 
@@ -137,6 +140,6 @@ def test_a_bus_that_takes_nothing_loses_nothing_and_raises_nothing(
         stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]})
     after = apply_check_result(make_domain(), HTTPS, NOW)
     with stub:
-        EventBridgeDomainEventPublisher(client, "bus").publish(after, after.history)
+        DomainEventPublisher(EventBus(client, "bus")).publish(after, after.history)
     ((_, keys),) = lines
     assert [(event["host"], event["to"]) for event in keys["events"]] == [(HOST, "https")]

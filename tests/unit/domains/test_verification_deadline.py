@@ -39,7 +39,7 @@ from waypost.domains.check_results import (
 )
 from waypost.domains.checker import DomainChecker
 from waypost.domains.dns import DnsResolver
-from waypost.domains.events import NullDomainEventPublisher
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.http_probe import HttpProber
 from waypost.domains.model import (
     STACK_WORKSPACE,
@@ -256,7 +256,7 @@ class Office:
             self.looks,
             services,
             services,
-            NullDomainEventPublisher(),
+            DomainEventPublisher(),
             Targets(EDGE, TARGET),
             lambda: NOW,
         )

@@ -8,10 +8,10 @@ from threading import Barrier
 from typing import Any
 
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from waypost.aws.event_bus import MAX_PUT_EVENTS_ENTRIES
 from waypost.bot_detection.scoring import BotSignal, BotVerdict, build_verdict
 from waypost.models.click import Click
 from waypost.tally.event_publisher import (
-    MAX_PUT_EVENTS_ENTRIES,
     ClickEventBus,
     build_click_event,
     derive_event_id,

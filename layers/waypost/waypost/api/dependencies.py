@@ -9,12 +9,9 @@ from functools import cached_property, lru_cache, partial
 
 from waypost.api.workspace_settings import WorkspaceSettingsService
 from waypost.aws.clients import create_boto3_client
+from waypost.aws.event_bus import EventBus
 from waypost.config import DomainConfig, ReportConfig, ShareLinkConfig
-from waypost.domains.events import (
-    DomainEventPublisher,
-    EventBridgeDomainEventPublisher,
-    NullDomainEventPublisher,
-)
+from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import Targets, utc_now
 from waypost.domains.service import DomainService
 from waypost.errors import ShareAccessDenied
@@ -100,15 +97,13 @@ class Services:
     @cached_property
     def domain_service(self) -> DomainService:
         settings = DomainConfig.from_env()
-        announcer: DomainEventPublisher = NullDomainEventPublisher()
+        event_bus = None
         if settings.event_bus:
-            announcer = EventBridgeDomainEventPublisher(
-                create_boto3_client("events"), settings.event_bus
-            )
+            event_bus = EventBus(create_boto3_client("events"), settings.event_bus)
         return DomainService(
             domains=DynamoDomainRepository(self.dynamodb, settings.workspaces_table),
             targets=Targets(settings.edge_endpoint, settings.default_host),
-            event_publisher=announcer,
+            event_publisher=DomainEventPublisher(event_bus),
             now=partial(utc_now, self.clock),
         )
 

@@ -1,56 +1,52 @@
-"""Changes of tracking domains, told on the stack's event bus.
-
-Who is told about a change of a tracking domain: an event for each, and a metric.
-"""
+"""Metrics and events of a tracking domain's changes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
+from waypost.aws.event_bus import BusEvent, EventBus
 from waypost.domains.model import STACK_WORKSPACE, DomainChange, TrackingDomain
 from waypost.observability import Metric, create_logger, emit_metric
-
-if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
-
 
 DOMAIN_EVENT_TYPE: Final = "Tracking domain changed"
 
 
-class DomainEventPublisher(Protocol):
-    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
-        """Tell subscribers. Never raises: a change has happened whether anybody hears of it."""
-        ...
+class DomainEventPublisher:
+    """Publishes a domain's changes as metrics, and as events if the stack has an event bus."""
 
-
-class NullDomainEventPublisher:
-    """Where there is no event bus."""
+    def __init__(self, event_bus: EventBus | None = None) -> None:
+        self._event_bus = event_bus
 
     def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
-        """Tells nobody."""
+        """Count changes by the new stage or use, and publish an event for each.
+
+        Never raises: the domain's history has the change even if no subscriber gets the event.
+        Events that the bus did not accept go to the log.
+        """
+        for change in changes:
+            emit_metric(Metric.DOMAIN_CHANGED, reason=change.after)
+            if change.before in ("http", "https") and change.after in ("fallen_back", "blocked"):
+                emit_metric(Metric.DOMAIN_FELL_BACK)
+        if domain.workspace == STACK_WORKSPACE and domain.failures:
+            emit_metric(Metric.DEFAULT_HOST_FAILED)
+        if changes and self._event_bus is not None:
+            _put_events(self._event_bus, [build_domain_event(domain, each) for each in changes])
 
 
-def publish_domain_changes(
-    event_publisher: DomainEventPublisher, domain: TrackingDomain, changes: Sequence[DomainChange]
-) -> None:
-    """Count changes by where they lead, apart those that took a working domain away, and tell."""
-    for change in changes:
-        emit_metric(Metric.DOMAIN_CHANGED, reason=change.after)
-        if change.before in ("http", "https") and change.after in ("fallen_back", "blocked"):
-            emit_metric(Metric.DOMAIN_FELL_BACK)
-    if domain.workspace == STACK_WORKSPACE and domain.failures:
-        emit_metric(Metric.DEFAULT_HOST_FAILED)
-    if changes:
-        event_publisher.publish(domain, changes)
+def _put_events(event_bus: EventBus, details: Sequence[dict[str, object]]) -> None:
+    errors = event_bus.put_events([BusEvent(DOMAIN_EVENT_TYPE, detail) for detail in details])
+    failed = {i: error for i, error in enumerate(errors) if error is not None}
+    if failed:
+        create_logger("domains").error(
+            "Domain events not published",
+            events=[details[i] for i in failed],
+            error="; ".join(sorted(set(failed.values()))),
+        )
 
 
 def build_domain_event(domain: TrackingDomain, change: DomainChange) -> dict[str, object]:
-    """The detail of an event, plain values only."""
+    """Build the event's detail, which has plain values only."""
     return {
         "workspace": domain.workspace_name,
         "host": domain.host,
@@ -59,36 +55,3 @@ def build_domain_event(domain: TrackingDomain, change: DomainChange) -> dict[str
         "reason": change.reason,
         "time": change.at.isoformat().replace("+00:00", "Z"),
     }
-
-
-DOMAIN_EVENT_SOURCE: Final = "waypost"
-
-
-class EventBridgeDomainEventPublisher:
-    """``waypost.domains.events.Announcer``. What the bus does not take goes to the log: the
-    change itself is kept in the domain's history.
-    """
-
-    def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
-        self._client = client
-        self._bus_name = bus_name
-
-    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
-        details = [build_domain_event(domain, change) for change in changes]
-        try:
-            answer = self._client.put_events(
-                Entries=[
-                    {
-                        "EventBusName": self._bus_name,
-                        "Source": DOMAIN_EVENT_SOURCE,
-                        "DetailType": DOMAIN_EVENT_TYPE,
-                        "Detail": json.dumps(detail, ensure_ascii=False),
-                    }
-                    for detail in details
-                ]
-            )
-        except (BotoCoreError, ClientError, ResponseParserError) as e:
-            create_logger("domains").error("domain events not told", events=details, error=str(e))
-            return
-        if answer.get("FailedEntryCount") != 0:
-            create_logger("domains").error("domain events refused", events=details)

@@ -19,7 +19,6 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Final
 
-from waypost.domains import events
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.hostnames import is_in_domain
 from waypost.domains.model import (
@@ -151,7 +150,7 @@ class DomainService:
         if after == before:
             return before
         saved = self.domains.save(after)
-        events.publish_domain_changes(self.event_publisher, saved, saved.get_changes_since(before))
+        self.event_publisher.publish(saved, saved.get_changes_since(before))
         return saved
 
     def _reject_stack_host(self, host: str) -> None:

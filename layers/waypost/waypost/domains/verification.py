@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from waypost.domains import certificates, events, sender_identity, state_machine, status
+from waypost.domains import certificates, sender_identity, state_machine, status
 from waypost.domains.certificates import CdnTenants
 from waypost.domains.check_results import CheckResult, DnsResult
 from waypost.domains.events import DomainEventPublisher
@@ -174,9 +174,7 @@ class DomainVerificationService:
             lambda one: judge.apply_check(one, findings, deadline, self.now()),
         )
         if after is not before:
-            events.publish_domain_changes(
-                self.event_publisher, after, after.get_changes_since(before)
-            )
+            self.event_publisher.publish(after, after.get_changes_since(before))
         return after
 
     def _defer_check(

@@ -19,15 +19,14 @@ and telling is made up for, and a click that was told is not told again.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
-from typing import Any, Final, Protocol
+from typing import Protocol
 
+from waypost.aws.event_bus import BusEvent, EventBus, PutEventsClient
 from waypost.bot_detection.scoring import BotSignal, BotVerdict, build_verdict
-from waypost.errors import StoreError, StoreUnavailable
+from waypost.errors import StoreError
 from waypost.ids import CampaignId
 from waypost.models.attributes import format_rfc3339
 from waypost.models.click import Click
@@ -35,60 +34,22 @@ from waypost.models.recipient import click_hash
 from waypost.repositories.recipients import RecipientRepository
 from waypost.tally.transactions import CommitResult
 
-CLICK_EVENT_SOURCE: Final = "waypost"
-MAX_PUT_EVENTS_ENTRIES: Final = 10
-"""What one PutEvents takes."""
-MAX_CONCURRENT_PUT_EVENTS: Final = 8
-"""Calls under way: one after the other, the 50 of a full batch would take longer than counting it.
-boto3 keeps ten connections.
-"""
-
-
-class PutEventsClient(Protocol):
-    """The one call of EventBridge that is needed, from several threads; boto3's client has it."""
-
-    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]: ...  # noqa: N803
-
 
 class ClickEventBus:
-    """Tells a bus."""
+    """Publishes click events on the stack's event bus."""
 
     def __init__(self, client: PutEventsClient, bus_name: str) -> None:
-        self._client = client
-        self._bus_name = bus_name
+        self._event_bus = EventBus(client, bus_name)
 
     def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
-        """Tell of clicks, in several calls at once; the ids of those that the bus took."""
-        calls = [
-            clicks[start : start + MAX_PUT_EVENTS_ENTRIES]
-            for start in range(0, len(clicks), MAX_PUT_EVENTS_ENTRIES)
-        ]
-        with ThreadPoolExecutor(MAX_CONCURRENT_PUT_EVENTS) as pool:
-            return set().union(*pool.map(self._try_put_entries, calls))
-
-    def _try_put_entries(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
-        try:
-            return self._put_entries(clicks)
-        except StoreUnavailable:
-            return set()
-
-    def _put_entries(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
-        entries = [
-            {
-                "EventBusName": self._bus_name,
-                "Source": CLICK_EVENT_SOURCE,
-                "DetailType": click.metric,
-                "Time": click.time,
-                "Detail": json.dumps(build_click_event(click, verdict), ensure_ascii=False),
-            }
-            for click, verdict in clicks
-        ]
-        try:
-            answers = self._client.put_events(Entries=entries)["Entries"]
-            pairs = list(zip(clicks, answers, strict=True))
-        except Exception as e:
-            raise StoreUnavailable("the event bus did not answer") from e
-        return {click.id for (click, _), answer in pairs if "ErrorCode" not in answer}
+        """Publish clicks with their verdicts; return the ids of those that the bus accepted."""
+        errors = self._event_bus.put_events(
+            [
+                BusEvent(click.metric, build_click_event(click, verdict), click.time)
+                for click, verdict in clicks
+            ]
+        )
+        return {click.id for (click, _), error in zip(clicks, errors, strict=True) if error is None}
 
 
 def build_click_event(click: Click, verdict: BotVerdict) -> dict[str, object]:
