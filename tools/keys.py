@@ -115,7 +115,7 @@ def _describe_signed_links(options: argparse.Namespace) -> str:
     """What a key signed, counted when the messages were handed over."""
     stack, own = options.stack, os.environ.get("CAMPAIGNS_TABLE")
     campaigns = DynamoCampaignRepository(
-        stack.client("dynamodb"), own or stack.resource("CampaignsTable")
+        stack.client("dynamodb"), own or stack.get_resource_id("CampaignsTable")
     )
     by_campaign = campaigns.count_links_by_key(options.key)
     return f"{sum(by_campaign.values()):,} links in messages of {len(by_campaign):,} campaigns"

@@ -131,7 +131,7 @@ def test_while_it_is_unreachable_nothing_answers_and_afterwards_it_goes_on(cloud
     client = cloud.client("dynamodb")
     client.put_item(TableName=table, Item={"pk": {"S": "a"}, "sk": {"S": "x"}})
     with ThreadPoolExecutor(1) as thread:
-        with cloud.unreachable():
+        with cloud.suspend():
             waiting = thread.submit(rows, client, table)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)

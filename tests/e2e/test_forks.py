@@ -164,7 +164,7 @@ def test_a_process_holds_nothing_of_another_open(server):
 def test_many_are_forked_at_once_and_awaited(server):
     async def one(number):
         fork, output = started(server, f"print({number}); raise SystemExit({number})")
-        return await (await open_pipe_reader(output)).read(), await fork.ended()
+        return await (await open_pipe_reader(output)).read(), await fork.wait_async()
 
     async def all_of_them():
         return await asyncio.gather(*(one(number) for number in range(20)))

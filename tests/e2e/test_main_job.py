@@ -182,7 +182,7 @@ def test_bad_requests_are_told_what_is_wrong(stack, http):
 def test_a_click_while_no_service_answers_still_arrives(sender):
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302  # the keys are read, and the processes warm
-    with sender.stack.cloud.unreachable():
+    with sender.stack.cloud.suspend():
         answer = sender.click(link)
     assert (answer.status, answer.headers["location"]) == (302, URLS[0])
 

@@ -56,7 +56,7 @@ def test_functions_are_the_same(sam, resolver, ours):
     assert {function.logical_id for function in ours} == set(theirs)
     for function in ours:
         there = theirs[function.logical_id]
-        variables = resolver.properties(there["Environment"]["Variables"], "environment")
+        variables = resolver.resolve_properties(there["Environment"]["Variables"], "environment")
         assert function.environment == {k: resolver.text(v, k) for k, v in variables.items()}
         assert (function.timeout, function.memory) == (there["Timeout"], there["MemorySize"])
         assert function.handler == there["Handler"]
@@ -89,7 +89,7 @@ def test_event_sources_are_the_same(sam, resolver, ours):
     theirs = {}
     for properties in of_type(sam, "AWS::Lambda::EventSourceMapping").values():
         target = re.sub(r"Alias\w+$", "", properties.pop("FunctionName")["Ref"])
-        resolved = resolver.properties(properties, target)
+        resolved = resolver.resolve_properties(properties, target)
         source = resolved.pop("EventSourceArn")
         theirs[target, source] = resolved
     found = {}

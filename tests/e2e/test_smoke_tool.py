@@ -47,7 +47,7 @@ class Told:
     def __init__(self, stage: str) -> None:
         self.stage = stage
 
-    def ask(self, _method: str, _path: str, _body: object = None) -> Any:
+    def request(self, _method: str, _path: str, _body: object = None) -> Any:
         return {"domains": [{"host": "e.example.com", "stage": self.stage}]}
 
 

@@ -81,7 +81,7 @@ def test_a_template_without_a_place_for_the_mark_is_refused():
 def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, monkeypatch):
     built = tmp_path / "template.yaml"
     built.write_text(SOURCE)
-    monkeypatch.setattr(stamp, "BUILT", built)
+    monkeypatch.setattr(stamp, "BUILT_TEMPLATE", built)
     assert stamp.main(["--env", "us", "--more", ""]) == 0
     first = built.read_text()
     assert stamp.main(["--env", "us", "--more=--parameter-overrides OriginLock=closed"]) == 0
@@ -90,7 +90,7 @@ def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, mo
 
 
 def test_an_unknown_environment_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(stamp, "BUILT", tmp_path / "template.yaml")
+    monkeypatch.setattr(stamp, "BUILT_TEMPLATE", tmp_path / "template.yaml")
     with pytest.raises(StackNotFound, match="nowhere"):
         stamp.main(["--env", "nowhere"])
 

@@ -21,7 +21,7 @@ DISTRIBUTION = Distribution(
 
 def origin_headers(edge, *headers, at=1_000, distribution=DISTRIBUTION):
     viewer = HttpRequest("GET", "/e", "", list(headers), b"", "198.51.100.4", at)
-    made = edge.origin_request(distribution, viewer, 4711)
+    made = edge.build_origin_request(distribution, viewer, 4711)
     names = [name for name, _ in made.headers]
     assert len(names) == len(set(names))
     return dict(made.headers)
@@ -70,7 +70,7 @@ def test_a_repeated_request_id_gets_the_time_of_the_first_attempt():
 
 
 def test_only_so_many_request_ids_are_remembered(monkeypatch):
-    monkeypatch.setattr(cloudfront, "_REMEMBERED", 2)
+    monkeypatch.setattr(cloudfront, "_TIME_CACHE_SIZE", 2)
     edge = CloudFrontEdge(Clock())
     for name in ("one", "two", "three"):
         origin_headers(edge, ("x-amz-cf-id", name), at=1_000)

@@ -97,14 +97,14 @@ def test_a_batch_is_given_up_after_its_retries():
 
 
 def test_bisecting_isolates_the_bad_record_and_keeps_the_order():
-    calls, given_up = run(Function({3}), batch(1, 2, 3, 4), bisect=True, retries=1)
+    calls, given_up = run(Function({3}), batch(1, 2, 3, 4), bisects_batches=True, max_retries=1)
     assert given_up == [([3], "RetryAttemptsExhausted", 2)]
     assert calls == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [3], [4]]
 
 
 def test_named_failures_are_resumed_at_the_first_of_them():
     calls, given_up = run(
-        Function({2, 4}, heals_after=1, naming=True), batch(1, 2, 3, 4), partial=True
+        Function({2, 4}, heals_after=1, naming=True), batch(1, 2, 3, 4), partial_responses=True
     )
     assert calls == [[1, 2, 3, 4], [2, 3, 4]]
     assert given_up == []
@@ -112,7 +112,7 @@ def test_named_failures_are_resumed_at_the_first_of_them():
 
 def test_named_failures_and_bisecting_give_up_the_bad_record_alone():
     calls, given_up = run(
-        Function({2}, naming=True), batch(1, 2, 3, 4, 5), partial=True, bisect=True, retries=1
+        Function({2}, naming=True), batch(1, 2, 3, 4, 5), partial_responses=True, bisects_batches=True, max_retries=1
     )
     assert given_up == [([2], "RetryAttemptsExhausted", 2)]
     assert calls[0] == [1, 2, 3, 4, 5]
@@ -121,12 +121,12 @@ def test_named_failures_and_bisecting_give_up_the_bad_record_alone():
 
 
 def test_without_the_response_type_named_failures_mean_nothing():
-    calls, given_up = run(Function({1}, naming=True), batch(1, 2), partial=False)
+    calls, given_up = run(Function({1}, naming=True), batch(1, 2), partial_responses=False)
     assert (calls, given_up) == ([[1, 2]], [])
 
 
 def test_records_that_are_too_old_are_given_up_at_their_first_failure():
-    calls, given_up = run(Function({1}), batch(1, age=100.0), max_age=60.0, retries=None)
+    calls, given_up = run(Function({1}), batch(1, age=100.0), max_age_seconds=60.0, max_retries=None)
     assert calls == [[1]]
     assert given_up == [([1], "MaximumRecordAgeExceeded", 1)]
 

@@ -40,7 +40,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     """One that is asked once by itself, and again after an hour."""
     monkeypatch.setattr(poller, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(poller, "_IDLE_SECONDS", 3_600)
-    monkeypatch.setattr(poller, "_SLOWER", 1_000_000)
+    monkeypatch.setattr(poller, "_PAUSE_FACTOR", 1_000_000)
     made = Source()
     made.start()
     yield made

@@ -15,7 +15,7 @@ def asked(monkeypatch) -> list[tuple[str, str, object]]:
         asked.append((method, path, body))
         return LINK
 
-    monkeypatch.setattr(ManagementApi, "ask", ask)
+    monkeypatch.setattr(ManagementApi, "request", ask)
     return asked
 
 
