@@ -32,7 +32,7 @@ def test_a_function_is_imported_from_its_artefact_and_the_layer_alone(for_here, 
         "import sys; sys.path[:0] = sys.argv[1:]; import app, waypost;"
         "assert callable(app.handler); print(waypost.__file__)"
     )
-    folders = [str(for_here.function(function)), str(for_here.layer)]
+    folders = [str(for_here.function_folder(function)), str(for_here.layer_folder)]
     run = subprocess.run(  # -I -S: neither this project nor what is installed beside it
         [sys.executable, "-I", "-S", "-c", probe, *folders],
         cwd=for_here.folder,
@@ -42,17 +42,19 @@ def test_a_function_is_imported_from_its_artefact_and_the_layer_alone(for_here, 
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith(str(for_here.layer))
+    assert run.stdout.startswith(str(for_here.layer_folder))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_functions_artefact_is_its_handler_and_nothing_else(for_lambda, function):
-    sources = {file.name for file in for_lambda.function(function).iterdir()} - {"__pycache__"}
+    sources = {file.name for file in for_lambda.function_folder(function).iterdir()} - {
+        "__pycache__"
+    }
     assert sources == {"app.py"}
 
 
 def test_binaries_of_the_layer_are_for_the_runtime_and_its_processor(for_lambda):
-    binaries = [file for file in for_lambda.layer.rglob("*.so*") if file.is_file()]
+    binaries = [file for file in for_lambda.layer_folder.rglob("*.so*") if file.is_file()]
     assert binaries
     for binary in binaries:
         head = binary.read_bytes()[:20]
@@ -65,17 +67,17 @@ def test_the_layer_holds_what_its_requirements_pin_and_no_more(for_lambda):
     pinned = re.findall(
         r"^(\S+)==(\S+)", (ROOT / "layers/waypost/requirements.txt").read_text(), re.MULTILINE
     )
-    found = importlib.metadata.distributions(path=[str(for_lambda.layer)])
+    found = importlib.metadata.distributions(path=[str(for_lambda.layer_folder)])
     names = {re.sub(r"[-_.]+", "-", each.name).lower(): each.version for each in found}
     assert names == dict(pinned)
 
 
 def test_the_layer_and_a_function_fit_into_lambda_and_their_sizes_are_told(for_lambda, capsys):
-    layer = size(for_lambda.layer)
-    largest = max(size(for_lambda.function(function)) for function in FUNCTIONS)
+    layer = size(for_lambda.layer_folder)
+    largest = max(size(for_lambda.function_folder(function)) for function in FUNCTIONS)
     with capsys.disabled():
         print(f"\nunpacked: layer {layer / 1e6:.1f} MB, largest function {largest / 1e3:.1f} kB")
-        for package in sorted(for_lambda.layer.iterdir(), key=size, reverse=True)[:5]:
+        for package in sorted(for_lambda.layer_folder.iterdir(), key=size, reverse=True)[:5]:
             print(f"  {package.name:24} {size(package) / 1e6:5.1f} MB")
     assert layer + largest < UNPACKED_LIMIT
 
@@ -89,7 +91,7 @@ def test_every_module_is_compiled_for_the_runtime_and_never_compared_with_its_so
         text=True,
         check=True,
     ).stdout.strip()
-    sources = [*for_lambda.layer.rglob("*.py"), *for_lambda.folder.glob("*Function/app.py")]
+    sources = [*for_lambda.layer_folder.rglob("*.py"), *for_lambda.folder.glob("*Function/app.py")]
     assert len(sources) > len(FUNCTIONS)
     tag = f"cpython-{RUNTIME.replace('.', '')}"
     for source in sources:
@@ -117,5 +119,5 @@ def test_botocore_keeps_the_description_of_every_service_that_a_policy_opens(for
         for statement in list_statements(function)
         for action in statement["Action"]
     } - {"logs"}
-    described = {folder.name for folder in (for_here.layer / "botocore/data").iterdir()}
+    described = {folder.name for folder in (for_here.layer_folder / "botocore/data").iterdir()}
     assert {SDK_NAME.get(service, service) for service in opened} <= described

@@ -8,7 +8,7 @@ from tools import sbom
 
 
 def test_the_built_layer_holds_what_the_lock_says(for_lambda, capsys):
-    assert sbom.main(str(for_lambda.layer)) == 0
+    assert sbom.main(str(for_lambda.layer_folder)) == 0
     told = {
         each["name"]: each["version"] for each in json.loads(capsys.readouterr().out)["components"]
     }

@@ -112,7 +112,11 @@ def test_named_failures_are_resumed_at_the_first_of_them():
 
 def test_named_failures_and_bisecting_give_up_the_bad_record_alone():
     calls, given_up = run(
-        Function({2}, naming=True), batch(1, 2, 3, 4, 5), partial_responses=True, bisects_batches=True, max_retries=1
+        Function({2}, naming=True),
+        batch(1, 2, 3, 4, 5),
+        partial_responses=True,
+        bisects_batches=True,
+        max_retries=1,
     )
     assert given_up == [([2], "RetryAttemptsExhausted", 2)]
     assert calls[0] == [1, 2, 3, 4, 5]
@@ -126,7 +130,9 @@ def test_without_the_response_type_named_failures_mean_nothing():
 
 
 def test_records_that_are_too_old_are_given_up_at_their_first_failure():
-    calls, given_up = run(Function({1}), batch(1, age=100.0), max_age_seconds=60.0, max_retries=None)
+    calls, given_up = run(
+        Function({1}), batch(1, age=100.0), max_age_seconds=60.0, max_retries=None
+    )
     assert calls == [[1]]
     assert given_up == [([1], "MaximumRecordAgeExceeded", 1)]
 
