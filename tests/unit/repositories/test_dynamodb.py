@@ -19,6 +19,7 @@ from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.client import batch_get, translate_dynamo_errors
 from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
 from waypost.repositories.recipients import Commit
+from waypost.retry import Backoff
 from waypost.tally.aggregation import apply_clicks
 
 
@@ -203,7 +204,7 @@ def build_keys(number: int) -> list[dict[str, Any]]:
 
 
 def test_keys_that_were_left_over_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("waypost.repositories.dynamodb.client._BATCH_BACKOFF", Backoff(0))
     [one, two] = build_keys(2)
     left = {"Responses": {"t": [one]}, "UnprocessedKeys": {"t": {"Keys": [two]}}}
     client = ScriptedDynamoClient(batch_get_item=[left, {"Responses": {"t": [two]}}])
@@ -212,7 +213,7 @@ def test_keys_that_were_left_over_are_asked_for_again(monkeypatch: pytest.Monkey
 
 
 def test_keys_that_stay_left_over_are_a_store_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("waypost.repositories.dynamodb.client._BATCH_BACKOFF", Backoff(0))
     left = {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": build_keys(1)}}}
     with pytest.raises(StoreUnavailable):
         list(batch_get(ScriptedDynamoClient(batch_get_item=[left] * 50), "t", build_keys(1)))

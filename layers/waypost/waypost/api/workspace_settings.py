@@ -32,6 +32,7 @@ from waypost.models.workspace import (
 )
 from waypost.repositories.corrupt_items import log_corrupt_item
 from waypost.repositories.workspaces import VersionedSettings
+from waypost.retry import call_with_retry
 from waypost.urls import FORBIDDEN_SCHEMES
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
@@ -138,17 +139,19 @@ class WorkspaceSettingsService:
         something that cannot be read back would stay.
         """
         _check_url_parameters(change)
-        for _ in range(_MAX_ATTEMPTS):
+
+        def save() -> SettingsChange:
             stored = self.workspaces.get_settings_with_version(derive_workspace_id(workspace))
             settings = change.apply_to(stored.settings)
             _check_size(settings)
-            told = _build_complete_body(change, settings, stored.corrupt_fields)
-            try:
-                self.workspaces.save_settings(workspace, settings, expected_version=stored.version)
-            except WriteConflict:
-                continue
-            return told
-        raise ConcurrentModification("settings of workspace", workspace)
+            body = _build_complete_body(change, settings, stored.corrupt_fields)
+            self.workspaces.save_settings(workspace, settings, expected_version=stored.version)
+            return body
+
+        try:
+            return call_with_retry(save, attempts=_MAX_ATTEMPTS, retry_on=WriteConflict)
+        except WriteConflict as e:
+            raise ConcurrentModification("settings of workspace", workspace) from e
 
 
 def _check_url_parameters(change: SettingsChange) -> None:

@@ -31,6 +31,7 @@ from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from waypost.errors import ConfigurationError
+from waypost.retry import call_with_retry
 
 AMAZON_ROOTS_PATH: Final = str(Path(__file__).parent / "amazon_roots.pem")
 """The roots that endpoints of AWS chain to: https://www.amazontrust.com/repository/. Reading these
@@ -254,6 +255,10 @@ class AwsServiceError(Exception):
         self.response = response
 
 
+class _TransientServiceError(AwsServiceError):
+    """A refusal that another attempt may not meet."""
+
+
 class MinimalClient:
     """A client of ``dynamodb``, ``secretsmanager`` or ``sqs``.
 
@@ -296,18 +301,18 @@ class MinimalClient:
 
     def _call(self, operation: str, **request: object) -> ServiceResponse:
         body = json.dumps(request, separators=(",", ":")).encode()
-        for left in range(self._attempts - 1, -1, -1):
-            try:
-                status, answer = self._post(operation, body)
-                if status == 200:
-                    return _parse_response(answer)
-            except OSError:
-                if not left:
-                    raise
-                continue
-            if status not in _RETRYABLE_STATUSES or not left:
-                raise AwsServiceError(operation, _parse_error(status, answer))
-        raise AssertionError("unreachable")
+        return call_with_retry(
+            partial(self._call_once, operation, body),
+            attempts=self._attempts,
+            retry_on=(OSError, _TransientServiceError),
+        )
+
+    def _call_once(self, operation: str, body: bytes) -> ServiceResponse:
+        status, answer = self._post(operation, body)
+        if status == 200:
+            return _parse_response(answer)
+        error = _TransientServiceError if status in _RETRYABLE_STATUSES else AwsServiceError
+        raise error(operation, _parse_error(status, answer))
 
     def _post(self, operation: str, body: bytes) -> tuple[int, bytes]:
         headers = self._signer.sign_headers(

@@ -7,19 +7,19 @@ idempotency key keeps it from being counted twice. Work on a file goes on where 
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
+from waypost.retry import Backoff, call_with_retry
 
 if TYPE_CHECKING:
     from waypost.rewrite.service import RewriteResponse
     from waypost.rewrite_files.schemas import FileProgress, FileReport
 
 MAX_CALL_ATTEMPTS: Final = 6
-_BASE_DELAY: Final = 0.5
+_FIRST_DELAY: Final = 0.5
 _MAX_DELAY: Final = 20.0
 
 _RECIPIENT_INDEX = re.compile(r"recipients\[(\d+)\]")
@@ -71,18 +71,22 @@ def _call_with_retry(
     indexes: Sequence[int],
 ) -> dict[str, Any]:
     """What the function says, once that has the key ``answer``."""
-    for attempt in range(MAX_CALL_ATTEMPTS):
-        try:
-            told = _invoke(invoker, function, payload)
-            if result_key in told:
-                return told
-            raise _build_error(told, function, indexes)
-        except _TransientError as passing:
-            if attempt == MAX_CALL_ATTEMPTS - 1:
-                raise CallFailed(function, str(passing)) from passing
-        longest = min(_MAX_DELAY, _BASE_DELAY * 2**attempt)
-        sleep(random.uniform(0, longest))  # noqa: S311  keeps callers apart, guards nothing
-    raise AssertionError("the last attempt returns or raises")
+
+    def call() -> dict[str, Any]:
+        response = _invoke(invoker, function, payload)
+        if result_key in response:
+            return response
+        raise _build_error(response, function, indexes)
+
+    try:
+        return call_with_retry(
+            call,
+            attempts=MAX_CALL_ATTEMPTS,
+            retry_on=_TransientError,
+            before_retry=Backoff(_FIRST_DELAY, _MAX_DELAY, sleep=sleep).wait,
+        )
+    except _TransientError as error:
+        raise CallFailed(function, str(error)) from error
 
 
 def _invoke(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:

@@ -20,7 +20,6 @@ there are lists, or since an operator listed those of before.
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -45,6 +44,7 @@ from waypost.repositories.messages import MessageRepository
 from waypost.repositories.pagination import Page
 from waypost.repositories.recipients import Commit, RecipientRepository
 from waypost.repositories.workspaces import WorkspaceRepository
+from waypost.retry import Backoff
 from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
 
 OVERFLOW_ITEMS_PER_STEP: Final = 20
@@ -187,7 +187,8 @@ def _subtract_clicks(
 
 MAX_ROW_CONFLICTS: Final = 6
 """How often in a row a step may be overtaken before the rest is left for the next call."""
-ROW_BACKOFF_SECONDS: Final = 0.02
+ROW_BACKOFF_SECONDS: Final = 0.04
+"""The longest pause after the first conflict."""
 
 
 class ErasureStep(NamedTuple):
@@ -217,6 +218,7 @@ class RowMover:
         source = RecipientKey(campaign, f"p:{person}")
         target = RecipientKey(campaign, f"a:{opt_out.derive_alias(campaign)}")
         threshold = self._load_threshold(opt_out.workspace)
+        backoff = Backoff(ROW_BACKOFF_SECONDS, sleep=self.sleep)
         conflicts = 0
         while conflicts < MAX_ROW_CONFLICTS:
             row, sheets = self._load_row(source)
@@ -231,7 +233,7 @@ class RowMover:
                 self.recipients.commit(moving)
             except WriteConflict:
                 conflicts += 1
-                self.sleep(random.uniform(0, ROW_BACKOFF_SECONDS * 2**conflicts))  # noqa: S311 - jitter
+                backoff.wait(conflicts)
             else:
                 conflicts = 0
             yield NO_CHANGE

@@ -42,6 +42,7 @@ from waypost.models.click import Click
 from waypost.models.short_link import ShortLink, destination_digest, parse_code
 from waypost.observability import Metric, emit_metric
 from waypost.repositories.short_links import ShortLinkReader
+from waypost.retry import call_with_retry
 from waypost.tokens import ClickToken, OpenToken, TokenSealer
 from waypost.tokens.codec import fill_person
 from waypost.tokens.keyring import KeyringSource
@@ -108,16 +109,13 @@ class LinkResolver:
 
 
 def _load_with_retry(load: Callable[[], _Result]) -> _Result:
-    for left in range(MAX_LOOKUP_ATTEMPTS - 1, -1, -1):
-        try:
-            return load()
-        except CorruptItem as e:
-            raise MalformedToken("what is stored for it cannot be read") from e
-        except StoreUnavailable:
-            if not left:
-                emit_metric(Metric.LOOKUP_FAILED)
-                raise
-    raise AssertionError("unreachable")
+    try:
+        return call_with_retry(load, attempts=MAX_LOOKUP_ATTEMPTS, retry_on=StoreUnavailable)
+    except CorruptItem as e:
+        raise MalformedToken("what is stored for it cannot be read") from e
+    except StoreUnavailable:
+        emit_metric(Metric.LOOKUP_FAILED)
+        raise
 
 
 _Key = TypeVar("_Key")

@@ -10,7 +10,6 @@ Commits what is to be counted, until every mark of a batch is.
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +35,7 @@ from waypost.repositories.recipients import (
     RecipientRepository,
     load_overflow_items,
 )
+from waypost.retry import Backoff
 from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
 
 ClicksByRecipient: TypeAlias = Mapping[str, Sequence[CountedClick]]
@@ -228,7 +228,8 @@ def _change_bytes(change: RecipientChange) -> int:
 
 MAX_COMMIT_ATTEMPTS: Final = 6
 """How often writing may fail before a batch's clicks are given back."""
-COMMIT_BACKOFF_SECONDS: Final = 0.02
+COMMIT_BACKOFF_SECONDS: Final = 0.04
+"""The longest pause after the first failure."""
 
 
 @dataclass(slots=True)
@@ -260,10 +261,11 @@ class TransactionWriter:
     ) -> CommitResult:
         """Count the marks that are not counted yet."""
         settled = CommitResult()
+        backoff = Backoff(COMMIT_BACKOFF_SECONDS, sleep=self._sleep)
         waiting, failures = clicks, 0
         while waiting and failures < MAX_COMMIT_ATTEMPTS:
             if failures:
-                self._sleep(random.uniform(0, COMMIT_BACKOFF_SECONDS * 2**failures))  # noqa: S311 - jitter
+                backoff.wait(failures)
             try:
                 standings = load_states(self._repository, campaign, waiting)
             except CorruptItemSet as e:

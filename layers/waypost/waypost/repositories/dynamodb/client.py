@@ -6,20 +6,20 @@ A failure that carries an answer of DynamoDB has it as ``response``, as botocore
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from waypost.errors import StoreUnavailable, WriteConflict
 from waypost.models.attributes import Item
+from waypost.retry import Backoff
 
 DynamoResponse = dict[str, Any]  # DynamoDB's own shapes
 
 MAX_BATCH_KEYS: Final = 100
 """Keys that one BatchGetItem takes."""
 _MAX_BATCH_ATTEMPTS: Final = 6
+_BATCH_BACKOFF: Final = Backoff(0.04)
 _CONFLICT_REASONS: Final = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -93,7 +93,7 @@ def batch_get(
     waiting = list(keys)
     for attempt in range(_MAX_BATCH_ATTEMPTS):
         if attempt:
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+            _BATCH_BACKOFF.wait(attempt)
         left: list[Item] = []
         for start in range(0, len(waiting), MAX_BATCH_KEYS):
             asked = waiting[start : start + MAX_BATCH_KEYS]

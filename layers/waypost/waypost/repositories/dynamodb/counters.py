@@ -34,6 +34,7 @@ from waypost.repositories.dynamodb.client import (
     scan_all,
     translate_dynamo_errors,
 )
+from waypost.retry import call_with_retry
 
 COUNTER_SHARDS: Final = 16
 COUNTER_SORT_KEY_PREFIX: Final = "N#"
@@ -180,18 +181,22 @@ class DeliveryCounter:
         self, campaign: CampaignId, figures: Mapping[str, int], idempotency_key: str | None
     ) -> bool:
         """Add figures; False, adding nothing, where the idempotency key was given before."""
-        for attempt in range(_MAX_ATTEMPTS):
+
+        def write() -> bool:
             try:
                 self._write_figures(campaign, figures, idempotency_key)
             except WriteConflict as conflict:
                 if "ConditionalCheckFailed" in get_cancellation_reasons(conflict):
                     return False
-                if attempt == _MAX_ATTEMPTS - 1:
-                    raise
-                self._counter_shards.switch_shard(campaign)
-            else:
-                break
-        return True
+                raise
+            return True
+
+        return call_with_retry(
+            write,
+            attempts=_MAX_ATTEMPTS,
+            retry_on=WriteConflict,
+            before_retry=lambda _failures: self._counter_shards.switch_shard(campaign),
+        )
 
     def _write_figures(
         self, campaign: CampaignId, figures: Mapping[str, int], idempotency_key: str | None

@@ -7,7 +7,6 @@ the request makes its repetition harmless, so that an answer that got lost is as
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
@@ -22,6 +21,7 @@ from waypost.repositories.dynamodb.client import (
     get_cancellation_reasons,
     translate_dynamo_errors,
 )
+from waypost.retry import Backoff, call_with_retry
 
 MAX_LINKS_PER_TRANSACTION: Final = 100
 """What one transaction holds."""
@@ -84,29 +84,31 @@ class DynamoShortLinkRepository:
             }
             for link in links
         ]
-        once = str(uuid4())
-        for left in range(MAX_TRANSACTION_ATTEMPTS - 1, -1, -1):
+        request_token = str(uuid4())
+
+        def write() -> frozenset[str]:
             try:
                 with translate_dynamo_errors():
                     self._client.transact_write_items(
-                        TransactItems=[{"Put": put} for put in puts], ClientRequestToken=once
+                        TransactItems=[{"Put": put} for put in puts],
+                        ClientRequestToken=request_token,
                     )
             except WriteConflict as conflict:
                 if taken := _conflicting_codes(links, conflict):
                     return taken
-                if not left:
-                    raise StoreUnavailable("short links were not stored") from conflict
-            except StoreUnavailable:
-                if not left:
-                    raise
-            else:
-                return frozenset()
-            self._back_off(MAX_TRANSACTION_ATTEMPTS - 1 - left)
-        raise AssertionError("unreachable")
+                raise StoreUnavailable("short links: write conflict") from conflict
+            return frozenset()
 
-    def _back_off(self, failures: int) -> None:
-        longest = min(LINK_BACKOFF_SECONDS * 2**failures, MAX_LINK_BACKOFF_SECONDS)
-        self._sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter
+        # Equal jitter: a partition splits in time, so short pauses would only spend attempts.
+        backoff = Backoff(
+            LINK_BACKOFF_SECONDS, MAX_LINK_BACKOFF_SECONDS, fixed_share=0.5, sleep=self._sleep
+        )
+        return call_with_retry(
+            write,
+            attempts=MAX_TRANSACTION_ATTEMPTS,
+            retry_on=StoreUnavailable,
+            before_retry=backoff.wait,
+        )
 
 
 def _conflicting_codes(links: Sequence[ShortLink], conflict: WriteConflict) -> frozenset[str]:
