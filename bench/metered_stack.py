@@ -22,17 +22,16 @@ import boto3
 
 from local.template import load_template
 from waypost.bot_detection.scoring import BotVerdict
+from waypost.composition import (
+    Repositories,
+    TableNames,
+    build_rewrite_service,
+    build_tally_service,
+)
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.messages import DynamoMessageRepository
-from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
-from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.rewrite.message_archive import MessageArchive
-from waypost.rewrite.service import FixedBaseUrl, RewriteService
+from waypost.rewrite.service import FixedBaseUrl
 from waypost.tally.service import TallyService
 from waypost.tokens import Keyring, TokenSealer
 
@@ -151,29 +150,23 @@ class MeteredStack:
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb", region_name="us-east-1")
         names = ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
-        clicks, campaigns, workspaces, short_links = (_create_table(self.client, n) for n in names)
+        self._tables = TableNames(*(_create_table(self.client, name) for name in names))
         self.meter = CapacityMeter(self.client)
-        self.clicks = DynamoClickRepository(self.meter, clicks)
+        repositories = Repositories(self.meter, self._tables)
+        self.clicks = repositories.clicks
         self.tally = self.build_tally(self.meter)
         sealer = TokenSealer(Keyring((b"k" * 32,)))
-        self.rewrite_service = RewriteService(
-            campaigns=DynamoCampaignRepository(self.meter, campaigns),
-            workspaces=DynamoWorkspaceRepository(self.meter, workspaces),
-            base_urls=FixedBaseUrl("https://e.example.com"),
-            short_links=DynamoShortLinkRepository(self.meter, short_links),
-            get_sealer=lambda: sealer,
+        self.rewrite_service = build_rewrite_service(
+            repositories,
+            FixedBaseUrl("https://e.example.com"),
+            lambda: sealer,
+            retention_days=400,
             now=lambda: NOON,
-            message_archive=MessageArchive(DynamoMessageRepository(self.meter, campaigns), 400),
         )
 
     def build_tally(self, client: DynamoClient) -> TallyService:
         """A tally that counts through a client."""
-        return TallyService(
-            clicks=DynamoClickRepository(client, "Clicks"),
-            recipients=DynamoRecipientRepository(client, "Campaigns"),
-            workspaces=DynamoWorkspaceRepository(client, "Workspaces"),
-            event_bus=self,
-        )
+        return build_tally_service(Repositories(client, self._tables), self)
 
     def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         """The event bus: takes all."""

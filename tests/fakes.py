@@ -26,7 +26,9 @@ from datetime import datetime
 from hashlib import md5
 from itertools import count
 from threading import Lock
+from typing import TYPE_CHECKING, cast
 
+from waypost.composition import Repositories, TableNames
 from waypost.domains import item_mapping
 from waypost.domains.model import DomainStage, TrackingDomain
 from waypost.errors import AlreadyExists, NotFound, StoreUnavailable, WriteConflict
@@ -74,6 +76,9 @@ from waypost.repositories.workspaces import (
     parse_settings_with_version,
     serialize_settings,
 )
+
+if TYPE_CHECKING:
+    from waypost.repositories.dynamodb.client import DynamoClient
 
 
 class InMemoryCampaignRepository:
@@ -552,3 +557,17 @@ class InMemoryWorkspaceRepository:
             for workspace, person in people
         }
         return {person: wish for person, wish in found.items() if wish is not None}
+
+
+def create_in_memory_repositories(clock: Callable[[], float] = time.time) -> Repositories:
+    """Create empty repositories in memory, on which any service of the composition root runs."""
+    repositories = Repositories(cast("DynamoClient", None), TableNames(), clock)
+    repositories.clicks = InMemoryClickRepository()
+    campaigns = InMemoryCampaignRepository()
+    repositories.campaigns = campaigns
+    repositories.recipients = InMemoryRecipientRepository(campaigns)
+    repositories.workspaces = InMemoryWorkspaceRepository()
+    repositories.messages = InMemoryMessageRepository(clock)
+    repositories.domains = InMemoryDomainRepository()
+    repositories.short_links = InMemoryShortLinkRepository()
+    return repositories

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from tests.contract.conftest import Repositories
+from waypost.composition import Repositories, build_tally_service
 from waypost.tally.event_publisher import EventSink
 from waypost.tally.service import TallyService
 
 
 def create_tally(stores: Repositories, bus: EventSink | None = None) -> TallyService:
     """One that does not wait before it tries again, and tells nobody without a bus."""
-    return TallyService(
-        clicks=stores.clicks,
-        recipients=stores.recipients,
-        workspaces=stores.workspaces,
-        event_bus=bus,
-        sleep=lambda _: None,
-    )
+    return build_tally_service(stores, bus, sleep=lambda _: None)

@@ -8,16 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.clicks import NOON, make_click
-from tests.fakes import (
-    InMemoryCampaignRepository,
-    InMemoryClickRepository,
-    InMemoryDomainRepository,
-    InMemoryMessageRepository,
-    InMemoryRecipientRepository,
-    InMemoryWorkspaceRepository,
-)
-from waypost.api.dependencies import Services
-from waypost.api.workspace_settings import WorkspaceSettingsService
+from tests.fakes import create_in_memory_repositories
+from tests.tallies import create_tally
+from waypost.composition import ApiServices, build_page_service
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.model import Targets
 from waypost.domains.service import DomainService
@@ -26,13 +19,9 @@ from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.models.click import Click
 from waypost.privacy.erasure import Erasure
 from waypost.privacy.requests import PrivacyRequests
-from waypost.reports.campaigns import CampaignReportService
-from waypost.reports.people import PeopleReportService
-from waypost.reports.share_links import ShareLinkService, ShareScope, ShareSigner
-from waypost.tally.service import TallyService
+from waypost.reports.share_links import ShareLinkService, ShareScope, ShareSigner, ShareSignerSource
 from waypost.tokens.signer import Keyring
 from waypost.web.app import PageService
-from waypost.web.views import PageDependencies
 
 PAGES_URL = "https://pages.example.com"
 
@@ -40,6 +29,19 @@ PAGES_URL = "https://pages.example.com"
 def build_link_definition(url: str, tag: str | None = None, position: int = 1) -> LinkDefinition:
     """A link as a message defines it."""
     return LinkDefinition(f"tag:{tag}" if tag else f"url:{url}", url, tag, position)
+
+
+class FixedKeyring:
+    """A keyring source whose keyring never changes."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def get_keyring(self) -> Keyring:
+        return self._keyring
+
+    def reload_keyring(self) -> Keyring | None:
+        return None
 
 
 class WorkspaceHarness:
@@ -50,12 +52,13 @@ class WorkspaceHarness:
         self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
         self.monotonic: Callable[[], float] = lambda: 0.0
         self.keyring = Keyring((b"k" * 32,))
-        self.clicks = InMemoryClickRepository()
-        self.campaigns = InMemoryCampaignRepository()
-        self.recipients = InMemoryRecipientRepository(self.campaigns)
-        self.settings = InMemoryWorkspaceRepository()
-        self.messages = InMemoryMessageRepository(self.clock)
-        self.domains = InMemoryDomainRepository()
+        self.repositories = create_in_memory_repositories(self.clock)
+        self.clicks = self.repositories.clicks
+        self.campaigns = self.repositories.campaigns
+        self.recipients = self.repositories.recipients
+        self.settings = self.repositories.workspaces
+        self.messages = self.repositories.messages
+        self.domains = self.repositories.domains
 
     def clock(self) -> float:
         """Give ``now`` in seconds since 1970."""
@@ -85,10 +88,7 @@ class WorkspaceHarness:
         """A counted click on a link."""
         made = replace(make_click(id_, **changes), link=link)
         self.clicks.record(made)
-        tally = TallyService(
-            clicks=self.clicks, recipients=self.recipients, workspaces=self.settings, event_bus=None
-        )
-        tally.count_clicks([made])
+        create_tally(self.repositories).count_clicks([made])
         return made
 
     def create_share_signer(self) -> ShareSigner:
@@ -102,14 +102,11 @@ class WorkspaceHarness:
             ShareScope(self.name, campaign, people), hours
         )
 
-    def create_services(self) -> Services:
+    def create_services(self) -> ApiServices:
         """The use cases on these stores instead of a stack's."""
-        made = Services(self.clock)
-        made.campaign_reports = CampaignReportService(self.campaigns)
-        made.people_reports = PeopleReportService(
-            self.campaigns, self.recipients, self.clicks, self.clock
-        )
-        made.workspace_settings = WorkspaceSettingsService(self.settings)
+        made = ApiServices(self.clock)
+        made.repositories = self.repositories
+        made.share_signers = ShareSignerSource(FixedKeyring(self.keyring), self.clock)
         made.domain_service = DomainService(
             self.domains, Targets("edge.example.net"), DomainEventPublisher(), lambda: self.now
         )
@@ -119,19 +116,11 @@ class WorkspaceHarness:
             now=lambda: self.now,
             monotonic=lambda: self.monotonic(),
         )
-        made.share_links = ShareLinkService(self.campaigns, self.create_share_signer, PAGES_URL)
+        made.share_links = ShareLinkService(
+            self.campaigns, made.share_signers.get_signer, PAGES_URL
+        )
         return made
 
     def create_page_service(self) -> PageService:
         """The pages of these stores."""
-        made = self.create_services()
-        reports = PageDependencies(
-            campaigns=made.campaign_reports,
-            people=made.people_reports,
-            messages=self.messages,
-            workspace_settings=made.workspace_settings,
-            domains=made.domain_service,
-        )
-        return PageService(
-            reports, lambda token: self.create_share_signer().verify_token(token), self.clock
-        )
+        return build_page_service(self.create_services())

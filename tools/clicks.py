@@ -22,25 +22,35 @@ from pathlib import Path
 
 from tools import cli
 from tools.cli import EXIT_DONE, EXIT_INCOMPLETE, parse_required, read_text
-from tools.repositories import StackRepositories
-from tools.stack import find_stack
+from tools.stack import (
+    DeployedStack,
+    EmbeddedStackClient,
+    connect_repositories,
+    find_stack,
+    get_resource_name,
+)
+from waypost.composition import Repositories, build_tally_service
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.maintenance.recount import RecountResult, RecountService
 from waypost.maintenance.replay import replay_clicks
 from waypost.privacy.erasure import Erasure
+from waypost.tally.event_publisher import ClickEventBus
+from waypost.tally.service import TallyService
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 1 where something is left to be done."""
     options = _parse_options(arguments)
-    return int(
-        options.run(StackRepositories.from_stack(find_stack(options.env, options.base)), options)
-    )
+    options.stack = find_stack(options.env, options.base)
+    repositories = connect_repositories(options.stack, "clicks", "campaigns", "workspaces")
+    return int(options.run(repositories, options))
 
 
-def replay_file(repositories: StackRepositories, options: argparse.Namespace) -> int:
+def replay_file(repositories: Repositories, options: argparse.Namespace) -> int:
     """Record and count the clicks of a file."""
-    done = replay_clicks(read_text(options.file), repositories.clicks, repositories.tally)
+    done = replay_clicks(
+        read_text(options.file), repositories.clicks, _create_tally(repositories, options.stack)
+    )
     print(f"{done.total} clicks found, {done.recorded} recorded and {done.counted} counted anew")
     if not done.total:
         print(f"{options.file} holds no clicks: is it the right file?", file=sys.stderr)
@@ -51,7 +61,7 @@ def replay_file(repositories: StackRepositories, options: argparse.Namespace) ->
     return EXIT_INCOMPLETE if done.failed else EXIT_DONE
 
 
-def recount_campaign(repositories: StackRepositories, options: argparse.Namespace) -> int:
+def recount_campaign(repositories: Repositories, options: argparse.Namespace) -> int:
     """Compare a campaign's counters with its clicks."""
     recounting = RecountService(
         repositories.clicks,
@@ -65,19 +75,19 @@ def recount_campaign(repositories: StackRepositories, options: argparse.Namespac
         raise SystemExit(f"workspace {options.workspace!r} has no campaign {options.campaign!r}")
     _print_recount(found)
     if options.repair and not found.is_consistent:
-        found = recounting.repair(campaign, repositories.tally)
+        found = recounting.repair(campaign, _create_tally(repositories, options.stack))
         print("after the repair:")
         _print_recount(found)
     return EXIT_DONE if found.is_consistent else EXIT_INCOMPLETE
 
 
-def list_campaigns(repositories: StackRepositories, _: argparse.Namespace) -> int:
+def list_campaigns(repositories: Repositories, _: argparse.Namespace) -> int:
     """List campaigns that were sent before workspaces had lists of them."""
     print(f"{repositories.campaigns.backfill_list()} campaigns added to their workspaces' lists")
     return EXIT_DONE
 
 
-def opt_out(repositories: StackRepositories, options: argparse.Namespace) -> int:
+def opt_out(repositories: Repositories, options: argparse.Namespace) -> int:
     """Count a person without identity from now on."""
     repositories.workspaces.opt_out(
         derive_workspace_id(options.workspace), options.person, datetime.now(UTC)
@@ -86,14 +96,14 @@ def opt_out(repositories: StackRepositories, options: argparse.Namespace) -> int
     return EXIT_DONE
 
 
-def opt_in(repositories: StackRepositories, options: argparse.Namespace) -> int:
+def opt_in(repositories: Repositories, options: argparse.Namespace) -> int:
     """Take an opt-out back."""
     repositories.workspaces.opt_in(derive_workspace_id(options.workspace), options.person)
     print("opted in: what was counted meanwhile stays nobody's")
     return EXIT_DONE
 
 
-def erase_person(repositories: StackRepositories, options: argparse.Namespace) -> int:
+def erase_person(repositories: Repositories, options: argparse.Namespace) -> int:
     """Remove a person from clicks, recipients and kept messages."""
     erasing = Erasure(
         repositories.clicks, repositories.recipients, repositories.workspaces, repositories.messages
@@ -107,6 +117,13 @@ def erase_person(repositories: StackRepositories, options: argparse.Namespace) -
         last = f"{done.final_at:%H:%M:%S} UTC"
         print(f"a click that was being counted may be found yet: run it again after {last}")
     return EXIT_DONE if done.is_complete else EXIT_INCOMPLETE
+
+
+def _create_tally(
+    repositories: Repositories, stack: DeployedStack | EmbeddedStackClient
+) -> TallyService:
+    bus = ClickEventBus(stack.client("events"), get_resource_name(stack, "EVENT_BUS", "EventBus"))
+    return build_tally_service(repositories, bus)
 
 
 def _print_recount(result: RecountResult) -> None:

@@ -14,7 +14,6 @@ rotate at once the second is told to look again, instead of losing a key.
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import time
@@ -23,9 +22,8 @@ from typing import Any
 
 from tools import cli
 from tools.cli import EXIT_DONE, EXIT_FAILED, parse_required
-from tools.stack import find_stack
+from tools.stack import connect_repositories, find_stack
 from waypost.errors import StoreUnavailable
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.tokens.keyring import (
     KEY_PROPAGATION_SECONDS,
     KEYRING_TTL_SECONDS,
@@ -113,10 +111,7 @@ def _format_signing_warning(keys: KeySchedule, now: float) -> str:
 
 def _describe_signed_links(options: argparse.Namespace) -> str:
     """What a key signed, counted when the messages were handed over."""
-    stack, own = options.stack, os.environ.get("CAMPAIGNS_TABLE")
-    campaigns = DynamoCampaignRepository(
-        stack.client("dynamodb"), own or stack.get_resource_id("CampaignsTable")
-    )
+    campaigns = connect_repositories(options.stack, "campaigns").campaigns
     by_campaign = campaigns.count_links_by_key(options.key)
     return f"{sum(by_campaign.values()):,} links in messages of {len(by_campaign):,} campaigns"
 

@@ -8,6 +8,7 @@ A stack that ``make serve`` serves, reached as a deployed one is.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any, Self
 
 import boto3
 import urllib3
+
+from waypost.composition import Repositories, TableNames
 
 CONFIG_FILE = Path(__file__).parent.parent / "samconfig.toml"
 
@@ -113,3 +116,22 @@ def find_stack(environment: str, base: str) -> DeployedStack | EmbeddedStackClie
     return (
         EmbeddedStackClient.from_url(base) if base else DeployedStack.from_environment(environment)
     )
+
+
+def connect_repositories(stack: DeployedStack | EmbeddedStackClient, *tables: str) -> Repositories:
+    """Connect to a stack's tables ("clicks", "campaigns", …).
+
+    A function's environment variable (CLICKS_TABLE) goes before the stack's own resource.
+    """
+    names = {
+        table: get_resource_name(stack, f"{table.upper()}_TABLE", f"{table.title()}Table")
+        for table in tables
+    }
+    return Repositories(stack.client("dynamodb"), TableNames(**names))
+
+
+def get_resource_name(
+    stack: DeployedStack | EmbeddedStackClient, variable: str, logical_id: str
+) -> str:
+    """Return the value of an environment variable, or else the id of the stack's resource."""
+    return os.environ.get(variable) or stack.get_resource_id(logical_id)

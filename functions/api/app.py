@@ -9,13 +9,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waypost.api import routes
 from waypost.api.app import HttpApiEvent, build_openapi_document, create_resolver, resolve_request
-from waypost.api.dependencies import Services
+from waypost.composition import ApiServices
 from waypost.observability import create_logger
 
 ROUTERS = (routes.router,)
 
 log = create_logger("api")
-services = Services()
+services = ApiServices()
 app = create_resolver(ROUTERS, lambda: services)
 
 

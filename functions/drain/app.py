@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.aws.clients import create_boto3_client
 from waypost.clicks.fallback_queue import drain_clicks
 from waypost.clicks.lambda_events import (
     PartialBatchResponse,
@@ -12,9 +11,10 @@ from waypost.clicks.lambda_events import (
     build_batch_response,
     parse_queue_messages,
 )
+from waypost.composition import create_repositories
 from waypost.config import DrainConfig
 from waypost.observability import Metric, create_logger, emit_metric
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.repositories.clicks import ClickRepository
 
 log = create_logger("drain")
 
@@ -35,7 +35,5 @@ def handler(event: QueueEvent, context: object) -> PartialBatchResponse:  # noqa
 
 
 @cache
-def _click_repository() -> DynamoClickRepository:
-    return DynamoClickRepository(
-        create_boto3_client("dynamodb"), DrainConfig.from_env().clicks_table
-    )
+def _click_repository() -> ClickRepository:
+    return create_repositories(DrainConfig.from_env()).clicks

@@ -7,17 +7,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.api.dependencies import Services
+from waypost.composition import ApiServices, build_page_service
 from waypost.observability import create_logger
 from waypost.responses import Response
-from waypost.web.app import PageService, create_page_service
+from waypost.web.app import PageService
 
 log = create_logger("pages")
 
 
 @cache
 def page_service() -> PageService:
-    return create_page_service(Services())
+    return build_page_service(ApiServices())
 
 
 @log.inject_lambda_context

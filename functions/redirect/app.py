@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from waypost.aws import MinimalClient
-from waypost.aws.clients import create_keyring_client, create_redirect_client
-from waypost.clicks.fallback_queue import FallbackQueue
 from waypost.clicks.request import RedirectEvent, is_from_cloudfront, parse_click_request
-from waypost.clicks.settings_cache import SettingsCache
+from waypost.composition import (
+    Repositories,
+    build_redirect_service,
+    create_redirect_keyring,
+    create_redirect_repositories,
+)
 from waypost.config import RedirectConfig
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
 from waypost.observability import Metric, create_logger, emit_metric
@@ -20,22 +22,10 @@ from waypost.redirect.responses import (
     pixel_response,
     redirect_response,
 )
-from waypost.redirect.service import (
-    ClickOutcome,
-    LinkResolver,
-    RedirectResult,
-    RedirectService,
-    TokenVerifier,
-)
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
-from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.redirect.service import ClickOutcome, RedirectResult, RedirectService
 from waypost.responses import Response
 from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.repair import extract_token, is_pixel_path
-
-if TYPE_CHECKING:
-    from waypost.repositories.domains import DomainRepository
 
 log = create_logger("redirect")
 
@@ -99,7 +89,7 @@ def _respond_well_known(event: RedirectEvent, *, from_cloudfront: bool) -> Respo
         event["rawPath"],
         noted or headers.get("host", ""),
         lambda: _keyring_source().get_keyring(),
-        _domains,
+        lambda: _repositories().domains,
     )
     return answer or not_found_page()
 
@@ -148,34 +138,14 @@ def _settings() -> RedirectConfig:
 
 @cache
 def _keyring_source() -> KeyringSource:
-    return KeyringSource(create_keyring_client(), _settings().keyring_secret)
+    return create_redirect_keyring(_settings())
 
 
 @cache
-def _dynamodb() -> MinimalClient:
-    return create_redirect_client("dynamodb")
-
-
-@cache
-def _domains() -> DomainRepository:
-    from waypost.repositories.dynamodb.domains import DynamoDomainRepository
-
-    return DynamoDomainRepository(_dynamodb(), _settings().workspaces_table)
+def _repositories() -> Repositories:
+    return create_redirect_repositories(_settings())
 
 
 @cache
 def _redirect_service() -> RedirectService:
-    settings, dynamodb = _settings(), _dynamodb()
-    return RedirectService(
-        token_verifier=TokenVerifier(_keyring_source()),
-        clicks=DynamoClickRepository(dynamodb, settings.clicks_table),
-        fallback_queue=FallbackQueue(
-            lambda: create_redirect_client("sqs"), settings.park_queue_url
-        ),
-        settings_cache=SettingsCache(
-            DynamoWorkspaceRepository(dynamodb, settings.workspaces_table)
-        ),
-        link_resolver=LinkResolver(DynamoShortLinkRepository(dynamodb, settings.short_links_table)),
-        retention_days=settings.retention_days,
-        logger=log,
-    )
+    return build_redirect_service(_settings(), _repositories(), _keyring_source(), log)

@@ -6,33 +6,22 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.aws.clients import create_boto3_client
+from waypost.composition import create_object_store, create_rewrite_service
 from waypost.config import RewriteConfig
-from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.errors import InvalidRequest, WaypostError
 from waypost.observability import Metric, create_logger, emit_metric
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
-from waypost.repositories.dynamodb.messages import DynamoMessageRepository
-from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.repositories.s3 import S3ObjectStore
+from waypost.repositories.objects import ObjectStore
 from waypost.responses import Response, json_response, problem_response
 from waypost.rewrite import schemas
-from waypost.rewrite.message_archive import MessageArchive
 from waypost.rewrite.service import RewriteResponse, RewriteService
 from waypost.rewrite_files.output import OutputPart
 from waypost.rewrite_files.schemas import FileProgress, FileReport, FileRequest
 from waypost.rewrite_files.service import FileRewriteService
-from waypost.tokens.keyring import KeyringSource
 from waypost.validation import validate_value
 
 log = create_logger("rewrite")
@@ -41,30 +30,13 @@ log = create_logger("rewrite")
 @cache
 def rewrite_service() -> RewriteService:
     """The use case on this function's tables and keys."""
-    settings = RewriteConfig.from_env()
-    dynamodb: DynamoClient = create_boto3_client("dynamodb")
-    keys = KeyringSource(create_boto3_client("secretsmanager"), settings.keyring_secret)
-    return RewriteService(
-        campaigns=DynamoCampaignRepository(dynamodb, settings.campaigns_table),
-        workspaces=DynamoWorkspaceRepository(dynamodb, settings.workspaces_table),
-        base_urls=DomainBaseUrlResolver(
-            DynamoDomainRepository(dynamodb, settings.workspaces_table),
-            settings.default_base_url,
-            settings.default_host,
-        ),
-        short_links=DynamoShortLinkRepository(dynamodb, settings.short_links_table),
-        get_sealer=keys.get_sealer,
-        now=lambda: datetime.now(UTC),
-        message_archive=MessageArchive(
-            DynamoMessageRepository(dynamodb, settings.campaigns_table), settings.retention_days
-        ),
-    )
+    return create_rewrite_service(RewriteConfig.from_env())
 
 
 @cache
-def object_store() -> S3ObjectStore:
+def object_store() -> ObjectStore:
     """Where files of recipients lie; made by the first invocation that has one."""
-    return S3ObjectStore(boto3.client("s3"))
+    return create_object_store()
 
 
 @log.inject_lambda_context

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.aws.clients import create_boto3_client
 from waypost.clicks.lambda_events import (
     PartialBatchResponse,
     StreamEvent,
     build_batch_response,
     parse_stream_records,
 )
+from waypost.composition import (
+    build_tally_service,
+    create_click_event_bus,
+    create_repositories,
+)
 from waypost.config import TallyConfig
 from waypost.observability import Metric, create_logger, emit_metric
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
-from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.tally.event_publisher import ClickEventBus
 from waypost.tally.service import TallyService
 
 log = create_logger("tally")
@@ -46,16 +46,7 @@ def handler(event: StreamEvent, context: object) -> PartialBatchResponse:  # noq
 
 @cache
 def _tally_service() -> TallyService:
-    settings = TallyConfig.from_env()
-    dynamodb = create_boto3_client("dynamodb")
-    bus = (
-        ClickEventBus(create_boto3_client("events"), settings.event_bus)
-        if settings.event_bus
-        else None
-    )
-    return TallyService(
-        clicks=DynamoClickRepository(dynamodb, settings.clicks_table),
-        recipients=DynamoRecipientRepository(dynamodb, settings.campaigns_table),
-        workspaces=DynamoWorkspaceRepository(dynamodb, settings.workspaces_table),
-        event_bus=bus,
+    config = TallyConfig.from_env()
+    return build_tally_service(
+        create_repositories(config), create_click_event_bus(config.event_bus)
     )

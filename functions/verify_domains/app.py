@@ -9,33 +9,23 @@ POST /v1/workspaces/{ws}/domains/{host}/verify
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from waypost.aws.clients import reject_invalid_responses
-from waypost.aws.event_bus import EventBus, PutEventsClient
-from waypost.config import DomainConfig, VerifyDomainsConfig
+from waypost.aws.clients import create_boto3_client
+from waypost.composition import CLOUDFRONT_REGION, create_domain_verification_service
+from waypost.config import VerifyDomainsConfig
 from waypost.domains import cloudfront as quotas
-from waypost.domains.checker import DomainChecker
-from waypost.domains.cloudfront import CloudFrontTenants
-from waypost.domains.dns import DnsResolver
-from waypost.domains.events import DomainEventPublisher
-from waypost.domains.http_probe import HttpProber
-from waypost.domains.model import Targets, resolve_workspace_id, utc_now
-from waypost.domains.network import NO_DEADLINE, Deadline, TcpConnector
-from waypost.domains.sender_identity import SesSenderIdentities
+from waypost.domains.model import resolve_workspace_id, utc_now
+from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.service import DomainService
 from waypost.domains.status import build_domain_status
 from waypost.domains.verification import DomainVerificationService
 from waypost.errors import AlreadyExists, CorruptItem, WaypostError
 from waypost.observability import Metric, create_logger, emit_metric
-from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 from waypost.responses import Response, json_response, problem_response
-from waypost.tokens.keyring import KeyringSource, SecretsClient
 
 MAX_DOMAINS_PER_RUN: Final = 4_000
 """Domains checked in one run; the rest waits for the next, five minutes later."""
@@ -45,7 +35,6 @@ REQUEST_CHECK_SECONDS: Final = 20.0
 """For looking, where a caller waits: an HTTP API ends at 30, and a service that does not answer
 then, or does not keep what was seen, is given up after 6 more.
 """
-_CLOUDFRONT_REGION: Final = "us-east-1"  # where CloudFront and its certificates are asked
 _SCHEDULED_CONFIG: Final = Config(
     retries={"mode": "adaptive", "max_attempts": 5}, max_pool_connections=32
 )
@@ -59,38 +48,7 @@ log = create_logger("verify-domains")
 @cache
 def get_verification_service(config: Config) -> DomainVerificationService:
     """The use case on this function's table, keys and clients; they are safe across threads."""
-    domains, own = DomainConfig.from_env(), VerifyDomainsConfig.from_env()
-    secrets = cast(
-        "SecretsClient", reject_invalid_responses(boto3.client("secretsmanager", config=config))
-    )
-    dynamodb = cast(
-        "DynamoClient", reject_invalid_responses(boto3.client("dynamodb", config=config))
-    )
-    cloudfront = reject_invalid_responses(
-        boto3.client("cloudfront", region_name=_CLOUDFRONT_REGION, config=config)
-    )
-    keys = KeyringSource(secrets, own.keyring_secret)
-    resolver = DnsResolver()
-    return DomainVerificationService(
-        domains=DynamoDomainRepository(dynamodb, domains.workspaces_table),
-        checker=DomainChecker(resolver, HttpProber(resolver, TcpConnector()), keys),
-        cdn_tenants=CloudFrontTenants(cloudfront, own.distribution, own.connection_group),
-        sender_identities=SesSenderIdentities(
-            reject_invalid_responses(boto3.client("sesv2", config=config))
-        ),
-        event_publisher=_create_event_publisher(domains, config),
-        targets=Targets(domains.edge_endpoint, domains.default_host),
-        now=utc_now,
-    )
-
-
-def _create_event_publisher(domains: DomainConfig, config: Config) -> DomainEventPublisher:
-    if not domains.event_bus:
-        return DomainEventPublisher()
-    client = cast(
-        "PutEventsClient", reject_invalid_responses(boto3.client("events", config=config))
-    )
-    return DomainEventPublisher(EventBus(client, domains.event_bus))
+    return create_domain_verification_service(config, utc_now)
 
 
 @log.inject_lambda_context
@@ -159,12 +117,8 @@ def _ensure_default_host(service: DomainVerificationService) -> None:
 def _report_quotas() -> dict[str, Any]:
     own = VerifyDomainsConfig.from_env()
     used = quotas.load_quota_usage(
-        reject_invalid_responses(
-            boto3.client("cloudfront", region_name=_CLOUDFRONT_REGION, config=_SCHEDULED_CONFIG)
-        ),
-        reject_invalid_responses(
-            boto3.client("acm", region_name=_CLOUDFRONT_REGION, config=_SCHEDULED_CONFIG)
-        ),
+        create_boto3_client("cloudfront", _SCHEDULED_CONFIG, region_name=CLOUDFRONT_REGION),
+        create_boto3_client("acm", _SCHEDULED_CONFIG, region_name=CLOUDFRONT_REGION),
     )
     used.emit_metrics(quotas.AccountQuotas(own.tenant_quota, own.certificate_quota))
     return {"tenants": used.tenants, "certificates": used.certificates}

@@ -26,43 +26,33 @@ from moto import mock_aws
 
 from local import moto_speedups, moto_transactions
 from local.template import Template, load_template
-from tests.fakes import (
-    InMemoryCampaignRepository,
-    InMemoryClickRepository,
-    InMemoryRecipientRepository,
-    InMemoryWorkspaceRepository,
-)
+from tests.fakes import create_in_memory_repositories
 from tests.moto_doors import is_to_aws, respond_with_moto
-from waypost.repositories.campaigns import CampaignRepository
-from waypost.repositories.clicks import ClickRepository
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
+from waypost.composition import Repositories, TableNames
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.repositories.recipients import RecipientRepository
-from waypost.repositories.workspaces import WorkspaceRepository
 
 TEMPLATE_PATH = Path(__file__).parents[2] / "template.yaml"
 TABLE_SCHEMA_KEYS = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")
 
 
 @dataclass(frozen=True)
-class Repositories:
-    clicks: ClickRepository
-    campaigns: CampaignRepository
-    recipients: RecipientRepository
-    workspaces: WorkspaceRepository
-
-
-@dataclass(frozen=True)
-class TableNames:
-    """The template's tables under names of their own."""
+class TemporaryTables:
+    """A client, and the names of tables created from the template for the tests."""
 
     client: DynamoClient
-    clicks: str
-    campaigns: str
-    workspaces: str
+    names: TableNames
+
+    @property
+    def clicks(self) -> str:
+        return self.names.clicks
+
+    @property
+    def campaigns(self) -> str:
+        return self.names.campaigns
+
+    @property
+    def workspaces(self) -> str:
+        return self.names.workspaces
 
 
 @cache
@@ -123,17 +113,17 @@ def temporary_table(client: Any, logical_id: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def kept_tables(dynamodb: Any) -> Iterator[TableNames]:
+def kept_tables(dynamodb: Any) -> Iterator[TemporaryTables]:
     with ExitStack() as made:
         names = [
             made.enter_context(temporary_table(dynamodb, f"{name}Table"))
             for name in ("Clicks", "Campaigns", "Workspaces")
         ]
-        yield TableNames(dynamodb, *names)
+        yield TemporaryTables(dynamodb, TableNames(*names))
 
 
 @pytest.fixture
-def tables(kept_tables: TableNames, dynamodb: Any) -> TableNames:
+def tables(kept_tables: TemporaryTables, dynamodb: Any) -> TemporaryTables:
     """Empty ones: what a test before this one left is deleted, which takes less than new tables."""
     scan = dynamodb.get_paginator("scan")
     for name in (kept_tables.clicks, kept_tables.campaigns, kept_tables.workspaces):
@@ -144,23 +134,8 @@ def tables(kept_tables: TableNames, dynamodb: Any) -> TableNames:
 
 
 @pytest.fixture
-def dynamodb_stores(tables: TableNames) -> Repositories:
-    return Repositories(
-        DynamoClickRepository(tables.client, tables.clicks),
-        DynamoCampaignRepository(tables.client, tables.campaigns),
-        DynamoRecipientRepository(tables.client, tables.campaigns),
-        DynamoWorkspaceRepository(tables.client, tables.workspaces),
-    )
-
-
-def create_in_memory_repositories() -> Repositories:
-    campaigns = InMemoryCampaignRepository()
-    return Repositories(
-        InMemoryClickRepository(),
-        campaigns,
-        InMemoryRecipientRepository(campaigns),
-        InMemoryWorkspaceRepository(),
-    )
+def dynamodb_stores(tables: TemporaryTables) -> Repositories:
+    return Repositories(tables.client, tables.names)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

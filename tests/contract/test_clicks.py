@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.clicks import CAMPAIGN, make_click, make_link_id
-from tests.contract.conftest import Repositories
+from waypost.composition import Repositories
 from waypost.errors import InvalidRequest
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.repositories.pagination import MAX_SORT_KEY_BYTES, encode_cursor

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, make_click
-from tests.contract.conftest import Repositories, TableNames
+from tests.contract.conftest import TemporaryTables
 from tools import clicks
 from tools.stack import DeployedStack
 from waypost.clicks.fallback_queue import serialize_click
+from waypost.composition import Repositories
 
 
 class Events:
@@ -20,7 +21,7 @@ class Events:
 
 
 @pytest.fixture(autouse=True)
-def stack(tables: TableNames, monkeypatch: pytest.MonkeyPatch) -> None:
+def stack(tables: TemporaryTables, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("clicks", "campaigns", "workspaces"):
         monkeypatch.setenv(f"{variable.upper()}_TABLE", getattr(tables, variable))
     monkeypatch.setenv("EVENT_BUS", "clicks")
@@ -98,7 +99,7 @@ def test_opting_out_and_in(dynamodb_stores: Repositories) -> None:
 
 
 def test_campaigns_of_an_earlier_release_are_listed(
-    dynamodb_stores: Repositories, tables: TableNames, capsys: pytest.CaptureFixture[str]
+    dynamodb_stores: Repositories, tables: TemporaryTables, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = {"kind": "campaign", "channel": "email", "now": NOON}
     code = dynamodb_stores.campaigns.get_or_create("acme", "spring-sale", **opened)  # type: ignore[arg-type]

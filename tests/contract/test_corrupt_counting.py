@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
-from tests.contract.conftest import Repositories, TableNames
+from tests.contract.conftest import TemporaryTables
 from tests.fakes import InMemoryMessageRepository
 from tests.tallies import create_tally
+from waypost.composition import Repositories
 from waypost.errors import CorruptItem, CorruptItemSet
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.maintenance.recount import RecountService
@@ -31,7 +32,7 @@ def stores(dynamodb_stores: Repositories) -> Repositories:
     return dynamodb_stores
 
 
-def change_attributes(tables: TableNames, table: str, key: Any, **attributes: Any) -> None:
+def change_attributes(tables: TemporaryTables, table: str, key: Any, **attributes: Any) -> None:
     """Put attributes of an item otherwise; None of them: it is missing."""
     asked = {"TableName": table, "Key": key}
     stored = tables.client.get_item(**asked)["Item"] | attributes
@@ -57,7 +58,7 @@ ROWS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("damage", ROWS)
 def test_a_recipient_whose_row_cannot_be_read_keeps_no_other_from_being_counted(
-    stores: Repositories, tables: TableNames, damage: dict[str, Any],
+    stores: Repositories, tables: TemporaryTables, damage: dict[str, Any],
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     tally = create_tally(stores)
@@ -78,7 +79,7 @@ def test_a_recipient_whose_row_cannot_be_read_keeps_no_other_from_being_counted(
     assert '"RowDamaged":1' in capsys.readouterr().out
 
 
-def test_its_clicks_count_once_it_is_mended(stores: Repositories, tables: TableNames) -> None:
+def test_its_clicks_count_once_it_is_mended(stores: Repositories, tables: TemporaryTables) -> None:
     tally = create_tally(stores)
     tally.count_clicks([make_click("a")])
     whole = tables.client.get_item(TableName=tables.campaigns, Key=KEY.to_attributes())["Item"]
@@ -89,7 +90,9 @@ def test_its_clicks_count_once_it_is_mended(stores: Repositories, tables: TableN
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 2
 
 
-def test_nor_does_a_sheet_that_cannot_be_read(stores: Repositories, tables: TableNames) -> None:
+def test_nor_does_a_sheet_that_cannot_be_read(
+    stores: Repositories, tables: TemporaryTables
+) -> None:
     tally = create_tally(stores)
     tally.count_clicks([make_click(f"c{n}", after=n * 0.1) for n in range(MAX_INLINE_CLICKS + 5)])
     [sheet] = stores.recipients.list_overflow_items(KEY)
@@ -99,7 +102,7 @@ def test_nor_does_a_sheet_that_cannot_be_read(stores: Repositories, tables: Tabl
 
 
 def test_whoever_asks_for_rows_is_told_which_cannot_be_read(
-    stores: Repositories, tables: TableNames
+    stores: Repositories, tables: TemporaryTables
 ) -> None:
     create_tally(stores).count_clicks([make_click("a"), make_click("b", person="p2")])
     change_attributes(tables, tables.campaigns, KEY.to_attributes(), marks=None)
@@ -111,7 +114,9 @@ def test_whoever_asks_for_rows_is_told_which_cannot_be_read(
     assert "p1" not in str(refused.value)
 
 
-def test_who_else_clicked_a_link_is_still_told(stores: Repositories, tables: TableNames) -> None:
+def test_who_else_clicked_a_link_is_still_told(
+    stores: Repositories, tables: TemporaryTables
+) -> None:
     create_tally(stores).count_clicks(
         [make_click(person, person=person) for person in ("p1", "p2", "p3")]
     )
@@ -120,7 +125,9 @@ def test_who_else_clicked_a_link_is_still_told(stores: Repositories, tables: Tab
     assert {visitor.person for visitor in page.items} == {"p2", "p3"}
 
 
-def test_no_recount_adds_up_what_it_cannot_read(stores: Repositories, tables: TableNames) -> None:
+def test_no_recount_adds_up_what_it_cannot_read(
+    stores: Repositories, tables: TemporaryTables
+) -> None:
     """It would take from the counters what the row has."""
     tally = create_tally(stores)
     stores.clicks.record(make_click("a"))
@@ -146,7 +153,7 @@ class FakeEventPublisher:
 
 
 def test_a_notice_that_cannot_be_read_keeps_no_event_from_being_told(
-    stores: Repositories, tables: TableNames, caplog: pytest.LogCaptureFixture
+    stores: Repositories, tables: TemporaryTables, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FakeEventPublisher()
     tally = create_tally(stores, bus)
@@ -171,7 +178,7 @@ OPT_OUTS: list[dict[str, Any]] = [
 ]
 
 
-def opt_out(stores: Repositories, tables: TableNames, damage: dict[str, Any]) -> None:
+def opt_out(stores: Repositories, tables: TemporaryTables, damage: dict[str, Any]) -> None:
     wish = stores.workspaces.opt_out(ACME, "p1", NOON)
     key = {name: wish.to_item()[name] for name in ("pk", "sk")}
     change_attributes(tables, tables.workspaces, key, **damage)
@@ -180,7 +187,7 @@ def opt_out(stores: Repositories, tables: TableNames, damage: dict[str, Any]) ->
 @pytest.mark.parametrize("damage", OPT_OUTS)
 def test_an_opt_out_that_cannot_be_read_keeps_nobody_else_from_being_counted(
     stores: Repositories,
-    tables: TableNames,
+    tables: TemporaryTables,
     damage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -208,7 +215,7 @@ def test_an_opt_out_that_cannot_be_read_keeps_nobody_else_from_being_counted(
 
 @pytest.mark.parametrize("damage", OPT_OUTS)
 def test_opting_out_again_mends_it(
-    stores: Repositories, tables: TableNames, damage: dict[str, Any]
+    stores: Repositories, tables: TemporaryTables, damage: dict[str, Any]
 ) -> None:
     opt_out(stores, tables, damage)
     with pytest.raises(CorruptItemSet):
@@ -221,7 +228,7 @@ def test_opting_out_again_mends_it(
     assert [one.person for one in stores.clicks.scan_by_campaign(CAMPAIGN)] == [None]
 
 
-def test_an_erasure_mends_it_too(stores: Repositories, tables: TableNames) -> None:
+def test_an_erasure_mends_it_too(stores: Repositories, tables: TemporaryTables) -> None:
     opt_out(stores, tables, {"salt": None})
     stores.clicks.record(make_click("a"))
     erasing = Erasure(
@@ -232,7 +239,7 @@ def test_an_erasure_mends_it_too(stores: Repositories, tables: TableNames) -> No
 
 
 def test_a_damaged_row_of_who_opted_out_keeps_nobody_else_from_being_counted(
-    stores: Repositories, tables: TableNames
+    stores: Repositories, tables: TemporaryTables
 ) -> None:
     tally = create_tally(stores)
     tally.count_clicks([make_click("a")])

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.clicks import NOON, make_click
-from tests.contract.conftest import Repositories, TableNames
+from tests.contract.conftest import TemporaryTables
 from tests.contract.test_corrupt_counting import change_attributes
 from tests.fakes import InMemoryMessageRepository
 from tests.tallies import create_tally
 from tests.workspace import build_link_definition
+from waypost.composition import Repositories
 from waypost.errors import CorruptItem
 from waypost.ids import CampaignId, LinkId, derive_campaign_id, derive_workspace_id
 from waypost.models.campaign import (
@@ -27,8 +28,6 @@ from waypost.models.recipient import RecipientKey
 from waypost.privacy.erasure import Erasure
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import PeopleReportService
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.messages import DynamoMessageRepository
 
 ACME = derive_workspace_id("acme")
 NAMES = ("spring", "summer", "autumn")
@@ -103,7 +102,7 @@ def collect_log_item_types(caplog: pytest.LogCaptureFixture) -> set[str]:
     "damage", [{"campaign": None}, {"kind": {"N": "1"}}, {"first_seen": {"S": "spring"}}]
 )
 def test_the_list_of_campaigns_goes_on_without_one(
-    stores: Repositories, tables: TableNames, links: object, reports: CampaignReportService,
+    stores: Repositories, tables: TemporaryTables, links: object, reports: CampaignReportService,
     damage: dict[str, Any], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     change_attributes(tables, tables.campaigns, campaign_list_key(stores, "summer"), **damage)
@@ -117,7 +116,7 @@ def test_the_list_of_campaigns_goes_on_without_one(
 @pytest.mark.parametrize("counter", ["total", "sent"])
 def test_a_campaign_whose_figures_cannot_be_read_is_missing_and_no_other(
     stores: Repositories,
-    tables: TableNames,
+    tables: TemporaryTables,
     links: object,
     reports: CampaignReportService,
     counter: str,
@@ -136,7 +135,7 @@ def test_a_campaign_whose_figures_cannot_be_read_is_missing_and_no_other(
 
 
 def test_figures_below_nothing_are_missing_and_no_other(
-    tables: TableNames,
+    tables: TemporaryTables,
     links: object,
     reports: CampaignReportService,
     caplog: pytest.LogCaptureFixture,
@@ -154,7 +153,7 @@ def test_figures_below_nothing_are_missing_and_no_other(
 
 def test_a_campaign_that_cannot_be_read_is_named_and_no_other_is_refused(
     stores: Repositories,
-    tables: TableNames,
+    tables: TemporaryTables,
     links: object,
     reports: CampaignReportService,
     people: PeopleReportService,
@@ -181,7 +180,7 @@ LINKS: list[dict[str, Any]] = [{"url": None}, {"position": {"S": "1"}}, {"identi
 
 @pytest.mark.parametrize("damage", LINKS)
 def test_a_link_that_cannot_be_read_is_missing_from_reports_and_no_other(
-    tables: TableNames, links: dict[str, list[LinkId]], reports: CampaignReportService,
+    tables: TemporaryTables, links: dict[str, list[LinkId]], reports: CampaignReportService,
     people: PeopleReportService, damage: dict[str, Any], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     change_attributes(tables, tables.campaigns, link_key(links["spring"][0]), **damage)
@@ -195,20 +194,20 @@ def test_a_link_that_cannot_be_read_is_missing_from_reports_and_no_other(
 
 @pytest.mark.parametrize("damage", LINKS)
 def test_messages_go_on_where_a_link_of_theirs_cannot_be_read(
-    tables: TableNames, links: dict[str, list[LinkId]], damage: dict[str, Any]
+    tables: TemporaryTables, links: dict[str, list[LinkId]], damage: dict[str, Any]
 ) -> None:
     change_attributes(tables, tables.campaigns, link_key(links["spring"][0]), **damage)
     found = []
     for _ in range(2):  # each a process that has met no link yet
-        campaigns = DynamoCampaignRepository(tables.client, tables.campaigns)
+        campaigns = Repositories(tables.client, tables.names).campaigns
         found.append(campaigns.define_links(build_campaign_id("spring"), [HOME, SHOP], NOON))
     assert found[0] == found[1]
     assert found[0][1] == links["spring"][1]
     assert (found[0][0] == links["spring"][0]) is ("identity" not in damage)
 
 
-def test_campaigns_of_before_are_listed_all_but_one(tables: TableNames, links: object) -> None:
-    campaigns = DynamoCampaignRepository(tables.client, tables.campaigns)
+def test_campaigns_of_before_are_listed_all_but_one(tables: TemporaryTables, links: object) -> None:
+    campaigns = Repositories(tables.client, tables.names).campaigns
     for name in NAMES:
         change_attributes(
             tables,
@@ -226,7 +225,7 @@ def test_campaigns_of_before_are_listed_all_but_one(tables: TableNames, links: o
 
 
 def test_a_persons_other_clicks_are_told(
-    stores: Repositories, tables: TableNames, links: object, people: PeopleReportService,
+    stores: Repositories, tables: TemporaryTables, links: object, people: PeopleReportService,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     damaged = make_click("spring-0", link=next(iter(links["spring"])))  # type: ignore[index]
@@ -240,7 +239,7 @@ def test_a_persons_other_clicks_are_told(
 
 
 def test_how_a_click_was_judged_is_told_of_the_click_itself_where_its_row_cannot_be_read(
-    tables: TableNames, links: object, people: PeopleReportService
+    tables: TemporaryTables, links: object, people: PeopleReportService
 ) -> None:
     row = RecipientKey(build_campaign_id("spring"), "p:p1")
     change_attributes(tables, tables.campaigns, row.to_attributes(), marks=None)
@@ -249,7 +248,7 @@ def test_how_a_click_was_judged_is_told_of_the_click_itself_where_its_row_cannot
 
 
 def test_an_erasure_looks_into_campaigns_that_the_list_cannot_read(
-    stores: Repositories, tables: TableNames, links: object, erasing: Erasure
+    stores: Repositories, tables: TemporaryTables, links: object, erasing: Erasure
 ) -> None:
     change_attributes(tables, tables.campaigns, campaign_list_key(stores, "summer"), kind=None)
     for made in stores.clicks.scan_by_campaign(build_campaign_id("summer")):
@@ -262,7 +261,7 @@ def test_an_erasure_looks_into_campaigns_that_the_list_cannot_read(
 
 
 def test_an_erasure_does_what_it_can_and_is_not_done_while_a_click_cannot_be_read(
-    stores: Repositories, tables: TableNames, links: dict[str, list[LinkId]], erasing: Erasure
+    stores: Repositories, tables: TemporaryTables, links: dict[str, list[LinkId]], erasing: Erasure
 ) -> None:
     damaged = make_click("spring-0", link=links["spring"][0])
     change_attributes(tables, tables.clicks, damaged.key, agent=None)
@@ -284,9 +283,9 @@ def build_message(name: str, *, rendered: bool) -> SentMessage:
     "damage", [{"html": {"S": "x"}}, {"html": {"B": b"x"}}, {"expires": None}, {"html": None}]
 )
 def test_a_message_that_cannot_be_read_is_shown_as_none(
-    tables: TableNames, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
+    tables: TemporaryTables, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    messages = DynamoMessageRepository(tables.client, tables.campaigns, NOON.timestamp)
+    messages = Repositories(tables.client, tables.names, NOON.timestamp).messages
     messages.add(build_message("spring", rendered=False))
     change_attributes(tables, tables.campaigns, message_key(build_campaign_id("spring")), **damage)
     assert messages.get(build_campaign_id("spring")) is None
@@ -295,9 +294,9 @@ def test_a_message_that_cannot_be_read_is_shown_as_none(
 
 @pytest.mark.parametrize("rendered", [None, {"S": "true"}, {"NULL": True}, {"L": []}])
 def test_a_message_that_does_not_say_whether_it_names_somebody_is_taken_for_one_that_does(
-    tables: TableNames, rendered: Any
+    tables: TemporaryTables, rendered: Any
 ) -> None:
-    messages = DynamoMessageRepository(tables.client, tables.campaigns, NOON.timestamp)
+    messages = Repositories(tables.client, tables.names, NOON.timestamp).messages
     for name in ("spring", "autumn"):
         messages.add(build_message(name, rendered=True))
     messages.add(build_message("summer", rendered=False))

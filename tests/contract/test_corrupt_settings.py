@@ -9,12 +9,12 @@ from dataclasses import fields
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, make_click
-from tests.contract.conftest import Repositories
 from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_text
 from tests.fakes import InMemoryMessageRepository
 from tests.tallies import create_tally
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.settings_cache import FAIL_CLOSED_SETTINGS, SettingsCache
+from waypost.composition import Repositories
 from waypost.errors import CorruptItem, InvalidRequest
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.maintenance.recount import RecountService

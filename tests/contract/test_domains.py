@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, make_domain
+from waypost.composition import Repositories
 from waypost.domains.app_links import AndroidApp, AppLinks
 from waypost.domains.model import (
     STACK_WORKSPACE,
@@ -19,7 +20,6 @@ from waypost.domains.status import update_lights
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import derive_workspace_id
 from waypost.repositories.domains import DomainRepository
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
 ACME, GLOBEX = derive_workspace_id("acme"), derive_workspace_id("globex")
 
@@ -29,7 +29,7 @@ def store(request: pytest.FixtureRequest) -> DomainRepository:
     if request.param == "memory":
         return InMemoryDomainRepository()
     tables = request.getfixturevalue("tables")
-    return DynamoDomainRepository(tables.client, tables.workspaces)
+    return Repositories(tables.client, tables.names).domains
 
 
 def build_domain_with_history() -> TrackingDomain:

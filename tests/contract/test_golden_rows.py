@@ -9,7 +9,6 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from tests.clicks import CAMPAIGN, NOON, SAFARI, make_click
 from tests.contract.conftest import temporary_table
 from tests.unit.domains.builders import HOST, HTTPS, make_domain
 from waypost.clicks.fallback_queue import deserialize_click
+from waypost.composition import Repositories, TableNames, build_tally_service
 from waypost.ids import LinkId, derive_workspace_id
 from waypost.maintenance.recount import RecountService
 from waypost.maintenance.replay import extract_clicks
@@ -27,14 +27,6 @@ from waypost.models.click import Click
 from waypost.models.counters import ClickCounts
 from waypost.models.recipient import RecipientKey, RecipientRow
 from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
-from waypost.repositories.dynamodb.messages import DynamoMessageRepository
-from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
-from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.tally.service import TallyService
 from waypost.tokens import Keyring, TokenSealer
 
 GOLDEN: Final = json.loads((Path(__file__).parent / "golden_rows_v1.json").read_text("utf-8"))
@@ -46,21 +38,8 @@ BEN: Final = "ben@people.example"
 LATE: Final = 2_000_000_000
 
 
-@dataclass(frozen=True)
-class OldItems:
-    """The stores of today over the tables of version 1."""
-
-    clicks: DynamoClickRepository
-    campaigns: DynamoCampaignRepository
-    recipients: DynamoRecipientRepository
-    workspaces: DynamoWorkspaceRepository
-    domains: DynamoDomainRepository
-    messages: DynamoMessageRepository
-    short_links: DynamoShortLinkRepository
-
-
 @pytest.fixture
-def old(dynamodb: Any) -> Iterator[OldItems]:
+def old(dynamodb: Any) -> Iterator[Repositories]:
     with ExitStack() as made:
         names = {
             kind: made.enter_context(temporary_table(dynamodb, f"{kind}Table"))
@@ -69,15 +48,10 @@ def old(dynamodb: Any) -> Iterator[OldItems]:
         for kind, name in names.items():
             for item in GOLDEN[kind]:
                 dynamodb.put_item(TableName=name, Item=_with_bytes(item))
-        yield OldItems(
-            DynamoClickRepository(dynamodb, names["Clicks"]),
-            DynamoCampaignRepository(dynamodb, names["Campaigns"]),
-            DynamoRecipientRepository(dynamodb, names["Campaigns"]),
-            DynamoWorkspaceRepository(dynamodb, names["Workspaces"]),
-            DynamoDomainRepository(dynamodb, names["Workspaces"]),
-            DynamoMessageRepository(dynamodb, names["Campaigns"], NOON.timestamp),
-            DynamoShortLinkRepository(dynamodb, names["ShortLinks"]),
+        tables = TableNames(
+            names["Clicks"], names["Campaigns"], names["Workspaces"], names["ShortLinks"]
         )
+        yield Repositories(dynamodb, tables, NOON.timestamp)
 
 
 def _with_bytes(item: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +75,7 @@ def test_there_is_one_of_every_kind_that_the_table_of_keys_names() -> None:
     assert {item["pk"]["S"][9:11] for item in GOLDEN["Clicks"]} == {"p:", "d:", "a:"}
 
 
-def test_clicks(old: OldItems) -> None:
+def test_clicks(old: Repositories) -> None:
     kept = {one.id: one for one in old.clicks.scan_by_campaign(CAMPAIGN)}
     assert len(kept) == 27
     first = kept["click-00"]
@@ -114,11 +88,11 @@ def test_clicks(old: OldItems) -> None:
     assert old.clicks.record(first) is False  # it is there already
 
 
-def test_what_was_counted_is_not_counted_again_and_agrees_with_the_ledger(old: OldItems) -> None:
+def test_counted_clicks_are_not_counted_again_and_match_the_ledger(
+    old: Repositories,
+) -> None:
     kept = list(old.clicks.scan_by_campaign(CAMPAIGN))
-    tally = TallyService(
-        clicks=old.clicks, recipients=old.recipients, workspaces=old.workspaces, event_bus=None
-    )
+    tally = build_tally_service(old, None)
     assert tally.count_clicks(kept).new_count == 0
     recounting = RecountService(old.clicks, old.campaigns, old.recipients, old.workspaces)
     found = recounting.compare(CAMPAIGN)
@@ -128,7 +102,7 @@ def test_what_was_counted_is_not_counted_again_and_agrees_with_the_ledger(old: O
     assert tally.count_clicks([fresh]).new_count == 1
 
 
-def test_recipients_their_sheets_and_notices(old: OldItems) -> None:
+def test_recipients_their_sheets_and_notices(old: Repositories) -> None:
     row: RecipientRow = old.recipients.get_rows([ADA])[ADA]
     assert (row.person, row.is_full, len(row.counted_clicks)) == ("ada", True, 20)
     assert (row.total.total, row.links[SHOP].total, row.links[HOME].total) == (24, 12, 12)
@@ -139,7 +113,7 @@ def test_recipients_their_sheets_and_notices(old: OldItems) -> None:
     assert told == {7: frozenset({b"12345678", b"abcdefgh"})}
 
 
-def test_campaigns_links_figures_and_keys_of_idempotency(old: OldItems) -> None:
+def test_campaigns_links_figures_and_keys_of_idempotency(old: Repositories) -> None:
     known = old.campaigns.get(CAMPAIGN)
     assert known is not None
     assert (known.workspace, known.name, known.first_seen) == ("acme", "spring-sale", NOON)
@@ -156,12 +130,12 @@ def test_campaigns_links_figures_and_keys_of_idempotency(old: OldItems) -> None:
     assert old.campaigns.add_deliveries(CAMPAIGN, 3, "batch-1") is False
 
 
-def test_the_message_of_a_campaign(old: OldItems) -> None:
+def test_the_message_of_a_campaign(old: Repositories) -> None:
     kept = SentMessage(campaign=CAMPAIGN, html="<p>Grüße</p>", rendered=True, expires=LATE)
     assert old.messages.get(CAMPAIGN) == kept
 
 
-def test_settings_and_opt_outs(old: OldItems) -> None:
+def test_settings_and_opt_outs(old: Repositories) -> None:
     assert old.workspaces.get_settings(ACME) == WorkspaceSettings(
         url_params={"utm_source": "{{ campaign.name }}"},
         cio_id=False,
@@ -182,14 +156,14 @@ def test_settings_and_opt_outs(old: OldItems) -> None:
     assert wishes[ACME, BEN].since == NOON
 
 
-def test_tracking_domains(old: OldItems) -> None:
+def test_tracking_domains(old: Repositories) -> None:
     expected = make_domain(findings=HTTPS, checked=NOON)
     assert old.domains.get(ACME, HOST) == expected
     assert old.domains.get_by_host(HOST) == expected
     assert old.domains.list_by_workspace(ACME) == [expected]
 
 
-def test_short_links_and_long_destinations(old: OldItems) -> None:
+def test_short_links_and_long_destinations(old: Repositories) -> None:
     for code, expires in (("256789cdhjnrtw25678", LATE), ("w" * 19, None)):
         found = old.short_links.get(code)
         assert found is not None

@@ -8,8 +8,9 @@ from moto import mock_aws
 
 from tests.contract.conftest import create_table
 from tools import keys
+from waypost.composition import Repositories, TableNames
 from waypost.ids import derive_campaign_id
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
+from waypost.repositories.campaigns import CampaignRepository
 from waypost.tokens import Keyring
 from waypost.tokens.keyring import KEY_PROPAGATION_SECONDS, KEYRING_TTL_SECONDS, KeySchedule
 
@@ -32,12 +33,12 @@ def value(secret: str) -> str:
 
 
 @pytest.fixture
-def campaigns(secret: str, monkeypatch: pytest.MonkeyPatch) -> DynamoCampaignRepository:
+def campaigns(secret: str, monkeypatch: pytest.MonkeyPatch) -> CampaignRepository:
     """The stack's campaigns, in the secret's account."""
     client: Any = boto3.client("dynamodb", region_name="us-east-1")
     table = create_table(client, "CampaignsTable")
     monkeypatch.setenv("CAMPAIGNS_TABLE", table)
-    return DynamoCampaignRepository(client, table)
+    return Repositories(client, TableNames(campaigns=table)).campaigns
 
 
 def run(secret: str, *arguments: str, now: float = NOON) -> int:
@@ -101,7 +102,7 @@ def test_no_key_is_ever_printed(secret: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_who_would_retire_a_key_is_told_how_many_links_that_breaks(
-    secret: str, campaigns: DynamoCampaignRepository, capsys: pytest.CaptureFixture[str]
+    secret: str, campaigns: CampaignRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(secret, "add", "--now")
     old, new = keyring(secret).fingerprints

@@ -7,9 +7,9 @@ import pytest
 
 from tests.clicks import CAMPAIGN, NOON
 from tests.fakes import InMemoryMessageRepository
+from waypost.composition import Repositories
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.models.campaign import MAX_MESSAGE_BYTES, SentMessage
-from waypost.repositories.dynamodb.messages import DynamoMessageRepository
 from waypost.repositories.messages import MessageRepository
 
 
@@ -18,7 +18,7 @@ def messages(request) -> MessageRepository:
     if request.param == "memory":
         return InMemoryMessageRepository(NOON.timestamp)
     tables = request.getfixturevalue("tables")
-    return DynamoMessageRepository(tables.client, tables.campaigns, NOON.timestamp)
+    return Repositories(tables.client, tables.names, NOON.timestamp).messages
 
 
 def message(html="<p>Hello, 🙂</p>\r\n", *, rendered=False, campaign=CAMPAIGN):

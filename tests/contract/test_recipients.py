@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.clicks import CAMPAIGN, make_click, make_link_id
-from tests.contract.conftest import Repositories
 from waypost.bot_detection.scoring import classify_click
+from waypost.composition import Repositories
 from waypost.errors import InvalidRequest, WriteConflict
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.models.click import Click

@@ -9,13 +9,9 @@ import pytest
 
 from tests.clicks import NOON, make_click
 from tests.workspace import build_link_definition
+from waypost.composition import Repositories, build_tally_service
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import PeopleReportService
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
-from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.tally.service import TallyService
 
 
 class CountingDynamoClient:
@@ -44,15 +40,11 @@ class CampaignFixture:
 
     def __init__(self, tables: Any) -> None:
         self.client = CountingDynamoClient(tables.client)
-        self.campaigns = DynamoCampaignRepository(self.client, tables.campaigns)
-        self.recipients = DynamoRecipientRepository(self.client, tables.campaigns)
-        self.ledger = DynamoClickRepository(self.client, tables.clicks)
-        self.tally = TallyService(
-            clicks=self.ledger,
-            recipients=self.recipients,
-            workspaces=DynamoWorkspaceRepository(self.client, tables.workspaces),
-            event_bus=None,
-        )
+        repositories = Repositories(self.client, tables.names)
+        self.campaigns = repositories.campaigns
+        self.recipients = repositories.recipients
+        self.ledger = repositories.clicks
+        self.tally = build_tally_service(repositories, None)
         code = self.code = self.campaigns.get_or_create(
             "acme", "spring-sale", kind="campaign", channel="email", now=NOON
         )

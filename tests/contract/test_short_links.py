@@ -9,10 +9,10 @@ import pytest
 
 from tests.contract.conftest import temporary_table
 from tests.fakes import InMemoryShortLinkRepository
+from waypost.composition import Repositories, TableNames
 from waypost.ids import derive_workspace_id
 from waypost.models.short_link import LongDestination, ShortLink, generate_code
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
 from waypost.repositories.short_links import ShortLinkRepository
 
 ACME = derive_workspace_id("acme")
@@ -26,7 +26,7 @@ def short_links(request: pytest.FixtureRequest) -> Iterator[ShortLinkRepository]
         return
     client: DynamoClient = request.getfixturevalue("dynamodb")
     with temporary_table(client, "ShortLinksTable") as name:
-        yield DynamoShortLinkRepository(client, name)
+        yield Repositories(client, TableNames(short_links=name)).short_links
 
 
 def build_short_links(number: int) -> list[ShortLink]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT
-from tests.contract.conftest import Repositories, TableNames
+from tests.contract.conftest import TemporaryTables
+from waypost.composition import Repositories
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
@@ -85,7 +86,7 @@ def test_settings_are_saved_only_over_those_that_were_read(
 
 
 def test_settings_of_before_there_were_versions_are_read_and_saved_over(
-    dynamodb_stores: Repositories, tables: TableNames
+    dynamodb_stores: Repositories, tables: TemporaryTables
 ) -> None:
     tables.client.put_item(
         TableName=tables.workspaces,

@@ -33,6 +33,7 @@ from tests.faults.fault_injector import FaultInjector
 from tests.faults.naming import name_call
 from tests.faults.ways import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
 from tests.moto_doors import is_to_aws, respond_with_moto
+from waypost.composition import Repositories, TableNames
 
 REGION = "us-east-1"
 SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
@@ -248,6 +249,12 @@ def get_client(service: str, config: Config | None = None, region_name: str = RE
     settings = repr(vars(config)) if config else ""
     _CONFIGS.setdefault(settings, config)
     return _create_client_once(service, settings, region_name)
+
+
+def get_repositories() -> Repositories:
+    """The repositories on the tables of the faked account."""
+    names = TableNames("clicks", "campaigns", "workspaces", "short-links")
+    return Repositories(get_client("dynamodb"), names)
 
 
 @cache

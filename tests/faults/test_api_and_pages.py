@@ -23,24 +23,16 @@ from local.template import load_template
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import SECRET, FakeCloud, get_client
+from tests.faults.cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
-from waypost.api.dependencies import Services
+from waypost.composition import ApiServices, build_page_service, build_tally_service
 from waypost.domains.model import create_domain
 from waypost.ids import derive_workspace_id
 from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.reports.share_links import ShareScope, ShareSigner
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
-from waypost.repositories.dynamodb.messages import DynamoMessageRepository
-from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
-from waypost.tally.service import TallyService
 from waypost.tokens.keyring import KeySchedule
-from waypost.web.app import create_page_service
 
 ACME = derive_workspace_id("acme")
 WORKSPACE = "/v1/workspaces/{workspace}"
@@ -104,14 +96,14 @@ PAGES += ["people.ndjson", "settings"]
 @pytest.fixture(scope="module")
 def api(aws: FakeCloud) -> ModuleType:
     made = handlers.load_function("api")
-    setattr(made, "services", Services(NOON.timestamp))  # noqa: B010 - as below
+    setattr(made, "services", ApiServices(NOON.timestamp))  # noqa: B010 - as below
     return made
 
 
 @pytest.fixture(scope="module")
 def pages(aws: FakeCloud) -> ModuleType:
     made = handlers.load_function("pages")
-    fixed = cache(lambda: create_page_service(Services(NOON.timestamp)))
+    fixed = cache(lambda: build_page_service(ApiServices(NOON.timestamp)))
     setattr(made, "page_service", fixed)  # noqa: B010 - as below
     return made
 
@@ -135,33 +127,26 @@ def create_domain_and_campaign() -> None:
 
 
 def create_opted_out_workspace() -> None:
-    dynamodb = get_client("dynamodb")
-    DynamoWorkspaceRepository(dynamodb, "workspaces").opt_out(ACME, "left", NOON)
+    repositories = get_repositories()
+    repositories.workspaces.opt_out(ACME, "left", NOON)
     domain = create_domain(ACME, "acme", NAMES["host"], "acme.com", "f00d", NOON)
-    DynamoDomainRepository(dynamodb, "workspaces").add(domain)
+    repositories.domains.add(domain)
 
 
 def create_campaign() -> None:
-    dynamodb = get_client("dynamodb")
-    campaigns = DynamoCampaignRepository(dynamodb, "campaigns")
+    repositories = get_repositories()
+    campaigns = repositories.campaigns
     campaigns.get_or_create("acme", "spring-sale", kind="newsletter", channel="email", now=NOON)
     definitions = [LinkDefinition(name, f"https://e.com/{name}", None, 1) for name in ("home", "b")]
     campaigns.define_links(CAMPAIGN, definitions, NOON)
     campaigns.add_deliveries(CAMPAIGN, 10, None)
     html = '<a href="https://e.com/home">x</a>'
     kept = SentMessage(campaign=CAMPAIGN, html=html, rendered=True, expires=2**31)
-    DynamoMessageRepository(dynamodb, "campaigns").add(kept)
-    ledger, workspaces = (
-        DynamoClickRepository(dynamodb, "clicks"),
-        DynamoWorkspaceRepository(dynamodb, "workspaces"),
-    )
+    repositories.messages.add(kept)
     clicks = [make_click(f"click-{n}", person=f"p{n % 2}") for n in range(3)]
     for one in clicks:
-        ledger.record(one)
-    recipients = DynamoRecipientRepository(dynamodb, "campaigns")
-    TallyService(
-        clicks=ledger, recipients=recipients, workspaces=workspaces, event_bus=None
-    ).count_clicks(clicks)
+        repositories.clicks.record(one)
+    build_tally_service(repositories, None).count_clicks(clicks)
 
 
 def send(api: ModuleType, ask: ApiRequest) -> Answer:
@@ -172,7 +157,7 @@ def send(api: ModuleType, ask: ApiRequest) -> Answer:
 
 def send_in_new_container(api: ModuleType, ask: ApiRequest) -> Answer:
     """The answer of a function that has just started."""
-    setattr(api, "services", Services(NOON.timestamp))  # noqa: B010 - a module, for all that types know
+    setattr(api, "services", ApiServices(NOON.timestamp))  # noqa: B010 - a module, for all that types know
     return send(api, ask)
 
 
@@ -393,7 +378,7 @@ def test_at_random_writes_end_where_they_would_have(aws: FakeCloud, api: ModuleT
             cloud.clear_faults()
             wanted[host] = wish
         with cloud.bypass_faults():
-            domains = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
+            domains = get_repositories().domains
             found = {one.host: one.use for one in domains.list_by_workspace(ACME)}
             assert {host: found[host] for host in wanted} == wanted
             assert all(domains.get_by_host(host) == domains.get(ACME, host) for host in found)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.contract.conftest import create_in_memory_repositories
+from tests.fakes import create_in_memory_repositories
 from tests.faults.checking import FAULT_SEED, check_invariants
 from tests.faults.click_simulation import FaultSimulation
 

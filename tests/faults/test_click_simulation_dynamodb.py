@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from tests.contract.conftest import Repositories
 from tests.faults.checking import FAULT_SEED, check_invariants
 from tests.faults.click_simulation import FaultSimulation
+from waypost.composition import Repositories
 from waypost.models.click import Click
 from waypost.repositories.clicks import ClickRepository
 
@@ -34,7 +33,7 @@ class StreamRecorder:
 
 def test_1_000_clicks_on_dynamodb_are_counted_once_each(dynamodb_stores: Repositories) -> None:
     ledger = StreamRecorder(dynamodb_stores.clicks)
-    stores = replace(dynamodb_stores, clicks=ledger)
-    world = FaultSimulation(stores, FAULT_SEED, rate=0.02, stream=ledger.stream)
+    dynamodb_stores.clicks = ledger
+    world = FaultSimulation(dynamodb_stores, FAULT_SEED, rate=0.02, stream=ledger.stream)
     world.run(1_000, people=150, opt_outs=1, stream_interval=250)
     check_invariants(world)

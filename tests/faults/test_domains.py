@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 from tests import handlers
 from tests.clicks import NOON
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import FakeCloud, get_client
+from tests.faults.cloud import FakeCloud, get_repositories
 from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
@@ -33,7 +33,6 @@ from waypost.domains.model import STACK_WORKSPACE, TrackingDomain, create_domain
 from waypost.domains.network import TcpConnector
 from waypost.errors import StoreError
 from waypost.ids import derive_workspace_id
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
 ACME = derive_workspace_id("acme")
 HOSTS = ("links.acme.com", "go.acme.com")
@@ -78,7 +77,7 @@ class DomainSimulation:
 
     def domains(self) -> dict[str, TrackingDomain]:
         with self.cloud.bypass_faults():
-            store = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
+            store = get_repositories().domains
             found = [*store.list_by_workspace(ACME), store.get(STACK_WORKSPACE, DEFAULT_HOST)]
             return {one.host: one for one in found if one is not None}
 
@@ -112,7 +111,7 @@ def worlds(aws: FakeCloud, app: ModuleType) -> Iterator[DomainSimulation]:
             "waypost.domains.verification.MAX_CONCURRENT_CHECKS", 1
         )  # by a seed, the same way
         with aws.bypass_faults():
-            store = DynamoDomainRepository(get_client("dynamodb"), "workspaces")
+            store = get_repositories().domains
             for host in HOSTS:
                 store.add(create_domain(ACME, "acme", host, "acme.com", "f00d", NOON))
         app.get_verification_service.cache_clear()

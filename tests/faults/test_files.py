@@ -19,12 +19,11 @@ import pytest
 
 from tests import handlers
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import FakeCloud, create_fake_cloud, get_client
+from tests.faults.cloud import FakeCloud, create_fake_cloud, get_client, get_repositories
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 
 FUNCTION = "rewrite, of a file"
 BUCKET, INPUT = "files", "recipients.ndjson"
@@ -135,7 +134,7 @@ def check_done(aws: FakeCloud, job: FileJob, report: dict[str, Any]) -> None:
     assert json.loads(stored(aws, f"{job.output}.report.json") or b"null") == report
     assert stored(aws, f"{job.output}.progress") is None
     with aws.bypass_faults():
-        campaigns = DynamoCampaignRepository(get_client("dynamodb"), "campaigns")
+        campaigns = get_repositories().campaigns
         assert campaigns.get_counts(derive_campaign_id("acme", "sale")).sent == len(DELIVERIES)
 
 

@@ -18,15 +18,12 @@ import pytest
 
 from tests import handlers
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import SECRET, FakeCloud, get_client
+from tests.faults.cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.short_links import DynamoShortLinkRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
 from waypost.tokens import TokenSealer
 from waypost.tokens.keyring import KeySchedule
 
@@ -67,7 +64,7 @@ def prepared(aws: FakeCloud) -> Iterator[FakeCloud]:
 
 
 def create_workspaces() -> None:
-    workspaces = DynamoWorkspaceRepository(get_client("dynamodb"), "workspaces")
+    workspaces = get_repositories().workspaces
     workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     shorten = ShortLinkChannels(sms=True)
     workspaces.save_settings("texts", WorkspaceSettings(shorten=shorten, cio_id=False))
@@ -128,14 +125,14 @@ def check_whole(cloud: FakeCloud, body: dict[str, Any], answer: dict[str, Any]) 
 
 def destination(kind: str, rest: str) -> str:
     """Where a link leads, as the redirect finds out; its definition has to be stored."""
-    short_links = DynamoShortLinkRepository(get_client("dynamodb"), "short-links")
+    short_links = get_repositories().short_links
     token = rest.removeprefix("c/")
     if kind == "s":
         found = short_links.get(rest)
         assert found is not None
         token = found.token
     opened = SEALER.open(token)
-    assert DynamoCampaignRepository(get_client("dynamodb"), "campaigns").find_links([opened.link])
+    assert get_repositories().campaigns.find_links([opened.link])
     href: str | None = opened.href
     if opened.stored_digest is not None:
         href = short_links.get_destination(derive_workspace_id("acme"), opened.stored_digest)
@@ -152,13 +149,13 @@ def check_stored(cloud: FakeCloud, body: dict[str, Any]) -> None:
 
 def count_deliveries(cloud: FakeCloud, workspace: str, campaign: str) -> int:
     with cloud.bypass_faults():
-        stored = DynamoCampaignRepository(get_client("dynamodb"), "campaigns")
+        stored = get_repositories().campaigns
         return stored.get_counts(derive_campaign_id(workspace, campaign)).sent
 
 
 def links(cloud: FakeCloud, body: dict[str, Any]) -> list[Any]:
     with cloud.bypass_faults():
-        stored = DynamoCampaignRepository(get_client("dynamodb"), "campaigns")
+        stored = get_repositories().campaigns
         return list(stored.list_links(derive_campaign_id(body["workspace"], body["campaign"])))
 
 

@@ -19,7 +19,7 @@ from tests import handlers
 from tests.clicks import CAMPAIGN, NOON, make_click
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.click_simulation import compute_counters
-from tests.faults.cloud import FakeCloud, get_client
+from tests.faults.cloud import FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
@@ -28,9 +28,6 @@ from waypost.errors import StoreError
 from waypost.ids import CampaignId, derive_campaign_id, derive_workspace_id
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
-from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
-from waypost.repositories.dynamodb.clicks import DynamoClickRepository
-from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
 from waypost.tally.event_publisher import derive_event_id
 
 SILENT = derive_campaign_id("silent", "spring-sale")
@@ -62,13 +59,13 @@ def prepared(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[FakeC
     with pytest.MonkeyPatch.context() as patch, aws.reset():
         patch.setattr("waypost.clicks.settings_cache.SETTINGS_RETRY_SECONDS", 0)
         with aws.bypass_faults():
-            workspaces = DynamoWorkspaceRepository(get_client("dynamodb"), "workspaces")
+            workspaces = get_repositories().workspaces
             workspaces.save_settings(
                 "silent", WorkspaceSettings(events="none", machine_threshold=10)
             )
             workspaces.opt_out(derive_workspace_id("acme"), OPTED_OUT_PERSON, NOON)
             for one in clicks:
-                DynamoClickRepository(get_client("dynamodb"), "clicks").record(one)
+                get_repositories().clicks.record(one)
         yield aws
 
 
@@ -80,9 +77,7 @@ def cloud(aws: FakeCloud) -> Iterator[FakeCloud]:
 
 def ledger(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> list[Click]:
     with cloud.bypass_faults():
-        return list(
-            DynamoClickRepository(get_client("dynamodb"), "clicks").scan_by_campaign(campaign)
-        )
+        return list(get_repositories().clicks.scan_by_campaign(campaign))
 
 
 def invoke_tally(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
@@ -114,7 +109,7 @@ def check_counted(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> None:
     """Counters are what the ledger gives, and nobody is in it who opted out."""
     found = ledger(cloud, campaign)
     with cloud.bypass_faults():
-        counts = DynamoCampaignRepository(get_client("dynamodb"), "campaigns").get_counts(campaign)
+        counts = get_repositories().campaigns.get_counts(campaign)
     cells = {
         (c.counter, c.figure): v for c, v in counts.to_increments().items() if c.figure != "shared"
     }
@@ -174,7 +169,7 @@ def test_nobody_is_told_against_a_workspaces_will(
     clicks = [make_click(f"silent-{n}", person=f"p{n}", campaign=SILENT) for n in range(2)]
     with cloud.bypass_faults():
         for one in clicks:
-            DynamoClickRepository(get_client("dynamodb"), "clicks").record(one)
+            get_repositories().clicks.record(one)
     tally._tally_service.cache_clear()
     cloud.plan_fault("GetItem of settings", way)
     assert invoke_tally(tally, clicks) == clicks

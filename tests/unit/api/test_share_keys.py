@@ -7,9 +7,8 @@ from hashlib import sha256
 import pytest
 
 from tests.clicks import NOON
-from waypost.api.dependencies import Services
 from waypost.errors import ShareAccessDenied
-from waypost.reports.share_links import ShareScope, ShareSigner
+from waypost.reports.share_links import ShareScope, ShareSigner, ShareSignerSource
 from waypost.tokens.keyring import MIN_RELOAD_INTERVAL_SECONDS, KeyringSource, KeySchedule
 
 SCOPE = ShareScope("acme", "spring")
@@ -43,29 +42,28 @@ def secret() -> Secret:
 
 
 @pytest.fixture
-def services(secret) -> Services:
-    """Services at noon, whose keys are as old as ``clock[0]`` seconds say."""
-    made = Services(NOON.timestamp)
+def signers(secret) -> ShareSignerSource:
+    """Signers at noon, over a keyring read long enough ago to be reloaded."""
     clock = [0.0]
-    made.keyring_source = KeyringSource(secret, "keyring", lambda: clock[0])
-    made.keyring_source.get_keyring()
+    keyring_source = KeyringSource(secret, "keyring", lambda: clock[0])
+    keyring_source.get_keyring()
     clock[0] = MIN_RELOAD_INTERVAL_SECONDS
-    return made
+    return ShareSignerSource(keyring_source, NOON.timestamp)
 
 
-def test_a_share_is_opened(secret, services):
-    assert services.verify_share(secret.share()).scope == SCOPE
+def test_a_share_is_opened(secret, signers):
+    assert signers.verify_token(secret.share()).scope == SCOPE
 
 
-def test_a_share_signed_with_a_newer_key_is_opened_at_once(secret, services):
+def test_a_share_signed_with_a_newer_key_is_opened_at_once(secret, signers):
     secret.keys = 2
-    assert services.verify_share(secret.share()).scope == SCOPE
+    assert signers.verify_token(secret.share()).scope == SCOPE
 
 
-def test_rotating_the_keys_revokes_shares_once_they_are_read_again(secret, services):
+def test_rotating_the_keys_revokes_shares_once_they_are_read_again(secret, signers):
     before = secret.share()
     secret.keys = 2
-    services.verify_share(secret.share())
+    signers.verify_token(secret.share())
     with pytest.raises(ShareAccessDenied):
-        services.verify_share(before)
-    assert services.verify_share(secret.share())
+        signers.verify_token(before)
+    assert signers.verify_token(secret.share())

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, SENT, make_click
-from tests.contract.conftest import Repositories, create_in_memory_repositories
-from tests.fakes import InMemoryMessageRepository
+from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.tallies import create_tally
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY, serialize_click
+from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService

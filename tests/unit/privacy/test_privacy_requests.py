@@ -12,9 +12,10 @@ import pytest
 
 from local.template import load_template
 from tests.clicks import CAMPAIGN, NOON, make_click
-from tests.contract.conftest import TEMPLATE_PATH, Repositories, create_in_memory_repositories
-from tests.fakes import InMemoryMessageRepository
+from tests.contract.conftest import TEMPLATE_PATH
+from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.tallies import create_tally
+from waypost.composition import Repositories
 from waypost.errors import WriteConflict
 from waypost.ids import CampaignId, derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService
@@ -244,7 +245,7 @@ def test_a_campaign_of_no_list_is_found_by_its_clicks(desk: Desk) -> None:
 def test_a_campaign_of_no_list_whose_clicks_expired_is_found_in_the_whole_table(desk: Desk) -> None:
     unlisted = derive_campaign_id("acme", "of before")
     desk.click(unlisted, 1)
-    desk.stores = replace(desk.stores, clicks=create_in_memory_repositories().clicks)
+    desk.stores.clicks = create_in_memory_repositories().clicks
     assert desk.forgetting().erase("acme", ERIKA, desk.audit).campaigns == 0
     erasing = desk.forgetting().erasure
     whole = Erasure(erasing.clicks, erasing.recipients, erasing.workspaces, erasing.messages)

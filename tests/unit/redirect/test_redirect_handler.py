@@ -12,6 +12,7 @@ import pytest
 from tests import handlers
 from tests.clicks import CAMPAIGN, NOON
 from tests.unit.redirect.conftest import FakeSecrets, RedirectHarness
+from waypost.aws import clients
 from waypost.errors import ConfigurationError, StoreUnavailable
 from waypost.redirect.service import TokenVerifier
 from waypost.tokens import ClickToken, Keyring, TokenSealer
@@ -192,7 +193,7 @@ def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
             return {}
 
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
-    monkeypatch.setattr(redirect, "create_redirect_client", lambda _: Table())
+    monkeypatch.setattr(clients, "create_redirect_client", lambda _: Table())
     event = handlers.build_api_event("GET /.well-known/assetlinks.json")
     event["headers"] |= {"host": "api.example", "x-waypost-host": "links.acme.com"}
     event["headers"]["x-waypost-origin"] = secret
@@ -209,7 +210,7 @@ def test_a_file_for_apps_that_cannot_be_read_asks_to_come_again_and_the_log_says
         def get_item(self, **request: Any) -> dict[str, Any]:
             return {"Item": request["Key"]}  # and nothing else
 
-    monkeypatch.setattr(redirect, "create_redirect_client", lambda _: Table())
+    monkeypatch.setattr(clients, "create_redirect_client", lambda _: Table())
     event = handlers.build_api_event(f"GET /.well-known/{name}")
     event["headers"] |= {"host": "links.acme.com"}
     answer = redirect.handler(event, None)
@@ -230,7 +231,7 @@ def test_files_for_apps_are_read_over_one_connection(
         def get_item(self, **_: Any) -> dict[str, Any]:
             return {}
 
-    monkeypatch.setattr(redirect, "create_redirect_client", Table)
+    monkeypatch.setattr(clients, "create_redirect_client", Table)
     for _ in range(3):
         event = handlers.build_api_event("GET /.well-known/assetlinks.json")
         assert redirect.handler(event, None)["statusCode"] == 404

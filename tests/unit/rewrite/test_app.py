@@ -126,8 +126,7 @@ def test_a_file_of_recipients_is_worked_through_by_invocation_only(
     message = {key: value for key, value in BODY.items() if key != "recipients"}
     lines = [json.dumps(message), json.dumps({"delivery": "d1"})]
     objects.write(ObjectUrl("b", "in"), "\n".join(lines).encode())
-    monkeypatch.setattr(app, "S3ObjectStore", lambda _: objects)
-    monkeypatch.setattr(app.boto3, "client", lambda _: None)
+    monkeypatch.setattr(app, "object_store", lambda: objects)
     asked = {"input": "s3://b/in", "output": "s3://b/out"}
     report = app.handler(asked, CONTEXT)
     assert (report["done"], report["lines"], report["delivered"]) == (True, 1, 1)

@@ -10,9 +10,10 @@ import pytest
 
 from tests import handlers
 from tests.clicks import CAMPAIGN, make_click
-from tests.contract.conftest import Repositories, create_in_memory_repositories
+from tests.fakes import create_in_memory_repositories
 from tests.tallies import create_tally
 from waypost.clicks.fallback_queue import serialize_click
+from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable
 from waypost.models.click import Click
 

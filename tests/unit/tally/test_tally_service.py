@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
-from tests.contract.conftest import Repositories, create_in_memory_repositories
+from tests.fakes import create_in_memory_repositories
 from tests.tallies import create_tally
 from waypost.bot_detection.scoring import BotVerdict
+from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable, WriteConflict
 from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.models.click import Click
@@ -59,7 +61,9 @@ def bus() -> Bus:
 
 
 def tally_of(stores: Repositories, bus: Bus | None, recipients: Any = None) -> TallyService:
-    return create_tally(replace(stores, recipients=recipients or stores.recipients), bus)
+    wired = copy(stores)
+    wired.recipients = recipients or stores.recipients
+    return create_tally(wired, bus)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
-from tests.contract.conftest import Repositories, create_in_memory_repositories
-from tests.fakes import InMemoryMessageRepository
+from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.tallies import create_tally
+from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable
 from waypost.ids import extract_workspace_id
 from waypost.maintenance.recount import RecountService

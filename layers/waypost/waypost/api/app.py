@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -31,9 +31,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, BeforeValidator
 
 from waypost import responses
-from waypost.api.dependencies import Services
+from waypost.api.workspace_settings import WorkspaceSettingsService
+from waypost.domains.service import DomainService
 from waypost.errors import InvalidRequest, NotFound, WaypostError
-from waypost.reports.people import ExportPart
+from waypost.privacy.requests import PrivacyRequests
+from waypost.reports.campaigns import CampaignReportService
+from waypost.reports.people import ExportPart, PeopleReportService
+from waypost.reports.share_links import ShareLinkService
 from waypost.validation import build_invalid_request
 
 HttpApiEvent = dict[str, Any]  # API Gateway's payload format 2.0
@@ -48,12 +52,34 @@ WORKSPACE_ROUTE: Final = "/v1/workspaces/<workspace>"
 _PATH_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
 
 
-def get_services() -> Services:
+class RouteServices(Protocol):
+    """The services that routes call; the composition root creates each when it is first used."""
+
+    @property
+    def campaign_reports(self) -> CampaignReportService: ...
+
+    @property
+    def people_reports(self) -> PeopleReportService: ...
+
+    @property
+    def workspace_settings(self) -> WorkspaceSettingsService: ...
+
+    @property
+    def privacy_requests(self) -> PrivacyRequests: ...
+
+    @property
+    def domain_service(self) -> DomainService: ...
+
+    @property
+    def share_links(self) -> ShareLinkService: ...
+
+
+def get_services() -> RouteServices:
     """The use cases that routes stand on; ``resolver`` puts those of the function in its place."""
     raise LookupError("routes are asked through a resolver")
 
 
-InjectedServices = Annotated[Services, Depends(get_services)]
+InjectedServices = Annotated[RouteServices, Depends(get_services)]
 """What a route asks for as a parameter to get the use cases."""
 
 
@@ -63,7 +89,7 @@ def create_router() -> APIGatewayHttpRouter:
 
 
 def create_resolver(
-    routers: Iterable[APIGatewayHttpRouter], services: Callable[[], Services]
+    routers: Iterable[APIGatewayHttpRouter], services: Callable[[], RouteServices]
 ) -> APIGatewayHttpResolver:
     """A resolver of some routes that answers errors as problem+json."""
     app = APIGatewayHttpResolver(enable_validation=True)

@@ -23,6 +23,7 @@ from waypost.api.app import (
     Cursor,
     InjectedServices,
     PathName,
+    RouteServices,
     build_route_path,
     create_router,
     describe_file,
@@ -30,7 +31,6 @@ from waypost.api.app import (
     file_response,
 )
 from waypost.api.audit import RequestAudit, create_request_audit
-from waypost.api.dependencies import Services
 from waypost.api.workspace_settings import SettingsChange
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.domains.status import DomainList, DomainStatus
@@ -100,7 +100,11 @@ def people_as_ndjson(
 
 
 def _export_response(
-    services: Services, workspace: str, link: str, file_format: ExportFormat, cursor: str | None
+    services: RouteServices,
+    workspace: str,
+    link: str,
+    file_format: ExportFormat,
+    cursor: str | None,
 ) -> Response[str]:
     part = PeopleExport(services.people_reports, time.monotonic).read_part(
         workspace, link, file_format, cursor

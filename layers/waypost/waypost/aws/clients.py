@@ -9,9 +9,12 @@ no such item, say, where there is one.
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from waypost.aws import MinimalClient
+
+if TYPE_CHECKING:
+    from botocore.config import Config
 
 REDIRECT_TIMEOUT_SECONDS: Final = 0.13
 """What the redirect waits for one answer: two fit its budget of 300 ms."""
@@ -32,19 +35,19 @@ def create_keyring_client() -> MinimalClient:
     return MinimalClient("secretsmanager", timeout=KEYRING_TIMEOUT_SECONDS, attempts=2)
 
 
-def create_boto3_client(service: str) -> Any:  # noqa: ANN401 - clients have no common type
-    """A client for work that nobody waits for: retries throttles and broken connections."""
+def create_boto3_client(service: str, config: Config | None = None, **options: str) -> Any:  # noqa: ANN401 - clients have no common type
+    """Create a client that rejects invalid responses; by default, it makes up to four attempts."""
     import boto3  # a fifth of a second that nobody pays who does not come here
     from botocore.config import Config
 
-    config = Config(
+    config = config or Config(
         connect_timeout=BOTO3_TIMEOUT_SECONDS,
         read_timeout=BOTO3_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 4},
         tcp_keepalive=True,
         parameter_validation=False,
     )
-    return reject_invalid_responses(boto3.client(service, config=config))  # type: ignore[call-overload]
+    return reject_invalid_responses(boto3.client(service, config=config, **options))  # type: ignore[call-overload]
 
 
 def reject_invalid_responses(client: _Client) -> _Client:

@@ -8,6 +8,7 @@ of the keyring counts, unlike for tracking links: rotating the keys revokes ever
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,48 @@ class ShareSigner:
         if expires <= self._now():
             raise ShareAccessDenied("expired", f"the link expired on {expires:%d %b %Y, %H:%M} UTC")
         return ShareGrant(scope, expires)
+
+
+class ReloadableKeyring(Protocol):
+    """What is read of the keyring (``waypost.tokens.keyring.KeyringSource``)."""
+
+    def get_keyring(self) -> Keyring: ...
+
+    def reload_keyring(self) -> Keyring | None: ...
+
+
+class ShareSignerSource:
+    """Share signers under the current keyring. ``clock`` gives seconds since 1970."""
+
+    def __init__(
+        self, keyring_source: ReloadableKeyring, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._keyring_source = keyring_source
+        self._clock = clock
+        self._cached: tuple[Keyring, ShareSigner] | None = None
+
+    def get_signer(self) -> ShareSigner:
+        """Return the signer for the current keyring."""
+        return self._get_signer(self._keyring_source.get_keyring())
+
+    def verify_token(self, token: str) -> ShareGrant:
+        """Verify a token with the newest key, which may be newer than the cached keyring.
+
+        :raises ShareAccessDenied: when the token is forged, revoked or expired.
+        """
+        try:
+            return self.get_signer().verify_token(token)
+        except ShareAccessDenied:
+            renewed = self._keyring_source.reload_keyring()
+            if renewed is None:
+                raise
+            return self._get_signer(renewed).verify_token(token)
+
+    def _get_signer(self, keyring: Keyring) -> ShareSigner:
+        if self._cached is None or self._cached[0] != keyring:
+            signer = ShareSigner(keyring, lambda: datetime.fromtimestamp(self._clock(), UTC))
+            self._cached = keyring, signer
+        return self._cached[1]
 
 
 def _parse_payload(payload: object) -> tuple[ShareScope, int]:

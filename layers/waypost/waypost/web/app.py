@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from waypost.api.dependencies import Services
 from waypost.errors import InvalidRequest, NotFound, ShareAccessDenied, WaypostError
 from waypost.reports.share_links import ShareGrant, ShareScope
 from waypost.responses import Response, get_error_status
@@ -40,18 +39,6 @@ _HINTS: Final = {
     "tampered": "It may have been copied incompletely. Else ask who gave it to you for a new one.",
     "link": "It may have been copied incompletely: find it among the links of its campaign.",
 }
-
-
-def create_page_service(services: Services) -> PageService:
-    """Visits to the pages of a stack."""
-    reports = PageDependencies(
-        campaigns=services.campaign_reports,
-        people=services.people_reports,
-        messages=services.message_repository,
-        workspace_settings=services.workspace_settings,
-        domains=services.domain_service,
-    )
-    return PageService(reports, services.verify_share, services.clock)
 
 
 @dataclass(frozen=True, slots=True)
