@@ -39,10 +39,10 @@ def test_a_function_has_the_memory_that_the_page_gives_it_which_is_twice_its_pea
 
 
 def test_costs_are_those_of_the_benchmarks():
-    table = section("What it costs").partition("Storage")[0]
+    table = section("Costs").partition("Storage")[0]
     amounts = set(re.findall(r"\$(\d+\.\d\d)", table))
     assert len(amounts) > 8
-    found = section_of_benchmarks("What clicks and messages cost")
+    found = section_of_benchmarks("Costs of clicks and messages")
     assert not {amount for amount in amounts if amount not in found}
 
 
