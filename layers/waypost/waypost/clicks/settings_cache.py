@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from waypost.cache import Cache
 from waypost.errors import CorruptItem, StoreError, StoreUnavailable
 from waypost.ids import WorkspaceId
 from waypost.models.workspace import WorkspaceSettings
@@ -37,8 +38,14 @@ class SettingsCache:
         self, repository: SettingsReader, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._repository = repository
-        self._monotonic = monotonic
-        self._cache: dict[WorkspaceId, tuple[float, WorkspaceSettings | None]] = {}
+        # None: the settings were never read, and the store was unavailable a moment ago.
+        self._cache = Cache[WorkspaceId, WorkspaceSettings | None](
+            _MAX_CACHED_WORKSPACES,
+            ttl_seconds=SETTINGS_TTL_SECONDS,
+            retry_seconds=SETTINGS_RETRY_SECONDS,
+            stale_on=StoreError,
+            clock=monotonic,
+        )
 
     def get_or_default(self, workspace: WorkspaceId) -> WorkspaceSettings:
         """The settings of a workspace. Never raises: without an answer, the last one known holds,
@@ -56,16 +63,11 @@ class SettingsCache:
         return settings
 
     def _get_latest(self, workspace: WorkspaceId) -> WorkspaceSettings | None:
-        until, settings = self._cache.get(workspace, (0.0, None))
-        if self._monotonic() < until:
-            return settings
         try:
-            settings, fresh = self._repository.get_settings(workspace), SETTINGS_TTL_SECONDS
-        except CorruptItem:
-            settings, fresh = settings or FAIL_CLOSED_SETTINGS, SETTINGS_RETRY_SECONDS
-        except StoreError:
-            fresh = SETTINGS_RETRY_SECONDS
-        if len(self._cache) >= _MAX_CACHED_WORKSPACES:
-            self._cache.clear()
-        self._cache[workspace] = (self._monotonic() + fresh, settings)
-        return settings
+            return self._cache.get_or_load(
+                workspace, lambda: self._repository.get_settings(workspace)
+            )
+        except StoreError as e:
+            settings = FAIL_CLOSED_SETTINGS if isinstance(e, CorruptItem) else None
+            self._cache.set(workspace, settings, SETTINGS_RETRY_SECONDS)
+            return settings

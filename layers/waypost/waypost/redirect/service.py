@@ -23,6 +23,7 @@ from typing import Final, Protocol, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 
+from waypost.cache import Cache
 from waypost.clicks.factory import build_click, to_click_token
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
 from waypost.clicks.request import ClickRequest
@@ -61,8 +62,8 @@ class LinkResolver:
     def __init__(self, repository: ShortLinkReader, clock: Callable[[], float] = time.time) -> None:
         self._repository = repository
         self._clock = clock
-        self._link_cache: dict[str, ShortLink] = {}
-        self._destination_cache: dict[tuple[LinkId, str], str] = {}
+        self._link_cache = Cache[str, ShortLink](_MAX_CACHE_ENTRIES)
+        self._destination_cache = Cache[tuple[LinkId, str], str](_MAX_CACHE_ENTRIES)
 
     def resolve_short_link(self, text: str) -> str:
         """The token (``payload/signature``) that a short link's code stands for.
@@ -93,7 +94,7 @@ class LinkResolver:
             href = _load_with_retry(lambda: self._repository.get_destination(workspace, digest))
             if href is None or destination_digest(workspace, href) != digest:
                 raise MalformedToken("its destination is not stored")
-            _add_to_cache(self._destination_cache, (token.link, digest), href)
+            self._destination_cache.set((token.link, digest), href)
         try:
             return fill_person(href, token.person)
         except ValueError as e:
@@ -104,7 +105,7 @@ class LinkResolver:
         if link is None:
             link = _load_with_retry(lambda: self._repository.get(code))
             if link is not None:
-                _add_to_cache(self._link_cache, code, link)
+                self._link_cache.set(code, link)
         return link
 
 
@@ -116,16 +117,6 @@ def _load_with_retry(load: Callable[[], _Result]) -> _Result:
     except StoreUnavailable:
         emit_metric(Metric.LOOKUP_FAILED)
         raise
-
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
-
-
-def _add_to_cache(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    if len(memory) >= _MAX_CACHE_ENTRIES:
-        memory.clear()
-    memory[key] = value
 
 
 _Token = TypeVar("_Token", ClickToken, OpenToken)

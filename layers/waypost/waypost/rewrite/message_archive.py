@@ -13,6 +13,7 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from typing import Final
 
+from waypost.cache import Cache
 from waypost.errors import StoreUnavailable
 from waypost.ids import CampaignId
 from waypost.models.campaign import SentMessage
@@ -32,7 +33,9 @@ class MessageArchive:
 
     repository: MessageRepository
     default_retention_days: int
-    _known_campaigns: set[CampaignId] = field(default_factory=set)
+    _known_campaigns: Cache[CampaignId, bool] = field(
+        default_factory=lambda: Cache(_MAX_KNOWN_CAMPAIGNS)
+    )
 
     def archive_message(
         self,
@@ -46,7 +49,7 @@ class MessageArchive:
         """Keep the HTML of a message if it is its campaign's first. Never raises for want of a
         store: a message that cannot be kept is still to be sent.
         """
-        if campaign in self._known_campaigns:
+        if self._known_campaigns.get(campaign):
             return
         html = extract_html(content)
         if html is None:
@@ -58,14 +61,12 @@ class MessageArchive:
             rendered=is_rendered,
             expires=int(now.timestamp()) + days * _DAY_SECONDS,
         )
-        if len(self._known_campaigns) >= _MAX_KNOWN_CAMPAIGNS:
-            self._known_campaigns.clear()
         try:
             self.repository.add(message)
         except StoreUnavailable:
             emit_metric(Metric.MESSAGE_NOT_KEPT)
         else:
-            self._known_campaigns.add(campaign)
+            self._known_campaigns.set(campaign, True)
 
 
 def extract_html(content: Mapping[str, Json]) -> str | None:

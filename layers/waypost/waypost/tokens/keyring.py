@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol, Self
 
+from waypost.cache import Cache
 from waypost.errors import StoreUnavailable
 from waypost.observability import Metric, emit_metric
 from waypost.tokens.signer import Keyring, TokenSealer
@@ -182,8 +183,13 @@ class KeyringSource:
         self._client = client
         self._secret_id = secret_id
         self._clock = clock
-        self._schedule: KeySchedule | None = None
-        self._fresh_until = float("-inf")
+        self._schedules = Cache[str, KeySchedule](
+            1,
+            ttl_seconds=KEYRING_TTL_SECONDS,
+            retry_seconds=KEYRING_RETRY_SECONDS,
+            stale_on=StoreUnavailable,
+            clock=clock,
+        )
         self._next_reload_at = float("-inf")
         self._sealer_cache: tuple[Keyring, TokenSealer] | None = None
 
@@ -192,10 +198,8 @@ class KeyringSource:
 
         Raises StoreUnavailable only where no keyring was ever read.
         """
-        now, keys = self._clock(), self._schedule
-        if keys is None or now >= self._fresh_until:
-            keys = self._load(now)
-        return keys.build_keyring(now)
+        schedule = self._schedules.get_or_load(self._secret_id, self._load_schedule)
+        return schedule.build_keyring(self._clock())
 
     def get_sealer(self) -> TokenSealer:
         """What seals and opens under the current keyring; the same one while the keyring is."""
@@ -210,21 +214,18 @@ class KeyringSource:
         A flood of forged links reads the secret at most once in ``RELOAD_SECONDS``. However fresh
         the keyring is, the key may be fresher: one that had to sign at once.
         """
-        now, before = self._clock(), self._schedule
+        now = self._clock()
         if now < self._next_reload_at:
             return None
         self._next_reload_at = now + MIN_RELOAD_INTERVAL_SECONDS
-        after = self._load(now)
+        before = self._schedules.get_stale(self._secret_id)
+        after = self._schedules.reload(self._secret_id, self._load_schedule)
         return None if after == before else after.build_keyring(now)
 
-    def _load(self, now: float) -> KeySchedule:
+    def _load_schedule(self) -> KeySchedule:
         try:
-            answer = self._client.get_secret_value(SecretId=self._secret_id)
-            self._schedule = KeySchedule.parse(str(answer["SecretString"]))
-            self._fresh_until = now + KEYRING_TTL_SECONDS
+            response = self._client.get_secret_value(SecretId=self._secret_id)
+            return KeySchedule.parse(str(response["SecretString"]))
         except Exception as e:
             emit_metric(Metric.KEYRING_STALE)
-            if self._schedule is None:
-                raise StoreUnavailable("the keyring cannot be read") from e
-            self._fresh_until = now + KEYRING_RETRY_SECONDS
-        return self._schedule
+            raise StoreUnavailable("the keyring cannot be read") from e

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from waypost.cache import Cache
 from waypost.errors import AlreadyExists, CorruptItem, WriteConflict
 from waypost.ids import CampaignId, LinkId, WorkspaceId, derive_campaign_id, derive_link_id
 from waypost.models import attributes
@@ -71,21 +72,21 @@ class DynamoLinkRepository:
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._id_cache: dict[tuple[CampaignId, str], LinkId] = {}
+        self._link_ids = Cache[tuple[CampaignId, str], LinkId](_MAX_CACHED_LINKS)
 
     def define_links(
         self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
     ) -> list[LinkId]:
-        if len(self._id_cache) > _MAX_CACHED_LINKS:
-            self._id_cache.clear()
-        waiting = {
-            link.identity: link for link in links if (campaign, link.identity) not in self._id_cache
+        ids = {
+            link.identity: link_id
+            for link in links
+            if (link_id := self._link_ids.get((campaign, link.identity))) is not None
         }
         attempt = 0
-        while waiting:
-            waiting = self._assign_ids(campaign, waiting, attempt, now)
+        while pending := {link.identity: link for link in links if link.identity not in ids}:
+            ids |= self._assign_ids(campaign, pending, attempt, now)
             attempt += 1
-        return [self._id_cache[campaign, link.identity] for link in links]
+        return [ids[link.identity] for link in links]
 
     def list_links(self, campaign: CampaignId) -> list[Link]:
         stored = query_all(
@@ -107,25 +108,24 @@ class DynamoLinkRepository:
     def _assign_ids(
         self,
         campaign: CampaignId,
-        waiting: dict[str, LinkDefinition],
+        pending: Mapping[str, LinkDefinition],
         attempt: int,
         now: datetime,
-    ) -> dict[str, LinkDefinition]:
-        """Note links under their next codes; those whose code is another identity's are left."""
-        codes = {identity: derive_link_id(campaign, identity, attempt) for identity in waiting}
-        keys = [link_key(code) for code in set(codes.values())]
+    ) -> dict[str, LinkId]:
+        """Store links under the ids of this attempt. Return those that no other identity owns."""
+        ids = {identity: derive_link_id(campaign, identity, attempt) for identity in pending}
+        keys = [link_key(link_id) for link_id in set(ids.values())]
         stored = batch_get(self._client, self._table, keys, consistent=False)
         owners = {parse_link_id(link): _get_owner_identity(link) for link in stored}
-        left = {}
-        for identity, definition in waiting.items():
-            code = codes[identity]
-            owner = owners.get(code) or self._put_link(Link(code, definition, now))
-            owners[code] = owner
+        assigned = {}
+        for identity, definition in pending.items():
+            link_id = ids[identity]
+            owner = owners.get(link_id) or self._put_link(Link(link_id, definition, now))
+            owners[link_id] = owner
             if owner == identity:
-                self._id_cache[campaign, identity] = code
-            else:
-                left[identity] = definition
-        return left
+                assigned[identity] = link_id
+                self._link_ids.set((campaign, identity), link_id)
+        return assigned
 
     def _put_link(self, link: Link) -> str:
         """Store a link unless its code is taken; the identity that owns the code."""

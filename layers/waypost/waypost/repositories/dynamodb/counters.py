@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
+from waypost.cache import Cache
 from waypost.errors import CorruptItem, WriteConflict
 from waypost.ids import CampaignId, extract_workspace_id
 from waypost.models import attributes
@@ -47,10 +48,10 @@ class CounterShards:
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._shards: dict[CampaignId, int] = {}
+        self._shards = Cache[CampaignId, int](_MAX_CACHED_SHARDS)
 
     def get_partition(self, campaign: CampaignId) -> str:
-        return campaign_partition(campaign, self._shards.get(campaign, 0))
+        return campaign_partition(campaign, self._shards.get(campaign) or 0)
 
     def switch_shard(self, campaign: CampaignId) -> None:
         """Choose another shard. The mark is set before anything is counted there, so that no
@@ -65,9 +66,8 @@ class CounterShards:
                 UpdateExpression="SET spread = :true",
                 ExpressionAttributeValues={":true": {"BOOL": True}},
             )
-        if len(self._shards) >= _MAX_CACHED_SHARDS:
-            self._shards.clear()
-        self._shards[campaign] = random.randrange(1, COUNTER_SHARDS)  # noqa: S311 - spreads, hides nothing
+        shard = random.randrange(1, COUNTER_SHARDS)  # noqa: S311 - spreads, hides nothing
+        self._shards.set(campaign, shard)
 
 
 def build_counter_updates(table: str, partition: str, increments: CounterIncrements) -> list[Item]:
