@@ -20,12 +20,12 @@ from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsServ
 from waypost.clicks.fallback_queue import deserialize_click, serialize_click
 from waypost.clicks.request import RedirectEvent, parse_click_request, truncate_address
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import Targets
 from waypost.domains.schemas import AddDomainRequest
 from waypost.domains.service import DomainService
 from waypost.errors import CorruptItem, WaypostError
 from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
+from waypost.models.tracking_domain import Targets
 from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.objects import ObjectUrl
 from waypost.repositories.pagination import decode_cursor, encode_cursor

@@ -29,8 +29,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from waypost.composition import Repositories, TableNames
-from waypost.domains import item_mapping
-from waypost.domains.model import DomainStage, TrackingDomain
 from waypost.errors import AlreadyExists, NotFound, StoreUnavailable, WriteConflict
 from waypost.ids import (
     CampaignId,
@@ -42,13 +40,14 @@ from waypost.ids import (
     extract_campaign_id,
     extract_workspace_id,
 )
-from waypost.models import attributes
+from waypost.models import attributes, tracking_domain
 from waypost.models.attributes import Item, format_rfc3339
 from waypost.models.campaign import Campaign, Link, LinkDefinition, SentMessage
 from waypost.models.click import Click, click_partition
 from waypost.models.counters import SENT_COUNTER, CampaignCounts, CounterIncrements
 from waypost.models.recipient import LinkVisitor, OverflowItem, RecipientKey, RecipientRow
 from waypost.models.short_link import LongDestination, ShortLink
+from waypost.models.tracking_domain import DomainStage, TrackingDomain
 from waypost.models.workspace import OptOut, WorkspaceSettings, person_hash
 from waypost.repositories.campaigns import CAMPAIGN_LIST_KEY_PATTERN
 from waypost.repositories.clicks import CLICK_SORT_KEY_PATTERN
@@ -281,8 +280,8 @@ class InMemoryDomainRepository:
         return select_due(list(self._claims.values()), now, limit)
 
     def _put(self, domain: TrackingDomain) -> None:
-        self._domains[_domain_key(domain)] = item_mapping.domain_to_item(domain)
-        self._claims[domain.host] = item_mapping.claim_to_item(domain)
+        self._domains[_domain_key(domain)] = tracking_domain.domain_to_item(domain)
+        self._claims[domain.host] = tracking_domain.claim_to_item(domain)
 
     def _check_version(self, domain: TrackingDomain) -> None:
         kept = self._domains.get(_domain_key(domain), {})

@@ -12,11 +12,11 @@ from tests.fakes import create_in_memory_repositories
 from tests.tallies import create_tally
 from waypost.composition import ApiServices, build_page_service
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import Targets
 from waypost.domains.service import DomainService
 from waypost.ids import CampaignId, LinkId
 from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.models.click import Click
+from waypost.models.tracking_domain import Targets
 from waypost.privacy.erasure import Erasure
 from waypost.privacy.requests import PrivacyRequests
 from waypost.reports.share_links import ShareLinkService, ShareScope, ShareSigner, ShareSignerSource

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from tools import cli
 from tools.cli import EXIT_DONE
 from tools.management_api import ManagementApi
-from waypost.domains.model import STACK_WORKSPACE_NAME
+from waypost.models.tracking_domain import STACK_WORKSPACE_NAME
 
 _STATUS_SYMBOLS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
 

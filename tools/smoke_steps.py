@@ -17,7 +17,7 @@ from urllib.parse import quote
 import urllib3
 
 from tools.management_api import ManagementApi
-from waypost.domains.model import STACK_WORKSPACE_NAME
+from waypost.models.tracking_domain import STACK_WORKSPACE_NAME
 
 WORKSPACE: Final = "smoke"
 TRACKED_URL: Final = "https://example.com/sale%2Fa?q=x+y%20z&r=1#top"

@@ -18,12 +18,12 @@ from waypost.aws.clients import create_boto3_client
 from waypost.composition import CLOUDFRONT_REGION, create_domain_verification_service
 from waypost.config import VerifyDomainsConfig
 from waypost.domains import cloudfront as quotas
-from waypost.domains.model import resolve_workspace_id, utc_now
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.service import DomainService
 from waypost.domains.status import build_domain_status
 from waypost.domains.verification import DomainVerificationService
 from waypost.errors import AlreadyExists, CorruptItem, WaypostError
+from waypost.models.tracking_domain import resolve_workspace_id, utc_now
 from waypost.observability import Metric, create_logger, emit_metric
 from waypost.responses import Response, json_response, problem_response
 

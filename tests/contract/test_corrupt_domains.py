@@ -2,65 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
+from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.contract.test_domains import ACME, GLOBEX, build_domain_with_history, store
-from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain
-from waypost.domains import item_mapping
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import (
+from waypost.domains.service import DomainService
+from waypost.errors import AlreadyExists, CorruptItem
+from waypost.models import tracking_domain
+from waypost.models.attributes import Item
+from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
     Targets,
     TrackingDomain,
     create_domain,
 )
-from waypost.domains.service import DomainService
-from waypost.errors import AlreadyExists, CorruptItem
-from waypost.models.attributes import Item
 from waypost.repositories.domains import DomainRepository
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
 __all__ = ["store"]
 
 OWN = "e.waypost.example"
 ADDRESS = "https://api.example.com"
-
-
-def put_domain_item(repository: DomainRepository, stored_item: Item) -> None:
-    """Leave an item, whatever was there."""
-    if isinstance(repository, InMemoryDomainRepository):
-        partition, host = (
-            str(stored_item["pk"]["S"]),
-            str(stored_item["sk"]["S"]).removeprefix("D#"),
-        )
-        if partition == item_mapping.CLAIM_PARTITION:
-            repository._claims[host] = stored_item
-        else:
-            repository._domains[partition.removeprefix("W#"), host] = stored_item  # type: ignore[index]
-        return
-    assert isinstance(repository, DynamoDomainRepository)
-    repository._client.put_item(TableName=repository._table, Item=stored_item)
-
-
-def corrupt_domain_item(tracking_domain: TrackingDomain, path: str, value: object) -> Item:
-    """The item of a domain with one value of its JSON put otherwise; None of it: it is missing."""
-    made = item_mapping.domain_to_item(tracking_domain)
-    values: Any = json.loads(str(made["domain"]["S"]))
-    *outer, last = path.split(".")
-    part = values
-    for name in outer:
-        part = part[int(name) if name.isdigit() else name]
-    if value is None:
-        del part[last]
-    else:
-        part[last] = value
-    return made | {"domain": {"S": json.dumps(values)}}
 
 
 VALUES = [
@@ -106,12 +71,12 @@ ITEMS: list[Item] = [
     {"domain": {"S": "[]"}, "version": {"N": "1"}},
     {"domain": {"S": "null"}, "version": {"N": "1"}},
     {"domain": {"S": "[" * 100_000}, "version": {"N": "1"}},
-    {"domain": item_mapping.domain_to_item(make_domain())["domain"], "version": {"S": "one"}},
-    {"domain": item_mapping.domain_to_item(make_domain())["domain"], "version": {"BOOL": True}},
+    {"domain": tracking_domain.domain_to_item(make_domain())["domain"], "version": {"S": "one"}},
+    {"domain": tracking_domain.domain_to_item(make_domain())["domain"], "version": {"BOOL": True}},
 ]
 DAMAGED: list[Item] = [
     *(corrupt_domain_item(build_domain_with_history(), path, value) for path, value in VALUES),
-    *(item_mapping.build_domain_key(ACME, HOST) | rest for rest in ITEMS),
+    *(tracking_domain.build_domain_key(ACME, HOST) | rest for rest in ITEMS),
 ]
 
 
@@ -152,7 +117,7 @@ def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
 ) -> None:
     store.add(make_domain(due=NOW - MINUTE))
     store.add(make_domain(host="links.globex.com", workspace=GLOBEX))
-    put_domain_item(store, item_mapping.build_claim_key(HOST) | rest)
+    put_domain_item(store, tracking_domain.build_claim_key(HOST) | rest)
     assert store.list_due(NOW, 10) == [(GLOBEX, "links.globex.com")]
     told = vars(caplog.records[0])
     assert (told["row"], told["host"]) == ("claim", HOST)
@@ -163,7 +128,7 @@ def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
 
 def test_checking_a_domain_mends_its_claim(store: DomainRepository) -> None:
     store.add(make_domain())
-    put_domain_item(store, item_mapping.build_claim_key(HOST))
+    put_domain_item(store, tracking_domain.build_claim_key(HOST))
     with pytest.raises(CorruptItem, match=HOST):
         store.get_by_host(HOST)
     store.save(make_domain())
@@ -182,9 +147,9 @@ def test_messages_of_a_workspace_go_on_with_its_other_domains(store: DomainRepos
     store.add(make_domain(stage="https"))
     store.add(make_domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
     base_urls = DomainBaseUrlResolver(store, ADDRESS)
-    assert base_urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
+    assert base_urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
     put_domain_item(store, corrupt_domain_item(make_domain(stage="https"), "failures", "none"))
-    assert base_urls.resolve_url("acme", "news@acme.com") == "https://second.acme.com"
+    assert base_urls.resolve_base("acme", "news@acme.com").url == "https://second.acme.com"
 
 
 def own_domain() -> TrackingDomain:
@@ -213,8 +178,8 @@ def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
     store.add(make_domain(stage="https"))
     base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
     with pytest.raises(CorruptItem, match=OWN):
-        base_urls.resolve_url("globex", "news@globex.com")
-    assert base_urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
+        base_urls.resolve_base("globex", "news@globex.com")
+    assert base_urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
 
 
 def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(

@@ -7,18 +7,19 @@ import pytest
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, make_domain
 from waypost.composition import Repositories
-from waypost.domains.app_links import AndroidApp, AppLinks
-from waypost.domains.model import (
-    STACK_WORKSPACE,
-    STACK_WORKSPACE_NAME,
-    DomainCertificate,
-    TrackingDomain,
-    create_domain,
-)
 from waypost.domains.state_machine import apply_check_result
 from waypost.domains.status import update_lights
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    AndroidApp,
+    AppLinks,
+    DomainCertificate,
+    TrackingDomain,
+    create_domain,
+)
 from waypost.repositories.domains import DomainRepository
 
 ACME, GLOBEX = derive_workspace_id("acme"), derive_workspace_id("globex")

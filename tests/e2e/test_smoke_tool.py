@@ -13,7 +13,7 @@ from tests.e2e.conftest import write_changed_template
 from tools import smoke
 from tools.management_api import ManagementApi
 from tools.smoke_steps import STEPS, SmokeTest, StepFailed
-from waypost.domains.model import DomainStage
+from waypost.models.tracking_domain import DomainStage
 
 ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
 

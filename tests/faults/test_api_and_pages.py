@@ -28,9 +28,9 @@ from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.composition import ApiServices, build_page_service, build_tally_service
-from waypost.domains.model import create_domain
 from waypost.ids import derive_workspace_id
 from waypost.models.campaign import LinkDefinition, SentMessage
+from waypost.models.tracking_domain import create_domain
 from waypost.reports.share_links import ShareScope, ShareSigner
 from waypost.tokens.keyring import KeySchedule
 

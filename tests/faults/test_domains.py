@@ -29,10 +29,10 @@ from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
-from waypost.domains.model import STACK_WORKSPACE, TrackingDomain, create_domain
 from waypost.domains.network import TcpConnector
 from waypost.errors import StoreError
 from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import STACK_WORKSPACE, TrackingDomain, create_domain
 
 ACME = derive_workspace_id("acme")
 HOSTS = ("links.acme.com", "go.acme.com")

@@ -24,18 +24,14 @@ from tests.faults.promises import find_missing_promises
 from tests.faults.ways import ALWAYS, CALL_FAULTS, FAULTS_AFTER_SUCCESS
 from waypost.aws import MinimalClient, clients
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
-from waypost.domains import item_mapping, probe_token
-from waypost.domains.app_links import (
-    ANDROID_APP_LINKS_PATH,
-    APPLE_APP_LINKS_PATH,
-    AndroidApp,
-    AppLinks,
-)
-from waypost.domains.model import create_domain
+from waypost.domains import probe_token
+from waypost.domains.app_links import ANDROID_APP_LINKS_PATH, APPLE_APP_LINKS_PATH
 from waypost.ids import derive_link_id, extract_workspace_id
 from waypost.maintenance.replay import extract_clicks
+from waypost.models import tracking_domain
 from waypost.models.click import Click
 from waypost.models.short_link import LongDestination
+from waypost.models.tracking_domain import AndroidApp, AppLinks, create_domain
 from waypost.redirect import service as following
 from waypost.redirect.responses import PIXEL_GIF
 from waypost.tokens import ClickToken, OpenToken, TokenSealer
@@ -280,7 +276,7 @@ def test_a_pixel_is_the_image_whatever_breaks_and_its_open_is_kept_once(
 def test_a_file_for_apps_is_the_domains_own_or_asks_to_come_again(
     services: FaultyAws, redirect: ModuleType, path: str, way: str
 ) -> None:
-    services.items = [item_mapping.claim_to_item(DOMAIN), item_mapping.domain_to_item(DOMAIN)]
+    services.items = [tracking_domain.claim_to_item(DOMAIN), tracking_domain.domain_to_item(DOMAIN)]
     for times in (1, ALWAYS):
         services.planned_faults["GetItem"] = (way, times)
         assert is_retry_later(request_file(redirect, path))

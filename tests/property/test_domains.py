@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from tests.unit.domains.builders import NOW, TARGET, make_domain
 from waypost.domains.base_url import choose_domain
-from waypost.domains.check_results import CaaResult, CheckResult, DnsResult, HstsResult, ProbeResult
-from waypost.domains.item_mapping import domain_from_item, domain_to_item
-from waypost.domains.model import DomainUse
 from waypost.domains.state_machine import RETRY_INTERVAL, apply_check_result, derive_stage
 from waypost.domains.status import build_domain_status, build_lights
+from waypost.models.domain_check import CaaResult, CheckResult, DnsResult, HstsResult, ProbeResult
+from waypost.models.tracking_domain import DomainUse, domain_from_item, domain_to_item
 
 probes = st.builds(
     ProbeResult,

@@ -18,9 +18,9 @@ from tests.rewrite_harness import NOW, FakeBaseUrls
 from tests.unit.domains.test_handler import Checks, Nothing
 from tests.workspace import WorkspaceHarness, build_link_definition
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import Targets, utc_now
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import LinkId
+from waypost.models.tracking_domain import Targets, utc_now
 from waypost.rewrite.service import RewriteService
 from waypost.tokens import TokenSealer
 

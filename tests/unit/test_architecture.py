@@ -14,10 +14,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "waypost" / "waypost"
 AWS = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 
-UPWARDS = {
-    # Where a tracking domain and its item are described: the store keeps them.
-    ("repositories", "domains"): {"waypost.domains.model", "waypost.domains.item_mapping"},
-}
 PURE = {
     "ids",
     "errors",
@@ -104,17 +100,9 @@ def test_what_stands_on_a_line_imports_only_from_lines_below():
         f"{module} imports {other}"
         for module in MODULES
         for other in of_ours(module)
-        if part(other) != part(module)
-        and line[part(other)] <= line[part(module)]
-        and other not in UPWARDS.get((part(module), part(other)), ())
+        if part(other) != part(module) and line[part(other)] <= line[part(module)]
     }
     assert not wrong
-
-
-def test_every_exception_is_needed():
-    for (upper, lower), allowed in UPWARDS.items():
-        used = {other for module in MODULES if part(module) == upper for other in of_ours(module)}
-        assert allowed <= used, f"{upper} no longer imports all of these from {lower}"
 
 
 def test_no_modules_import_each_other_around_any_corner():

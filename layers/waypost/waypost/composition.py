@@ -269,10 +269,10 @@ def create_domain_verification_service(
     from waypost.domains.cloudfront import CloudFrontTenants
     from waypost.domains.dns import DnsResolver
     from waypost.domains.http_probe import HttpProber
-    from waypost.domains.model import Targets
     from waypost.domains.network import TcpConnector
     from waypost.domains.sender_identity import SesSenderIdentities
     from waypost.domains.verification import DomainVerificationService
+    from waypost.models.tracking_domain import Targets
 
     def create_client(service: str, **options: str) -> Any:  # noqa: ANN401 - boto3 has no common type
         return clients.create_boto3_client(service, client_config, **options)
@@ -340,7 +340,7 @@ class ApiServices:
 
     @cached_property
     def privacy_requests(self) -> PrivacyRequests:
-        from waypost.domains.model import utc_now
+        from waypost.models.tracking_domain import utc_now
         from waypost.privacy.erasure import Erasure
         from waypost.privacy.requests import PrivacyRequests
 
@@ -360,8 +360,8 @@ class ApiServices:
 
     @cached_property
     def domain_service(self) -> DomainService:
-        from waypost.domains.model import Targets, utc_now
         from waypost.domains.service import DomainService
+        from waypost.models.tracking_domain import Targets, utc_now
 
         config = DomainConfig.from_env()
         return DomainService(

@@ -17,11 +17,11 @@ from tests.e2e.domains.internet import (
     respond_to_probe,
     start_dns_server,
 )
-from waypost.domains.check_results import CheckResult
 from waypost.domains.checker import DomainChecker
 from waypost.domains.dns import DnsResolver
 from waypost.domains.http_probe import HttpProber
 from waypost.domains.network import create_browser_tls_context
+from waypost.models.domain_check import CheckResult
 from waypost.tokens.signer import Keyring
 
 HOST = "links.acme.com"

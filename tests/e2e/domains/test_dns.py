@@ -17,9 +17,9 @@ from tests.e2e.domains.conftest import (
     DomainFixture,
 )
 from tests.e2e.domains.internet import build_response
-from waypost.domains.check_results import DnsResult
 from waypost.domains.checker import DNS_CHECK_SECONDS
 from waypost.domains.dns import MAX_CNAME_HOPS, check_caa
+from waypost.models.domain_check import DnsResult
 
 
 def dns(world: DomainFixture) -> DnsResult:

@@ -26,19 +26,19 @@ from tests.fakes import InMemoryDomainRepository
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.certificates import CdnTenant, CertificateStatus
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import (
-    STACK_WORKSPACE,
-    STACK_WORKSPACE_NAME,
-    DomainChange,
-    Targets,
-    TrackingDomain,
-)
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.domains.service import DomainService
 from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
 from waypost.errors import CdnRequestRejected, HostnameInUse, StoreUnavailable
 from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    DomainChange,
+    Targets,
+    TrackingDomain,
+)
 
 ACME = derive_workspace_id("acme")
 ADDRESS = "https://api.example.com"
@@ -153,7 +153,7 @@ class Stack:
         return self.manager.get_domain("acme", HOST).lights[name].model_dump()
 
     def url(self) -> str:
-        return self.base_urls.resolve_url("acme", SENDER)
+        return self.base_urls.resolve_base("acme", SENDER).url
 
     def working(self) -> Stack:
         """With a domain that has HTTPS."""
@@ -383,17 +383,17 @@ def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_se
     stack.cdn.issue(HOST)
     stack.look()
     assert stack.look() == "https"
-    assert stack.base_urls.resolve_url("acme", "x@globex.example") == ADDRESS
+    assert stack.base_urls.resolve_base("acme", "x@globex.example").url == ADDRESS
     assert stack.light("sending")["colour"] == "red"
     assert f"_waypost.{HOST} TXT" in stack.light("sending")["next_step"]
 
     proof = stack.manager.get_domain("acme", HOST).records[1]
     stack.world.dns.add_record(proof.name, "TXT", f'"{proof.value}"')
     stack.look()
-    assert stack.base_urls.resolve_url("acme", "x@globex.example") == f"https://{HOST}"
+    assert stack.base_urls.resolve_base("acme", "x@globex.example").url == f"https://{HOST}"
     del stack.world.dns.records[proof.name, "TXT"]
     stack.look()
-    assert stack.base_urls.resolve_url("acme", "x@globex.example") == f"https://{HOST}"
+    assert stack.base_urls.resolve_base("acme", "x@globex.example").url == f"https://{HOST}"
 
 
 def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: Stack) -> None:

@@ -20,9 +20,9 @@ from tests.e2e.domains.conftest import (
 )
 from tests.e2e.domains.internet import KEYRING, build_response, respond_for_sale, respond_to_probe
 from waypost.domains import probe_token
-from waypost.domains.check_results import HstsResult
 from waypost.domains.http_probe import MAX_PROBE_BYTES
 from waypost.domains.state_machine import derive_stage
+from waypost.models.domain_check import HstsResult
 from waypost.tokens.signer import Keyring
 
 DAY = timedelta(days=1)

@@ -24,10 +24,10 @@ from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOS
 from tests.e2e.domains.internet import WebServer, build_response
 from tests.e2e.domains.test_journeys import Cdn, Senders
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import STACK_WORKSPACE, Targets, utc_now
 from waypost.domains.service import DomainService
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import WorkspaceId, derive_workspace_id
+from waypost.models.tracking_domain import STACK_WORKSPACE, Targets, utc_now
 from waypost.repositories.dynamodb.client import DynamoClient
 from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 

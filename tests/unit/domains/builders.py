@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from waypost.domains.check_results import (
+from waypost.ids import derive_workspace_id
+from waypost.models.domain_check import (
     CaaResult,
     CheckResult,
     DnsResult,
@@ -11,8 +12,7 @@ from waypost.domains.check_results import (
     HstsResult,
     ProbeResult,
 )
-from waypost.domains.model import SendingDomain, TrackingDomain, create_domain
-from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import SendingDomain, TrackingDomain, create_domain
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -5,20 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_corrupt_domains import corrupt_domain_item, put_domain_item
+from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, make_domain
-from waypost.domains import item_mapping, probe_token
-from waypost.domains.app_links import (
-    ANDROID_APP_LINKS_PATH,
-    APPLE_APP_LINKS_PATH,
-    NO_APP_LINKS,
-    AndroidApp,
-    AppLinks,
-)
+from waypost.domains import probe_token
+from waypost.domains.app_links import ANDROID_APP_LINKS_PATH, APPLE_APP_LINKS_PATH, get_path_prefix
 from waypost.domains.schemas import AddDomainRequest
 from waypost.errors import InvalidRequest, StoreUnavailable
+from waypost.models import tracking_domain
 from waypost.models.attributes import Item
+from waypost.models.tracking_domain import NO_APP_LINKS, AndroidApp, AppLinks
 from waypost.redirect import well_known
 from waypost.responses import Response
 from waypost.tokens.signer import Keyring
@@ -89,7 +85,7 @@ def test_an_app_on_one_system_alone_has_one_file() -> None:
 @pytest.mark.parametrize(
     "kept",
     [
-        item_mapping.build_claim_key(HOST),
+        tracking_domain.build_claim_key(HOST),
         corrupt_domain_item(make_domain(app_links=APPS), "app_links.ios", "x"),
     ],
 )
@@ -155,11 +151,11 @@ def test_other_paths_are_nobodys() -> None:
     ],
 )
 def test_links_to_what_an_app_can_show_get_the_apps_path(destination: str, prefix: str) -> None:
-    assert APPS.get_path_prefix(destination) == prefix
+    assert get_path_prefix(APPS, destination) == prefix
 
 
 def test_without_an_app_no_link_gets_it() -> None:
-    assert AppLinks(urls=APPS.urls).get_path_prefix("https://acme.com/app") == ""
+    assert get_path_prefix(AppLinks(urls=APPS.urls), "https://acme.com/app") == ""
 
 
 def test_apps_are_kept_as_they_were_given() -> None:

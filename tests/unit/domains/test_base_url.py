@@ -5,7 +5,7 @@ import pytest
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
-from waypost.domains.model import (
+from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
     SendingDomain,
@@ -24,7 +24,7 @@ def base_urls(*domains: TrackingDomain, default_host: str = "") -> DomainBaseUrl
 
 
 def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
-    return base_urls(*domains).resolve_url("acme", sender)
+    return base_urls(*domains).resolve_base("acme", sender).url
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word
 
 def test_another_workspaces_domain_is_never_used() -> None:
     store = base_urls(make_domain(stage="https"))
-    assert store.resolve_url("globex", "news@acme.com") == ADDRESS
+    assert store.resolve_base("globex", "news@acme.com").url == ADDRESS
 
 
 def test_reverting_takes_effect_with_the_next_message() -> None:
     store = InMemoryDomainRepository()
     store.add(make_domain(stage="https"))
     urls = DomainBaseUrlResolver(store, ADDRESS)
-    assert urls.resolve_url("acme", "news@acme.com") == f"https://{HOST}"
+    assert urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
     kept = store.get(make_domain().workspace, HOST)
     assert kept is not None
     store.save(replace(kept, use="reverted"))
-    assert urls.resolve_url("acme", "news@acme.com") == ADDRESS
+    assert urls.resolve_base("acme", "news@acme.com").url == ADDRESS
 
 
 def default_host(**changes: object) -> TrackingDomain:
@@ -127,8 +127,8 @@ def default_host(**changes: object) -> TrackingDomain:
 
 def test_the_default_host_is_used_from_the_first_time_that_its_https_works() -> None:
     waiting = base_urls(default_host(), default_host=TARGET)
-    assert waiting.resolve_url("acme", None) == ADDRESS
+    assert waiting.resolve_base("acme", None).url == ADDRESS
     plain = base_urls(default_host(stage="http"), default_host=TARGET)
-    assert plain.resolve_url("acme", None) == ADDRESS
+    assert plain.resolve_base("acme", None).url == ADDRESS
     working = base_urls(default_host(stage="https", failures=7), default_host=TARGET)
-    assert working.resolve_url("acme", None) == f"https://{TARGET}"
+    assert working.resolve_base("acme", None).url == f"https://{TARGET}"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain, make_findings
 from waypost.domains.certificates import CERTIFICATE_RETRY_INTERVAL, CdnTenant, advance_https
-from waypost.domains.model import TrackingDomain
 from waypost.errors import CdnRequestRejected
+from waypost.models.tracking_domain import TrackingDomain
 
 READY = make_findings("cname", settled=True)
 

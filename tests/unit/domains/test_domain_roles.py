@@ -3,9 +3,14 @@
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
-from waypost.domains.item_mapping import domain_from_item, domain_to_item
-from waypost.domains.model import DomainRole, SendingDomain, TrackingDomain
 from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import (
+    DomainRole,
+    SendingDomain,
+    TrackingDomain,
+    domain_from_item,
+    domain_to_item,
+)
 
 ADDRESS = "https://api.example.com"
 ACME = derive_workspace_id("acme")
@@ -26,13 +31,13 @@ def base_urls(*domains: TrackingDomain) -> DomainBaseUrlResolver:
 def test_short_links_get_the_short_host_and_others_never_do() -> None:
     urls = base_urls(working("links.acme.com", "links"), working("go.acme.com", "short"))
     assert urls.resolve_short_base("acme", "+15550100") == "https://go.acme.com"
-    assert urls.resolve_url("acme", "news@acme.com") == "https://links.acme.com"
+    assert urls.resolve_base("acme", "news@acme.com").url == "https://links.acme.com"
 
 
 def test_a_short_host_alone_serves_no_other_links() -> None:
     urls = base_urls(working("go.acme.com", "short"))
     assert urls.resolve_short_base("acme", None) == "https://go.acme.com"
-    assert urls.resolve_url("acme", "news@acme.com") == ADDRESS
+    assert urls.resolve_base("acme", "news@acme.com").url == ADDRESS
 
 
 def test_without_a_short_host_short_links_point_where_all_do() -> None:

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_corrupt_domains import corrupt_domain_item, put_domain_item
+from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
 from tests.handlers import build_api_event, load_function
 from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, make_domain
-from waypost.domains import item_mapping
-from waypost.domains.check_results import CheckResult, DnsResult
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import (
+from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
+from waypost.models import tracking_domain
+from waypost.models.attributes import Item
+from waypost.models.domain_check import CheckResult, DnsResult
+from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
     Targets,
@@ -24,9 +27,6 @@ from waypost.domains.model import (
     create_domain,
     resolve_workspace_id,
 )
-from waypost.domains.network import NO_DEADLINE, Deadline
-from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
-from waypost.models.attributes import Item
 
 VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
 
@@ -169,7 +169,7 @@ def own() -> TrackingDomain:
     [
         corrupt_domain_item(own(), "stage", "x"),
         corrupt_domain_item(own(), "due", None),
-        item_mapping.build_claim_key(TARGET),
+        tracking_domain.build_claim_key(TARGET),
     ],
 )
 @pytest.mark.parametrize("added", [True, False])
@@ -191,7 +191,7 @@ def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
 ) -> None:
     for host in ("a.acme.com", "b.acme.com", HOST):
         store.add(make_domain(host=host))
-    put_domain_item(store, item_mapping.build_claim_key("a.acme.com"))
+    put_domain_item(store, tracking_domain.build_claim_key("a.acme.com"))
     put_domain_item(store, corrupt_domain_item(make_domain(host="b.acme.com"), "failures", "none"))
     told = function.handler({"task": "due"}, Context())
     assert told == {"checked": 3, "left": 0, "failed": 1}  # ours, the damaged domain, and HOST

@@ -1,7 +1,7 @@
 import pytest
 
-from waypost.domains.check_results import HstsResult
 from waypost.domains.checker import MAX_HSTS_PARENTS, check_hsts, parse_hsts_header
+from waypost.models.domain_check import HstsResult
 
 
 def nobody(_parent: str) -> None:

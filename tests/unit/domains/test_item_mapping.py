@@ -1,15 +1,15 @@
 import json
 
 from tests.unit.domains.builders import HTTPS, NOW, make_domain
-from waypost.domains.item_mapping import (
+from waypost.domains.state_machine import apply_check_result
+from waypost.models import attributes
+from waypost.models.attributes import Item
+from waypost.models.tracking_domain import (
     claim_from_item,
     claim_to_item,
     domain_from_item,
     domain_to_item,
 )
-from waypost.domains.state_machine import apply_check_result
-from waypost.models import attributes
-from waypost.models.attributes import Item
 
 # What version 1 wrote; every later version reads it.
 KEPT: Item = {

@@ -13,9 +13,8 @@ from tests.fakes import (
     InMemoryWorkspaceRepository,
 )
 from tests.unit.domains.builders import HOST, make_domain
-from waypost.domains.app_links import AppLinks
 from waypost.domains.base_url import DomainBaseUrlResolver
-from waypost.domains.model import DomainUse
+from waypost.models.tracking_domain import AppLinks, DomainUse
 from waypost.rewrite import schemas
 from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer

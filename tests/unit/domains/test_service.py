@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import STACK_WORKSPACE_NAME, Targets
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.domains.service import MAX_WORKSPACE_DOMAINS, DomainService
 from waypost.errors import AlreadyExists, InvalidRequest, NotFound
 from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import STACK_WORKSPACE_NAME, Targets
 from waypost.validation import validate_value
 
 ACME = derive_workspace_id("acme")

@@ -16,8 +16,8 @@ from tests.unit.domains.builders import (
     WAITING,
     make_domain,
 )
-from waypost.domains.model import DomainStage
 from waypost.domains.state_machine import apply_check_result
+from waypost.models.tracking_domain import DomainStage
 
 PAGE = Path(__file__).parents[3] / "docs" / "domains.md"
 STAGES: tuple[DomainStage, ...] = get_args(DomainStage)

@@ -15,8 +15,6 @@ from tests.unit.domains.builders import (
     make_domain,
     make_findings,
 )
-from waypost.domains.check_results import CheckResult, DnsResult
-from waypost.domains.model import MAX_HISTORY, STACK_WORKSPACE, TrackingDomain
 from waypost.domains.state_machine import (
     DAILY_INTERVAL,
     HOURLY_INTERVAL,
@@ -26,6 +24,8 @@ from waypost.domains.state_machine import (
     apply_removal_check,
     can_release,
 )
+from waypost.models.domain_check import CheckResult, DnsResult
+from waypost.models.tracking_domain import MAX_HISTORY, STACK_WORKSPACE, TrackingDomain
 
 
 def after(start: TrackingDomain, *checks: CheckResult) -> TrackingDomain:

@@ -15,10 +15,10 @@ from tests.unit.domains.builders import (
     make_domain,
     make_findings,
 )
-from waypost.domains.check_results import CaaResult, CheckResult, HstsResult, ProbeResult
-from waypost.domains.model import DomainCertificate, DomainStage, SendingDomain
 from waypost.domains.status import build_domain_status, build_lights, update_lights
 from waypost.domains.status_messages import OUTAGE_STEP
+from waypost.models.domain_check import CaaResult, CheckResult, HstsResult, ProbeResult
+from waypost.models.tracking_domain import DomainCertificate, DomainStage, SendingDomain
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
 CHANGE = (

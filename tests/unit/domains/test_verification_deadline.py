@@ -29,26 +29,10 @@ from tests.unit.domains.builders import (
 )
 from waypost.domains import state_machine
 from waypost.domains.certificates import CdnTenant
-from waypost.domains.check_results import (
-    UNSEEN_PROBE,
-    CaaResult,
-    CheckResult,
-    DnsResult,
-    HstsResult,
-    ProbeResult,
-)
 from waypost.domains.checker import DomainChecker
 from waypost.domains.dns import DnsResolver
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.http_probe import HttpProber
-from waypost.domains.model import (
-    STACK_WORKSPACE,
-    STACK_WORKSPACE_NAME,
-    DomainStage,
-    Targets,
-    TrackingDomain,
-    create_domain,
-)
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.status import build_domain_status, build_lights
 from waypost.domains.verification import (
@@ -57,6 +41,22 @@ from waypost.domains.verification import (
     VerificationRun,
 )
 from waypost.errors import StoreUnavailable
+from waypost.models.domain_check import (
+    UNSEEN_PROBE,
+    CaaResult,
+    CheckResult,
+    DnsResult,
+    HstsResult,
+    ProbeResult,
+)
+from waypost.models.tracking_domain import (
+    STACK_WORKSPACE,
+    STACK_WORKSPACE_NAME,
+    DomainStage,
+    Targets,
+    TrackingDomain,
+    create_domain,
+)
 
 UNFINISHED = (
     CheckResult(DnsResult("unseen"), UNSEEN_PROBE, UNSEEN_PROBE),

@@ -10,10 +10,9 @@ phone without the app opens the same URL in its browser, where it redirects as e
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final
 
+from waypost.models.tracking_domain import AppLinks
 from waypost.responses import Response, json_response
 from waypost.tokens import APP_PATH
 
@@ -22,65 +21,16 @@ ANDROID_APP_LINKS_PATH: Final = "/.well-known/assetlinks.json"
 APP_LINKS_MAX_AGE_SECONDS: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class AndroidApp:
-    """A package and the SHA-256 fingerprints of the certificates that sign it."""
-
-    package: str
-    fingerprints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AppLinks:
-    """The apps of a domain. ``ios`` are application identifiers (``TEAM.bundle``); ``urls`` are
-    patterns (``*`` stands for anything) of destinations that the apps can show.
-    """
-
-    ios: tuple[str, ...] = ()
-    android: tuple[AndroidApp, ...] = ()
-    urls: tuple[str, ...] = ()
-
-    def can_open(self, destination: str) -> bool:
-        """Whether a link to this destination should open in an app."""
-        if not (self.ios or self.android):
-            return False
-        return any(_matches_pattern(pattern, destination) for pattern in self.urls)
-
-    def get_path_prefix(self, destination: str) -> str:
-        """What stands before the path of a tracking link to this destination."""
-        return APP_PATH if self.can_open(destination) else ""
-
-    def to_dict(self) -> dict[str, object]:
-        """As plain values, for JSON and for the store."""
-        return {
-            "ios": list(self.ios),
-            "android": [
-                {"package": app.package, "fingerprints": list(app.fingerprints)}
-                for app in self.android
-            ],
-            "urls": list(self.urls),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what ``stored`` gave. Raises TypeError or LookupError for anything else."""
-        return cls(
-            ios=_require_list(values.get("ios", [])),
-            android=tuple(
-                AndroidApp(app["package"], _require_list(app["fingerprints"]))
-                for app in _require_list(values.get("android", []))
-            ),
-            urls=_require_list(values.get("urls", [])),
-        )
+def can_open(app_links: AppLinks, destination: str) -> bool:
+    """Return True if a link to this destination opens in an app."""
+    if not (app_links.ios or app_links.android):
+        return False
+    return any(_matches_pattern(pattern, destination) for pattern in app_links.urls)
 
 
-def _require_list(value: object) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise TypeError("no list where there has to be one")
-    return tuple(value)
-
-
-NO_APP_LINKS: Final = AppLinks()
+def get_path_prefix(app_links: AppLinks, destination: str) -> str:
+    """Return the prefix of a tracking link's path: ``/app`` if an app opens the destination."""
+    return APP_PATH if can_open(app_links, destination) else ""
 
 
 def build_app_links_response(path: str, links: AppLinks) -> Response:

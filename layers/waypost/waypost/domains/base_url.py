@@ -11,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from waypost.domains.app_links import NO_APP_LINKS, AppLinks
-from waypost.domains.hostnames import extract_sender_domain, is_in_domain
-from waypost.domains.model import STACK_WORKSPACE, DomainRole, TrackingDomain
+from waypost.domains.hostnames import extract_sender_domain
 from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import (
+    NO_APP_LINKS,
+    STACK_WORKSPACE,
+    AppLinks,
+    DomainRole,
+    TrackingDomain,
+    is_in_domain,
+)
 from waypost.repositories.domains import DomainRepository
 
 

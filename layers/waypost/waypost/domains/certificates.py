@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
-from waypost.domains.model import DomainCertificate, TrackingDomain
 from waypost.errors import CdnRequestRejected, HostnameInUse
+from waypost.models.tracking_domain import DomainCertificate, TrackingDomain
 
 CertificateStatus = Literal[
     "none",

@@ -19,7 +19,11 @@ from waypost.domains import dns as caa
 from waypost.domains import dns as records
 from waypost.domains import dns as resolving
 from waypost.domains import probe_token
-from waypost.domains.check_results import (
+from waypost.domains.dns import Resolver
+from waypost.domains.hostnames import iter_parent_domains
+from waypost.domains.http_probe import HttpProber, WebScheme
+from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.models.domain_check import (
     UNSEEN_PROBE,
     CaaResult,
     CheckResult,
@@ -27,10 +31,6 @@ from waypost.domains.check_results import (
     HstsResult,
     ProbeResult,
 )
-from waypost.domains.dns import Resolver
-from waypost.domains.hostnames import iter_parent_domains
-from waypost.domains.http_probe import HttpProber, WebScheme
-from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.tokens.signer import Keyring
 
 MAX_HSTS_PARENTS: Final = 3

@@ -36,9 +36,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from waypost.domains.check_results import MAX_RESULT_VALUES, CaaResult, DnsResult, DnsVerdict
 from waypost.domains.hostnames import iter_parent_domains
 from waypost.domains.network import is_public_address
+from waypost.models.domain_check import MAX_RESULT_VALUES, CaaResult, DnsResult, DnsVerdict
 
 RecordType = Literal["A", "AAAA", "CNAME", "TXT", "CAA", "NS"]
 DnsStatus = Literal["ok", "empty", "nxdomain", "timeout", "failed"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from waypost.aws.event_bus import BusEvent, EventBus
-from waypost.domains.model import STACK_WORKSPACE, DomainChange, TrackingDomain
+from waypost.models.tracking_domain import STACK_WORKSPACE, DomainChange, TrackingDomain
 from waypost.observability import Metric, create_logger, emit_metric
 
 DOMAIN_EVENT_TYPE: Final = "Tracking domain changed"

@@ -54,11 +54,6 @@ def extract_sender_domain(sender: str | None) -> str | None:
         return domain
 
 
-def is_in_domain(host: str, domain: str) -> bool:
-    """Whether a host is the domain or stands below it."""
-    return host == domain or host.endswith("." + domain)
-
-
 def iter_parent_domains(host: str) -> Iterator[str]:
     """The names above a host, nearest first, down to two labels: mail.acme.com, acme.com."""
     while host.count(".") > 1:

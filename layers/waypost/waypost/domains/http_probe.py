@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final, Literal
 
-from waypost.domains.check_results import MAX_RESULT_TEXT, UNSEEN_PROBE, ProbeOutcome, ProbeResult
 from waypost.domains.dns import Resolver
 from waypost.domains.network import (
     NO_DEADLINE,
@@ -33,6 +32,7 @@ from waypost.domains.network import (
     create_browser_tls_context,
     is_public_address,
 )
+from waypost.models.domain_check import MAX_RESULT_TEXT, UNSEEN_PROBE, ProbeOutcome, ProbeResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from waypost.domains.app_links import AndroidApp, AppLinks
 from waypost.domains.hostnames import parse_host_name, parse_tracking_host
-from waypost.domains.model import DomainRole
 from waypost.errors import InvalidRequest
+from waypost.models.tracking_domain import AndroidApp, AppLinks, DomainRole
 
 
 def _validate_tracking_host(text: str) -> str:

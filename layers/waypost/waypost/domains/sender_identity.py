@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from waypost.domains.hostnames import iter_parent_domains
-from waypost.domains.model import TrackingDomain
 from waypost.errors import StoreUnavailable
+from waypost.models.tracking_domain import TrackingDomain
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client

@@ -20,8 +20,10 @@ from secrets import token_hex
 from typing import Final
 
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.hostnames import is_in_domain
-from waypost.domains.model import (
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.status import DomainList, DomainStatus, build_domain_status
+from waypost.errors import AlreadyExists, CorruptItem, InvalidRequest, NotFound
+from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
     DomainUse,
@@ -29,11 +31,9 @@ from waypost.domains.model import (
     Targets,
     TrackingDomain,
     create_domain,
+    is_in_domain,
     resolve_workspace_id,
 )
-from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
-from waypost.domains.status import DomainList, DomainStatus, build_domain_status
-from waypost.errors import AlreadyExists, CorruptItem, InvalidRequest, NotFound
 from waypost.repositories.corrupt_items import log_corrupt_item
 from waypost.repositories.domains import DomainRepository
 

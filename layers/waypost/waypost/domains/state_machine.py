@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from waypost.domains.check_results import CheckResult, DnsResult
-from waypost.domains.model import STACK_WORKSPACE, DomainStage, TrackingDomain
+from waypost.models.domain_check import CheckResult, DnsResult
+from waypost.models.tracking_domain import STACK_WORKSPACE, DomainStage, TrackingDomain
 
 FAILURES_BEFORE_FALLBACK: Final = 2
 

@@ -16,15 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from waypost.domains.check_results import UNSEEN_PROBE, CheckResult, DnsResult, ProbeResult
 from waypost.domains.dns import build_proof_name, build_proof_value
-from waypost.domains.model import (
-    STACK_WORKSPACE,
-    DomainRole,
-    DomainStage,
-    DomainUse,
-    TrackingDomain,
-)
 from waypost.domains.schemas import AppLinksBody
 from waypost.domains.status_messages import (
     DNS_MESSAGES,
@@ -37,6 +29,14 @@ from waypost.domains.status_messages import (
     WAIT_STEP,
 )
 from waypost.errors import CorruptItem
+from waypost.models.domain_check import UNSEEN_PROBE, CheckResult, DnsResult, ProbeResult
+from waypost.models.tracking_domain import (
+    STACK_WORKSPACE,
+    DomainRole,
+    DomainStage,
+    DomainUse,
+    TrackingDomain,
+)
 
 LightColour = Literal["green", "waiting", "red", "off"]
 """waiting: nothing to be done but wait; off: not checked, or not needed."""

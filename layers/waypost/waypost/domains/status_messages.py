@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from waypost.domains.check_results import DnsVerdict, ProbeOutcome
+from waypost.models.domain_check import DnsVerdict, ProbeOutcome
 
 DNS_MESSAGES: Final[dict[DnsVerdict, str]] = {
     "missing": "no record at all",

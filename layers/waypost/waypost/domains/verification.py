@@ -18,13 +18,13 @@ from typing import Final, Protocol
 
 from waypost.domains import certificates, sender_identity, state_machine, status
 from waypost.domains.certificates import CdnTenants
-from waypost.domains.check_results import CheckResult, DnsResult
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.model import STACK_WORKSPACE, Targets, TrackingDomain
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.sender_identity import SenderIdentities
 from waypost.errors import CorruptItem, NotFound, StoreError, StoreUnavailable, WriteConflict
 from waypost.ids import WorkspaceId
+from waypost.models.domain_check import CheckResult, DnsResult
+from waypost.models.tracking_domain import STACK_WORKSPACE, Targets, TrackingDomain
 from waypost.observability import Metric, emit_metric
 from waypost.repositories.domains import DomainRepository
 

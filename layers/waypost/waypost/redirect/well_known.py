@@ -8,12 +8,11 @@ from typing import Final
 from waypost.domains.app_links import (
     ANDROID_APP_LINKS_PATH,
     APPLE_APP_LINKS_PATH,
-    NO_APP_LINKS,
-    AppLinks,
     build_app_links_response,
 )
 from waypost.domains.probe_token import PROBE_PATH, build_probe_response
 from waypost.errors import CorruptItem, StoreUnavailable
+from waypost.models.tracking_domain import NO_APP_LINKS, AppLinks
 from waypost.repositories.domains import DomainRepository
 from waypost.responses import Response
 from waypost.tokens.signer import Keyring

@@ -7,12 +7,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from waypost.domains import item_mapping
-from waypost.domains.model import DomainStage, TrackingDomain
 from waypost.errors import CorruptItem
 from waypost.ids import WorkspaceId
-from waypost.models import attributes
+from waypost.models import attributes, tracking_domain
 from waypost.models.attributes import Item
+from waypost.models.tracking_domain import DomainStage, TrackingDomain
 from waypost.repositories.corrupt_items import ItemType, log_corrupt_item
 
 _Read = TypeVar("_Read")
@@ -65,17 +64,17 @@ class DomainRepository(Protocol):
 
 def parse_domain(stored_item: Item) -> TrackingDomain:
     """Read the item of a domain. Raises MalformedItem, and says so in the log."""
-    return _parse_or_log("domain", item_mapping.domain_from_item, stored_item)
+    return _parse_or_log("domain", tracking_domain.domain_from_item, stored_item)
 
 
 def parse_stage(stored_item: Item) -> DomainStage:
     """Read where it stands. Raises MalformedItem, and says so in the log."""
-    return _parse_or_log("domain", item_mapping.stage_from_item, stored_item)
+    return _parse_or_log("domain", tracking_domain.stage_from_item, stored_item)
 
 
 def parse_claim_owner(claim: Item) -> WorkspaceId:
     """Read whose a host is. Raises MalformedItem, and says so in the log."""
-    return _parse_or_log("claim", item_mapping.claim_from_item, claim)[0]
+    return _parse_or_log("claim", tracking_domain.claim_from_item, claim)[0]
 
 
 def parse_domains(items: Iterable[Item]) -> list[TrackingDomain]:
@@ -88,7 +87,7 @@ def parse_domains(items: Iterable[Item]) -> list[TrackingDomain]:
 def select_due(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
     """Of the hosts whose claims can be read those that are due."""
     read = _skip_unreadable(
-        lambda claim: _parse_or_log("claim", item_mapping.claim_from_item, claim), claims
+        lambda claim: _parse_or_log("claim", tracking_domain.claim_from_item, claim), claims
     )
     waiting = sorted((due, host, code) for code, host, due in read if due <= now)
     return [(code, host) for _, host, code in waiting[:limit]]

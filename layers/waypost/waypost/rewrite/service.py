@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NotRequired, Protocol, TypedDict
 
+from waypost.domains.app_links import get_path_prefix
 from waypost.domains.base_url import BaseUrl
 from waypost.errors import TokenError, TooLarge
 from waypost.ids import CampaignId, LinkId, derive_campaign_id, derive_link_id, derive_workspace_id
@@ -255,7 +256,7 @@ class RewriteService:
             sealer=sealer,
             build_prefix=(lambda _: short + SHORT)
             if short
-            else (lambda href: base.url + base.app_links.get_path_prefix(href) + CLICK_PATH),
+            else (lambda href: base.url + get_path_prefix(base.app_links, href) + CLICK_PATH),
             pixel_prefix=base.url + PIXEL_PATH,
             honeypot_url=base.url + "/",
             campaign_id=campaign,

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from waypost.domains import item_mapping
-from waypost.domains.model import DomainStage, TrackingDomain
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import WorkspaceId
-from waypost.models import attributes
+from waypost.models import attributes, tracking_domain
+from waypost.models.tracking_domain import DomainStage, TrackingDomain
 from waypost.models.workspace import workspace_partition
 from waypost.repositories.domains import (
     parse_claim_owner,
@@ -40,22 +39,22 @@ class DynamoDomainRepository:
         absent = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
         try:
             self._transact(
-                {"Put": absent | {"Item": item_mapping.claim_to_item(domain)}},
-                {"Put": absent | {"Item": item_mapping.domain_to_item(domain)}},
+                {"Put": absent | {"Item": tracking_domain.claim_to_item(domain)}},
+                {"Put": absent | {"Item": tracking_domain.domain_to_item(domain)}},
             )
         except WriteConflict as e:
             raise AlreadyExists("tracking domain", domain.host, "is taken already") from e
 
     def get(self, workspace: WorkspaceId, host: str) -> TrackingDomain | None:
-        found = self._load_item(item_mapping.build_domain_key(workspace, host))
+        found = self._load_item(tracking_domain.build_domain_key(workspace, host))
         return parse_domain(found) if found else None
 
     def get_stage(self, workspace: WorkspaceId, host: str) -> DomainStage | None:
-        found = self._load_item(item_mapping.build_domain_key(workspace, host))
+        found = self._load_item(tracking_domain.build_domain_key(workspace, host))
         return parse_stage(found) if found else None
 
     def get_by_host(self, host: str) -> TrackingDomain | None:
-        claim = self._load_item(item_mapping.build_claim_key(host))
+        claim = self._load_item(tracking_domain.build_claim_key(host))
         return self.get(parse_claim_owner(claim), host) if claim else None
 
     def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
@@ -65,26 +64,26 @@ class DynamoDomainRepository:
         saved = replace(domain, version=domain.version + 1)
         condition = self._version_condition(domain)
         self._transact(
-            {"Put": condition | {"Item": item_mapping.domain_to_item(saved)}},
-            {"Put": {"TableName": self._table, "Item": item_mapping.claim_to_item(saved)}},
+            {"Put": condition | {"Item": tracking_domain.domain_to_item(saved)}},
+            {"Put": {"TableName": self._table, "Item": tracking_domain.claim_to_item(saved)}},
         )
         return saved
 
     def delete(self, domain: TrackingDomain) -> None:
         condition = self._version_condition(domain)
-        key = item_mapping.build_domain_key(domain.workspace, domain.host)
+        key = tracking_domain.build_domain_key(domain.workspace, domain.host)
         self._transact(
             {"Delete": condition | {"Key": key}},
             {
                 "Delete": {
                     "TableName": self._table,
-                    "Key": item_mapping.build_claim_key(domain.host),
+                    "Key": tracking_domain.build_claim_key(domain.host),
                 }
             },
         )
 
     def list_due(self, now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
-        return select_due(self._query_hosts(item_mapping.CLAIM_PARTITION), now, limit)
+        return select_due(self._query_hosts(tracking_domain.CLAIM_PARTITION), now, limit)
 
     def _query_hosts(self, partition: str) -> Iterator[attributes.Item]:
         return query_all(

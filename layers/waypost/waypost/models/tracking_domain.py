@@ -1,0 +1,447 @@
+"""A tracking domain: its owner, its last check, its history, and its items in DynamoDB.
+
+The stack's own default host is a tracking domain too, of the workspace ``STACK_WORKSPACE``. The
+item has the domain as one JSON text.
+
+    pk                sk          item
+    W#{workspace}     D#{host}    the domain, with the version for optimistic locking
+    D                 D#{host}    the claim: the host's workspace and the time of its next check
+
+The claim makes a host unique to one workspace, finds a domain by its host, and lists the domains
+that are due. An account may have 10,000 tenants, and one partition holds that many claims easily.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, Self, TypeVar, cast
+
+from waypost.errors import CorruptItem
+from waypost.ids import WorkspaceId, derive_workspace_id
+from waypost.models import attributes
+from waypost.models.attributes import Item, build_validator, field_validators, first_invalid_field
+from waypost.models.domain_check import CaaResult, CheckResult, DnsResult, HstsResult, ProbeResult
+from waypost.models.workspace import workspace_partition
+
+DomainStage = Literal["waiting", "issuing", "http", "https", "blocked", "fallen_back"]
+"""Where a domain stands; ``machine`` says how it gets there.
+
+waiting      not usable yet, the next step is the customer's
+issuing      DNS is right, the certificate is under way
+http         links over HTTP work (the customer's own proxy)
+https        links over HTTPS work
+blocked      HTTP works, but browsers insist on HTTPS (HSTS), and HTTPS does not work
+fallen_back  worked, failed twice in a row; new messages use the default host
+"""
+
+DomainRole = Literal["links", "short"]
+"""What a domain is for: all tracking links of its senders, or the short links of text messages."""
+
+DomainUse = Literal["on", "reverted", "removed"]
+"""What its owner wants of a domain: used when it works, not used for now, or gone."""
+
+STACK_WORKSPACE: Final = WorkspaceId("stack")
+"""The workspace of the stack's own default host; no real code looks like it (codes are hex)."""
+
+STACK_WORKSPACE_NAME: Final = "(stack)"
+"""What its workspace is called in routes, logs and events."""
+
+MAX_HISTORY: Final = 100
+"""Changes kept with a domain, the newest; each was also an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class AndroidApp:
+    """A package and the SHA-256 fingerprints of the certificates that sign it."""
+
+    package: str
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppLinks:
+    """The apps of a domain. ``ios`` are application identifiers (``TEAM.bundle``); ``urls`` are
+    patterns (``*`` stands for anything) of destinations that the apps can show.
+    """
+
+    ios: tuple[str, ...] = ()
+    android: tuple[AndroidApp, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain values, for JSON and for the store."""
+        return {
+            "ios": list(self.ios),
+            "android": [
+                {"package": app.package, "fingerprints": list(app.fingerprints)}
+                for app in self.android
+            ],
+            "urls": list(self.urls),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what ``stored`` gave. Raises TypeError or LookupError for anything else."""
+        return cls(
+            ios=_require_list(values.get("ios", [])),
+            android=tuple(
+                AndroidApp(app["package"], _require_list(app["fingerprints"]))
+                for app in _require_list(values.get("android", []))
+            ),
+            urls=_require_list(values.get("urls", [])),
+        )
+
+
+def _require_list(value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError("no list where there has to be one")
+    return tuple(value)
+
+
+NO_APP_LINKS: Final = AppLinks()
+
+
+@dataclass(frozen=True, slots=True)
+class DomainChange:
+    """A domain moved from one stage, or use, to another."""
+
+    at: datetime
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendingDomain:
+    """The sending domain that a tracking domain belongs to, and who says that it is verified."""
+
+    domain: str
+    verified: bool = False
+    by_operator: bool = False
+    since: datetime | None = None
+    asked: datetime | None = None
+    """When it was last looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainCertificate:
+    """What the edge last said about a host. ``status`` is CloudFront's word, or ``none``."""
+
+    status: str = "none"
+    requested: datetime | None = None
+    problem: str | None = None
+    """Why the edge refused the host, in words for its owner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingDomain:
+    """One host of one workspace. ``version`` counts its writes; ``proof`` is the value that its
+    TXT record has to show where no CNAME can.
+    """
+
+    workspace: WorkspaceId
+    workspace_name: str
+    host: str
+    sending: SendingDomain
+    proof: str
+    added: datetime
+    role: DomainRole = "links"
+    use: DomainUse = "on"
+    stage: DomainStage = "waiting"
+    since: datetime
+    failures: int = 0
+    """Failed checks in a row of a domain that works."""
+    proven: bool = False
+    """Whether its TXT proof was ever seen."""
+    findings: CheckResult | None = None
+    lit: tuple[tuple[str, str, datetime], ...] = ()
+    """Each light (dns, http, https, sending), its colour, and since when it has it."""
+    certificate: DomainCertificate = DomainCertificate()
+    app_links: AppLinks = NO_APP_LINKS
+    checked: datetime | None = None
+    due: datetime
+    history: tuple[DomainChange, ...] = ()
+    version: int = 0
+
+    @property
+    def is_working(self) -> bool:
+        """Whether links on it reach their recipients, as far as the last checks tell."""
+        return self.stage in ("http", "https")
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether the host is shown to be its workspace's: it lies in the sending domain, whose
+        owner is known, or the operator vouches, or the TXT proof was seen. A CNAME to us shows
+        nothing: wildcards, and records made before their domain was added, are anybody's to claim.
+        """
+        in_sending_domain = is_in_domain(self.host, self.sending.domain)
+        return in_sending_domain or self.sending.by_operator or self.proven
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether new messages of its sending domain get links on it."""
+        return self.is_working and self.use == "on" and self.sending.verified and self.is_owned
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host of the links it would get now."""
+        return f"{'https' if self.stage == 'https' else 'http'}://{self.host}"
+
+    def with_change(
+        self, changed_at: datetime, before: str, after: str, reason: str
+    ) -> TrackingDomain:
+        """The domain with one more change in its history; the oldest gives way at the bound."""
+        change = DomainChange(changed_at, before, after, reason)
+        return replace(self, history=(*self.history, change)[-MAX_HISTORY:])
+
+    def with_sending_domain(
+        self, sending: SendingDomain, changed_at: datetime, reason: str
+    ) -> TrackingDomain:
+        """The domain with another sending domain, or one known otherwise; a change where that
+        decides whether it may be used.
+        """
+        changed = replace(self, sending=sending)
+        if sending.verified == self.sending.verified:
+            return changed
+        return changed.with_change(
+            changed_at, _verification_name(self.sending), _verification_name(sending), reason
+        )
+
+    def get_changes_since(self, earlier: TrackingDomain) -> tuple[DomainChange, ...]:
+        """What this version's history has that an earlier version's had not."""
+        return tuple(change for change in self.history if change not in earlier.history)
+
+
+def _verification_name(sending: SendingDomain) -> str:
+    return "verified" if sending.verified else "unverified"
+
+
+def is_in_domain(host: str, domain: str) -> bool:
+    """Return True if a host is the domain or one of its subdomains."""
+    return host == domain or host.endswith("." + domain)
+
+
+def create_domain(
+    workspace: WorkspaceId,
+    workspace_name: str,
+    host: str,
+    sending_domain: str,
+    proof: str,
+    now: datetime,
+) -> TrackingDomain:
+    """A domain as it is right after it was added: nothing known, to be checked at once."""
+    return TrackingDomain(
+        workspace=workspace,
+        workspace_name=workspace_name,
+        host=host,
+        sending=SendingDomain(sending_domain),
+        proof=proof,
+        added=now,
+        since=now,
+        due=now,
+    )
+
+
+def resolve_workspace_id(workspace: str) -> WorkspaceId:
+    """The code of a workspace by name, the stack's own among them."""
+    return STACK_WORKSPACE if workspace == STACK_WORKSPACE_NAME else derive_workspace_id(workspace)
+
+
+def utc_now(clock: Callable[[], float] = time.time) -> datetime:
+    """Now, in UTC, to the second: finer times say nothing about a domain."""
+    return datetime.fromtimestamp(clock(), UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """``endpoint`` is the CDN's own name; ``default_host`` the stack's own before it, empty where
+    there is none.
+    """
+
+    endpoint: str
+    default_host: str = ""
+
+    def get_cname_targets(self, domain: TrackingDomain) -> tuple[str, ...]:
+        """Where this domain's CNAMEs may lead, the one to be shown first."""
+        if domain.workspace == STACK_WORKSPACE or not self.default_host:
+            return (self.endpoint,)
+        return (self.default_host, self.endpoint)
+
+    def get_primary_target(self, domain: TrackingDomain) -> str:
+        """The name that this domain's owner is asked to point at."""
+        return self.get_cname_targets(domain)[0]
+
+
+_ResultPart = TypeVar("_ResultPart", DnsResult, ProbeResult, HstsResult, CaaResult)
+
+
+def domain_from_values(values: Mapping[str, Any], version: int) -> TrackingDomain:
+    """A domain of the values that its text has; keys of newer versions are ignored.
+
+    Raises LookupError, TypeError, ValueError or AttributeError where they are no domain's, but says
+    nothing of the kinds of single values.
+    """
+    return TrackingDomain(
+        workspace=WorkspaceId(values["workspace"]),
+        workspace_name=values["workspace_name"],
+        host=values["host"],
+        sending=_parse_sending_domain(values["sending"]),
+        proof=values["proof"],
+        added=parse_aware_time(values["added"]),
+        role=values.get("role", "links"),
+        use=values["use"],
+        stage=values["stage"],
+        since=parse_aware_time(values["since"]),
+        failures=values["failures"],
+        proven=values["proven"],
+        findings=_parse_check_result(values["findings"]),
+        lit=tuple(
+            (name, colour, parse_aware_time(since))
+            for name, colour, since in _require_list(values["lit"])
+        ),
+        certificate=DomainCertificate(
+            values["certificate"]["status"],
+            _parse_optional_time(values["certificate"]["requested"]),
+            values["certificate"]["problem"],
+        ),
+        app_links=AppLinks.from_dict(values["app_links"]),
+        checked=_parse_optional_time(values["checked"]),
+        due=parse_aware_time(values["due"]),
+        history=tuple(_parse_change(change) for change in _require_list(values["history"])),
+        version=version,
+    )
+
+
+def _parse_sending_domain(values: Mapping[str, Any]) -> SendingDomain:
+    return SendingDomain(
+        values["domain"],
+        verified=values["verified"],
+        by_operator=values["by_operator"],
+        since=_parse_optional_time(values["since"]),
+        asked=_parse_optional_time(values.get("asked")),
+    )
+
+
+def _parse_check_result(values: Mapping[str, Any] | None) -> CheckResult | None:
+    if values is None:
+        return None
+    return CheckResult(
+        dns=_parse_result_part(DnsResult, values["dns"]),
+        http=_parse_result_part(ProbeResult, values["http"]),
+        https=_parse_result_part(ProbeResult, values["https"]),
+        hsts=_parse_result_part(HstsResult, values["hsts"]),
+        caa=_parse_result_part(CaaResult, values["caa"]),
+    )
+
+
+def _parse_result_part(result_type: type[_ResultPart], values: Mapping[str, Any]) -> _ResultPart:
+    """What was found of one kind, its lists as they are held; without keys of newer versions."""
+    held = {n: values[n] for n in field_validators(result_type) if n in values}
+    lists: dict[str, Any] = {n: tuple(v) for n, v in held.items() if isinstance(v, list)}
+    return result_type(**held | lists)
+
+
+def _parse_change(values: Mapping[str, str]) -> DomainChange:
+    return DomainChange(
+        parse_aware_time(values["at"]), values["before"], values["after"], values["reason"]
+    )
+
+
+def parse_aware_time(text: str) -> datetime:
+    """A time with its zone. Raises TypeError or ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return time
+
+
+def _parse_optional_time(text: str | None) -> datetime | None:
+    return None if text is None else parse_aware_time(text)
+
+
+CLAIM_PARTITION: Final = "D"
+_is_stage: Final = build_validator(DomainStage)
+
+
+def build_domain_key(workspace: WorkspaceId, host: str) -> Item:
+    return attributes.build_item({"pk": workspace_partition(workspace), "sk": f"D#{host}"})
+
+
+def build_claim_key(host: str) -> Item:
+    return attributes.build_item({"pk": CLAIM_PARTITION, "sk": f"D#{host}"})
+
+
+def domain_to_item(domain: TrackingDomain) -> Item:
+    """The domain's own item."""
+    values = asdict(domain) | {"app_links": domain.app_links.to_dict()}
+    del values["version"]
+    text = json.dumps(values, default=_format_time, ensure_ascii=False)
+    kept = attributes.build_item({"domain": text, "version": domain.version})
+    return build_domain_key(domain.workspace, domain.host) | kept
+
+
+def claim_to_item(domain: TrackingDomain) -> Item:
+    """The item that takes the host."""
+    kept = attributes.build_item({"workspace": domain.workspace, "due": _format_time(domain.due)})
+    return build_claim_key(domain.host) | kept
+
+
+def domain_from_item(domain_item: Item) -> TrackingDomain:
+    """Read what ``to_item`` gave; keys of newer versions are ignored.
+
+    Raises MalformedItem, naming the host, and the field where it is one.
+    """
+    host = _get_host(domain_item)
+    try:
+        domain = domain_from_values(
+            _parse_json_values(domain_item), attributes.get_number(domain_item, "version")
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, CorruptItem) as e:
+        raise CorruptItem(f"the domain {host} cannot be read: {type(e).__name__} {e}") from e
+    wrong = "host" if domain.host != host else first_invalid_field(domain)
+    if wrong:
+        raise CorruptItem(f"the domain {host} has a {wrong!r} that cannot be read")
+    return domain
+
+
+def stage_from_item(domain_item: Item) -> DomainStage:
+    """No more of it than where the domain stands. Raises MalformedItem."""
+    values = _parse_json_values(domain_item)
+    stage = values.get("stage") if isinstance(values, dict) else None
+    if not _is_stage(stage):
+        raise CorruptItem(f"the domain {_get_host(domain_item)} has a 'stage' that cannot be read")
+    return cast("DomainStage", stage)
+
+
+def claim_from_item(claim_item: Item) -> tuple[WorkspaceId, str, datetime]:
+    """Whose a host is, and when it is to be checked. Raises MalformedItem, naming the host."""
+    host = _get_host(claim_item)
+    try:
+        return (
+            WorkspaceId(attributes.get_text(claim_item, "workspace")),
+            host,
+            parse_aware_time(attributes.get_text(claim_item, "due")),
+        )
+    except (ValueError, CorruptItem) as e:
+        raise CorruptItem(f"the claim of {host}: {e}") from e
+
+
+def _get_host(stored_item: Item) -> str:
+    return attributes.get_text(stored_item, "sk").removeprefix("D#")
+
+
+def _parse_json_values(stored_item: Item) -> Any:  # noqa: ANN401 - JSON of whatever kind
+    try:
+        return json.loads(attributes.get_text(stored_item, "domain"))
+    except (ValueError, RecursionError) as e:
+        raise CorruptItem(f"the domain {_get_host(stored_item)} is not JSON") from e
+
+
+def _format_time(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{type(value).__name__} is not kept with a domain")
+    return value.isoformat()
