@@ -120,7 +120,7 @@ def test_a_file_that_holds_no_message_is_told_and_not_asked_about(
 
 def test_an_sms_in_html_is_refused(ask, tmp_path: Path):
     (tmp_path / "a.html").write_text('<a href="https://acme.com/">a</a>')
-    with pytest.raises(ApiError, match="content: sms carries its links in text alone"):
+    with pytest.raises(ApiError, match="content: sms accepts text only"):
         ask("--file", str(tmp_path / "a.html"), "--channel", "sms", "--dry-run")
 
 

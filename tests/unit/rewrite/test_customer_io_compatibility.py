@@ -267,7 +267,7 @@ class TestWhatDiffers:
     """On purpose: docs/migrating-from-customerio.md tells why."""
 
     def test_a_tag_without_url_refuses_the_message(self, office: RewriteHarness):
-        with pytest.raises(InvalidRequest, match="it has no url"):
+        with pytest.raises(InvalidRequest, match="no url"):
             office.rewrite(content={"html": tag("url:")})
 
     def test_a_whatsapp_message_with_text_is_refused(self, office: RewriteHarness):

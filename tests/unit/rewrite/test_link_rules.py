@@ -234,12 +234,12 @@ def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: MessageHarn
 )
 def test_a_tag_that_never_ends_refuses_the_message(desk: MessageHarness, tag):
     for source in (tag, f"{tag}\n{{% cio_link url:https://f.com %}}"):
-        with pytest.raises(InvalidRequest, match=r"content\.html: cio_link url.*it never ends"):
+        with pytest.raises(InvalidRequest, match=r"content\.html: cio_link url.*no end; add %}"):
             desk.rewrite(content={"html": source})
 
 
 def test_a_tag_that_cannot_be_read_names_the_part_of_the_content(desk: MessageHarness):
-    with pytest.raises(InvalidRequest, match=r"content\.html: cio_link track:true: it has no url"):
+    with pytest.raises(InvalidRequest, match=r"content\.html: cio_link track:true: no url"):
         desk.rewrite(content={"html": "{% cio_link track:true %}"})
 
 

@@ -27,10 +27,14 @@ from waypost.rewrite.links.extractor import (
     find_links,
 )
 from waypost.rewrite.links.html import add_pixel
-from waypost.rewrite.links.mime import EncodedBlock
-from waypost.rewrite.links.occurrence import LinkOccurrence, TextTransform
+from waypost.rewrite.links.occurrence import (
+    EncodedBlock,
+    LinkOccurrence,
+    RenderedText,
+    TextTransform,
+)
 from waypost.rewrite.liquid.environment import is_liquid
-from waypost.rewrite.liquid.template import LiquidTemplate, RenderedText
+from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.schemas import MessageRequest, RewriteRecipient
 from waypost.rewrite.url_parameters import RecipientParameters, UrlParameters, UrlQueryBuilder
 
@@ -320,8 +324,8 @@ def _compile_mime(raw: str, *, liquid: bool, track_text: bool) -> _CompiledText:
         raise InvalidRequest.from_field(
             "liquid", "a MIME message is rendered already; send html and text"
         )
-    found = mime.parse_mime(raw, "content.mime", track_text=track_text)
-    return _CompiledText(("mime",), None, RenderedText(found.text, found.occurrences, found.blocks))
+    message = mime.parse_mime(raw, "content.mime", track_text=track_text)
+    return _CompiledText(("mime",), None, message)
 
 
 def iter_links(planned_texts: Iterable[PlannedText]) -> Iterator[MessageLink]:

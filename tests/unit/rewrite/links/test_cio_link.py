@@ -36,13 +36,13 @@ def test_values_are_bare_or_quoted_in_any_order(arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("", "no url"),
-        (" track:true", "no url"),
-        (" url:", "no url"),
-        (' url:""', "no url"),
-        (" https://e.com", "'https' is not url"),
-        (" url:https://e.com tarck:false", "'tarck' is not"),
-        (" url:https://e.com false", "not a list"),
+        ("", "no url; add url:"),
+        (" track:true", "no url; add url:"),
+        (" url:", "no url; add url:"),
+        (' url:""', "no url; add url:"),
+        (" https://e.com", "unknown argument ('https'); use url"),
+        (" url:https://e.com tarck:false", "unknown argument ('tarck')"),
+        (" url:https://e.com false", "not of the form name:value"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_that_names_the_field(arguments, reason):

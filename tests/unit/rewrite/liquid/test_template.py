@@ -143,7 +143,7 @@ def test_a_missing_variable_may_be_asked_for_and_replaced(desk: MessageHarness):
             "cannot be rendered (line 1)",
         ),
         ("{{ x | nope }}", "a filter that does not exist"),
-        ("{{ half }}", "half of a surrogate pair"),
+        ("{{ half }}", "a lone surrogate"),
         ("{% include 'etc/passwd' %}", "cannot be rendered"),
         ("{% cio_link url:https://e.com track:{{ x }} %}", "not true or false"),
     ],

@@ -1,12 +1,8 @@
-"""Where the links of a message stand, as places of its source.
+"""Find the links of a message's texts and locate them in the source.
 
-- ``channels``  which texts are searched, and how, by channel
-- ``finding``   the links of one text: ``html``, ``plain``, and ``cio_link`` in either
-- ``place``     a link's place, and how its value is written there
-- ``mime``      raw messages; ``parts`` cuts them at their boundaries, ``transfer`` reads and writes
-                a part by its encoding and ``charsets``, ``part_headers`` what it says of itself
-- ``pixel``     where the image goes that tells of an open
-
-``html`` stands on ``attributes`` (how values are read and written), ``conditional`` (comments that
-Outlook reads) and ``masking`` (hides from the parser what is not HTML).
+- ``channels``      select the texts of a message that are searched, by channel
+- ``extractor``     list the links of one text: ``html``, ``plain_text``, and ``cio_link`` in either
+- ``occurrence``    describe one link: its offsets, its URL, and how its value is written
+- ``placeholders``  hide Liquid and tags from the HTML parser without moving any offset
+- ``mime``          decode raw messages and encode changed values the same way
 """

@@ -1,12 +1,12 @@
-"""Which texts of a message are searched for links, and how, by channel.
+"""The texts of a message that are searched for links, by channel.
 
 =========================  =======================  ============================================
-channel                    links by themselves      through ``cio_link``
+channel                    all links                links in ``cio_link``
 =========================  =======================  ============================================
-email                      html; text when asked    html, text
-sms                        text                     text, and nowhere else
-whatsapp                   none                     variables, and nowhere else
-push, in_app, webhook,     none                     any text
+email                      html; text on request    html, text
+sms                        text                     text only
+whatsapp                   none                     variables only
+push, in_app, webhook,     none                     every text
 slack
 =========================  =======================  ============================================
 """
@@ -28,22 +28,21 @@ from waypost.rewrite.links.extractor import (
     Markup,
 )
 
-# The first character that is not Liquid's.
+Channel = Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+ContentPath = tuple[str | int, ...]
+
+_REQUIRED_CONTENT: Final[Mapping[Channel, str]] = {"sms": "text", "whatsapp": "variables"}
+"""The only content of a channel; links in any other content would silently stay untracked."""
+# Matches if the first character outside Liquid opens a JSON object or array.
 _JSON_START = re.compile(
     r"(?>(?:\s|\{%(?:(?!%\}).)*%\}|\{\{(?:(?!\}\}).)*\}\})*)[\[{](?![{%])", re.DOTALL
 )
 
-Channel = Literal["email", "sms", "whatsapp", "push", "in_app", "webhook", "slack"]
-_REQUIRED_CONTENT: Final[Mapping[Channel, str]] = {"sms": "text", "whatsapp": "variables"}
-"""Where a channel has one kind of content; in any other, links would stay as they are unseen."""
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-ContentPath = tuple[str | int, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class ContentText:
-    """A text of a message: where it stands in the content, and how it is written."""
+    """A text of a message: its path in the content, and its markup."""
 
     path: ContentPath
     source: str
@@ -51,27 +50,30 @@ class ContentText:
 
     @property
     def field(self) -> str:
-        """The path as the caller writes it: ``content.variables.items[2]``."""
+        """Return the path as the caller writes it: ``content.variables.items[2]``."""
         return "content" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path)
 
 
 def extract_texts(
     channel: Channel, content: Mapping[str, Json], *, track_text: bool = False
 ) -> Iterator[ContentText]:
-    """The texts of a message's content, in the order in which their links are numbered.
+    """Extract the texts of a message's content, in the order in which their links are numbered.
 
-    :raises InvalidRequest: when the channel does not take such content.
+    :raises InvalidRequest: if the channel does not accept this content.
     """
     if channel != "email" and "mime" in content:
-        raise InvalidRequest.from_field("content.mime", f"a {channel} message is no MIME message")
-    only = _REQUIRED_CONTENT.get(channel)
-    if only is not None and set(content) != {only}:
-        raise InvalidRequest.from_field("content", f"{channel} carries its links in {only} alone")
+        raise InvalidRequest.from_field(
+            "content.mime", f"is for email only (channel {channel}); send another content"
+        )
+    required = _REQUIRED_CONTENT.get(channel)
+    if required is not None and set(content) != {required}:
+        raise InvalidRequest.from_field(
+            "content", f"{channel} accepts {required} only; send content.{required} alone"
+        )
     for name, value in content.items():
         for path, source in _iter_strings(value, (name,)):
-            yield ContentText(
-                path, source, _select_markup(channel, path, source, track_text=track_text)
-            )
+            markup = _select_markup(channel, path, source, track_text=track_text)
+            yield ContentText(path, source, markup)
 
 
 def _select_markup(channel: Channel, path: ContentPath, source: str, *, track_text: bool) -> Markup:

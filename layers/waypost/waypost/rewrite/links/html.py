@@ -1,25 +1,19 @@
-"""Finds the links of an HTML document as a browser does, and those that only Outlook reads.
+"""The links of an HTML document, and the position of its open-tracking pixel.
 
-Links are the ``href`` of ``a`` and ``area``; inside conditional comments for Outlook those of VML
-shapes as well. Offsets come from a parser that follows the HTML standard (turbohtml), so whatever
-merely looks like a link, in scripts, comments or attributes, is left alone.
+Links are the ``href`` of ``a`` and ``area`` and, inside conditional comments for Outlook, of VML
+shapes. Offsets come from turbohtml, a parser that follows the HTML standard, so text that only
+looks like a link, in a script, a comment or an attribute, is left unchanged.
 
-How an attribute's value is read from the characters of a document, and written back.
+Attribute values are read as the HTML standard's tokenizer reads them: ``?a=1&copy=2`` keeps its
+``&copy``, which ``html.unescape`` reads as ©.
 
-Reading follows the HTML standard's attribute value states, in which ``?a=1&copy=2`` keeps its
-``&copy`` (``html.unescape`` would read it as ©); a tokenizer that follows the standard does it.
+Outlook reads ``<!--[if mso]>…<![endif]-->`` as HTML. The parser knows which comments are real, but
+not their offsets. Each candidate is therefore numbered in the parser's copy, in the characters
+``[if``, and the numbers in the parser's tree identify the real comments.
 
-Finds the conditional comments that Outlook reads as HTML: ``<!--[if mso]>…<![endif]-->``.
-
-The parser knows which comments are real (and not text in a script, or in an attribute) but not
-where they stand. So every place that looks like one is numbered in the copy that the parser gets,
-in the three characters ``[if``; the comments in its tree then tell which numbers were real.
-
-Where the image goes that tells of an open, and how it is written.
-
-It stands right before the end tag of the body, the last one that a browser reads as such, not one
-inside a comment, a script or a text field. A document without one gets it at its very end, where
-browsers add to the body whatever comes.
+The pixel stands before the end tag of the body: the last one that a browser reads as such, not one
+in a comment, a script or a text field. In a document without one it stands at the end, where
+browsers add all content to the body.
 """
 
 from __future__ import annotations
@@ -29,205 +23,62 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from typing import Final
 
 from turbohtml import Comment, Document, SourceSpan, parse, tokenize
 
-from waypost.rewrite.links.occurrence import LinkOccurrence, mask_newlines
+from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.rewrite.links.placeholders import (
+    PLACEHOLDER_LENGTH,
+    choose_marker,
+    decode_placeholder,
+    encode_placeholder,
+    mask_newlines,
+    replace_spans,
+)
 from waypost.tokens import PIXEL_PATH
 
-_VALUE = re.compile(r"[a-zA-Z\-]+[\t\n\f\r ]*=[\t\n\f\r ]*([\"']?)")
+UNTRACKED_CLASS: Final = "untracked"
+NO_PARAMETERS_CLASS: Final = "disable-url-params"
 
+_AttributeSpans = Mapping[str, SourceSpan]
 
-def find_value_span(source: str, start: int, end: int) -> tuple[int, int, str]:
-    """Where the value of the attribute at ``source[start:end]`` stands, quotes excluded, and its
-    quote (empty where there is none). An attribute without a value has an empty span at its end.
-    """
-    match = _VALUE.match(source, start, end)
-    if match is None:
-        return end, end, ""
-    quote = match[1]
-    return match.end(), end - len(quote), quote
-
-
-def decode_attribute(raw: str, quote: str) -> str:
-    """The value that a browser reads from the characters between ``quote``s."""
-    if raw.isprintable() and (ampersands := raw.count("&")) == raw.count("&amp;"):
-        return raw.replace("&amp;", "&") if ampersands else raw
-    if quote:  # only Liquid can hold one, and is no HTML yet
-        raw = raw.replace(quote, f"&#{ord(quote)};")
-    tag = next(iter(tokenize(f"<a x={quote}{raw}{quote} >")))
-    return tag.attr("x", "") or ""
-
-
-def decode_attribute_text(raw: str) -> str:
-    """The same for text that is not known to stand between quotes."""
-    return decode_attribute(raw, "'" if '"' in raw else '"')
-
-
-def encode_attribute(value: str) -> str:
-    """A value written so that it reads back the same, whatever quotes stand around it."""
-    return escape(value).replace(" ", "&#32;")
-
-
+_ATTRIBUTE_START = re.compile(r"[a-zA-Z\-]+[\t\n\f\r ]*=[\t\n\f\r ]*([\"']?)")
 _COMMENT_START = "<!--[if"
-_FIRST_DIGIT = 0xE000
-_RADIX = 4096
-_MARKERS = "".join(map(chr, range(0xF000, 0xF8FF)))
+_COMMENT_DELIMITER_LENGTH = len("<!--")
 _READ_BY_OUTLOOK = re.compile(r"(?<![!\w])\(?\s*(?:(?:[gl]te?)\s+)?mso\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class NumberedHtml:
-    """A copy of a document, of the same length, with its conditional comments numbered."""
-
-    text: str
-    marker: str
-    offsets: tuple[int, ...]
-    """Where each numbered ``<!--`` stands."""
-
-
-def number_comments(text: str) -> NumberedHtml | None:
-    """Number what may be conditional comments; None where nothing looks like one."""
-    offsets = tuple(_find_comment_starts(text))
-    if not offsets:
-        return None
-    mark = next(m for m in _MARKERS if m not in text)
-    pieces: list[str] = []
-    at = 0
-    for number, offset in enumerate(offsets):
-        high, low = divmod(number, _RADIX)
-        pieces += text[at : offset + 4], chr(_FIRST_DIGIT + high), chr(_FIRST_DIGIT + low), mark
-        at = offset + 7
-    pieces.append(text[at:])
-    return NumberedHtml("".join(pieces), mark, offsets)
-
-
-def _find_comment_starts(text: str) -> Iterator[int]:
-    """Where comments begin that look conditional. A single character is found thirty times faster
-    than several, and brackets are rare in prose.
-    """
-    bracket = text.find("[")
-    while bracket >= 0:
-        start = max(0, bracket - 4)
-        if text[start : bracket + 3].lower() == _COMMENT_START:
-            yield start
-        bracket = text.find("[", bracket + 1)
-
-
-def find_outlook_spans(document: Document, copy: NumberedHtml) -> Iterator[tuple[int, int]]:
-    """The spans of HTML inside the comments that Outlook reads, in the document's order."""
-    for comment in document.xpath_iter("//comment()"):
-        data = comment.data if isinstance(comment, Comment) else ""
-        if data[2:3] != copy.marker:
-            continue
-        high, low = ord(data[0]) - _FIRST_DIGIT, ord(data[1]) - _FIRST_DIGIT
-        condition, closed, _ = data[3:].partition("]>")
-        if closed and _READ_BY_OUTLOOK.search(condition):
-            start = copy.offsets[high * _RADIX + low] + 4
-            yield start + 3 + len(condition) + 2, start + len(data)
-
-
 _PIXEL_TOKEN = re.compile(PIXEL_PATH + r"([\w-]+/[\w-]+)")
 
 
-def render_pixel(address: str) -> str:
-    """The pixel in HTML: a point that is seen by nobody, nor read out."""
-    return f'<img src="{encode_attribute(address)}" width="1" height="1" alt="" style="border:0">'
-
-
-def render_honeypot_link(address: str) -> str:
-    """The link that only machines follow, in HTML: not shown, read out, nor reached by keyboard."""
-    return (
-        f'<a href="{encode_attribute(address)}" rel="nofollow" tabindex="-1" aria-hidden="true" '
-        f'style="display:none;mso-hide:all"></a>'
-    )
-
-
-def find_body_end(html: str, document: Document) -> LinkOccurrence | None:
-    """The place of the body's end tag; None where the document has no such tag."""
-    body = document.select_one("body")
-    location = body.source_location if body is not None else None
-    if location is None or location.end_tag is None:
-        return None
-    start, end = location.end_tag.start_offset, location.end_tag.end_offset
-    return _build_pixel_occurrence(start, end, html)
-
-
-def add_pixel(occurrences: Sequence[LinkOccurrence], html: str) -> list[LinkOccurrence]:
-    """The places of a document with one for the pixel: where none was found, at the end."""
-    if any(place.find_pixel for place in occurrences):
-        return list(occurrences)
-    return [*occurrences, _build_pixel_occurrence(len(html), len(html), html)]
-
-
-def _build_pixel_occurrence(start: int, end: int, html: str) -> LinkOccurrence:
-    return LinkOccurrence(
-        start=start, end=end, href="", url="", find_pixel=partial(_find_last_pixel, html)
-    )
-
-
-def _find_last_pixel(html: str) -> str:
-    """What the last pixel carries that a document has already."""
-    at = html.rfind(PIXEL_PATH)
-    while at >= 0:
-        if found := _PIXEL_TOKEN.match(html, at):
-            return found[1]
-        at = html.rfind(PIXEL_PATH, 0, at)
-    return ""
-
-
-UNTRACKED_CLASS = "untracked"
-NO_PARAMETERS_CLASS = "disable-url-params"
-
-AttributeSpans = Mapping[str, SourceSpan]
-
-
 def find_html_links(html: str, masked_html: str) -> list[LinkOccurrence]:
-    """The links of a document, found in a copy of the same length in which Liquid is masked; and
-    the place for a pixel, where the document's body has an end tag.
+    """Find the links, and the pixel's position if the body has an end tag, in order.
+
+    ``masked_html`` is a copy of the same length in which Liquid is masked.
     """
-    found: dict[int, LinkOccurrence] = {}
-    masked_html = mask_newlines(masked_html)
-    copy = number_comments(masked_html)
-    document = parse(copy.text if copy else masked_html, source_locations=True)
-    for attributes, shift in _iter_link_attributes(masked_html, copy, document):
-        place = _build_occurrence(html, attributes, shift)
-        found.setdefault(place.start, place)
-    if pixel := find_body_end(html, document):
-        found[pixel.start] = pixel
-    return [found[start] for start in sorted(found)]
+    occurrences: dict[int, LinkOccurrence] = {}
+    *outlook_comments, page = parse_html(masked_html, outlook_filter="href")
+    for tree in (page, *outlook_comments):
+        for attributes in _iter_link_attributes(tree):
+            link = _build_occurrence(html, attributes, tree.offset)
+            occurrences.setdefault(link.start, link)
+    if pixel := _find_body_end(html, page.document):
+        occurrences[pixel.start] = pixel
+    return [occurrences[start] for start in sorted(occurrences)]
 
 
-def _iter_link_attributes(
-    masked_html: str, copy: NumberedHtml | None, document: Document
-) -> Iterator[tuple[AttributeSpans, int]]:
-    """The attributes' spans of every link, and what to add to their offsets."""
-    for attributes in _iter_href_attributes(document, "a[href],area[href]"):
-        yield attributes, 0
-    if copy is None:
-        return
-    for start, end in find_outlook_spans(document, copy):
-        if "href" not in masked_html[start:end].lower():
-            continue
-        inside = parse(masked_html[start:end], source_locations=True)
-        for attributes in _iter_href_attributes(inside, "[href]", vml=True):
-            yield attributes, start
-
-
-def _iter_href_attributes(
-    document: Document, selector: str, *, vml: bool = False
-) -> Iterator[AttributeSpans]:
-    for element in document.select(selector):
-        if vml and element.tag not in ("a", "area") and not element.tag.startswith("v:"):
+def _iter_link_attributes(tree: HtmlTree) -> Iterator[_AttributeSpans]:
+    in_outlook = tree.outlook_offset is not None
+    for element in tree.document.select("[href]" if in_outlook else "a[href],area[href]"):
+        if in_outlook and element.tag not in ("a", "area") and not element.tag.startswith("v:"):
             continue
         location = element.source_location
-        # What the parser adds of its own, such as an <a> reopened in the next block, has none.
+        # Elements that the parser adds, such as an <a> reopened in the next block, have none.
         attributes = location.attrs if location is not None else {}
         if "href" in attributes:
             yield attributes
 
 
-def _build_occurrence(html: str, attributes: AttributeSpans, shift: int) -> LinkOccurrence:
+def _build_occurrence(html: str, attributes: _AttributeSpans, shift: int) -> LinkOccurrence:
     start, end, quote = _locate_value(html, attributes["href"], shift)
     href = decode_attribute(html[start:end], quote)
     classes = _read_classes(html, attributes, shift)
@@ -243,18 +94,18 @@ def _build_occurrence(html: str, attributes: AttributeSpans, shift: int) -> Link
     )
 
 
-def _read_classes(html: str, attributes: AttributeSpans, shift: int) -> list[str]:
-    """The classes of a link, or none of them where none can say anything about it."""
+def _read_classes(html: str, attributes: _AttributeSpans, shift: int) -> list[str]:
+    """Return the classes of a link, or none if no class can be an option of it."""
     attribute = attributes.get("class")
     if attribute is None:
         return []
-    written = html[attribute.start_offset + shift : attribute.end_offset + shift]
-    if UNTRACKED_CLASS in written or NO_PARAMETERS_CLASS in written or "&" in written:
+    source = html[attribute.start_offset + shift : attribute.end_offset + shift]
+    if UNTRACKED_CLASS in source or NO_PARAMETERS_CLASS in source or "&" in source:
         return _read_attribute(html, attributes, "class", shift).split()
     return []
 
 
-def _read_attribute(html: str, attributes: AttributeSpans, name: str, shift: int) -> str:
+def _read_attribute(html: str, attributes: _AttributeSpans, name: str, shift: int) -> str:
     if name not in attributes:
         return ""
     start, end, quote = _locate_value(html, attributes[name], shift)
@@ -262,4 +113,159 @@ def _read_attribute(html: str, attributes: AttributeSpans, name: str, shift: int
 
 
 def _locate_value(html: str, attribute: SourceSpan, shift: int) -> tuple[int, int, str]:
-    return find_value_span(html, attribute.start_offset + shift, attribute.end_offset + shift)
+    return locate_attribute_value(
+        html, attribute.start_offset + shift, attribute.end_offset + shift
+    )
+
+
+def locate_attribute_value(source: str, start: int, end: int) -> tuple[int, int, str]:
+    """Return start and end of the value of the attribute at ``source[start:end]``, and its quote.
+
+    The span excludes the quotes. An attribute without a value has an empty span at its end.
+    """
+    match = _ATTRIBUTE_START.match(source, start, end)
+    if match is None:
+        return end, end, ""
+    quote = match[1]
+    return match.end(), end - len(quote), quote
+
+
+def decode_attribute(raw: str, quote: str) -> str:
+    """Return the value that a browser reads from the characters between two quotes."""
+    if raw.isprintable() and (ampersands := raw.count("&")) == raw.count("&amp;"):
+        return raw.replace("&amp;", "&") if ampersands else raw
+    if quote:  # only Liquid can hold the quote, and it is not HTML yet
+        raw = raw.replace(quote, f"&#{ord(quote)};")
+    tag = next(iter(tokenize(f"<a x={quote}{raw}{quote} >")))
+    return tag.attr("x", "") or ""
+
+
+def decode_attribute_text(raw: str) -> str:
+    """Return the value that a browser reads from characters whose quotes are unknown."""
+    return decode_attribute(raw, "'" if '"' in raw else '"')
+
+
+def encode_attribute(value: str) -> str:
+    """Encode a value so that browsers read it back in double, single or no quotes."""
+    return escape(value).replace(" ", "&#32;")
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlTree:
+    """A parsed document, or the part of it that Outlook reads in one conditional comment."""
+
+    document: Document
+    outlook_offset: int | None = None
+    """The offset in the source of a comment's HTML; None for the whole document."""
+
+    @property
+    def offset(self) -> int:
+        """Return the difference between offsets in the source and in this tree."""
+        return self.outlook_offset or 0
+
+
+def parse_html(masked_html: str, *, outlook_filter: str = "") -> list[HtmlTree]:
+    """Parse the comments that Outlook reads, in order, then the whole document.
+
+    Comments that do not contain ``outlook_filter`` in any case are omitted, to save time.
+    """
+    html = mask_newlines(masked_html)
+    starts = list(_find_comment_starts(html))
+    if not starts:
+        return [HtmlTree(parse(html, source_locations=True))]
+    marker = choose_marker(html)
+    document = parse(_number_comments(html, starts, marker), source_locations=True)
+    return [
+        *(
+            HtmlTree(parse(html[start:end], source_locations=True), start)
+            for start, end in _find_outlook_spans(document, starts, marker)
+            if outlook_filter in html[start:end].lower()
+        ),
+        HtmlTree(document),
+    ]
+
+
+def _find_comment_starts(html: str) -> Iterator[int]:
+    """Find the text that looks like the start of a conditional comment.
+
+    A search for one character is thirty times as fast as for several; prose has few brackets.
+    """
+    bracket = html.find("[")
+    while bracket >= 0:
+        start = max(0, bracket - _COMMENT_DELIMITER_LENGTH)
+        if html[start : bracket + 3].lower() == _COMMENT_START:
+            yield start
+        bracket = html.find("[", bracket + 1)
+
+
+def _number_comments(html: str, starts: list[int], marker: str) -> str:
+    first = _COMMENT_DELIMITER_LENGTH
+    return replace_spans(
+        html,
+        (
+            (start + first, start + first + PLACEHOLDER_LENGTH, encode_placeholder(number, marker))
+            for number, start in enumerate(starts)
+        ),
+    )
+
+
+def _find_outlook_spans(
+    document: Document, starts: list[int], marker: str
+) -> Iterator[tuple[int, int]]:
+    """Find the HTML inside the comments that Outlook reads."""
+    for comment in document.xpath_iter("//comment()"):
+        data = comment.data if isinstance(comment, Comment) else ""
+        if data[2:3] != marker:
+            continue
+        condition, bracket, _ = data[PLACEHOLDER_LENGTH:].partition("]>")
+        if bracket and _READ_BY_OUTLOOK.search(condition):
+            start = starts[decode_placeholder(data[:2])] + _COMMENT_DELIMITER_LENGTH
+            prefix = PLACEHOLDER_LENGTH + len(condition) + len(bracket)
+            yield start + prefix, start + len(data)
+
+
+def add_pixel(occurrences: Sequence[LinkOccurrence], html: str) -> list[LinkOccurrence]:
+    """Add the pixel's position at the end of a document in which it was not found."""
+    if any(occurrence.find_pixel for occurrence in occurrences):
+        return list(occurrences)
+    return [*occurrences, _build_pixel_occurrence(len(html), len(html), html)]
+
+
+def render_pixel(address: str) -> str:
+    """Return the pixel's HTML: an image of one pixel that screen readers skip."""
+    return f'<img src="{encode_attribute(address)}" width="1" height="1" alt="" style="border:0">'
+
+
+def render_honeypot_link(address: str) -> str:
+    """Return the HTML of a link that only bots follow.
+
+    Mail programs do not show it, screen readers skip it, and the keyboard does not reach it.
+    """
+    return (
+        f'<a href="{encode_attribute(address)}" rel="nofollow" tabindex="-1" aria-hidden="true" '
+        f'style="display:none;mso-hide:all"></a>'
+    )
+
+
+def _find_body_end(html: str, document: Document) -> LinkOccurrence | None:
+    body = document.select_one("body")
+    location = body.source_location if body is not None else None
+    if location is None or location.end_tag is None:
+        return None
+    return _build_pixel_occurrence(location.end_tag.start_offset, location.end_tag.end_offset, html)
+
+
+def _build_pixel_occurrence(start: int, end: int, html: str) -> LinkOccurrence:
+    return LinkOccurrence(
+        start=start, end=end, href="", url="", find_pixel=partial(_find_last_pixel, html)
+    )
+
+
+def _find_last_pixel(html: str) -> str:
+    """Return payload and signature of the last pixel in a document, or an empty string."""
+    position = html.rfind(PIXEL_PATH)
+    while position >= 0:
+        if match := _PIXEL_TOKEN.match(html, position):
+            return match[1]
+        position = html.rfind(PIXEL_PATH, 0, position)
+    return ""

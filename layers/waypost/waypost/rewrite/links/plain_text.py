@@ -1,7 +1,7 @@
-"""Finds the links of a plain text as people write them, in sentences, brackets and quotes.
+"""The links of a plain text as people write them, in sentences, brackets and quotes.
 
-Where a URL ends is linkify-it's decision (trailing punctuation, balanced brackets, IDN); this
-module decides where one may begin, and never shows it more of a text than one URL can be: its
+linkify-it decides where a URL ends (trailing punctuation, balanced brackets, IDN). This module
+decides where one begins, and passes on at most the length of one URL, because linkify-it's
 expressions are slow on long runs of quotes.
 """
 
@@ -14,18 +14,19 @@ from typing import Final
 
 from linkify_it import LinkifyIt
 
-from waypost.rewrite.links.occurrence import LinkOccurrence, mask_newlines
+from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.rewrite.links.placeholders import mask_newlines
 
 MAX_TEXT_URL_LENGTH: Final = 4096
-"""Characters of the longest URL that is looked for."""
+"""Characters of the longest URL that is tracked in a plain text."""
 
 _LINKIFIER = LinkifyIt({}, {"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
-# Every further one of these doubles back over the rest: hostile texts have thousands.
+# linkify-it backtracks over the rest at each of these; hostile texts have thousands.
 _SLOW_TOKEN = re.compile(r"'|://")
 _MAX_SLOW_TOKENS: Final = 8
 _URL_START = re.compile(r"(?<![A-Za-z0-9_])(https?):(?=//)", re.IGNORECASE)
-# What no URL holds unescaped, the closing punctuation of scripts that use no spaces, and what texts
-# carry unseen around a URL: widthless spaces, and marks of the direction of writing.
+# Characters that no URL holds unescaped, the closing punctuation of scripts without spaces, and
+# invisible characters around a URL: zero-width spaces and marks of the writing direction.
 _URL_END = re.compile(
     r"[\s\"<>«»“”„…。，、！？；：（）「」『』【】《》〈〉"
     r"\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]"
@@ -33,7 +34,7 @@ _URL_END = re.compile(
 
 
 def find_plain_text_links(text: str, masked_text: str) -> list[LinkOccurrence]:
-    """The http(s) URLs of a text, found in a copy of the same length in which Liquid is masked."""
+    """Find the http(s) URLs. ``masked_text`` is a copy of the same length with Liquid masked."""
     return [
         LinkOccurrence(start=start, end=end, href=text[start:end], url=text[start:end])
         for start, end in _iter_url_spans(mask_newlines(masked_text))
@@ -41,17 +42,18 @@ def find_plain_text_links(text: str, masked_text: str) -> list[LinkOccurrence]:
 
 
 def _iter_url_spans(text: str) -> Iterator[tuple[int, int]]:
-    at = end = 0
-    while found := _URL_START.search(text, at):
-        at = found.end()
-        if end < at:
-            end = _find_run_end(text, at)
-        if end - at > MAX_TEXT_URL_LENGTH:
+    position = run_end = 0
+    while scheme := _URL_START.search(text, position):
+        position = scheme.end()
+        if run_end < position:
+            run_end = _find_run_end(text, position)
+        if run_end - position > MAX_TEXT_URL_LENGTH:
             continue
-        length = _LINKIFIER.test_schema_at(_limit_slow_tokens(text[at:end]), "http:", 0)
+        tail = _limit_slow_tokens(text[position:run_end])
+        length = _LINKIFIER.test_schema_at(tail, "http:", 0)
         if length:
-            at += length
-            yield found.start(), at
+            position += length
+            yield scheme.start(), position
 
 
 def _find_run_end(text: str, start: int) -> int:
@@ -60,5 +62,5 @@ def _find_run_end(text: str, start: int) -> int:
 
 
 def _limit_slow_tokens(tail: str) -> str:
-    costly = next(islice(_SLOW_TOKEN.finditer(tail), _MAX_SLOW_TOKENS, None), None)
-    return tail[: costly.start()] if costly else tail
+    token = next(islice(_SLOW_TOKEN.finditer(tail), _MAX_SLOW_TOKENS, None), None)
+    return tail[: token.start()] if token else tail

@@ -1,9 +1,8 @@
-"""Templates: compiled once, rendered for each recipient, their links known by where they stand.
+"""Compile a Liquid template once, render it for each recipient, and locate its links.
 
-- ``template``     a text that is Liquid
-- ``language``     python-liquid with limits; ``filters`` are bounded, ``tags`` are ours
-- ``steadiness``   whether links stand where they stand, whatever the data; ``standing`` tells of
-                   each piece of Liquid where in the HTML it is, ``lexing`` where in the source
-- ``marking``      marks around links; ``canvas`` reads them while it is rendered onto
-- ``tokenizing``   cuts a template into tokens
+- ``template``         compile and render a text that is Liquid
+- ``environment``      python-liquid with limits on loops, output and filters
+- ``static_analysis``  decide if links can be located at compile time
+- ``link_marks``       mark the links of a template, and find the marks while it renders
+- ``scanner``          find the Liquid of a template and split it into tokens
 """

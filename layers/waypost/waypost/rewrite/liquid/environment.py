@@ -1,13 +1,13 @@
-"""Liquid as templates of messages may use it: python-liquid with limits against hostile input.
+"""python-liquid for messages and settings, with limits against hostile templates and data.
 
-No files can be included, loops and output are bounded, and a variable that a recipient's data
-lacks is an error of that recipient rather than a hole in their message; ``default`` and conditions
-may still ask for it.
+Templates cannot include files, and loops, output and variables are bounded. A filter that can
+multiply its input checks the size of its result first, because afterwards the memory is already
+used. Whole numbers are bounded to the digits that Python prints, because repeated multiplication
+grows them exponentially.
 
-Filters of messages: what a recipient's data makes of them stays an error of Liquid's.
-
-Those that can multiply their input are bounded before they do: memory is spent by then. Whole
-numbers are bounded, too: no longer than Python would write them, they multiply in no time.
+In a message, a variable that the recipient's data lacks fails that recipient instead of leaving a
+gap in the text; ``default`` and conditions may still use it. Filters that cannot process a value
+raise a Liquid error, not one of Python's.
 """
 
 from __future__ import annotations
@@ -32,105 +32,33 @@ from waypost.errors import InvalidRequest, Problem
 from waypost.rewrite.links.occurrence import TextTransform, pass_through
 from waypost.rewrite.liquid.link_marks import (
     NO_TEMPLATE_LINKS,
-    CaptureTag,
-    CioLinkTag,
-    ContentTag,
-    LinkMarkTag,
     LinkTrackingBuffer,
-    OutputTag,
     TemplateLinks,
     ValueGuards,
     insert_link_marks,
+    register_link_tags,
 )
 from waypost.rewrite.liquid.scanner import create_tokenizer
 
-LiquidFilter = Callable[..., Any]  # python-liquid's own type of a filter
-SizeEstimate = Callable[..., int]
-
-MAX_NUMBER_BITS: Final = 14_000
-"""Bits of a whole number, some 4,200 digits: Python writes 4,300 at most."""
-
-
-def limit_filters(filters: dict[str, LiquidFilter], limit: int) -> None:
-    """Make filters refuse what would give more than ``limit`` characters, and what they cannot do
-    with a value: python-liquid leaves much of that to Python's own errors.
-    """
-    for name, call in filters.items():
-        size = _SIZE_ESTIMATES.get(name)
-        filters[name] = _wrap_errors(call if size is None else _wrap_size_limit(call, size, limit))
-
-
-def _wrap_errors(call: LiquidFilter) -> LiquidFilter:
-    @wraps(call)
-    def call_with_liquid_errors(*arguments: object, **options: object) -> object:
-        try:
-            value = call(*arguments, **options)
-        except (LiquidError, TypeError):  # python-liquid says itself where those happened
-            raise
-        except (ValueError, LookupError, ArithmeticError, AttributeError) as error:
-            raise FilterArgumentError("not for this value", token=None) from error
-        if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
-            raise FilterArgumentError("too large a number", token=None)
-        return value
-
-    return call_with_liquid_errors
-
-
-def _wrap_size_limit(call: LiquidFilter, size: SizeEstimate, limit: int) -> LiquidFilter:
-    @wraps(call)
-    def call_within_limit(value: object, *arguments: object, **options: object) -> object:
-        if size(value, *arguments) > limit:
-            raise OutputStreamLimitError("filter limit", token=None)
-        return call(value, *arguments, **options)
-
-    return call_within_limit
-
-
-def _estimate_length(value: object) -> int:
-    if isinstance(value, (str, list, tuple)):
-        return len(value)
-    return 32
-
-
-def _estimate_replace(value: object, old: object = "", new: object = "", *_: object) -> int:
-    text = value if isinstance(value, str) else ""
-    found = text.count(old) if isinstance(old, str) else 0
-    return len(text) + found * _estimate_length(new)
-
-
-def _estimate_concat(value: object, other: object = "", *_: object) -> int:
-    return _estimate_length(value) + _estimate_length(other)
-
-
-def _estimate_join(value: object, separator: object = " ", *_: object) -> int:
-    if not isinstance(value, (list, tuple)):
-        return _estimate_length(value)
-    return sum(map(_estimate_length, value)) + len(value) * _estimate_length(separator)
-
-
-_SIZE_ESTIMATES: dict[str, SizeEstimate] = {
-    "replace": _estimate_replace,
-    "append": _estimate_concat,
-    "prepend": _estimate_concat,
-    "concat": _estimate_concat,
-    "join": _estimate_join,
-}
-
-
 MAX_OUTPUT_CHARACTERS: Final = 2 * 1024 * 1024
-"""Characters that one rendering may give, and any variable of it may hold."""
+"""Characters of one rendered text, and of each variable in it."""
 MAX_LOOP_ITERATIONS: Final = 10_000
-"""Rounds that all loops of one rendering may take, inner ones multiplied by outer ones."""
-
+"""Iterations of all loops of one rendering; nested loops multiply."""
+_MAX_SETTING_CHARACTERS: Final = 64 * 1024
+_MAX_NUMBER_BITS: Final = 14_000
+"""About 4,200 digits; Python prints at most 4,300 (sys.set_int_max_str_digits)."""
 _MAX_PATH_LENGTH: Final = 200
 
 _TOKENIZER: Final = create_tokenizer()
-# What a recipient's data makes of a template; python-liquid leaves some of it to Python's errors.
+# Errors that the data of a recipient can cause; python-liquid does not convert all of Python's.
 _RENDER_ERRORS: Final = (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError)
+
+_LiquidFilter = Callable[..., Any]
+_SizeEstimate = Callable[..., int]
 
 
 class MissingVariable(FalsyStrictUndefined):
-    """A variable the data lacks: false to conditions, replaced by ``default``, else an error."""
+    """A missing variable: false in conditions, replaced by ``default``, otherwise an error."""
 
     __slots__ = ()
     force_liquid_default = True
@@ -143,17 +71,11 @@ class MissingVariable(FalsyStrictUndefined):
         self.msg = f"{_shorten_path(path)} is missing from the recipient's data"
 
 
-def _shorten_path(path: str) -> str:
-    """The beginning of a path, in characters: what stands in its brackets may be out of the data,
-    of any length, and half of a surrogate pair, which no answer can hold.
-    """
-    short = path if len(path) <= _MAX_PATH_LENGTH else path[:_MAX_PATH_LENGTH] + "…"
-    return short.encode(errors="backslashreplace").decode()
-
-
 class TemplateEnvironment(Environment):
-    """The Liquid of messages. ``unescape`` reads the arguments of ``cio_link``, ``encode`` writes
-    its url; ``marks`` are those of the template ``source``.
+    """The Liquid of messages.
+
+    ``decode_arguments`` reads the arguments of ``cio_link`` and ``encode`` writes its url.
+    ``template_links`` are the links of the template ``source``.
     """
 
     loop_iteration_limit: ClassVar[int | None] = MAX_LOOP_ITERATIONS
@@ -168,47 +90,42 @@ class TemplateEnvironment(Environment):
         template_links: TemplateLinks = NO_TEMPLATE_LINKS,
     ) -> None:
         super().__init__(undefined=MissingVariable)
-        self.decode_arguments = decode_arguments
-        self.encode = encode
         self._source = source
         self._template_links = template_links
-        for tag in (ContentTag, OutputTag, CaptureTag, CioLinkTag, LinkMarkTag):
-            self.add_tag(tag)
-        limit_filters(self.filters, MAX_OUTPUT_CHARACTERS)
+        register_link_tags(self, decode_arguments, encode)
+        _limit_filters(self.filters, MAX_OUTPUT_CHARACTERS)
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        """Return the tokenizer that python-liquid calls for each template of this environment."""
         return self._tokenize
 
     def _tokenize(self, source: str) -> Iterator[Token]:
         tokens = _TOKENIZER(source)
-        # Not those of a url in it, which is a template of its own.
+        # The url of a cio_link is a template too, without links of its own.
         return insert_link_marks(tokens, self._template_links) if source is self._source else tokens
 
 
 class SettingsEnvironment(Environment):
-    """The Liquid of workspace settings, where a missing variable is an empty value."""
+    """The Liquid of workspace settings, in which a missing variable is an empty value."""
 
     loop_iteration_limit: ClassVar[int | None] = MAX_LOOP_ITERATIONS
-    output_stream_limit: ClassVar[int | None] = 64 * 1024
-    local_namespace_limit: ClassVar[int | None] = 64 * 1024
+    output_stream_limit: ClassVar[int | None] = _MAX_SETTING_CHARACTERS
+    local_namespace_limit: ClassVar[int | None] = _MAX_SETTING_CHARACTERS
 
     def __init__(self) -> None:
         super().__init__()
-        limit_filters(self.filters, 64 * 1024)
-
-
-SETTINGS_ENVIRONMENT: Final = SettingsEnvironment()
+        _limit_filters(self.filters, _MAX_SETTING_CHARACTERS)
 
 
 def is_liquid(text: str) -> bool:
-    """Whether rendering could change the text."""
+    """Return True if rendering could change the text."""
     return "{{" in text or "{%" in text
 
 
 def compile_liquid(source: str, field: str, environment: Environment) -> BoundTemplate:
-    """Parse a template.
+    """Compile a template.
 
-    :raises InvalidRequest: naming ``field``, and the line, when it is not Liquid.
+    :raises InvalidRequest: with ``field`` and the line, if it is not valid Liquid.
     """
     try:
         return environment.from_string(source)
@@ -219,61 +136,63 @@ def compile_liquid(source: str, field: str, environment: Environment) -> BoundTe
 
 
 def render_liquid(template: BoundTemplate, data: Mapping[str, object], field: str) -> str:
-    """Render a template with one recipient's data.
+    """Render a template with the data of one recipient.
 
-    :raises InvalidRequest: naming ``field`` and the reason; the text is never a library's.
+    :raises InvalidRequest: with ``field`` and a reason that contains no text of a library.
     """
     try:
         text = template.render(data)
     except _RENDER_ERRORS as error:
         raise InvalidRequest.from_field(field, _describe_error(error)) from error
-    return check_characters(text, field)
-
-
-def check_characters(text: str, field: str) -> str:
-    """A rendered text, all of it characters: data may hold what is none, and no message can.
-
-    :raises InvalidRequest: naming ``field``, for half of a surrogate pair.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest.from_field(field, "renders to half of a surrogate pair") from None
+    _check_characters(text, field)
     return text
 
 
 def render_tracked(
     template: BoundTemplate, data: Mapping[str, object], guards: ValueGuards, field: str
-) -> LinkTrackingBuffer:
-    """Render a template onto a canvas. Raises as ``rendered``."""
-    canvas = LinkTrackingBuffer(MAX_OUTPUT_CHARACTERS, guards)
+) -> tuple[str, LinkTrackingBuffer]:
+    """Render a template into a buffer that records its links; return the text and the buffer.
+
+    :raises InvalidRequest: like ``render_liquid``.
+    """
+    buffer = LinkTrackingBuffer(MAX_OUTPUT_CHARACTERS, guards)
     context = template.context_class(template, globals=template.make_globals(data))
     try:
-        template.render_with_context(context, canvas)
+        template.render_with_context(context, buffer)
     except InvalidRequest as error:
-        raise InvalidRequest(*(Problem(field, p.reason) for p in error.problems)) from None
+        raise InvalidRequest(
+            *(Problem(field, problem.reason) for problem in error.problems)
+        ) from None
     except _RENDER_ERRORS as error:
         raise InvalidRequest.from_field(field, _describe_error(error)) from error
-    return canvas
+    text = buffer.getvalue()
+    _check_characters(text, field)
+    return text, buffer
+
+
+def _check_characters(text: str, field: str) -> None:
+    """Refuse a lone surrogate: data may contain one, but no message can encode it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest.from_field(field, "renders to a lone surrogate") from None
 
 
 def _describe_error(error: Exception) -> str:
+    line = _describe_line(error)
     match error:
         case UndefinedError():
-            return f"{error.message}{_describe_line(error)}"
+            return f"{error.message}{line}"
         case LoopIterationLimitError():
-            return f"loops more than {MAX_LOOP_ITERATIONS:,} times{_describe_line(error)}"
+            return f"loops more than {MAX_LOOP_ITERATIONS:,} times{line}"
         case OutputStreamLimitError():
-            return (
-                f"renders to more than {MAX_OUTPUT_CHARACTERS:,} characters{_describe_line(error)}"
-            )
+            return f"renders to more than {MAX_OUTPUT_CHARACTERS:,} characters{line}"
         case ResourceLimitError():
-            line = _describe_line(error)
-            return f"keeps more than {MAX_OUTPUT_CHARACTERS:,} bytes or nests too deeply{line}"
+            return f"stores more than {MAX_OUTPUT_CHARACTERS:,} bytes or nests too deeply{line}"
         case UnknownFilterError():
-            return f"uses a filter that does not exist{_describe_line(error)}"
+            return f"uses a filter that does not exist{line}"
         case _:
-            return f"cannot be rendered{_describe_line(error)}"
+            return f"cannot be rendered{line}"
 
 
 def _describe_line(error: Exception) -> str:
@@ -281,3 +200,80 @@ def _describe_line(error: Exception) -> str:
     if token is None or token.start_index < 0:
         return ""
     return f" (line {token.source.count(chr(10), 0, token.start_index) + 1})"
+
+
+def _shorten_path(path: str) -> str:
+    """Return the beginning of a variable's path, safe to encode.
+
+    A name in brackets can come from the data, have any length, and contain a lone surrogate.
+    """
+    short = path if len(path) <= _MAX_PATH_LENGTH else path[:_MAX_PATH_LENGTH] + "…"
+    return short.encode(errors="backslashreplace").decode()
+
+
+def _limit_filters(filters: dict[str, _LiquidFilter], limit: int) -> None:
+    """Limit filters to ``limit`` characters and convert their Python errors to Liquid errors."""
+    for name, call in filters.items():
+        estimate = _SIZE_ESTIMATES.get(name)
+        filters[name] = _wrap_errors(
+            call if estimate is None else _wrap_size_limit(call, estimate, limit)
+        )
+
+
+def _wrap_errors(call: _LiquidFilter) -> _LiquidFilter:
+    @wraps(call)
+    def call_with_liquid_errors(*arguments: object, **options: object) -> object:
+        try:
+            value = call(*arguments, **options)
+        except (LiquidError, TypeError):  # python-liquid adds the line to these
+            raise
+        except (ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            raise FilterArgumentError("unsupported value", token=None) from error
+        if isinstance(value, int) and value.bit_length() > _MAX_NUMBER_BITS:
+            raise FilterArgumentError("number too large", token=None)
+        return value
+
+    return call_with_liquid_errors
+
+
+def _wrap_size_limit(call: _LiquidFilter, estimate: _SizeEstimate, limit: int) -> _LiquidFilter:
+    @wraps(call)
+    def call_within_limit(value: object, *arguments: object, **options: object) -> object:
+        if estimate(value, *arguments) > limit:
+            raise OutputStreamLimitError("filter limit", token=None)
+        return call(value, *arguments, **options)
+
+    return call_within_limit
+
+
+def _estimate_length(value: object) -> int:
+    if isinstance(value, (str, list, tuple)):
+        return len(value)
+    return 32
+
+
+def _estimate_replace(value: object, old: object = "", new: object = "", *_: object) -> int:
+    text = value if isinstance(value, str) else ""
+    count = text.count(old) if isinstance(old, str) else 0
+    return len(text) + count * _estimate_length(new)
+
+
+def _estimate_concat(value: object, other: object = "", *_: object) -> int:
+    return _estimate_length(value) + _estimate_length(other)
+
+
+def _estimate_join(value: object, separator: object = " ", *_: object) -> int:
+    if not isinstance(value, (list, tuple)):
+        return _estimate_length(value)
+    return sum(map(_estimate_length, value)) + len(value) * _estimate_length(separator)
+
+
+_SIZE_ESTIMATES: dict[str, _SizeEstimate] = {
+    "replace": _estimate_replace,
+    "append": _estimate_concat,
+    "prepend": _estimate_concat,
+    "concat": _estimate_concat,
+    "join": _estimate_join,
+}
+
+SETTINGS_ENVIRONMENT: Final = SettingsEnvironment()

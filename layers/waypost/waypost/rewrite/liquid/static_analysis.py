@@ -1,17 +1,16 @@
-"""Where each piece of a template's Liquid stands in its HTML: in text, in a value, in a comment.
+"""Decide if the links of a template can be located once, at compile time.
 
-The parser gets a copy in which every piece is numbered with characters of the private use area; its
-tree then shows in which text or comment a number came to stand. Values of attributes are looked up
-by their offsets. Conditional comments for Outlook are documents of their own.
+They can if each piece of Liquid has one context in the HTML, in text or in a quoted value, and all
+tags of a block (if … else … endif) have the same one. Then every rendering is a sequence of pieces
+that begin and end in that context, and its links are those of the template. A value that contains
+the guard of its context (``<`` in text, the quote of its attribute) could change the markup, so the
+links of that one message are located in the rendered text. In doubt the links are not static:
+locating them in every rendered text is slower but always correct.
 
-Whether a template's links stand where they stand, whatever its data: only then may they be
-found once, in the template, instead of in every rendered message.
-
-Every piece of Liquid must stand in one place of the HTML, in text or inside a quoted value, and
-what belongs together (if … else … endif) in the same one. Then any rendering is a row of pieces
-that begin and end in that place, and its links are those of the template. What a value must not
-hold there (a ``<`` in text, the quote of its attribute) is its guard; a value that does sends that
-one message the slow way. Where in doubt the answer is no: the slow way is always right.
+To find the contexts, each piece of Liquid is replaced by a numbered placeholder in the copy that
+the parser gets. The parser's tree then shows in which text or comment a number is; values of
+attributes are found by their offsets. The HTML in a conditional comment for Outlook is a document
+of its own.
 """
 
 from __future__ import annotations
@@ -20,132 +19,27 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from turbohtml import Comment, Document, Element, parse
+from turbohtml import Comment, Element
 
-from waypost.rewrite.links.html import find_outlook_spans, find_value_span, number_comments
-from waypost.rewrite.links.occurrence import mask_newlines
+from waypost.rewrite.links.html import HtmlTree, locate_attribute_value, parse_html
+from waypost.rewrite.links.placeholders import (
+    choose_marker,
+    decode_placeholder,
+    encode_placeholder,
+    replace_spans,
+)
 from waypost.rewrite.liquid.scanner import LiquidScan, LiquidSpan
 
-ContextType = Literal["text", "raw", "comment", '"', "'"]
+_ContextType = Literal["text", "raw", "comment", '"', "'"]
 
-_QUOTES: dict[str, ContextType] = {'"': '"', "'": "'"}
-_RAW = "script,style,title,textarea,xmp,iframe,noembed,noframes"
-# Values that decide about a link: they have to be the same for everybody.
+_QUOTES: dict[str, _ContextType] = {'"': '"', "'": "'"}
+_RAW_ELEMENTS = "script,style,title,textarea,xmp,iframe,noembed,noframes"
+# Attributes with the options of a link, which must be equal for all recipients.
 _LINK_OPTION_ATTRIBUTES = {"class", "data-cio-tag"}
-_FIRST_DIGIT = 0xE000
-_RADIX = 4096
-_MARKERS = "".join(map(chr, range(0xF000, 0xF8FF)))
-
-
-@dataclass(frozen=True, slots=True)
-class LiquidContext:
-    """A place of a document. ``part`` tells parts of one kind apart."""
-
-    context_type: ContextType
-    part: int = 0
-    outlook_offset: int | None = None
-    """The offset of the conditional comment around it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """The document itself, or what stands in one of its conditional comments. ``shift``: its offset
-    in the source.
-    """
-
-    tree: Document
-    offset: int = 0
-    outlook_offset: int | None = None
-
-
-def find_liquid_contexts(source: str, spans: list[LiquidSpan]) -> list[LiquidContext] | None:
-    """Where each piece stands, in their order; None where one stands anywhere else: inside a tag,
-    in a value without quotes, or in one that decides about a link.
-    """
-    mark = next(m for m in _MARKERS if m not in source)
-    found: dict[int, LiquidContext | None] = {}
-    for document in _iter_documents(mask_newlines(_insert_markers(source, spans, mark))):
-        for number, place in _find_tree_contexts(document, mark):
-            found.setdefault(number, place)
-        for number, value in _find_value_contexts(document, mark, source, spans):
-            found.setdefault(number, value)
-    places = [known for number in range(len(spans)) if (known := found.get(number))]
-    return places if len(places) == len(spans) else None
-
-
-def _insert_markers(source: str, spans: list[LiquidSpan], marker: str) -> str:
-    pieces: list[str] = []
-    at = 0
-    for number, span in enumerate(spans):
-        high, low = divmod(number, _RADIX)
-        name = chr(_FIRST_DIGIT + high) + chr(_FIRST_DIGIT + low) + marker
-        pieces += source[at : span.start], name.ljust(span.end - span.start, chr(_FIRST_DIGIT))
-        at = span.end
-    pieces.append(source[at:])
-    return "".join(pieces)
-
-
-def _iter_documents(text: str) -> Iterator[_Document]:
-    """The ones inside conditional comments, then the document itself."""
-    copy = number_comments(text)
-    tree = parse(copy.text if copy else text, source_locations=True)
-    if copy is not None:
-        for start, end in find_outlook_spans(tree, copy):
-            yield _Document(parse(text[start:end], source_locations=True), start, start)
-    yield _Document(tree)
-
-
-def _find_tree_contexts(document: _Document, marker: str) -> Iterator[tuple[int, LiquidContext]]:
-    """What stands in text and comments; in raw text first, which is text as well."""
-    tree, outlook = document.tree, document.outlook_offset
-    for part, element in enumerate(tree.select(_RAW)):
-        for number in _parse_numbers(element.text, marker):
-            yield number, LiquidContext("raw", part, outlook)
-    for part, comment in enumerate(tree.xpath_iter("//comment()[contains(., $mark)]", mark=marker)):
-        for number in _parse_numbers(comment.data if isinstance(comment, Comment) else "", marker):
-            yield number, LiquidContext("comment", part, outlook)
-    for text in tree.xpath_iter("//text()[contains(., $mark)]", mark=marker):
-        for number in _parse_numbers(str(text), marker):
-            yield number, LiquidContext("text", 0, outlook)
-
-
-def _parse_numbers(text: str, marker: str) -> Iterator[int]:
-    """The numbers that stand in a text, each before a mark."""
-    for piece in text.split(marker)[:-1]:
-        if len(piece) > 1:
-            high, low = (ord(character) - _FIRST_DIGIT for character in piece[-2:])
-            yield high * _RADIX + low
-
-
-def _find_value_contexts(
-    document: _Document, marker: str, source: str, spans: list[LiquidSpan]
-) -> Iterator[tuple[int, LiquidContext | None]]:
-    starts = [span.start for span in spans]
-    for element in document.tree.xpath_iter("//*[@*[contains(., $mark)]]", mark=marker):
-        location = element.source_location if isinstance(element, Element) else None
-        attributes = location.attrs if location else {}
-        for name, attribute in attributes.items():
-            first = attribute.start_offset + document.offset
-            last = attribute.end_offset + document.offset
-            inside = range(bisect_left(starts, first), bisect_left(starts, last))
-            if not inside:
-                continue
-            start, end, quote = find_value_span(source, first, last)
-            decides = "href" in attributes and name in _LINK_OPTION_ATTRIBUTES
-            for number in inside:
-                span = spans[number]
-                whole = start <= span.start and span.end <= end
-                stands = _QUOTES.get(quote) if whole and not decides else None
-                yield (
-                    number,
-                    LiquidContext(stands, start, document.outlook_offset) if stands else None,
-                )
-
-
-# Whether what stands inside is a link depends on these elements, and they on data.
-_CONTEXT_ELEMENTS = re.compile(r"<(?:frameset|select|svg|math|template|plaintext)", re.IGNORECASE)
+# Elements in which the data of a recipient can decide if content is a link.
+_UNSTABLE_ELEMENTS = re.compile(r"<(?:frameset|select|svg|math|template|plaintext)", re.IGNORECASE)
 _STATIC_TAGS = {
     *("if", "unless", "elsif", "else", "endif", "endunless", "case", "when", "endcase"),
     *("for", "endfor", "break", "continue", "assign", "capture", "endcapture"),
@@ -156,15 +50,15 @@ _BRANCH_TAGS = {"elsif", "else", "when"}
 _JUMP_TAGS = {"break", "continue"}
 _END_TAGS = {f"end{name}" for name in _BLOCK_TAGS}
 _PARTIAL_TAG = re.compile(r"<[/!]?[a-zA-Z\-]*$")
-_ADJACENT_CHARACTERS = 256
-_GUARDS: dict[ContextType, re.Pattern[str]] = {
+_ADJACENT_CHARACTERS: Final = 256
+_GUARDS: dict[_ContextType, re.Pattern[str]] = {
     "text": re.compile(r"[<{]"),
     "raw": re.compile(r"[<>{]"),
     "comment": re.compile(r"[<>{!\-]"),
     '"': re.compile(r"[\"{]"),
     "'": re.compile(r"['{]"),
 }
-_OUTLOOK_GUARDS: dict[ContextType, re.Pattern[str]] = {
+_OUTLOOK_GUARDS: dict[_ContextType, re.Pattern[str]] = {
     "text": re.compile(r"[<>{]"),
     "raw": re.compile(r"[<>{]"),
     "comment": re.compile(r"[<>{!\-]"),
@@ -173,48 +67,131 @@ _OUTLOOK_GUARDS: dict[ContextType, re.Pattern[str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _LiquidContext:
+    """The context of a piece of Liquid in the HTML."""
+
+    context_type: _ContextType
+    node_id: int = 0
+    """Distinguishes elements, comments and values of one type."""
+    outlook_offset: int | None = None
+    """The offset of the conditional comment around it."""
+
+
 def build_value_guards(source: str, scan: LiquidScan) -> dict[int, re.Pattern[str]] | None:
-    """What the value of each piece of Liquid (by its offset) must not hold; None where the
-    template is not steady whatever its values.
+    """Map the token offset of each piece of Liquid to the guard of its value.
+
+    A value that matches its guard makes the links of its message dynamic. Returns None if the links
+    of the template are never static.
     """
-    if _CONTEXT_ELEMENTS.search(source):
+    if _UNSTABLE_ELEMENTS.search(source):
         return None
-    where = find_liquid_contexts(source, scan.spans)
-    if where is None or not _has_static_blocks(scan.spans, where):
+    contexts = _find_contexts(source, scan.spans)
+    if contexts is None or not _has_static_blocks(scan.spans, contexts):
         return None
-    found = {}
-    for span, place in zip(scan.spans, where, strict=True):
-        if _can_join_markup(source, span, place):
+    guards = {}
+    for span, context in zip(scan.spans, contexts, strict=True):
+        if _can_join_markup(source, span, context):
             return None
-        found[span.start] = (_OUTLOOK_GUARDS if place.outlook_offset else _GUARDS)[
-            place.context_type
-        ]
-    return found
+        guards_by_type = _OUTLOOK_GUARDS if context.outlook_offset else _GUARDS
+        guards[_locate_token(source, span)] = guards_by_type[context.context_type]
+    return guards
 
 
-def _has_static_blocks(spans: list[LiquidSpan], contexts: list[LiquidContext]) -> bool:
-    """Whether every block begins, branches and ends in one place."""
-    around: list[LiquidContext] = []
-    for span, place in zip(spans, contexts, strict=True):
+def _locate_token(source: str, span: LiquidSpan) -> int:
+    """Return the offset of a piece's token: of its braces, or of the name of a tag."""
+    return source.index(span.name, span.start) if span.node_type == "tag" else span.start
+
+
+def _find_contexts(source: str, spans: list[LiquidSpan]) -> list[_LiquidContext] | None:
+    """Find the context of each piece, in order.
+
+    Returns None if a piece has none of the contexts: it is inside a tag, in a value without quotes,
+    or in an attribute with options of a link.
+    """
+    marker = choose_marker(source)
+    placeholders = (
+        (span.start, span.end, encode_placeholder(number, marker))
+        for number, span in enumerate(spans)
+    )
+    contexts: dict[int, _LiquidContext | None] = {}
+    for tree in parse_html(replace_spans(source, placeholders)):
+        for number, context in _find_tree_contexts(tree, marker):
+            contexts.setdefault(number, context)
+        for number, value_context in _find_value_contexts(tree, marker, source, spans):
+            contexts.setdefault(number, value_context)
+    ordered = [known for number in range(len(spans)) if (known := contexts.get(number))]
+    return ordered if len(ordered) == len(spans) else None
+
+
+def _find_tree_contexts(tree: HtmlTree, marker: str) -> Iterator[tuple[int, _LiquidContext]]:
+    """Find the contexts in text and comments; raw text first, because it is also text."""
+    document, outlook = tree.document, tree.outlook_offset
+    for node_id, element in enumerate(document.select(_RAW_ELEMENTS)):
+        for number in _parse_numbers(element.text, marker):
+            yield number, _LiquidContext("raw", node_id, outlook)
+    comments = document.xpath_iter("//comment()[contains(., $mark)]", mark=marker)
+    for node_id, comment in enumerate(comments):
+        for number in _parse_numbers(comment.data if isinstance(comment, Comment) else "", marker):
+            yield number, _LiquidContext("comment", node_id, outlook)
+    for text in document.xpath_iter("//text()[contains(., $mark)]", mark=marker):
+        for number in _parse_numbers(str(text), marker):
+            yield number, _LiquidContext("text", 0, outlook)
+
+
+def _parse_numbers(text: str, marker: str) -> Iterator[int]:
+    """Parse the numbers of the placeholders in a text."""
+    for piece in text.split(marker)[:-1]:
+        if len(piece) > 1:
+            yield decode_placeholder(piece[-2:])
+
+
+def _find_value_contexts(
+    tree: HtmlTree, marker: str, source: str, spans: list[LiquidSpan]
+) -> Iterator[tuple[int, _LiquidContext | None]]:
+    starts = [span.start for span in spans]
+    for element in tree.document.xpath_iter("//*[@*[contains(., $mark)]]", mark=marker):
+        location = element.source_location if isinstance(element, Element) else None
+        attributes = location.attrs if location else {}
+        for name, attribute in attributes.items():
+            first = attribute.start_offset + tree.offset
+            last = attribute.end_offset + tree.offset
+            numbers = range(bisect_left(starts, first), bisect_left(starts, last))
+            if not numbers:
+                continue
+            start, end, quote = locate_attribute_value(source, first, last)
+            is_option = "href" in attributes and name in _LINK_OPTION_ATTRIBUTES
+            context_type = None if is_option else _QUOTES.get(quote)
+            for number in numbers:
+                context = None
+                if context_type and start <= spans[number].start and spans[number].end <= end:
+                    context = _LiquidContext(context_type, start, tree.outlook_offset)
+                yield number, context
+
+
+def _has_static_blocks(spans: list[LiquidSpan], contexts: list[_LiquidContext]) -> bool:
+    """Return True if every block begins, branches and ends in one context."""
+    open_blocks: list[_LiquidContext] = []
+    for span, context in zip(spans, contexts, strict=True):
         if span.node_type != "tag":
             continue
         if span.name not in _STATIC_TAGS:
             return False
         if span.name in _BLOCK_TAGS:
-            around.append(place)
+            open_blocks.append(context)
         elif span.name in _JUMP_TAGS:
-            if any(block != place for block in around):
+            if any(block != context for block in open_blocks):
                 return False
         elif span.name in _BRANCH_TAGS or span.name in _END_TAGS:
-            if around[-1:] != [place]:
+            if open_blocks[-1:] != [context]:
                 return False
             if span.name in _END_TAGS:
-                around.pop()
+                open_blocks.pop()
     return True
 
 
-def _can_join_markup(source: str, span: LiquidSpan, context: LiquidContext) -> bool:
-    """Whether what stands next to a piece could join with it to markup."""
+def _can_join_markup(source: str, span: LiquidSpan, context: _LiquidContext) -> bool:
+    """Return True if a value and the characters next to it could form markup."""
     before, after = _read_adjacent_text(source, span)
     if context.outlook_offset and after in ("-", ">"):
         return True
@@ -230,7 +207,10 @@ def _can_join_markup(source: str, span: LiquidSpan, context: LiquidContext) -> b
 
 
 def _read_adjacent_text(source: str, span: LiquidSpan) -> tuple[str, str]:
-    """What stands before a piece, and the character after it, once its dashes took whitespace."""
+    """Return the text before a piece and the character after it.
+
+    Whitespace is skipped, because the dashes of the piece can remove it.
+    """
     before = source[max(0, span.start - _ADJACENT_CHARACTERS) : span.start].rstrip()
     after = source[span.end : span.end + _ADJACENT_CHARACTERS].lstrip()
     return before[-16:] if before or not span.start else "<", after[:1]
