@@ -314,7 +314,7 @@ def test_environments_share_neither_a_stack_nor_a_place_for_artefacts():
 
 @pytest.mark.parametrize(
     ("parameter", "stage"),
-    [("ClickRate", "API Gateway"), ("WarmWrites", "ledger"), ("WarmWrites", "counting")],
+    [("ClickRate", "API Gateway"), ("WarmWrites", "clicks table"), ("WarmWrites", "counting")],
 )
 def test_a_parameter_takes_what_the_scale_page_asks_for_at_the_largest_peak(parameter, stage):
     page = (ROOT / "docs/scale.md").read_text().partition("## A billion clicks a day")[2]
