@@ -48,9 +48,8 @@ def test_a_name_whose_code_is_anothers_is_refused(
     stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_campaign(stores)
-    for module in ("dynamodb", "memory"):
-        name = f"waypost.repositories.{module}.campaigns.campaign_code"
-        monkeypatch.setattr(name, lambda *_: CAMPAIGN)
+    for module in ("waypost.repositories.dynamodb.campaigns", "tests.fakes"):
+        monkeypatch.setattr(f"{module}.derive_campaign_id", lambda *_: CAMPAIGN)
     with pytest.raises(AlreadyExists, match="autumn"):
         stores.campaigns.get_or_create("acme", "autumn", kind="campaign", channel="email", now=SENT)
 
@@ -81,8 +80,8 @@ def test_a_link_whose_code_is_taken_gets_the_next_one(
     def colliding(campaign: str, identity: str, attempt: int = 0) -> str:
         return derive_link_id(campaign, "same" if attempt == 0 else identity, attempt)  # type: ignore[arg-type]
 
-    for module in ("dynamodb.links", "memory.campaigns"):
-        monkeypatch.setattr(f"waypost.repositories.{module}.link_code", colliding)
+    for module in ("waypost.repositories.dynamodb.campaigns", "tests.fakes"):
+        monkeypatch.setattr(f"{module}.derive_link_id", colliding)
     codes = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
     assert codes[0] == derive_link_id(CAMPAIGN, "same")
     assert codes[1] == derive_link_id(CAMPAIGN, "CTA", 1)
@@ -182,7 +181,7 @@ def test_campaigns_are_listed_newest_first_with_what_is_known_of_them(stores: Re
     assert {campaign.name for campaign in page.items[1:]} == {"spring-sale", "winter"}
     known = {campaign.name: stores.campaigns.get(campaign.id) for campaign in page.items}
     for campaign in page.items:
-        assert replace(campaign, is_listed=False) == replace(known[campaign.name], listed=False)  # type: ignore[type-var]
+        assert replace(campaign, is_listed=False) == replace(known[campaign.name], is_listed=False)  # type: ignore[type-var]
 
 
 def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Repositories) -> None:

@@ -64,8 +64,8 @@ def test_a_large_message_of_repeated_parts_is_kept(messages):
 
 def test_a_forgotten_message_makes_room_for_the_next(messages):
     messages.add(message("first"))
-    messages.forget(CAMPAIGN)
-    messages.forget(CAMPAIGN)
+    messages.delete(CAMPAIGN)
+    messages.delete(CAMPAIGN)
     assert messages.add(message("second"))
 
 
@@ -77,11 +77,11 @@ def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspa
     messages.add(message("Dear Ada", rendered=True))
     messages.add(message("Dear {{ name }}", campaign=template))
     messages.add(message("Dear Ben", rendered=True, campaign=strangers))
-    assert messages.forget_rendered(derive_workspace_id("acme")) == 1
+    assert messages.delete_personal_by_workspace(derive_workspace_id("acme")) == 1
     assert messages.get(CAMPAIGN) is None
     assert messages.get(template) is not None
     assert messages.get(strangers) is not None
-    assert messages.forget_rendered(derive_workspace_id("acme")) == 0
+    assert messages.delete_personal_by_workspace(derive_workspace_id("acme")) == 0
 
 
 def test_of_some_campaigns_only_rendered_messages_are_forgotten(messages):
@@ -89,8 +89,11 @@ def test_of_some_campaigns_only_rendered_messages_are_forgotten(messages):
     messages.add(message(rendered=True))
     messages.add(message(campaign=template))
     messages.add(message(rendered=True, campaign=other))
-    assert messages.forget_rendered_of([CAMPAIGN, template, derive_campaign_id("acme", "x")]) == 1
+    assert (
+        messages.delete_personal_by_campaigns([CAMPAIGN, template, derive_campaign_id("acme", "x")])
+        == 1
+    )
     assert messages.get(CAMPAIGN) is None
     assert messages.get(template)
     assert messages.get(other)
-    assert messages.forget_rendered_of([]) == 0
+    assert messages.delete_personal_by_campaigns([]) == 0

@@ -94,7 +94,9 @@ def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
 def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
     campaign.click(3)
     for n in range(9):
-        campaign.campaigns.open("acme", f"c{n}", kind="campaign", channel="email", now=NOON)
+        campaign.campaigns.get_or_create(
+            "acme", f"c{n}", kind="campaign", channel="email", now=NOON
+        )
     campaign.client.items.clear()
     listed = CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100)
     assert len(listed.campaigns) == 10
@@ -104,9 +106,9 @@ def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
 
 
 def test_a_spread_campaign_on_the_list_reads_the_counters_that_there_are(campaign):
-    campaign.campaigns.add_sent(campaign.code, 5, None)
-    campaign.campaigns._sent._shards.move(campaign.code)
-    campaign.campaigns.add_sent(campaign.code, 2, None)
+    campaign.campaigns.add_deliveries(campaign.code, 5, None)
+    campaign.campaigns._delivery_counter._counter_shards.switch_shard(campaign.code)
+    campaign.campaigns.add_deliveries(campaign.code, 2, None)
     campaign.client.items.clear()
     (listed,) = (
         CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100).campaigns

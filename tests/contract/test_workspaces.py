@@ -41,10 +41,8 @@ def test_a_workspace_whose_code_is_anothers_is_refused(
     stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores.workspaces.save_settings("acme", WorkspaceSettings())
-    for module in ("dynamodb", "memory"):
-        monkeypatch.setattr(
-            f"waypost.repositories.{module}.workspaces.workspace_code", lambda _: ACME
-        )
+    for module in ("waypost.repositories.dynamodb.workspaces", "tests.fakes"):
+        monkeypatch.setattr(f"{module}.derive_workspace_id", lambda _: ACME)
     with pytest.raises(AlreadyExists, match="globex"):
         stores.workspaces.save_settings("globex", WorkspaceSettings())
 

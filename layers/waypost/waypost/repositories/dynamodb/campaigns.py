@@ -1,18 +1,14 @@
-"""Campaigns, links and figures in DynamoDB.
+"""Campaigns, their links and their figures in DynamoDB.
 
-Links of campaigns in DynamoDB.
-
-The list of a workspace's campaigns in DynamoDB, and their headline figures.
-
-A campaign is listed by an item of its own, then marked as listed. What breaks off between the two,
-or was noted before there was a list, is listed when it is next sent to: the item is the same
-whoever writes it, since its key holds the time that the campaign was first seen.
+A campaign is put on its workspace's list by an item of its own, then marked as listed. A campaign
+without the mark is listed when it is next sent to. Repeating this is safe: the key of the list item
+holds the time when the campaign was first seen.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -34,8 +30,13 @@ from waypost.models.campaign import (
     parse_link_id,
     parse_list_key,
 )
-from waypost.models.campaign import CAMPAIGN_SORT_KEY as CAMPAIGN
-from waypost.models.counters import SENT_COUNTER, TOTAL_COUNTER, CampaignCounts, delivery_figures
+from waypost.models.counters import (
+    SENT_COUNTER,
+    TOTAL_COUNTER,
+    CampaignCounts,
+    delivery_figures,
+    signing_key_figure,
+)
 from waypost.repositories.campaigns import CAMPAIGN_LIST_KEY_PATTERN
 from waypost.repositories.corrupt_items import (
     log_corrupt_item,
@@ -53,26 +54,53 @@ from waypost.repositories.dynamodb.counters import (
     COUNTER_SHARDS,
     COUNTER_SORT_KEY_PREFIX,
     DeliveryCounter,
-    load_counts,
     parse_counter,
-    scan_links_by_key,
 )
 from waypost.repositories.pagination import Page, encode_cursor, parse_cursor
 
 _MAX_CACHED_LINKS: Final = 20_000
 _UNREADABLE_IDENTITY: Final = "nobody's"
-"""No identity: those begin with what they are of, and a colon."""
+"""Equal to no identity: each begins with its kind and a colon."""
+_SENT_SORT_KEY: Final = f"{COUNTER_SORT_KEY_PREFIX}{SENT_COUNTER}"
+_HEADLINE_SORT_KEYS: Final = (_SENT_SORT_KEY, f"{COUNTER_SORT_KEY_PREFIX}{TOTAL_COUNTER}")
 
 
-class DynamoLinkRepository:
-    """Links. Remembers those that it has seen stored, so that a mailing's batches neither read nor
-    write them again.
+class DynamoCampaignRepository:
+    """``waypost.repositories.campaigns.CampaignRepository``. ``clock`` gives seconds since 1970.
+
+    Ids of stored links are cached, so that later batches of a mailing neither read nor write them.
     """
 
-    def __init__(self, client: DynamoClient, table: str) -> None:
+    def __init__(
+        self, client: DynamoClient, table: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._client = client
         self._table = table
+        self._delivery_counter = DeliveryCounter(client, table, clock)
         self._link_ids = Cache[tuple[CampaignId, str], LinkId](_MAX_CACHED_LINKS)
+
+    def get_or_create(
+        self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
+    ) -> CampaignId:
+        campaign_id = derive_campaign_id(workspace, campaign)
+        stored = self.get(campaign_id)
+        if stored is None:
+            new = Campaign(
+                workspace=workspace, name=campaign, kind=kind, channel=channel, first_seen=now
+            )
+            stored = self._create(new)
+        if (stored.workspace, stored.name) != (workspace, campaign):
+            raise AlreadyExists("campaign", campaign, "its id belongs to another name")
+        if not stored.is_listed:
+            self._add_to_list(stored)
+        return campaign_id
+
+    def get(self, campaign: CampaignId) -> Campaign | None:
+        stored = self._load_item(campaign)
+        if "campaign" not in stored:  # the mark of a sharded one may be written first
+            return None
+        with report_corrupt_item("campaign", f"campaign {campaign}", campaign=campaign):
+            return Campaign.from_item(stored)
 
     def define_links(
         self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
@@ -101,9 +129,180 @@ class DynamoLinkRepository:
         return list(skip_corrupt_items("link", Link.from_item, stored, campaign=campaign))
 
     def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]:
-        keys = [link_key(code) for code in set(link_ids)]
+        keys = [link_key(link_id) for link_id in set(link_ids)]
         stored = batch_get(self._client, self._table, keys, consistent=False)
         return {link.id: link for link in skip_corrupt_items("link", Link.from_item, stored)}
+
+    def add_deliveries(
+        self,
+        campaign: CampaignId,
+        deliveries: int,
+        idempotency_key: str | None,
+        links_by_key: Mapping[str, int] | None = None,
+    ) -> bool:
+        figures = delivery_figures(deliveries, links_by_key)
+        return self._delivery_counter.add(campaign, figures, idempotency_key)
+
+    def count_links_by_key(self, fingerprint: str) -> dict[CampaignId, int]:
+        figure = signing_key_figure(fingerprint)
+        counters = scan_all(
+            self._client,
+            self._table,
+            FilterExpression="sk = :sent AND attribute_exists(#signed)",
+            ProjectionExpression="pk, #signed",
+            ExpressionAttributeNames={"#signed": figure},
+            ExpressionAttributeValues={":sent": {"S": _SENT_SORT_KEY}},
+        )
+        signed: dict[CampaignId, int] = {}
+        for counter in counters:
+            campaign = _get_campaign_id(counter)
+            signed[campaign] = signed.get(campaign, 0) + attributes.get_number(counter, figure)
+        return signed
+
+    def get_counts(self, campaign: CampaignId) -> CampaignCounts:
+        is_sharded = "spread" in self._load_item(campaign)
+        return CampaignCounts.from_counters(
+            parse_counter(counter)
+            for shard in range(COUNTER_SHARDS if is_sharded else 1)
+            for counter in query_all(
+                self._client,
+                self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :counters)",
+                ExpressionAttributeValues={
+                    ":pk": {"S": campaign_partition(campaign, shard)},
+                    ":counters": {"S": COUNTER_SORT_KEY_PREFIX},
+                },
+                ConsistentRead=True,
+            )
+        )
+
+    def get_headline_counts(
+        self, campaigns: Collection[CampaignId]
+    ) -> dict[CampaignId, CampaignCounts]:
+        """Read three items for each campaign, and 30 more for each sharded one."""
+        items = self._get_items(
+            (campaign_partition(campaign), sort_key)
+            for campaign in campaigns
+            for sort_key in (CAMPAIGN_SORT_KEY, *_HEADLINE_SORT_KEYS)
+        )
+        sharded = {_get_campaign_id(item) for item in items if "spread" in item}
+        items += self._get_items(
+            (campaign_partition(campaign, shard), sort_key)
+            for campaign in sharded
+            for shard in range(1, COUNTER_SHARDS)
+            for sort_key in _HEADLINE_SORT_KEYS
+        )
+        counters: dict[CampaignId, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
+        corrupt: set[CampaignId] = set()
+        for item in items:
+            if attributes.get_text(item, "sk") == CAMPAIGN_SORT_KEY:
+                continue
+            campaign = _get_campaign_id(item)
+            try:
+                counters[campaign].append(parse_counter(item))
+            except CorruptItem:  # parse_counter has logged it
+                corrupt.add(campaign)
+        return {
+            campaign: CampaignCounts.from_counters(parsed)
+            for campaign, parsed in counters.items()
+            if campaign not in corrupt
+        }
+
+    def list_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]:
+        items, next_cursor = self._query_list(workspace, cursor, limit)
+        campaigns = skip_corrupt_items("campaign", Campaign.from_item, items, workspace=workspace)
+        return Page(list(campaigns), next_cursor)
+
+    def list_ids_by_workspace(
+        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
+    ) -> Page[CampaignId]:
+        items, next_cursor = self._query_list(workspace, cursor, limit)
+        return Page(
+            [parse_list_key(attributes.get_text(item, "sk")) for item in items], next_cursor
+        )
+
+    def backfill_list(self) -> int:
+        stored = scan_all(
+            self._client,
+            self._table,
+            FilterExpression="sk = :campaign AND attribute_exists(first_seen)"
+            " AND attribute_not_exists(listed)",
+            ExpressionAttributeValues={":campaign": {"S": CAMPAIGN_SORT_KEY}},
+        )
+        missing = list(skip_corrupt_items("campaign", Campaign.from_item, stored))
+        for campaign in missing:
+            self._add_to_list(campaign)
+        return len(missing)
+
+    def _load_item(self, campaign: CampaignId) -> Item:
+        """Return the campaign's own item, empty if there is none."""
+        with translate_dynamo_errors():
+            response = self._client.get_item(
+                TableName=self._table, Key=_campaign_key(campaign), ConsistentRead=True
+            )
+        item: Item = response.get("Item", {})
+        return item
+
+    def _get_items(self, keys: Iterable[tuple[str, str]]) -> list[Item]:
+        """Return the items that exist of these partitions and sort keys."""
+        item_keys = [attributes.build_item({"pk": pk, "sk": sk}) for pk, sk in keys]
+        return list(batch_get(self._client, self._table, item_keys, consistent=False))
+
+    def _create(self, campaign: Campaign) -> Campaign:
+        """Store a campaign, or read the one that another writer stored first.
+
+        An update, not a put: the item may carry the mark of a sharded campaign already.
+        """
+        values = {n: v for n, v in campaign.to_item().items() if n not in {"pk", "sk"}}
+        try:
+            with translate_dynamo_errors():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_campaign_key(campaign.id),
+                    UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in values),
+                    ConditionExpression="attribute_not_exists(#campaign)",
+                    ExpressionAttributeNames={f"#{n}": n for n in values},
+                    ExpressionAttributeValues={f":{n}": v for n, v in values.items()},
+                )
+        except WriteConflict:
+            return self.get(campaign.id) or campaign
+        return campaign
+
+    def _add_to_list(self, campaign: Campaign) -> None:
+        """Put a campaign on its workspace's list, then mark it as listed. Safe to repeat."""
+        with translate_dynamo_errors():
+            self._client.put_item(TableName=self._table, Item=campaign.to_list_item())
+            self._client.update_item(
+                TableName=self._table,
+                Key=_campaign_key(campaign.id),
+                UpdateExpression="SET listed = :true",
+                ExpressionAttributeValues={":true": {"BOOL": True}},
+            )
+
+    def _query_list(
+        self, workspace: WorkspaceId, cursor: str | None, limit: int
+    ) -> tuple[list[Item], str | None]:
+        """Return a page of list items, newest first, and the cursor of the next page."""
+        partition = campaign_list_partition(workspace)
+        start = {}
+        if cursor is not None:
+            sort_key = parse_cursor(cursor, CAMPAIGN_LIST_KEY_PATTERN)
+            start = {"ExclusiveStartKey": attributes.build_item({"pk": partition, "sk": sort_key})}
+        with translate_dynamo_errors():
+            response = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": partition}},
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=limit,
+                **start,
+            )
+        last_key = response.get("LastEvaluatedKey")
+        next_cursor = encode_cursor(attributes.get_text(last_key, "sk")) if last_key else None
+        return response["Items"], next_cursor
 
     def _assign_ids(
         self,
@@ -128,7 +327,7 @@ class DynamoLinkRepository:
         return assigned
 
     def _put_link(self, link: Link) -> str:
-        """Store a link unless its code is taken; the identity that owns the code."""
+        """Store a link unless its id is taken. Return the identity that owns the id."""
         try:
             with translate_dynamo_errors():
                 self._client.put_item(
@@ -137,243 +336,25 @@ class DynamoLinkRepository:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except WriteConflict:
-            found = batch_get(self._client, self._table, [link_key(link.id)])
-            return next(map(_get_owner_identity, found))
+            stored = batch_get(self._client, self._table, [link_key(link.id)])
+            return next(map(_get_owner_identity, stored))
         return link.definition.identity
 
 
-def _get_owner_identity(stored: Item) -> str:
-    """The identity that a stored link has. One that cannot be read has the code all the same, so
-    that messages go on under the next.
+def _get_owner_identity(link: Item) -> str:
+    """Return a stored link's identity. A corrupt link owns its id all the same, so that messages
+    continue under the next id.
     """
     try:
-        return attributes.get_text(stored, "identity")
-    except CorruptItem as why:
-        log_corrupt_item("link", why, link=parse_link_id(stored))
+        return attributes.get_text(link, "identity")
+    except CorruptItem as e:
+        log_corrupt_item("link", e, link=parse_link_id(link))
         return _UNREADABLE_IDENTITY
 
 
-_HEADLINE_SORT_KEYS: Final = (
-    f"{COUNTER_SORT_KEY_PREFIX}{SENT_COUNTER}",
-    f"{COUNTER_SORT_KEY_PREFIX}{TOTAL_COUNTER}",
-)
+def _campaign_key(campaign: CampaignId) -> Item:
+    return attributes.build_item({"pk": campaign_partition(campaign), "sk": CAMPAIGN_SORT_KEY})
 
 
-def add_to_list(client: DynamoClient, table: str, campaign: Campaign) -> None:
-    """List a campaign, and mark it as listed. Safe to repeat."""
-    with translate_dynamo_errors():
-        client.put_item(TableName=table, Item=campaign.to_list_item())
-        client.update_item(
-            TableName=table,
-            Key=attributes.build_item({"pk": campaign_partition(campaign.id), "sk": CAMPAIGN}),
-            UpdateExpression="SET listed = :true",
-            ExpressionAttributeValues={":true": {"BOOL": True}},
-        )
-
-
-def load_campaign_page(
-    client: DynamoClient, table: str, workspace: WorkspaceId, cursor: str | None, limit: int
-) -> Page[Campaign]:
-    """A page of a workspace's campaigns that can be read, newest first."""
-    listed = _query_list_page(client, table, workspace, cursor, limit)
-    read = skip_corrupt_items("campaign", Campaign.from_item, listed.items, workspace=workspace)
-    return Page(list(read), listed.cursor)
-
-
-def load_campaign_id_page(
-    client: DynamoClient, table: str, workspace: WorkspaceId, cursor: str | None, limit: int
-) -> Page[CampaignId]:
-    """The same of their codes, which their keys tell."""
-    listed = _query_list_page(client, table, workspace, cursor, limit)
-    return Page(
-        [parse_list_key(attributes.get_text(one, "sk")) for one in listed.items], listed.cursor
-    )
-
-
-def _query_list_page(
-    client: DynamoClient, table: str, workspace: WorkspaceId, cursor: str | None, limit: int
-) -> Page[Item]:
-    partition = campaign_list_partition(workspace)
-    start = {}
-    if cursor is not None:
-        key = attributes.build_item(
-            {"pk": partition, "sk": parse_cursor(cursor, CAMPAIGN_LIST_KEY_PATTERN)}
-        )
-        start = {"ExclusiveStartKey": key}
-    with translate_dynamo_errors():
-        answer = client.query(
-            TableName=table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": partition}},
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            Limit=limit,
-            **start,
-        )
-    last = answer.get("LastEvaluatedKey")
-    return Page(answer["Items"], encode_cursor(attributes.get_text(last, "sk")) if last else None)
-
-
-def scan_missing_from_list(client: DynamoClient, table: str) -> Iterator[Campaign]:
-    """Campaigns without the mark that can be read. Reads the whole table."""
-    stored = scan_all(
-        client,
-        table,
-        FilterExpression="sk = :campaign AND attribute_exists(first_seen)"
-        " AND attribute_not_exists(listed)",
-        ExpressionAttributeValues={":campaign": {"S": CAMPAIGN}},
-    )
-    return skip_corrupt_items("campaign", Campaign.from_item, stored)
-
-
-def load_headline_counts(
-    client: DynamoClient, table: str, campaigns: Collection[CampaignId]
-) -> dict[CampaignId, CampaignCounts]:
-    """Three items a campaign, and 30 more of one whose counters are spread. Campaigns are left out
-    of which a counter cannot be read.
-    """
-    sorts = (CAMPAIGN, *_HEADLINE_SORT_KEYS)
-    keys = [
-        _campaign_item_key(campaign_partition(code), sort) for code in campaigns for sort in sorts
-    ]
-    found = list(batch_get(client, table, keys, consistent=False))
-    spread = {
-        parse_campaign_partition(attributes.get_text(one, "pk")) for one in found if "spread" in one
-    }
-    further = [
-        _campaign_item_key(campaign_partition(code, shard), sort)
-        for code in spread
-        for shard in range(1, COUNTER_SHARDS)
-        for sort in _HEADLINE_SORT_KEYS
-    ]
-    found += batch_get(client, table, further, consistent=False)
-    counters: dict[CampaignId, list[tuple[str, dict[str, int]]]] = {c: [] for c in campaigns}
-    damaged: set[CampaignId] = set()
-    for stored in found:
-        code = parse_campaign_partition(attributes.get_text(stored, "pk"))
-        if attributes.get_text(stored, "sk") == CAMPAIGN:
-            continue
-        try:
-            counters[code].append(parse_counter(stored))
-        except CorruptItem:  # told by then
-            damaged.add(code)
-    return {
-        code: CampaignCounts.from_counters(n) for code, n in counters.items() if code not in damaged
-    }
-
-
-def _campaign_item_key(partition: str, sort: str) -> Item:
-    return attributes.build_item({"pk": partition, "sk": sort})
-
-
-class DynamoCampaignRepository:
-    """``waypost.repositories.campaigns.CampaignStore``. ``clock`` gives seconds since 1970."""
-
-    def __init__(
-        self, client: DynamoClient, table: str, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._client = client
-        self._table = table
-        self._delivery_counter = DeliveryCounter(client, table, clock)
-        self._link_repository = DynamoLinkRepository(client, table)
-
-    def get_or_create(
-        self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
-    ) -> CampaignId:
-        code = derive_campaign_id(workspace, campaign)
-        stored = self.get(code)
-        if stored is None:
-            new = Campaign(
-                workspace=workspace, name=campaign, kind=kind, channel=channel, first_seen=now
-            )
-            stored = self._create(new)
-        if (stored.workspace, stored.name) != (workspace, campaign):
-            raise AlreadyExists("campaign", campaign, "its code belongs to another name")
-        if not stored.is_listed:
-            add_to_list(self._client, self._table, stored)
-        return code
-
-    def get(self, campaign: CampaignId) -> Campaign | None:
-        stored = self._load_item(campaign)
-        if "campaign" not in stored:  # the mark of a spread one may be there before it
-            return None
-        with report_corrupt_item("campaign", f"campaign {campaign}", campaign=campaign):
-            return Campaign.from_item(stored)
-
-    def define_links(
-        self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
-    ) -> list[LinkId]:
-        return self._link_repository.define_links(campaign, links, now)
-
-    def add_deliveries(
-        self,
-        campaign: CampaignId,
-        deliveries: int,
-        idempotency_key: str | None,
-        links_by_key: Mapping[str, int] | None = None,
-    ) -> bool:
-        figures = delivery_figures(deliveries, links_by_key)
-        return self._delivery_counter.add(campaign, figures, idempotency_key)
-
-    def list_links(self, campaign: CampaignId) -> list[Link]:
-        return self._link_repository.list_links(campaign)
-
-    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]:
-        return self._link_repository.find_links(link_ids)
-
-    def get_counts(self, campaign: CampaignId) -> CampaignCounts:
-        spread = "spread" in self._load_item(campaign)
-        return load_counts(self._client, self._table, campaign, is_sharded=spread)
-
-    def count_links_by_key(self, fingerprint: str) -> dict[CampaignId, int]:
-        return scan_links_by_key(self._client, self._table, fingerprint)
-
-    def list_by_workspace(
-        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
-    ) -> Page[Campaign]:
-        return load_campaign_page(self._client, self._table, workspace, cursor, limit)
-
-    def list_ids_by_workspace(
-        self, workspace: WorkspaceId, *, cursor: str | None, limit: int
-    ) -> Page[CampaignId]:
-        return load_campaign_id_page(self._client, self._table, workspace, cursor, limit)
-
-    def get_headline_counts(
-        self, campaigns: Collection[CampaignId]
-    ) -> dict[CampaignId, CampaignCounts]:
-        return load_headline_counts(self._client, self._table, campaigns)
-
-    def backfill_list(self) -> int:
-        found = list(scan_missing_from_list(self._client, self._table))
-        for campaign in found:
-            add_to_list(self._client, self._table, campaign)
-        return len(found)
-
-    def _load_item(self, campaign: CampaignId) -> Item:
-        key = attributes.build_item({"pk": campaign_partition(campaign), "sk": CAMPAIGN_SORT_KEY})
-        with translate_dynamo_errors():
-            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        stored: Item = answer.get("Item", {})
-        return stored
-
-    def _create(self, campaign: Campaign) -> Campaign:
-        """Store a campaign, or read the one that another writer stored first.
-
-        An update, not a put: the item may carry the mark of a spread campaign already.
-        """
-        values = {n: v for n, v in campaign.to_item().items() if n not in {"pk", "sk"}}
-        try:
-            with translate_dynamo_errors():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=attributes.build_item(
-                        {"pk": campaign_partition(campaign.id), "sk": CAMPAIGN_SORT_KEY}
-                    ),
-                    UpdateExpression="SET " + ", ".join(f"#{n} = :{n}" for n in values),
-                    ConditionExpression="attribute_not_exists(#campaign)",
-                    ExpressionAttributeNames={f"#{n}": n for n in values},
-                    ExpressionAttributeValues={f":{n}": v for n, v in values.items()},
-                )
-        except WriteConflict:
-            return self.get(campaign.id) or campaign
-        return campaign
+def _get_campaign_id(item: Item) -> CampaignId:
+    return parse_campaign_partition(attributes.get_text(item, "pk"))
