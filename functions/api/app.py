@@ -1,4 +1,4 @@
-"""Reports, settings, people, domains and share links as JSON, for callers that IAM lets in."""
+"""Serve reports, settings, people, domains and share links as JSON; IAM authorizes the caller."""
 
 from __future__ import annotations
 
@@ -7,29 +7,23 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waypost.api import routes
 from waypost.api.app import HttpApiEvent, build_openapi_document, create_resolver, resolve_request
+from waypost.api.routes import router
 from waypost.composition import ApiServices
 from waypost.observability import create_logger
 
-ROUTERS = (routes.router,)
-
 log = create_logger("api")
 services = ApiServices()
-app = create_resolver(ROUTERS, lambda: services)
+app = create_resolver(router, lambda: services)
 
 
 @app.get("/v1/openapi.json", include_in_schema=False)
-def description() -> dict[str, Any]:
-    return document()
-
-
 @cache
-def document() -> dict[str, Any]:
+def get_openapi_document() -> dict[str, Any]:
     return build_openapi_document(app)
 
 
 @log.inject_lambda_context
 def handler(event: HttpApiEvent, context: LambdaContext) -> HttpApiEvent:
-    """Answer one request."""
+    """Respond to one request."""
     return resolve_request(app, event, context)

@@ -1,4 +1,4 @@
-"""Report pages, for whoever holds a share link."""
+"""Serve report pages to anyone who holds a share link."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def page_service() -> PageService:
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001 - read by the decorator
-    """Answer one request with a page."""
+    """Respond to one request with a page."""
     return page_service().handle_request(event)

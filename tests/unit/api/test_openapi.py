@@ -32,7 +32,7 @@ OPERATIONS = [route.key for route in load_api_routes() if route.key != f"GET {PA
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    made: dict[str, Any] = MODULE.document()
+    made: dict[str, Any] = MODULE.get_openapi_document()
     return made
 
 

@@ -1,8 +1,8 @@
-"""Who asked for what was done to a person, as a line of the log that names no person.
+"""Log who changed a person's data, without naming the person.
 
-The person stands there as the hash that an opt-out is kept under: whoever knows the person can
-tell that it was they, nobody else can. The caller is who signed the request; the access log has
-the same id of the request.
+A line contains the hash under which an opt-out is stored: someone who knows the person can compute
+it, and nobody else can reverse it. The caller is the IAM identity that signed the request. The API
+Gateway access log has the same request id.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from aws_lambda_powertools.event_handler.request import Request
 from waypost.observability import create_logger
 
 AUDIT_LOG: Final = create_logger("audit")
-AUDIT_LOG.setLevel("INFO")  # kept, however little else an operator wants logged
+AUDIT_LOG.setLevel("INFO")  # audit lines are logged at every configured level
 
 
 @dataclass(frozen=True, slots=True)
 class RequestAudit:
-    """Notes what one request did."""
+    """Audit log of one request."""
 
     caller: str | None
     request_id: str
@@ -39,7 +39,7 @@ class RequestAudit:
 
 
 def create_request_audit(request: Request) -> RequestAudit:
-    """The audit of a request over HTTP."""
+    """Create the audit log of an HTTP request."""
     context = request.resolved_event.raw_event["requestContext"]
-    signed = (context.get("authorizer") or {}).get("iam") or {}
-    return RequestAudit(signed.get("userArn"), str(context["requestId"]))
+    identity = (context.get("authorizer") or {}).get("iam") or {}
+    return RequestAudit(identity.get("userArn"), str(context["requestId"]))

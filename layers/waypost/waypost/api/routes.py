@@ -1,12 +1,8 @@
-"""Who clicked a link, a page at a time or as a file.
+"""Routes of the JSON API, ordered by resource: campaigns, links, people, domains and settings.
 
-Reports of campaigns.
-
-A workspace's tracking domains; checking one at once is a function of its own.
-
-What a person clicked; and that nobody knows it any more, where the person wishes so.
-
-What a workspace decided, and share links to its report pages.
+A route declares the types of its path, query and body, calls one service and returns the result.
+``InjectedServices`` provides the services (``waypost.api.app``). Operation ids are published in the
+OpenAPI document and never change.
 """
 
 from __future__ import annotations
@@ -57,15 +53,90 @@ from waypost.reports.share_links import ShareAnswer, ShareRequest
 from waypost.reports.time_series import DateRange
 from waypost.validation import IsoDate
 
+CAMPAIGNS_ROUTE: Final = f"{WORKSPACE_ROUTE}/campaigns"
+CAMPAIGN_ROUTE: Final = f"{CAMPAIGNS_ROUTE}/<campaign>"
 LINK_PEOPLE_ROUTE: Final = f"{WORKSPACE_ROUTE}/links/<link>/people"
+PERSON_ROUTE: Final = f"{WORKSPACE_ROUTE}/people/<person>"
+OPT_OUT_ROUTE: Final = f"{PERSON_ROUTE}/opt-out"
+DOMAINS_ROUTE: Final = f"{WORKSPACE_ROUTE}/domains"
+DOMAIN_ROUTE: Final = f"{DOMAINS_ROUTE}/<host>"
+SETTINGS_ROUTE: Final = f"{WORKSPACE_ROUTE}/settings"
+SHARES_ROUTE: Final = f"{WORKSPACE_ROUTE}/shares"
 
+FromDate = Annotated[IsoDate | None, Query(alias="from", description="First local date.")]
+ToDate = Annotated[IsoDate | None, Query(alias="to", description="Last local date.")]
 PathLinkId = Annotated[str, Path(pattern="^[0-9a-f]{26}$")]
+PathHost = Annotated[str, Path(min_length=1, max_length=253)]
+InjectedAudit = Annotated[RequestAudit, Depends(create_request_audit)]
 
 router = create_router()
 
 
-@router.get(LINK_PEOPLE_ROUTE, summary="Who clicked a link", tags=["reports"])
-def people_of_link(
+@router.get(CAMPAIGNS_ROUTE, summary="List a workspace's campaigns, newest first", tags=["reports"])
+def list_campaigns(
+    services: InjectedServices,
+    workspace: PathName,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_CAMPAIGNS)] = 25,
+) -> CampaignList:
+    return services.campaign_reports.list_campaigns(workspace, cursor, limit)
+
+
+@router.get(
+    CAMPAIGN_ROUTE,
+    summary="Get a campaign's figures",
+    tags=["reports"],
+    operation_id="campaign_report",
+)
+def get_campaign_report(
+    services: InjectedServices, workspace: PathName, campaign: PathName
+) -> CampaignReport:
+    return services.campaign_reports.get_report(workspace, campaign)
+
+
+@router.get(
+    f"{CAMPAIGN_ROUTE}/links",
+    summary="List a campaign's most clicked links",
+    tags=["reports"],
+    operation_id="top_links",
+)
+def list_top_links(
+    services: InjectedServices,
+    workspace: PathName,
+    campaign: PathName,
+    by: Annotated[Grouping, Query()] = "link",
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
+) -> TopLinks:
+    return services.campaign_reports.list_top_links(workspace, campaign, by, limit)
+
+
+@router.get(
+    f"{CAMPAIGN_ROUTE}/series",
+    summary="Get a campaign's clicks over time",
+    tags=["reports"],
+    operation_id="series",
+)
+def get_series(
+    services: InjectedServices,
+    workspace: PathName,
+    campaign: PathName,
+    by: Annotated[SeriesStep, Query()] = "hour",
+    zone: Annotated[str, Query(max_length=100, description="IANA time zone.")] = "UTC",
+    first: FromDate = None,
+    last: ToDate = None,
+) -> Series:
+    return services.campaign_reports.get_series(
+        workspace, campaign, by, zone, DateRange(first, last)
+    )
+
+
+@router.get(
+    LINK_PEOPLE_ROUTE,
+    summary="List the people who clicked a link",
+    tags=["reports"],
+    operation_id="people_of_link",
+)
+def list_link_people(
     services: InjectedServices,
     workspace: PathName,
     link: PathLinkId,
@@ -77,11 +148,12 @@ def people_of_link(
 
 @router.get(
     f"{LINK_PEOPLE_ROUTE}.csv",
-    summary="Who clicked a link, as CSV",
+    summary="Export the people who clicked a link, as CSV",
     tags=["reports"],
     responses=describe_file(EXPORT_CONTENT_TYPES["csv"]),
+    operation_id="people_as_csv",
 )
-def people_as_csv(
+def export_link_people_csv(
     services: InjectedServices, workspace: PathName, link: PathLinkId, cursor: Cursor = None
 ) -> Response[str]:
     return _export_response(services, workspace, link, "csv", cursor)
@@ -89,11 +161,12 @@ def people_as_csv(
 
 @router.get(
     f"{LINK_PEOPLE_ROUTE}.ndjson",
-    summary="Who clicked a link, as NDJSON",
+    summary="Export the people who clicked a link, as NDJSON",
     tags=["reports"],
     responses=describe_file(EXPORT_CONTENT_TYPES["ndjson"]),
+    operation_id="people_as_ndjson",
 )
-def people_as_ndjson(
+def export_link_people_ndjson(
     services: InjectedServices, workspace: PathName, link: PathLinkId, cursor: Cursor = None
 ) -> Response[str]:
     return _export_response(services, workspace, link, "ndjson", cursor)
@@ -109,71 +182,71 @@ def _export_response(
     part = PeopleExport(services.people_reports, time.monotonic).read_part(
         workspace, link, file_format, cursor
     )
-    following = build_route_path(
+    next_page = build_route_path(
         f"{LINK_PEOPLE_ROUTE}.{file_format}", workspace=workspace, link=link
     )
     return file_response(
-        f"{link}.{file_format}", EXPORT_CONTENT_TYPES[file_format], part, following
+        f"{link}.{file_format}", EXPORT_CONTENT_TYPES[file_format], part, next_page
     )
 
 
-CAMPAIGNS_ROUTE: Final = f"{WORKSPACE_ROUTE}/campaigns"
-CAMPAIGN_ROUTE: Final = f"{CAMPAIGNS_ROUTE}/<campaign>"
-
-FromDate = Annotated[IsoDate | None, Query(alias="from", description="A local date, included.")]
-ToDate = Annotated[IsoDate | None, Query(alias="to", description="A local date, included.")]
-
-
-@router.get(CAMPAIGNS_ROUTE, summary="A workspace's campaigns, newest first", tags=["reports"])
-def list_campaigns(
+@router.get(
+    f"{PERSON_ROUTE}/activity",
+    summary="List a person's clicks, newest first",
+    tags=["reports"],
+    operation_id="activity",
+)
+def get_activity(
     services: InjectedServices,
     workspace: PathName,
+    person: PathName,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_CAMPAIGNS)] = 25,
-) -> CampaignList:
-    return services.campaign_reports.list_campaigns(workspace, cursor, limit)
+    limit: Annotated[int, Query(ge=1, le=MAX_ACTIVITY_CLICKS)] = 50,
+) -> Activity:
+    return services.people_reports.get_activity(workspace, person, cursor, limit)
 
 
-@router.get(CAMPAIGN_ROUTE, summary="A campaign's figures", tags=["reports"])
-def campaign_report(
-    services: InjectedServices, workspace: PathName, campaign: PathName
-) -> CampaignReport:
-    return services.campaign_reports.get_report(workspace, campaign)
+@router.get(
+    OPT_OUT_ROUTE, summary="Get a person's opt-out", tags=["people"], operation_id="read_opt_out"
+)
+def get_opt_out(services: InjectedServices, workspace: PathName, person: PathName) -> OptOutAnswer:
+    return services.privacy_requests.get_opt_out(workspace, person)
 
 
-@router.get(f"{CAMPAIGN_ROUTE}/links", summary="A campaign's most clicked links", tags=["reports"])
-def top_links(
-    services: InjectedServices,
-    workspace: PathName,
-    campaign: PathName,
-    by: Annotated[Grouping, Query()] = "link",
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
-) -> TopLinks:
-    return services.campaign_reports.list_top_links(workspace, campaign, by, limit)
+@router.put(
+    OPT_OUT_ROUTE, summary="Count a person's clicks without identity from now on", tags=["people"]
+)
+def opt_out(
+    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+) -> OptOutAnswer:
+    return services.privacy_requests.opt_out(workspace, person, audit)
 
 
-@router.get(f"{CAMPAIGN_ROUTE}/series", summary="A campaign's clicks over time", tags=["reports"])
-def series(
-    services: InjectedServices,
-    workspace: PathName,
-    campaign: PathName,
-    by: Annotated[SeriesStep, Query()] = "hour",
-    zone: Annotated[str, Query(max_length=100, description="Of the IANA database.")] = "UTC",
-    first: FromDate = None,
-    last: ToDate = None,
-) -> Series:
-    return services.campaign_reports.get_series(
-        workspace, campaign, by, zone, DateRange(first, last)
-    )
+@router.delete(OPT_OUT_ROUTE, summary="Remove a person's opt-out", tags=["people"])
+def opt_in(
+    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+) -> OptOutAnswer:
+    return services.privacy_requests.opt_in(workspace, person, audit)
 
 
-DOMAINS_ROUTE: Final = f"{WORKSPACE_ROUTE}/domains"
-DOMAIN_ROUTE: Final = f"{DOMAINS_ROUTE}/<host>"
+@router.delete(
+    PERSON_ROUTE,
+    summary="Erase a person; repeat the request until it is done",
+    tags=["people"],
+    responses=describe_partial_result(ErasureAnswer),
+    operation_id="erase",
+)
+def erase_person(
+    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+) -> Response[ErasureAnswer]:
+    answer = services.privacy_requests.erase(workspace, person, audit)
+    if answer.done:
+        return Response(200, "application/json", answer)
+    headers = {"retry-after": str(answer.again_in)}
+    return Response(202, "application/json", answer, headers=headers)
 
-PathHost = Annotated[str, Path(min_length=1, max_length=253)]
 
-
-@router.get(DOMAINS_ROUTE, summary="A workspace's tracking domains", tags=["domains"])
+@router.get(DOMAINS_ROUTE, summary="List a workspace's tracking domains", tags=["domains"])
 def list_domains(services: InjectedServices, workspace: PathName) -> DomainList:
     return services.domain_service.list_domains(workspace)
 
@@ -185,8 +258,13 @@ def add_domain(
     return services.domain_service.add_domain(workspace, domain)
 
 
-@router.get(DOMAIN_ROUTE, summary="A tracking domain's status", tags=["domains"])
-def show_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
+@router.get(
+    DOMAIN_ROUTE,
+    summary="Get a tracking domain's status",
+    tags=["domains"],
+    operation_id="show_domain",
+)
+def get_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
     return services.domain_service.get_domain(workspace, host)
 
 
@@ -200,72 +278,22 @@ def change_domain(
     return services.domain_service.change_domain(workspace, host, change)
 
 
-@router.delete(DOMAIN_ROUTE, summary="Stop using a tracking domain", tags=["domains"])
+@router.delete(DOMAIN_ROUTE, summary="Remove a tracking domain", tags=["domains"])
 def remove_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
     return services.domain_service.remove_domain(workspace, host)
 
 
-PERSON_ROUTE: Final = f"{WORKSPACE_ROUTE}/people/<person>"
-OPT_OUT_ROUTE: Final = f"{PERSON_ROUTE}/opt-out"
-
-InjectedAudit = Annotated[RequestAudit, Depends(create_request_audit)]
-
-
-@router.get(f"{PERSON_ROUTE}/activity", summary="A person's clicks", tags=["reports"])
-def activity(
-    services: InjectedServices,
-    workspace: PathName,
-    person: PathName,
-    cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_ACTIVITY_CLICKS)] = 50,
-) -> Activity:
-    return services.people_reports.get_activity(workspace, person, cursor, limit)
-
-
-@router.get(OPT_OUT_ROUTE, summary="Whether a person opted out", tags=["people"])
-def read_opt_out(services: InjectedServices, workspace: PathName, person: PathName) -> OptOutAnswer:
-    return services.privacy_requests.get_opt_out(workspace, person)
-
-
-@router.put(OPT_OUT_ROUTE, summary="Count a person without identity from now on", tags=["people"])
-def opt_out(
-    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
-) -> OptOutAnswer:
-    return services.privacy_requests.opt_out(workspace, person, audit)
-
-
-@router.delete(OPT_OUT_ROUTE, summary="Take an opt-out back", tags=["people"])
-def opt_in(
-    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
-) -> OptOutAnswer:
-    return services.privacy_requests.opt_in(workspace, person, audit)
-
-
-@router.delete(
-    PERSON_ROUTE,
-    summary="Remove a person everywhere, in as many requests as it takes",
-    tags=["people"],
-    responses=describe_partial_result(ErasureAnswer),
+@router.get(
+    SETTINGS_ROUTE,
+    summary="Get a workspace's settings",
+    tags=["settings"],
+    operation_id="read_settings",
 )
-def erase(
-    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
-) -> Response[ErasureAnswer]:
-    answer = services.privacy_requests.erase(workspace, person, audit)
-    if answer.done:
-        return Response(200, "application/json", answer)
-    headers = {"retry-after": str(answer.again_in)}
-    return Response(202, "application/json", answer, headers=headers)
-
-
-SETTINGS_ROUTE: Final = f"{WORKSPACE_ROUTE}/settings"
-
-
-@router.get(SETTINGS_ROUTE, summary="A workspace's settings", tags=["settings"])
-def read_settings(services: InjectedServices, workspace: PathName) -> SettingsChange:
+def get_settings(services: InjectedServices, workspace: PathName) -> SettingsChange:
     return services.workspace_settings.get_settings(workspace)
 
 
-@router.put(SETTINGS_ROUTE, summary="Change the settings given", tags=["settings"])
+@router.put(SETTINGS_ROUTE, summary="Change the given settings", tags=["settings"])
 def change_settings(
     services: InjectedServices, workspace: PathName, change: Annotated[SettingsChange, Body()]
 ) -> SettingsChange:
@@ -273,9 +301,13 @@ def change_settings(
 
 
 @router.post(
-    f"{WORKSPACE_ROUTE}/shares", summary="Make a share link", tags=["sharing"], status_code=201
+    SHARES_ROUTE,
+    summary="Create a share link to report pages",
+    tags=["sharing"],
+    status_code=201,
+    operation_id="share",
 )
-def share(
+def create_share_link(
     services: InjectedServices, workspace: PathName, request: Annotated[ShareRequest, Body()]
 ) -> ShareAnswer:
     return services.share_links.create_link(workspace, request)
