@@ -1,22 +1,17 @@
-"""How a request over HTTP reaches its route, and how what goes wrong is answered.
+"""Route HTTP requests, map errors to problem+json and build the OpenAPI document.
 
-Routes are those of Powertools' resolver, which checks parameters and bodies against their types and
-describes them as OpenAPI. Two things are decided here. Names in a path may hold any character, so
-the path is put together anew from the route that API Gateway chose and the parameters it decoded:
-what it, or a proxy before it, made of ``%2F`` in the raw path plays no part. And every error,
-those of the resolver included, is problem+json.
-
-The API's description: an OpenAPI document made from the routes and their types.
-
-What routes cannot say of themselves is put in here: that errors are problem+json, and that a
-request that is not valid gets 400.
+Powertools' resolver matches routes, validates parameters and bodies against their types, and
+describes them as OpenAPI. This module adds two things. Names in a path may contain any character,
+so it rebuilds the path from API Gateway's route and its decoded parameters, and ignores the raw
+path, in which a proxy may have changed ``%2F``. Every error, including the resolver's own, becomes
+problem+json, in responses and in the OpenAPI document.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
@@ -43,9 +38,11 @@ from waypost.validation import build_invalid_request
 HttpApiEvent = dict[str, Any]  # API Gateway's payload format 2.0
 
 PathName = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(unquote)]
-"""A name in a path, as its caller gave it to us first."""
+"""A name in a path, exactly as the sender spelled it."""
 
-Cursor = Annotated[str | None, Query(max_length=2_000, description="As the answer before said.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2_000, description="Cursor of the previous response.")
+]
 
 WORKSPACE_ROUTE: Final = "/v1/workspaces/<workspace>"
 
@@ -75,27 +72,26 @@ class RouteServices(Protocol):
 
 
 def get_services() -> RouteServices:
-    """The use cases that routes stand on; ``resolver`` puts those of the function in its place."""
-    raise LookupError("routes are asked through a resolver")
+    """Fail outside a resolver: ``create_resolver`` replaces this dependency."""
+    raise LookupError("route: no services; call it through create_resolver")
 
 
 InjectedServices = Annotated[RouteServices, Depends(get_services)]
-"""What a route asks for as a parameter to get the use cases."""
+"""Type of the parameter through which a route gets the services."""
 
 
 def create_router() -> APIGatewayHttpRouter:
-    """Where a module notes its routes."""
+    """Create an empty router, typed for mypy."""
     return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 
 def create_resolver(
-    routers: Iterable[APIGatewayHttpRouter], services: Callable[[], RouteServices]
+    router: APIGatewayHttpRouter, services: Callable[[], RouteServices]
 ) -> APIGatewayHttpResolver:
-    """A resolver of some routes that answers errors as problem+json."""
+    """Create a resolver of a router's routes that returns errors as problem+json."""
     app = APIGatewayHttpResolver(enable_validation=True)
     app.dependency_overrides[get_services] = services
-    for router in routers:
-        app.include_router(router)
+    app.include_router(router)
     app.exception_handler(WaypostError)(_problem_response)
     app.exception_handler(RequestValidationError)(_validation_problem)
     app.exception_handler(UnicodeDecodeError)(_encoding_problem)
@@ -106,13 +102,16 @@ def create_resolver(
 def resolve_request(
     app: APIGatewayHttpResolver, event: HttpApiEvent, context: LambdaContext
 ) -> HttpApiEvent:
-    """The answer to a request. Its body is JSON whatever its type says, as ``curl -d`` sends it."""
+    """Return the response to a request.
+
+    The body is read as JSON even if the content type differs: ``curl -d`` sends a form type.
+    """
     headers = {name: value for name, value in event["headers"].items() if name != "content-type"}
     return app.resolve(event | {"rawPath": canonical_path(event), "headers": headers}, context)
 
 
 def canonical_path(event: HttpApiEvent) -> str:
-    """The path with its parameters encoded in the one way that routes understand."""
+    """Rebuild a request's path with percent-encoded parameters, as routes match it."""
     method, _, route = str(event.get("routeKey", "")).partition(" ")
     if not route or method.startswith("$"):
         return str(event["rawPath"])
@@ -121,14 +120,14 @@ def canonical_path(event: HttpApiEvent) -> str:
 
 
 def build_route_path(route: str, **names: str) -> str:
-    """The path of a route with names in it."""
+    """Fill a route's placeholders with percent-encoded names."""
     return re.sub(r"<(\w+)>", lambda match: quote(names[match[1]], safe=""), route)
 
 
 def file_response(
     name: str, content_type: str, export_part: ExportPart, next_page: str
 ) -> Response[str]:
-    """A file to be kept; ``next_page`` is the address without cursor of its further parts."""
+    """Return a part of an export as a download. ``next_page``: the next part's URL, no cursor."""
     headers = {
         "cache-control": "no-store",
         "content-disposition": f'attachment; filename="{name}"',
@@ -139,10 +138,13 @@ def file_response(
 
 
 def _problem_response(error: WaypostError) -> Response[str]:
-    answer = responses.problem_response(error)
-    headers = {name: value for name, value in answer["headers"].items() if name != "content-type"}
+    response = responses.problem_response(error)
+    headers = {name: value for name, value in response["headers"].items() if name != "content-type"}
     return Response(
-        answer["statusCode"], answer["headers"]["content-type"], answer["body"], headers=headers
+        response["statusCode"],
+        response["headers"]["content-type"],
+        response["body"],
+        headers=headers,
     )
 
 
@@ -153,7 +155,7 @@ def _validation_problem(error: RequestValidationError) -> Response[str]:
 
 
 def _error_location(error: Mapping[str, Any]) -> tuple[int | str, ...]:
-    """Where the error lies within path, query or body; of the body itself, where it is no JSON."""
+    """Return an error's location inside the path, query or body; empty for invalid JSON."""
     location: tuple[int | str, ...] = tuple(error["loc"])
     return () if error["type"] == "json_invalid" else location[1:]
 
@@ -168,7 +170,7 @@ def _route_not_found(_: NotFoundError) -> Response[str]:
 
 _PROBLEM_SCHEMA: Final = {
     "title": "Problem",
-    "description": "What went wrong (RFC 9457); `errors` by field where a request is not valid.",
+    "description": "An error (RFC 9457). `errors` lists the fields of an invalid request.",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -187,15 +189,15 @@ _PROBLEM_SCHEMA: Final = {
     },
 }
 _ERROR_DESCRIPTIONS: Final = {
-    "400": "The request is not valid",
-    "404": "Something that was never seen",
-    "409": "A name that cannot be taken, or a change that others kept overtaking",
-    "503": "The store did not answer or is busy: try again",
+    "400": "The request is invalid",
+    "404": "The resource does not exist",
+    "409": "The name is taken, or concurrent changes won every attempt",
+    "503": "The store is unavailable or busy; retry later",
 }
 
 
 def build_openapi_document(app: APIGatewayHttpResolver) -> dict[str, Any]:
-    """The OpenAPI document of an app's routes, as plain values."""
+    """Build the OpenAPI document of a resolver's routes."""
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(
             title="Waypost",
@@ -218,22 +220,25 @@ def build_openapi_document(app: APIGatewayHttpResolver) -> dict[str, Any]:
 
 
 def describe_partial_result(model: type[BaseModel]) -> dict[int, OpenAPIResponse]:
-    """What a route says that does what fits into a request: all of it, or a part."""
-    said = {200: "All is done", 202: "A part is done: ask again"}
+    """Describe a route that may need several requests to finish."""
+    descriptions = {200: "All is done", 202: "A part is done; repeat the request"}
     return {
         status: {"description": text, "content": {"application/json": {"model": model}}}
-        for status, text in said.items()
+        for status, text in descriptions.items()
     }
 
 
 def describe_file(content_type: str) -> dict[int, OpenAPIResponse]:
-    """What a route that answers with a file says of it."""
+    """Describe a route that returns a file in one or more parts."""
     schema = {"type": "string"}
     return {
         200: {
-            "description": "The file, or a part of it",
+            "description": "The file, or one part of it",
             "headers": {
-                "link": {"description": "The next part; missing on the last.", "schema": schema}
+                "link": {
+                    "description": "URL of the next part; absent from the last.",
+                    "schema": schema,
+                }
             },
             "content": {content_type: {"schema": schema}},
         }

@@ -1,7 +1,4 @@
-"""Reads, changes and mends what a workspace decided.
-
-What callers may say of a workspace's settings, and within which bounds.
-"""
+"""Validate, read and change a workspace's settings."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,7 +17,7 @@ from waypost.errors import (
     Problem,
     WriteConflict,
 )
-from waypost.ids import WorkspaceId, derive_workspace_id
+from waypost.ids import derive_workspace_id
 from waypost.models.workspace import (
     MAX_BOT_THRESHOLD,
     MAX_DAYS,
@@ -31,19 +28,24 @@ from waypost.models.workspace import (
     WorkspaceSettings,
 )
 from waypost.repositories.corrupt_items import log_corrupt_item
-from waypost.repositories.workspaces import VersionedSettings
+from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.retry import call_with_retry
 from waypost.urls import FORBIDDEN_SCHEMES
 
+MAX_SETTINGS_BYTES: Final = 350_000
+"""Limit for all settings of a workspace; a DynamoDB item holds 400 KB."""
+
+_MAX_ATTEMPTS: Final = 5
+_UNREADABLE_REASON: Final = "stored value cannot be read; set a new value"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 
 
 def _validate_app_scheme(scheme: str) -> str:
     lowered = scheme.lower()
     if not _SCHEME.fullmatch(lowered):
-        raise ValueError("is not a scheme: letters, digits, '+', '.' and '-' without the colon")
+        raise ValueError("is not a scheme; use letters, digits, '+', '.' and '-' without a colon")
     if lowered in FORBIDDEN_SCHEMES:
-        raise ValueError(f"{lowered!r} is never redirected to, since it runs or reads locally")
+        raise ValueError(f"{lowered!r} is not allowed, because it runs code or reads local files")
     return lowered
 
 
@@ -55,8 +57,9 @@ class ShorteningChange(BaseModel):
 
 
 class SettingsChange(BaseModel):
-    """The settings of a workspace as JSON: all of them where they are told, those to be changed in
-    a PUT. Absent keys stay as they are; unknown ones fail.
+    """A workspace's settings: all of them in a response, those to change in a PUT.
+
+    Absent keys stay unchanged; unknown keys are an error.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -81,7 +84,7 @@ class SettingsChange(BaseModel):
     machine_threshold: Annotated[int, Field(ge=1, le=MAX_BOT_THRESHOLD)] = 70
 
     def apply_to(self, settings: WorkspaceSettings) -> WorkspaceSettings:
-        """The settings with the given keys changed and all others as they were."""
+        """Return the settings with the keys of this change replaced."""
         given: dict[str, object] = {name: getattr(self, name) for name in self.model_fields_set}
         if isinstance(shorten := given.get("shorten"), ShorteningChange):
             given["shorten"] = _merge_shortening(settings.shorten, shorten)
@@ -96,47 +99,35 @@ def _merge_shortening(current: ShortLinkChannels, change: ShorteningChange) -> S
     return replace(current, **given)
 
 
-_MAX_ATTEMPTS: Final = 5
-"""Each fails only where somebody else's change succeeded."""
-MAX_SETTINGS_BYTES: Final = 350_000
-"""Of all settings together, of the 400 KB that DynamoDB takes an item."""
-_UNREADABLE_REASON: Final = "cannot be read back as it is stored; give it a value, too"
-
-
-class WorkspaceSettingsRepository(Protocol):
-    """What is read and written of workspaces (``waypost.repositories.workspaces``)."""
-
-    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings: ...
-    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings: ...
-    def save_settings(
-        self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
-    ) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class WorkspaceSettingsService:
-    """The settings of workspaces, which exist as soon as somebody names them."""
+    """Reads and changes settings. A workspace exists from its first use and needs no creation."""
 
-    workspaces: WorkspaceSettingsRepository
+    workspaces: WorkspaceRepository
 
     def get_settings(self, workspace: str) -> SettingsChange:
-        """All settings of a workspace. Raises MalformedItem where they cannot be read back."""
+        """Return all settings of a workspace.
+
+        :raises CorruptItem: when the stored settings cannot be read.
+        """
         try:
             return _build_body(self.workspaces.get_settings(derive_workspace_id(workspace)))
         except ValidationError as e:
-            code, named = derive_workspace_id(workspace), ", ".join(map(repr, _first_path_parts(e)))
-            why = CorruptItem(f"the settings of workspace {code}: {named} cannot be read")
-            log_corrupt_item("settings", why, workspace=code)
-            raise why from e
+            workspace_id = derive_workspace_id(workspace)
+            fields = ", ".join(map(repr, _list_fields(e)))
+            error = CorruptItem(f"settings of workspace {workspace_id}: {fields} cannot be read")
+            log_corrupt_item("settings", error, workspace=workspace_id)
+            raise error from e
 
     def change_settings(self, workspace: str, change: SettingsChange) -> SettingsChange:
-        """All settings after a change, which takes nothing back that others change meanwhile.
+        """Change settings with optimistic locking, and return all settings after the change.
 
-        Settings that cannot be read back are mended by it: each of them has to be given.
+        A change repairs corrupt settings when it contains a value for each of them.
 
-        Raises Clash where the name's code is another's, Overtaken where others never cease,
-        InvalidRequest where all of it together is too much to keep, a parameter is no Liquid, or
-        something that cannot be read back would stay.
+        :raises AlreadyExists: when another workspace's name has the same id.
+        :raises ConcurrentModification: when other writers win every attempt.
+        :raises InvalidRequest: when the settings become too large, a parameter is not valid Liquid,
+            or a corrupt setting would remain.
         """
         _check_url_parameters(change)
 
@@ -155,9 +146,9 @@ class WorkspaceSettingsService:
 
 
 def _check_url_parameters(change: SettingsChange) -> None:
-    """Values that no message could be rewritten with are refused before they stop all of them."""
+    """Reject invalid Liquid here, because it would make every later rewrite fail."""
     if change.url_params:
-        from waypost.rewrite.url_parameters import UrlParameters  # Liquid: no other route's
+        from waypost.rewrite.url_parameters import UrlParameters  # only this route loads Liquid
 
         UrlParameters(change.url_params, add_person_id=False)
 
@@ -165,27 +156,29 @@ def _check_url_parameters(change: SettingsChange) -> None:
 def _check_size(settings: WorkspaceSettings) -> None:
     size = len(json.dumps(settings.to_dict(), ensure_ascii=False).encode())
     if size > MAX_SETTINGS_BYTES:
-        reason = f"makes settings of {size:,} bytes; at most {MAX_SETTINGS_BYTES:,} are kept"
+        reason = f"makes the settings {size:,} bytes large; the limit is {MAX_SETTINGS_BYTES:,}"
         raise InvalidRequest.from_field("body", reason)
 
 
 def _build_complete_body(
     change: SettingsChange, settings: WorkspaceSettings, corrupt_fields: Collection[str]
 ) -> SettingsChange:
-    """What is told of the settings after a change. Raises InvalidRequest for what it leaves as it
-    cannot be read: the default in its place would be nobody's wish.
+    """Build the response to a change.
+
+    :raises InvalidRequest: when a corrupt setting would remain: storing its default in its place
+        would change it without a request.
     """
-    left = [name for name in corrupt_fields if name not in change.model_fields_set]
-    if not left:
+    remaining = [name for name in corrupt_fields if name not in change.model_fields_set]
+    if not remaining:
         try:
             return _build_body(settings)
         except ValidationError as e:
-            left = _first_path_parts(e)
-    raise InvalidRequest(*(Problem(name, _UNREADABLE_REASON) for name in left))
+            remaining = _list_fields(e)
+    raise InvalidRequest(*(Problem(name, _UNREADABLE_REASON) for name in remaining))
 
 
-def _first_path_parts(error: ValidationError) -> list[str]:
-    return list(dict.fromkeys(str(each["loc"][0]) for each in error.errors()))
+def _list_fields(error: ValidationError) -> list[str]:
+    return list(dict.fromkeys(str(problem["loc"][0]) for problem in error.errors()))
 
 
 def _build_body(settings: WorkspaceSettings) -> SettingsChange:
