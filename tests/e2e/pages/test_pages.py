@@ -163,7 +163,7 @@ def test_a_share_that_does_not_hold_is_refused(mailing, page):
     fresh, old = mailing.token(scope), mailing.token(scope, ago=timedelta(hours=2))
     elsewhere = mailing.token(ShareScope(mailing.workspace, "another"))
     tampered = fresh[:10] + ("A" if fresh[10] != "A" else "B") + fresh[11:]
-    for token, said in ((old, "expired"), (tampered, "not one of ours")):
+    for token, said in ((old, "expired"), (tampered, "invalid or revoked")):
         answer = page.goto(mailing.address(f"open/{token}"))
         assert answer.status == 403
         expect(page.get_by_text(said)).to_be_visible()

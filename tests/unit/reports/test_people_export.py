@@ -1,4 +1,4 @@
-"""A segment as a file: whole where it fits, in parts where not, and the parts make the whole."""
+"""Exports of the people who clicked a link: complete in one part, or in several parts."""
 
 import csv
 import io
@@ -9,11 +9,11 @@ import pytest
 from waypost.reports.people import EXPORT_PART_BYTES, EXPORT_PART_SECONDS, PeopleExport
 from waypost.reports.schemas import People, PersonClicks
 
-SECONDS_A_PAGE = 2
+SECONDS_PER_PAGE = 2
 
 
-class LongList:
-    """So many pages of a thousand people, each a while to read."""
+class SlowPeopleList:
+    """A list of ``pages`` full pages; reading one takes ``SECONDS_PER_PAGE``."""
 
     def __init__(self, pages: int, name: str = "p") -> None:
         self.pages = pages
@@ -21,68 +21,67 @@ class LongList:
         self.now = 0.0
 
     def list_link_people(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
-        self.now += SECONDS_A_PAGE
+        self.now += SECONDS_PER_PAGE
         number = int(cursor or 0)
         people = [
             PersonClicks(person=f"{self.name}{number}-{n}", first="f", last="l", clicks=1)
             for n in range(limit)
         ]
-        following = str(number + 1) if number + 1 < self.pages else None
-        return People(people=people, cursor=following)
+        next_page = str(number + 1) if number + 1 < self.pages else None
+        return People(people=people, cursor=next_page)
 
 
-def parts(pages, written):
-    people = LongList(pages)
-    segments = PeopleExport(people, lambda: people.now)
-    found, cursor = [], None
+def read_parts(pages, file_format):
+    people = SlowPeopleList(pages)
+    export = PeopleExport(people.list_link_people, lambda: people.now)
+    texts, cursor = [], None
     while True:
-        part = segments.read_part("acme", "link", written, cursor)
-        found.append(part.text)
+        part = export.read_part("acme", "link", file_format, cursor)
+        texts.append(part.text)
         if (cursor := part.cursor) is None:
-            return found
+            return texts
 
 
-def test_what_fits_is_one_file():
-    (text,) = parts(3, "csv")
+def test_a_small_export_is_one_file():
+    (text,) = read_parts(3, "csv")
     assert len(list(csv.DictReader(io.StringIO(text)))) == 3_000
 
 
-@pytest.mark.parametrize("written", ["csv", "ndjson"])
-def test_parts_make_the_whole_with_everybody_once(written):
-    found = parts(40, written)
-    assert len(found) > 1
-    whole = "".join(found)
-    if written == "csv":
+@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
+def test_joined_parts_contain_each_person_once(file_format):
+    texts = read_parts(40, file_format)
+    assert len(texts) > 1
+    whole = "".join(texts)
+    if file_format == "csv":
         names = [row["person"] for row in csv.DictReader(io.StringIO(whole))]
     else:
         names = [json.loads(line)["person"] for line in whole.splitlines()]
     assert names == [f"p{page}-{n}" for page in range(40) for n in range(1_000)]
 
 
-def test_a_part_ends_before_the_api_gives_up():
-    assert len(parts(40, "csv")) == -(-40 // -(-EXPORT_PART_SECONDS // SECONDS_A_PAGE))
+def test_a_part_ends_before_the_timeout_of_the_api():
+    pages_per_part = -(-EXPORT_PART_SECONDS // SECONDS_PER_PAGE)
+    assert len(read_parts(40, "csv")) == -(-40 // pages_per_part)
 
 
-@pytest.mark.parametrize("written", ["csv", "ndjson"])
+@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
 @pytest.mark.parametrize("name", ["p", "\U0001f600" * 240, '"' * 240])
-def test_a_part_ends_before_an_answer_is_too_large(written, name):
-    people = LongList(10_000, name)
-    part = PeopleExport(people, lambda: 0.0).read_part("acme", "link", written, None)
-    answered = len(json.dumps(part.text, ensure_ascii=False).encode())
-    assert EXPORT_PART_BYTES <= answered < 6_000_000
+def test_a_part_fits_into_a_lambda_response(file_format, name):
+    people = SlowPeopleList(10_000, name)
+    export = PeopleExport(people.list_link_people, lambda: 0.0)
+    part = export.read_part("acme", "link", file_format, None)
+    size = len(json.dumps(part.text, ensure_ascii=False).encode())
+    assert EXPORT_PART_BYTES <= size < 6_000_000
 
 
-def test_what_a_cell_cannot_hold_as_it_is_is_quoted():
-    class Awkward:
-        def list_link_people(
-            self, workspace: str, link: str, cursor: str | None, limit: int
-        ) -> People:
-            names = ['a "b", c', "line\r\nbreak", "=1+1", None]
-            return People(
-                people=[PersonClicks(person=n, first="f", last="l", clicks=1) for n in names],
-                cursor=None,
-            )
+def test_csv_quotes_names_with_quotes_commas_and_line_breaks():
+    def list_people(workspace: str, link: str, cursor: str | None, limit: int) -> People:
+        names = ['a "b", c', "line\r\nbreak", "=1+1", None]
+        return People(
+            people=[PersonClicks(person=n, first="f", last="l", clicks=1) for n in names],
+            cursor=None,
+        )
 
-    text = PeopleExport(Awkward(), lambda: 0.0).read_part("acme", "link", "csv", None).text
+    text = PeopleExport(list_people, lambda: 0.0).read_part("acme", "link", "csv", None).text
     names = [row["person"] for row in csv.DictReader(io.StringIO(text, newline=""))]
     assert names == ['a "b", c', "line\r\nbreak", "=1+1", ""]

@@ -179,7 +179,7 @@ def _export_response(
     file_format: ExportFormat,
     cursor: str | None,
 ) -> Response[str]:
-    part = PeopleExport(services.people_reports, time.monotonic).read_part(
+    part = PeopleExport(services.people_reports.list_link_people, time.monotonic).read_part(
         workspace, link, file_format, cursor
     )
     next_page = build_route_path(

@@ -1,14 +1,12 @@
-"""What is told about clicks: a campaign's figures, a link's people, a person's activity.
+"""Reports: a campaign's figures, the people who clicked a link, and a person's activity.
 
-- ``campaigns``  a workspace's campaigns; one's figures, its links', and how they went over time
-- ``ranking``    the most clicked links
-- ``series``     hours counted in UTC, as hours or days of the zone that the reader lives in
-- ``people``     who clicked a link, and what a person clicked
-- ``segments``   the people of a link as a file
-- ``answers``    what reports of campaigns answer with, and ``visitors`` those of people
-- ``sharing``    who may look without an account: whoever holds a share link
+- ``campaigns``    list of campaigns, figures, ranked links and clicks over time
+- ``time_series``  groups hourly UTC counters into hours or days of a time zone
+- ``people``       people who clicked a link, their export, and a person's clicks
+- ``schemas``      response models
+- ``share_links``  signed links to report pages
 
-A report reads the campaign's counters and the definitions of its links: a number of items that
-grows with its links and hours, not with its clicks or people. Lists of people and clicks come in
-pages. docs/reports.md has the reads of each.
+A report reads the campaign's counters and link definitions: its cost grows with the number of links
+and hours, not of clicks or people. Lists of people and clicks are paginated. docs/reports.md lists
+the reads of each report.
 """

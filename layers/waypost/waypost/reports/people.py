@@ -1,9 +1,7 @@
-"""Who clicked a link, and what a person clicked.
+"""Report the people who clicked a link, export them as a file, and report a person's clicks.
 
-The people of a link as a file: CSV (RFC 4180) or newline-delimited JSON.
-
-A file is written page by page and holds whole segments of some 50,000 people. A larger one comes in
-parts, each with the cursor of the next, since an answer of a function is bounded in size and time.
+An export is CSV (RFC 4180) or newline-delimited JSON. One part holds about 50,000 people, because
+a Lambda response is limited in size and time; larger exports have a cursor to the next part.
 """
 
 from __future__ import annotations
@@ -13,87 +11,73 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from waypost.bot_detection.scoring import BotSignal, build_verdict, classify_click
 from waypost.errors import CorruptItem, NotFound
-from waypost.ids import CampaignId, LinkId, WorkspaceId, derive_workspace_id, extract_workspace_id
+from waypost.ids import CampaignId, LinkId, derive_workspace_id, extract_workspace_id
 from waypost.models.attributes import format_rfc3339, from_milliseconds
-from waypost.models.campaign import Campaign, Link
+from waypost.models.campaign import Link
 from waypost.models.click import Click
 from waypost.models.recipient import (
     CountedClick,
     LinkVisitor,
-    OverflowItem,
     RecipientKey,
-    RecipientRow,
     click_hash,
 )
 from waypost.reports.campaigns import MAX_RESPONSE_BYTES, measure_response_bytes
 from waypost.reports.schemas import Activity, ActivityClick, People, PersonClicks
-from waypost.repositories.pagination import Page
-from waypost.repositories.recipients import load_overflow_items, load_readable
+from waypost.repositories.campaigns import CampaignRepository
+from waypost.repositories.clicks import ClickRepository
+from waypost.repositories.recipients import (
+    RecipientRepository,
+    load_overflow_items,
+    load_readable,
+)
 
 MAX_PEOPLE: Final = 1_000
 MAX_ACTIVITY_CLICKS: Final = 100
 
+ExportFormat: TypeAlias = Literal["csv", "ndjson"]
+EXPORT_CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+}
+EXPORT_PART_BYTES: Final = 4_000_000
+"""A part ends after this size. A Lambda response has 6 MB, and the last page comes on top."""
+EXPORT_PART_SECONDS: Final = 15
+
+_COLUMNS: Final = tuple(PersonClicks.model_fields)
 _LINK_ID: Final = re.compile(r"[0-9a-f]{26}")
-
-
-class CampaignLinkReader(Protocol):
-    """What is read of campaigns (``waypost.repositories.campaigns``)."""
-
-    def get(self, campaign: CampaignId) -> Campaign | None: ...
-    def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]: ...
-
-
-class RecipientReader(Protocol):
-    """What is read of recipients (``waypost.repositories.recipients``)."""
-
-    def get_rows(self, keys: Collection[RecipientKey]) -> dict[RecipientKey, RecipientRow]: ...
-    def get_overflow_items(
-        self, keys: Collection[RecipientKey]
-    ) -> dict[RecipientKey, OverflowItem]: ...
-    def list_link_visitors(
-        self, link: LinkId, *, cursor: str | None, limit: int
-    ) -> Page[LinkVisitor]: ...
-
-
-class PersonClickReader(Protocol):
-    """What is read of the ledger (``waypost.repositories.clicks``)."""
-
-    def list_by_person(
-        self, workspace: WorkspaceId, person: str, *, cursor: str | None, limit: int
-    ) -> Page[Click]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleReportService:
-    """Methods raise InvalidRequest for a cursor that no answer gave."""
+    """Reports of people. Methods raise InvalidRequest if a cursor is not from a response."""
 
-    campaigns: CampaignLinkReader
-    recipients: RecipientReader
-    clicks: PersonClickReader
+    campaigns: CampaignRepository
+    recipients: RecipientRepository
+    clicks: ClickRepository
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
 
     def get_link(self, workspace: str, link: str) -> Link:
-        """A link of the workspace by its code. Raises NotFound."""
-        code = LinkId(link)
-        if not _LINK_ID.fullmatch(link) or extract_workspace_id(code) != derive_workspace_id(
+        """Return a link of the workspace by its id. Raises NotFound."""
+        link_id = LinkId(link)
+        if not _LINK_ID.fullmatch(link) or extract_workspace_id(link_id) != derive_workspace_id(
             workspace
         ):
             raise NotFound("link", link)
-        found = self.campaigns.find_links([code]).get(code)
-        if found is None:
+        known = self.campaigns.find_links([link_id]).get(link_id)
+        if known is None:
             raise NotFound("link", link)
-        return found
+        return known
 
     def list_link_people(self, workspace: str, link: str, cursor: str | None, limit: int) -> People:
-        """Some of the people who clicked a link, in no particular order. Raises NotFound."""
+        """List a page of the people who clicked a link, in no particular order. Raises NotFound."""
         known = self.get_link(workspace, link)
         page = self.recipients.list_link_visitors(known.id, cursor=cursor, limit=limit)
         return People(
@@ -101,15 +85,17 @@ class PeopleReportService:
         )
 
     def get_activity(self, workspace: str, person: str, cursor: str | None, limit: int) -> Activity:
-        """Some of a person's clicks, newest first: up to ``limit``, and as many as an answer has
-        room for. Opens, which the ledger has among them, are left out, and so is what has expired,
-        which it has for some days more. Raises NotFound for who neither clicked nor opened.
+        """List a page of a person's clicks, newest first, as many as fit into a response.
+
+        Opens are omitted, and expired clicks, because DynamoDB deletes them days after their TTL.
+
+        :raises NotFound: when the person neither clicked nor opened anything.
         """
-        found = self._load_activity(workspace, person, cursor, limit)
-        while limit > 1 and measure_response_bytes(found) > MAX_RESPONSE_BYTES:
+        activity = self._load_activity(workspace, person, cursor, limit)
+        while limit > 1 and measure_response_bytes(activity) > MAX_RESPONSE_BYTES:
             limit //= 2
-            found = self._load_activity(workspace, person, cursor, limit)
-        return found
+            activity = self._load_activity(workspace, person, cursor, limit)
+        return activity
 
     def _load_activity(
         self, workspace: str, person: str, cursor: str | None, limit: int
@@ -120,43 +106,47 @@ class PeopleReportService:
         if cursor is None and not page.items and not page.corrupt_count:
             raise NotFound("person", person)
         now = self.clock()
-        kept = [click for click in page.items if click.expires > now]
-        clicks = [click for click in kept if click.metric == "clicked"]
+        clicks = [
+            click for click in page.items if click.expires > now and click.metric == "clicked"
+        ]
         return Activity(clicks=self._build_activity_clicks(clicks), cursor=page.cursor)
 
     def _build_activity_clicks(self, clicks: Sequence[Click]) -> list[ActivityClick]:
         links = self.campaigns.find_links({click.link for click in clicks})
-        names = {code: self._campaign_name(code) for code in {click.campaign for click in clicks}}
-        marks = self._load_verdicts(clicks)
+        names = {
+            campaign: self._load_campaign_name(campaign)
+            for campaign in {click.campaign for click in clicks}
+        }
+        counted_clicks = self._load_counted_clicks(clicks)
         return [
             _build_activity_click(
-                click, names[click.campaign], links.get(click.link), marks.get(click.id)
+                click, names[click.campaign], links.get(click.link), counted_clicks.get(click.id)
             )
             for click in clicks
         ]
 
-    def _campaign_name(self, campaign: CampaignId) -> str:
+    def _load_campaign_name(self, campaign: CampaignId) -> str:
         try:
             known = self.campaigns.get(campaign)
-        except CorruptItem:  # told by the store; the person's other clicks are not its
+        except CorruptItem:  # logged by the repository; must not hide the person's other clicks
             known = None
         return known.name if known else campaign
 
-    def _load_verdicts(self, clicks: Sequence[Click]) -> Mapping[str, CountedClick]:
-        """The clicks as they were counted, which later ones may have changed; by their ids."""
+    def _load_counted_clicks(self, clicks: Sequence[Click]) -> Mapping[str, CountedClick]:
+        """Load the counted form of clicks, whose verdicts later clicks may change; by click id."""
         ids = {click_hash(click.id): click.id for click in clicks}
-        wanted = {RecipientKey(click.campaign, click.recipient) for click in clicks}
-        rows = load_readable(self.recipients.get_rows, wanted)
-        marks = {m.id: m for row in rows.values() for m in row.counted_clicks if m.id in ids}
+        row_keys = {RecipientKey(click.campaign, click.recipient) for click in clicks}
+        rows = load_readable(self.recipients.get_rows, row_keys)
+        counted = {c.id: c for row in rows.values() for c in row.counted_clicks if c.id in ids}
         keys = {
             RecipientKey(click.campaign, click.recipient, classify_click(click).overflow_number)
             for click in clicks
-            if click_hash(click.id) not in marks
+            if click_hash(click.id) not in counted
         }
-        sheets = load_readable(partial(load_overflow_items, self.recipients), keys)
-        for sheet in sheets.values():
-            marks |= {m.id: m for m in sheet.counted_clicks if m.id in ids}
-        return {ids[hashed]: mark for hashed, mark in marks.items()}
+        overflow_items = load_readable(partial(load_overflow_items, self.recipients), keys)
+        for item in overflow_items.values():
+            counted |= {c.id: c for c in item.counted_clicks if c.id in ids}
+        return {ids[hashed_id]: click for hashed_id, click in counted.items()}
 
 
 def _build_person_clicks(visitor: LinkVisitor) -> PersonClicks:
@@ -171,8 +161,8 @@ def _build_person_clicks(visitor: LinkVisitor) -> PersonClicks:
 def _build_activity_click(
     click: Click, campaign: str, link: Link | None, counted_click: CountedClick | None
 ) -> ActivityClick:
-    mark = counted_click or classify_click(click)
-    judged = build_verdict(BotSignal(mark.signals), is_bot=mark.is_bot)
+    counted = counted_click or classify_click(click)
+    verdict = build_verdict(BotSignal(counted.signals), is_bot=counted.is_bot)
     return ActivityClick(
         id=click.id,
         time=format_rfc3339(click.time),
@@ -186,56 +176,40 @@ def _build_activity_click(
         agent=click.agent,
         ip=click.ip,
         country=click.country,
-        verdict=judged.kind,
-        reasons=list(judged.reasons),
+        verdict=verdict.kind,
+        reasons=list(verdict.reasons),
     )
-
-
-ExportFormat: TypeAlias = Literal["csv", "ndjson"]
-
-EXPORT_PART_BYTES: Final = 4_000_000
-"""As JSON, in which a function answers: 6 MB at most, and a page comes on top."""
-EXPORT_PART_SECONDS: Final = 15
-
-EXPORT_CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
-    "csv": "text/csv; charset=utf-8",
-    "ndjson": "application/x-ndjson",
-}
-_COLUMNS: Final = tuple(PersonClicks.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPart:
-    """A file, or a part of it. ``cursor`` asks for the next one, None at the end."""
+    """A part of an export. ``cursor`` requests the next part; None in the last part."""
 
     text: str
     cursor: str | None
 
 
-class LinkPeopleReader(Protocol):
-    """Who clicked a link, page by page (``waypost.reports.people``)."""
-
-    def list_link_people(
-        self, workspace: str, link: str, cursor: str | None, limit: int
-    ) -> People: ...
-
-
 @dataclass(frozen=True, slots=True)
 class PeopleExport:
-    """``now`` is a monotonic clock in seconds."""
+    """Writes the people of a link as a file. ``monotonic`` is a clock in seconds."""
 
-    people: LinkPeopleReader
+    list_link_people: Callable[[str, str, str | None, int], People]
+    """``PeopleReportService.list_link_people``."""
     monotonic: Callable[[], float]
 
     def read_part(
         self, workspace: str, link: str, file_format: ExportFormat, cursor: str | None
     ) -> ExportPart:
-        """The file from a cursor on. Raises NotFound, InvalidRequest."""
+        """Read people from a cursor on, until the part is full or its time is over.
+
+        :raises NotFound: when the workspace has no such link.
+        :raises InvalidRequest: when the cursor is not from a response.
+        """
         deadline = self.monotonic() + EXPORT_PART_SECONDS
         texts = [_format_csv([_COLUMNS])] if file_format == "csv" and cursor is None else []
         size = 0
         while True:
-            page = self.people.list_link_people(workspace, link, cursor, MAX_PEOPLE)
+            page = self.list_link_people(workspace, link, cursor, MAX_PEOPLE)
             texts.append(_format_people(page.people, file_format))
             size += len(json.dumps(texts[-1], ensure_ascii=False).encode())
             cursor = page.cursor

@@ -1,8 +1,6 @@
-"""What reports of campaigns answer with. The API writes it as JSON and is described by it.
+"""Response models of reports, which are also the schemas of the API's OpenAPI document.
 
-Times are UTC in RFC 3339 where no zone was asked for. Shares are between 0 and 1.
-
-What reports of people answer with. Times are UTC in RFC 3339.
+Times are UTC in RFC 3339, except in a series, which has a time zone. Shares are between 0 and 1.
 """
 
 from __future__ import annotations
@@ -18,8 +16,9 @@ Grouping: TypeAlias = Literal["link", "tag", "url"]
 
 
 class ClickFigures(BaseModel):
-    """Clicks of a campaign. ``unique``: people who clicked. ``human`` and ``machine`` add up to
-    ``total``; ``unique_human``: people with a click that was judged human.
+    """Clicks of a campaign. ``human`` and ``machine`` (bots) add up to ``total``.
+
+    ``unique``: people who clicked; ``unique_human``: people with a human click.
     """
 
     total: Count
@@ -30,7 +29,7 @@ class ClickFigures(BaseModel):
 
 
 class OpenFigures(BaseModel):
-    """Opens of a campaign, as its pixel counted them."""
+    """Opens of a campaign, counted by its pixel."""
 
     total: Count
     human: Count
@@ -38,7 +37,7 @@ class OpenFigures(BaseModel):
 
 
 class LinkFigures(BaseModel):
-    """Clicks of a link. ``unique``: people who clicked it. ``share``: of the campaign's clicks."""
+    """Clicks of a link. ``unique``: people who clicked it; ``share``: of all campaign clicks."""
 
     link: str
     url: str
@@ -52,7 +51,7 @@ class LinkFigures(BaseModel):
 
 
 class CampaignHeadline(BaseModel):
-    """A campaign in few figures, each as ``CampaignReport`` has it. ``clicks``: their total."""
+    """The main figures of a campaign, as in ``CampaignReport``. ``clicks``: total clicks."""
 
     campaign: str
     kind: str
@@ -67,8 +66,9 @@ class CampaignHeadline(BaseModel):
 
 
 class CampaignList(BaseModel):
-    """Some of a workspace's campaigns, newest first by ``first_seen``; ``cursor`` asks for those
-    that follow, and is null at the end.
+    """A page of campaigns, newest first by ``first_seen``.
+
+    ``cursor`` requests the next page; null on the last page.
     """
 
     campaigns: list[CampaignHeadline]
@@ -76,13 +76,14 @@ class CampaignList(BaseModel):
 
 
 class CampaignReport(BaseModel):
-    """A campaign. ``clicked``: deliveries with a click; ``clicked_share``: of all deliveries.
-    ``opened``: deliveries with an open or a click, since who clicks has opened.
+    """A campaign's figures. Shares are parts of all deliveries.
 
-    ``links`` are the 1,000 most clicked at most, fewer where URLs are very long, and ``more_links``
-    how many are left out.
-    ``probably_shared`` counts deliveries that several people seem to have read, so that ``unique``
-    may be low by as many.
+    ``clicked``: deliveries with a click; ``opened``: deliveries with an open or a click, because
+    a click implies an open.
+    ``links``: the 1,000 most clicked links, fewer if URLs are very long; ``more_links``: number of
+    links omitted.
+    ``probably_shared``: deliveries that several people seem to have read; ``unique`` may be too low
+    by this number.
     """
 
     campaign: str
@@ -104,8 +105,10 @@ class CampaignReport(BaseModel):
 
 
 class GroupFigures(BaseModel):
-    """Clicks of links that belong together. ``unique`` is null where several links do: someone who
-    clicked two of them would count twice.
+    """Clicks of a group of links.
+
+    ``unique`` is null if the group has several links: a person who clicked two of them would count
+    twice.
     """
 
     name: str
@@ -118,7 +121,7 @@ class GroupFigures(BaseModel):
 
 
 class TopLinks(BaseModel):
-    """Most clicked first."""
+    """Links, or groups of links, most clicked first."""
 
     campaign: str
     by: Grouping
@@ -126,7 +129,7 @@ class TopLinks(BaseModel):
 
 
 class Point(BaseModel):
-    """Clicks, and opens beside them, from ``start`` on: local time with its offset from UTC."""
+    """Clicks and opens of the hour or day from ``start``, a local time with its UTC offset."""
 
     start: str
     total: Count
@@ -136,8 +139,10 @@ class Point(BaseModel):
 
 
 class Series(BaseModel):
-    """Clicks over time, without gaps. Clicks are counted by hours of UTC: where a zone is off by
-    half an hour, an hour belongs to the day in which it starts.
+    """Clicks over time, without gaps.
+
+    Clicks are counted by UTC hour. If a zone's offset includes half an hour, an hour belongs to the
+    day in which it starts.
     """
 
     campaign: str
@@ -147,7 +152,7 @@ class Series(BaseModel):
 
 
 class PersonClicks(BaseModel):
-    """Somebody who clicked a link; ``person`` is null where nobody knows or may tell who."""
+    """A person who clicked a link; ``person`` is null if unknown, opted out or erased."""
 
     person: str | None
     first: str
@@ -156,14 +161,14 @@ class PersonClicks(BaseModel):
 
 
 class People(BaseModel):
-    """Some of the people; ``cursor`` asks for those that follow, and is null at the end."""
+    """A page of people; ``cursor`` requests the next page and is null on the last page."""
 
     people: list[PersonClicks]
     cursor: str | None
 
 
 class ActivityClick(BaseModel):
-    """A click of a person. ``url`` is the link's as the template has it, ``href`` where it led."""
+    """A click of a person. ``url``: the link's URL in the template; ``href``: the destination."""
 
     id: str
     time: str
@@ -182,7 +187,7 @@ class ActivityClick(BaseModel):
 
 
 class Activity(BaseModel):
-    """Some of a person's clicks, newest first; ``cursor`` as in ``People``."""
+    """A page of a person's clicks, newest first; ``cursor`` as in ``People``."""
 
     clicks: list[ActivityClick]
     cursor: str | None

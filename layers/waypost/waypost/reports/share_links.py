@@ -1,9 +1,8 @@
-"""Who may look at report pages: whoever holds a share link, which says what it shows and until
-when.
+"""Create and verify share links, which grant read access to report pages without an account.
 
-A share is signed and dated by itsdangerous and stored nowhere. It shows one campaign or a whole
-workspace, never changes anything, and names people only where it was made to. Only the newest key
-of the keyring counts, unlike for tracking links: rotating the keys revokes every share.
+A share token is signed and dated by itsdangerous and not stored. It grants access to one campaign
+or a workspace until it expires, and to people's names only if requested. Only the newest key of the
+keyring verifies it, in contrast to tracking links, so a key rotation revokes all share links.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from waypost.errors import NotFound, ShareAccessDenied
 from waypost.ids import CampaignId, WorkspaceId, derive_campaign_id, derive_workspace_id
 from waypost.models.attributes import format_rfc3339
-from waypost.models.campaign import Campaign
+from waypost.repositories.campaigns import CampaignRepository
 from waypost.tokens.signer import Keyring
 
 SHARE_SALT: Final = "waypost.share"
@@ -31,7 +30,7 @@ _TOKEN_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ShareScope:
-    """What a share shows: one campaign, or with none the whole workspace. ``people``: also who."""
+    """Pages that a share shows: one campaign, or the workspace. ``people``: also people's names."""
 
     workspace: str
     campaign: str | None = None
@@ -39,13 +38,13 @@ class ShareScope:
 
     @property
     def scope_id(self) -> WorkspaceId | CampaignId:
-        """Names the scope in few characters."""
+        """The id of the campaign or workspace."""
         if self.campaign is None:
             return derive_workspace_id(self.workspace)
         return derive_campaign_id(self.workspace, self.campaign)
 
     def covers(self, workspace: str, campaign: str | None, *, people: bool) -> bool:
-        """Whether a page of this campaign, or of the workspace as a whole, may be shown."""
+        """Return if the scope includes a page of a campaign, or of the workspace (None)."""
         return (
             self.workspace == workspace
             and self.campaign in (None, campaign)
@@ -55,14 +54,14 @@ class ShareScope:
 
 @dataclass(frozen=True, slots=True)
 class ShareGrant:
-    """A scope that somebody was given, until when."""
+    """A scope and its expiry time."""
 
     scope: ShareScope
     expires: datetime
 
 
 class _ClockedSigner(TimestampSigner):
-    """Dates by a given clock."""
+    """Signer with an injected clock."""
 
     def __init__(self, *keys: Any, now: Callable[[], datetime], **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*keys, **options)
@@ -73,7 +72,7 @@ class _ClockedSigner(TimestampSigner):
 
 
 class ShareSigner:
-    """Makes and reads the tokens of share links, under one keyring."""
+    """Creates and verifies share tokens with one keyring."""
 
     def __init__(self, keyring: Keyring, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -85,27 +84,30 @@ class ShareSigner:
         )
 
     def create_token(self, scope: ShareScope, hours: int) -> str:
-        """What a link to the pages of a scope carries, good for so many hours."""
-        said = [_TOKEN_VERSION, scope.workspace, scope.campaign, scope.people, hours]
-        return str(self._serializer.dumps(said))
+        """Create the token of a share link that is valid for ``hours``."""
+        payload = [_TOKEN_VERSION, scope.workspace, scope.campaign, scope.people, hours]
+        return str(self._serializer.dumps(payload))
 
     def verify_token(self, token: str) -> ShareGrant:
-        """The share of a token. Raises NotShared, saying whether it is forged or has expired."""
+        """Return the share that a token grants.
+
+        :raises ShareAccessDenied: when the token is forged, revoked, expired or of a newer version.
+        """
         try:
-            said, signed = self._serializer.loads(token, return_timestamp=True)
+            payload, signed_at = self._serializer.loads(token, return_timestamp=True)
         except BadData as e:
-            raise ShareAccessDenied(
-                "tampered", "the link is not one of ours, or was revoked"
-            ) from e
-        scope, hours = _parse_payload(said)
-        expires = signed.astimezone(UTC) + timedelta(hours=hours)
+            raise ShareAccessDenied("tampered", "share link: invalid or revoked") from e
+        scope, hours = _parse_payload(payload)
+        expires = signed_at.astimezone(UTC) + timedelta(hours=hours)
         if expires <= self._now():
-            raise ShareAccessDenied("expired", f"the link expired on {expires:%d %b %Y, %H:%M} UTC")
+            raise ShareAccessDenied(
+                "expired", f"share link: expired on {expires:%d %b %Y, %H:%M} UTC"
+            )
         return ShareGrant(scope, expires)
 
 
 class ReloadableKeyring(Protocol):
-    """What is read of the keyring (``waypost.tokens.keyring.KeyringSource``)."""
+    """A keyring that can be reloaded (``waypost.tokens.keyring.KeyringSource``)."""
 
     def get_keyring(self) -> Keyring: ...
 
@@ -113,7 +115,7 @@ class ReloadableKeyring(Protocol):
 
 
 class ShareSignerSource:
-    """Share signers under the current keyring. ``clock`` gives seconds since 1970."""
+    """Share signers under the current keyring. ``clock`` returns Unix seconds."""
 
     def __init__(
         self, keyring_source: ReloadableKeyring, clock: Callable[[], float] = time.time
@@ -147,19 +149,21 @@ class ShareSignerSource:
 
 
 def _parse_payload(payload: object) -> tuple[ShareScope, int]:
-    """The scope and the hours of what was signed. Raises NotShared for what version 1 never signs:
-    another release of ours did, and may have meant anything by it.
+    """Return the scope and hours of a signed payload.
+
+    :raises ShareAccessDenied: for a payload that version 1 never signs. A newer release signed it,
+        so its meaning is unknown here.
     """
     match payload:
         case [version, str(workspace), str() | None as campaign, bool(people), int(hours)] if (
             version == _TOKEN_VERSION and hours <= MAX_SHARE_HOURS
         ):
             return ShareScope(workspace, campaign, people), hours
-    raise ShareAccessDenied("version", "the link is of a newer version")
+    raise ShareAccessDenied("version", "share link: created by a newer version of Waypost")
 
 
 class ShareRequest(BaseModel):
-    """What is to be shared. Without a campaign it is the whole workspace; ``hours`` from now."""
+    """A share link to create. Without a campaign, it shows the workspace; valid for ``hours``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -169,37 +173,31 @@ class ShareRequest(BaseModel):
 
 
 class ShareAnswer(BaseModel):
-    """A share link and when it expires. Who holds the link may look."""
+    """A share link and its expiry time. Anyone who holds the link may read the pages."""
 
     url: str
     expires: str
 
 
-class CampaignLookup(Protocol):
-    """What is read of campaigns (``waypost.repositories.campaigns``)."""
-
-    def get(self, campaign: CampaignId) -> Campaign | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class ShareLinkService:
-    """Hands out share links. ``pages_url``: where the report pages are."""
+    """Creates share links. ``pages_url``: base URL of the report pages."""
 
-    campaigns: CampaignLookup
+    campaigns: CampaignRepository
     share_signer: Callable[[], ShareSigner]
     pages_url: str
 
     def create_link(self, workspace: str, request: ShareRequest) -> ShareAnswer:
-        """A link for whoever is to look. Raises NotFound for an unknown campaign."""
+        """Create a share link. Raises NotFound for an unknown campaign."""
         if request.campaign is not None:
             known = self.campaigns.get(derive_campaign_id(workspace, request.campaign))
             if known is None or known.name != request.campaign:
                 raise NotFound("campaign", request.campaign)
-        sharer = self.share_signer()
-        token = sharer.create_token(
+        signer = self.share_signer()
+        token = signer.create_token(
             ShareScope(workspace, request.campaign, request.people), request.hours
         )
         return ShareAnswer(
             url=f"{self.pages_url}/reports/open/{token}",
-            expires=format_rfc3339(sharer.verify_token(token).expires),
+            expires=format_rfc3339(signer.verify_token(token).expires),
         )

@@ -1,8 +1,7 @@
-"""Clicks over time, as hours or days of the zone that the reader lives in.
+"""Group hourly UTC counters into hours or days of a time zone.
 
-Counters are kept by hours of UTC. They become hours as they are, and days by the local date on
-which they start, so that a day begins and ends at the reader's midnight: to the hour, which is all
-that is known in zones that are off by half an hour.
+An hour belongs to the local day in which it starts, so days begin at local midnight. In zones whose
+offset includes half an hour, days are exact to the hour, because the counters are hourly.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from waypost.models.counters import ClickCounts
 from waypost.reports.schemas import Point, SeriesStep
 
 MAX_SERIES_POINTS: Final = 1_000
-"""Of one answer: six weeks of hours, or almost three years of days."""
+"""Limit of one response: six weeks of hours, or almost three years of days."""
 EARLIEST_DATE: Final = date(1970, 1, 1)
 LATEST_DATE: Final = date(2999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """Local dates, both included; None: from the first click, up to the last one."""
+    """Local dates, inclusive. None: from the first click, or to the last click."""
 
     first: date | None = None
     last: date | None = None
 
     def validate(self) -> None:
-        """Raises InvalidRequest naming ``from`` or ``to``."""
+        """Raise InvalidRequest, naming ``from`` or ``to``, if the range is invalid."""
         for field, day in (("from", self.first), ("to", self.last)):
             if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
                 raise InvalidRequest.from_field(
@@ -48,11 +47,13 @@ _HOUR: Final = timedelta(hours=1)
 
 
 def parse_time_zone(name: str) -> ZoneInfo:
-    """A zone of the IANA database. Raises InvalidRequest."""
+    """Return a zone of the IANA database. Raises InvalidRequest."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as e:
-        raise InvalidRequest.from_field("zone", "is not a time zone such as Europe/Berlin") from e
+        raise InvalidRequest.from_field(
+            "zone", "is not an IANA time zone; use a name such as Europe/Berlin"
+        ) from e
 
 
 def build_points(
@@ -61,14 +62,15 @@ def build_points(
     zone: ZoneInfo,
     date_range: DateRange = FULL_RANGE,
 ) -> list[Point]:
-    """A point for every hour or day of the span, without gaps; empty where there is no click.
+    """Return a point for each hour or day of the range, without gaps; empty without clicks.
 
-    Raises InvalidRequest where the span is none, or has more than ``MOST_POINTS``; without a first
-    date, the newest ones are given.
+    Without a first date, return the newest ``MAX_SERIES_POINTS`` points.
+
+    :raises InvalidRequest: when the range is invalid, or has a first date and too many points.
     """
     date_range.validate()
     times = {datetime.fromisoformat(hour).replace(tzinfo=UTC): c for hour, c in hours.items()}
-    sums = {start: ClickCounts() for start in _point_starts(times, step, zone, date_range)}
+    sums = {start: ClickCounts() for start in _list_point_starts(times, step, zone, date_range)}
     for time, counts in times.items():
         bucket = time if step == "hour" else _midnight_utc(time.astimezone(zone).date(), zone)
         if bucket in sums:
@@ -76,10 +78,10 @@ def build_points(
     return [_build_point(start.astimezone(zone), counts) for start, counts in sums.items()]
 
 
-def _point_starts(
+def _list_point_starts(
     times: Collection[datetime], step: SeriesStep, zone: ZoneInfo, date_range: DateRange
 ) -> list[datetime]:
-    """When each point starts, in UTC: whole hours, or local midnights."""
+    """Return the start of each point in UTC: whole hours, or local midnights."""
     if not times:
         return []
     first = date_range.first or min(times).astimezone(zone).date()
@@ -96,19 +98,21 @@ def _point_starts(
 
 
 def _select_points(number: int, date_range: DateRange) -> range:
-    """Of so many points those to be shown, told before any of them is made."""
+    """Return the indexes of the points to build, checked before building any of them."""
     if number > MAX_SERIES_POINTS and date_range.first is not None:
-        raise InvalidRequest.from_field("from", f"asks for more than {MAX_SERIES_POINTS:,} points")
+        raise InvalidRequest.from_field(
+            "from", f"requests more than {MAX_SERIES_POINTS:,} points; use a shorter range"
+        )
     return range(max(0, number - MAX_SERIES_POINTS), number)
 
 
 def _midnight_utc(day: date, zone: ZoneInfo) -> datetime:
-    """When a local day begins, in UTC."""
+    """Return the start of a local day in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def _ceil_to_hour(time: datetime) -> datetime:
-    """The first hour of UTC that starts then or later."""
+    """Return the first UTC hour that starts at a time or later."""
     return -(-(time - _EPOCH) // _HOUR) * _HOUR + _EPOCH
 
 

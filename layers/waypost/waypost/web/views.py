@@ -178,7 +178,7 @@ def _export_response(
     name = query.require("campaign")
     scope: ShareScope = access.authorize(query.workspace, name, people=True)
     code = _load_link_figures(reports, query, name).link
-    part = PeopleExport(reports.people, time.monotonic).read_part(
+    part = PeopleExport(reports.people.list_link_people, time.monotonic).read_part(
         scope.workspace, code, file_format, query.cursor
     )
     headers = {
