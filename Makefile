@@ -85,11 +85,15 @@ test-fast: $(READY) ## Run the quick tests: no server, no build, fewer generated
 BENCHES := tokens rewriting redirect costs tally hotlink load memory
 
 .PHONY: bench
-bench: $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one part)
+bench: bench-files $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one part)
 
 .PHONY: $(BENCHES:%=bench-%)
 $(BENCHES:%=bench-%): bench-%: $(READY)
 	@python -m bench.$* $(ARGS)
+
+.PHONY: bench-files
+bench-files: $(READY)
+	@python -m bench.executed_files $(ARGS)
 
 # What ours is compared with, and nothing that the project stands on; where it cannot be had, it is left out.
 bench-rewriting: build/rivals
