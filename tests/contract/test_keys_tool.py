@@ -117,7 +117,7 @@ def test_a_key_that_is_not_there_is_told_before_anything_is_counted(
     secret: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(secret, "retire", "00000000") == 2
-    assert "there is no key 00000000" in capsys.readouterr().err
+    assert "no key 00000000" in capsys.readouterr().err
 
 
 def test_where_links_cannot_be_counted_the_key_stays(
@@ -147,7 +147,7 @@ def test_a_key_is_retired_only_by_one_who_is_sure(
 def test_the_key_that_signs_stays(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
     (only,) = keyring(secret).fingerprints
     assert run(secret, "retire", only, "--sure", only) == 2
-    assert "have another one sign first" in capsys.readouterr().err
+    assert "let another key sign first" in capsys.readouterr().err
     assert value(secret) == SEED
 
 

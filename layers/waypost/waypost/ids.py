@@ -1,20 +1,19 @@
-"""Names of workspaces, campaigns and links, shortened to fixed-width codes.
+"""Derive the ids of workspaces, campaigns and links from their names.
 
-A code is a truncated BLAKE2b hash in lower-case hex, each nested in the one before it, so that
-whoever holds a link's code holds the codes of its campaign and workspace as well, without reading
-anything:
+An id is a truncated BLAKE2b hash in lower-case hex. A link's id contains the ids of its campaign
+and workspace, so these are known without a lookup:
 
     workspace  xxxxxxxx                      4 bytes
     campaign   xxxxxxxxyyyyyyyyyy            workspace + 5 bytes
     link       xxxxxxxxyyyyyyyyyyzzzzzzzz    campaign + 4 bytes
 
-Widths are a trade between the length of every link and collisions (birthday bound). Two among
-1,000 workspaces collide with probability 1e-4, two among 10,000 campaigns of a workspace with
-5e-5: the second comer is refused by name (``errors.Clash``). Links of a campaign can number
-millions where every recipient has one of their own, so theirs are resolved: ``attempt`` gives the
-next code to try. The stored definition decides who owns a code.
+The widths trade the length of every link against collisions (birthday bound). Two among 1,000
+workspaces collide with probability 1e-4, two among 10,000 campaigns of a workspace with 5e-5; the
+second name is refused (``errors.AlreadyExists``). A campaign may have millions of links, one per
+recipient, so collisions of links are resolved: ``attempt`` selects the next id. The stored
+definition decides which link an id belongs to.
 
-The link code of all zeros is nobody's: it stands where an open of a message has no link.
+A link id that ends in zeros belongs to no link: it identifies opens of a campaign's messages.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ _EXTRA_ATTEMPT_OFFSET = 1 << 32
 
 
 def derive_workspace_id(workspace: str) -> WorkspaceId:
-    """The code of a workspace's name."""
+    """Derive the id of a workspace from its name."""
     return WorkspaceId(_hash_parts("workspace", workspace, size=WORKSPACE_ID_BYTES))
 
 
 def derive_campaign_id(workspace: str, campaign: str) -> CampaignId:
-    """The code of a campaign of a workspace, both by name."""
+    """Derive the id of a campaign from its name and its workspace's name."""
     return CampaignId(
         derive_workspace_id(workspace)
         + _hash_parts("campaign", campaign, size=CAMPAIGN_ID_BYTES - WORKSPACE_ID_BYTES)
@@ -48,34 +47,34 @@ def derive_campaign_id(workspace: str, campaign: str) -> CampaignId:
 
 
 def derive_link_id(campaign: CampaignId, identity: str, attempt: int = 0) -> LinkId:
-    """The code of a link of a campaign.
+    """Derive the id of a link of a campaign.
 
-    ``identity`` is what makes two hrefs the same link (a tag, or the href as the template has it);
-    ``attempt`` counts the codes that turned out to belong to other identities.
+    ``identity`` is equal for hrefs of the same link: a tag, or the href of the template.
+    ``attempt`` is the number of ids that already belong to other identities.
     """
-    code = _hash_parts("link", str(attempt), identity, size=LINK_ID_BYTES - CAMPAIGN_ID_BYTES)
-    if code == _OPEN_SUFFIX:
+    suffix = _hash_parts("link", str(attempt), identity, size=LINK_ID_BYTES - CAMPAIGN_ID_BYTES)
+    if suffix == _OPEN_SUFFIX:
         return derive_link_id(campaign, identity, attempt + _EXTRA_ATTEMPT_OFFSET)
-    return LinkId(campaign + code)
+    return LinkId(campaign + suffix)
 
 
 def derive_open_id(campaign: CampaignId) -> LinkId:
-    """What stands for the link where a message of the campaign was opened, not clicked."""
+    """Derive the id that replaces the link's when a message of the campaign is opened."""
     return LinkId(campaign + _OPEN_SUFFIX)
 
 
 def is_open_id(link: LinkId) -> bool:
-    """Whether a code stands for opens instead of a link."""
+    """Return True for an id of opens, False for a link's."""
     return link.endswith(_OPEN_SUFFIX) and len(link) == 2 * LINK_ID_BYTES
 
 
 def extract_workspace_id(campaign_or_link: CampaignId | LinkId) -> WorkspaceId:
-    """The workspace that a campaign or link belongs to."""
+    """Return the workspace of a campaign or link."""
     return WorkspaceId(campaign_or_link[: 2 * WORKSPACE_ID_BYTES])
 
 
 def extract_campaign_id(link: LinkId) -> CampaignId:
-    """The campaign that a link belongs to."""
+    """Return the campaign of a link."""
     return CampaignId(link[: 2 * CAMPAIGN_ID_BYTES])
 
 

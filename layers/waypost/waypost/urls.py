@@ -1,6 +1,6 @@
-"""What a destination may be, and how a browser reads it.
+"""Parse hrefs as browsers do, and decide which destinations are safe.
 
-The standard library's ``urlsplit`` drops characters and lower-cases hosts, so it is not used here.
+The standard library's ``urlsplit`` is not used: it drops characters and lower-cases hosts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ DEFAULT_SCHEMES = WEB_SCHEMES | {"mailto", "tel", "sms"}
 FORBIDDEN_SCHEMES = frozenset(
     {"javascript", "vbscript", "data", "file", "blob", "about", "filesystem", "view-source", "jar"}
 )
-"""Schemes that run or read something where they are opened: no workspace can list them."""
+"""Schemes that run code or read local data; no workspace can allow them."""
 
 _SCHEME_PATTERN = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _AUTHORITY_PATTERN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
-# About most links there is nothing to decide: ASCII, a host of letters, neither user nor port.
+# Most links match and need no further check: ASCII, a plain host, no user name and no port.
 _SIMPLE_URL_PATTERN = re.compile(r"([hH][tT]{2}[pP][sS]?)://([a-zA-Z0-9.\-]+)(?:[/?#][!-~]*)?")
 _WEB_URL_PATTERN = re.compile(r"[^:]*:(?://([^/?#]*))?", re.DOTALL)
 _SURROUNDING_CHARACTERS = "".join(map(chr, range(0x21)))
@@ -35,18 +35,18 @@ _HOST_PATTERN = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\x00-\x20\"#%/:<>?@\[\\\]^`{|}
 _NON_HEADER_PATTERN = re.compile(r" +|[^\x00-\x7f]+")
 
 
-@dataclass(slots=True)  # frozen takes three times as long, forty times a message
+@dataclass(slots=True)  # frozen takes three times as long, for about 40 hrefs a message
 class ParsedHref:
-    """An href as every browser reads it (``cleaned``), taken apart once."""
+    """An href as browsers read it (``clean_href``), and its parts."""
 
     text: str
     scheme: str | None
     authority: str | None
     is_simple: bool
-    """Nothing has to be checked, or written otherwise."""
+    """True if the href needs neither checks nor conversion."""
 
     def to_destination(self, schemes: Collection[str] = ()) -> str:
-        """The URL to sign and to redirect to. Raises as ``ascii_form``, ``check_destination``."""
+        """Return the URL to sign and to redirect to. Raises UnsafeDestination."""
         if self.is_simple:
             return self.text
         destination = to_ascii_url(self.text)
@@ -55,32 +55,32 @@ class ParsedHref:
 
 
 def parse_href(href: str) -> ParsedHref:
-    """Take an href apart."""
-    if found := _SIMPLE_URL_PATTERN.fullmatch(href):
-        return ParsedHref(href, found[1].lower(), found[2].lower(), is_simple=True)
+    """Parse an href."""
+    if match := _SIMPLE_URL_PATTERN.fullmatch(href):
+        return ParsedHref(href, match[1].lower(), match[2].lower(), is_simple=True)
     text = clean_href(href)
     return ParsedHref(text, get_scheme(text), get_authority(text), is_simple=False)
 
 
 def get_scheme(href: str) -> str | None:
-    """The scheme in lower case; None for what is relative to some page."""
+    """Return the scheme in lower case; None for a relative URL."""
     match = _SCHEME_PATTERN.match(href)
     return match[1].lower() if match else None
 
 
 def get_authority(href: str) -> str | None:
-    """Host and port of an http(s) URL in lower case, without user; None where there is none."""
+    """Return host and port of an http(s) URL in lower case, without the user name."""
     match = _AUTHORITY_PATTERN.match(href)
     return match[1].rpartition("@")[2].lower() or None if match else None
 
 
 def get_host(href: str) -> str | None:
-    """The host of an http(s) URL in lower case, without user and port; None where there is none."""
+    """Return the host of an http(s) URL in lower case, without user name and port."""
     return _PORT_PATTERN.sub("", get_authority(href) or "") or None
 
 
 def clean_href(href: str) -> str:
-    """The href as every browser reads it: no surrounding spaces or controls, no tabs and newlines.
+    """Remove surrounding spaces and controls, and all tabs and newlines, as browsers do.
 
     Source: WHATWG URL, basic URL parser, its first three steps.
     """
@@ -90,8 +90,10 @@ def clean_href(href: str) -> str:
 
 
 def to_ascii_url(href: str) -> str:
-    """The same URL in characters that a Location header can hold: an international host in its
-    ``xn--`` form, other non-ASCII text and spaces percent-encoded as UTF-8, the rest untouched.
+    """Convert a URL to the characters that a Location header can hold.
+
+    An international host becomes its ``xn--`` form; spaces and other non-ASCII text are
+    percent-encoded as UTF-8; the rest is unchanged.
 
     :raises UnsafeDestination: when the host cannot be a host name.
     """
@@ -110,42 +112,43 @@ def _to_ascii_authority(href: str, authority: str) -> str:
     if any(category(character) == "Cf" for character in authority):
         raise UnsafeDestination(href, "has an invisible character in its host")
     port = _PORT_PATTERN.search(authority)
-    name = authority[: port.start()] if port else authority
+    host = authority[: port.start()] if port else authority
     try:
-        ascii_name = to_ascii_host(name)
-    except UnicodeError as error:
-        raise UnsafeDestination(href, "has a host that cannot be a host name") from error
-    if not _HOST_PATTERN.fullmatch(ascii_name):  # a wide slash became a slash, a wide @ a user name
+        ascii_host = to_ascii_host(host)
+    except UnicodeError as e:
+        raise UnsafeDestination(href, "has a host that cannot be a host name") from e
+    if not _HOST_PATTERN.fullmatch(ascii_host):  # NFKC converts a full-width slash or @ to ASCII
         raise UnsafeDestination(href, "has a host that cannot be a host name")
-    return ascii_name + (port[0] if port else "")
+    return ascii_host + (port[0] if port else "")
 
 
 def to_ascii_host(name: str) -> str:
-    """An international host name as DNS has it. Raises UnicodeError."""
+    """Convert an international host name to the form of DNS. Raises UnicodeError."""
     return ".".join(map(_to_ascii_label, _DOT_PATTERN.split(name)))
 
 
 def _to_ascii_label(label: str) -> str:
-    """One label of a host. Sharp s and final sigma stay themselves, as browsers have it (UTS 46,
-    nontransitional): the standard library's IDNA of 2003 would lead to another host.
+    """Convert one label of a host, with sharp s and final sigma kept (UTS 46, nontransitional).
+
+    Browsers do the same; the standard library's IDNA 2003 results in another host.
     """
     if _NONTRANSITIONAL_PATTERN.search(lower := label.lower()):
-        name = "xn--" + normalize("NFKC", lower).encode("punycode").decode("ascii")
+        ascii_label = "xn--" + normalize("NFKC", lower).encode("punycode").decode("ascii")
     else:
-        name = label.encode("idna").decode("ascii")
-    if "." in name:  # out of a character that holds one, of which browsers make something else
-        raise UnicodeError("one label becomes two")
-    return name
+        ascii_label = label.encode("idna").decode("ascii")
+    if "." in ascii_label:  # from a character that contains a dot and that browsers read otherwise
+        raise UnicodeError(f"host label: contains a dot in ASCII ({ascii_label!r})")
+    return ascii_label
 
 
 def _percent_encode(text: str) -> str:
-    return _NON_HEADER_PATTERN.sub(lambda found: quote(found[0], safe=""), text)
+    return _NON_HEADER_PATTERN.sub(lambda match: quote(match[0], safe=""), text)
 
 
 def check_destination(href: str, schemes: Collection[str] = ()) -> None:
-    """Whether an href may be signed, and redirected to.
+    """Check that an href may be signed and redirected to.
 
-    :param schemes: app schemes in lower case, besides the five that are always allowed.
+    :param schemes: app schemes in lower case, besides ``DEFAULT_SCHEMES``.
     :raises UnsafeDestination: with the reason.
     """
     if _SIMPLE_URL_PATTERN.fullmatch(href):
@@ -164,7 +167,7 @@ def check_destination(href: str, schemes: Collection[str] = ()) -> None:
 
 
 def _check_authority(href: str) -> None:
-    """A browser must find the same host in the URL as we do."""
+    """Check that every browser reads the same host from the URL."""
     match = _WEB_URL_PATTERN.match(href)
     authority = match[1] if match else None
     if not authority:
@@ -181,6 +184,6 @@ def _check_authority(href: str) -> None:
 
 
 def _is_port(digits: str) -> bool:
-    """Zeros before it do not count, however many; nothing at all is the scheme's own port."""
-    plain = digits.lstrip("0")
-    return len(plain) <= 5 and int(plain or "0") <= 65535
+    """Return True for a port, with leading zeros, or empty for the scheme's default port."""
+    significant = digits.lstrip("0")
+    return len(significant) <= 5 and int(significant or "0") <= 65535

@@ -115,12 +115,12 @@ def test_a_key_that_waits_can_be_taken_back() -> None:
 def test_the_key_that_signs_is_not_retired_even_while_another_waits() -> None:
     keys = listed(OLD).add_key(NEW, NOW + 600)
     old = keys.keys[0].fingerprint
-    with pytest.raises(ValueError, match="have another one sign first"):
+    with pytest.raises(ValueError, match="signs; let another key sign first"):
         keys.remove_key(old, NOW)
     assert keys.remove_key(old, NOW + 600).build_keyring(NOW + 600) == Keyring((NEW,))
 
 
 def test_a_key_that_is_not_there_is_not_retired() -> None:
     there = f"{listed(OLD).keys[0].fingerprint}, {listed(NEW).keys[0].fingerprint}"
-    with pytest.raises(ValueError, match=f"^there is no key 00000000; there are {there}$"):
+    with pytest.raises(ValueError, match=f"^keyring: no key 00000000; choose one of {there}$"):
         listed(OLD, NEW).remove_key("00000000", NOW)

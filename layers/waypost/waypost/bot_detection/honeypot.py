@@ -1,7 +1,8 @@
-"""The hidden link that a message may carry for machines alone.
+"""The honeypot: a hidden link in a message that only bots follow.
 
-The rewrite function puts it where no person sees it; whoever follows it reads markup. It is an
-ordinary link of the campaign with an identity that no href can have, so it is known by its code.
+The rewrite function puts it where no person sees it, so a click on it means that a program followed
+every link of the markup. It is an ordinary link of its campaign. Its identity is one that no href
+can have, so its id can be derived without a lookup.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ HONEYPOT_IDENTITY: Final = "\x00honeypot"
 
 @lru_cache(maxsize=1024)
 def derive_honeypot_id(campaign: CampaignId) -> LinkId:
-    """The code of a campaign's hidden link."""
+    """Derive the id of a campaign's honeypot."""
     return derive_link_id(campaign, HONEYPOT_IDENTITY)
 
 
 def is_honeypot(link: LinkId) -> bool:
+    """Return True for the honeypot of the link's campaign."""
     return link == derive_honeypot_id(extract_campaign_id(link))

@@ -1,10 +1,8 @@
-"""What speaks for a machine, how much, and the verdict.
+"""Score a click for bot signals, and decide whether a bot made it.
 
-Each signal has a weight in points; a click whose signals reach the threshold is a machine's.
-One alone decides only where a person cannot cause it. docs/bot-clicks.md shows how well that
-tells them apart, and why the weights are what they are.
-
-A click as its recipient's row remembers it.
+Each signal has a weight in points. A click whose points reach the threshold is a bot's. One signal
+alone decides only if no person can cause it. docs/bot-clicks.md explains the weights and reports
+how well they separate bots from people.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from waypost.models.workspace import WorkspaceSettings
 
 
 class BotSignal(IntFlag):
-    """A reason to think of a machine. Values are stored: never reuse one."""
+    """A sign that a bot made a click. Values are stored: never reuse one."""
 
     KNOWN_AGENT = 1
     NO_AGENT = 2
@@ -67,7 +65,7 @@ SOON_AFTER_SENDING_MILLISECONDS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class BotVerdict:
-    """Human or machine, with the points and the reasons, strongest first."""
+    """The decision about a click, with its points and its reasons, strongest first."""
 
     kind: Literal["human", "machine"]
     score: int
@@ -75,43 +73,44 @@ class BotVerdict:
 
 
 def detect_signals(click: Click) -> BotSignal:
-    """What the click itself tells, without those around it."""
+    """Return the signals of a click alone, without its neighbours."""
     if click.signals is not None:
         return BotSignal(click.signals)
-    found = (_detect_mail_agent_signal if is_open_id(click.link) else _detect_agent_signal)(
-        click.agent
-    )
+    if is_open_id(click.link):
+        signals = _detect_image_agent_signal(click.agent)
+    else:
+        signals = _detect_agent_signal(click.agent)
     if click.asn in load_hosting_networks():
-        found |= BotSignal.HOSTING_NETWORK
+        signals |= BotSignal.HOSTING_NETWORK
     if to_milliseconds(click.time) - click.sent * 1000 < SOON_AFTER_SENDING_MILLISECONDS:
-        found |= BotSignal.SOON_AFTER_SENDING
+        signals |= BotSignal.SOON_AFTER_SENDING
     if is_honeypot(click.link):
-        found |= BotSignal.HONEYPOT
-    return found
+        signals |= BotSignal.HONEYPOT
+    return signals
 
 
 @cache
 def compute_score(signals: int) -> int:
-    """The points of all signals together. Those of a newer version count nothing."""
-    return sum(points for signal, points in SIGNAL_WEIGHTS.items() if signals & signal)
+    """Add up the points of the signals. Unknown signals, of a newer version, count 0."""
+    return sum(weight for signal, weight in SIGNAL_WEIGHTS.items() if signals & signal)
 
 
 def build_verdict(signals: BotSignal, *, is_bot: bool | None = None) -> BotVerdict:
-    """The verdict with its reasons. ``machine`` is the label as counted, where there is one."""
-    points = compute_score(signals)
+    """Build the verdict of signals. ``is_bot`` is the label of a click that is counted already."""
+    score = compute_score(signals)
     if is_bot is None:
-        is_bot = points >= DEFAULT_BOT_THRESHOLD
+        is_bot = score >= DEFAULT_BOT_THRESHOLD
     ranked = sorted(signals, key=lambda signal: -SIGNAL_WEIGHTS[signal])
     reasons = tuple(str(signal.name).lower() for signal in ranked)
-    return BotVerdict("machine" if is_bot else "human", points, reasons)
+    return BotVerdict("machine" if is_bot else "human", score, reasons)
 
 
 @cache
 def load_hosting_networks() -> frozenset[int]:
-    """Numbers of networks where servers stand and people do not."""
+    """Load the numbers (ASN) of the networks that host servers."""
     lines = (files("waypost.bot_detection") / "hosting_networks.csv").read_text().splitlines()
-    rows = (line.split(",", 1)[0] for line in lines if line and not line.startswith("#"))
-    return frozenset(int(number) for number in rows if number != "asn")
+    numbers = (line.split(",", 1)[0] for line in lines if line and not line.startswith("#"))
+    return frozenset(int(number) for number in numbers if number != "asn")
 
 
 def _detect_agent_signal(agent: str) -> BotSignal:
@@ -122,8 +121,7 @@ def _detect_agent_signal(agent: str) -> BotSignal:
     return BotSignal(0) if is_browser(agent) else BotSignal.ODD_AGENT
 
 
-def _detect_mail_agent_signal(agent: str) -> BotSignal:
-    """What the agent of an open tells."""
+def _detect_image_agent_signal(agent: str) -> BotSignal:
     if is_image_prefetch(agent):
         return BotSignal.IMAGE_PREFETCH
     if is_image_proxy(agent):
@@ -132,7 +130,7 @@ def _detect_mail_agent_signal(agent: str) -> BotSignal:
 
 
 def classify_click(click: Click, threshold: int = DEFAULT_BOT_THRESHOLD) -> CountedClick:
-    """The mark of a click, judged by what the click itself tells."""
+    """Convert a click to its counted form, classified by its own signals alone."""
     signals = detect_signals(click)
     return CountedClick(
         id=click_hash(click.id),
@@ -147,11 +145,11 @@ def classify_click(click: Click, threshold: int = DEFAULT_BOT_THRESHOLD) -> Coun
 
 
 def _hash_delivery(click: Click) -> bytes:
-    anonymous = click.alias is not None
-    return bytes.fromhex(click.delivery) if anonymous else delivery_hash(click.delivery)
+    is_anonymous = click.alias is not None
+    return bytes.fromhex(click.delivery) if is_anonymous else delivery_hash(click.delivery)
 
 
 def _hash_network(click: Click) -> int:
-    """Equal for clicks from one network: its number where CloudFront told it, else the address."""
+    """Hash the network of a click: its ASN from CloudFront, else its address."""
     name = str(click.asn) if click.asn is not None else click.ip or ""
     return int.from_bytes(blake2b(name.encode(), digest_size=2).digest())

@@ -1,16 +1,12 @@
-"""User agents: known machines, and the kind of client behind a browser's.
+"""Classify user agents: known bots, clients that load images of messages, and device names.
 
-Known machines come from the kept list of the package crawler-user-agents, plus ``OUR_ADDITIONS``:
-scanners of mail and documents that the list, made for web sites, does not have.
+Known bots come from the maintained list of the package crawler-user-agents and from
+``EXTRA_BOT_PATTERN``: scanners of mail and documents, which that list for web sites lacks.
 
-User agents that load the images of messages, where an open says less than a click.
-
-Sources: Google's and Yahoo's proxies name themselves; Apple's privacy protection loads every image
-of a message through relays as soon as it is delivered, with an agent of two words and no more;
-Gmail's applications load images ahead of time with the one below, which no browser has had since
-2015. Each was seen and described by several senders of mail (docs/opens.md).
-
-What a user agent says in words: the browser, and what it ran on.
+An open says less about its reader than a click does. Google's and Yahoo's image proxies name
+themselves. Apple's privacy protection loads every image of a message through relays as soon as it
+is delivered, with the agent ``Mozilla/5.0`` and no more. Gmail's applications load images ahead of
+time with an agent that no browser has had since 2015. Sources: docs/opens.md.
 """
 
 from __future__ import annotations
@@ -40,29 +36,6 @@ _BROWSER_TOKENS: Final = (
     "safari",
 )
 
-
-@lru_cache(maxsize=4096)
-def is_known_bot(agent: str) -> bool:
-    """Whether the agent names a crawler, scanner, preview or tool that is known.
-
-    Cached, for searching the list costs about 0.3 ms and agents repeat.
-    """
-    return is_crawler(agent) or EXTRA_BOT_PATTERN.search(agent) is not None
-
-
-def is_browser(agent: str) -> bool:
-    """Whether the agent has the shape that every browser's has had for thirty years."""
-    return agent.startswith(("Mozilla/5.0 (", "Opera/9.80 ("))
-
-
-def classify_client(agent: str) -> int:
-    """A number from 0 to 255 that is the same for the same system and browser, whatever version."""
-    lower = agent.lower()
-    system = next((i for i, name in enumerate(_OS_TOKENS, 1) if name in lower), 0)
-    browser = next((i for i, name in enumerate(_BROWSER_TOKENS, 1) if name in lower), 0)
-    return system << 4 | browser
-
-
 _IMAGE_PROXY_PATTERN: Final = re.compile(
     r"GoogleImageProxy|YahooMailProxy|SeznamEmailProxy", re.IGNORECASE
 )
@@ -71,26 +44,6 @@ _GMAIL_PREFETCH_SUFFIX: Final = "Edge/12.246 Mozilla/5.0"
 _MAIL_CLIENT_PATTERN: Final = re.compile(
     r"outlook|ms-?office|thunderbird|airmail|mailspring|betterbird|emclient|postbox", re.IGNORECASE
 )
-
-
-def is_image_proxy(agent: str) -> bool:
-    """Whether a mail provider fetched the image: for somebody who reads, as far as is known, but
-    in place of whatever their own client would tell.
-    """
-    return _IMAGE_PROXY_PATTERN.search(agent) is not None
-
-
-def is_image_prefetch(agent: str) -> bool:
-    """Whether the image was fetched before anybody looked, or whether or not anybody will."""
-    return agent.strip() == _APPLE_PREFETCH_AGENT or agent.endswith(_GMAIL_PREFETCH_SUFFIX)
-
-
-def is_mail_client(agent: str) -> bool:
-    """Whether a program that people read mail with fetched the image. A *click* with such an agent
-    is rather a program's that checks links.
-    """
-    return _MAIL_CLIENT_PATTERN.search(agent) is not None
-
 
 _BROWSER_NAMES: Final = {
     "Edg": "Edge",
@@ -102,7 +55,7 @@ _BROWSER_NAMES: Final = {
     "Chrome/": "Chrome",
     "Safari/": "Safari",
 }
-"""By a part of the agent, the telling one first: nearly all claim to be Safari as well."""
+"""Browser names by a part of the agent, most specific first: nearly all claim to be Safari too."""
 _SYSTEM_NAMES: Final = {
     "iPhone": "iPhone",
     "iPad": "iPad",
@@ -114,8 +67,48 @@ _SYSTEM_NAMES: Final = {
 }
 
 
+@lru_cache(maxsize=4096)
+def is_known_bot(agent: str) -> bool:
+    """Return True for the agent of a known crawler, scanner, preview or tool.
+
+    Cached: a search of the list takes about 0.3 ms, and agents repeat.
+    """
+    return is_crawler(agent) or EXTRA_BOT_PATTERN.search(agent) is not None
+
+
+def is_browser(agent: str) -> bool:
+    """Return True for an agent with the shape that all browsers' agents have."""
+    return agent.startswith(("Mozilla/5.0 (", "Opera/9.80 ("))
+
+
+def is_image_proxy(agent: str) -> bool:
+    """Return True if a mail provider's proxy fetched the image.
+
+    A person probably reads the message, but the proxy hides the person's own client.
+    """
+    return _IMAGE_PROXY_PATTERN.search(agent) is not None
+
+
+def is_image_prefetch(agent: str) -> bool:
+    """Return True if a mail client loaded the image before any person saw the message."""
+    return agent.strip() == _APPLE_PREFETCH_AGENT or agent.endswith(_GMAIL_PREFETCH_SUFFIX)
+
+
+def is_mail_client(agent: str) -> bool:
+    """Return True for a mail program. A *click* with such an agent is rather a link checker's."""
+    return _MAIL_CLIENT_PATTERN.search(agent) is not None
+
+
+def classify_client(agent: str) -> int:
+    """Return a number from 0 to 255 for the operating system and browser, without versions."""
+    lower = agent.lower()
+    system = next((i for i, token in enumerate(_OS_TOKENS, 1) if token in lower), 0)
+    browser = next((i for i, token in enumerate(_BROWSER_TOKENS, 1) if token in lower), 0)
+    return system << 4 | browser
+
+
 def describe_device(agent: str) -> str:
-    """Such as ``Safari on iPhone``; empty where the agent is not a browser's that people know."""
-    browser = next((name for part, name in _BROWSER_NAMES.items() if part in agent), None)
-    system = next((name for part, name in _SYSTEM_NAMES.items() if part in agent), None)
+    """Describe a device, such as ``Safari on iPhone``; empty for an unknown browser or system."""
+    browser = next((name for token, name in _BROWSER_NAMES.items() if token in agent), None)
+    system = next((name for token, name in _SYSTEM_NAMES.items() if token in agent), None)
     return f"{browser} on {system}" if browser and system else ""

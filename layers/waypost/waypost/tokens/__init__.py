@@ -1,15 +1,17 @@
-"""What a tracking link carries, packed small and signed.
+"""Signed tokens: the data of a tracking link or pixel, packed small and signed.
 
-    https://<host>/e/c/<payload>/<signature>
+    https://<host>/e/c/<payload>/<signature>    a click
+    https://<host>/e/o/<payload>/<signature>    an open
 
-``packing`` makes identifiers small and ``destination`` destinations, ``payload`` lays the fields
-out, ``signing`` signs them with a keyring, and ``sealer`` puts these together; ``opens`` does the
-same for pixels (``/e/o/…``). ``paths`` says where on a host they stand.
-Links are valid for ever: what version 1 wrote, every later version reads.
+- ``codec``    the fields of a token as bytes
+- ``signer``   signs and verifies tokens under a keyring
+- ``keyring``  loads the keyring from its secret
+- ``repair``   undoes changes that mail clients make to a link
 
-Under which paths of a tracking host tokens stand; the template's routes are the same.
+Links are valid for ever: every version reads tokens of version 1.
 
-Links that were sent have them for ever, so they may be added to, never changed.
+``CLICK_PATH``, ``PIXEL_PATH`` and ``APP_PATH`` are the paths of tokens on a tracking host. The
+template has the same routes. Add paths, but never change one: links in sent messages use them.
 """
 
 from __future__ import annotations
@@ -31,8 +33,7 @@ __all__ = [
     "prepare_link_by_digest",
 ]
 
-
 CLICK_PATH: Final = "/e/c/"
 PIXEL_PATH: Final = "/e/o/"
 APP_PATH: Final = "/app"
-"""Stands before the path of a link that an app may open."""
+"""Prefix of ``CLICK_PATH`` for a link that an app may open."""

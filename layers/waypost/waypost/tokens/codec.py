@@ -1,39 +1,28 @@
-"""How the fields of a token are laid out in bytes, version by version.
+"""Encode and decode the fields of a token, version by version.
 
-Version 1 (big-endian; varint as in ``packing``):
+Version 1 (big-endian; varint is LEB128):
 
     1    version              0x01
     1    forms                delivery's form << 3 | person's form
     4    time of sending      seconds since 1970, UTC
-    ·    delivery, person     packed
-    13   link                 workspace, campaign and link code (``waypost.ids``)
-    ·    position × 4 + how   varint; how a destination is held: 0 plain, 1 deflated, 2 stored
-    ·    destination          the rest: UTF-8, raw deflate with the dictionary, or a digest
+    ·    delivery, person     packed identifiers
+    13   link                 link id, which contains workspace and campaign (``waypost.ids``)
+    ·    position, encoding   varint of position × 4 + the destination's encoding: 0 plain,
+                              1 deflated, 2 digest of a stored destination
+    ·    destination          the rest: UTF-8, raw deflate with ``DICTIONARY_V1``, or a digest
 
-What the recipient owns comes first and what the link owns last, so that a message's links are
-packed once and only joined to each recipient. The recipient's own identifier in the destination
-(``_cio_id=p1``) is held as one mark and comes back from the person field, which makes the packed
-destination the same for everybody.
+The recipient's fields come first and the link's last, so the links of a message are packed once and
+then joined to each recipient. The recipient's own identifier in a destination (``_cio_id=p1``) is
+replaced by ``PERSON_PLACEHOLDER`` and restored from the person field, so the packed destination is
+the same for every recipient.
 
-The preset dictionary of version 1: what destinations in messages have in common.
+Identifiers come back exactly as the caller gave them. A short form is used only if it is
+reversible: canonical lower-case UUIDs, canonical upper-case ULIDs, lower-case hex of even length,
+and decimal integers without leading zeros. All others are UTF-8. The form of an identifier is not
+in its bytes but in three bits of the forms byte.
 
-Deflate copies from it, so that ``https://www.`` or a campaign's parameters cost a few bits
-instead of characters; the likelier a piece, the nearer it stands to the end, where distances are
-short. A version's dictionary NEVER changes, or every link sent under it dies: a better one is a
-new token version.
-
-How a token holds a destination: the recipient's own parameter as one mark, and deflated.
-
-What is written here is in links that were sent: a version's dictionary, and what the mark stands
-for, never change.
-
-How an identifier becomes few bytes: UUIDs, ULIDs, hex and integers as numbers, all else as
-UTF-8.
-
-The caller's identifiers come back exactly as they were given, so a form is only used where it
-reverses: canonical lower-case UUIDs, canonical upper-case ULIDs, lower-case hex of even length,
-and decimal integers without leading zeros. A packed identifier does not say its form; the form
-travels beside it in three bits.
+Sent links contain these bytes: never change a version's dictionary or placeholder. A better one
+needs a new version.
 """
 
 from __future__ import annotations
@@ -47,6 +36,106 @@ from uuid import UUID
 
 from waypost.errors import MalformedToken, UnknownVersion
 from waypost.ids import LINK_ID_BYTES, LinkId
+
+TOKEN_VERSION: Final = 1
+
+PLAIN_ENCODING: Final = 0
+DEFLATE_ENCODING: Final = 1
+DIGEST_ENCODING: Final = 2
+DESTINATION_DIGEST_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ClickToken:
+    """The fields of a click link. ``sent`` is in seconds since 1970, UTC.
+
+    ``stored_digest`` is the digest of a destination that is stored because it is too long for a
+    link; ``href`` is then empty.
+    """
+
+    link: LinkId
+    delivery: str
+    person: str | None
+    position: int
+    sent: int
+    href: str
+    stored_digest: str | None = None
+
+
+PreparedLink = NewType("PreparedLink", bytes)
+"""The part of a packed link that is the same for every recipient."""
+
+
+def prepare_link(link: LinkId, position: int, href: str) -> PreparedLink:
+    """Pack a link. ``href`` may contain ``PERSON_PLACEHOLDER`` for the recipient's own parameter.
+
+    The caller has checked the destination (``waypost.urls.check_destination``).
+    """
+    plain = href.encode()
+    deflated = _deflate(plain)
+    if len(deflated) < len(plain):
+        return _encode_link(link, position, DEFLATE_ENCODING, deflated)
+    return _encode_link(link, position, PLAIN_ENCODING, plain)
+
+
+def prepare_link_by_digest(link: LinkId, position: int, digest: str) -> PreparedLink:
+    """Pack a link whose destination is stored under a digest (hex, 16 bytes)."""
+    return _encode_link(link, position, DIGEST_ENCODING, bytes.fromhex(digest))
+
+
+def _encode_link(link: LinkId, position: int, encoding: int, destination: bytes) -> PreparedLink:
+    return PreparedLink(bytes.fromhex(link) + encode_varint(position << 2 | encoding) + destination)
+
+
+def pack_recipient(delivery: str, person: str | None, sent: int) -> bytes:
+    """Pack the first bytes of a token, the same for all links of one delivery."""
+    packed_delivery, packed_person = pack_identifier(delivery), pack_identifier(person)
+    forms = packed_delivery.form << 3 | packed_person.form
+    return b"".join(
+        (bytes((TOKEN_VERSION, forms)), sent.to_bytes(4), packed_delivery.data, packed_person.data)
+    )
+
+
+def unpack_recipient(data: bytes) -> tuple[str, str | None, int, int]:
+    """Return delivery, person and time of sending, and the offset of the next field.
+
+    Raises ValueError for bytes that no recipient has.
+    """
+    forms = read_bytes(data, 1, 1)[0]
+    sent = int.from_bytes(read_bytes(data, 2, 4))
+    delivery, offset = unpack_identifier(forms >> 3, data, 6)
+    person, offset = unpack_identifier(forms & 7, data, offset)
+    if delivery is None:
+        raise ValueError("token: no delivery")
+    return delivery, person, sent, offset
+
+
+def decode_click_token(data: bytes) -> ClickToken:
+    """Decode the bytes of a token of any version. Raises UnknownVersion or MalformedToken."""
+    if not data:
+        raise MalformedToken("token: empty payload")
+    if data[0] != TOKEN_VERSION:
+        raise UnknownVersion(data[0])
+    try:
+        return _decode_v1(data)
+    except (ValueError, zlib.error, IndexError) as e:
+        raise MalformedToken("token: inconsistent fields") from e
+
+
+def _decode_v1(data: bytes) -> ClickToken:
+    delivery, person, sent, offset = unpack_recipient(data)
+    link = LinkId(read_bytes(data, offset, LINK_ID_BYTES).hex())
+    number, offset = decode_varint(data, offset + LINK_ID_BYTES)
+    position, encoding, destination = number >> 2, number & 3, data[offset:]
+    if encoding == DIGEST_ENCODING and len(destination) == DESTINATION_DIGEST_BYTES:
+        return ClickToken(link, delivery, person, position, sent, "", destination.hex())
+    if encoding not in (PLAIN_ENCODING, DEFLATE_ENCODING):
+        raise ValueError(f"token: unknown encoding of the destination ({encoding})")
+    if encoding == DEFLATE_ENCODING:
+        destination = _inflate(destination)
+    href = fill_person(destination.decode(), person)
+    return ClickToken(link, delivery, person, position, sent, href)
+
 
 DICTIONARY_V1: Final = (
     b"application/json.aspx.html.php.pdf.png.jpg.ics.xml#section=true&enabled=false&null"
@@ -84,53 +173,55 @@ DICTIONARY_V1: Final = (
     b"?\x01&utm_source=newsletter&utm_medium=email&utm_campaign="
     b".org/.net/.io/.com/index.html?http://www.http://example.com/https://example.com/https://www."
 )
+"""Common parts of destinations in messages, as the preset dictionary of deflate.
 
+Deflate copies from it, so ``https://www.`` or the parameters of a campaign cost a few bits. Likely
+parts are near the end, where distances are short.
+"""
 
 MAX_INFLATED_BYTES: Final = 64 * 1024
-"""Bytes of a destination after inflating; a token cannot make a reader unpack more."""
+"""Longest destination after inflating: protects against decompression bombs."""
 
 PERSON_PLACEHOLDER: Final = "\x01"
-"""Stands for ``_cio_id=<person>`` in a packed destination; control characters never occur in a
-safe one.
-"""
+"""Replaces ``_cio_id=<person>`` in a packed destination; no safe destination has this character."""
 
 _WINDOW_BITS: Final = -12  # 4 KiB: the dictionary and an ordinary destination
 _MEMORY_LEVEL: Final = 5
-# Has the dictionary already; copied for every destination, which takes half the time of making one.
+# Copying a compressor that has the dictionary takes half the time of creating one.
 _COMPRESSOR: Final = zlib.compressobj(
     9, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, DICTIONARY_V1
 )
 
 
 def build_person_parameter(person: str) -> str:
-    """The parameter that tells a destination who came, as it stands in its query."""
+    """Build the query parameter that identifies the recipient to the destination."""
     return "_cio_id=" + quote_plus(person)
 
 
 def fill_person(href: str, person: str | None) -> str:
-    """A destination with the recipient's own parameter where their mark stands.
+    """Replace the placeholder in a destination by the recipient's own parameter.
 
-    Raises ValueError where there is a mark and nobody to fill it.
+    Raises ValueError for a placeholder without a person.
     """
     if PERSON_PLACEHOLDER not in href:
         return href
     if person is None:
-        raise ValueError("a person's mark without a person")
+        raise ValueError("destination: placeholder of a person, but no person")
     return href.replace(PERSON_PLACEHOLDER, build_person_parameter(person))
 
 
-def deflate_destination(data: bytes) -> bytes:
-    """A destination made small; one without anything to save may become longer by it."""
-    packer = _COMPRESSOR.copy()
-    return packer.compress(data) + packer.flush()
+def _deflate(data: bytes) -> bytes:
+    """Deflate a destination; the result may be longer than the input."""
+    compressor = _COMPRESSOR.copy()
+    return compressor.compress(data) + compressor.flush()
 
 
-def inflate_destination(data: bytes) -> bytes:
-    """Read what ``deflated`` gave. Raises ValueError or zlib.error."""
-    unpacker = zlib.decompressobj(_WINDOW_BITS, DICTIONARY_V1)
-    plain = unpacker.decompress(data, MAX_INFLATED_BYTES)
-    if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("destination over the limit, cut, or with a tail")
+def _inflate(data: bytes) -> bytes:
+    """Inflate a deflated destination. Raises ValueError or zlib.error."""
+    decompressor = zlib.decompressobj(_WINDOW_BITS, DICTIONARY_V1)
+    plain = decompressor.decompress(data, MAX_INFLATED_BYTES)
+    if not decompressor.eof or decompressor.unused_data:
+        raise ValueError(f"destination: longer than {MAX_INFLATED_BYTES} bytes, cut or followed")
     return plain
 
 
@@ -151,14 +242,14 @@ _CROCKFORD_VALUES: Final = {character: value for value, character in enumerate(_
 
 
 class PackedIdentifier(NamedTuple):
-    """A form and the bytes that hold the identifier in it."""
+    """An identifier as bytes, and their form."""
 
     form: int
     data: bytes
 
 
 def pack_identifier(identifier: str | None) -> PackedIdentifier:
-    """The smallest reversible form of an identifier."""
+    """Pack an identifier in its smallest reversible form."""
     if identifier is None:
         return PackedIdentifier(ABSENT_FORM, b"")
     if _INTEGER_PATTERN.fullmatch(identifier):
@@ -176,9 +267,9 @@ def pack_identifier(identifier: str | None) -> PackedIdentifier:
 
 
 def unpack_identifier(form: int, data: bytes, offset: int) -> tuple[str | None, int]:
-    """Read an identifier of a known form; returns it and where the next field starts.
+    """Return an identifier and the offset of the next field.
 
-    Raises ValueError where the form is unknown or the bytes end early.
+    Raises ValueError for an unknown form, or if the bytes end early.
     """
     if form == ABSENT_FORM:
         return None, offset
@@ -190,24 +281,24 @@ def unpack_identifier(form: int, data: bytes, offset: int) -> tuple[str | None, 
     if form == ULID_FORM:
         return _format_ulid(int.from_bytes(read_bytes(data, offset, 16))), offset + 16
     if form not in (HEX_FORM, TEXT_FORM):
-        raise ValueError(f"identifier form {form}")
+        raise ValueError(f"identifier: unknown form ({form})")
     length, offset = decode_varint(data, offset)
     raw = read_bytes(data, offset, length)
     return raw.hex() if form == HEX_FORM else raw.decode(), offset + length
 
 
 def encode_varint(number: int) -> bytes:
-    """A non-negative integer in groups of seven bits, least significant first (LEB128)."""
-    out = bytearray()
+    """Encode a non-negative integer as LEB128: seven bits a byte, least significant first."""
+    encoded = bytearray()
     while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
+        encoded.append(number & 0x7F | 0x80)
         number >>= 7
-    out.append(number)
-    return bytes(out)
+    encoded.append(number)
+    return bytes(encoded)
 
 
 def decode_varint(data: bytes, offset: int) -> tuple[int, int]:
-    """Read what ``varint`` wrote; returns the number and where the next field starts."""
+    """Return a LEB128 number and the offset of the next field. Raises ValueError."""
     number = shift = 0
     while True:
         byte = read_bytes(data, offset, 1)[0]
@@ -217,15 +308,15 @@ def decode_varint(data: bytes, offset: int) -> tuple[int, int]:
             return number, offset
         shift += 7
         if shift > 63:
-            raise ValueError("varint over 64 bits")
+            raise ValueError("varint: longer than 64 bits")
 
 
 def read_bytes(data: bytes, offset: int, length: int) -> bytes:
-    """Exactly ``length`` bytes, or ValueError."""
-    piece = data[offset : offset + length]
-    if len(piece) != length:
-        raise ValueError("payload ends early")
-    return piece
+    """Return exactly ``length`` bytes. Raises ValueError if there are fewer."""
+    field = data[offset : offset + length]
+    if len(field) != length:
+        raise ValueError("token: payload ends early")
+    return field
 
 
 def _parse_ulid(text: str) -> int:
@@ -237,108 +328,3 @@ def _parse_ulid(text: str) -> int:
 
 def _format_ulid(number: int) -> str:
     return "".join(_CROCKFORD_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
-
-
-TOKEN_VERSION: Final = 1
-
-PLAIN_ENCODING: Final = 0
-DEFLATE_ENCODING: Final = 1
-DIGEST_ENCODING: Final = 2
-DESTINATION_DIGEST_BYTES: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class ClickToken:
-    """What a click link carries. ``sent`` is in seconds since 1970, UTC.
-
-    ``stored`` is the digest under which the destination is stored where it was too long for a
-    link; then ``href`` is empty.
-    """
-
-    link: LinkId
-    delivery: str
-    person: str | None
-    position: int
-    sent: int
-    href: str
-    stored_digest: str | None = None
-
-
-PreparedLink = NewType("PreparedLink", bytes)
-"""A link of a message, packed as far as it is the same for every recipient."""
-
-
-def prepare_link(link: LinkId, position: int, href: str) -> PreparedLink:
-    """Pack a link. ``href`` may hold ``PERSON_MARK`` where each recipient's own parameter belongs.
-
-    The caller has checked the destination (``waypost.urls.check_destination``).
-    """
-    plain = href.encode()
-    packed = deflate_destination(plain)
-    if len(packed) < len(plain):
-        return _encode_link(link, position, DEFLATE_ENCODING, packed)
-    return _encode_link(link, position, PLAIN_ENCODING, plain)
-
-
-def prepare_link_by_digest(link: LinkId, position: int, digest: str) -> PreparedLink:
-    """Pack a link whose destination is stored under a digest (hex, 16 bytes)."""
-    return _encode_link(link, position, DIGEST_ENCODING, bytes.fromhex(digest))
-
-
-def pack_recipient(delivery: str, person: str | None, sent: int) -> bytes:
-    """The bytes that a token begins with, the same for all links of one delivery."""
-    packed_delivery, packed_person = pack_identifier(delivery), pack_identifier(person)
-    forms = packed_delivery.form << 3 | packed_person.form
-    return b"".join(
-        (bytes((TOKEN_VERSION, forms)), sent.to_bytes(4), packed_delivery.data, packed_person.data)
-    )
-
-
-def unpack_recipient(data: bytes) -> tuple[str, str | None, int, int]:
-    """Delivery, person and time of sending that a token begins with, and where the rest starts.
-
-    Raises ValueError where they do not hold together.
-    """
-    forms = read_bytes(data, 1, 1)[0]
-    sent = int.from_bytes(read_bytes(data, 2, 4))
-    delivery, at = unpack_identifier(forms >> 3, data, 6)
-    person, at = unpack_identifier(forms & 7, data, at)
-    if delivery is None:
-        raise ValueError(f"delivery has form {ABSENT_FORM}")
-    return delivery, person, sent, at
-
-
-def decode_click_token(data: bytes) -> ClickToken:
-    """Read the bytes of a token of any version.
-
-    Raises UnknownVersion, or MalformedToken where the fields do not hold together.
-    """
-    if not data:
-        raise MalformedToken("empty payload")
-    if data[0] != TOKEN_VERSION:
-        raise UnknownVersion(data[0])
-    try:
-        return _decode_v1(data)
-    except (ValueError, zlib.error, IndexError) as e:
-        raise MalformedToken("the fields do not hold together") from e
-
-
-def _decode_v1(data: bytes) -> ClickToken:
-    delivery, person, sent, at = unpack_recipient(data)
-    link = LinkId(read_bytes(data, at, LINK_ID_BYTES).hex())
-    tail, at = decode_varint(data, at + LINK_ID_BYTES)
-    position, how, destination = tail >> 2, tail & 3, data[at:]
-    if how == DIGEST_ENCODING and len(destination) == DESTINATION_DIGEST_BYTES:
-        return ClickToken(link, delivery, person, position, sent, "", destination.hex())
-    if how not in (PLAIN_ENCODING, DEFLATE_ENCODING):
-        raise ValueError("a destination held as version 1 holds none")
-    href = (
-        inflate_destination(destination).decode()
-        if how == DEFLATE_ENCODING
-        else destination.decode()
-    )
-    return ClickToken(link, delivery, person, position, sent, fill_person(href, person))
-
-
-def _encode_link(link: LinkId, position: int, encoding: int, destination: bytes) -> PreparedLink:
-    return PreparedLink(bytes.fromhex(link) + encode_varint(position << 2 | encoding) + destination)
