@@ -25,7 +25,7 @@ from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id
 
-FUNCTION = "rewrite, of a file"
+FUNCTION = "rewrite-file"
 BUCKET, INPUT = "files", "recipients.ndjson"
 MESSAGE = {
     "workspace": "acme",

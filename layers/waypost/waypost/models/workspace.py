@@ -48,27 +48,30 @@ class WorkspaceSettings:
     """
 
     url_params: Mapping[str, str] = field(default_factory=dict)
-    """Added to the query of every tracked http(s) link, in order; values may be Liquid."""
+    """Adds parameters, in order, to every http(s) link that is tracked or marked as untracked by
+    its author; values may be Liquid."""
     cio_id: bool = True
     """Adds ``_cio_id=<person>`` to every tracked http(s) link."""
     shorten: ShortLinkChannels = ShortLinkChannels()
+    """Uses short links in these channels."""
     short_link_days: int | None = 90
-    """How long short links made from now on lead anywhere; None: for ever."""
+    """Days that new short links work; null: without limit."""
     track_opens: bool = True
+    """Adds a pixel to e-mails that reports opens."""
     retention_days: int | None = None
-    """How long a raw click is kept; None follows the stack's own setting. Counters stay."""
+    """Days that clicks are stored; null: the stack's ``RetentionDays``. Counters do not expire."""
     ip: IpPolicy = "truncated"
-    """How a clicker's address is kept: to /24 and /48, whole, or not at all."""
+    """Stores a click's IP address truncated to /24 or /48, in full, or not at all."""
     secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
-    """What becomes of links that look secret: reported only, or left untracked as well."""
+    """Reports links that look secret, or leaves them untracked as well."""
     schemes: tuple[str, ...] = ()
-    """App schemes that may be redirected to, besides http, https, mailto, tel and sms."""
+    """Allows these app schemes, without colons, besides http, https, mailto, tel and sms."""
     never_track: tuple[str, ...] = ()
-    """Patterns (``*`` stands for anything) of URLs that are always left as they are."""
+    """Leaves URLs that match one of these patterns unchanged; ``*`` matches anything."""
     events: EventPolicy = "all"
-    """Which clicks the event bus is told: all, the first of each delivery, or none."""
+    """Publishes all clicks on the event bus, the first of each delivery, or none."""
     machine_threshold: int = 70
-    """Points from which on a click is a machine's (``waypost.bot_detection.scoring``)."""
+    """Points from which a click is classified as a bot click."""
 
     def to_dict(self) -> dict[str, object]:
         """The settings as plain values, as a store or JSON keeps them."""
