@@ -140,9 +140,14 @@ check-code: $(READY)
 	mypy $(wildcard $(SOURCES))
 	python -m tools.possessive_quantifiers
 
+.PHONY: docs
+docs: $(READY) ## Write the reference tables of the documentation from code
+	python -m tools.docs.reference
+
 .PHONY: docs-check
-docs-check: $(READY) ## Check that commands, links and files that pages name exist
+docs-check: $(READY) ## Check that commands, links and files in pages exist, and that tables are current
 	python -m tools.docs
+	python -m tools.docs.reference --check
 
 # The source alone hides what events turn into, so each region's transformed template is linted as well; the
 # serverless rules (ES, WS) have had their say by then, and a parameter that the transform itself reads is not unused

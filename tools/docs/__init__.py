@@ -1,9 +1,9 @@
-"""Checks what pages tell readers to do, without doing it: ``make docs-check``.
+"""Checks and writes the documentation: ``make docs-check`` and ``make docs``.
 
-    pages     which pages there are, and what of them readers are to type
-    commands  whether a command can be typed as it stands: targets, modules, options, routes, files
-    aws       what the AWS CLI and SAM know, by their own models
-    links     whether links, headings and files that a page names exist
+    pages      which pages exist, and which of their text readers type
+    commands   finds commands that cannot be typed as they stand: targets, options, routes, files
+    links      finds links, headings and files that do not exist
+    reference  writes the reference tables from code
 
-What can be done on one machine is done by tests/docs.
+tests/docs runs the commands that one machine can run.
 """

@@ -14,6 +14,8 @@ _FILE: Final = re.compile(
     r"(?<![\w/.…@-])(?:bench|docs|events|functions|layers|local|tests|tools)/[\w./-]+"
     r"\.(?:csv|html|json|lock|md|mk|py|toml|yaml)\b"
 )
+_MODULE: Final = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)`")
+_PACKAGE: Final = ROOT / "layers/waypost/waypost"
 _HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -24,6 +26,9 @@ def find_link_errors(page: Path, text: str) -> Iterator[str]:
             yield f"link to {link}: {wrong}"
     for name in sorted(set(_FILE.findall(text))):
         if not (ROOT / name).exists():
+            yield f"{name} does not exist"
+    for name in sorted(set(_MODULE.findall(text))):
+        if not any((folder / name).exists() for folder in (ROOT, _PACKAGE)):
             yield f"{name} does not exist"
 
 

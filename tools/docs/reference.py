@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -236,7 +237,7 @@ def _read_member_docstrings(module: Any, class_name: str) -> dict[str, str]:  # 
     tree = ast.parse(textwrap.dedent(inspect.getsource(getattr(module, class_name))))
     members = tree.body[0].body  # type: ignore[attr-defined]
     docstrings = {}
-    for member, following in zip(members, members[1:], strict=False):
+    for member, following in pairwise(members):
         target = member.target if isinstance(member, ast.AnnAssign) else None
         if isinstance(member, ast.Assign):
             (target,) = member.targets  # type: ignore[assignment]
