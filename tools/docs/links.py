@@ -15,7 +15,7 @@ _FILE: Final = re.compile(
     r"\.(?:csv|html|json|lock|md|mk|py|toml|yaml)\b"
 )
 _MODULE: Final = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)`")
-_PACKAGE: Final = ROOT / "layers/waypost/waypost"
+_FOLDERS: Final = (ROOT, ROOT / "layers/waypost", ROOT / "layers/waypost/waypost")
 _HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -28,8 +28,12 @@ def find_link_errors(page: Path, text: str) -> Iterator[str]:
         if not (ROOT / name).exists():
             yield f"{name} does not exist"
     for name in sorted(set(_MODULE.findall(text))):
-        if not any((folder / name).exists() for folder in (ROOT, _PACKAGE)):
+        if not any((folder / name).exists() for folder in _FOLDERS) and not _exists_in_tests(name):
             yield f"{name} does not exist"
+
+
+def _exists_in_tests(name: str) -> bool:
+    return "/" not in name and any((ROOT / "tests").rglob(name))
 
 
 def _check_link(page: Path, link: str) -> str | None:

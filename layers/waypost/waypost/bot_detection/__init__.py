@@ -1,0 +1,1 @@
+"""Bot detection: signals of a click, their weights, and the verdict."""
