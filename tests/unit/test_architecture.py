@@ -14,22 +14,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "waypost" / "waypost"
 AWS_LIBRARIES = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 
-<<<<<<< HEAD
-PURE = {
-    "ids",
-    "errors",
-    "urls",
-    "models",
-    "bot_detection",
-    "validation",
-}
-SPEAK_TO_AWS = {"cloudfront", "sender_identity"}  # of domains
-OBSERVED = "waypost.observability"
-=======
-UPWARD_IMPORTS = {
-    # The repository stores the entity of `domains`.
-    ("repositories", "domains"): {"waypost.domains.model", "waypost.domains.item_mapping"},
-}
 PURE_MODULES = (
     *("ids", "errors", "urls", "models", "bot_detection", "validation"),
     *("tokens.codec", "tokens.repair", "tokens.signer"),
@@ -40,7 +24,6 @@ PURE_MODULES = (
 )
 """Modules and packages that import no AWS library, also not through other modules."""
 DOMAIN_MODULES_WITH_AWS = {"cloudfront", "sender_identity"}
->>>>>>> 4664767 (Check dependency rules without parsing the architecture page)
 
 
 def get_module_name(file: Path) -> str:
@@ -98,57 +81,17 @@ def get_package(module: str) -> str:
     return module.split(".")[1]
 
 
-<<<<<<< HEAD
-def picture() -> list[set[str]]:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    block = text.partition("```modules\n")[2].partition("```")[0]
-    return [set(line.split()) for line in block.splitlines()]
-
-
-MODULES = sorted(set(FILES) - {"waypost"})
-
-
-def test_the_picture_shows_every_part_once():
-    drawn = [name for line in picture() for name in line]
-    assert sorted(drawn) == sorted({part(module) for module in MODULES})
-
-
-def test_what_stands_on_a_line_imports_only_from_lines_below():
-    line = {name: depth for depth, names in enumerate(picture()) for name in names}
-    wrong = {
-        f"{module} imports {other}"
-        for module in MODULES
-        for other in of_ours(module)
-        if part(other) != part(module) and line[part(other)] <= line[part(module)]
-    }
-    assert not wrong
-
-
-def test_no_modules_import_each_other_around_any_corner():
-=======
 def test_packages_import_each_other_in_one_direction_only() -> None:
     imports: dict[str, set[str]] = {get_package(module): set() for module in MODULES}
     for module in MODULES:
         for other in get_direct_imports(module) - {"waypost"}:
             pair = get_package(module), get_package(other)
-            if pair[0] != pair[1] and other not in UPWARD_IMPORTS.get(pair, ()):
+            if pair[0] != pair[1]:
                 imports[pair[0]].add(pair[1])
->>>>>>> 4664767 (Check dependency rules without parsing the architecture page)
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
         pytest.fail(" → ".join(error.args[1]))
-
-
-def test_every_exception_for_upward_imports_is_needed() -> None:
-    for (upper, lower), allowed in UPWARD_IMPORTS.items():
-        used = {
-            other
-            for module in MODULES
-            if get_package(module) == upper
-            for other in get_direct_imports(module)
-        }
-        assert allowed <= used, f"{upper} no longer imports all of these from {lower}"
 
 
 def test_modules_have_no_import_cycle() -> None:

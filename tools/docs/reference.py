@@ -197,10 +197,6 @@ def build_layers_picture() -> str:
     return f"\n```text\n{picture}\n```\n\n"
 
 
-UPWARD_IMPORTS: Final = {("repositories", "domains")}
-"""Imports between packages against the order: the repository stores the entity of ``domains``."""
-
-
 @cache
 def read_package_imports() -> dict[str, set[str]]:
     """Read which top-level packages and modules of the layer import which others."""
@@ -216,10 +212,7 @@ def read_package_imports() -> dict[str, set[str]]:
             for other in others - {package}
             if (PACKAGE / other).exists() or (PACKAGE / f"{other}.py").exists()
         }
-    return {
-        package: {other for other in others if (package, other) not in UPWARD_IMPORTS}
-        for package, others in imports.items()
-    }
+    return dict(imports)
 
 
 def _list_imports(tree: ast.AST) -> Iterator[str]:
