@@ -18,7 +18,7 @@ import re
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
 from itertools import pairwise
@@ -47,7 +47,7 @@ _SETTING_PAGES: Final = {
 }
 
 
-def format_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def format_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Format a Markdown table with a blank line before and after."""
     lines = [header, ("---",) * len(header), *rows]
     return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
@@ -101,7 +101,7 @@ def build_errors_table() -> str:
     """Build the table of the error classes with the HTTP status that callers see."""
     rows = []
     for error_class in _walk_subclasses(errors.WaypostError):
-        status, title = get_error_status(error_class.__new__(error_class))
+        status, title = get_error_status(Exception.__new__(error_class))
         parent = error_class.__mro__[1].__name__
         meaning = first_sentence(error_class.__doc__ or "")
         rows.append((f"`{error_class.__name__}`", f"`{parent}`", str(status), title, meaning))
@@ -236,7 +236,7 @@ def _read_member_docstrings(module: Any, class_name: str) -> dict[str, str]:  # 
             (target,) = member.targets  # type: ignore[assignment]
         is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
         if isinstance(target, ast.Name) and is_text:
-            docstrings[target.id] = str(following.value.value)  # type: ignore[attr-defined]
+            docstrings[target.id] = str(following.value.value)
     return docstrings
 
 
