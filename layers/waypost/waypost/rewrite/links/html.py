@@ -11,9 +11,9 @@ Outlook reads ``<!--[if mso]>…<![endif]-->`` as HTML. The parser knows which c
 not their offsets. Each candidate is therefore numbered in the parser's copy, in the characters
 ``[if``, and the numbers in the parser's tree identify the real comments.
 
-The pixel stands before the end tag of the body: the last one that a browser reads as such, not one
-in a comment, a script or a text field. In a document without one it stands at the end, where
-browsers add all content to the body.
+The pixel goes before the end tag of the body: the last one that a browser reads as such, not one in
+a comment, a script or a text field. In a document without one it goes to the end, where browsers
+add all content to the body.
 """
 
 from __future__ import annotations

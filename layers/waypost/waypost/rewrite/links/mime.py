@@ -129,7 +129,7 @@ class _DecodedPart:
     start: int
     end: int
     character_ends: Sequence[int] | None = None
-    """Where each character ends in the raw message; None if the text stands there unchanged."""
+    """The end of each character in the raw message; None if the text is unchanged there."""
     encode_transfer: TextTransform = pass_through
     """Encodes one value."""
     encode_block: TextTransform | None = None

@@ -34,7 +34,7 @@ class LinkOccurrence:
     url_params: bool = True
     tag: str | None = None
     requested: bool = False
-    """Written as ``cio_link``: the author asked for this link, whatever its scheme."""
+    """Written as ``cio_link``: the author asked for this link, with any scheme."""
     find_pixel: Callable[[], str] | None = None
     """Marks the position of the open-tracking pixel instead of a link. The call returns the
     payload and signature of a pixel that the document already has, or an empty string.

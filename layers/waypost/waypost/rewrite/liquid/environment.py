@@ -101,7 +101,7 @@ class TemplateEnvironment(Environment):
 
     def _tokenize(self, source: str) -> Iterator[Token]:
         tokens = _TOKENIZER(source)
-        # The url of a cio_link is a template too, without links of its own.
+        # The url of a cio_link is another template, without links.
         return insert_link_marks(tokens, self._template_links) if source is self._source else tokens
 
 

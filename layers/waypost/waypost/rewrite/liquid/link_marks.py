@@ -2,7 +2,7 @@
 
 ``insert_link_marks`` adds marks to the tokens of a template. No character of the template moves, so
 python-liquid's offsets stay valid. A link without Liquid is recorded on the static text around it;
-any other link stands between two mark tags.
+any other link is enclosed in two mark tags.
 
 ``register_link_tags`` replaces the parts of python-liquid that write text. They write into a
 ``LinkTrackingBuffer``, which records where each link is in the output. Captured text keeps its

@@ -9,8 +9,8 @@ locating them in every rendered text is slower but always correct.
 
 To find the contexts, each piece of Liquid is replaced by a numbered placeholder in the copy that
 the parser gets. The parser's tree then shows in which text or comment a number is; values of
-attributes are found by their offsets. The HTML in a conditional comment for Outlook is a document
-of its own.
+attributes are found by their offsets. The HTML in a conditional comment for Outlook is parsed
+as a separate document.
 """
 
 from __future__ import annotations
