@@ -1,4 +1,4 @@
-"""Links of HTML are those that independent parsers find, on real e-mails and on generated ones."""
+"""Links of real and generated HTML, compared with independent parsers."""
 
 from __future__ import annotations
 
@@ -77,73 +77,73 @@ PIECES = st.sampled_from(
     ]
 )
 HTML = st.lists(PIECES, max_size=30).map(
-    # No two hrefs alike: parsers repeat an <a> that is closed too late, and that is no second link.
-    lambda pieces: "".join(piece.replace("§", f"u{at}") for at, piece in enumerate(pieces))
+    # Every href is different, because parsers repeat an <a> that is closed too late.
+    lambda pieces: "".join(piece.replace("§", f"u{n}") for n, piece in enumerate(pieces))
 )
 
 
 @pytest.fixture
 def desk() -> MessageHarness:
-    made = MessageHarness()
-    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
-    return made
+    harness = MessageHarness()
+    harness.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    return harness
 
 
-def ours(html: str) -> list[str]:
-    return [place.href for place in find_links(HTML_LINKS, html, "html") if not place.find_pixel]
+def list_hrefs(html: str) -> list[str]:
+    return [link.href for link in find_links(HTML_LINKS, html, "html") if not link.find_pixel]
 
 
-def of_html5lib(html: str) -> list[str]:
+def list_html5lib_hrefs(html: str) -> list[str]:
     tree = html5lib.parse(html, namespaceHTMLElements=False)
     names = ("a", "area", "{http://www.w3.org/2000/svg}a")
     return [e.get("href") for e in tree.iter() if e.tag in names and e.get("href") is not None]
 
 
-def of_lexbor(html: str) -> list[str]:
-    found = LexborHTMLParser(html).css("a[href], area[href]")
-    return [node.attributes["href"] or "" for node in found]
+def list_lexbor_hrefs(html: str) -> list[str]:
+    nodes = LexborHTMLParser(html).css("a[href], area[href]")
+    return [node.attributes["href"] or "" for node in nodes]
 
 
 @requires_emails
-def test_links_of_real_emails_are_those_that_other_parsers_find():
+def test_links_of_real_emails_equal_those_of_other_parsers():
     for path in EMAILS:
         source = OUTLOOK.sub("", path.read_text("utf-8", "replace"))
-        expected = of_lexbor(source)
-        assert sorted(ours(source)) == sorted(expected), path
-        # html5lib lists elements that were moved out of tables elsewhere, hence in order of value
-        assert sorted(set(of_html5lib(source))) == sorted(set(expected)), path
+        expected = list_lexbor_hrefs(source)
+        assert sorted(list_hrefs(source)) == sorted(expected), path
+        # html5lib lists elements that it moved out of tables elsewhere, so order is ignored
+        assert sorted(set(list_html5lib_hrefs(source))) == sorted(set(expected)), path
 
 
 @requires_emails
-def test_nothing_of_a_real_email_is_touched_but_the_values(desk: MessageHarness):
+def test_only_link_values_of_a_real_email_change(desk: MessageHarness):
     for path in EMAILS:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             source = file.read()
         first, *rest = LINK.split(desk.rewrite_content("html", source))
         assert source.startswith(first)
-        at = len(first)
+        position = len(first)
         for token, piece in zip(rest[::2], rest[1::2], strict=True):
-            end = source.index(piece, at)
-            written = entities.unescape(source[at:end])
-            assert to_ascii_url(clean_href(written)) == SEALER.open(token).href, path
-            at = end + len(piece)
-        assert at == len(source), path
+            end = source.index(piece, position)
+            destination = entities.unescape(source[position:end])
+            assert to_ascii_url(clean_href(destination)) == SEALER.open(token).href, path
+            position = end + len(piece)
+        assert position == len(source), path
 
 
 @settings(max_examples=3 * settings().max_examples)
 @given(HTML)
-def test_links_of_generated_html_are_those_that_another_parser_finds(html):
+def test_links_of_generated_html_equal_those_of_another_parser(html):
     note(repr(html))
-    assert set(ours(html)) == set(of_lexbor(html))
+    assert set(list_hrefs(html)) == set(list_lexbor_hrefs(html))
 
 
 @settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.tuples(HTML, st.sampled_from("\"' "), st.text(max_size=8)), max_size=4))
-def test_values_are_what_stands_between_the_quotes(parts):
+def test_link_value_never_contains_its_quote(parts):
     html = "".join(f"{before}<a href={q}{entities.escape(value)}{q}>" for before, q, value in parts)
-    for place in find_links(HTML_LINKS, html, "html"):
-        if place.find_pixel:
+    for link in find_links(HTML_LINKS, html, "html"):
+        if link.find_pixel:
             continue
-        quote = html[place.end : place.end + 1]
-        if quote in ("'", '"') and html[place.start - 1 : place.start] == quote:
-            assert quote not in html[place.start : place.end]
+        quote = html[link.end : link.end + 1]
+        if quote in ("'", '"') and html[link.start - 1 : link.start] == quote:
+            assert quote not in html[link.start : link.end]

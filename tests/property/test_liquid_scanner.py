@@ -1,4 +1,4 @@
-"""A template is cut into the tokens that python-liquid itself would cut it into."""
+"""Tokens of a template equal those of python-liquid's own lexer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIECE = st.one_of(
 )
 
 
-def tokens(tokenize: Callable[[str], Iterable[Token]], source: str) -> list[Token] | str:
+def list_tokens(tokenize: Callable[[str], Iterable[Token]], source: str) -> list[Token] | str:
     try:
         return list(tokenize(source))
     except LiquidSyntaxError as error:
@@ -37,10 +37,10 @@ def tokens(tokenize: Callable[[str], Iterable[Token]], source: str) -> list[Toke
 @example("{{ a -}} b\n")
 @example("{{ a -}}\n\n")
 @example("{\n{%- if a %}{ {{- a }}{")
-def test_tokens_are_those_of_the_librarys_own_lexer(source):
-    theirs = Environment().tokenizer()
-    assert tokens(TemplateEnvironment().tokenizer(), source) == tokens(theirs, source)
+def test_generated_template_has_the_tokens_of_the_library(source):
+    library = Environment().tokenizer()
+    assert list_tokens(TemplateEnvironment().tokenizer(), source) == list_tokens(library, source)
 
 
-def test_the_library_still_words_the_rule_that_ours_stands_in_for():
+def test_library_still_contains_the_replaced_text_rule():
     assert LIBRARY_TEXT_RULE in compile_liquid_rules().pattern

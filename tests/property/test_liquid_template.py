@@ -1,4 +1,4 @@
-"""Compiling a template and stamping it gives what rendering and then rewriting gives."""
+"""A compiled template has the same text and links as its text rendered by plain python-liquid."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LINK = st.builds(
 LEAF = st.one_of(TEXT, TEXT, VARIABLE, LINK)
 
 
-def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def _build_blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     several = st.lists(inner, max_size=4).map("".join)
     return st.one_of(
         several.map("{{% if c %}}{}{{% endif %}}".format),
@@ -59,7 +59,7 @@ def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-TEMPLATE = st.lists(st.recursive(LEAF, _blocks, max_leaves=12), max_size=8).map("".join)
+TEMPLATE = st.lists(st.recursive(LEAF, _build_blocks, max_leaves=12), max_size=8).map("".join)
 VALUE = st.one_of(
     st.sampled_from(
         [
@@ -82,12 +82,15 @@ DATA = st.fixed_dictionaries(
 )
 
 
-def decided(places: list[LinkOccurrence]) -> list[tuple[object, ...]]:
-    """What the rest of the way depends on: not how a link is named in reports."""
-    return [(p.start, p.end, p.href, p.track, p.url_params, p.tag, p.requested) for p in places]
+def list_link_values(links: list[LinkOccurrence]) -> list[tuple[object, ...]]:
+    """List the fields that rewriting depends on, without the identity in reports."""
+    return [
+        (link.start, link.end, link.href, link.track, link.url_params, link.tag, link.requested)
+        for link in links
+    ]
 
 
-def check(markup: Markup, source: str, data: dict[str, object]) -> None:
+def check_template(markup: Markup, source: str, data: dict[str, object]) -> None:
     note(f"{source!r} {data!r}")
     try:
         plain = PLAIN.from_string(source)
@@ -98,17 +101,17 @@ def check(markup: Markup, source: str, data: dict[str, object]) -> None:
     template = LiquidTemplate(markup, source, "content.html")
     rendered = template.render(data)
     assert rendered.text == plain.render(data)
-    assert decided(rendered.occurrences) == decided(
+    assert list_link_values(rendered.occurrences) == list_link_values(
         find_links(markup, rendered.text, "content.html")
     )
 
 
 @settings(max_examples=4 * settings().max_examples)
 @given(TEMPLATE, DATA)
-def test_html_templates_have_the_links_of_what_they_render_to(source, data):
-    check(HTML_LINKS, source, data)
+def test_html_template_has_the_links_of_its_rendered_text(source, data):
+    check_template(HTML_LINKS, source, data)
 
 
 @given(TEMPLATE, DATA)
-def test_text_templates_have_the_links_of_what_they_render_to(source, data):
-    check(TEXT_LINKS, source, data)
+def test_text_template_has_the_links_of_its_rendered_text(source, data):
+    check_template(TEXT_LINKS, source, data)

@@ -1,4 +1,4 @@
-"""What fuzzing found outside rewriting, each finding once; `make fuzz` looks for more."""
+"""Findings of `make fuzz` outside rewriting, each tested once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from waypost.urls import check_destination
 
 
 @pytest.mark.parametrize("port", ["9" * 5_000, "0" * 5_000 + "65536"])
-def test_a_port_of_thousands_of_digits_is_refused_like_any_that_does_not_exist(port: str) -> None:
+def test_port_of_thousands_of_digits_is_refused(port: str) -> None:
     with pytest.raises(UnsafeDestination, match="port"):
         check_destination(f"https://example.com:{port}/")
 
 
-def test_a_port_with_zeros_before_it_is_the_same_port() -> None:
+def test_port_with_leading_zeros_is_accepted() -> None:
     check_destination(f"https://example.com:{'0' * 5_000}443/")
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "changes",
     [
         {"sent": 1.5},
         {"more": [None]},
@@ -37,22 +37,22 @@ def test_a_port_with_zeros_before_it_is_the_same_port() -> None:
         {"time": "9999-12-31T23:59:59-14:00"},
     ],
 )
-def test_a_parked_message_that_is_no_click_is_told_from_one_that_failed(
-    spoilt: dict[str, object],
+def test_invalid_message_of_the_fallback_queue_is_a_corrupt_item(
+    changes: dict[str, object],
 ) -> None:
-    """Else it takes the rest of its batch with it, each time it is given again."""
-    values = json.loads(serialize_click(make_click("request-1"))) | spoilt
+    """Any other error would fail the rest of its batch on each retry."""
+    values = json.loads(serialize_click(make_click("request-1"))) | changes
     with pytest.raises(CorruptItem):
         deserialize_click(json.dumps(values))
 
 
-def test_a_parked_message_nested_without_end_is_no_click() -> None:
+def test_deeply_nested_message_of_the_fallback_queue_is_a_corrupt_item() -> None:
     with pytest.raises(CorruptItem):
         deserialize_click("[" * 100_000)
 
 
-def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
-    """The first 48 bits of 2002::/16 hold the whole of it (RFC 3056)."""
+def test_6to4_address_is_truncated_as_its_ipv4_address() -> None:
+    """The first 48 bits of an address in 2002::/16 contain the whole IPv4 address (RFC 3056)."""
     assert truncate_address("2002:cb00:714d::1", "truncated") == "203.0.113.0"
     assert truncate_address("2002:cb00:714d::1", "full") == "2002:cb00:714d::1"
 
@@ -61,16 +61,16 @@ def test_an_ipv4_address_within_one_of_6to4_is_cut_as_what_it_is() -> None:
     "position",
     ["²#p:a", "٣#p:a", "9" * 1_000 + "#p:a", "-1#p:a", "#p:a", "32#p:a", "1#~p:a", "1#!7", "1"],
 )
-def test_a_cursor_that_somebody_made_up_is_told_from_a_fault_of_ours(position: str) -> None:
-    """DynamoDB refuses to begin outside the range that is read; moto does not."""
+def test_forged_cursor_is_an_invalid_request(position: str) -> None:
+    """DynamoDB refuses a start key outside the queried range; moto does not."""
     recipients = DynamoRecipientRepository(cast("DynamoClient", None), "table")
     with pytest.raises(InvalidRequest):
         recipients.list_link_visitors(make_link_id("home"), cursor=encode_cursor(position), limit=1)
 
 
 @pytest.mark.parametrize(
-    ("policy", "kept"), [("truncated", "2001:db8:1::"), ("full", "2001:db8:1:2::3")]
+    ("policy", "expected"), [("truncated", "2001:db8:1::"), ("full", "2001:db8:1:2::3")]
 )
-def test_what_stands_behind_an_address_is_no_part_of_it(policy: IpPolicy, kept: str) -> None:
-    """A zone (RFC 4007) is of the machine that the address was seen on."""
-    assert truncate_address("2001:db8:1:2::3%a-name-of-any-length", policy) == kept
+def test_zone_of_an_ipv6_address_is_removed(policy: IpPolicy, expected: str) -> None:
+    """A zone (RFC 4007) has a meaning only on the machine that saw the address."""
+    assert truncate_address("2001:db8:1:2::3%a-name-of-any-length", policy) == expected

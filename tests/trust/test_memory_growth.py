@@ -1,5 +1,7 @@
-"""Memory and file handles stay flat over an hour's equivalent: 36,000 clicks at ten a second, and
-what goes with them. `make soak` runs the hour and shows the figures; the tests a few minutes of it.
+"""Memory and file handles of the functions do not grow over an hour of traffic.
+
+An hour is 36,000 clicks at ten a second, and the invocations of other functions that they cause.
+`make soak` runs the whole hour and prints the figures; the tests run a few minutes of it.
 """
 
 from __future__ import annotations
@@ -23,25 +25,26 @@ PARTS = 8
 
 @dataclass(frozen=True)
 class Hour:
-    """A function's hour. ``short`` and ``long`` count invocations; ``settled``: from which part on
-    its caches are full. In KiB, ``growth`` is what it may still gain over all parts after that
-    one, and ``limit`` what it may ever hold, where a short run ends with caches half full. Of file
-    handles it may come to hold ``spare`` more: connections that it only needs in need.
-    """
+    """An hour of a function, and the limits of its memory and file handles."""
 
     events: Callable[[], Iterator[dict[str, Any]]]
     short: int
+    """Invocations in the tests."""
     long: int
+    """Invocations in `make soak`."""
     growth: int
+    """KiB that memory may grow in the second half, when all caches are full."""
     limit: int
+    """KiB that memory never exceeds; a short run ends with caches half full."""
     spare: int = 0
+    """File handles that may be added: connections that are opened only on demand."""
 
 
 HOURS = {
     "redirect": Hour(
         traffic.generate_click_events, 800, 36_000, growth=1_024, limit=64_000, spare=1
-    ),  # the queue
-    # It tells the bus in several calls at once: how many connections are in use, chance decides.
+    ),  # the connection to the fallback queue
+    # It publishes events in concurrent calls, so the number of open connections is random.
     "tally": Hour(
         traffic.generate_batches,
         40,
@@ -56,26 +59,26 @@ HOURS = {
 
 
 @pytest.fixture(autouse=True)
-def measurable(socket_enabled: None) -> None:
-    """Processes are looked into where Linux shows them; the fake services are on this machine."""
+def require_proc(socket_enabled: None) -> None:
+    """Enable sockets for the fake services, and skip without Linux's /proc."""
     if not Path("/proc/self/statm").exists():
-        pytest.skip("needs /proc to see what a process holds")
+        pytest.skip("needs /proc to measure the memory of a process")
 
 
 @pytest.mark.parametrize("name", HOURS)
-def test_memory_and_handles_are_flat(name: str) -> None:
+def test_memory_and_file_handles_do_not_grow(name: str) -> None:
     hour = HOURS[name]
-    times = count_attempts(hour.short, hour.long)
+    invocations = count_attempts(hour.short, hour.long)
     items = [*traffic.build_short_link_items(), *traffic.build_campaign_items()]
     with (
         run_fake_aws(items) as services,
-        run_function(name, services.url, hour.events()) as running,
+        run_function(name, services.url, hour.events()) as process,
     ):
-        samples = list(_samples(running, times // PARTS))
-        assert services.call_count > times // 2
+        samples = list(_measure_parts(process, invocations // PARTS))
+        assert services.call_count > invocations // 2
     print(
         name,
-        times,
+        invocations,
         *(f"{s.memory_kib / 1024:.1f}" for s in samples),
         "MiB",
         samples[-1].file_handles,
@@ -85,25 +88,25 @@ def test_memory_and_handles_are_flat(name: str) -> None:
         max(sample.file_handles for sample in samples[1:]) <= samples[1].file_handles + hour.spare
     )
     if count_attempts(0, 1):
-        settled = samples[PARTS // 2]
-        assert samples[-1].memory_kib - settled.memory_kib < hour.growth, samples
+        middle = samples[PARTS // 2]
+        assert samples[-1].memory_kib - middle.memory_kib < hour.growth, samples
 
 
-def _samples(running: FunctionProcess, times: int) -> Iterator[ProcessSample]:
+def _measure_parts(process: FunctionProcess, invocations: int) -> Iterator[ProcessSample]:
     for _ in range(PARTS):
-        running.invoke(times)
-        yield running.measure()
+        process.invoke(invocations)
+        yield process.measure()
 
 
-def test_a_function_that_leaks_would_be_seen(tmp_path: Path) -> None:
+def test_memory_and_file_handle_leak_is_detected(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
-        "kept = []\n"
+        "leak = []\n"
         "def handler(event, context):\n"
-        "    kept.append((bytes(100_000), open(__file__)))\n"
+        "    leak.append((bytes(100_000), open(__file__)))\n"
     )
     events: Iterator[dict[str, Any]] = iter(dict, None)
-    with run_function(str(tmp_path), "http://127.0.0.1:9", events) as running:
-        first, *_, last = _samples(running, 10)
+    with run_function(str(tmp_path), "http://127.0.0.1:9", events) as process:
+        first, *_, last = _measure_parts(process, 10)
     assert last.file_handles == first.file_handles + 10 * (PARTS - 1)
     assert last.memory_kib > first.memory_kib + 5_000
     assert sys.platform == "linux"

@@ -1,4 +1,4 @@
-"""The grammar of ``cio_link``."""
+"""Syntax of ``cio_link``."""
 
 import pytest
 
@@ -29,7 +29,7 @@ from waypost.rewrite.links.cio_link import CioLink, find_cio_links, parse_cio_li
         ("\n url:\n https://e.com\n", CioLink("https://e.com")),
     ],
 )
-def test_values_are_bare_or_quoted_in_any_order(arguments, expected):
+def test_cio_link_arguments_are_bare_or_quoted_in_any_order(arguments, expected):
     assert parse_cio_link(arguments, "content.text") == expected
 
 
@@ -45,24 +45,24 @@ def test_values_are_bare_or_quoted_in_any_order(arguments, expected):
         (" url:https://e.com false", "not of the form name:value"),
     ],
 )
-def test_what_cannot_be_read_is_an_error_that_names_the_field(arguments, reason):
-    with pytest.raises(InvalidRequest) as caught:
+def test_invalid_cio_link_is_refused_with_field_and_reason(arguments, reason):
+    with pytest.raises(InvalidRequest) as error:
         parse_cio_link(arguments, "content.text")
-    assert caught.value.problems[0].field == "content.text"
-    assert reason in caught.value.problems[0].reason
+    assert error.value.problems[0].field == "content.text"
+    assert reason in error.value.problems[0].reason
 
 
-@pytest.mark.parametrize(("value", "truth"), [("true", True), ("False", False), (" TRUE ", True)])
-def test_flags_are_true_or_false(value, truth):
-    assert parse_flag("track", value, "content.text") is truth
+@pytest.mark.parametrize(("value", "flag"), [("true", True), ("False", False), (" TRUE ", True)])
+def test_cio_link_flag_is_true_or_false_in_any_case(value, flag):
+    assert parse_flag("track", value, "content.text") is flag
 
 
-def test_another_flag_is_an_error():
+def test_cio_link_flag_with_another_value_is_refused():
     with pytest.raises(InvalidRequest, match="not true or false"):
         parse_flag("track", "yes", "content.text")
 
 
-def test_dashes_take_the_whitespace_away_as_in_liquid():
+def test_cio_link_dashes_remove_whitespace_as_in_liquid():
     text = "a \n{%- cio_link url:x -%} \n b {% cio_link url:y %} c"
     assert [text[start:end] for start, end, _ in find_cio_links(text)] == [
         " \n{%- cio_link url:x -%} \n ",
@@ -70,5 +70,5 @@ def test_dashes_take_the_whitespace_away_as_in_liquid():
     ]
 
 
-def test_other_tags_are_none_of_its_business():
+def test_other_liquid_tags_are_not_cio_links():
     assert list(find_cio_links("{% cio_links url:x %} {% if x %} {%cio_link")) == []

@@ -1,4 +1,4 @@
-"""How values of attributes are read and written: as the HTML standard has it."""
+"""Attribute values, decoded and encoded as the HTML standard defines."""
 
 import pytest
 from html5lib import parse
@@ -36,21 +36,21 @@ from waypost.rewrite.links.html import decode_attribute, encode_attribute
         ("&&amp;&", "&&&"),
     ],
 )
-def test_references_are_read_as_in_an_attribute(raw, value):
+def test_character_references_are_decoded_as_in_an_attribute(raw, value):
     assert decode_attribute(raw, '"') == value
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_what_is_written_reads_back_for_browsers_in_any_quotes(value):
+def test_encoded_attribute_decodes_to_the_same_value_in_any_quotes(value):
     value = value.replace("\r", "").replace("\x00", "").replace("\x0c", "")
-    written = encode_attribute(value)
+    encoded = encode_attribute(value)
     for quote in "\"'":
-        link = parse(f"<a href={quote}{written}{quote}>", namespaceHTMLElements=False).find(".//a")
+        link = parse(f"<a href={quote}{encoded}{quote}>", namespaceHTMLElements=False).find(".//a")
         assert link.get("href") == value
 
 
 @given(st.text(alphabet="&ampcoylt;#x26=1 \"'éb", max_size=12))
-def test_an_independent_parser_reads_values_alike(raw):
+def test_attribute_value_equals_that_of_html5lib(raw):
     quote = "'" if '"' in raw else '"'
     if quote in raw:
         return

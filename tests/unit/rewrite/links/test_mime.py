@@ -1,4 +1,4 @@
-"""Raw messages: text parts are rewritten in their own encoding, all else stays to the byte."""
+"""Raw messages: text parts are rewritten in their own encoding; every other byte stays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HTML = "".join(
 TEXT = "Grüße: https://e.com/t, bye\n"
 
 
-def raw(encoding: str, charset: str = "utf-8", newline: str = "\r\n") -> str:
+def build_message(encoding: str, charset: str = "utf-8", newline: str = "\r\n") -> str:
     message = EmailMessage(policy=email.policy.SMTP.clone(linesep=newline))
     message["Subject"] = "Grüße"
     message["X-Long"] = "a " * 60
@@ -32,12 +32,12 @@ def raw(encoding: str, charset: str = "utf-8", newline: str = "\r\n") -> str:
     return message.as_bytes().decode(charset)
 
 
-def parts(text: str) -> list[tuple[list[tuple[str, str]], bytes]]:
+def parse_parts(text: str) -> list[tuple[list[tuple[str, str]], bytes]]:
     parsed = email.message_from_bytes(text.encode())
-    return [(part.items(), _body(part)) for part in parsed.walk()]
+    return [(part.items(), _decode_body(part)) for part in parsed.walk()]
 
 
-def _body(part: Message) -> bytes:
+def _decode_body(part: Message) -> bytes:
     body = part.get_payload(decode=True)
     return body if isinstance(body, bytes) else b""
 
@@ -50,15 +50,17 @@ def _body(part: Message) -> bytes:
         ("quoted-printable", "iso-8859-1"),
         ("base64", "utf-8"),
         ("base64", "iso-8859-1"),
-        ("8bit", "utf-8"),  # bytes of other charsets cannot stand in JSON
+        ("8bit", "utf-8"),  # JSON cannot contain the bytes of other charsets
     ],
 )
-def test_text_parts_are_rewritten_whatever_their_encoding(
+def test_text_parts_are_rewritten_in_every_transfer_encoding(
     desk: MessageHarness, encoding, charset, newline
 ):
-    source = raw(encoding, charset, newline)
-    sent = desk.rewrite_content("mime", source, track_text=True)
-    for (headers, before), (same, after) in zip(parts(source), parts(sent), strict=True):
+    source = build_message(encoding, charset, newline)
+    rewritten = desk.rewrite_content("mime", source, track_text=True)
+    for (headers, before), (same, after) in zip(
+        parse_parts(source), parse_parts(rewritten), strict=True
+    ):
         assert headers == same
         expected = before.decode(charset, "replace")
         if ("Content-Disposition", 'attachment; filename="a.html"') not in headers:
@@ -68,23 +70,25 @@ def test_text_parts_are_rewritten_whatever_their_encoding(
         assert decode_links(after.decode(charset, "replace")) == expected
 
 
-def test_quoted_printable_changes_nothing_but_the_values(desk: MessageHarness):
-    source = raw("quoted-printable")
-    sent = desk.rewrite_content("mime", source)
-    assert max(map(len, sent.splitlines())) <= max(map(len, source.splitlines()))
+def test_quoted_printable_part_changes_only_in_link_values(desk: MessageHarness):
+    source = build_message("quoted-printable")
+    rewritten = desk.rewrite_content("mime", source)
+    assert max(map(len, rewritten.splitlines())) <= max(map(len, source.splitlines()))
     link = r'=\r\nhttps://e\.example\.com/(?:[\w\-/]|=\r\n)+=\r\n(?=">)'
-    assert re.sub(link, "*", sent) == re.sub(r'https://e\.com/=C3[^"]+(?=">)', "*", source)
+    assert re.sub(link, "*", rewritten) == re.sub(r'https://e\.com/=C3[^"]+(?=">)', "*", source)
 
 
-def test_a_message_without_links_stays_to_the_byte(desk: MessageHarness):
-    source = raw("base64").replace("\r\n", "\n", 3)
+def test_mime_message_without_tracked_links_stays_byte_identical(desk: MessageHarness):
+    source = build_message("base64").replace("\r\n", "\n", 3)
     desk.save_settings(never_track=("*",))
     assert desk.rewrite_content("mime", source, track_text=True) == source
 
 
-def test_base64_lines_stay_as_long_as_they_were(desk: MessageHarness):
-    sent = desk.rewrite_content("mime", raw("base64"))
-    assert max(map(len, sent.splitlines())) == max(map(len, raw("base64").splitlines()))
+def test_base64_part_keeps_its_line_length(desk: MessageHarness):
+    rewritten = desk.rewrite_content("mime", build_message("base64"))
+    assert max(map(len, rewritten.splitlines())) == max(
+        map(len, build_message("base64").splitlines())
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,29 +105,29 @@ def test_base64_lines_stay_as_long_as_they_were(desk: MessageHarness):
         "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n*not base64*",
         "Content-Type: text/html; charset=nonsense\nContent-Transfer-Encoding: base64\n\n/w==\n",
         "Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n=ZZ= =\n=",
-        "Content-Type: multipart/mixed; boundary*=a\0''b\n\n--b\n\n--b--\n",  # found by fuzzing
+        "Content-Type: multipart/mixed; boundary*=a\0''b\n\n--b\n\n--b--\n",  # from fuzzing
         "Content-Type: multipart/mixed; boundary*=''; boundary*1=c\n\n--c\n\n--c--\n",
         "Content-Type: text/html; charset*; charset*0=utf-8\n\n<p>",
         "Content-Type: text/html\nContent-Transfer-Encoding: x-mine\n\n<a href='https://e.com/'>",
     ],
 )
-def test_odd_messages_stay_as_they_are(desk: MessageHarness, source):
+def test_malformed_mime_message_stays_byte_identical(desk: MessageHarness, source):
     assert desk.rewrite_content("mime", source) == source
 
 
 @pytest.mark.parametrize(
-    "said", ["Quoted-Printable (soft)", "quoted-printable;", "\n QUOTED-PRINTABLE"]
+    "encoding_header", ["Quoted-Printable (soft)", "quoted-printable;", "\n QUOTED-PRINTABLE"]
 )
-def test_what_stands_behind_a_transfer_encoding_says_nothing(desk: MessageHarness, said: str):
+def test_text_after_the_transfer_encoding_is_ignored(desk: MessageHarness, encoding_header: str):
     source = (
-        f"Content-Type: text/plain\nContent-Transfer-Encoding: {said}\n\n"
+        f"Content-Type: text/plain\nContent-Transfer-Encoding: {encoding_header}\n\n"
         "see https://e.com/a=\nb?c=3Dd now"
     )
-    sent = desk.rewrite_content("mime", source, track_text=True).partition("\n\n")[2].encode()
-    assert decode_links(decodestring(sent).decode()) == "see [https://e.com/ab?c=d] now"
+    rewritten = desk.rewrite_content("mime", source, track_text=True).partition("\n\n")[2].encode()
+    assert decode_links(decodestring(rewritten).decode()) == "see [https://e.com/ab?c=d] now"
 
 
-def test_boundaries_that_begin_alike_are_told_apart(desk: MessageHarness):
+def test_multipart_boundaries_with_a_common_prefix_are_distinguished(desk: MessageHarness):
     source = (
         'Content-Type: multipart/mixed; boundary="b"\n\n--b\n'
         'Content-Type: multipart/alternative; boundary="bb"\n\n--bb\n'
@@ -136,7 +140,7 @@ def test_boundaries_that_begin_alike_are_told_apart(desk: MessageHarness):
     ).replace("https://e.com/2", "[https://e.com/2]")
 
 
-def test_a_charset_that_switches_is_read_before_it_is_searched(desk: MessageHarness):
+def test_stateful_charset_is_decoded_before_links_are_found(desk: MessageHarness):
     html = '日本語<a href="https://e.com/x">'.encode("iso-2022-jp").decode("ascii")
     source = f"Content-Type: text/html; charset=iso-2022-jp\n\n{html}"
     assert decode_links(desk.rewrite_content("mime", source)) == source.replace(
@@ -146,7 +150,7 @@ def test_a_charset_that_switches_is_read_before_it_is_searched(desk: MessageHarn
 
 @pytest.mark.parametrize("encoding", ["quoted-printable", "base64"])
 @pytest.mark.parametrize(
-    ("declared", "written"),
+    ("declared", "codec"),
     [
         ("utf-8", "utf-8"),
         ("utf-16", "utf-16"),
@@ -159,81 +163,85 @@ def test_a_charset_that_switches_is_read_before_it_is_searched(desk: MessageHarn
         ("a\0b''utf-8", "utf-8"),
     ],
 )
-def test_a_part_is_read_whatever_its_charset_is_called(
-    desk: MessageHarness, encoding, declared, written
+def test_mime_part_is_decoded_with_any_charset_name(
+    desk: MessageHarness, encoding, declared, codec
 ):
     link = '<a href="https://e.com/ä">{% cio_link url:mailto:ö@e.com track:false %}</a>'
-    data = link.encode(written)
+    data = link.encode(codec)
     body = b64encode(data).decode() if encoding == "base64" else encodestring(data).decode()
     name = "charset*" if "''" in declared else "charset"
     source = (
         f"Content-Type: text/html; {name}={declared}\n"
         f"Content-Transfer-Encoding: {encoding}\n\n{body}"
     )
-    sent = desk.rewrite_content("mime", source).partition("\n\n")[2].encode()
-    after = (b64decode(sent) if encoding == "base64" else decodestring(sent)).decode(written)
+    rewritten = desk.rewrite_content("mime", source).partition("\n\n")[2].encode()
+    after = (b64decode(rewritten) if encoding == "base64" else decodestring(rewritten)).decode(
+        codec
+    )
     assert decode_links(after) == '<a href="[https://e.com/%C3%A4]">mailto:ö@e.com</a>'
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason"),
+    ("content_type", "reason"),
     [
         ('multipart/signed; protocol="application/pkcs7-signature"; boundary=b', "signed"),
         ('multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b', "encrypted"),
         ("application/pkcs7-mime; smime-type=enveloped-data", "S/MIME"),
     ],
 )
-def test_signed_and_encrypted_messages_are_refused(desk: MessageHarness, kind, reason):
-    with pytest.raises(InvalidRequest) as caught:
-        desk.rewrite(content={"mime": f"Content-Type: {kind}\n\n--b\n\nx\n--b--"})
-    assert caught.value.problems[0].field == "content.mime"
-    assert reason in caught.value.problems[0].reason
+def test_signed_or_encrypted_mime_message_is_refused(desk: MessageHarness, content_type, reason):
+    with pytest.raises(InvalidRequest) as error:
+        desk.rewrite(content={"mime": f"Content-Type: {content_type}\n\n--b\n\nx\n--b--"})
+    assert error.value.problems[0].field == "content.mime"
+    assert reason in error.value.problems[0].reason
 
 
-def test_text_that_is_signed_inside_is_refused_when_it_would_change(desk: MessageHarness):
+def test_inline_pgp_text_is_refused_only_if_it_would_change(desk: MessageHarness):
     signed = "-----BEGIN PGP SIGNED MESSAGE-----\n\nhttps://e.com/x\n"
     assert desk.rewrite_content("mime", f"Subject: x\n\n{signed}") == f"Subject: x\n\n{signed}"
     with pytest.raises(InvalidRequest, match="PGP"):
         desk.rewrite(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
 
 
-def test_parts_nested_without_end_are_refused(desk: MessageHarness):
+def test_mime_parts_nested_too_deep_are_refused(desk: MessageHarness):
     head = 'Content-Type: multipart/mixed; boundary="b{0}"\n\n--b{0}\n'
     with pytest.raises(InvalidRequest, match="deep"):
         desk.rewrite(content={"mime": "".join(head.format(n) for n in range(50))})
 
 
-def test_a_message_that_is_dkim_signed_already_is_warned_about(desk: MessageHarness):
-    answer = desk.rewrite(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
-    assert any("DKIM" in warning for warning in answer["warnings"])
+def test_dkim_signed_message_causes_a_warning(desk: MessageHarness):
+    response = desk.rewrite(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
+    assert any("DKIM" in warning for warning in response["warnings"])
 
 
-def test_lines_that_become_too_long_for_mail_servers_are_warned_about(desk: MessageHarness):
+def test_line_over_998_characters_causes_a_warning(desk: MessageHarness):
     html = "x" * 900 + '<a href="https://e.com/">'
-    answer = desk.rewrite(content={"mime": f"Content-Type: text/html\n\n{html}"})
-    assert any("998" in warning for warning in answer["warnings"])
+    response = desk.rewrite(content={"mime": f"Content-Type: text/html\n\n{html}"})
+    assert any("998" in warning for warning in response["warnings"])
 
 
 @pytest.mark.parametrize(
     ("encoding", "encode"), [("base64", encodebytes), ("quoted-printable", encodestring)]
 )
-def test_a_line_that_its_encoding_breaks_is_not_too_long(desk: MessageHarness, encoding, encode):
+def test_long_line_in_an_encoded_part_causes_no_warning(desk: MessageHarness, encoding, encode):
     html = "<p>" + "word " * 400 + '<a href="https://e.com/">x</a>'
     body = encode(html.encode()).decode()
     source = f"Content-Type: text/html\nContent-Transfer-Encoding: {encoding}\n\n{body}"
     assert desk.rewrite(content={"mime": source})["warnings"] == []
 
 
-def test_a_mime_message_is_no_template(desk: MessageHarness):
+def test_mime_message_is_refused_as_a_template(desk: MessageHarness):
     with pytest.raises(InvalidRequest, match="rendered already"):
         desk.rewrite(content={"mime": "Subject: x\n\nhi"}, liquid=True)
 
 
-def test_tags_are_read_in_encoded_parts(desk: MessageHarness):
+def test_cio_link_is_found_in_an_encoded_part(desk: MessageHarness):
     source = (
         "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\n"
         "Go {% cio_link url:https://e.com/?a=3D1 tr=\nack:true %}.\n"
     )
-    sent = email.message_from_string(desk.rewrite_content("mime", source)).get_payload(decode=True)
-    assert isinstance(sent, bytes)
-    assert decode_links(sent.decode()) == "Go [https://e.com/?a=1].\n"
+    rewritten = email.message_from_string(desk.rewrite_content("mime", source)).get_payload(
+        decode=True
+    )
+    assert isinstance(rewritten, bytes)
+    assert decode_links(rewritten.decode()) == "Go [https://e.com/?a=1].\n"

@@ -1,4 +1,4 @@
-"""Links in plain text, as people write them."""
+"""Links in plain text as people write them."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from waypost.rewrite.links.extractor import TEXT_LINKS, find_links
 from waypost.rewrite.links.plain_text import MAX_TEXT_URL_LENGTH
 
 
-def hrefs(text: str) -> list[str]:
-    return [place.href for place in find_links(TEXT_LINKS, text, "content.text")]
+def list_hrefs(text: str) -> list[str]:
+    return [link.href for link in find_links(TEXT_LINKS, text, "content.text")]
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ def hrefs(text: str) -> list[str]:
         ("https://user:pw@e.com/", ["https://user:pw@e.com/"]),
     ],
 )
-def test_urls_end_where_a_reader_would_end_them(text, links):
-    assert hrefs(text) == links
+def test_plain_text_url_ends_as_a_reader_expects(text, links):
+    assert list_hrefs(text) == links
 
 
-def test_what_no_url_is_long_enough_for_is_not_searched():
-    assert hrefs("https://e.com/" + "a" * MAX_TEXT_URL_LENGTH) == []
+def test_plain_text_url_over_the_length_limit_is_not_tracked():
+    assert list_hrefs("https://e.com/" + "a" * MAX_TEXT_URL_LENGTH) == []
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(
     "unit", ["http://", "http://a.b/'", 'http://a.b/"', "http://a.b/([{", "a@", "'", ".."]
 )
-def test_a_megabyte_of_beginnings_is_read_to_the_end(unit):
+def test_megabyte_of_url_starts_is_searched_to_the_end(unit):
     text = unit * (1_000_000 // len(unit)) + " https://e.com/last"
-    assert hrefs(text)[-1] == "https://e.com/last"
+    assert list_hrefs(text)[-1] == "https://e.com/last"

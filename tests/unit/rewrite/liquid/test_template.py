@@ -1,4 +1,4 @@
-"""Templates: what is one link, what a recipient's data may do, and where limits are."""
+"""Templates: identity of links, effects of recipients' data, and limits."""
 
 from __future__ import annotations
 
@@ -14,86 +14,92 @@ from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.service import RewriteResponse
 
 
-def sent(desk: MessageHarness, html: str, *datas: dict[str, Any], **body: Any) -> RewriteResponse:
+def render_messages(
+    desk: MessageHarness, html: str, *data_sets: dict[str, Any], **body: Any
+) -> RewriteResponse:
     recipients = [
-        {"delivery": f"d{n}", "person": f"p{n}", "data": data} for n, data in enumerate(datas)
+        {"delivery": f"d{n}", "person": f"p{n}", "data": data} for n, data in enumerate(data_sets)
     ]
     return desk.rewrite(content={"html": html}, liquid=True, recipients=recipients, **body)
 
 
-def texts(answer: RewriteResponse) -> list[str]:
-    return [decode_links(str(delivery["content"]["html"])) for delivery in answer["deliveries"]]
+def decode_texts(response: RewriteResponse) -> list[str]:
+    return [decode_links(str(delivery["content"]["html"])) for delivery in response["deliveries"]]
 
 
-def test_every_recipient_gets_their_own_destination_under_one_link(desk: MessageHarness):
-    answer = sent(
+def test_template_link_has_one_identity_and_a_destination_per_recipient(desk: MessageHarness):
+    response = render_messages(
         desk,
         '<a href="{{trigger.custom_url}}">x</a>',
         {"trigger": {"custom_url": "https://e.com/1"}},
         {"trigger": {"custom_url": "https://e.com/2?a=1&b=2"}},
     )
-    assert texts(answer) == [
+    assert decode_texts(response) == [
         '<a href="[https://e.com/1]">x</a>',
         '<a href="[https://e.com/2?a=1&b=2]">x</a>',
     ]
-    [link] = answer["links"]
+    [link] = response["links"]
     assert (link["url"], link["destination"]) == ("{{trigger.custom_url}}", "https://e.com/1")
 
 
-def test_loops_conditions_and_quotes_in_filters(desk: MessageHarness):
+def test_links_in_loops_conditions_and_filter_arguments_are_tracked(desk: MessageHarness):
     html = (
         '{% for p in ps %}<a href="{{ p.url | default: "https://e.com/none" }}">{{ p.name }}</a>'
         "{% endfor %}{% if vip %}<a href='https://e.com/vip?x={{ \"a b\" | url_encode }}'>v</a>"
         "{% endif %}"
     )
-    answer = sent(
+    response = render_messages(
         desk,
         html,
         {"ps": [{"url": "https://e.com/1", "name": "1 < 2"}, {"name": "B"}], "vip": True},
         {"ps": []},
     )
-    first, second = texts(answer)
+    first, second = decode_texts(response)
     assert first == (
         '<a href="[https://e.com/1]">1 < 2</a><a href="[https://e.com/none]">B</a>'
         "<a href='[https://e.com/vip?x=a+b]'>v</a>"
     )
     assert second == ""
-    assert len({link["link"] for link in answer["links"]}) == 2
+    assert len({link["link"] for link in response["links"]}) == 2
 
 
-def test_a_link_in_a_recipients_data_is_tracked_under_its_own_url(desk: MessageHarness):
-    answer = sent(desk, "<p>{{ block }}</p>", {"block": '<a href="https://e.com/x">x</a>'})
-    assert texts(answer) == ['<p><a href="[https://e.com/x]">x</a></p>']
-    assert answer["links"][0]["url"] == "https://e.com/x"
+def test_link_in_recipient_data_is_tracked_by_its_url(desk: MessageHarness):
+    response = render_messages(
+        desk, "<p>{{ block }}</p>", {"block": '<a href="https://e.com/x">x</a>'}
+    )
+    assert decode_texts(response) == ['<p><a href="[https://e.com/x]">x</a></p>']
+    assert response["links"][0]["url"] == "https://e.com/x"
 
 
-def test_a_captured_link_keeps_the_identity_of_the_template(desk: MessageHarness):
+def test_captured_link_keeps_the_identity_of_the_template(desk: MessageHarness):
     html = (
         '{% capture b %}<a href="{{ u }}">x</a>{% cio_link url:{{ u }}/c %}{% endcapture %}{{ b }}'
     )
-    answer = sent(desk, html, {"u": "https://e.com/1"}, {"u": "https://e.com/2"})
-    assert texts(answer)[1] == '<a href="[https://e.com/2]">x</a>[https://e.com/2/c]'
-    assert [link["url"] for link in answer["links"]] == ["{{ u }}", "{{ u }}/c"]
+    response = render_messages(desk, html, {"u": "https://e.com/1"}, {"u": "https://e.com/2"})
+    assert decode_texts(response)[1] == '<a href="[https://e.com/2]">x</a>[https://e.com/2/c]'
+    assert [link["url"] for link in response["links"]] == ["{{ u }}", "{{ u }}/c"]
 
 
-def test_data_cannot_close_the_attribute_it_stands_in_and_go_unnoticed(desk: MessageHarness):
-    answer = sent(
+def test_data_that_closes_its_attribute_cannot_add_an_untracked_link(desk: MessageHarness):
+    response = render_messages(
         desk, '<a href="https://e.com/{{ x }}">a</a>', {"x": '"><a href="https://evil.example/'}
     )
-    assert texts(answer) == ['<a href="[https://e.com/]"><a href="[https://evil.example/]">a</a>']
+    assert decode_texts(response) == [
+        '<a href="[https://e.com/]"><a href="[https://evil.example/]">a</a>'
+    ]
 
 
-def test_data_cannot_ask_for_tracking(desk: MessageHarness):
+def test_cio_link_in_recipient_data_is_not_interpreted(desk: MessageHarness):
     tag = "{% cio_link url:mailto:evil@example.com %}"
-    assert texts(sent(desk, "<p>{{ x }}</p>", {"x": tag})) == [f"<p>{tag}</p>"]
+    assert decode_texts(render_messages(desk, "<p>{{ x }}</p>", {"x": tag})) == [f"<p>{tag}</p>"]
 
 
-def test_a_missing_variable_fails_its_recipient_and_no_other(desk: MessageHarness):
-    answer = sent(
+def test_missing_variable_fails_only_its_recipient(desk: MessageHarness):
+    response = render_messages(
         desk, "\n{{ customer.name }}", {"customer": {"name": "A"}}, {}, {"customer": {"name": "B"}}
     )
-    assert [delivery["delivery"] for delivery in answer["deliveries"]] == ["d0", "d2"]
-    assert answer["failed"] == [
+    assert [delivery["delivery"] for delivery in response["deliveries"]] == ["d0", "d2"]
+    assert response["failed"] == [
         {
             "delivery": "d1",
             "field": "content.html",
@@ -103,18 +109,18 @@ def test_a_missing_variable_fails_its_recipient_and_no_other(desk: MessageHarnes
 
 
 @pytest.mark.parametrize("name", ["\ud800", "x" * 5000])
-def test_a_reason_is_short_and_text_whatever_the_data_is(desk: MessageHarness, name):
+def test_failure_reason_is_short_and_encodable_for_any_data(desk: MessageHarness, name):
     html = "{{ customer[name] }}", "{% cio_link url:https://e.com track:{{ name }} %}"
     for template in html:
-        [failure] = sent(desk, template, {"customer": {}, "name": name})["failed"]
+        [failure] = render_messages(desk, template, {"customer": {}, "name": name})["failed"]
         assert len(failure["reason"].encode()) < 300
 
 
-def test_a_missing_variable_may_be_asked_for_and_replaced(desk: MessageHarness):
+def test_missing_variable_is_allowed_in_conditions_and_default(desk: MessageHarness):
     html = (
         "{% if a %}x{% else %}y{% endif %}{{ b | default: 'z' }}{% unless a.b.c %}w{% endunless %}"
     )
-    assert texts(sent(desk, html, {})) == ["yzw"]
+    assert decode_texts(render_messages(desk, html, {})) == ["yzw"]
 
 
 @pytest.mark.parametrize(
@@ -148,10 +154,10 @@ def test_a_missing_variable_may_be_asked_for_and_replaced(desk: MessageHarness):
         ("{% cio_link url:https://e.com track:{{ x }} %}", "not true or false"),
     ],
 )
-def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: MessageHarness, html, reason):
+def test_rendering_failure_gives_a_reason_without_library_text(desk: MessageHarness, html, reason):
     data: dict[str, object] = {"big": "x" * 5000, "many": ["a"] * 5000, "half": "\ud800"}
     data |= {"x": "maybe", "digits": "9" * 5000, "object": {"a": 1}}
-    [failure] = sent(desk, html, data)["failed"]
+    [failure] = render_messages(desk, html, data)["failed"]
     assert failure["field"] == "content.html"
     assert reason in failure["reason"]
     assert "liquid" not in failure["reason"].lower()
@@ -161,7 +167,7 @@ def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: MessageHarness, 
     "html",
     [
         "a\n{{ x",
-        '<a href="{{"\0}}=">',  # found by fuzzing
+        '<a href="{{"\0}}=">',  # from fuzzing
         "a\n{% if x",
         "a\n{% if x %}",
         "a\n{% raw %}x",
@@ -171,15 +177,15 @@ def test_what_cannot_be_rendered_is_an_error_in_our_words(desk: MessageHarness, 
         "a\n{% endif %}",
     ],
 )
-def test_what_is_not_liquid_is_refused_as_a_whole(desk: MessageHarness, html):
+def test_invalid_liquid_is_refused_for_all_recipients(desk: MessageHarness, html):
     with pytest.raises(InvalidRequest, match=r"content\.html: .*Liquid"):
-        sent(desk, html, {})
+        render_messages(desk, html, {})
 
 
 @pytest.mark.parametrize(
     "unit", ["{{", "{%", "{% raw %}", "{% comment %}", "{% if x %}", "{% cio_link", "{{%"]
 )
-def test_a_megabyte_of_openings_is_refused(unit):
+def test_megabyte_of_unclosed_liquid_is_refused(unit):
     with pytest.raises(InvalidRequest):
         LiquidTemplate(HTML_LINKS, unit * (900_000 // len(unit)), "content.html")
 
@@ -197,21 +203,21 @@ def test_a_megabyte_of_openings_is_refused(unit):
         '<a href="{% cio_link url:{{ u }} %}">x</a>',
     ],
 )
-def test_ordinary_templates_are_searched_once(html):
+def test_ordinary_template_has_static_links(html):
     assert LiquidTemplate(HTML_LINKS, html, "content.html").has_static_links
 
 
 @pytest.mark.parametrize("html", ['<a href="">{{ x }}</a>', "<a href>{{ x }}</a>"])
-def test_a_link_that_leads_nowhere_is_found_in_steady_templates_too(html):
+def test_empty_href_is_found_in_a_template_with_static_links(html):
     template = LiquidTemplate(HTML_LINKS, html, "content.html")
-    [place] = template.render({"x": "y"}).occurrences
-    assert (template.has_static_links, place.href) == (True, "")
+    [link] = template.render({"x": "y"}).occurrences
+    assert (template.has_static_links, link.href) == (True, "")
 
 
-def test_links_of_a_text_are_known_in_whatever_order_they_come():
+def test_text_template_links_are_identified_in_any_order():
     template = LiquidTemplate(TEXT_LINKS, "{{ u }} https://e.com/{{ v }} {{ w }}", "content.text")
     data = {"u": "https://e.com/1", "v": "2", "w": "https://e.com/3"}
-    urls = [place.url for place in template.render(data).occurrences]
+    urls = [link.url for link in template.render(data).occurrences]
     assert urls == ["{{ u }}", "https://e.com/{{ v }}", "{{ w }}"]
 
 
@@ -236,23 +242,23 @@ def test_links_of_a_text_are_known_in_whatever_order_they_come():
         "<p {{ x }}>",
     ],
 )
-def test_templates_that_data_can_turn_into_something_else_are_searched_each_time(html):
+def test_template_whose_markup_depends_on_data_has_no_static_links(html):
     assert not LiquidTemplate(HTML_LINKS, html, "content.html").has_static_links
 
 
-def test_a_variable_of_a_text_that_turns_out_to_be_a_link_is_known_by_its_name():
+def test_variable_that_renders_to_a_url_is_identified_by_its_source():
     template = LiquidTemplate(
         TEXT_LINKS, "Go ({{ trigger.url }}?x=1). Bye {{ name }}", "content.text"
     )
-    [place] = template.render({"trigger": {"url": "https://e.com/1"}, "name": "Ada"}).occurrences
-    assert (place.href, place.url) == ("https://e.com/1?x=1", "{{ trigger.url }}?x=1")
+    [link] = template.render({"trigger": {"url": "https://e.com/1"}, "name": "Ada"}).occurrences
+    assert (link.href, link.url) == ("https://e.com/1?x=1", "{{ trigger.url }}?x=1")
 
 
 @pytest.mark.parametrize("markup", [HTML_LINKS, TEXT_LINKS])
 @pytest.mark.parametrize(
     "source", ['a {{- u -}}" b', "a {{- u -}} b", '"{{- u -}}" b', "a {{ u -}}\n{{- u }} b"]
 )
-def test_dashes_take_as_much_whitespace_as_they_do_without_us(markup: Markup, source: str):
+def test_dashes_remove_the_same_whitespace_as_in_plain_liquid(markup: Markup, source: str):
     data = {"u": "https://e.com/"}
     expected = Environment().from_string(source).render(data)
     assert LiquidTemplate(markup, source, "content.text").render(data).text == expected
@@ -261,6 +267,6 @@ def test_dashes_take_as_much_whitespace_as_they_do_without_us(markup: Markup, so
 @pytest.mark.parametrize(
     "source", ["https://e.com/{% raw %} {% endraw %}", "{% raw %} {% endraw %}https://e.com/ x"]
 )
-def test_nothing_of_ours_is_ever_put_into_raw_text(source: str):
+def test_link_marks_never_appear_in_raw_text(source: str):
     expected = Environment().from_string(source).render()
     assert LiquidTemplate(TEXT_LINKS, source, "content.text").render({}).text == expected
