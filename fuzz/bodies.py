@@ -25,7 +25,7 @@ from waypost.domains.service import DomainService
 from waypost.errors import CorruptItem, WaypostError
 from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
-from waypost.models.tracking_domain import Targets
+from waypost.models.tracking_domain import CnameTargets
 from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.objects import ObjectUrl
 from waypost.repositories.pagination import decode_cursor, encode_cursor
@@ -71,7 +71,7 @@ def fuzz_domain(data: bytes) -> None:
     """A tracking domain is refused, or is listed as it was added."""
     manager = DomainService(
         InMemoryDomainRepository(),
-        Targets("edge.example.net"),
+        CnameTargets("edge.example.net"),
         DomainEventPublisher(),
         lambda: NOW,
     )

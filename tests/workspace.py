@@ -16,7 +16,7 @@ from waypost.domains.service import DomainService
 from waypost.ids import CampaignId, LinkId
 from waypost.models.campaign import LinkDefinition, SentMessage
 from waypost.models.click import Click
-from waypost.models.tracking_domain import Targets
+from waypost.models.tracking_domain import CnameTargets
 from waypost.privacy.erasure import Erasure
 from waypost.privacy.requests import PrivacyRequests
 from waypost.reports.share_links import ShareLinkService, ShareScope, ShareSigner, ShareSignerSource
@@ -108,7 +108,7 @@ class WorkspaceHarness:
         made.repositories = self.repositories
         made.share_signers = ShareSignerSource(FixedKeyring(self.keyring), self.clock)
         made.domain_service = DomainService(
-            self.domains, Targets("edge.example.net"), DomainEventPublisher(), lambda: self.now
+            self.domains, CnameTargets("edge.example.net"), DomainEventPublisher(), lambda: self.now
         )
         made.privacy_requests = PrivacyRequests(
             self.settings,

@@ -16,7 +16,7 @@ from waypost.models.attributes import Item
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
-    Targets,
+    CnameTargets,
     TrackingDomain,
     create_domain,
 )
@@ -188,7 +188,9 @@ def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(
     store.add(make_domain())
     store.add(make_domain(host="second.acme.com"))
     put_domain_item(store, corrupt_domain_item(make_domain(), "app_links.ios", ["no app"]))
-    manager = DomainService(store, Targets("edge.example.net"), DomainEventPublisher(), lambda: NOW)
+    manager = DomainService(
+        store, CnameTargets("edge.example.net"), DomainEventPublisher(), lambda: NOW
+    )
     assert [told.host for told in manager.list_domains("acme").domains] == ["second.acme.com"]
     assert vars(caplog.records[0])["host"] == HOST
     with pytest.raises(CorruptItem, match=HOST):

@@ -49,7 +49,7 @@ class FakeInternet:
         return response, False
 
     def connect(self, address: str, port: int, seconds: float) -> FakeConnection:
-        """``TcpConnector.connect``."""
+        """Stand in for ``connect_tcp``."""
         assert address == CDN_ADDRESS
         way = self._breaking.next_fault("HTTPS" if port == 443 else "HTTP")
         if way == "timeout before":

@@ -29,7 +29,6 @@ from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.promises import find_missing_promises, list_calls
 from tests.faults.ways import CALL_FAULTS
-from waypost.domains.network import TcpConnector
 from waypost.errors import StoreError
 from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import STACK_WORKSPACE, TrackingDomain, create_domain
@@ -102,7 +101,7 @@ def worlds(aws: FakeCloud, app: ModuleType) -> Iterator[DomainSimulation]:
         world = DomainSimulation(aws, app)
         patch.setattr("dns.query.udp_with_fallback", world.internet.query_dns)
         patch.setattr("dns.resolver.zone_for_name", no_zone)
-        patch.setattr(TcpConnector, "connect", lambda _, *asked: world.internet.connect(*asked))
+        patch.setattr("waypost.domains.http_probe.connect_tcp", world.internet.connect)
         patch.setattr(
             "waypost.domains.http_probe.create_browser_tls_context", lambda: world.internet
         )

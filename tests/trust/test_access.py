@@ -15,12 +15,12 @@ from tests.contract.conftest import load_stack_template
 from tests.fakes import InMemoryShortLinkRepository
 from tests.handlers import LambdaContext, build_api_event, load_function
 from tests.rewrite_harness import NOW, FakeBaseUrls
-from tests.unit.domains.test_handler import Checks, Nothing
+from tests.unit.domains.fake_verification import FakeChecker, FakeServices
 from tests.workspace import WorkspaceHarness, build_link_definition
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import LinkId
-from waypost.models.tracking_domain import Targets, utc_now
+from waypost.models.tracking_domain import CnameTargets, utc_now
 from waypost.rewrite.service import RewriteService
 from waypost.tokens import TokenSealer
 
@@ -104,10 +104,11 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     (link,) = stores.register_campaign("spring", [build_link_definition("https://secret.example/")])
     stores.record_click(link, "1", person="ada")
     modules = {name: load_function(name) for name in ("api", "rewrite", "verify_domains")}
-    nothing: Any = Nothing()
-    targets = Targets("edge.example.net")
+    checker: Any = FakeChecker()
+    services: Any = FakeServices()
+    targets = CnameTargets("edge.example.net")
     verifier = DomainVerificationService(
-        stores.domains, Checks(), nothing, nothing, DomainEventPublisher(), targets, utc_now
+        stores.domains, checker, services, services, DomainEventPublisher(), targets, utc_now
     )
     sending = RewriteService(
         campaigns=stores.campaigns,

@@ -269,10 +269,9 @@ def create_domain_verification_service(
     from waypost.domains.cloudfront import CloudFrontTenants
     from waypost.domains.dns import DnsResolver
     from waypost.domains.http_probe import HttpProber
-    from waypost.domains.network import TcpConnector
-    from waypost.domains.sender_identity import SesSenderIdentities
+    from waypost.domains.sender_identity import SenderIdentities
     from waypost.domains.verification import DomainVerificationService
-    from waypost.models.tracking_domain import Targets
+    from waypost.models.tracking_domain import CnameTargets
 
     def create_client(service: str, **options: str) -> Any:  # noqa: ANN401 - boto3 has no common type
         return clients.create_boto3_client(service, client_config, **options)
@@ -282,15 +281,15 @@ def create_domain_verification_service(
     resolver = DnsResolver()
     return DomainVerificationService(
         domains=Repositories(create_client("dynamodb"), TableNames.from_config(domains)).domains,
-        checker=DomainChecker(resolver, HttpProber(resolver, TcpConnector()), keyring_source),
+        checker=DomainChecker(resolver, HttpProber(resolver), keyring_source),
         cdn_tenants=CloudFrontTenants(
             create_client("cloudfront", region_name=CLOUDFRONT_REGION),
             own.distribution,
             own.connection_group,
         ),
-        sender_identities=SesSenderIdentities(create_client("sesv2")),
+        sender_identities=SenderIdentities(create_client("sesv2")),
         event_publisher=create_domain_event_publisher(domains.event_bus, client_config),
-        targets=Targets(domains.edge_endpoint, domains.default_host),
+        targets=CnameTargets(domains.edge_endpoint, domains.default_host),
         now=now,
     )
 
@@ -361,12 +360,12 @@ class ApiServices:
     @cached_property
     def domain_service(self) -> DomainService:
         from waypost.domains.service import DomainService
-        from waypost.models.tracking_domain import Targets, utc_now
+        from waypost.models.tracking_domain import CnameTargets, utc_now
 
         config = DomainConfig.from_env()
         return DomainService(
             domains=self.repositories.domains,
-            targets=Targets(config.edge_endpoint, config.default_host),
+            targets=CnameTargets(config.edge_endpoint, config.default_host),
             event_publisher=create_domain_event_publisher(config.event_bus),
             now=partial(utc_now, self.clock),
         )

@@ -22,6 +22,7 @@ from waypost.domains.dns import DnsResolver
 from waypost.domains.http_probe import HttpProber
 from waypost.domains.network import create_browser_tls_context
 from waypost.models.domain_check import CheckResult
+from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.signer import Keyring
 
 HOST = "links.acme.com"
@@ -35,7 +36,7 @@ WEB_SECONDS = 1.0
 
 
 @dataclass
-class FakeKeyringSource:
+class FakeKeyringSource(KeyringSource):
     """The keys that the checker knows; ``renewed``: those that it finds when it reads again."""
 
     keyring: Keyring = KEYRING
@@ -113,7 +114,12 @@ def world(authority: trustme.CA, socket_enabled: None) -> Iterator[DomainFixture
     authority.configure_trust(tls)
     checker = DomainChecker(
         resolver,
-        HttpProber(resolver, internet, tls, timeout_seconds=WEB_SECONDS),
+        HttpProber(
+            resolver,
+            tls,
+            connect=lambda *target: internet.connect(*target),
+            timeout_seconds=WEB_SECONDS,
+        ),
         FakeKeyringSource(),
     )
     _add_public_names(zones)

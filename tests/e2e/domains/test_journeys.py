@@ -28,6 +28,7 @@ from waypost.domains.certificates import CdnTenant, CertificateStatus
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.sender_identity import SenderIdentities
 from waypost.domains.service import DomainService
 from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
 from waypost.errors import CdnRequestRejected, HostnameInUse, StoreUnavailable
@@ -35,8 +36,8 @@ from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
+    CnameTargets,
     DomainChange,
-    Targets,
     TrackingDomain,
 )
 
@@ -106,8 +107,8 @@ class RecordingEventPublisher(DomainEventPublisher):
 
 
 @dataclass
-class Senders:
-    """``waypost.domains.sender_identity.Identities``."""
+class Senders(SenderIdentities):
+    """SES identities that the test sets."""
 
     known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
 
@@ -127,7 +128,7 @@ class Stack:
     now: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
     def __post_init__(self) -> None:
-        targets = Targets(ENDPOINT, DEFAULT_HOST)
+        targets = CnameTargets(ENDPOINT, DEFAULT_HOST)
         self.manager = DomainService(self.store, targets, self.event_publisher, lambda: self.now)
         self.verifier = DomainVerificationService(
             self.store,

@@ -27,7 +27,7 @@ from waypost.domains.events import DomainEventPublisher
 from waypost.domains.service import DomainService
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import WorkspaceId, derive_workspace_id
-from waypost.models.tracking_domain import STACK_WORKSPACE, Targets, utc_now
+from waypost.models.tracking_domain import STACK_WORKSPACE, CnameTargets, utc_now
 from waypost.repositories.dynamodb.client import DynamoClient
 from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
@@ -53,7 +53,7 @@ class Account:
         table = self.stack.ref("WorkspacesTable")
         client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
         store = DynamoDomainRepository(client, table)
-        targets = Targets(ENDPOINT, DEFAULT_HOST)
+        targets = CnameTargets(ENDPOINT, DEFAULT_HOST)
         self.manager = DomainService(store, targets, DomainEventPublisher(), utc_now)
         self.verifier = DomainVerificationService(
             store,

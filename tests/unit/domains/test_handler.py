@@ -12,17 +12,17 @@ import pytest
 from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
 from tests.handlers import build_api_event, load_function
-from tests.unit.domains.builders import EDGE, HOST, HTTPS, NOW, TARGET, UNREACHABLE, make_domain
+from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET, UNREACHABLE, make_domain
+from tests.unit.domains.fake_verification import FakeChecker, FakeServices
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.network import NO_DEADLINE, Deadline
+from waypost.domains.network import NO_DEADLINE
 from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
 from waypost.models import tracking_domain
 from waypost.models.attributes import Item
-from waypost.models.domain_check import CheckResult, DnsResult
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
-    Targets,
+    CnameTargets,
     TrackingDomain,
     create_domain,
     resolve_workspace_id,
@@ -43,29 +43,6 @@ class Context:
         return self.left
 
 
-class Checks:
-    until: Deadline
-
-    def check(self, host: str, _proof: str, _targets: object, until: Deadline) -> CheckResult:
-        Checks.until = until
-        if host.startswith("broken."):
-            raise RuntimeError("out of order")
-        return HTTPS
-
-    def check_dns(self, *_: object) -> DnsResult:
-        return HTTPS.dns
-
-
-class Nothing:
-    """An edge and identities with nothing in them."""
-
-    def get_tenant(self, _host: str) -> None:
-        return None
-
-    def get_verification(self, _domain: str) -> bool:
-        return True
-
-
 @pytest.fixture
 def store() -> InMemoryDomainRepository:
     return InMemoryDomainRepository()
@@ -74,14 +51,15 @@ def store() -> InMemoryDomainRepository:
 @pytest.fixture
 def function(monkeypatch: pytest.MonkeyPatch, store: InMemoryDomainRepository) -> ModuleType:
     module = load_function("verify_domains")
-    nothing: Any = Nothing()
+    checker: Any = FakeChecker()
+    services: Any = FakeServices()
     verifier = DomainVerificationService(
         store,
-        Checks(),
-        nothing,
-        nothing,
+        checker,
+        services,
+        services,
         DomainEventPublisher(),
-        Targets(EDGE, TARGET),
+        CnameTargets(EDGE, TARGET),
         lambda: NOW,
     )
     monkeypatch.setattr(module, "get_verification_service", lambda _: verifier)
@@ -131,12 +109,12 @@ def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lam
 ) -> None:
     store.add(make_domain())
     ask(function, "acme", HOST)
-    assert 0 < Checks.until.get_remaining_seconds() <= function.REQUEST_CHECK_SECONDS < 29
+    assert 0 < FakeChecker.deadline.get_remaining_seconds() <= function.REQUEST_CHECK_SECONDS < 29
     function.handler({"workspace": "acme", "host": HOST}, Context())
-    assert Checks.until == NO_DEADLINE
+    assert FakeChecker.deadline == NO_DEADLINE
     store.add(make_domain(host="other.acme.com"))
     function.handler({"task": "due"}, Context(left=300_000))
-    assert 250 < Checks.until.get_remaining_seconds() <= 300 - function.SAVE_RESERVE_SECONDS
+    assert 250 < FakeChecker.deadline.get_remaining_seconds() <= 300 - function.SAVE_RESERVE_SECONDS
 
 
 def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
@@ -205,7 +183,7 @@ def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
     function: ModuleType, store: InMemoryDomainRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else one row of ours would keep every domain in use, whatever becomes of it."""
-    monkeypatch.setattr(Checks, "check", lambda *_: UNREACHABLE)
+    monkeypatch.setattr(FakeChecker, "check", lambda *_: UNREACHABLE)
     store.add(make_domain(stage="https", failures=1, proven=True))
     store.add(own())
     put_domain_item(store, corrupt_domain_item(own(), "stage", "x"))
@@ -231,4 +209,4 @@ def test_near_its_timeout_it_begins_no_further_check(
     assert told == {"checked": 0, "left": 2, "failed": 0}
     told = function.handler({"task": "due"}, Context(left=enough + 5_000))
     assert told == {"checked": 2, "left": 0, "failed": 0}
-    assert Checks.until.get_remaining_seconds() <= MIN_CHECK_SECONDS + 5
+    assert FakeChecker.deadline.get_remaining_seconds() <= MIN_CHECK_SECONDS + 5

@@ -1,6 +1,6 @@
 import pytest
 
-from waypost.domains.network import TcpConnector, is_public_address
+from waypost.domains.network import connect_tcp, is_public_address
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::6810:84e5"])
@@ -56,8 +56,6 @@ def test_anything_else_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(("address", "port"), [("127.0.0.1", 80), ("8.8.8.8", 22)])
-def test_the_connector_itself_refuses_private_addresses_and_other_ports(
-    address: str, port: int
-) -> None:
-    with pytest.raises(OSError, match="not made"):
-        TcpConnector().connect(address, port, 1)
+def test_connect_tcp_refuses_private_addresses_and_other_ports(address: str, port: int) -> None:
+    with pytest.raises(OSError, match="not a public web address"):
+        connect_tcp(address, port, 1)

@@ -14,7 +14,7 @@ from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
 from waypost.domains.service import MAX_WORKSPACE_DOMAINS, DomainService
 from waypost.errors import AlreadyExists, InvalidRequest, NotFound
 from waypost.ids import derive_workspace_id
-from waypost.models.tracking_domain import STACK_WORKSPACE_NAME, Targets
+from waypost.models.tracking_domain import STACK_WORKSPACE_NAME, CnameTargets
 from waypost.validation import validate_value
 
 ACME = derive_workspace_id("acme")
@@ -23,7 +23,7 @@ ACME = derive_workspace_id("acme")
 @pytest.fixture
 def manager() -> DomainService:
     return DomainService(
-        InMemoryDomainRepository(), Targets(EDGE, TARGET), DomainEventPublisher(), lambda: NOW
+        InMemoryDomainRepository(), CnameTargets(EDGE, TARGET), DomainEventPublisher(), lambda: NOW
     )
 
 
@@ -68,7 +68,7 @@ def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: Doma
 
 def test_a_host_without_a_default_host_points_at_the_cdn_itself() -> None:
     bare = DomainService(
-        InMemoryDomainRepository(), Targets(EDGE), DomainEventPublisher(), lambda: NOW
+        InMemoryDomainRepository(), CnameTargets(EDGE), DomainEventPublisher(), lambda: NOW
     )
     assert add(bare)["records"][0]["value"] == EDGE
 

@@ -16,7 +16,7 @@ from waypost.domains import events
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.sender_identity import (
     VERIFICATION_MAX_AGE,
-    SesSenderIdentities,
+    SenderIdentities,
     is_sender_verified,
     refresh_verification,
 )
@@ -46,21 +46,21 @@ def test_ses_says_whether_an_identity_may_send(make: Make, verified: bool) -> No
     answer = {"VerifiedForSendingStatus": verified}
     stub.add_response("get_email_identity", answer, {"EmailIdentity": "acme.com"})
     with stub:
-        assert SesSenderIdentities(client).get_verification("acme.com") is verified
+        assert SenderIdentities(client).get_verification("acme.com") is verified
 
 
 def test_an_identity_that_ses_does_not_have_is_none(make: Make) -> None:
     client, stub = make("sesv2")
     stub.add_client_error("get_email_identity", "NotFoundException")
     with stub:
-        assert SesSenderIdentities(client).get_verification("acme.com") is None
+        assert SenderIdentities(client).get_verification("acme.com") is None
 
 
 def test_ses_that_cannot_be_asked_says_nothing_about_a_domain(make: Make) -> None:
     client, stub = make("sesv2")
     stub.add_client_error("get_email_identity", "TooManyRequestsException")
     with stub, pytest.raises(StoreUnavailable):
-        SesSenderIdentities(client).get_verification("acme.com")
+        SenderIdentities(client).get_verification("acme.com")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,10 @@ def test_ses_that_cannot_be_asked_says_nothing_about_a_domain(make: Make) -> Non
     ],
 )
 def test_the_nearest_identity_decides(known: dict[str, bool], verified: bool) -> None:
-    class Known:
+    class Known(SenderIdentities):
+        def __init__(self) -> None:
+            pass
+
         def get_verification(self, domain: str) -> bool | None:
             return known.get(domain)
 
@@ -85,7 +88,10 @@ def test_the_nearest_identity_decides(known: dict[str, bool], verified: bool) ->
 def test_a_verified_domain_is_asked_for_once_a_day_and_an_unverified_one_each_time() -> None:
     asked: list[str] = []
 
-    class Counting:
+    class Counting(SenderIdentities):
+        def __init__(self) -> None:
+            pass
+
         def get_verification(self, domain: str) -> bool | None:
             asked.append(domain)
             return True

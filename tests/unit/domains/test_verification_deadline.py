@@ -52,11 +52,12 @@ from waypost.models.domain_check import (
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
+    CnameTargets,
     DomainStage,
-    Targets,
     TrackingDomain,
     create_domain,
 )
+from waypost.tokens.keyring import KeyringSource
 
 UNFINISHED = (
     CheckResult(DnsResult("unseen"), UNSEEN_PROBE, UNSEEN_PROBE),
@@ -90,8 +91,10 @@ class Slow(FakeInternet):
         return super().connect(address, port, seconds)
 
 
-@dataclass
-class Keys:
+class FixedKeyring(KeyringSource):
+    def __init__(self) -> None:
+        pass
+
     def get_keyring(self) -> Any:
         return KEYRING
 
@@ -110,10 +113,12 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr("dns.query.udp_with_fallback", slow.ask)
         resolver = DnsResolver(["192.0.2.53"])
         resolver.clock = lambda: slow.now
-        tls: Any = slow
-        prober = HttpProber(resolver, slow, tls, clock=lambda: slow.now)  # type: ignore[arg-type]
+        network: Any = slow
+        prober = HttpProber(resolver, network, connect=network.connect, clock=lambda: slow.now)
         deadline = Deadline.from_now(seconds, lambda: slow.now)
-        return DomainChecker(resolver, prober, Keys()).check(host, "f00d", (TARGET, EDGE), deadline)
+        return DomainChecker(resolver, prober, FixedKeyring()).check(
+            host, "f00d", (TARGET, EDGE), deadline
+        )
 
     return looked
 
@@ -250,14 +255,15 @@ class Office:
         return self.verifier().verify_due_domains(10, self.within(seconds))
 
     def verifier(self) -> DomainVerificationService:
+        checker: Any = self.looks
         services: Any = self.services
         return DomainVerificationService(
             self.store,
-            self.looks,
+            checker,
             services,
             services,
             DomainEventPublisher(),
-            Targets(EDGE, TARGET),
+            CnameTargets(EDGE, TARGET),
             lambda: NOW,
         )
 

@@ -42,13 +42,6 @@ class DomainBaseUrlResolver:
     api_url: str
     default_host: str = ""
 
-    def resolve_url(self, workspace: str, sender: str | None) -> str:
-        """The base URL for a message of a workspace from a sender (a From value or a number).
-
-        Without a slash at the end. Raises StoreUnavailable.
-        """
-        return self.resolve_base(workspace, sender).url
-
     def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
         """As ``for_message``, with what is needed to send links to apps."""
         domains = self.domains.list_by_workspace(derive_workspace_id(workspace))

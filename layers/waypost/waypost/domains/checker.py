@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from hstspreload import in_hsts_preload
 
@@ -19,7 +19,7 @@ from waypost.domains import dns as caa
 from waypost.domains import dns as records
 from waypost.domains import dns as resolving
 from waypost.domains import probe_token
-from waypost.domains.dns import Resolver
+from waypost.domains.dns import DnsResolver
 from waypost.domains.hostnames import iter_parent_domains
 from waypost.domains.http_probe import HttpProber, WebScheme
 from waypost.domains.network import NO_DEADLINE, Deadline
@@ -31,7 +31,7 @@ from waypost.models.domain_check import (
     HstsResult,
     ProbeResult,
 )
-from waypost.tokens.signer import Keyring
+from waypost.tokens.keyring import KeyringSource
 
 MAX_HSTS_PARENTS: Final = 3
 """Parents that are asked, nearest first: the outermost, where policies for all below stand."""
@@ -76,23 +76,13 @@ owns the names. A sound domain takes one second, and one this slow reaches no re
 """
 
 
-class ProbeKeyringSource(Protocol):
-    def get_keyring(self) -> Keyring:
-        """The keys of this stack, those that our own answers are signed with."""
-        ...
-
-    def reload_keyring(self) -> Keyring | None:
-        """The same, read anew where a signature was unknown; None where nothing is new."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class DomainChecker:
     """Looks at domains with a resolver and a prober; holds no state between checks."""
 
-    resolver: Resolver
+    resolver: DnsResolver
     prober: HttpProber
-    keys: ProbeKeyringSource
+    keys: KeyringSource
 
     def check(
         self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NO_DEADLINE
@@ -127,9 +117,9 @@ class _OutOfTimeError(Exception):
 class _TimedCheck:
     """One look at one host, with a resolver and a prober whose time is running."""
 
-    resolver: Resolver
+    resolver: DnsResolver
     prober: HttpProber
-    keys: ProbeKeyringSource
+    keys: KeyringSource
     deadline: Deadline
 
     def check_dns(self, host: str, proof: str, targets: Collection[str]) -> DnsResult:

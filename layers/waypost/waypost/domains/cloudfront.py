@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudfront.type_defs import ManagedCertificateRequestTypeDef
 
 
-DEFAULT_TENANT_QUOTA: Final = 10_000
-"""Distribution tenants of an account."""
-DEFAULT_CERTIFICATE_QUOTA: Final = 2_500
-"""Certificates of an account in us-east-1, where CloudFront's are."""
-
 # Without a filter, ACM lists certificates with RSA keys of 1,024 and 2,048 bits alone.
 _ALL_KEY_TYPES: Final[FiltersTypeDef] = {
     "keyTypes": [

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, Self
 
 import dns.exception
 import dns.flags
@@ -100,20 +100,6 @@ DNS_TIMEOUT_SECONDS: Final = 2.0
 """Time for one question to one server."""
 MAX_NAMESERVERS: Final = 3
 """Name servers of a zone that are asked."""
-
-
-class Resolver(Protocol):
-    def with_time_limit(self, seconds: float) -> Self:
-        """The same for so long from now on; whatever is asked after that has timed out."""
-        ...
-
-    def lookup(self, name: str, record_type: RecordType) -> DnsAnswer:
-        """Ask the recursive resolver; CNAMEs are followed for every kind but CNAME."""
-        ...
-
-    def lookup_authoritative(self, name: str, record_type: RecordType) -> Sequence[DnsAnswer]:
-        """Ask name servers of the name's zone, each for itself; empty where none is known."""
-        ...
 
 
 class DnsResolver:
@@ -229,14 +215,16 @@ def build_proof_value(proof: str) -> str:
 
 
 def check_dns_records(
-    resolver: Resolver, host: str, proof: str, targets: Collection[str]
+    resolver: DnsResolver, host: str, proof: str, targets: Collection[str]
 ) -> DnsResult:
     """Find out where a host leads. ``targets`` are our names, in canonical form."""
     found = _check_host(resolver, host, proof, targets)
     return replace(found, addresses=found.addresses[:MAX_RESULT_VALUES])
 
 
-def _check_host(resolver: Resolver, host: str, proof: str, targets: Collection[str]) -> DnsResult:
+def _check_host(
+    resolver: DnsResolver, host: str, proof: str, targets: Collection[str]
+) -> DnsResult:
     trail = follow_cnames(resolver, host, targets)
     if trail.verdict == "cname":
         return DnsResult(
@@ -254,7 +242,7 @@ def _check_host(resolver: Resolver, host: str, proof: str, targets: Collection[s
     )
 
 
-def follow_cnames(resolver: Resolver, host: str, targets: Collection[str]) -> CnameChain:
+def follow_cnames(resolver: DnsResolver, host: str, targets: Collection[str]) -> CnameChain:
     """Follow CNAMEs one by one, so that a loop or a wrong turn can be shown."""
     chain: tuple[str, ...] = (host,)
     while len(chain) <= MAX_CNAME_HOPS:
@@ -279,7 +267,7 @@ def _classify_chain_end(answer: DnsAnswer) -> DnsVerdict:
 
 
 def _check_addresses(
-    resolver: Resolver, trail: CnameChain, proof: str, targets: Collection[str]
+    resolver: DnsResolver, trail: CnameChain, proof: str, targets: Collection[str]
 ) -> DnsResult:
     """Judge a host without a CNAME to us by its addresses and its proof."""
     host = trail.chain[0]
@@ -300,22 +288,22 @@ def _check_addresses(
     return DnsResult(verdict, trail.chain, addresses, proof=True)
 
 
-def _has_proof(resolver: Resolver, host: str, proof: str) -> bool:
+def _has_proof(resolver: DnsResolver, host: str, proof: str) -> bool:
     return build_proof_value(proof) in resolver.lookup(build_proof_name(host), "TXT").records
 
 
-def _resolve_addresses(resolver: Resolver, name: str) -> tuple[str, ...]:
+def _resolve_addresses(resolver: DnsResolver, name: str) -> tuple[str, ...]:
     return resolver.lookup(name, "A").records + resolver.lookup(name, "AAAA").records
 
 
-def _is_propagated(resolver: Resolver, chain: tuple[str, ...]) -> bool:
+def _is_propagated(resolver: DnsResolver, chain: tuple[str, ...]) -> bool:
     """Whether all of the zone's own name servers that answer give the first CNAME of the chain."""
     answers = resolver.lookup_authoritative(chain[0], "CNAME")
     heard = [answer for answer in answers if answer.status not in _FAILURE_VERDICTS]
     return all(answer.records == (chain[1],) for answer in heard)
 
 
-def _is_wildcard(resolver: Resolver, host: str, result: DnsResult) -> bool:
+def _is_wildcard(resolver: DnsResolver, host: str, result: DnsResult) -> bool:
     """Whether a name that nobody would create, beside the host, gets the same answer."""
     beside = f"waypost-{token_hex(6)}.{host.partition('.')[2]}"
     if len(result.chain) > 1:
@@ -333,7 +321,7 @@ AMAZON_CAA_ISSUERS: Final = frozenset(
 _CAA_RECORD: Final = re.compile(r'(?P<flags>\d+) (?P<tag>\w+) "?(?P<value>[^"]*)"?')
 
 
-def check_caa(resolver: Resolver, host: str) -> CaaResult:
+def check_caa(resolver: DnsResolver, host: str) -> CaaResult:
     """Look for the CAA records that decide for a host. CNAMEs are followed by the resolver."""
     for name in (host, *iter_parent_domains(host)):
         answer = resolver.lookup(name, "CAA")

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final, Literal
 
-from waypost.domains.dns import Resolver
+from waypost.domains.dns import DnsResolver
 from waypost.domains.network import (
     NO_DEADLINE,
-    Connector,
     Deadline,
+    connect_tcp,
     create_browser_tls_context,
     is_public_address,
 )
@@ -146,27 +146,27 @@ class HttpProber:
 
     def __init__(
         self,
-        resolver: Resolver,
-        connector: Connector,
+        resolver: DnsResolver,
         tls: ssl.SSLContext | None = None,
         *,
+        connect: Callable[[str, int, float], socket.socket] | None = None,
         timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         deadline: Deadline = NO_DEADLINE,
     ) -> None:
         self._resolver = resolver
-        self._connector = connector
         self._tls = tls or create_browser_tls_context()
+        self._connect_tcp = connect or connect_tcp
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._deadline = deadline
 
-    def with_resolver(self, resolver: Resolver, deadline: Deadline) -> HttpProber:
+    def with_resolver(self, resolver: DnsResolver, deadline: Deadline) -> HttpProber:
         """The same with another resolver, for so long."""
         return HttpProber(
             resolver,
-            self._connector,
             self._tls,
+            connect=self._connect_tcp,
             timeout_seconds=self._timeout_seconds,
             clock=self._clock,
             deadline=deadline,
@@ -225,8 +225,8 @@ class HttpProber:
         each = self._timeout_seconds / (len(others) + 1)
         for address in others:
             with suppress(OSError):
-                return self._connector.connect(address, port, each)
-        return self._connector.connect(last, port, each)
+                return self._connect_tcp(address, port, each)
+        return self._connect_tcp(last, port, each)
 
     def _receive(self, connection: socket.socket, deadline: float) -> bytes:
         """All that comes until the answer is whole, the cap is reached, or the other end closes."""

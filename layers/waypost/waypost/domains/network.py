@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 WEB_PORTS: Final = (80, 443)
 _IPV4_CARRYING_NETWORKS: Final = tuple(
@@ -35,19 +35,11 @@ _IPV4_CARRYING_NETWORKS: Final = tuple(
 """IPv6 networks whose addresses carry an IPv4 address (RFC 4291, 6052, 8215, 4380, 3056)."""
 
 
-class Connector(Protocol):
-    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        """A TCP connection to an address, never a name. Raises OSError (TimeoutError)."""
-        ...
-
-
-class TcpConnector:
-    """Connects as the operating system does, to public addresses on the two ports of the web."""
-
-    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        if not is_public_address(address) or port not in WEB_PORTS:
-            raise OSError(f"connections to {address} port {port} are not made")
-        return socket.create_connection((address, port), timeout=seconds)
+def connect_tcp(address: str, port: int, seconds: float) -> socket.socket:
+    """Connect to a public address (never a name) on port 80 or 443. Raises OSError."""
+    if not is_public_address(address) or port not in WEB_PORTS:
+        raise OSError(f"address {address} port {port}: not a public web address; not connected")
+    return socket.create_connection((address, port), timeout=seconds)
 
 
 def is_public_address(address: str) -> bool:

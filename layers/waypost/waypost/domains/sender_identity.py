@@ -6,9 +6,9 @@ Verified sending domains as SES knows them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -25,21 +25,22 @@ VERIFICATION_MAX_AGE: Final = timedelta(days=1)
 """Until a verified sending domain is asked for again: SES answers one such question a second."""
 
 
-class SenderIdentities(Protocol):
+class SenderIdentities:
+    """``waypost.domains.sender_identity.Identities``, of one region."""
+
+    def __init__(self, client: SESV2Client) -> None:
+        self._client = client
+
     def get_verification(self, domain: str) -> bool | None:
-        """Whether this very domain is a verified identity; None where it is none at all.
-
-        Raises StoreUnavailable.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class NoSenderIdentities:
-    """Where messages are not sent with SES: only what the operator marks is verified."""
-
-    def get_verification(self, domain: str) -> bool | None:  # noqa: ARG002 - the interface's parameter
-        return None
+        try:
+            answer = self._client.get_email_identity(EmailIdentity=domain)
+        except self._client.exceptions.NotFoundException:
+            return None
+        except (BotoCoreError, ClientError, ResponseParserError) as e:
+            raise StoreUnavailable(f"SES: {type(e).__name__}") from e
+        if "VerifiedForSendingStatus" not in answer:  # saying nothing is not saying no
+            raise StoreUnavailable("SES: an answer without the status")
+        return answer["VerifiedForSendingStatus"]
 
 
 def refresh_verification(
@@ -67,21 +68,3 @@ def is_sender_verified(domain: str, sender_identities: SenderIdentities) -> bool
         if verified is not None:
             return verified
     return False
-
-
-class SesSenderIdentities:
-    """``waypost.domains.sender_identity.Identities``, of one region."""
-
-    def __init__(self, client: SESV2Client) -> None:
-        self._client = client
-
-    def get_verification(self, domain: str) -> bool | None:
-        try:
-            answer = self._client.get_email_identity(EmailIdentity=domain)
-        except self._client.exceptions.NotFoundException:
-            return None
-        except (BotoCoreError, ClientError, ResponseParserError) as e:
-            raise StoreUnavailable(f"SES: {type(e).__name__}") from e
-        if "VerifiedForSendingStatus" not in answer:  # saying nothing is not saying no
-            raise StoreUnavailable("SES: an answer without the status")
-        return answer["VerifiedForSendingStatus"]

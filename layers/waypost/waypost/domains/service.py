@@ -26,9 +26,9 @@ from waypost.errors import AlreadyExists, CorruptItem, InvalidRequest, NotFound
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
+    CnameTargets,
     DomainUse,
     SendingDomain,
-    Targets,
     TrackingDomain,
     create_domain,
     is_in_domain,
@@ -44,7 +44,7 @@ MAX_WORKSPACE_DOMAINS: Final = 50
 @dataclass(frozen=True, slots=True)
 class DomainService:
     domains: DomainRepository
-    targets: Targets
+    targets: CnameTargets
     event_publisher: DomainEventPublisher
     now: Callable[[], datetime]
 

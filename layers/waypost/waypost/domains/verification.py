@@ -10,58 +10,24 @@ What looks at hosts, as those see it who use what it saw: ``checks.checking`` do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from waypost.domains import certificates, sender_identity, state_machine, status
 from waypost.domains.certificates import CdnTenants
+from waypost.domains.checker import DomainChecker
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.sender_identity import SenderIdentities
 from waypost.errors import CorruptItem, NotFound, StoreError, StoreUnavailable, WriteConflict
 from waypost.ids import WorkspaceId
-from waypost.models.domain_check import CheckResult, DnsResult
-from waypost.models.tracking_domain import STACK_WORKSPACE, Targets, TrackingDomain
+from waypost.models.domain_check import CheckResult
+from waypost.models.tracking_domain import STACK_WORKSPACE, CnameTargets, TrackingDomain
 from waypost.observability import Metric, emit_metric
 from waypost.repositories.domains import DomainRepository
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Asks SES and the CDN while there is time; whom it did not ask, the next run does."""
-
-    edge: CdnTenants
-    identities: SenderIdentities
-    targets: Targets
-
-    def apply_check(
-        self, domain: TrackingDomain, result: CheckResult, deadline: Deadline, now: datetime
-    ) -> TrackingDomain:
-        judged = state_machine.apply_check_result(domain, result, now)
-        # What was seen counts even where SES or the CDN cannot be asked; the next check will.
-        try:
-            if deadline.is_expired:
-                judged = state_machine.defer_to_next_run(judged, now)
-            elif domain.workspace != STACK_WORKSPACE:
-                judged = sender_identity.refresh_verification(judged, self.identities, now)
-        except StoreError:
-            emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="senders")
-        try:
-            if deadline.is_expired:
-                judged = state_machine.defer_to_next_run(judged, now)
-            else:
-                judged = certificates.advance_https(judged, self.edge, now)
-        except StoreError:
-            emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="edge")
-        return self.refresh_lights(judged, now)
-
-    def refresh_lights(self, domain: TrackingDomain, now: datetime) -> TrackingDomain:
-        """The domain with the lights that its findings light."""
-        return status.update_lights(domain, self.targets.get_primary_target(domain), now)
-
 
 _MAX_SAVE_ATTEMPTS: Final = 3
 
@@ -97,22 +63,6 @@ def save_with_retry(
     raise WriteConflict(f"domain {domain.host} keeps changing")
 
 
-class Checks(Protocol):
-    """Looks over the network. What there is no time for until ``deadline`` is ``unseen``."""
-
-    def check(
-        self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /
-    ) -> CheckResult:
-        """Everything there is to see of a host. ``targets`` are our names."""
-        ...
-
-    def check_dns(
-        self, host: str, proof: str, targets: Collection[str], deadline: Deadline, /
-    ) -> DnsResult:
-        """Only where the host leads."""
-        ...
-
-
 MAX_CONCURRENT_CHECKS: Final = 16
 """Domains that are checked side by side; a check mostly waits."""
 MIN_CHECK_SECONDS: Final = 45.0
@@ -133,11 +83,11 @@ class VerificationRun:
 @dataclass(frozen=True, slots=True)
 class DomainVerificationService:
     domains: DomainRepository
-    checker: Checks
+    checker: DomainChecker
     cdn_tenants: CdnTenants
     sender_identities: SenderIdentities
     event_publisher: DomainEventPublisher
-    targets: Targets
+    targets: CnameTargets
     now: Callable[[], datetime]
 
     def verify_domain(
@@ -166,12 +116,11 @@ class DomainVerificationService:
             return self._defer_check(domain, findings, begun)
         if own and not own.https.is_ours:
             raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
-        judge = self._judge()
         before, after = save_with_retry(
             self.domains,
             domain,
             begun,
-            lambda one: judge.apply_check(one, findings, deadline, self.now()),
+            lambda one: self._apply_check(one, findings, deadline),
         )
         if after is not before:
             self.event_publisher.publish(after, after.get_changes_since(before))
@@ -189,10 +138,35 @@ class DomainVerificationService:
         )
         if after is before:
             return after
-        return self._judge().refresh_lights(replace(after, findings=result), self.now())
+        return self._update_lights(replace(after, findings=result))
 
-    def _judge(self) -> Judge:
-        return Judge(self.cdn_tenants, self.sender_identities, self.targets)
+    def _apply_check(
+        self, domain: TrackingDomain, result: CheckResult, deadline: Deadline
+    ) -> TrackingDomain:
+        """Apply a complete check: stage, sending domain, next step to HTTPS, lights.
+
+        The result counts even if SES or the CDN cannot be asked; the next check asks them.
+        """
+        now = self.now()
+        changed = state_machine.apply_check_result(domain, result, now)
+        try:
+            if deadline.is_expired:
+                changed = state_machine.defer_to_next_run(changed, now)
+            elif domain.workspace != STACK_WORKSPACE:
+                changed = sender_identity.refresh_verification(changed, self.sender_identities, now)
+        except StoreError:
+            emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="senders")
+        try:
+            if deadline.is_expired:
+                changed = state_machine.defer_to_next_run(changed, now)
+            else:
+                changed = certificates.advance_https(changed, self.cdn_tenants, now)
+        except StoreError:
+            emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="edge")
+        return self._update_lights(changed)
+
+    def _update_lights(self, domain: TrackingDomain) -> TrackingDomain:
+        return status.update_lights(domain, self.targets.get_primary_target(domain), self.now())
 
     def verify_due_domains(self, limit: int, deadline: Deadline) -> VerificationRun:
         """Check domains that are due, the longest waiting first, while there is time. One

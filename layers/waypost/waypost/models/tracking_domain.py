@@ -257,7 +257,7 @@ def utc_now(clock: Callable[[], float] = time.time) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class CnameTargets:
     """``endpoint`` is the CDN's own name; ``default_host`` the stack's own before it, empty where
     there is none.
     """
