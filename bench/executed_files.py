@@ -44,10 +44,11 @@ from waypost.domains.checker import DomainChecker
 from waypost.domains.dns import DnsResolver
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.http_probe import HttpProber
+from waypost.domains.sender_identity import SenderIdentities
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import derive_workspace_id
 from waypost.models.campaign import LinkDefinition
-from waypost.models.tracking_domain import Targets, create_domain
+from waypost.models.tracking_domain import CnameTargets, create_domain
 from waypost.observability import create_logger
 from waypost.rewrite.service import FixedBaseUrl
 from waypost.tokens import ClickToken
@@ -92,8 +93,11 @@ class FakeCdnTenants:
         return CdnTenant("issued", is_attached=True, is_enabled=True)
 
 
-class VerifiedIdentities:
+class VerifiedIdentities(SenderIdentities):
     """Sending domains that are all verified."""
+
+    def __init__(self) -> None:
+        pass
 
     def get_verification(self, _: str) -> bool:
         return True
@@ -161,15 +165,16 @@ def prepare_domain_check() -> Use:
     repositories.domains.add(create_domain(workspace, "acme", DOMAIN, "acme.com", "f00d", NOON))
     resolver = DnsResolver([DNS_SERVER])
     tenants: Any = FakeCdnTenants()
+    keyring_source: Any = FixedKeyring(KEYRING)
     service = DomainVerificationService(
         domains=repositories.domains,
         checker=DomainChecker(
-            resolver, HttpProber(resolver, internet, tls=internet), FixedKeyring(KEYRING)
+            resolver, HttpProber(resolver, internet, connect=internet.connect), keyring_source
         ),
         cdn_tenants=tenants,
         sender_identities=VerifiedIdentities(),
         event_publisher=DomainEventPublisher(),
-        targets=Targets(CDN_HOST, DEFAULT_HOST),
+        targets=CnameTargets(CDN_HOST, DEFAULT_HOST),
         now=lambda: NOON,
     )
     handler = _load_handler("verify_domains", get_verification_service=lambda _: service)
