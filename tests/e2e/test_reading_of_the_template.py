@@ -57,10 +57,10 @@ def test_functions_are_the_same(sam, resolver, ours):
     for function in ours:
         there = theirs[function.logical_id]
         variables = resolver.resolve_properties(there["Environment"]["Variables"], "environment")
-        assert function.environment == {k: resolver.text(v, k) for k, v in variables.items()}
+        assert function.environment == {k: resolver.resolve_text(v, k) for k, v in variables.items()}
         assert (function.timeout, function.memory) == (there["Timeout"], there["MemorySize"])
         assert function.handler == there["Handler"]
-        assert function.name == resolver.text(there["FunctionName"], "name")
+        assert function.name == resolver.resolve_text(there["FunctionName"], "name")
         assert len(function.layers) == len(there["Layers"])
 
 
