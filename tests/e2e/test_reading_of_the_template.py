@@ -57,11 +57,16 @@ def test_functions_are_the_same(sam, resolver, ours):
     for function in ours:
         there = theirs[function.logical_id]
         variables = resolver.resolve_properties(there["Environment"]["Variables"], "environment")
-        assert function.environment == {k: resolver.resolve_text(v, k) for k, v in variables.items()}
-        assert (function.timeout, function.memory) == (there["Timeout"], there["MemorySize"])
+        assert function.environment == {
+            k: resolver.resolve_text(v, k) for k, v in variables.items()
+        }
+        assert (function.timeout_seconds, function.memory_mb) == (
+            there["Timeout"],
+            there["MemorySize"],
+        )
         assert function.handler == there["Handler"]
         assert function.name == resolver.resolve_text(there["FunctionName"], "name")
-        assert len(function.layers) == len(there["Layers"])
+        assert len(function.layer_folders) == len(there["Layers"])
 
 
 def test_routes_are_the_same(sam, resolver, ours):
