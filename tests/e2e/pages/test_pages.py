@@ -294,10 +294,12 @@ def test_the_largest_figures_widen_no_page(page, width, many):
         "more_links": many,
         **{"clicks": counts, "links": [link]} | shared | named,
     }
-    shown = rendered("campaign.html", campaign="c", shown=9, report=report, series=NO_CLICKS)
+    shown = rendered(
+        "campaign.html", campaign="c", visible_links=9, report=report, series=NO_CLICKS
+    )
     listed = {"campaigns": [{"campaign": "c", "deliveries": many, "clicks": many} | shared | named]}
     page.set_viewport_size({"width": width, "height": 900})
-    for body in (shown, rendered("workspace.html", listed=listed | {"cursor": None}, first=True)):
+    for body in (shown, rendered("workspace.html", page=listed | {"cursor": None}, is_first=True)):
         page.set_content(body)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
@@ -330,6 +332,6 @@ def test_pages_load_nothing_from_elsewhere(mailing, context, page, stack):
     page.wait_for_load_state("networkidle")
     assert asked
     assert [url for url in asked if not url.startswith((stack.url, "data:"))] == []
-    page.get_by_role("link", name="Show pictures").click()
+    page.get_by_role("link", name="Show images").click()
     page.wait_for_load_state("networkidle")
     assert "https://elsewhere.example.com/pixel.png" in asked

@@ -8,7 +8,7 @@ import pytest
 from tests.handlers import LambdaContext, build_api_event, load_function
 from tests.workspace import WorkspaceHarness, build_link_definition
 from waypost.ids import derive_campaign_id
-from waypost.web.app import _PAGE_VIEWS
+from waypost.web.app import PAGE_VIEWS
 
 CAMPAIGN_PAGES = ("campaign", "map", "message", "link")
 PEOPLE_PAGES = ("people.csv", "people.ndjson")
@@ -50,7 +50,7 @@ def test_a_share_shows_what_it_covers_and_nothing_else(workspace, visit, query, 
 
 def test_every_page_is_in_the_matrix():
     """Opening a share, the one address that is no page, has tests of its own below."""
-    assert set(ALL) == set(_PAGE_VIEWS)
+    assert set(ALL) == set(PAGE_VIEWS)
 
 
 @pytest.mark.parametrize("page", ALL)
@@ -82,7 +82,7 @@ def test_a_share_that_expired_is_refused_and_says_so(workspace, visit, query):
     refused = visit("campaign", token, **query)
     assert (refused["statusCode"], "expired" in refused["body"]) == (403, True)
     assert f"{workspace.now:%d %b %Y, %H:%M} UTC" in refused["body"]
-    assert "Ask who gave it to you for a new one" in refused["body"]
+    assert "Ask the sender for a new one" in refused["body"]
 
 
 def test_of_two_shares_the_wider_one_counts(workspace, visit, query):

@@ -89,7 +89,7 @@ def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
         "Clicks by day",
         "Stacked bars of human clicks and bot clicks; the table below contains the figures.",
     ]
-    assert only(page, "svg.chart g title").text() == "21 Nov: 2 human, 1 bots"
+    assert only(page, "svg.chart g title").text() == "21 Nov: 2 human clicks, 1 bot clicks"
     row = only(page, "details tbody tr").text(separator=" ")
     assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1", "0"]
 
@@ -99,7 +99,7 @@ def test_a_campaign_nobody_clicked_says_so(workspace, visit):
     answer = visit(
         "campaign", workspace.create_share_token("quiet"), workspace="acme", campaign="quiet"
     )
-    assert "Nobody has clicked yet." in answer["body"]
+    assert "No clicks yet." in answer["body"]
 
 
 def test_a_long_list_of_links_is_folded_and_has_them_all(workspace, visit):
@@ -156,7 +156,7 @@ def test_a_long_list_of_campaigns_comes_in_pages(workspace, visit):
 
 def test_a_workspace_that_sent_nothing_says_so(workspace, visit):
     page = visit("workspace", workspace.create_share_token(), workspace="acme")["body"]
-    assert "Nothing was sent yet" in text(page)
+    assert "No campaigns yet" in text(page)
     assert campaigns_of(page) == []
 
 

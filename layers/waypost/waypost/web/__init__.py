@@ -1,14 +1,12 @@
-"""Reports as pages: rendered here, readable without scripts, and safe to show to strangers.
+"""Report pages: HTML rendered on the server, without scripts, for holders of a share link.
 
-- ``visit``      a request for a page, from its address to the answer
-- ``access``     whose share link a request carries, and whether it covers the page
-- ``rendering``  templates, and the headers that keep a page to itself
-- ``views``      what the pages of a workspace show, ``campaign_views`` those of a campaign
-- ``charts``     clicks over time as a picture
-- ``devices``    user agents in words
-- ``click_map``  the message that was sent, each link with its share of the clicks
+- ``app``        routes a page request and maps errors to error pages
+- ``access``     share cookies, and the query of a page request
+- ``views``      one function for each page
+- ``rendering``  templates, filters and security headers
+- ``charts``     layout of the chart of clicks over time
+- ``click_map``  the sent message, each link marked with its share of the clicks
 
-Pages load nothing, run nothing and change nothing: their Content-Security-Policy allows no script,
-no style but their own, and pictures only as data. What others wrote (names, URLs, tags, agents) is
-escaped by the templates; the message stands in a sandboxed frame of its own.
+Pages only read. Their Content-Security-Policy allows no script, no image and no style except their
+own. Templates escape all names, URLs, tags and user agents; the message is in a sandboxed frame.
 """

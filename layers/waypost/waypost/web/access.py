@@ -1,9 +1,7 @@
-"""Whose share link a request carries, and whether it covers the page asked for.
+"""Authorize page requests by share cookies, and parse their query.
 
-A share link is opened once: its token moves into a cookie, one for each scope, and out of the
-address. So it stands in no Referer, and several links can be used side by side.
-
-What a request for a page asks for.
+Opening a share link moves its token from the URL into a cookie, one for each scope. So the token is
+in no Referer header, and a browser can use several share links at once.
 """
 
 from __future__ import annotations
@@ -23,12 +21,12 @@ from waypost.reports.share_links import ShareGrant, ShareScope
 from waypost.validation import validate_value
 
 COOKIE_PREFIX: Final = "__Host-share-"
-"""Browsers take such a cookie only with Secure, for the whole of one host and for no other."""
+"""Browsers accept ``__Host-`` cookies only with Secure, and send them to this host only."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareAccess:
-    """What a visitor may see. ``opened`` reads a token (``Sharer.opened`` does)."""
+    """The share tokens of a request. ``verify_share``: ``ShareSignerSource.verify_token``."""
 
     cookies: Mapping[str, str]
     verify_share: Callable[[str], ShareGrant]
@@ -36,41 +34,41 @@ class ShareAccess:
     def authorize(
         self, workspace: str, campaign: str | None = None, *, people: bool = False
     ) -> ShareScope:
-        """The widest scope that covers a page of a campaign, or of the workspace as a whole.
+        """Return the widest scope that includes a page of a campaign, or of the workspace (None).
 
-        Raises NotShared with the most telling reason: a share that expired rather than none.
+        :raises ShareAccessDenied: with the first failed share's reason, such as expired; "none"
+            without a share.
         """
-        covering: list[ShareScope] = []
-        refused: list[ShareAccessDenied] = []
+        scopes: list[ShareScope] = []
+        denials: list[ShareAccessDenied] = []
         for token in self._share_tokens(workspace, campaign):
             try:
                 scope = self.verify_share(token).scope
             except ShareAccessDenied as e:
-                refused.append(e)
+                denials.append(e)
                 continue
             if scope.covers(workspace, campaign, people=people):
-                covering.append(scope)
+                scopes.append(scope)
             elif scope.covers(workspace, campaign, people=False):
-                refused.append(ShareAccessDenied("people", "the share link does not name people"))
-        if covering:
-            return max(covering, key=lambda scope: (scope.people, scope.campaign is None))
-        if refused:
-            raise refused[0]
-        raise ShareAccessDenied("none", "open the share link that you were given")
+                denials.append(ShareAccessDenied("people", "share link: does not show people"))
+        if scopes:
+            return max(scopes, key=lambda scope: (scope.people, scope.campaign is None))
+        if denials:
+            raise denials[0]
+        raise ShareAccessDenied("none", "share link: missing; open the link that you received")
 
     def _share_tokens(self, workspace: str, campaign: str | None) -> Iterable[str]:
-        codes: list[str] = [derive_workspace_id(workspace)]
+        scope_ids: list[str] = [derive_workspace_id(workspace)]
         if campaign is not None:
-            codes.insert(0, derive_campaign_id(workspace, campaign))
-        return (
-            self.cookies[name] for code in codes if (name := COOKIE_PREFIX + code) in self.cookies
-        )
+            scope_ids.insert(0, derive_campaign_id(workspace, campaign))
+        names = [COOKIE_PREFIX + scope_id for scope_id in scope_ids]
+        return (self.cookies[name] for name in names if name in self.cookies)
 
 
 def build_share_cookie(token: str, share: ShareGrant, now: datetime) -> str:
-    """The cookie that remembers an opened share until it expires.
+    """Build the cookie that stores an opened share until it expires.
 
-    Lax, not Strict: the link is followed from a mail or a chat, and the page after it needs it.
+    It is SameSite=Lax: with Strict, the first page after a click in a mail or chat would lack it.
     """
     seconds = max(0, int((share.expires - now).total_seconds()))
     attributes = f"Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -78,9 +76,9 @@ def build_share_cookie(token: str, share: ShareGrant, now: datetime) -> str:
 
 
 def parse_cookies(event: Mapping[str, object]) -> dict[str, str]:
-    """The cookies of a request, as API Gateway lists them."""
-    listed = event.get("cookies") or []
-    pairs = (str(pair).partition("=") for pair in listed) if isinstance(listed, list) else ()
+    """Parse the cookies of an API Gateway event."""
+    cookies = event.get("cookies") or []
+    pairs = (str(cookie).partition("=") for cookie in cookies) if isinstance(cookies, list) else ()
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
@@ -88,7 +86,7 @@ QueryName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class PageQuery(BaseModel):
-    """The query of a page's address. Keys that no page knows are ignored: mailers add some."""
+    """The query of a page URL. Unknown keys are ignored, because mail senders add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -103,20 +101,20 @@ class PageQuery(BaseModel):
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Read the query of a request. Raises InvalidRequest."""
+        """Parse the query of a request. Raises InvalidRequest."""
         query = parse_qsl(str(event.get("rawQueryString", "")), keep_blank_values=False)
         return validate_value(cls, dict(query))
 
     @classmethod
     def scope_from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Of a query, only whose page it asks for. Raises InvalidRequest."""
+        """Parse only the workspace and campaign of a query. Raises InvalidRequest."""
         query = dict(parse_qsl(str(event.get("rawQueryString", ""))))
         return validate_value(
             cls, {k: v for k, v in query.items() if k in ("workspace", "campaign")}
         )
 
     def require(self, field: str) -> str:
-        """A name that the page cannot do without. Raises InvalidRequest where it is missing."""
+        """Return a field that the page needs. Raises InvalidRequest if it is missing."""
         value = getattr(self, field)
         if value is None:
             raise InvalidRequest.from_field(field, "is missing")

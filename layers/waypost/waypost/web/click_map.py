@@ -1,8 +1,8 @@
-"""The message that was sent, each link with its share of the clicks.
+"""Render the sent message, each link marked with its number and its share of the clicks.
 
-Links are found as the rewrite function found them, so that each is known by the same identity. In
-the place of its destination every link gets a fragment that only the style sheet knows, which
-outlines it and writes its share beside it; nothing else of the message is touched.
+The rewrite function's parser finds the links, so each has the identity under which its clicks are
+counted. A fragment replaces each link's destination; the style sheet outlines a link and adds a
+label by its fragment. The rest of the message stays unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from waypost.rewrite.links.extractor import HTML_LINKS, find_links
 from waypost.rewrite.links.occurrence import LinkOccurrence
 
 MAX_HEAT: Final = 4
-"""Levels of heat above 0; the most clicked link has this one."""
+"""Heat of the most clicked link; a link without clicks has 0."""
 
 _BEFORE_VALUE: Final = re.compile(r"""[\s"'/]href\s*=\s*["']?\Z""", re.IGNORECASE)
 _HREF_LOOKBACK: Final = 40
@@ -41,7 +41,7 @@ a[href^="#waypost-4-"]::after{background:#a3121f!important}
 
 @dataclass(frozen=True, slots=True)
 class MapLink:
-    """A link of the message: its number in the map, its heat of 0 to ``HEAT``, its figures."""
+    """A link of the message: number in the map, heat from 0 to ``MAX_HEAT``, figures."""
 
     number: int
     heat: int
@@ -53,27 +53,28 @@ class MapLink:
 
 
 def build_map_links(links: Sequence[LinkFigures]) -> list[MapLink]:
-    """The links as they stand in the message, numbered from 1, with their heat."""
-    hottest = max((link.total for link in links), default=0)
+    """Number links from 1 in the order of the message, and compute their heat."""
+    max_clicks = max((link.total for link in links), default=0)
     ordered = sorted(links, key=lambda link: link.position)
     return [
-        MapLink(number, _heat_level(link, hottest), link) for number, link in enumerate(ordered, 1)
+        MapLink(number, _compute_heat(link, max_clicks), link)
+        for number, link in enumerate(ordered, 1)
     ]
 
 
 def render_click_map(html: str, map_links: Iterable[MapLink]) -> str:
-    """The message with the heat of its links. Its own links lead nowhere any more."""
-    spots_by_identity = {_link_identity(spot.figures): spot for spot in map_links}
-    style = _STYLE + "".join(_badge_css(spot) for spot in spots_by_identity.values()) + "</style>"
-    return "<!doctype html>" + style + "".join(_replace_links(html, spots_by_identity))
+    """Return the message with marked links, which no longer have a destination."""
+    by_identity = {_link_identity(map_link.figures): map_link for map_link in map_links}
+    style = _STYLE + "".join(map(_badge_css, by_identity.values())) + "</style>"
+    return "<!doctype html>" + style + "".join(_replace_links(html, by_identity))
 
 
-def _heat_level(link: LinkFigures, hottest: int) -> int:
-    return -(-MAX_HEAT * link.total // hottest) if hottest else 0
+def _compute_heat(link: LinkFigures, max_clicks: int) -> int:
+    return -(-MAX_HEAT * link.total // max_clicks) if max_clicks else 0
 
 
 def _link_identity(link: LinkFigures) -> str:
-    """As ``waypost.rewrite.links.occurrence`` has it."""
+    """Return the identity of ``waypost.rewrite.links.occurrence``."""
     return f"tag:{link.tag}" if link.tag else f"url:{link.url}"
 
 
@@ -83,18 +84,18 @@ def _badge_css(map_link: MapLink) -> str:
 
 
 def _replace_links(html: str, map_links: Mapping[str, MapLink]) -> Iterator[str]:
-    at = 0
-    for place in find_links(HTML_LINKS, html, "html"):
-        if place.find_pixel or place.start == place.end:  # no link, or an href without a value
-            continue
-        yield html[at : place.start]
-        yield _replacement(html, place, map_links.get(place.identity))
-        at = place.end
-    yield html[at:]
+    position = 0
+    for occurrence in find_links(HTML_LINKS, html, "html"):
+        if occurrence.find_pixel or occurrence.start == occurrence.end:
+            continue  # a pixel, or an href without a value
+        yield html[position : occurrence.start]
+        yield _replacement(html, occurrence, map_links.get(occurrence.identity))
+        position = occurrence.end
+    yield html[position:]
 
 
 def _replacement(html: str, occurrence: LinkOccurrence, map_link: MapLink | None) -> str:
     if _BEFORE_VALUE.search(html, max(0, occurrence.start - _HREF_LOOKBACK), occurrence.start):
         return map_link.fragment if map_link else "#"
-    text = occurrence.encode(occurrence.url)  # a ``cio_link`` in running text
+    text = occurrence.encode(occurrence.url)  # a ``cio_link`` in text
     return f"{text} ({map_link.number} · {map_link.figures.share:.0%})" if map_link else text

@@ -1,4 +1,4 @@
-"""Templates, and the headers that keep a page to itself."""
+"""Render templates, and set the headers that isolate a page from other sites."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
 }
 _INVISIBLE: Final = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""Characters that turn the order of others around, or that nobody sees."""
+"""Invisible characters, and characters that reverse the order of others."""
 MAX_SHORT_URL: Final = 160
 _SHORT_URL_ENDS: Final = (110, 40)
 
@@ -35,31 +35,39 @@ _CHANNEL_NAMES: Final = {"sms": "SMS", "whatsapp": "WhatsApp", "slack": "Slack"}
 
 @cache
 def jinja_environment() -> Environment:
-    """Templates of this package. Everything is escaped; a name that is missing is an error."""
-    made = Environment(
+    """Create the template environment: escapes every value, and fails on an undefined name."""
+    environment = Environment(
         loader=PackageLoader("waypost.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["address"] = build_page_url
-    made.globals["style"] = load_style()
-    made.filters |= {"url": format_url, "shortened": shorten_url, "device": describe_device}
-    made.filters |= {"number": format_number, "percent": format_percent, "channel": format_channel}
-    made.filters |= {"moment": format_timestamp, "day": format_date, "clock": format_time_of_day}
-    return made
+    environment.globals["address"] = build_page_url
+    environment.globals["style"] = load_style()
+    environment.filters |= {
+        "channel": format_channel,
+        "clock": format_time_of_day,
+        "day": format_date,
+        "device": describe_device,
+        "moment": format_timestamp,
+        "number": format_number,
+        "percent": format_percent,
+        "shortened": shorten_url,
+        "url": format_url,
+    }
+    return environment
 
 
 @cache
 def load_style() -> str:
-    """The one style sheet, which every page carries within it."""
+    """Load the style sheet, which is inline in every page."""
     return (files("waypost.web") / "templates/style.css").read_text("utf-8")
 
 
 @cache
 def content_security_policy() -> str:
-    """The Content-Security-Policy: nothing but the page, its own style, and pictures as data."""
+    """Build the Content-Security-Policy: only the page, its own style and its own frame."""
     digest = b64encode(sha256(load_style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; frame-src 'self'; "
@@ -68,16 +76,17 @@ def content_security_policy() -> str:
 
 
 def render_page(template: str, status: int = 200, **values: object) -> Response:
-    """A page, rendered."""
-    here = template.removesuffix(".html")
-    body = jinja_environment().get_template(template).render(values, here=here)
+    """Render a page."""
+    page = template.removesuffix(".html")
+    body = jinja_environment().get_template(template).render(values, current_page=page)
     headers = _HEADERS | {"content-security-policy": content_security_policy()}
     return Response(statusCode=status, headers=headers, body=body)
 
 
 def render_frame(html: str, *, images: bool) -> Response:
-    """Somebody else's HTML, to be shown in a frame of ours: it runs nothing, submits nothing, and
-    is of no origin. Pictures are fetched from the web only if asked for, as a mail client does.
+    """Return foreign HTML for a sandboxed frame: no scripts, no forms, an opaque origin.
+
+    Images load from the web only with ``images``, as in a mail client.
     """
     sources = "data: https: http:" if images else "data:"
     content_policy = (
@@ -89,51 +98,51 @@ def render_frame(html: str, *, images: bool) -> Response:
 
 
 def build_page_url(page: str, **names: str | int | bool | None) -> str:
-    """The address of a page, with the names that it shows; those that are None are left out.
+    """Build the URL of a page. Omits values that are None.
 
-    Names stand in the query, where any character survives every proxy.
+    Names are in the query, because proxies change some characters of a path.
     """
     given = {name: value for name, value in names.items() if value is not None}
     return f"/reports/{page}?{urlencode(given)}"
 
 
 def format_number(value: int) -> str:
-    """A count with its thousands apart by thin spaces."""
+    """Format a count with thin spaces between thousands."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def format_percent(share: float) -> str:
-    """A share of 0 to 1 in percent; tenths only where they matter."""
+    """Format a share of 0 to 1 as a percentage, with one decimal below 10%."""
     return f"{share:.0%}" if share in (0, 1) or share >= 0.1 else f"{share:.1%}"
 
 
 def format_url(url: str) -> str:
-    """A URL as it reads and leads: what would make it read otherwise is percent-encoded."""
-    return _INVISIBLE.sub(lambda found: quote(found[0]), url)
+    """Percent-encode characters of a URL that would make it look like another one."""
+    return _INVISIBLE.sub(lambda match: quote(match[0]), url)
 
 
 def shorten_url(url: str) -> str:
-    """Beginning and end of a URL that is too long for a list."""
+    """Shorten a long URL to its beginning and end."""
     first, last = _SHORT_URL_ENDS
     return url if len(url) <= MAX_SHORT_URL else f"{url[:first]} … {url[-last:]}"
 
 
 def format_timestamp(time: str) -> str:
-    """A time of RFC 3339 to the second, as people read it."""
+    """Format an RFC 3339 time for readers, to the second."""
     return time.replace("T", " ").partition(".")[0].replace("Z", "")
 
 
 def format_date(time: str) -> str:
-    """The date of a time of RFC 3339, as people read it."""
+    """Format the date of an RFC 3339 time for readers."""
     date = datetime.fromisoformat(time)
     return f"{date.day} {date:%b %Y}"
 
 
 def format_time_of_day(time: str) -> str:
-    """The hour and minute of a time of RFC 3339, in its own zone."""
+    """Format the hour and minute of an RFC 3339 time, in its zone."""
     return f"{datetime.fromisoformat(time):%H:%M}"
 
 
 def format_channel(name: str) -> str:
-    """A channel as it is written in running text."""
+    """Format the name of a channel for text."""
     return _CHANNEL_NAMES.get(name, name.replace("_", "-"))

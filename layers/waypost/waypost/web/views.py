@@ -1,7 +1,4 @@
-"""What the pages of one campaign show, to whom.
-
-What the pages of a whole workspace show, to whom.
-"""
+"""Build each report page from its query, for visitors whose share covers it."""
 
 from __future__ import annotations
 
@@ -25,18 +22,23 @@ from waypost.reports.schemas import LinkFigures, Series, SeriesStep
 from waypost.reports.share_links import ShareScope
 from waypost.repositories.messages import MessageRepository
 from waypost.responses import Response
-from waypost.web import click_map as maps
 from waypost.web.access import PageQuery, ShareAccess
 from waypost.web.charts import build_clicks_chart
+from waypost.web.click_map import build_map_links, render_click_map
 from waypost.web.rendering import build_page_url, render_frame, render_page
 
+MAX_HOUR_BARS: Final = 96
+"""Above four days of hours, the default is one bar a day."""
+VISIBLE_LINKS: Final = 20
+"""The other links of a campaign are collapsed."""
 _CAMPAIGNS_PER_PAGE: Final = 25
+_PEOPLE_PER_PAGE: Final = 100
 _CLICKS_PER_PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class PageDependencies:
-    """What pages are made of; nothing here writes."""
+    """The services that pages call; pages only read."""
 
     campaigns: CampaignReportService
     people: PeopleReportService
@@ -46,14 +48,15 @@ class PageDependencies:
 
 
 def workspace_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """Where a workspace's visitor starts: its campaigns, and what else to look up."""
+    """Show the campaigns of a workspace, and search forms."""
     scope = access.authorize(query.workspace)
-    listed = reports.campaigns.list_campaigns(query.workspace, query.cursor, _CAMPAIGNS_PER_PAGE)
-    return render_page("workspace.html", scope=scope, listed=listed, first=query.cursor is None)
+    page = reports.campaigns.list_campaigns(query.workspace, query.cursor, _CAMPAIGNS_PER_PAGE)
+    is_first = query.cursor is None
+    return render_page("workspace.html", scope=scope, page=page, is_first=is_first)
 
 
 def person_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """What a person clicked, over all campaigns: so only for who may see the whole workspace."""
+    """Show a person's clicks in all campaigns; requires a workspace share with people."""
     name = query.require("person")
     scope = access.authorize(query.workspace, people=True)
     activity = reports.people.get_activity(query.workspace, name, query.cursor, _CLICKS_PER_PAGE)
@@ -61,28 +64,21 @@ def person_page(reports: PageDependencies, access: ShareAccess, query: PageQuery
 
 
 def domains_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """The tracking domains, each with its lights and the next step."""
+    """Show the tracking domains, each with its status lights and the next step."""
     scope = access.authorize(query.workspace)
-    listed = reports.domains.list_domains(query.workspace).domains
-    return render_page("domains.html", scope=scope, domains=listed)
+    domains = reports.domains.list_domains(query.workspace).domains
+    return render_page("domains.html", scope=scope, domains=domains)
 
 
 def settings_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """What the workspace decided."""
+    """Show the settings of the workspace."""
     scope = access.authorize(query.workspace)
-    told = reports.workspace_settings.get_settings(query.workspace).model_dump()
-    return render_page("settings.html", scope=scope, settings=told)
-
-
-MAX_HOUR_BARS: Final = 96
-"""Beyond four days, hours are too many to read and days are drawn."""
-VISIBLE_LINKS: Final = 20
-"""At first sight; those less clicked are folded away."""
-_PEOPLE_PER_PAGE: Final = 100
+    settings = reports.workspace_settings.get_settings(query.workspace).model_dump()
+    return render_page("settings.html", scope=scope, settings=settings)
 
 
 def campaign_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """Headline figures, clicks over time, and the top links."""
+    """Show a campaign's main figures, clicks over time and top links."""
     name = query.require("campaign")
     scope = access.authorize(query.workspace, name)
     series = _load_series(reports, query.workspace, name, query.by, query.zone)
@@ -90,7 +86,7 @@ def campaign_page(reports: PageDependencies, access: ShareAccess, query: PageQue
         "campaign.html",
         scope=scope,
         campaign=name,
-        shown=VISIBLE_LINKS,
+        visible_links=VISIBLE_LINKS,
         report=reports.campaigns.get_report(query.workspace, name),
         series=series,
         chart=build_clicks_chart(series.points, series.by),
@@ -98,7 +94,7 @@ def campaign_page(reports: PageDependencies, access: ShareAccess, query: PageQue
 
 
 def click_map_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """The message with the heat of its links, and the links as a list."""
+    """Show the message with marked links, and the links as a list."""
     name = query.require("campaign")
     scope = access.authorize(query.workspace, name)
     links = reports.campaigns.get_report(query.workspace, name).links
@@ -106,27 +102,25 @@ def click_map_page(reports: PageDependencies, access: ShareAccess, query: PageQu
         "map.html",
         scope=scope,
         campaign=name,
-        spots=maps.build_map_links(links),
+        map_links=build_map_links(links),
         message=reports.messages.get(derive_campaign_id(query.workspace, name)),
         images=query.images,
     )
 
 
 def message_frame(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """The message itself, for the frame of the click map."""
+    """Return the message for the frame of the click map."""
     name = query.require("campaign")
     access.authorize(query.workspace, name)
     sent = _load_message(reports, derive_campaign_id(query.workspace, name), name)
     if sent.rendered:
         access.authorize(query.workspace, name, people=True)
     links = reports.campaigns.get_report(query.workspace, name).links
-    return render_frame(
-        maps.render_click_map(sent.html, maps.build_map_links(links)), images=query.images
-    )
+    return render_frame(render_click_map(sent.html, build_map_links(links)), images=query.images)
 
 
 def link_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """A link's figures, and the people who clicked it where the share names them."""
+    """Show a link's figures, and the people who clicked it if the share shows people."""
     name = query.require("campaign")
     scope = access.authorize(query.workspace, name)
     figures = _load_link_figures(reports, query, name)
@@ -141,14 +135,14 @@ def link_page(reports: PageDependencies, access: ShareAccess, query: PageQuery) 
 
 
 def people_csv_file(reports: PageDependencies, access: ShareAccess, query: PageQuery) -> Response:
-    """The segment as CSV."""
+    """Return the people who clicked a link as CSV."""
     return _export_response(reports, access, query, "csv")
 
 
 def people_ndjson_file(
     reports: PageDependencies, access: ShareAccess, query: PageQuery
 ) -> Response:
-    """The segment as newline-delimited JSON."""
+    """Return the people who clicked a link as newline-delimited JSON."""
     return _export_response(reports, access, query, "ndjson")
 
 
@@ -177,18 +171,18 @@ def _export_response(
 ) -> Response:
     name = query.require("campaign")
     scope: ShareScope = access.authorize(query.workspace, name, people=True)
-    code = _load_link_figures(reports, query, name).link
+    link_id = _load_link_figures(reports, query, name).link
     part = PeopleExport(reports.people.list_link_people, time.monotonic).read_part(
-        scope.workspace, code, file_format, query.cursor
+        scope.workspace, link_id, file_format, query.cursor
     )
     headers = {
         "content-type": EXPORT_CONTENT_TYPES[file_format],
-        "content-disposition": f'attachment; filename="{code}.{file_format}"',
+        "content-disposition": f'attachment; filename="{link_id}.{file_format}"',
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
     }
     if part.cursor is not None:
-        names = {"workspace": scope.workspace, "campaign": name, "link": code}
-        following = build_page_url(f"people.{file_format}", **names, cursor=part.cursor)
-        headers["link"] = f'<{following}>; rel="next"'
+        names = {"workspace": scope.workspace, "campaign": name, "link": link_id}
+        next_page = build_page_url(f"people.{file_format}", **names, cursor=part.cursor)
+        headers["link"] = f'<{next_page}>; rel="next"'
     return Response(statusCode=200, headers=headers, body=part.text)
