@@ -1,4 +1,4 @@
-"""The texts of a message that are searched for links, by channel.
+"""Select the texts of a message that are searched for links, by channel.
 
 =========================  =======================  ============================================
 channel                    all links                links in ``cio_link``

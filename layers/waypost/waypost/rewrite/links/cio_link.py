@@ -1,4 +1,4 @@
-"""The tag that tracks one link: ``{% cio_link url:… track:… url_params:… %}``.
+"""Parse the tag that tracks one link: ``{% cio_link url:… track:… url_params:… %}``.
 
 Arguments are in any order, with or without commas between them. Values are bare or quoted, with
 or without spaces after the colon, and may contain Liquid. ``track`` and ``url_params`` default to

@@ -1,4 +1,4 @@
-"""The links of one text: those in its markup, and those in ``cio_link`` tags."""
+"""Find the links of one text: those in its markup, and those in ``cio_link`` tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The links of an HTML document, and the position of its open-tracking pixel.
+"""Find the links of an HTML document, and the position of its open-tracking pixel.
 
 Links are the ``href`` of ``a`` and ``area`` and, inside conditional comments for Outlook, of VML
 shapes. Offsets come from turbohtml, a parser that follows the HTML standard, so text that only

@@ -1,4 +1,4 @@
-"""The links of a raw message (RFC 5322), whose every other character stays unchanged.
+"""Find the links of a raw message (RFC 5322), whose every other character stays unchanged.
 
 The message is cut into parts at its boundaries. The standard library parses the headers; nothing
 writes them. Text parts are decoded to find their links, and a changed value is written in its

@@ -1,4 +1,4 @@
-"""A link's position in a text, and a text together with its links."""
+"""Describe a link's position in a text, and a text together with its links."""
 
 from __future__ import annotations
 

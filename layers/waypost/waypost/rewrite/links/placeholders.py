@@ -1,9 +1,11 @@
-"""Copies of a text, of the same length, in which the HTML parser sees only HTML.
+"""Mask a text for the HTML parser without moving any offset.
 
-The parser counts characters after newline normalization, so carriage returns become whitespace.
-Quotes and angle brackets of Liquid mean nothing in HTML, so Liquid becomes characters of the
-private use area. A numbered placeholder identifies a piece of the source in the parser's tree: two
-digits in base 4,096, then a marker that does not occur in the text.
+The parser gets a copy of the same length, whose offsets are valid in the source. The parser counts
+characters after newline normalization, so carriage returns become whitespace. Quotes and angle
+brackets of Liquid mean nothing in HTML, so Liquid becomes characters of the private use area.
+
+A numbered placeholder identifies a piece of the source in the parser's tree: two digits in base
+4,096, then a marker that does not occur in the text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The links of a plain text as people write them, in sentences, brackets and quotes.
+"""Find the links of a plain text as people write them, in sentences, brackets and quotes.
 
 linkify-it decides where a URL ends (trailing punctuation, balanced brackets, IDN). This module
 decides where one begins, and passes on at most the length of one URL, because linkify-it's

@@ -1,4 +1,4 @@
-"""python-liquid for messages and settings, with limits against hostile templates and data.
+"""Limit python-liquid against hostile templates and data, for messages and settings.
 
 Templates cannot include files, and loops, output and variables are bounded. A filter that can
 multiply its input checks the size of its result first, because afterwards the memory is already

@@ -1,4 +1,4 @@
-"""Marks that carry the links of a template through rendering.
+"""Mark the links of a template, and follow the marks through rendering.
 
 ``insert_link_marks`` adds marks to the tokens of a template. No character of the template moves, so
 python-liquid's offsets stay valid. A link without Liquid is recorded on the static text around it;

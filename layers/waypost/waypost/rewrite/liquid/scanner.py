@@ -1,4 +1,4 @@
-"""The Liquid of a template: its position, and its tokens.
+"""Find the Liquid of a template, and split a template into tokens.
 
 ``scan_liquid`` reads a template once from left to right and refuses Liquid without an end.
 python-liquid alone would search to the end of the template for each opening, so a hostile template

@@ -1,4 +1,4 @@
-"""A text that is Liquid: compiled once, then rendered for each recipient together with its links.
+"""Compile a text that is Liquid once, and render it with its links for each recipient.
 
 A link of a template is identified by the template's href: ``{{ trigger.url }}`` is one link for all
 recipients, whatever its value. If the links of the template are static, rendering records their
