@@ -15,7 +15,6 @@ from waypost.models.short_link import ShortLink, generate_code, parse_code
 from waypost.repositories.dynamodb.short_links import MAX_TRANSACTION_ATTEMPTS
 from waypost.rewrite.short_links import (
     LinkShortener,
-    ShortLinkSealer,
     compute_expiry,
     replace_codes,
 )
@@ -37,7 +36,7 @@ def test_ten_thousand_recipients_get_a_code_each_while_the_table_throttles() -> 
     for number in range(RECIPIENTS):
         recipient = sealer.create_recipient_sealer(f"d{number}", f"p{number}", int(NOW.timestamp()))
         tokens.append(recipient.seal(link))
-        code = ShortLinkSealer(recipient, shortener.assign_code).seal(link)
+        code = shortener.assign_code(recipient.seal(link))
         messages.append(f"Sale: https://l.example.com/s/{code}")
     replaced = shortener.store_pending()
     codes = [replace_codes(message, replaced).rpartition("/")[2] for message in messages]

@@ -1,10 +1,7 @@
-"""A whole message, compiled once: its texts planned, their links numbered through.
+"""Compiles a message into static text and slots, and renders it for a recipient.
 
-What a text of a message consists of: static characters, and slots that differ by recipient.
-
-What becomes of the links of a text: each is judged, and what differs by recipient is cut out.
-
-One recipient's message before it is stamped: what it renders with, and its texts.
+``compile_message`` reads a message's texts once for all recipients. ``render_recipient`` gives one
+recipient's texts as plans: chunks of static text, with a slot for each link that is rewritten.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ from waypost.rewrite.url_parameters import RecipientParameters, UrlParameters, U
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
 class MessageLink:
-    """A link of a message and what was decided about it. ``position`` counts from 1."""
+    """A link of a message and the decision about it. ``position`` counts from 1."""
 
     position: int
     identity: str
@@ -52,23 +49,21 @@ class MessageLink:
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
 class LinkSlot:
-    """A segment of a text that is written anew for each recipient."""
+    """A chunk of a text that each recipient's link fills."""
 
     index: int
-    """Its index among the segments."""
+    """Index of its chunk."""
     link: MessageLink
     destination: UrlQueryBuilder
     encode: TextTransform
     encode_transfer: TextTransform
     original: str
-    """What stands there when nothing is to be written."""
+    """The chunk's text if nothing fills it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelSlot:
-    """A segment before which that stands which nobody sees: the image that tells of opens, and the
-    link that only machines follow.
-    """
+    """A chunk before which the open pixel and the honeypot link are inserted."""
 
     index: int
     original: str
@@ -79,8 +74,9 @@ class PixelSlot:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRange:
-    """Segments ``first`` to ``last`` that are encoded as one. ``text`` is what they were, written
-    as ``original``.
+    """Chunks ``first`` up to ``last`` that are encoded as one block.
+
+    ``text`` is the block's decoded text in the source, ``original`` its encoded form.
     """
 
     first: int
@@ -92,132 +88,33 @@ class EncodedRange:
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """A text in segments; those of slots are empty."""
+    """A text in chunks; those of link slots are empty."""
 
     chunks: list[str]
     tracked_slots: Sequence[LinkSlot]
     parameter_slots: Sequence[LinkSlot]
-    """Links that are not tracked and still get the workspace's parameters."""
+    """Links that are not tracked but get the workspace's parameters."""
     links: Sequence[MessageLink]
     encoded_ranges: Sequence[EncodedRange] = ()
     pixel_slot: PixelSlot | None = None
 
 
-def plan_text(
-    text: str,
-    occurrences: Sequence[LinkOccurrence],
-    rules: LinkRules,
-    first_position: int = 1,
-    blocks: Sequence[EncodedBlock] = (),
-) -> TextPlan:
-    """Decide about every link of a text. ``places`` and ``blocks`` are in order and apart."""
-    work = _TextPlanner(_TextSplitter(text), rules, first_position)
-    encoded: list[EncodedRange] = []
-    rest = list(occurrences)
-    for block in blocks:
-        inside = bisect_left(rest, block.start, key=lambda place: place.start)
-        after = bisect_right(rest, block.end, key=lambda place: place.end)
-        work.add_occurrences(rest[:inside])
-        first = work.splitter.split(block.start)
-        work.add_occurrences(rest[inside:after])
-        last = work.splitter.split(block.end)
-        content = text[block.start : block.end]
-        encoded.append(EncodedRange(first, last, content, block.original, block.encode))
-        rest = rest[after:]
-    work.add_occurrences(rest)
-    work.splitter.split(len(text))
-    return TextPlan(
-        chunks=work.splitter.chunks,
-        tracked_slots=work.tracked_slots,
-        parameter_slots=work.parameter_slots,
-        links=work.links,
-        encoded_ranges=encoded,
-        pixel_slot=work.pixel_slot,
-    )
-
-
-@dataclass(slots=True)
-class _TextPlanner:
-    """What was decided about a text so far."""
-
-    splitter: _TextSplitter
-    rules: LinkRules
-    position: int
-    tracked_slots: list[LinkSlot] = field(default_factory=list)
-    parameter_slots: list[LinkSlot] = field(default_factory=list)
-    links: list[MessageLink] = field(default_factory=list)
-    pixel_slot: PixelSlot | None = None
-    """The last one: a message loads one image."""
-
-    def add_occurrences(self, occurrences: Sequence[LinkOccurrence]) -> None:
-        for place in occurrences:
-            if place.find_pixel is not None:
-                self._add_pixel_slot(place, place.find_pixel)
-                continue
-            verdict = decide_link(place, self.rules)
-            link = MessageLink(self.position, place.identity, place.url, place.tag, verdict)
-            self.position += 1
-            self.links.append(link)
-            self._add_link_slot(place, link)
-
-    def _add_pixel_slot(
-        self, occurrence: LinkOccurrence, find_existing_pixel: Callable[[], str]
-    ) -> None:
-        image = self.rules.needs_pixel(find_existing_pixel)
-        honeypot = self.rules.track and self.rules.honeypot
-        if image or honeypot:
-            original = self.splitter.text[occurrence.start : occurrence.end]
-            at = self.splitter.replace(occurrence, original)
-            self.pixel_slot = PixelSlot(at, original, occurrence.encode_transfer, image, honeypot)
-
-    def _add_link_slot(self, occurrence: LinkOccurrence, link: MessageLink) -> None:
-        verdict = link.decision
-        original = self.splitter.text[occurrence.start : occurrence.end]
-        if occurrence.replacement is not None:
-            original = occurrence.encode_transfer(occurrence.replacement)
-        if verdict.is_tracked or verdict.has_parameters:
-            destination = UrlQueryBuilder(verdict.destination)
-            at = self.splitter.replace(occurrence, "")
-            slot = LinkSlot(
-                at, link, destination, occurrence.encode, occurrence.encode_transfer, original
-            )
-            (self.tracked_slots if verdict.is_tracked else self.parameter_slots).append(slot)
-        elif occurrence.replacement is not None:
-            self.splitter.replace(occurrence, original)
-
-
-@dataclass(slots=True)
-class _TextSplitter:
-    """A text on its way into segments."""
-
-    text: str
-    offset: int = 0
-    chunks: list[str] = field(default_factory=list)
-
-    def replace(self, occurrence: LinkOccurrence, chunk: str) -> int:
-        """Cut out a place and put a segment there; returns its index."""
-        self.chunks += self.text[self.offset : occurrence.start], chunk
-        self.offset = occurrence.end
-        return len(self.chunks) - 1
-
-    def split(self, end: int) -> int:
-        """End a segment; returns the index of the next."""
-        self.chunks.append(self.text[self.offset : end])
-        self.offset = end
-        return len(self.chunks)
-
-
 @dataclass(frozen=True, slots=True)
 class PlannedText:
-    """One text of a message for one recipient, or for all."""
+    """The plan of one text of the content."""
 
     path: ContentPath
     plan: TextPlan
 
 
+def iter_links(texts: Iterable[PlannedText]) -> Iterator[MessageLink]:
+    """Iterate over the links of a message, by position."""
+    return (link for text in texts for link in text.plan.links)
+
+
 @dataclass(frozen=True, slots=True)
 class _CompiledText:
-    """A text of the content: ready, with its places, or a template that gives them."""
+    """A text of the content: with its links located, or as a template."""
 
     path: ContentPath
     markup: Markup | None
@@ -231,51 +128,51 @@ class _CompiledText:
 
 
 class CompiledMessage:
-    """A message that is stamped for any number of recipients."""
+    """A message that is ready to be planned for any number of recipients."""
 
     def __init__(
-        self, content: Mapping[str, Json], compiled_texts: Sequence[_CompiledText], rules: LinkRules
+        self, content: Mapping[str, Json], texts: Sequence[_CompiledText], rules: LinkRules
     ) -> None:
         self._content = content
-        self._compiled_texts = compiled_texts
+        self._texts = texts
         self._rules = rules
-        ready = not any(isinstance(part.content, LiquidTemplate) for part in compiled_texts)
-        self._shared_plans = list(self._iter_plans({})) if ready else None
+        is_template = any(isinstance(text.content, LiquidTemplate) for text in texts)
+        self._shared_plans = None if is_template else list(self._iter_plans({}))
 
     @property
     def is_template(self) -> bool:
-        """Whether recipients' messages differ in more than their tracking links."""
+        """Recipients' messages differ in more than their tracking links."""
         return self._shared_plans is None
 
     def plan_texts(self, data: Mapping[str, object]) -> list[PlannedText]:
-        """The message's texts for a recipient with this data.
+        """Plan the message's texts for a recipient with this data.
 
-        :raises InvalidRequest: when a template cannot be rendered with it.
+        :raises InvalidRequest: if a template cannot be rendered with it.
         """
         return list(self._iter_plans(data)) if self._shared_plans is None else self._shared_plans
 
-    def build_content(self, values: Mapping[ContentPath, str]) -> dict[str, Json]:
-        """The content with its texts replaced."""
-        return {name: _replace_texts(item, (name,), values) for name, item in self._content.items()}
+    def build_content(self, texts: Mapping[ContentPath, str]) -> dict[str, Json]:
+        """Build the content with its texts replaced."""
+        return {name: _replace_texts(item, (name,), texts) for name, item in self._content.items()}
 
     def _iter_plans(self, data: Mapping[str, object]) -> Iterator[PlannedText]:
-        found = [part.render(data) for part in self._compiled_texts]
+        rendered_texts = [text.render(data) for text in self._texts]
         anchors = [
-            place
-            for part, rendered in zip(self._compiled_texts, found, strict=True)
-            if part.markup is HTML_LINKS
-            for place in rendered.occurrences
+            occurrence
+            for text, rendered in zip(self._texts, rendered_texts, strict=True)
+            if text.markup is HTML_LINKS
+            for occurrence in rendered.occurrences
         ]
         position = 1
-        for part, rendered in zip(self._compiled_texts, found, strict=True):
-            places = rendered.occurrences
-            if part.markup is HTML_LINKS:
-                places = add_pixel(places, rendered.text)
-            if part.markup is TEXT_LINKS:
-                places = apply_anchor_options(places, anchors)
-            plan = plan_text(rendered.text, places, self._rules, position, rendered.blocks)
+        for text, rendered in zip(self._texts, rendered_texts, strict=True):
+            occurrences = rendered.occurrences
+            if text.markup is HTML_LINKS:
+                occurrences = add_pixel(occurrences, rendered.text)
+            if text.markup is TEXT_LINKS:
+                occurrences = apply_anchor_options(occurrences, anchors)
+            plan = _plan_text(rendered.text, occurrences, self._rules, position, rendered.blocks)
             position += len(plan.links)
-            yield PlannedText(part.path, plan)
+            yield PlannedText(text.path, plan)
 
 
 def compile_message(
@@ -286,36 +183,35 @@ def compile_message(
     liquid: bool = False,
     track_text: bool = False,
 ) -> CompiledMessage:
-    """Find the links of a message, or recall where they were found before.
+    """Locate the links of a message; content that was compiled recently is not parsed again.
 
-    :raises InvalidRequest: naming the part of the content that cannot be read.
+    :raises InvalidRequest: naming the field of the content that cannot be read.
     """
-    frozen = tuple(
+    cache_key = tuple(
         (name, value if isinstance(value, str) else _JsonText(json.dumps(value)))
         for name, value in content.items()
     )
-    return CompiledMessage(content, compile_texts(channel, frozen, liquid, track_text), rules)
+    return CompiledMessage(content, _compile_texts(channel, cache_key, liquid, track_text), rules)
 
 
 class _JsonText(str):
-    """A value of a content as JSON, to tell it from a text."""
+    """A value of the content as JSON, to distinguish it from a text."""
 
 
 @lru_cache(maxsize=16)
-def compile_texts(
+def _compile_texts(
     channel: Channel, content: tuple[tuple[str, str], ...], liquid: bool, track_text: bool
 ) -> tuple[_CompiledText, ...]:
-    """The texts of a content, read: found again by the content itself."""
-    given = {
+    forms = {
         name: json.loads(value) if isinstance(value, _JsonText) else value
         for name, value in content
     }
-    raw = given.get("mime")
+    raw = forms.get("mime")
     if isinstance(raw, str) and channel == "email":
         return (_compile_mime(raw, liquid=liquid, track_text=track_text),)
     return tuple(
         _CompiledText(text.path, text.markup, _compile_text(text, liquid=liquid))
-        for text in extract_texts(channel, given, track_text=track_text)
+        for text in extract_texts(channel, forms, track_text=track_text)
     )
 
 
@@ -328,35 +224,30 @@ def _compile_mime(raw: str, *, liquid: bool, track_text: bool) -> _CompiledText:
     return _CompiledText(("mime",), None, message)
 
 
-def iter_links(planned_texts: Iterable[PlannedText]) -> Iterator[MessageLink]:
-    """Every link of a message, in the order of positions."""
-    return (link for text in planned_texts for link in text.plan.links)
-
-
 def _compile_text(text: ContentText, *, liquid: bool) -> RenderedText | LiquidTemplate:
     if liquid and is_liquid(text.source):
         return LiquidTemplate(text.markup, text.source, text.field)
     return RenderedText(text.source, find_links(text.markup, text.source, text.field))
 
 
-def _replace_texts(value: Json, path: ContentPath, values: Mapping[ContentPath, str]) -> Json:
+def _replace_texts(value: Json, path: ContentPath, texts: Mapping[ContentPath, str]) -> Json:
     match value:
         case str():
-            return values[path]
+            return texts[path]
         case dict():
-            return {key: _replace_texts(item, (*path, key), values) for key, item in value.items()}
+            return {key: _replace_texts(item, (*path, key), texts) for key, item in value.items()}
         case list():
-            return [_replace_texts(item, (*path, i), values) for i, item in enumerate(value)]
+            return [_replace_texts(item, (*path, i), texts) for i, item in enumerate(value)]
         case _:
             return value
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedRecipient:
-    """A recipient whose texts are rendered and planned."""
+    """A recipient with their rendered parameters and planned texts."""
 
     recipient: RewriteRecipient
-    query: RecipientParameters
+    parameters: RecipientParameters
     texts: list[PlannedText]
 
     @property
@@ -365,8 +256,8 @@ class RenderedRecipient:
 
     @property
     def has_honeypot(self) -> bool:
-        pixels = (text.plan.pixel_slot for text in self.texts)
-        return any(pixel is not None and pixel.has_honeypot for pixel in pixels)
+        slots = (text.plan.pixel_slot for text in self.texts)
+        return any(slot is not None and slot.has_honeypot for slot in slots)
 
 
 def render_recipient(
@@ -375,16 +266,16 @@ def render_recipient(
     message: CompiledMessage,
     parameters: UrlParameters,
 ) -> RenderedRecipient:
-    """Render the message for a recipient, and the workspace's parameters.
+    """Render the message and the workspace's parameters for a recipient.
 
-    :raises InvalidRequest: when their data does not do.
+    :raises InvalidRequest: if a template or a parameter cannot be rendered with their data.
     """
     data = _build_data(recipient, request)
     return RenderedRecipient(recipient, parameters.render(data), message.plan_texts(data))
 
 
 def _build_data(recipient: RewriteRecipient, request: MessageRequest) -> dict[str, object]:
-    """What a recipient's data renders with: their own, and what we know besides."""
+    """Build a recipient's template data: their own, then the message's and person's ids."""
     data: dict[str, object] = dict(recipient.data)
     data.setdefault("campaign", {"name": request.campaign, "type": request.kind})
     data.setdefault("delivery_id", recipient.delivery)
@@ -392,3 +283,118 @@ def _build_data(recipient: RewriteRecipient, request: MessageRequest) -> dict[st
     if recipient.person is not None and isinstance(customer, dict):
         data["customer"] = {"cio_id": recipient.person} | customer
     return data
+
+
+def _plan_text(
+    text: str,
+    occurrences: Sequence[LinkOccurrence],
+    rules: LinkRules,
+    first_position: int,
+    blocks: Sequence[EncodedBlock],
+) -> TextPlan:
+    """Decide about each link of a text and cut out those that change.
+
+    ``occurrences`` and ``blocks`` are sorted and do not overlap.
+    """
+    planner = _TextPlanner(_TextSplitter(text), rules, first_position)
+    splitter = planner.splitter
+    ranges: list[EncodedRange] = []
+    pending = list(occurrences)
+    for block in blocks:
+        inside = bisect_left(pending, block.start, key=lambda occurrence: occurrence.start)
+        after = bisect_right(pending, block.end, key=lambda occurrence: occurrence.end)
+        planner.add_occurrences(pending[:inside])
+        first = splitter.split(block.start)
+        planner.add_occurrences(pending[inside:after])
+        last = splitter.split(block.end)
+        content = text[block.start : block.end]
+        ranges.append(EncodedRange(first, last, content, block.original, block.encode))
+        pending = pending[after:]
+    planner.add_occurrences(pending)
+    splitter.split(len(text))
+    return TextPlan(
+        chunks=splitter.chunks,
+        tracked_slots=planner.tracked_slots,
+        parameter_slots=planner.parameter_slots,
+        links=planner.links,
+        encoded_ranges=ranges,
+        pixel_slot=planner.pixel_slot,
+    )
+
+
+@dataclass(slots=True)
+class _TextSplitter:
+    """Cuts a text into chunks, from its beginning to its end."""
+
+    text: str
+    offset: int = 0
+    chunks: list[str] = field(default_factory=list)
+
+    def replace(self, occurrence: LinkOccurrence, chunk: str) -> int:
+        """Replace an occurrence with a chunk; return the chunk's index."""
+        self.chunks += self.text[self.offset : occurrence.start], chunk
+        self.offset = occurrence.end
+        return len(self.chunks) - 1
+
+    def split(self, end: int) -> int:
+        """End a chunk; return the index of the next."""
+        self.chunks.append(self.text[self.offset : end])
+        self.offset = end
+        return len(self.chunks)
+
+
+@dataclass(slots=True)
+class _TextPlanner:
+    """Decides about the links of a text, one after the other."""
+
+    splitter: _TextSplitter
+    rules: LinkRules
+    position: int
+    tracked_slots: list[LinkSlot] = field(default_factory=list)
+    parameter_slots: list[LinkSlot] = field(default_factory=list)
+    links: list[MessageLink] = field(default_factory=list)
+    pixel_slot: PixelSlot | None = None
+    """The last one: a message loads one image."""
+
+    def add_occurrences(self, occurrences: Sequence[LinkOccurrence]) -> None:
+        for occurrence in occurrences:
+            if occurrence.find_pixel is not None:
+                self._add_pixel_slot(occurrence, occurrence.find_pixel)
+                continue
+            decision = decide_link(occurrence, self.rules)
+            link = MessageLink(
+                self.position, occurrence.identity, occurrence.url, occurrence.tag, decision
+            )
+            self.position += 1
+            self.links.append(link)
+            self._add_link_slot(occurrence, link)
+
+    def _add_pixel_slot(
+        self, occurrence: LinkOccurrence, find_existing_pixel: Callable[[], str]
+    ) -> None:
+        has_image = self.rules.needs_pixel(find_existing_pixel)
+        has_honeypot = self.rules.track and self.rules.honeypot
+        if has_image or has_honeypot:
+            original = self.splitter.text[occurrence.start : occurrence.end]
+            index = self.splitter.replace(occurrence, original)
+            self.pixel_slot = PixelSlot(
+                index, original, occurrence.encode_transfer, has_image, has_honeypot
+            )
+
+    def _add_link_slot(self, occurrence: LinkOccurrence, link: MessageLink) -> None:
+        decision = link.decision
+        original = self.splitter.text[occurrence.start : occurrence.end]
+        if occurrence.replacement is not None:
+            original = occurrence.encode_transfer(occurrence.replacement)
+        if decision.is_tracked or decision.has_parameters:
+            slot = LinkSlot(
+                index=self.splitter.replace(occurrence, ""),
+                link=link,
+                destination=UrlQueryBuilder(decision.destination),
+                encode=occurrence.encode,
+                encode_transfer=occurrence.encode_transfer,
+                original=original,
+            )
+            (self.tracked_slots if decision.is_tracked else self.parameter_slots).append(slot)
+        elif occurrence.replacement is not None:
+            self.splitter.replace(occurrence, original)

@@ -1,12 +1,6 @@
-"""What may go wrong with a message after it was rewritten: clipped, cut, split, or cluttering.
+"""Builds the report of a message for its pipeline: every link's outcome, and warnings.
 
-One recipient's message, who stands for all: what its links lead to, and how long they become.
-
-What a pipeline is told of every link before it sends: its fate, and why.
-
-Destinations, lengths and round trips are those of one recipient, who stands for all (``sample``).
-
-What was seen of a mailing on its way, and what a pipeline is told of it before it sends.
+Destinations, lengths and round trips are those of the first recipient, who stands for all.
 """
 
 from __future__ import annotations
@@ -39,15 +33,48 @@ from waypost.rewrite.links.channels import Channel, ContentPath
 from waypost.rewrite.links.mime import has_dkim_signature
 from waypost.rewrite.schemas import MessageRequest
 from waypost.rewrite.sms_segments import SmsSegmentCounts, SmsSegments, SmsSegmentSummary
-from waypost.rewrite.url_parameters import RecipientParameters
 from waypost.tokens import ClickToken
 from waypost.tokens.codec import decode_click_token, fill_person, pack_recipient
 from waypost.tokens.signer import SIGNATURE_BYTES
 
+SMS_TEXT_PATH: Final[ContentPath] = ("text",)
+
+GMAIL_CLIP_BYTES: Final = 102 * 1024
+"""Bytes of HTML above which Gmail clips a message."""
+OUTLOOK_MAX_LINK_LENGTH: Final = 2048
+"""Characters of the longest link that desktop Outlook opens."""
+MIN_ONE_OFF_LINKS: Final = 10
+"""Links with a single recipient each from which a report is cluttered."""
+MAX_MIME_LINE_LENGTH: Final = 998
+"""Characters of a line without its end (RFC 5322, 2.1.1)."""
+
+_LINE_END = re.compile(r"\r?\n")
+# An identifier: at least twenty letters and digits mixed, as in a token or a UUID.
+_IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
+
+
+class LinkEntry(TypedDict):
+    """A link in the report.
+
+    ``link`` is its id, None for a link that is not tracked. The fields after ``reason`` are None
+    for links that stay as they are, and for links that the first recipient does not have.
+    """
+
+    link: str | None
+    url: str
+    tag: str | None
+    position: int
+    tracked: bool
+    reason: str | None
+    destination: str | None
+    round_trip: bool | None
+    """The packed link reads back as the destination."""
+    bytes_added: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class LinkPreview:
-    """A link as one recipient gets it."""
+    """A rewritten link as the first recipient gets it."""
 
     identity: str
     destination: str
@@ -56,94 +83,204 @@ class LinkPreview:
     bytes_added: int
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRecipient:
-    """One recipient, for whose message everything is looked at."""
+_LinkKey = tuple[str, bool, str | None]
+"""A link as the report distinguishes it: identity, tracked or not, and reason."""
 
-    delivery: str
-    person: str | None
+
+class LinkCollector:
+    """The links of all recipients' messages, each once, in the order of appearance."""
+
+    def __init__(self) -> None:
+        self._links: dict[tuple[_LinkKey, int], MessageLink] = {}
+        self._recipient_counts: Counter[str] = Counter()
+
+    def add(self, texts: Iterable[PlannedText]) -> None:
+        """Add a recipient's links; a link that occurs twice in a message counts as two."""
+        counts: dict[_LinkKey, int] = {}
+        for link in iter_links(texts):
+            key = (link.identity, link.decision.is_tracked, link.decision.reason)
+            previous = counts.get(key, 0)
+            self._links.setdefault((key, previous), link)
+            counts[key] = previous + 1
+        self._recipient_counts.update({identity for identity, _, _ in counts})
+
+    def __iter__(self) -> Iterator[MessageLink]:
+        return iter(self._links.values())
+
+    def count_one_offs(self) -> int:
+        """Count the tracked links without a tag that only one recipient has."""
+        tracked = {link.identity for link in self if link.decision.is_tracked and not link.tag}
+        return sum(self._recipient_counts[identity] == 1 for identity in tracked)
+
+
+@dataclass(slots=True, kw_only=True)
+class MessageDiagnostics:
+    """Collects a message's links, warnings and segments while it is rendered.
+
+    Fields are those of ``MessageRenderer``. ``is_template``: recipients' texts differ.
+    """
+
+    request: MessageRequest
+    is_template: bool
+    link_ids: LinkIds
+    build_prefix: LinkPrefixBuilder
     sent_at: int
-    query: RecipientParameters
-    texts: list[PlannedText]
-    has_short_links: bool = False
-    """Whether its links are short ones."""
+    has_short_links: bool
+    _segments: SmsSegmentSummary = field(default_factory=SmsSegmentSummary)
+    _links: LinkCollector = field(default_factory=LinkCollector)
+    _first_recipient: RenderedRecipient | None = None
+    _recipient_count: int = 0
+    _empty_parameters: dict[str, None] = field(default_factory=dict)
 
-    def preview_links(
-        self, link_ids: LinkIds, build_prefix: LinkPrefixBuilder
-    ) -> dict[int, LinkPreview]:
-        """The links that are rewritten, by position. Signs nothing."""
+    def add_recipient(self, rendered: RenderedRecipient) -> None:
+        """Add a recipient's rendered message."""
+        if self._first_recipient is None:
+            self._first_recipient = rendered
+        if self.is_template:
+            self._links.add(rendered.texts)
+        self._recipient_count += 1
+        empty_names = rendered.parameters.empty_names
+        if empty_names and any(link.decision.has_parameters for link in iter_links(rendered.texts)):
+            self._empty_parameters.update(dict.fromkeys(empty_names))
+
+    def add_sms_segments(self, before: str, after: str) -> SmsSegments:
+        """Add a text message before and after tracking; return its segments as sent."""
+        return self._segments.add(before, after)
+
+    def build_link_entries(self) -> list[LinkEntry]:
+        """Build the link report, in the order of appearance."""
+        previews = self._preview_links()
+        return [self._build_link_entry(link, previews) for link in self._collect_links()]
+
+    def get_segment_counts(self, *, is_dry_run: bool) -> SmsSegmentCounts | None:
+        """Return the most segments of any text message, before and after; None if not SMS.
+
+        A dry run fills no text, so the first recipient's preview is counted.
+        """
+        first = self._first_recipient
+        if self.request.channel != "sms":
+            return None
+        if is_dry_run and first is not None:
+            previews = self._preview_texts(self._preview_links())
+            for text in first.texts:
+                if text.path == SMS_TEXT_PATH:
+                    self._segments.add(restore_text(text.plan), previews[text.path])
+        return self._segments.get_counts()
+
+    def build_warnings(self, *, is_dry_run: bool) -> list[str]:
+        """Build the warnings for the pipeline."""
+        warnings = list(find_parameter_warnings(self._empty_parameters))
+        if self._first_recipient is not None:
+            previews = self._preview_links()
+            texts = self._preview_texts(previews)
+            warnings += find_content_warnings(self.request.channel, texts)
+            warnings += find_segment_warnings(self.get_segment_counts(is_dry_run=is_dry_run))
+            warnings += find_link_warnings(previews)
+            if self.request.content.mime is not None:
+                warnings += find_mime_warnings(self.request.content.mime, texts[("mime",)])
+        links = self._collect_links()
+        one_offs = links.count_one_offs() if self.is_template else 0
+        warnings += find_identity_warnings(links, one_offs, self._recipient_count)
+        return warnings
+
+    def _collect_links(self) -> LinkCollector:
+        """Return all links; without a template, the first recipient's are everyone's."""
+        if self.is_template or self._first_recipient is None:
+            return self._links
+        links = LinkCollector()
+        links.add(self._first_recipient.texts)
+        return links
+
+    def _build_link_entry(
+        self, link: MessageLink, previews: Mapping[int, LinkPreview]
+    ) -> LinkEntry:
+        decision = link.decision
+        preview = previews.get(link.position)
+        if preview is not None and preview.identity != link.identity:
+            preview = None
+        return LinkEntry(
+            link=self.link_ids[link.identity] if decision.is_tracked else None,
+            url=link.url,
+            tag=link.tag,
+            position=link.position,
+            tracked=decision.is_tracked,
+            reason=decision.reason,
+            destination=preview.destination if preview else None,
+            round_trip=preview.round_trip if preview else None,
+            bytes_added=preview.bytes_added if preview else None,
+        )
+
+    def _preview_links(self) -> dict[int, LinkPreview]:
+        """Build the first recipient's rewritten links, by position, without signing."""
+        first = self._first_recipient
+        if first is None:
+            return {}
         return {
-            slot.link.position: self._preview_tracking_link(slot, link_ids, build_prefix)
+            slot.link.position: self._preview_tracking_link(slot, first)
             if slot.link.decision.is_tracked
-            else self._preview_plain_link(slot)
-            for text in self.texts
+            else _preview_plain_link(slot, first)
+            for text in first.texts
             for slot in (*text.plan.tracked_slots, *text.plan.parameter_slots)
         }
 
-    def preview_texts(self, previews: Mapping[int, LinkPreview]) -> dict[ContentPath, str]:
-        """The texts as long as they will be, with fillers where links will stand."""
-        return {text.path: _fill_preview(text.plan, previews) for text in self.texts}
-
-    def _preview_tracking_link(
-        self, slot: LinkSlot, link_ids: LinkIds, build_prefix: LinkPrefixBuilder
-    ) -> LinkPreview:
-        destination = slot.link.decision.destination
-        if slot.link.decision.has_parameters:
-            destination = self.query.build_url(slot.destination, self.person)
-        prepared = pack_slot(slot, link_ids, self.query, has_person=self.person is not None)
-        payload = pack_recipient(self.delivery, self.person, self.sent_at) + prepared.link
-        begun = len(build_prefix(slot.link.decision.destination))
-        token = _compute_base64_length(len(payload)) + 1 + _compute_base64_length(SIGNATURE_BYTES)
-        characters = begun + (CODE_LENGTH if self.has_short_links else token)
+    def _preview_tracking_link(self, slot: LinkSlot, first: RenderedRecipient) -> LinkPreview:
+        recipient, decision = first.recipient, slot.link.decision
+        destination = decision.destination
+        if decision.has_parameters:
+            destination = first.parameters.build_url(slot.destination, recipient.person)
+        packed = pack_slot(slot, self.link_ids, first.parameters, has_person=first.has_person)
+        payload = pack_recipient(recipient.delivery, recipient.person, self.sent_at) + packed.link
+        characters = len(self.build_prefix(decision.destination)) + (
+            CODE_LENGTH if self.has_short_links else _compute_token_length(len(payload))
+        )
+        read_back = _read_destination(decode_click_token(payload), packed, recipient.person)
         return LinkPreview(
             identity=slot.link.identity,
             destination=destination,
-            round_trip=self._read_destination(decode_click_token(payload), prepared) == destination,
+            round_trip=read_back == destination,
             characters=characters,
             bytes_added=characters - len(slot.original.encode()),
         )
 
-    def _read_destination(self, token: ClickToken, prepared: PackedLink) -> str:
-        if token.stored_digest is None or prepared.stored_destination is None:
-            return token.href
-        same = token.stored_digest == prepared.stored_destination.digest
-        return fill_person(prepared.stored_destination.href, self.person) if same else ""
+    def _preview_texts(self, previews: Mapping[int, LinkPreview]) -> dict[ContentPath, str]:
+        """Build the first recipient's texts in their final length, with fillers for links."""
+        first = self._first_recipient
+        return (
+            {text.path: _fill_preview(text.plan, previews) for text in first.texts} if first else {}
+        )
 
-    def _preview_plain_link(self, slot: LinkSlot) -> LinkPreview:
-        destination = self.query.build_url_without_person(slot.destination)
-        text = render_plain_link(slot, self.query)
-        added = len(text.encode()) - len(slot.original.encode())
-        return LinkPreview(slot.link.identity, destination, None, len(text), added)
+
+def _read_destination(token: ClickToken, packed: PackedLink, person: str | None) -> str:
+    if token.stored_digest is None or packed.stored_destination is None:
+        return token.href
+    is_same = token.stored_digest == packed.stored_destination.digest
+    return fill_person(packed.stored_destination.href, person) if is_same else ""
+
+
+def _preview_plain_link(slot: LinkSlot, first: RenderedRecipient) -> LinkPreview:
+    destination = first.parameters.build_url_without_person(slot.destination)
+    text = render_plain_link(slot, first.parameters)
+    bytes_added = len(text.encode()) - len(slot.original.encode())
+    return LinkPreview(slot.link.identity, destination, None, len(text), bytes_added)
 
 
 def _fill_preview(plan: TextPlan, previews: Mapping[int, LinkPreview]) -> str:
-    segments = plan.chunks.copy()
+    chunks = plan.chunks.copy()
     for slot in (*plan.tracked_slots, *plan.parameter_slots):
-        segments[slot.index] = slot.encode_transfer("x" * previews[slot.link.position].characters)
-    return join_chunks(segments, plan.encoded_ranges)
+        chunks[slot.index] = slot.encode_transfer("x" * previews[slot.link.position].characters)
+    return join_chunks(chunks, plan.encoded_ranges)
+
+
+def _compute_token_length(payload_bytes: int) -> int:
+    return _compute_base64_length(payload_bytes) + 1 + _compute_base64_length(SIGNATURE_BYTES)
 
 
 def _compute_base64_length(size: int) -> int:
     return -(-size * 4 // 3)
 
 
-GMAIL_CLIP_BYTES: Final = 102 * 1024
-"""Bytes of HTML of which Gmail shows the beginning only."""
-OUTLOOK_MAX_LINK_LENGTH: Final = 2048
-"""Characters of a link that desktop Outlook opens at most."""
-MIN_ONE_OFF_LINKS: Final = 10
-"""From so many links that only one recipient has, reports are cluttered."""
-
-MAX_MIME_LINE_LENGTH: Final = 998
-"""Characters of a line, without its end (RFC 5322, 2.1.1)."""
-
-_LINE_END = re.compile(r"\r?\n")
-# An identifier: twenty or more letters and digits mixed, as in a token or a UUID.
-_IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
-
-
 def find_content_warnings(channel: Channel, texts: Mapping[ContentPath, str]) -> Iterator[str]:
-    """About the length of one recipient's message as it will be sent."""
+    """Warn about HTML that Gmail clips."""
     html = texts.get(("html",))
     if channel == "email" and html is not None and len(html.encode()) > GMAIL_CLIP_BYTES:
         size = len(html.encode())
@@ -151,7 +288,7 @@ def find_content_warnings(channel: Channel, texts: Mapping[ContentPath, str]) ->
 
 
 def find_segment_warnings(counts: SmsSegmentCounts | None) -> Iterator[str]:
-    """About the parts that a text message is sent and paid in."""
+    """Warn about text messages of several segments, which are paid each."""
     if counts is None or counts["after"] == 1:
         return
     encoding, before, after = counts["encoding"].upper(), counts["before"], counts["after"]
@@ -161,7 +298,7 @@ def find_segment_warnings(counts: SmsSegmentCounts | None) -> Iterator[str]:
 
 
 def find_mime_warnings(raw: str, preview: str) -> Iterator[str]:
-    """About a raw message, before and after its links are as long as they will be."""
+    """Warn about a MIME message that is signed, or has lines that are too long."""
     if has_dkim_signature(raw):
         yield "content.mime is DKIM-signed already, which rewriting breaks; sign it afterwards"
     longest = max(map(len, _LINE_END.split(preview)))
@@ -173,7 +310,7 @@ def find_mime_warnings(raw: str, preview: str) -> Iterator[str]:
 
 
 def find_link_warnings(previews: Mapping[int, LinkPreview]) -> Iterator[str]:
-    """About one recipient's links."""
+    """Warn about links that are too long, or do not read back as their destination."""
     for position, link in sorted(previews.items()):
         if link.characters > OUTLOOK_MAX_LINK_LENGTH:
             yield (
@@ -181,28 +318,28 @@ def find_link_warnings(previews: Mapping[int, LinkPreview]) -> Iterator[str]:
                 f"desktop Outlook opens at most {OUTLOOK_MAX_LINK_LENGTH:,}"
             )
         if link.round_trip is False:
-            yield f"link {position} does not lead where it should; do not send this"
+            yield f"link {position} does not lead to its destination; do not send this message"
 
 
 def find_identity_warnings(
-    links: Iterable[MessageLink], one_offs: int, recipients: int
+    links: Iterable[MessageLink], one_offs: int, recipient_count: int
 ) -> Iterator[str]:
-    """About links that reports would list once for every recipient."""
-    if recipients > 1 and one_offs >= MIN_ONE_OFF_LINKS:
+    """Warn about links that reports would list once per recipient."""
+    if recipient_count > 1 and one_offs >= MIN_ONE_OFF_LINKS:
         yield (
             f"{one_offs:,} links belong to one recipient each; "
             "data-cio-tag would group them in reports"
         )
     for link in links:
-        if recipients == 1 and _is_one_off(link):
+        if recipient_count == 1 and _is_one_off(link):
             yield (
                 f"link {link.position} looks made for one recipient; "
-                "data-cio-tag would group it with its like in reports"
+                "data-cio-tag would group such links in reports"
             )
 
 
 def find_parameter_warnings(empty_names: Iterable[str]) -> Iterator[str]:
-    """About parameters of the workspace that came out empty for somebody."""
+    """Warn about workspace parameters that are empty for some recipients."""
     for name in empty_names:
         yield f"the parameter {name} is empty for some recipients and was not added"
 
@@ -211,159 +348,3 @@ def _is_one_off(link: MessageLink) -> bool:
     if link.tag or not link.decision.is_tracked or "{{" in link.url:
         return False
     return _IDENTIFIER.search(link.url) is not None
-
-
-class LinkEntry(TypedDict):
-    """What becomes of a link. ``link`` is its code, None where it is not tracked. What follows
-    ``reason`` is None for links that the recipient who stands for all has not got, and for those
-    that stay as they are.
-    """
-
-    link: str | None
-    url: str
-    tag: str | None
-    position: int
-    tracked: bool
-    reason: str | None
-    destination: str | None
-    round_trip: bool | None
-    """Whether what would be signed reads back as the destination."""
-    bytes_added: int | None
-
-
-_LinkKey = tuple[str, bool, str | None]
-"""A link by what reports tell apart: its identity, whether it is tracked, and why."""
-
-
-class LinkCollector:
-    """The links of all recipients' messages, each once, in order of appearance."""
-
-    def __init__(self) -> None:
-        self._links: dict[tuple[_LinkKey, int], MessageLink] = {}
-        self._recipients: Counter[str] = Counter()
-
-    def add(self, texts: Iterable[PlannedText]) -> None:
-        """Note one recipient's links; two of one identity in a message are two links."""
-        counted: dict[_LinkKey, int] = {}
-        for link in iter_links(texts):
-            what = (link.identity, link.decision.is_tracked, link.decision.reason)
-            before = counted.get(what, 0)
-            self._links.setdefault((what, before), link)
-            counted[what] = before + 1
-        self._recipients.update({identity for identity, _, _ in counted})
-
-    def __iter__(self) -> Iterator[MessageLink]:
-        return iter(self._links.values())
-
-    def count_one_offs(self) -> int:
-        """How many tracked links without a tag only one recipient has."""
-        tracked = {link.identity for link in self if link.decision.is_tracked and not link.tag}
-        return sum(self._recipients[identity] == 1 for identity in tracked)
-
-
-def build_link_entry(
-    link: MessageLink, codes: LinkIds, previews: Mapping[int, LinkPreview]
-) -> LinkEntry:
-    """One line of the report."""
-    verdict = link.decision
-    found = previews.get(link.position)
-    found = found if found and found.identity == link.identity else None
-    return LinkEntry(
-        link=codes[link.identity] if verdict.is_tracked else None,
-        url=link.url,
-        tag=link.tag,
-        position=link.position,
-        tracked=verdict.is_tracked,
-        reason=verdict.reason,
-        destination=found.destination if found else None,
-        round_trip=found.round_trip if found else None,
-        bytes_added=found.bytes_added if found else None,
-    )
-
-
-SMS_TEXT_PATH: Final[ContentPath] = ("text",)
-
-
-@dataclass(slots=True, kw_only=True)
-class MessageDiagnostics:
-    """Fields are as in ``Mailing``; ``template``: recipients' messages differ."""
-
-    request: MessageRequest
-    is_template: bool
-    link_ids: LinkIds
-    build_prefix: LinkPrefixBuilder
-    sent_at: int
-    has_short_links: bool
-    _segments: SmsSegmentSummary = field(default_factory=SmsSegmentSummary)
-    _links: LinkCollector = field(default_factory=LinkCollector)
-    _sample: SampleRecipient | None = None
-    _recipients: int = 0
-    _empty_parameters: dict[str, None] = field(default_factory=dict)
-
-    def add_recipient(self, rendered_recipient: RenderedRecipient) -> None:
-        """Note a recipient's message."""
-        if self._sample is None:
-            who = rendered_recipient.recipient
-            self._sample = SampleRecipient(
-                who.delivery,
-                who.person,
-                self.sent_at,
-                rendered_recipient.query,
-                rendered_recipient.texts,
-                has_short_links=self.has_short_links,
-            )
-        if self.is_template:
-            self._links.add(rendered_recipient.texts)
-        self._recipients += 1
-        if rendered_recipient.query.empty_names and any(
-            link.decision.has_parameters for link in iter_links(rendered_recipient.texts)
-        ):
-            self._empty_parameters.update(dict.fromkeys(rendered_recipient.query.empty_names))
-
-    def add_sms_segments(self, before: str, after: str) -> SmsSegments:
-        """Note a text message, as its author wrote it and as it is sent; how it is sent."""
-        return self._segments.add(before, after)
-
-    def build_link_entries(self) -> list[LinkEntry]:
-        """What became of every link, in the order of appearance."""
-        seen = self._sample.preview_links(self.link_ids, self.build_prefix) if self._sample else {}
-        return [build_link_entry(link, self.link_ids, seen) for link in self._collect_links()]
-
-    def get_segment_counts(self, *, is_dry_run: bool) -> SmsSegmentCounts | None:
-        """Of a text message, how many parts it takes at most, before and after; else None.
-        ``rehearsed``: no message was made, so the sample's stands for all.
-        """
-        if is_dry_run and self._sample is not None and self.request.channel == "sms":
-            preview = self._sample.preview_texts(
-                self._sample.preview_links(self.link_ids, self.build_prefix)
-            )
-            for text in self._sample.texts:
-                if text.path == SMS_TEXT_PATH:
-                    self._segments.add(restore_text(text.plan), preview[text.path])
-        return self._segments.get_counts()
-
-    def build_warnings(self, *, is_dry_run: bool) -> list[str]:
-        """What a pipeline should know before it sends."""
-        found = list(find_parameter_warnings(self._empty_parameters))
-        if self._sample is not None:
-            seen = self._sample.preview_links(self.link_ids, self.build_prefix)
-            texts = self._sample.preview_texts(seen)
-            found += find_content_warnings(self.request.channel, texts)
-            found += find_segment_warnings(self.get_segment_counts(is_dry_run=is_dry_run))
-            found += find_link_warnings(seen)
-            if self.request.content.mime is not None:
-                found += find_mime_warnings(self.request.content.mime, texts[("mime",)])
-        links = self._collect_links()
-        one_offs = links.count_one_offs() if self.is_template else 0
-        found += find_identity_warnings(links, one_offs, self._recipients)
-        return found
-
-    def _collect_links(self) -> LinkCollector:
-        """What was rendered before is everybody's message, and so are its links: no need to note
-        them with every recipient.
-        """
-        if self.is_template or self._sample is None:
-            return self._links
-        links = LinkCollector()
-        links.add(self._sample.texts)
-        return links
