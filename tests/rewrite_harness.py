@@ -9,10 +9,11 @@ from typing import Any
 
 from tests.fakes import (
     InMemoryCampaignRepository,
+    InMemoryDomainRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from waypost.domains.base_url import BaseUrl
+from waypost.domains.base_url import BaseUrl, DomainBaseUrlResolver
 from waypost.ids import derive_workspace_id
 from waypost.redirect.service import LinkResolver
 from waypost.rewrite.schemas import validate_rewrite_request
@@ -25,9 +26,11 @@ SHORT = "https://l.acme.com"
 SHORT_LINK = re.compile(re.escape(SHORT) + r"/s/([0-9a-z]+)")
 
 
-@dataclass
-class FakeBaseUrls:
-    """A host for links, and one for short links."""
+class FakeBaseUrls(DomainBaseUrlResolver):
+    """Resolves every message to the same hosts: one for links, one for short links."""
+
+    def __init__(self) -> None:
+        super().__init__(InMemoryDomainRepository(), BASE)
 
     def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
         return BaseUrl(BASE)

@@ -11,14 +11,16 @@ import pytest
 
 from tests.fakes import (
     InMemoryCampaignRepository,
+    InMemoryDomainRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
 from tests.rewrite_harness import NOW, RewriteHarness
+from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.ids import derive_workspace_id
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.schemas import validate_rewrite_request
-from waypost.rewrite.service import FixedBaseUrl, RewriteResponse, RewriteService
+from waypost.rewrite.service import RewriteResponse, RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 BASE = "https://e.example.com"
@@ -41,7 +43,7 @@ class MessageHarness:
         sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
-            base_urls=FixedBaseUrl(BASE),
+            base_urls=DomainBaseUrlResolver(InMemoryDomainRepository(), BASE),
             short_links=InMemoryShortLinkRepository(),
             get_sealer=lambda: SEALER,
             now=lambda: NOW,

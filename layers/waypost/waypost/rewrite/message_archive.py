@@ -1,8 +1,8 @@
-"""Keeps what a campaign sent, so that its clicks can be shown on the message itself.
+"""Archives the first message of a campaign, so that its clicks can be shown on the message.
 
-The first message of a campaign is kept and no other: a mailing of one template is one message. It
-is kept as the pipeline gave it. A template names nobody; content that was rendered before shows
-what one recipient got, and only who may see people may see it (``waypost.reports.share_links``).
+Only the first is archived: all messages of a campaign come from one template. The archive stores
+the message as the pipeline sent it. A template holds no personal data; a message that was rendered
+before shows one recipient's, so ``waypost.reports.share_links`` restricts who sees it.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from waypost.observability import Metric, emit_metric
 from waypost.repositories.messages import MessageRepository
 from waypost.rewrite.links.channels import Json
 
-_MAX_KNOWN_CAMPAIGNS: Final = 10_000
+_MAX_CACHED_CAMPAIGNS: Final = 10_000
 _DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class MessageArchive:
-    """Asks the store once a campaign and process. ``days``: how long a message is kept where its
-    workspace says nothing else.
+    """Writes each campaign's message once per process.
+
+    ``default_retention_days``: for workspaces without a setting of their own.
     """
 
     repository: MessageRepository
     default_retention_days: int
-    _known_campaigns: Cache[CampaignId, bool] = field(
-        default_factory=lambda: Cache(_MAX_KNOWN_CAMPAIGNS)
+    _archived_campaigns: Cache[CampaignId, bool] = field(
+        default_factory=lambda: Cache(_MAX_CACHED_CAMPAIGNS)
     )
 
     def archive_message(
@@ -46,10 +47,11 @@ class MessageArchive:
         retention_days: int | None,
         now: datetime,
     ) -> None:
-        """Keep the HTML of a message if it is its campaign's first. Never raises for want of a
-        store: a message that cannot be kept is still to be sent.
+        """Store the HTML of a campaign's first message.
+
+        Never raises: the message is sent even if it cannot be archived.
         """
-        if self._known_campaigns.get(campaign):
+        if self._archived_campaigns.get(campaign):
             return
         html = extract_html(content)
         if html is None:
@@ -66,17 +68,17 @@ class MessageArchive:
         except StoreUnavailable:
             emit_metric(Metric.MESSAGE_NOT_KEPT)
         else:
-            self._known_campaigns.set(campaign, True)
+            self._archived_campaigns.set(campaign, True)
 
 
 def extract_html(content: Mapping[str, Json]) -> str | None:
-    """The HTML of a message's content, that of its MIME part included; None where it has none."""
+    """Extract the HTML of a message's content or of its MIME message; None if it has no HTML."""
     html, raw = content.get("html"), content.get("mime")
     if isinstance(html, str) or not isinstance(raw, str):
         return html if isinstance(html, str) else None
     try:
         part = message_from_bytes(raw.encode(), policy=policy.default).get_body(("html",))
         return None if part is None else str(part.get_content())
-    except Exception:  # hostile headers break the parser in many ways, and the message is to go out
+    except Exception:  # hostile headers raise many kinds of errors in the parser
         emit_metric(Metric.MESSAGE_NOT_KEPT)
         return None
