@@ -21,6 +21,7 @@ from typing import Any
 import boto3
 
 from local.template import load_template
+from tests.fakes import InMemoryDomainRepository
 from waypost.bot_detection.scoring import BotVerdict
 from waypost.composition import (
     Repositories,
@@ -28,10 +29,10 @@ from waypost.composition import (
     build_rewrite_service,
     build_tally_service,
 )
+from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.rewrite.service import FixedBaseUrl
 from waypost.tally.service import TallyService
 from waypost.tokens import Keyring, TokenSealer
 
@@ -158,7 +159,7 @@ class MeteredStack:
         sealer = TokenSealer(Keyring((b"k" * 32,)))
         self.rewrite_service = build_rewrite_service(
             repositories,
-            FixedBaseUrl("https://e.example.com"),
+            DomainBaseUrlResolver(InMemoryDomainRepository(), "https://e.example.com"),
             lambda: sealer,
             retention_days=400,
             now=lambda: NOON,

@@ -11,13 +11,15 @@ from typing import cast
 from bench.rewriters.alternatives import BASE, CAMPAIGN, KEY, BenchRecipient
 from tests.fakes import (
     InMemoryCampaignRepository,
+    InMemoryDomainRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
+from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.renderer import MessageRenderer
 from waypost.rewrite.schemas import Delivery, RewriteRecipient, validate_rewrite_request
-from waypost.rewrite.service import FixedBaseUrl, RewriteService
+from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -32,7 +34,7 @@ def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
     sending = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=workspaces,
-        base_urls=FixedBaseUrl(BASE),
+        base_urls=DomainBaseUrlResolver(InMemoryDomainRepository(), BASE),
         short_links=InMemoryShortLinkRepository(),
         get_sealer=lambda: SEALER,
         now=lambda: NOW,

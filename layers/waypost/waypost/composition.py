@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
     from waypost.api.workspace_settings import WorkspaceSettingsService
+    from waypost.domains.base_url import DomainBaseUrlResolver
     from waypost.domains.events import DomainEventPublisher
     from waypost.domains.service import DomainService
     from waypost.domains.verification import DomainVerificationService
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from waypost.repositories.recipients import RecipientRepository
     from waypost.repositories.short_links import ShortLinkRepository
     from waypost.repositories.workspaces import WorkspaceRepository
-    from waypost.rewrite.service import BaseUrlResolver, RewriteService
+    from waypost.rewrite.service import RewriteService
     from waypost.tally.event_publisher import EventSink
     from waypost.tally.service import TallyService
     from waypost.tokens import TokenSealer
@@ -216,7 +217,7 @@ def create_rewrite_service(config: RewriteConfig) -> RewriteService:
 
 def build_rewrite_service(
     repositories: Repositories,
-    base_urls: BaseUrlResolver,
+    base_urls: DomainBaseUrlResolver,
     get_sealer: Callable[[], TokenSealer],
     retention_days: int,
     now: Callable[[], datetime],

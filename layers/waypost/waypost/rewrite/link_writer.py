@@ -62,9 +62,9 @@ def pack_slot(
 
 
 class PreparedSlot(NamedTuple):
-    """A slot that lacks only the recipient's token; ``index`` is its chunk's."""
+    """A slot that lacks only the recipient's token."""
 
-    index: int
+    chunk_index: int
     prefix: str
     link: PreparedLink
     encode_transfer: TextTransform
