@@ -30,6 +30,7 @@ from tests.clicks import NOON, make_link_id
 from tests.fakes import create_in_memory_repositories
 from tests.faults.fake_internet import CDN_HOST, DEFAULT_HOST, KEYRING, FakeInternet
 from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.rewrite_harness import FakeBaseUrls
 from tests.workspace import FixedKeyring
 from waypost.composition import (
     ApiServices,
@@ -50,7 +51,6 @@ from waypost.ids import derive_workspace_id
 from waypost.models.campaign import LinkDefinition
 from waypost.models.tracking_domain import CnameTargets, create_domain
 from waypost.observability import create_logger
-from waypost.rewrite.service import FixedBaseUrl
 from waypost.tokens import ClickToken
 from waypost.tokens.keyring import KeyringSource
 
@@ -139,8 +139,8 @@ def prepare_liquid_message() -> Use:
 
 def _prepare_message(content: dict[str, str], *, liquid: bool) -> Use:
     sealer = KeyringSource(FakeSecrets(), "keyring").get_sealer()
-    base_url = FixedBaseUrl("https://e.example.com")
-    service = build_rewrite_service(_repositories(), base_url, lambda: sealer, 400, lambda: NOON)
+    repositories, base_urls = _repositories(), FakeBaseUrls()
+    service = build_rewrite_service(repositories, base_urls, lambda: sealer, 400, lambda: NOON)
     handler = _load_handler("rewrite", rewrite_service=lambda: service)
     data = {"customer": {"name": "Ada"}, "trigger": {"id": "7"}}
     message = {

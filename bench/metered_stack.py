@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 
 from local.template import load_template
-from tests.fakes import InMemoryDomainRepository
+from tests.rewrite_harness import FakeBaseUrls
 from waypost.bot_detection.scoring import BotVerdict
 from waypost.composition import (
     Repositories,
@@ -29,7 +29,6 @@ from waypost.composition import (
     build_rewrite_service,
     build_tally_service,
 )
-from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
 from waypost.repositories.dynamodb.client import DynamoClient
@@ -159,7 +158,7 @@ class MeteredStack:
         sealer = TokenSealer(Keyring((b"k" * 32,)))
         self.rewrite_service = build_rewrite_service(
             repositories,
-            DomainBaseUrlResolver(InMemoryDomainRepository(), "https://e.example.com"),
+            FakeBaseUrls(),
             lambda: sealer,
             retention_days=400,
             now=lambda: NOON,

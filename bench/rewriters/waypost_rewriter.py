@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import cast
 
-from bench.rewriters.alternatives import BASE, CAMPAIGN, KEY, BenchRecipient
+from bench.rewriters.alternatives import CAMPAIGN, KEY, BenchRecipient
 from tests.fakes import (
     InMemoryCampaignRepository,
-    InMemoryDomainRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from waypost.domains.base_url import DomainBaseUrlResolver
+from tests.rewrite_harness import FakeBaseUrls
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.renderer import MessageRenderer
 from waypost.rewrite.schemas import Delivery, RewriteRecipient, validate_rewrite_request
@@ -34,7 +33,7 @@ def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
     sending = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=workspaces,
-        base_urls=DomainBaseUrlResolver(InMemoryDomainRepository(), BASE),
+        base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
         get_sealer=lambda: SEALER,
         now=lambda: NOW,

@@ -11,12 +11,10 @@ import pytest
 
 from tests.fakes import (
     InMemoryCampaignRepository,
-    InMemoryDomainRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, RewriteHarness
-from waypost.domains.base_url import DomainBaseUrlResolver
+from tests.rewrite_harness import NOW, FakeBaseUrls, RewriteHarness
 from waypost.ids import derive_workspace_id
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.schemas import validate_rewrite_request
@@ -43,7 +41,7 @@ class MessageHarness:
         sending = RewriteService(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
-            base_urls=DomainBaseUrlResolver(InMemoryDomainRepository(), BASE),
+            base_urls=FakeBaseUrls(),
             short_links=InMemoryShortLinkRepository(),
             get_sealer=lambda: SEALER,
             now=lambda: NOW,

@@ -13,7 +13,7 @@ from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.short_link import ShortLink, generate_code, parse_code
 from waypost.repositories.dynamodb.short_links import MAX_TRANSACTION_ATTEMPTS
-from waypost.rewrite.short_links import (
+from waypost.rewrite.link_writer import (
     LinkShortener,
     compute_expiry,
     replace_codes,

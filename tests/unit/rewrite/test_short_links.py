@@ -12,8 +12,8 @@ from tests.rewrite_harness import BASE, SHORT, SHORT_LINK, RewriteHarness, list_
 from tests.throttled import ThrottlingTable, create_repository
 from waypost.errors import StoreUnavailable
 from waypost.models.short_link import CODE_LENGTH, ShortLink, generate_code
+from waypost.rewrite.link_writer import SHORT_LINK_PATH
 from waypost.rewrite.service import RewriteResponse
-from waypost.rewrite.short_links import SHORT_LINK_PATH
 from waypost.rewrite.sms_segments import segment_text
 
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
@@ -101,7 +101,7 @@ def test_a_code_that_was_taken_never_reaches_a_message(
     shortening.short_links.add([theirs])
     drawn = iter([theirs.code])
     monkeypatch.setattr(
-        "waypost.rewrite.short_links.LinkShortener.__init__.__defaults__",
+        "waypost.rewrite.link_writer.LinkShortener.__init__.__defaults__",
         (lambda: next(drawn, None) or generate_code(),),
     )
     [text] = list_texts(sms(shortening))

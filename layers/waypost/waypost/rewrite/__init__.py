@@ -9,8 +9,7 @@ In the order of a request:
 - ``link_rules``       which links are tracked, and why not
 - ``url_parameters``   the workspace's parameters, added to a URL's query
 - ``renderer``         each recipient's message: renders it, registers its links, fills its slots
-- ``link_writer``      signs links and fills slots
-- ``short_links``      short codes, and destinations that do not fit into a link
+- ``link_writer``      signs or shortens links and fills slots
 - ``diagnostics``      the link report and the warnings; ``sms_segments`` counts a text message's
 - ``message_archive``  stores a campaign's first message for the click map
 

@@ -1,8 +1,7 @@
-"""What becomes of a link: tracked or left as it is, with or without parameters, and why.
+"""Decides for each link: tracked or left as it is, with or without parameters, and the reason.
 
-Which URLs look as if whoever holds them may do something: they do not belong into reports.
-
-A guess, made on words that such URLs carry; what follows from it is the workspace's choice.
+Links that look secret (a password reset, a token) do not belong in reports. They are recognised by
+the words in their URL; the workspace's settings decide whether they are tracked.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _SECRET_PATH = re.compile(
     r"|magic[/_\-]?(?:link|login|sign[/_\-]?in)",
     re.IGNORECASE,
 )
-# Every URL that anything here could match holds one of these; most URLs hold none.
+# A quick first test: every URL that the patterns match has one of these; most URLs have none.
 _SECRET_WORDS = (
     *("pass", "pwd", "token", "sig", "key", "otp", "secret", "jwt", "magic", "nonce"),
     *("session", "sid", "auth", "reset", "eyj"),
@@ -45,8 +44,8 @@ _SECRET_WORDS = (
 _JWT = re.compile(r"eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.")
 
 
-def detect_secret(href: str) -> str | None:
-    """What looks secret about a URL, as a noun; None when nothing does."""
+def _detect_secret(href: str) -> str | None:
+    """Return the kind of secret that a URL seems to hold, as a noun; None if it has none."""
     lowered = href.lower()
     if not [word for word in _SECRET_WORDS if word in lowered]:
         return None
@@ -67,42 +66,41 @@ def detect_secret(href: str) -> str | None:
 
 
 MAX_DESTINATION_LENGTH: Final = 5_000
-"""Characters of a destination whose link stays below CloudFront's limit of 8,192 in any case."""
+"""Characters of a destination: its link always stays below CloudFront's limit of 8,192."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRules:
-    """What a message and its workspace decided about links."""
+    """The settings of a message and its workspace for links."""
 
     track: bool = True
     url_params: bool = True
     own_authorities: frozenset[str] = frozenset()
-    """Hosts, with ports as in URLs, that tracking links of ours point to."""
+    """Hosts of the message's tracking links, with ports as in URLs."""
     is_own_link: Callable[[str], bool] = lambda _: False
-    """Tells a tracking link of ours on whatever host it was made for."""
+    """Recognises this stack's tracking links on any host."""
     schemes: frozenset[str] = frozenset()
     secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
     never_track: tuple[str, ...] = ()
     track_opens: bool = False
     is_own_pixel: Callable[[str], bool] = lambda _: False
-    """Tells a pixel of ours by what its address ends with."""
-
+    """Recognises this stack's pixels by the token at the end of their URL."""
     honeypot: bool = False
 
     def needs_pixel(self, find_existing_pixel: Callable[[], str]) -> bool:
-        """Whether a document gets a pixel; ``there`` tells one that it may have already."""
+        """Check if a document gets an open pixel; it keeps one that it has already."""
         if not (self.track and self.track_opens):
             return False
-        carried = find_existing_pixel()
-        return not (carried and self.is_own_pixel(carried))
+        token = find_existing_pixel()
+        return not (token and self.is_own_pixel(token))
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
 class LinkDecision:
-    """What becomes of one link.
+    """The decision about one link.
 
-    ``destination`` is where it leads, safe to sign and to put into a header; empty for a link that
-    stays as it is. ``reason`` says why a link is not tracked, or what is odd about one that is.
+    ``destination`` is its URL, safe to sign and to write into a header; empty for a link that stays
+    as it is. ``reason`` is why a link is not tracked, or a warning about one that is.
     """
 
     is_tracked: bool
@@ -122,7 +120,7 @@ def decide_link(occurrence: LinkOccurrence, rules: LinkRules) -> LinkDecision:
         return LinkDecision(is_tracked=False, reason=error.reason)
     if len(destination) > MAX_DESTINATION_LENGTH:
         return LinkDecision(is_tracked=False, reason="is longer than a tracking link can carry")
-    secret = detect_secret(href.text)
+    secret = _detect_secret(href.text)
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
         return LinkDecision(is_tracked=False, reason=f"looks secret: {secret}")
     parameters = rules.url_params and occurrence.url_params and href.scheme in WEB_SCHEMES
@@ -133,7 +131,7 @@ def decide_link(occurrence: LinkOccurrence, rules: LinkRules) -> LinkDecision:
 
 
 def _find_skip_reason(href: ParsedHref, occurrence: LinkOccurrence, rules: LinkRules) -> str | None:
-    """Why a link stays exactly as it is, whatever its author asked for."""
+    """Return why a link must stay as it is, whatever its attributes say; None if it may change."""
     text, scheme = href.text, href.scheme
     if not rules.track:
         return "tracking is off for this message"
@@ -147,17 +145,17 @@ def _find_skip_reason(href: ParsedHref, occurrence: LinkOccurrence, rules: LinkR
         return "has no protocol"
     if href.authority in rules.own_authorities or rules.is_own_link(text):
         return "is a tracking link already"
-    if rules.never_track and any(matches_pattern(text, pattern) for pattern in rules.never_track):
+    if rules.never_track and any(_matches_pattern(text, pattern) for pattern in rules.never_track):
         return "the workspace never tracks it"
     if scheme not in WEB_SCHEMES and scheme not in rules.schemes and not occurrence.requested:
         return f"is a {scheme} link, which only cio_link tracks"
     return None
 
 
-def matches_pattern(href: str, pattern: str) -> bool:
-    """Whether a URL is one of those that a pattern names; ``*`` stands for any characters.
+def _matches_pattern(href: str, pattern: str) -> bool:
+    """Match a URL against a pattern in which ``*`` stands for any characters.
 
-    Looks for the pieces between the stars one after the other, so that no pattern is slow.
+    The pieces between the stars are searched one after the other, so no pattern is slow.
     """
     first, *rest = pattern.split("*")
     if not rest:

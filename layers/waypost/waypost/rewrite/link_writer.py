@@ -1,18 +1,25 @@
-"""Writes tracking links into a text: signs each link and fills its slot.
+"""Writes tracking links into a text: signs or shortens each link and fills its slot.
 
 Everything that recipients share is prepared once for a message: ``prepare_text`` packs the links
 with their ids and destinations. ``fill_text`` then only signs and joins.
+
+``LinkShortener`` collects short codes, and destinations that are too long for a link, while texts
+are filled. They are stored before any message is returned: a message never carries a link that
+leads nowhere. A code that is already taken (expected at most once in the lifetime of a stack) is
+replaced in the messages that carry it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from waypost.ids import LinkId, extract_workspace_id
-from waypost.models.short_link import LongDestination
+from waypost.models.short_link import LongDestination, ShortLink, generate_code
+from waypost.repositories.short_links import ShortLinkRepository
 from waypost.rewrite.compiler import EncodedRange, LinkSlot, PixelSlot, TextPlan
 from waypost.rewrite.links.occurrence import TextTransform
 from waypost.rewrite.url_parameters import RecipientParameters
@@ -26,6 +33,9 @@ LinkPrefixBuilder = Callable[[str], str]
 
 LinkSealer = Callable[[PreparedLink], str]
 """Seals a link for one recipient: gives its token, or a short code for it."""
+
+SHORT_LINK_PATH: Final = "/s/"
+"""Path between a host and a code."""
 
 MAX_PACKED_LINK_BYTES: Final = 1_200
 """Bytes of a packed link with its destination. With an ordinary recipient's fields that makes
@@ -57,7 +67,7 @@ def pack_slot(
     """Pack a tracked link: the result is the same for all recipients with, or without, a person."""
     destination = slot.link.decision.destination
     if slot.link.decision.has_parameters:
-        destination = parameters.build_url_with_mark(slot.destination, has_person=has_person)
+        destination = parameters.build_url_with_placeholder(slot.destination, has_person=has_person)
     return pack_link(link_ids[slot.link.identity], slot.link.position, destination)
 
 
@@ -138,3 +148,68 @@ def join_chunks(chunks: list[str], encoded_ranges: Sequence[EncodedRange]) -> st
         chunks[encoded.first] = encoded.original if text == encoded.text else encoded.encode(text)
         chunks[encoded.first + 1 : encoded.last] = [""] * (encoded.last - encoded.first - 1)
     return "".join(chunks)
+
+
+def compute_expiry(now: datetime, days: int | None) -> int | None:
+    """Compute when a short link expires, in seconds since 1970; None (never) for no ``days``."""
+    return None if days is None else int((now + timedelta(days=days)).timestamp())
+
+
+class LinkShortener:
+    """The short links and long destinations of one message, pending until they are stored."""
+
+    def __init__(
+        self,
+        repository: ShortLinkRepository,
+        expires_at: int | None,
+        generate_code: Callable[[], str] = generate_code,
+    ) -> None:
+        self._repository = repository
+        self._expires_at = expires_at
+        self._generate_code = generate_code
+        self._pending_links: dict[str, ShortLink] = {}
+        self._pending_destinations: dict[str, LongDestination] = {}
+        self._stored_digests: set[str] = set()
+
+    def assign_code(self, token: str) -> str:
+        """Assign a new code to a token."""
+        code = self._generate_code()
+        while code in self._pending_links:
+            code = self._generate_code()
+        self._pending_links[code] = ShortLink(code, token, self._expires_at)
+        return code
+
+    def add_destinations(self, destinations: Iterable[LongDestination]) -> None:
+        """Add destinations to store; each is stored once."""
+        self._pending_destinations |= {each.digest: each for each in destinations}
+
+    def store_pending(self) -> Mapping[str, str]:
+        """Store pending links and destinations; return new codes by the taken ones they replace.
+
+        :raises StoreUnavailable: then no message may be returned.
+        """
+        new = [
+            destination
+            for digest, destination in self._pending_destinations.items()
+            if digest not in self._stored_digests
+        ]
+        if new:
+            self._repository.add_destinations(new)
+        self._stored_digests |= self._pending_destinations.keys()
+        self._pending_destinations = {}
+        replacements: dict[str, str] = {}
+        while self._pending_links:
+            links, self._pending_links = self._pending_links, {}
+            for taken in self._repository.add(list(links.values())):
+                new_code = self.assign_code(links[taken].token)
+                # A replacement may be taken too: messages still carry the first code.
+                original = next((old for old, new in replacements.items() if new == taken), taken)
+                replacements[original] = new_code
+        return replacements
+
+
+def replace_codes(text: str, new_codes: Mapping[str, str]) -> str:
+    """Replace taken codes in a text."""
+    for code, new_code in new_codes.items():
+        text = text.replace(code, new_code)
+    return text

@@ -22,16 +22,17 @@ from waypost.rewrite.diagnostics import SMS_TEXT_PATH, LinkEntry, MessageDiagnos
 from waypost.rewrite.link_writer import (
     LinkPrefixBuilder,
     LinkSealer,
+    LinkShortener,
     PreparedText,
     fill_text,
     pack_link,
     prepare_text,
+    replace_codes,
     restore_text,
 )
 from waypost.rewrite.links.channels import ContentPath
 from waypost.rewrite.links.html import render_honeypot_link, render_pixel
 from waypost.rewrite.schemas import Delivery, DeliveryFailure, MessageRequest, RewriteRecipient
-from waypost.rewrite.short_links import LinkShortener, replace_codes
 from waypost.rewrite.sms_segments import SmsSegmentCounts, cut_text
 from waypost.rewrite.url_parameters import UrlParameters
 from waypost.tokens import RecipientSealer, TokenSealer

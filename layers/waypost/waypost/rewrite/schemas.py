@@ -1,7 +1,4 @@
-"""The body of a rewrite invocation, checked once where it enters.
-
-What comes of a recipient: a message ready to be sent, or the reason why there is none.
-"""
+"""Defines the request of the rewrite function, validated on entry, and recipients' outcomes."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ MAX_MIME_BYTES = 5 * 1024 * 1024
 """Bytes of a whole MIME message, attachments included."""
 
 MAX_RECIPIENT_NAME_BYTES = 1_000
-"""Bytes of a recipient's name: with what stands beside it, a sort key takes 1,024."""
+"""Bytes of a recipient's name: DynamoDB limits a sort key to 1,024 bytes, with its prefix."""
 
 _LONE_SURROGATE = "holds half of a surrogate pair"
 
@@ -47,7 +44,7 @@ def _check_key_size(name: str) -> str:
 
 
 RecipientName = Annotated[EntityName, AfterValidator(_check_key_size)]
-"""The name of a person or delivery, under which their clicks are counted."""
+"""The name of a person or delivery; clicks are counted under it."""
 
 
 class _StrictModel(BaseModel):
@@ -55,7 +52,7 @@ class _StrictModel(BaseModel):
 
 
 class RewriteRecipient(_StrictModel):
-    """One delivery of the message: to whom, and what the template says to them."""
+    """A recipient of the message, with the data for its template."""
 
     delivery: RecipientName
     person: RecipientName | None = None
@@ -63,7 +60,7 @@ class RewriteRecipient(_StrictModel):
 
 
 class MessageContent(_StrictModel):
-    """What is sent, in one of the forms that channels have."""
+    """The content of a message, in the form of its channel."""
 
     html: UnicodeText | None = None
     text: UnicodeText | None = None
@@ -72,13 +69,13 @@ class MessageContent(_StrictModel):
     body: JsonValue = None
 
     def get_forms(self) -> dict[str, JsonValue]:
-        """The forms that were given, in a fixed order: html before text."""
+        """Return the forms that are present, in a fixed order: html before text."""
         forms = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in forms.items() if value is not None}
 
 
 class MessageRequest(_StrictModel):
-    """What a sending pipeline asks for, without its recipients."""
+    """A message and its options, without recipients."""
 
     workspace: EntityName
     campaign: EntityName
@@ -89,43 +86,43 @@ class MessageRequest(_StrictModel):
     liquid: bool = False
     track: bool = True
     track_opens: bool = True
-    """Puts the image into an e-mail's HTML that tells of opens; nothing where ``track`` is off."""
+    """Adds the open pixel to an e-mail's HTML; has no effect without ``track``."""
     honeypot: bool = False
-    """Puts a hidden link into an e-mail's HTML that only machines follow."""
+    """Adds a hidden link to an e-mail's HTML that only bots follow."""
     track_text: bool = False
-    """Looks for links in the text part of an e-mail, too."""
+    """Tracks links in the text part of an e-mail too."""
     url_params: bool = True
     dry_run: bool = False
     idempotency_key: EntityName | None = None
 
 
 class RewriteRequest(MessageRequest):
-    """One message, for any number of recipients."""
+    """A message and its recipients."""
 
     recipients: Annotated[list[RewriteRecipient], Field(min_length=1)]
 
 
 def parse_rewrite_request(body: str | bytes) -> RewriteRequest:
-    """Read a body as it comes over HTTP.
+    """Parse and validate a request body.
 
-    :raises InvalidRequest: with every field that is wrong, and why.
-    :raises TooLarge: when a part of the message is over its limit.
+    :raises InvalidRequest: with each invalid field and the reason.
+    :raises TooLarge: if a part of the message exceeds its limit.
     """
     return _validate_request(parse_json(RewriteRequest, body))
 
 
 def validate_rewrite_request(body: object) -> RewriteRequest:
-    """Read a body that was decoded already. Raises as ``from_json``."""
+    """Validate a request that is decoded already. Raises as ``parse_rewrite_request``."""
     return _validate_request(validate_value(RewriteRequest, body))
 
 
 def parse_message_request(body: str | bytes) -> MessageRequest:
-    """Read a message whose recipients come apart from it. Raises as ``from_json``."""
+    """Parse and validate a message without recipients. Raises as ``parse_rewrite_request``."""
     return _validate_message(parse_json(MessageRequest, body))
 
 
 def validate_message_request(body: object) -> MessageRequest:
-    """The same for a message that was decoded already."""
+    """Validate a message that is decoded already. Raises as ``parse_rewrite_request``."""
     return _validate_message(validate_value(MessageRequest, body))
 
 
@@ -160,18 +157,18 @@ def _check_size(field: str, value: JsonValue) -> None:
 
 
 def _find_content_problems(request: MessageRequest) -> Iterator[Problem]:
-    given = request.content.get_forms().keys()
-    if not given:
+    forms = request.content.get_forms().keys()
+    if not forms:
         yield Problem("content", "must hold html, text, mime, variables or body")
     for alone in ("mime", "variables", "body"):
-        if alone in given and len(given) > 1:
-            yield Problem(f"content.{alone}", "cannot stand beside other content")
+        if alone in forms and len(forms) > 1:
+            yield Problem(f"content.{alone}", "cannot be combined with other content")
 
 
 def _find_duplicate_deliveries(request: RewriteRequest) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
+    first_indexes: dict[str, int] = {}
     for index, recipient in enumerate(request.recipients):
-        first = seen.setdefault(recipient.delivery, index)
+        first = first_indexes.setdefault(recipient.delivery, index)
         if first != index:
             yield Problem(f"recipients[{index}].delivery", f"repeats recipients[{first}]")
 
@@ -183,14 +180,14 @@ class Delivery(TypedDict):
     delivery: str
     content: dict[str, Json]
     parts: NotRequired[list[str]]
-    """A text message that takes several segments, cut so that no link is: for senders that send
-    segments themselves.
+    """A text message of several segments, cut outside of links, for senders that send segments
+    themselves.
     """
 
 
 @final
 class DeliveryFailure(TypedDict):
-    """A recipient whose message could not be made, and why."""
+    """A recipient whose message could not be rendered, and the reason."""
 
     delivery: str
     field: str

@@ -24,6 +24,7 @@ from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.rewrite.compiler import compile_message
 from waypost.rewrite.diagnostics import LinkEntry
 from waypost.rewrite.link_rules import LinkRules
+from waypost.rewrite.link_writer import SHORT_LINK_PATH, LinkShortener, compute_expiry
 from waypost.rewrite.message_archive import MessageArchive
 from waypost.rewrite.renderer import RENDER_BATCH_SIZE, LinkDefiner, MessageRenderer
 from waypost.rewrite.schemas import (
@@ -33,7 +34,6 @@ from waypost.rewrite.schemas import (
     RewriteRecipient,
     RewriteRequest,
 )
-from waypost.rewrite.short_links import SHORT_LINK_PATH, LinkShortener, compute_expiry
 from waypost.rewrite.sms_segments import SmsSegmentCounts
 from waypost.rewrite.url_parameters import UrlParameters
 from waypost.tokens import CLICK_PATH, PIXEL_PATH, TokenSealer

@@ -1,13 +1,11 @@
-"""How many parts a text message is sent and paid in, and whether a part begins inside a link.
+"""Counts the segments of a text message, and cuts it outside of links.
 
-A message whose characters all stand in GSM's own alphabet takes 160 septets alone, or 153 in each
-of several parts, since a part then names its place; a character of the extension table takes two.
-Any other character makes the whole message UCS-2: 70 code units alone, 67 in a part, two for a
-character beyond the basic plane. Characters of two units are never cut in half.
+A message in GSM's alphabet holds 160 septets, or 153 in each of several segments, whose header
+takes the rest; a character of the extension table takes two septets. Any other character makes the
+whole message UCS-2: 70 code units, or 67 per segment; a character beyond the basic plane takes two.
+Characters of two units are never cut in half.
 
-Source: 3GPP TS 23.038, 6.2.1 (alphabet and extension table), and TS 23.040, 9.2.3.24.1 (parts).
-
-What all recipients' text messages take, as their author wrote them and as they are sent.
+Source: 3GPP TS 23.038, 6.2.1 (alphabet and extension table), and TS 23.040, 9.2.3.24.1 (segments).
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from typing import Final, Literal, TypedDict
 
 SmsEncoding = Literal["gsm-7", "ucs-2"]
 TextSpan = tuple[int, int]
-"""Where a link stands in a text: its first character, and the one after its last."""
+"""The position of a link in a text: its first character, and the one after its last."""
 
 GSM_BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -36,7 +34,7 @@ _SMS_PART_UNITS: Final = {"gsm-7": 153, "ucs-2": 67}
 
 @dataclass(frozen=True, slots=True)
 class SmsSegments:
-    """How a text is sent: ``cuts`` are the characters that parts after the first begin with."""
+    """The segments of a text; ``cuts`` are the offsets at which all but the first begin."""
 
     encoding: SmsEncoding
     units: int
@@ -44,11 +42,11 @@ class SmsSegments:
 
     @property
     def count(self) -> int:
-        """Parts that are sent and paid; an empty text takes one as well."""
+        """Segments that are sent and paid; an empty text takes one."""
         return len(self.cuts) + 1
 
     def find_cut_link(self, links: Sequence[TextSpan]) -> TextSpan | None:
-        """The first of the links inside which a part begins, or None."""
+        """Find the first link that a segment boundary cuts, or None."""
         return next(
             (
                 link
@@ -60,14 +58,14 @@ class SmsSegments:
 
 
 def segment_text(text: str) -> SmsSegments:
-    """How a text is cut by whoever sends it, filling each part."""
+    """Segment a text as an SMS gateway does: each segment is filled."""
     return segment_text_around_links(text, ())
 
 
 def segment_text_around_links(text: str, links: Sequence[TextSpan]) -> SmsSegments:
-    """How a text is cut where no part may begin inside a link: such a part begins with the link.
+    """Segment a text so that a segment never begins inside a link, but with it.
 
-    A link that is longer than a part is cut all the same. ``links`` are in order and apart.
+    A link that is longer than a segment is cut. ``links`` are sorted and do not overlap.
     """
     encoding = detect_sms_encoding(text)
     width = _gsm_width if encoding == "gsm-7" else _ucs_width
@@ -79,18 +77,18 @@ def segment_text_around_links(text: str, links: Sequence[TextSpan]) -> SmsSegmen
 
 
 def cut_text(text: str, cuts: Sequence[int]) -> list[str]:
-    """The text in its parts."""
+    """Cut a text at these offsets."""
     edges = [0, *cuts, len(text)]
     return [text[start:end] for start, end in pairwise(edges)]
 
 
 def detect_sms_encoding(text: str) -> SmsEncoding:
-    """GSM's own alphabet where every character stands in it."""
+    """Return GSM-7 if its alphabet has every character of the text, else UCS-2."""
     return "gsm-7" if _GSM.issuperset(text) else "ucs-2"
 
 
 def find_non_gsm_characters(text: str) -> list[str]:
-    """The characters that make a text UCS-2, each once, in order of appearance."""
+    """Find the characters that make a text UCS-2, each once, in order of appearance."""
     return list(dict.fromkeys(c for c in text if c not in _GSM))
 
 
@@ -103,17 +101,17 @@ def _iter_cuts(widths: Sequence[int], limit: int, links: Sequence[TextSpan]) -> 
 
 
 def _find_enclosing_link(links: Sequence[TextSpan], position: int) -> int | None:
-    """Where the link begins that a place lies inside of, or None."""
+    """Find the start of the link around a position, or None."""
     nearest = bisect_left(links, (position, 0)) - 1
     return links[nearest][0] if nearest >= 0 and position < links[nearest][1] else None
 
 
 def _find_overflow(widths: Sequence[int], begin: int, limit: int) -> int:
-    """The first character that no longer fits into a part that begins there."""
-    for at in range(begin, len(widths)):
-        limit -= widths[at]
+    """Find the first character that does not fit into a segment beginning at ``begin``."""
+    for index in range(begin, len(widths)):
+        limit -= widths[index]
         if limit < 0:
-            return at
+            return index
     return len(widths)
 
 
@@ -129,7 +127,7 @@ _URL: Final = re.compile(r"https?://\S+")
 
 
 class SmsSegmentCounts(TypedDict):
-    """The most parts that any recipient's message takes, as it came and as it is sent."""
+    """The most segments of any recipient's message, before and after tracking."""
 
     encoding: SmsEncoding
     before: int
@@ -138,15 +136,15 @@ class SmsSegmentCounts(TypedDict):
 
 @dataclass(slots=True)
 class SmsSegmentSummary:
-    """What all recipients' messages take."""
+    """The most segments of any message that was added."""
 
     before: int = 0
     after: int = 0
     encoding: SmsEncoding = "gsm-7"
 
     def add(self, before: str, after: str) -> SmsSegments:
-        """Note one message, as its author wrote it and as it is sent; how it is sent."""
-        sent = segment_text_around_links(after, find_url_spans(after))
+        """Add a message before and after tracking; return its segments as sent."""
+        sent = segment_text_around_links(after, _find_url_spans(after))
         self.before = max(self.before, segment_text(before).count)
         self.after = max(self.after, sent.count)
         if sent.encoding == "ucs-2":
@@ -154,12 +152,11 @@ class SmsSegmentSummary:
         return sent
 
     def get_counts(self) -> SmsSegmentCounts | None:
-        """The figures; None where there was no message."""
+        """Return the counts; None if no message was added."""
         if not self.after:
             return None
         return SmsSegmentCounts(encoding=self.encoding, before=self.before, after=self.after)
 
 
-def find_url_spans(text: str) -> list[TextSpan]:
-    """Where http(s) addresses stand in a text."""
-    return [found.span() for found in _URL.finditer(text)]
+def _find_url_spans(text: str) -> list[TextSpan]:
+    return [match.span() for match in _URL.finditer(text)]

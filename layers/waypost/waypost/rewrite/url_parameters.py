@@ -1,9 +1,7 @@
-"""The parameters that a workspace adds to its links, filled in for each recipient.
+"""Adds a workspace's parameters to the query of a URL, rendered for each recipient.
 
-How parameters are put into a URL without touching the rest of it.
-
-A URL is cut and put together again from the same pieces: everything that is not asked to change
-stays as the author wrote it (``%2F``, ``+``, empty queries, hash routes).
+A URL is split and joined from the same pieces: all that does not change stays as its author wrote
+it (``%2F``, ``+``, empty queries, hash routes).
 """
 
 from __future__ import annotations
@@ -20,8 +18,9 @@ from waypost.tokens.codec import PERSON_PLACEHOLDER, build_person_parameter
 
 
 class UrlQueryBuilder:
-    """A URL opened where parameters go: at the end of its query, before its fragment. Opened only
-    when something is to be added: most messages have many links and nothing to add.
+    """Appends parameters to a URL: at the end of its query, before its fragment.
+
+    Splits the URL on first use: most messages have many links and no parameters to add.
     """
 
     __slots__ = ("_split", "url")
@@ -32,15 +31,15 @@ class UrlQueryBuilder:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Decoded names of the parameters that the URL has already; those win."""
+        """Decoded names of the parameters that the URL has; they are never replaced."""
         return self._get_split().keys
 
     def append_query(self, query: str) -> str:
-        """The URL with ``query`` added, which must be encoded and hold none of ``keys``."""
+        """Append an encoded query, which must have none of ``keys``."""
         if not query:
             return self.url
-        opened = self._get_split()
-        return f"{opened.head}{query}{opened.tail}"
+        split = self._get_split()
+        return f"{split.head}{query}{split.tail}"
 
     def _get_split(self) -> _SplitUrl:
         if self._split is None:
@@ -50,7 +49,7 @@ class UrlQueryBuilder:
 
 @dataclass(frozen=True, slots=True)
 class _SplitUrl:
-    """``head`` ends with what separates parameters; ``tail`` is the fragment with its ``#``."""
+    """A URL around its end of query: ``head`` ends with a separator, ``tail`` is the fragment."""
 
     head: str
     tail: str
@@ -58,14 +57,14 @@ class _SplitUrl:
 
 
 def _split_url(href: str) -> _SplitUrl:
-    before, mark, fragment = href.partition("#")
+    before, hash_sign, fragment = href.partition("#")
     _, question, query = before.partition("?")
     separator = "?" if not question else "" if not query or query[-1] in "&;" else "&"
-    return _SplitUrl(before + separator, mark + fragment, _parse_names(query))
+    return _SplitUrl(before + separator, hash_sign + fragment, _parse_names(query))
 
 
 def _parse_names(query: str) -> frozenset[str]:
-    """The decoded names of a query's parameters."""
+    """Parse the decoded names of a query's parameters."""
     names = [pair.partition("=")[0] for pair in query.replace(";", "&").split("&")]
     if "%" in query or "+" in query:
         names = list(map(unquote_plus, names))
@@ -73,16 +72,16 @@ def _parse_names(query: str) -> frozenset[str]:
 
 
 def encode_query(parameters: Iterable[tuple[str, str]]) -> str:
-    """Parameters as a query: percent-encoded UTF-8, ``+`` for spaces, brackets left readable."""
+    """Encode parameters as a query: percent-encoded UTF-8, ``+`` for spaces, brackets kept."""
     return "&".join(
         f"{quote_plus(name, safe='[]')}={quote_plus(value)}" for name, value in parameters
     )
 
 
 def add_parameters(href: str, parameters: Sequence[tuple[str, str]]) -> str:
-    """The URL with parameters added, in order, save those whose key it has already."""
-    slot = UrlQueryBuilder(href)
-    return slot.append_query(encode_query(p for p in parameters if p[0] not in slot.keys))
+    """Append the parameters whose names the URL does not have yet, in order."""
+    url = UrlQueryBuilder(href)
+    return url.append_query(encode_query(pair for pair in parameters if pair[0] not in url.keys))
 
 
 PERSON_KEY: Final = "_cio_id"
@@ -90,49 +89,49 @@ PERSON_KEY: Final = "_cio_id"
 
 @dataclass(frozen=True, slots=True)
 class RecipientParameters:
-    """The parameters of one recipient, or of all of them where no value differs."""
+    """The parameters of one recipient, or of all recipients if no value differs."""
 
     pairs: tuple[tuple[str, str], ...]
     adds_person_id: bool
-    """Adds ``_cio_id``, first."""
+    """Adds ``_cio_id`` before the others."""
     empty_names: tuple[str, ...] = ()
-    """Names that are not added, since their value turned out empty."""
+    """Names of parameters that are not added because their value is empty."""
     _encoded_queries: dict[frozenset[str], str] = field(default_factory=dict, compare=False)
 
-    def build_url(self, slot: UrlQueryBuilder, person: str | None) -> str:
-        """The URL with these parameters, as the recipient's browser will get it."""
-        identity = build_person_parameter(person) if person is not None else None
-        return slot.append_query(self._build_query(slot, identity))
+    def build_url(self, url: UrlQueryBuilder, person: str | None) -> str:
+        """Build the destination that the recipient's browser gets."""
+        person_pair = build_person_parameter(person) if person is not None else None
+        return url.append_query(self._build_query(url, person_pair))
 
-    def build_url_with_mark(self, slot: UrlQueryBuilder, *, has_person: bool) -> str:
-        """The same with a mark where a known person's own parameter belongs."""
-        return slot.append_query(
-            self._build_query(slot, PERSON_PLACEHOLDER if has_person else None)
-        )
+    def build_url_with_placeholder(self, url: UrlQueryBuilder, *, has_person: bool) -> str:
+        """Build the destination that all recipients share, with a placeholder for the person."""
+        person_pair = PERSON_PLACEHOLDER if has_person else None
+        return url.append_query(self._build_query(url, person_pair))
 
-    def build_url_without_person(self, slot: UrlQueryBuilder) -> str:
-        """The URL with the workspace's parameters only, as untracked links get them."""
-        return slot.append_query(self._encode_pairs(slot.keys)) if self.pairs else slot.url
+    def build_url_without_person(self, url: UrlQueryBuilder) -> str:
+        """Build the URL of a link that is not tracked, with the workspace's parameters only."""
+        return url.append_query(self._encode_pairs(url.keys)) if self.pairs else url.url
 
-    def _build_query(self, slot: UrlQueryBuilder, person_pair: str | None) -> str:
+    def _build_query(self, url: UrlQueryBuilder, person_pair: str | None) -> str:
         if not self.pairs and not self.adds_person_id:
             return ""
-        rest = self._encode_pairs(slot.keys)
-        if person_pair is None or not self.adds_person_id or PERSON_KEY in slot.keys:
-            return rest
-        return f"{person_pair}&{rest}" if rest else person_pair
+        query = self._encode_pairs(url.keys)
+        if person_pair is None or not self.adds_person_id or PERSON_KEY in url.keys:
+            return query
+        return f"{person_pair}&{query}" if query else person_pair
 
     def _encode_pairs(self, existing_keys: frozenset[str]) -> str:
-        text = self._encoded_queries.get(existing_keys)
-        if text is None:
-            text = encode_query(pair for pair in self.pairs if pair[0] not in existing_keys)
-            self._encoded_queries[existing_keys] = text
-        return text
+        query = self._encoded_queries.get(existing_keys)
+        if query is None:
+            query = encode_query(pair for pair in self.pairs if pair[0] not in existing_keys)
+            self._encoded_queries[existing_keys] = query
+        return query
 
 
 class UrlParameters:
-    """The parameters of a workspace, compiled: values may be Liquid. ``identify`` adds ``_cio_id``,
-    where the workspace has no parameter of that name.
+    """The compiled parameters of a workspace; their values may be Liquid.
+
+    ``add_person_id`` adds ``_cio_id``, unless the workspace has a parameter of that name.
     """
 
     def __init__(self, values: Mapping[str, str], *, add_person_id: bool) -> None:
@@ -149,13 +148,13 @@ class UrlParameters:
 
     @property
     def is_recipient_specific(self) -> bool:
-        """Whether recipients may get different values."""
+        """Recipients may get different values."""
         return self._shared is None
 
     def render(self, data: Mapping[str, object]) -> RecipientParameters:
-        """Fill the values in with a recipient's data.
+        """Render the values with a recipient's data; missing variables are empty.
 
-        :raises InvalidRequest: when a value cannot be rendered; missing variables are empty.
+        :raises InvalidRequest: if a value cannot be rendered.
         """
         return self._shared or self._render_parameters(data)
 
