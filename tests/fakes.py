@@ -100,7 +100,7 @@ class InMemoryCampaignRepository:
         )
         stored = self._campaigns.setdefault(code, new)
         if (stored.workspace, stored.name) != (workspace, campaign):
-            raise AlreadyExists("campaign", campaign, "its code belongs to another name")
+            raise AlreadyExists("campaign", campaign, "its id belongs to another name")
         return code
 
     def get(self, campaign: CampaignId) -> Campaign | None:
@@ -343,7 +343,7 @@ class InMemoryObjectStore:
         for at in range(start, size, step):
             now = self._get_object(url)
             if now.version != version:
-                raise WriteConflict(f"{url} has changed")
+                raise WriteConflict(f"{url}: object has changed")
             yield now.data[at : at + step]
 
     def read(self, url: ObjectUrl) -> ObjectContent | None:
@@ -355,7 +355,7 @@ class InMemoryObjectStore:
     def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
         now = self._objects.get(url)
         if version != (now.version if now else None):
-            raise WriteConflict(f"{url} has changed")
+            raise WriteConflict(f"{url}: object has changed")
         self._objects[url] = _build_object(data)
         return self._objects[url].version
 
@@ -533,7 +533,7 @@ class InMemoryWorkspaceRepository:
         code = derive_workspace_id(workspace)
         name, _, version = self._settings.get(code, (workspace, "", 0))
         if name != workspace:
-            raise AlreadyExists("workspace", workspace, "its code belongs to another name")
+            raise AlreadyExists("workspace", workspace, "its id belongs to another name")
         if expected_version not in (None, version):
             raise WriteConflict("settings were saved since they were read")
         self._settings[code] = (workspace, serialize_settings(settings), version + 1)

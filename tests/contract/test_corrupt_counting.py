@@ -106,7 +106,7 @@ def test_whoever_asks_for_rows_is_told_which_cannot_be_read(
 ) -> None:
     create_tally(stores).count_clicks([make_click("a"), make_click("b", person="p2")])
     change_attributes(tables, tables.campaigns, KEY.to_attributes(), marks=None)
-    with pytest.raises(CorruptItemSet, match="1 rows") as refused:
+    with pytest.raises(CorruptItemSet, match=r"recipient rows: corrupt items \(1\)") as refused:
         stores.recipients.get_rows(
             [KEY, RecipientKey(CAMPAIGN, "p:p2"), RecipientKey(CAMPAIGN, "p:p3")]
         )

@@ -172,7 +172,7 @@ def test_settings_that_cannot_be_read_are_named_and_mended_by_a_put_or_from_a_re
         running.recycle(function)  # neither has read them when they were whole
     assert sender.click(link).headers["location"] == URLS[0]
     assert wait_until(lambda: count_clicks(sender) == 1)
-    assert "a stored row cannot be read" in running.log_text()
+    assert "Corrupt item" in running.log_text()
     assert http("PUT", address, body={"cio_id": True}).status == 400
     mended(lambda: http("PUT", address, body={"retention_days": 90}))
     mended(lambda: dynamodb.put_item(TableName=table, Item=whole))

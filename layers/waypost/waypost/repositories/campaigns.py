@@ -1,4 +1,4 @@
-"""The interface to campaigns, their links and their figures."""
+"""Interface to campaigns, their links and their figures."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from waypost.models.counters import CampaignCounts
 from waypost.repositories.pagination import Page
 
 CAMPAIGN_LIST_KEY_PATTERN: Final = re.compile(r"[0-9T:.-]{23}Z#[0-9a-f]{18}", re.ASCII)
-"""What cursors of a list of campaigns name."""
+"""Sort keys of the list of campaigns, which its cursors name."""
 
 
 class CampaignRepository(Protocol):
-    """Campaigns with what hangs on them. All methods raise StoreUnavailable.
+    """Campaigns with their links and figures. All methods raise StoreUnavailable.
 
-    What cannot be read back is told in the log. A list goes on without it; a campaign that is asked
-    for, and figures of which a part would be missing, raise MalformedItem.
+    Corrupt items are logged. A list leaves them out. ``get`` raises CorruptItem, and so do figures
+    of which a part would be missing.
     """
 
     def get_or_create(
         self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
     ) -> CampaignId:
-        """The code of a campaign, which is noted and listed where it is new. Kind and channel are
-        those of the first call. Raises Clash where another name has the code.
+        """Return the id of a campaign, and store and list a new one. Kind and channel of the first
+        call stay. Raises AlreadyExists if the id belongs to another name.
         """
         ...
 
     def define_links(
         self, campaign: CampaignId, links: Sequence[LinkDefinition], now: datetime
     ) -> list[LinkId]:
-        """The codes of links, in their order; those that are new are noted. A definition stays as
-        it was first given; links of one identity are one link.
+        """Return the ids of links, in their order, and store new ones. The first definition of a
+        link stays; links with the same identity are one link.
         """
         ...
 
@@ -46,55 +46,55 @@ class CampaignRepository(Protocol):
         idempotency_key: str | None,
         links_by_key: Mapping[str, int] | None = None,
     ) -> bool:
-        """Count deliveries as sent, and their links by the fingerprint of the key that ``signed``
-        them; False, counting nothing, where the idempotency key was given before.
+        """Count deliveries as sent, and their links by the fingerprint of the signing key. Return
+        False, and count nothing, if the idempotency key was used before.
         """
         ...
 
     def count_links_by_key(self, fingerprint: str) -> dict[CampaignId, int]:
-        """How many links a key signed, by campaign. Reads every item there is: for tools."""
+        """Count the links that a key signed, by campaign. Scans the table: for operators' tools."""
         ...
 
     def get(self, campaign: CampaignId) -> Campaign | None:
-        """The campaign, or None where no message of it was ever rewritten."""
+        """Return the campaign, or None if none of its messages was ever rewritten."""
         ...
 
     def list_by_workspace(
         self, workspace: WorkspaceId, *, cursor: str | None, limit: int
     ) -> Page[Campaign]:
-        """Some of a workspace's campaigns, newest first by when they were first seen; of those
-        listed, ``spread`` is not known. Raises InvalidRequest for a cursor that no page gave.
+        """Return a page of a workspace's campaigns, newest first by the time of their first
+        message. ``is_sharded`` is unknown for them. Raises InvalidRequest for an invalid cursor.
         """
         ...
 
     def list_ids_by_workspace(
         self, workspace: WorkspaceId, *, cursor: str | None, limit: int
     ) -> Page[CampaignId]:
-        """The same of their codes, those of campaigns included that cannot be read."""
+        """Return the same page as ids, which include those of corrupt campaigns."""
         ...
 
     def get_headline_counts(
         self, campaigns: Collection[CampaignId]
     ) -> dict[CampaignId, CampaignCounts]:
-        """The figures of whole campaigns, without those of links and hours; campaigns are left out
-        of which they cannot be read.
+        """Return the figures of whole campaigns, without those of links and hours. Campaigns with a
+        corrupt counter are left out.
         """
         ...
 
     def backfill_list(self) -> int:
-        """List campaigns that were noted before there was a list; how many. Safe to repeat. Reads
-        the whole table: for operators' tools.
+        """List campaigns stored by a release without lists. Return their number. Safe to repeat.
+        Scans the table: for operators' tools.
         """
         ...
 
     def list_links(self, campaign: CampaignId) -> list[Link]:
-        """All links of a campaign, in no particular order."""
+        """Return all links of a campaign, in no particular order."""
         ...
 
     def find_links(self, link_ids: Collection[LinkId]) -> dict[LinkId, Link]:
-        """The links of these codes, of any campaigns; codes that are nobody's are left out."""
+        """Return the links with these ids, of any campaigns. Unknown ids are left out."""
         ...
 
     def get_counts(self, campaign: CampaignId) -> CampaignCounts:
-        """All figures of a campaign; zeros where nothing was counted."""
+        """Return all figures of a campaign, zeros if nothing was counted."""
         ...

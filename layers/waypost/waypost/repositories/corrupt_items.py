@@ -1,4 +1,4 @@
-"""Says so where a stored row cannot be read: whoever passes it over would keep quiet about it."""
+"""Report corrupt items: each one that is left out of a result is logged and counted."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ ItemType = Literal[
     "message",
     "click",
 ]
+"""Values of the metric's dimension and of the log field ``row``."""
 
 _Read = TypeVar("_Read")
 
@@ -30,34 +31,30 @@ _LOGGER: Final = create_logger("store")
 
 
 def log_corrupt_item(item_type: ItemType, error: CorruptItem, **context: str) -> None:
-    """A line of the log and a metric of a row that cannot be read. ``where`` leads to it without
-    naming a person: keys of recipients and clicks do, so of those it is the campaign or workspace.
+    """Log and count a corrupt item. ``context`` leads to it without naming a person: keys of
+    recipients and clicks name one, so those have their campaign or workspace instead.
     """
     emit_metric(Metric.ROW_DAMAGED, reason=item_type)
-    _LOGGER.error(
-        "a stored row cannot be read", extra={"row": item_type, "why": str(error), **context}
-    )
+    _LOGGER.error("Corrupt item", extra={"row": item_type, "why": str(error), **context})
 
 
 @contextmanager
 def report_corrupt_item(item_type: ItemType, description: str, **context: str) -> Iterator[None]:
-    """Tells of a row that cannot be read inside, and raises MalformedItem that names it: ``what``
-    it is, for whoever asked.
-    """
+    """Log a corrupt item read in the block, and raise CorruptItem with its description."""
     try:
         yield
     except CorruptItem as e:
-        why = CorruptItem(f"{description}: {e}")
-        log_corrupt_item(item_type, why, **context)
-        raise why from e
+        error = CorruptItem(f"{description}: {e}")
+        log_corrupt_item(item_type, error, **context)
+        raise error from e
 
 
 def skip_corrupt_items(
     item_type: ItemType, parse: Callable[[Item], _Read], items: Iterable[Item], **context: str
 ) -> Iterator[_Read]:
-    """Rows read one by one; those that cannot be are told of and left out."""
-    for stored in items:
+    """Parse items one by one. Corrupt ones are logged and left out."""
+    for item in items:
         try:
-            yield parse(stored)
-        except CorruptItem as why:
-            log_corrupt_item(item_type, why, **context)
+            yield parse(item)
+        except CorruptItem as e:
+            log_corrupt_item(item_type, e, **context)

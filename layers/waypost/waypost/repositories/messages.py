@@ -1,4 +1,4 @@
-"""The interface to the messages that campaigns sent."""
+"""Interface to the messages that campaigns sent."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from waypost.models.campaign import SentMessage
 
 
 class MessageRepository(Protocol):
-    """One message a campaign. All methods raise StoreUnavailable."""
+    """One message for each campaign. All methods raise StoreUnavailable."""
 
     def add(self, message: SentMessage) -> bool:
-        """Keep a campaign's message; False where it has one already, or this one is too large."""
+        """Store a campaign's message. Return False if it has one, or if this one is too large."""
         ...
 
     def get(self, campaign: CampaignId) -> SentMessage | None:
-        """The message of a campaign, None where none was kept, it expired or cannot be read."""
+        """Return the message of a campaign, None if it is missing, expired or corrupt."""
         ...
 
     def delete(self, campaign: CampaignId) -> None:
-        """Remove a campaign's message; the next one sent is kept in its place."""
+        """Delete a campaign's message. The next one sent is stored instead."""
         ...
 
     def delete_personal_by_workspace(self, workspace: WorkspaceId) -> int:
-        """Remove every message of a workspace that was rendered for one recipient; how many.
-        Reads the whole table: for operators' tools.
+        """Delete each message of a workspace that was rendered for one recipient. Return their
+        number. Scans the table: for operators' tools.
         """
         ...
 
     def delete_personal_by_campaigns(self, campaigns: Collection[CampaignId]) -> int:
-        """Remove what these campaigns have of such messages; how many."""
+        """Delete such messages of these campaigns. Return their number."""
         ...

@@ -1,4 +1,4 @@
-"""The interface to objects: files of recipients and messages that are too large for an answer."""
+"""Interface to objects: files of recipients, and of messages too large for a response."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 UploadPart = tuple[int, str]
-"""A part that was written: its number and its tag."""
+"""A stored part: its number and its ETag."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectUrl:
-    """Where an object lies."""
+    """The address of an object."""
 
     bucket: str
     key: str
@@ -21,13 +21,13 @@ class ObjectUrl:
         return f"s3://{self.bucket}/{self.key}"
 
     def with_suffix(self, suffix: str) -> ObjectUrl:
-        """An object next to this one."""
+        """Return the address of an object beside this one."""
         return ObjectUrl(self.bucket, self.key + suffix)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectState:
-    """What an object is now. ``version`` tells its content from any other, ``size`` is in bytes."""
+    """An object's version, which changes with its content, and its size in bytes."""
 
     version: str
     size: int
@@ -35,57 +35,57 @@ class ObjectState:
 
 @dataclass(frozen=True, slots=True)
 class ObjectContent:
-    """An object that was read as a whole."""
+    """A whole object and its version."""
 
     data: bytes
     version: str
 
 
 class ObjectStore(Protocol):
-    """Objects by URL. All methods raise StoreUnavailable, and NotFound for what is not there (or
-    may not be known to be).
+    """Objects by URL. All methods raise StoreUnavailable, and NotFound for an object that does not
+    exist or that the caller may not know of.
     """
 
     def get_state(self, url: ObjectUrl) -> ObjectState:
-        """What is there now."""
+        """Return the present version and size."""
         ...
 
     def stream(self, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
-        """The bytes of an object from an offset on; none from its end on. However slowly they are
-        taken, no connection waits for that. Raises Conflict where the object has changed.
+        """Return the bytes of an object from an offset, none from its end. No connection stays open
+        between chunks. Raises WriteConflict if the object has changed.
         """
         ...
 
     def read(self, url: ObjectUrl) -> ObjectContent | None:
-        """A small object as a whole; None where there is none."""
+        """Return a small object, None if it does not exist."""
         ...
 
     def write(self, url: ObjectUrl, data: bytes) -> None:
-        """Write a small object as a whole."""
+        """Write a small object."""
         ...
 
     def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
-        """Write a small object where there is this version of it, or where there is none (None);
-        returns the new version. Raises Conflict where somebody else wrote it meanwhile.
+        """Write a small object over this version, or over none (None). Return the new version.
+        Raises WriteConflict if another writer was first.
         """
         ...
 
     def delete(self, url: ObjectUrl) -> None:
-        """Remove an object, or what was there of it."""
+        """Delete an object. Safe to repeat."""
         ...
 
     def create_upload(self, url: ObjectUrl) -> str:
-        """Begin to write a large object in parts; returns the upload's name."""
+        """Begin the multipart upload of a large object. Return the upload's id."""
         ...
 
     def upload_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        """Write a part, numbered from 1 to 10,000; all but the last take 5 MiB at least. Returns
-        its tag. Raises NotFound where the upload was ended.
+        """Upload a part, numbered from 1 to 10,000; each but the last has at least 5 MiB. Return
+        its ETag. Raises NotFound if the upload has ended.
         """
         ...
 
     def complete_upload(self, url: ObjectUrl, upload: str, parts: Sequence[UploadPart]) -> None:
-        """Make an object of parts, whose numbers rise. Raises NotFound where the upload was ended,
-        as it is by being completed.
+        """Make an object of parts with ascending numbers. Raises NotFound if the upload has ended,
+        as it does when it is completed.
         """
         ...

@@ -1,4 +1,4 @@
-"""Reading a long list a page at a time."""
+"""Read a long list page by page, by opaque cursors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from waypost.errors import InvalidRequest
 T = TypeVar("T", covariant=True)
 
 MAX_SORT_KEY_BYTES: Final = 1_024
-"""Of a sort key. DynamoDB refuses to go on after a longer one as it refuses a call of ours."""
+"""DynamoDB's limit. A longer key in a cursor would look like a failure of the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of a list. ``cursor`` asks for what follows, None where nothing does; a page may hold
-    fewer than were asked for, even none, and still have a cursor. ``unread``: how many rows are
-    left out since they cannot be read.
+    """A part of a list. ``cursor`` leads to the next part and is None at the end; a page may have
+    fewer items than the limit, even none, and still have a cursor. ``corrupt_count`` items are left
+    out.
     """
 
     items: Sequence[T]
@@ -29,34 +29,34 @@ class Page(Generic[T]):
 
 
 def encode_cursor(position: str) -> str:
-    """A position as a text that fits a query and invites nobody to make one up."""
+    """Encode a position as text for a query string."""
     return urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> str:
-    """Read what ``write_cursor`` wrote. Raises InvalidRequest."""
+    """Read the result of ``encode_cursor``. Raises InvalidRequest."""
     try:
         position = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError as e:
         raise build_cursor_error() from e
-    if not position or encode_cursor(position) != cursor:  # the decoder skips what it does not know
+    if not position or encode_cursor(position) != cursor:  # the decoder skips unknown characters
         raise build_cursor_error()
     return position
 
 
 def parse_cursor(cursor: str, pattern: Pattern[str]) -> str:
-    """The sort key that a cursor names. Raises InvalidRequest where no key looks like it."""
-    place = decode_cursor(cursor)
-    if not pattern.fullmatch(place) or not is_valid_sort_key(place):
+    """Return a cursor's sort key. Raises InvalidRequest if the pattern does not match it."""
+    sort_key = decode_cursor(cursor)
+    if not pattern.fullmatch(sort_key) or not is_valid_sort_key(sort_key):
         raise build_cursor_error()
-    return place
+    return sort_key
 
 
-def is_valid_sort_key(sort: str) -> bool:
-    """Whether DynamoDB takes a sort key of this length."""
-    return 0 < len(sort.encode()) <= MAX_SORT_KEY_BYTES
+def is_valid_sort_key(sort_key: str) -> bool:
+    """Return whether DynamoDB accepts a sort key of this length."""
+    return 0 < len(sort_key.encode()) <= MAX_SORT_KEY_BYTES
 
 
 def build_cursor_error() -> InvalidRequest:
-    """What to raise of a cursor that nobody was given."""
-    return InvalidRequest.from_field("cursor", "is not one that an earlier answer gave")
+    """Build the error for a cursor that no page returned."""
+    return InvalidRequest.from_field("cursor", "is not a cursor of an earlier response")

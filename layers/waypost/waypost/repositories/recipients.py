@@ -1,4 +1,4 @@
-"""The interface to recipients' rows, through which everything is counted."""
+"""Interface to recipient rows, which make counting exact."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from waypost.repositories.pagination import Page
 _Record = TypeVar("_Record", RecipientRow, OverflowItem)
 
 MAX_COMMIT_ACTIONS: Final = 100
-"""What one transaction holds: rows, sheets, counters and the notice of its events together."""
+"""DynamoDB's limit for a transaction: rows, overflow items, counters and the outbox entry."""
 MAX_COMMIT_BYTES: Final = 3_800_000
-"""The same of its items, of the 4 MB that DynamoDB takes."""
+"""Bytes of a transaction's items; DynamoDB accepts 4 MB."""
 MAX_ITEM_BYTES: Final = 400 * 1024
-"""What DynamoDB takes of one item."""
+"""DynamoDB's limit for an item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What is written together or not at all, of one campaign.
+    """A transaction of one campaign.
 
-    Rows and sheets carry their new version and are written only over the version before it, so
-    two writers never count from the same state. ``removed`` rows are deleted on their version.
+    Optimistic locking: rows and overflow items have their new version and are written only over
+    the version before it, so two writers never count from the same state. ``removed_items`` are
+    deleted only at their version.
     """
 
     campaign: CampaignId
@@ -39,7 +40,7 @@ class Commit:
 
     @property
     def is_within_limits(self) -> bool:
-        """Whether one transaction holds it, and an item each record of it."""
+        """Return whether DynamoDB accepts the transaction and each of its items."""
         written = [*self.rows, *self.overflow_items, *self.removed_items]
         counters = {cell.counter for cell in self.increments}
         actions = len(written) + len(counters) + (self.outbox_entry is not None)
@@ -53,7 +54,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """Clicks counted by a batch whose events are not told yet; ``clicks`` are hashes of ids."""
+    """Counted clicks of a batch with unpublished events; ``click_hashes`` are hashes of ids."""
 
     campaign: CampaignId
     batch: int
@@ -61,31 +62,31 @@ class OutboxEntry:
 
 
 def load_overflow_items(
-    store: OverflowItemReader, keys: Collection[RecipientKey]
+    repository: OverflowItemReader, keys: Collection[RecipientKey]
 ) -> dict[RecipientKey, OverflowItem]:
-    """The sheets of these keys that there are, as of now, and those that full ones go on in."""
-    found: dict[RecipientKey, OverflowItem] = {}
-    waiting = set(keys)
-    while waiting:
-        read = store.get_overflow_items(waiting)
-        found |= read
-        waiting = {sheet.next_key for sheet in read.values() if sheet.remaining_capacity <= 0}
-    return found
+    """Load the existing overflow items of these keys, and those that continue full ones."""
+    items: dict[RecipientKey, OverflowItem] = {}
+    pending = set(keys)
+    while pending:
+        loaded = repository.get_overflow_items(pending)
+        items |= loaded
+        pending = {item.next_key for item in loaded.values() if item.remaining_capacity <= 0}
+    return items
 
 
 def load_readable(
     load: Callable[[Collection[RecipientKey]], dict[RecipientKey, _Record]],
     keys: Collection[RecipientKey],
 ) -> dict[RecipientKey, _Record]:
-    """What can be read of these keys, for reports: whoever counts has to know what is missing."""
+    """Load the readable items of these keys. For reports only: counting must not miss a row."""
     try:
         return load(keys)
-    except CorruptItemSet as damage:
-        return load(set(keys) - damage.keys)
+    except CorruptItemSet as e:
+        return load(set(keys) - e.keys)
 
 
 class OverflowItemReader(Protocol):
-    """The one call of a store of recipients that finding sheets needs."""
+    """The part of RecipientRepository that ``load_overflow_items`` needs."""
 
     def get_overflow_items(
         self, keys: Collection[RecipientKey]
@@ -93,62 +94,62 @@ class OverflowItemReader(Protocol):
 
 
 class RecipientRepository(Protocol):
-    """Rows of recipients. All methods raise StoreUnavailable, and MalformedItem for what cannot be
-    read back, if nothing else is said: a row that is passed over counts as none.
+    """Recipient rows. All methods raise StoreUnavailable, and CorruptItem unless their docstrings
+    say otherwise: a row that is left out would count as missing. Reads are consistent.
     """
 
     def get_rows(self, keys: Collection[RecipientKey]) -> dict[RecipientKey, RecipientRow]:
-        """The rows of these keys as of now; a row of version 0 where there is none. Raises
-        MalformedRows with the keys of those that cannot be read.
+        """Return the rows of these keys, with version 0 for missing ones. Raises CorruptItemSet
+        with the keys of corrupt rows.
         """
         ...
 
     def get_overflow_items(
         self, keys: Collection[RecipientKey]
     ) -> dict[RecipientKey, OverflowItem]:
-        """The sheets of these keys that there are, as of now. Raises as ``rows`` does."""
+        """Return the existing overflow items of these keys. Raises as ``get_rows`` does."""
         ...
 
     def list_overflow_items(self, key: RecipientKey) -> list[OverflowItem]:
-        """All sheets of the row of this key, as of now."""
+        """Return all overflow items of the row with this key."""
         ...
 
     def commit(self, commit: Commit) -> None:
         """Write all of it or nothing.
 
-        Raises Conflict where a row was written since it was read (nothing is written: read it
-        again), StoreUnavailable where it is unknown whether anything was.
+        Raises WriteConflict if another writer changed a row (nothing is written: read it again),
+        StoreUnavailable if the outcome is unknown.
         """
         ...
 
     def get_outbox_entries(
         self, campaign: CampaignId, batches: Collection[int]
     ) -> Mapping[int, frozenset[bytes]]:
-        """Of these batches, the clicks whose events are not told yet; told ones are left out, and
-        what cannot be read is, too: nobody can tell it any more.
+        """Return the clicks with unpublished events, by batch. Batches without any are left out,
+        and so are corrupt entries, whose events are lost.
         """
         ...
 
     def update_outbox(
         self, campaign: CampaignId, batch: int, unpublished: frozenset[bytes]
     ) -> None:
-        """Note which events of a batch are left to tell; none: the notice goes."""
+        """Store the unpublished events of a batch; delete the entry if there are none."""
         ...
 
     def list_link_visitors(
         self, link: LinkId, *, cursor: str | None, limit: int
     ) -> Page[LinkVisitor]:
-        """Who clicked a link, of those that can be read. Raises InvalidRequest for a cursor that no
-        page gave.
+        """Return a page of those who clicked a link, without corrupt rows. Raises InvalidRequest
+        for an invalid cursor.
         """
         ...
 
     def scan_campaigns(self, workspace: WorkspaceId, recipient: str) -> set[CampaignId]:
-        """Campaigns that have anything of a recipient. Reads the whole table: for operators'
-        tools.
+        """Return the campaigns that have a row or overflow item of a recipient. Scans the table:
+        for operators' tools.
         """
         ...
 
     def iter_by_campaign(self, campaign: CampaignId) -> Iterator[RecipientRow | OverflowItem]:
-        """All rows and sheets of a campaign. For operators' tools."""
+        """Return all rows and overflow items of a campaign. For operators' tools."""
         ...

@@ -1,4 +1,4 @@
-"""The interface to what does not fit into a link: short links and very long destinations."""
+"""Interface to short links and very long destinations."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from waypost.models.short_link import LongDestination, ShortLink
 
 
 class ShortLinkReader(Protocol):
-    """What following a link needs. All methods raise StoreUnavailable."""
+    """The part that the redirect needs. All methods raise StoreUnavailable."""
 
     def get(self, code: str) -> ShortLink | None:
-        """The short link of a code, expired or not; None where there is none."""
+        """Return the short link of a code, expired or not, None if there is none."""
         ...
 
     def get_destination(self, workspace: WorkspaceId, digest: str) -> str | None:
-        """The destination stored under a digest; None where there is none."""
+        """Return the destination stored under a digest, None if there is none."""
         ...
 
 
 class ShortLinkRepository(ShortLinkReader, Protocol):
-    """Writing as well."""
+    """The part that rewriting needs as well."""
 
     def add(self, links: Sequence[ShortLink]) -> frozenset[str]:
-        """Store short links, never in the place of another; the codes that were taken.
+        """Store short links, and replace none. Return the codes that were taken.
 
-        All others are stored when it returns. Where it raises StoreUnavailable, some may be:
-        those lead where they should, but no message carries them.
+        All others are stored when it returns. When it raises StoreUnavailable, some may be stored:
+        they work, but no message contains them.
         """
         ...
 

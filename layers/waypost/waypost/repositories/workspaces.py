@@ -1,4 +1,4 @@
-"""The interface to workspaces: their settings, and who opted out."""
+"""Interface to workspaces: their settings and opt-outs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from waypost.repositories.corrupt_items import report_corrupt_item
 
 @dataclass(frozen=True, slots=True)
 class VersionedSettings:
-    """Settings and how often they were saved. ``damaged`` fields cannot be read and have their
-    defaults here, which nobody chose: they need a value before anything is saved.
+    """Settings and the number of times they were saved. ``corrupt_fields`` have their defaults
+    here, which the workspace did not choose: a save has to give them a value.
     """
 
     settings: WorkspaceSettings
@@ -24,69 +24,66 @@ class VersionedSettings:
     corrupt_fields: tuple[str, ...] = ()
 
 
+PersonKey = tuple[WorkspaceId, str]
+"""A person of a workspace."""
+
+
 class WorkspaceRepository(Protocol):
     """Settings and opt-outs. All methods raise StoreUnavailable."""
 
     def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings:
-        """The settings of a workspace; the defaults where nobody configured it.
+        """Return a workspace's settings, or the defaults if it has none stored.
 
-        Raises MalformedItem, naming workspace and fields, where they cannot be read back, and says
-        so in the log.
+        Corrupt settings are logged. Raises CorruptItem with the workspace and the fields.
         """
         ...
 
     def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings:
-        """The settings as of now, as far as they can be read: what ``save`` goes by."""
+        """Return the present settings for ``save_settings``, as far as they are readable."""
         ...
 
     def save_settings(
         self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
     ) -> None:
-        """Keep settings over those of a version; None: over whatever there is.
+        """Store settings over the expected version, or over any version (None).
 
-        Raises Conflict where others were saved since (nothing is written: read them again), Clash
-        where another workspace's name has the code.
+        Raises WriteConflict if another writer saved since (nothing is written: read them again),
+        AlreadyExists if the id belongs to another workspace's name.
         """
         ...
 
     def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
-        """Count the person's clicks without identity from now on. Repeated, it changes nothing, but
-        mends what cannot be read: the person is somebody else from then on.
+        """Count the person's clicks without identity from now on. Repeating it changes nothing,
+        except that a corrupt opt-out is replaced, which gives the person another alias.
         """
         ...
 
     def opt_in(self, workspace: WorkspaceId, person: str) -> None:
-        """Take an opt-out back. What was counted meanwhile stays nobody's."""
+        """Delete an opt-out. Clicks counted in the meantime stay anonymous."""
         ...
 
     def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
-        """Of these people, those who opted out, as of now. Raises MalformedRows with the people
-        whose opt-out is there and cannot be read.
+        """Return the opt-outs of these people, read consistently. Raises CorruptItemSet with the
+        people whose opt-out is corrupt.
         """
         ...
 
 
-PersonKey = tuple[WorkspaceId, str]
-"""A person of a workspace."""
-
-
 def serialize_settings(settings: WorkspaceSettings) -> str:
-    """Settings as a store keeps them."""
+    """Write settings as stored text."""
     return json.dumps(settings.to_dict(), ensure_ascii=False)
 
 
 def parse_settings(workspace: WorkspaceId, text: str) -> WorkspaceSettings:
-    """Read what ``write_settings`` wrote. Raises MalformedItem, and says so in the log."""
-    with report_corrupt_item(
-        "settings", f"the settings of workspace {workspace}", workspace=workspace
-    ):
+    """Read the result of ``serialize_settings``. Raises CorruptItem, and logs it."""
+    with report_corrupt_item("settings", f"settings of workspace {workspace}", workspace=workspace):
         return WorkspaceSettings.from_dict(_parse_json(text))
 
 
 def parse_settings_with_version(text: str, version: int) -> VersionedSettings:
-    """The same as far as it can be read."""
-    settings, damaged = WorkspaceSettings.parse_valid_fields(_parse_json(text))
-    return VersionedSettings(settings, version, damaged)
+    """Read the result of ``serialize_settings``, as far as it is readable."""
+    settings, corrupt_fields = WorkspaceSettings.parse_valid_fields(_parse_json(text))
+    return VersionedSettings(settings, version, corrupt_fields)
 
 
 def _parse_json(text: str) -> object:

@@ -1,4 +1,4 @@
-"""The ledger in DynamoDB."""
+"""The ledger of clicks in DynamoDB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IF_ABSENT = "attribute_not_exists(pk)"
 
 
 class DynamoClickRepository:
-    """``waypost.repositories.clicks.ClickStore``."""
+    """``waypost.repositories.clicks.ClickRepository``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
@@ -46,7 +46,7 @@ class DynamoClickRepository:
             key = {"pk": partition, "sk": {"S": parse_cursor(cursor, CLICK_SORT_KEY_PATTERN)}}
             start = {"ExclusiveStartKey": key}
         with translate_dynamo_errors():
-            answer = self._client.query(
+            response = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues={":pk": partition},
@@ -54,11 +54,11 @@ class DynamoClickRepository:
                 Limit=limit,
                 **start,
             )
-        last = answer.get("LastEvaluatedKey")
-        stored = answer["Items"]
-        clicks = list(skip_corrupt_items("click", Click.from_item, stored, workspace=workspace))
-        cursor = encode_cursor(last["sk"]["S"]) if last else None
-        return Page(clicks, cursor, corrupt_count=len(stored) - len(clicks))
+        last_key = response.get("LastEvaluatedKey")
+        items = response["Items"]
+        clicks = list(skip_corrupt_items("click", Click.from_item, items, workspace=workspace))
+        next_cursor = encode_cursor(last_key["sk"]["S"]) if last_key else None
+        return Page(clicks, next_cursor, corrupt_count=len(items) - len(clicks))
 
     def scan_by_campaign(self, campaign: CampaignId) -> Iterator[Click]:
         stored = scan_all(

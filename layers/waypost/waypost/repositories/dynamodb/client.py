@@ -1,7 +1,7 @@
-"""The calls that the stores make, and how their failures become errors of ours.
+"""Calls to DynamoDB, and the conversion of their failures to StoreErrors.
 
-Any object with these methods will do: boto3's client, or a leaner one where starting fast matters.
-A failure that carries an answer of DynamoDB has it as ``response``, as botocore's have.
+Any object with these methods serves as a client: boto3's, or ``waypost.aws.minimal_client`` where
+cold starts matter. An exception with DynamoDB's response has it as ``response``, as botocore's do.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from waypost.errors import StoreUnavailable, WriteConflict
 from waypost.models.attributes import Item
 from waypost.retry import Backoff
 
-DynamoResponse = dict[str, Any]  # DynamoDB's own shapes
+DynamoResponse = dict[str, Any]
+"""Requests and responses in DynamoDB's own shapes."""
 
 MAX_BATCH_KEYS: Final = 100
-"""Keys that one BatchGetItem takes."""
+"""DynamoDB's limit for BatchGetItem."""
 _MAX_BATCH_ATTEMPTS: Final = 6
 _BATCH_BACKOFF: Final = Backoff(0.04)
 _CONFLICT_REASONS: Final = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoClient(Protocol):
-    """DynamoDB's low-level calls, keyword by keyword as the service names them."""
+    """DynamoDB's low-level operations, with the service's parameter names."""
 
     def put_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
     def get_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
@@ -38,31 +39,31 @@ class DynamoClient(Protocol):
 
 @contextmanager
 def translate_dynamo_errors() -> Iterator[None]:
-    """Turn what a client raises into Conflict or StoreUnavailable; anything else passes."""
+    """Convert a client's exceptions to WriteConflict or StoreUnavailable; others pass."""
     try:
         yield
     except Exception as e:
-        answer: object = getattr(e, "response", None)
-        if isinstance(answer, Mapping):
-            raise _convert_response_error(answer) from e
+        response: object = getattr(e, "response", None)
+        if isinstance(response, Mapping):
+            raise _convert_response_error(response) from e
         if isinstance(e, OSError) or type(e).__module__.startswith("botocore"):
-            raise StoreUnavailable(f"no answer: {type(e).__name__}") from e
+            raise StoreUnavailable(f"DynamoDB: no response ({type(e).__name__})") from e
         raise
 
 
 def get_cancellation_reasons(conflict: BaseException) -> list[str]:
-    """Why a transaction was cancelled, action by action (``None`` where it was not the cause)."""
-    answer = getattr(conflict.__cause__, "response", {})
-    return [str(reason.get("Code")) for reason in answer.get("CancellationReasons", [])]
+    """Return a cancelled transaction's reasons by action, ``None`` for actions without one."""
+    response = getattr(conflict.__cause__, "response", {})
+    return [str(reason.get("Code")) for reason in response.get("CancellationReasons", [])]
 
 
 def query_all(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
-    """All items of a query, however many answers they take."""
+    """Return all items of a query, page by page."""
     return _read_all_pages(client.query, table, request)
 
 
 def scan_all(client: DynamoClient, table: str, **request: Any) -> Iterator[Item]:  # noqa: ANN401
-    """All items of a table that the request's filter lets through. Reads every item there is."""
+    """Return all items of a table that match the request's filter. Reads every item."""
     return _read_all_pages(client.scan, table, {"ConsistentRead": True, **request})
 
 
@@ -71,11 +72,11 @@ def _read_all_pages(
 ) -> Iterator[Item]:
     while True:
         with translate_dynamo_errors():
-            answer = call(TableName=table, **request)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
+            response = call(TableName=table, **request)
+        yield from response["Items"]
+        if "LastEvaluatedKey" not in response:
             return
-        request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        request = {**request, "ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 def batch_get(
@@ -86,34 +87,34 @@ def batch_get(
     consistent: bool = True,
     projection: str | None = None,
 ) -> Iterator[Item]:
-    """The items of these keys that there are, or some attributes of them. What DynamoDB leaves
-    over is asked for again.
+    """Return the existing items of these keys, or the projected attributes. Keys that DynamoDB
+    leaves unprocessed are requested again.
     """
-    some = {"ProjectionExpression": projection} if projection else {}
-    waiting = list(keys)
+    options = {"ProjectionExpression": projection} if projection else {}
+    pending = list(keys)
     for attempt in range(_MAX_BATCH_ATTEMPTS):
         if attempt:
             _BATCH_BACKOFF.wait(attempt)
-        left: list[Item] = []
-        for start in range(0, len(waiting), MAX_BATCH_KEYS):
-            asked = waiting[start : start + MAX_BATCH_KEYS]
-            request = {"Keys": asked, "ConsistentRead": consistent, **some}
+        unprocessed: list[Item] = []
+        for start in range(0, len(pending), MAX_BATCH_KEYS):
+            batch = pending[start : start + MAX_BATCH_KEYS]
+            request = {"Keys": batch, "ConsistentRead": consistent, **options}
             with translate_dynamo_errors():
-                answer = client.batch_get_item(RequestItems={table: request})
-            yield from answer["Responses"].get(table, [])
-            left += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        if not left:
+                response = client.batch_get_item(RequestItems={table: request})
+            yield from response["Responses"].get(table, [])
+            unprocessed += response.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        if not unprocessed:
             return
-        waiting = left
-    raise StoreUnavailable(f"{len(waiting)} keys were left unread")
+        pending = unprocessed
+    raise StoreUnavailable(f"BatchGetItem: unprocessed keys ({len(pending)})")
 
 
 def _convert_response_error(response: Mapping[str, Any]) -> WriteConflict | StoreUnavailable:
     code = str(response.get("Error", {}).get("Code", "unknown"))
     reasons: Sequence[Mapping[str, Any]] = response.get("CancellationReasons", [])
-    found = {str(reason.get("Code")) for reason in reasons} - {"None"}
+    causes = {str(reason.get("Code")) for reason in reasons} - {"None"}
     if code in {"ConditionalCheckFailedException", "TransactionConflictException"}:
         return WriteConflict(code)
-    if code == "TransactionCanceledException" and found and found <= _CONFLICT_REASONS:
-        return WriteConflict(", ".join(sorted(found)))
-    return StoreUnavailable(f"{code} {', '.join(sorted(found))}".strip())
+    if code == "TransactionCanceledException" and causes and causes <= _CONFLICT_REASONS:
+        return WriteConflict(", ".join(sorted(causes)))
+    return StoreUnavailable(f"{code} {', '.join(sorted(causes))}".strip())

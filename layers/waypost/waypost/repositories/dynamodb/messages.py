@@ -1,4 +1,4 @@
-"""Messages of campaigns in DynamoDB."""
+"""Sent messages in DynamoDB."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from waypost.repositories.dynamodb.client import (
 
 
 class DynamoMessageRepository:
-    """``waypost.repositories.messages.MessageStore``. ``clock`` gives seconds since 1970."""
+    """``waypost.repositories.messages.MessageRepository``. ``clock`` gives seconds since 1970."""
 
     def __init__(
         self, client: DynamoClient, table: str, clock: Callable[[], float] = time.time
@@ -38,14 +38,14 @@ class DynamoMessageRepository:
         self._clock = clock
 
     def add(self, message: SentMessage) -> bool:
-        stored = message.to_item()
-        if stored is None:
+        item = message.to_item()
+        if item is None:
             return False
         try:
             with translate_dynamo_errors():
                 self._client.put_item(
                     TableName=self._table,
-                    Item=stored,
+                    Item=item,
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except WriteConflict:
@@ -54,13 +54,11 @@ class DynamoMessageRepository:
 
     def get(self, campaign: CampaignId) -> SentMessage | None:
         with translate_dynamo_errors():
-            answer = self._client.get_item(TableName=self._table, Key=message_key(campaign))
-        stored = answer.get("Item")
-        read = partial(SentMessage.from_item, campaign)
-        message = next(
-            skip_corrupt_items("message", read, [stored] if stored else [], campaign=campaign), None
-        )
-        # An item outlives its time by days.
+            response = self._client.get_item(TableName=self._table, Key=message_key(campaign))
+        items = [response["Item"]] if "Item" in response else []
+        parse = partial(SentMessage.from_item, campaign)
+        message = next(skip_corrupt_items("message", parse, items, campaign=campaign), None)
+        # DynamoDB deletes an expired item days later.
         return message if message and message.expires > self._clock() else None
 
     def delete(self, campaign: CampaignId) -> None:
@@ -85,10 +83,10 @@ class DynamoMessageRepository:
     def delete_personal_by_campaigns(self, campaigns: Collection[CampaignId]) -> int:
         keys = map(message_key, campaigns)
         stored = batch_get(self._client, self._table, keys, projection="pk, rendered")
-        return self._delete_all(one for one in stored if is_personal(one))
+        return self._delete_all(item for item in stored if is_personal(item))
 
-    def _delete_all(self, stored: Iterable[Item]) -> int:
-        campaigns = [parse_campaign_partition(attributes.get_text(found, "pk")) for found in stored]
+    def _delete_all(self, items: Iterable[Item]) -> int:
+        campaigns = [parse_campaign_partition(attributes.get_text(item, "pk")) for item in items]
         for campaign in campaigns:
             self.delete(campaign)
         return len(campaigns)

@@ -1,8 +1,8 @@
 """Short links and long destinations in DynamoDB.
 
-Short links are written in transactions of conditional puts: BatchWriteItem knows no conditions and
-would put one link in the place of another (docs/decisions/2026-11-21-short-links.md). A token of
-the request makes its repetition harmless, so that an answer that got lost is asked for again.
+Short links are written in transactions of conditional puts: BatchWriteItem has no conditions and
+could replace another link (docs/decisions/2026-11-21-short-links.md). A client request token makes
+a transaction idempotent, so that it is retried when its response is lost.
 """
 
 from __future__ import annotations
@@ -24,11 +24,9 @@ from waypost.repositories.dynamodb.client import (
 from waypost.retry import Backoff, call_with_retry
 
 MAX_LINKS_PER_TRANSACTION: Final = 100
-"""What one transaction holds."""
+"""DynamoDB's limit for a transaction."""
 MAX_TRANSACTION_ATTEMPTS: Final = 9
-"""How often one transaction is tried: with its pauses up to 8 seconds, while a table that is new
-or was idle splits its partitions.
-"""
+"""With the pauses up to 8 s: a table that is new or was idle splits its partitions meanwhile."""
 LINK_BACKOFF_SECONDS: Final = 0.05
 MAX_LINK_BACKOFF_SECONDS: Final = 2.0
 
@@ -36,7 +34,7 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 
 class DynamoShortLinkRepository:
-    """``waypost.repositories.short_links.ShortLinkStore``."""
+    """``waypost.repositories.short_links.ShortLinkRepository``."""
 
     def __init__(
         self, client: DynamoClient, table: str, sleep: Callable[[float], None] = time.sleep
@@ -48,16 +46,16 @@ class DynamoShortLinkRepository:
     def add(self, links: Sequence[ShortLink]) -> frozenset[str]:
         taken: set[str] = set()
         for start in range(0, len(links), MAX_LINKS_PER_TRANSACTION):
-            waiting = list(links[start : start + MAX_LINKS_PER_TRANSACTION])
-            while waiting and (lost := self._add_all_or_none(waiting)):
-                taken |= lost
-                waiting = [link for link in waiting if link.code not in lost]
+            pending = list(links[start : start + MAX_LINKS_PER_TRANSACTION])
+            while pending and (conflicts := self._add_all_or_none(pending)):
+                taken |= conflicts
+                pending = [link for link in pending if link.code not in conflicts]
         return frozenset(taken)
 
     def add_destinations(self, destinations: Collection[LongDestination]) -> None:
-        for kept in destinations:
+        for destination in destinations:
             with translate_dynamo_errors():
-                self._client.put_item(TableName=self._table, Item=kept.to_item())
+                self._client.put_item(TableName=self._table, Item=destination.to_item())
 
     def get(self, code: str) -> ShortLink | None:
         stored = self._load_item(short_link_key(code))
@@ -68,14 +66,14 @@ class DynamoShortLinkRepository:
         return attributes.get_text(stored, "href") if stored else None
 
     def _load_item(self, key: attributes.Item) -> attributes.Item:
-        """Not consistent: a message is read long after its links were written."""
+        """Read eventually consistent: a message is read long after its links were written."""
         with translate_dynamo_errors():
-            answer = self._client.get_item(TableName=self._table, Key=key)
-        stored: attributes.Item = answer.get("Item", {})
-        return stored
+            response = self._client.get_item(TableName=self._table, Key=key)
+        item: attributes.Item = response.get("Item", {})
+        return item
 
     def _add_all_or_none(self, links: Sequence[ShortLink]) -> frozenset[str]:
-        """Store all links, or none where codes are taken: those codes."""
+        """Store all links, or none if codes are taken. Return the taken codes."""
         puts = [
             {
                 "TableName": self._table,

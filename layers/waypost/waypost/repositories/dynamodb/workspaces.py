@@ -1,4 +1,4 @@
-"""Settings and opt-outs in DynamoDB."""
+"""Settings and opt-outs of workspaces in DynamoDB."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from waypost.repositories.workspaces import (
 
 _NAME_CONDITION: Final = "(attribute_not_exists(pk) OR #name = :name)"
 _VERSION_CONDITIONS: Final = {None: "", 0: " AND attribute_not_exists(version)"}
-"""Rows of before versions count as never saved."""
+"""Items without a version come from before versions, and count as never saved."""
 
 
 class DynamoWorkspaceRepository:
-    """``waypost.repositories.workspaces.WorkspaceStore``."""
+    """``waypost.repositories.workspaces.WorkspaceRepository``."""
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
@@ -57,7 +57,7 @@ class DynamoWorkspaceRepository:
     def save_settings(
         self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
     ) -> None:
-        code = derive_workspace_id(workspace)
+        workspace_id = derive_workspace_id(workspace)
         values: dict[str, attributes.Value] = {
             ":name": workspace,
             ":settings": serialize_settings(settings),
@@ -67,7 +67,7 @@ class DynamoWorkspaceRepository:
             with translate_dynamo_errors():
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_settings_key(code),
+                    Key=_settings_key(workspace_id),
                     UpdateExpression="SET #name = :name, settings = :settings ADD version :once",
                     ConditionExpression=_NAME_CONDITION
                     + _VERSION_CONDITIONS.get(expected_version, " AND version = :over"),
@@ -78,39 +78,39 @@ class DynamoWorkspaceRepository:
                 )
         except WriteConflict as e:
             owner = attributes.get_optional_text(
-                self._load_settings_item(code, consistent=True), "name"
+                self._load_settings_item(workspace_id, consistent=True), "name"
             )
             if owner in (None, workspace):
                 raise
-            raise AlreadyExists("workspace", workspace, "its code belongs to another name") from e
+            raise AlreadyExists("workspace", workspace, "its id belongs to another name") from e
 
     def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
         hashed = person_hash(workspace, person)
-        wish = OptOut(
+        opt_out = OptOut(
             workspace=workspace, person_hash=hashed, salt=secrets.token_hex(16), since=now
         )
         try:
             with translate_dynamo_errors():
                 self._client.put_item(
                     TableName=self._table,
-                    Item=wish.to_item(),
+                    Item=opt_out.to_item(),
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except WriteConflict:
-            return self._load_or_replace_opt_out(workspace, person, wish)
-        return wish
+            return self._load_or_replace_opt_out(workspace, person, opt_out)
+        return opt_out
 
     def _load_or_replace_opt_out(
         self, workspace: WorkspaceId, person: str, opt_out: OptOut
     ) -> OptOut:
-        """The opt-out that is there already; this one in its place where it cannot be read."""
-        asked = (workspace, person)
+        """Return the stored opt-out, or replace it by this one if it is corrupt."""
+        key = (workspace, person)
         try:
-            return self.get_opt_outs([asked]).get(asked, opt_out)
+            return self.get_opt_outs([key]).get(key, opt_out)
         except CorruptItem:
             with translate_dynamo_errors():
                 self._client.put_item(TableName=self._table, Item=opt_out.to_item())
-            return self.get_opt_outs([asked]).get(asked, opt_out)
+            return self.get_opt_outs([key]).get(key, opt_out)
 
     def opt_in(self, workspace: WorkspaceId, person: str) -> None:
         key = opt_out_key(workspace, person_hash(workspace, person))
@@ -119,38 +119,38 @@ class DynamoWorkspaceRepository:
 
     def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
         keys = {_key_values(opt_out_key(w, person_hash(w, p))): (w, p) for w, p in people}
-        wanted = [opt_out_key(w, person_hash(w, p)) for w, p in keys.values()]
-        found: dict[PersonKey, OptOut] = {}
-        damaged: list[PersonKey] = []
-        for stored in batch_get(self._client, self._table, wanted):
-            person = keys[_key_values(stored)]
+        item_keys = [opt_out_key(w, person_hash(w, p)) for w, p in keys.values()]
+        opt_outs: dict[PersonKey, OptOut] = {}
+        corrupt: list[PersonKey] = []
+        for item in batch_get(self._client, self._table, item_keys):
+            person = keys[_key_values(item)]
             try:
-                found[person] = OptOut.from_item(person[0], stored)
-            except CorruptItem as why:
+                opt_outs[person] = OptOut.from_item(person[0], item)
+            except CorruptItem as e:
                 log_corrupt_item(
-                    "opt_out", why, workspace=person[0], key=attributes.get_text(stored, "sk")
+                    "opt_out", e, workspace=person[0], key=attributes.get_text(item, "sk")
                 )
-                damaged.append(person)
-        if damaged:
-            workspaces = ", ".join(sorted({workspace for workspace, _ in damaged}))
+                corrupt.append(person)
+        if corrupt:
+            workspaces = ", ".join(sorted({workspace for workspace, _ in corrupt}))
             raise CorruptItemSet(
-                f"{len(damaged)} opt-outs of workspace {workspaces} cannot be read", damaged
+                f"opt-outs of workspace {workspaces}: corrupt items ({len(corrupt)})", corrupt
             )
-        return found
+        return opt_outs
 
     def _load_settings_item(self, workspace: WorkspaceId, *, consistent: bool) -> Item:
-        """The item of the settings; an empty one where there is none."""
-        more = {"ConsistentRead": True} if consistent else {}
+        """Return the item of the settings, empty if there is none."""
+        options = {"ConsistentRead": True} if consistent else {}
         with translate_dynamo_errors():
-            answer = self._client.get_item(
-                TableName=self._table, Key=_settings_key(workspace), **more
+            response = self._client.get_item(
+                TableName=self._table, Key=_settings_key(workspace), **options
             )
-        stored: Item = answer.get("Item", {})
-        return stored
+        item: Item = response.get("Item", {})
+        return item
 
 
 def _get_settings_text(stored: Item) -> str:
-    """The text of the settings; an empty one where there is none, which nothing reads."""
+    """Return the text of the settings, or the empty text, which no parser reads, without one."""
     try:
         return attributes.get_text(stored, "settings")
     except CorruptItem:
