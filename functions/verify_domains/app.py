@@ -84,7 +84,7 @@ def _verify_domain(
 ) -> dict[str, Any]:
     domain = service.verify_domain(resolve_workspace_id(workspace), host.strip().lower(), deadline)
     if domain is None:
-        return {"host": host, "use": "removed", "next_step": "Gone; it can be added anew."}
+        return {"host": host, "use": "removed", "next_step": "Removed; you can add it again."}
     return build_domain_status(domain, service.targets.get_primary_target(domain)).model_dump(
         mode="json"
     )

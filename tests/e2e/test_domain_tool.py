@@ -38,7 +38,7 @@ def test_a_domain_from_adding_to_removing(run: Run) -> None:
     assert "✗ dns" in run("verify", "--host", HOST)
     assert json.loads(run("list", "--json"))[0]["host"] == HOST
     assert "Being removed" in run("remove", "--host", HOST)
-    assert "it can be added anew" in run("verify", "--host", HOST)
+    assert "you can add it again" in run("verify", "--host", HOST)
     assert run("list") == "no tracking domain yet\n"
 
 

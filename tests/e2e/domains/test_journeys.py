@@ -183,7 +183,7 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
     stack.world.add_cname()
     assert stack.look() == "issuing"
     assert stack.light("dns")["colour"] == "green"
-    assert stack.light("https")["found"] == "a certificate under way"
+    assert stack.light("https")["found"] == "a certificate in progress"
     assert stack.cdn.calls == ["create"]
     assert stack.url() == ADDRESS
 
@@ -240,7 +240,7 @@ def test_a_host_that_the_cdn_refuses_says_why_and_is_tried_again_later(stack: St
     stack.cdn.refusal = None
     stack.look(minutes=60)
     assert stack.cdn.calls == ["create", "create"]
-    assert stack.light("https")["found"] == "a certificate under way"
+    assert stack.light("https")["found"] == "a certificate in progress"
 
 
 def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: Stack) -> None:

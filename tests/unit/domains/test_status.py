@@ -22,8 +22,8 @@ from waypost.models.tracking_domain import DomainCertificate, DomainStage, Sendi
 
 ADD = f"Add at your DNS provider: {HOST} CNAME {TARGET}."
 CHANGE = (
-    f"Change the record to: {HOST} CNAME {TARGET}. If your provider flattens it, or a "
-    f'proxy of yours stands in between, add: _waypost.{HOST} TXT "waypost=f00d".'
+    f"Change the record to: {HOST} CNAME {TARGET}. If your provider flattens it, or "
+    f'your own proxy is in between, add: _waypost.{HOST} TXT "waypost=f00d".'
 )
 
 
@@ -33,7 +33,7 @@ def test_the_next_step_is_what_somebody_has_to_do_before_what_takes_its_time() -
     assert told.lights["http"].colour == "waiting"
     assert told.next_step == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
     assert build_domain_status(make_domain(findings=ISSUING), TARGET).next_step.startswith(
-        "Wait; it takes"
+        "Wait a few minutes"
     )
 
 
@@ -71,7 +71,7 @@ def test_what_was_seen_lights_the_lights(
 @pytest.mark.parametrize(
     ("findings", "found", "step"),
     [
-        (make_findings("missing"), "no record at all", ADD),
+        (make_findings("missing"), "no record", ADD),
         (
             make_findings("elsewhere", chain=(HOST, "x.example"), addresses=("1.2.3.4",)),
             "x.example → 1.2.3.4",
@@ -84,13 +84,13 @@ def test_what_was_seen_lights_the_lights(
         ),
         (
             make_findings("loop", chain=(HOST, "a.example", HOST)),
-            f"CNAMEs that lead back to where they started: {HOST} → a.example → {HOST}",
+            f"CNAMEs that form a loop: {HOST} → a.example → {HOST}",
             "Remove the CNAMEs in the loop and keep the expected one.",
         ),
         (
             make_findings("timeout"),
             "no answer from the name servers in time",
-            "Check that the zone's name servers are up; the check is repeated by itself.",
+            "Check that the zone's name servers are up. Waypost repeats the check.",
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_dns_says_what_it_found_and_what_to_do(
     [
         (HstsResult("own", HOST), "an HSTS policy of the host itself"),
         (HstsResult("parent", "acme.com"), "an HSTS policy of acme.com for its subdomains"),
-        (HstsResult("preload", HOST), "on the list of HSTS domains that browsers ship"),
+        (HstsResult("preload", HOST), "an entry in the HSTS list that browsers ship"),
     ],
 )
 def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> None:
@@ -114,17 +114,17 @@ def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> Non
         make_domain(findings=make_findings("proxied", ProbeResult("ours"), hsts=hsts)), TARGET
     )["http"]
     assert (light.colour, light.expected, light.found) == ("red", "no HSTS policy", found)
-    assert light.next_step.startswith("Get HTTPS working")
+    assert light.next_step.startswith("Set up HTTPS")
 
 
 @pytest.mark.parametrize(
     ("certificate", "colour", "found"),
     [
-        (DomainCertificate(), "waiting", "a certificate under way"),
-        (DomainCertificate("pending-validation", NOW), "waiting", "a certificate under way"),
+        (DomainCertificate(), "waiting", "a certificate in progress"),
+        (DomainCertificate("pending-validation", NOW), "waiting", "a certificate in progress"),
         (DomainCertificate("issued", NOW), "waiting", "a certificate, and no connection"),
         (DomainCertificate("failed", NOW), "red", "the certificate is failed"),
-        (DomainCertificate("none", NOW, "no room"), "red", "the host was refused"),
+        (DomainCertificate("none", NOW, "no room"), "red", "CloudFront rejected the host"),
     ],
 )
 def test_https_says_how_far_the_certificate_is(

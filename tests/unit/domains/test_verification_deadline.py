@@ -199,7 +199,7 @@ def test_what_was_not_looked_at_is_told_so_and_asks_nobody_to_do_anything(
 ) -> None:
     told = make_domain(findings=findings)
     drawn = build_lights(told, TARGET)
-    assert any("not looked at yet" in light.found for light in drawn.values())
+    assert any("not checked yet" in light.found for light in drawn.values())
     assert "red" not in {light.colour for light in drawn.values()}
     assert "schedule" in build_domain_status(told, TARGET).next_step
 

@@ -1,11 +1,7 @@
-"""A tracking domain as others see it: callers of the API, report pages, the operator.
+"""The status of a tracking domain in the API: lights, DNS records and the next step.
 
-One light of a domain's state.
-
-The lights of HTTP and HTTPS: what answers for a host, and what keeps links from working.
-
-A domain's state in words: for sending, DNS, HTTP and HTTPS a light with what was expected,
-what was found, since when, and the next step. Written for whoever has to act on it.
+Each of sending, DNS, HTTP and HTTPS has a light with the expected and the found state, since when
+it has its colour, and the next step for the person who has to act.
 """
 
 from __future__ import annotations
@@ -39,7 +35,7 @@ from waypost.models.tracking_domain import (
 )
 
 LightColour = Literal["green", "waiting", "red", "off"]
-"""waiting: nothing to be done but wait; off: not checked, or not needed."""
+"""waiting: no action is needed; off: not checked, or not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class StatusLight:
 
 
 def build_http_light(result: CheckResult) -> StatusLight:
-    """Whether links over plain HTTP reach us, and browsers let them."""
+    """Build the light that shows if links over plain HTTP work, and if browsers allow them."""
     expected = PROBE_MESSAGES["ours"]
     if result.http == UNSEEN_PROBE:
         return _build_unseen_light(expected, result.http)
@@ -63,7 +59,7 @@ def build_http_light(result: CheckResult) -> StatusLight:
             "red", "no HSTS policy", _describe_hsts(result), HSTS_STEPS[result.hsts.source]
         )
     if result.http.is_ours and result.hsts.source == "unseen":
-        return _build_unseen_light(expected, result.http, "; HSTS not looked at yet")
+        return _build_unseen_light(expected, result.http, "; HSTS not checked yet")
     if result.http.is_ours:
         return StatusLight("green", expected, _describe_probe(result.http))
     if result.https.is_ours:
@@ -72,7 +68,10 @@ def build_http_light(result: CheckResult) -> StatusLight:
         )
     if result.dns.points_to_cdn:
         return StatusLight(
-            "waiting", expected, _describe_probe(result.http), "Answers once the certificate does."
+            "waiting",
+            expected,
+            _describe_probe(result.http),
+            "HTTP works once the certificate does.",
         )
     return StatusLight(
         "red", expected, _describe_probe(result.http), PROXY_STEPS.get(result.http.outcome, "")
@@ -80,16 +79,16 @@ def build_http_light(result: CheckResult) -> StatusLight:
 
 
 def _describe_hsts(result: CheckResult) -> str:
-    where = {
+    messages = {
         "own": "an HSTS policy of the host itself",
         "parent": f"an HSTS policy of {result.hsts.name} for its subdomains",
-        "preload": "on the list of HSTS domains that browsers ship",
+        "preload": "an entry in the HSTS list that browsers ship",
     }
-    return where.get(result.hsts.source, "no HSTS policy")
+    return messages.get(result.hsts.source, "no HSTS policy")
 
 
 def build_https_light(domain: TrackingDomain, result: CheckResult) -> StatusLight:
-    """Whether links over HTTPS reach us, under a certificate that browsers trust."""
+    """Build the light that shows if links over HTTPS work with a trusted certificate."""
     expected = PROBE_MESSAGES["ours"]
     if result.https == UNSEEN_PROBE:
         return _build_unseen_light(expected, result.https)
@@ -106,16 +105,16 @@ def build_https_light(domain: TrackingDomain, result: CheckResult) -> StatusLigh
 
 
 def _build_certificate_light(domain: TrackingDomain, result: CheckResult) -> StatusLight:
-    """HTTPS where our edge answers for the host: what keeps the certificate from being there."""
+    """Build the HTTPS light of a host on CloudFront, which shows why HTTPS does not work yet."""
     expected, status = PROBE_MESSAGES["ours"], domain.certificate.status
     if domain.certificate.problem:
         return StatusLight(
-            "red", "a certificate", "the host was refused", domain.certificate.problem
+            "red", "a certificate", "CloudFront rejected the host", domain.certificate.problem
         )
     if result.caa.allows == "unseen":
-        return _build_unseen_light(expected, result.https, "; CAA not looked at yet")
+        return _build_unseen_light(expected, result.https, "; CAA not checked yet")
     if result.caa.allows == "no":
-        issuers = ", ".join(result.caa.issuers) or "nobody"
+        issuers = ", ".join(result.caa.issuers) or "no authority"
         return StatusLight(
             "red",
             "CAA records that allow amazon.com",
@@ -124,20 +123,23 @@ def _build_certificate_light(domain: TrackingDomain, result: CheckResult) -> Sta
         )
     if not result.dns.settled:
         return StatusLight(
-            "waiting", expected, "DNS is still changing", "Wait until DNS has spread."
+            "waiting",
+            expected,
+            "DNS is still changing",
+            "Wait until all name servers have the new record.",
         )
     if status in ("none", "pending-validation"):
-        return StatusLight("waiting", expected, "a certificate under way", WAIT_STEP)
+        return StatusLight("waiting", expected, "a certificate in progress", WAIT_STEP)
     if status == "issued":
-        seen = f"a certificate, and {_describe_probe(result.https)}"
+        found = f"a certificate, and {_describe_probe(result.https)}"
         if domain.stage in ("https", "fallen_back"):
-            return StatusLight("red", expected, seen, OUTAGE_STEP)
-        return StatusLight("waiting", expected, seen, WAIT_STEP)
+            return StatusLight("red", expected, found, OUTAGE_STEP)
+        return StatusLight("waiting", expected, found, WAIT_STEP)
     return StatusLight(
         "red",
         "a certificate",
         f"the certificate is {status}",
-        "It is requested again within the hour; check that the CNAME stays in place.",
+        "Waypost requests it again within an hour. Keep the CNAME in place.",
     )
 
 
@@ -146,21 +148,22 @@ def _build_unseen_light(expected: str, probe: ProbeResult, suffix: str = "") -> 
 
 
 def _describe_probe(probe: ProbeResult) -> str:
-    words = PROBE_MESSAGES[probe.outcome]
-    return f"{words} ({probe.detail})" if probe.detail else words
+    message = PROBE_MESSAGES[probe.outcome]
+    return f"{message} ({probe.detail})" if probe.detail else message
 
 
 def build_lights(domain: TrackingDomain, cname_target: str) -> dict[str, StatusLight]:
-    """The four lights by name, in the order in which they are to turn green. ``target`` is the
-    name that the CNAME has to point at. Each light's ``since`` comes from the domain's record.
+    """Build the four lights by name, in the order in which they turn green.
+
+    ``since`` comes from the stored domain.
     """
     since = {name: at for name, _, at in domain.lit}
-    drawn = _build_current_lights(domain, cname_target)
-    return {name: replace(light, since=since.get(name)) for name, light in drawn.items()}
+    lights = _build_current_lights(domain, cname_target)
+    return {name: replace(light, since=since.get(name)) for name, light in lights.items()}
 
 
 def update_lights(domain: TrackingDomain, cname_target: str, now: datetime) -> TrackingDomain:
-    """The domain with each light's colour noted; ``now`` where it is another than before."""
+    """Return the domain with each light's colour, since ``now`` if the colour is new."""
     before = {name: (colour, at) for name, colour, at in domain.lit}
     lit = []
     for name, light in _build_current_lights(domain, cname_target).items():
@@ -170,17 +173,18 @@ def update_lights(domain: TrackingDomain, cname_target: str, now: datetime) -> T
 
 
 def _build_current_lights(domain: TrackingDomain, cname_target: str) -> dict[str, StatusLight]:
-    drawn = {} if domain.workspace == STACK_WORKSPACE else {"sending": _build_sending_light(domain)}
-    found = domain.findings
-    if found is None:
+    is_stack_host = domain.workspace == STACK_WORKSPACE
+    lights = {} if is_stack_host else {"sending": _build_sending_light(domain)}
+    result = domain.findings
+    if result is None:
         unchecked = StatusLight("off", PROBE_MESSAGES["ours"], "not checked yet")
         record = _describe_record_step(domain, DnsResult("missing"), cname_target)
         dns = StatusLight("waiting", f"CNAME {cname_target}", "not checked yet", record)
-        return drawn | {"dns": dns, "http": unchecked, "https": unchecked}
-    return drawn | {
-        "dns": _build_dns_light(domain, found.dns, cname_target),
-        "http": build_http_light(found),
-        "https": build_https_light(domain, found),
+        return lights | {"dns": dns, "http": unchecked, "https": unchecked}
+    return lights | {
+        "dns": _build_dns_light(domain, result.dns, cname_target),
+        "http": build_http_light(result),
+        "https": build_https_light(domain, result),
     }
 
 
@@ -229,10 +233,10 @@ def _build_correct_dns_light(dns: DnsResult, expected: str) -> StatusLight:
         return StatusLight(
             "green",
             expected,
-            f"our addresses (flattened) and the TXT proof: {_format_addresses(dns)}",
+            f"Waypost's addresses (flattened CNAME) and the TXT proof: {_format_addresses(dns)}",
         )
     return StatusLight(
-        "green", expected, f"a proxy of yours and the TXT proof: {_format_addresses(dns)}"
+        "green", expected, f"your own proxy and the TXT proof: {_format_addresses(dns)}"
     )
 
 
@@ -248,7 +252,7 @@ def _describe_record_step(domain: TrackingDomain, dns: DnsResult, cname_target: 
         return add
     return (
         f"Change the record to: {domain.host} CNAME {cname_target}. If your provider flattens it, "
-        f"or a proxy of yours stands in between, add: {_describe_proof_record(domain)}."
+        f"or your own proxy is in between, add: {_describe_proof_record(domain)}."
     )
 
 
@@ -257,8 +261,9 @@ def _describe_proof_record(domain: TrackingDomain) -> str:
 
 
 class LightStatus(BaseModel):
-    """One of sending, dns, http, https. ``waiting``: nothing to do but wait; ``off``: not needed
-    or not checked.
+    """The light of sending, dns, http or https.
+
+    ``waiting``: no action is needed; ``off``: not needed or not checked.
     """
 
     colour: LightColour
@@ -269,7 +274,7 @@ class LightStatus(BaseModel):
 
 
 class DnsRecord(BaseModel):
-    """A record to be made at the customer's DNS provider."""
+    """A record that the customer adds at the DNS provider."""
 
     type: Literal["CNAME", "TXT"]
     name: str
@@ -287,10 +292,12 @@ class ChangeStatus(BaseModel):
 
 
 class DomainStatus(BaseModel):
-    """Everything that is known of a domain. ``base_url``: what links of messages begin with, None
-    while the stack's default host is used instead. ``history``: newest first. ``checked``: when
-    everything was last looked at. What a check had no time for while its caller waited is waiting,
-    *not looked at yet*, in the answer to that call alone; nothing else of the domain changes by it.
+    """The complete status of a tracking domain.
+
+    ``base_url``: the start of links in messages, None while messages use the stack's default host.
+    ``history``: newest first. ``checked``: the time of the last complete check. If an on-demand
+    check runs out of time, its response shows the rest as *not checked yet*, and the stored domain
+    does not change.
     """
 
     host: str
@@ -312,16 +319,17 @@ class DomainStatus(BaseModel):
 
 
 class DomainList(BaseModel):
-    """A workspace's domains, oldest first; those that are being removed too."""
+    """A workspace's domains, oldest first, including those being removed."""
 
     domains: list[DomainStatus]
 
 
 def build_domain_status(domain: TrackingDomain, cname_target: str) -> DomainStatus:
-    """``target`` is the name that the domain's CNAME has to point at. Raises MalformedItem for apps
-    that nobody could have set.
+    """Build the status; ``cname_target`` is the name to which the domain's CNAME must point.
+
+    Raises CorruptItem if the stored apps are not valid.
     """
-    lit = build_lights(domain, cname_target)
+    lights = build_lights(domain, cname_target)
     return DomainStatus(
         host=domain.host,
         workspace=domain.workspace_name,
@@ -331,8 +339,8 @@ def build_domain_status(domain: TrackingDomain, cname_target: str) -> DomainStat
         use=domain.use,
         since=domain.since,
         base_url=_get_base_url(domain),
-        next_step=choose_next_step(domain, lit),
-        lights={name: LightStatus(**asdict(light)) for name, light in lit.items()},
+        next_step=choose_next_step(domain, lights),
+        lights={name: LightStatus(**asdict(light)) for name, light in lights.items()},
         records=_build_dns_records(domain, cname_target),
         app_links=_build_app_links(domain),
         checked=domain.checked,
@@ -346,17 +354,17 @@ def _build_app_links(domain: TrackingDomain) -> AppLinksBody:
     try:
         return AppLinksBody.model_validate(domain.app_links.to_dict())
     except ValidationError as e:
-        raise CorruptItem(f"the domain {domain.host} has apps that cannot be read") from e
+        raise CorruptItem(f"tracking domain {domain.host}: invalid app links") from e
 
 
 def choose_next_step(domain: TrackingDomain, status_lights: dict[str, StatusLight]) -> str:
-    """The one thing to do now, in plain words; empty where there is nothing to do."""
+    """Return the one thing to do now; empty if there is nothing to do."""
     if domain.use == "removed":
-        return "Being removed. Links already sent work on it until its DNS record is gone."
+        return "Being removed. Links already sent work until its DNS record is removed."
     if domain.use == "reverted":
-        return "Reverted: new messages use the default host until its owner restores it."
+        return "Reverted: new messages use the default host until you restore this domain."
     red = [light.next_step for light in status_lights.values() if light.colour == "red"]
-    # Of what waits, the last is what the others wait for.
+    # The others wait for the last waiting light.
     waiting = [
         light.next_step for light in reversed(status_lights.values()) if light.colour == "waiting"
     ]
@@ -364,12 +372,12 @@ def choose_next_step(domain: TrackingDomain, status_lights: dict[str, StatusLigh
 
 
 def _get_base_url(domain: TrackingDomain) -> str | None:
-    usable = domain.is_working if domain.workspace == STACK_WORKSPACE else domain.is_usable
-    return domain.base_url if usable else None
+    is_used = domain.is_working if domain.workspace == STACK_WORKSPACE else domain.is_usable
+    return domain.base_url if is_used else None
 
 
 def _build_dns_records(domain: TrackingDomain, target: str) -> list[DnsRecord]:
-    """The DNS records to be made; the TXT record only where it is needed."""
+    """List the DNS records to add; ``when`` says if the TXT record is needed."""
     return [
         DnsRecord(type="CNAME", name=domain.host, value=target, when="always"),
         DnsRecord(
@@ -377,8 +385,8 @@ def _build_dns_records(domain: TrackingDomain, target: str) -> list[DnsRecord]:
             name=build_proof_name(domain.host),
             value=build_proof_value(domain.proof),
             when=(
-                "only where the CNAME is flattened, a proxy of your own stands in between, or the "
-                "host is not in the sending domain"
+                "only if the CNAME is flattened, your own proxy is in between, or the host is not "
+                "in the sending domain"
             ),
         ),
     ]
