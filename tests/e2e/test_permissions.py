@@ -270,7 +270,7 @@ def test_what_a_stack_lives_through_takes_every_permission_and_no_more(
     life.leave()
     life.receive_what_is_no_click()
     assert not lived.cloud.load_permission_report().denied
-    life.click_while("RedirectFunction", "RecordTheClick", without)
+    life.click_while("RedirectFunction", "StoreClick", without)
     unused = {(function, action) for function, _, action in granted(lived) - used(lived)}
     assert unused == set(ELSEWHERE)
 
@@ -286,11 +286,17 @@ def test_an_action_that_moto_cannot_take_is_called_by_the_code_of_domains(action
 @pytest.mark.parametrize(
     ("function", "sid", "method", "path", "body"),
     [
-        ("RewriteFunction", "DefineCampaignsAndLinks", "POST", "/v1/rewrite", MAIL),
-        ("ApiFunction", "ReadFigures", "GET", "/v1/workspaces/w/campaigns/c", None),
+        ("RewriteFunction", "RegisterCampaignsAndLinks", "POST", "/v1/rewrite", MAIL),
+        ("ApiFunction", "ReadReports", "GET", "/v1/workspaces/w/campaigns/c", None),
         ("ApiFunction", "ReadActivity", "GET", "/v1/workspaces/w/people/p/activity", None),
-        ("ApiFunction", "KeepSettingsDomainsAndOptOuts", "GET", "/v1/workspaces/w/settings", None),
-        ("VerifyDomainsFunction", "KeepDomains", "POST", "/v1/workspaces/w/domains/x/verify", None),
+        ("ApiFunction", "StoreSettingsDomainsAndOptOuts", "GET", "/v1/workspaces/w/settings", None),
+        (
+            "VerifyDomainsFunction",
+            "StoreDomains",
+            "POST",
+            "/v1/workspaces/w/domains/x/verify",
+            None,
+        ),
     ],
 )
 def test_a_function_fails_without_a_permission_that_it_needs(
@@ -306,7 +312,7 @@ def test_a_function_fails_without_a_permission_that_it_needs(
 
 def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, http: Http) -> None:
     text = TEMPLATE.read_text("utf-8")
-    statement = text.index("- Sid: DefineCampaignsAndLinks")
+    statement = text.index("- Sid: RegisterCampaignsAndLinks")
     lines = text[:statement], text[statement:].replace("- dynamodb:UpdateItem", "", 1)
     (tmp_path / "template.yaml").write_text("".join(lines), "utf-8")
     for name in ("functions", "layers"):

@@ -151,14 +151,14 @@ def test_a_5xx_without_an_exception_is_the_functions_own_answer(
         desk, sender = Operator(stack), Sender(stack, http, "unread")
         short = stack.url + text_message(sender)
         ((link, *_),) = sender.send("ada")
-        read_again = denied(stack, "RedirectFunction", "ReadWhatDoesNotFitIntoALink")
+        read_again = denied(stack, "RedirectFunction", "ReadShortLinks")
         assert http("GET", short, {"user-agent": "x"}).status == 503
         assert desk.count_metric('"LookupFailed":1') == 1  # Short links unread
         assert "ServiceError: GetItem: AccessDeniedException" in stack.log_text()
         read_again()
         assert http("GET", short, {"user-agent": "x"}).status == 302
 
-        keys_again = denied(stack, "RedirectFunction", "ReadTheKeys")
+        keys_again = denied(stack, "RedirectFunction", "ReadKeyring")
         stack.recycle("RedirectFunction")
         assert sender.click(link).status == 503
         assert desk.count_metric('"KeyringStale":1') == 1  # Keyring stale

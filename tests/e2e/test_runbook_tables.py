@@ -66,7 +66,7 @@ def test_what_is_parked_waits_until_the_drain_works_again(
 ) -> None:
     with EmbeddedStack(write_template_without_ledger(tmp_path)) as stack:
         desk, sender = Operator(stack), Sender(stack, http, "stuck")
-        mended = denied(stack, "DrainFunction", "RecordTheClick")
+        mended = denied(stack, "DrainFunction", "StoreClick")
         _give_again_soon(desk, "ParkQueue")
         ((link, *_),) = sender.send("ada")
         assert sender.click(link).headers["location"] == URLS[0]
@@ -90,7 +90,7 @@ def test_bad_input_is_answered_and_a_missing_key_ends_in_an_error(
 ) -> None:
     rewrite = f"{running.url}/v1/rewrite"
     assert http("POST", rewrite, body={"workspace": "e2e"}).status == 400
-    mended = denied(running, "RewriteFunction", "ReadTheKeys")
+    mended = denied(running, "RewriteFunction", "ReadKeyring")
     running.recycle("RewriteFunction")
     body = {"workspace": "e2e", "campaign": "c", "from": "a@mail.example.com"}
     body |= {"content": {"html": "<a href='https://e.com/'>e</a>"}, "recipients": []}  # type: ignore[dict-item]
@@ -135,7 +135,7 @@ def test_without_their_table_short_links_ask_to_try_again_and_others_work(
 ) -> None:
     short = text_message(sender)
     ((link, *_),) = sender.send("ada")
-    mended = denied(running, "RedirectFunction", "ReadWhatDoesNotFitIntoALink")
+    mended = denied(running, "RedirectFunction", "ReadShortLinks")
     answer = http("GET", running.url + short, {"user-agent": "x"})
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
     assert sender.click(link).headers["location"] == URLS[0]

@@ -34,7 +34,9 @@ def test_every_step_passes_on_the_embedded_stack(
 def test_a_stack_that_does_not_count_fails_in_the_lines_that_tell(
     tmp_path: Path, no_aws_settings: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    template = write_changed_template(tmp_path, "- Sid: MoveCounters", "- dynamodb:UpdateItem", "")
+    template = write_changed_template(
+        tmp_path, "- Sid: UpdateCounters", "- dynamodb:UpdateItem", ""
+    )
     with EmbeddedStack(template) as uncounted:
         assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
     told = lines(capsys.readouterr().out)
