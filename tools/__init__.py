@@ -1,1 +1,1 @@
-"""What the Makefile calls: checks of template and locks, and what an operator runs by hand."""
+"""The commands behind the Makefile: operator tasks, and checks of docs, template and locks."""

@@ -1,12 +1,12 @@
-"""How every operator's tool is called, and how it ends.
+"""Options, error lines and exit codes that all operator tools share.
 
-All take the stack in the same two ways: ``--env`` names an environment of samconfig.toml, and
-``--base`` the address of a stack instead. What goes wrong is one line on stderr, in the words of
-``make``: an argument is called as the variable is that make passes on. Exit status:
+Each tool takes the stack from ``--env``, an environment of samconfig.toml, or from ``--base``, the
+stack's address. An error is one line on stderr. It names an argument as ``make`` does: HOST for
+``--host``. Exit codes:
 
     0  done
-    1  something is left to do, or differs; the tool has said what
-    2  it could not be done, or was called wrongly
+    1  incomplete, or a difference was found; the output says which
+    2  failed, or called with a wrong argument
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NO_CREDENTIALS: Final = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage of a command that nobody typed."""
+    """Reports an error in one line, without the usage: the operator typed ``make``."""
 
     def error(self, message: str) -> NoReturn:
         _exit_with_error(re.sub(r"^argument (?:--)?([\w-]+):", _format_variable, message))
@@ -47,21 +47,21 @@ def _format_variable(match: re.Match[str]) -> str:
 
 
 def build_parser(tool: str, description: str | None) -> argparse.ArgumentParser:
-    """The parser of ``python -m tools.<tool>``, with the options that all tools have."""
-    made = _Parser(
+    """Build the parser of ``python -m tools.<tool>`` with the options that all tools share."""
+    parser = _Parser(
         prog=f"python -m tools.{tool}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--env", default="dev", help="an environment of samconfig.toml")
-    made.add_argument(
+    parser.add_argument("--env", default="dev", help="an environment of samconfig.toml")
+    parser.add_argument(
         "--base", type=parse_address, default="", help="the address of a stack instead"
     )
-    return made
+    return parser
 
 
 def parse_address(text: str) -> str:
-    """The type of a stack's address; one of this machine may lack its ``http://``."""
+    """Parse a stack's address; ``http://`` is optional on this machine."""
     if text and "://" not in text and urlsplit(f"//{text}").hostname in _THIS_MACHINE:
         text = f"http://{text}"
     if text and not re.match(r"https?://[^/]", text):
@@ -70,29 +70,32 @@ def parse_address(text: str) -> str:
 
 
 def parse_required(text: str) -> str:
-    """The type of an argument that must not be empty, as it is where make was not told it."""
+    """Parse an argument that must not be empty; make passes an empty one if it has no value."""
     if not text:
         raise argparse.ArgumentTypeError("is missing")
     return text
 
 
 def parse_number(text: str) -> int:
-    """The type of an argument that is a whole number."""
+    """Parse a whole number."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"is {text!r}, which is not a whole number")
     return int(text)
 
 
 def read_text(file: Path) -> str:
-    """The text of a file, line ends as they are. Ends the tool where it is none."""
+    """Read a file without changing its line ends.
+
+    :raises SystemExit: when the file is not UTF-8.
+    """
     try:
         return file.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise SystemExit(f"{file} is no text in UTF-8; if it is text, save it as UTF-8") from error
+        raise SystemExit(f"{file}: not UTF-8 text; save it as UTF-8") from error
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:
-    """End the process with what ``main`` returns, or with one line that says why it could not."""
+    """End the process with the exit code of ``main``, or with one line about its error."""
     try:
         sys.exit(main())
     except SystemExit as end:

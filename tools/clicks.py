@@ -1,15 +1,15 @@
-"""Mends counting and lists, and forgets people.
+"""Replay and recount clicks, complete lists of campaigns, and process privacy requests.
 
-    make replay ENV=us FILE=lost.ndjson                      brings clicks home: log lines, parked
-                                                             messages, batches that failed
-    make recount ENV=us WORKSPACE=acme CAMPAIGN=spring-sale  compares counters with the clicks
-    make recount … REPAIR=yes                                and sets them right
-    make list-campaigns ENV=us                               lists campaigns of earlier releases
-    make opt-out ENV=us WORKSPACE=acme PERSON=p1             counts without identity from now on
-    make opt-in ENV=us WORKSPACE=acme PERSON=p1              takes that back
-    make erase ENV=us WORKSPACE=acme PERSON=p1               removes a person everywhere
+    make replay ENV=us FILE=lost.ndjson                      record and count clicks of log lines,
+                                                             queue messages or failed batches
+    make recount ENV=us WORKSPACE=acme CAMPAIGN=spring-sale  compare counters with the clicks
+    make recount … REPAIR=yes                                and correct them
+    make list-campaigns ENV=us                               list campaigns of earlier releases
+    make opt-out ENV=us WORKSPACE=acme PERSON=p1             count without identity from now on
+    make opt-in ENV=us WORKSPACE=acme PERSON=p1              undo an opt-out
+    make erase ENV=us WORKSPACE=acme PERSON=p1               erase a person everywhere
 
-BASE=http://127.0.0.1:8080 does it to an embedded stack (make serve) instead. All of it may be
+BASE=http://127.0.0.1:8080 uses an embedded stack (make serve) instead. Every command can be
 repeated.
 """
 
@@ -39,7 +39,7 @@ from waypost.tally.service import TallyService
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 1 where something is left to be done."""
+    """Run one command; return 1 if it is incomplete."""
     options = _parse_options(arguments)
     options.stack = find_stack(options.env, options.base)
     repositories = connect_repositories(options.stack, "clicks", "campaigns", "workspaces")
@@ -48,41 +48,43 @@ def main(arguments: list[str] | None = None) -> int:
 
 def replay_file(repositories: Repositories, options: argparse.Namespace) -> int:
     """Record and count the clicks of a file."""
-    done = replay_clicks(
-        read_text(options.file), repositories.clicks, _create_tally(repositories, options.stack)
+    tally = _create_tally(repositories, options.stack)
+    result = replay_clicks(read_text(options.file), repositories.clicks, tally)
+    print(
+        f"{result.total} clicks found, {result.recorded} newly recorded, "
+        f"{result.counted} newly counted"
     )
-    print(f"{done.total} clicks found, {done.recorded} recorded and {done.counted} counted anew")
-    if not done.total:
-        print(f"{options.file} holds no clicks: is it the right file?", file=sys.stderr)
-    if done.unreadable:
-        print(f"{done.unreadable} look like clicks and cannot be read", file=sys.stderr)
-    if done.failed:
-        print(f"{done.failed} could not be brought home: run it again", file=sys.stderr)
-    return EXIT_INCOMPLETE if done.failed else EXIT_DONE
+    if not result.total:
+        print(f"{options.file}: no clicks; check the name of the file", file=sys.stderr)
+    if result.unreadable:
+        print(f"{result.unreadable} clicks are corrupt and were skipped", file=sys.stderr)
+    if result.failed:
+        print(f"{result.failed} clicks failed; run it again", file=sys.stderr)
+    return EXIT_INCOMPLETE if result.failed else EXIT_DONE
 
 
 def recount_campaign(repositories: Repositories, options: argparse.Namespace) -> int:
     """Compare a campaign's counters with its clicks."""
-    recounting = RecountService(
+    service = RecountService(
         repositories.clicks,
         repositories.campaigns,
         repositories.recipients,
         repositories.workspaces,
     )
     campaign = derive_campaign_id(options.workspace, options.campaign)
-    found = recounting.compare(campaign)
-    if found.is_consistent and not found.clicks and repositories.campaigns.get(campaign) is None:
+    result = service.compare(campaign)
+    if result.is_consistent and not result.clicks and repositories.campaigns.get(campaign) is None:
         raise SystemExit(f"workspace {options.workspace!r} has no campaign {options.campaign!r}")
-    _print_recount(found)
-    if options.repair and not found.is_consistent:
-        found = recounting.repair(campaign, _create_tally(repositories, options.stack))
+    _print_recount(result)
+    if options.repair and not result.is_consistent:
+        result = service.repair(campaign, _create_tally(repositories, options.stack))
         print("after the repair:")
-        _print_recount(found)
-    return EXIT_DONE if found.is_consistent else EXIT_INCOMPLETE
+        _print_recount(result)
+    return EXIT_DONE if result.is_consistent else EXIT_INCOMPLETE
 
 
 def list_campaigns(repositories: Repositories, _: argparse.Namespace) -> int:
-    """List campaigns that were sent before workspaces had lists of them."""
+    """Add campaigns of earlier releases to their workspaces' lists."""
     print(f"{repositories.campaigns.backfill_list()} campaigns added to their workspaces' lists")
     return EXIT_DONE
 
@@ -97,26 +99,26 @@ def opt_out(repositories: Repositories, options: argparse.Namespace) -> int:
 
 
 def opt_in(repositories: Repositories, options: argparse.Namespace) -> int:
-    """Take an opt-out back."""
+    """Undo a person's opt-out."""
     repositories.workspaces.opt_in(derive_workspace_id(options.workspace), options.person)
-    print("opted in: what was counted meanwhile stays nobody's")
+    print("opted in: clicks counted during the opt-out stay anonymous")
     return EXIT_DONE
 
 
 def erase_person(repositories: Repositories, options: argparse.Namespace) -> int:
-    """Remove a person from clicks, recipients and kept messages."""
-    erasing = Erasure(
+    """Erase a person from clicks, recipients and archived messages."""
+    erasure = Erasure(
         repositories.clicks, repositories.recipients, repositories.workspaces, repositories.messages
     )
     now = datetime.now(UTC)
-    done = erasing.erase(derive_workspace_id(options.workspace), options.person, now)
-    print(f"{done.clicks} clicks in {done.campaigns} campaigns are nobody's now")
-    if not done.is_complete:
-        print("there was still something on the last look: run it again", file=sys.stderr)
-    elif now < done.final_at:
-        last = f"{done.final_at:%H:%M:%S} UTC"
-        print(f"a click that was being counted may be found yet: run it again after {last}")
-    return EXIT_DONE if done.is_complete else EXIT_INCOMPLETE
+    progress = erasure.erase(derive_workspace_id(options.workspace), options.person, now)
+    print(f"{progress.clicks} clicks in {progress.campaigns} campaigns are anonymous now")
+    if not progress.is_complete:
+        print("the last search still found clicks or messages; run it again", file=sys.stderr)
+    elif now < progress.final_at:
+        last = f"{progress.final_at:%H:%M:%S} UTC"
+        print(f"a tally that started before may still add clicks; run it again after {last}")
+    return EXIT_DONE if progress.is_complete else EXIT_INCOMPLETE
 
 
 def _create_tally(
@@ -127,38 +129,35 @@ def _create_tally(
 
 
 def _print_recount(result: RecountResult) -> None:
-    print(
-        f"{result.clicks} clicks and opens in the ledger, "
-        f"{result.expired} counted ones have expired"
-    )
+    print(f"{result.clicks} clicks and opens in the ledger, {result.expired} counted ones expired")
     if result.is_changing:
-        print("the counters move: differences may be clicks of this moment", file=sys.stderr)
+        print("the counters change: differences may be recent clicks", file=sys.stderr)
     if result.uncounted:
         print(f"{len(result.uncounted)} clicks are not counted")
     for cell, (counted, expected) in result.differences.items():
         print(f"{cell.counter} {cell.figure}: {counted} counted, {expected} expected")
     if result.is_consistent:
-        print("every counter is right")
+        print("every counter is correct")
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = cli.build_parser("clicks", __doc__)
     commands = parser.add_subparsers(required=True)
-    replaying = commands.add_parser("replay", help="bring clicks home from a file")
-    replaying.add_argument("file", metavar="FILE", type=lambda text: Path(parse_required(text)))
-    replaying.set_defaults(run=replay_file)
-    recounting = commands.add_parser("recount", help="compare counters with the clicks")
-    recounting.add_argument("workspace", metavar="WORKSPACE", type=parse_required)
-    recounting.add_argument("campaign", metavar="CAMPAIGN", type=parse_required)
-    recounting.add_argument("--repair", action="store_true", help="set the counters right")
-    recounting.set_defaults(run=recount_campaign)
-    listing = commands.add_parser("list-campaigns", help=list_campaigns.__doc__)
-    listing.set_defaults(run=list_campaigns)
+    replay = commands.add_parser("replay", help=replay_file.__doc__)
+    replay.add_argument("file", metavar="FILE", type=lambda text: Path(parse_required(text)))
+    replay.set_defaults(run=replay_file)
+    recount = commands.add_parser("recount", help=recount_campaign.__doc__)
+    recount.add_argument("workspace", metavar="WORKSPACE", type=parse_required)
+    recount.add_argument("campaign", metavar="CAMPAIGN", type=parse_required)
+    recount.add_argument("--repair", action="store_true", help="correct the counters")
+    recount.set_defaults(run=recount_campaign)
+    campaigns = commands.add_parser("list-campaigns", help=list_campaigns.__doc__)
+    campaigns.set_defaults(run=list_campaigns)
     for name, run in (("opt-out", opt_out), ("opt-in", opt_in), ("erase", erase_person)):
-        person = commands.add_parser(name, help=run.__doc__)
-        person.add_argument("workspace", metavar="WORKSPACE", type=parse_required)
-        person.add_argument("person", metavar="PERSON", type=parse_required)
-        person.set_defaults(run=run)
+        request = commands.add_parser(name, help=run.__doc__)
+        request.add_argument("workspace", metavar="WORKSPACE", type=parse_required)
+        request.add_argument("person", metavar="PERSON", type=parse_required)
+        request.set_defaults(run=run)
     return parser.parse_args(arguments)
 
 

@@ -1,11 +1,11 @@
-"""Shows and manages tracking domains over the management API, and prints what to do next.
+"""Show and change tracking domains over the management API, with the next step of each.
 
     make domains ENV=us                                     the stack's own host
-    make domains ENV=us WORKSPACE=acme                      those of a workspace
+    make domains ENV=us WORKSPACE=acme                      a workspace's domains
     make domain-add ENV=us WORKSPACE=acme HOST=links.acme.com [SENDING=acme.com]
     make domain-verify | domain-revert | domain-restore | domain-trust | domain-remove …
 
-BASE=http://127.0.0.1:8080 asks the embedded stack instead; only requests to AWS are signed.
+BASE=http://127.0.0.1:8080 uses an embedded stack instead; only requests to AWS are signed.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _STATUS_SYMBOLS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off":
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and print the state after it."""
+    """Run one command, and print the state after it."""
     options = _parse_options(arguments)
     api = ManagementApi.from_options(options.env, options.base)
     folder = f"/v1/workspaces/{quote(options.workspace, safe='')}/domains"
     if options.command == "list":
-        shown = api.request("GET", folder)["domains"]
+        domains = api.request("GET", folder)["domains"]
     else:
-        shown = [_run_action(api, folder, options)]
-    told = "\n".join(map(_format_domain, shown)) or "no tracking domain yet"
-    print(json.dumps(shown, indent=2) if options.json else told)
+        domains = [_run_action(api, folder, options)]
+    text = "\n".join(map(_format_domain, domains)) or "no tracking domain yet"
+    print(json.dumps(domains, indent=2) if options.json else text)
     return EXIT_DONE
 
 
 def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) -> dict[str, Any]:
     host = f"{folder}/{quote(options.host, safe='')}"
     sending = {"sending_domain": options.sending} if options.sending else {}
-    answers: dict[str, tuple[str, str, object]] = {
+    requests: dict[str, tuple[str, str, object]] = {
         "add": ("POST", folder, {"host": options.host} | sending),
         "show": ("GET", host, None),
         "verify": ("POST", f"{host}/verify", None),
@@ -49,12 +49,12 @@ def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) ->
         "trust": ("POST", host, {"sending_verified": True} | sending),
         "remove": ("DELETE", host, None),
     }
-    answer: dict[str, Any] = api.request(*answers[options.command])
-    return answer
+    domain: dict[str, Any] = api.request(*requests[options.command])
+    return domain
 
 
 def _format_domain(domain: dict[str, Any]) -> str:
-    """A domain for people: its lights, the records to make, the next step."""
+    """Format a domain: its status lights, the DNS records to create and the next step."""
     if "lights" not in domain:
         return f"{domain['host']}: {domain['next_step']}"
     used = f"use {domain['base_url']}" if domain["base_url"] else "do not use it"
@@ -76,11 +76,11 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     commands = ("list", "add", "show", "verify", "revert", "restore", "trust", "remove")
     parser.add_argument("command", choices=commands)
     parser.add_argument(
-        "--workspace", default=STACK_WORKSPACE_NAME, help="the stack's own unless given"
+        "--workspace", default=STACK_WORKSPACE_NAME, help="the stack's own by default"
     )
     parser.add_argument("--host", default="", help="the tracking domain")
-    parser.add_argument("--sending", default="", help="its sending domain; the parent unless given")
-    parser.add_argument("--json", action="store_true", help="print what the API says")
+    parser.add_argument("--sending", default="", help="its sending domain; the parent by default")
+    parser.add_argument("--json", action="store_true", help="print the API's response")
     options = parser.parse_args(arguments)
     options.workspace = options.workspace or STACK_WORKSPACE_NAME
     if options.command != "list" and not options.host:

@@ -1,14 +1,14 @@
-"""Shows, adds and retires the keys that links are signed with.
+"""Show, add and retire the keys that sign links.
 
-    make keys ENV=us                    fingerprints, and what each key does
-    make rotate-keys ENV=us             adds a key, which signs once every function knows it
-    make rotate-keys ENV=us NOW=yes     one that signs at once, for when a key has leaked
-    make retire-key ENV=us KEY=9a1e77c2 says how many links it signed
-    make retire-key … SURE=9a1e77c2     takes it away, and with it every one of them
+    make keys ENV=us                    show the fingerprints and the use of each key
+    make rotate-keys ENV=us             add a key that signs when every function has it
+    make rotate-keys ENV=us NOW=yes     add one that signs immediately, because a key has leaked
+    make retire-key ENV=us KEY=9a1e77c2 show how many links it signed
+    make retire-key … SURE=9a1e77c2     remove it; these links stop working
 
-BASE=http://127.0.0.1:8080 does it to an embedded stack (make serve) instead. No key is ever
-printed. The secret's version is looked at again just before writing, so that of two people who
-rotate at once the second is told to look again, instead of losing a key.
+BASE=http://127.0.0.1:8080 uses an embedded stack (make serve) instead. Keys are never printed. The
+tool compares the secret's version just before it writes: if two operators rotate at once, the
+second gets an error, and no key is lost.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KEY_BYTES = 32
 
 
 def main(arguments: list[str] | None = None, clock: Callable[[], float] = time.time) -> int:
-    """Run one command; 2 where it cannot be done, saying why. ``clock`` in seconds since 1970."""
+    """Run one command; return 2 if it fails. ``clock`` gives seconds since 1970."""
     options = _parse_options(arguments)
     options.now, options.stack = clock(), find_stack(options.env, options.base)
     client = options.stack.client("secretsmanager")
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None, clock: Callable[[], float] = time.t
 
 
 def print_keys(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
-    """Print the fingerprints."""
+    """Print each key's fingerprint and use."""
     keys, now = _parse_keyring(_read_secret(client, secret_id)), options.now
     for key in keys.keys:
         print(f"{key.fingerprint}  {_describe_role(key, keys, now)}")
@@ -66,30 +66,30 @@ def _describe_role(key: SigningKey, keys: KeySchedule, now: float) -> str:
 
 
 def add_key(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
-    """Add a key: it signs once it is known everywhere, or at once where that is asked for."""
+    """Add a key that signs when every function has it, or immediately with ``--now``."""
     signs_from = options.now + (0 if options.at_once else KEY_PROPAGATION_SECONDS)
     key = secrets.token_bytes(KEY_BYTES)
     _update_keyring(client, secret_id, lambda keys: keys.add_key(key, signs_from))
     if options.at_once:
         print(
-            "Functions sign with it as they read it, by "
-            f"{format_utc(options.now + KEYRING_TTL_SECONDS)}. Until then a link under it may be "
-            f"refused for {MIN_RELOAD_INTERVAL_SECONDS} s where forged links were"
-            " tried just before.",
+            "Each function signs with the key when it reloads the keyring, by "
+            f"{format_utc(options.now + KEYRING_TTL_SECONDS)}. Until then, a function that just "
+            "received forged links may refuse links of this key for "
+            f"{MIN_RELOAD_INTERVAL_SECONDS} s.",
             file=sys.stderr,
         )
     return print_keys(client, secret_id, options)
 
 
 def retire_key(client: Any, secret_id: str, options: argparse.Namespace) -> int:  # noqa: ANN401
-    """Take a key away, after being told to by name; before, only say what it would cost."""
+    """Remove a key if ``--sure`` repeats it; else only show how many links it signed."""
     if options.sure != options.key:
         keys = _parse_keyring(_read_secret(client, secret_id))
         keys.remove_key(options.key, options.now)
         print(
-            f"The key {options.key} signed {_describe_signed_links(options)}. Each would lead to "
-            f"a plain page from then on.\n{_format_signing_warning(keys, options.now)}"
-            f"Repeat it to do so: SURE={options.key}",
+            f"The key {options.key} signed {_describe_signed_links(options)}. Without the key, "
+            f"each of them opens a plain page.\n{_format_signing_warning(keys, options.now)}"
+            f"To retire the key, add SURE={options.key}",
             file=sys.stderr,
         )
         return EXIT_FAILED
@@ -98,19 +98,19 @@ def retire_key(client: Any, secret_id: str, options: argparse.Namespace) -> int:
 
 
 def _format_signing_warning(keys: KeySchedule, now: float) -> str:
-    """A warning where the key before the one that signs may still be in use."""
+    """Format a warning if functions may still sign with the previous key."""
     signing = keys.get_signing_key(now)
     until = (signing.signs_from if signing else 0) + KEYRING_TTL_SECONDS
     if now >= until:
         return ""
     return (
-        f"Functions may sign with an older key until {format_utc(until)}, and a file that is being"
-        " rewritten with the one it began with: what they send meanwhile would lead nowhere.\n"
+        f"Functions may sign with an older key until {format_utc(until)}, and a running rewrite of"
+        " a file signs with its first key to the end: these links would stop working.\n"
     )
 
 
 def _describe_signed_links(options: argparse.Namespace) -> str:
-    """What a key signed, counted when the messages were handed over."""
+    """Describe how many links a key signed; a link counts when its message is rewritten."""
     campaigns = connect_repositories(options.stack, "campaigns").campaigns
     by_campaign = campaigns.count_links_by_key(options.key)
     return f"{sum(by_campaign.values()):,} links in messages of {len(by_campaign):,} campaigns"
@@ -124,7 +124,7 @@ def _update_keyring(
     before = _read_secret(client, secret_id)
     after = update(_parse_keyring(before))
     if _read_secret(client, secret_id)["VersionId"] != before["VersionId"]:
-        raise ValueError("somebody else changed the keyring meanwhile; look at it again")
+        raise ValueError("keyring: changed by another operator; run `make keys` and try again")
     client.put_secret_value(SecretId=secret_id, SecretString=after.to_json())
 
 
@@ -139,16 +139,16 @@ def _read_secret(client: Any, secret_id: str) -> dict[str, str]:  # noqa: ANN401
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = cli.build_parser("keys", __doc__)
-    parser.add_argument("--secret", help="the secret's id, where it is not the stack's own")
+    parser.add_argument("--secret", help="the secret's id; the stack's own by default")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("show", help="print the fingerprints").set_defaults(run=print_keys)
-    adding = commands.add_parser("add", help="add a key, which signs once it is known everywhere")
-    adding.add_argument("--now", dest="at_once", action="store_true", help="have it sign at once")
-    adding.set_defaults(run=add_key)
-    retiring = commands.add_parser("retire", help="take a key away, with every link it signed")
-    retiring.add_argument("key", metavar="KEY", type=parse_required, help="its fingerprint")
-    retiring.add_argument("--sure", default="", help="the fingerprint once more")
-    retiring.set_defaults(run=retire_key)
+    add = commands.add_parser("add", help="add a key that signs when every function has it")
+    add.add_argument("--now", dest="at_once", action="store_true", help="sign immediately")
+    add.set_defaults(run=add_key)
+    retire = commands.add_parser("retire", help="remove a key; its links stop working")
+    retire.add_argument("key", metavar="KEY", type=parse_required, help="its fingerprint")
+    retire.add_argument("--sure", default="", help="the fingerprint again")
+    retire.set_defaults(run=retire_key)
     return parser.parse_args(arguments)
 
 

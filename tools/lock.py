@@ -1,14 +1,14 @@
-"""Keeps the locks in step with pyproject.toml.
+"""Compile the locks from pyproject.toml.
 
-    python -m tools.lock            writes them, keeping every version that still fits
-    python -m tools.lock --upgrade  writes them, with the newest versions
-    python -m tools.lock --check    changes nothing and fails where one of them would change
+    python -m tools.lock            write them; keep every version that still fits
+    python -m tools.lock --upgrade  write them with the newest versions
+    python -m tools.lock --check    change nothing; fail if a lock would change
 
-    requirements.lock                everything, for every Python and platform of the project
-    layers/waypost/requirements.txt  what of it the functions need, on Lambda's Python and processor
-    tools/scanner.lock               the template's security scanner, which wants older libraries
+    requirements.lock                all dependencies, for every Python and platform of the project
+    layers/waypost/requirements.txt  the functions' part, for Lambda's Python and processor
+    tools/scanner.lock               the template's security scanner, which needs older libraries
 
-None names a registry.
+No lock names a registry.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ LAMBDA_OPTIONS = (
 
 
 def compile_locks(folder: Path, *, upgrade: bool) -> None:
-    """Write all locks below ``folder``, keeping versions that stand there unless upgrading."""
+    """Write all locks below ``folder``; keep the versions there unless ``upgrade``."""
     fresh = ("--upgrade",) if upgrade else ()
     lock, layer, scanner = folder / FULL_LOCK, folder / LAYER_LOCK, folder / SCANNER_LOCK
-    layer.unlink(missing_ok=True)  # the lock alone decides
+    layer.unlink(missing_ok=True)  # only the full lock decides versions
     for arguments in (
         ("pyproject.toml", "--group", "dev", *UNIVERSAL_OPTIONS, *fresh, "--output-file", lock),
         ("pyproject.toml", *LAMBDA_OPTIONS, "--constraints", lock, "--output-file", layer),
@@ -51,7 +51,7 @@ def compile_locks(folder: Path, *, upgrade: bool) -> None:
 
 
 def diff_locks() -> str:
-    """What compiling anew would change, as a unified diff; empty when all are in step."""
+    """Compile the locks elsewhere, and return the unified diff; empty if they are up to date."""
     with tempfile.TemporaryDirectory() as scratch:
         for lock in (FULL_LOCK, LAYER_LOCK, SCANNER_LOCK):
             Path(scratch, lock).parent.mkdir(parents=True, exist_ok=True)
@@ -67,20 +67,20 @@ def _diff_lock(lock: Path, compiled: Path) -> str:
         (ROOT / lock).read_text().splitlines(keepends=True),
         compiled.read_text().splitlines(keepends=True),
         fromfile=str(lock),
-        tofile=f"{lock}, compiled anew",
+        tofile=f"{lock}, compiled",
     )
     return "".join(lines)
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description="Keep the locks in step with pyproject.toml.")
-    arguments.add_argument("--check", action="store_true", help="change nothing; fail if behind")
-    arguments.add_argument("--upgrade", action="store_true", help="take the newest versions")
-    chosen = arguments.parse_args()
-    if not chosen.check:
-        compile_locks(ROOT, upgrade=chosen.upgrade)
-    elif behind := diff_locks():
-        sys.exit(f"{behind}The locks are behind pyproject.toml: run `make lock`.")
+    parser = argparse.ArgumentParser(description="Compile the locks from pyproject.toml.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if outdated")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    options = parser.parse_args()
+    if not options.check:
+        compile_locks(ROOT, upgrade=options.upgrade)
+    elif difference := diff_locks():
+        sys.exit(f"{difference}The locks do not match pyproject.toml; run `make lock`.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Asks the management API, signed by whoever runs a tool."""
+"""Client of the management API, with requests signed by the operator's credentials."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from tools.stack import DeployedStack
 
 _AWS_URL: Final = re.compile(r"https://\w+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com")
 _PLAIN_HTTP_ERRORS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
-"""What OpenSSL, by its version, says of an answer that is plain HTTP."""
+"""OpenSSL's errors for a response in plain HTTP; they depend on its version."""
 _SECONDS: Final = 35  # an HTTP API gives up after 30
 
 
 class ApiError(SystemExit):
-    """The API refused; says why, as it said."""
+    """The API returned an error; the text is the API's."""
 
 
 class ApiUnreachable(ApiError):
-    """Nothing answers at the address."""
+    """No response from the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManagementApi:
-    """The management API at an address; ``region`` is None where requests are not signed."""
+    """The management API at an address; requests are signed if ``region`` is given."""
 
     address: str
     region: str | None = None
 
     @classmethod
     def from_options(cls, environment: str, base: str) -> ManagementApi:
-        """At ``base``, where that is given: signed for if it is an address of AWS."""
+        """Create a client for ``base`` (signed if it is an AWS address) or for an environment."""
         if base:
             aws = _AWS_URL.match(base)
             return cls(base.rstrip("/"), aws[1] if aws else None)
@@ -47,7 +47,11 @@ class ManagementApi:
         return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
 
     def request(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The decoded answer. Raises Refused with the API's own words, or Unreachable."""
+        """Send a request, and return the decoded response.
+
+        :raises ApiError: when the API returns an error.
+        :raises ApiUnreachable: when there is no response.
+        """
         url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         if self.region:
@@ -67,18 +71,18 @@ class ManagementApi:
 
 
 def _find_reason(error: BaseException) -> str:
-    """Why nothing answers: what the first of a chain of errors said."""
+    """Find the reason of a connection error: the first error of the chain."""
     if error.__cause__:
         return _find_reason(error.__cause__)
     if any(sign in str(error) for sign in _PLAIN_HTTP_ERRORS):
-        return "it speaks no HTTPS: is it http://?"
+        return "no HTTPS there; try http://"
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _sign_headers(
     method: str, url: str, headers: dict[str, str], data: bytes, region: str
 ) -> dict[str, str]:
-    """The headers with a signature (SigV4) of whoever runs this."""
+    """Sign a request (SigV4) with the operator's credentials, and return its headers."""
     credentials = boto3.Session().get_credentials()
     if credentials is None:
         raise NoCredentialsError

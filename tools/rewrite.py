@@ -1,14 +1,14 @@
-"""Rewrites a message of one's own for one recipient, and says what became of each of its links.
+"""Rewrite one message for one recipient, and print the report of its links.
 
-    make rewrite ENV=us WORKSPACE=acme FILE=newsletter.html    writes newsletter.tracked.html
-    make rewrite … CAMPAIGN=spring-sale PERSON=ada             else the file's name, and p1
-    make rewrite … CHANNEL=sms FILE=sale.txt                   else email
-    make rewrite … DATA=ada.json                               renders its Liquid with this data
-    make rewrite … DRY=yes                                     the report alone; counts nothing
+    make rewrite ENV=us WORKSPACE=acme FILE=newsletter.html    write newsletter.tracked.html
+    make rewrite … CAMPAIGN=spring-sale PERSON=ada             default: the file's name, and p1
+    make rewrite … CHANNEL=sms FILE=sale.txt                   default: email
+    make rewrite … DATA=ada.json                               render its Liquid with this data
+    make rewrite … DRY=yes                                     the report only; count nothing
 
-FILE is HTML (.html, .htm), a whole MIME message (.eml) or text (anything else). Without DATA, a
-JSON object, it is taken as it stands. BASE=http://127.0.0.1:8080 asks an embedded stack instead
-(make serve).
+FILE is HTML (.html, .htm), a complete MIME message (.eml) or text (any other name). DATA is a JSON
+object; without it, the file's Liquid is not rendered. BASE=http://127.0.0.1:8080 uses an embedded
+stack instead (make serve).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CONTENT_KEYS: Final = {".html": "html", ".htm": "html", ".eml": "mime"}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the report, and write the message beside the file."""
+    """Print the report, and write the message next to the file."""
     options = _parse_options(arguments)
     part = _CONTENT_KEYS.get(options.file.suffix.lower(), "text")
     message = _build_message(options, {part: _read_content(options.file)})
@@ -45,21 +45,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _read_content(file: Path) -> str:
-    """A message's text. Ends the tool where no message can be in the file, before it is read."""
+    """Read a message.
+
+    :raises SystemExit: when the file is too large or empty.
+    """
     if (size := file.stat().st_size) > MAX_MIME_BYTES:
-        raise SystemExit(f"{file} is {size:,} bytes; a message has at most {MAX_MIME_BYTES:,}")
+        raise SystemExit(f"{file}: {size:,} bytes; a message has at most {MAX_MIME_BYTES:,}")
     content = read_text(file)
     if not content.strip():
-        raise SystemExit(f"{file} is empty")
+        raise SystemExit(f"{file}: empty file")
     return content
 
 
 def _read_data(file: Path) -> object:
-    """What stands in a file of JSON. Ends the tool where it is none."""
+    """Read a JSON file.
+
+    :raises SystemExit: when the file is not JSON.
+    """
     try:
         return json.loads(read_text(file))
     except ValueError as error:
-        raise SystemExit(f"{file} is not JSON: {error}") from error
+        raise SystemExit(f"{file}: not JSON: {error}") from error
 
 
 def _build_message(options: argparse.Namespace, content: dict[str, str]) -> dict[str, object]:
@@ -79,11 +85,11 @@ def _build_message(options: argparse.Namespace, content: dict[str, str]) -> dict
 
 
 def _format_report(answer: dict[str, Any]) -> list[str]:
-    """The report for people: links with what became of them, warnings, what failed."""
+    """Format the report: each link's decision, warnings and failures."""
     tracked = sum(link["tracked"] for link in answer["links"])
     lines = [f"{tracked} of {len(answer['links'])} links tracked"]
     if not answer["links"] and not answer["failed"]:
-        lines.append("No link was found: docs/channels.md tells where each channel looks for them")
+        lines.append("No link was found; docs/channels.md lists the places of links in a channel")
     for link in answer["links"]:
         word, reason = ("tracked", "") if link["tracked"] else ("left", link["reason"])
         lines.append(f"  {link['position']:>3}  {word:8}{link['url'] or '(empty)'}")
@@ -91,7 +97,7 @@ def _format_report(answer: dict[str, Any]) -> list[str]:
     if segments := answer.get("segments"):
         lines += ["Segments ({encoding}): {before} before, {after} after".format(**segments)]
     lines += [f"Warning: {warning}" for warning in answer["warnings"]]
-    lines += [f"Not made: {failed['field']}: {failed['reason']}" for failed in answer["failed"]]
+    lines += [f"Failed: {failed['field']}: {failed['reason']}" for failed in answer["failed"]]
     return lines
 
 
@@ -99,15 +105,15 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = cli.build_parser("rewrite", __doc__)
     parser.add_argument("--workspace", type=parse_required, required=True)
     parser.add_argument("--file", type=lambda text: Path(parse_required(text)), required=True)
-    parser.add_argument("--campaign", default="", help="the file's name unless given")
-    parser.add_argument("--person", default="p1", help="the recipient; p1 unless given")
-    parser.add_argument("--channel", default="email", help="email unless given")
+    parser.add_argument("--campaign", default="", help="the file's name by default")
+    parser.add_argument("--person", default="p1", help="the recipient; p1 by default")
+    parser.add_argument("--channel", default="email", help="email by default")
     parser.add_argument(
         "--data",
         type=lambda text: Path(text) if text else None,
-        help="a file with the recipient's data, for a template; without Liquid unless given",
+        help="a file with the recipient's data; without it, Liquid is not rendered",
     )
-    parser.add_argument("--dry-run", action="store_true", help="the report alone")
+    parser.add_argument("--dry-run", action="store_true", help="print the report only")
     return parser.parse_args(arguments)
 
 

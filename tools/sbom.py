@@ -1,10 +1,10 @@
-"""What the layer is made of, as a bill of materials in CycloneDX 1.6 (JSON), from what was built.
+"""Write the bill of materials of the built layer, as CycloneDX 1.6 in JSON.
 
     python -m tools.sbom FOLDER >build/sbom.cdx.json        FOLDER: the layer's python folder
 
-A function's own folder holds only code of ours, so the layer is all there is to tell. Versions and
-licences are those of each distribution's METADATA; its files are compared with its RECORD first,
-whose digest then stands for all of them. The same build gives the same document, byte by byte.
+Functions contain only Waypost's own code, so the layer has all libraries. Versions and licences are
+from each distribution's METADATA. The files are compared with RECORD, whose digest stands for all
+of them. The same build gives the same document, byte for byte.
 """
 
 from __future__ import annotations
@@ -34,56 +34,56 @@ _SPDX: Final = {
     "MIT License": "MIT",
     "MIT No Attribution License (MIT-0)": "MIT-0",
 }
-"""How METADATA names licences that SPDX names otherwise. The BSD ones here are of three clauses."""
+"""SPDX ids of the licences that METADATA names in other words. "BSD" has three clauses here."""
 _LICENCE_OVERRIDES: Final = {"crawler-user-agents": "MIT"}
-"""Of distributions whose METADATA names none: what the file LICENSE beside it is."""
+"""Licences of distributions whose METADATA names none, from their LICENSE file."""
 
 
 def main(folder: str) -> int:
-    """Print the bill of a built layer. 1 where its files are not those of its RECORDs."""
+    """Print the bill of materials of a built layer; return 1 if a file differs from its RECORD."""
     distributions = sorted(find_distributions(Path(folder)), key=normalize_name)
-    spoilt = [file for each in distributions for file in find_changed_files(each)]
-    for file in spoilt:
-        print(f"{file} is not what its RECORD says", file=sys.stderr)
+    changed = [file for each in distributions for file in find_changed_files(each)]
+    for file in changed:
+        print(f"{file}: differs from its RECORD; run `make build`", file=sys.stderr)
     if not distributions:
-        print(f"{folder} holds no distribution; `make build` makes the layer", file=sys.stderr)
-    if spoilt or not distributions:
+        print(f"{folder}: no distributions; run `make build`", file=sys.stderr)
+    if changed or not distributions:
         return 1
     print(json.dumps(build_document(distributions), indent=2))
     return 0
 
 
 def find_distributions(folder: Path) -> Iterator[Distribution]:
-    """The distributions that were installed into a folder."""
+    """Find the distributions installed in a folder."""
     return (PathDistribution(info) for info in folder.glob("*.dist-info"))
 
 
 def build_document(distributions: list[Distribution]) -> dict[str, Any]:
-    """The bill of materials of these distributions."""
+    """Build the bill of materials of some distributions."""
     components = [build_component(each) for each in distributions]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    own = {
+    application = {
         "type": "application",
         "bom-ref": "waypost",
         "name": project["name"],
         "version": project["version"],
         "licenses": [{"license": {"id": project["license"]}}],
     }
-    listed = [each["bom-ref"] for each in components]
+    references = [each["bom-ref"] for each in components]
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, json.dumps(components))}",
         "version": 1,
-        "metadata": {"component": own},
+        "metadata": {"component": application},
         "components": components,
-        "dependencies": [{"ref": "waypost", "dependsOn": listed}],
+        "dependencies": [{"ref": "waypost", "dependsOn": references}],
     }
 
 
 def build_component(distribution: Distribution) -> dict[str, Any]:
-    """One distribution. ``record``: the digest of the list of its files and their digests."""
+    """Build the entry of one distribution, with the digest of its RECORD."""
     name, version = normalize_name(distribution), distribution.version
     record = sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
     return {
@@ -98,10 +98,13 @@ def build_component(distribution: Distribution) -> dict[str, Any]:
 
 
 def build_license_expression(distribution: Distribution) -> str:
-    """The licences as an SPDX expression. Raises ValueError where nobody names one."""
+    """Build the SPDX expression of a distribution's licences.
+
+    :raises ValueError: when no licence is known.
+    """
     metadata: Message = distribution.metadata  # type: ignore[assignment]  # it is one
-    if given := metadata.get("License-Expression"):
-        return str(given)
+    if expression := metadata.get("License-Expression"):
+        return str(expression)
     classified = [
         line.rpartition(" :: ")[2]
         for line in metadata.get_all("Classifier", [])
@@ -114,12 +117,14 @@ def build_license_expression(distribution: Distribution) -> str:
         or [_LICENCE_OVERRIDES.get(normalize_name(distribution), "")]
     )
     if not all(names):
-        raise ValueError(f"{normalize_name(distribution)} names no licence")
+        raise ValueError(
+            f"{normalize_name(distribution)}: no licence in METADATA; add it to _LICENCE_OVERRIDES"
+        )
     return " OR ".join(dict.fromkeys(_SPDX.get(name, name) for name in names))
 
 
 def find_changed_files(distribution: Distribution) -> Iterator[Path]:
-    """Files that are there and differ from what RECORD says; what a build leaves out is fine."""
+    """Find files that differ from RECORD; the build leaves out some files, which is fine."""
     for file in distribution.files or ():
         path = Path(str(file.locate()))
         if file.hash is None or not path.is_file():
@@ -130,7 +135,7 @@ def find_changed_files(distribution: Distribution) -> Iterator[Path]:
 
 
 def normalize_name(distribution: Distribution) -> str:
-    """The name in the one spelling that package URLs have."""
+    """Normalize a distribution's name as package URLs do."""
     return distribution.name.lower().replace("_", "-").replace(".", "-")
 
 

@@ -1,11 +1,11 @@
-"""Makes a share link to report pages and prints it.
+"""Create a share link to report pages, and print it.
 
     make share ENV=us WORKSPACE=acme CAMPAIGN=spring-sale HOURS=48
-    make share ENV=us WORKSPACE=acme                          the whole workspace, for three days
-    make share … PEOPLE=yes                                   names people, too
+    make share ENV=us WORKSPACE=acme                          the whole workspace, for 72 hours
+    make share … PEOPLE=yes                                   shows people, too
 
-BASE=http://127.0.0.1:8080 asks an embedded stack instead. Who holds the link may look until it
-expires; rotating the keys (make rotate-keys) revokes every link before.
+BASE=http://127.0.0.1:8080 uses an embedded stack instead. Anyone with the link can see the pages
+until it expires. To rotate the keys (make rotate-keys) revokes all earlier links.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.management_api import ManagementApi
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the link on a line of its own, and below it until when it works."""
+    """Print the link to stdout, and the time of its end to stderr."""
     options = _parse_options(arguments)
     path = f"/v1/workspaces/{quote(options.workspace, safe='')}/shares"
     body: dict[str, object] = {"hours": options.hours, "people": options.people}
@@ -35,12 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = cli.build_parser("share", __doc__)
     parser.add_argument("--workspace", metavar="WORKSPACE", type=parse_required, required=True)
-    parser.add_argument("--campaign", default="", help="the whole workspace unless given")
+    parser.add_argument("--campaign", default="", help="the whole workspace by default")
     parser.add_argument(
-        "--hours", type=parse_number, default=72, help="how long it works; 72 by default"
+        "--hours", type=parse_number, default=72, help="hours until it expires; 72 by default"
     )
     parser.add_argument(
-        "--people", type=lambda text: text == "yes", default=False, help="yes: names people, too"
+        "--people", type=lambda text: text == "yes", default=False, help="yes: shows people, too"
     )
     return parser.parse_args(arguments)
 

@@ -1,12 +1,12 @@
-"""Tries a deployed stack out, from rewriting to the report, and says what it saw line by line.
+"""Test a deployed stack from rewriting to the report, with one line for each step.
 
     make smoke ENV=us                        the stack that samconfig.toml names
     make smoke BASE=http://127.0.0.1:8080    an embedded stack (make serve)
     make smoke BASE=https://….execute-api.us-east-1.amazonaws.com    by its ManagementUrl
 
-Requests to AWS are signed by whoever runs it. What it makes is one message, to nobody, with a click
-or two, in the workspace ``smoke``, which are forgotten after the stack's retention; the tracking
-domain that it adds is removed again. Exit status 1 where a line says FAIL, 2 where no
+Requests to AWS are signed with the operator's credentials. The test rewrites one message in the
+workspace ``smoke`` and clicks it once or twice. Its clicks expire with the stack's retention, and
+it removes the tracking domain that it adds. The exit code is 1 if a line says FAIL, and 2 if no
 stack answers.
 """
 
@@ -24,7 +24,10 @@ from tools.smoke_steps import STEPS, SmokeTest, StepFailed, StepSkipped
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Take every step; 1 where one failed. Raises Unreachable where the first finds no stack."""
+    """Run every step; return 1 if one failed.
+
+    :raises ApiUnreachable: when the first step finds no stack.
+    """
     options = _parse_options(arguments)
     with urllib3.PoolManager(retries=False, timeout=35) as http:
         api = ManagementApi.from_options(options.env, options.base)
@@ -35,17 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _run_step(step: Callable[[SmokeTest], str], smoke_test: SmokeTest) -> int:
     name = step.__name__.replace("_", " ")
     try:
-        word, said = "ok  ", step(smoke_test)
+        label, text = "ok  ", step(smoke_test)
     except StepSkipped as reason:
-        word, said = "skip", str(reason)
+        label, text = "skip", str(reason)
     except ApiUnreachable as reason:
         if step is STEPS[0]:
             raise
-        word, said = "FAIL", str(reason)
+        label, text = "FAIL", str(reason)
     except (StepFailed, ApiError, urllib3.exceptions.HTTPError, LookupError, ValueError) as reason:
-        word, said = "FAIL", f"{type(reason).__name__}: {reason}"
-    print(f"{word}  {name:13} {said}", flush=True)
-    return int(word == "FAIL")
+        label, text = "FAIL", f"{type(reason).__name__}: {reason}"
+    print(f"{label}  {name:13} {text}", flush=True)
+    return int(label == "FAIL")
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:

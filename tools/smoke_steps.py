@@ -1,7 +1,7 @@
-"""The steps of ``tools.smoke``: what a pipeline, a recipient, a marketer and an operator do.
+"""Steps of the smoke test: one request each of a pipeline, recipient, marketer or operator.
 
-Each step asks over HTTP alone, and returns what it saw as a phrase. It raises Failed where that is
-not what it ought to be, and Skipped where it cannot be tried.
+A step uses HTTP only, and returns its observation as a phrase. It raises StepFailed if the
+observation is wrong, and StepSkipped if the stack cannot do it.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _LINK: Final = re.compile(r"https?://[^\s\"<>]+/e/[co]/[\w-]+/[\w-]+")
 
 
 class StepFailed(Exception):
-    """A step saw something else than it ought to have; says what."""
+    """A step observed a wrong value."""
 
 
 class StepSkipped(Exception):
-    """A step cannot be tried here; says why."""
+    """A step is impossible on this stack."""
 
 
 @dataclass(slots=True)
 class SmokeTest:
-    """One journey through one stack; later steps need the link that the first one makes.
+    """One run of the steps; later steps need the link from the first one.
 
-    ``patience`` in seconds: how long counting may take.
+    ``patience``: seconds that counting may take.
     """
 
     api: ManagementApi
@@ -58,7 +58,7 @@ class SmokeTest:
         found = _LINK.findall(sent)
         _expect(len(found), 2, "tracking links and pixels")
         self.link, self.pixel = found
-        _expect(UNTRACKED_URL in sent, True, "that an untracked link stays")
+        _expect(UNTRACKED_URL in sent, True, "the untracked link is unchanged")
         return self.link.partition("/e/c/")[0]
 
     def click(self) -> str:
@@ -70,12 +70,12 @@ class SmokeTest:
 
     def head(self) -> str:
         _expect(self._request_link("HEAD").status, 302, "the status")
-        return "302, as link checkers ask"
+        return "302 for link checkers"
 
     def open(self) -> str:
         answer = self._get(self.pixel)
         _expect((answer.status, answer.headers.get("content-type")), (200, "image/gif"), "a pixel")
-        return "the pixel is a GIF"
+        return "a GIF"
 
     def forgery(self) -> str:
         payload, _, signature = self._require_link(self.link).rpartition("/")
@@ -100,51 +100,49 @@ class SmokeTest:
     def activity(self) -> str:
         path = f"{_FOLDER}/people/{quote(self.name)}/activity"
         urls = [click["url"] for click in self.api.request("GET", path)["clicks"]]
-        _expect(urls, [TRACKED_URL], "what the person clicked")
+        _expect(urls, [TRACKED_URL], "the person's clicks")
         return "the ledger has the click"
 
     def names(self) -> str:
-        """A person's name may hold any character, and is somebody else's without it."""
+        """Names of people may contain any character, and differ by each."""
         path, other = (
             f"{_FOLDER}/people/{quote(self.name + rest, safe='')}/opt-out"
             for rest in ("/a?b%2Fc d", "/a")
         )
         self.api.request("PUT", path)
         try:
-            _expect(
-                self.api.request("GET", path)["opted_out"], True, "whether the person opted out"
-            )
-            _expect(self.api.request("GET", other)["opted_out"], False, "whether another one did")
+            _expect(self.api.request("GET", path)["opted_out"], True, "the person's opt-out")
+            _expect(self.api.request("GET", other)["opted_out"], False, "another person's opt-out")
         finally:
             self.api.request("DELETE", path)
-        return "a name with a slash, a question mark and percent signs is told from others"
+        return "a slash, a question mark and percent signs belong to the name"
 
     def pages(self) -> str:
         body = {"campaign": self.name, "hours": 1, "people": False}
         share: str = self.api.request("POST", f"{_FOLDER}/shares", body)["url"]
-        _expect(self._get(share).status < 400, True, "that the share link opens")
+        _expect(self._get(share).status < 400, True, "the share link opens")
         return share.partition("/reports/")[0]
 
     def signature(self) -> str:
         if self.api.region is None:
-            raise StepSkipped("an embedded stack asks for no signature")
+            raise StepSkipped("an embedded stack needs no signature")
         answer = self._get(f"{self.api.address}{_FOLDER}/settings")
         _expect(answer.status, 403, "the status without a signature")
         return "403 without one"
 
     def domain(self) -> str:
-        """A host that cannot be: its check finds no DNS, and it goes again."""
+        """Add a host without DNS, check it and remove it."""
         host = f"links.{self.name}.example"
         self.api.request("POST", f"{_FOLDER}/domains", {"host": host})
         try:
             checked = self.api.request("POST", f"{_FOLDER}/domains/{host}/verify")
             _expect(checked["lights"]["dns"]["colour"], "red", "the light of DNS")
             shown = self.api.request("GET", f"{_FOLDER}/domains/{host}")
-            _expect(shown["checked"], checked["checked"], "when it was checked")
+            _expect(shown["checked"], checked["checked"], "the time of the check")
         finally:
             self.api.request("DELETE", f"{_FOLDER}/domains/{host}")
             gone = self.api.request("POST", f"{_FOLDER}/domains/{host}/verify")
-        _expect(gone["use"], "removed", "its use in the end")
+        _expect(gone["use"], "removed", "its use after the removal")
         return f"checked: {checked['lights']['dns']['found']}"
 
     def default_host(self) -> str:
@@ -152,7 +150,7 @@ class SmokeTest:
             "domains"
         ]
         if not domains:
-            raise StepSkipped("the stack has no DefaultHost, or has not checked it yet")
+            raise StepSkipped("the stack has no DefaultHost, or its check has not run yet")
         _expect(domains[0]["stage"], "https", f"the stage of {domains[0]['host']}")
         return f"{domains[0]['host']} serves HTTPS"
 
@@ -181,7 +179,7 @@ class SmokeTest:
     @staticmethod
     def _require_link(url: str) -> str:
         if not url:
-            raise StepSkipped("there is no link to try")
+            raise StepSkipped("the first step returned no link")
         return url
 
 

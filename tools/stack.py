@@ -1,10 +1,4 @@
-"""Finds the resources of a deployed stack by their names in the template, for operators' tools.
-
-with the environment of samconfig.toml:   Stack.of("us")
-on the embedded stack:                    AWS_ENDPOINT_URL is set, and names are given as they are
-
-A stack that ``make serve`` serves, reached as a deployed one is.
-"""
+"""Find a stack's resources by their logical ids, on AWS or on an embedded stack."""
 
 from __future__ import annotations
 
@@ -24,19 +18,22 @@ CONFIG_FILE = Path(__file__).parent.parent / "samconfig.toml"
 
 
 class StackNotFound(SystemExit):
-    """The stack, or a resource of it, cannot be found; says what to do."""
+    """The stack, or one of its resources, does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedStack:
-    """One deployed stack."""
+    """A stack on AWS."""
 
     name: str
     region: str
 
     @classmethod
     def from_environment(cls, environment: str) -> Self:
-        """The stack that ``make deploy ENV=…`` deploys. Raises NoStack for an unknown one."""
+        """Find the stack that ``make deploy ENV=…`` deploys.
+
+        :raises StackNotFound: when samconfig.toml does not have the environment.
+        """
         known = _load_environments()
         if environment not in known:
             names = ", ".join(known)
@@ -49,7 +46,10 @@ class DeployedStack:
         return boto3.client(service, region_name=self.region)  # type: ignore[call-overload]
 
     def get_resource_id(self, logical_id: str) -> str:
-        """The physical id of a resource. Raises NoStack where the stack has none."""
+        """Look up the physical id of a resource.
+
+        :raises StackNotFound: when the stack does not have the resource.
+        """
         cloudformation = self.client("cloudformation")
         try:
             answer = cloudformation.describe_stack_resource(
@@ -62,11 +62,11 @@ class DeployedStack:
 
 
 def _load_environments() -> dict[str, dict[str, str]]:
-    """What samconfig.toml says of deploying each environment that has a stack."""
+    """Load the deploy parameters of each environment in samconfig.toml that has a stack."""
     config = tomllib.loads(CONFIG_FILE.read_text("utf-8"))
-    sections = {name: said for name, said in config.items() if isinstance(said, dict)}
+    sections = {name: value for name, value in config.items() if isinstance(value, dict)}
     deploys = {
-        name: said.get("deploy", {}).get("parameters", {}) for name, said in sections.items()
+        name: section.get("deploy", {}).get("parameters", {}) for name, section in sections.items()
     }
     return {name: deploy for name, deploy in deploys.items() if "stack_name" in deploy}
 
@@ -76,7 +76,7 @@ _SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedStackClient:
-    """``services`` is the address of its AWS services, ``resources`` their ids by logical id."""
+    """A stack of ``make serve``. ``services_url`` is the address of its AWS services."""
 
     region: str
     services_url: str
@@ -84,15 +84,18 @@ class EmbeddedStackClient:
 
     @classmethod
     def from_url(cls, base: str) -> Self:
-        """The one served at ``base``. Raises NoStack where there is none."""
+        """Connect to the stack served at ``base``.
+
+        :raises StackNotFound: when no stack answers there.
+        """
         try:
             url = f"{base.rstrip('/')}/_local"
             answer = urllib3.request("GET", url, timeout=_SECONDS, retries=False)
-            told = answer.json()
-            return cls(told["region"], told["aws"], told["resources"])
+            state = answer.json()
+            return cls(state["region"], state["aws"], state["resources"])
         except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError) as error:
             raise StackNotFound(
-                f"there is no stack of `make serve` at {base}; a deployed one is named by ENV"
+                f"{base}: no embedded stack there; run `make serve`, or set ENV to a deployed one"
             ) from error
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - clients have no common type
@@ -101,18 +104,21 @@ class EmbeddedStackClient:
             region_name=self.region,
             endpoint_url=self.services_url,
             aws_access_key_id="testing",
-            aws_secret_access_key="testing",  # noqa: S106 - moto lets anybody do anything
+            aws_secret_access_key="testing",  # noqa: S106 - moto accepts any key
         )
 
     def get_resource_id(self, logical_id: str) -> str:
-        """The id of a resource. Raises NoStack where the stack has none."""
+        """Look up the id of a resource.
+
+        :raises StackNotFound: when the stack does not have the resource.
+        """
         if logical_id not in self.resource_ids:
             raise StackNotFound(f"the embedded stack has no {logical_id}")
         return self.resource_ids[logical_id]
 
 
 def find_stack(environment: str, base: str) -> DeployedStack | EmbeddedStackClient:
-    """The stack of an environment, or the embedded one at ``base`` if that is given."""
+    """Find the embedded stack at ``base`` if it is given, else the environment's stack."""
     return (
         EmbeddedStackClient.from_url(base) if base else DeployedStack.from_environment(environment)
     )

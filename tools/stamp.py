@@ -1,11 +1,10 @@
-"""Marks the built template with the parameters that it is deployed with.
+"""Write a fingerprint of the deployment's parameters into the built template.
 
-    make deploy ENV=us        does so between ``sam build`` and ``sam deploy``
+    make deploy ENV=us        runs it between ``sam build`` and ``sam deploy``
 
-SAM publishes a version of a function, to which ``live`` then leads, where the function's own lines
-of the template changed. A parameter stands there by its name alone: whatever its value, the lines
-stay the same, and the function that is called keeps the value it had. With the mark, a fingerprint
-of all parameters, they differ.
+SAM publishes a new version of a function, and moves the alias ``live`` to it, if the function's
+lines in the template changed. A parameter's value does not change these lines, so ``live`` would
+keep the old value. The fingerprint changes them.
 """
 
 from __future__ import annotations
@@ -26,34 +25,41 @@ _PLACEHOLDER: Final = re.compile(r"(\bDEPLOYED_WITH: )\S+")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the mark of an environment's parameters into what was built."""
+    """Stamp the built template with the fingerprint of an environment's parameters."""
     parser = cli.build_parser("stamp", __doc__)
-    parser.add_argument("--more", default="", help="what else `sam deploy` is told")
+    parser.add_argument("--more", default="", help="further arguments of `sam deploy`")
     options = parser.parse_args(arguments)
-    mark = compute_fingerprint(load_parameters(options.env), options.more)
-    BUILT_TEMPLATE.write_text(stamp_template(BUILT_TEMPLATE.read_text("utf-8"), mark), "utf-8")
-    print(f"Deploying with parameters {mark}")
+    fingerprint = compute_fingerprint(load_parameters(options.env), options.more)
+    template = BUILT_TEMPLATE.read_text("utf-8")
+    BUILT_TEMPLATE.write_text(stamp_template(template, fingerprint), "utf-8")
+    print(f"Deploying with parameters {fingerprint}")
     return EXIT_DONE
 
 
 def load_parameters(environment: str) -> list[str]:
-    """What samconfig.toml sets for an environment. Raises NoStack for an unknown one."""
+    """Load an environment's parameters from samconfig.toml.
+
+    :raises StackNotFound: when the environment is unknown.
+    """
     DeployedStack.from_environment(environment)
     deploy = tomllib.loads(CONFIG_FILE.read_text("utf-8"))[environment]["deploy"]["parameters"]
     return list(deploy.get("parameter_overrides", []))
 
 
 def compute_fingerprint(parameters: list[str], more: str) -> str:
-    """The same for the same parameters, in whatever order."""
+    """Compute a fingerprint that does not depend on the order of the parameters."""
     return sha256("\n".join([*sorted(parameters), more]).encode()).hexdigest()[:12]
 
 
 def stamp_template(template: str, fingerprint: str) -> str:
-    """A template with the mark in every place for it. Ends the process where it has none."""
-    marked, places = _PLACEHOLDER.subn(rf"\g<1>{fingerprint}", template)
-    if not places:
-        sys.exit("the template has no DEPLOYED_WITH: its functions would keep old parameters")
-    return marked
+    """Put the fingerprint into every DEPLOYED_WITH.
+
+    :raises SystemExit: when the template has none.
+    """
+    stamped, count = _PLACEHOLDER.subn(rf"\g<1>{fingerprint}", template)
+    if not count:
+        sys.exit("template: no DEPLOYED_WITH, so functions would keep old parameters")
+    return stamped
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Fills a table of a stack from another table: one restored to an earlier time, or another stack's.
+"""Copy items into a table of a stack from a restored table, or from another stack's table.
 
-    make fill-table ENV=us TABLE=ShortLinksTable FROM=restored       what is missing is put in again
-    make fill-table … REPLACE=yes                                    and what differs is replaced
+    make fill-table ENV=us TABLE=ShortLinksTable FROM=restored       copy the missing items
+    make fill-table … REPLACE=yes                                    and replace those that differ
     make fill-table ENV=eu TABLE=… FROM=… FROM_REGION=us-east-1 FROM_PROFILE=old   from elsewhere
 
-TABLE is the name in template.yaml, FROM a table's own. BASE=http://127.0.0.1:8080 does it to an
-embedded stack (make serve) instead. It may be repeated; what came in meanwhile is never overwritten
-without REPLACE. Clicks that it puts in are counted, unless they were.
+TABLE is a logical id in template.yaml, FROM the name of a table. BASE=http://127.0.0.1:8080 uses an
+embedded stack (make serve) instead. The command can be repeated. Without REPLACE, it never
+overwrites an item. The tally counts the clicks that it copies, unless they are counted already.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from tools.stack import DeployedStack, EmbeddedStackClient, find_stack
 
 THREADS: Final = 16
 CHUNK_SIZE: Final = 1_000
-"""Items read ahead of their writing."""
+"""Items in memory at once."""
 TABLES: Final = ("CampaignsTable", "WorkspacesTable", "ShortLinksTable", "ClicksTable")
 Item: TypeAlias = Mapping[str, Any]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fill one table, and say how many items were read and written."""
+    """Fill one table, and print the number of items read and written."""
     options = _parse_options(arguments)
     stack = find_stack(options.env, options.base)
     source, target = _open_source(stack, options), stack.client("dynamodb")
@@ -58,12 +58,12 @@ def _scan_items(client: Any, table: str) -> Iterator[Item]:  # noqa: ANN401
 
 
 def _build_put(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]:  # noqa: ANN401
-    """Puts one item; whether it was written."""
-    asked = {} if replace else {"ConditionExpression": "attribute_not_exists(pk)"}
+    """Build a function that puts one item, and returns False if the item exists."""
+    condition = {} if replace else {"ConditionExpression": "attribute_not_exists(pk)"}
 
     def put(item: Item) -> bool:
         try:
-            client.put_item(TableName=table, Item=item, **asked)
+            client.put_item(TableName=table, Item=item, **condition)
         except client.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -74,14 +74,14 @@ def _build_put(client: Any, table: str, *, replace: bool) -> Callable[[Item], bo
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = cli.build_parser("tables", __doc__)
     parser.add_argument(
-        "--table", type=parse_required, choices=TABLES, required=True, help="which one to fill"
+        "--table", type=parse_required, choices=TABLES, required=True, help="the table to fill"
     )
     parser.add_argument(
         "--from", dest="source", type=parse_required, required=True, help="a table's name"
     )
-    parser.add_argument("--from-region", default="", help="where it is, if not in the stack's")
-    parser.add_argument("--from-profile", default="", help="whose it is: a profile of the AWS CLI")
-    parser.add_argument("--replace", action="store_true", help="replace what differs, too")
+    parser.add_argument("--from-region", default="", help="its region; the stack's by default")
+    parser.add_argument("--from-profile", default="", help="its account: a profile of the AWS CLI")
+    parser.add_argument("--replace", action="store_true", help="replace items that differ, too")
     return parser.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
-"""Prints template.yaml as CloudFormation gets it: serverless resources spelt out, for one region.
+"""Print template.yaml after the SAM transform, for one region.
 
-Linters look at a serverless resource only from outside; here they see what it turns into, canaries
-included, which a first deploy goes without. Usage:
+Linters do not look into serverless resources, but they check the CloudFormation resources that the
+transform creates, canaries included (a first deploy has none).
 
     python -m tools.transform_template eu-west-1 > build/template.eu-west-1.yaml
 """
@@ -20,16 +20,16 @@ TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 
 
 class NoManagedPolicies:
-    """Stands for the account's list of policies: the template names none by its bare name."""
+    """An empty list of managed policies: the template names its policies by ARN."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def translate_template(region: str, template: Path = TEMPLATE) -> str:
-    """The template after the serverless transform, as YAML.
+    """Transform a template, and return it as YAML.
 
-    Raises InvalidSamDocumentException where the transform refuses it, saying what and where.
+    :raises InvalidSamDocumentException: when the transform rejects the template.
     """
     validator = SamTemplateValidator(
         yaml_parse(template.read_text()),
@@ -41,8 +41,8 @@ def translate_template(region: str, template: Path = TEMPLATE) -> str:
 
 
 if __name__ == "__main__":
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # its feature flags are no news
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it logs its feature flags
     try:
         print(translate_template(sys.argv[1]))
-    except InvalidSamDocumentException as refused:
-        sys.exit(f"{TEMPLATE.name}: {refused}")
+    except InvalidSamDocumentException as error:
+        sys.exit(f"{TEMPLATE.name}: {error}")

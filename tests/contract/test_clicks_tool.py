@@ -38,7 +38,7 @@ def test_lost_clicks_are_replayed_once(
     )
     for anew in (2, 0):
         assert clicks.main(["--env", "dev", "replay", str(file)]) == 0
-        told = f"2 clicks found, {anew} recorded and {anew} counted anew\n"
+        told = f"2 clicks found, {anew} newly recorded, {anew} newly counted\n"
         assert capsys.readouterr().out == told
     assert dynamodb_stores.campaigns.get_counts(CAMPAIGN).total.human == 2
 
@@ -49,9 +49,9 @@ def test_a_file_without_clicks_is_named(
     file = tmp_path / "notes.txt"
     file.write_text("nothing of ours\n")
     assert clicks.main(["replay", str(file)]) == 0
-    assert f"{file} holds no clicks" in capsys.readouterr().err
+    assert f"{file}: no clicks" in capsys.readouterr().err
     file.write_bytes(b"\x89PNG")
-    with pytest.raises(SystemExit, match="is no text in UTF-8"):
+    with pytest.raises(SystemExit, match="not UTF-8 text"):
         clicks.main(["replay", str(file)])
 
 
@@ -71,7 +71,7 @@ def test_a_recount_tells_differences_and_sets_them_right(
     assert "total human: 0 counted, 1 expected" in capsys.readouterr().out
     assert clicks.main([*command, "--repair"]) == 0
     assert clicks.main(command) == 0
-    assert capsys.readouterr().out.endswith("every counter is right\n")
+    assert capsys.readouterr().out.endswith("every counter is correct\n")
 
 
 def test_a_person_is_erased_and_figures_stay(
@@ -84,7 +84,7 @@ def test_a_person_is_erased_and_figures_stay(
     clicks.main(["--env", "dev", "replay", str(file)])
     before = dynamodb_stores.campaigns.get_counts(CAMPAIGN)
     assert clicks.main(["--env", "dev", "erase", "acme", "erika"]) == 0
-    assert "3 clicks in 1 campaigns are nobody's now" in capsys.readouterr().out
+    assert "3 clicks in 1 campaigns are anonymous now" in capsys.readouterr().out
     assert dynamodb_stores.campaigns.get_counts(CAMPAIGN) == before
     assert "erika" not in str(list(dynamodb_stores.clicks.scan_by_campaign(CAMPAIGN)))
     assert clicks.main(["--env", "dev", "recount", "acme", "spring-sale"]) == 0

@@ -88,7 +88,7 @@ def test_data_that_lacks_a_variable_makes_no_message_and_says_so(ask, tmp_path: 
     (tmp_path / "a.html").write_text(TEMPLATE)
     (tmp_path / "ada.json").write_text('{"customer": {"name": "Ada"}, "trigger": {}}')
     assert ask("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json")) == 2
-    assert "Not made: content.html: trigger.url is missing" in capsys.readouterr().out
+    assert "Failed: content.html: trigger.url is missing" in capsys.readouterr().out
     assert not (tmp_path / "a.tracked.html").exists()
 
 
@@ -96,17 +96,17 @@ def test_data_that_lacks_a_variable_makes_no_message_and_says_so(ask, tmp_path: 
 def test_data_that_is_no_json_is_told_with_its_place(ask, data, tmp_path: Path):
     (tmp_path / "a.html").write_text(TEMPLATE)
     (tmp_path / "ada.json").write_text(data)
-    with pytest.raises(SystemExit, match=r"ada\.json is not JSON: .*line 1"):
+    with pytest.raises(SystemExit, match=r"ada\.json: not JSON: .*line 1"):
         ask("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json"))
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "is empty"),
-        (b" \r\n", "is empty"),
-        (b"\xff\xfe<\x00", "is no text in UTF-8; if it is text, save it as UTF-8"),
-        (b"a" * (5 * 1024 * 1024 + 1), "is 5,242,881 bytes; a message has at most 5,242,880"),
+        (b"", "empty file"),
+        (b" \r\n", "empty file"),
+        (b"\xff\xfe<\x00", "not UTF-8 text; save it as UTF-8"),
+        (b"a" * (5 * 1024 * 1024 + 1), "5,242,881 bytes; a message has at most 5,242,880"),
     ],
 )
 def test_a_file_that_holds_no_message_is_told_and_not_asked_about(
@@ -130,4 +130,4 @@ def test_a_channel_that_looks_elsewhere_for_links_is_told(
 ):
     (tmp_path / name).write_text('<a href="https://acme.com/">https://acme.com/</a>')
     assert ask("--file", str(tmp_path / name), "--channel", channel, "--dry-run") == 0
-    assert "No link was found: docs/channels.md" in capsys.readouterr().out
+    assert "No link was found; docs/channels.md" in capsys.readouterr().out

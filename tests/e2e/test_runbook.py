@@ -69,7 +69,7 @@ def test_clicks_that_were_logged_only_are_replayed_from_the_log(
     assert desk.run_tool("clicks", "replay", str(file)).startswith("1 clicks found")
     assert wait_until(lambda: count_clicks(sender) == 2)
     assert desk.run_tool("clicks", "replay", str(file)).startswith(
-        "1 clicks found, 0 recorded and 0 counted"
+        "1 clicks found, 0 newly recorded, 0 newly counted"
     )
     assert count_clicks(sender) == 2
 
@@ -108,9 +108,9 @@ def test_records_that_were_not_counted_are_replayed_and_the_recount_agrees(
     file.write_bytes(s3.get_object(Bucket=bucket, Key="a")["Body"].read())
 
     assert desk.run_tool("clicks", "replay", str(file)).startswith(
-        "1 clicks found, 0 recorded and 1 counted"
+        "1 clicks found, 0 newly recorded, 1 newly counted"
     )
-    assert "every counter is right" in desk.run_tool("clicks", "recount", "e2e", sender.campaign)
+    assert "every counter is correct" in desk.run_tool("clicks", "recount", "e2e", sender.campaign)
 
 
 @entry("Origin refused")

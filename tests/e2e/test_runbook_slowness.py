@@ -140,7 +140,7 @@ def test_a_tally_that_was_held_catches_up_with_the_ledger(
             assert behind["clicks"]["total"] == 1
         assert wait_until(lambda: count_clicks(sender) == 4)
         assert desk.count_metric('"ClicksGivenBack"') == 0
-        assert "every counter is right" in desk.run_tool("clicks", "recount", "e2e", "late")
+        assert "every counter is correct" in desk.run_tool("clicks", "recount", "e2e", "late")
 
 
 @entry("Tracking API errors")

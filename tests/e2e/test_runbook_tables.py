@@ -230,7 +230,7 @@ def test_links_reports_and_people_move_to_another_stack(
         assert there.click(link).headers["location"] == URLS[0]
         assert http("GET", new.url + short, {"user-agent": "x"}).status == 302
         assert there.report()["clicks"]["total"] == 2  # the one before, counted once, and this one
-        assert "every counter is right" in moved.run_tool(
+        assert "every counter is correct" in moved.run_tool(
             "clicks", "recount", "e2e", sender.campaign
         ), derive_campaign_id("e2e", sender.campaign)
 

@@ -1,4 +1,4 @@
-"""Names every command, link and file of a page that does not exist; fails if there is one.
+"""Print each invalid command, link and file name of the docs; fail if there is one.
 
 python -m tools.docs
 """
@@ -15,20 +15,20 @@ from tools.docs.pages import ROOT, list_pages
 
 
 def find_page_errors(page: Path) -> Iterator[str]:
-    """What is wrong with a page, a line each."""
+    """Find the errors of a page, one line each."""
     text = page.read_text(encoding="utf-8")
     yield from find_command_errors(text)
     yield from find_link_errors(page, text)
 
 
 def main() -> None:
-    found = [
-        f"{page.relative_to(ROOT)}: {wrong}"
+    errors = [
+        f"{page.relative_to(ROOT)}: {error}"
         for page in list_pages()
-        for wrong in find_page_errors(page)
+        for error in find_page_errors(page)
     ]
-    if found:
-        sys.exit("\n".join(found))
+    if errors:
+        sys.exit("\n".join(errors))
 
 
 if __name__ == "__main__":

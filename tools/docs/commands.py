@@ -1,6 +1,6 @@
-"""Whether a command can be typed as it stands: targets, modules, options, routes, files.
+"""Check that a documented command is valid: targets, modules, options, routes and files.
 
-What the AWS CLI and SAM know, by their own models: nothing is asked of AWS.
+Commands of the AWS CLI and SAM are checked by their local models, without a request to AWS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from botocore import xform_name
 
 from tools.docs.pages import ROOT, extract_commands
 
-# What the AWS CLI adds to the operations of AWS.
+# Commands of the AWS CLI that are not operations of AWS.
 _CLI_COMMANDS: Final = {
     *(("s3", "cp"), ("s3", "ls"), ("logs", "tail"), ("configure", "sso")),
 }
@@ -32,25 +32,25 @@ _CLI_OPTIONS: Final = {
 
 
 def find_aws_errors(words: list[str]) -> Iterator[str]:
-    """What the AWS CLI would refuse of the words after ``aws``."""
+    """Find the words after ``aws`` that the AWS CLI rejects."""
     bare = [word for word in words if not word.startswith("-")]
     if len(bare) < 2 or (bare[0], bare[1]) in _CLI_COMMANDS:
         return
-    waits = bare[1] == "wait" and len(bare) > 2
-    asked = _list_waiters(bare[0]).get(bare[2]) if waits else bare[1]
-    known = _list_operations(bare[0]).get(asked) if asked else None
-    if known is None:
-        yield f"AWS has no {' '.join(bare[: 3 if waits else 2])}"
+    is_wait = bare[1] == "wait" and len(bare) > 2
+    operation = _list_waiters(bare[0]).get(bare[2]) if is_wait else bare[1]
+    options = _list_operations(bare[0]).get(operation) if operation else None
+    if options is None:
+        yield f"AWS has no {' '.join(bare[: 3 if is_wait else 2])}"
         return
     for word in words:
         name = word.removeprefix("--").partition("=")[0]
-        if word.startswith("--") and name not in known | _CLI_OPTIONS:
+        if word.startswith("--") and name not in options | _CLI_OPTIONS:
             yield f"no option --{name}"
 
 
 @cache
 def _list_operations(service: str) -> dict[str, set[str]]:
-    """The operations of a service as the AWS CLI names them, each with its options."""
+    """List a service's operations by their names in the AWS CLI, each with its options."""
     session = botocore.session.get_session()
     if service not in session.get_available_services():
         return {}
@@ -65,7 +65,7 @@ def _list_operations(service: str) -> dict[str, set[str]]:
 
 @cache
 def _list_waiters(service: str) -> dict[str, str]:
-    """What ``aws SERVICE wait`` can wait for, each with the operation that it asks."""
+    """List the waiters of ``aws SERVICE wait``, each with the operation that it calls."""
     session = botocore.session.get_session()
     try:
         waiters = session.get_waiter_model(service)
@@ -78,7 +78,7 @@ def _list_waiters(service: str) -> dict[str, str]:
 
 
 def find_sam_errors(words: list[str]) -> Iterator[str]:
-    """What SAM would refuse of the words after ``sam``."""
+    """Find the words after ``sam`` that SAM rejects."""
     end = next((i for i, word in enumerate(words) if not re.fullmatch("[a-z][a-z-]*", word)), None)
     help_text = _read_sam_help(tuple(words[:end]))
     if help_text is None:
@@ -91,10 +91,10 @@ def find_sam_errors(words: list[str]) -> Iterator[str]:
 
 @cache
 def _read_sam_help(command: tuple[str, ...]) -> str | None:
-    """What a command of SAM says of itself; None where there is none."""
-    asked = [sys.executable, "-m", "samcli", *command, "--help"]
-    quiet = os.environ | {"SAM_CLI_TELEMETRY": "0"}
-    run = subprocess.run(asked, capture_output=True, text=True, check=False, env=quiet)
+    """Read the help of a SAM command; None if there is no such command."""
+    arguments = [sys.executable, "-m", "samcli", *command, "--help"]
+    environment = os.environ | {"SAM_CLI_TELEMETRY": "0"}
+    run = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     return run.stdout if run.returncode == 0 else None
 
 
@@ -103,10 +103,10 @@ _OUTPUT_FILE: Final = re.compile(r"(?:>|-o) *([\w.-]+)")
 
 
 def find_command_errors(text: str) -> Iterator[str]:
-    """What is wrong with the commands of a page, a line each."""
-    written = set(_OUTPUT_FILE.findall(text))
+    """Find the errors in a page's commands, one line each."""
+    output_files = set(_OUTPUT_FILE.findall(text))
     for command in extract_commands(text):
-        yield from (f"`{command}`: {wrong}" for wrong in _check_command(command, written))
+        yield from (f"`{command}`: {error}" for error in _check_command(command, output_files))
 
 
 def _check_command(command: str, output_files: set[str]) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _split_words(command: str) -> list[str]:
     text = re.split(r"\s+#\s|\s[|>]\s|\s&&\s|;\s", command)[0]
     try:
         return shlex.split(text)
-    except ValueError:  # a quotation that goes on over the next line
+    except ValueError:  # a quotation that continues on the next line
         return text.split()
 
 
@@ -144,7 +144,7 @@ def _check_make(words: list[str]) -> Iterator[str]:
 
 @cache
 def list_make_targets() -> frozenset[str]:
-    """What ``make`` can be asked for."""
+    """List the targets of the Makefile."""
     lines = re.findall(r"^([a-z][a-z -]*):(?!=)", _read_makefile(), re.MULTILINE)
     benches = {f"bench-{file.stem}" for file in (ROOT / "bench").glob("[a-z]*.py")}
     return frozenset(name for line in lines for name in line.split()) | benches
@@ -152,7 +152,7 @@ def list_make_targets() -> frozenset[str]:
 
 @cache
 def list_make_variables() -> frozenset[str]:
-    """What ``make`` can be told."""
+    """List the variables that the Makefile reads."""
     return frozenset(re.findall(r"\$\((?:or \$\(|call [a-z-]+,)?([A-Z]+)", _read_makefile()))
 
 

@@ -1,4 +1,4 @@
-"""Whether links, headings and files that a page names exist."""
+"""Check that the links, headings and files in a page exist."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def find_link_errors(page: Path, text: str) -> Iterator[str]:
-    """What a page names that is not there, a line each."""
+    """Find the links and files of a page that do not exist, one line each."""
     for link in filter(None, (one for found in _LINK.findall(text) for one in found)):
-        if wrong := _check_link(page, link):
-            yield f"link to {link}: {wrong}"
+        if problem := _check_link(page, link):
+            yield f"link to {link}: {problem}"
     for name in sorted(set(_FILE.findall(text))):
         if not (ROOT / name).exists():
             yield f"{name} does not exist"

@@ -1,4 +1,4 @@
-"""Which pages there are, and what of them readers are to type."""
+"""List the pages of the docs, and extract their code blocks and commands."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _INDENTED: Final = re.compile(r"(?:^    .*\n?)+", re.MULTILINE)
 
 
 def list_pages() -> list[Path]:
-    """All pages of the project."""
+    """List all pages of the project."""
     return sorted(page for pattern in _PAGES for page in ROOT.glob(pattern))
 
 
 def extract_code_blocks(text: str) -> list[str]:
-    """What stands in code blocks that a shell may be meant by, indented ones included."""
+    """Extract the code blocks that may be shell commands, indented ones included."""
     fenced = [(found.start(), found[3]) for found in _FENCE.finditer(text) if found[2] in _SHELL]
     indented = [(found.start(), found[0]) for found in _INDENTED.finditer(_blank_fences(text))]
     return [body for _, body in sorted(fenced + indented)]
 
 
 def extract_commands(text: str) -> list[str]:
-    """The commands of a page, from its code blocks and from code in its prose."""
+    """Extract the commands of a page, from code blocks and inline code."""
     joined = "\n".join(extract_code_blocks(text)).replace("\\\n", " ")
     named = [*_COMMAND.findall(joined), *_INLINE.findall(_blank_fences(text))]
     return [found.strip() for found in named]
 
 
 def _blank_fences(text: str) -> str:
-    """The text with fenced blocks blanked, so that what is left stands where it stood."""
+    """Replace fenced blocks by spaces, so that the other text keeps its position."""
     return _FENCE.sub(lambda found: re.sub(r"[^\n]", "", found[0]).ljust(len(found[0])), text)

@@ -47,7 +47,7 @@ def listener(request: pytest.FixtureRequest, socket_enabled: None) -> Iterator[L
 
 @pytest.mark.parametrize("listener", [b"HTTP/1.1 400 Bad Request\r\n\r\n"], indirect=True)
 def test_an_address_that_speaks_no_https_is_told_so(listener):
-    with pytest.raises(ApiUnreachable, match="it speaks no HTTPS: is it http://"):
+    with pytest.raises(ApiUnreachable, match="no HTTPS there; try http://"):
         ManagementApi.from_options("dev", f"https://{listener.address}").request(
             "GET", "/v1/openapi.json"
         )

@@ -53,7 +53,7 @@ def test_a_fault_of_the_tool_itself_is_not_hidden():
 @pytest.mark.parametrize(
     ("tool", "arguments", "told"),
     [
-        (clicks, ERASE, "there is no stack of `make serve` at http://127.0.0.1:9"),
+        (clicks, ERASE, "http://127.0.0.1:9: no embedded stack there"),
         (share, ["--workspace", "acme"], "does not answer: Connection refused"),
         (domains, ["list"], "does not answer: Connection refused"),
         (smoke, [], "does not answer: Connection refused"),
