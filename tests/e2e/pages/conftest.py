@@ -1,4 +1,4 @@
-"""A real browser on the embedded stack, and a mailing that was clicked."""
+"""A browser for the embedded stack, and a campaign to send and click."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from local.browser import CHROMIUM_MISSING, find_chromium
-from local.browser import launch_browser as launched_browser
+from local.browser import CHROMIUM_MISSING, find_chromium, launch_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.reports.share_links import ShareScope, ShareSigner
@@ -28,27 +27,27 @@ PHONE = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """For no longer: meanwhile an event loop runs in this thread, and no other one can."""
+    """A browser for one module, because its event loop blocks other loops in this thread."""
     if find_chromium() is None:
         pytest.skip(CHROMIUM_MISSING)
-    with launched_browser() as launched:
+    with launch_browser() as launched:
         yield launched
 
 
 @pytest.fixture
 def context(browser: Browser, stack: EmbeddedStack) -> Iterator[BrowserContext]:
-    """A browser that nobody used before, and that reaches nothing but the stack."""
-    made = browser.new_context()
+    """A new browser profile that can reach only the stack."""
+    context = browser.new_context()
 
-    def elsewhere(route: Any) -> None:
+    def block_other_hosts(route: Any) -> None:
         if route.request.url.startswith(stack.url):
             route.continue_()
         else:
-            route.fulfill(body="elsewhere", content_type="text/plain")
+            route.fulfill(body="blocked", content_type="text/plain")
 
-    made.route("**/*", elsewhere)
-    yield made
-    made.close()
+    context.route("**/*", block_other_hosts)
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def page(context: BrowserContext) -> Page:
 
 @dataclass(frozen=True, slots=True)
 class PagesCampaign:
-    """A campaign of a workspace, and what can be done with it over HTTP."""
+    """A campaign of a workspace, used over HTTP."""
 
     stack: EmbeddedStack
     http: Http
@@ -66,7 +65,7 @@ class PagesCampaign:
     campaign: str
 
     def send_message(self, message: str, *people: str, **changes: Any) -> list[list[str]]:
-        """The tracking links of each person's message."""
+        """Send a message; return the tracking links of each person's copy."""
         body = {
             "workspace": self.workspace,
             "campaign": self.campaign,
@@ -92,25 +91,25 @@ class PagesCampaign:
         assert self.stack.wait_until_counted()
 
     def fetch(self, path: str) -> Any:
-        """What the API tells."""
+        """Return the JSON of an API route of the workspace."""
         answer = self.http("GET", self.api_url(path))
         assert answer.status == 200, answer
         return answer.json()
 
-    def create_share(self, **what: Any) -> str:
-        """The address of a share link."""
-        answer = self.http("POST", self.api_url("shares"), body=what)
+    def create_share(self, **share: Any) -> str:
+        """Create a share link and return its URL."""
+        answer = self.http("POST", self.api_url("shares"), body=share)
         assert answer.status == 201, answer
         return str(answer.json()["url"])
 
     def make_token(self, scope: ShareScope, *, age: timedelta = timedelta()) -> str:
-        """A token as the stack would have made it a while ago, good for an hour."""
+        """Return a share token that is valid for one hour and was created ``age`` ago."""
         secrets = cast("SecretsClient", self.stack.cloud.client("secretsmanager"))
         keyring = KeyringSource(secrets, self.stack.ref("Keyring")).get_keyring()
         return ShareSigner(keyring, lambda: datetime.now(UTC) - age).create_token(scope, 1)
 
     def api_url(self, path: str) -> str:
-        """The address of something of the workspace in the API."""
+        """Return the URL of an API route of the workspace."""
         return f"{self.stack.url}/v1/workspaces/{quote(self.workspace, safe='')}/{path}"
 
     def page_url(self, page: str) -> str:
@@ -118,7 +117,7 @@ class PagesCampaign:
 
 
 @pytest.fixture
-def mailing(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> PagesCampaign:
-    """A campaign of the test's own."""
+def campaign(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> PagesCampaign:
+    """A campaign with the name of the test."""
     name = request.node.name.replace("_", "-")[:60]
     return PagesCampaign(stack, http, "pages", name)

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and that the API keeps what it says: schemathesis makes up the requests."""
+"""The OpenAPI document, and API responses to generated requests (schemathesis)."""
 
 from typing import Any
 from unittest.mock import patch
@@ -12,13 +12,13 @@ from tests.workspace import WorkspaceHarness, build_link_definition
 
 MODULE = load_function("api")
 PATH = "/v1/openapi.json"
-# 404 by API Gateway for a method that no route has; and what a type cannot say (zones, cursors,
-# hosts) is refused although it fits.
-LEFT_OUT = ["unsupported_method", "positive_data_acceptance"]
+# API Gateway returns 404 for a method without a route, and the API refuses some zones, cursors and
+# hosts that fit their schema.
+EXCLUDED_CHECKS = ["unsupported_method", "positive_data_acceptance"]
 
 
-def stocked() -> WorkspaceHarness:
-    """A workspace of the name that requests are steered to, so that not all of them miss."""
+def create_sample_workspace() -> WorkspaceHarness:
+    """A workspace with short names, which generated requests often contain."""
     workspace = WorkspaceHarness("0")
     links = workspace.register_campaign(
         "0", [build_link_definition("https://example.com/a", "CTA")]
@@ -32,12 +32,12 @@ OPERATIONS = [route.key for route in load_api_routes() if route.key != f"GET {PA
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    made: dict[str, Any] = MODULE.get_openapi_document()
-    return made
+    document: dict[str, Any] = MODULE.get_openapi_document()
+    return document
 
 
-def test_the_description_is_valid_openapi_and_names_every_route(document):
-    from openapi_spec_validator import validate  # it takes long, in each process of tests
+def test_document_is_valid_openapi_and_contains_every_route(document):
+    from openapi_spec_validator import validate  # slow import
 
     validate(document)
     described = [
@@ -48,7 +48,7 @@ def test_the_description_is_valid_openapi_and_names_every_route(document):
     assert sorted(described) == sorted(OPERATIONS)
 
 
-def test_operations_have_names_of_their_own(document):
+def test_operation_ids_are_unique(document):
     operations = [o for path in document["paths"].values() for o in path.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
@@ -60,18 +60,19 @@ def test_operations_have_names_of_their_own(document):
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def answered_as_described(case):
+def validate_response(case):
     from schemathesis.checks import CHECKS
 
-    with patch.object(MODULE, "services", stocked().create_services()):
-        case.call_and_validate(excluded_checks=[CHECKS.get_one(n) for n in LEFT_OUT])
+    with patch.object(MODULE, "services", create_sample_workspace().create_services()):
+        case.call_and_validate(excluded_checks=[CHECKS.get_one(n) for n in EXCLUDED_CHECKS])
 
 
 @pytest.fixture(scope="module")
-def answers():
-    """A test for each operation. Its requests take seconds to make up: that is left to the process
-    that runs them, where schemathesis' own way would have each of them do it that collects tests.
-    Its plugin of pytest, which imports all of it everywhere, is not used either.
+def response_checks():
+    """A check for each operation.
+
+    Generating the requests takes seconds, so only the test process that runs them does it.
+    Schemathesis' own pytest integration would do it in each process that collects tests.
     """
     import schemathesis
     from schemathesis.checks import load_all_checks
@@ -80,13 +81,13 @@ def answers():
 
     load_all_checks()
     schema = schemathesis.openapi.from_wsgi(PATH, build_wsgi_app(MODULE.handler))
-    made = get_all_tests(
-        schema=schema, test_func=answered_as_described, settings=None, given_kwargs=None
+    results = get_all_tests(
+        schema=schema, test_func=validate_response, settings=None, given_kwargs=None
     )
-    tests = [each.ok() for each in made if isinstance(each, Ok)]
+    tests = [each.ok() for each in results if isinstance(each, Ok)]
     return {operation.label: test for operation, test in tests}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_whatever_is_asked_is_answered_as_described(answers, operation):
-    answers[operation]()
+def test_responses_to_generated_requests_follow_the_document(response_checks, operation):
+    response_checks[operation]()

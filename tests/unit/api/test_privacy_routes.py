@@ -1,4 +1,4 @@
-"""Opting out and erasing over the API, for support's tools."""
+"""API routes for opt-outs and erasure."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SEARCHED = "listed campaigns and clicks in the ledger"
 
 @pytest.fixture
 def link(workspace):
-    """A link that erika clicked twice and ben once."""
+    """A link with two clicks of erika and one of ben."""
     (link,) = workspace.register_campaign(
         "spring", [build_link_definition("https://example.com/a")]
     )
@@ -33,12 +33,12 @@ def link(workspace):
     return link
 
 
-def test_opting_out_and_back_in(api):
+def test_an_opt_out_is_stored_and_removed(api):
     assert api(f"GET {OPT_OUT}", person=ERIKA) == (200, {"opted_out": False, "since": None})
-    wish = (200, {"opted_out": True, "since": "2026-11-22T09:00:00.000Z"})
+    opted_out = (200, {"opted_out": True, "since": "2026-11-22T09:00:00.000Z"})
     for _ in range(2):
-        assert api(f"PUT {OPT_OUT}", person=ERIKA) == wish
-    assert api(f"GET {OPT_OUT}", person=ERIKA) == wish
+        assert api(f"PUT {OPT_OUT}", person=ERIKA) == opted_out
+    assert api(f"GET {OPT_OUT}", person=ERIKA) == opted_out
     assert api(f"GET {OPT_OUT}", person="ben")[1]["opted_out"] is False
     assert api(f"GET {OPT_OUT}", person=ERIKA, workspace="other")[1]["opted_out"] is False
     for _ in range(2):
@@ -50,10 +50,10 @@ def test_clicks_after_an_opt_out_are_counted_without_the_person(api, workspace, 
     api(f"PUT {OPT_OUT}", person="carla")
     workspace.record_click(link, "4", person="carla")
     _, people = api("GET /v1/workspaces/{workspace}/links/{link}/people", link=link)
-    assert sorted(str(one["person"]) for one in people["people"]) == ["None", "ben", ERIKA]
+    assert sorted(str(each["person"]) for each in people["people"]) == ["None", "ben", ERIKA]
 
 
-def test_an_erased_person_is_gone_and_no_figure_changes(api, workspace, link):
+def test_erasure_removes_the_person_and_changes_no_figure(api, workspace, link):
     before = api(CAMPAIGN, campaign="spring")
     erased = {"done": False, "clicks": 2, "campaigns": 1, "again_in": 90, "searched": SEARCHED}
     assert api(f"DELETE {PERSON}", person=ERIKA) == (202, erased)
@@ -67,16 +67,17 @@ def test_an_erased_person_is_gone_and_no_figure_changes(api, workspace, link):
     assert again == (200, done)
 
 
-def test_who_was_never_seen_is_erased_all_the_same(api, workspace):
+def test_erasing_an_unknown_person_succeeds(api, workspace):
     assert api(f"DELETE {PERSON}", person="nobody")[0] == 202
     workspace.now += IN_FLIGHT_WINDOW
     assert api(f"DELETE {PERSON}", person="nobody")[1]["done"] is True
 
 
-def test_an_erasure_without_time_says_that_it_is_to_be_asked_for_again(handler, workspace, link):
+def test_an_erasure_that_runs_out_of_time_requests_a_retry(handler, workspace, link):
     event = build_api_event(f"DELETE {PERSON}", {"workspace": "acme", "person": ERIKA})
     statuses, waits = [], []
-    for seconds in (10, 10, 5, 0, 0):  # from one look at the clock to the next, of 15 there are
+    # the clock advances by this at each reading; an erasure has 15 seconds
+    for seconds in (10, 10, 5, 0, 0):
         workspace.monotonic = partial(next, count(step=seconds))
         answer = handler(event)
         statuses.append(answer["statusCode"])
@@ -90,39 +91,39 @@ def test_an_erasure_without_time_says_that_it_is_to_be_asked_for_again(handler, 
     )
 
 
-def test_the_log_tells_who_did_it_and_names_no_person(handler, workspace, link, caplog):
+def test_audit_log_contains_the_caller_and_no_person(handler, workspace, link, caplog):
     arn = "arn:aws:sts::123456789012:assumed-role/support/desk"
     for route in (f"PUT {OPT_OUT}", f"DELETE {OPT_OUT}", f"DELETE {PERSON}", f"DELETE {PERSON}"):
         event = build_api_event(route, {"workspace": "acme", "person": ERIKA})
         event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
         handler(event)
         workspace.now += IN_FLIGHT_WINDOW
-    told = [record for record in caplog.records if record.name == "waypost-audit"]
-    assert [record.getMessage() for record in told] == [
+    audit = [record for record in caplog.records if record.name == "waypost-audit"]
+    assert [record.getMessage() for record in audit] == [
         "person opted out",
         "person opted in",
         "person erased in part",
         "person erased",
     ]
-    assert {(record.caller, record.api_request) for record in told} == {(arn, "1")}
-    assert len({record.person_hash for record in told}) == 1
+    assert {(record.caller, record.api_request) for record in audit} == {(arn, "1")}
+    assert len({record.person_hash for record in audit}) == 1
     assert "erika" not in str([vars(record) for record in caplog.records])
 
 
-def test_an_unsigned_request_as_on_the_embedded_stack_is_nobodys(handler, caplog):
+def test_audit_log_has_no_caller_for_an_unsigned_request(handler, caplog):
     handler(build_api_event(f"PUT {OPT_OUT}", {"workspace": "acme", "person": ERIKA}))
     assert caplog.records[-1].caller is None
 
 
-def test_the_audit_is_written_whatever_else_is_not():
-    asked = "from waypost.api.audit import AUDIT_LOG; print(AUDIT_LOG.isEnabledFor(20))"
+def test_audit_log_is_written_at_every_log_level():
+    script = "from waypost.api.audit import AUDIT_LOG; print(AUDIT_LOG.isEnabledFor(20))"
     quiet = os.environ | {"POWERTOOLS_LOG_LEVEL": "WARNING"}
-    told = subprocess.run([sys.executable, "-c", asked], env=quiet, capture_output=True, check=True)
-    assert told.stdout == b"True\n"
+    run = subprocess.run([sys.executable, "-c", script], env=quiet, capture_output=True, check=True)
+    assert run.stdout == b"True\n"
 
 
 @pytest.mark.parametrize("person", ["a/b", "50 %", "%2F", "ü €", "..", "<script>", "opt-out"])
-def test_people_may_have_any_name(api, workspace, person):
+def test_a_person_may_have_any_name(api, workspace, person):
     (link,) = workspace.register_campaign("names", [build_link_definition("https://example.com")])
     workspace.record_click(link, "1", person=person)
     assert api(f"PUT {OPT_OUT}", person=person)[1]["opted_out"] is True

@@ -1,4 +1,4 @@
-"""The report routes: what they tell is what was sent and clicked, and errors name the field."""
+"""API routes for reports: figures, pagination, names with any character, and errors by field."""
 
 import csv
 import io
@@ -17,13 +17,25 @@ from waypost.repositories.pagination import encode_cursor
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
 LINK = "GET /v1/workspaces/{workspace}/links/{link}"
 ACTIVITY = "GET /v1/workspaces/{workspace}/people/{person}/activity"
-LONG = encode_cursor("0#p:" + "a" * 1_400)
-AWKWARD = ("a/b", "50 %", "%2F", "ü €", "a?b#c", "..", "<script>", '"', "a+b", "\\", "😀" * 63)
+LONG_CURSOR = encode_cursor("0#p:" + "a" * 1_400)
+ODD_NAMES = (
+    "a/b",
+    "50 %",
+    "%2F",
+    "ü €",
+    "a?b#c",
+    "..",
+    "<script>",
+    '"',
+    "a+b",
+    "\\",
+    "😀" * 63,
+)
 
 
 @pytest.fixture
 def links(workspace):
-    """Three links of which two were clicked: by ada twice and once, by ben's machine once."""
+    """Three links: ada clicked the first once, the second twice; ben's bot the second once."""
     links = workspace.register_campaign(
         "spring",
         [
@@ -39,7 +51,7 @@ def links(workspace):
     return links
 
 
-def test_a_campaigns_report(api, links):
+def test_a_campaign_report_contains_its_figures_and_links(api, links):
     status, report = api(CAMPAIGN, campaign="spring")
     assert status == 200
     assert (report["campaign"], report["deliveries"]) == ("spring", 10)
@@ -51,15 +63,17 @@ def test_a_campaigns_report(api, links):
         "machine": 1,
         "unique_human": 1,
     }
-    told = [(k["link"], k["total"], k["unique"], k["human"], k["share"]) for k in report["links"]]
-    assert told == [
+    figures = [
+        (k["link"], k["total"], k["unique"], k["human"], k["share"]) for k in report["links"]
+    ]
+    assert figures == [
         (links[1], 3, 2, 2, 0.75),
         (links[0], 1, 1, 1, 0.25),
         (links[2], 0, 0, 0, 0.0),
     ]
 
 
-def test_opens_are_told_beside_the_clicks_and_who_clicked_has_opened(api, workspace, links):
+def test_opens_are_counted_apart_and_a_click_implies_an_open(api, workspace, links):
     pixel = derive_open_id(derive_campaign_id("acme", "spring"))
     workspace.record_click(pixel, "5", person="cleo", delivery="d-cleo", after=5)
     workspace.record_click(pixel, "6", person="ada", after=6)
@@ -67,14 +81,14 @@ def test_opens_are_told_beside_the_clicks_and_who_clicked_has_opened(api, worksp
     assert report["opens"] == {"total": 2, "human": 2, "machine": 0}
     assert (report["opened"], report["clicked"], report["clicks"]["total"]) == (3, 2, 4)
     assert len(report["links"]) == 3
-    _, told = api(ACTIVITY, person="ada")
-    assert [click["id"] for click in told["clicks"]] == ["3", "2", "1"]
+    _, activity = api(ACTIVITY, person="ada")
+    assert [click["id"] for click in activity["clicks"]] == ["3", "2", "1"]
     assert api(ACTIVITY, person="cleo")[1]["clicks"] == []
     _, hours = api(f"{CAMPAIGN}/series", campaign="spring")
     assert [(p["total"], p["opens"]) for p in hours["points"]] == [(3, 2), (1, 0)]
 
 
-def test_a_campaign_nobody_clicked_has_zeros_and_its_links(api, workspace):
+def test_a_campaign_without_clicks_has_zeros_and_its_links(api, workspace):
     workspace.register_campaign(
         "quiet", [build_link_definition("https://example.com")], deliveries=0
     )
@@ -82,7 +96,7 @@ def test_a_campaign_nobody_clicked_has_zeros_and_its_links(api, workspace):
     assert (status, report["clicked_share"], len(report["links"])) == (200, 0, 1)
 
 
-def test_a_share_never_exceeds_the_whole_while_a_delivery_is_not_counted_yet(api, workspace):
+def test_a_share_is_at_most_1_before_the_delivery_is_counted(api, workspace):
     (link,) = workspace.register_campaign(
         "early", [build_link_definition("https://example.com")], deliveries=0
     )
@@ -90,7 +104,7 @@ def test_a_share_never_exceeds_the_whole_while_a_delivery_is_not_counted_yet(api
     assert api(CAMPAIGN, campaign="early")[1]["clicked_share"] == 0
 
 
-def test_of_very_many_links_the_most_clicked_are_told_and_the_rest_counted(api, workspace):
+def test_a_report_lists_the_1000_most_clicked_links_and_counts_the_rest(api, workspace):
     links = workspace.register_campaign(
         "own", [build_link_definition(f"https://example.com/{n}") for n in range(1_005)]
     )
@@ -101,7 +115,7 @@ def test_of_very_many_links_the_most_clicked_are_told_and_the_rest_counted(api, 
 
 
 @pytest.mark.parametrize("letter", ["x", "\N{EURO SIGN}"])
-def test_of_very_long_links_as_many_are_told_as_an_answer_has_room_for(handler, workspace, letter):
+def test_a_report_lists_as_many_long_links_as_fit_into_a_response(handler, workspace, letter):
     many = [build_link_definition(f"https://example.com/{n}{letter * 4_900}") for n in range(1_300)]
     workspace.register_campaign("long", many)
     names = {"workspace": "acme", "campaign": "long"}
@@ -116,7 +130,7 @@ def test_of_very_long_links_as_many_are_told_as_an_answer_has_room_for(handler, 
     assert 100 < len(top["links"]) < 1_000
 
 
-def test_links_that_share_a_url_are_summed_and_their_people_left_open(api, links):
+def test_links_with_one_url_are_summed_without_unique_people(api, links):
     _, top = api(f"{CAMPAIGN}/links", {"by": "url"}, campaign="spring")
     assert [(g["name"], g["total"], g["unique"]) for g in top["links"]] == [
         ("https://example.com/b", 3, None),
@@ -124,12 +138,12 @@ def test_links_that_share_a_url_are_summed_and_their_people_left_open(api, links
     ]
 
 
-def test_by_tag_links_without_one_are_left_out(api, links):
+def test_grouping_by_tag_omits_links_without_a_tag(api, links):
     _, top = api(f"{CAMPAIGN}/links", {"by": "tag", "limit": "1"}, campaign="spring")
     assert [(g["name"], g["links"], g["unique"]) for g in top["links"]] == [("CTA", [links[1]], 2)]
 
 
-def test_clicks_over_time_in_the_callers_zone(api, links):
+def test_a_series_uses_the_requested_time_zone(api, links):
     query = {"by": "hour", "zone": "Asia/Tokyo", "from": "2026-11-21", "to": "2026-11-21"}
     _, series = api(f"{CAMPAIGN}/series", query, campaign="spring")
     clicked = {p["start"]: p["total"] for p in series["points"] if p["total"]}
@@ -137,7 +151,7 @@ def test_clicks_over_time_in_the_callers_zone(api, links):
     assert len(series["points"]) == 24
 
 
-def test_the_people_of_a_link_come_in_pages(api, links):
+def test_the_people_of_a_link_are_paginated(api, links):
     people, cursor = [], None
     for _ in range(5):
         query = {"limit": "1"} | ({"cursor": cursor} if cursor else {})
@@ -150,15 +164,15 @@ def test_the_people_of_a_link_come_in_pages(api, links):
     assert (ada["first"], ada["last"]) == ("2026-11-21T12:01:40.000Z", "2026-11-21T13:06:40.000Z")
 
 
-@pytest.mark.parametrize("written", ["csv", "ndjson"])
-def test_the_segment_as_a_file_holds_the_same_people(handler, api, links, written):
+@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
+def test_an_export_contains_the_same_people_as_the_list(handler, api, links, file_format):
     _, page = api(f"{LINK}/people", link=links[1])
-    route = f"{LINK}/people.{written}"
+    route = f"{LINK}/people.{file_format}"
     answer = handler(build_api_event(route, {"workspace": "acme", "link": links[1]}))
     assert answer["statusCode"] == 200
-    assert f"{links[1]}.{written}" in answer["headers"]["content-disposition"]
+    assert f"{links[1]}.{file_format}" in answer["headers"]["content-disposition"]
     assert "link" not in answer["headers"]
-    if written == "csv":
+    if file_format == "csv":
         rows = list(csv.DictReader(io.StringIO(answer["body"])))
         rows = [row | {"clicks": int(row["clicks"])} for row in rows]
     else:
@@ -166,34 +180,37 @@ def test_the_segment_as_a_file_holds_the_same_people(handler, api, links, writte
     assert rows == page["people"]
 
 
-def test_somebody_unknown_counts_among_the_people_without_a_name(api, links, workspace):
+def test_an_unknown_person_is_listed_without_a_name(api, links, workspace):
     workspace.record_click(links[2], "5", person=None, delivery="d9")
     _, page = api(f"{LINK}/people", link=links[2])
     assert [(p["person"], p["clicks"]) for p in page["people"]] == [(None, 1)]
 
 
-def test_a_persons_activity_is_newest_first_with_the_verdict_as_counted(api, links):
-    _, told = api(ACTIVITY, person="ada")
-    assert [click["id"] for click in told["clicks"]] == ["3", "2", "1"]
-    newest = told["clicks"][0]
+def test_activity_is_newest_first_with_the_counted_verdict(api, links):
+    _, activity = api(ACTIVITY, person="ada")
+    assert [click["id"] for click in activity["clicks"]] == ["3", "2", "1"]
+    newest = activity["clicks"][0]
     assert (newest["campaign"], newest["link"], newest["tag"]) == ("spring", links[1], "CTA")
     assert (newest["url"], newest["verdict"]) == ("https://example.com/b", "human")
-    _, told = api(ACTIVITY, person="ben")
-    assert (told["clicks"][0]["verdict"], told["clicks"][0]["reasons"]) == ("machine", ["no_agent"])
+    _, activity = api(ACTIVITY, person="ben")
+    assert (activity["clicks"][0]["verdict"], activity["clicks"][0]["reasons"]) == (
+        "machine",
+        ["no_agent"],
+    )
 
 
-def test_a_click_that_a_burst_made_a_machines_is_told_as_one(api, workspace):
+def test_activity_shows_a_click_in_a_burst_as_a_bot_click(api, workspace):
     links = workspace.register_campaign(
         "burst", [build_link_definition(f"https://example.com/{n}") for n in range(9)]
     )
     for n, link in enumerate(links):
         workspace.record_click(link, f"b{n}", person="scan", after=n / 10)
-    _, told = api(ACTIVITY, person="scan")
-    assert {click["verdict"] for click in told["clicks"]} == {"machine"}
-    assert all(click["reasons"] for click in told["clicks"])
+    _, activity = api(ACTIVITY, person="scan")
+    assert {click["verdict"] for click in activity["clicks"]} == {"machine"}
+    assert all(click["reasons"] for click in activity["clicks"])
 
 
-def test_the_activity_comes_in_pages(api, links):
+def test_activity_is_paginated(api, links):
     _, first = api(ACTIVITY, {"limit": "2"}, person="ada")
     _, rest = api(ACTIVITY, {"limit": "2", "cursor": first["cursor"]}, person="ada")
     assert [c["id"] for c in first["clicks"] + rest["clicks"]] == ["3", "2", "1"]
@@ -201,30 +218,28 @@ def test_the_activity_comes_in_pages(api, links):
 
 
 @pytest.mark.parametrize("letter", ["a", "ü", "😀"])
-def test_of_clicks_on_very_long_links_a_page_has_as_many_as_an_answer_has_room_for(
-    handler, workspace, letter
-):
+def test_an_activity_page_has_as_many_long_links_as_fit_into_a_response(handler, workspace, letter):
     (link,) = workspace.register_campaign(
         "long", [build_link_definition(f"https://example.com/{letter * 5_000}")]
     )
     for n in range(100):
         href = f"https://example.com/{letter * 5_000}?{n}"
         workspace.record_click(link, f"c{n}", person="ada", after=n, href=href)
-    told, asked = [], {"limit": "100"}
-    while asked:
+    clicks, query = [], {"limit": "100"}
+    while query:
         answer = handler(
-            build_api_event(ACTIVITY, {"workspace": "acme", "person": "ada"}, query=asked)
+            build_api_event(ACTIVITY, {"workspace": "acme", "person": "ada"}, query=query)
         )
         assert len(json.dumps(answer, ensure_ascii=False).encode()) < 5_000_000
         page = json.loads(answer["body"])
-        told += [click["id"] for click in page["clicks"]]
-        asked = {"limit": "100", "cursor": page["cursor"]} if page["cursor"] else {}
-    assert told == [f"c{n}" for n in reversed(range(100))]
+        clicks += [click["id"] for click in page["clicks"]]
+        query = {"limit": "100", "cursor": page["cursor"]} if page["cursor"] else {}
+    assert clicks == [f"c{n}" for n in reversed(range(100))]
 
 
-@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize("raw", ["encoded", "decoded"])
-def test_names_hold_any_character_however_the_path_arrives(handler, workspace, name, raw):
+def test_names_may_contain_any_character_in_encoded_or_decoded_paths(handler, workspace, name, raw):
     workspace.register_campaign(name, [])
     path = f"/v1/workspaces/acme/campaigns/{name if raw == 'decoded' else quote(name, safe='')}"
     event = build_api_event(CAMPAIGN, {"workspace": "acme", "campaign": name}, raw_path=path)
@@ -245,7 +260,7 @@ def test_names_hold_any_character_however_the_path_arrives(handler, workspace, n
         ("GET /v1/nothing", {}),
     ],
 )
-def test_what_nobody_ever_saw_is_not_found(api, links, route, names):
+def test_unknown_resources_are_not_found(api, links, route, names):
     status, problem = api(route, **names)
     assert (status, problem["status"], problem["type"]) == (404, 404, "about:blank")
 
@@ -272,15 +287,15 @@ def test_a_link_of_another_workspace_is_not_found(api, links):
         (f"{LINK}/people", {"cursor": "!"}, "cursor"),
         (f"{LINK}/people", {"cursor": "4pyT"}, "cursor"),
         (f"{LINK}/people", {"limit": "many"}, "limit"),
-        (f"{LINK}/people", {"cursor": LONG}, "cursor"),
+        (f"{LINK}/people", {"cursor": LONG_CURSOR}, "cursor"),
         (f"{LINK}/people.csv", {"cursor": "!"}, "cursor"),
-        (f"{LINK}/people.ndjson", {"cursor": LONG}, "cursor"),
-        (ACTIVITY, {"cursor": LONG}, "cursor"),
-        (ACTIVITY, {"cursor": LONG * 2}, "cursor"),
+        (f"{LINK}/people.ndjson", {"cursor": LONG_CURSOR}, "cursor"),
+        (ACTIVITY, {"cursor": LONG_CURSOR}, "cursor"),
+        (ACTIVITY, {"cursor": LONG_CURSOR * 2}, "cursor"),
         (ACTIVITY, {"cursor": "\udcff"}, "cursor"),
     ],
 )
-def test_what_is_wrong_is_named(handler, links, route, query, field):
+def test_an_invalid_query_returns_400_with_the_field(handler, links, route, query, field):
     query = {name: value.encode("utf-8", "replace").decode() for name, value in query.items()}
     names = {"workspace": "acme", "campaign": "spring", "link": links[0], "person": "ada"}
     answer = handler(build_api_event(route, names, query=query))
@@ -291,7 +306,7 @@ def test_what_is_wrong_is_named(handler, links, route, query, field):
     assert problem["errors"][0]["reason"]
 
 
-def test_a_click_that_expired_is_not_told_though_the_ledger_may_have_it(api, workspace, links):
+def test_activity_omits_expired_clicks_that_are_still_stored(api, workspace, links):
     expired = int(workspace.clock()) - 1
     workspace.record_click(links[0], "5", person="ada", after=9_000, expires=expired)
     _, activity = api(ACTIVITY, person="ada")
@@ -301,7 +316,7 @@ def test_a_click_that_expired_is_not_told_though_the_ledger_may_have_it(api, wor
 CAMPAIGNS = "GET /v1/workspaces/{workspace}/campaigns"
 
 
-def test_campaigns_are_listed_newest_first_with_their_headlines(api, workspace, links):
+def test_campaigns_are_listed_newest_first_with_their_figures(api, workspace, links):
     workspace.register_campaign(
         "quiet", [build_link_definition("https://example.com")], now=NOON + timedelta(days=1)
     )
@@ -314,21 +329,21 @@ def test_campaigns_are_listed_newest_first_with_their_headlines(api, workspace, 
     assert headline == {name: report[name] for name in headline}
 
 
-def test_a_list_is_read_page_by_page(api, workspace):
-    names = [f"{n} of {name}" for n, name in enumerate(AWKWARD)]
+def test_the_list_of_campaigns_is_paginated(api, workspace):
+    names = [f"{n} of {name}" for n, name in enumerate(ODD_NAMES)]
     for name in names:
         workspace.register_campaign(name, [])
-    found, query = [], {"limit": "3"}
+    listed, query = [], {"limit": "3"}
     for _ in range(20):
         _, page = api(CAMPAIGNS, query)
-        found += [campaign["campaign"] for campaign in page["campaigns"]]
+        listed += [campaign["campaign"] for campaign in page["campaigns"]]
         if page["cursor"] is None:
             break
         query["cursor"] = page["cursor"]
-    assert sorted(found) == sorted(names)
+    assert sorted(listed) == sorted(names)
 
 
-def test_a_workspace_that_sent_nothing_has_an_empty_list(api):
+def test_a_workspace_without_campaigns_has_an_empty_list(api):
     assert api(CAMPAIGNS, workspace="other") == (200, {"campaigns": [], "cursor": None})
 
 
@@ -336,13 +351,13 @@ def test_a_workspace_that_sent_nothing_has_an_empty_list(api):
     ("query", "field"),
     [({"limit": "0"}, "limit"), ({"limit": "101"}, "limit"), ({"cursor": "Iw"}, "cursor")],
 )
-def test_what_is_wrong_with_a_list_is_named(api, query, field):
+def test_an_invalid_list_query_returns_400_with_the_field(api, query, field):
     status, problem = api(CAMPAIGNS, query)
     assert (status, problem["errors"][0]["field"]) == (400, field)
 
 
-def test_a_workspace_of_the_same_code_sees_nothing_of_the_other(api, workspace, links, monkeypatch):
-    code = derive_workspace_id("acme")
-    monkeypatch.setattr("waypost.reports.campaigns.derive_workspace_id", lambda _: code)
+def test_a_workspace_with_the_same_id_sees_no_other_campaigns(api, workspace, links, monkeypatch):
+    workspace_id = derive_workspace_id("acme")
+    monkeypatch.setattr("waypost.reports.campaigns.derive_workspace_id", lambda _: workspace_id)
     assert api(CAMPAIGNS, workspace="twin")[1]["campaigns"] == []
     assert len(api(CAMPAIGNS)[1]["campaigns"]) == 1

@@ -1,4 +1,4 @@
-"""Whether a share is opened depends on the keys as they are, not as they were first read."""
+"""Verification of share links while the keyring changes."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -14,8 +14,8 @@ from waypost.tokens.keyring import MIN_RELOAD_INTERVAL_SECONDS, KeyringSource, K
 SCOPE = ShareScope("acme", "spring")
 
 
-class Secret:
-    """The keyring's secret; rotating adds a key."""
+class RotatableSecret:
+    """The keyring's secret with ``keys`` keys."""
 
     def __init__(self) -> None:
         self.keys = 1
@@ -30,20 +30,20 @@ class Secret:
     def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
         return {"SecretString": self.text}
 
-    def share(self) -> str:
+    def create_token(self) -> str:
         return ShareSigner(
             KeySchedule.parse(self.text).build_keyring(0), lambda: NOON
         ).create_token(SCOPE, 1)
 
 
 @pytest.fixture
-def secret() -> Secret:
-    return Secret()
+def secret() -> RotatableSecret:
+    return RotatableSecret()
 
 
 @pytest.fixture
 def signers(secret) -> ShareSignerSource:
-    """Signers at noon, over a keyring read long enough ago to be reloaded."""
+    """Signers at noon, with a cached keyring that may be reloaded."""
     clock = [0.0]
     keyring_source = KeyringSource(secret, "keyring", lambda: clock[0])
     keyring_source.get_keyring()
@@ -51,19 +51,19 @@ def signers(secret) -> ShareSignerSource:
     return ShareSignerSource(keyring_source, NOON.timestamp)
 
 
-def test_a_share_is_opened(secret, signers):
-    assert signers.verify_token(secret.share()).scope == SCOPE
+def test_a_share_link_is_valid(secret, signers):
+    assert signers.verify_token(secret.create_token()).scope == SCOPE
 
 
-def test_a_share_signed_with_a_newer_key_is_opened_at_once(secret, signers):
+def test_a_share_link_signed_with_a_newer_key_is_valid_at_once(secret, signers):
     secret.keys = 2
-    assert signers.verify_token(secret.share()).scope == SCOPE
+    assert signers.verify_token(secret.create_token()).scope == SCOPE
 
 
-def test_rotating_the_keys_revokes_shares_once_they_are_read_again(secret, signers):
-    before = secret.share()
+def test_key_rotation_revokes_share_links_after_a_reload(secret, signers):
+    before = secret.create_token()
     secret.keys = 2
-    signers.verify_token(secret.share())
+    signers.verify_token(secret.create_token())
     with pytest.raises(ShareAccessDenied):
         signers.verify_token(before)
-    assert signers.verify_token(secret.share())
+    assert signers.verify_token(secret.create_token())

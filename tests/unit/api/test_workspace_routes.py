@@ -1,4 +1,4 @@
-"""Settings, share links and tracking domains over the API."""
+"""API routes for settings, share links and tracking domains."""
 
 import json
 from datetime import timedelta
@@ -15,17 +15,17 @@ SHARES = "POST /v1/workspaces/{workspace}/shares"
 DOMAINS = "/v1/workspaces/{workspace}/domains"
 
 
-def test_a_workspace_that_nobody_configured_has_the_defaults(api):
+def test_a_new_workspace_has_default_settings(api):
     status, settings = api(f"GET {SETTINGS}")
     assert (status, settings["cio_id"], settings["retention_days"]) == (200, True, None)
 
 
-def test_a_put_changes_the_keys_given(api):
+def test_put_changes_only_the_given_settings(api):
     api(f"PUT {SETTINGS}", body={"cio_id": False, "url_params": {"utm_source": "mail"}})
     api(f"PUT {SETTINGS}", body={"retention_days": 30})
     _, settings = api(f"GET {SETTINGS}")
-    told = settings["cio_id"], settings["url_params"], settings["retention_days"]
-    assert told == (False, {"utm_source": "mail"}, 30)
+    changed = settings["cio_id"], settings["url_params"], settings["retention_days"]
+    assert changed == (False, {"utm_source": "mail"}, 30)
 
 
 @pytest.mark.parametrize(
@@ -40,27 +40,27 @@ def test_a_put_changes_the_keys_given(api):
         ("null", "body"),
     ],
 )
-def test_a_put_that_is_not_valid_changes_nothing(api, body, field):
+def test_an_invalid_put_changes_nothing(api, body, field):
     before = api(f"GET {SETTINGS}")
     status, problem = api(f"PUT {SETTINGS}", body=body)
     assert (status, problem["errors"][0]["field"]) == (400, field)
     assert api(f"GET {SETTINGS}") == before
 
 
-def test_a_body_is_json_whatever_its_type_says(handler):
+def test_a_body_with_a_form_content_type_is_read_as_json(handler):
     event = build_api_event(f"PUT {SETTINGS}", {"workspace": "acme"}, body={"cio_id": False})
     event["headers"]["content-type"] = "application/x-www-form-urlencoded"
     assert json.loads(handler(event)["body"])["cio_id"] is False
 
 
-def test_a_body_that_is_no_text_is_refused(handler):
+def test_a_body_that_is_not_utf8_is_refused(handler):
     event = build_api_event(f"PUT {SETTINGS}", {"workspace": "acme"}, body="/w==")
     event["isBase64Encoded"] = True
     answer = handler(event)
     assert (answer["statusCode"], b"body" in answer["body"].encode()) == (400, True)
 
 
-def test_a_share_link_says_where_and_until_when(api, workspace):
+def test_a_share_link_has_the_requested_scope_and_expiry(api, workspace):
     workspace.register_campaign("spring", [build_link_definition("https://example.com")])
     status, share = api(SHARES, body={"campaign": "spring", "hours": 2, "people": True})
     assert (status, share["expires"]) == (201, "2026-11-22T11:00:00.000Z")
@@ -72,7 +72,7 @@ def test_a_share_link_says_where_and_until_when(api, workspace):
     assert opened.expires == workspace.now + timedelta(hours=2)
 
 
-def test_by_default_a_share_names_nobody(api, workspace):
+def test_a_share_link_hides_people_by_default(api, workspace):
     share = api(SHARES, body={})[1]
     opened = workspace.create_share_signer().verify_token(
         urlsplit(share["url"]).path.rpartition("/")[2]
@@ -91,11 +91,11 @@ def test_by_default_a_share_names_nobody(api, workspace):
         ({"workspace": "other"}, 400),
     ],
 )
-def test_what_cannot_be_shared(api, body, status):
+def test_invalid_share_requests_are_refused(api, body, status):
     assert api(SHARES, body=body)[0] == status
 
 
-def test_a_tracking_domain_from_adding_to_removing(api):
+def test_a_tracking_domain_is_added_changed_and_removed(api):
     status, added = api(f"POST {DOMAINS}", body={"host": "links.acme.example.com"})
     assert (status, added["host"]) == (201, "links.acme.example.com")
     host = added["host"]

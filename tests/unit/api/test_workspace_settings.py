@@ -1,3 +1,5 @@
+"""Validation, merging and concurrent changes of workspace settings."""
+
 import json
 from dataclasses import replace
 
@@ -11,15 +13,15 @@ from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
 from waypost.validation import parse_json
 
 
-def change(**keys: object) -> SettingsChange:
+def build_change(**keys: object) -> SettingsChange:
     return parse_json(SettingsChange, json.dumps(keys))
 
 
-def test_only_the_keys_given_change() -> None:
+def test_a_change_replaces_only_its_own_keys() -> None:
     before = WorkspaceSettings(
         retention_days=30, schemes=("acme",), shorten=ShortLinkChannels(sms=True)
     )
-    after = change(cio_id=False, shorten={"whatsapp": True}).apply_to(before)
+    after = build_change(cio_id=False, shorten={"whatsapp": True}).apply_to(before)
     assert after == WorkspaceSettings(
         retention_days=30,
         schemes=("acme",),
@@ -30,7 +32,7 @@ def test_only_the_keys_given_change() -> None:
 
 def test_an_empty_change_changes_nothing() -> None:
     settings = WorkspaceSettings(url_params={"utm_source": "mail"})
-    assert change().apply_to(settings) == settings
+    assert build_change().apply_to(settings) == settings
 
 
 @pytest.mark.parametrize(
@@ -48,51 +50,51 @@ def test_an_empty_change_changes_nothing() -> None:
         ({"never_track": [""]}, "never_track[0]"),
     ],
 )
-def test_what_is_wrong_is_named(keys: dict[str, object], field: str) -> None:
+def test_an_invalid_setting_is_reported_by_its_field(keys: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        change(**keys)
+        build_change(**keys)
     assert caught.value.problems[0].field.startswith(field)
 
 
-def test_a_parameter_that_no_message_could_be_rewritten_with_is_refused_when_it_is_set() -> None:
-    configuration = WorkspaceSettingsService(InMemoryWorkspaceRepository())
-    configuration.change_settings("acme", change(url_params={"utm_source": "{{ campaign.name }}"}))
+def test_url_parameters_with_invalid_liquid_are_refused() -> None:
+    service = WorkspaceSettingsService(InMemoryWorkspaceRepository())
+    service.change_settings("acme", build_change(url_params={"utm_source": "{{ campaign.name }}"}))
     with pytest.raises(InvalidRequest) as caught:
-        configuration.change_settings(
-            "acme", change(url_params={"a": "b", "utm_source": "{{ campaign"})
+        service.change_settings(
+            "acme", build_change(url_params={"a": "b", "utm_source": "{{ campaign"})
         )
     (problem,) = caught.value.problems
     assert problem.field == "url_params.utm_source"
     assert problem.reason.startswith("is not valid Liquid")
-    assert configuration.get_settings("acme").url_params == {"utm_source": "{{ campaign.name }}"}
+    assert service.get_settings("acme").url_params == {"utm_source": "{{ campaign.name }}"}
 
 
-def test_settings_that_no_item_holds_are_refused_and_nothing_is_changed() -> None:
-    configuration = WorkspaceSettingsService(InMemoryWorkspaceRepository())
+def test_settings_too_large_for_an_item_are_refused() -> None:
+    service = WorkspaceSettingsService(InMemoryWorkspaceRepository())
     patterns = ["\U0001f600" * 500] * 170
-    configuration.change_settings("acme", change(never_track=patterns))
+    service.change_settings("acme", build_change(never_track=patterns))
     params = {f"utm_{n}": "\U0001f600" * 1_000 for n in range(10)}
     with pytest.raises(InvalidRequest, match="bytes"):
-        configuration.change_settings("acme", change(url_params=params))
-    assert configuration.get_settings("acme").url_params == {}
-    assert configuration.get_settings("acme").never_track == patterns
+        service.change_settings("acme", build_change(url_params=params))
+    assert service.get_settings("acme").url_params == {}
+    assert service.get_settings("acme").never_track == patterns
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_all_invalid_fields_are_reported_together() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        change(ip="hashed", colour="red", retention_days=0)
+        build_change(ip="hashed", colour="red", retention_days=0)
     assert {p.field for p in caught.value.problems} == {"ip", "colour", "retention_days"}
 
 
 @pytest.mark.parametrize("body", [None, "", "{", "[]", "7"])
-def test_a_body_that_is_no_object_is_refused(body: str | None) -> None:
+def test_a_body_that_is_not_an_object_is_refused(body: str | None) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_json(SettingsChange, body)
     assert caught.value.problems[0].field == "body"
 
 
-def test_settings_survive_storing() -> None:
-    settings = change(
+def test_settings_round_trip_through_json() -> None:
+    settings = build_change(
         url_params={"utm_source": "mail", "z": "1", "a": "2"},
         schemes=["ACME"],
         shorten={"sms": True},
@@ -104,14 +106,14 @@ def test_settings_survive_storing() -> None:
     assert list(read.url_params) == ["utm_source", "z", "a"]
 
 
-def test_stored_keys_of_a_newer_version_are_ignored() -> None:
+def test_unknown_stored_keys_are_ignored() -> None:
     assert WorkspaceSettings.from_dict({"cio_id": False, "later": 1}) == WorkspaceSettings(
         cio_id=False
     )
 
 
 class ContendedWorkspaceRepository(InMemoryWorkspaceRepository):
-    """Somebody else saves just before each of the next ``others`` saves."""
+    """Lets a concurrent writer save before each of the next ``others`` saves."""
 
     def __init__(self, others: int) -> None:
         super().__init__()
@@ -129,16 +131,18 @@ class ContendedWorkspaceRepository(InMemoryWorkspaceRepository):
         super().save_settings(workspace, settings, expected_version=expected_version)
 
 
-def test_two_changes_at_once_are_both_kept() -> None:
+def test_concurrent_changes_are_both_stored() -> None:
     workspaces = ContendedWorkspaceRepository(others=3)
-    told = WorkspaceSettingsService(workspaces).change_settings("acme", change(cio_id=False))
-    assert (told.cio_id, told.machine_threshold) == (False, 73)
+    changed = WorkspaceSettingsService(workspaces).change_settings(
+        "acme", build_change(cio_id=False)
+    )
+    assert (changed.cio_id, changed.machine_threshold) == (False, 73)
     assert workspaces.get_settings(derive_workspace_id("acme")).machine_threshold == 73
 
 
-def test_a_change_that_others_always_overtake_is_refused_and_changes_nothing() -> None:
+def test_a_change_that_loses_every_attempt_is_refused() -> None:
     workspaces = ContendedWorkspaceRepository(others=100)
     with pytest.raises(ConcurrentModification, match="acme"):
-        WorkspaceSettingsService(workspaces).change_settings("acme", change(cio_id=False))
-    assert workspaces.others > 80  # it gave up
+        WorkspaceSettingsService(workspaces).change_settings("acme", build_change(cio_id=False))
+    assert workspaces.others > 80
     assert workspaces.get_settings(derive_workspace_id("acme")).cio_id

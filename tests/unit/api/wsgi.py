@@ -1,4 +1,4 @@
-"""The API function behind its routes as a WSGI application, for tools that speak to those."""
+"""The API function and its routes as a WSGI application, for schemathesis."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 
 def load_api_routes() -> list[Route]:
-    """The API function's routes, those that win first."""
+    """Load the API function's routes, most specific first."""
     events = get_section(load_template(TEMPLATE).resources["ApiFunction"].properties, "Events")
     triggers = [
         get_section(as_mapping(event, name), "Properties") for name, event in events.items()
     ]
     keys = [f"{trigger['Method']} {trigger['Path']}" for trigger in triggers]
-    found = [Route(key, "managementapi", "ApiFunction", requires_iam=True) for key in keys]
-    return sorted(found, key=lambda route: route.precedence, reverse=True)
+    routes = [Route(key, "managementapi", "ApiFunction", requires_iam=True) for key in keys]
+    return sorted(routes, key=lambda route: route.precedence, reverse=True)
 
 
 def build_wsgi_app(handler: Any) -> WSGIApplication:
-    """What API Gateway makes of requests and answers, around a handler."""
-    known = load_api_routes()
+    """Wrap a handler as API Gateway does."""
+    routes = load_api_routes()
 
-    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def respond(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         request = _build_request(environ)
-        chosen = match_route(known, request.method, request.path)
-        if chosen is None:
+        match = match_route(routes, request.method, request.path)
+        if match is None:
             start("404 Not Found", [("content-type", "application/json")])
             return [b'{"message":"Not Found"}']
-        payload = handler(build_http_event(*chosen, request), LambdaContext())
-        answered = parse_response(json.dumps(payload).encode())
-        start(f"{answered.status} ", list(answered.headers))
-        return [answered.body]
+        payload = handler(build_http_event(*match, request), LambdaContext())
+        response = parse_response(json.dumps(payload).encode())
+        start(f"{response.status} ", list(response.headers))
+        return [response.body]
 
-    return answer
+    return respond
 
 
 def _build_request(environ: WSGIEnvironment) -> HttpRequest:

@@ -1,10 +1,12 @@
+"""Browser and device names of user agents, as report pages show them."""
+
 import pytest
 
 from waypost.bot_detection.user_agents import describe_device
 
 
 @pytest.mark.parametrize(
-    ("agent", "told"),
+    ("agent", "name"),
     [
         (
             (
@@ -43,5 +45,5 @@ from waypost.bot_detection.user_agents import describe_device
         ("", ""),
     ],
 )
-def test_a_browser_is_named_as_people_name_it(agent: str, told: str) -> None:
-    assert describe_device(agent) == told
+def test_user_agent_is_described_by_browser_and_device(agent: str, name: str) -> None:
+    assert describe_device(agent) == name

@@ -1,3 +1,5 @@
+"""Share tokens: scope, expiry, key rotation and tampering."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,60 +14,60 @@ OLD, NEW = b"o" * 32, b"n" * 32
 SCOPE = ShareScope("acme", "spring/€", people=True)
 
 
-def sharer(*keys: bytes, now: datetime = NOW) -> ShareSigner:
+def create_signer(*keys: bytes, now: datetime = NOW) -> ShareSigner:
     return ShareSigner(Keyring(keys or (OLD,)), lambda: now)
 
 
-def test_a_share_says_what_it_was_made_for():
-    share = sharer().verify_token(sharer().create_token(SCOPE, 3))
+def test_a_share_token_contains_its_scope_and_expiry():
+    share = create_signer().verify_token(create_signer().create_token(SCOPE, 3))
     assert (share.scope, share.expires) == (SCOPE, NOW + timedelta(hours=3))
 
 
-def test_a_share_ends_when_its_hours_are_over():
-    token = sharer().create_token(SCOPE, 3)
-    assert sharer(now=NOW + timedelta(hours=3, seconds=-1)).verify_token(token)
-    with pytest.raises(ShareAccessDenied, match="expired") as refused:
-        sharer(now=NOW + timedelta(hours=3)).verify_token(token)
-    assert refused.value.reason == "expired"
+def test_a_share_token_expires_after_its_hours():
+    token = create_signer().create_token(SCOPE, 3)
+    assert create_signer(now=NOW + timedelta(hours=3, seconds=-1)).verify_token(token)
+    with pytest.raises(ShareAccessDenied, match="expired") as caught:
+        create_signer(now=NOW + timedelta(hours=3)).verify_token(token)
+    assert caught.value.reason == "expired"
 
 
-def test_rotating_the_keys_revokes_every_share():
-    token = sharer(OLD).create_token(SCOPE, 3)
-    assert sharer(OLD).verify_token(token)
-    with pytest.raises(ShareAccessDenied) as refused:
-        sharer(OLD, NEW).verify_token(token)
-    assert refused.value.reason == "tampered"
+def test_key_rotation_revokes_share_tokens():
+    token = create_signer(OLD).create_token(SCOPE, 3)
+    assert create_signer(OLD).verify_token(token)
+    with pytest.raises(ShareAccessDenied) as caught:
+        create_signer(OLD, NEW).verify_token(token)
+    assert caught.value.reason == "tampered"
 
 
-def test_no_character_can_be_changed_left_out_or_added():
-    token = sharer().create_token(SCOPE, 3)
+def test_a_token_with_a_changed_or_missing_character_is_refused():
+    token = create_signer().create_token(SCOPE, 3)
     for at, character in enumerate(token):
         other = "A" if character != "A" else "Q"
-        for spoilt in (token[:at] + other + token[at + 1 :], token[:at] + token[at + 1 :]):
+        for tampered in (token[:at] + other + token[at + 1 :], token[:at] + token[at + 1 :]):
             try:
-                opened = sharer().verify_token(spoilt)
+                opened = create_signer().verify_token(tampered)
             except ShareAccessDenied:
                 continue
-            assert opened == sharer().verify_token(
+            assert opened == create_signer().verify_token(
                 token
             )  # base64's unused bits spell the same bytes
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "/", "\0", "é", "x" * 5_000])
-def test_what_is_no_token_is_refused(token):
+def test_malformed_tokens_are_refused(token):
     with pytest.raises(ShareAccessDenied):
-        sharer().verify_token(token)
+        create_signer().verify_token(token)
 
 
-def test_a_signature_made_for_another_purpose_is_worth_nothing():
+def test_a_signature_with_another_salt_is_refused():
     for salt in (b"waypost.click", b"waypost.open", b"itsdangerous"):
         forged = URLSafeTimedSerializer(OLD, salt=salt, signer=TimestampSigner)
         with pytest.raises(ShareAccessDenied):
-            sharer().verify_token(str(forged.dumps([1, "acme", None, True, 3])))
+            create_signer().verify_token(str(forged.dumps([1, "acme", None, True, 3])))
 
 
 @pytest.mark.parametrize(
-    "said",
+    "payload",
     [
         [2, "acme", None, True, 3],
         [2, "acme", None, True, 3, "and who made it"],
@@ -81,12 +83,12 @@ def test_a_signature_made_for_another_purpose_is_worth_nothing():
         [1, "acme", None, True, 10**12],
     ],
 )
-def test_what_a_later_version_signed_is_refused_as_such(said):
-    """After a release is taken back, shares of the newer one are still in people's hands."""
-    later = sharer()._serializer.dumps(said)
-    with pytest.raises(ShareAccessDenied) as refused:
-        sharer().verify_token(str(later))
-    assert refused.value.reason == "version"
+def test_what_a_later_version_signed_is_refused_as_such(payload):
+    """After a rollback, readers still have share links of the newer release."""
+    later = create_signer()._serializer.dumps(payload)
+    with pytest.raises(ShareAccessDenied) as caught:
+        create_signer().verify_token(str(later))
+    assert caught.value.reason == "version"
 
 
 @pytest.mark.parametrize(
@@ -106,5 +108,5 @@ def test_what_a_later_version_signed_is_refused_as_such(said):
         (ShareScope("acme", "spring", people=True), "acme", None, True, False),
     ],
 )
-def test_what_a_scope_covers(scope, workspace, campaign, people, covered):
+def test_a_scope_covers_only_its_pages(scope, workspace, campaign, people, covered):
     assert scope.covers(workspace, campaign, people=people) is covered

@@ -1,3 +1,5 @@
+"""Series of clicks: time zones, clock changes, ranges and limits."""
+
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,24 +23,24 @@ BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"),
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
 
-def totals(found):
-    return {point.start: point.total for point in found}
+def read_totals(points):
+    return {point.start: point.total for point in points}
 
 
-def test_hours_between_clicks_are_shown_as_zero():
+def test_hours_without_clicks_are_zero():
     hours = {"2026-11-21T10": ClickCounts(human=2), "2026-11-21T12": ClickCounts(machine=1)}
-    found = build_points(hours, "hour", UTC_ZONE)
-    assert totals(found) == {
+    points = build_points(hours, "hour", UTC_ZONE)
+    assert read_totals(points) == {
         "2026-11-21T10:00:00+00:00": 2,
         "2026-11-21T11:00:00+00:00": 0,
         "2026-11-21T12:00:00+00:00": 1,
     }
-    assert (found[0].human, found[2].machine) == (2, 1)
+    assert (points[0].human, points[2].machine) == (2, 1)
 
 
-def test_a_day_ends_at_the_readers_midnight():
+def test_a_day_ends_at_local_midnight():
     hours = {"2026-11-21T22": ClickCounts(human=1), "2026-11-21T23": ClickCounts(human=5)}
-    assert totals(build_points(hours, "day", BERLIN)) == {
+    assert read_totals(build_points(hours, "day", BERLIN)) == {
         "2026-11-21T00:00:00+01:00": 1,
         "2026-11-22T00:00:00+01:00": 5,
     }
@@ -47,16 +49,16 @@ def test_a_day_ends_at_the_readers_midnight():
 @pytest.mark.parametrize(
     ("days", "hours"), [((date(2026, 3, 29),) * 2, 23), ((date(2026, 10, 25),) * 2, 25)]
 )
-def test_the_day_of_a_clock_change_has_its_own_number_of_hours(days, hours):
+def test_the_day_of_a_clock_change_has_23_or_25_hours(days, hours):
     clicked = {f"{days[0]}T05": ClickCounts(human=1)}
-    found = build_points(clicked, "hour", BERLIN, DateRange(*days))
-    assert len(found) == len(totals(found)) == hours
-    assert sum(point.total for point in found) == 1
+    points = build_points(clicked, "hour", BERLIN, DateRange(*days))
+    assert len(points) == len(read_totals(points)) == hours
+    assert sum(point.total for point in points) == 1
 
 
-def test_where_a_zone_is_off_by_half_an_hour_an_hour_belongs_to_the_day_it_starts_in():
+def test_in_a_half_hour_zone_an_hour_belongs_to_the_day_in_which_it_starts():
     hours = {"2026-11-21T18": ClickCounts(human=1), "2026-11-21T19": ClickCounts(human=2)}
-    assert totals(build_points(hours, "day", KOLKATA)) == {
+    assert read_totals(build_points(hours, "day", KOLKATA)) == {
         "2026-11-21T00:00:00+05:30": 1,
         "2026-11-22T00:00:00+05:30": 2,
     }
@@ -67,7 +69,7 @@ def test_where_a_zone_is_off_by_half_an_hour_an_hour_belongs_to_the_day_it_start
 
 @pytest.mark.parametrize("step", ["hour", "day"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia"])
-def test_no_click_is_lost_or_told_twice(step, zone):
+def test_each_click_is_in_exactly_one_point(step, zone):
     hours = {
         f"2026-03-{day:02}T{hour:02}": ClickCounts(human=1)
         for day in (1, 8, 29, 30)
@@ -76,7 +78,7 @@ def test_no_click_is_lost_or_told_twice(step, zone):
     assert sum(point.total for point in build_points(hours, step, ZoneInfo(zone))) == len(hours)
 
 
-def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newest():
+def test_a_range_with_too_many_points_is_refused_unless_its_start_is_open():
     hours = {"2026-01-01T00": ClickCounts(human=1), "2026-11-21T10": ClickCounts(human=2)}
     with pytest.raises(InvalidRequest, match="from"):
         build_points(hours, "hour", UTC_ZONE, DateRange(first=date(2026, 1, 1)))
@@ -87,7 +89,7 @@ def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newe
 @pytest.mark.parametrize("step", ["hour", "day"])
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
 @pytest.mark.parametrize(
-    ("span", "field"),
+    ("date_range", "field"),
     [
         (DateRange(first=date.min), "from"),
         (DateRange(last=date.max), "to"),
@@ -97,18 +99,18 @@ def test_a_span_that_nobody_could_read_is_refused_and_an_open_one_gives_the_newe
         (DateRange(EARLIEST_DATE, LATEST_DATE), "from"),
     ],
 )
-def test_dates_that_span_nothing_or_ages_are_refused(step, zone, span, field):
+def test_invalid_ranges_are_refused(step, zone, date_range, field):
     with pytest.raises(InvalidRequest, match=field):
-        build_points({"2026-11-21T10": ClickCounts(human=1)}, step, ZoneInfo(zone), span)
+        build_points({"2026-11-21T10": ClickCounts(human=1)}, step, ZoneInfo(zone), date_range)
 
 
 @pytest.mark.parametrize("step", ["hour", "day"])
-def test_a_late_end_costs_no_more_than_what_is_shown(step):
-    found = build_points(
+def test_a_late_end_returns_at_most_the_maximum_of_points(step):
+    points = build_points(
         {"2026-11-21T10": ClickCounts(human=1)}, step, BERLIN, DateRange(last=LATEST_DATE)
     )
-    assert len(found) == MAX_SERIES_POINTS
-    assert found[-1].start.startswith("2999-12-31")
+    assert len(points) == MAX_SERIES_POINTS
+    assert points[-1].start.startswith("2999-12-31")
 
 
 @given(
@@ -119,27 +121,27 @@ def test_a_late_end_costs_no_more_than_what_is_shown(step):
         max_size=20,
     ),
 )
-def test_days_of_every_zone_hold_each_hour_once(name, hours):
+def test_in_every_zone_each_hour_is_in_exactly_one_day(name, hours):
     zone = ZoneInfo(name)
     clicked = {hour: ClickCounts(human=1) for hour in hours}
-    found = build_points(clicked, "day", zone)
-    assert sum(point.total for point in found) == len(clicked)
-    starts = [datetime.fromisoformat(point.start) for point in found]
+    points = build_points(clicked, "day", zone)
+    assert sum(point.total for point in points) == len(clicked)
+    starts = [datetime.fromisoformat(point.start) for point in points]
     assert starts == sorted(set(starts))
-    days = Counter(str(moment(hour).astimezone(zone).date()) for hour in hours)
-    assert {p.start[:10]: p.total for p in found if p.total} == days
+    days = Counter(str(parse_hour(hour).astimezone(zone).date()) for hour in hours)
+    assert {p.start[:10]: p.total for p in points if p.total} == days
     for day, number in days.items():
         one = DateRange(date.fromisoformat(day), date.fromisoformat(day))
-        of_hours = build_points(clicked, "hour", zone, one)
-        assert sum(point.total for point in of_hours) == number
-        assert 20 <= len(of_hours) <= 27
+        hourly_points = build_points(clicked, "hour", zone, one)
+        assert sum(point.total for point in hourly_points) == number
+        assert 20 <= len(hourly_points) <= 27
 
 
-def moment(hour):
+def parse_hour(hour):
     return datetime.fromisoformat(hour).replace(tzinfo=UTC)
 
 
-def test_without_clicks_there_is_nothing_to_draw():
+def test_a_series_without_clicks_is_empty():
     assert build_points({}, "day", BERLIN) == []
     assert (
         build_points(
@@ -150,6 +152,6 @@ def test_without_clicks_there_is_nothing_to_draw():
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere", "../UTC", "/etc/passwd", "Europe", "a\0b", "😀"])
-def test_what_is_no_zone_is_refused(name):
+def test_unknown_time_zones_are_refused(name):
     with pytest.raises(InvalidRequest, match="zone"):
         parse_time_zone(name)
