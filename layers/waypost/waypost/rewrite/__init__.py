@@ -1,4 +1,4 @@
-"""Rewrites a message for its recipients: each gets the message with their own tracking links.
+"""Rewrite a message for its recipients: each gets the message with their own tracking links.
 
 In the order of a request:
 

@@ -1,4 +1,4 @@
-"""Compiles a message into static text and slots, and renders it for a recipient.
+"""Compile a message into static text and slots, and render it for a recipient.
 
 ``compile_message`` reads a message's texts once for all recipients. ``render_recipient`` gives one
 recipient's texts as plans: chunks of static text, with a slot for each link that is rewritten.

@@ -1,4 +1,4 @@
-"""Builds the report of a message for its pipeline: every link's outcome, and warnings.
+"""Build the report of a message for its pipeline: every link's outcome, and warnings.
 
 Destinations, lengths and round trips are those of the first recipient, who stands for all.
 """

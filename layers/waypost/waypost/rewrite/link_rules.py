@@ -1,4 +1,4 @@
-"""Decides for each link: tracked or left as it is, with or without parameters, and the reason.
+"""Decide for each link: tracked or left as it is, with or without parameters, and the reason.
 
 Links that look secret (a password reset, a token) do not belong in reports. They are recognised by
 the words in their URL; the workspace's settings decide whether they are tracked.

@@ -1,4 +1,4 @@
-"""Writes tracking links into a text: signs or shortens each link and fills its slot.
+"""Write tracking links into a text: sign or shorten each link and fill its slot.
 
 Everything that recipients share is prepared once for a message: ``prepare_text`` packs the links
 with their ids and destinations. ``fill_text`` then only signs and joins.

@@ -1,4 +1,4 @@
-"""Archives the first message of a campaign, so that its clicks can be shown on the message.
+"""Archive the first message of a campaign, so that its clicks can be shown on the message.
 
 Only the first is archived: all messages of a campaign come from one template. The archive stores
 the message as the pipeline sent it. A template holds no personal data; a message that was rendered

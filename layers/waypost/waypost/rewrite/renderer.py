@@ -1,4 +1,4 @@
-"""Renders one message for its recipients: registers new links and fills the texts' slots."""
+"""Render one message for its recipients: register new links and fill the texts' slots."""
 
 from __future__ import annotations
 

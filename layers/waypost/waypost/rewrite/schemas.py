@@ -1,4 +1,4 @@
-"""Defines the request of the rewrite function, validated on entry, and recipients' outcomes."""
+"""Define the request of the rewrite function, validated on entry, and recipients' outcomes."""
 
 from __future__ import annotations
 

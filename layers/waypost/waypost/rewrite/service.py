@@ -1,4 +1,4 @@
-"""Rewrites a message for its recipients: compile, register campaign and links, render, count.
+"""Rewrite a message for its recipients: compile, register campaign and links, render, count.
 
 The order matters: links are stored before any message carries them, and deliveries are counted
 only after all messages are rendered and the response is known to fit.

@@ -1,4 +1,4 @@
-"""Counts the segments of a text message, and cuts it outside of links.
+"""Count the segments of a text message, and cut it outside of links.
 
 A message in GSM's alphabet holds 160 septets, or 153 in each of several segments, whose header
 takes the rest; a character of the extension table takes two septets. Any other character makes the

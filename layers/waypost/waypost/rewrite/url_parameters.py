@@ -1,4 +1,4 @@
-"""Adds a workspace's parameters to the query of a URL, rendered for each recipient.
+"""Add a workspace's parameters to the query of a URL, rendered for each recipient.
 
 A URL is split and joined from the same pieces: all that does not change stays as its author wrote
 it (``%2F``, ``+``, empty queries, hash routes).
