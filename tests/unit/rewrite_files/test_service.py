@@ -283,7 +283,7 @@ def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
         return real(url, upload, number, data)
 
     works.objects.upload_part = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(AlreadyExists, match="another invocation finished it"):
+    with pytest.raises(AlreadyExists, match="another invocation completed it"):
         works.run()
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
     assert works.sent() == 350
@@ -302,7 +302,7 @@ def test_who_was_overtaken_by_one_that_is_not_done_yet_stops(works: Works):
         return real(url, upload, number, data)
 
     works.objects.upload_part = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(AlreadyExists, match="another invocation goes on with it"):
+    with pytest.raises(AlreadyExists, match="another invocation continues it"):
         works.run()
     assert other.until_done()["delivered"] == 350
     assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
@@ -332,7 +332,7 @@ def test_an_upload_that_was_given_up_meanwhile_is_begun_anew(works: Works):
     works.seconds[0] = 0
     works.run()
     works.objects._uploads.clear()
-    with pytest.raises(InvalidRequest, match="output: was given up meanwhile"):
+    with pytest.raises(InvalidRequest, match="output: the upload was removed"):
         works.run()
     assert works.until_done()["delivered"] == 350
     assert works.sent() == 350
@@ -354,7 +354,7 @@ def test_an_input_that_changes_while_it_is_read_is_begun_anew(works: Works):
         return real(url, upload, number, data)
 
     works.objects.upload_part = meanwhile  # type: ignore[method-assign]
-    with pytest.raises(InvalidRequest, match="input: has changed while it was read"):
+    with pytest.raises(InvalidRequest, match="input: changed while it was read"):
         works.run()
     assert works.run()["delivered"] == 3
     assert works.sent() == 3
@@ -442,7 +442,7 @@ def test_a_message_that_cannot_be_read_is_refused(works: Works, first: str):
 
 
 def test_an_input_that_is_not_there(works: Works):
-    with pytest.raises(InvalidRequest, match="input: is not there"):
+    with pytest.raises(InvalidRequest, match="input: does not exist"):
         works.run()
 
 

@@ -1,4 +1,4 @@
-"""The lines of the input, and the recipients that they are."""
+"""Read recipients from the lines of a file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from waypost.rewrite.schemas import RewriteRecipient
 from waypost.validation import parse_json
 
 MAX_LINE_BYTES: Final = 6 * 1024 * 1024
-"""Bytes of a line: as many as an invocation could carry."""
+"""Bytes of a line: Lambda's limit for the payload of an invocation."""
 
 
 @final
 class InvalidLine(TypedDict):
-    """A line of the input that is no recipient. Lines count from 1, as in an editor."""
+    """A line that is not a valid recipient. ``line`` counts from 1, as in an editor."""
 
     line: int
     delivery: None
@@ -27,41 +27,40 @@ class InvalidLine(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class InputLine:
-    """A line of the input, and the offset of what follows it. ``text`` is None where the line is
-    too long to be kept.
-    """
+    """A line, and the offset of the next one. ``text`` is None if the line is too long."""
 
     text: bytes | None
     end: int
 
 
 def split_lines(chunks: Iterable[bytes], start: int) -> Iterator[InputLine]:
-    """The lines of what begins at an offset, however it is cut, without the mark that some programs
-    begin a file with. Keeps no line that is too long.
+    """Split a stream that begins at an offset into lines, and drop a byte order mark.
+
+    A line over ``MAX_LINE_BYTES`` is never held in memory.
     """
     lines = _iter_lines(chunks, start)
-    if start == 0 and (head := next(lines, None)) is not None:
-        text = head.text
-        yield InputLine(text and text.removeprefix(BOM_UTF8), head.end)
+    if start == 0 and (first := next(lines, None)) is not None:
+        text = first.text
+        yield InputLine(text and text.removeprefix(BOM_UTF8), first.end)
     yield from lines
 
 
 def _iter_lines(chunks: Iterable[bytes], start: int) -> Iterator[InputLine]:
-    pieces, end = _LineBuffer(), start
+    buffer, end = _LineBuffer(), start
     for chunk in chunks:
-        *whole, rest = chunk.split(b"\n")
-        for piece in whole:
-            pieces.add(piece)
-            end += pieces.size + 1
-            yield InputLine(pieces.join(), end)
-            pieces = _LineBuffer()
-        pieces.add(rest)
-    if pieces.size:
-        yield InputLine(pieces.join(), end + pieces.size)
+        *ends, rest = chunk.split(b"\n")
+        for piece in ends:
+            buffer.add(piece)
+            end += buffer.size + 1
+            yield InputLine(buffer.join(), end)
+            buffer = _LineBuffer()
+        buffer.add(rest)
+    if buffer.size:
+        yield InputLine(buffer.join(), end + buffer.size)
 
 
 class _LineBuffer:
-    """A line while it is read."""
+    """The pieces of a line that is not complete; empty once the line is too long."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -81,7 +80,7 @@ class _LineBuffer:
 def parse_recipients(
     lines: Iterable[InputLine], first_number: int
 ) -> Iterator[RewriteRecipient | InvalidLine]:
-    """What stands on lines; nothing on empty ones. ``first``: the number of the first line."""
+    """Parse the recipients of lines, which are numbered from ``first_number``; skip empty lines."""
     for number, line in enumerate(lines, first_number):
         if line.text is None:
             reason = f"is over {MAX_LINE_BYTES:,} bytes"

@@ -1,11 +1,7 @@
-"""What was done, noted beside the output (``….progress``) after every part.
+"""Write the output as an S3 multipart upload, with a checkpoint and a report beside it.
 
-Only one invocation at a time can note anything: whoever goes on with the work claims it first, and
-the one before finds its note changed and stops.
-
-A part of the output: the messages of some recipients, as lines.
-
-The output: begun, written in parts, completed, and never put in the place of another.
+The checkpoint (``….progress``) is written after each part with optimistic locking: an invocation
+that resumes the work claims it first, and the previous one stops at its next write.
 """
 
 from __future__ import annotations
@@ -33,15 +29,18 @@ from waypost.rewrite_files.input import InputLine, InvalidLine, parse_recipients
 from waypost.rewrite_files.schemas import MAX_REPORT_FAILURES, FileReport
 
 MIN_PART_BYTES: Final = 8 * 1024 * 1024
-"""Bytes from which an early part is written; S3 takes 5 MiB at least."""
+"""Bytes at which one of the first parts is complete; S3 requires at least 5 MiB."""
 MAX_UPLOAD_PARTS: Final = 10_000
-"""What S3 makes one object of."""
+"""Parts of one S3 object, at most."""
+
+_BUCKET_ERROR: Final = "has no bucket that the stack may write to (its parameter FilesBucket)"
+_UPLOAD_LOST: Final = "the upload was removed before it was complete; invoke again to start over"
 
 
 def compute_part_size(number: int) -> int:
-    """Bytes from which a part is written: later ones are larger, for 400 GB in all.
+    """Compute the bytes at which a part is complete: parts grow, for 400 GB in all.
 
-    :raises TooLarge: when S3 takes no more parts.
+    :raises TooLarge: if S3 accepts no more parts.
     """
     if number > MAX_UPLOAD_PARTS:
         raise TooLarge(
@@ -52,9 +51,7 @@ def compute_part_size(number: int) -> int:
 
 @dataclass(slots=True)
 class OutputPart:
-    """Some lines of the output. ``offset``: where the input goes on after them; ``lines``: how many
-    of the input they are; ``last``: whether it ended with them.
-    """
+    """Lines of the output. ``offset`` is the input's next byte, ``lines`` counts the input's."""
 
     offset: int
     data: bytearray = field(default_factory=bytearray)
@@ -63,6 +60,7 @@ class OutputPart:
     failed: int = 0
     failures: list[DeliveryFailure | InvalidLine] = field(default_factory=list)
     is_last: bool = False
+    """The input ended with this part."""
 
     def add_outcome(self, outcome: Delivery | DeliveryFailure | InvalidLine) -> None:
         text = json.dumps(outcome, ensure_ascii=False, separators=(",", ":"))
@@ -78,44 +76,46 @@ class OutputPart:
 def build_part(
     renderer: MessageRenderer, lines: Iterator[InputLine], offset: int, first_number: int, size: int
 ) -> OutputPart:
-    """As many lines as fill a part, or all that are left. ``first``: the number of the first.
+    """Render lines, numbered from ``first_number``, until a part is complete or they end.
 
-    :raises StoreUnavailable: when links cannot be defined or stored.
+    :raises StoreUnavailable: if links cannot be defined or stored.
     """
-    made = OutputPart(offset)
-    while len(made.data) < size:
-        chunk = list(islice(lines, RENDER_BATCH_SIZE))
-        if not chunk:
-            made.is_last = True
+    part = OutputPart(offset)
+    while len(part.data) < size:
+        batch = list(islice(lines, RENDER_BATCH_SIZE))
+        if not batch:
+            part.is_last = True
             break
-        for outcome in _render_lines(renderer, chunk, first_number + made.lines):
-            made.add_outcome(outcome)
-        made.lines += len(chunk)
-        made.offset = chunk[-1].end
-    return made
+        for outcome in _render_lines(renderer, batch, first_number + part.lines):
+            part.add_outcome(outcome)
+        part.lines += len(batch)
+        part.offset = batch[-1].end
+    return part
 
 
 def _render_lines(
     renderer: MessageRenderer, lines: Sequence[InputLine], first_number: int
 ) -> Iterator[Delivery | DeliveryFailure | InvalidLine]:
-    read = list(parse_recipients(lines, first_number))
-    stamped = renderer.render_recipients(one for one in read if isinstance(one, RewriteRecipient))
+    parsed = list(parse_recipients(lines, first_number))
+    outcomes = renderer.render_recipients(
+        each for each in parsed if isinstance(each, RewriteRecipient)
+    )
     if renderer.sealer is None:
-        # A rehearsal gives failures alone.
-        yield from (one for one in read if not isinstance(one, RewriteRecipient))
-        yield from stamped
+        # A dry run has outcomes for failures only, so they cannot be paired with recipients.
+        yield from (each for each in parsed if not isinstance(each, RewriteRecipient))
+        yield from outcomes
         return
-    for one in read:
-        yield next(stamped) if isinstance(one, RewriteRecipient) else one
+    for each in parsed:
+        yield next(outcomes) if isinstance(each, RewriteRecipient) else each
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheckpoint:
-    """The work as of the last part that was noted.
+    """The state of the work after a part. Its fields are the stored JSON's: never rename them.
 
-    ``version``: of input and message; ``sent``: the time that all tokens carry, in seconds since
-    1970; ``claimed``: the last number of a part that anybody may have written; ``signed``: links
-    by the fingerprint of the key; ``by``: who noted it.
+    ``version`` identifies input and message. ``sent`` is the time in all tokens, in seconds since
+    1970. ``claimed`` is the highest part number that an invocation may have written. ``signed``
+    counts links by the key's fingerprint. ``by`` is the invocation that wrote the checkpoint.
     """
 
     version: str
@@ -133,11 +133,13 @@ class FileCheckpoint:
     by: str = ""
 
     def with_part(
-        self, part: OutputPart, tag: str | None, signed: Mapping[str, int], report: dict[str, Any]
+        self,
+        part: OutputPart,
+        tag: str | None,
+        signature_counts: Mapping[str, int],
+        report: dict[str, Any],
     ) -> FileCheckpoint:
-        """The same, with a part that was written under the claimed number; without a tag, it was
-        empty and was not.
-        """
+        """Add a part under the claimed number; its ``tag`` is None if it was empty."""
         return replace(
             self,
             claimed=self.claimed + 1,
@@ -146,14 +148,14 @@ class FileCheckpoint:
             delivered=self.delivered + part.delivered,
             failed=self.failed + part.failed,
             ended=part.is_last,
-            signed=dict(Counter(self.signed) + Counter(signed)),
+            signed=dict(Counter(self.signed) + Counter(signature_counts)),
             parts=self.parts if tag is None else [*self.parts, (self.claimed, tag)],
             report=report,
         )
 
 
 class CheckpointStore:
-    """The note of one output. All methods raise StoreUnavailable."""
+    """Stores the checkpoint of one output. All methods raise StoreUnavailable."""
 
     def __init__(self, objects: ObjectStore, target: ObjectUrl) -> None:
         self._objects = objects
@@ -163,102 +165,98 @@ class CheckpointStore:
         self._owner = secrets.token_hex(8)
 
     def load(self) -> FileCheckpoint | None:
-        """What was noted last; None where nothing was, or by other software."""
-        found = self._objects.read(self._url)
-        if found is None:
+        """Load the last checkpoint; None if there is none that this release can read."""
+        stored = self._objects.read(self._url)
+        if stored is None:
             return None
-        self._version = found.version
+        self._version = stored.version
         try:
-            noted = FileCheckpoint(**json.loads(found.data))
-            return replace(noted, parts=[(number, tag) for number, tag in noted.parts])
+            checkpoint = FileCheckpoint(**json.loads(stored.data))
+            return replace(checkpoint, parts=[(number, tag) for number, tag in checkpoint.parts])
         except (TypeError, ValueError):
             return None
 
-    def claim(self, progress: FileCheckpoint) -> FileCheckpoint:
-        """Take the work over: with a part's number that nobody else writes under.
+    def claim(self, checkpoint: FileCheckpoint) -> FileCheckpoint:
+        """Claim the work, with a part number under which no other invocation writes.
 
-        :raises Conflict: when it went on, or came to its end, since it was read; read again.
+        :raises WriteConflict: if another invocation claimed or finished it since it was loaded.
         """
-        claimed = replace(progress, claimed=progress.claimed + 1)
+        claimed = replace(checkpoint, claimed=checkpoint.claimed + 1)
         self._replace(claimed)
         return claimed
 
-    def save(self, progress: FileCheckpoint) -> None:
-        """Note how far the work is.
+    def save(self, checkpoint: FileCheckpoint) -> None:
+        """Save the checkpoint.
 
-        :raises Clash: when another invocation took it over.
+        :raises AlreadyExists: if another invocation claimed the work.
         """
         try:
-            self._replace(progress)
+            self._replace(checkpoint)
         except WriteConflict:
-            told = "another invocation goes on with it"
-            raise AlreadyExists("output", str(self._target), told) from None
+            reason = "another invocation continues it"
+            raise AlreadyExists("output", str(self._target), reason) from None
 
     def delete(self) -> None:
-        """Forget it."""
+        """Delete the checkpoint."""
         self._objects.delete(self._url)
 
-    def _replace(self, progress: FileCheckpoint) -> None:
-        data = json.dumps(asdict(progress) | {"by": self._owner}).encode()
+    def _replace(self, checkpoint: FileCheckpoint) -> None:
+        data = json.dumps(asdict(checkpoint) | {"by": self._owner}).encode()
         try:
             self._version = self._objects.replace(self._url, data, self._version)
         except WriteConflict:
-            found = self._objects.read(self._url)
-            if found is None or found.data != data:
+            stored = self._objects.read(self._url)
+            if stored is None or stored.data != data:
                 raise
-            self._version = found.version  # written by us, and only the answer got lost
-
-
-_BUCKET_ERROR: Final = "has no bucket that the stack may write to (its parameter FilesBucket)"
-_UPLOAD_LOST: Final = "was given up meanwhile; invoke again to begin anew"
+            self._version = stored.version  # this write succeeded, only its response was lost
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """An object that is made of parts, with its report and a note of progress beside it."""
+    """The output object, with its report and checkpoint beside it."""
 
     objects: ObjectStore
     url: ObjectUrl
     checkpoints: CheckpointStore
 
     def load_report(self, version: str) -> FileReport | None:
-        """The report of an output that is there already; None where there is none.
+        """Load the report of an output that is complete; None if there is no output.
 
-        :raises Clash: when it was made of another input or message.
+        :raises AlreadyExists: if the output was made of another input or message.
         """
         if not self._exists():
             return None
-        kept = self.objects.read(self._report_url)
-        told: FileReport | None = json.loads(kept.data) if kept else None
-        if told is None or told["version"] != version:
-            reason = "exists already, and no report says that it was made of this"
+        stored = self.objects.read(self._report_url)
+        report: FileReport | None = json.loads(stored.data) if stored else None
+        if report is None or report["version"] != version:
+            reason = "exists already, and its report does not match this input and message"
             raise AlreadyExists("output", str(self.url), reason)
-        return told
+        return report
 
     def begin_upload(self) -> str:
-        """Begin an upload; gives its name. Raises InvalidRequest where none may be begun."""
+        """Begin the upload and return its id. Raises InvalidRequest if the bucket refuses it."""
         try:
             return self.objects.create_upload(self.url)
         except NotFound:
             raise InvalidRequest.from_field("output", _BUCKET_ERROR) from None
 
-    def write_part(self, progress: FileCheckpoint, data: bytes) -> str:
-        """Write a part under the number that is claimed; gives its tag."""
+    def write_part(self, checkpoint: FileCheckpoint, data: bytes) -> str:
+        """Write a part under the claimed number and return its tag."""
         try:
-            return self.objects.upload_part(self.url, progress.upload, progress.claimed, data)
+            return self.objects.upload_part(self.url, checkpoint.upload, checkpoint.claimed, data)
         except NotFound:
             raise self._upload_error() from None
 
-    def complete_upload(self, progress: FileCheckpoint) -> None:
-        """Make the object of its parts, unless that was done before."""
+    def complete_upload(self, checkpoint: FileCheckpoint) -> None:
+        """Complete the upload, unless an earlier invocation did."""
         try:
-            self.objects.complete_upload(self.url, progress.upload, progress.parts)
+            self.objects.complete_upload(self.url, checkpoint.upload, checkpoint.parts)
         except NotFound:
             if not self._exists():
                 raise self._upload_error() from None
 
     def write_report(self, report: FileReport) -> None:
-        """Write the report. Raises InvalidRequest where nothing may be written."""
+        """Write the report. Raises InvalidRequest if the bucket refuses it."""
         try:
             self.objects.write(self._report_url, json.dumps(report, ensure_ascii=False).encode())
         except NotFound:
@@ -276,8 +274,8 @@ class OutputFile:
         return True
 
     def _upload_error(self) -> WaypostError:
-        """Why an upload is no more: it was completed, or a rule of the bucket ended it."""
+        """Build the error for an upload that ended: completed, or removed by a lifecycle rule."""
         if self._exists():
-            return AlreadyExists("output", str(self.url), "another invocation finished it")
+            return AlreadyExists("output", str(self.url), "another invocation completed it")
         self.checkpoints.delete()
         return InvalidRequest.from_field("output", _UPLOAD_LOST)

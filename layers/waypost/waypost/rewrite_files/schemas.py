@@ -1,7 +1,4 @@
-"""What is asked for, and what is answered.
-
-What is told of links and failures, put together from all parts, and bounded.
-"""
+"""Define the request, the progress and the report of a rewrite of files."""
 
 from __future__ import annotations
 
@@ -28,6 +25,11 @@ from waypost.rewrite_files.input import InvalidLine
 
 _S3_SCHEME: Final = "s3://"
 
+MAX_REPORT_LINK_BYTES: Final = 1024 * 1024
+"""Bytes of the links in a report; each checkpoint contains them too."""
+MAX_REPORT_FAILURES: Final = 100
+"""Failures in a report; the output contains all."""
+
 
 def _parse_object_url(text: str) -> ObjectUrl:
     bucket, _, key = text.removeprefix(_S3_SCHEME).partition("/")
@@ -41,8 +43,10 @@ def _validate_object_url(text: str) -> str:
 
 
 class FileRequest(BaseModel):
-    """Where the lines come from, and where they go. ``message``: for recipients on every line of
-    the input. ``seconds``: how long one invocation works, unless it has to stop before.
+    """A request to rewrite a file.
+
+    With ``message``, each line of the input is a recipient. ``seconds`` limits how long one
+    invocation works.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -69,10 +73,9 @@ class FileRequest(BaseModel):
 
 
 class FileProgress(TypedDict):
-    """How far an invocation came; where ``done`` is false, the next one goes on with the same body.
+    """The state after an invocation; if it is not ``done``, invoke again with the same request.
 
-    ``lines`` were read and gave ``delivered`` and ``failed``; that is ``read`` of the ``size``
-    bytes of the input.
+    ``lines`` of the input were read, ``read`` of its ``size`` bytes.
     """
 
     done: bool
@@ -84,9 +87,9 @@ class FileProgress(TypedDict):
 
 
 class FileReport(FileProgress):
-    """The answer at the end, which is kept beside the output too (``….report.json``).
+    """The final response, also stored beside the output (``….report.json``).
 
-    ``failures`` are the first of those in the output. ``version`` is that of input and message.
+    ``failures`` are the first of the output. ``version`` identifies input and message.
     """
 
     version: str
@@ -97,17 +100,11 @@ class FileReport(FileProgress):
     segments: NotRequired[SmsSegmentCounts]
 
 
-MAX_REPORT_LINK_BYTES: Final = 1024 * 1024
-"""Bytes of the links that a report has; a note of progress carries them along."""
-MAX_REPORT_FAILURES: Final = 100
-"""Failures that a report has; the output has them all."""
-
-
 class FileReportBuilder:
-    """What was told so far."""
+    """Merges the links, warnings and failures of all parts."""
 
     def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
-        """``noted``: what ``note`` gave before."""
+        """Begin a report, or continue one from its ``to_dict``."""
         self.failures: list[DeliveryFailure | InvalidLine] = []
         self._summary = SummaryCollector(MAX_REPORT_LINK_BYTES)
         if saved:
@@ -118,20 +115,18 @@ class FileReportBuilder:
     def add_part(
         self, renderer: MessageRenderer, failures: Iterable[DeliveryFailure | InvalidLine]
     ) -> None:
-        """Note what one part tells: of its own recipients, so that it is the same whoever made
-        the parts before.
-        """
-        told: MessageSummary = {
+        """Add a part, whose renderer rendered no other part: a resumed report stays the same."""
+        summary: MessageSummary = {
             "links": renderer.build_link_entries(),
             "warnings": renderer.build_warnings(),
         }
         if segments := renderer.get_segment_counts():
-            told["segments"] = segments
-        self._summary.add(told)
+            summary["segments"] = segments
+        self._summary.add(summary)
         self.failures = [*self.failures, *failures][:MAX_REPORT_FAILURES]
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON, to go on with later."""
+        """Return the report as JSON for the checkpoint; its keys are stored, never rename them."""
         return {
             "failures": self.failures,
             "told": self._summary.get_summary(),
@@ -139,9 +134,9 @@ class FileReportBuilder:
         }
 
     def build_summary(self) -> MessageSummary:
-        """Links, warnings and segments as they are answered."""
-        told = self._summary.get_summary()
+        """Build the links, warnings and segments of the response."""
+        summary = self._summary.get_summary()
         if self._summary.is_truncated:
-            many = f"there are more links than the {len(told['links']):,} that are listed"
-            told["warnings"] = [*told["warnings"], many]
-        return told
+            warning = f"there are more links than the {len(summary['links']):,} that are listed"
+            summary["warnings"] = [*summary["warnings"], warning]
+        return summary
