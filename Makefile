@@ -139,6 +139,7 @@ check-code: $(READY)
 	ruff check .
 	mypy $(wildcard $(SOURCES))
 	python -m tools.possessive_quantifiers
+	python -m tools.prose
 
 .PHONY: docs
 docs: $(READY) ## Write the reference tables of the documentation from code
