@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, Self, TypeVar, cast
 from waypost.errors import CorruptItem
 from waypost.ids import WorkspaceId, derive_workspace_id
 from waypost.models import attributes
-from waypost.models.attributes import Item, build_validator, field_validators, first_invalid_field
+from waypost.models.attributes import Item, field_types, first_invalid_field, matches_type
 from waypost.models.domain_check import CaaResult, CheckResult, DnsResult, HstsResult, ProbeResult
 from waypost.models.workspace import workspace_partition
 
@@ -340,7 +340,7 @@ def _parse_check_result(values: Mapping[str, Any] | None) -> CheckResult | None:
 
 def _parse_result_part(result_type: type[_ResultPart], values: Mapping[str, Any]) -> _ResultPart:
     """What was found of one kind, its lists as they are held; without keys of newer versions."""
-    held = {n: values[n] for n in field_validators(result_type) if n in values}
+    held = {n: values[n] for n in field_types(result_type) if n in values}
     lists: dict[str, Any] = {n: tuple(v) for n, v in held.items() if isinstance(v, list)}
     return result_type(**held | lists)
 
@@ -364,7 +364,6 @@ def _parse_optional_time(text: str | None) -> datetime | None:
 
 
 CLAIM_PARTITION: Final = "D"
-_is_stage: Final = build_validator(DomainStage)
 
 
 def build_domain_key(workspace: WorkspaceId, host: str) -> Item:
@@ -412,7 +411,7 @@ def stage_from_item(domain_item: Item) -> DomainStage:
     """No more of it than where the domain stands. Raises MalformedItem."""
     values = _parse_json_values(domain_item)
     stage = values.get("stage") if isinstance(values, dict) else None
-    if not _is_stage(stage):
+    if not matches_type(stage, DomainStage):
         raise CorruptItem(f"the domain {_get_host(domain_item)} has a 'stage' that cannot be read")
     return cast("DomainStage", stage)
 

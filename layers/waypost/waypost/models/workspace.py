@@ -17,7 +17,7 @@ from typing import Final, Literal, Self
 from waypost.errors import CorruptItem
 from waypost.ids import CampaignId, WorkspaceId
 from waypost.models import attributes
-from waypost.models.attributes import Item, field_validators, format_rfc3339, parse_rfc3339
+from waypost.models.attributes import Item, field_types, format_rfc3339, matches_type, parse_rfc3339
 
 IpPolicy = Literal["truncated", "full", "none"]
 SecretLinkPolicy = Literal["warn", "untrack"]
@@ -108,9 +108,7 @@ class WorkspaceSettings:
         if not isinstance(values, Mapping):
             return cls(), tuple(f.name for f in fields(cls))
         given = {
-            name: _convert_value(name, values[name])
-            for name in field_validators(cls)
-            if name in values
+            name: _convert_value(name, values[name]) for name in field_types(cls) if name in values
         }
         fitting = {name: value for name, value in given.items() if _is_valid(cls, name, value)}
         damaged = tuple(name for name in given if name not in fitting)
@@ -127,7 +125,7 @@ def _convert_value(name: str, value: object) -> object:
 
 
 def _is_valid(settings: type[WorkspaceSettings], name: str, value: object) -> bool:
-    if not field_validators(settings)[name](value):
+    if not matches_type(value, field_types(settings)[name]):
         return False
     return (
         not isinstance(value, int) or name not in _UPPER_LIMITS or 1 <= value <= _UPPER_LIMITS[name]
