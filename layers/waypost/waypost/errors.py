@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree; each error carries its evidence.
+"""The errors of Waypost, as one tree. Each error has its evidence as attributes.
 
     WaypostError
     ├── InvalidRequest             a request breaks its contract; names every field and reason
@@ -8,10 +8,10 @@
     ├── ShareAccessDenied          a report page needs a share link that covers it
     ├── TooLarge                   a message exceeds the accepted size
     ├── ConfigurationError         the environment of a function lacks something
-    ├── TokenError                 a tracking link that leads nowhere
+    ├── TokenError                 a tracking link that fails
     │   ├── BadSignature           not signed by any key of this stack
     │   ├── UnknownVersion         correctly signed by a newer version of the software
-    │   ├── MalformedToken         correctly signed and still unreadable
+    │   ├── MalformedToken         unreadable, signed or not
     │   ├── UnknownShortLink       a code that was never issued, or is deleted
     │   └── ExpiredShortLink       a code after its expiry
     ├── UnsafeDestination          a destination that is never signed nor redirected to
@@ -25,8 +25,8 @@
         │   └── CorruptItemSet     some of several requested items are corrupt; names them
         └── WriteConflict          a conditional write lost against another writer; read again
 
-``waypost.responses.problem`` turns them into problem+json (RFC 9457); nothing else maps errors to
-statuses.
+``waypost.responses.problem_response`` converts them to problem+json (RFC 9457). Nothing else maps
+errors to statuses.
 """
 
 from __future__ import annotations
@@ -37,15 +37,14 @@ from typing import Any
 
 
 class WaypostError(Exception):
-    """Root of the tree. Its text is written for the caller and may be shown to them."""
+    """The root of the tree. Its text is for the caller and may be shown to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a request.
+    """One problem of a request.
 
-    ``field`` is a path as the caller wrote it (``recipients[3].delivery``); ``reason`` is a plain
-    clause.
+    ``field`` is a path as the caller wrote it (``recipients[3].delivery``). ``reason`` is a clause.
     """
 
     field: str
@@ -56,7 +55,7 @@ class Problem:
 
 
 class InvalidRequest(WaypostError):
-    """Raised at the boundary where a request enters, once, with every problem that was found."""
+    """Raised once, at the boundary, with every problem of a request."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(map(str, problems)))
@@ -68,7 +67,7 @@ class InvalidRequest(WaypostError):
 
 
 class NotFound(WaypostError):
-    """Raised when something is asked for by a name that was never seen."""
+    """Raised when no resource has the requested name."""
 
     def __init__(self, resource_type: str, name: str) -> None:
         super().__init__(f"no {resource_type} {name!r}")
@@ -77,7 +76,7 @@ class NotFound(WaypostError):
 
 
 class AlreadyExists(WaypostError):
-    """Raised when a name cannot be taken: it is taken, or its code belongs to another name."""
+    """Raised when a name is taken, or its id belongs to another name."""
 
     def __init__(self, resource_type: str, name: str, reason: str) -> None:
         super().__init__(f"{resource_type} {name!r}: {reason}")
@@ -86,18 +85,20 @@ class AlreadyExists(WaypostError):
 
 
 class ConcurrentModification(WaypostError):
-    """Raised when something was changed by others each time that a change was about to be kept."""
+    """Raised when other writers changed a resource before every attempt to save it."""
 
     def __init__(self, resource_type: str, name: str) -> None:
-        super().__init__(f"{resource_type} {name!r}: others are changing it; nothing was changed")
+        super().__init__(
+            f"{resource_type} {name!r}: concurrent changes; try again"
+        )
         self.resource_type = resource_type
         self.name = name
 
 
 class ShareAccessDenied(WaypostError):
-    """Raised when a report page is asked for without a share link that covers it.
+    """Raised when a report page is requested without a share link that covers it.
 
-    ``reason`` is one of none, tampered, version, expired, scope and people.
+    ``reason`` is none, tampered, version, expired, scope or people.
     """
 
     def __init__(self, reason: str, text: str) -> None:
@@ -106,7 +107,7 @@ class ShareAccessDenied(WaypostError):
 
 
 class TooLarge(WaypostError):
-    """Raised when a message is larger than the limit. Sizes in bytes."""
+    """Raised when a message exceeds the limit. Sizes are in bytes."""
 
     def __init__(self, field: str, size: int, limit: int) -> None:
         super().__init__(f"{field} is {size:,} bytes; at most {limit:,} are accepted")
@@ -116,7 +117,7 @@ class TooLarge(WaypostError):
 
 
 class ConfigurationError(WaypostError):
-    """Raised while a function starts, naming the variable that is missing or unusable."""
+    """Raised when a function starts without a variable, or with an invalid one."""
 
     def __init__(self, variable: str, reason: str = "is not set") -> None:
         super().__init__(f"environment variable {variable} {reason}")
@@ -124,7 +125,7 @@ class ConfigurationError(WaypostError):
 
 
 class TokenError(WaypostError):
-    """Root of what makes a tracking link lead nowhere. ``reason`` names a metric's dimension."""
+    """The root of errors that make a tracking link fail. ``reason`` is a metric's dimension."""
 
     reason = "token"
 
@@ -136,35 +137,35 @@ class BadSignature(TokenError):
 
 
 class UnknownVersion(TokenError):
-    """Raised when a correctly signed token has a version that this software does not know."""
+    """Raised when a correctly signed token has an unknown version."""
 
     reason = "version"
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"token version {version} is not known")
+        super().__init__(f"token: unknown version ({version})")
         self.version = version
 
 
 class MalformedToken(TokenError):
-    """Raised when a token cannot be read, signed or not."""
+    """Raised when a token is unreadable, signed or not."""
 
     reason = "malformed"
 
 
 class UnknownShortLink(TokenError):
-    """Raised when a short link's code was given to nobody, or expired long ago."""
+    """Raised when a short link's code was never issued, or was deleted after its expiry."""
 
     reason = "short_link"
 
 
 class ExpiredShortLink(TokenError):
-    """Raised when a short link is followed after the time that its workspace gave it."""
+    """Raised when a short link is followed after its expiry."""
 
     reason = "expired"
 
 
 class UnsafeDestination(WaypostError):
-    """Raised when an href must neither be signed nor redirected to. ``reason`` is a clause."""
+    """Raised when an href must not be signed nor redirected to. ``reason`` is a clause."""
 
     def __init__(self, href: str, reason: str) -> None:
         super().__init__(f"{href[:200]!r}: {reason}")
@@ -173,16 +174,16 @@ class UnsafeDestination(WaypostError):
 
 
 class CdnRequestRejected(WaypostError):
-    """Raised when the CDN does not take a host, for a reason that its owner or we can change."""
+    """Raised when the CDN rejects a host, for a reason that its owner or the operator can fix."""
 
 
 class HostnameInUse(CdnRequestRejected):
-    """Raised when another distribution of the account has a host, so that we hold nothing of it."""
+    """Raised when another distribution of the account serves a host already."""
 
 
 class CallFailed(WaypostError):
-    """Raised by ``waypost.client`` when a function gives no answer after all attempts, or refuses
-    for a reason that has no error of its own. ``status``: of the refusal, None without any.
+    """Raised by ``waypost.client`` when a function does not respond after all attempts, or rejects
+    a call for a reason without an error of its own. ``status``: of the rejection, None without one.
     """
 
     def __init__(self, function: str, reason: str, status: int | None = None) -> None:
@@ -193,23 +194,20 @@ class CallFailed(WaypostError):
 
 
 class StoreError(WaypostError):
-    """Root of what goes wrong with a store."""
+    """The root of errors of stores."""
 
 
 class StoreUnavailable(StoreError):
-    """Raised when a store did not answer in time, throttled, or failed.
-
-    The outcome of a write is then unknown.
-    """
+    """Raised when a store times out, throttles or fails. The outcome of a write is unknown."""
 
 
 class CorruptItem(StoreError):
-    """Raised when something stored, parked or logged cannot be read back; names the part."""
+    """Raised when a stored, queued or logged item is unreadable. Its text names the part."""
 
 
 class CorruptItemSet(CorruptItem):
-    """Raised when some of several rows that were asked for cannot be read. ``keys`` are theirs, as
-    they were asked for; its text names nobody.
+    """Raised when some of several requested items are corrupt. ``keys`` are theirs, as requested;
+    its text names no person.
     """
 
     def __init__(self, text: str, keys: Collection[Any]) -> None:
@@ -218,8 +216,8 @@ class CorruptItemSet(CorruptItem):
 
 
 class CdnResourceMissing(StoreUnavailable):
-    """Raised when the CDN knows no such tenant, certificate, distribution or group."""
+    """Raised when the CDN has no such tenant, certificate, distribution or connection group."""
 
 
 class WriteConflict(StoreError):
-    """Raised when a conditional write lost against another writer. Nothing was written."""
+    """Raised when a conditional write loses against another writer. Nothing was written."""

@@ -1,16 +1,14 @@
-"""A campaign and what the stack knows of it: names, kind, channel, first seen.
+"""A campaign, its links and its sent message.
 
-Key: pk ``C#{campaign}``, sk ``C``. The partition also holds the campaign's links and counters. Once
-more, pk ``W#{workspace}``, sk ``{first seen}#{campaign}``: the list of a workspace's campaigns.
+Keys, all in the campaign's partition ``C#{campaign}``, which also holds its counters:
 
-A link of a campaign, as its messages define it.
+    C           the campaign: names, kind, channel, first seen
+    L#{link}    a link, written once, when a message first contains it
+    M           the HTML that the campaign sent, to show its clicks on; deflated, an e-mail has
+                some 10 KB, and one that exceeds an item is not stored
 
-Key: pk ``C#{campaign}``, sk ``L#{link code}``. Written once, when a message first carries it.
-
-The HTML that a campaign sent, kept once to show its clicks on.
-
-Key: pk ``C#{campaign}``, sk ``M``. Deflated, an e-mail is some 10 KB; what is larger than an item
-takes is not kept.
+The list of a workspace's campaigns has each campaign once more: pk ``W#{workspace}``, sk
+``{first seen}#{campaign}``.
 """
 
 from __future__ import annotations
@@ -37,10 +35,10 @@ CAMPAIGN_SORT_KEY = "C"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """A campaign of a workspace, both by the names that callers gave them.
+    """A campaign of a workspace, both with the names that callers gave them.
 
-    ``spread`` says that counters may lie in further partitions (``waypost.repositories``),
-    ``listed`` that the list of the workspace has it.
+    ``is_sharded``: counters may lie in further partitions (``waypost.repositories``).
+    ``is_listed``: the workspace's list has the campaign.
     """
 
     workspace: str
@@ -57,7 +55,7 @@ class Campaign:
 
     @property
     def list_key(self) -> str:
-        """Where the list of the workspace has it: by the time when it was first seen."""
+        """Return the sort key in the workspace's list, which sorts by first seen."""
         return f"{format_rfc3339(self.first_seen)}#{self.id}"
 
     def to_item(self) -> Item:
@@ -71,7 +69,7 @@ class Campaign:
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
-        """Read what ``to_item`` or ``to_list_item`` gave. Raises MalformedItem."""
+        """Read the result of ``to_item`` or ``to_list_item``. Raises CorruptItem."""
         return cls(
             workspace=attributes.get_text(stored, "workspace"),
             name=attributes.get_text(stored, "campaign"),
@@ -93,25 +91,25 @@ class Campaign:
 
 
 def parse_list_key(list_key: str) -> CampaignId:
-    """The code of the campaign that the list has at a place."""
+    """Return the campaign of a sort key in a list."""
     return CampaignId(list_key.rpartition("#")[2])
 
 
 def parse_campaign_partition(partition: str) -> CampaignId:
-    """The campaign that a partition is of. Raises MalformedItem."""
-    kind, separator, rest = partition.partition("#")
-    if not kind or not separator:
-        raise CorruptItem("a partition of no campaign")
+    """Return the campaign of a partition. Raises CorruptItem."""
+    prefix, separator, rest = partition.partition("#")
+    if not prefix or not separator:
+        raise CorruptItem(f"'pk': not a campaign's partition ({partition!r})")
     return CampaignId(rest.partition("#")[0])
 
 
 def campaign_partition(campaign: CampaignId, shard: int = 0) -> str:
-    """The partition of a campaign; shards above 0 hold counters of hot ones."""
+    """Return a campaign's partition; shards above 0 hold only counters."""
     return f"C#{campaign}" if shard == 0 else f"C#{campaign}#{shard:x}"
 
 
 def campaign_list_partition(workspace: WorkspaceId) -> str:
-    """The partition that lists a workspace's campaigns."""
+    """Return the partition of a workspace's list of campaigns."""
     return f"W#{workspace}"
 
 
@@ -120,8 +118,10 @@ LINK_SORT_KEY_PREFIX = "L#"
 
 @dataclass(frozen=True, slots=True)
 class LinkDefinition:
-    """What makes hrefs one link (``identity``: a tag, or the href as the template has it), and how
-    reports show it. ``position`` counts from 1 in the message.
+    """The identity of a link and its appearance in reports.
+
+    Hrefs with one ``identity`` (a tag, or the href as the template has it) are one link.
+    ``position`` counts from 1 in the message.
     """
 
     identity: str
@@ -132,7 +132,7 @@ class LinkDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link with the code that its tokens and clicks carry."""
+    """A link with the id that its tokens and clicks carry."""
 
     id: LinkId
     definition: LinkDefinition
@@ -150,7 +150,7 @@ class Link:
 
     @classmethod
     def from_item(cls, stored: Item) -> Self:
-        """Read what ``to_item`` gave. Raises MalformedItem."""
+        """Read the result of ``to_item``. Raises CorruptItem."""
         definition = LinkDefinition(
             identity=attributes.get_text(stored, "identity"),
             url=attributes.get_text(stored, "url"),
@@ -162,29 +162,29 @@ class Link:
 
 
 def link_key(link: LinkId) -> Item:
-    """The item's key, which the code alone tells."""
+    """Return the key of a link's item, which its id determines."""
     return attributes.build_item(
         {"pk": campaign_partition(extract_campaign_id(link)), "sk": f"{LINK_SORT_KEY_PREFIX}{link}"}
     )
 
 
 def parse_link_id(stored: Item) -> LinkId:
-    """The code of a stored link, whatever else of it cannot be read."""
+    """Return the id of a stored link, which is readable even if the item is corrupt."""
     return LinkId(attributes.get_text(stored, "sk").removeprefix(LINK_SORT_KEY_PREFIX))
 
 
 MESSAGE_SORT_KEY: Final = "M"
 MAX_MESSAGE_BYTES: Final = 350_000
-"""Of the deflated HTML; DynamoDB takes 400 KB an item."""
+"""Bytes of the deflated HTML; DynamoDB accepts items of 400 KB."""
 MAX_MESSAGE_CHARACTERS: Final = 4 * 1024 * 1024
-"""Of the HTML read back, so that nothing stored can fill the memory."""
+"""Limits the memory that inflating a stored item takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessage:
-    """``rendered``: what one recipient got, which names them, and not the template of all.
+    """The HTML of a campaign. ``expires`` is in seconds since 1970.
 
-    ``expires`` in seconds since 1970.
+    ``rendered``: the message of one recipient, which may name them, and not the template.
     """
 
     campaign: CampaignId
@@ -197,7 +197,7 @@ class SentMessage:
         return message_key(self.campaign)
 
     def to_item(self) -> Item | None:
-        """The item, or None where it would be too large."""
+        """Return the item, or None if it would be too large."""
         deflated = zlib.compress(self.html.encode(), 9)
         if len(deflated) > MAX_MESSAGE_BYTES or len(self.html) > MAX_MESSAGE_CHARACTERS:
             return None
@@ -207,18 +207,18 @@ class SentMessage:
 
     @classmethod
     def from_item(cls, campaign: CampaignId, stored: Item) -> Self:
-        """Read an item back. Raises MalformedItem."""
+        """Read the result of ``to_item``. Raises CorruptItem."""
         inflater = zlib.decompressobj()
         try:
-            # One byte more than any message has: at the bound itself, the end is not seen.
+            # One byte more than the largest message: at the limit itself, eof stays False.
             inflated = inflater.decompress(
                 attributes.get_bytes(stored, "html"), 4 * MAX_MESSAGE_CHARACTERS + 1
             )
             html = inflated.decode()
         except (zlib.error, UnicodeError) as e:
-            raise CorruptItem("the message of a campaign cannot be read") from e
+            raise CorruptItem(f"message of campaign {campaign}: not deflated UTF-8 ({e})") from e
         if not inflater.eof:
-            raise CorruptItem("the message of a campaign is cut")
+            raise CorruptItem(f"message of campaign {campaign}: truncated")
         return cls(
             campaign=campaign,
             html=html,
@@ -228,7 +228,7 @@ class SentMessage:
 
 
 def is_personal(stored: Item) -> bool:
-    """Whether a stored message may name somebody: if it does not say that it does not."""
+    """Return whether a stored message may name a person, which it does unless marked otherwise."""
     return stored.get("rendered") != attributes.to_attribute(False)
 
 

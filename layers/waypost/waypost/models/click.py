@@ -1,10 +1,10 @@
-"""A click: who followed which link, when and from where. The ledger's one entity, never changed
-once written, except that who it was may be taken out of it.
+"""A click in the ledger: the person, the link, the time and the network.
 
-An open is kept as a click of no link, so that everything is counted one way.
+A stored click never changes, except that its identity can be removed. An open is a click on no
+link, so that both are counted the same way.
 
-Key: pk ``{workspace code}#{recipient}``, sk ``{time}#{id}``. Both come from the viewer's request,
-so the same request recorded twice is the same item.
+Key: pk ``{workspace}#{recipient}``, sk ``{time}#{id}``. Both come from the recipient's request, so
+that a request recorded twice is one item.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ EngagementMetric = Literal["clicked", "opened"]
 _HASH_PATTERN: Final = re.compile("[0-9a-f]{8}")
 
 MAX_AGENT_CHARACTERS: Final = 300
-"""Characters of a user agent that are kept; what tells clients apart comes first."""
+"""Stored characters of a user agent; clients differ at its beginning."""
 MAX_HREF_CHARACTERS: Final = 2_048
-"""Characters of a destination that are kept: all of it, unless it was too long for a link."""
+"""Stored characters of a destination: all, unless it was too long for a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class Click:
     """One click. ``time`` is UTC in whole milliseconds, ``sent`` and ``expires`` are in seconds
     since 1970.
 
-    A click without identity has an ``alias`` instead of the person, and no address or agent; what
-    its agent and network told is then kept as ``signals`` (``waypost.bot_detection.scoring``).
+    An anonymous click has an ``alias`` in place of the person, and no address or agent. The
+    evidence of its agent and network is stored as ``signals`` (``waypost.bot_detection.scoring``).
     """
 
     id: str
@@ -65,7 +65,7 @@ class Click:
 
     @property
     def metric(self) -> EngagementMetric:
-        """Whether a link was followed, or a message opened: an open has no link, nor an href."""
+        """Return whether it is a click or an open, which has no link and no href."""
         return "opened" if is_open_id(self.link) else "clicked"
 
     @property
@@ -78,24 +78,24 @@ class Click:
 
     @property
     def recipient(self) -> str:
-        """Whom the click is counted for: the person, or the delivery where no person is known."""
+        """Return the person, or the delivery if no person is known, to count the click for."""
         if self.alias is not None:
             return f"a:{self.alias}"
         return f"p:{self.person}" if self.person is not None else f"d:{self.delivery}"
 
     @property
     def key(self) -> Item:
-        """The item's key in the ledger."""
+        """Return the item's key in the ledger."""
         sort = f"{format_rfc3339(self.time)}#{self.id}"
         return attributes.build_item(
             {"pk": click_partition(self.workspace, self.recipient), "sk": sort}
         )
 
     def anonymize(self, alias: str, signals: int) -> Self:
-        """The click without who made it: another item, of the same id and time.
+        """Return the click without its identity: another item with the same id and time.
 
-        The delivery names the person to whoever sent it, so it becomes a hash under the alias:
-        still one delivery, no longer anybody's.
+        The delivery would name the person to the sender, so it becomes a hash under the alias,
+        which still tells deliveries apart.
         """
         return replace(
             self,
@@ -111,7 +111,7 @@ class Click:
         )
 
     def to_dict(self) -> dict[str, str | int]:
-        """The click as plain values, as the ledger, the park queue and a log line keep it."""
+        """Convert the click to plain values for the ledger, the fallback queue and log lines."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["time"] = format_rfc3339(self.time)
         return {name: value for name, value in values.items() if value is not None}
@@ -121,18 +121,18 @@ class Click:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
-        """Read what ``stored`` gave. Raises MalformedItem."""
+        """Read the result of ``to_dict``. Raises CorruptItem."""
         try:
             tagged = attributes.build_item({name: values[name] for name in values})  # type: ignore[misc]
         except (RecursionError, TypeError) as e:
-            raise CorruptItem("holds what no click holds") from e
+            raise CorruptItem("click: unsupported value type") from e
         return cls.from_item(tagged)
 
     @classmethod
     def from_item(cls, stored: Mapping[str, Attribute]) -> Self:
-        """Read an item of the ledger or of its stream. Raises MalformedItem."""
+        """Read an item of the ledger or of its stream. Raises CorruptItem."""
         if not isinstance(stored, Mapping):
-            raise CorruptItem("not an item")
+            raise CorruptItem(f"click: not an item ({type(stored).__name__})")
         click = cls(
             id=attributes.get_text(stored, "id"),
             time=parse_rfc3339(attributes.get_text(stored, "time")),
@@ -151,12 +151,12 @@ class Click:
             signals=attributes.get_number(stored, "signals") if "signals" in stored else None,
         )
         if not click._is_countable:
-            raise CorruptItem("holds what no mark of a click holds")
+            raise CorruptItem("click: time, signals or delivery out of range")
         return click
 
     @property
     def _is_countable(self) -> bool:
-        """Whether a recipient's row can hold its mark (``waypost.models.recipient``)."""
+        """Return whether a recipient row can store it as a ``CountedClick``."""
         return (
             self.time.year >= 1970
             and 0 <= (self.signals or 0) < 1 << 16
@@ -165,11 +165,11 @@ class Click:
 
 
 def click_partition(workspace: WorkspaceId, recipient: str) -> str:
-    """The partition that holds all clicks of a recipient in a workspace."""
+    """Return the partition of all clicks of a recipient in a workspace."""
     return f"{workspace}#{recipient}"
 
 
 def _parse_link_id(value: str) -> LinkId:
     if len(value) != 26 or not set(value) <= set("0123456789abcdef"):
-        raise CorruptItem("'link' is not a link's code")
+        raise CorruptItem(f"'link': not a link id ({value[:40]!r})")
     return LinkId(value)

@@ -1,13 +1,13 @@
-"""The figures of a campaign: what is counted, under which names, and what a batch adds to them.
+"""The counters of a campaign, their figures and their increments.
 
 A counter is an item of the campaign, moved by atomic ADD alone. Its sort key is ``N#`` and its
-name, spread over shards where a campaign is hot (``waypost.repositories``); readers sum the shards.
+name. A hot campaign has it in several shards (``waypost.repositories``), which readers add up.
 
-    total               the campaign
-    link#{link code}    one link
+    total                 the campaign
+    link#{link}           one link
     hour#{2026-11-21T10}  one hour, UTC
-    sent                deliveries rewritten; and as signed#{fingerprint} their links, by the key
-                        that signed them
+    sent                  rewritten deliveries; and as signed#{fingerprint} their links, by the key
+                          that signed them
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ Figure: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ClickCounts:
-    """The figures of one counter; those that a counter does not keep stay 0.
+    """The figures of one counter; figures that the counter does not have are 0.
 
-    ``people`` and ``deliveries`` are those with a click of any kind, ``…_human`` those with a click
-    judged human. ``shared`` are deliveries that several people probably read.
+    ``people`` and ``deliveries`` have a click of any kind, ``…_human`` one with a human verdict.
+    ``shared`` are deliveries that several people probably read.
 
     ``opens_…`` count opens as ``human`` and ``machine`` count clicks. ``opened`` are deliveries
-    with an open or a click of any kind, since whoever clicks has opened, images shown or not.
+    with an open or a click: a click implies an open, even if images are blocked.
     """
 
     human: int = 0
@@ -67,20 +67,20 @@ class ClickCounts:
 
     @property
     def total(self) -> int:
-        """All clicks, human and machine."""
+        """Return all clicks, of people and bots."""
         return self.human + self.machine
 
     @property
     def opens(self) -> int:
-        """All opens, human and machine."""
+        """Return all opens, of people and bots."""
         return self.opens_human + self.opens_machine
 
     def add_figures(self, figures: Mapping[str, int]) -> Self:
-        """The counts with further figures added."""
+        """Return the counts plus these figures."""
         return type(self)(*(getattr(self, name) + figures.get(name, 0) for name in FIGURES))
 
     def nonzero_figures(self) -> dict[str, int]:
-        """The figures that are not 0, by name."""
+        """Return the figures that are not 0, by name."""
         return {name: value for name in FIGURES if (value := getattr(self, name))}
 
 
@@ -95,11 +95,11 @@ class CounterCell(NamedTuple):
 
 
 CounterIncrements: TypeAlias = Counter[CounterCell]
-"""What to add to which figure; negative where a click is labelled anew."""
+"""Increments by figure, negative if a click is reclassified."""
 
 
 def delivery_figures(deliveries: int, links_by_key: Mapping[str, int] | None) -> dict[str, int]:
-    """What the counter of deliveries grows by. ``signed``: links by the fingerprint of the key."""
+    """Return the increments of the ``sent`` counter."""
     links = {
         signing_key_figure(key): number for key, number in (links_by_key or {}).items() if number
     }
@@ -107,7 +107,7 @@ def delivery_figures(deliveries: int, links_by_key: Mapping[str, int] | None) ->
 
 
 def signing_key_figure(fingerprint: str) -> str:
-    """The figure of the links that a key signed."""
+    """Return the name of the figure for links that a key signed."""
     return f"signed#{fingerprint}"
 
 
@@ -116,18 +116,18 @@ def link_counter_name(link: LinkId) -> str:
 
 
 def hour_counter_name(time: int) -> str:
-    """The counter of the hour, UTC, that a time in milliseconds lies in."""
+    """Return the name of the counter for the hour, UTC, of a time in milliseconds."""
     return _format_hour_counter(time // MILLISECONDS_PER_HOUR)
 
 
-@lru_cache(maxsize=4_096)  # a campaign's clicks lie in few hours; naming one takes 3 µs
+@lru_cache(maxsize=4_096)  # formatting takes 3 µs, and a campaign's clicks lie in few hours
 def _format_hour_counter(number: int) -> str:
     return f"{_HOUR_PREFIX}{from_milliseconds(number * MILLISECONDS_PER_HOUR):%Y-%m-%dT%H}"
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignCounts:
-    """All figures of a campaign. ``hours`` are named as ``2026-11-21T10``, UTC."""
+    """All figures of a campaign. ``hours`` have names such as ``2026-11-21T10``, UTC."""
 
     sent: int = 0
     total: ClickCounts = ClickCounts()
@@ -136,7 +136,7 @@ class CampaignCounts:
 
     @classmethod
     def from_counters(cls, counters: Iterable[tuple[str, Mapping[str, int]]]) -> Self:
-        """Sum counters, each a name with its figures; a name comes once for each shard."""
+        """Add up counters, each a name with its figures. A name occurs once for each shard."""
         summed: dict[str, ClickCounts] = {}
         sent = 0
         for name, figures in counters:
@@ -152,7 +152,7 @@ class CampaignCounts:
         )
 
     def to_increments(self) -> CounterIncrements:
-        """The figures as one mapping, to be compared with what a ledger gives."""
+        """Convert the figures to increments, to compare them with those of the ledger."""
         counters = {TOTAL_COUNTER: self.total}
         counters |= {link_counter_name(link): counts for link, counts in self.links.items()}
         counters |= {f"{_HOUR_PREFIX}{hour}": counts for hour, counts in self.hours.items()}

@@ -1,23 +1,19 @@
-"""A recipient of a campaign: what they clicked, and which clicks are counted already.
+"""A recipient of a campaign: their clicks, their sums, and the clicks that are counted already.
 
-The row is what makes counting exact. It remembers every counted click as a *mark*, so a click that
-arrives twice is known, and it sums them by link and delivery, which answers who clicked a link.
+The row makes counting exact. It stores every counted click, so that a click that arrives twice is
+recognized, and sums by link and delivery, so that reports can list who clicked a link.
 
-A row holds ``INLINE_MARKS`` marks, more than nearly anybody clicks. What a scanner or a shared link
-adds goes to sheets, each with the marks of ten seconds. So a row stays small, no click is
-forgotten, and a sheet is bounded by the 1,000 writes a second that one recipient's ledger takes.
-What was parked beyond that comes home later, of the same seconds: a full sheet goes on in a further
-one. Where rows and sheets lie is told by ``row_key``.
+A row stores up to ``MAX_INLINE_CLICKS`` clicks, more than almost anyone makes. Further clicks, of a
+scanner or a shared link, go to overflow items, each with the clicks of ten seconds. So a row stays
+small, and an overflow item is limited by the 1,000 writes a second that one partition of the ledger
+accepts. Clicks from the fallback queue may exceed that: a full overflow item continues in another.
 
-What a recipient's row remembers of a counted click, and how marks and sums are packed.
+A counted click has 34 bytes and a sum 28: an ordinary row stays below the kilobyte of one write
+unit. Both are fixed layouts, big-endian; a new layout would need a new attribute.
 
-A mark is 34 bytes, a sum 28: an ordinary recipient's row stays under the kilobyte that one write
-unit is. Both are fixed layouts, big-endian; a new one would need a new attribute.
-
-Where a recipient's row lies, and the sheets of marks that found no room in it.
-
-pk ``R#{campaign}#{shard}``, sk the recipient (``p:{person}``, ``d:{delivery}`` or ``a:{alias}``). A
-sheet has the same pk, and sk ``~{recipient}#{sheet}``, which sorts after all rows.
+Keys: pk ``R#{campaign}#{shard}``, sk the recipient (``p:{person}``, ``d:{delivery}`` or
+``a:{alias}``) for a row and ``~{recipient}#{number}`` for an overflow item, which sorts after all
+rows.
 """
 
 from __future__ import annotations
@@ -35,7 +31,7 @@ from waypost.models.attributes import MAX_MILLISECONDS, Item, Value
 from waypost.models.campaign import parse_campaign_partition
 
 OVERFLOW_SPAN_MILLISECONDS: Final = 10_000
-"""What one sheet spans: at 1,000 clicks a second 340 KB, under the 400 that an item may have."""
+"""At 1,000 clicks a second 340 KB; DynamoDB accepts items of 400 KB."""
 
 _COUNTED_CLICK_STRUCT: Final = Struct(">8s4sQ4sHBBHI")
 COUNTED_CLICK_BYTES: Final = _COUNTED_CLICK_STRUCT.size
@@ -45,10 +41,10 @@ VISITS_BYTES: Final = _VISITS_STRUCT.size
 
 @dataclass(frozen=True, slots=True)
 class CountedClick:
-    """One counted click, as the row remembers it. ``time`` is in milliseconds since 1970.
+    """A counted click in a recipient row. ``time`` is in milliseconds since 1970.
 
-    ``id`` and ``delivery`` are hashes; ``client`` and ``network`` only tell equal from different;
-    ``batch`` is the transaction that counted it.
+    ``id`` and ``delivery`` are hashes. ``client`` and ``network`` can only be compared. ``batch``
+    is the transaction that counted the click.
     """
 
     id: bytes
@@ -63,13 +59,13 @@ class CountedClick:
 
     @property
     def overflow_number(self) -> int:
-        """The sheet that the mark belongs to where the row has no room."""
+        """Return the number of its overflow item, if the row is full."""
         return self.time // OVERFLOW_SPAN_MILLISECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """A recipient's clicks on one link, or of one delivery; times in milliseconds since 1970."""
+    """A recipient's clicks on a link or in a delivery; times in milliseconds since 1970."""
 
     human: int = 0
     bot: int = 0
@@ -85,18 +81,18 @@ NO_VISITS: Final = Visits()
 
 
 def click_hash(click_id: str) -> bytes:
-    """What a mark remembers of a click's id."""
+    """Return a click id's hash in a recipient row."""
     return blake2b(click_id.encode(), digest_size=8).digest()
 
 
 def delivery_hash(delivery: str) -> bytes:
-    """What a mark remembers of a delivery: enough to tell those of one recipient apart."""
+    """Return a delivery's hash in a recipient row: enough to tell one recipient's apart."""
     return blake2b(delivery.encode(), digest_size=4).digest()
 
 
 def anonymous_delivery_hash(alias: str, digest: bytes) -> bytes:
-    """The same for a recipient without identity, since whoever sent the deliveries could find
-    theirs by its hash.
+    """Return a delivery's hash for an anonymous recipient. It is keyed by the alias, since the
+    sender knows the deliveries and could recompute their hashes.
     """
     return blake2b(digest, key=alias.encode(), digest_size=4).digest()
 
@@ -119,9 +115,9 @@ def pack_clicks(clicks: tuple[CountedClick, ...]) -> bytes:
 
 
 def unpack_clicks(campaign: CampaignId, packed: bytes) -> tuple[CountedClick, ...]:
-    """Read what ``pack_marks`` wrote. Raises MalformedItem."""
+    """Read the result of ``pack_clicks``. Raises CorruptItem."""
     if len(packed) % _COUNTED_CLICK_STRUCT.size:
-        raise CorruptItem("the marks of a recipient are cut")
+        raise CorruptItem(f"recipient row: truncated clicks ({len(packed)} bytes)")
     return tuple(
         CountedClick(
             id_,
@@ -129,10 +125,10 @@ def unpack_clicks(campaign: CampaignId, packed: bytes) -> tuple[CountedClick, ..
             _check_time(time),
             delivery,
             signals,
-            bool(kind),
+            bool(is_bot),
             *rest,
         )
-        for id_, link, time, delivery, signals, kind, *rest in _COUNTED_CLICK_STRUCT.iter_unpack(
+        for id_, link, time, delivery, signals, is_bot, *rest in _COUNTED_CLICK_STRUCT.iter_unpack(
             packed
         )
     )
@@ -143,18 +139,18 @@ def pack_visits(visits: Iterable[tuple[bytes, Visits]]) -> bytes:
 
 
 def unpack_visits(packed: bytes) -> Iterator[tuple[bytes, Visits]]:
-    """Read what ``pack_visits`` wrote. Raises MalformedItem, some of it while it is iterated."""
+    """Read the result of ``pack_visits``. Raises CorruptItem, also during the iteration."""
     if len(packed) % _VISITS_STRUCT.size:
-        raise CorruptItem("the sums of a recipient are cut")
+        raise CorruptItem(f"recipient row: truncated sums ({len(packed)} bytes)")
     return (
-        (name, Visits(human, machine, _check_time(first), _check_time(last)))
-        for name, human, machine, first, last in _VISITS_STRUCT.iter_unpack(packed)
+        (name, Visits(human, bot, _check_time(first), _check_time(last)))
+        for name, human, bot, first, last in _VISITS_STRUCT.iter_unpack(packed)
     )
 
 
 def _check_time(milliseconds: int) -> int:
     if milliseconds > MAX_MILLISECONDS:
-        raise CorruptItem("a recipient has a time that there is not")
+        raise CorruptItem("recipient row: timestamp after year 9999")
     return milliseconds
 
 
@@ -164,11 +160,11 @@ def link_suffix(link: LinkId) -> bytes:
 
 RECIPIENT_SHARDS: Final = 32
 _NEXT_OVERFLOW_OFFSET: Final = 10**9
-"""What the number of a further sheet is higher by: sheets by time reach it in the year 2286."""
+"""Added to the number of a full overflow item; numbers by time reach it in the year 2286."""
 
 
 class RecipientKey(NamedTuple):
-    """Names a recipient's row (``sheet`` None) or one of its sheets."""
+    """The key of a recipient row (``overflow`` None) or of one of its overflow items."""
 
     campaign: CampaignId
     recipient: str
@@ -187,12 +183,12 @@ class RecipientKey(NamedTuple):
 
 
 def next_overflow_number(number: int) -> int:
-    """The number of the sheet that a full one goes on in."""
+    """Return the number of the overflow item that continues a full one."""
     return number + _NEXT_OVERFLOW_OFFSET
 
 
 def recipient_partition(campaign: CampaignId, shard: int) -> str:
-    """One of the partitions that hold a campaign's recipients."""
+    """Return a partition of a campaign's recipients."""
     return f"R#{campaign}#{shard:02x}"
 
 
@@ -201,32 +197,32 @@ def recipient_shard(recipient: str) -> int:
 
 
 def parse_recipient_key(stored: Item) -> RecipientKey:
-    """The key of a stored row or sheet, read back from its item. Raises MalformedItem."""
+    """Read the key of a stored row or overflow item. Raises CorruptItem."""
     campaign = parse_campaign_partition(attributes.get_text(stored, "pk"))
-    sort = attributes.get_text(stored, "sk")
-    if not sort.startswith("~"):
-        return RecipientKey(campaign, sort)
-    recipient, _, sheet = sort[1:].rpartition("#")
-    if not sheet.isascii() or not sheet.isdigit():
-        raise CorruptItem("a sheet has no number")
-    return RecipientKey(campaign, recipient, int(sheet))
+    sort_key = attributes.get_text(stored, "sk")
+    if not sort_key.startswith("~"):
+        return RecipientKey(campaign, sort_key)
+    recipient, _, number = sort_key[1:].rpartition("#")
+    if not number.isascii() or not number.isdigit():
+        raise CorruptItem(f"overflow item: 'sk' has no number ({number[:40]!r})")
+    return RecipientKey(campaign, recipient, int(number))
 
 
 MAX_OVERFLOW_CLICKS: Final = 11_000
-"""374 KB, of the 400 that an item may have."""
+"""374 KB; DynamoDB accepts items of 400 KB."""
 MAX_INLINE_CLICKS: Final = 20
 MAX_DISTINCT_KEYS: Final = 2_000
-"""Deliveries and links of one recipient that are told apart; a further one is counted as clicked
-no more, so that unique figures can only be low.
+"""Deliveries and links of one recipient with sums of their own. Further ones do not count as
+unique, so that unique figures can only be too low.
 """
 
 _ITEM_OVERHEAD_BYTES: Final = 2_000
-"""Bytes of an item besides its marks and sums: a name has 1,020 at most."""
+"""Bytes of an item besides its clicks and sums: a name has at most 1,020."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientRow:
-    """A recipient in a campaign. ``version`` 0 is a row that is not stored yet."""
+    """A recipient in a campaign. ``version`` 0 is a row that is not stored."""
 
     key: RecipientKey
     version: int = 0
@@ -235,8 +231,8 @@ class RecipientRow:
     links: Mapping[LinkId, Visits] = field(default_factory=dict)
     deliveries: Mapping[bytes, Visits] = field(default_factory=dict)
     opens: Mapping[bytes, Visits] = field(default_factory=dict)
-    """Opens by delivery. ``total`` and ``deliveries`` are of clicks; ``links`` has opens, too,
-    under the code that stands for them.
+    """Opens by delivery. ``total`` and ``deliveries`` count clicks only; ``links`` has opens too,
+    under the id of opens.
     """
     shared_deliveries: frozenset[bytes] = frozenset()
 
@@ -247,22 +243,22 @@ class RecipientRow:
 
     @property
     def is_full(self) -> bool:
-        """Whether further marks go to sheets."""
+        """Return whether further clicks go to overflow items."""
         return len(self.counted_clicks) >= MAX_INLINE_CLICKS
 
     def get_engagement(self, delivery: bytes) -> Visits:
-        """Opens and clicks of a delivery together: who clicks has opened."""
-        opens, clicks = (found.get(delivery, Visits()) for found in (self.opens, self.deliveries))
+        """Return opens plus clicks of a delivery: a click implies an open."""
+        opens, clicks = (sums.get(delivery, Visits()) for sums in (self.opens, self.deliveries))
         return Visits(opens.human + clicks.human, opens.bot + clicks.bot)
 
     def to_visitor(self, link: LinkId) -> LinkVisitor:
-        """The recipient as one who clicked the link. Raises KeyError where they did not."""
+        """Return the recipient as a visitor of the link. Raises KeyError without a click on it."""
         visits = self.links[link]
         return LinkVisitor(self.person, visits.first, visits.last, visits.total)
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of its item, at most."""
+        """Return the largest possible size of its item, in bytes."""
         sums = (
             len(self.links) + len(self.deliveries) + len(self.opens) + len(self.shared_deliveries)
         )
@@ -289,7 +285,7 @@ class RecipientRow:
 
     @classmethod
     def from_item(cls, key: RecipientKey, stored: Item) -> Self:
-        """Read what ``to_item`` gave. Raises MalformedItem."""
+        """Read the result of ``to_item``. Raises CorruptItem."""
         shared = attributes.get_bytes(stored, "shared")
         return cls(
             key,
@@ -310,7 +306,7 @@ class RecipientRow:
 
 @dataclass(frozen=True, slots=True)
 class OverflowItem:
-    """Marks of one stretch of time that found no room in the row."""
+    """The clicks of a time span that did not fit into the row."""
 
     key: RecipientKey
     version: int = 0
@@ -318,22 +314,22 @@ class OverflowItem:
 
     @property
     def number(self) -> int:
-        """Which stretch of time it is, counted from 1970."""
+        """Return the number of its time span, counted from 1970."""
         return self.key.overflow or 0
 
     @property
     def remaining_capacity(self) -> int:
-        """How many further marks it takes."""
+        """Return the number of further clicks that fit."""
         return MAX_OVERFLOW_CLICKS - len(self.counted_clicks)
 
     @property
     def next_key(self) -> RecipientKey:
-        """The sheet that it goes on in, once it is full."""
+        """Return the key of the overflow item that continues it when it is full."""
         return self.key._replace(overflow=next_overflow_number(self.number))
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of its item, at most."""
+        """Return the largest possible size of its item, in bytes."""
         return _ITEM_OVERHEAD_BYTES + len(self.counted_clicks) * COUNTED_CLICK_BYTES
 
     def to_item(self) -> Item:
@@ -345,13 +341,13 @@ class OverflowItem:
 
     @classmethod
     def from_item(cls, key: RecipientKey, stored: Item) -> Self:
-        """Read what ``to_item`` gave. Raises MalformedItem."""
+        """Read the result of ``to_item``. Raises CorruptItem."""
         return cls(key, attributes.get_number(stored, "version"), _unpack_item_clicks(key, stored))
 
 
 @dataclass(frozen=True, slots=True)
 class LinkVisitor:
-    """Somebody who clicked a link. ``person`` is None where none is known or may be told."""
+    """A recipient who clicked a link. ``person`` is None if it is unknown or not to be shown."""
 
     person: str | None
     first: int
@@ -360,5 +356,5 @@ class LinkVisitor:
 
 
 def _unpack_item_clicks(key: RecipientKey, stored: Item) -> tuple[CountedClick, ...]:
-    """There always are some: were they taken for none, clicks would count once more."""
+    """Read the clicks of an item. They are required: without them, clicks would count twice."""
     return unpack_clicks(key.campaign, attributes.get_bytes(stored, "marks", None))

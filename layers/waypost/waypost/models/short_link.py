@@ -1,12 +1,12 @@
-"""What does not fit into a link and is stored instead: short links, and very long destinations.
+"""Short links, and destinations that are too long for a link.
 
-    pk                        what
-    S#{code}                  a short link: the signed token that its code stands for; may expire
-    D#{workspace}#{digest}    a destination that is too long for a link
+    pk                        item
+    S#{code}                  short link: the signed token of its code; may expire
+    D#{workspace}#{digest}    destination that is too long for a link
 
-A code is random. Its alphabet has no vowel, nothing that is read as one, and nothing that is
-easily taken for another of its characters; the letters that are left spell none of the words that
-nobody wants in a message (docs/decisions/2026-11-21-short-links.md has the arithmetic).
+A code is random. Its alphabet has no vowel, no digit that reads as one, and no two similar
+characters. The remaining letters spell no offensive words
+(docs/decisions/2026-11-21-short-links.md has the arithmetic).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ DESTINATION_DIGEST_BYTES: Final = 16
 _CODE_PATTERN: Final = re.compile(rf"([{CODE_ALPHABET}]{{{CODE_LENGTH}}})(?![0-9a-z])", re.ASCII)
 
 ChooseCharacter = Callable[[str], str]
-"""Picks one of the characters of a text, each as likely as the other."""
+"""Chooses one of a text's characters, with equal probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShortLink:
-    """A code and the token that it stands for (``payload/signature``).
+    """A code and its token (``payload/signature``).
 
-    ``expires`` is in seconds since 1970; None: never.
+    ``expires`` is in seconds since 1970, None for never.
     """
 
     code: str
@@ -43,7 +43,7 @@ class ShortLink:
     expires: int | None
 
     def is_expired(self, now: float) -> bool:
-        """Whether it leads nowhere any more. DynamoDB deletes it some time later."""
+        """Return whether it has expired. DynamoDB deletes it days later."""
         return self.expires is not None and now >= self.expires
 
     def to_item(self) -> Item:
@@ -61,7 +61,7 @@ class ShortLink:
 
 @dataclass(frozen=True, slots=True)
 class LongDestination:
-    """A destination under the digest of itself, so that storing it twice changes nothing.
+    """A destination stored under its digest, so that storing it twice changes nothing.
 
     ``href`` may hold ``PERSON_MARK`` (``waypost.tokens``), as destinations in tokens do.
     """
@@ -71,7 +71,7 @@ class LongDestination:
 
     @property
     def digest(self) -> str:
-        """Hex of 16 bytes: what a token carries instead of the destination."""
+        """Return the hex digest of 16 bytes that a token carries in place of the destination."""
         return destination_digest(self.workspace, self.href)
 
     def to_item(self) -> Item:
@@ -81,22 +81,22 @@ class LongDestination:
 
 
 def generate_code(choose: ChooseCharacter = secrets.choice) -> str:
-    """A code that nobody can guess."""
+    """Return a random code that cannot be guessed."""
     return "".join(choose(CODE_ALPHABET) for _ in range(CODE_LENGTH))
 
 
 def parse_code(text: str) -> str | None:
-    """The code that a link's path holds; None where it cannot be one.
+    """Return the code in a link's path, None if it has none.
 
-    Capitals are read as small letters, since some phones write what is typed by hand with one;
-    what follows the code and can be none of it (``.``, ``)``) came from the sentence it stood in.
+    Capitals are lowered: some phones capitalize typed text. Characters after the code that cannot
+    be part of one (``.``, ``)``) came from the sentence around the link.
     """
-    found = _CODE_PATTERN.match(text.lower())
-    return found[1] if found else None
+    match = _CODE_PATTERN.match(text.lower())
+    return match[1] if match else None
 
 
 def destination_digest(workspace: WorkspaceId, href: str) -> str:
-    """The digest under which a workspace's destination is stored."""
+    """Return the digest under which a workspace's destination is stored."""
     return blake2b(
         href.encode(), key=workspace.encode(), digest_size=DESTINATION_DIGEST_BYTES
     ).hexdigest()

@@ -1,9 +1,8 @@
-"""A workspace: one customer of the stack, and the settings its messages and reports follow.
+"""A workspace's settings and its people's opt-outs. A workspace is one customer of the stack.
 
-A person's wish not to be tracked: clicks are still counted, but no longer as theirs.
-
-Key: pk ``W#{workspace code}``, sk ``P#{hash of the person}``. The item does not name the person,
-so a list of those who opted out is none of people.
+Keys: pk ``W#{workspace}``, sk ``W`` for the settings and ``P#{hash of the person}`` for an opt-out.
+After an opt-out a person's clicks are counted under an alias. The item does not name the person, so
+that a list of opt-outs identifies no one.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _UPPER_LIMITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ShortLinkChannels:
-    """Which channels get short links instead of signed ones."""
+    """The channels that get short links in place of signed ones."""
 
     sms: bool = False
     whatsapp: bool = False
@@ -42,9 +41,9 @@ class ShortLinkChannels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceSettings:
-    """What a workspace decided; the defaults are those of a workspace that nobody configured.
+    """The settings of a workspace, with the defaults of one without stored settings.
 
-    A change touches messages that are rewritten, and clicks that arrive, after it.
+    A change applies to messages rewritten, and clicks received, after it.
     """
 
     url_params: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +73,7 @@ class WorkspaceSettings:
     """Points from which a click is classified as a bot click."""
 
     def to_dict(self) -> dict[str, object]:
-        """The settings as plain values, as a store or JSON keeps them."""
+        """Convert the settings to plain values for JSON."""
         return {
             "url_params": dict(self.url_params),
             "cio_id": self.cio_id,
@@ -92,31 +91,31 @@ class WorkspaceSettings:
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """Read what ``stored`` gave: newer versions' keys are ignored, missing ones default.
+        """Read the result of ``to_dict``. Keys of newer versions are ignored, missing ones default.
 
-        Raises MalformedItem, naming every field that cannot be read: a workspace without a wish of
-        its own is not the same as one whose wishes cannot be read.
+        Raises CorruptItem with every invalid field: a default must not replace a choice that is
+        stored but unreadable.
         """
-        settings, damaged = cls.parse_valid_fields(values)
-        if damaged:
-            raise CorruptItem(f"{', '.join(map(repr, damaged))} cannot be read")
+        settings, corrupt = cls.parse_valid_fields(values)
+        if corrupt:
+            raise CorruptItem(f"{', '.join(map(repr, corrupt))}: invalid values")
         return settings
 
     @classmethod
     def parse_valid_fields(cls, values: object) -> tuple[Self, tuple[str, ...]]:
-        """What can be read of it, and the fields that cannot, which have their defaults."""
+        """Return the settings, and the names of invalid fields, which have their defaults."""
         if not isinstance(values, Mapping):
             return cls(), tuple(f.name for f in fields(cls))
         given = {
             name: _convert_value(name, values[name]) for name in field_types(cls) if name in values
         }
-        fitting = {name: value for name, value in given.items() if _is_valid(cls, name, value)}
-        damaged = tuple(name for name in given if name not in fitting)
-        return cls(**fitting), damaged  # type: ignore[arg-type]
+        valid = {name: value for name, value in given.items() if _is_valid(cls, name, value)}
+        corrupt = tuple(name for name in given if name not in valid)
+        return cls(**valid), corrupt  # type: ignore[arg-type]
 
 
 def _convert_value(name: str, value: object) -> object:
-    """A value of JSON as its field has it, where it looks like it at all."""
+    """Convert a JSON value to its field's type, if it has the right form."""
     if name == "shorten" and isinstance(value, Mapping):
         return ShortLinkChannels(
             **{f.name: value[f.name] for f in fields(ShortLinkChannels) if f.name in value}
@@ -133,14 +132,14 @@ def _is_valid(settings: type[WorkspaceSettings], name: str, value: object) -> bo
 
 
 def workspace_partition(workspace: WorkspaceId) -> str:
-    """The partition that holds a workspace's settings, domains and opt-outs."""
+    """Return the partition of a workspace's settings, domains and opt-outs."""
     return f"W#{workspace}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOut:
-    """An opt-out. ``salt`` is random and stands nowhere else: with the opt-out goes the only way
-    from the person to their alias.
+    """An opt-out. ``salt`` is random and stored only here: without the opt-out, no one can derive
+    the alias from the person.
     """
 
     workspace: WorkspaceId
@@ -149,7 +148,7 @@ class OptOut:
     since: datetime
 
     def derive_alias(self, campaign: CampaignId) -> str:
-        """Who the person is in a campaign's figures: one and the same, but nobody."""
+        """Return the person's alias in a campaign: constant there, and not linkable to them."""
         return blake2b(campaign.encode(), key=self.salt.encode(), digest_size=8).hexdigest()
 
     def to_item(self) -> Item:
@@ -167,7 +166,7 @@ class OptOut:
 
 
 def person_hash(workspace: WorkspaceId, person: str) -> str:
-    """What an opt-out is kept under."""
+    """Return the hash under which a person's opt-out is stored."""
     return blake2b(person.encode(), key=workspace.encode(), digest_size=16).hexdigest()
 
 
