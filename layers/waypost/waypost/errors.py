@@ -88,9 +88,7 @@ class ConcurrentModification(WaypostError):
     """Raised when other writers changed a resource before every attempt to save it."""
 
     def __init__(self, resource_type: str, name: str) -> None:
-        super().__init__(
-            f"{resource_type} {name!r}: concurrent changes; try again"
-        )
+        super().__init__(f"{resource_type} {name!r}: concurrent changes; try again")
         self.resource_type = resource_type
         self.name = name
 
