@@ -166,7 +166,7 @@ class MeteredStack:
 
     def build_tally(self, client: DynamoClient) -> TallyService:
         """A tally that counts through a client."""
-        return build_tally_service(Repositories(client, self._tables), self)
+        return build_tally_service(Repositories(client, self._tables), self)  # type: ignore[arg-type]
 
     def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         """The event bus: takes all."""

@@ -127,7 +127,7 @@ def fuzz_headers(data: bytes) -> None:
     event: RedirectEvent = {
         "headers": given,
         "requestContext": {
-            "http": {"method": "GET", "sourceIp": "203.0.113.9", "userAgent": ""},
+            "http": {"method": "GET", "sourceIp": "203.0.113.9"},
             "requestId": "gateway",
             "timeEpoch": 1_790_000_000_000,
         },

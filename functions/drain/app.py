@@ -1,4 +1,4 @@
-"""Puts clicks that were parked into the ledger."""
+"""Write the clicks of the fallback queue to the clicks table."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ log = create_logger("drain")
 
 
 def handler(event: QueueEvent, context: object) -> PartialBatchResponse:  # noqa: ARG001
-    """SQS, ReportBatchItemFailures: messages to be given again; unreadable ones end in the queue
-    of dead letters.
+    """Record a batch of SQS messages; return the messages to retry (ReportBatchItemFailures).
+
+    Malformed messages end in the dead-letter queue.
     """
     batch = parse_queue_messages(event)
-    for refused in batch.invalid_ids:
+    for message_id in batch.invalid_ids:
         emit_metric(Metric.RECORD_REFUSED)
-        log.error("a parked message is no click", extra={"message_id": refused})
-    failed = drain_clicks(_click_repository(), batch.clicks.values())
-    if failed:
-        reasons = sorted(set(failed.values()))
-        log.warning("clicks are given back", extra={"clicks": len(failed), "reasons": reasons})
-    return build_batch_response(batch, set(failed))
+        log.error("Malformed queue message", extra={"message_id": message_id})
+    failure_reasons = drain_clicks(_click_repository(), batch.clicks.values())
+    if failure_reasons:
+        reasons = sorted(set(failure_reasons.values()))
+        extra = {"returned": len(failure_reasons), "reasons": reasons}
+        log.warning("Partial batch failure", extra=extra)
+    return build_batch_response(batch, failure_reasons)
 
 
 @cache

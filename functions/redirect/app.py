@@ -1,4 +1,8 @@
-"""Sends the recipient who clicks on to where the link went."""
+"""Redirect each click to its destination, and record clicks and opens.
+
+CloudFront forwards the requests of all tracking domains to this function, by API Gateway's payload
+format 2.0.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,15 @@ from waypost.composition import (
 from waypost.config import RedirectConfig
 from waypost.errors import ExpiredShortLink, StoreUnavailable, TokenError
 from waypost.observability import Metric, create_logger, emit_metric
-from waypost.redirect.responses import (
+from waypost.redirect.service import (
+    ClickOutcome,
+    RedirectService,
     direct_access_page,
     link_error_page,
     not_found_page,
     pixel_response,
     redirect_response,
 )
-from waypost.redirect.service import ClickOutcome, RedirectResult, RedirectService
 from waypost.responses import Response
 from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.repair import extract_token, is_pixel_path
@@ -39,113 +44,113 @@ _OPEN_METRICS: Final = _CLICK_METRICS | {ClickOutcome.RECORDED: Metric.OPEN_RECO
 
 
 def handler(event: RedirectEvent, context: object) -> Response:  # noqa: ARG001
-    """API Gateway, payload format 2.0: 302 to where the link went, else a plain page; to a pixel
-    the GIF, whatever happens. Each 4xx is counted: what others the API answers, it refused itself.
+    """Answer a request for a link, a pixel or a well-known path.
+
+    The metric counts every 4xx of this function: API Gateway's own 4xx are not among them.
     """
-    answer = _route_request(event)
-    if 400 <= answer["statusCode"] < 500:
+    response = _route_request(event)
+    if 400 <= response["statusCode"] < 500:
         emit_metric(Metric.LINK_REFUSED)
-    return answer
+    return response
 
 
 def _route_request(event: RedirectEvent) -> Response:
-    if is_pixel_path(event.get("rawPath", "")):
+    path = event.get("rawPath", "")
+    if is_pixel_path(path):
         _record_open(event)
         return pixel_response()
-    through_front = _is_from_cloudfront(event)
-    if _fails_origin_lock(from_cloudfront=through_front):
+    from_cloudfront = _is_from_cloudfront(event)
+    if _fails_origin_lock(from_cloudfront=from_cloudfront):
         return direct_access_page()
     try:
-        if event.get("rawPath", "").startswith("/.well-known/"):
-            return _respond_well_known(event, from_cloudfront=through_front)
-        return _respond(_handle_click(event, from_cloudfront=through_front))
-    except TokenError as refused:
-        if not isinstance(refused, ExpiredShortLink):
-            emit_metric(Metric.TOKEN_REFUSED, reason=refused.reason)
-        return link_error_page(refused)
-    except StoreUnavailable as away:
-        log.exception("a link cannot be opened")
-        return link_error_page(away)
+        if path.startswith("/.well-known/"):
+            return _answer_well_known_request(event, from_cloudfront=from_cloudfront)
+        return _redirect_click(event, from_cloudfront=from_cloudfront)
+    except TokenError as e:
+        if not isinstance(e, ExpiredShortLink):
+            emit_metric(Metric.TOKEN_REFUSED, reason=e.reason)
+        return link_error_page(e)
+    except StoreUnavailable as e:
+        log.exception("Unresolved link")
+        return link_error_page(e)
 
 
 def _is_from_cloudfront(event: RedirectEvent) -> bool:
-    return is_from_cloudfront(event.get("headers", {}), _settings().origin_secrets)
+    return is_from_cloudfront(event.get("headers", {}), _config().origin_secrets)
 
 
 def _fails_origin_lock(*, from_cloudfront: bool) -> bool:
-    refused = _settings().is_origin_locked and not from_cloudfront
-    if refused:
+    fails = _config().is_origin_locked and not from_cloudfront
+    if fails:
         emit_metric(Metric.ORIGIN_REFUSED)
-    return refused
+    return fails
 
 
-def _respond_well_known(event: RedirectEvent, *, from_cloudfront: bool) -> Response:
-    """Probes of tracking domains, and files for apps. Loaded here, since no click needs it."""
-    from waypost.redirect import well_known
-
-    headers = event.get("headers", {})
-    noted = headers.get("x-waypost-host") if from_cloudfront else None
-    answer = well_known.handle_well_known_request(
-        event["rawPath"],
-        noted or headers.get("host", ""),
-        lambda: _keyring_source().get_keyring(),
-        lambda: _repositories().domains,
-    )
-    return answer or not_found_page()
-
-
-def _handle_click(event: RedirectEvent, *, from_cloudfront: bool) -> RedirectResult:
-    path = event.get("pathParameters") or {}
+def _redirect_click(event: RedirectEvent, *, from_cloudfront: bool) -> Response:
+    parameters = event.get("pathParameters") or {}
     request = parse_click_request(event, from_cloudfront=from_cloudfront)
-    if "code" in path:
-        return _redirect_service().handle_short_link(path["code"], request)
-    return _redirect_service().handle_click(_extract_token(event), request)
-
-
-def _record_open(event: RedirectEvent) -> None:
-    try:
-        through_front = _is_from_cloudfront(event)
-        if _fails_origin_lock(from_cloudfront=through_front):
-            return
-        request = parse_click_request(event, from_cloudfront=through_front)
-        kept = _redirect_service().handle_open(_extract_token(event), request)
-        if kept in _OPEN_METRICS:
-            emit_metric(_OPEN_METRICS[kept])
-    except TokenError as refused:
-        emit_metric(Metric.TOKEN_REFUSED, reason=refused.reason)
-    except Exception:  # a message must never show a broken image for our sake
-        emit_metric(Metric.OPEN_LOST)
-        log.exception("an open was not kept")
-
-
-def _extract_token(event: RedirectEvent) -> str:
-    path = event.get("pathParameters") or {}
-    if "signature" in path:
-        return f"{path['payload']}/{path['signature']}"
-    return extract_token(event.get("rawPath", ""))  # an encoded slash matches no route of ours
-
-
-def _respond(result: RedirectResult) -> Response:
+    if "code" in parameters:
+        result = _redirect_service().handle_short_link(parameters["code"], request)
+    else:
+        result = _redirect_service().handle_click(_extract_token(event), request)
     if result.outcome in _CLICK_METRICS:
         emit_metric(_CLICK_METRICS[result.outcome])
     return redirect_response(result.location)
 
 
+def _record_open(event: RedirectEvent) -> None:
+    """Record an open. Never raises: the message must not show a broken image."""
+    try:
+        from_cloudfront = _is_from_cloudfront(event)
+        if _fails_origin_lock(from_cloudfront=from_cloudfront):
+            return
+        request = parse_click_request(event, from_cloudfront=from_cloudfront)
+        outcome = _redirect_service().handle_open(_extract_token(event), request)
+        if outcome in _OPEN_METRICS:
+            emit_metric(_OPEN_METRICS[outcome])
+    except TokenError as e:
+        emit_metric(Metric.TOKEN_REFUSED, reason=e.reason)
+    except Exception:
+        emit_metric(Metric.OPEN_LOST)
+        log.exception("Unrecorded open")
+
+
+def _extract_token(event: RedirectEvent) -> str:
+    parameters = event.get("pathParameters") or {}
+    if "signature" in parameters:
+        return f"{parameters['payload']}/{parameters['signature']}"
+    return extract_token(event.get("rawPath", ""))  # the route does not match an encoded slash
+
+
+def _answer_well_known_request(event: RedirectEvent, *, from_cloudfront: bool) -> Response:
+    from waypost.redirect import well_known  # imported here: no click needs it
+
+    headers = event.get("headers", {})
+    viewer_host = headers.get("x-waypost-host") if from_cloudfront else None
+    response = well_known.handle_well_known_request(
+        event["rawPath"],
+        viewer_host or headers.get("host", ""),
+        lambda: _keyring_source().get_keyring(),
+        lambda: _repositories().domains,
+    )
+    return response or not_found_page()
+
+
 @cache
-def _settings() -> RedirectConfig:
+def _config() -> RedirectConfig:
     return RedirectConfig.from_env()
 
 
 @cache
 def _keyring_source() -> KeyringSource:
-    return create_redirect_keyring(_settings())
+    return create_redirect_keyring(_config())
 
 
 @cache
 def _repositories() -> Repositories:
-    return create_redirect_repositories(_settings())
+    return create_redirect_repositories(_config())
 
 
 @cache
 def _redirect_service() -> RedirectService:
-    return build_redirect_service(_settings(), _repositories(), _keyring_source(), log)
+    return build_redirect_service(_config(), _repositories(), _keyring_source(), log)

@@ -1,4 +1,4 @@
-"""Counts the clicks that the ledger's stream brings, and tells the event bus."""
+"""Count the clicks of the clicks table's stream, and publish them on the event bus."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ log = create_logger("tally")
 
 
 def handler(event: StreamEvent, context: object) -> PartialBatchResponse:  # noqa: ARG001
-    """DynamoDB stream, ReportBatchItemFailures: records that are to be given again.
+    """Count a batch of a DynamoDB stream; return the records to retry (ReportBatchItemFailures).
 
-    A record that cannot be read is reported as well; the rest of its batch is counted first, and
-    in the end the stream's failure destination keeps it with its payload.
+    A malformed record is reported as failed, after the rest of its batch is result. When its
+    retries are exhausted, Lambda sends it to the stream's failure destination.
     """
     batch = parse_stream_records(event)
-    for refused in batch.invalid_ids:
+    for record_id in batch.invalid_ids:
         emit_metric(Metric.RECORD_REFUSED)
-        log.error("a stream record is no click", extra={"record": refused})
-    counted = _tally_service().count_clicks(batch.clicks.values())
-    if counted.new_count:
-        emit_metric(Metric.CLICKS_COUNTED, counted.new_count)
-    if counted.conflict_count:
-        emit_metric(Metric.COUNT_CONFLICT, counted.conflict_count)
-    if counted.failed_ids:
-        emit_metric(Metric.CLICKS_GIVEN_BACK, len(counted.failed_ids))
-        given_back = {"clicks": len(counted.failed_ids), "reasons": sorted(counted.failure_reasons)}
-        log.warning("clicks are given back", extra=given_back)
-    return build_batch_response(batch, counted.failed_ids)
+        log.error("Malformed stream record", extra={"record": record_id})
+    result = _tally_service().count_clicks(batch.clicks.values())
+    if result.new_count:
+        emit_metric(Metric.CLICKS_COUNTED, result.new_count)
+    if result.conflict_count:
+        emit_metric(Metric.COUNT_CONFLICT, result.conflict_count)
+    if result.failed_ids:
+        emit_metric(Metric.CLICKS_GIVEN_BACK, len(result.failed_ids))
+        extra = {"returned": len(result.failed_ids), "reasons": sorted(result.failure_reasons)}
+        log.warning("Partial batch failure", extra=extra)
+    return build_batch_response(batch, result.failed_ids)
 
 
 @cache

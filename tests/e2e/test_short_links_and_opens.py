@@ -12,7 +12,7 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from waypost.redirect.responses import PIXEL_GIF
+from waypost.redirect.service import PIXEL_GIF
 
 WORKSPACE = "e2e-short"
 BROWSER = (

@@ -125,7 +125,7 @@ class FaultSimulation:
         self.redirect_service = RedirectService(
             token_verifier=TokenVerifier(self._create_keyring_source()),
             clicks=self.clicks,
-            fallback_queue=self.queue_client,
+            fallback_queue=self.queue_client,  # type: ignore[arg-type]
             settings_cache=SettingsCache(self.workspaces),
             link_resolver=LinkResolver(InMemoryShortLinkRepository()),
             retention_days=400,
@@ -141,7 +141,7 @@ class FaultSimulation:
             clicks=self.clicks,
             recipients=self.recipients,
             workspaces=self.workspaces,
-            event_bus=self.event_publisher,
+            event_bus=self.event_publisher,  # type: ignore[arg-type]
             sleep=lambda _: None,
         )
 
@@ -177,7 +177,6 @@ class FaultSimulation:
                 "http": {
                     "method": "HEAD" if random.random() < 0.02 else "GET",
                     "sourceIp": "203.0.113.9",
-                    "userAgent": "",
                 },
                 "requestId": f"gateway-{random.random()}",
                 "timeEpoch": to_milliseconds(time),

@@ -33,7 +33,7 @@ from waypost.models.click import Click
 from waypost.models.short_link import LongDestination
 from waypost.models.tracking_domain import AndroidApp, AppLinks, create_domain
 from waypost.redirect import service as following
-from waypost.redirect.responses import PIXEL_GIF
+from waypost.redirect.service import PIXEL_GIF
 from waypost.tokens import ClickToken, OpenToken, TokenSealer
 from waypost.tokens.keyring import KeySchedule
 

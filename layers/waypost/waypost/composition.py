@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from waypost.repositories.short_links import ShortLinkRepository
     from waypost.repositories.workspaces import WorkspaceRepository
     from waypost.rewrite.service import RewriteService
-    from waypost.tally.event_publisher import EventSink
+    from waypost.tally.event_publisher import ClickEventBus
     from waypost.tally.service import TallyService
     from waypost.tokens import TokenSealer
     from waypost.web.app import PageService
@@ -173,7 +173,7 @@ def build_redirect_service(
 # Tally
 
 
-def create_click_event_bus(name: str) -> EventSink | None:
+def create_click_event_bus(name: str) -> ClickEventBus | None:
     """Connect to the event bus of a stack; None if the stack has no bus."""
     from waypost.tally.event_publisher import ClickEventBus
 
@@ -182,7 +182,7 @@ def create_click_event_bus(name: str) -> EventSink | None:
 
 def build_tally_service(
     repositories: Repositories,
-    event_bus: EventSink | None,
+    event_bus: ClickEventBus | None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> TallyService:
     """Build the service that counts clicks; without a bus, it publishes no events."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,7 +17,7 @@ from local.browser import CHROMIUM_MISSING, find_chromium, launch_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
 from waypost.reports.share_links import ShareScope, ShareSigner
-from waypost.tokens.keyring import KeyringSource, SecretsClient
+from waypost.tokens.keyring import KeyringSource
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
@@ -104,7 +104,7 @@ class PagesCampaign:
 
     def make_token(self, scope: ShareScope, *, age: timedelta = timedelta()) -> str:
         """Return a share token that is valid for one hour and was created ``age`` ago."""
-        secrets = cast("SecretsClient", self.stack.cloud.client("secretsmanager"))
+        secrets = self.stack.cloud.client("secretsmanager")
         keyring = KeyringSource(secrets, self.stack.ref("Keyring")).get_keyring()
         return ShareSigner(keyring, lambda: datetime.now(UTC) - age).create_token(scope, 1)
 

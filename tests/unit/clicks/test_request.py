@@ -20,7 +20,7 @@ def event(method: str = "GET", **headers: str) -> RedirectEvent:
     return {
         "headers": {name.replace("_", "-"): value for name, value in headers.items()},
         "requestContext": {
-            "http": {"method": method, "sourceIp": "198.51.100.7", "userAgent": "x"},
+            "http": {"method": method, "sourceIp": "198.51.100.7"},
             "requestId": "gateway-request",
             "timeEpoch": RECEIVED,
         },
@@ -146,7 +146,7 @@ def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
 
 def test_no_whole_address_is_ever_part_of_a_click() -> None:
     from tests.unit.redirect.conftest import make_request
-    from waypost.clicks.factory import build_click
+    from waypost.clicks.request import build_click
     from waypost.models.workspace import WorkspaceSettings
     from waypost.tokens import ClickToken
 

@@ -15,6 +15,7 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
+from waypost.clicks.fallback_queue import FallbackQueue
 from waypost.clicks.request import ClickRequest
 from waypost.clicks.settings_cache import SettingsCache
 from waypost.ids import derive_campaign_id, derive_link_id
@@ -32,8 +33,9 @@ class FakeSecrets:
         return {"SecretString": json.dumps({"seed": "of these tests, thirty-two or more"})}
 
 
-class FakeFallbackQueue:
+class FakeFallbackQueue(FallbackQueue):
     def __init__(self) -> None:
+        super().__init__(lambda: None, "")
         self.clicks: list[Click] = []
 
     def send(self, click: Click) -> None:

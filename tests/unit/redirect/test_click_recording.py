@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
+from typing import cast
 
 import pytest
 from aws_lambda_powertools.logging import Logger
@@ -27,7 +28,9 @@ from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click
 from waypost.models.workspace import WorkspaceSettings
 from waypost.redirect.service import MAX_RECORD_ATTEMPTS, RECORD_BUDGET_SECONDS, ClickOutcome
+from waypost.repositories.clicks import ClickRepository
 from waypost.repositories.dynamodb.workspaces import DynamoWorkspaceRepository
+from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.tokens import ClickToken, OpenToken
 
 
@@ -54,7 +57,9 @@ class Broken:
 
 def with_ledger(desk: RedirectHarness, ledger: Broken) -> None:
     desk.redirect_service = replace(
-        desk.redirect_service, clicks=ledger, monotonic=lambda: ledger.clock
+        desk.redirect_service,
+        clicks=cast("ClickRepository", ledger),
+        monotonic=lambda: ledger.clock,
     )
 
 
@@ -309,7 +314,7 @@ def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
 
     now = [0.0]
     store = Store()
-    policies = SettingsCache(store, monotonic=lambda: now[0])
+    policies = SettingsCache(cast("WorkspaceRepository", store), monotonic=lambda: now[0])
     workspace = extract_workspace_id(CAMPAIGN)
     store.down = True
     assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS

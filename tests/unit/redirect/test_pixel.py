@@ -17,8 +17,7 @@ from tests.unit.redirect.conftest import CAMPAIGN, RedirectHarness, make_request
 from waypost.errors import BadSignature, StoreUnavailable
 from waypost.ids import derive_open_id
 from waypost.models.click import Click
-from waypost.redirect.responses import PIXEL_GIF, pixel_response
-from waypost.redirect.service import ClickOutcome
+from waypost.redirect.service import PIXEL_GIF, ClickOutcome, pixel_response
 from waypost.tokens import ClickToken, OpenToken
 
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)
@@ -172,7 +171,7 @@ def test_whatever_breaks_the_gif_is_answered(
         raise ZeroDivisionError
 
     asked = event("/e/o/{payload}/{signature}", payload="a", signature="b")
-    for name in ("_redirect_service", "_settings"):
+    for name in ("_redirect_service", "_config"):
         setattr(redirect, name, broken)
         assert redirect.handler(asked, None) == pixel_response()
     assert capsys.readouterr().out.count('"OpenLost":1') == 2
@@ -183,7 +182,7 @@ def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "secret")
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
-    redirect._settings.cache_clear()
+    redirect._config.cache_clear()
     assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
     assert desk.clicks.stream == []
 

@@ -1,75 +1,69 @@
-"""Where a click waits while the ledger cannot be written: a queue, else a line of the log.
-
-Brings parked clicks home: the same write that the redirect would have made.
-"""
+"""Queue clicks while the clicks table is unavailable, and write them to the table later."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from waypost.errors import CorruptItem, StoreError, StoreUnavailable
 from waypost.models.click import Click
 
+if TYPE_CHECKING:
+    from waypost.repositories.clicks import ClickRepository
+
 UNRECORDED_CLICK_LOG_KEY: Final = "unrecorded_click"
-"""The key of a log line under which ``make replay`` finds a click."""
+"""Key of a click in a log line; ``make replay`` reads it."""
 
 
-class SqsClient(Protocol):
-    """The one call of SQS that is needed; boto3's client has it."""
-
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]: ...  # noqa: N803
-
-
+@dataclass(eq=False)
 class FallbackQueue:
-    """Clicks on their way to the ledger by SQS. The client is made when the first click comes,
-    which for most functions is never.
+    """An SQS queue of clicks. Its client is created for the first click, which most processes
+    never have.
     """
 
-    def __init__(self, create_client: Callable[[], SqsClient], url: str) -> None:
-        self._get_client = cache(create_client)
-        self._url = url
+    create_client: Callable[[], Any]
+    url: str
+
+    @cached_property
+    def _client(self) -> Any:  # noqa: ANN401 - clients have no common type
+        return self.create_client()
 
     def send(self, click: Click) -> None:
-        """Queue a click. Raises StoreUnavailable where it is unknown whether it was queued."""
+        """Queue a click. Raises StoreUnavailable if it may not be queued."""
         try:
-            self._get_client().send_message(QueueUrl=self._url, MessageBody=serialize_click(click))
-        except Exception as e:  # whatever it was: the caller has one more place to go
-            raise StoreUnavailable("the park queue did not take the click") from e
+            self._client.send_message(QueueUrl=self.url, MessageBody=serialize_click(click))
+        except Exception as e:  # any error: the caller then logs the click
+            raise StoreUnavailable("fallback queue: message not sent") from e
 
 
 def serialize_click(click: Click) -> str:
-    """A click as the body of a message."""
+    """Convert a click to the body of a message."""
     return json.dumps(click.to_dict(), separators=(",", ":"))
 
 
 def deserialize_click(body: str) -> Click:
-    """Read what ``parked`` wrote. Raises MalformedItem."""
+    """Parse the body of a message. Raises CorruptItem."""
     try:
-        values = json.loads(body)
+        fields = json.loads(body)
     except (ValueError, RecursionError) as e:
-        raise CorruptItem("a parked click is not JSON") from e
-    if not isinstance(values, dict):
-        raise CorruptItem("a parked click is not an object")
-    return Click.from_dict(values)
+        raise CorruptItem("queued click: not JSON") from e
+    if not isinstance(fields, dict):
+        raise CorruptItem("queued click: not a JSON object")
+    return Click.from_dict(fields)
 
 
-class DrainClickWriter(Protocol):
-    """The one call of the ledger that is needed."""
+def drain_clicks(repository: ClickRepository, clicks: Iterable[Click]) -> dict[str, str]:
+    """Record queued clicks; return the reasons of those that failed, by click id.
 
-    def record(self, click: Click) -> bool: ...
-
-
-def drain_clicks(repository: DrainClickWriter, clicks: Iterable[Click]) -> dict[str, str]:
-    """Record clicks; the ids of those that have to come again, with the reason. A click that was
-    recorded after all before it was parked is the same item, so nothing counts twice.
+    A click that was recorded before it was queued is the same item, so it counts once.
     """
-    failed: dict[str, str] = {}
+    failure_reasons: dict[str, str] = {}
     for click in clicks:
         try:
             repository.record(click)
         except StoreError as e:
-            failed[click.id] = str(e)
-    return failed
+            failure_reasons[click.id] = str(e)
+    return failure_reasons

@@ -1,13 +1,9 @@
-"""What an HTTP request says about a click, and which requests are none.
+"""Convert an HTTP request and a signed token to a click.
 
-CloudFront's function notes host and time on the viewer's request and CloudFront adds its own
-request id, so a GET that CloudFront repeats at the origin has the same id and time as the first.
-Whoever calls the API directly may write the same headers, so they are read only where a secret
-shows that CloudFront sent the request; else API Gateway's own values are taken.
-
-What is kept of an address.
-
-Which requests came through CloudFront, whose word about a viewer is taken.
+CloudFront's function adds the host and time of the viewer's request, and CloudFront adds its
+request id. So a GET that CloudFront repeats at the origin has the id and time of the first one and
+counts once. A caller of the API's own address can send the same headers. They are trusted only in
+requests that carry a secret of the origin; API Gateway's values are used in all others.
 """
 
 from __future__ import annotations
@@ -16,25 +12,31 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, TypedDict
 
-from waypost.models.workspace import IpPolicy
+from waypost.ids import derive_open_id
+from waypost.models.attributes import from_milliseconds
+from waypost.models.click import MAX_AGENT_CHARACTERS, MAX_HREF_CHARACTERS, Click
+from waypost.models.workspace import IpPolicy, WorkspaceSettings
+from waypost.tokens import ClickToken, OpenToken
 
 PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 _PREFETCH_PATTERN: Final = re.compile("prefetch|prerender|preview", re.IGNORECASE)
 _REQUEST_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_=-]{8,128}")
 
 MAX_VIEWER_TIME_AGE_MILLISECONDS: Final = 120_000
-"""How old a viewer's time may be: a request that CloudFront repeats is older by its timeouts."""
+"""Greatest age of the viewer's time: a request that CloudFront repeats is older by its timeouts."""
 MAX_CLOCK_SKEW_MILLISECONDS: Final = 5_000
-"""How far ahead of API Gateway's clock CloudFront's may run."""
+"""Greatest lead of CloudFront's clock over API Gateway's."""
+IPV4_PREFIX_BITS: Final = 24
+IPV6_PREFIX_BITS: Final = 48
 
 
 class _HttpContext(TypedDict):
     method: str
     sourceIp: str
-    userAgent: str
 
 
 class _RequestContext(TypedDict):
@@ -44,7 +46,7 @@ class _RequestContext(TypedDict):
 
 
 class RedirectEvent(TypedDict, total=False):
-    """API Gateway's event, payload format 2.0; header names in lower case."""
+    """API Gateway's event, payload format 2.0. Header names are in lower case."""
 
     headers: Mapping[str, str]
     pathParameters: Mapping[str, str]
@@ -54,9 +56,9 @@ class RedirectEvent(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ClickRequest:
-    """The facts of a request, before it is known what was clicked.
+    """The data of a request that a click needs.
 
-    ``time`` is in milliseconds since 1970. ``address`` is whole and never leaves memory so.
+    ``time`` is in milliseconds since 1970. ``address`` is the complete address and is never stored.
     """
 
     id: str
@@ -70,23 +72,31 @@ class ClickRequest:
 
     @property
     def is_click(self) -> bool:
-        """Whether the request is a click: HEAD and prefetching follow a link that nobody did."""
+        """Return False for HEAD requests and prefetches, which are not counted."""
         return self.method == "GET" and not self.is_prefetch
 
 
+def is_from_cloudfront(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """Return True if a request carries one of the origin's secrets."""
+    given = headers.get("x-waypost-origin", "").encode()
+    # A list, not a generator: the comparison must take the same time for every secret.
+    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
+    return any(matches)
+
+
 def parse_click_request(event: RedirectEvent, *, from_cloudfront: bool) -> ClickRequest:
-    """The facts of a request; those that CloudFront adds only where it came ``through_front``."""
+    """Parse a request. CloudFront's headers are read only if the request is ``from_cloudfront``."""
     headers = event.get("headers", {})
-    front = headers if from_cloudfront else {}
+    trusted = headers if from_cloudfront else {}
     context = event["requestContext"]
     return ClickRequest(
-        id=_choose_request_id(front, context),
-        time=_choose_time(front, context["timeEpoch"]),
+        id=_choose_request_id(trusted, context),
+        time=_choose_time(trusted, context["timeEpoch"]),
         method=context["http"]["method"],
         agent=headers.get("user-agent", ""),
-        address=_parse_viewer_address(front) or context["http"].get("sourceIp"),
-        country=front.get("cloudfront-viewer-country"),
-        asn=_parse_digits(front.get("cloudfront-viewer-asn", "")),
+        address=_parse_viewer_address(trusted) or context["http"].get("sourceIp"),
+        country=trusted.get("cloudfront-viewer-country"),
+        asn=_parse_digits(trusted.get("cloudfront-viewer-asn", "")),
         is_prefetch=any(
             _PREFETCH_PATTERN.search(headers.get(name, "")) for name in PREFETCH_HEADERS
         ),
@@ -94,41 +104,73 @@ def parse_click_request(event: RedirectEvent, *, from_cloudfront: bool) -> Click
 
 
 def _choose_request_id(headers: Mapping[str, str], context: _RequestContext) -> str:
-    viewer = headers.get("x-amz-cf-id", "")
-    return viewer if _REQUEST_ID_PATTERN.fullmatch(viewer) else context["requestId"]
+    viewer_id = headers.get("x-amz-cf-id", "")
+    return viewer_id if _REQUEST_ID_PATTERN.fullmatch(viewer_id) else context["requestId"]
 
 
 def _choose_time(headers: Mapping[str, str], received_at: int) -> int:
-    """The viewer's time where it is believable: a clock that is far off must not move a click."""
-    viewer = _parse_digits(headers.get("x-waypost-time", ""))
+    """Return the viewer's time if it is plausible: a wrong clock must not move a click."""
+    viewer_time = _parse_digits(headers.get("x-waypost-time", ""))
     if (
-        viewer is None
+        viewer_time is None
         or not -MAX_VIEWER_TIME_AGE_MILLISECONDS
-        <= viewer - received_at
+        <= viewer_time - received_at
         <= MAX_CLOCK_SKEW_MILLISECONDS
     ):
         return received_at
-    return viewer
+    return viewer_time
 
 
 def _parse_viewer_address(headers: Mapping[str, str]) -> str | None:
-    """The viewer's address without its port, which follows the last colon, IPv6 or not."""
-    viewer = headers.get("cloudfront-viewer-address", "")
-    return viewer.rpartition(":")[0].strip("[]") or None
+    """Return the viewer's address without its port, which follows the last colon (IPv6 too)."""
+    viewer_address = headers.get("cloudfront-viewer-address", "")
+    return viewer_address.rpartition(":")[0].strip("[]") or None
 
 
 def _parse_digits(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-IPV4_PREFIX_BITS: Final = 24
-IPV6_PREFIX_BITS: Final = 48
+def build_click(
+    token: ClickToken,
+    href: str,
+    request: ClickRequest,
+    settings: WorkspaceSettings,
+    retention_days: int,
+) -> Click:
+    """Build the click of a request, with only the data that the workspace allows to store.
+
+    ``retention_days`` applies to a workspace without its own retention.
+    """
+    time = from_milliseconds(request.time)
+    retention = timedelta(days=settings.retention_days or retention_days)
+    return Click(
+        id=request.id,
+        time=time,
+        link=token.link,
+        position=token.position,
+        delivery=token.delivery,
+        person=token.person,
+        href=href[:MAX_HREF_CHARACTERS],
+        agent=request.agent[:MAX_AGENT_CHARACTERS],
+        ip=truncate_address(request.address, settings.ip),
+        country=request.country,
+        asn=request.asn,
+        sent=token.sent,
+        expires=int((time + retention).timestamp()),
+    )
+
+
+def to_click_token(token: OpenToken) -> ClickToken:
+    """Convert the token of an open, which is stored as a click with the id of opens."""
+    link = derive_open_id(token.campaign)
+    return ClickToken(link, token.delivery, token.person, position=0, sent=token.sent, href="")
 
 
 def truncate_address(address: str | None, policy: IpPolicy) -> str | None:
-    """The part of an address that the workspace keeps: cut to its network (/24, /48) by default.
+    """Return the part of an address that the policy allows: its network (/24, /48) by default.
 
-    None where nothing is kept, and for what is no address.
+    None if the policy allows nothing, or for a text that is no address.
     """
     if address is None or policy == "none":
         return None
@@ -137,17 +179,10 @@ def truncate_address(address: str | None, policy: IpPolicy) -> str | None:
     except ValueError:
         return None
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped  # else the whole of the IPv4 address would be cut to nothing
+        parsed = parsed.ipv4_mapped  # its first 48 bits are the same for all IPv4 addresses
     if policy == "full":
         return str(parsed)
     if isinstance(parsed, IPv6Address) and parsed.sixtofour is not None:
-        parsed = parsed.sixtofour  # else the first 48 bits would keep the whole of it
-    kept = IPV4_PREFIX_BITS if parsed.version == 4 else IPV6_PREFIX_BITS
-    return str(ip_network((parsed, kept), strict=False).network_address)
-
-
-def is_from_cloudfront(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
-    """Whether a request carries one of the origin's secrets, so that CloudFront sent it."""
-    given = headers.get("x-waypost-origin", "").encode()
-    matches = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
-    return any(matches)
+        parsed = parsed.sixtofour  # its first 48 bits contain the complete IPv4 address
+    prefix_bits = IPV4_PREFIX_BITS if parsed.version == 4 else IPV6_PREFIX_BITS
+    return str(ip_network((parsed, prefix_bits), strict=False).network_address)

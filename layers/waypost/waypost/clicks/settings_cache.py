@@ -1,41 +1,37 @@
-"""What a workspace decided, for those who read it at every click: cached, and never waited for
-twice while the store is down.
-"""
+"""Cache the settings of workspaces, and fail closed while they cannot be read."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from waypost.cache import Cache
 from waypost.errors import CorruptItem, StoreError, StoreUnavailable
 from waypost.ids import WorkspaceId
 from waypost.models.workspace import WorkspaceSettings
 
+if TYPE_CHECKING:
+    from waypost.repositories.workspaces import WorkspaceRepository
+
 SETTINGS_TTL_SECONDS: Final = 60
 SETTINGS_RETRY_SECONDS: Final = 5
+"""Pause after settings could not be read; no click waits for the store until then."""
 FAIL_CLOSED_SETTINGS: Final = WorkspaceSettings(ip="none", events="none")
-"""What holds for a workspace whose settings were never read: nothing is kept or told that it might
-forbid; retention is the stack's own.
+"""Settings of a workspace whose own were never read. Nothing that it may forbid is stored or
+published; the stack's retention applies.
 """
 _MAX_CACHED_WORKSPACES: Final = 1_000
 
 
-class SettingsReader(Protocol):
-    """What is read of workspaces."""
-
-    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings: ...
-
-
 class SettingsCache:
-    """Settings by workspace, at most ``FRESH_SECONDS`` old, or older while the store is down.
+    """Settings by workspace, at most ``SETTINGS_TTL_SECONDS`` old, or stale if reading fails.
 
-    ``now`` is a monotonic clock in seconds.
+    ``monotonic`` is a monotonic clock in seconds.
     """
 
     def __init__(
-        self, repository: SettingsReader, monotonic: Callable[[], float] = time.monotonic
+        self, repository: WorkspaceRepository, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._repository = repository
         # None: the settings were never read, and the store was unavailable a moment ago.
@@ -48,18 +44,18 @@ class SettingsCache:
         )
 
     def get_or_default(self, workspace: WorkspaceId) -> WorkspaceSettings:
-        """The settings of a workspace. Never raises: without an answer, the last one known holds,
-        else ``STRICTEST``.
-        """
+        """Return the latest settings of a workspace, or the fail-closed ones. Never raises."""
         return self._get_latest(workspace) or FAIL_CLOSED_SETTINGS
 
     def get_or_raise(self, workspace: WorkspaceId) -> WorkspaceSettings:
-        """The same for who can come again: raises StoreUnavailable where no answer was ever known.
-        Settings that cannot be read back are an answer, and ``STRICTEST`` holds.
+        """Return the latest settings of a workspace, for callers that can retry.
+
+        Raises StoreUnavailable if none were ever read. For corrupt settings it returns
+        ``FAIL_CLOSED_SETTINGS``, since a retry cannot help.
         """
         settings = self._get_latest(workspace)
         if settings is None:
-            raise StoreUnavailable(f"the settings of workspace {workspace} were never read")
+            raise StoreUnavailable(f"settings of workspace {workspace}: never read")
         return settings
 
     def _get_latest(self, workspace: WorkspaceId) -> WorkspaceSettings | None:

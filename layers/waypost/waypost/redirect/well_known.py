@@ -1,9 +1,8 @@
-"""What the redirect function answers below ``/.well-known/``: our own probes, and apps' files."""
+"""Answer well-known paths of tracking hosts: the probe of a domain, and the files of apps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from waypost.domains.app_links import (
     ANDROID_APP_LINKS_PATH,
@@ -17,32 +16,33 @@ from waypost.repositories.domains import DomainRepository
 from waypost.responses import Response
 from waypost.tokens.signer import Keyring
 
-WELL_KNOWN_PREFIX: Final = "/.well-known/"
-
 
 def handle_well_known_request(
-    path: str, host: str, keyring: Callable[[], Keyring], domains: Callable[[], DomainRepository]
+    path: str,
+    host: str,
+    get_keyring: Callable[[], Keyring],
+    get_domains: Callable[[], DomainRepository],
 ) -> Response | None:
-    """The answer to a path on a host; None where there is nothing of ours.
+    """Answer a path on the viewer's ``host``; return None for an unknown path.
 
-    ``host`` is the one that the viewer asked. What is not needed is not fetched. Raises
-    StoreUnavailable, where what is stored cannot be read as well.
+    The keyring and the domains are loaded only if the path needs them. Raises StoreUnavailable,
+    also for a corrupt domain.
     """
     if path.startswith(PROBE_PATH):
-        return build_probe_response(keyring(), path.removeprefix(PROBE_PATH))
+        return build_probe_response(get_keyring(), path.removeprefix(PROBE_PATH))
     if path in (APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH):
-        return build_app_links_response(
-            path, _load_app_links(domains(), host.lower().partition(":")[0])
-        )
+        app_links = _load_app_links(get_domains(), host.lower().partition(":")[0])
+        return build_app_links_response(path, app_links)
     return None
 
 
 def _load_app_links(domains: DomainRepository, host: str) -> AppLinks:
-    """A phone that is told of no apps believes it for long: what cannot be read is asked for again
-    once it is mended.
+    """Load the apps of a host; never an empty file on errors.
+
+    A phone caches the file for long.
     """
     try:
         domain = domains.get_by_host(host)
     except CorruptItem as e:
-        raise StoreUnavailable(f"the apps of {host} cannot be read") from e
+        raise StoreUnavailable(f"app links of {host}: corrupt domain") from e
     return domain.app_links if domain else NO_APP_LINKS

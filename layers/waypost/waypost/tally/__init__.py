@@ -1,15 +1,13 @@
-"""Counts clicks, each once, however often and in whatever batches they arrive.
+"""Count clicks exactly once, whatever the batches, their order and their repetitions.
 
-Read the recipients' rows, leave out what they list as counted, write rows and counters in one
-transaction on the rows' versions, read again where another writer was faster. Nothing depends on
-how a stream behaves: a click that is given again, by a replay next year, is counted already.
+The tally reads the recipients' rows, drops the clicks that they list as counted, and writes rows
+and counters in one transaction, with optimistic locking on each row. After a conflict it reads
+again. Counting does not depend on the stream: a click that is replayed a year later is known.
 
-- ``tally``     the use case: a batch of clicks in, what has to be given again out
-- ``identity``  takes the identity out of clicks of people who opted out
-- ``standing``  reads rows, with the sheets that matter
-- ``planning``  cuts what is to be written into transactions (pure)
-- ``settling``  commits them, again where another writer was faster
-- ``telling``   tells the event bus, each click once; ``announcing`` says what
+- ``service``          the use case: a batch of clicks in, the failed ones out
+- ``aggregation``      clicks to changes of rows and counters (pure)
+- ``transactions``     reads rows, plans transactions, commits them with retry
+- ``event_publisher``  publishes each counted click, from an outbox
 
-docs/counting.md tells what is counted and what happens at every point of failure.
+docs/counting.md describes the counters and the result of each failure.
 """

@@ -1,11 +1,7 @@
-"""What new clicks change in a recipient's row, and therefore in the campaign's counters.
+"""Compute the changes that clicks make to a recipient's row and a campaign's counters.
 
-The result is a function of the set of clicks: however they are cut into batches, repeated or
-ordered, the increments add up to the same figures. That is what exact counting stands on.
-
-How counters move when a recipient's row does.
-
-What a recipient's row sums: clicks and opens by link and by delivery.
+Pure functions of the set of clicks: the increments add up to the same counters for any batches,
+repetitions and order. Exact counting depends on it.
 """
 
 from __future__ import annotations
@@ -13,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from waypost.bot_detection.bursts import detect_forwarding, find_burst_signals
 from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, compute_score
@@ -38,149 +34,19 @@ from waypost.models.recipient import (
     next_overflow_number,
 )
 
-
-def compute_counter_increments(
-    before: RecipientRow,
-    after: RecipientRow,
-    new_clicks: Sequence[CountedClick],
-    reclassified: Sequence[CountedClick],
-) -> CounterIncrements:
-    """What to add to the counters when a row goes from ``before`` to ``after``, which has the marks
-    that are ``fresh`` and those that counted as human before.
-    """
-    found: CounterIncrements = Counter()
-    for mark in new_clicks:
-        _add_click(found, mark, 1, is_bot=mark.is_bot)
-    for mark in reclassified:
-        _add_click(found, mark, -1, is_bot=False)
-        _add_click(found, mark, 1, is_bot=True)
-    _add_unique_figures(found, TOTAL_COUNTER, ("people", "people_human"), before.total, after.total)
-    for link, visits in after.links.items():
-        if is_open_id(link):
-            continue
-        earlier = before.links.get(link, NO_VISITS)
-        _add_unique_figures(
-            found, link_counter_name(link), ("people", "people_human"), earlier, visits
-        )
-    for delivery, visits in after.deliveries.items():
-        earlier = before.deliveries.get(delivery, NO_VISITS)
-        _add_unique_figures(
-            found, TOTAL_COUNTER, ("deliveries", "deliveries_human"), earlier, visits
-        )
-    for delivery in after.deliveries.keys() | after.opens.keys():
-        read = before.get_engagement(delivery), after.get_engagement(delivery)
-        _add_unique_figures(found, TOTAL_COUNTER, ("opened", "opened_human"), *read)
-    found[CounterCell(TOTAL_COUNTER, "shared")] += len(after.shared_deliveries) - len(
-        before.shared_deliveries
-    )
-    return Counter({cell: value for cell, value in found.items() if value})
-
-
-def _add_click(
-    increments: CounterIncrements, click: CountedClick, amount: int, *, is_bot: bool
-) -> None:
-    """Add a click or an open, or take it away, where it counts as of that kind."""
-    hour = hour_counter_name(click.time)
-    figure: Figure
-    if is_open_id(click.link):
-        figure = "opens_machine" if is_bot else "opens_human"
-    else:
-        figure = "machine" if is_bot else "human"
-        increments[CounterCell(link_counter_name(click.link), figure)] += amount
-    increments[CounterCell(TOTAL_COUNTER, figure)] += amount
-    increments[CounterCell(hour, figure)] += amount
-
-
-def _add_unique_figures(
-    increments: CounterIncrements,
-    counter: str,
-    figures: tuple[Figure, Figure],
-    before: Visits,
-    after: Visits,
-) -> None:
-    increments[CounterCell(counter, figures[0])] += bool(after.total) - bool(before.total)
-    increments[CounterCell(counter, figures[1])] += bool(after.human) - bool(before.human)
-
-
-_SumKey = TypeVar("_SumKey", LinkId, bytes)
-
-
-def with_totals(
-    row: RecipientRow,
-    new_clicks: Sequence[CountedClick],
-    reclassified: Sequence[CountedClick],
-    known_clicks: Iterable[CountedClick],
-) -> RecipientRow:
-    """The row with its sums moved by marks that are counted and marks that are labelled anew, its
-    own marks still as they were. ``marks``: all that are known.
-    """
-    shared = detect_forwarding(known_clicks)
-    clicks, opens = _split_opens(new_clicks)
-    clicks_before, opens_before = _split_opens(reclassified)
-    return replace(
-        row,
-        version=row.version + 1,
-        total=_add_visits(_reclassify_visits(row.total, len(clicks_before)), clicks),
-        links=_update_visits(row.links, new_clicks, reclassified, "link"),
-        deliveries=_update_visits(row.deliveries, clicks, clicks_before, "delivery"),
-        opens=_update_visits(row.opens, opens, opens_before, "delivery"),
-        shared_deliveries=row.shared_deliveries | shared if row.is_full else shared,
-    )
-
-
-def _split_opens(clicks: Sequence[CountedClick]) -> tuple[list[CountedClick], list[CountedClick]]:
-    """Clicks and opens."""
-    opens = [is_open_id(mark.link) for mark in clicks]
-    return (
-        [mark for mark, is_open in zip(clicks, opens, strict=True) if not is_open],
-        [mark for mark, is_open in zip(clicks, opens, strict=True) if is_open],
-    )
-
-
-def _update_visits(
-    before: Mapping[_SumKey, Visits],
-    new_clicks: Sequence[CountedClick],
-    reclassified: Sequence[CountedClick],
-    attribute: str,
-) -> dict[_SumKey, Visits]:
-    sums = dict(before)
-    for name, count in Counter(getattr(mark, attribute) for mark in reclassified).items():
-        if name in sums:
-            sums[name] = _reclassify_visits(sums[name], count)
-    grouped: defaultdict[_SumKey, list[CountedClick]] = defaultdict(list)
-    for mark in new_clicks:
-        grouped[getattr(mark, attribute)].append(mark)
-    for name, marks in grouped.items():
-        if name in sums or len(sums) < MAX_DISTINCT_KEYS:
-            sums[name] = _add_visits(sums.get(name, Visits()), marks)
-    return sums
-
-
-def _add_visits(visits: Visits, clicks: Sequence[CountedClick]) -> Visits:
-    if not clicks:
-        return visits
-    machine = sum(mark.is_bot for mark in clicks)
-    times = [mark.time for mark in clicks] + ([visits.first, visits.last] if visits.total else [])
-    return Visits(
-        visits.human + len(clicks) - machine, visits.bot + machine, min(times), max(times)
-    )
-
-
-def _reclassify_visits(visits: Visits, count: int) -> Visits:
-    return replace(visits, human=visits.human - count, bot=visits.bot + count)
-
-
 MAX_LINKS_PER_RECLASSIFICATION: Final = 40
-"""Of which marks are labelled anew by themselves: each has a counter, and each mark of a row an
-hour, so that all of it fits one transaction.
+"""Links whose clicks are reclassified in one change. Each link has a counter, and each click of a
+row may have its own hour, so more would not fit one transaction.
 """
+
+_TotalKey = TypeVar("_TotalKey", LinkId, bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientChange:
-    """What to write: the row and sheets as they shall be, and what that adds to the counters.
+    """The row and overflow items to write, and the increments of the counters.
 
-    ``fresh`` are the marks counted by it, ``relabelled`` those that counted as human until now.
+    ``new_clicks`` are counted by it; ``reclassified`` clicks counted as human until now.
     """
 
     row: RecipientRow
@@ -198,22 +64,21 @@ def apply_clicks(
     threshold: int = DEFAULT_BOT_THRESHOLD,
     batch: int | None = None,
 ) -> RecipientChange | None:
-    """Count the marks that are not counted yet; None where all of them are.
+    """Count the clicks that are not counted yet; return None if all are.
 
-    Where the row is full, ``sheets`` holds the stored sheets of each mark and of its neighbours.
-    ``batch`` is noted on what is counted; None leaves the marks' own.
+    For a full row, ``overflow_items`` holds the stored items of each click and of its neighbours.
+    ``batch`` is stored with the counted clicks; None keeps their own.
     """
-    before = [
-        *row.counted_clicks,
-        *(mark for sheet in overflow_items.values() for mark in sheet.counted_clicks),
-    ]
-    fresh = _filter_new_clicks(before, clicks, batch)
-    if not fresh:
+    known_clicks = _list_known_clicks(row, overflow_items)
+    new_clicks = _filter_new_clicks(known_clicks, clicks, batch)
+    if not new_clicks:
         return None
-    judged = _classify_all([*before, *fresh], threshold)
-    fresh = [judged[mark.id] for mark in fresh]
-    relabelled = [judged[m.id] for m in before if judged[m.id].is_bot and not m.is_bot]
-    return _build_change(row, overflow_items, fresh, relabelled, judged)
+    classified = _classify_all([*known_clicks, *new_clicks], threshold)
+    new_clicks = [classified[click.id] for click in new_clicks]
+    reclassified = [
+        classified[c.id] for c in known_clicks if classified[c.id].is_bot and not c.is_bot
+    ]
+    return _build_change(row, overflow_items, new_clicks, reclassified, classified)
 
 
 def reclassify(
@@ -223,23 +88,48 @@ def reclassify(
     *,
     threshold: int = DEFAULT_BOT_THRESHOLD,
 ) -> RecipientChange | None:
-    """Label anew what is counted, as it will be beside further ``marks``, which are not counted by
-    it; a part that fits one transaction, and None once all is done.
+    """Reclassify counted clicks as bots, as if ``clicks`` were counted too; None if none changes.
 
-    Where one mark changes the labels of so many that no transaction holds them, they go before it.
+    The change fits one transaction, so repeat the call until it returns None. Needed before a click
+    that reclassifies more clicks than one transaction holds.
     """
-    before = [
-        *row.counted_clicks,
-        *(mark for sheet in overflow_items.values() for mark in sheet.counted_clicks),
-    ]
-    judged = _classify_all([*before, *_filter_new_clicks(before, clicks, None)], threshold)
-    relabelled = _select_reclassifications(row, overflow_items, judged)
-    after = {mark.id: relabelled.get(mark.id, mark) for mark in before}
-    return (
-        _build_change(row, overflow_items, (), tuple(relabelled.values()), after)
-        if relabelled
-        else None
-    )
+    known_clicks = _list_known_clicks(row, overflow_items)
+    new_clicks = _filter_new_clicks(known_clicks, clicks, None)
+    classified = _classify_all([*known_clicks, *new_clicks], threshold)
+    reclassified = _select_reclassifications(row, overflow_items, classified)
+    if not reclassified:
+        return None
+    after = {click.id: reclassified.get(click.id, click) for click in known_clicks}
+    return _build_change(row, overflow_items, (), tuple(reclassified.values()), after)
+
+
+def _list_known_clicks(
+    row: RecipientRow, overflow_items: Mapping[int, OverflowItem]
+) -> list[CountedClick]:
+    overflow = (click for item in overflow_items.values() for click in item.counted_clicks)
+    return [*row.counted_clicks, *overflow]
+
+
+def _filter_new_clicks(
+    known_clicks: Sequence[CountedClick], clicks: Iterable[CountedClick], batch: int | None
+) -> list[CountedClick]:
+    known_ids = {click.id for click in known_clicks}
+    new_clicks = {click.id: click for click in clicks if click.id not in known_ids}
+    if batch is not None:
+        new_clicks = {id_: replace(click, batch=batch) for id_, click in new_clicks.items()}
+    return sorted(new_clicks.values(), key=lambda click: (click.time, click.id))
+
+
+def _classify_all(clicks: Sequence[CountedClick], threshold: int) -> dict[bytes, CountedClick]:
+    """Add the signals of neighbours to every click. A bot stays a bot at any threshold."""
+    burst_signals = find_burst_signals(clicks)
+    classified = {}
+    for click in clicks:
+        signals = click.signals | burst_signals.get(click.id, 0)
+        is_bot = click.is_bot or compute_score(signals) >= threshold
+        is_same = signals == click.signals and is_bot == click.is_bot
+        classified[click.id] = click if is_same else replace(click, signals=signals, is_bot=is_bot)
+    return classified
 
 
 def _select_reclassifications(
@@ -247,14 +137,13 @@ def _select_reclassifications(
     overflow_items: Mapping[int, OverflowItem],
     classified: Mapping[bytes, CountedClick],
 ) -> dict[bytes, CountedClick]:
-    """Of the first record with marks to be labelled anew, those of some links."""
-    for marks in (row.counted_clicks, *(sheet.counted_clicks for sheet in overflow_items.values())):
-        waiting = [classified[m.id] for m in marks if classified[m.id].is_bot and not m.is_bot]
-        if waiting:
-            links = list(dict.fromkeys(mark.link for mark in waiting))[
-                :MAX_LINKS_PER_RECLASSIFICATION
-            ]
-            return {mark.id: mark for mark in waiting if mark.link in links}
+    """Select clicks of some links, from the first of row and overflow items that has any."""
+    for clicks in (row.counted_clicks, *(item.counted_clicks for item in overflow_items.values())):
+        changed = [classified[c.id] for c in clicks if classified[c.id].is_bot and not c.is_bot]
+        if changed:
+            links = list(dict.fromkeys(click.link for click in changed))
+            links = links[:MAX_LINKS_PER_RECLASSIFICATION]
+            return {click.id: click for click in changed if click.link in links}
     return {}
 
 
@@ -275,34 +164,15 @@ def _build_change(
     )
 
 
-def _filter_new_clicks(
-    known_clicks: Sequence[CountedClick], clicks: Iterable[CountedClick], batch: int | None
-) -> list[CountedClick]:
-    counted = {mark.id for mark in known_clicks}
-    fresh = {mark.id: mark for mark in clicks if mark.id not in counted}
-    if batch is not None:
-        fresh = {id_: replace(mark, batch=batch) for id_, mark in fresh.items()}
-    return sorted(fresh.values(), key=lambda mark: (mark.time, mark.id))
-
-
-def _classify_all(clicks: Sequence[CountedClick], threshold: int) -> dict[bytes, CountedClick]:
-    """Every mark with what its neighbours tell. A machine stays one, whatever the threshold."""
-    company = find_burst_signals(clicks)
-    judged = {}
-    for mark in clicks:
-        signals = mark.signals | company.get(mark.id, 0)
-        machine = mark.is_bot or compute_score(signals) >= threshold
-        same = signals == mark.signals and machine == mark.is_bot
-        judged[mark.id] = mark if same else replace(mark, signals=signals, is_bot=machine)
-    return judged
-
-
 def _add_inline_clicks(
     row: RecipientRow, new_clicks: Sequence[CountedClick], classified: Mapping[bytes, CountedClick]
 ) -> RecipientRow:
-    room = MAX_INLINE_CLICKS - len(row.counted_clicks)
-    kept = (*(classified[mark.id] for mark in row.counted_clicks), *new_clicks[: max(room, 0)])
-    return replace(row, counted_clicks=kept)
+    capacity = max(MAX_INLINE_CLICKS - len(row.counted_clicks), 0)
+    counted_clicks = (
+        *(classified[click.id] for click in row.counted_clicks),
+        *new_clicks[:capacity],
+    )
+    return replace(row, counted_clicks=counted_clicks)
 
 
 def _build_overflow_items(
@@ -311,15 +181,146 @@ def _build_overflow_items(
     new_clicks: Sequence[CountedClick],
     classified: Mapping[bytes, CountedClick],
 ) -> Iterable[OverflowItem]:
+    """Yield the overflow items that change."""
     added: defaultdict[int, list[CountedClick]] = defaultdict(list)
     empty = OverflowItem(row.key)
-    for mark in new_clicks[max(MAX_INLINE_CLICKS - len(row.counted_clicks), 0) :]:
-        number = mark.overflow_number
+    for click in new_clicks[max(MAX_INLINE_CLICKS - len(row.counted_clicks), 0) :]:
+        number = click.overflow_number
         while len(added[number]) >= overflow_items.get(number, empty).remaining_capacity:
             number = next_overflow_number(number)
-        added[number].append(mark)
+        added[number].append(click)
     for number in sorted({*overflow_items, *added}):
-        sheet = overflow_items.get(number) or OverflowItem(RecipientKey(*row.key[:2], number))
-        marks = (*(classified[mark.id] for mark in sheet.counted_clicks), *added[number])
-        if marks != sheet.counted_clicks:
-            yield OverflowItem(sheet.key, sheet.version + 1, marks)
+        item = overflow_items.get(number) or OverflowItem(RecipientKey(*row.key[:2], number))
+        clicks = (*(classified[click.id] for click in item.counted_clicks), *added[number])
+        if clicks != item.counted_clicks:
+            yield OverflowItem(item.key, item.version + 1, clicks)
+
+
+# Totals of a row
+
+
+def with_totals(
+    row: RecipientRow,
+    new_clicks: Sequence[CountedClick],
+    reclassified: Sequence[CountedClick],
+    known_clicks: Iterable[CountedClick],
+) -> RecipientRow:
+    """Return the row with updated totals; its own list of clicks is unchanged.
+
+    ``known_clicks`` are all clicks that were read or are new.
+    """
+    shared = detect_forwarding(known_clicks)
+    clicks, opens = _split_opens(new_clicks)
+    reclassified_clicks, reclassified_opens = _split_opens(reclassified)
+    return replace(
+        row,
+        version=row.version + 1,
+        total=_add_visits(_reclassify_visits(row.total, len(reclassified_clicks)), clicks),
+        links=_update_visits(row.links, new_clicks, reclassified, "link"),
+        deliveries=_update_visits(row.deliveries, clicks, reclassified_clicks, "delivery"),
+        opens=_update_visits(row.opens, opens, reclassified_opens, "delivery"),
+        shared_deliveries=row.shared_deliveries | shared if row.is_full else shared,
+    )
+
+
+def _split_opens(clicks: Sequence[CountedClick]) -> tuple[list[CountedClick], list[CountedClick]]:
+    """Return clicks of links, and opens."""
+    links: list[CountedClick] = []
+    opens: list[CountedClick] = []
+    for click in clicks:
+        (opens if is_open_id(click.link) else links).append(click)
+    return links, opens
+
+
+def _update_visits(
+    before: Mapping[_TotalKey, Visits],
+    new_clicks: Sequence[CountedClick],
+    reclassified: Sequence[CountedClick],
+    attribute: Literal["link", "delivery"],
+) -> dict[_TotalKey, Visits]:
+    totals = dict(before)
+    for key, count in Counter(getattr(click, attribute) for click in reclassified).items():
+        if key in totals:
+            totals[key] = _reclassify_visits(totals[key], count)
+    grouped: defaultdict[_TotalKey, list[CountedClick]] = defaultdict(list)
+    for click in new_clicks:
+        grouped[getattr(click, attribute)].append(click)
+    for key, clicks in grouped.items():
+        if key in totals or len(totals) < MAX_DISTINCT_KEYS:
+            totals[key] = _add_visits(totals.get(key, Visits()), clicks)
+    return totals
+
+
+def _add_visits(visits: Visits, clicks: Sequence[CountedClick]) -> Visits:
+    if not clicks:
+        return visits
+    bots = sum(click.is_bot for click in clicks)
+    times = [click.time for click in clicks]
+    if visits.total:
+        times += [visits.first, visits.last]
+    return Visits(visits.human + len(clicks) - bots, visits.bot + bots, min(times), max(times))
+
+
+def _reclassify_visits(visits: Visits, count: int) -> Visits:
+    return replace(visits, human=visits.human - count, bot=visits.bot + count)
+
+
+# Increments of counters
+
+
+def compute_counter_increments(
+    before: RecipientRow,
+    after: RecipientRow,
+    new_clicks: Sequence[CountedClick],
+    reclassified: Sequence[CountedClick],
+) -> CounterIncrements:
+    """Compute the increments of the counters when a row changes from ``before`` to ``after``."""
+    increments: CounterIncrements = Counter()
+    for click in new_clicks:
+        _add_click(increments, click, 1, is_bot=click.is_bot)
+    for click in reclassified:
+        _add_click(increments, click, -1, is_bot=False)
+        _add_click(increments, click, 1, is_bot=True)
+    people: tuple[Figure, Figure] = ("people", "people_human")
+    _add_unique_figures(increments, TOTAL_COUNTER, people, before.total, after.total)
+    for link, visits in after.links.items():
+        if not is_open_id(link):
+            earlier = before.links.get(link, NO_VISITS)
+            _add_unique_figures(increments, link_counter_name(link), people, earlier, visits)
+    for delivery, visits in after.deliveries.items():
+        earlier = before.deliveries.get(delivery, NO_VISITS)
+        _add_unique_figures(
+            increments, TOTAL_COUNTER, ("deliveries", "deliveries_human"), earlier, visits
+        )
+    for delivery in after.deliveries.keys() | after.opens.keys():
+        engagement = before.get_engagement(delivery), after.get_engagement(delivery)
+        _add_unique_figures(increments, TOTAL_COUNTER, ("opened", "opened_human"), *engagement)
+    increments[CounterCell(TOTAL_COUNTER, "shared")] += len(after.shared_deliveries) - len(
+        before.shared_deliveries
+    )
+    return Counter({cell: value for cell, value in increments.items() if value})
+
+
+def _add_click(
+    increments: CounterIncrements, click: CountedClick, amount: int, *, is_bot: bool
+) -> None:
+    """Add a click or an open to its counters, or subtract it with a negative amount."""
+    figure: Figure
+    if is_open_id(click.link):
+        figure = "opens_machine" if is_bot else "opens_human"
+    else:
+        figure = "machine" if is_bot else "human"
+        increments[CounterCell(link_counter_name(click.link), figure)] += amount
+    increments[CounterCell(TOTAL_COUNTER, figure)] += amount
+    increments[CounterCell(hour_counter_name(click.time), figure)] += amount
+
+
+def _add_unique_figures(
+    increments: CounterIncrements,
+    counter: str,
+    figures: tuple[Figure, Figure],
+    before: Visits,
+    after: Visits,
+) -> None:
+    increments[CounterCell(counter, figures[0])] += bool(after.total) - bool(before.total)
+    increments[CounterCell(counter, figures[1])] += bool(after.human) - bool(before.human)

@@ -1,20 +1,20 @@
-"""What the event bus is told of a counted click, in the shape of the reference's webhook.
+"""Publish counted clicks on the event bus, each once, from an outbox.
+
+The transaction that counts clicks also writes an outbox entry with their ids. Published clicks are
+removed from the entry; clicks that the bus rejects stay in it and are retried. For a click that is
+counted already, the stored entry decides if it still has to be published. So a tally that is killed
+between counting and publishing loses no event.
+
+An event has the format of the reference's webhook:
 
     source       waypost
-    detail-type  clicked, or opened (then without href and link_id)
+    detail-type  clicked, or opened (without href and link_id)
     detail       {event_id, metric, timestamp, data: {customer_id, identifiers, delivery_id,
                   recipient, href, link_id, campaign_id, verdict: {kind, score, reasons}}}
 
-``event_id`` follows from the click's id: the same click never has two. ``recipient``, an address
-in the reference's events, is always null here: the stack is not told addresses. A click without
-identity has null for person and delivery as well.
-
-Tells the event bus of counted clicks, each once.
-
-A transaction that counts also writes a notice of what is to be told. It goes when the bus has
-taken all of it; what the bus refuses stays on it, and its clicks are given again. Whoever finds a
-click counted already looks whether its notice is still there: a tally that died between counting
-and telling is made up for, and a click that was told is not told again.
+``event_id`` is derived from the click's id, so a click has one event id. ``recipient``, an address
+in the reference's events, is always null: the stack does not know addresses. In the event of an
+anonymous click, person and delivery are null too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Protocol
+from typing import TypeAlias
 
 from waypost.aws.event_bus import BusEvent, EventBus, PutEventsClient
 from waypost.bot_detection.scoring import BotSignal, BotVerdict, build_verdict
@@ -30,18 +30,20 @@ from waypost.errors import StoreError
 from waypost.ids import CampaignId
 from waypost.models.attributes import format_rfc3339
 from waypost.models.click import Click
-from waypost.models.recipient import click_hash
+from waypost.models.recipient import CountedClick, click_hash
 from waypost.repositories.recipients import RecipientRepository
 from waypost.tally.transactions import CommitResult
 
+ClickWithVerdict: TypeAlias = tuple[Click, BotVerdict]
+
 
 class ClickEventBus:
-    """Publishes click events on the stack's event bus."""
+    """The stack's event bus, for click events."""
 
     def __init__(self, client: PutEventsClient, bus_name: str) -> None:
         self._event_bus = EventBus(client, bus_name)
 
-    def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
+    def publish(self, clicks: Sequence[ClickWithVerdict]) -> set[str]:
         """Publish clicks with their verdicts; return the ids of those that the bus accepted."""
         errors = self._event_bus.put_events(
             [
@@ -53,8 +55,8 @@ class ClickEventBus:
 
 
 def build_click_event(click: Click, verdict: BotVerdict) -> dict[str, object]:
-    """The event of a click."""
-    anonymous = click.alias is not None
+    """Build the detail of a click's event."""
+    is_anonymous = click.alias is not None
     return {
         "event_id": derive_event_id(click.id),
         "metric": click.metric,
@@ -62,7 +64,7 @@ def build_click_event(click: Click, verdict: BotVerdict) -> dict[str, object]:
         "data": {
             "customer_id": click.person,
             "identifiers": {"id": click.person} if click.person else {},
-            "delivery_id": None if anonymous else click.delivery,
+            "delivery_id": None if is_anonymous else click.delivery,
             "recipient": None,
             "href": click.href or None,
             "link_id": None if click.metric == "opened" else click.link,
@@ -78,56 +80,50 @@ def build_click_event(click: Click, verdict: BotVerdict) -> dict[str, object]:
 
 
 def derive_event_id(click_id: str) -> str:
-    """One for each click, however often it is told."""
+    """Derive the id of a click's event, the same each time that it is published."""
     return blake2b(click_id.encode(), digest_size=16, person=b"waypost.event").hexdigest()
 
 
-ClickWithVerdict = tuple[Click, BotVerdict]
-
-
-class EventSink(Protocol):
-    """Takes events; answers with the ids of the clicks that it took."""
-
-    def publish(self, clicks: Sequence[ClickWithVerdict]) -> set[str]: ...
-
-
 class EventPublisher:
-    """Tells of the clicks of a batch; without a bus, of none."""
+    """Publishes the clicks of a batch; without a bus it publishes none."""
 
-    def __init__(self, repository: RecipientRepository, event_bus: EventSink | None) -> None:
+    def __init__(self, repository: RecipientRepository, event_bus: ClickEventBus | None) -> None:
         self._repository = repository
         self._event_bus = event_bus
 
     @property
-    def is_silent(self) -> bool:
-        return self._event_bus is None
+    def has_bus(self) -> bool:
+        """Return False for a stack that publishes no events."""
+        return self._event_bus is not None
 
     def publish_events(
         self, campaign: CampaignId, clicks: Sequence[Click], result: CommitResult
     ) -> set[bytes]:
-        """Tell what is to be told; hashes of the ids of clicks that have to be given again."""
-        by_batch: defaultdict[int, list[tuple[Click, bytes]]] = defaultdict(list)
+        """Publish the clicks in the outbox; return the hashes of clicks to retry."""
+        by_batch: defaultdict[int, dict[bytes, Click]] = defaultdict(dict)
         for click in clicks:
-            mark = result.counted.get(click_hash(click.id))
-            if mark is not None and mark.batch:
-                by_batch[mark.batch].append((click, mark.id))
+            counted = result.counted.get(click_hash(click.id))
+            if counted is not None and counted.batch:
+                by_batch[counted.batch][counted.id] = click
         if self._event_bus is None or not by_batch:
             return set()
         try:
-            notices = self._load_outbox(campaign, by_batch, result)
+            outbox = self._load_outbox(campaign, by_batch, result)
         except StoreError as e:
             result.failure_reasons.add(str(e))
-            return {id_ for pairs in by_batch.values() for _, id_ in pairs}
+            return {hash_ for batch_clicks in by_batch.values() for hash_ in batch_clicks}
         failed: set[bytes] = set()
-        for batch, notice in notices.items():
-            due = {id_: click for click, id_ in by_batch[batch] if id_ in notice}
-            told = self._publish_due(self._event_bus, result, due)
-            failed |= set(due) - told
+        for batch, unpublished in outbox.items():
+            pending = {
+                hash_: click for hash_, click in by_batch[batch].items() if hash_ in unpublished
+            }
+            published = self._publish_pending(self._event_bus, result, pending)
+            failed |= set(pending) - published
             try:
-                self._repository.update_outbox(campaign, batch, notice - told)
+                self._repository.update_outbox(campaign, batch, unpublished - published)
             except StoreError as e:
                 result.failure_reasons.add(str(e))
-                failed |= told  # given again: the notice may still ask for them
+                failed |= published  # retry them: the stored entry may still contain them
         return failed
 
     def _load_outbox(
@@ -137,17 +133,21 @@ class EventPublisher:
         stored = self._repository.get_outbox_entries(campaign, earlier) if earlier else {}
         return {**stored, **result.outbox}
 
-    def _publish_due(
-        self, event_bus: EventSink, result: CommitResult, due: Mapping[bytes, Click]
+    def _publish_pending(
+        self, event_bus: ClickEventBus, result: CommitResult, pending: Mapping[bytes, Click]
     ) -> set[bytes]:
-        told = [(click, _get_verdict(result, id_)) for id_, click in due.items()]
+        if not pending:
+            return set()
+        clicks = [
+            (click, _build_counted_verdict(result.counted[hash_]))
+            for hash_, click in pending.items()
+        ]
         try:
-            return {click_hash(id_) for id_ in event_bus.publish(told)} if told else set()
+            return {click_hash(id_) for id_ in event_bus.publish(clicks)}
         except StoreError as e:
             result.failure_reasons.add(str(e))
             return set()
 
 
-def _get_verdict(result: CommitResult, id_: bytes) -> BotVerdict:
-    mark = result.counted[id_]
-    return build_verdict(BotSignal(mark.signals), is_bot=mark.is_bot)
+def _build_counted_verdict(click: CountedClick) -> BotVerdict:
+    return build_verdict(BotSignal(click.signals), is_bot=click.is_bot)

@@ -1,11 +1,7 @@
-"""Cuts what is to be counted into transactions that DynamoDB takes.
+"""Write counted clicks: read rows, plan transactions, commit them with retry.
 
-A transaction holds 100 actions and 4 MB. Rows of many recipients go into one, since they share its
-counters: the more rows, the less a click costs.
-
-What is counted already of the recipients that a batch touches.
-
-Commits what is to be counted, until every mark of a batch is.
+A transaction of DynamoDB holds 100 actions and 4 MB. The rows of many recipients share one
+transaction, because they share its counters: the more rows, the less a click costs.
 """
 
 from __future__ import annotations
@@ -39,52 +35,16 @@ from waypost.retry import Backoff
 from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
 
 ClicksByRecipient: TypeAlias = Mapping[str, Sequence[CountedClick]]
-"""Marks to count, by recipient."""
 
-
-@dataclass(frozen=True, slots=True)
-class RecipientState:
-    """A recipient's row, and of a full one the sheets around the marks that came."""
-
-    row: RecipientRow
-    overflow_items: Mapping[int, OverflowItem] = field(default_factory=dict)
-
-    def iter_clicks(self) -> Iterator[CountedClick]:
-        """All marks that were read."""
-        yield from self.row.counted_clicks
-        for sheet in self.overflow_items.values():
-            yield from sheet.counted_clicks
-
-
-def load_states(
-    repository: RecipientRepository, campaign: CampaignId, clicks: ClicksByRecipient
-) -> dict[str, RecipientState]:
-    """The standing of every recipient. Raises StoreUnavailable."""
-    rows = repository.get_rows([RecipientKey(campaign, recipient) for recipient in clicks])
-    wanted = {
-        RecipientKey(campaign, key.recipient, sheet)
-        for key, row in rows.items()
-        if row.is_full
-        for mark in clicks[key.recipient]
-        for sheet in (
-            mark.overflow_number - 1,
-            mark.overflow_number,
-            mark.overflow_number + 1,
-        )  # neighbours speak across edges
-    }
-    standings = {key.recipient: RecipientState(row, {}) for key, row in rows.items()}
-    by_recipient: dict[str, dict[int, OverflowItem]] = {}
-    for key, sheet in load_overflow_items(repository, wanted).items():
-        by_recipient.setdefault(key.recipient, {})[sheet.number] = sheet
-    return {
-        recipient: RecipientState(standing.row, by_recipient.get(recipient, {}))
-        for recipient, standing in standings.items()
-    }
+MAX_COMMIT_ATTEMPTS: Final = 6
+"""Failures after which the remaining clicks of a batch are returned for a retry."""
+COMMIT_BACKOFF_SECONDS: Final = 0.04
+"""Longest pause after the first failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountingPolicy:
-    """What decides how marks are counted."""
+    """The settings and ids with which clicks are counted."""
 
     bot_threshold: int
     event_policy: EventPolicy
@@ -92,151 +52,12 @@ class CountingPolicy:
 
 
 @dataclass(slots=True)
-class TallyTransaction:
-    """A commit, and by recipient the marks that are settled once it is written."""
-
-    campaign: CampaignId
-    batch: int
-    changes: dict[str, RecipientChange] = field(default_factory=dict)
-    increments: CounterIncrements = field(default_factory=Counter)
-    event_ids: set[bytes] = field(default_factory=set)
-    counters: set[str] = field(default_factory=set)
-    item_count: int = 0
-    item_bytes: int = 0
-
-    def can_add(self, change: RecipientChange) -> bool:
-        """Whether the change can go into the same transaction."""
-        counters = len(self.counters.union(cell.counter for cell in change.increments))
-        actions = self.item_count + _count_items(change) + counters + 1  # the notice
-        return (
-            actions <= MAX_COMMIT_ACTIONS
-            and self.item_bytes + _change_bytes(change) <= MAX_COMMIT_BYTES
-        )
-
-    def add_change(self, recipient: str, change: RecipientChange, event_ids: set[bytes]) -> None:
-        self.changes[recipient] = change
-        self.increments.update(change.increments)
-        self.event_ids |= event_ids
-        self.counters.update(cell.counter for cell in change.increments)
-        self.item_count += _count_items(change)
-        self.item_bytes += _change_bytes(change)
-
-    def to_commit(self) -> Commit:
-        notice = (
-            OutboxEntry(self.campaign, self.batch, frozenset(self.event_ids))
-            if self.event_ids
-            else None
-        )
-        return Commit(
-            campaign=self.campaign,
-            rows=[change.row for change in self.changes.values()],
-            overflow_items=[
-                sheet for change in self.changes.values() for sheet in change.overflow_items
-            ],
-            increments=self.increments,
-            outbox_entry=notice,
-        )
-
-
-def plan_transactions(
-    campaign: CampaignId,
-    states: Mapping[str, RecipientState],
-    pending: ClicksByRecipient,
-    policy: CountingPolicy,
-) -> tuple[list[TallyTransaction], dict[str, Sequence[CountedClick]]]:
-    """Transactions that count marks, and by recipient the marks that found no room in any.
-
-    Marks that are counted already are in neither. Recipients who clicked the same link go together,
-    since they share its counter, and among them those of one partition: where one is hot and
-    throttles, it delays only the transactions that touch it.
-    """
-    transactions: list[TallyTransaction] = []
-    left: dict[str, Sequence[CountedClick]] = {}
-    current = TallyTransaction(campaign, policy.create_batch_id())
-    for recipient in sorted(
-        pending, key=lambda name: (pending[name][0].link, recipient_shard(name))
-    ):
-        standing, marks = states[recipient], pending[recipient]
-        change, rest = _fit_change(standing, marks, policy, current)
-        if change is None and rest and current.changes:
-            transactions.append(current)
-            current = TallyTransaction(campaign, policy.create_batch_id())
-            change, rest = _fit_change(standing, marks, policy, current)
-        if change is not None:
-            current.add_change(
-                recipient, change, _select_events(standing, change, policy.event_policy)
-            )
-        if rest:
-            left[recipient] = rest
-    return [*transactions, *([current] if current.changes else [])], left
-
-
-def _fit_change(
-    state: RecipientState,
-    clicks: Sequence[CountedClick],
-    policy: CountingPolicy,
-    transaction: TallyTransaction,
-) -> tuple[RecipientChange | None, Sequence[CountedClick]]:
-    """The change that counts as many of the marks as fit, and the marks left.
-
-    A recipient's marks are cut only for an empty transaction: a scanner's row is better written
-    once than in pieces. Where one mark alone changes more labels than fit, they go before it.
-    """
-    take = len(clicks)
-    while take:
-        change = apply_clicks(
-            state.row,
-            state.overflow_items,
-            clicks[:take],
-            threshold=policy.bot_threshold,
-            batch=transaction.batch if policy.event_policy != "none" else 0,
-        )
-        if change is None or transaction.can_add(change):
-            return change, clicks[take:]
-        take = 0 if transaction.changes else take // 2
-    if transaction.changes:
-        return None, clicks
-    threshold = policy.bot_threshold
-    change = reclassify(state.row, state.overflow_items, clicks[:1], threshold=threshold)
-    return (change if change and transaction.can_add(change) else None), clicks
-
-
-def _select_events(
-    state: RecipientState, change: RecipientChange, event_policy: EventPolicy
-) -> set[bytes]:
-    """Which of the clicks counted by a change are told to the bus."""
-    if event_policy == "none":
-        return set()
-    if event_policy == "all":
-        return {mark.id for mark in change.new_clicks}
-    firsts: dict[tuple[bool, bytes], bytes] = {}  # of a delivery, the first open and click
-    for mark in change.new_clicks:
-        opened = is_open_id(mark.link)
-        if mark.delivery not in (state.row.opens if opened else state.row.deliveries):
-            firsts.setdefault((opened, mark.delivery), mark.id)
-    return set(firsts.values())
-
-
-def _count_items(change: RecipientChange) -> int:
-    """The row, and what did not find room in it."""
-    return 1 + len(change.overflow_items)
-
-
-def _change_bytes(change: RecipientChange) -> int:
-    return change.row.item_bytes + sum(sheet.item_bytes for sheet in change.overflow_items)
-
-
-MAX_COMMIT_ATTEMPTS: Final = 6
-"""How often writing may fail before a batch's clicks are given back."""
-COMMIT_BACKOFF_SECONDS: Final = 0.04
-"""The longest pause after the first failure."""
-
-
-@dataclass(slots=True)
 class CommitResult:
-    """What became of the marks. ``counted``: as they stand in the rows, by id; ``notices``: by
-    batch what is to be told of what was counted just now; ``failed``: ids not known to be counted;
-    ``reasons``: what went wrong on the way, mended or not.
+    """The result of a batch.
+
+    ``counted`` holds the counted clicks as in the rows, by id. ``outbox`` holds the unpublished
+    clicks that this result counted, by batch. ``failed_ids`` are clicks that may not be counted.
+    ``failure_reasons`` includes failures after which a retry succeeded.
     """
 
     counted: dict[bytes, CountedClick] = field(default_factory=dict)
@@ -248,7 +69,7 @@ class CommitResult:
 
 
 class TransactionWriter:
-    """Reads, plans and commits. Whatever fails is read again: the rows know what is counted."""
+    """Counts clicks in transactions. After a failure it reads the rows again."""
 
     def __init__(
         self, repository: RecipientRepository, sleep: Callable[[float], None] = time.sleep
@@ -259,29 +80,29 @@ class TransactionWriter:
     def commit_with_retry(
         self, campaign: CampaignId, clicks: ClicksByRecipient, policy: CountingPolicy
     ) -> CommitResult:
-        """Count the marks that are not counted yet."""
-        settled = CommitResult()
+        """Write a batch's clicks, retrying until all are counted."""
+        result = CommitResult()
         backoff = Backoff(COMMIT_BACKOFF_SECONDS, sleep=self._sleep)
-        waiting, failures = clicks, 0
-        while waiting and failures < MAX_COMMIT_ATTEMPTS:
+        pending, failures = clicks, 0
+        while pending and failures < MAX_COMMIT_ATTEMPTS:
             if failures:
                 backoff.wait(failures)
             try:
-                standings = load_states(self._repository, campaign, waiting)
+                states = load_states(self._repository, campaign, pending)
             except CorruptItemSet as e:
-                waiting = _drop_corrupt_rows(settled, waiting, e)
+                pending = _drop_corrupt_rows(result, pending, e)
                 continue
             except StoreError as e:
-                settled.failure_reasons.add(str(e))
+                result.failure_reasons.add(str(e))
                 failures += 1
                 continue
-            _add_known_clicks(settled, standings, waiting)
-            transactions, left = plan_transactions(campaign, standings, waiting, policy)
-            lost = self._commit_once(settled, transactions, waiting)
-            failures += bool(lost) or not transactions  # neither may it turn for ever
-            waiting = left | lost
-        settled.failed_ids |= {mark.id for marks in waiting.values() for mark in marks}
-        return settled
+            _add_known_clicks(result, states, pending)
+            transactions, unplanned = plan_transactions(campaign, states, pending, policy)
+            uncommitted = self._commit_once(result, transactions, pending)
+            failures += bool(uncommitted) or not transactions  # no transaction: never loop for ever
+            pending = unplanned | uncommitted
+        result.failed_ids |= {click.id for clicks_ in pending.values() for click in clicks_}
+        return result
 
     def _commit_once(
         self,
@@ -289,8 +110,8 @@ class TransactionWriter:
         transactions: Sequence[TallyTransaction],
         pending: ClicksByRecipient,
     ) -> dict[str, Sequence[CountedClick]]:
-        """Write the transactions; by recipient the marks of those that were not, or may not be."""
-        lost: dict[str, Sequence[CountedClick]] = {}
+        """Commit the transactions; return the clicks of those that failed or may have failed."""
+        uncommitted: dict[str, Sequence[CountedClick]] = {}
         for transaction in transactions:
             commit = transaction.to_commit()
             try:
@@ -298,34 +119,210 @@ class TransactionWriter:
             except StoreError as e:
                 result.conflict_count += isinstance(e, WriteConflict)
                 result.failure_reasons.add(str(e))
-                lost |= {recipient: pending[recipient] for recipient in transaction.changes}
+                uncommitted |= {recipient: pending[recipient] for recipient in transaction.changes}
                 continue
-            fresh = [m for change in transaction.changes.values() for m in change.new_clicks]
-            result.counted |= {mark.id: mark for mark in fresh}
-            result.new_count += len(fresh)
+            new_clicks = [c for change in transaction.changes.values() for c in change.new_clicks]
+            result.counted |= {click.id: click for click in new_clicks}
+            result.new_count += len(new_clicks)
             if commit.outbox_entry is not None:
                 result.outbox[commit.outbox_entry.batch] = commit.outbox_entry.click_hashes
-        return lost
+        return uncommitted
 
 
 def _drop_corrupt_rows(
     result: CommitResult, pending: ClicksByRecipient, error: CorruptItemSet
 ) -> ClicksByRecipient:
-    """The marks of all others: those of recipients whose rows cannot be read are given back."""
-    damaged = {key.recipient for key in error.keys}
+    """Fail the clicks of recipients whose rows are corrupt; return the clicks of all others."""
+    corrupt = {key.recipient for key in error.keys}
     result.failure_reasons.add(str(error))
-    result.failed_ids |= {m.id for name, marks in pending.items() if name in damaged for m in marks}
-    return {name: marks for name, marks in pending.items() if name not in damaged}
+    result.failed_ids |= {
+        click.id for name, clicks in pending.items() if name in corrupt for click in clicks
+    }
+    return {name: clicks for name, clicks in pending.items() if name not in corrupt}
 
 
 def _add_known_clicks(
     result: CommitResult, states: Mapping[str, RecipientState], pending: ClicksByRecipient
 ) -> None:
-    """Keep the marks that turn out to be counted: by an earlier delivery, or by a commit of ours
-    whose answer got lost.
+    """Add the pending clicks that the rows contain already to the result.
+
+    An earlier delivery counted them, or a commit whose response was lost.
     """
-    for recipient, marks in pending.items():
-        ids = {mark.id for mark in marks}
-        for mark in states[recipient].iter_clicks():
-            if mark.id in ids:
-                result.counted[mark.id] = mark
+    for recipient, clicks in pending.items():
+        ids = {click.id for click in clicks}
+        for known in states[recipient].iter_clicks():
+            if known.id in ids:
+                result.counted[known.id] = known
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientState:
+    """A recipient's row and, if it is full, the overflow items near the new clicks."""
+
+    row: RecipientRow
+    overflow_items: Mapping[int, OverflowItem] = field(default_factory=dict)
+
+    def iter_clicks(self) -> Iterator[CountedClick]:
+        """Yield all clicks of the row and the overflow items."""
+        yield from self.row.counted_clicks
+        for item in self.overflow_items.values():
+            yield from item.counted_clicks
+
+
+def load_states(
+    repository: RecipientRepository, campaign: CampaignId, clicks: ClicksByRecipient
+) -> dict[str, RecipientState]:
+    """Load the clicks already counted for the batch's recipients. Raises StoreUnavailable."""
+    rows = repository.get_rows([RecipientKey(campaign, recipient) for recipient in clicks])
+    overflow_keys = {
+        RecipientKey(campaign, key.recipient, number)
+        for key, row in rows.items()
+        if row.is_full
+        for click in clicks[key.recipient]
+        for number in (
+            click.overflow_number - 1,
+            click.overflow_number,
+            click.overflow_number + 1,
+        )  # a burst may continue in the items before and after
+    }
+    overflow_items: dict[str, dict[int, OverflowItem]] = {}
+    for key, item in load_overflow_items(repository, overflow_keys).items():
+        overflow_items.setdefault(key.recipient, {})[item.number] = item
+    return {
+        key.recipient: RecipientState(row, overflow_items.get(key.recipient, {}))
+        for key, row in rows.items()
+    }
+
+
+@dataclass(slots=True)
+class TallyTransaction:
+    """The changes of one transaction, by recipient, and their size."""
+
+    campaign: CampaignId
+    batch: int
+    changes: dict[str, RecipientChange] = field(default_factory=dict)
+    increments: CounterIncrements = field(default_factory=Counter)
+    event_ids: set[bytes] = field(default_factory=set)
+    counters: set[str] = field(default_factory=set)
+    item_count: int = 0
+    item_bytes: int = 0
+
+    def can_add(self, change: RecipientChange) -> bool:
+        """Return True if the change fits into the transaction."""
+        counters = len(self.counters.union(cell.counter for cell in change.increments))
+        actions = self.item_count + _count_items(change) + counters + 1  # the outbox entry
+        return (
+            actions <= MAX_COMMIT_ACTIONS
+            and self.item_bytes + _change_bytes(change) <= MAX_COMMIT_BYTES
+        )
+
+    def add_change(self, recipient: str, change: RecipientChange, event_ids: set[bytes]) -> None:
+        """Add a recipient's change, with the ids of its clicks to publish."""
+        self.changes[recipient] = change
+        self.increments.update(change.increments)
+        self.event_ids |= event_ids
+        self.counters.update(cell.counter for cell in change.increments)
+        self.item_count += _count_items(change)
+        self.item_bytes += _change_bytes(change)
+
+    def to_commit(self) -> Commit:
+        """Convert the transaction to the repository's form."""
+        outbox_entry = None
+        if self.event_ids:
+            outbox_entry = OutboxEntry(self.campaign, self.batch, frozenset(self.event_ids))
+        return Commit(
+            campaign=self.campaign,
+            rows=[change.row for change in self.changes.values()],
+            overflow_items=[
+                item for change in self.changes.values() for item in change.overflow_items
+            ],
+            increments=self.increments,
+            outbox_entry=outbox_entry,
+        )
+
+
+def _count_items(change: RecipientChange) -> int:
+    return 1 + len(change.overflow_items)
+
+
+def _change_bytes(change: RecipientChange) -> int:
+    return change.row.item_bytes + sum(item.item_bytes for item in change.overflow_items)
+
+
+def plan_transactions(
+    campaign: CampaignId,
+    states: Mapping[str, RecipientState],
+    pending: ClicksByRecipient,
+    policy: CountingPolicy,
+) -> tuple[list[TallyTransaction], dict[str, Sequence[CountedClick]]]:
+    """Plan transactions that count clicks; return also the clicks that do not fit, by recipient.
+
+    Clicks that are counted already are in neither. Recipients of the same first link share a
+    transaction because they share its counter. Among them, recipients of one partition are
+    together, so a hot partition that throttles delays only the transactions that touch it.
+    """
+    transactions: list[TallyTransaction] = []
+    unplanned: dict[str, Sequence[CountedClick]] = {}
+    current = TallyTransaction(campaign, policy.create_batch_id())
+    for recipient in sorted(
+        pending, key=lambda name: (pending[name][0].link, recipient_shard(name))
+    ):
+        state, clicks = states[recipient], pending[recipient]
+        change, rest = _fit_change(state, clicks, policy, current)
+        if change is None and rest and current.changes:
+            transactions.append(current)
+            current = TallyTransaction(campaign, policy.create_batch_id())
+            change, rest = _fit_change(state, clicks, policy, current)
+        if change is not None:
+            event_ids = _select_events(state, change, policy.event_policy)
+            current.add_change(recipient, change, event_ids)
+        if rest:
+            unplanned[recipient] = rest
+    return [*transactions, *([current] if current.changes else [])], unplanned
+
+
+def _fit_change(
+    state: RecipientState,
+    clicks: Sequence[CountedClick],
+    policy: CountingPolicy,
+    transaction: TallyTransaction,
+) -> tuple[RecipientChange | None, Sequence[CountedClick]]:
+    """Return the change that counts as many clicks as fit, and the remaining clicks.
+
+    A recipient's clicks are split only for an empty transaction: one write of a scanner's row is
+    cheaper than several. If a single click reclassifies more clicks than fit, the first ones are
+    reclassified before it is counted.
+    """
+    count = len(clicks)
+    while count:
+        change = apply_clicks(
+            state.row,
+            state.overflow_items,
+            clicks[:count],
+            threshold=policy.bot_threshold,
+            batch=transaction.batch if policy.event_policy != "none" else 0,
+        )
+        if change is None or transaction.can_add(change):
+            return change, clicks[count:]
+        count = 0 if transaction.changes else count // 2
+    if transaction.changes:
+        return None, clicks
+    threshold = policy.bot_threshold
+    change = reclassify(state.row, state.overflow_items, clicks[:1], threshold=threshold)
+    return (change if change and transaction.can_add(change) else None), clicks
+
+
+def _select_events(
+    state: RecipientState, change: RecipientChange, event_policy: EventPolicy
+) -> set[bytes]:
+    """Select the new clicks to publish, by id."""
+    if event_policy == "none":
+        return set()
+    if event_policy == "all":
+        return {click.id for click in change.new_clicks}
+    first_ids: dict[tuple[bool, bytes], bytes] = {}  # the first open and click of each delivery
+    for click in change.new_clicks:
+        is_open = is_open_id(click.link)
+        if click.delivery not in (state.row.opens if is_open else state.row.deliveries):
+            first_ids.setdefault((is_open, click.delivery), click.id)
+    return set(first_ids.values())

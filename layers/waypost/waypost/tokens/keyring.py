@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from waypost.cache import Cache
 from waypost.errors import StoreUnavailable
@@ -162,21 +162,19 @@ def _decode_base64url(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-class SecretsClient(Protocol):
-    """The only call of Secrets Manager; boto3's client and ``MinimalClient`` have it."""
-
-    def get_secret_value(self, *, SecretId: str) -> dict[str, object]: ...  # noqa: N803
-
-
 class KeyringSource:
     """A cache of the current keyring and its sealer.
 
+    ``client`` is a client of Secrets Manager, minimal or boto3's.
     ``clock`` gives seconds since 1970: all processes must agree on the time from which a key signs,
     and the time for which Lambda freezes a process must count.
     """
 
     def __init__(
-        self, client: SecretsClient, secret_id: str, clock: Callable[[], float] = time.time
+        self,
+        client: Any,  # noqa: ANN401 - clients have no common type
+        secret_id: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._secret_id = secret_id
