@@ -1,25 +1,21 @@
-"""The rewrite function as a typed call, for pipelines in Python: any number of recipients, one
-batch after the other, tried again where that is safe.
+"""Call the rewrite function from Python: any number of recipients, in batches, with retries.
 
     client = Client("waypost-us-rewrite:live")
-    mailing = client.rewrite(message, recipients)
-    for delivery in mailing:
+    results = client.rewrite(message, recipients)
+    for delivery in results:
         send(delivery["content"])
-    mailing.failed, mailing.links, mailing.warnings
+    results.failed, results.links, results.warnings
 
-For a million there are files in S3: ``client.rewrite_file(message, input=…, output=…)``.
+For a million recipients, use files in S3: ``client.rewrite_file(message, input=…, output=…)``.
 
-- ``calls``       the client itself
-- ``rewriting``   a message on its way, batch by batch
-- ``batches``     how recipients are cut into batches
-- ``writing``     a value as JSON, or the field that cannot be
-- ``files``       a file on its way, invocation by invocation
-- ``calling``     one call: what is tried again, and refusals as errors
-- ``collecting``  what several answers tell together
-- ``messages``    the body as types
-- ``progress``    the bar at a terminal
+- ``client``    the two calls
+- ``results``   the results of a message, batch by batch
+- ``batches``   how recipients are divided into batches
+- ``invoke``    one invocation: retries, and errors
+- ``types``     the request as types
+- ``progress``  the progress bar at a terminal
 
-Imports neither boto3 nor pydantic before a call is made, and nothing of the server at all.
+Imports neither boto3 nor pydantic before a call is made, and nothing of the server.
 """
 
 from waypost.client.client import Client

@@ -1,7 +1,4 @@
-"""How recipients are cut into batches, so that neither a payload nor its answer is too large.
-
-A value as JSON, or the field that keeps it from being written.
-"""
+"""Divide recipients into batches, so that neither a payload nor its response is too large."""
 
 from __future__ import annotations
 
@@ -20,28 +17,31 @@ if TYPE_CHECKING:
 
 
 _MAX_DEPTH: Final = 20
-"""Of a path that is named; a value that holds itself has no end."""
+"""Levels of a path in an error: a value that contains itself has no end."""
 _MAX_KEY_LENGTH: Final = 100
 
 _ENCODE_ERRORS: Final = (TypeError, ValueError, RecursionError)
 
 
 def encode_json(value: object, name: str) -> bytes:
-    """A value as JSON. Raises InvalidRequest, with this name for it, where it cannot be: NaN and
-    infinities are no JSON either, and Lambda would refuse all that stands beside them.
+    """Encode a value as JSON.
+
+    NaN and infinities are not JSON, and Lambda refuses a whole payload that has them.
+
+    :raises InvalidRequest: naming the value, if it cannot be encoded.
     """
     try:
         return json.dumps(
             value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         ).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which the function refuses by its field
+    except UnicodeEncodeError:  # a lone surrogate, which the function refuses with its field
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
     except _ENCODE_ERRORS as error:
         raise InvalidRequest.from_field(name, "cannot be written as JSON") from error
 
 
 def find_invalid_path(value: object, name: str) -> str:
-    """The path of the innermost value that cannot be written, in a value of this name."""
+    """Find the path of the innermost value that cannot be encoded."""
     for _ in range(_MAX_DEPTH):
         for step, child in _iter_children(value):
             if not _is_json(child):
@@ -69,12 +69,12 @@ def _is_json(value: object) -> bool:
 
 
 MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
-"""Bytes of an invocation's payload, and of its answer: Lambda's limit."""
+"""Bytes of an invocation's payload, and of its response: Lambda's limit."""
 MAX_BATCH_RECIPIENTS: Final = 1000
-"""Recipients of a batch, however small: keeps an invocation to seconds."""
+"""Recipients of a batch: limits an invocation to seconds."""
 
 _ENVELOPE_BYTES: Final = 64 * 1024
-"""Bytes kept free for what stands around recipients and their messages."""
+"""Bytes reserved for the payload around recipients and their messages."""
 
 _RECIPIENT = re.compile(r"recipients\[(\d+)\]")
 _MORE_PROBLEMS = re.compile(r"body: has [\d,]+ more problems")
@@ -82,8 +82,9 @@ _MORE_PROBLEMS = re.compile(r"body: has [\d,]+ more problems")
 
 @dataclass(slots=True)
 class RecipientBatch:
-    """Some recipients, written already, and those among them that are refused, by their places
-    among all.
+    """Encoded recipients, and the failures of those that were refused.
+
+    ``indexes`` and the keys of ``failures`` are positions among all recipients.
     """
 
     indexes: list[int] = field(default_factory=list)
@@ -95,59 +96,63 @@ class RecipientBatch:
         return len(self.encoded) + len(self.failures)
 
     def split(self) -> tuple[RecipientBatch, RecipientBatch]:
-        """The same recipients as two batches."""
+        """Split the batch in two."""
         middle = len(self.indexes) // 2
-        first = {at: each for at, each in self.failures.items() if at < self.indexes[middle]}
-        last = {at: each for at, each in self.failures.items() if at not in first}
+        failures = self.failures.items()
+        first = {index: each for index, each in failures if index < self.indexes[middle]}
+        last = {index: each for index, each in failures if index not in first}
         return self._select(range(middle), first), self._select(
             range(middle, len(self.indexes)), last
         )
 
     def exclude_failures(self, problems: Iterable[Problem]) -> RecipientBatch | None:
-        """The batch with the recipients refused that problems are about, each for the first of
-        them; None where one is about something else.
+        """Exclude the recipients that have problems; None if a problem concerns something else.
+
+        A recipient fails for its first problem.
         """
-        refused: dict[int, DeliveryFailure] = {}
+        failures: dict[int, DeliveryFailure] = {}
         names = dict(zip(self.indexes, self.deliveries, strict=True))
         for problem in problems:
             if (match := _RECIPIENT.match(problem.field)) is not None:
-                place = int(match[1])
-                refused.setdefault(place, build_failure(names[place], problem))
+                index = int(match[1])
+                failures.setdefault(index, build_failure(names[index], problem))
             elif not _MORE_PROBLEMS.fullmatch(str(problem)):
                 return None
-        if not refused:
+        if not failures:
             return None
-        kept = (at for at, place in enumerate(self.indexes) if place not in refused)
-        return self._select(kept, self.failures | refused)
+        positions = (at for at, index in enumerate(self.indexes) if index not in failures)
+        return self._select(positions, self.failures | failures)
 
     def _select(
-        self, selected: Iterable[int], failures: dict[int, DeliveryFailure]
+        self, positions: Iterable[int], failures: dict[int, DeliveryFailure]
     ) -> RecipientBatch:
         batch = RecipientBatch(failures=failures)
-        for at in selected:
+        for at in positions:
             batch.indexes.append(self.indexes[at])
             batch.deliveries.append(self.deliveries[at])
             batch.encoded.append(self.encoded[at])
         return batch
 
     def build_payload(self, message: Message, run_key: str) -> bytes:
-        """What is sent. Its idempotency key follows from the run's and the deliveries, so that a
-        batch that is sent again, now or by a second run, counts once.
+        """Build the payload of an invocation.
+
+        Its idempotency key is derived from the run's and the deliveries: a retry of the batch, now
+        or in a second run, counts once.
         """
-        told = json.dumps([run_key, *self.deliveries])
-        key = hashlib.sha256(told.encode()).hexdigest()
+        identity = json.dumps([run_key, *self.deliveries])
+        key = hashlib.sha256(identity.encode()).hexdigest()
         head = encode_json({**message, "idempotency_key": key}, "message")
         return head[:-1] + b',"recipients":[' + b",".join(self.encoded) + b"]}"
 
 
 class RecipientBatcher:
-    """Cuts recipients into batches for one message.
+    """Divides recipients into batches for one message.
 
-    ``most`` is how many a batch may hold, a guess from the message's size; whoever learns that
-    an answer was too large lowers it for the batches that follow.
+    ``max_recipients`` is estimated from the message's size; the caller lowers it after a response
+    was too large.
 
-    :raises TooLarge: when the message leaves no room for recipients.
-    :raises InvalidRequest: when the message cannot be written as JSON.
+    :raises TooLarge: if the message leaves no space for recipients.
+    :raises InvalidRequest: if the message cannot be encoded as JSON.
     """
 
     def __init__(self, message: Message) -> None:
@@ -165,20 +170,20 @@ class RecipientBatcher:
             raise TooLarge("content", size, MAX_PAYLOAD_BYTES - _ENVELOPE_BYTES)
 
     def split_recipients(self, recipients: Iterable[Recipient]) -> Iterator[RecipientBatch]:
-        """All recipients, in their order; refused are those that no payload can carry."""
+        """Divide the recipients, in their order; one that fits into no payload is a failure."""
         batch, size = RecipientBatch(), 0
-        for place, recipient in enumerate(recipients):
-            name, text = _delivery_name(recipient), self._encode_recipient(recipient, place)
-            added = len(text) + 1 if isinstance(text, bytes) else 0
+        for index, recipient in enumerate(recipients):
+            name, encoded = _delivery_name(recipient), self._encode_recipient(recipient, index)
+            added = len(encoded) + 1 if isinstance(encoded, bytes) else 0
             if len(batch) and (len(batch) >= self.max_recipients or size + added > self.free_bytes):
                 yield batch
                 batch, size = RecipientBatch(), 0
-            if isinstance(text, bytes):
-                batch.indexes.append(place)
+            if isinstance(encoded, bytes):
+                batch.indexes.append(index)
                 batch.deliveries.append(name)
-                batch.encoded.append(text)
+                batch.encoded.append(encoded)
             else:
-                batch.failures[place] = build_failure(name, text)
+                batch.failures[index] = build_failure(name, encoded)
             size += added
         if len(batch):
             yield batch
@@ -195,16 +200,16 @@ class RecipientBatcher:
 
 
 def build_failure(delivery: str, problem: Problem) -> DeliveryFailure:
-    """What is told of a recipient without a message."""
+    """Build the failure of a recipient."""
     return {"delivery": delivery, "field": problem.field, "reason": problem.reason}
 
 
 def build_size_problem(error: TooLarge) -> Problem:
-    """The same error as what is wrong with one recipient."""
+    """Build the problem of one recipient from the error."""
     return Problem(error.field, str(error).removeprefix(f"{error.field} "))
 
 
 def _delivery_name(recipient: object) -> str:
-    """A recipient's delivery; empty where it has none that is a name."""
+    """Return a recipient's delivery; empty if it is not a text."""
     name = recipient.get("delivery") if isinstance(recipient, Mapping) else None
     return name if isinstance(name, str) else ""

@@ -1,62 +1,35 @@
-"""The client: one rewrite function, and what it can be asked for.
-
-A file on its way through the rewrite function, invocation by invocation.
-"""
+"""The client of one rewrite function: for a list of recipients, or for a file of them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sized
 from typing import TYPE_CHECKING, Final, cast
 
 from waypost.client.batches import encode_json
-from waypost.client.invoke import Invoker, call_rewrite, call_rewrite_file
+from waypost.client.invoke import Invoker, RewriteFunction
 from waypost.client.progress import ProgressBar
 from waypost.client.results import RewriteResults
 from waypost.client.types import Message, Recipient
 
 if TYPE_CHECKING:
-    from waypost.rewrite.service import RewriteResponse
-    from waypost.rewrite_files.schemas import FileProgress, FileReport
-
+    from waypost.rewrite_files.schemas import FileReport
 
 INVOCATION_SECONDS: Final = 30
-"""How long one invocation works: often enough told how far it is, and over before anything between
-here and there takes a silent connection for a dead one.
+"""Seconds that one invocation works on a file: short enough for frequent progress, and for networks
+that drop a silent connection.
 """
-
-
-def run_file_job(
-    call: Callable[[bytes], FileProgress | FileReport],
-    message: Message | None,
-    source: str,
-    target: str,
-    bar: ProgressBar,
-) -> FileReport:
-    """Call until the work is done. Raises as ``call``."""
-    body: dict[str, object] = {"input": source, "output": target, "seconds": INVOCATION_SECONDS}
-    if message is not None:
-        body["message"] = message
-    payload = encode_json(body, "message")
-    while True:
-        answer = call(payload)
-        if answer["done"]:
-            return cast("FileReport", answer)
-        bar.update(answer["read"], answer["size"])
-        bar.show()
-
-
 READ_TIMEOUT_SECONDS: Final = 300
-"""How long an answer is waited for. A batch takes seconds, work on a file half a minute and a part
-of the output; and after 350 seconds networks of AWS forget a silent connection.
+"""Seconds to wait for a response. A batch takes seconds, an invocation for a file 30 s and a part
+of the output; AWS networks drop a silent connection after 350 s.
 """
 
 
 class Client:
     """Calls one rewrite function, by name or ARN, best with its alias: ``waypost-us-rewrite:live``.
 
-    ``invoker`` is a Lambda client of boto3; without one, one is made from the usual settings.
-    Several threads may use one client. ``sleep`` is called between attempts, with seconds.
+    ``invoker`` is a Lambda client of boto3, created from the usual settings by default. Threads may
+    share a client. ``sleep`` is called between attempts, with seconds.
     """
 
     def __init__(
@@ -66,61 +39,64 @@ class Client:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._function = function
-        self._invoker = invoker or _create_lambda_client()
-        self._sleep = sleep
+        self._function = RewriteFunction(function, invoker or _create_lambda_client(), sleep)
 
     def rewrite(
         self, message: Message, recipients: Iterable[Recipient], *, progress: bool = True
     ) -> RewriteResults:
-        """Rewrite a message for any number of recipients; nothing is called before the answer
-        is iterated over. Deliveries must differ: the function only sees those of one batch.
-        A recipient that is refused ends nothing: it is in ``failed``, with its field.
+        """Rewrite a message for any number of recipients; calls are made while iterating.
 
-        With an ``idempotency_key``, the same call made again counts no delivery twice.
+        Deliveries must be unique: the function checks only those of one batch. A recipient that is
+        refused stops nothing and appears in ``failed``. With an ``idempotency_key``, a second call
+        with the same message and recipients counts no delivery twice.
 
-        :raises TooLarge: when the message leaves no room in a payload; while iterating, when the
+        :raises TooLarge: if the message leaves no space in a payload, or, while iterating, if the
             function finds it too large.
-        :raises InvalidRequest: of the message, while iterating, with each field and reason.
-        :raises CallFailed: while iterating, when the function cannot be reached or gives up.
+        :raises InvalidRequest: while iterating, with each invalid field of the message.
+        :raises CallFailed: while iterating, if the function cannot be reached or keeps failing.
         """
         total = len(recipients) if isinstance(recipients, Sized) else None
-        return RewriteResults(message, recipients, self._call, ProgressBar(total, enabled=progress))
+        bar = ProgressBar(total, enabled=progress)
+        return RewriteResults(message, recipients, self._function.rewrite, bar)
 
     def rewrite_file(
         self,
         message: Message | None = None,
         *,
-        input: str,  # noqa: A002  as the body has it
+        input: str,  # noqa: A002  as in the request
         output: str,
         progress: bool = True,
     ) -> FileReport:
-        """Rewrite a message for the recipients of a file in S3, one a line; without ``message``
-        it is the first line. Returns when the whole output is there, with the report of it.
+        """Rewrite a message for a file in S3 with a recipient per line; return when it is complete.
 
-        Whatever ends this, the same call made again goes on where it stopped, and after the end
-        gives the report again.
+        Without ``message``, the file's first line is the message. After any failure, the same call
+        continues the work; once the output is complete, it returns the report again.
 
-        :raises TooLarge: when the message is.
-        :raises InvalidRequest: with each field and reason.
-        :raises CallFailed: when the function cannot be reached or gives up, and when the output
-            exists already or another call works on it (status 409).
+        :raises TooLarge: if the message exceeds a limit.
+        :raises InvalidRequest: with each invalid field.
+        :raises CallFailed: if the function cannot be reached or keeps failing; with status 409 if
+            the output exists already or another call works on it.
         """
+        request: dict[str, object] = {
+            "input": input,
+            "output": output,
+            "seconds": INVOCATION_SECONDS,
+        }
+        if message is not None:
+            request["message"] = message
+        payload = encode_json(request, "message")
         with ProgressBar(None, enabled=progress, in_bytes=True) as bar:
-            return run_file_job(self._call_file, message, input, output, bar)
-
-    def _call(self, payload: bytes, indexes: Sequence[int]) -> RewriteResponse:
-        return call_rewrite(self._invoker, self._function, payload, indexes, self._sleep)
-
-    def _call_file(self, payload: bytes) -> FileProgress | FileReport:
-        return call_rewrite_file(self._invoker, self._function, payload, self._sleep)
+            while not (response := self._function.rewrite_file(payload))["done"]:
+                bar.update(response["read"], response["size"])
+                bar.show()
+        return cast("FileReport", response)
 
 
 def _create_lambda_client() -> Invoker:
     import boto3
     from botocore.config import Config
 
-    # One attempt here: what is tried again, and how often, is decided in ``calling``.
+    # A single attempt: ``RewriteFunction`` retries.
     config = Config(
         read_timeout=READ_TIMEOUT_SECONDS, retries={"total_max_attempts": 1}, tcp_keepalive=True
     )

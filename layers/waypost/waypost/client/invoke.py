@@ -1,7 +1,7 @@
-"""One call of the rewrite function: when it is tried again, and what its refusals are as errors.
+"""Invoke the rewrite function: retry what may pass, and raise refusals as errors.
 
-Calling again is always safe: nothing is counted before an answer is ready, and a batch's
-idempotency key keeps it from being counted twice. Work on a file goes on where it stopped.
+A retry is always safe: deliveries are counted when the response is ready, and a batch's idempotency
+key prevents a second count. Work on a file continues from its checkpoint.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from waypost.errors import CallFailed, InvalidRequest, Problem, TooLarge
@@ -19,96 +20,81 @@ if TYPE_CHECKING:
     from waypost.rewrite_files.schemas import FileProgress, FileReport
 
 MAX_CALL_ATTEMPTS: Final = 6
-_FIRST_DELAY: Final = 0.5
-_MAX_DELAY: Final = 20.0
+_FIRST_DELAY_SECONDS: Final = 0.5
+_MAX_DELAY_SECONDS: Final = 20.0
 
 _RECIPIENT_INDEX = re.compile(r"recipients\[(\d+)\]")
 
 
 class Invoker(Protocol):
-    """What is needed of boto3's Lambda client."""
+    """The method of boto3's Lambda client that is used."""
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]: ...  # noqa: N803
 
 
 class _TransientError(Exception):
-    """What went wrong may be over in a moment. Its text says what it was."""
+    """A failure that a retry may resolve."""
 
 
-def call_rewrite(
-    invoker: Invoker,
-    function: str,
-    payload: bytes,
-    indexes: Sequence[int],
-    sleep: Callable[[float], None],
-) -> RewriteResponse:
-    """The function's answer; ``places`` are the caller's, of each recipient.
+class RewriteFunction:
+    """The deployed function. ``sleep`` takes the seconds to wait before a retry."""
 
-    :raises InvalidRequest: with the fields as the caller numbers them.
-    :raises TooLarge: when the message, or the answer (``deliveries``), is.
-    :raises CallFailed: when there is no answer after all attempts, or another refusal.
-    """
-    return cast(
-        "RewriteResponse",
-        _call_with_retry(invoker, function, payload, sleep, "deliveries", indexes),
-    )
+    def __init__(self, name: str, invoker: Invoker, sleep: Callable[[float], None]) -> None:
+        self._name = name
+        self._invoker = invoker
+        self._backoff = Backoff(_FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS, sleep=sleep)
 
+    def rewrite(self, payload: bytes, indexes: Sequence[int]) -> RewriteResponse:
+        """Rewrite a batch; ``indexes`` are its recipients' among all.
 
-def call_rewrite_file(
-    invoker: Invoker, function: str, payload: bytes, sleep: Callable[[float], None]
-) -> FileProgress | FileReport:
-    """How far one invocation came, or the report at the end. Raises as ``called``."""
-    told = _call_with_retry(invoker, function, payload, sleep, "done", ())
-    return cast("FileProgress | FileReport", told)
+        :raises InvalidRequest: with the caller's indexes in the fields.
+        :raises TooLarge: if the message, or the response (``deliveries``), exceeds a limit.
+        :raises CallFailed: if no attempt succeeds, or the function refuses for another reason.
+        """
+        return cast("RewriteResponse", self._call(payload, "deliveries", indexes))
 
+    def rewrite_file(self, payload: bytes) -> FileProgress | FileReport:
+        """Continue the work on a file. Raises as ``rewrite``."""
+        return cast("FileProgress | FileReport", self._call(payload, "done", ()))
 
-def _call_with_retry(
-    invoker: Invoker,
-    function: str,
-    payload: bytes,
-    sleep: Callable[[float], None],
-    result_key: str,
-    indexes: Sequence[int],
-) -> dict[str, Any]:
-    """What the function says, once that has the key ``answer``."""
+    def _call(self, payload: bytes, result_key: str, indexes: Sequence[int]) -> dict[str, Any]:
+        """Return a response that has the key ``result_key``, after as many attempts as allowed."""
+        try:
+            return call_with_retry(
+                partial(self._attempt, payload, result_key, indexes),
+                attempts=MAX_CALL_ATTEMPTS,
+                retry_on=_TransientError,
+                before_retry=self._backoff.wait,
+            )
+        except _TransientError as error:
+            raise CallFailed(self._name, str(error)) from error
 
-    def call() -> dict[str, Any]:
-        response = _invoke(invoker, function, payload)
+    def _attempt(self, payload: bytes, result_key: str, indexes: Sequence[int]) -> dict[str, Any]:
+        response = self._invoke(payload)
         if result_key in response:
             return response
-        raise _build_error(response, function, indexes)
+        raise _build_error(response, self._name, indexes)
 
-    try:
-        return call_with_retry(
-            call,
-            attempts=MAX_CALL_ATTEMPTS,
-            retry_on=_TransientError,
-            before_retry=Backoff(_FIRST_DELAY, _MAX_DELAY, sleep=sleep).wait,
-        )
-    except _TransientError as error:
-        raise CallFailed(function, str(error)) from error
+    def _invoke(self, payload: bytes) -> dict[str, Any]:
+        from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-
-def _invoke(invoker: Invoker, function: str, payload: bytes) -> dict[str, Any]:
-    from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
-
-    try:
-        response = invoker.invoke(FunctionName=function, Payload=payload)
-        told: dict[str, Any] = json.loads(response["Payload"].read())
-    except (HTTPClientError, IncompleteReadError) as error:  # no answer, not in time or not whole
-        raise _TransientError(str(error)) from error
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status == 429 or status >= 500:
+        try:
+            response = self._invoker.invoke(FunctionName=self._name, Payload=payload)
+            body: dict[str, Any] = json.loads(response["Payload"].read())
+        except (HTTPClientError, IncompleteReadError) as error:  # no response, late or cut off
             raise _TransientError(str(error)) from error
-        raise CallFailed(function, str(error), status) from error
-    if "FunctionError" in response:  # it crashed, or ran out of time or memory
-        raise _TransientError(str(told.get("errorMessage", told)))
-    return told
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status == 429 or status >= 500:
+                raise _TransientError(str(error)) from error
+            raise CallFailed(self._name, str(error), status) from error
+        if "FunctionError" in response:  # it crashed, or exceeded its time or memory
+            raise _TransientError(str(body.get("errorMessage", body)))
+        return body
 
 
 def _build_error(response: dict[str, Any], function: str, indexes: Sequence[int]) -> Exception:
-    """What the function said instead of an answer, as an error."""
+    """Build the error for the problem details (RFC 9457) of a response."""
     status, detail = int(response.get("status", 0)), str(response.get("detail", response))
     if status == 503:
         return _TransientError(detail)
@@ -120,11 +106,11 @@ def _build_error(response: dict[str, Any], function: str, indexes: Sequence[int]
 
 
 def _renumber_problem(problem: Mapping[str, str], indexes: Sequence[int]) -> Problem:
-    def place(match: re.Match[str]) -> str:
-        at = int(match[1])  # a name that the caller made up may look like a place
-        return f"recipients[{indexes[at]}]" if at < len(indexes) else match[0]
+    def renumber(match: re.Match[str]) -> str:
+        index = int(match[1])  # a delivery's name may look like an index
+        return f"recipients[{indexes[index]}]" if index < len(indexes) else match[0]
 
     return Problem(
-        _RECIPIENT_INDEX.sub(place, problem["field"]),
-        _RECIPIENT_INDEX.sub(place, problem["reason"]),
+        _RECIPIENT_INDEX.sub(renumber, problem["field"]),
+        _RECIPIENT_INDEX.sub(renumber, problem["reason"]),
     )

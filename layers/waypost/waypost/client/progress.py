@@ -1,5 +1,6 @@
-"""When and how somebody at a terminal is shown how far a send is: once it takes more than one call,
-where the extra ``waypost[progress]`` is installed, on standard error.
+"""Show a progress bar on standard error, at a terminal and with the extra ``waypost[progress]``.
+
+The bar appears only if a message takes more than one call.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A context manager; draws nothing before ``show``, and nothing outside of a terminal.
+    """A context manager for the bar, which is invisible before ``show`` and outside a terminal.
 
-    ``total`` counts messages, or bytes of a file of them (``in_bytes``); None: nobody knows yet.
+    ``total`` counts messages, or bytes of a file (``in_bytes``); None if it is unknown.
     """
 
     def __init__(self, total: int | None, *, enabled: bool, in_bytes: bool = False) -> None:
@@ -39,7 +40,7 @@ class ProgressBar:
             self._progress.stop()
 
     def show(self) -> None:
-        """Draw the bar, if it may be and is not yet."""
+        """Show the bar if it is enabled and not visible yet."""
         if not self._is_enabled or self._progress is not None:
             return
         try:
@@ -53,20 +54,20 @@ class ProgressBar:
         except ModuleNotFoundError:
             self._is_enabled = False
             return
-        how_far: ProgressColumn = DownloadColumn() if self._in_bytes else MofNCompleteColumn()
-        columns = (*Progress.get_default_columns()[:2], how_far, TimeRemainingColumn())
+        amount: ProgressColumn = DownloadColumn() if self._in_bytes else MofNCompleteColumn()
+        columns = (*Progress.get_default_columns()[:2], amount, TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._task = self._progress.add_task("Messages", total=self._total, completed=self._done)
         self._progress.start()
 
     def advance(self, messages: int = 1) -> None:
-        """Note that messages were handed over, or given up."""
+        """Add messages that were delivered or failed."""
         self._done += messages
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, messages)
 
     def update(self, done: int, total: int) -> None:
-        """Note how far the work is, of how much."""
+        """Set the amount done and the total."""
         self._done, self._total = done, total
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, total=total)

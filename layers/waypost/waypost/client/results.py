@@ -1,9 +1,6 @@
-"""A message on its way through the rewrite function, batch by batch: deliveries in the order of
-recipients, everything else collected.
+"""Collect the results of a message from the function's responses, batch by batch.
 
-What several answers tell together: each link, each warning once, and the longest message.
-
-The parts of a file's report are put together in the same way (``waypost.rewrite_files``).
+``SummaryCollector`` also merges the parts of a file's report (``waypost.rewrite_files``).
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict
 
 from waypost.client.batches import (
     RecipientBatch,
@@ -30,15 +27,14 @@ if TYPE_CHECKING:
     from waypost.rewrite.service import RewriteResponse
     from waypost.rewrite.sms_segments import SmsSegmentCounts
 
+MAX_WARNINGS: Final = 200
 
-MAX_WARNINGS = 200
-
-# The figures of a warning are one batch's; the number of a link is not.
+# Figures in a warning differ by batch, except the number of a link.
 _FIGURE = re.compile(r"(?<!link )(?<![\d,])\d[\d,]*")
 
 
 class MessageSummary(TypedDict):
-    """The part of an answer that is about the message, not about its recipients."""
+    """The part of a response that describes the message, not its recipients."""
 
     links: list[LinkEntry]
     warnings: list[str]
@@ -46,8 +42,9 @@ class MessageSummary(TypedDict):
 
 
 class SummaryCollector:
-    """What was told so far. ``room`` bounds the links, in bytes of their JSON; ``left_off`` says
-    whether some had none.
+    """Merges summaries: each link and each warning once, and the largest segment counts.
+
+    ``link_bytes`` limits the links, in bytes of JSON; ``is_truncated`` is set if it dropped any.
     """
 
     def __init__(self, link_bytes: int | None = None, *, is_truncated: bool = False) -> None:
@@ -59,15 +56,17 @@ class SummaryCollector:
 
     @property
     def links(self) -> list[LinkEntry]:
-        """What became of each link, in the order of appearance."""
+        """The links, in the order of appearance."""
         return list(self._links.values())
 
     def add(self, summary: MessageSummary) -> None:
-        """Note what one answer says. Of a link, and of a kind of warning, the first to be told
-        stays, unless a link turns out not to lead where it should.
+        """Add the summary of a response.
+
+        The first entry of a link stays, unless a later one has a destination or reports a wrong
+        one. The first warning of a kind stays.
         """
         known = set(map(_warning_key, self.warnings))
-        new = [each for each in summary["warnings"] if _warning_key(each) not in known]
+        new = [warning for warning in summary["warnings"] if _warning_key(warning) not in known]
         self.warnings = [*self.warnings, *new][:MAX_WARNINGS]
         for link in summary["links"]:
             self._add_link(link)
@@ -75,22 +74,22 @@ class SummaryCollector:
             self.segments = _merge_segments(self.segments, segments)
 
     def get_summary(self) -> MessageSummary:
-        """All of it."""
-        told: MessageSummary = {"links": self.links, "warnings": self.warnings}
+        """Return the merged summary."""
+        summary: MessageSummary = {"links": self.links, "warnings": self.warnings}
         if self.segments is not None:
-            told["segments"] = self.segments
-        return told
+            summary["segments"] = self.segments
+        return summary
 
     def _add_link(self, link: LinkEntry) -> None:
-        what = (link["link"], link["url"], link["position"], link["tracked"], link["reason"])
-        known = self._links.get(what)
+        key = (link["link"], link["url"], link["position"], link["tracked"], link["reason"])
+        known = self._links.get(key)
         if known is not None:
             if known["destination"] is None or link["round_trip"] is False:
-                self._links[what] = link
-        elif self._has_room(link):
-            self._links[what] = link
+                self._links[key] = link
+        elif self._take_bytes(link):
+            self._links[key] = link
 
-    def _has_room(self, link: LinkEntry) -> bool:
+    def _take_bytes(self, link: LinkEntry) -> bool:
         if self._free_bytes is None:
             return True
         size = len(json.dumps(link))
@@ -105,27 +104,31 @@ def _warning_key(warning: str) -> str:
     return _FIGURE.sub("#", warning)
 
 
-def _merge_segments(one: SmsSegmentCounts | None, other: SmsSegmentCounts) -> SmsSegmentCounts:
-    if one is None:
-        return other
+def _merge_segments(known: SmsSegmentCounts | None, segments: SmsSegmentCounts) -> SmsSegmentCounts:
+    if known is None:
+        return segments
     return {
-        "encoding": "ucs-2" if "ucs-2" in {one["encoding"], other["encoding"]} else "gsm-7",
-        "before": max(one["before"], other["before"]),
-        "after": max(one["after"], other["after"]),
+        "encoding": "ucs-2" if "ucs-2" in {known["encoding"], segments["encoding"]} else "gsm-7",
+        "before": max(known["before"], segments["before"]),
+        "after": max(known["after"], segments["after"]),
     }
 
 
 RewriteCall = Callable[[bytes, Sequence[int]], "RewriteResponse"]
+"""Calls the function with a batch's payload and its recipients' indexes."""
 
 
 class RewriteResults(Iterator["Delivery"]):
-    """Deliveries, each ready to be sent; and what was told along with those handed over so far."""
+    """Iterates over deliveries in the order of recipients; each is ready to be sent.
+
+    The other attributes cover the batches up to the current delivery.
+    """
 
     def __init__(
         self, message: Message, recipients: Iterable[Recipient], call: RewriteCall, bar: ProgressBar
     ) -> None:
         self.failed: list[DeliveryFailure] = []
-        """Recipients whose message could not be made, or who were refused, in their order."""
+        """Recipients whose message could not be rendered or who were refused, in their order."""
         self._summary = SummaryCollector()
         self._message = message
         self._run_key = message.get("idempotency_key") or uuid.uuid4().hex
@@ -141,17 +144,17 @@ class RewriteResults(Iterator["Delivery"]):
 
     @property
     def links(self) -> list[LinkEntry]:
-        """What became of each link, once for all batches."""
+        """The links of the message, each once."""
         return self._summary.links
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before sending, each once for all batches."""
+        """Warnings to read before sending, each once."""
         return self._summary.warnings
 
     @property
     def segments(self) -> SmsSegmentCounts | None:
-        """Of a text message, what the longest takes."""
+        """The most segments of any text message; None for other channels."""
         return self._summary.segments
 
     def _iter_deliveries(
@@ -161,40 +164,38 @@ class RewriteResults(Iterator["Delivery"]):
             for number, batch in enumerate(self._batcher.split_recipients(recipients)):
                 if number:
                     bar.show()
-                for answer in self._rewrite_batch(batch):
-                    self.failed += answer["failed"]
-                    self._summary.add(answer)
-                    bar.advance(len(answer["failed"]))
-                    for delivery in answer["deliveries"]:
+                for response in self._rewrite_batch(batch):
+                    self.failed += response["failed"]
+                    self._summary.add(response)
+                    bar.advance(len(response["failed"]))
+                    for delivery in response["deliveries"]:
                         yield delivery
                         bar.advance()
 
     def _rewrite_batch(self, batch: RecipientBatch) -> Iterator[RewriteResponse]:
-        """A batch's answer, without the recipients that are refused, or those of its halves where
-        it would be too large.
-        """
+        """Rewrite a batch without refused recipients, or in halves if its response is too large."""
         if not batch.encoded:
             yield _merge_failures(batch, _EMPTY_RESPONSE)
             return
         try:
-            answer = self._call(batch.build_payload(self._message, self._run_key), batch.indexes)
+            response = self._call(batch.build_payload(self._message, self._run_key), batch.indexes)
         except InvalidRequest as error:
-            fewer = batch.exclude_failures(error.problems)
-            if fewer is None:
+            smaller = batch.exclude_failures(error.problems)
+            if smaller is None:
                 raise
-            yield from self._rewrite_batch(fewer)
+            yield from self._rewrite_batch(smaller)
         except TooLarge as error:
             yield from self._split_batch(batch, error)
         else:
-            yield _merge_failures(batch, answer)
+            yield _merge_failures(batch, response)
 
     def _split_batch(self, batch: RecipientBatch, error: TooLarge) -> Iterator[RewriteResponse]:
-        """What is left to do where an answer had no room."""
+        """Rewrite a batch in halves after its response was too large."""
         if error.field != "deliveries":
             raise error
         if len(batch.encoded) == 1:
-            failed = build_failure(batch.deliveries[0], build_size_problem(error))
-            yield _merge_failures(batch, {**_EMPTY_RESPONSE, "failed": [failed]})
+            failure = build_failure(batch.deliveries[0], build_size_problem(error))
+            yield _merge_failures(batch, {**_EMPTY_RESPONSE, "failed": [failure]})
             return
         self._batcher.max_recipients = max(
             1, min(self._batcher.max_recipients, len(batch.encoded) // 2)
@@ -207,7 +208,7 @@ _EMPTY_RESPONSE: RewriteResponse = {"deliveries": [], "failed": [], "links": [],
 
 
 def _merge_failures(batch: RecipientBatch, response: RewriteResponse) -> RewriteResponse:
-    """What the function told, and the recipients that were refused, in the order of recipients."""
-    places = dict(zip(batch.deliveries, batch.indexes, strict=True))
-    failed = {places[each["delivery"]]: each for each in response["failed"]} | batch.failures
-    return {**response, "failed": [failed[place] for place in sorted(failed)]}
+    """Add the refused recipients to the response's failures, in the order of recipients."""
+    indexes = dict(zip(batch.deliveries, batch.indexes, strict=True))
+    failures = {indexes[each["delivery"]]: each for each in response["failed"]} | batch.failures
+    return {**response, "failed": [failures[index] for index in sorted(failures)]}

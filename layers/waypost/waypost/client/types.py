@@ -1,6 +1,6 @@
-"""What a pipeline hands over, as types: the body of a rewrite invocation, key by key.
+"""Define the request of the rewrite function as types.
 
-``waypost.rewrite.schemas`` checks these and tells what each means; a test holds the two together.
+``waypost.rewrite.schemas`` documents and validates the fields; a test compares the two modules.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ Message = TypedDict(
 
 
 class Recipient(TypedDict):
-    """One delivery of a message: its name, the person it goes to, and what a template renders
-    with.
-    """
+    """One delivery of a message: its name, its person, and the data for a template."""
 
     delivery: str
     person: NotRequired[str | None]
