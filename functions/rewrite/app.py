@@ -1,5 +1,6 @@
-"""Rewrites messages: by Lambda invocation with the bare body, and by ``POST /v1/rewrite``; and, by
-invocation alone, for the recipients of a file in S3.
+"""Rewrite messages, for Lambda invocations and for ``POST /v1/rewrite``.
+
+An invocation passes the request itself, also for a file of recipients in S3.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ log = create_logger("rewrite")
 
 @cache
 def rewrite_service() -> RewriteService:
-    """The use case on this function's tables and keys."""
+    """Create the service once per process."""
     return create_rewrite_service(RewriteConfig.from_env())
 
 
 @cache
 def object_store() -> ObjectStore:
-    """Where files of recipients lie; made by the first invocation that has one."""
+    """Create the store of files once per process, for the first request that names a file."""
     return create_object_store()
 
 
@@ -44,7 +45,7 @@ def handler(
     event: object,
     context: LambdaContext,
 ) -> Response | RewriteResponse | FileProgress | FileReport | dict[str, Any]:
-    """Answer over HTTP where the event came from API Gateway, else with the bare result."""
+    """Respond over HTTP to an event from API Gateway, else with the bare result."""
     if not isinstance(event, dict) or "requestContext" not in event:
         return _handle_invocation(event, context)
     try:
@@ -79,16 +80,16 @@ def _create_file_service(context: LambdaContext) -> FileRewriteService:
 
 def _report_part(progress: FileProgress, part: OutputPart) -> None:
     emit_metric(Metric.MESSAGES_REWRITTEN, part.delivered)
-    log.info("part written", extra=dict(progress))
+    log.info("Output part", extra=dict(progress))
 
 
 def _rewrite_message(
     rewrite_request: schemas.RewriteRequest, *, as_json_string: bool
 ) -> RewriteResponse:
-    answer = rewrite_service().rewrite(rewrite_request, as_json_string=as_json_string)
-    emit_metric(Metric.MESSAGES_REWRITTEN, len(answer["deliveries"]))
-    emit_metric(Metric.LINKS_TRACKED, sum(link["tracked"] for link in answer["links"]))
-    return answer
+    response = rewrite_service().rewrite(rewrite_request, as_json_string=as_json_string)
+    emit_metric(Metric.MESSAGES_REWRITTEN, len(response["deliveries"]))
+    emit_metric(Metric.LINKS_TRACKED, sum(link["tracked"] for link in response["links"]))
+    return response
 
 
 def _read_body(event: dict[str, Any]) -> str | bytes:

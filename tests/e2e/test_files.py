@@ -151,7 +151,7 @@ def test_progress_is_in_the_log_and_nobodys_name_is(stack: EmbeddedStack) -> Non
     told: list[str] = []
     deadline = time.monotonic() + 10
     while not told and time.monotonic() < deadline:
-        told = [line for line in stack.log_text()[before:].splitlines() if "part written" in line]
+        told = [line for line in stack.log_text()[before:].splitlines() if "Output part" in line]
         time.sleep(0.05)
     said = json.loads(told[0].partition(" | ")[2])
     assert (said["lines"], said["delivered"], said["failed"], said["done"]) == (6, 5, 1, True)
