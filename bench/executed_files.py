@@ -26,12 +26,12 @@ from unittest.mock import patch
 
 import dns.exception
 
-from tests.clicks import NOON, make_link_id
+from tests.click_factory import NOON, make_link_id
 from tests.fakes import create_in_memory_repositories
 from tests.faults.fake_internet import CDN_HOST, DEFAULT_HOST, KEYRING, FakeInternet
-from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.lambda_handlers import LambdaContext, build_api_event, load_function
 from tests.rewrite_harness import FakeBaseUrls
-from tests.workspace import FixedKeyring
+from tests.workspace_harness import FixedKeyring
 from waypost.composition import (
     ApiServices,
     Repositories,

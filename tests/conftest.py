@@ -23,7 +23,7 @@ from tests.shifted_clock import CLOCK_VARIABLE, shift_clock  # noqa: E402 - as b
 if os.environ.get(CLOCK_VARIABLE):
     shift_clock(os.environ[CLOCK_VARIABLE])
 
-from tests.watching import LEAK_MONITOR, SecretLeakMonitor  # noqa: E402 - it reads the environment
+from tests.leak_monitor import LEAK_MONITOR, SecretLeakMonitor  # noqa: E402 - it reads the environment
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("waypost", deadline=None)

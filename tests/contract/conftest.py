@@ -27,7 +27,7 @@ from moto import mock_aws
 from local import moto_speedups, moto_transactions
 from local.template import Template, load_template
 from tests.fakes import create_in_memory_repositories
-from tests.moto_doors import is_to_aws, respond_with_moto
+from tests.in_process_moto import is_to_aws, respond_with_moto
 from waypost.composition import Repositories, TableNames
 from waypost.repositories.dynamodb.client import DynamoClient
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, SENT, make_link_id
+from tests.click_factory import CAMPAIGN, NOON, SENT, make_link_id
 from waypost.composition import Repositories
 from waypost.errors import AlreadyExists, InvalidRequest
 from waypost.ids import derive_campaign_id, derive_link_id, derive_workspace_id

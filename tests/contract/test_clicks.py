@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, make_click, make_link_id
 from waypost.composition import Repositories
 from waypost.errors import InvalidRequest
 from waypost.ids import derive_campaign_id, derive_workspace_id

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.click_factory import CAMPAIGN, NOON, make_click
 from tests.contract.conftest import TemporaryTables
 from tools import clicks
 from tools.stack import DeployedStack

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from tests.contract.conftest import TemporaryTables
 from tests.fakes import InMemoryMessageRepository
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.errors import CorruptItem, CorruptItemSet
 from waypost.ids import derive_campaign_id, derive_workspace_id

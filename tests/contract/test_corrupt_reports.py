@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import NOON, make_click
+from tests.click_factory import NOON, make_click
 from tests.contract.conftest import TemporaryTables
 from tests.contract.test_corrupt_counting import change_attributes
 from tests.fakes import InMemoryMessageRepository
-from tests.tallies import create_tally
-from tests.workspace import build_link_definition
+from tests.tally_factory import create_tally
+from tests.workspace_harness import build_link_definition
 from waypost.composition import Repositories
 from waypost.errors import CorruptItem
 from waypost.ids import CampaignId, LinkId, derive_campaign_id, derive_workspace_id

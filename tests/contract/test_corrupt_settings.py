@@ -8,10 +8,10 @@ from dataclasses import fields
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.click_factory import CAMPAIGN, NOON, make_click
 from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_text
 from tests.fakes import InMemoryMessageRepository
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.settings_cache import FAIL_CLOSED_SETTINGS, SettingsCache
 from waypost.composition import Repositories

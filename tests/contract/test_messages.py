@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON
+from tests.click_factory import CAMPAIGN, NOON
 from tests.fakes import InMemoryMessageRepository
 from waypost.composition import Repositories
 from waypost.ids import derive_campaign_id, derive_workspace_id

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, make_click, make_link_id
 from waypost.bot_detection.scoring import classify_click
 from waypost.composition import Repositories
 from waypost.errors import InvalidRequest, WriteConflict

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import NOON, make_click
-from tests.workspace import build_link_definition
+from tests.click_factory import NOON, make_click
+from tests.workspace_harness import build_link_definition
 from waypost.composition import Repositories, build_tally_service
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import PeopleReportService

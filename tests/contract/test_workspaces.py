@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, SENT
+from tests.click_factory import CAMPAIGN, NOON, SENT
 from tests.contract.conftest import TemporaryTables
 from waypost.composition import Repositories
 from waypost.errors import AlreadyExists, WriteConflict

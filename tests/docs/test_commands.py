@@ -19,7 +19,7 @@ import pytest
 import urllib3
 
 from local.stack import EmbeddedStack
-from tests.clicks import make_click
+from tests.click_factory import make_click
 from tools.docs.commands import list_make_targets
 from tools.docs.pages import ROOT, extract_code_blocks
 from waypost.clicks.fallback_queue import serialize_click

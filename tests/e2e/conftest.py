@@ -17,7 +17,7 @@ import pytest
 import urllib3
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.secrets import find_leaks, list_stack_keys
+from tests.leak_patterns import find_leaks, list_stack_keys
 
 SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
 

@@ -16,8 +16,14 @@ import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http, HttpAnswer, write_template_without_ledger
-from tests.e2e.desk import Operator, count_clicks, entry, list_tested_entries, wait_until
-from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.runbook_operator import (
+    Operator,
+    count_clicks,
+    entry,
+    list_tested_entries,
+    wait_until,
+)
+from tests.e2e.test_click_tracking import URLS, Sender
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.ids import derive_campaign_id
 from waypost.models.click import Click

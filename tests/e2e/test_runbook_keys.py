@@ -11,8 +11,8 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.desk import Operator, entry
-from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.runbook_operator import Operator, entry
+from tests.e2e.test_click_tracking import URLS, Sender
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.reports.share_links import ShareScope, ShareSigner
 from waypost.tokens import ClickToken, Keyring, TokenSealer

@@ -16,8 +16,8 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http, write_changed_template
-from tests.e2e.desk import Operator, count_clicks, entry, wait_until
-from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.runbook_operator import Operator, count_clicks, entry, wait_until
+from tests.e2e.test_click_tracking import URLS, Sender
 from tests.e2e.test_runbook_tables import denied, text_message
 
 

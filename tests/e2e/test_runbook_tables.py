@@ -12,8 +12,8 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http, write_changed_template, write_template_without_ledger
-from tests.e2e.desk import Operator, count_clicks, entry, wait_until
-from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.runbook_operator import Operator, count_clicks, entry, wait_until
+from tests.e2e.test_click_tracking import URLS, Sender
 from waypost.ids import derive_campaign_id, derive_workspace_id
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 
-from tests.clicks import CAMPAIGN
+from tests.click_factory import CAMPAIGN
 from tests.faults.click_simulation import FaultSimulation, compute_counters
 from waypost.maintenance.recount import RecountService
 

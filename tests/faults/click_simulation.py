@@ -18,7 +18,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from tests.clicks import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, make_link_id
+from tests.click_factory import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, make_link_id
 from tests.fakes import InMemoryMessageRepository, InMemoryShortLinkRepository
 from tests.faults.faulty_proxy import FaultyProxy, ProcessKilled, RandomFaults
 from waypost.bot_detection.scoring import BotVerdict

@@ -32,7 +32,7 @@ from tests.faults.fake_tenants import FakeTenants
 from tests.faults.fault_injector import FaultInjector
 from tests.faults.naming import name_call
 from tests.faults.ways import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
-from tests.moto_doors import is_to_aws, respond_with_moto
+from tests.in_process_moto import is_to_aws, respond_with_moto
 from waypost.composition import Repositories, TableNames
 
 REGION = "us-east-1"

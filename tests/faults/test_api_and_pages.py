@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeAlias
 import pytest
 
 from local.template import load_template
-from tests import handlers
-from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests import lambda_handlers
+from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
@@ -95,14 +95,14 @@ PAGES += ["people.ndjson", "settings"]
 
 @pytest.fixture(scope="module")
 def api(aws: FakeCloud) -> ModuleType:
-    made = handlers.load_function("api")
+    made = lambda_handlers.load_function("api")
     setattr(made, "services", ApiServices(NOON.timestamp))  # noqa: B010 - as below
     return made
 
 
 @pytest.fixture(scope="module")
 def pages(aws: FakeCloud) -> ModuleType:
-    made = handlers.load_function("pages")
+    made = lambda_handlers.load_function("pages")
     fixed = cache(lambda: build_page_service(ApiServices(NOON.timestamp)))
     setattr(made, "page_service", fixed)  # noqa: B010 - as below
     return made
@@ -150,8 +150,8 @@ def create_campaign() -> None:
 
 
 def send(api: ModuleType, ask: ApiRequest) -> Answer:
-    event = handlers.build_api_event(ask.route, dict(ask.names), body=ask.body)
-    answer: Answer = api.handler(event, handlers.LambdaContext())
+    event = lambda_handlers.build_api_event(ask.route, dict(ask.names), body=ask.body)
+    answer: Answer = api.handler(event, lambda_handlers.LambdaContext())
     return answer
 
 
@@ -168,9 +168,9 @@ def visit(pages: ModuleType, name: str) -> Answer:
         ShareScope("acme", None, people=True), 24
     )
     query = {key: value for key, value in NAMES.items() if key != "host"}
-    event = handlers.build_api_event("GET /reports/{page+}", {"page": name}, query=query)
+    event = lambda_handlers.build_api_event("GET /reports/{page+}", {"page": name}, query=query)
     event["cookies"] = [f"__Host-share-{ACME}={token}"]
-    answer: Answer = pages.handler(event, handlers.LambdaContext())
+    answer: Answer = pages.handler(event, lambda_handlers.LambdaContext())
     return answer
 
 

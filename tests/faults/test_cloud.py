@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto.core.serialize import BaseJSONSerializer
 
-from tests import moto_doors
+from tests import in_process_moto
 from tests.faults import cloud as clouded
 from tests.faults.cloud import REGION, create_fake_cloud, get_client
 
@@ -81,7 +81,7 @@ def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
     written = BaseJSONSerializer._serialize_type_structure
     with create_fake_cloud() as cloud:
         short = list(answers(cloud))
-        monkeypatch.setattr(clouded, "played", moto_doors._call_other_service)
+        monkeypatch.setattr(clouded, "played", in_process_moto._call_other_service)
         monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", written)
         assert short == list(answers(cloud))
     assert [status for _, status, _ in short].count(200) == len(CALLS) - 3

@@ -21,8 +21,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tests import handlers
-from tests.clicks import NOON
+from tests import lambda_handlers
+from tests.click_factory import NOON
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import FakeCloud, get_repositories
 from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
@@ -38,7 +38,7 @@ HOSTS = ("links.acme.com", "go.acme.com")
 
 
 @dataclass(frozen=True, slots=True)
-class LambdaContextWithTime(handlers.LambdaContext):
+class LambdaContextWithTime(lambda_handlers.LambdaContext):
     def get_remaining_time_in_millis(self) -> int:
         return 300_000
 
@@ -92,7 +92,7 @@ class DomainSimulation:
 
 @pytest.fixture(scope="module")
 def app(aws: FakeCloud) -> ModuleType:
-    return handlers.load_function("verify_domains")
+    return lambda_handlers.load_function("verify_domains")
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def test_what_works_is_not_given_up(aws: FakeCloud, app: ModuleType, call: str) 
 def verify(app: ModuleType) -> dict[str, Any]:
     """A check that a customer asks for."""
     route = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
-    event = handlers.build_api_event(route, {"workspace": "acme", "host": HOSTS[0]})
+    event = lambda_handlers.build_api_event(route, {"workspace": "acme", "host": HOSTS[0]})
     answer: dict[str, Any] = app.handler(event, LambdaContextWithTime())
     return answer
 

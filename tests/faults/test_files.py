@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests import handlers
+from tests import lambda_handlers
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import FakeCloud, create_fake_cloud, get_client, get_repositories
 from tests.faults.fault_injector import fault_schedules
@@ -40,7 +40,7 @@ MOST_ASKED = 100
 _OUTPUTS = count()
 
 
-class LambdaContextWithTime(handlers.LambdaContext):
+class LambdaContextWithTime(lambda_handlers.LambdaContext):
     """There is always time."""
 
     def get_remaining_time_in_millis(self) -> int:
@@ -79,7 +79,7 @@ def aws() -> Iterator[FakeCloud]:
 
 @pytest.fixture(scope="module")
 def app(aws: FakeCloud) -> ModuleType:
-    return handlers.load_function("rewrite")
+    return lambda_handlers.load_function("rewrite")
 
 
 @contextmanager

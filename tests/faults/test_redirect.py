@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.logging import Logger
 
-from tests import handlers
-from tests.clicks import CAMPAIGN, NOON
+from tests import lambda_handlers
+from tests.click_factory import CAMPAIGN, NOON
 from tests.faults.faulty_aws import KEYRING_SECRET, FaultyAws, run_faulty_aws
 from tests.faults.promises import find_missing_promises
 from tests.faults.ways import ALWAYS, CALL_FAULTS, FAULTS_AFTER_SUCCESS
@@ -86,7 +86,7 @@ def redirect(services: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
         return made[-1]
 
     monkeypatch.setattr(clients, "MinimalClient", remembered)
-    yield handlers.load_function("redirect")
+    yield lambda_handlers.load_function("redirect")
     for client in made:
         client.close()
 
@@ -97,7 +97,7 @@ def follow_link(
     """Follow the link, or the short link with a code."""
     if path is not None:
         return invoke_redirect(
-            redirect, handlers.build_api_event("GET /s/{code+}", {"code": path}), id_
+            redirect, lambda_handlers.build_api_event("GET /s/{code+}", {"code": path}), id_
         )
     return follow(redirect, SEALER.seal(TOKEN), id_)
 
@@ -107,7 +107,7 @@ def follow(
 ) -> dict[str, Any]:
     payload, _, signature = token.partition("/")
     given = {"payload": payload, "signature": signature}
-    event = handlers.build_api_event(f"GET /e/{kind}/{{payload}}/{{signature}}", given)
+    event = lambda_handlers.build_api_event(f"GET /e/{kind}/{{payload}}/{{signature}}", given)
     return invoke_redirect(redirect, event, id_)
 
 
@@ -120,7 +120,7 @@ def request_pixel(redirect: ModuleType) -> dict[str, Any]:
 
 def request_file(redirect: ModuleType, path: str) -> dict[str, Any]:
     """What stands at a well-known path of the tracking domain."""
-    event = handlers.build_api_event(f"GET {path}")
+    event = lambda_handlers.build_api_event(f"GET {path}")
     event["headers"]["host"] = HOST
     return invoke_redirect(redirect, event, "request-1")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests import handlers
+from tests import lambda_handlers
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
@@ -52,7 +52,7 @@ SEALER = TokenSealer(KeySchedule.parse(SECRET).build_keyring(0))
 
 @pytest.fixture(scope="module")
 def app(aws: FakeCloud) -> ModuleType:
-    return handlers.load_function("rewrite")
+    return lambda_handlers.load_function("rewrite")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def build_body(message: str, campaign: str) -> dict[str, Any]:
 
 
 def rewrite(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = app.handler(body, handlers.LambdaContext())
+    answer: dict[str, Any] = app.handler(body, lambda_handlers.LambdaContext())
     return answer
 
 
@@ -206,9 +206,11 @@ def test_over_http_a_refusal_asks_to_come_again(
     cloud: FakeCloud, app: ModuleType, way: str
 ) -> None:
     cloud.plan_fault("GetItem of settings", way)
-    event = handlers.build_api_event("POST /v1/rewrite", body=build_body("newsletter", "sale"))
+    event = lambda_handlers.build_api_event(
+        "POST /v1/rewrite", body=build_body("newsletter", "sale")
+    )
     app.rewrite_service.cache_clear()
-    answer = app.handler(event, handlers.LambdaContext())
+    answer = app.handler(event, lambda_handlers.LambdaContext())
     assert answer["statusCode"] == 503
     assert answer["headers"]["content-type"] == "application/problem+json"
     assert answer["headers"]["retry-after"] == "1"

@@ -15,8 +15,8 @@ from types import ModuleType
 
 import pytest
 
-from tests import handlers
-from tests.clicks import CAMPAIGN, NOON, make_click
+from tests import lambda_handlers
+from tests.click_factory import CAMPAIGN, NOON, make_click
 from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.click_simulation import compute_counters
 from tests.faults.cloud import FakeCloud, get_repositories
@@ -45,12 +45,12 @@ CLICKS = [
 
 @pytest.fixture(scope="module")
 def tally(aws: FakeCloud) -> ModuleType:
-    return handlers.load_function("tally")
+    return lambda_handlers.load_function("tally")
 
 
 @pytest.fixture(scope="module")
 def drain(aws: FakeCloud) -> ModuleType:
-    return handlers.load_function("drain")
+    return lambda_handlers.load_function("drain")
 
 
 @contextmanager

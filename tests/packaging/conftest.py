@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.building import RUNTIME, Build, run_sam_build, runtime_python
+from tests.packaging.sam_build import RUNTIME, Build, run_sam_build, runtime_python
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.packaging.building import FUNCTIONS, ROOT, TEMPLATE
+from tests.packaging.sam_build import FUNCTIONS, ROOT, TEMPLATE
 from tests.packaging.test_template import ASKED_FOR, KEPT_FREE, LIMITS, parameters
 
 PAGE = (ROOT / "docs/deploy.md").read_text()

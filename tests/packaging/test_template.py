@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.building import (
+from tests.packaging.sam_build import (
     FUNCTIONS,
     RESOURCES,
     ROOT,

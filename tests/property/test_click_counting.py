@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clicks import CAMPAIGN, CHROME, FIREFOX, SAFARI, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, CHROME, FIREFOX, SAFARI, make_click, make_link_id
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
 from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, classify_click
 from waypost.models.attributes import to_milliseconds

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.corpus import EMAILS, requires_emails
+from tests.email_corpus import EMAILS, requires_emails
 from waypost.reports.schemas import LinkFigures
 from waypost.rewrite.links.extractor import HTML_LINKS, find_links
 from waypost.rewrite.links.occurrence import LinkOccurrence

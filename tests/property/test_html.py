@@ -11,7 +11,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from tests.corpus import EMAILS, requires_emails
+from tests.email_corpus import EMAILS, requires_emails
 from tests.unit.rewrite.conftest import LINK, SEALER, MessageHarness
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.links.extractor import HTML_LINKS, find_links

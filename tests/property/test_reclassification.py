@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clicks import CAMPAIGN, NOON
+from tests.click_factory import CAMPAIGN, NOON
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.property.test_click_counting import clicks_of_one, cut
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.ids import extract_workspace_id
 from waypost.maintenance.recount import RecountService

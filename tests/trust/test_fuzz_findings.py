@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from tests.clicks import make_click, make_link_id
+from tests.click_factory import make_click, make_link_id
 from waypost.clicks.fallback_queue import deserialize_click, serialize_click
 from waypost.clicks.request import truncate_address
 from waypost.errors import CorruptItem, InvalidRequest, UnsafeDestination

@@ -8,9 +8,9 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from tests.clicks import NOON, make_click
-from tests.handlers import build_api_event
-from tests.trust.aws import SECRET
+from tests.click_factory import NOON, make_click
+from tests.lambda_handlers import build_api_event
+from tests.trust.fake_aws import SECRET
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models import attributes
 from waypost.models.attributes import Item, to_milliseconds

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.clicks import NOON
+from tests.click_factory import NOON
 from tests.shifted_clock import parse_shift
 
 

@@ -4,8 +4,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.handlers import LambdaContext, build_api_event, load_function
-from tests.workspace import WorkspaceHarness
+from tests.lambda_handlers import LambdaContext, build_api_event, load_function
+from tests.workspace_harness import WorkspaceHarness
 
 Answer: TypeAlias = tuple[int, Any]
 Api: TypeAlias = Callable[..., Answer]

@@ -6,9 +6,9 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.handlers import load_function
+from tests.lambda_handlers import load_function
 from tests.unit.api.wsgi import build_wsgi_app, load_api_routes
-from tests.workspace import WorkspaceHarness, build_link_definition
+from tests.workspace_harness import WorkspaceHarness, build_link_definition
 
 MODULE = load_function("api")
 PATH = "/v1/openapi.json"

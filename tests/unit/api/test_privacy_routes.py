@@ -10,8 +10,8 @@ from itertools import count
 
 import pytest
 
-from tests.handlers import build_api_event
-from tests.workspace import build_link_definition
+from tests.lambda_handlers import build_api_event
+from tests.workspace_harness import build_link_definition
 from waypost.ids import derive_campaign_id
 from waypost.privacy.erasure import IN_FLIGHT_WINDOW
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.clicks import NOON
-from tests.handlers import build_api_event
-from tests.workspace import build_link_definition
+from tests.click_factory import NOON
+from tests.lambda_handlers import build_api_event
+from tests.workspace_harness import build_link_definition
 from waypost.ids import derive_campaign_id, derive_open_id, derive_workspace_id
 from waypost.repositories.pagination import encode_cursor
 

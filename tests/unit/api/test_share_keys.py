@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from tests.clicks import NOON
+from tests.click_factory import NOON
 from waypost.errors import ShareAccessDenied
 from waypost.reports.share_links import ShareScope, ShareSigner, ShareSignerSource
 from waypost.tokens.keyring import MIN_RELOAD_INTERVAL_SECONDS, KeyringSource, KeySchedule

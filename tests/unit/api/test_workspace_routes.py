@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.handlers import build_api_event
-from tests.workspace import PAGES_URL, build_link_definition
+from tests.lambda_handlers import build_api_event
+from tests.workspace_harness import PAGES_URL, build_link_definition
 from waypost.reports.share_links import ShareScope
 
 SETTINGS = "/v1/workspaces/{workspace}/settings"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from local.api_gateway import HttpRequest, Route, build_http_event, match_route, parse_response
 from local.stack import TEMPLATE
 from local.template import as_mapping, get_section, load_template
-from tests.handlers import LambdaContext
+from tests.lambda_handlers import LambdaContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.clicks import CAMPAIGN, SENT, make_click
+from tests.click_factory import CAMPAIGN, SENT, make_click
 from waypost.bot_detection.scoring import classify_click
 from waypost.models.recipient import RecipientKey, RecipientRow
 from waypost.tally.aggregation import apply_clicks

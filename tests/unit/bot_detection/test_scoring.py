@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CHROME, FIREFOX, SAFARI, make_click, make_link_id
+from tests.click_factory import CHROME, FIREFOX, SAFARI, make_click, make_link_id
 from waypost.bot_detection.bursts import (
     BURST_WINDOW_MILLISECONDS,
     MIN_BURST_LINKS,

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.fakes import InMemoryDomainRepository
-from tests.handlers import build_api_event, load_function
+from tests.lambda_handlers import build_api_event, load_function
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET, UNREACHABLE, make_domain
 from tests.unit.domains.fake_verification import FakeChecker, FakeServices
 from waypost.domains.events import DomainEventPublisher

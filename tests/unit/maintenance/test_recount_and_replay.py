@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, SENT, make_click
+from tests.click_factory import CAMPAIGN, NOON, SENT, make_click
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY, serialize_click
 from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable

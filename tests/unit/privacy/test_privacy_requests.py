@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from local.template import load_template
-from tests.clicks import CAMPAIGN, NOON, make_click
+from tests.click_factory import CAMPAIGN, NOON, make_click
 from tests.contract.conftest import TEMPLATE_PATH
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.errors import WriteConflict
 from waypost.ids import CampaignId, derive_campaign_id, extract_workspace_id

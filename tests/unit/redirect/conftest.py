@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from aws_lambda_powertools.logging import Logger
 
-from tests.clicks import NOON, SAFARI
+from tests.click_factory import NOON, SAFARI
 from tests.fakes import (
     InMemoryClickRepository,
     InMemoryShortLinkRepository,

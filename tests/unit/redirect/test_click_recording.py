@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from aws_lambda_powertools.logging import Logger
 
-from tests.clicks import CAMPAIGN, SAFARI
+from tests.click_factory import CAMPAIGN, SAFARI
 from tests.fakes import InMemoryWorkspaceRepository
 from tests.unit.redirect.conftest import RedirectHarness, make_request
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests import handlers
-from tests.clicks import NOON
+from tests import lambda_handlers
+from tests.click_factory import NOON
 from tests.unit.redirect.conftest import CAMPAIGN, RedirectHarness, make_request
 from waypost.errors import BadSignature, StoreUnavailable
 from waypost.ids import derive_open_id
@@ -99,11 +99,11 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("RETENTION_DAYS", "400")
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
     monkeypatch.delenv("ORIGIN_LOCK", raising=False)
-    return handlers.load_function("redirect")
+    return lambda_handlers.load_function("redirect")
 
 
 def event(path: str, **parameters: str) -> dict[str, Any]:
-    made = handlers.build_api_event(f"GET {path}", parameters)
+    made = lambda_handlers.build_api_event(f"GET {path}", parameters)
     made["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
     made["requestContext"]["timeEpoch"] = int(NOON.timestamp() * 1000)
     return made

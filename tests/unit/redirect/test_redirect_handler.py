@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests import handlers
-from tests.clicks import CAMPAIGN, NOON
+from tests import lambda_handlers
+from tests.click_factory import CAMPAIGN, NOON
 from tests.unit.redirect.conftest import FakeSecrets, RedirectHarness
 from waypost.aws import clients
 from waypost.errors import ConfigurationError, StoreUnavailable
@@ -28,14 +28,14 @@ def redirect(desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch) -> ModuleTy
     monkeypatch.setenv("RETENTION_DAYS", "400")
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
     monkeypatch.delenv("ORIGIN_LOCK", raising=False)
-    module = handlers.load_function("redirect")
+    module = lambda_handlers.load_function("redirect")
     monkeypatch.setattr(module, "_redirect_service", lambda: desk.redirect_service)
     return module
 
 
 def ask(redirect: ModuleType, token: str, method: str = "GET", **headers: str) -> dict[str, Any]:
     payload, _, signature = token.partition("/")
-    event = handlers.build_api_event(
+    event = lambda_handlers.build_api_event(
         f"{method} /e/c/{{payload}}/{{signature}}", {"payload": payload, "signature": signature}
     )
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
@@ -121,7 +121,7 @@ def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
 
 @pytest.mark.parametrize("told", [{}, {"pathParameters": None}, {"pathParameters": {}}])
 def test_any_other_address_gets_a_plain_page(redirect: ModuleType, told: dict[str, Any]) -> None:
-    event = handlers.build_api_event("GET /nowhere") | told
+    event = lambda_handlers.build_api_event("GET /nowhere") | told
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
@@ -130,7 +130,7 @@ def test_any_other_address_gets_a_plain_page(redirect: ModuleType, told: dict[st
 def test_every_4xx_of_its_own_is_counted_so_that_the_apis_429_can_be_told(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    event = handlers.build_api_event("GET /.well-known/nothing-here")
+    event = lambda_handlers.build_api_event("GET /.well-known/nothing-here")
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
@@ -194,7 +194,7 @@ def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
 
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
     monkeypatch.setattr(clients, "create_redirect_client", lambda _: Table())
-    event = handlers.build_api_event("GET /.well-known/assetlinks.json")
+    event = lambda_handlers.build_api_event("GET /.well-known/assetlinks.json")
     event["headers"] |= {"host": "api.example", "x-waypost-host": "links.acme.com"}
     event["headers"]["x-waypost-origin"] = secret
     assert redirect.handler(event, None)["statusCode"] == 404
@@ -211,7 +211,7 @@ def test_a_file_for_apps_that_cannot_be_read_asks_to_come_again_and_the_log_says
             return {"Item": request["Key"]}  # and nothing else
 
     monkeypatch.setattr(clients, "create_redirect_client", lambda _: Table())
-    event = handlers.build_api_event(f"GET /.well-known/{name}")
+    event = lambda_handlers.build_api_event(f"GET /.well-known/{name}")
     event["headers"] |= {"host": "links.acme.com"}
     answer = redirect.handler(event, None)
     refused(answer, 503)
@@ -233,7 +233,7 @@ def test_files_for_apps_are_read_over_one_connection(
 
     monkeypatch.setattr(clients, "create_redirect_client", Table)
     for _ in range(3):
-        event = handlers.build_api_event("GET /.well-known/assetlinks.json")
+        event = lambda_handlers.build_api_event("GET /.well-known/assetlinks.json")
         assert redirect.handler(event, None)["statusCode"] == 404
     assert Table.made == 1
 

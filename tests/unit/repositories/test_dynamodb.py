@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from tests.clicks import CAMPAIGN, make_click
+from tests.click_factory import CAMPAIGN, make_click
 from waypost.bot_detection.scoring import classify_click
 from waypost.errors import StoreUnavailable, WriteConflict
 from waypost.models import attributes

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.fakes import InMemoryShortLinkRepository
-from tests.throttled import ThrottlingTable, create_repository
+from tests.throttling_table import ThrottlingTable, create_repository
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.short_link import ShortLink, generate_code, parse_code

@@ -4,7 +4,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.clicks import CAMPAIGN
+from tests.click_factory import CAMPAIGN
 from tests.fakes import InMemoryMessageRepository
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id

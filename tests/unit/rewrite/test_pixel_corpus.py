@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selectolax.lexbor import LexborHTMLParser
 
-from tests.corpus import EMAILS, requires_emails
+from tests.email_corpus import EMAILS, requires_emails
 from waypost.rewrite.compiler import compile_message
 from waypost.rewrite.link_rules import LinkRules
 from waypost.rewrite.link_writer import restore_text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.rewrite_harness import BASE, SHORT, SHORT_LINK, RewriteHarness, list_texts
-from tests.throttled import ThrottlingTable, create_repository
+from tests.throttling_table import ThrottlingTable, create_repository
 from waypost.errors import StoreUnavailable
 from waypost.models.short_link import CODE_LENGTH, ShortLink, generate_code
 from waypost.rewrite.link_writer import SHORT_LINK_PATH

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from threading import Barrier
 from typing import Any
 
-from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from waypost.aws.event_bus import MAX_PUT_EVENTS_ENTRIES
 from waypost.bot_detection.scoring import BotSignal, BotVerdict, build_verdict
 from waypost.models.click import Click

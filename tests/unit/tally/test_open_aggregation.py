@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.clicks import CAMPAIGN, CHROME, SAFARI, make_click
+from tests.click_factory import CAMPAIGN, CHROME, SAFARI, make_click
 from waypost.bot_detection.scoring import BotSignal, build_verdict, classify_click, detect_signals
 from waypost.ids import derive_open_id
 from waypost.models.click import Click

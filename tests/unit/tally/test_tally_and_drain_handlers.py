@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests import handlers
-from tests.clicks import CAMPAIGN, make_click
+from tests import lambda_handlers
+from tests.click_factory import CAMPAIGN, make_click
 from tests.fakes import create_in_memory_repositories
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable
@@ -25,7 +25,7 @@ def stores() -> Repositories:
 
 @pytest.fixture
 def tally(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = handlers.load_function("tally")
+    module = lambda_handlers.load_function("tally")
     counting = create_tally(stores)
     monkeypatch.setattr(module, "_tally_service", lambda: counting)
     return module
@@ -33,7 +33,7 @@ def tally(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def drain(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = handlers.load_function("drain")
+    module = lambda_handlers.load_function("drain")
     monkeypatch.setattr(module, "_click_repository", lambda: stores.clicks)
     return module
 

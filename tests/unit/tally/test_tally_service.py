@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from tests.fakes import create_in_memory_repositories
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.bot_detection.scoring import BotVerdict
 from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable, WriteConflict

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clicks import CAMPAIGN, NOON, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable
 from waypost.ids import extract_workspace_id

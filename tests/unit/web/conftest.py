@@ -3,8 +3,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.handlers import LambdaContext, build_api_event, load_function
-from tests.workspace import WorkspaceHarness
+from tests.lambda_handlers import LambdaContext, build_api_event, load_function
+from tests.workspace_harness import WorkspaceHarness
 from waypost.reports.share_links import ShareScope
 
 Visit: TypeAlias = Callable[..., dict[str, Any]]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.handlers import LambdaContext, build_api_event, load_function
-from tests.workspace import WorkspaceHarness, build_link_definition
+from tests.lambda_handlers import LambdaContext, build_api_event, load_function
+from tests.workspace_harness import WorkspaceHarness, build_link_definition
 from waypost.ids import derive_campaign_id
 from waypost.web.app import PAGE_VIEWS
 

@@ -11,8 +11,8 @@ from zoneinfo import available_timezones
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from tests.clicks import NOON
-from tests.workspace import build_link_definition
+from tests.click_factory import NOON
+from tests.workspace_harness import build_link_definition
 from waypost.api.workspace_settings import SettingsChange
 from waypost.domains.schemas import AddDomainRequest
 from waypost.ids import derive_campaign_id

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.packaging.building import FUNCTIONS, ROOT, TEMPLATE
+from tests.packaging.sam_build import FUNCTIONS, ROOT, TEMPLATE
 from waypost.config import (
     DomainConfig,
     DrainConfig,

@@ -10,7 +10,7 @@ import yaml
 
 from local.stack import EmbeddedStack
 from local.template import parse_yaml
-from tests.packaging.building import FUNCTIONS, ROOT, Build
+from tests.packaging.sam_build import FUNCTIONS, ROOT, Build
 
 EVENTS = ROOT / "events"
 TRIGGERS = {

@@ -1,6 +1,6 @@
 """With every process of all other functions taken, as when their concurrency is exhausted,
 redirects go on, and what they kept is counted afterwards. Slow and refusing services are in
-tests/trust/test_starvation.py; what a stack reserves for whom is in tests/packaging.
+tests/trust/test_failing_services.py; what a stack reserves for whom is in tests/packaging.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.desk import wait_until
-from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.runbook_operator import wait_until
+from tests.e2e.test_click_tracking import URLS, Sender
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.packaging.building import (
+from tests.packaging.sam_build import (
     FUNCTIONS,
     ROOT,
     RUNTIME,

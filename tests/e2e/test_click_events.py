@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.test_main_job import URLS, Sender
+from tests.e2e.test_click_tracking import URLS, Sender
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.clicks import NOON, make_click
+from tests.click_factory import NOON, make_click
 from tests.fakes import create_in_memory_repositories
-from tests.tallies import create_tally
+from tests.tally_factory import create_tally
 from waypost.composition import ApiServices, build_page_service
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.service import DomainService

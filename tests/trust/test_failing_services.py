@@ -1,5 +1,7 @@
-"""Starved of everything they wait for, redirects go on, and every click is in the ledger, in the
-queue, or in a line that replays. What takes concurrency away is in tests/e2e/test_starvation.py.
+"""Test that redirects continue while AWS services are slow or refuse calls.
+
+Each click is in the clicks table, in the fallback queue, or in a log line that can be replayed.
+tests/e2e/test_exhausted_concurrency.py takes the concurrency away.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.trust import traffic
-from tests.trust.aws import FakeAws, run_fake_aws
 from tests.trust.conftest import count_attempts
-from tests.trust.function import FunctionProcess, run_function
+from tests.trust.fake_aws import FakeAws, run_fake_aws
+from tests.trust.function_process import FunctionProcess, run_function
 from waypost.clicks.fallback_queue import deserialize_click
 from waypost.maintenance.replay import extract_clicks
 from waypost.models.click import Click

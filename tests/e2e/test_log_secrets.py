@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.e2e.secrets import find_leaks, list_stack_keys
+from tests.leak_patterns import find_leaks, list_stack_keys
 
 PERSON = "ada@people.example"
 TOKEN = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAA"
@@ -53,7 +53,7 @@ def test_the_search_finds_what_it_looks_for(line):
         "2001:db8:1234::",
         "::1",
         "2026-11-22T09:00:00.000Z 12:34:56",
-        "tests/e2e/test_logs.py::test_abc",
+        "tests/e2e/test_log_secrets.py::test_abc",
         "02:42:ac:11:00:02",
         "Chrome/131.0.6778.86 Safari/537.36",
         "127.0.0.1",

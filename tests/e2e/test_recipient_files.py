@@ -20,7 +20,7 @@ import pytest
 
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.secrets import find_leaks, list_stack_keys
+from tests.leak_patterns import find_leaks, list_stack_keys
 from waypost.client import Client, Message
 from waypost.errors import CallFailed
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from local.stack import EmbeddedStack
-from tests.e2e.commands import run_tool
 from tests.e2e.conftest import Http
+from tests.e2e.tool_runner import run_tool
 from waypost.errors import BadSignature
 from waypost.tokens import Keyring, TokenSealer
 from waypost.tokens.keyring import MIN_RELOAD_INTERVAL_SECONDS, KeySchedule, SigningKey

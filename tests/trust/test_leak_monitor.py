@@ -9,8 +9,8 @@ from io import StringIO
 import pytest
 from aws_lambda_powertools.logging import Logger
 
-from tests.e2e.secrets import find_leaks, list_encodings
-from tests.watching import SecretLeakMonitor
+from tests.leak_monitor import SecretLeakMonitor
+from tests.leak_patterns import find_leaks, list_encodings
 from waypost.errors import NotFound, UnsafeDestination
 from waypost.observability import Metric, emit_metric
 from waypost.responses import problem_response

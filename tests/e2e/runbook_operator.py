@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.commands import run_tool
-from tests.e2e.test_main_job import Sender
+from tests.e2e.test_click_tracking import Sender
+from tests.e2e.tool_runner import run_tool
 from waypost.ids import derive_campaign_id
 
 Test = TypeVar("Test", bound=Callable[..., None])

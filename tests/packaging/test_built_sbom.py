@@ -3,7 +3,7 @@
 import json
 import re
 
-from tests.packaging.building import ROOT
+from tests.packaging.sam_build import ROOT
 from tools import sbom
 
 

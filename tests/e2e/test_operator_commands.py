@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.test_main_job import Sender
+from tests.e2e.test_click_tracking import Sender
 from tools import clicks
 from tools.stack import DeployedStack
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from tests.e2e.secrets import find_leaks, list_encodings
+from tests.leak_patterns import find_leaks, list_encodings
 from waypost import observability, responses
 from waypost.tokens.signer import Keyring
 from waypost.web import app

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.packaging.building import RESOURCES, list_resources, list_statements
+from tests.packaging.sam_build import RESOURCES, list_resources, list_statements
 
 CONFIG: dict[str, Any] = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
 BEHAVIOUR: dict[str, Any] = CONFIG["DefaultCacheBehavior"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.packaging.building import FUNCTIONS, ROOT
+from tests.packaging.sam_build import FUNCTIONS, ROOT
 from tools import stamp
 from tools.stack import StackNotFound
 from tools.stamp import compute_fingerprint, stamp_template

@@ -13,10 +13,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from tests.contract.conftest import load_stack_template
 from tests.fakes import InMemoryShortLinkRepository
-from tests.handlers import LambdaContext, build_api_event, load_function
+from tests.lambda_handlers import LambdaContext, build_api_event, load_function
 from tests.rewrite_harness import NOW, FakeBaseUrls
 from tests.unit.domains.fake_verification import FakeChecker, FakeServices
-from tests.workspace import WorkspaceHarness, build_link_definition
+from tests.workspace_harness import WorkspaceHarness, build_link_definition
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import LinkId
