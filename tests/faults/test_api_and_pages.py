@@ -1,17 +1,15 @@
-"""Each call of the API and of the pages, gone wrong in each way: the whole answer, or a 503 that
-asks to come again; and what is written is written whole.
+"""Faults in each call of the API and pages: responses are complete or 503, writes never partial.
 
-docs/faults.md lists the promises, and is what is run here.
+docs/faults.md lists the promises that these tests check.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -48,8 +46,9 @@ Answer: TypeAlias = Mapping[str, Any]
 
 
 class ApiRequest(NamedTuple):
-    """A request to the API. ``tables``: what it writes to; two or more, and it is done in steps,
-    which go on when it is asked again.
+    """A request to the API. ``tables``: the tables that it writes.
+
+    A request with several tables writes in steps, which a repeated request continues.
     """
 
     route: str
@@ -96,7 +95,7 @@ PAGES += ["people.ndjson", "settings"]
 @pytest.fixture(scope="module")
 def api(aws: FakeCloud) -> ModuleType:
     made = lambda_handlers.load_function("api")
-    setattr(made, "services", ApiServices(NOON.timestamp))  # noqa: B010 - as below
+    setattr(made, "services", ApiServices(NOON.timestamp))  # noqa: B010 - mypy knows only a module
     return made
 
 
@@ -104,17 +103,15 @@ def api(aws: FakeCloud) -> ModuleType:
 def pages(aws: FakeCloud) -> ModuleType:
     made = lambda_handlers.load_function("pages")
     fixed = cache(lambda: build_page_service(ApiServices(NOON.timestamp)))
-    setattr(made, "page_service", fixed)  # noqa: B010 - as below
+    setattr(made, "page_service", fixed)  # noqa: B010 - mypy knows only a module
     return made
 
 
 @contextmanager
-def prepared(aws: FakeCloud, ask: ApiRequest | None = None) -> Iterator[FakeCloud]:
-    """A workspace with what a request is about: a domain, a campaign with its message and clicks.
-    Without a request, all of it.
-    """
+def prepare_workspace(aws: FakeCloud, request: ApiRequest | None = None) -> Iterator[FakeCloud]:
+    """Create a workspace with the data of a request; without a request, with all data."""
     with aws.reset():
-        with_campaign = ask is None or "campaigns" in ask.tables
+        with_campaign = request is None or "campaigns" in request.tables
         aws.load_snapshot(
             create_domain_and_campaign if with_campaign else create_opted_out_workspace
         )
@@ -141,28 +138,28 @@ def create_campaign() -> None:
     campaigns.define_links(CAMPAIGN, definitions, NOON)
     campaigns.add_deliveries(CAMPAIGN, 10, None)
     html = '<a href="https://e.com/home">x</a>'
-    kept = SentMessage(campaign=CAMPAIGN, html=html, rendered=True, expires=2**31)
-    repositories.messages.add(kept)
+    message = SentMessage(campaign=CAMPAIGN, html=html, rendered=True, expires=2**31)
+    repositories.messages.add(message)
     clicks = [make_click(f"click-{n}", person=f"p{n % 2}") for n in range(3)]
     for one in clicks:
         repositories.clicks.record(one)
     build_tally_service(repositories, None).count_clicks(clicks)
 
 
-def send(api: ModuleType, ask: ApiRequest) -> Answer:
-    event = lambda_handlers.build_api_event(ask.route, dict(ask.names), body=ask.body)
+def send(api: ModuleType, request: ApiRequest) -> Answer:
+    event = lambda_handlers.build_api_event(request.route, dict(request.names), body=request.body)
     answer: Answer = api.handler(event, lambda_handlers.LambdaContext())
     return answer
 
 
-def send_in_new_container(api: ModuleType, ask: ApiRequest) -> Answer:
-    """The answer of a function that has just started."""
-    setattr(api, "services", ApiServices(NOON.timestamp))  # noqa: B010 - a module, for all that types know
-    return send(api, ask)
+def send_in_new_container(api: ModuleType, request: ApiRequest) -> Answer:
+    """Send a request to a new execution environment."""
+    setattr(api, "services", ApiServices(NOON.timestamp))  # noqa: B010 - mypy knows only a module
+    return send(api, request)
 
 
 def visit(pages: ModuleType, name: str) -> Answer:
-    """A page as a visitor sees it who holds a share of the workspace, people included."""
+    """Request a page with a workspace share that shows people."""
     keyring = KeySchedule.parse(SECRET).build_keyring(0)
     token = ShareSigner(keyring, lambda: NOON).create_token(
         ShareScope("acme", None, people=True), 24
@@ -179,13 +176,13 @@ def visit_in_new_container(pages: ModuleType, name: str) -> Answer:
     return visit(pages, name)
 
 
-def summarize_answer(answer: Answer) -> tuple[int, str]:
-    """What an answer says, but for pictures, which are given names by chance."""
-    return answer["statusCode"], re.sub(r'data:[^"]*', "", answer["body"])
+def summarize(answer: Answer) -> tuple[int, str]:
+    """Return the status and body of a response."""
+    return answer["statusCode"], answer["body"]
 
 
 def is_refusal(answer: Answer) -> bool:
-    """It asks to come again, says why, and holds nothing else."""
+    """It requests to come again, says why, and holds nothing else."""
     headers = {name.lower(): value for name, value in answer["headers"].items()}
     shown = str(answer["body"])
     problem = headers["content-type"] == "application/problem+json"
@@ -193,8 +190,8 @@ def is_refusal(answer: Answer) -> bool:
     return answer["statusCode"] == 503 and "retry-after" in headers and told
 
 
-def state(cloud: FakeCloud, tables: Collection[str]) -> dict[tuple[str, str], Any]:
-    """What tables hold, but for what differs from run to run."""
+def read_state(cloud: FakeCloud, tables: Collection[str]) -> dict[tuple[str, str], Any]:
+    """Return the items of tables without values that differ from run to run."""
     return {
         (one["pk"]["S"], one.get("sk", {}).get("S", "")): drop_volatile(one)
         for table in tables
@@ -203,7 +200,7 @@ def state(cloud: FakeCloud, tables: Collection[str]) -> dict[tuple[str, str], An
 
 
 def drop_volatile(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An item without times and what is drawn by chance."""
+    """Return an item without times and random values."""
     if "domain" in stored:
         domain = json.loads(stored["domain"]["S"])
         return {name: domain[name] for name in ("host", "use", "stage", "role", "app_links")}
@@ -211,7 +208,7 @@ def drop_volatile(stored: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class HealthyRun(NamedTuple):
-    """What a request is answered, the calls that it makes, and what is stored before and after."""
+    """A request without faults: its response, its calls, and the items before and after."""
 
     answer: Answer
     calls: Counter[str]
@@ -221,41 +218,48 @@ class HealthyRun(NamedTuple):
 
 @pytest.fixture(scope="module")
 def read(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
-    with prepared(aws) as cloud:
-        return {ask.route: healthy(cloud, lambda: send_in_new_container(api, ask)) for ask in READS}  # noqa: B023
+    with prepare_workspace(aws) as cloud:
+        return {
+            request.route: run_healthy(cloud, partial(send_in_new_container, api, request))
+            for request in READS
+        }
 
 
 @pytest.fixture(scope="module")
 def written(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
-    found = {}
-    for ask in WRITES:
-        with prepared(aws, ask) as cloud:
-            found[ask.route] = healthy(cloud, lambda: send_in_new_container(api, ask), ask.tables)  # noqa: B023
-    return found
+    runs = {}
+    for request in WRITES:
+        with prepare_workspace(aws, request) as cloud:
+            runs[request.route] = run_healthy(
+                cloud, partial(send_in_new_container, api, request), request.tables
+            )
+    return runs
 
 
 @pytest.fixture(scope="module")
 def shown(aws: FakeCloud, pages: ModuleType) -> dict[str, HealthyRun]:
-    with prepared(aws) as cloud:
-        return {name: healthy(cloud, lambda: visit_in_new_container(pages, name)) for name in PAGES}  # noqa: B023
+    with prepare_workspace(aws) as cloud:
+        return {
+            name: run_healthy(cloud, partial(visit_in_new_container, pages, name)) for name in PAGES
+        }
 
 
-def healthy(
-    cloud: FakeCloud, ask: Callable[[], Answer], tables: Collection[str] = ()
+def run_healthy(
+    cloud: FakeCloud, request: Callable[[], Answer], tables: Collection[str] = ()
 ) -> HealthyRun:
-    before = state(cloud, tables)
+    before = read_state(cloud, tables)
     cloud.calls.clear()
-    answer = ask()
+    answer = request()
     assert answer["statusCode"] in (200, 201, 202), answer
-    return HealthyRun(answer, Counter(cloud.calls), before, state(cloud, tables))
+    return HealthyRun(answer, Counter(cloud.calls), before, read_state(cloud, tables))
 
 
-def test_every_route_is_asked() -> None:
+def test_every_route_has_a_request() -> None:
     template = load_template(Path(__file__).parents[2] / "template.yaml")
     events: Any = template.resources["ApiFunction"].properties["Events"]
     asked_by = [event["Properties"] for event in events.values()]
     routes = {f"{one['Method']} {one['Path']}" for one in asked_by}
-    assert {ask.route for ask in READS + WRITES} == routes
+    assert {request.route for request in READS + WRITES} == routes
 
 
 def test_every_call_of_the_api_has_its_promise(
@@ -272,80 +276,90 @@ def test_every_call_of_the_pages_has_its_promise(shown: dict[str, HealthyRun]) -
     )
 
 
-@pytest.mark.parametrize("call", list_calls("api", "test_a_report_is_whole_or_refused"))
-def test_a_report_is_whole_or_refused(
+@pytest.mark.parametrize("call", list_calls("api", "test_a_report_is_complete_or_returns_503"))
+def test_a_report_is_complete_or_returns_503(
     aws: FakeCloud, api: ModuleType, read: dict[str, HealthyRun], call: str
 ) -> None:
-    with prepared(aws) as cloud:
-        for route, way, after, times in broken(read, call):
-            ask = next(ask for ask in READS if ask.route == route)
+    with prepare_workspace(aws) as cloud:
+        for route, way, after, times in generate_faults(read, call):
+            request = next(request for request in READS if request.route == route)
             cloud.plan_fault(call, way, after=after, times=times)
-            answer = send_in_new_container(api, ask)
-            assert is_refusal(answer) or summarize_answer(answer) == summarize_answer(
-                read[route].answer
-            ), (route, way)
+            answer = send_in_new_container(api, request)
+            assert is_refusal(answer) or summarize(answer) == summarize(read[route].answer), (
+                route,
+                way,
+            )
             cloud.clear_faults()
-            assert summarize_answer(send(api, ask)) == summarize_answer(read[route].answer), (
+            assert summarize(send(api, request)) == summarize(read[route].answer), (
                 route,
                 way,
             )
 
 
-def broken(healthy: Mapping[str, HealthyRun], call: str) -> Iterator[tuple[str, str, int, int]]:
-    """Every way in which a call may break, with a request that makes it; at length, with each."""
-    names = [name for name, one in healthy.items() if one.calls[call]]
+def generate_faults(
+    runs: Mapping[str, HealthyRun], call: str
+) -> Iterator[tuple[str, str, int, int]]:
+    """Yield each fault of a call with a request that makes it; in a soak run, with each request."""
+    names = [name for name, run in runs.items() if run.calls[call]]
     for number, way in enumerate(CALL_FAULTS):
         for name in names if SOAK_ROUNDS > 1 else [names[number % len(names)]]:
-            for after, times in fault_schedules(healthy[name].calls[call]):
+            for after, times in fault_schedules(runs[name].calls[call]):
                 yield name, way, after, times
 
 
-@pytest.mark.parametrize("call", list_calls("api", "test_a_write_is_whole_or_refused"))
-def test_a_write_is_whole_or_refused(
+@pytest.mark.parametrize("call", list_calls("api", "test_a_write_is_complete_or_returns_503"))
+def test_a_write_is_complete_or_returns_503(
     aws: FakeCloud, api: ModuleType, written: dict[str, HealthyRun], call: str
 ) -> None:
-    for route, way, after, times in broken(written, call):
-        ask, wanted = next(ask for ask in WRITES if ask.route == route), written[route]
-        with prepared(aws, ask) as cloud:
+    for route, way, after, times in generate_faults(written, call):
+        request, expected = (
+            next(request for request in WRITES if request.route == route),
+            written[route],
+        )
+        with prepare_workspace(aws, request) as cloud:
             cloud.plan_fault(call, way, after=after, times=times)
-            answer, code = send_in_new_container(api, ask), wanted.answer["statusCode"]
+            answer, code = send_in_new_container(api, request), expected.answer["statusCode"]
             assert is_refusal(answer) or answer["statusCode"] == code, (route, way, answer)
-            if len(ask.tables) == 1:
-                assert state(cloud, ask.tables) in (wanted.before, wanted.after), (route, way)
+            if len(request.tables) == 1:
+                assert read_state(cloud, request.tables) in (expected.before, expected.after), (
+                    route,
+                    way,
+                )
             cloud.clear_faults()
-            assert send(api, ask)["statusCode"] in (code, 409), (route, way)
-            check_written(cloud, ask, wanted)
+            assert send(api, request)["statusCode"] in (code, 409), (route, way)
+            check_stored(cloud, request, expected)
 
 
-def check_written(cloud: FakeCloud, ask: ApiRequest, wanted: HealthyRun) -> None:
-    """What is stored in the end is what a healthy run stores; of a person erased nothing is."""
-    stored = state(cloud, ask.tables)
-    if len(ask.tables) == 1:
-        assert stored == wanted.after
+def check_stored(cloud: FakeCloud, request: ApiRequest, expected: HealthyRun) -> None:
+    """Check that the items equal those of a run without faults, or that the person is erased."""
+    stored = read_state(cloud, request.tables)
+    if len(request.tables) == 1:
+        assert stored == expected.after
     else:
         assert "p:p1" not in str(stored)
-        assert len(stored) == len(wanted.after)
+        assert len(stored) == len(expected.after)
 
 
-@pytest.mark.parametrize("call", list_calls("pages", "test_a_page_is_whole_or_asks_to_come_again"))
-def test_a_page_is_whole_or_asks_to_come_again(
+@pytest.mark.parametrize("call", list_calls("pages", "test_a_page_is_complete_or_returns_503"))
+def test_a_page_is_complete_or_returns_503(
     aws: FakeCloud, pages: ModuleType, shown: dict[str, HealthyRun], call: str
 ) -> None:
-    with prepared(aws) as cloud:
-        for name, way, after, times in broken(shown, call):
+    with prepare_workspace(aws) as cloud:
+        for name, way, after, times in generate_faults(shown, call):
             cloud.plan_fault(call, way, after=after, times=times)
             answer = visit_in_new_container(pages, name)
-            assert is_refusal(answer) or summarize_answer(answer) == summarize_answer(
-                shown[name].answer
-            ), (name, way)
+            assert is_refusal(answer) or summarize(answer) == summarize(shown[name].answer), (
+                name,
+                way,
+            )
             cloud.clear_faults()
-            assert summarize_answer(visit(pages, name)) == summarize_answer(shown[name].answer), (
+            assert summarize(visit(pages, name)) == summarize(shown[name].answer), (
                 name,
                 way,
             )
 
 
-def test_at_random_reports_and_pages_are_whole_or_refused(
+def test_reports_and_pages_are_complete_under_random_faults(
     aws: FakeCloud,
     api: ModuleType,
     pages: ModuleType,
@@ -353,49 +367,55 @@ def test_at_random_reports_and_pages_are_whole_or_refused(
     shown: dict[str, HealthyRun],
 ) -> None:
     random = Random(FAULT_SEED)
-    with prepared(aws) as cloud:
+    with prepare_workspace(aws) as cloud:
         cloud.inject_at_random(random, 0.15)
         for _ in range(200 * SOAK_ROUNDS):
             if random.random() < 0.5:
-                ask = random.choice(READS)
-                answer, wanted = send(api, ask), read[ask.route].answer
+                request = random.choice(READS)
+                answer, expected = send(api, request), read[request.route].answer
             else:
                 name = random.choice(PAGES)
-                answer, wanted = visit(pages, name), shown[name].answer
-            assert is_refusal(answer) or summarize_answer(answer) == summarize_answer(wanted)
+                answer, expected = visit(pages, name), shown[name].answer
+            assert is_refusal(answer) or summarize(answer) == summarize(expected)
         assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
 
-def test_at_random_writes_end_where_they_would_have(aws: FakeCloud, api: ModuleType) -> None:
+def test_writes_reach_the_requested_state_under_random_faults(
+    aws: FakeCloud, api: ModuleType
+) -> None:
     random = Random(FAULT_SEED)
-    with prepared(aws) as cloud:
+    with prepare_workspace(aws) as cloud:
         hosts = [f"go{number}.acme.com" for number in range(6)]
-        wanted: dict[str, str] = {}
+        expected: dict[str, str] = {}
         for _ in range(40 * SOAK_ROUNDS):
-            host, wish = random.choice(hosts), random.choice(["on", "reverted", "removed"])
+            host, use = random.choice(hosts), random.choice(["on", "reverted", "removed"])
             cloud.inject_at_random(random, 0.15)
-            retry_until_done(api, host, wish, random)
+            retry_until_done(api, host, use, random)
             cloud.clear_faults()
-            wanted[host] = wish
+            expected[host] = use
         with cloud.bypass_faults():
             domains = get_repositories().domains
             found = {one.host: one.use for one in domains.list_by_workspace(ACME)}
-            assert {host: found[host] for host in wanted} == wanted
+            assert {host: found[host] for host in expected} == expected
             assert all(domains.get_by_host(host) == domains.get(ACME, host) for host in found)
         assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
 
-def retry_until_done(api: ModuleType, host: str, wish: str, random: Random) -> None:
-    """Have a domain used, reverted or removed, as a caller would who asks again after a 503."""
+def retry_until_done(api: ModuleType, host: str, use: str, random: Random) -> None:
+    """Have a domain used, reverted or removed, as a caller would who requests again after a 503."""
     names = NAMES | {"host": host}
-    asks = [ApiRequest(f"POST {WORKSPACE}/domains", body={"host": host})]
-    asks += [
-        ApiRequest(f"POST {WORKSPACE}/domains/{{host}}", names, {"reverted": wish == "reverted"})
+    requests = [ApiRequest(f"POST {WORKSPACE}/domains", body={"host": host})]
+    requests += [
+        ApiRequest(f"POST {WORKSPACE}/domains/{{host}}", names, {"reverted": use == "reverted"})
     ]
-    asks += [ApiRequest(f"DELETE {WORKSPACE}/domains/{{host}}", names)] if wish == "removed" else []
-    for ask in asks:
-        answer = send_in_new_container(api, ask) if random.random() < 0.2 else send(api, ask)
+    requests += (
+        [ApiRequest(f"DELETE {WORKSPACE}/domains/{{host}}", names)] if use == "removed" else []
+    )
+    for request in requests:
+        answer = (
+            send_in_new_container(api, request) if random.random() < 0.2 else send(api, request)
+        )
         while answer["statusCode"] == 503:
             assert is_refusal(answer)
-            answer = send(api, ask)
+            answer = send(api, request)
         assert answer["statusCode"] in (200, 201, 409)

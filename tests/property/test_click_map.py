@@ -1,4 +1,4 @@
-"""Whatever the message, a click map changes where its links lead and nothing else."""
+"""A click map changes only the destinations of links, in generated and real messages."""
 
 import re
 
@@ -28,46 +28,46 @@ def anchors(draw: st.DrawFn) -> str:
 MESSAGES = st.lists(st.one_of(anchors(), TEXTS), max_size=8).map("".join)
 
 
-def figures(html: str) -> list[LinkFigures]:
-    """Figures as if every link of a message had been tracked and clicked as often as it stands."""
-    places = {place.identity: place for place in links_of(html)}
+def build_figures(html: str) -> list[LinkFigures]:
+    """Build figures in which the n-th link of a message has n clicks."""
+    links = {link.identity: link for link in find_message_links(html)}
     return [
         LinkFigures(
-            link=f"{n:026x}", url=place.url, tag=place.tag, position=n, share=0.5,
+            link=f"{n:026x}", url=link.url, tag=link.tag, position=n, share=0.5,
             total=n, unique=n, human=n, machine=0,
         )
-        for n, place in enumerate(places.values(), 1)
+        for n, link in enumerate(links.values(), 1)
     ]  # fmt: skip
 
 
-def links_of(html: str) -> list[LinkOccurrence]:
-    return [place for place in find_links(HTML_LINKS, html, "html") if not place.find_pixel]
+def find_message_links(html: str) -> list[LinkOccurrence]:
+    return [link for link in find_links(HTML_LINKS, html, "html") if not link.find_pixel]
 
 
-def without_links(html: str) -> str:
-    """The text around the destinations."""
-    pieces, at = [], 0
-    for place in links_of(html):
-        pieces.append(html[at : place.start])
-        at = place.end
-    return "·".join([*pieces, html[at:]])
+def remove_destinations(html: str) -> str:
+    """Return the text around the destinations."""
+    pieces, position = [], 0
+    for link in find_message_links(html):
+        pieces.append(html[position : link.start])
+        position = link.end
+    return "·".join([*pieces, html[position:]])
 
 
-def check(html: str) -> None:
-    shown = render_click_map(html, build_map_links(figures(html)))
+def check_click_map(html: str) -> None:
+    shown = render_click_map(html, build_map_links(build_figures(html)))
     style, end, message = shown.partition("</style>")
     assert (style.startswith("<!doctype html><style>"), end) == (True, "</style>")
-    assert without_links(message) == without_links(html)
-    for place in links_of(message):
-        assert re.fullmatch(r"|#|#waypost-[0-4]-\d+", place.href), place.href
+    assert remove_destinations(message) == remove_destinations(html)
+    for link in find_message_links(message):
+        assert re.fullmatch(r"|#|#waypost-[0-4]-\d+", link.href), link.href
 
 
 @given(MESSAGES)
 def test_only_destinations_change(html):
-    check(html)
+    check_click_map(html)
 
 
 @requires_emails
 @pytest.mark.parametrize("email", EMAILS, ids=lambda path: path.name)
 def test_only_destinations_change_in_real_messages(email):
-    check(email.read_text("utf-8", "replace"))
+    check_click_map(email.read_text("utf-8", "replace"))

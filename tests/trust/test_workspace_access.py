@@ -1,5 +1,6 @@
-"""Every route across workspaces: asked in one for what belongs to another. Pages and shares have
-their matrix in tests/unit/web/test_access.py.
+"""Access to every route by its workspace, and by a workspace that owns nothing.
+
+``tests/unit/web/test_access.py`` contains the matrix of pages and share links.
 """
 
 from __future__ import annotations
@@ -35,51 +36,51 @@ MESSAGE: Final = {
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What the owner of everything gets, and who has nothing; ``body`` is sent."""
+class ExpectedAccess:
+    """Statuses of a route for the owner and for a stranger; ``body``: the request body."""
 
     owner: int
     stranger: int
     body: Any = None
 
 
-CELLS: Final[dict[str, Cell]] = {
-    f"GET {ROOT}/campaigns": Cell(200, 200),
-    f"GET {ROOT}/campaigns/{{campaign}}": Cell(200, 404),
-    f"GET {ROOT}/campaigns/{{campaign}}/links": Cell(200, 404),
-    f"GET {ROOT}/campaigns/{{campaign}}/series": Cell(200, 404),
-    f"GET {ROOT}/links/{{link}}/people": Cell(200, 404),
-    f"GET {ROOT}/links/{{link}}/people.csv": Cell(200, 404),
-    f"GET {ROOT}/links/{{link}}/people.ndjson": Cell(200, 404),
-    f"GET {ROOT}/people/{{person}}/activity": Cell(200, 404),
-    f"GET {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
-    f"PUT {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
-    f"DELETE {ROOT}/people/{{person}}/opt-out": Cell(200, 200),
-    f"DELETE {ROOT}/people/{{person}}": Cell(202, 202),
-    f"POST {ROOT}/shares": Cell(201, 404, {"campaign": "spring"}),
-    f"GET {ROOT}/settings": Cell(200, 200),
-    f"PUT {ROOT}/settings": Cell(200, 200, {"cio_id": False}),
-    f"GET {ROOT}/domains": Cell(200, 200),
-    f"POST {ROOT}/domains": Cell(409, 409, {"host": HOST}),
-    f"GET {ROOT}/domains/{{host}}": Cell(200, 404),
-    f"POST {ROOT}/domains/{{host}}": Cell(200, 404, {"reverted": True}),
-    f"DELETE {ROOT}/domains/{{host}}": Cell(200, 404),
-    f"POST {ROOT}/domains/{{host}}/verify": Cell(200, 404),
-    "POST /v1/rewrite": Cell(200, 200, MESSAGE),
+ACCESS_MATRIX: Final[dict[str, ExpectedAccess]] = {
+    f"GET {ROOT}/campaigns": ExpectedAccess(200, 200),
+    f"GET {ROOT}/campaigns/{{campaign}}": ExpectedAccess(200, 404),
+    f"GET {ROOT}/campaigns/{{campaign}}/links": ExpectedAccess(200, 404),
+    f"GET {ROOT}/campaigns/{{campaign}}/series": ExpectedAccess(200, 404),
+    f"GET {ROOT}/links/{{link}}/people": ExpectedAccess(200, 404),
+    f"GET {ROOT}/links/{{link}}/people.csv": ExpectedAccess(200, 404),
+    f"GET {ROOT}/links/{{link}}/people.ndjson": ExpectedAccess(200, 404),
+    f"GET {ROOT}/people/{{person}}/activity": ExpectedAccess(200, 404),
+    f"GET {ROOT}/people/{{person}}/opt-out": ExpectedAccess(200, 200),
+    f"PUT {ROOT}/people/{{person}}/opt-out": ExpectedAccess(200, 200),
+    f"DELETE {ROOT}/people/{{person}}/opt-out": ExpectedAccess(200, 200),
+    f"DELETE {ROOT}/people/{{person}}": ExpectedAccess(202, 202),
+    f"POST {ROOT}/shares": ExpectedAccess(201, 404, {"campaign": "spring"}),
+    f"GET {ROOT}/settings": ExpectedAccess(200, 200),
+    f"PUT {ROOT}/settings": ExpectedAccess(200, 200, {"cio_id": False}),
+    f"GET {ROOT}/domains": ExpectedAccess(200, 200),
+    f"POST {ROOT}/domains": ExpectedAccess(409, 409, {"host": HOST}),
+    f"GET {ROOT}/domains/{{host}}": ExpectedAccess(200, 404),
+    f"POST {ROOT}/domains/{{host}}": ExpectedAccess(200, 404, {"reverted": True}),
+    f"DELETE {ROOT}/domains/{{host}}": ExpectedAccess(200, 404),
+    f"POST {ROOT}/domains/{{host}}/verify": ExpectedAccess(200, 404),
+    "POST /v1/rewrite": ExpectedAccess(200, 200, MESSAGE),
 }
-OF_NO_WORKSPACE: Final = {"GET /v1/openapi.json"}
-"""Routes that answer everybody alike."""
+ROUTES_WITHOUT_WORKSPACE: Final = {"GET /v1/openapi.json"}
+"""Routes with the same response for every caller."""
 
 
 @dataclass
 class Stack:
-    """One stack in which acme has everything, and the stranger nothing."""
+    """A stack in which acme owns everything, and the stranger nothing."""
 
     stores: WorkspaceHarness
     link: LinkId
     modules: dict[str, Any]
 
-    def ask(self, workspace: str, route: str, body: Any = None) -> tuple[int, str]:
+    def send(self, workspace: str, route: str, body: Any = None) -> tuple[int, str]:
         names = {"campaign": "spring", "link": self.link, "person": "ada", "host": HOST}
         given = {
             name: value
@@ -88,14 +89,14 @@ class Stack:
         }
         if route == "POST /v1/rewrite":
             body = {"workspace": workspace, **body}
-        module = self.modules[function_of(route)]
+        module = self.modules[find_function(route)]
         answer = module.handler(build_api_event(route, given, body=body), LambdaContext())
         return answer["statusCode"], answer["body"]
 
-    def everything(self) -> list[tuple[int, str]]:
-        """All that acme is told of what it has."""
-        reads = [route for route in CELLS if route.startswith("GET ")]
-        return [self.ask("acme", route) for route in reads]
+    def read_everything(self) -> list[tuple[int, str]]:
+        """Return the responses of all of acme's read routes."""
+        reads = [route for route in ACCESS_MATRIX if route.startswith("GET ")]
+        return [self.send("acme", route) for route in reads]
 
 
 @pytest.fixture
@@ -122,53 +123,53 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(modules["rewrite"], "rewrite_service", lambda: sending)
     monkeypatch.setattr(modules["verify_domains"], "get_verification_service", lambda _: verifier)
     made = Stack(stores, link, modules)
-    assert made.ask("acme", f"POST {ROOT}/domains", {"host": HOST})[0] == 201
+    assert made.send("acme", f"POST {ROOT}/domains", {"host": HOST})[0] == 201
     change = {"url_params": {"utm_source": "utm-of-acme"}}
-    assert made.ask("acme", f"PUT {ROOT}/settings", change)[0] == 200
+    assert made.send("acme", f"PUT {ROOT}/settings", change)[0] == 200
     return made
 
 
-@pytest.mark.parametrize("route", CELLS)
-def test_the_owner_gets_it(stack: Stack, route: str) -> None:
-    answer = stack.ask("acme", route, CELLS[route].body)
-    assert answer[0] == CELLS[route].owner, answer
+@pytest.mark.parametrize("route", ACCESS_MATRIX)
+def test_the_owner_has_access(stack: Stack, route: str) -> None:
+    answer = stack.send("acme", route, ACCESS_MATRIX[route].body)
+    assert answer[0] == ACCESS_MATRIX[route].owner, answer
 
 
-@pytest.mark.parametrize("route", CELLS)
-def test_a_stranger_learns_nothing(stack: Stack, route: str) -> None:
-    status, text = stack.ask("stranger", route, CELLS[route].body)
-    assert status == CELLS[route].stranger, text
-    if status in (404, 409):  # what was asked for may be named, nothing else
+@pytest.mark.parametrize("route", ACCESS_MATRIX)
+def test_a_stranger_reads_nothing(stack: Stack, route: str) -> None:
+    status, text = stack.send("stranger", route, ACCESS_MATRIX[route].body)
+    assert status == ACCESS_MATRIX[route].stranger, text
+    if status in (404, 409):  # an error may repeat names of the request
         assert "detail" in json.loads(text)
         text = text.replace("spring", "").replace(HOST, "").replace("'ada'", "")
     for word in (*SECRET_WORDS, "acme"):
         assert word not in text, text
 
 
-@pytest.mark.parametrize("route", CELLS)
+@pytest.mark.parametrize("route", ACCESS_MATRIX)
 def test_a_stranger_changes_nothing(stack: Stack, route: str) -> None:
-    before = stack.everything()
-    stack.ask("stranger", route, CELLS[route].body)
-    assert stack.everything() == before
+    before = stack.read_everything()
+    stack.send("stranger", route, ACCESS_MATRIX[route].body)
+    assert stack.read_everything() == before
 
 
-def test_every_route_has_its_cell() -> None:
-    assert set(CELLS) | OF_NO_WORKSPACE == set(routes())
+def test_the_access_matrix_contains_every_route() -> None:
+    assert set(ACCESS_MATRIX) | ROUTES_WITHOUT_WORKSPACE == set(load_routes())
 
 
 def test_the_template_has_every_route_of_the_resolver_and_no_other() -> None:
     app: APIGatewayHttpResolver = load_function("api").app
     listed = [*app._static_routes, *app._dynamic_routes]
     known = {f"{route.method} {route.path.replace('<', '{').replace('>', '}')}" for route in listed}
-    assert known == {route for route, function in routes().items() if function == "api"}
+    assert known == {route for route, function in load_routes().items() if function == "api"}
 
 
-def function_of(route: str) -> str:
-    return routes()[route]
+def find_function(route: str) -> str:
+    return load_routes()[route]
 
 
-def routes() -> dict[str, str]:
-    """Every route of the template behind IAM, and the folder of its function."""
+def load_routes() -> dict[str, str]:
+    """Return each IAM route of the template with the folder of its function."""
     found = {}
     for resource in load_stack_template().resources.values():
         events = resource.properties.get("Events")

@@ -83,7 +83,7 @@ def test_a_signature_with_another_salt_is_refused():
         [1, "acme", None, True, 10**12],
     ],
 )
-def test_what_a_later_version_signed_is_refused_as_such(payload):
+def test_a_token_of_a_later_version_is_refused_with_this_reason(payload):
     """After a rollback, readers still have share links of the newer release."""
     later = create_signer()._serializer.dumps(payload)
     with pytest.raises(ShareAccessDenied) as caught:

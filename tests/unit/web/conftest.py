@@ -35,7 +35,7 @@ def visit(workspace, monkeypatch) -> Visit:
 
 
 def read_scope(workspace: WorkspaceHarness, token: str) -> ShareScope:
-    """What a token says, however old it is."""
+    """Return the scope of a token, even of an expired one."""
     now, workspace.now = workspace.now, workspace.now.replace(year=2020)
     try:
         return workspace.create_share_signer().verify_token(token).scope

@@ -1,4 +1,4 @@
-"""Who may see which page: every page against every kind of share."""
+"""Access to report pages: every page with every kind of share link."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,7 @@ COVERED = {
 
 @pytest.fixture
 def query(workspace) -> dict[str, str]:
-    """What every page needs to know."""
+    """A query with all names that pages need."""
     workspace.register_campaign("autumn", [])
     (link,) = workspace.register_campaign("spring", [build_link_definition("https://example.com")])
     workspace.record_click(link, "1", person="ada")
@@ -43,18 +43,18 @@ def query(workspace) -> dict[str, str]:
 
 @pytest.mark.parametrize("page", ALL)
 @pytest.mark.parametrize("share", SHARES)
-def test_a_share_shows_what_it_covers_and_nothing_else(workspace, visit, query, share, page):
+def test_a_share_shows_only_the_pages_that_it_covers(workspace, visit, query, share, page):
     status = visit(page, workspace.create_share_token(**SHARES[share]), **query)["statusCode"]
     assert status == (200 if page in COVERED[share] else 403)
 
 
-def test_every_page_is_in_the_matrix():
-    """Opening a share, the one address that is no page, has tests of its own below."""
+def test_the_access_matrix_contains_every_page():
+    """Share links themselves have separate tests below."""
     assert set(ALL) == set(PAGE_VIEWS)
 
 
 @pytest.mark.parametrize("page", ALL)
-def test_nothing_is_shown_without_a_share(visit, query, page):
+def test_pages_are_refused_without_a_share(visit, query, page):
     assert visit(page, **query)["statusCode"] == 403
 
 
@@ -64,7 +64,7 @@ def test_a_share_of_one_workspace_shows_nothing_of_another(workspace, visit, que
     assert visit(page, stranger.create_share_token(people=True), **query)["statusCode"] == 403
 
 
-def test_a_token_under_another_scopes_cookie_shows_no_more(workspace, query, monkeypatch):
+def test_a_token_in_the_cookie_of_another_scope_is_refused(workspace, query, monkeypatch):
     module = load_function("pages")
     monkeypatch.setattr(module, "page_service", workspace.create_page_service)
     narrow = workspace.create_share_token("autumn", people=True)
@@ -75,22 +75,22 @@ def test_a_token_under_another_scopes_cookie_shows_no_more(workspace, query, mon
     assert module.handler(event, LambdaContext())["statusCode"] == 403
 
 
-def test_a_share_that_expired_is_refused_and_says_so(workspace, visit, query):
+def test_an_expired_share_is_refused_with_its_expiry_time(workspace, visit, query):
     token = workspace.create_share_token("spring", hours=1)
     assert visit("campaign", token, **query)["statusCode"] == 200
     workspace.now += timedelta(hours=1)
-    refused = visit("campaign", token, **query)
-    assert (refused["statusCode"], "expired" in refused["body"]) == (403, True)
-    assert f"{workspace.now:%d %b %Y, %H:%M} UTC" in refused["body"]
-    assert "Ask the sender for a new one" in refused["body"]
+    denied = visit("campaign", token, **query)
+    assert (denied["statusCode"], "expired" in denied["body"]) == (403, True)
+    assert f"{workspace.now:%d %b %Y, %H:%M} UTC" in denied["body"]
+    assert "Ask the sender for a new one" in denied["body"]
 
 
-def test_of_two_shares_the_wider_one_counts(workspace, visit, query):
+def test_the_widest_of_two_shares_applies(workspace, visit, query):
     tokens = workspace.create_share_token("spring"), workspace.create_share_token(people=True)
     assert "ada" in visit("link", *tokens, **query)["body"]
 
 
-def test_opening_a_share_moves_it_from_the_address_into_a_cookie(workspace, visit, query):
+def test_opening_a_share_link_moves_its_token_into_a_cookie(workspace, visit, query):
     token = workspace.create_share_token("spring", hours=2)
     answer = visit(f"open/{token}")
     assert answer["statusCode"] == 303
@@ -104,8 +104,8 @@ def test_opening_a_share_moves_it_from_the_address_into_a_cookie(workspace, visi
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} < set(attributes)
 
 
-@pytest.mark.parametrize("spoil", [lambda t: t[:-2] + "AA", lambda _: "x", lambda t: t.lower()])
-def test_a_token_that_was_tampered_with_opens_nothing(workspace, visit, query, spoil):
-    answer = visit(f"open/{spoil(workspace.create_share_token('spring'))}")
+@pytest.mark.parametrize("tamper", [lambda t: t[:-2] + "AA", lambda _: "x", lambda t: t.lower()])
+def test_a_tampered_token_is_refused(workspace, visit, query, tamper):
+    answer = visit(f"open/{tamper(workspace.create_share_token('spring'))}")
     assert answer["statusCode"] == 403
     assert "cookies" not in answer

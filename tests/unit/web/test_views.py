@@ -1,4 +1,4 @@
-"""What pages show, as HTML; how they look and behave is seen in a browser (tests/e2e)."""
+"""The HTML of report pages; tests/e2e/pages tests them in a browser."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ MESSAGE = (
 
 @pytest.fixture
 def links(workspace):
-    """A campaign with two links: ada clicked the first twice, ben's machine the second."""
+    """A campaign with two links: ada clicked the first twice, ben's bot the second."""
     links = workspace.register_campaign(
         "spring",
         [
@@ -43,29 +43,29 @@ def links(workspace):
     return links
 
 
-def figures(html: str) -> dict[str, str]:
-    """The headline figures of a page."""
+def read_figures(html: str) -> dict[str, str]:
+    """Return the main figures of a page."""
     nodes = LexborHTMLParser(html).css("dl.figures [data-figure]")
     return {str(node.attributes["data-figure"]): node.text() for node in nodes}
 
 
-def only(html: str, selector: str) -> LexborNode:
-    """The first element that a selector finds, which there has to be."""
-    found = LexborHTMLParser(html).css_first(selector)
-    assert found is not None, selector
-    return found
+def select_one(html: str, selector: str) -> LexborNode:
+    """Return the first element of a selector, which must exist."""
+    node = LexborHTMLParser(html).css_first(selector)
+    assert node is not None, selector
+    return node
 
 
-def text(html: str) -> str:
-    return only(html, "main").text()
+def read_main_text(html: str) -> str:
+    return select_one(html, "main").text()
 
 
-def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, links):
+def test_campaign_page_has_the_figures_of_the_report(workspace, visit, links):
     answer = visit(
         "campaign", workspace.create_share_token("spring"), workspace="acme", campaign="spring"
     )
     assert answer["statusCode"] == 200
-    assert figures(answer["body"]) == {
+    assert read_figures(answer["body"]) == {
         "deliveries": "10",
         "opened": "2",
         "clicked": "2",
@@ -79,22 +79,22 @@ def test_the_figures_of_a_campaign_are_those_of_its_report(workspace, visit, lin
     assert "https://example.com/a?x=1&y=2" in rows[0].text()
 
 
-def test_clicks_over_time_are_a_picture_and_a_table(workspace, visit, links):
+def test_clicks_over_time_are_a_chart_and_a_table(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "by": "day", "zone": "Asia/Tokyo"}
     page = visit("campaign", workspace.create_share_token("spring"), **query)["body"]
-    chart = only(page, "svg.chart")
+    chart = select_one(page, "svg.chart")
     assert chart.attributes["role"] == "img"
     named = str(chart.attributes["aria-labelledby"]).split()
-    assert [only(page, f"svg.chart #{name}").text() for name in named] == [
+    assert [select_one(page, f"svg.chart #{name}").text() for name in named] == [
         "Clicks by day",
         "Stacked bars of human clicks and bot clicks; the table below contains the figures.",
     ]
-    assert only(page, "svg.chart g title").text() == "21 Nov: 2 human clicks, 1 bot clicks"
-    row = only(page, "details tbody tr").text(separator=" ")
+    assert select_one(page, "svg.chart g title").text() == "21 Nov: 2 human clicks, 1 bot clicks"
+    row = select_one(page, "details tbody tr").text(separator=" ")
     assert row.split() == ["2026-11-21", "00:00:00+09:00", "3", "2", "1", "0"]
 
 
-def test_a_campaign_nobody_clicked_says_so(workspace, visit):
+def test_a_campaign_without_clicks_shows_a_note(workspace, visit):
     workspace.register_campaign("quiet", [build_link_definition("https://example.com")])
     answer = visit(
         "campaign", workspace.create_share_token("quiet"), workspace="acme", campaign="quiet"
@@ -102,7 +102,7 @@ def test_a_campaign_nobody_clicked_says_so(workspace, visit):
     assert "No clicks yet." in answer["body"]
 
 
-def test_a_long_list_of_links_is_folded_and_has_them_all(workspace, visit):
+def test_a_long_list_of_links_is_collapsed_and_complete(workspace, visit):
     links = workspace.register_campaign(
         "many", [build_link_definition(f"https://example.com/{n}") for n in range(200)]
     )
@@ -116,37 +116,37 @@ def test_a_long_list_of_links_is_folded_and_has_them_all(workspace, visit):
     assert rows[0] == links[150]
     folded = parsed.css("section[aria-labelledby=top-links] details tr[data-link]")
     assert len(folded) == 180
-    assert "180 more links" in text(page)
+    assert "180 more links" in read_main_text(page)
 
 
-def campaigns_of(html: str) -> list[str]:
-    """The campaigns that a workspace's page lists, in its order."""
+def read_campaigns(html: str) -> list[str]:
+    """Return the campaigns of a workspace page, in its order."""
     rows = LexborHTMLParser(html).css("table.campaigns tr[data-campaign]")
     return [str(row.attributes["data-campaign"]) for row in rows]
 
 
-def test_a_workspaces_campaigns_are_listed_with_their_headlines(workspace, visit, links):
+def test_workspace_page_lists_campaigns_with_figures(workspace, visit, links):
     workspace.register_campaign("autumn / 2", [], deliveries=0, now=NOON + timedelta(days=1))
     page = visit("workspace", workspace.create_share_token(), workspace="acme")["body"]
-    assert campaigns_of(page) == ["autumn / 2", "spring"]
-    row = only(page, "tr[data-campaign=spring]")
+    assert read_campaigns(page) == ["autumn / 2", "spring"]
+    row = select_one(page, "tr[data-campaign=spring]")
     cells = {cell.attributes["data-label"]: cell.text() for cell in row.css("td")}
     assert cells == {"Deliveries": "10", "Opened": "20%", "Clicked": "20%", "Clicks": "3"}
     assert "Newsletter by email, first sent 21 Nov 2026" in row.text()
     anchors = LexborHTMLParser(page).css("table.campaigns a")
-    for name, anchor in zip(campaigns_of(page), anchors, strict=True):
+    for name, anchor in zip(read_campaigns(page), anchors, strict=True):
         query = dict(parse_qsl(urlsplit(str(anchor.attributes["href"])).query))
         answer = visit("campaign", workspace.create_share_token(), **query)
-        assert only(answer["body"], "h1").text() == name
+        assert select_one(answer["body"], "h1").text() == name
 
 
-def test_a_long_list_of_campaigns_comes_in_pages(workspace, visit):
+def test_workspace_page_paginates_campaigns(workspace, visit):
     for n in range(60):
         workspace.register_campaign(f"c{n}", [], now=NOON + timedelta(hours=n))
     seen, query = [], {"workspace": "acme"}
     for _ in range(4):
         page = visit("workspace", workspace.create_share_token(), **query)["body"]
-        seen += campaigns_of(page)
+        seen += read_campaigns(page)
         following = LexborHTMLParser(page).css_first("a[rel=next]")
         if following is None:
             break
@@ -154,14 +154,14 @@ def test_a_long_list_of_campaigns_comes_in_pages(workspace, visit):
     assert seen == [f"c{n}" for n in reversed(range(60))]
 
 
-def test_a_workspace_that_sent_nothing_says_so(workspace, visit):
+def test_a_workspace_without_campaigns_shows_a_note(workspace, visit):
     page = visit("workspace", workspace.create_share_token(), workspace="acme")["body"]
-    assert "No campaigns yet" in text(page)
-    assert campaigns_of(page) == []
+    assert "No campaigns yet" in read_main_text(page)
+    assert read_campaigns(page) == []
 
 
 @pytest.mark.parametrize("people", [True, False])
-def test_a_share_of_one_campaign_lists_no_other(workspace, visit, links, people):
+def test_a_share_of_one_campaign_shows_no_other_campaign(workspace, visit, links, people):
     workspace.register_campaign("secret", [])
     token = workspace.create_share_token("spring", people=people)
     answer = visit("workspace", token, workspace="acme")
@@ -173,14 +173,14 @@ def test_a_share_of_one_campaign_lists_no_other(workspace, visit, links, people)
         assert "/reports/workspace" not in shown
 
 
-def test_the_page_that_is_shown_is_marked_among_the_others(workspace, visit, links):
+def test_navigation_marks_the_current_page(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "person": "ada"}
     for page, marked in (("workspace", "acme"), ("domains", "Domains"), ("map", "Click map")):
         shown = visit(page, workspace.create_share_token(people=True), **query)["body"]
         assert [a.text() for a in LexborHTMLParser(shown).css("[aria-current]")] == [marked]
 
 
-def test_lines_across_the_picture_are_at_whole_round_numbers():
+def test_grid_lines_are_at_round_numbers():
     for most in (*range(1, 300), 999, 1_000, 123_456):
         lines = charts.choose_grid_lines(most)
         assert lines[0] == 0
@@ -190,7 +190,7 @@ def test_lines_across_the_picture_are_at_whole_round_numbers():
 
 
 @pytest.mark.parametrize("hours", [1, 3, 40])
-def test_a_bar_is_never_so_broad_that_it_is_a_block(hours):
+def test_a_bar_is_at_most_a_tenth_of_the_chart(hours):
     starts = [f"2026-11-{1 + n // 24:02}T{n % 24:02}:00:00+00:00" for n in range(hours)]
     points = [Point(start=at, total=2, human=1, machine=1, opens=0) for at in starts]
     chart = charts.build_clicks_chart(points, "hour")
@@ -202,7 +202,7 @@ def test_a_bar_is_never_so_broad_that_it_is_a_block(hours):
     assert "01 Nov 00:00" in svg
 
 
-def test_the_parts_of_a_bar_add_up_to_its_clicks():
+def test_the_height_of_a_bar_is_proportional_to_its_clicks():
     points = [
         Point(start=f"2026-11-0{n}T00:00:00+00:00", total=n, human=n - 1, machine=1, opens=0)
         for n in range(1, 6)
@@ -217,7 +217,7 @@ def test_the_parts_of_a_bar_add_up_to_its_clicks():
 
 
 @pytest.mark.parametrize("days", [1, 6, 7, 13, 97, 1_000])
-def test_time_labels_leave_room_for_each_other(days):
+def test_time_labels_do_not_overlap(days):
     first = NOON.replace(hour=0)
     starts = [(first + timedelta(days=n)).isoformat() for n in range(days)]
     points = [Point(start=at, total=1, human=1, machine=0, opens=0) for at in starts]
@@ -238,16 +238,18 @@ def test_a_series_without_points_has_no_chart():
     assert charts.build_clicks_chart([], "hour") is None
 
 
-def test_a_segment_names_people_only_where_the_share_does(workspace, visit, links):
+def test_link_page_shows_people_only_with_a_people_share(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "link": links[0]}
-    told = visit("link", workspace.create_share_token("spring", people=True), **query)["body"]
-    untold = visit("link", workspace.create_share_token("spring"), **query)["body"]
-    assert "ada" in text(told)
-    assert "ada" not in text(untold)
-    assert figures(told) == figures(untold)
+    with_people = visit("link", workspace.create_share_token("spring", people=True), **query)[
+        "body"
+    ]
+    without_people = visit("link", workspace.create_share_token("spring"), **query)["body"]
+    assert "ada" in read_main_text(with_people)
+    assert "ada" not in read_main_text(without_people)
+    assert read_figures(with_people) == read_figures(without_people)
 
 
-def test_the_download_holds_the_people_of_the_page(workspace, visit, links):
+def test_the_csv_export_contains_the_people_of_the_page(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring", "link": links[0]}
     answer = visit("people.csv", workspace.create_share_token("spring", people=True), **query)
     assert answer["headers"]["content-type"].startswith("text/csv")
@@ -255,7 +257,7 @@ def test_the_download_holds_the_people_of_the_page(workspace, visit, links):
     assert [(row["person"], row["clicks"]) for row in rows] == [("ada", "2")]
 
 
-def test_a_link_of_another_campaign_is_not_found_under_this_one(workspace, visit, links):
+def test_a_link_of_another_campaign_is_not_found(workspace, visit, links):
     workspace.register_campaign("other", [build_link_definition("https://example.com/o")])
     query = {"workspace": "acme", "campaign": "other", "link": links[0]}
     token = workspace.create_share_token("other", people=True)
@@ -263,17 +265,17 @@ def test_a_link_of_another_campaign_is_not_found_under_this_one(workspace, visit
         assert visit(page, token, **query)["statusCode"] == 404
 
 
-def test_a_persons_activity_over_all_campaigns(workspace, visit, links):
+def test_person_page_shows_clicks_of_all_campaigns(workspace, visit, links):
     answer = visit(
         "person", workspace.create_share_token(people=True), workspace="acme", person="ada"
     )
     page = LexborHTMLParser(answer["body"])
     assert len(page.css("ol.activity li")) == 2
-    assert "Safari on iPhone" in text(answer["body"])
-    assert "https://example.com/home" in text(answer["body"])  # where the click led
+    assert "Safari on iPhone" in read_main_text(answer["body"])
+    assert "https://example.com/home" in read_main_text(answer["body"])  # the destination
 
 
-def test_the_click_map_leaves_all_of_the_message_but_where_its_links_lead(workspace, visit, links):
+def test_click_map_changes_only_link_destinations(workspace, visit, links):
     workspace.archive_message(derive_campaign_id("acme", "spring"), MESSAGE)
     query = {"workspace": "acme", "campaign": "spring"}
     framed = visit("message", workspace.create_share_token("spring"), **query)["body"]
@@ -284,12 +286,12 @@ def test_the_click_map_leaves_all_of_the_message_but_where_its_links_lead(worksp
     )
     assert 'a[href="#waypost-4-1"]::after{content:"1 · 67%"' in style
     shown = visit("map", workspace.create_share_token("spring"), **query)["body"]
-    frame = only(shown, "iframe")
+    frame = select_one(shown, "iframe")
     assert frame.attributes["sandbox"] in ("", None)
     assert "sandbox" in frame.attributes
 
 
-def test_a_tag_in_running_text_keeps_its_text(workspace, visit):
+def test_a_cio_link_in_text_keeps_its_url(workspace, visit):
     workspace.register_campaign("tag", [build_link_definition("https://example.com/t")])
     message = "<p>{% cio_link url:https://example.com/t %}</p>"
     workspace.archive_message(derive_campaign_id("acme", "tag"), message)
@@ -299,9 +301,7 @@ def test_a_tag_in_running_text_keeps_its_text(workspace, visit):
     assert body.endswith("<p>https://example.com/t (1 · 0%)</p>")
 
 
-def test_a_message_rendered_for_one_recipient_is_shown_only_to_who_may_see_people(
-    workspace, visit, links
-):
+def test_a_message_rendered_for_one_person_needs_a_people_share(workspace, visit, links):
     workspace.archive_message(
         derive_campaign_id("acme", "spring"), "<p>Dear Ada</p>", rendered=True
     )
@@ -312,51 +312,53 @@ def test_a_message_rendered_for_one_recipient_is_shown_only_to_who_may_see_peopl
     assert "Dear Ada" in visit("message", token, **query)["body"]
 
 
-def test_pictures_of_a_message_are_fetched_only_when_asked_for(workspace, visit, links):
+def test_images_of_a_message_load_only_on_request(workspace, visit, links):
     workspace.archive_message(
         derive_campaign_id("acme", "spring"), "<img src=https://example.com/x.png>"
     )
     query = {"workspace": "acme", "campaign": "spring"}
     policies = [
-        visit("message", workspace.create_share_token("spring"), **query, **asked)["headers"][
+        visit("message", workspace.create_share_token("spring"), **query, **parameters)["headers"][
             "content-security-policy"
         ]
-        for asked in ({}, {"images": "true"})
+        for parameters in ({}, {"images": "true"})
     ]
     assert ["https:" in policy for policy in policies] == [False, True]
 
 
-def test_domains_are_shown_as_lights_with_the_next_step(workspace, visit):
+def test_domains_page_shows_lights_records_and_next_steps(workspace, visit):
     empty = visit("domains", workspace.create_share_token(), workspace="acme")
     assert "no tracking domain" in empty["body"]
     workspace.create_services().domain_service.add_domain(
         "acme", AddDomainRequest(host="links.acme.example.com")
     )
     page = visit("domains", workspace.create_share_token(), workspace="acme")["body"]
-    assert only(page, "section h2").text() == "links.acme.example.com"
+    assert select_one(page, "section h2").text() == "links.acme.example.com"
     assert len(LexborHTMLParser(page).css("tbody tr .light")) >= 3
-    (told,) = workspace.create_services().domain_service.list_domains("acme").domains
-    for record in told.records:
-        assert record.name in text(page)
-        assert record.value in text(page)
-    for light in told.lights.values():
-        assert light.next_step in text(page)
+    (domain,) = workspace.create_services().domain_service.list_domains("acme").domains
+    for record in domain.records:
+        assert record.name in read_main_text(page)
+        assert record.value in read_main_text(page)
+    for light in domain.lights.values():
+        assert light.next_step in read_main_text(page)
 
 
-def test_settings_are_shown(workspace, visit):
-    hostile = HOSTILE.replace("7*7", "7")  # as near to it as Liquid goes
+def test_settings_page_shows_every_setting(workspace, visit):
+    hostile = HOSTILE.replace("7*7", "7")  # valid Liquid
     workspace.create_services().workspace_settings.change_settings(
         "acme", SettingsChange(url_params={"utm_source": hostile}, never_track=[HOSTILE])
     )
-    shown = text(visit("settings", workspace.create_share_token(), workspace="acme")["body"])
+    shown = read_main_text(
+        visit("settings", workspace.create_share_token(), workspace="acme")["body"]
+    )
     assert f"utm_source={hostile}" in shown
     assert HOSTILE in shown
-    told = set(workspace.create_services().workspace_settings.get_settings("acme").model_dump())
+    settings = set(workspace.create_services().workspace_settings.get_settings("acme").model_dump())
     template = (files("waypost.web") / "templates/settings.html").read_text("utf-8")
-    assert [key for key in told if f"settings.{key}" not in template] == []
+    assert [key for key in settings if f"settings.{key}" not in template] == []
 
 
-def test_what_others_wrote_is_shown_as_text(workspace, visit):
+def test_foreign_text_is_escaped(workspace, visit):
     (link,) = workspace.register_campaign(
         HOSTILE, [build_link_definition(f"javascript:{HOSTILE}", HOSTILE)]
     )
@@ -372,35 +374,39 @@ def test_what_others_wrote_is_shown_as_text(workspace, visit):
         parsed = LexborHTMLParser(answer["body"])
         assert not parsed.css("script"), page
         assert not [a for a in parsed.css("a[href]") if "script" in str(a.attributes["href"])[:15]]
-        assert "49" not in re.sub(r"#\w+", "", text(answer["body"]))
+        assert "49" not in re.sub(r"#\w+", "", read_main_text(answer["body"]))
         if page != "workspace":
-            assert HOSTILE in text(answer["body"])
+            assert HOSTILE in read_main_text(answer["body"])
 
 
-def test_a_url_reads_as_it_leads_whatever_turns_its_letters_around(workspace, visit):
+def test_invisible_characters_of_a_url_are_percent_encoded(workspace, visit):
     turned = "https://example.com/\u202egnp.exe\u200b"
     (link,) = workspace.register_campaign("spring", [build_link_definition(turned)])
     workspace.record_click(link, "1", person="ada", href=turned)
     query = {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
     for page in ("campaign", "map", "link", "person"):
-        shown = text(visit(page, workspace.create_share_token(people=True), **query)["body"])
+        shown = read_main_text(
+            visit(page, workspace.create_share_token(people=True), **query)["body"]
+        )
         assert "https://example.com/%E2%80%AEgnp.exe%E2%80%8B" in shown, page
 
 
-def test_a_long_url_is_shortened_in_lists_and_whole_on_its_own_page(workspace, visit):
+def test_a_long_url_is_shortened_except_on_its_own_page(workspace, visit):
     long = "https://example.com/" + "long/" * 300 + "end?q=1"
     (link,) = workspace.register_campaign("spring", [build_link_definition(long)])
     workspace.record_click(link, "1", person="ada", href=long)
     query = {"workspace": "acme", "campaign": "spring", "link": link, "person": "ada"}
     for page in ("campaign", "map", "link", "person"):
-        shown = text(visit(page, workspace.create_share_token(people=True), **query)["body"])
+        shown = read_main_text(
+            visit(page, workspace.create_share_token(people=True), **query)["body"]
+        )
         assert (long in shown) == (page in ("link", "person")), page
         assert shown.count("long/") <= 350
         assert "end?q=1" in shown
 
 
-def test_names_are_set_apart_from_the_text_around_them(workspace, visit):
-    """So that one from right to left moves nothing but itself."""
+def test_names_are_isolated_from_the_text_direction(workspace, visit):
+    """A right-to-left name must not move the text around it."""
     name = "\u05d7\u05d2\u05d9\u05d2\u05d4 2026"
     (link,) = workspace.register_campaign(
         name, [build_link_definition("https://example.com", name)]
@@ -412,8 +418,8 @@ def test_names_are_set_apart_from_the_text_around_them(workspace, visit):
             visit(page, workspace.create_share_token(people=True), **query)["body"]
         ).body
         assert body is not None
-        apart = [node for node in body.css("bdi") if name in node.text()]
-        assert body.text().count(name) == len(apart) > 0, page
+        isolated = [node for node in body.css("bdi") if name in node.text()]
+        assert body.text().count(name) == len(isolated) > 0, page
 
 
 @pytest.mark.parametrize(
@@ -431,17 +437,15 @@ def test_names_are_set_apart_from_the_text_around_them(workspace, visit):
         ("person", {"person": "ada", "cursor": "!"}, 400),
     ],
 )
-def test_what_is_wrong_is_said_on_a_page(workspace, visit, links, page, query, status):
+def test_errors_are_html_pages_with_their_status(workspace, visit, links, page, query, status):
     answer = visit(page, workspace.create_share_token(people=True), workspace="acme", **query)
     assert answer["statusCode"] == status
     assert answer["headers"]["content-type"].startswith("text/html")
-    assert only(answer["body"], "h1").text()
+    assert select_one(answer["body"], "h1").text()
 
 
 @pytest.mark.parametrize("campaign", [None, "spring"])
-def test_who_asked_for_something_that_is_not_there_finds_the_way_back(
-    workspace, visit, links, campaign
-):
+def test_error_pages_link_to_the_first_page_of_the_share(workspace, visit, links, campaign):
     token = workspace.create_share_token(campaign)
     query = {"workspace": "acme", "campaign": "spring"}
     first = "workspace" if campaign is None else "campaign"
@@ -451,23 +455,23 @@ def test_who_asked_for_something_that_is_not_there_finds_the_way_back(
         ("nothing", {}),
     ):
         shown = LexborHTMLParser(visit(page, token, **query, **wrong)["body"])
-        ways = [str(a.attributes["href"]) for a in shown.css("nav a")]
-        assert ways[0].startswith(f"/reports/{first}?"), page
-        asked = dict(parse_qsl(urlsplit(ways[0]).query))
-        assert visit(first, token, **asked)["statusCode"] == 200
+        links_back = [str(a.attributes["href"]) for a in shown.css("nav a")]
+        assert links_back[0].startswith(f"/reports/{first}?"), page
+        parameters = dict(parse_qsl(urlsplit(links_back[0]).query))
+        assert visit(first, token, **parameters)["statusCode"] == 200
     for refused in (visit("link", **query), visit("campaign", token, workspace="other")):
         assert not LexborHTMLParser(refused["body"]).css("nav a")
 
 
-def test_every_zone_that_is_offered_is_one(workspace, visit, links):
+def test_suggested_time_zones_exist(workspace, visit, links):
     query = {"workspace": "acme", "campaign": "spring"}
     page = visit("campaign", workspace.create_share_token("spring"), **query)["body"]
-    offered = LexborHTMLParser(page).css("datalist option")
-    assert len(offered) > 20
-    assert {str(zone.attributes["value"]) for zone in offered} <= available_timezones()
+    options = LexborHTMLParser(page).css("datalist option")
+    assert len(options) > 20
+    assert {str(zone.attributes["value"]) for zone in options} <= available_timezones()
 
 
-def test_every_page_keeps_to_itself(workspace, visit, links):
+def test_every_page_has_its_security_headers(workspace, visit, links):
     workspace.archive_message(derive_campaign_id("acme", "spring"), MESSAGE)
     query = {"workspace": "acme", "campaign": "spring", "link": links[0], "person": "ada"}
     token = workspace.create_share_token(people=True)

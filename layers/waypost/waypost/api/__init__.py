@@ -2,7 +2,6 @@
 
 - ``routes``              the API's routes, ordered by resource
 - ``app``                 resolver, error responses and the OpenAPI document
-- ``dependencies``        builds the services behind the routes from the environment
 - ``workspace_settings``  validates, reads and changes a workspace's settings
 - ``audit``               logs changes to a person without naming the person
 """

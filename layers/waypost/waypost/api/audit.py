@@ -1,7 +1,7 @@
 """Log who changed a person's data, without naming the person.
 
 A line contains the hash under which an opt-out is stored: someone who knows the person can compute
-it, and nobody else can reverse it. The caller is the IAM identity that signed the request. The API
+it, but no one can reverse it. The caller is the IAM identity that signed the request. The API
 Gateway access log has the same request id.
 """
 
