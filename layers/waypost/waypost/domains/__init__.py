@@ -1,47 +1,26 @@
-"""Tracking domains: one CNAME by the customer, then HTTPS by itself, and never a dead link.
+"""Tracking domains: from the customer's CNAME to HTTPS links, with fallback to the default host.
 
-- ``hosts``       which names can be a tracking domain at all
-- ``domain``      the entity: a tracking domain, what was last seen of it, and its history
-- ``findings``    what one check saw; ``checks`` look, over the ``network`` (``looking`` for others)
-- ``machine``     the states, and what a check moves them to
-- ``edge``        HTTPS by itself: a CDN's tenants and certificates
-- ``verifying``   a check carried through: certificate, state, event, metric; ``deadline`` ends it,
-                  ``judging`` says what it makes of a domain, ``keeping`` keeps that
-- ``lights``      the states for people: expected, found, since when, the next step
-- ``base_urls``   which base URL the links of a message get; ``targets`` our own names
-- ``app_links``   which apps may open a domain's links
-- ``managing``    what the management routes do; ``requests`` what they take, ``status`` tell
-- ``well_known``  what the redirect function answers below ``/.well-known/``
-- ``senders``     whether a sending domain is verified; ``ses`` asks
-- ``announcing``  who is told about a change; ``eventbridge`` tells
-- ``stored``      how a domain is kept; ``parts`` are read back
+The entity and its items are in ``waypost.models.tracking_domain``, the result of a check in
+``waypost.models.domain_check``.
 
-``network``, ``ses``, ``eventbridge`` and CloudFront's part of ``edge`` speak to the world; all else
-is free of AWS and of the network.
+- ``service``          add, list, show, change and remove domains (the API's routes)
+- ``schemas``          request bodies
+- ``status``           a domain's status for the API: lights, DNS records, next step
+- ``status_messages``  the texts of the lights
+- ``verification``     one check from start to end, and the scheduled run
+- ``checker``          the check of one host: DNS, HTTP, HTTPS, HSTS, CAA
+- ``dns``              the DNS resolver, and the checks of CNAMEs, proofs and CAA records
+- ``http_probe``       one HTTP or HTTPS request to a customer's host
+- ``network``          the public-address guard against SSRF, TCP connections, deadlines
+- ``probe_token``      the signed response that proves that a host leads to this stack
+- ``state_machine``    the stages of a domain, and the time of its next check
+- ``certificates``     the steps from a correct DNS record to an active certificate
+- ``cloudfront``       CloudFront tenants and account quotas
+- ``sender_identity``  the verification of sending domains in SES
+- ``events``           metrics and events of a domain's changes
+- ``base_url``         the base URL for a message's links
+- ``app_links``        the files for universal links (iOS) and app links (Android)
+- ``hostnames``        valid host names
 
-What a check of a domain looks at.
-
-- ``checking``  one check of one domain, from DNS to HTTPS
-- ``records``   where a name leads: CNAME chains, flattened records, proofs, wildcards
-- ``caa``       whether the customer's DNS lets Amazon issue a certificate
-- ``hsts``      whether browsers refuse plain HTTP for a host
-- ``answers``   the path that probes ask, and the signed answer that only this stack gives
-
-HTTPS by itself: what a CDN has to offer, and when it is asked.
-
-- ``securing``    the steps from DNS that is right to a certificate that serves
-- ``cloudfront``  CloudFront's tenants; ``refusals`` are its errors
-- ``quotas``      how much of the account's quotas is used
-
-A domain's state for people: expected, found, since when, and the next step.
-
-- ``panel``  the lights of a domain; ``light`` is one of them
-- ``web``    those of HTTP and HTTPS
-- ``words``  their words
-
-The network, on a short leash: whoever adds a domain says which names are asked and connected to.
-
-- ``resolving``   questions to DNS servers (dnspython); ``questions`` is what one and its answer are
-- ``connecting``  which addresses may be connected to, and the connection
-- ``probing``     one request over HTTP or HTTPS; ``wire`` is its bytes, ``outcomes`` what it says
+Only ``cloudfront`` and ``sender_identity`` import AWS libraries.
 """

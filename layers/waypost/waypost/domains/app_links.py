@@ -1,10 +1,10 @@
-"""Which apps may open a domain's links: universal links (iOS) and app links (Android).
+"""Universal links (iOS) and app links (Android): which apps may open a domain's tracking links.
 
-Both systems fetch a file from the domain, over HTTPS and without redirects, that names the apps
-and, on iOS, the paths. Tracking links that an app should open have a path of their own,
-``/app/e/c/…`` instead of ``/e/c/…``; all others stay with the browser. The app then asks for the
-tracking URL itself, reads the destination from ``Location``, and with that the click counts. A
-phone without the app opens the same URL in its browser, where it redirects as ever.
+Both systems fetch a file from the domain, over HTTPS and without redirects. The file names the
+apps and, on iOS, the paths. Tracking links for an app have the path ``/app/e/c/…`` instead of
+``/e/c/…``; all other links stay in the browser. The app requests the tracking URL and reads the
+destination from ``Location``, so the click counts. A phone without the app opens the same URL in
+its browser, which redirects as usual.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def get_path_prefix(app_links: AppLinks, destination: str) -> str:
 
 
 def build_app_links_response(path: str, links: AppLinks) -> Response:
-    """The file that Apple or Google asks for at ``path``; 404 where the host has no such app."""
+    """Build the file that Apple or Google requests at ``path``; 404 if the host has no such app."""
     body = _build_apple_file(links) if path == APPLE_APP_LINKS_PATH else _build_android_file(links)
     if body is None:
         return json_response(404, {"title": "No app opens links of this host", "status": 404})
@@ -44,7 +44,7 @@ def build_app_links_response(path: str, links: AppLinks) -> Response:
 
 
 def _build_apple_file(links: AppLinks) -> object:
-    """``apple-app-site-association``: JSON, though the file's name does not end so."""
+    """Build ``apple-app-site-association``, a JSON file without the suffix."""
     if not links.ios:
         return None
     paths = [{"/": f"{APP_PATH}/*", "comment": "tracking links that the app opens"}]
@@ -52,7 +52,7 @@ def _build_apple_file(links: AppLinks) -> object:
 
 
 def _build_android_file(links: AppLinks) -> object:
-    """``assetlinks.json``, statements of Digital Asset Links. Paths are the app's own affair."""
+    """Build ``assetlinks.json`` (Digital Asset Links). On Android, the app chooses the paths."""
     if not links.android:
         return None
     return [

@@ -1,9 +1,9 @@
-"""Which base URL the links of a message get.
+"""The base URL for a message's links.
 
-A tracking domain is used where its sending domain is the sender's, or stands above it, and is
-verified; where its last checks say that its links work; and where its owner has not reverted it.
-Anything else gets the stack's default host. Domains are read anew for every message, so that
-reverting and removing take effect at once.
+A tracking domain is used if its sending domain is the sender's domain or a parent of it and is
+verified, if its last checks say that its links work, and if its owner has not reverted it. All
+other messages use the stack's default host. Domains are read for every message, so reverting and
+removing take effect at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from waypost.repositories.domains import DomainRepository
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """Where a message's links point: scheme and host, and which of them open in an app."""
+    """Scheme and host of a message's links, and the links that open in an app."""
 
     url: str
     app_links: AppLinks = NO_APP_LINKS
@@ -34,8 +34,10 @@ class BaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class DomainBaseUrlResolver:
-    """Chooses base URLs. ``address`` is the tracking API's own, which always answers until the
-    stack's default host works; ``default_host`` is that host, empty where a stack has none.
+    """Chooses base URLs.
+
+    ``api_url`` is the tracking API's own URL, which works before the stack's default host does.
+    ``default_host`` is empty if the stack has none.
     """
 
     domains: DomainRepository
@@ -43,7 +45,10 @@ class DomainBaseUrlResolver:
     default_host: str = ""
 
     def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
-        """As ``for_message``, with what is needed to send links to apps."""
+        """Choose the base for a message of a workspace from a sender (a From value or a number).
+
+        The URL has no slash at the end. Raises StoreUnavailable.
+        """
         domains = self.domains.list_by_workspace(derive_workspace_id(workspace))
         chosen = choose_domain(domains, extract_sender_domain(sender))
         if chosen is not None:
@@ -51,7 +56,7 @@ class DomainBaseUrlResolver:
         return BaseUrl(self.resolve_default_url())
 
     def resolve_short_base(self, workspace: str, sender: str | None) -> str:
-        """The base URL of short links: the workspace's short host, else as for all links."""
+        """Choose the base URL of short links: the workspace's short host, else as for all links."""
         domains = self.domains.list_by_workspace(derive_workspace_id(workspace))
         chosen = choose_domain(domains, None, role="short") or choose_domain(
             domains, extract_sender_domain(sender)
@@ -59,9 +64,10 @@ class DomainBaseUrlResolver:
         return chosen.base_url if chosen is not None else self.resolve_default_url()
 
     def resolve_default_url(self) -> str:
-        """The stack's own base URL: its default host from the first time that HTTPS worked.
+        """Return the stack's own base URL: its default host once HTTPS has worked there.
 
-        Raises MalformedItem where it cannot be read whether it did: links that are sent stay.
+        Raises CorruptItem if the default host's stage cannot be read, because the links of a sent
+        message cannot be changed later.
         """
         host = self.default_host
         if host and self.domains.get_stage(STACK_WORKSPACE, host) == "https":
@@ -72,17 +78,19 @@ class DomainBaseUrlResolver:
 def choose_domain(
     domains: Iterable[TrackingDomain], sender_domain: str | None, role: DomainRole = "links"
 ) -> TrackingDomain | None:
-    """The domain of a role for a sender: the nearest sending domain first, HTTPS before HTTP, then
-    the oldest. A sender without a domain (a number) belongs to every sending domain alike.
+    """Choose the domain of a role for a sender.
+
+    The nearest sending domain wins, then HTTPS before HTTP, then the oldest. A sender without a
+    domain (a number) belongs to every sending domain.
     """
-    fitting = [
+    usable = [
         domain
         for domain in domains
         if domain.role == role
         if domain.is_usable
         and (not sender_domain or is_in_domain(sender_domain, domain.sending.domain))
     ]
-    return min(fitting, key=lambda domain: _domain_priority(domain, sender_domain), default=None)
+    return min(usable, key=lambda domain: _domain_priority(domain, sender_domain), default=None)
 
 
 def _domain_priority(

@@ -1,8 +1,8 @@
-"""What a CDN has to offer for HTTPS by itself, and when it is asked.
+"""Managed certificates: the steps from a correct DNS record to HTTPS on a CDN tenant.
 
-A tenant serves one host under a certificate of its own. It is asked for once DNS is right and
-settled, and never before: the authority checks the host over HTTP through the tenant, and a
-request that cannot succeed only uses up tries.
+A tenant serves one host with its own certificate. It is created only when DNS is correct at all
+name servers: the certificate authority checks the host over HTTP through the tenant, and a request
+that cannot succeed only uses up attempts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CertificateStatus = Literal[
 ]
 
 CERTIFICATE_RETRY_INTERVAL: Final = timedelta(hours=1)
-"""Between two requests for a host or a certificate that was refused."""
+"""Time between two requests for a host or certificate that was rejected."""
 
 _RENEWABLE_STATUSES: Final = (
     "none",
@@ -41,7 +41,7 @@ _RENEWABLE_STATUSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CdnTenant:
-    """What the CDN holds for a host. ``attached``: its certificate serves it."""
+    """The CDN's tenant of a host. ``is_attached``: it serves the host with its certificate."""
 
     certificate_status: CertificateStatus
     is_attached: bool
@@ -49,37 +49,44 @@ class CdnTenant:
 
 
 class CdnTenants(Protocol):
+    """The tenants of a CDN, by host."""
+
     def get_tenant(self, host: str, /) -> CdnTenant | None:
-        """What is held for a host, None where nothing is. Raises ServedElsewhere."""
+        """Return a host's tenant, or None. Raises HostnameInUse."""
         ...
 
     def create_tenant(self, host: str, /) -> None:
-        """Take a host and request its certificate. Raises EdgeRefused."""
+        """Create a tenant and request its certificate. Raises CdnRequestRejected."""
         ...
 
     def enable_tenant(self, host: str, /) -> None:
-        """Serve a host again that was disabled, as one removed and added anew."""
+        """Enable a disabled tenant, as for a domain that was removed and added again."""
         ...
 
     def attach_certificate(self, host: str, /) -> None:
-        """Serve the host under the certificate that was issued for it."""
+        """Serve the host with its issued certificate."""
         ...
 
     def request_certificate(self, host: str, /) -> None:
-        """Request a certificate for a tenant without one. Raises EdgeRefused."""
+        """Request a certificate for a tenant without one. Raises CdnRequestRejected."""
         ...
 
     def remove_tenant(self, host: str, /) -> bool:
-        """Disable, then delete; True once nothing is left. Deleting waits for disabling to have
-        spread, so it takes several calls, minutes apart.
+        """Disable, then delete a tenant; return True once it is deleted.
+
+        Deletion must wait until the disabled state is deployed, so it takes several calls, minutes
+        apart.
         """
         ...
 
 
 def advance_https(domain: TrackingDomain, cdn_tenants: CdnTenants, now: datetime) -> TrackingDomain:
-    """Bring a domain one step nearer to HTTPS, if a step is due; returns what the edge said."""
-    found = domain.findings
-    if found is None or found.https.is_ours or not found.dns.points_to_cdn:
+    """Take the next step to HTTPS, if one is due; return the domain with its certificate.
+
+    A rejection by the CDN is stored as the certificate's problem.
+    """
+    result = domain.findings
+    if result is None or result.https.is_ours or not result.dns.points_to_cdn:
         return domain
     try:
         certificate = _advance_certificate(domain, cdn_tenants, now)
@@ -89,7 +96,7 @@ def advance_https(domain: TrackingDomain, cdn_tenants: CdnTenants, now: datetime
 
 
 def has_tenant(cdn_tenants: CdnTenants, host: str) -> bool:
-    """Whether the edge has anything of ours for a host."""
+    """Return True if this stack's CDN distribution has a tenant for the host."""
     try:
         return cdn_tenants.get_tenant(host) is not None
     except HostnameInUse:
@@ -100,10 +107,10 @@ def _advance_certificate(
     domain: TrackingDomain, cdn_tenants: CdnTenants, now: datetime
 ) -> DomainCertificate:
     tenant = cdn_tenants.get_tenant(domain.host)
-    known = domain.certificate
+    current = domain.certificate
     if tenant is None:
         if not _can_request_certificate(domain, now):
-            return replace(known, status="none")
+            return replace(current, status="none")
         return _request_certificate(domain, cdn_tenants.create_tenant, now)
     if not tenant.is_enabled:
         cdn_tenants.enable_tenant(domain.host)
@@ -111,13 +118,13 @@ def _advance_certificate(
         cdn_tenants.attach_certificate(domain.host)
     elif tenant.certificate_status in _RENEWABLE_STATUSES and _can_request_certificate(domain, now):
         return _request_certificate(domain, cdn_tenants.request_certificate, now)
-    return DomainCertificate(tenant.certificate_status, known.requested)
+    return DomainCertificate(tenant.certificate_status, current.requested)
 
 
 def _request_certificate(
     domain: TrackingDomain, request: Callable[[str], None], now: datetime
 ) -> DomainCertificate:
-    """A try to have a certificate, which counts as one where it is refused, too."""
+    """Request a certificate; a rejected request counts as an attempt, too."""
     try:
         request(domain.host)
     except CdnRequestRejected as e:
@@ -126,7 +133,7 @@ def _request_certificate(
 
 
 def _can_request_certificate(domain: TrackingDomain, now: datetime) -> bool:
-    found, requested = domain.findings, domain.certificate.requested
-    if found is None or not found.dns.settled or found.caa.allows == "no":
+    result, requested = domain.findings, domain.certificate.requested
+    if result is None or not result.dns.settled or result.caa.allows == "no":
         return False
     return requested is None or now - requested >= CERTIFICATE_RETRY_INTERVAL

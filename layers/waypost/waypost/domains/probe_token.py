@@ -1,8 +1,8 @@
-"""The path that probes ask, and the signed answer that only this stack gives.
+"""The probe path, and the signed response that only this stack can give.
 
-A parked page answers 200 to anything. So a probe asks for a path with a fresh nonce in it, and
-the domain is only green where the answer carries the nonce signed by a key of this stack. The
-signature has a purpose of its own: an answer is worth nothing as a token, nor the reverse.
+A parked page answers 200 to any path. So a probe requests a path with a fresh nonce, and the light
+is green only if the response is the nonce signed with a key of this stack. The signature has its
+own purpose: a response is not valid as a token, nor a token as a response.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _NONCE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 def create_nonce() -> str:
-    """A nonce that was never asked before, 128 bits."""
+    """Create a random nonce of 128 bits."""
     return token_urlsafe(16)
 
 
 def build_probe_response(keyring: Keyring, nonce: str) -> Response:
-    """The answer to ``GET /.well-known/waypost/{nonce}``; 404 for what no probe would ask."""
+    """Build the response to ``GET /.well-known/waypost/{nonce}``; 404 for an invalid nonce."""
     if not _NONCE_PATTERN.fullmatch(nonce):
         return _text_response(404, "not found")
     return _text_response(200, TokenSigner(keyring, _PURPOSE).seal(nonce.encode()))
 
 
 def is_probe_answer(keyring: Keyring, nonce: str, body: bytes) -> bool:
-    """Whether a body is this stack's answer to this nonce, under any key of the keyring."""
+    """Return True if a body is this stack's response to the nonce, by any key of the keyring."""
     try:
         signed = TokenSigner(keyring, _PURPOSE).open(body.decode("ascii", "replace").strip())
     except TokenError:

@@ -1,4 +1,4 @@
-"""What callers may say of a tracking domain, and within which bounds."""
+"""Request bodies of the routes for tracking domains."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ class AppLinksBody(_DomainRequestBody):
 
 
 class ChangeDomainRequest(_DomainRequestBody):
-    """The keys to change; absent ones stay as they are."""
+    """The keys to change; other keys keep their values."""
 
     sending_domain: Annotated[str, AfterValidator(_validate_host_name)] | None = None
     sending_verified: bool | None = None
-    """True: the operator vouches for the sending domain. False: ask SES again."""
+    """True: the operator confirms the sending domain. False: ask SES again."""
     role: DomainRole | None = None
-    """``short``: a host for the short links of text messages alone."""
+    """``short``: a host only for the short links of text messages."""
     reverted: bool | None = None
     app_links: AppLinksBody | None = None
 
 
 class AddDomainRequest(ChangeDomainRequest):
-    """A new domain. ``sending_domain`` is the host's parent unless given."""
+    """A new domain. By default, ``sending_domain`` is the host's parent."""
 
     host: Annotated[str, AfterValidator(_validate_tracking_host)]

@@ -1,7 +1,6 @@
-"""Whether a sending domain is verified: links of a message may only use a tracking domain whose
-owner has shown that the sender's domain is theirs.
+"""Verification of sending domains in SES.
 
-Verified sending domains as SES knows them.
+A message may use a tracking domain only if its owner has proved to own the sender's domain.
 """
 
 from __future__ import annotations
@@ -22,47 +21,51 @@ if TYPE_CHECKING:
 
 
 VERIFICATION_MAX_AGE: Final = timedelta(days=1)
-"""Until a verified sending domain is asked for again: SES answers one such question a second."""
+"""Age at which a verified sending domain is looked up again: SES allows one lookup a second."""
 
 
 class SenderIdentities:
-    """``waypost.domains.sender_identity.Identities``, of one region."""
+    """The SES identities of one region."""
 
     def __init__(self, client: SESV2Client) -> None:
         self._client = client
 
     def get_verification(self, domain: str) -> bool | None:
+        """Return True if SES has verified the domain, None if SES has no identity for it.
+
+        Raises StoreUnavailable.
+        """
         try:
-            answer = self._client.get_email_identity(EmailIdentity=domain)
+            response = self._client.get_email_identity(EmailIdentity=domain)
         except self._client.exceptions.NotFoundException:
             return None
         except (BotoCoreError, ClientError, ResponseParserError) as e:
             raise StoreUnavailable(f"SES: {type(e).__name__}") from e
-        if "VerifiedForSendingStatus" not in answer:  # saying nothing is not saying no
-            raise StoreUnavailable("SES: an answer without the status")
-        return answer["VerifiedForSendingStatus"]
+        if "VerifiedForSendingStatus" not in response:  # an incomplete response is not "no"
+            raise StoreUnavailable("SES: no verification status in the response")
+        return response["VerifiedForSendingStatus"]
 
 
 def refresh_verification(
     domain: TrackingDomain, sender_identities: SenderIdentities, now: datetime
 ) -> TrackingDomain:
-    """The domain with its sending domain looked up; what the operator marked stays."""
+    """Look up the sending domain if it is due; the operator's confirmation is not looked up."""
     sending = domain.sending
-    fresh = (
+    is_fresh = (
         sending.verified
         and sending.asked is not None
         and now - sending.asked < VERIFICATION_MAX_AGE
     )
-    if sending.by_operator or fresh:
+    if sending.by_operator or is_fresh:
         return domain
     verified = is_sender_verified(sending.domain, sender_identities)
     since = sending.since if verified == sending.verified else now
-    looked_up = replace(sending, verified=verified, since=since, asked=now)
-    return domain.with_sending_domain(looked_up, now, f"{sending.domain}, as SES has it")
+    refreshed = replace(sending, verified=verified, since=since, asked=now)
+    return domain.with_sending_domain(refreshed, now, f"{sending.domain}, as SES has it")
 
 
 def is_sender_verified(domain: str, sender_identities: SenderIdentities) -> bool:
-    """The nearest identity decides: one of acme.com covers mail.acme.com as well."""
+    """Return the state of the nearest identity: one of acme.com covers mail.acme.com as well."""
     for name in (domain, *iter_parent_domains(domain)):
         verified = sender_identities.get_verification(name)
         if verified is not None:

@@ -1,9 +1,8 @@
-"""The states of a tracking domain, and what a check moves them to. The picture is in
-``docs/domains.md``.
+"""The stages of a tracking domain, and the transitions that a check causes.
 
-A domain that works is given up only after two failed checks in a row; one that does not work is
-taken up at the first good one. A default host of the stack itself is never given up: there is
-nothing to fall back to, so it keeps its links and raises an alarm.
+``docs/domains.md`` has the diagram. A working domain falls back only after two failed checks in a
+row; a domain that does not work is used from its first successful check. The stack's own default
+host never falls back, because it has no fallback: it keeps its links and raises an alarm.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ DAILY_INTERVAL: Final = timedelta(days=1)
 
 
 def derive_stage(result: CheckResult) -> DomainStage:
-    """The stage that a check by itself speaks for."""
+    """Return the stage that this check alone shows."""
     if not result.dns.is_correct:
         return "waiting"
     if result.https.is_ours:
@@ -37,7 +36,7 @@ def derive_stage(result: CheckResult) -> DomainStage:
 
 
 def is_regression(domain: TrackingDomain, result: CheckResult) -> bool:
-    """Whether a check saw less than what a domain that works is used for."""
+    """Return True if a complete check found less than a working domain is used for."""
     return (
         result.is_complete
         and domain.is_working
@@ -48,23 +47,24 @@ def is_regression(domain: TrackingDomain, result: CheckResult) -> bool:
 def apply_check_result(
     domain: TrackingDomain, result: CheckResult, now: datetime
 ) -> TrackingDomain:
-    """The domain after a check: stage, failures in a row, history, and when to look again. A check
-    that did not look at everything changes nothing but the last.
+    """Return the domain after a check: stage, failures in a row, history and next check.
+
+    A check that did not finish changes only the time of the next check.
     """
     if not result.is_complete:
         return defer_to_next_run(domain, now)
     proven = domain.proven or result.dns.proof
     checked = replace(domain, findings=result, checked=now, proven=proven)
-    seen = derive_stage(result)
+    stage = derive_stage(result)
     if is_regression(domain, result):
         failures = domain.failures + 1
         checked = replace(checked, failures=failures)
         if failures < FAILURES_BEFORE_FALLBACK or domain.workspace == STACK_WORKSPACE:
             return _schedule_next_check(checked, now)
-        seen = seen if seen in ("http", "blocked") else "fallen_back"
-    elif domain.stage == "fallen_back" and seen in ("waiting", "issuing"):
-        seen = "fallen_back"
-    return _schedule_next_check(_change_stage(replace(checked, failures=0), seen, now), now)
+        stage = stage if stage in ("http", "blocked") else "fallen_back"
+    elif domain.stage == "fallen_back" and stage in ("waiting", "issuing"):
+        stage = "fallen_back"
+    return _schedule_next_check(_change_stage(replace(checked, failures=0), stage, now), now)
 
 
 def _change_stage(domain: TrackingDomain, stage: DomainStage, now: datetime) -> TrackingDomain:
@@ -75,12 +75,13 @@ def _change_stage(domain: TrackingDomain, stage: DomainStage, now: datetime) -> 
 
 
 def _describe_result(domain: TrackingDomain) -> str:
-    """What the check saw, short: it stands in the history and in the event."""
-    found = domain.findings
-    if found is None:
+    """Describe the check for the history and the event."""
+    result = domain.findings
+    if result is None:
         return "never checked"
-    hsts = f", hsts {found.hsts.source}" if found.hsts.is_enforced else ""
-    return f"dns {found.dns.verdict}, http {found.http.outcome}, https {found.https.outcome}{hsts}"
+    hsts = f", hsts {result.hsts.source}" if result.hsts.is_enforced else ""
+    probes = f"http {result.http.outcome}, https {result.https.outcome}"
+    return f"dns {result.dns.verdict}, {probes}{hsts}"
 
 
 def _schedule_next_check(domain: TrackingDomain, now: datetime) -> TrackingDomain:
@@ -88,15 +89,19 @@ def _schedule_next_check(domain: TrackingDomain, now: datetime) -> TrackingDomai
 
 
 def defer_to_next_run(domain: TrackingDomain, now: datetime) -> TrackingDomain:
-    """The domain as it was, for the schedule to take up next, which has the time. One that failed
-    is due soon anyway: failures are to be that far apart.
+    """Make the domain due for the next scheduled run, which has more time.
+
+    A domain with a failed check stays as it is: its failures must be that far apart, and it is due
+    soon.
     """
     return domain if domain.failures else replace(domain, due=min(domain.due, now))
 
 
 def apply_removal_check(domain: TrackingDomain, dns: DnsResult, now: datetime) -> TrackingDomain:
-    """A removed domain after a look at its DNS: looks that did not find it pointing at us are
-    counted; one that could not find out says nothing.
+    """Return a removed domain after a check of its DNS.
+
+    Counts the checks in a row whose DNS does not point to this stack. A check without a result does
+    not count.
     """
     if dns.verdict == "unseen":
         return defer_to_next_run(domain, now)
@@ -112,13 +117,14 @@ def apply_removal_check(domain: TrackingDomain, dns: DnsResult, now: datetime) -
 
 
 def can_release(domain: TrackingDomain) -> bool:
-    """Whether a removed domain's DNS has been seen to point elsewhere often enough."""
+    """Return True if enough checks in a row found that a removed domain points elsewhere."""
     return domain.failures >= FAILURES_BEFORE_FALLBACK
 
 
 def compute_check_interval(domain: TrackingDomain, now: datetime) -> timedelta:
-    """How long until a domain is checked again: often while something is about to happen, seldom
-    where nothing has happened for long.
+    """Return the time until the next check.
+
+    It is short if a change is expected, and long if nothing has changed for long.
     """
     if domain.is_working:
         return RETRY_INTERVAL if domain.failures else WORKING_INTERVAL

@@ -1,4 +1,4 @@
-"""What one check of a tracking domain saw. Facts only: ``machine`` and ``lights`` judge them."""
+"""The result of one check of a tracking domain: facts, which ``domains`` interprets."""
 
 from __future__ import annotations
 
@@ -6,50 +6,52 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 MAX_RESULT_VALUES: Final = 8
-"""Of addresses, names and issuers that were found: what people read. Who owns a zone can make them
-many, and findings are read with their domain for every message.
+"""Maximum of addresses, names and issuers in a result, which people read. The owner of a zone can
+add any number, and the result is read with its domain for every message.
 """
 MAX_RESULT_TEXT: Final = 200
-"""Of what a server said, in characters."""
+"""Maximum length of a server's text, in characters."""
 
 DnsVerdict = Literal[
-    "cname",  # the chain of CNAMEs reaches us
-    "flattened",  # no CNAME, but our addresses and our proof (ALIAS, ANAME, CNAME flattening)
-    "proxied",  # other addresses, and our proof: the customer's own proxy
-    "missing",  # nothing there, or no such name
-    "elsewhere",  # leads somewhere else
-    "loop",  # CNAMEs that lead back
+    "cname",  # the chain of CNAMEs reaches this stack
+    "flattened",  # no CNAME, but this stack's addresses and proof (ALIAS, ANAME, flattening)
+    "proxied",  # other addresses and the proof: the customer's own proxy
+    "missing",  # no record, or no such name
+    "elsewhere",  # leads to another name or address
+    "loop",  # CNAMEs that form a loop
     "too_long",  # more CNAMEs than resolvers follow
     "conflict",  # several CNAMEs at one name
     "timeout",  # name servers did not answer in time
     "failed",  # name servers answered with a failure
-    "unseen",  # not looked at yet: the time of whoever waited was over
+    "unseen",  # not checked: the time was over
 ]
 
 ProbeOutcome = Literal[
-    "ours",  # our signed answer came back
-    "not_ours",  # something else answered: a parked page, another site
+    "ours",  # the signed response of this stack
+    "not_ours",  # the response of another server: a parked page, another site
     "redirect",  # a redirect, which is not followed
     "unsafe",  # an address that is not public; nothing was sent
-    "no_address",  # nothing to connect to
+    "no_address",  # no address to connect to
     "timeout",
     "unreachable",
-    "broken",  # the answer is not HTTP, or TLS failed below the certificate
-    "expired",  # the certificate, and so on down
+    "broken",  # not HTTP, or a TLS failure that is not the certificate's
+    "expired",  # this and the next four: the certificate
     "not_yet_valid",
     "wrong_name",
     "self_signed",
     "untrusted",
-    "skipped",  # not asked, since DNS was not right
-    "unseen",  # not looked at yet: the time of whoever waited was over
+    "skipped",  # not sent, because DNS is not correct
+    "unseen",  # not checked: the time was over
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class DnsResult:
-    """Where a host leads. ``chain`` starts with the host; ``settled`` is False where some of the
-    zone's own name servers answer otherwise; ``wildcard`` says that any name beside it gets the
-    same answer; ``proof`` that the TXT record is there.
+    """The DNS state of a host.
+
+    ``chain`` starts with the host. ``settled`` is False if some of the zone's own name servers have
+    another CNAME. ``wildcard``: any name beside the host gets the same answer. ``proof``: the TXT
+    record exists.
     """
 
     verdict: DnsVerdict
@@ -65,20 +67,20 @@ class DnsResult:
 
     @property
     def points_to_cdn(self) -> bool:
-        """Whether requests for the host arrive at our edge, with no proxy in between."""
+        """Return True if requests for the host arrive at the CDN without a proxy in between."""
         return self.verdict in ("cname", "flattened")
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """How a request for our path ended. ``detail`` is for people: a status, a target, an error."""
+    """The outcome of one request. ``detail`` is for people: a status, a target, an error."""
 
     outcome: ProbeOutcome
     detail: str = ""
     hsts: str | None = None
-    """The Strict-Transport-Security header, where an HTTPS answer had one."""
+    """The Strict-Transport-Security header of an HTTPS response."""
     at_edge: bool = False
-    """Whether the CDN itself answered, even if not with our answer."""
+    """True if the CDN itself answered, even without this stack's response."""
 
     @property
     def is_ours(self) -> bool:
@@ -91,7 +93,7 @@ UNSEEN_PROBE = ProbeResult("unseen")
 
 @dataclass(frozen=True, slots=True)
 class HstsResult:
-    """Whether browsers refuse plain HTTP for a host, and what makes them."""
+    """The reason that browsers refuse plain HTTP for a host, if they do."""
 
     source: Literal["none", "own", "parent", "preload", "unseen"] = "none"
     name: str = ""
@@ -103,7 +105,7 @@ class HstsResult:
 
 @dataclass(frozen=True, slots=True)
 class CaaResult:
-    """Whether Amazon may issue a certificate for a host. ``name`` is where the records stand."""
+    """The CAA permission for Amazon to issue a certificate. ``name`` has the deciding records."""
 
     allows: Literal["yes", "no", "unknown", "unseen"] = "unknown"
     name: str = ""
@@ -112,7 +114,7 @@ class CaaResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check, whole, unless something of it is ``unseen``."""
+    """The result of one check; it is complete if no part is ``unseen``."""
 
     dns: DnsResult
     http: ProbeResult = SKIPPED_PROBE
@@ -122,6 +124,6 @@ class CheckResult:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything was looked at. What was not says nothing of the domain."""
+        """Return True if every part was checked."""
         probes = (self.http.outcome, self.https.outcome)
         return "unseen" not in (self.dns.verdict, *probes, self.hsts.source, self.caa.allows)

@@ -28,30 +28,30 @@ from waypost.models.domain_check import CaaResult, CheckResult, DnsResult, HstsR
 from waypost.models.workspace import workspace_partition
 
 DomainStage = Literal["waiting", "issuing", "http", "https", "blocked", "fallen_back"]
-"""Where a domain stands; ``machine`` says how it gets there.
+"""The stage of a domain; ``domains.state_machine`` has the transitions.
 
-waiting      not usable yet, the next step is the customer's
-issuing      DNS is right, the certificate is under way
+waiting      not usable yet; the customer has to act
+issuing      DNS is correct; the certificate is in progress
 http         links over HTTP work (the customer's own proxy)
 https        links over HTTPS work
-blocked      HTTP works, but browsers insist on HTTPS (HSTS), and HTTPS does not work
-fallen_back  worked, failed twice in a row; new messages use the default host
+blocked      HTTP works, but browsers require HTTPS (HSTS), and HTTPS does not work
+fallen_back  worked, then failed twice in a row; new messages use the default host
 """
 
 DomainRole = Literal["links", "short"]
-"""What a domain is for: all tracking links of its senders, or the short links of text messages."""
+"""The links that a domain serves: all of its senders, or only short links in text messages."""
 
 DomainUse = Literal["on", "reverted", "removed"]
-"""What its owner wants of a domain: used when it works, not used for now, or gone."""
+"""The use that the owner wants: on, reverted (not used for now) or removed."""
 
 STACK_WORKSPACE: Final = WorkspaceId("stack")
-"""The workspace of the stack's own default host; no real code looks like it (codes are hex)."""
+"""The workspace of the stack's own default host; other ids are hexadecimal."""
 
 STACK_WORKSPACE_NAME: Final = "(stack)"
-"""What its workspace is called in routes, logs and events."""
+"""The name of its workspace in routes, logs and events."""
 
 MAX_HISTORY: Final = 100
-"""Changes kept with a domain, the newest; each was also an event."""
+"""Maximum of changes in a history; the oldest are dropped. Each was also an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,10 @@ class AndroidApp:
 
 @dataclass(frozen=True, slots=True)
 class AppLinks:
-    """The apps of a domain. ``ios`` are application identifiers (``TEAM.bundle``); ``urls`` are
-    patterns (``*`` stands for anything) of destinations that the apps can show.
+    """The apps of a domain.
+
+    ``ios`` has application identifiers (``TEAM.bundle``). ``urls`` has patterns of destinations that
+    the apps can show; ``*`` matches any text.
     """
 
     ios: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ class AppLinks:
     urls: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """As plain values, for JSON and for the store."""
+        """Return plain values, for JSON and for the item."""
         return {
             "ios": list(self.ios),
             "android": [
@@ -85,7 +87,7 @@ class AppLinks:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what ``stored`` gave. Raises TypeError or LookupError for anything else."""
+        """Read the values of ``to_dict``. Raises TypeError or LookupError for anything else."""
         return cls(
             ios=_require_list(values.get("ios", [])),
             android=tuple(
@@ -98,7 +100,7 @@ class AppLinks:
 
 def _require_list(value: object) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise TypeError("no list where there has to be one")
+        raise TypeError("expected a list")
     return tuple(value)
 
 
@@ -107,7 +109,7 @@ NO_APP_LINKS: Final = AppLinks()
 
 @dataclass(frozen=True, slots=True)
 class DomainChange:
-    """A domain moved from one stage, or use, to another."""
+    """A change from one stage, or use, to another."""
 
     at: datetime
     before: str
@@ -117,30 +119,31 @@ class DomainChange:
 
 @dataclass(frozen=True, slots=True)
 class SendingDomain:
-    """The sending domain that a tracking domain belongs to, and who says that it is verified."""
+    """The sending domain of a tracking domain, and the source of its verification."""
 
     domain: str
     verified: bool = False
     by_operator: bool = False
     since: datetime | None = None
     asked: datetime | None = None
-    """When it was last looked up."""
+    """Time of the last lookup."""
 
 
 @dataclass(frozen=True, slots=True)
 class DomainCertificate:
-    """What the edge last said about a host. ``status`` is CloudFront's word, or ``none``."""
+    """The CDN's last state of a host's certificate; ``status`` is CloudFront's, or ``none``."""
 
     status: str = "none"
     requested: datetime | None = None
     problem: str | None = None
-    """Why the edge refused the host, in words for its owner."""
+    """The reason that the CDN rejected the host, for its owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingDomain:
-    """One host of one workspace. ``version`` counts its writes; ``proof`` is the value that its
-    TXT record has to show where no CNAME can.
+    """One host of one workspace.
+
+    ``version`` counts the writes. ``proof`` is the value of the TXT record that replaces a CNAME.
     """
 
     workspace: WorkspaceId
@@ -156,10 +159,10 @@ class TrackingDomain:
     failures: int = 0
     """Failed checks in a row of a domain that works."""
     proven: bool = False
-    """Whether its TXT proof was ever seen."""
+    """True once a check has found the TXT proof."""
     findings: CheckResult | None = None
     lit: tuple[tuple[str, str, datetime], ...] = ()
-    """Each light (dns, http, https, sending), its colour, and since when it has it."""
+    """Each light (dns, http, https, sending), its colour, and since when."""
     certificate: DomainCertificate = DomainCertificate()
     app_links: AppLinks = NO_APP_LINKS
     checked: datetime | None = None
@@ -169,40 +172,43 @@ class TrackingDomain:
 
     @property
     def is_working(self) -> bool:
-        """Whether links on it reach their recipients, as far as the last checks tell."""
+        """Return True if the last checks say that links on the domain work."""
         return self.stage in ("http", "https")
 
     @property
     def is_owned(self) -> bool:
-        """Whether the host is shown to be its workspace's: it lies in the sending domain, whose
-        owner is known, or the operator vouches, or the TXT proof was seen. A CNAME to us shows
-        nothing: wildcards, and records made before their domain was added, are anybody's to claim.
+        """Return True if the workspace has proved to own the host.
+
+        The host lies in the sending domain, whose owner is known, or the operator confirms it, or a
+        check found the TXT proof. A CNAME to this stack proves nothing: any workspace could claim a
+        wildcard, or a record that is older than its domain.
         """
         in_sending_domain = is_in_domain(self.host, self.sending.domain)
         return in_sending_domain or self.sending.by_operator or self.proven
 
     @property
     def is_usable(self) -> bool:
-        """Whether new messages of its sending domain get links on it."""
+        """Return True if new messages of its sending domain get links on this domain."""
         return self.is_working and self.use == "on" and self.sending.verified and self.is_owned
 
     @property
     def base_url(self) -> str:
-        """Scheme and host of the links it would get now."""
+        """Return scheme and host of new links."""
         return f"{'https' if self.stage == 'https' else 'http'}://{self.host}"
 
     def with_change(
         self, changed_at: datetime, before: str, after: str, reason: str
     ) -> TrackingDomain:
-        """The domain with one more change in its history; the oldest gives way at the bound."""
+        """Add a change to the history and drop the oldest beyond the maximum."""
         change = DomainChange(changed_at, before, after, reason)
         return replace(self, history=(*self.history, change)[-MAX_HISTORY:])
 
     def with_sending_domain(
         self, sending: SendingDomain, changed_at: datetime, reason: str
     ) -> TrackingDomain:
-        """The domain with another sending domain, or one known otherwise; a change where that
-        decides whether it may be used.
+        """Return the domain with this sending domain.
+
+        The history gets a change if the verification changes, which decides if messages use the domain.
         """
         changed = replace(self, sending=sending)
         if sending.verified == self.sending.verified:
@@ -212,7 +218,7 @@ class TrackingDomain:
         )
 
     def get_changes_since(self, earlier: TrackingDomain) -> tuple[DomainChange, ...]:
-        """What this version's history has that an earlier version's had not."""
+        """List the changes that an earlier version's history does not have."""
         return tuple(change for change in self.history if change not in earlier.history)
 
 
@@ -233,7 +239,7 @@ def create_domain(
     proof: str,
     now: datetime,
 ) -> TrackingDomain:
-    """A domain as it is right after it was added: nothing known, to be checked at once."""
+    """Create a domain as it is added: never checked, and due at once."""
     return TrackingDomain(
         workspace=workspace,
         workspace_name=workspace_name,
@@ -247,32 +253,34 @@ def create_domain(
 
 
 def resolve_workspace_id(workspace: str) -> WorkspaceId:
-    """The code of a workspace by name, the stack's own among them."""
+    """Return a workspace's id by its name, including the stack's own."""
     return STACK_WORKSPACE if workspace == STACK_WORKSPACE_NAME else derive_workspace_id(workspace)
 
 
 def utc_now(clock: Callable[[], float] = time.time) -> datetime:
-    """Now, in UTC, to the second: finer times say nothing about a domain."""
+    """Return the time in UTC, to the second."""
     return datetime.fromtimestamp(clock(), UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
 class CnameTargets:
-    """``endpoint`` is the CDN's own name; ``default_host`` the stack's own before it, empty where
-    there is none.
+    """The stack's names for CNAMEs.
+
+    ``endpoint`` is the CDN's name. ``default_host`` is the stack's own name for it, empty if the stack
+    has none.
     """
 
     endpoint: str
     default_host: str = ""
 
     def get_cname_targets(self, domain: TrackingDomain) -> tuple[str, ...]:
-        """Where this domain's CNAMEs may lead, the one to be shown first."""
+        """List the valid targets of this domain's CNAME, the recommended one first."""
         if domain.workspace == STACK_WORKSPACE or not self.default_host:
             return (self.endpoint,)
         return (self.default_host, self.endpoint)
 
     def get_primary_target(self, domain: TrackingDomain) -> str:
-        """The name that this domain's owner is asked to point at."""
+        """Return the recommended target of this domain's CNAME."""
         return self.get_cname_targets(domain)[0]
 
 
@@ -280,10 +288,10 @@ _ResultPart = TypeVar("_ResultPart", DnsResult, ProbeResult, HstsResult, CaaResu
 
 
 def domain_from_values(values: Mapping[str, Any], version: int) -> TrackingDomain:
-    """A domain of the values that its text has; keys of newer versions are ignored.
+    """Build a domain from its JSON values; ignore keys of newer versions.
 
-    Raises LookupError, TypeError, ValueError or AttributeError where they are no domain's, but says
-    nothing of the kinds of single values.
+    Raises LookupError, TypeError, ValueError or AttributeError if the structure is wrong. The caller
+    validates the types of single values.
     """
     return TrackingDomain(
         workspace=WorkspaceId(values["workspace"]),
@@ -339,10 +347,10 @@ def _parse_check_result(values: Mapping[str, Any] | None) -> CheckResult | None:
 
 
 def _parse_result_part(result_type: type[_ResultPart], values: Mapping[str, Any]) -> _ResultPart:
-    """What was found of one kind, its lists as they are held; without keys of newer versions."""
-    held = {n: values[n] for n in field_types(result_type) if n in values}
-    lists: dict[str, Any] = {n: tuple(v) for n, v in held.items() if isinstance(v, list)}
-    return result_type(**held | lists)
+    """Build one part of a check result; ignore keys of newer versions."""
+    known = {n: values[n] for n in field_types(result_type) if n in values}
+    tuples: dict[str, Any] = {n: tuple(v) for n, v in known.items() if isinstance(v, list)}
+    return result_type(**known | tuples)
 
 
 def _parse_change(values: Mapping[str, str]) -> DomainChange:
@@ -352,10 +360,10 @@ def _parse_change(values: Mapping[str, str]) -> DomainChange:
 
 
 def parse_aware_time(text: str) -> datetime:
-    """A time with its zone. Raises TypeError or ValueError."""
+    """Parse a time with its zone. Raises TypeError or ValueError."""
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise ValueError("a time without its zone")
+        raise ValueError("time without a zone")
     return time
 
 
@@ -375,24 +383,26 @@ def build_claim_key(host: str) -> Item:
 
 
 def domain_to_item(domain: TrackingDomain) -> Item:
-    """The domain's own item."""
+    """Build the domain's item."""
     values = asdict(domain) | {"app_links": domain.app_links.to_dict()}
     del values["version"]
     text = json.dumps(values, default=_format_time, ensure_ascii=False)
-    kept = attributes.build_item({"domain": text, "version": domain.version})
-    return build_domain_key(domain.workspace, domain.host) | kept
+    attribute_values = attributes.build_item({"domain": text, "version": domain.version})
+    return build_domain_key(domain.workspace, domain.host) | attribute_values
 
 
 def claim_to_item(domain: TrackingDomain) -> Item:
-    """The item that takes the host."""
-    kept = attributes.build_item({"workspace": domain.workspace, "due": _format_time(domain.due)})
-    return build_claim_key(domain.host) | kept
+    """Build the item that claims the host for its workspace."""
+    attribute_values = attributes.build_item(
+        {"workspace": domain.workspace, "due": _format_time(domain.due)}
+    )
+    return build_claim_key(domain.host) | attribute_values
 
 
 def domain_from_item(domain_item: Item) -> TrackingDomain:
-    """Read what ``to_item`` gave; keys of newer versions are ignored.
+    """Read a domain from its item; ignore keys of newer versions.
 
-    Raises MalformedItem, naming the host, and the field where it is one.
+    Raises CorruptItem with the host, and the field if one is invalid.
     """
     host = _get_host(domain_item)
     try:
@@ -400,24 +410,24 @@ def domain_from_item(domain_item: Item) -> TrackingDomain:
             _parse_json_values(domain_item), attributes.get_number(domain_item, "version")
         )
     except (LookupError, TypeError, ValueError, AttributeError, CorruptItem) as e:
-        raise CorruptItem(f"the domain {host} cannot be read: {type(e).__name__} {e}") from e
-    wrong = "host" if domain.host != host else first_invalid_field(domain)
-    if wrong:
-        raise CorruptItem(f"the domain {host} has a {wrong!r} that cannot be read")
+        raise CorruptItem(f"tracking domain {host}: cannot be read ({type(e).__name__} {e})") from e
+    invalid_field = "host" if domain.host != host else first_invalid_field(domain)
+    if invalid_field:
+        raise CorruptItem(f"tracking domain {host}: invalid field {invalid_field!r}")
     return domain
 
 
 def stage_from_item(domain_item: Item) -> DomainStage:
-    """No more of it than where the domain stands. Raises MalformedItem."""
+    """Read only the stage of a domain. Raises CorruptItem."""
     values = _parse_json_values(domain_item)
     stage = values.get("stage") if isinstance(values, dict) else None
     if not matches_type(stage, DomainStage):
-        raise CorruptItem(f"the domain {_get_host(domain_item)} has a 'stage' that cannot be read")
+        raise CorruptItem(f"tracking domain {_get_host(domain_item)}: invalid field 'stage'")
     return cast("DomainStage", stage)
 
 
 def claim_from_item(claim_item: Item) -> tuple[WorkspaceId, str, datetime]:
-    """Whose a host is, and when it is to be checked. Raises MalformedItem, naming the host."""
+    """Read the workspace, host and due time of a claim. Raises CorruptItem with the host."""
     host = _get_host(claim_item)
     try:
         return (
@@ -426,21 +436,21 @@ def claim_from_item(claim_item: Item) -> tuple[WorkspaceId, str, datetime]:
             parse_aware_time(attributes.get_text(claim_item, "due")),
         )
     except (ValueError, CorruptItem) as e:
-        raise CorruptItem(f"the claim of {host}: {e}") from e
+        raise CorruptItem(f"claim of {host}: {e}") from e
 
 
 def _get_host(stored_item: Item) -> str:
     return attributes.get_text(stored_item, "sk").removeprefix("D#")
 
 
-def _parse_json_values(stored_item: Item) -> Any:  # noqa: ANN401 - JSON of whatever kind
+def _parse_json_values(stored_item: Item) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return json.loads(attributes.get_text(stored_item, "domain"))
     except (ValueError, RecursionError) as e:
-        raise CorruptItem(f"the domain {_get_host(stored_item)} is not JSON") from e
+        raise CorruptItem(f"tracking domain {_get_host(stored_item)}: not JSON") from e
 
 
 def _format_time(value: object) -> str:
     if not isinstance(value, datetime):
-        raise TypeError(f"{type(value).__name__} is not kept with a domain")
+        raise TypeError(f"tracking domain: value of type {type(value).__name__} is not JSON")
     return value.isoformat()
