@@ -1,19 +1,11 @@
-"""Where a host leads: chains of CNAMEs, flattened records, proofs, wildcards.
+"""DNS queries, and the checks of a host's CNAMEs, addresses, ownership proof and CAA records.
 
-Right is a host whose CNAMEs reach one of our names. Where no CNAME can stand (the provider
-flattens it, or a proxy of the customer's own is in between), a TXT record with the domain's proof
-says that its owner means it, since addresses of a CDN are everybody's.
+A host is correct if its CNAMEs reach one of the stack's names. If it cannot have a CNAME (the
+provider flattens it, or the customer's own proxy is in between), a TXT record with the domain's
+proof confirms that its owner wants it, because many customers share a CDN's addresses.
 
-A question to a DNS server and its answer, as dnspython has them and as the rest does.
-
-Questions to DNS servers: whom to ask, and for how long.
-
-Two ways to ask: the recursive resolver that everybody asks, and the name servers of the zone
-itself, which know of a change before caches do.
-
-Whether a customer's DNS lets Amazon issue a certificate: CAA records, RFC 8659.
-
-The records nearest to the host decide, searching upwards; none at all allows everybody.
+There are two kinds of lookup: the recursive resolver, and the zone's own name servers, which have a
+change before caches do.
 """
 
 from __future__ import annotations
@@ -46,8 +38,9 @@ DnsStatus = Literal["ok", "empty", "nxdomain", "timeout", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
-    """What DNS says about one kind of record at one name. ``records`` in presentation form, names
-    in lower case without the dot at the end.
+    """The records of one type at one name.
+
+    ``records`` are in presentation form, names in lower case without the dot at the end.
     """
 
     status: DnsStatus
@@ -57,39 +50,39 @@ class DnsAnswer:
 def build_dns_query(
     name: str, record_type: RecordType, *, recursive: bool
 ) -> dns.message.Message | None:
-    """A question; None about a name that is too long for anybody to have."""
+    """Build a query; return None for a name that is too long to exist."""
     try:
-        made = dns.message.make_query(parse_absolute_name(name), record_type)
+        query = dns.message.make_query(parse_absolute_name(name), record_type)
     except dns.name.NameTooLong:
         return None
     if not recursive:
-        made.flags &= ~dns.flags.RD
-    return made
+        query.flags &= ~dns.flags.RD
+    return query
 
 
 def parse_dns_response(response: dns.message.Message, record_type: RecordType) -> DnsAnswer:
-    """What a response says about one kind of record, wherever CNAMEs led."""
-    wanted = dns.rdatatype.from_text(record_type)
-    found = {
+    """Collect the records of one type from a response, after any CNAMEs."""
+    record_class = dns.rdatatype.from_text(record_type)
+    records = {
         _format_record(record)
         for rrset in response.answer
-        if rrset.rdtype == wanted
+        if rrset.rdtype == record_class
         for record in rrset
     }
-    if found:
-        return DnsAnswer("ok", tuple(sorted(found)))
+    if records:
+        return DnsAnswer("ok", tuple(sorted(records)))
     if response.rcode() == dns.rcode.NXDOMAIN:
         return DnsAnswer("nxdomain")
     return DnsAnswer("empty" if response.rcode() == dns.rcode.NOERROR else "failed")
 
 
 def parse_absolute_name(name: str) -> dns.name.Name:
-    """A name that no search list is added to."""
+    """Parse a name without a search list."""
     return dns.name.from_text(name, origin=dns.name.root)
 
 
 def _format_record(record: object) -> str:
-    """A record as text: TXT as its strings joined, names without the dot at the end."""
+    """Format a record: TXT as its joined strings, names without the dot at the end."""
     strings = getattr(record, "strings", None)
     if strings is not None:
         return b"".join(strings).decode("utf-8", "replace")
@@ -97,15 +90,16 @@ def _format_record(record: object) -> str:
 
 
 DNS_TIMEOUT_SECONDS: Final = 2.0
-"""Time for one question to one server."""
+"""Time for one query to one server."""
 MAX_NAMESERVERS: Final = 3
-"""Name servers of a zone that are asked."""
+"""Maximum of a zone's name servers to query."""
 
 
 class DnsResolver:
-    """Asks with dnspython. ``servers`` are recursive resolvers, those of the system by default.
+    """Queries DNS servers. ``servers`` are recursive resolvers, by default the system's.
 
-    ``allowed`` judges the addresses of a zone's name servers, which its owner chose.
+    ``is_allowed`` decides about the addresses of a zone's name servers, which the zone's owner
+    chose.
     """
 
     def __init__(
@@ -129,11 +123,13 @@ class DnsResolver:
         self._is_allowed = is_allowed
 
     def with_time_limit(self, seconds: float) -> Self:
+        """Return a resolver that answers every query after that time with a timeout."""
         bounded = copy.copy(self)
         bounded.expires_at = min(self.expires_at, self.clock() + seconds)
         return bounded
 
     def lookup(self, name: str, record_type: RecordType) -> DnsAnswer:
+        """Query the recursive resolver, which follows CNAMEs for every type but CNAME."""
         answer = DnsAnswer("failed")
         for server in self._resolver.nameservers:
             answer = self._query_server(str(server), name, record_type)
@@ -142,6 +138,7 @@ class DnsResolver:
         return answer
 
     def lookup_authoritative(self, name: str, record_type: RecordType) -> Sequence[DnsAnswer]:
+        """Query each of the zone's own name servers; empty if none is known."""
         servers = self._find_nameservers(name)
         return [
             self._query_server(address, name, record_type, recursive=False) for address in servers
@@ -158,10 +155,10 @@ class DnsResolver:
             return []
         servers = self.lookup(zone.to_text(omit_final_dot=True), "NS").records[:MAX_NAMESERVERS]
         addresses = [self.lookup(server, "A").records[:1] for server in servers]
-        return [address for found in addresses for address in found if self._is_allowed(address)]
+        return [address for each in addresses for address in each if self._is_allowed(address)]
 
     def _get_remaining_seconds(self) -> float:
-        """Seconds for one more question; 0 where there is no time for any."""
+        """Return the seconds for one more query, 0 if the time is over."""
         return max(0, min(self._timeout_seconds, self.expires_at - self.clock()))
 
     def _query_server(
@@ -170,16 +167,16 @@ class DnsResolver:
         message = build_dns_query(name, record_type, recursive=recursive)
         if message is None:
             return DnsAnswer("nxdomain")
-        left = self._get_remaining_seconds()
-        if left <= 0:
+        timeout = self._get_remaining_seconds()
+        if timeout <= 0:
             return DnsAnswer("timeout")
         try:
             response, _ = dns.query.udp_with_fallback(
                 message,
                 server,
-                timeout=left,
+                timeout=timeout,
                 port=self._port,
-                one_rr_per_rrset=True,  # else a second CNAME, which is an error, replaces the first
+                one_rr_per_rrset=True,  # else a second CNAME (an error) replaces the first
             )
         except dns.exception.Timeout:
             return DnsAnswer("timeout")
@@ -189,61 +186,59 @@ class DnsResolver:
 
 
 MAX_CNAME_HOPS: Final = 8
-"""CNAMEs that are followed; resolvers give up at 8 to 16."""
+"""Maximum of CNAMEs to follow; resolvers give up at 8 to 16."""
 
 _FAILURE_VERDICTS: Final[dict[DnsStatus, DnsVerdict]] = {"timeout": "timeout", "failed": "failed"}
 
 
 @dataclass(frozen=True, slots=True)
 class CnameChain:
-    """A chain of CNAMEs, and how it ended: ``cname`` at one of our names, ``elsewhere`` where it
-    just ends, or what went wrong.
-    """
+    """A chain of CNAMEs and its end: ``cname`` at one of the stack's names, or the problem."""
 
     verdict: DnsVerdict
-    chain: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def build_proof_name(host: str) -> str:
-    """The name of the TXT record that proves a host."""
+    """Build the name of the TXT record that proves the ownership of a host."""
     return f"_waypost.{host}"
 
 
 def build_proof_value(proof: str) -> str:
-    """The text of that record."""
+    """Build the text of the TXT record that proves the ownership of a host."""
     return f"waypost={proof}"
 
 
 def check_dns_records(
     resolver: DnsResolver, host: str, proof: str, targets: Collection[str]
 ) -> DnsResult:
-    """Find out where a host leads. ``targets`` are our names, in canonical form."""
-    found = _check_host(resolver, host, proof, targets)
-    return replace(found, addresses=found.addresses[:MAX_RESULT_VALUES])
+    """Check the DNS records of a host. ``targets`` are the stack's names, in canonical form."""
+    result = _check_host(resolver, host, proof, targets)
+    return replace(result, addresses=result.addresses[:MAX_RESULT_VALUES])
 
 
 def _check_host(
     resolver: DnsResolver, host: str, proof: str, targets: Collection[str]
 ) -> DnsResult:
-    trail = follow_cnames(resolver, host, targets)
-    if trail.verdict == "cname":
+    chain = follow_cnames(resolver, host, targets)
+    if chain.verdict == "cname":
         return DnsResult(
             "cname",
-            trail.chain,
+            chain.names,
             _resolve_addresses(resolver, host),
             proof=_has_proof(resolver, host, proof),
-            settled=_is_propagated(resolver, trail.chain),
+            settled=_is_propagated(resolver, chain.names),
         )
-    if trail.verdict != "elsewhere":
-        return DnsResult(trail.verdict, trail.chain)
-    found = _check_addresses(resolver, trail, proof, targets)
-    return (
-        found if found.is_correct else replace(found, wildcard=_is_wildcard(resolver, host, found))
-    )
+    if chain.verdict != "elsewhere":
+        return DnsResult(chain.verdict, chain.names)
+    result = _check_addresses(resolver, chain, proof, targets)
+    if result.is_correct:
+        return result
+    return replace(result, wildcard=_is_wildcard(resolver, host, result))
 
 
 def follow_cnames(resolver: DnsResolver, host: str, targets: Collection[str]) -> CnameChain:
-    """Follow CNAMEs one by one, so that a loop or a wrong turn can be shown."""
+    """Follow CNAMEs one by one, so that the status can show a loop or a wrong target."""
     chain: tuple[str, ...] = (host,)
     while len(chain) <= MAX_CNAME_HOPS:
         answer = resolver.lookup(chain[-1], "CNAME")
@@ -267,25 +262,27 @@ def _classify_chain_end(answer: DnsAnswer) -> DnsVerdict:
 
 
 def _check_addresses(
-    resolver: DnsResolver, trail: CnameChain, proof: str, targets: Collection[str]
+    resolver: DnsResolver, chain: CnameChain, proof: str, targets: Collection[str]
 ) -> DnsResult:
-    """Judge a host without a CNAME to us by its addresses and its proof."""
-    host = trail.chain[0]
+    """Check the addresses and the proof of a host without a CNAME to the stack."""
+    host = chain.names[0]
     answers = [resolver.lookup(host, kind) for kind in ("A", "AAAA")]
     addresses = tuple(record for answer in answers for record in answer.records)
     if not addresses:
-        troubles = [
+        failures = [
             _FAILURE_VERDICTS[answer.status]
             for answer in answers
             if answer.status in _FAILURE_VERDICTS
         ]
-        return DnsResult(troubles[0] if troubles else "missing", trail.chain)
+        return DnsResult(failures[0] if failures else "missing", chain.names)
     if not _has_proof(resolver, host, proof):
-        return DnsResult("elsewhere", trail.chain, addresses)
-    ours = {address for target in targets for address in _resolve_addresses(resolver, target)}
-    # A CDN answers with different addresses in different places: one in common is enough.
-    verdict: DnsVerdict = "flattened" if ours & set(addresses) else "proxied"
-    return DnsResult(verdict, trail.chain, addresses, proof=True)
+        return DnsResult("elsewhere", chain.names, addresses)
+    target_addresses = {
+        address for target in targets for address in _resolve_addresses(resolver, target)
+    }
+    # A CDN has different addresses in different places: one in common is enough.
+    verdict: DnsVerdict = "flattened" if target_addresses & set(addresses) else "proxied"
+    return DnsResult(verdict, chain.names, addresses, proof=True)
 
 
 def _has_proof(resolver: DnsResolver, host: str, proof: str) -> bool:
@@ -297,18 +294,18 @@ def _resolve_addresses(resolver: DnsResolver, name: str) -> tuple[str, ...]:
 
 
 def _is_propagated(resolver: DnsResolver, chain: tuple[str, ...]) -> bool:
-    """Whether all of the zone's own name servers that answer give the first CNAME of the chain."""
+    """Return True if all of the zone's name servers that answer have the same first CNAME."""
     answers = resolver.lookup_authoritative(chain[0], "CNAME")
-    heard = [answer for answer in answers if answer.status not in _FAILURE_VERDICTS]
-    return all(answer.records == (chain[1],) for answer in heard)
+    responses = [answer for answer in answers if answer.status not in _FAILURE_VERDICTS]
+    return all(answer.records == (chain[1],) for answer in responses)
 
 
 def _is_wildcard(resolver: DnsResolver, host: str, result: DnsResult) -> bool:
-    """Whether a name that nobody would create, beside the host, gets the same answer."""
-    beside = f"waypost-{token_hex(6)}.{host.partition('.')[2]}"
+    """Return True if a random name beside the host gets the same answer."""
+    random_name = f"waypost-{token_hex(6)}.{host.partition('.')[2]}"
     if len(result.chain) > 1:
-        return resolver.lookup(beside, "CNAME").records == (result.chain[1],)
-    return bool(result.addresses) and set(_resolve_addresses(resolver, beside)) == set(
+        return resolver.lookup(random_name, "CNAME").records == (result.chain[1],)
+    return bool(result.addresses) and set(_resolve_addresses(resolver, random_name)) == set(
         result.addresses
     )
 
@@ -316,13 +313,17 @@ def _is_wildcard(resolver: DnsResolver, host: str, result: DnsResult) -> bool:
 AMAZON_CAA_ISSUERS: Final = frozenset(
     {"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"}
 )
-"""The identifiers that Amazon's authority accepts, as the manual of ACM lists them."""
+"""The identifiers that Amazon's certificate authority accepts, as in the manual of ACM."""
 
 _CAA_RECORD: Final = re.compile(r'(?P<flags>\d+) (?P<tag>\w+) "?(?P<value>[^"]*)"?')
 
 
 def check_caa(resolver: DnsResolver, host: str) -> CaaResult:
-    """Look for the CAA records that decide for a host. CNAMEs are followed by the resolver."""
+    """Find the CAA records that decide for a host, and check if they allow Amazon (RFC 8659).
+
+    The nearest records decide, from the host upwards. Without records, every authority may issue.
+    The resolver follows CNAMEs.
+    """
     for name in (host, *iter_parent_domains(host)):
         answer = resolver.lookup(name, "CAA")
         if answer.status in ("timeout", "failed"):
@@ -337,7 +338,7 @@ def _evaluate_records(name: str, records: tuple[str, ...]) -> CaaResult:
     issuers = tuple(
         match["value"].partition(";")[0].strip() for match in properties if match["tag"] == "issue"
     )
-    if not issuers:  # only issuewild or iodef: plain names are not restricted
+    if not issuers:  # only issuewild or iodef, which do not restrict this host
         return CaaResult("yes", name)
     return CaaResult(
         "yes" if AMAZON_CAA_ISSUERS.intersection(issuers) else "no",

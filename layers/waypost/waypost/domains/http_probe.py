@@ -1,15 +1,9 @@
-"""One request over HTTP or HTTPS to a host that a customer named, on a short leash.
+"""One HTTP or HTTPS request to a customer's host, guarded against SSRF.
 
-Resolved once, every address public, connected to that very address with the name in SNI and
-Host; no redirect is followed; the whole exchange has a deadline and a cap in bytes. Certificates
-are verified as a browser would.
-
-One HTTP exchange as it goes over the wire: the request's bytes, and the answer read from bytes.
-
-Reading is done by ``http.client`` once everything has arrived; what is here knows when that is,
-so that a deadline and a cap can be kept while it does.
-
-What an exchange over HTTP or HTTPS says of a host, in the words of findings.
+The name is resolved once, every address must be public, and the connection goes to one of these
+addresses with the name in SNI and Host. No redirect is followed. A deadline and a maximum of bytes
+limit the whole exchange. Certificates are verified as in a browser. ``http.client`` parses the
+response after all of it has arrived.
 """
 
 from __future__ import annotations
@@ -37,7 +31,7 @@ from waypost.models.domain_check import MAX_RESULT_TEXT, UNSEEN_PROBE, ProbeOutc
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """An HTTP answer, headers in lower case, the body up to the cap."""
+    """An HTTP response: headers in lower case, the body up to the maximum of bytes."""
 
     status: int
     headers: dict[str, str]
@@ -45,7 +39,7 @@ class HttpReply:
 
 
 def build_get_request(host: str, path: str, user_agent: str) -> bytes:
-    """A GET that asks for the connection to be closed after it."""
+    """Build a GET request that asks the server to close the connection."""
     lines = (
         f"GET {path} HTTP/1.1",
         f"Host: {host}",
@@ -57,7 +51,7 @@ def build_get_request(host: str, path: str, user_agent: str) -> bytes:
 
 
 def is_complete_response(data: bytes) -> bool:
-    """Whether an answer's headers and announced length have arrived."""
+    """Return True if the headers and the announced body have arrived."""
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
         return False
@@ -71,7 +65,7 @@ def is_complete_response(data: bytes) -> bool:
 
 
 class _BytesSocket:
-    """Bytes that have arrived, where http.client wants a socket to read from."""
+    """Received bytes with the one socket method that ``http.client`` reads from."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -81,7 +75,7 @@ class _BytesSocket:
 
 
 def parse_http_reply(data: bytes, max_bytes: int) -> HttpReply:
-    """Read an answer. Raises HTTPException where it is none."""
+    """Parse a response. Raises HTTPException if it is not HTTP."""
     response = http.client.HTTPResponse(_BytesSocket(data))  # type: ignore[arg-type]
     response.begin()
     try:
@@ -92,7 +86,7 @@ def parse_http_reply(data: bytes, max_bytes: int) -> HttpReply:
     return HttpReply(response.status, headers, body)
 
 
-# The numbers are OpenSSL's X509_V_ERR_…, stable for decades; ssl does not name them.
+# OpenSSL's X509_V_ERR_… codes, stable for decades; the ssl module has no names for them.
 _CERTIFICATE_OUTCOMES: Final[dict[int, ProbeOutcome]] = {
     9: "not_yet_valid",
     10: "expired",
@@ -103,7 +97,7 @@ _CERTIFICATE_OUTCOMES: Final[dict[int, ProbeOutcome]] = {
 
 
 def classify_certificate_error(error: ssl.SSLCertVerificationError) -> ProbeResult:
-    """A certificate that browsers do not trust, and why."""
+    """Return the outcome for a certificate that browsers do not trust, with the reason."""
     return ProbeResult(
         _CERTIFICATE_OUTCOMES.get(error.verify_code, "untrusted"), error.verify_message
     )
@@ -112,7 +106,7 @@ def classify_certificate_error(error: ssl.SSLCertVerificationError) -> ProbeResu
 def classify_response(
     response: HttpReply, is_ours: Callable[[bytes], bool], *, secure: bool
 ) -> ProbeResult:
-    """An answer; a policy counts over HTTPS alone."""
+    """Return the outcome of a response. An HSTS policy counts only over HTTPS."""
     policy = response.headers.get("strict-transport-security") if secure else None
     hsts = policy and policy[:MAX_RESULT_TEXT]
     at_edge = response.headers.get("server", "").lower() == "cloudfront"
@@ -127,21 +121,21 @@ def classify_response(
 WebScheme = Literal["http", "https"]
 
 PROBE_TIMEOUT_SECONDS: Final = 5.0
-"""For the whole exchange, connecting and handshake included."""
+"""For the whole exchange, including connection and TLS handshake."""
 MAX_PROBE_ADDRESSES: Final = 3
-"""Addresses of a host that are tried."""
+"""Maximum of a host's addresses to try."""
 MAX_PROBE_BYTES: Final = 32 * 1024
-"""An answer of ours has a few hundred bytes; nothing past this is read."""
+"""This stack's response has a few hundred bytes; the rest is not read."""
 PROBE_USER_AGENT: Final = "waypost-domain-check/1"
 
 _SCHEME_PORTS: Final[dict[WebScheme, int]] = {"http": 80, "https": 443}
 
 
 class HttpProber:
-    """Asks one path of one host and says how it ended; it never raises for what a host does.
+    """Requests one path of one host; a failure of the host is an outcome and never raises.
 
-    ``clock`` is monotonic, in seconds. ``tls`` verifies certificates and names. No exchange begins
-    that could go on after ``deadline``: cut short, it would call a slow host silent.
+    ``clock`` is monotonic, in seconds. No exchange begins that could end after the deadline,
+    because the host would wrongly seem to time out.
     """
 
     def __init__(
@@ -162,7 +156,7 @@ class HttpProber:
         self._deadline = deadline
 
     def with_resolver(self, resolver: DnsResolver, deadline: Deadline) -> HttpProber:
-        """The same with another resolver, for so long."""
+        """Return the same prober with another resolver and a deadline."""
         return HttpProber(
             resolver,
             self._tls,
@@ -175,15 +169,15 @@ class HttpProber:
     def probe(
         self, scheme: WebScheme, host: str, path: str, is_ours: Callable[[bytes], bool]
     ) -> ProbeResult:
-        """GET a path; ``is_ours`` judges the body of a 200."""
+        """GET a path; ``is_ours`` decides about the body of a 200 response."""
         addresses = self._resolve_addresses(host) if self._has_time() else ()
         if not self._has_time():
             return UNSEEN_PROBE
         if not addresses:
             return ProbeResult("no_address")
-        unsafe = [address for address in addresses if not is_public_address(address)]
-        if unsafe:
-            return ProbeResult("unsafe", unsafe[0])
+        private = [address for address in addresses if not is_public_address(address)]
+        if private:
+            return ProbeResult("unsafe", private[0])
         try:
             reply = self._exchange(scheme, host, addresses, path)
         except ssl.SSLCertVerificationError as e:
@@ -200,7 +194,7 @@ class HttpProber:
         return self._deadline.get_remaining_seconds() >= self._timeout_seconds
 
     def _resolve_addresses(self, host: str) -> tuple[str, ...]:
-        """IPv4 first: functions have no IPv6 of their own."""
+        """Return the addresses, IPv4 first: Lambda functions have no IPv6 by default."""
         lookup = self._resolver.lookup
         return lookup(host, "A").records + lookup(host, "AAAA").records
 
@@ -220,16 +214,16 @@ class HttpProber:
             connection.close()
 
     def _connect(self, addresses: Sequence[str], port: int) -> socket.socket:
-        """To the first of a host's addresses that takes the connection, as a browser would."""
-        *others, last = addresses[:MAX_PROBE_ADDRESSES]
-        each = self._timeout_seconds / (len(others) + 1)
-        for address in others:
+        """Connect to the first of a host's addresses that accepts, as a browser does."""
+        *first_addresses, last = addresses[:MAX_PROBE_ADDRESSES]
+        timeout = self._timeout_seconds / (len(first_addresses) + 1)
+        for address in first_addresses:
             with suppress(OSError):
-                return self._connect_tcp(address, port, each)
-        return self._connect_tcp(last, port, each)
+                return self._connect_tcp(address, port, timeout)
+        return self._connect_tcp(last, port, timeout)
 
     def _receive(self, connection: socket.socket, deadline: float) -> bytes:
-        """All that comes until the answer is whole, the cap is reached, or the other end closes."""
+        """Receive until the response is complete or too long, or the server closes."""
         data = b""
         while len(data) < MAX_PROBE_BYTES and not is_complete_response(data):
             connection.settimeout(self._get_remaining_seconds(deadline))
@@ -240,7 +234,7 @@ class HttpProber:
         return data
 
     def _get_remaining_seconds(self, deadline: float) -> float:
-        left = deadline - self._clock()
-        if left <= 0:
+        seconds = deadline - self._clock()
+        if seconds <= 0:
             raise TimeoutError
-        return left
+        return seconds

@@ -1,12 +1,9 @@
-"""Which addresses may be connected to, the connection, and whom TLS on it trusts.
+"""Public addresses, TCP connections to them, TLS, and deadlines.
 
-The names that are checked were chosen by customers, so a checker that connected wherever they
-lead would be a way into our own network (server-side request forgery). A name is resolved once;
-each of its addresses has to be public; the connection goes to one of those very addresses, so
-that a second resolution has nothing to say.
-
-How long a check may take, where somebody waits for it or its run ends: a moment on a monotonic
-clock, which is passed down to whatever asks others.
+Customers choose the names that a check connects to. Without a guard, a check could be led into the
+stack's own network (server-side request forgery, SSRF). So a name is resolved once, each of its
+addresses must be public, and the connection goes to one of these addresses. A second resolution
+cannot change the target.
 """
 
 from __future__ import annotations
@@ -43,10 +40,11 @@ def connect_tcp(address: str, port: int, seconds: float) -> socket.socket:
 
 
 def is_public_address(address: str) -> bool:
-    """Whether an address is one of the public internet.
+    """Return True if an address belongs to the public internet.
 
-    Refuses what is no address at all, and every IPv6 form that carries an IPv4 address (mapped,
-    compatible, 6to4, Teredo, NAT64): no public name needs them, and what they carry may be private.
+    Rejects text that is not an address, and every IPv6 form that carries an IPv4 address (mapped,
+    compatible, 6to4, Teredo, NAT64): public names do not need them, and the carried address may be
+    private.
     """
     try:
         parsed = ip_address(address)
@@ -61,28 +59,28 @@ def is_public_address(address: str) -> bool:
 
 
 def create_browser_tls_context() -> ssl.SSLContext:
-    """TLS 1.2 or newer, certificates verified against the system's authorities."""
+    """Create a context for TLS 1.2 or newer with the system's certificate authorities."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # From Python 3.13 on, formal faults of certificates count too, which browsers let pass.
+    # Python 3.13 and newer also reject formal faults of certificates, which browsers accept.
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """``until`` and ``clock`` are in seconds."""
+    """The time on a monotonic clock, in seconds, at which a check must end."""
 
     expires_at: float
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
     def from_now(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
-        """So long from now on."""
+        """Create a deadline after some seconds."""
         return cls(clock() + seconds, clock)
 
     def get_remaining_seconds(self) -> float:
-        """Seconds; below 0 where it is over."""
+        """Return the seconds left, below 0 if the deadline is over."""
         return self.expires_at - self.clock()
 
     @property
@@ -91,4 +89,4 @@ class Deadline:
 
 
 NO_DEADLINE: Final = Deadline(math.inf)
-"""Where nobody waits: what is asked keeps limits of its own."""
+"""For checks without a caller that waits; each request still has its own timeout."""

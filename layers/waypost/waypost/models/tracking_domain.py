@@ -66,8 +66,8 @@ class AndroidApp:
 class AppLinks:
     """The apps of a domain.
 
-    ``ios`` has application identifiers (``TEAM.bundle``). ``urls`` has patterns of destinations that
-    the apps can show; ``*`` matches any text.
+    ``ios`` has application identifiers (``TEAM.bundle``). ``urls`` has patterns of destinations
+    that the apps can show; ``*`` matches any text.
     """
 
     ios: tuple[str, ...] = ()
@@ -208,7 +208,8 @@ class TrackingDomain:
     ) -> TrackingDomain:
         """Return the domain with this sending domain.
 
-        The history gets a change if the verification changes, which decides if messages use the domain.
+        The history gets a change if the verification changes, which decides if messages use the
+        domain.
         """
         changed = replace(self, sending=sending)
         if sending.verified == self.sending.verified:
@@ -266,8 +267,8 @@ def utc_now(clock: Callable[[], float] = time.time) -> datetime:
 class CnameTargets:
     """The stack's names for CNAMEs.
 
-    ``endpoint`` is the CDN's name. ``default_host`` is the stack's own name for it, empty if the stack
-    has none.
+    ``endpoint`` is the CDN's name. ``default_host`` is the stack's own name for it, empty if the
+    stack has none.
     """
 
     endpoint: str
@@ -290,8 +291,8 @@ _ResultPart = TypeVar("_ResultPart", DnsResult, ProbeResult, HstsResult, CaaResu
 def domain_from_values(values: Mapping[str, Any], version: int) -> TrackingDomain:
     """Build a domain from its JSON values; ignore keys of newer versions.
 
-    Raises LookupError, TypeError, ValueError or AttributeError if the structure is wrong. The caller
-    validates the types of single values.
+    Raises LookupError, TypeError, ValueError or AttributeError if the structure is wrong. The
+    caller validates the types of single values.
     """
     return TrackingDomain(
         workspace=WorkspaceId(values["workspace"]),
@@ -387,16 +388,16 @@ def domain_to_item(domain: TrackingDomain) -> Item:
     values = asdict(domain) | {"app_links": domain.app_links.to_dict()}
     del values["version"]
     text = json.dumps(values, default=_format_time, ensure_ascii=False)
-    attribute_values = attributes.build_item({"domain": text, "version": domain.version})
-    return build_domain_key(domain.workspace, domain.host) | attribute_values
+    item_values = attributes.build_item({"domain": text, "version": domain.version})
+    return build_domain_key(domain.workspace, domain.host) | item_values
 
 
 def claim_to_item(domain: TrackingDomain) -> Item:
     """Build the item that claims the host for its workspace."""
-    attribute_values = attributes.build_item(
+    item_values = attributes.build_item(
         {"workspace": domain.workspace, "due": _format_time(domain.due)}
     )
-    return build_claim_key(domain.host) | attribute_values
+    return build_claim_key(domain.host) | item_values
 
 
 def domain_from_item(domain_item: Item) -> TrackingDomain:
