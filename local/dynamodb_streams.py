@@ -20,11 +20,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud import MotoCloud
 from local.errors import TemplateError
-from local.filter_patterns import matches_any
 from local.poller import BatchFailures, Invoke, Poller, Record
 from local.processes import StackLog
 from local.stream_batches import BatchDelivery, StreamBatcher
-from local.stream_mapping import StreamMapping, build_stream_record, get_sequence_number
+from local.stream_mapping import (
+    StreamMapping,
+    build_stream_record,
+    get_sequence_number,
+    matches_any,
+)
 
 
 class FailureDestination:

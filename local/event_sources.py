@@ -1,6 +1,6 @@
-"""The event source mappings of a template, and waiting until they have delivered everything.
+"""All event source mappings of a template, and waiting until they have delivered everything.
 
-They work under the role of the function that they deliver to, as Lambda's do.
+Each one works under the role of its function, as on Lambda.
 """
 
 from __future__ import annotations
@@ -28,20 +28,18 @@ InvokeFunction: TypeAlias = Callable[[str, Mapping[str, Any]], InvocationResult]
 def build_pollers(
     functions: Sequence[LambdaFunction], cloud: MotoCloud, invoke: InvokeFunction, log: StackLog
 ) -> Iterator[Poller]:
-    """A poller for each enabled event source, not started; ``invoke`` takes logical ids."""
+    """Build a poller for each event source, without starting it; ``invoke`` takes logical ids."""
 
     def invoker(function: LambdaFunction) -> Invoke:
         return lambda payload: invoke(function.logical_id, payload)
 
-    for function, event in list_triggers(functions, *EVENT_SOURCE_TYPES):
-        if event.properties.get("Enabled") is False:
-            continue
-        if event.type == "SQS":
+    for function, trigger in list_triggers(functions, *EVENT_SOURCE_TYPES):
+        if trigger.type == "SQS":
             yield QueuePoller(
-                QueueMapping.from_trigger(event), cloud, invoker(function), function.role, log
+                QueueMapping.from_trigger(trigger), cloud, invoker(function), function.role, log
             )
         else:
-            mapping = StreamMapping.from_trigger(event)
+            mapping = StreamMapping.from_trigger(trigger)
             destination = FailureDestination(
                 mapping, cloud, format_function_arn(function.name), function.role, log
             )
@@ -49,30 +47,30 @@ def build_pollers(
 
 
 def wake_after_requests(application: Application, pollers: Sequence[Poller]) -> Application:
-    """The application; what a request has written is looked for once it is answered."""
+    """Wrap an application so that the pollers look for its writes after each request."""
 
-    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve_and_wake(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await application(scope, receive, send)
         finally:
             wake_pollers(pollers)
 
-    return served
+    return serve_and_wake
 
 
 def wake_pollers(pollers: Sequence[Poller]) -> None:
-    """Has all of them look soon: something may have been written."""
+    """Make all pollers poll soon, because something may have been written."""
     for poller in pollers:
         poller.wake()
 
 
 def wait_until_delivered(pollers: Sequence[Poller], timeout: float) -> bool:
-    """Waits until all is delivered that was written before this call; False when time ran out.
+    """Wait until everything written before this call is delivered; False after ``timeout`` seconds.
 
-    Queues first: what they hold becomes writes, and writes go into streams.
+    Queues come first: their messages become writes, and writes go into streams.
     """
     deadline = time.monotonic() + timeout
     queues = [poller for poller in pollers if isinstance(poller, QueuePoller)]
     others = [poller for poller in pollers if poller not in queues]
-    settled = [poller.wait_until_idle(deadline) for poller in (*queues, *others)]
-    return all(settled)
+    results = [poller.wait_until_idle(deadline) for poller in (*queues, *others)]
+    return all(results)

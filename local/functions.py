@@ -1,6 +1,6 @@
-"""The functions of the template: their code, their environment, and what triggers them.
+"""Functions of the template: code, environment and triggers.
 
-A property that changes what a function does and is not emulated raises TemplateError.
+Properties that change how a function runs and are not emulated raise TemplateError.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from local.account import ACCOUNT_ID
 from local.errors import TemplateError
 from local.intrinsics import IntrinsicResolver
-from local.template import Properties, Resource, Template, Value
+from local.template import Properties, Resource, Template, Value, as_list, as_mapping
 
 _FUNCTION = "AWS::Serverless::Function"
 _LAYER = "AWS::Serverless::LayerVersion"
@@ -20,9 +20,7 @@ _LAYER = "AWS::Serverless::LayerVersion"
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One trigger as the template has it; the modules that play triggers read the properties they
-    know.
-    """
+    """A trigger as in the template; the module of its type interprets the properties."""
 
     name: str
     type: str
@@ -32,13 +30,18 @@ class Trigger:
     def where(self) -> str:
         return f"Events.{self.name}"
 
+    def reject_unknown_properties(self, supported: frozenset[str]) -> None:
+        """Raise TemplateError for a property that is not emulated."""
+        for name in self.properties:
+            if name not in supported:
+                raise TemplateError(self.where, f"{name} is not emulated")
+
 
 @dataclass(frozen=True, slots=True)
 class LambdaFunction:
-    """``timeout`` in seconds, ``memory`` in MB; ``role`` is the ARN of the role that
-    it runs under.
+    """A function of the template; ``role`` is the ARN of its role.
 
-    ``asynchronous_retries`` counts attempts after the first one of an asynchronous invocation.
+    ``asynchronous_retries`` counts the attempts of an asynchronous invocation after the first one.
     """
 
     logical_id: str
@@ -57,7 +60,7 @@ class LambdaFunction:
 def load_functions(
     template: Template, resolver: IntrinsicResolver, stack: str
 ) -> list[LambdaFunction]:
-    """All functions whose condition holds."""
+    """Load all functions whose condition is true."""
     return [
         _load_function(template, resolver, resource, stack)
         for resource in template.resources.values()
@@ -66,16 +69,11 @@ def load_functions(
 
 
 def resolve_function_name(resource: Resource, resolver: IntrinsicResolver, stack: str) -> str:
-    """FunctionName, or what CloudFormation would make of stack and logical id, without its random
-    tail.
-    """
-    given = resource.properties.get("FunctionName")
-    where = f"{resource.logical_id}.FunctionName"
-    return (
-        resolver.resolve_text(given, where)
-        if given is not None
-        else f"{stack}-{resource.logical_id}"
-    )
+    """Return FunctionName, or CloudFormation's default name without its random suffix."""
+    name = resource.properties.get("FunctionName")
+    if name is None:
+        return f"{stack}-{resource.logical_id}"
+    return resolver.resolve_text(name, f"{resource.logical_id}.FunctionName")
 
 
 def _load_function(
@@ -106,9 +104,9 @@ def _load_function(
 
 
 def _resolve_role(resolver: IntrinsicResolver, resource: Resource) -> str:
-    name = f"{resource.logical_id}Role"  # what SAM makes where the template names none
-    given = resource.properties.get("Role", f"arn:aws:iam::{ACCOUNT_ID}:role/{name}")
-    return resolver.resolve_text(given, f"{resource.logical_id}.Role")
+    sam_default = f"arn:aws:iam::{ACCOUNT_ID}:role/{resource.logical_id}Role"
+    role = resource.properties.get("Role", sam_default)
+    return resolver.resolve_text(role, f"{resource.logical_id}.Role")
 
 
 def _resolve_folder(
@@ -116,20 +114,18 @@ def _resolve_folder(
 ) -> Path:
     folder = template.folder / resolver.resolve_text(value, where)
     if not folder.is_dir():
-        raise TemplateError(where, f"{folder} is no folder")
+        raise TemplateError(where, f"not a folder ({folder})")
     return folder
 
 
 def _load_layers(
     template: Template, resolver: IntrinsicResolver, value: Value, where: str
 ) -> Iterator[Path]:
-    if not isinstance(value, list | None):
-        raise TemplateError(where, "is not a list")
-    for layer in value or []:
+    for layer in as_list(value, where):
         name = layer.get("Ref") if isinstance(layer, dict) else None
         resource = template.resources.get(str(name))
         if resource is None or resource.type != _LAYER:
-            raise TemplateError(where, f"{layer!r} is no layer of this template")
+            raise TemplateError(where, f"not a layer of this template ({layer!r})")
         content = resource.properties.get("ContentUri")
         yield _resolve_folder(template, resolver, content, f"{name}.ContentUri")
 
@@ -161,25 +157,20 @@ def _parse_asynchronous_retries(
 def _load_triggers(
     resolver: IntrinsicResolver, properties: Properties, where: str
 ) -> Iterator[Trigger]:
-    events = properties.get("Events") or {}
-    if not isinstance(events, dict):
-        raise TemplateError(f"{where}.Events", "is not a mapping")
-    for name, body in events.items():
+    for name, body in as_mapping(properties.get("Events"), f"{where}.Events").items():
         event = resolver.resolve_properties(body, f"{where}.Events.{name}")
         yield Trigger(
             name=f"{where}.{name}",
             type=str(event.get("Type")),
-            properties=resolver.resolve_properties(
-                event.get("Properties"), f"{where}.Events.{name}"
-            ),
+            properties=as_mapping(event.get("Properties"), f"{where}.Events.{name}"),
         )
 
 
 def list_triggers(
     functions: Sequence[LambdaFunction], *trigger_types: str
 ) -> Iterator[tuple[LambdaFunction, Trigger]]:
-    """Every trigger of the given types with the function that it triggers."""
+    """Yield every trigger of the given types with its function."""
     for function in functions:
-        for event in function.triggers:
-            if event.type in trigger_types:
-                yield function, event
+        for trigger in function.triggers:
+            if trigger.type in trigger_types:
+                yield function, trigger

@@ -1,6 +1,4 @@
-"""What event source mappings have in common: invoking, filtering, partial failures, and knowing
-when all is delivered.
-"""
+"""Parts that event source mappings share: polling, batch failures, waiting for delivery."""
 
 from __future__ import annotations
 
@@ -12,24 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from local.errors import TemplateError
-from local.functions import Trigger
 from local.invocations import InvocationResult
 from local.processes import StackLog
 from local.template import Properties
 
-Record: TypeAlias = Mapping[str, Any]  # as the function gets it; JSON of any shape
+Record: TypeAlias = Mapping[str, Any]  # as passed to the function; JSON of any shape
 Invoke: TypeAlias = Callable[[Mapping[str, Any]], InvocationResult]
 
 POLL_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 3.0
-_PAUSE_FACTOR: Final = 2  # each pause after nothing was found is so many times the one before
+_PAUSE_FACTOR: Final = 2  # growth of the pause after each empty poll
 PARTIAL_RESPONSES: Final = "ReportBatchItemFailures"
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFailures:
-    """Which records of a batch were not processed: everything, or those identified."""
+    """The records of a batch that failed: all of them, or those in ``record_ids``."""
 
     is_whole_batch: bool
     record_ids: frozenset[str] = frozenset()
@@ -42,18 +38,18 @@ class BatchFailures:
 def parse_failures(
     result: InvocationResult, record_ids: Sequence[str], partial_responses: bool
 ) -> BatchFailures:
-    """What a function's answer says about its batch.
+    """Parse a function's partial batch response.
 
-    An unknown, empty or missing identifier makes the whole batch fail, an empty answer none, as the
-    developer guide has it ("Implementing partial batch responses").
+    An unknown, empty or missing identifier fails the whole batch, an empty response no record
+    (AWS Lambda developer guide, "Implementing partial batch responses").
     """
     if result.error is not None:
         return BatchFailures(is_whole_batch=True, error=result.error)
     if not partial_responses:
         return BatchFailures(is_whole_batch=False)
     try:
-        answer = json.loads(result.payload or b"null")
-        items = (answer or {}).get("batchItemFailures") or []
+        response = json.loads(result.payload or b"null")
+        items = (response or {}).get("batchItemFailures") or []
         failed = frozenset(item["itemIdentifier"] for item in items)
     except (ValueError, AttributeError, TypeError, KeyError):
         return BatchFailures(is_whole_batch=True)
@@ -71,20 +67,12 @@ def has_partial_responses(properties: Properties) -> bool:
     return isinstance(types, list) and PARTIAL_RESPONSES in types
 
 
-def reject_unknown_properties(trigger: Trigger, supported: frozenset[str]) -> None:
-    """Raises TemplateError for a property that changes what is delivered and is not emulated."""
-    for name in trigger.properties:
-        if name not in supported:
-            raise TemplateError(trigger.where, f"{name} is not emulated")
-
-
 class Poller(ABC):
-    """A thread that polls a source until it is stopped, and can tell when everything has been
-    delivered.
+    """A thread that polls a source until it is stopped.
 
-    A source that has nothing is asked less and less often, up to once in ``_IDLE_SECONDS``, until
-    it has something, it is woken or somebody waits for it. A poll that fails is logged and tried
-    again: a source that is down for a while delivers later.
+    While polls return nothing, the pause between them grows up to ``_IDLE_SECONDS``; a record, a
+    call of ``wake`` and a waiter end it. A failed poll is logged and repeated, so that a source
+    that was down delivers later.
     """
 
     def __init__(self, name: str, log: StackLog) -> None:
@@ -103,7 +91,7 @@ class Poller(ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """Asks the thread to end; it finishes what it delivers."""
+        """Ask the thread to end after the current delivery."""
         self.stop_event.set()
         self._interrupt_pause()
 
@@ -111,13 +99,13 @@ class Poller(ABC):
         self._thread.join()
 
     def wake(self) -> None:
-        """Something may have been written: it is looked for soon, and often for a while."""
+        """Poll soon, and frequently for a while, because something may have been written."""
         self._poll_soon.set()
 
     def wait_until_idle(self, deadline: float) -> bool:
-        """Waits until a poll that began after this call found nothing and nothing is under way.
+        """Wait until a poll that began after this call finds nothing and no delivery is running.
 
-        ``deadline`` is on time.monotonic's clock; False when it passed first.
+        ``deadline`` is on time.monotonic's clock. Returns False if it passed first.
         """
         with self._progress:
             since = self._poll_count
@@ -134,15 +122,15 @@ class Poller(ABC):
 
     @property
     def has_waiters(self) -> bool:
-        """Whether somebody waits until everything is delivered."""
+        """True while a thread waits until everything is delivered."""
         return self._waiter_count > 0
 
     @abstractmethod
     def poll(self) -> bool:
-        """Fetches and delivers; True when there was nothing and nothing is under way."""
+        """Fetch and deliver; return True if there was nothing and no delivery is running."""
 
     def _interrupt_pause(self) -> None:
-        """Ends the pause between two polls."""
+        """End the pause between two polls."""
         self._poll_now.set()
         self._poll_soon.set()
 
@@ -154,11 +142,11 @@ class Poller(ABC):
             with self._progress:
                 self._poll_count += 1
                 current = self._poll_count
-            quiet = self._poll()
+            is_idle = self._poll()
             with self._progress:
-                self._last_idle_poll = current if quiet else self._last_idle_poll
+                self._last_idle_poll = current if is_idle else self._last_idle_poll
                 self._progress.notify_all()
-            pause = min(_PAUSE_FACTOR * pause, _IDLE_SECONDS) if quiet else POLL_SECONDS
+            pause = min(_PAUSE_FACTOR * pause, _IDLE_SECONDS) if is_idle else POLL_SECONDS
             if self._poll_now.wait(POLL_SECONDS) or self._poll_soon.wait(pause - POLL_SECONDS):
                 pause = POLL_SECONDS
         with self._progress:
@@ -167,7 +155,7 @@ class Poller(ABC):
     def _poll(self) -> bool:
         try:
             return self.poll()
-        except Exception as error:  # the source may be back at the next poll
+        except Exception as error:  # the source may answer the next poll
             if not self.stop_event.is_set():
                 self._log.write_line(self._name, f"poll failed: {type(error).__name__}: {error}")
             return False

@@ -1,4 +1,8 @@
-"""Scheduled invocations: those with a rate by their own timer, every one of them whenever asked."""
+"""Schedules of the template: a timer for each rate, and invocation on request.
+
+Supported are events of type ``Schedule`` with a rate in minutes or hours, as in template.yaml. Cron
+expressions and all other properties are refused.
+"""
 
 from __future__ import annotations
 
@@ -16,78 +20,68 @@ from local.errors import TemplateError
 from local.functions import LambdaFunction, Trigger, list_triggers
 from local.invocations import InvocationResult
 
-SCHEDULE_TYPES: Final = ("Schedule", "ScheduleV2")
-_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_SOURCES: Final = {"Schedule": "aws.events", "ScheduleV2": "aws.scheduler"}
+SCHEDULE_TYPE: Final = "Schedule"
+_PROPERTIES: Final = frozenset({"Description", "Input", "Schedule"})
+_RATE: Final = re.compile(r"rate\((\d+) (minute|hour)s?\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """``every`` is None for cron and one-time expressions, which run here only when asked, and for
-    disabled ones.
-    """
+    """A rate and the function that it invokes; ``input`` is the event as JSON, if given."""
 
     name: str
     function_id: str
-    source: str
-    interval: timedelta | None
+    interval: timedelta
     input: str | None
 
     def build_event(self) -> dict[str, Any]:
-        """What the function gets: the template's own input, or a scheduled event."""
+        """Build the function's event: the template's input, otherwise a scheduled event."""
         if self.input is not None:
-            given: dict[str, Any] = json.loads(self.input)
-            return given
+            event: dict[str, Any] = json.loads(self.input)
+            return event
         return {
             "version": "0",
             "id": str(uuid.uuid4()),
             "detail-type": "Scheduled Event",
-            "source": self.source,
+            "source": "aws.events",
             "account": ACCOUNT_ID,
             "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": REGION,
-            "resources": [
-                f"arn:aws:{self.source.removeprefix('aws.')}:{REGION}:{ACCOUNT_ID}:{self.name}"
-            ],
+            "resources": [f"arn:aws:events:{REGION}:{ACCOUNT_ID}:{self.name}"],
             "detail": {},
         }
 
 
 def load_schedules(functions: Sequence[LambdaFunction]) -> list[Schedule]:
-    """The schedules of the template."""
+    """Return the schedules of the template. Raises TemplateError for unsupported ones."""
     return [
-        _load_schedule(function, event)
-        for function, event in list_triggers(functions, *SCHEDULE_TYPES)
+        _load_schedule(function, trigger)
+        for function, trigger in list_triggers(functions, SCHEDULE_TYPE)
     ]
 
 
-def _load_schedule(function: LambdaFunction, event: Trigger) -> Schedule:
-    properties = event.properties
-    expression = str(properties.get("Schedule", properties.get("ScheduleExpression")))
-    if not expression.startswith(("rate(", "cron(", "at(")):
-        raise TemplateError(event.where, f"{expression} is no schedule")
-    enabled = properties.get("Enabled") is not False and properties.get("State") != "DISABLED"
-    given = properties.get("Input")
+def _load_schedule(function: LambdaFunction, trigger: Trigger) -> Schedule:
+    trigger.reject_unknown_properties(_PROPERTIES)
+    event = trigger.properties.get("Input")
     return Schedule(
-        name=event.name,
+        name=trigger.name,
         function_id=function.logical_id,
-        source=_SOURCES[event.type],
-        interval=_parse_interval(expression, event.where) if enabled else None,
-        input=None if given is None else str(given),
+        interval=_parse_rate(str(trigger.properties.get("Schedule")), trigger.where),
+        input=None if event is None else str(event),
     )
 
 
-def _parse_interval(expression: str, where: str) -> timedelta | None:
-    if not expression.startswith("rate("):
-        return None
+def _parse_rate(expression: str, where: str) -> timedelta:
     match = _RATE.fullmatch(expression)
     if match is None:
-        raise TemplateError(where, f"{expression} is no rate")
+        raise TemplateError(
+            where, f"schedule {expression} is not emulated; use a rate in minutes or hours"
+        )
     return timedelta(**{f"{match[2]}s": int(match[1])})
 
 
 class Scheduler:
-    """Runs schedules on the event loop; ``invoke`` takes a logical id and a payload."""
+    """Timers of schedules on the event loop; ``invoke`` takes a logical id and a payload."""
 
     def __init__(
         self,
@@ -99,19 +93,20 @@ class Scheduler:
         self._timers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Starts the timers of schedules that have a rate; they end with the loop."""
-        for schedule in self._schedules:
-            if schedule.interval is not None:
-                self._timers.append(asyncio.create_task(self._repeat(schedule, schedule.interval)))
+        """Start a timer for each schedule; the timers end with the loop."""
+        self._timers += [asyncio.create_task(self._repeat(each)) for each in self._schedules]
 
     async def run_schedule(self, name: str) -> Mapping[str, InvocationResult]:
-        """Runs a schedule now, by name, or all of a function's; their outcomes by name."""
-        wanted = [one for one in self._schedules if name in (one.name, one.function_id)]
-        return {schedule.name: await self._run_once(schedule) for schedule in wanted}
+        """Run the schedule with this name, or all of the function with this id, now.
 
-    async def _repeat(self, schedule: Schedule, interval: timedelta) -> None:
+        Returns the results by the name of the schedule.
+        """
+        chosen = [each for each in self._schedules if name in (each.name, each.function_id)]
+        return {schedule.name: await self._run_once(schedule) for schedule in chosen}
+
+    async def _repeat(self, schedule: Schedule) -> None:
         while True:
-            await asyncio.sleep(interval.total_seconds())
+            await asyncio.sleep(schedule.interval.total_seconds())
             await self._run_once(schedule)
 
     async def _run_once(self, schedule: Schedule) -> InvocationResult:

@@ -1,6 +1,6 @@
-"""What a template amounts to on this machine: resources that are made, functions with triggers.
+"""Everything that a template defines: resources, created on moto, and functions with triggers.
 
-Nothing runs yet; ``stack`` starts it.
+``stack`` starts the functions.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from local.event_sources import EVENT_SOURCE_TYPES
 from local.functions import LambdaFunction, load_functions
 from local.intrinsics import IntrinsicResolver
 from local.resources import StackResources
-from local.schedules import SCHEDULE_TYPES, Schedule, load_schedules
+from local.schedules import SCHEDULE_TYPE, Schedule, load_schedules
 from local.template import load_template
 
 STACK_NAME: Final = "waypost-local"
-_EMULATED_TRIGGERS: Final = frozenset({"HttpApi", *EVENT_SOURCE_TYPES, *SCHEDULE_TYPES})
+_EMULATED_TRIGGERS: Final = frozenset({"HttpApi", *EVENT_SOURCE_TYPES, SCHEDULE_TYPE})
 
 
 @dataclass(frozen=True, slots=True)
 class StackDefinition:
-    """``distributions`` by the API behind them."""
+    """The parts of a stack; ``distributions`` by the id of the API behind them."""
 
     resources: StackResources
     functions: Sequence[LambdaFunction]
@@ -36,31 +36,31 @@ class StackDefinition:
     distributions: Mapping[str, Distribution]
 
     def is_public(self, function: LambdaFunction) -> bool:
-        """Whether anybody can reach the function over HTTP."""
+        """Return True if a route invokes the function without a signature."""
         return any(r.function_id == function.logical_id and not r.requires_iam for r in self.routes)
 
 
 def load_definition(
     path: Path, parameters: Mapping[str, str], cloud: MotoCloud, address: str
 ) -> StackDefinition:
-    """Reads a template and makes its resources; its APIs will be served at ``address``.
+    """Read a template and create its resources; ``address`` is the URL of its APIs.
 
-    Raises TemplateError for what CloudFormation would refuse, and for what is not emulated.
+    Raises TemplateError for templates that CloudFormation would refuse, and for unsupported ones.
     """
     template = load_template(path)
     resources = StackResources(template, STACK_NAME, cloud, address)
     resolver = resources.resolver = IntrinsicResolver(template, STACK_NAME, parameters, resources)
-    known = [
+    functions = [
         _localize_environment(function, resources)
         for function in load_functions(template, resolver, STACK_NAME)
     ]
-    _reject_unsupported_triggers(known)
+    _reject_unsupported_triggers(functions)
     resources.create_all()
     return StackDefinition(
         resources=resources,
-        functions=known,
-        routes=load_routes(template, resolver, known),
-        schedules=load_schedules(known),
+        functions=functions,
+        routes=load_routes(template, resolver, functions),
+        schedules=load_schedules(functions),
         distributions=load_distributions(template, resolver, resources),
     )
 
@@ -75,6 +75,8 @@ def _localize_environment(function: LambdaFunction, resources: StackResources) -
 
 def _reject_unsupported_triggers(functions: Sequence[LambdaFunction]) -> None:
     for function in functions:
-        for event in function.triggers:
-            if event.type not in _EMULATED_TRIGGERS:
-                raise TemplateError(event.where, f"events of type {event.type} are not emulated")
+        for trigger in function.triggers:
+            if trigger.type not in _EMULATED_TRIGGERS:
+                raise TemplateError(
+                    trigger.where, f"events of type {trigger.type} are not emulated"
+                )

@@ -1,7 +1,6 @@
-"""The template as data: YAML with CloudFormation's short tags, parameters, conditions and SAM's
-globals.
+"""The template as data: YAML with CloudFormation's short tags and SAM's globals.
 
-Nothing is interpreted here beyond the shape of the file; ``intrinsics`` gives the values.
+Values stay as written; ``intrinsics`` resolves them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias, cast
 import yaml
 
 try:
-    from yaml import CSafeLoader as SafeLoader  # ten times as fast
+    from yaml import CSafeLoader as SafeLoader  # 10 times as fast
 except ImportError:  # PyYAML without its C library
     from yaml import SafeLoader  # type: ignore[assignment]
 
@@ -23,11 +22,11 @@ from local.errors import TemplateError
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 Properties: TypeAlias = dict[str, Value]
 
-_PLAIN_TAGS = {"Ref", "Condition"}  # the other short tags stand for ``Fn::`` and their name
+_PLAIN_TAGS = {"Ref", "Condition"}  # every other short tag is an abbreviation of ``Fn::`` + name
 
 
 class _Loader(SafeLoader):
-    """YAML's safe loader; dates stay text (``Version: 2012-10-17`` is a name)."""
+    """YAML's safe loader without dates: ``Version: 2012-10-17`` is a name."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -45,7 +44,7 @@ def _construct_short_tag(loader: _Loader, tag: str, node: yaml.Node) -> Properti
     elif isinstance(node, yaml.MappingNode):
         content = cast("Properties", loader.construct_mapping(node, deep=True))
     else:
-        raise yaml.YAMLError(f"a tag on {node}")
+        raise yaml.YAMLError(f"unsupported node under !{tag} ({node})")
     if tag == "GetAtt" and isinstance(content, str):
         content = list(content.split(".", 1))
     return {tag if tag in _PLAIN_TAGS else f"Fn::{tag}": content}
@@ -56,7 +55,7 @@ _Loader.add_multi_constructor("!", _construct_short_tag)
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource as the template has it, with SAM's globals already merged into its properties."""
+    """A resource as in the template, with SAM's globals merged into its properties."""
 
     logical_id: str
     type: str
@@ -66,31 +65,27 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """``root`` is the folder that CodeUri and ContentUri are relative to."""
+    """A template; CodeUri and ContentUri are relative to ``folder``."""
 
     folder: Path
     parameters: Mapping[str, Properties]
     conditions: Properties
-    mappings: Properties
     resources: Mapping[str, Resource]
 
 
 def parse_yaml(text: str) -> Any:  # noqa: ANN401  it may be anything
-    """What a template's text says, with short tags spelt out and dates as text.
-
-    Raises yaml.YAMLError where it is no YAML.
-    """
+    """Parse YAML, with short tags spelt out and dates as text. Raises yaml.YAMLError."""
     return yaml.load(text, _Loader)  # noqa: S506  derives from SafeLoader
 
 
 def load_template(path: Path) -> Template:
-    """Reads a SAM template. Raises TemplateError when it is none."""
+    """Read a SAM template. Raises TemplateError if the file is not one."""
     try:
         document = parse_yaml(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise TemplateError(str(path), str(error)) from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
-        raise TemplateError(str(path), "has no Resources")
+        raise TemplateError(str(path), "no Resources")
     shared = get_section(document, "Globals")
     return Template(
         folder=path.resolve().parent,
@@ -99,7 +94,6 @@ def load_template(path: Path) -> Template:
             for name in get_section(document, "Parameters")
         },
         conditions=get_section(document, "Conditions"),
-        mappings=get_section(document, "Mappings"),
         resources={
             name: _load_resource(name, get_section(document["Resources"], name), shared)
             for name in document["Resources"]
@@ -108,47 +102,46 @@ def load_template(path: Path) -> Template:
 
 
 def get_section(parent: Mapping[str, Value], name: str) -> Properties:
-    """The mapping under a name, empty when absent."""
+    """Return the mapping under a name; an empty one if it is absent."""
     return as_mapping(parent.get(name), name)
 
 
 def as_mapping(value: Value, where: str) -> Properties:
-    """The value as a mapping, nothing as an empty one. Raises TemplateError when it is neither."""
+    """Return a mapping as it is, and None as an empty one. Raises TemplateError for the rest."""
     if not isinstance(value, dict | None):
-        raise TemplateError(where, "is not a mapping")
+        raise TemplateError(where, f"not a mapping ({value!r})")
     return value or {}
 
 
 def as_list(value: Value, where: str) -> list[Value]:
-    """The value as a list, nothing as an empty one. Raises TemplateError when it is neither."""
+    """Return a list as it is, and None as an empty one. Raises TemplateError for the rest."""
     if not isinstance(value, list | None):
-        raise TemplateError(where, "is not a list")
+        raise TemplateError(where, f"not a list ({value!r})")
     return value or []
 
 
 def _load_resource(name: str, body: Properties, shared: Properties) -> Resource:
-    kind, condition = body.get("Type"), body.get("Condition")
-    if not isinstance(kind, str):
-        raise TemplateError(name, "has no Type")
+    resource_type, condition = body.get("Type"), body.get("Condition")
+    if not isinstance(resource_type, str):
+        raise TemplateError(name, "no Type")
     properties = get_section(body, "Properties")
-    if kind.startswith("AWS::Serverless::"):
-        defaults = get_section(shared, kind.removeprefix("AWS::Serverless::"))
+    if resource_type.startswith("AWS::Serverless::"):
+        defaults = get_section(shared, resource_type.removeprefix("AWS::Serverless::"))
         properties = as_mapping(_merge_globals(defaults, properties), name)
-    return Resource(name, kind, properties, condition if isinstance(condition, str) else None)
+    condition = condition if isinstance(condition, str) else None
+    return Resource(name, resource_type, properties, condition)
 
 
-def _merge_globals(base: Value, over: Value) -> Value:
-    """SAM's rule for globals: mappings are merged, lists joined with the globals' items first,
-    others replaced.
-    """
-    if isinstance(base, dict) and isinstance(over, dict) and not _is_intrinsic(over):
-        return base | {
-            key: _merge_globals(base[key], value) if key in base else value
-            for key, value in over.items()
+def _merge_globals(default: Value, value: Value) -> Value:
+    """Merge as SAM does: join mappings and lists, the globals' items first; replace the rest."""
+    if isinstance(default, dict) and isinstance(value, dict) and not _is_intrinsic(value):
+        return default | {
+            key: _merge_globals(default[key], each) if key in default else each
+            for key, each in value.items()
         }
-    if isinstance(base, list) and isinstance(over, list):
-        return base + over
-    return over
+    if isinstance(default, list) and isinstance(value, list):
+        return default + value
+    return value
 
 
 def _is_intrinsic(value: Properties) -> bool:
