@@ -1,4 +1,4 @@
-"""What is compared in cold starts, built as `sam build` builds it, for this machine's processor."""
+"""Build the benchmarks' artefacts as `sam build` does, for this machine's processor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BASELINE_PACKAGES = ("aws-lambda-powertools", "boto3", "itsdangerous")
 
 
 def find_runtime_python() -> Path | None:
-    """An interpreter of Lambda's version, which runs what is compared; None where there is none."""
+    """Find an interpreter of Lambda's Python version; None if there is none."""
     found = subprocess.run(
         [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
     )
@@ -27,7 +27,7 @@ def find_runtime_python() -> Path | None:
 
 
 def build_waypost(python: Path) -> tuple[Path, Path]:
-    """The redirect's folder and the layer's, by the Makefiles that `sam build` runs."""
+    """Build the redirect and the layer with their Makefiles; return the two folders."""
     layer, function = BUILD / "layer", BUILD / "function"
     settings = {
         "PYTHON": sys.executable,
@@ -40,7 +40,7 @@ def build_waypost(python: Path) -> tuple[Path, Path]:
 
 
 def _run_make(folder: str, target: str, artefact: Path, settings: dict[str, str]) -> None:
-    """In a scratch copy, since the recipes may change what stands around them."""
+    """Run a build target in a scratch copy, because the recipes may change their folder."""
     shutil.rmtree(artefact, ignore_errors=True)
     artefact.mkdir(parents=True)
     scratch = BUILD / "scratch"
@@ -53,9 +53,7 @@ def _run_make(folder: str, target: str, artefact: Path, settings: dict[str, str]
 
 
 def build_baseline() -> Path:
-    """The usual build's folder: its libraries beside its handler, as Python's own builder packs it:
-    nothing compiled, nothing left out.
-    """
+    """Build the usual redirect as SAM's Python builder does: not compiled, nothing removed."""
     folder = BUILD / "usual"
     install_packages(folder, BASELINE_PACKAGES)
     shutil.copy(ROOT / "bench/usual/app.py", folder)
@@ -63,7 +61,7 @@ def build_baseline() -> Path:
 
 
 def build_runtime(python: Path) -> Path:
-    """Lambda's runtime client for the interpreter, compiled as it is in the runtime."""
+    """Install Lambda's runtime client for the interpreter, compiled as in the runtime."""
     folder = BUILD / "runtime"
     install_packages(folder, ("awslambdaric", "snapshot-restore-py"))
     compile_bytecode(folder, python)
@@ -71,7 +69,7 @@ def build_runtime(python: Path) -> Path:
 
 
 def build_tracing(python: Path) -> Path:
-    """What powertools' Tracer stands on, compiled; the layer is without it."""
+    """Install the libraries of powertools' Tracer, compiled; the layer does not have them."""
     folder = BUILD / "tracing"
     install_packages(folder, ("aws-xray-sdk",))
     compile_bytecode(folder, python)
@@ -79,7 +77,7 @@ def build_tracing(python: Path) -> Path:
 
 
 def install_packages(folder: Path, packages: tuple[str, ...]) -> None:
-    """Packages in the versions that the lock gave to this environment, without .pyc."""
+    """Install packages without .pyc, in the versions that the lock gave to this environment."""
     shutil.rmtree(folder, ignore_errors=True)
     pins = [f"{package}=={importlib.metadata.version(package)}" for package in packages]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -99,9 +97,9 @@ def compile_bytecode(folder: Path, python: Path) -> None:
 
 
 def copy_artefact(folder: Path, name: str, *, bytecode: bool) -> Path:
-    """A copy of an artefact, with its .pyc or without."""
+    """Copy an artefact, with its .pyc files or without."""
     copy = BUILD / name
     shutil.rmtree(copy, ignore_errors=True)
-    left_out = None if bytecode else shutil.ignore_patterns("__pycache__")
-    shutil.copytree(folder, copy, ignore=left_out)
+    ignored = None if bytecode else shutil.ignore_patterns("__pycache__")
+    shutil.copytree(folder, copy, ignore=ignored)
     return copy

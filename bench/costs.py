@@ -1,11 +1,11 @@
-"""What clicks and messages write, read and cost, counted at the calls to DynamoDB.
+"""Count the capacity units of clicks and messages at the calls to DynamoDB, and price them.
 
     python -m bench.costs [recipients of the mailing]
 
-The functions' own use cases run on moto's tables, made from template.yaml, with a meter before the
-client. How full a batch of the stream is decides what a click costs, since its transactions share
-the counters: some tables cut batches by hand, one as the event source would at a given rate.
-Dollars come from ``prices.toml``, times that nobody has measured from ``assumptions.toml``.
+The functions' services run on moto's tables, created from template.yaml, with a meter around the
+client. The cost of a click depends on the size of the tally's batches, because a transaction shares
+its counters: some tables use fixed batches, one uses batches as the event source cuts them at a
+given rate. Prices are in ``prices.toml``, assumed times in ``assumptions.toml``.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ EVENT_SOURCE = load_event_source()
 FULL_BATCH = EVENT_SOURCE.batch_size
 RATES = (1, 10, 83, 500, 1_600)
 FORMER_SOURCE = EventSource(FULL_BATCH, window_seconds=1, parallelization_factor=4)
-"""What the template had, to compare with."""
+"""The event source of an earlier template, for comparison."""
 
 
 @dataclass(frozen=True)
 class Cost(CapacityUnits):
-    """Of one click, or of one recipient of a message; ``batch``: clicks in the middle batch."""
+    """Units of one click or one recipient. ``batch``: clicks of the median batch."""
 
     label: str = ""
     path_writes: float = 0
@@ -52,22 +52,22 @@ class Cost(CapacityUnits):
 
 
 def measure_clicks(label: str, clicks: Sequence[Click], batches: Sequence[Sequence[Click]]) -> Cost:
-    """Put every click as the redirect does, then count them in batches as the tally does."""
+    """Record every click as the redirect does, and count them in batches as the tally does."""
     with mock_aws():
-        world = MeteredStack()
+        stack = MeteredStack()
         for click in clicks:
-            world.clicks.record(click)
-        path = world.meter.writes
+            stack.clicks.record(click)
+        path = stack.meter.writes
         for batch in batches:
-            if world.tally.count_clicks(batch).failed_ids:
-                raise RuntimeError("clicks were given back")
-    return _build_cost(label, world, len(clicks), path, statistics.median(map(len, batches)))
+            if stack.tally.count_clicks(batch).failed_ids:
+                raise RuntimeError("tally: clicks failed")
+    return _build_cost(label, stack, len(clicks), path, statistics.median(map(len, batches)))
 
 
 def measure_sending(
     label: str, requests: int, batch_size: int, *, with_idempotency_key: bool
 ) -> Cost:
-    """Messages of one template in batches; each with an idempotency key where ``keyed``."""
+    """Rewrite a message for several batches of recipients."""
     html = "".join(f'<p>Words <a href="{HREF.format(n=n)}">more</a></p>' for n in range(LINKS))
     body: dict[str, Any] = {
         "workspace": "acme",
@@ -77,20 +77,20 @@ def measure_sending(
         "content": {"html": f"<html><body>{html}</body></html>"},
     }
     with mock_aws():
-        world = MeteredStack()
+        stack = MeteredStack()
         for request in range(requests):
             names = range(request * batch_size, (request + 1) * batch_size)
             body["recipients"] = [{"delivery": f"d{n}", "person": f"p{n}"} for n in names]
             if with_idempotency_key:
                 body["idempotency_key"] = f"batch-{request}"
-            world.rewrite_service.rewrite(validate_rewrite_request(body))
-    return _build_cost(label, world, requests * batch_size, 0, batch_size)
+            stack.rewrite_service.rewrite(validate_rewrite_request(body))
+    return _build_cost(label, stack, requests * batch_size, 0, batch_size)
 
 
 def _build_cost(
-    label: str, world: MeteredStack, count: int, path_writes: float, batch: float
+    label: str, stack: MeteredStack, count: int, path_writes: float, batch: float
 ) -> Cost:
-    meter = world.meter
+    meter = stack.meter
     transactions = 1_000 * meter.calls["transact_write_items"] / count
     return Cost(
         meter.writes / count, meter.reads / count, label, path_writes / count, transactions, batch
@@ -98,12 +98,12 @@ def _build_cost(
 
 
 def split_evenly(clicks: Sequence[Click], batch_size: int) -> list[Sequence[Click]]:
-    """Batches of this size."""
+    """Split clicks into batches of one size."""
     return [clicks[start : start + batch_size] for start in range(0, len(clicks), batch_size)]
 
 
 def measure_click_costs(recipients: int) -> Iterator[Cost]:
-    """Of a click: alone, in a mailing as its clicks come, and of a scanner."""
+    """Measure clicks: a single one, those of a mailing, and those of a scanner."""
     alone = generate_clicks(1, 1, 1)
     yield measure_clicks("one click, alone", alone, split_evenly(alone, FULL_BATCH))
     mailing = generate_clicks(recipients, int(recipients * CLICK_RATE), LINKS)
@@ -123,7 +123,7 @@ def measure_click_costs(recipients: int) -> Iterator[Cost]:
 
 
 def measure_rate_costs(source: EventSource) -> Iterator[Cost]:
-    """Of a click of a mailing at several rates, cut as the event source of a new table cuts."""
+    """Measure a mailing's clicks at several rates, in the batches of a new table's event source."""
     for rate in RATES:
         clicks = generate_clicks(RECIPIENTS, min(5_000, max(300, 20 * rate)), LINKS)
         arrived = [
@@ -135,7 +135,7 @@ def measure_rate_costs(source: EventSource) -> Iterator[Cost]:
 
 
 def measure_sending_costs() -> Iterator[Cost]:
-    """Of a recipient of a message."""
+    """Measure the recipients of messages."""
     yield measure_sending("mailing, batches of 100, keyed", 100, 100, with_idempotency_key=True)
     yield measure_sending("mailing, batches of 100", 100, 100, with_idempotency_key=False)
     yield measure_sending("single messages, keyed", 100, 1, with_idempotency_key=True)
@@ -160,18 +160,18 @@ def print_costs(title: str, costs: Iterator[Cost]) -> list[Cost]:
 
 
 def print_bill(click: Cost) -> None:
-    """Print what a million clicks of a kind cost in each region, item by item."""
+    """Print the cost of a million clicks in each region, item by item."""
     counting = load_batch_timing().gb_seconds_per_click(click.batch)
     bills = {region: compute_bill(click, click.batch, counting, region) for region in REGIONS}
     print(f"\nA million clicks ({click.label}), US dollars, prices of {PRICES['as_of']}")
     print(f"{'':<42}" + "".join(f"{region:>12}" for region in REGIONS))
     for name in bills[REGIONS[0]]:
         print(f"{name:<42}" + "".join(f"{bills[region][name]:>12.2f}" for region in REGIONS))
-    print(f"{'together':<42}" + "".join(f"{sum(bills[r].values()):>12.2f}" for r in REGIONS))
+    print(f"{'total':<42}" + "".join(f"{sum(bills[r].values()):>12.2f}" for r in REGIONS))
 
 
 def main() -> int:
-    """Count, and print."""
+    """Measure, and print the tables."""
     recipients = int(sys.argv[1]) if len(sys.argv) > 1 else RECIPIENTS
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     moto_transactions.install_rollback()
@@ -182,8 +182,8 @@ def main() -> int:
             f"Units of a click by rate: {how}, a new table's 4 shards", measure_rate_costs(source)
         )
     sent = print_costs("Units of a recipient, sending", measure_sending_costs())
-    for what in (f"mailing, {LINKS} links, batches of {FULL_BATCH}", "one click, alone"):
-        print_bill(next(cost for cost in clicks if cost.label == what))
+    for label in (f"mailing, {LINKS} links, batches of {FULL_BATCH}", "one click, alone"):
+        print_bill(next(cost for cost in clicks if cost.label == label))
     print("\nA million recipients, DynamoDB, US dollars")
     for cost in sent:
         figures = "".join(f"{price_dynamodb(cost, region):>12.2f}" for region in REGIONS)

@@ -1,9 +1,9 @@
-"""Answers the calls of a redirect over TLS as AWS would, and nothing else; started as a process.
+"""A fake AWS that answers the redirect's calls over TLS; it runs as a process.
 
     python -m bench.fake_aws CERTIFICATE SECRET
 
-Prints its port. What it answers costs the caller what AWS' answers cost; how long it takes is of
-no interest, since only the caller's processor time is compared.
+It prints its port. To read its responses costs the caller the same processor time as AWS'
+responses. Its own speed does not matter, because only the caller's processor time is compared.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""10,000 clicks a second on one link for a minute, against a model of DynamoDB's limits.
+"""Simulate 10,000 clicks a second on one link for a minute, on a model of DynamoDB's limits.
 
     python -m bench.hotlink [SECONDS]
 
-Compared are four ways to count: our redirect with our tally, an atomic counter that the redirect
-moves, the same over 16 shards, and click and counter in one transaction. ``limits`` is the model of
-DynamoDB, ``hot_tally`` our tally on it, whose lanes take as long over their rows as ``lanes`` says.
+Four ways to count are compared: Waypost's redirect and tally, an atomic counter that the redirect
+increments, the same in 16 shards, and click and counter in one transaction. ``bench.simulation`` is
+the model of DynamoDB and of the tally; its workers take the time that ``bench.stream_model`` says.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PEOPLE: Final = 200_000
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """One way to count. ``late``: seconds after the last click until all are counted."""
+    """One way to count. ``lag_seconds``: time from the last click until all are counted."""
 
     method: str
     refused: int
@@ -41,7 +41,7 @@ class SimulationResult:
 
 
 def generate_hot_clicks(seconds: int, random: Random) -> Iterator[tuple[float, str]]:
-    """Moments and people."""
+    """Generate the time and the person of each click."""
     for number in range(RATE * seconds):
         yield number / RATE, f"p{random.randrange(PEOPLE)}"
 
@@ -49,7 +49,7 @@ def generate_hot_clicks(seconds: int, random: Random) -> Iterator[tuple[float, s
 def simulate_waypost(
     seconds: int, ledger_partitions: int, campaign_partitions: int
 ) -> SimulationResult:
-    """The redirect puts, the tally counts: one worker for each lane of a stream's shard."""
+    """Put clicks as the redirect does, and count them with one worker for each reader."""
     random = Random(1)
     ledger = SimulatedTable(ledger_partitions)
     workers: defaultdict[int, list[tuple[float, str]]] = defaultdict(list)
@@ -73,7 +73,7 @@ def simulate_waypost(
 
 
 def simulate_counter(seconds: int, shards: int) -> SimulationResult:
-    """The redirect puts the click and moves a counter, as most trackers do."""
+    """Put the click and increment a counter in the redirect, as most trackers do."""
     random = Random(1)
     table = SimulatedTable(40)
     lost = 0
@@ -81,14 +81,14 @@ def simulate_counter(seconds: int, shards: int) -> SimulationResult:
         shard = random.randrange(shards)
         written = table.write(moment, [(person, 1)])
         lost += not (table.write(moment, [(f"counter{shard}", 1)]) and written)
-    way = "a counter" if shards == 1 else f"a counter in {shards} shards"
+    method = "a counter" if shards == 1 else f"a counter in {shards} shards"
     return SimulationResult(
-        f"{way} moved by the redirect", lost, table.written_units / (RATE * seconds), 0, None
+        f"{method} moved by the redirect", lost, table.written_units / (RATE * seconds), 0, None
     )
 
 
 def simulate_transaction(seconds: int) -> SimulationResult:
-    """The redirect writes click and counter in one transaction."""
+    """Write click and counter in one transaction."""
     random = Random(1)
     table, locks = SimulatedTable(40), TransactionLocks()
     lost = 0
@@ -104,8 +104,8 @@ def simulate_transaction(seconds: int) -> SimulationResult:
 
 
 def run_simulations(seconds: int) -> list[SimulationResult]:
-    """All ways; of ours with tables as they are made, and with both warmed."""
-    ways: list[Callable[[], SimulationResult]] = [
+    """Simulate every way; Waypost with new tables and with warmed ones."""
+    simulations: list[Callable[[], SimulationResult]] = [
         lambda: simulate_waypost(seconds, 20, UNLIMITED_PARTITIONS),
         lambda: simulate_waypost(seconds, 20, 64),
         lambda: simulate_waypost(seconds, 20, 4),
@@ -114,18 +114,18 @@ def run_simulations(seconds: int) -> list[SimulationResult]:
         lambda: simulate_counter(seconds, 16),
         lambda: simulate_transaction(seconds),
     ]
-    return [way() for way in ways]
+    return [simulate() for simulate in simulations]
 
 
 def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     print(f"{RATE:,} clicks a second on one link for {seconds} s, {PEOPLE:,} people")
-    print(f"{'way':44}{'refused':>10}{'units/click':>13}{'conflicts':>11}{'behind, s':>11}")
+    print(f"{'method':44}{'refused':>10}{'units/click':>13}{'conflicts':>11}{'behind, s':>11}")
     for result in run_simulations(seconds):
-        late = "" if result.lag_seconds is None else f"{result.lag_seconds:.1f}"
+        lag = "" if result.lag_seconds is None else f"{result.lag_seconds:.1f}"
         print(
             f"{result.method:44}{result.refused:>10,}{result.units:>13.2f}"
-            f"{result.conflicts:>11,}{late:>11}"
+            f"{result.conflicts:>11,}{lag:>11}"
         )
 
 

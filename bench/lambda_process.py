@@ -1,7 +1,7 @@
-"""One fresh process of a function under Lambda's runtime client, and its processor time.
+"""Run one function in a new process under Lambda's runtime client, and measure its processor time.
 
-The process is awslambdaric with nothing of this project around it; a Runtime API of a few lines
-hands it the same event again and again.
+The process is awslambdaric without any code of this project. A small Runtime API passes it the same
+event again and again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 
 _RUNTIME = 'import sys; sys.path[0] = ""; from awslambdaric.__main__ import main; main(sys.argv)'
 WARMUP_CALLS = 200
-"""Calls after the first answer that nobody measures: caches fill, connections open."""
+"""Calls that are not measured: they fill caches and open connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectVariant:
-    """A handler, what is on its path before the runtime's own, and what its environment adds."""
+    """A handler, its import path before the runtime's own, and its environment variables."""
 
     name: str
     handler: str
@@ -36,14 +36,14 @@ class RedirectVariant:
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """From the start of the process to its first answer: processor time, and by the clock. In s."""
+    """Processor and wall-clock seconds from the start of the process to its first response."""
 
     cpu_seconds: float
     wall_seconds: float
 
 
 class RuntimeServer(ThreadingHTTPServer):
-    """The Runtime API of one process. ``event`` is what each invocation carries."""
+    """The Runtime API of one process; each invocation receives ``event``."""
 
     daemon_threads = True
     request_queue_size = 1
@@ -61,20 +61,23 @@ class RuntimeServer(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a process that is ended resets its connection."""
+        """Ignore the error: a process that ends resets its connection."""
 
     def wait_for_responses(self, count: int) -> None:
         with self.response_condition:
             if not self.response_condition.wait_for(
                 lambda: self.response_count >= count, timeout=60
             ):
-                raise RuntimeError("the function does not answer")
+                raise RuntimeError("function: no response within 60 s")
 
     def check_redirect(self) -> None:
-        """Raises where the answer was not the redirect that the event asks for."""
+        """Check the first response.
+
+        :raises RuntimeError: when it is not a redirect.
+        """
         answer = json.loads(self.first_response)
         if answer.get("statusCode") != 302:
-            raise RuntimeError(f"the function answered {self.first_response.decode()[:500]}")
+            raise RuntimeError(f"function: no redirect: {self.first_response.decode()[:500]}")
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
@@ -111,13 +114,13 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *arguments: object) -> None:
-        """Nothing: a line per call would be measured too."""
+        """Log nothing: a line for each call would be measured, too."""
 
 
 def measure_cold_start(
     python: Path, variant: RedirectVariant, event: Mapping[str, Any]
 ) -> ColdStart:
-    """Start a process, take its first answer, end it."""
+    """Start a process, wait for its first response and end it."""
     with RuntimeServer(event) as runtime:
         began = time.perf_counter()
         process = _start_process(python, variant, runtime)
@@ -135,7 +138,7 @@ def measure_cold_start(
 def measure_warm_call(
     python: Path, variant: RedirectVariant, event: Mapping[str, Any], calls: int
 ) -> float:
-    """Processor seconds of one call, over ``calls`` in a process that has settled."""
+    """Measure the processor seconds of one call, over ``calls`` in a warm process."""
     with RuntimeServer(event) as runtime:
         process = _start_process(python, variant, runtime)
         try:
@@ -154,7 +157,7 @@ def measure_warm_call(
 
 
 def _read_processor_seconds(pid: int) -> float:
-    """Of all threads, ended ones too: the runtime client resolves names in threads of their own."""
+    """Read the processor seconds of all threads: the runtime client resolves names in threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

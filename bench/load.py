@@ -1,10 +1,10 @@
-"""The embedded stack under load for a minute: no error, and memory that stays flat.
+"""Load the embedded stack for a minute, and check that no request fails and memory does not grow.
 
-    python -m bench.load [seconds]        needs wrk, which Debian and Homebrew have
+    python -m bench.load [seconds]        needs wrk (packages of Debian and Homebrew)
 
-wrk clicks the links of a mailing's recipients in turn, over real HTTP, through the emulated
-CloudFront and API Gateway into the redirect's processes, while the tally counts. What this machine
-serves says nothing about AWS; that nothing fails, nothing is lost and nothing grows does.
+wrk clicks the links of a mailing's recipients in turn over HTTP, through the emulated CloudFront
+and API Gateway into the redirect's processes, while the tally counts. The throughput of this
+machine does not carry over to AWS, but the absence of errors, losses and leaks does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from local.stack import EmbeddedStack
 SECONDS, RECIPIENTS, CONNECTIONS = 60, 500, 8
 SAMPLE_SECONDS = 2.0
 WARMUP_SAMPLES = 5
-"""Samples of a process that are left out: it loads what it needs."""
+"""First samples of a process, which are ignored: it still loads modules."""
 HTML = "".join(f'<a href="https://shop.example.com/{n}">n</a>' for n in range(5))
 SCRIPT = """\
 local paths = {{{paths}}}
@@ -52,7 +52,7 @@ end
 
 
 def create_tracking_paths(stack: EmbeddedStack) -> list[str]:
-    """The tracking links of a mailing, without the host."""
+    """Rewrite a mailing, and return the paths of its tracking links."""
     body = {
         "workspace": "acme",
         "campaign": "load",
@@ -67,7 +67,7 @@ def create_tracking_paths(stack: EmbeddedStack) -> list[str]:
 
 
 class MemorySampler(threading.Thread):
-    """Resident memory of the functions' processes, every other second, in MB by process."""
+    """Samples the resident memory of the functions' processes, in MB, every two seconds."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -84,9 +84,7 @@ class MemorySampler(threading.Thread):
         self.join()
 
     def measure_growth(self) -> list[tuple[float, float]]:
-        """Of each process, once it has started: the middle of the first third's sizes, and of the
-        last's.
-        """
+        """Compute each warm process's median sizes in the first third and in the last."""
         settled = [sizes[WARMUP_SAMPLES:] for sizes in self.samples.values()]
         long_ones = [sizes for sizes in settled if len(sizes) >= 6]
         return [(_median(s[: len(s) // 3]), _median(s[-(len(s) // 3) :])) for s in long_ones]
@@ -101,20 +99,19 @@ def _list_processes() -> list[tuple[int, float]]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
-            ours = parent == os.getpid()
-            if ours and b"awslambdaric" in (process / "cmdline").read_bytes():
+            if parent == os.getpid() and b"awslambdaric" in (process / "cmdline").read_bytes():
                 pages = int((process / "statm").read_text().split()[1])
                 found.append((int(process.name), pages * 4096 / 1e6))
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process has ended
     return found
 
 
 def run_wrk(stack: EmbeddedStack, seconds: int) -> dict[str, float]:
-    """Run wrk, and read what it says."""
-    listed = ",".join(f'"{path}"' for path in create_tracking_paths(stack))
+    """Run wrk, and parse its result."""
+    paths = ",".join(f'"{path}"' for path in create_tracking_paths(stack))
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(SCRIPT.format(paths=listed))
+        script.write(SCRIPT.format(paths=paths))
         script.flush()
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout=10s", "--latency"]
         run = subprocess.run(
@@ -128,21 +125,19 @@ def run_wrk(stack: EmbeddedStack, seconds: int) -> dict[str, float]:
 
 
 def fetch_report(stack: EmbeddedStack) -> dict[str, Any]:
-    """The campaign's report, once nothing is left to count."""
+    """Fetch the campaign's report when all clicks are counted."""
     if not stack.wait_until_counted(timeout=300):
-        raise RuntimeError("clicks are left uncounted")
+        raise RuntimeError("tally: clicks not counted within 300 s")
     url = f"{stack.url}/v1/workspaces/acme/campaigns/load"
     with urllib.request.urlopen(url) as answer:
-        counted: dict[str, Any] = json.load(answer)
-    return counted
+        report: dict[str, Any] = json.load(answer)
+    return report
 
 
 def main() -> int:
-    """Load, and print; 1 where something failed, was lost or grew; nothing without wrk."""
+    """Run the load; return 1 if a request failed, a click was lost or memory grew."""
     if shutil.which("wrk") is None:
-        print(
-            "skipped: wrk is not here. Debian and Ubuntu have it (apt install wrk), Homebrew, too"
-        )
+        print("skipped: wrk is not installed; Debian, Ubuntu and Homebrew have a package wrk")
         return 0
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with EmbeddedStack() as stack:
@@ -150,24 +145,24 @@ def main() -> int:
         memory.start()
         result = run_wrk(stack, seconds)
         memory.stop()
-        began = time.perf_counter()
+        started = time.perf_counter()
         clicks = fetch_report(stack)["clicks"]["total"]
-        behind = time.perf_counter() - began
+        lag = time.perf_counter() - started
     growth = memory.measure_growth()
     print(
         f"{CONNECTIONS} connections for {result['seconds']:.0f} s on links of {RECIPIENTS} people"
     )
     print(f"requests            {result['requests']:>10,.0f}")
-    print(f"answered otherwise  {result['wrong']:>10,.0f}")
+    print(f"other responses     {result['wrong']:>10,.0f}")
     print(f"failed              {result['failed']:>10,.0f}")
-    print(f"counted             {clicks:>10,}   {behind:.1f} s after the last")
+    print(f"counted             {clicks:>10,}   {lag:.1f} s after the last")
     print(f"p50, p99 in ms      {result['p50']:>10.1f} {result['p99']:.1f}")
     for before, after in sorted(growth, key=lambda pair: -pair[1]):
         print(f"a function's memory {before:>10.1f} MB, then {after:.1f} MB")
-    # A connection's last request may be counted and its answer come after wrk has left.
-    lost = not result["requests"] <= clicks <= result["requests"] + CONNECTIONS
-    grew = any(after > before * 1.1 + 2 for before, after in growth)
-    return int(bool(result["wrong"] or result["failed"] or lost or grew))
+    # The response of a connection's last request may come after wrk has ended.
+    has_lost_clicks = not result["requests"] <= clicks <= result["requests"] + CONNECTIONS
+    has_grown = any(after > before * 1.1 + 2 for before, after in growth)
+    return int(bool(result["wrong"] or result["failed"] or has_lost_clicks or has_grown))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How much memory each function needs for the heaviest that it is given.
+"""Measure the memory that each function needs for its largest input.
 
     python -m bench.memory [RewriteFunction …]
 
-Functions are built as `sam build` builds them, for this machine, and run by awslambdaric in the
-embedded stack. The figure is the most that a process ever had resident (VmHWM), from its start to
-its answer; Lambda counts some more around it. With a Python of Lambda's version the figures are
-nearest: make bench-memory VENV=build/python3.13
+Functions are built as `sam build` does, for this machine, and run by awslambdaric in the embedded
+stack. The figure is the process's peak resident memory (VmHWM) from its start to its response;
+Lambda also counts some memory around the process. The figures are nearest to Lambda's with its
+Python version: make bench-memory VENV=build/python3.13
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BUCKET: Final = "bench-files"
 
 
 def main() -> None:
-    """Print a table: function, the heaviest it was given, MB before and after."""
+    """Print a table of functions: the input, and MB before and after it."""
     processor = platform.machine()
     print(f"Python {platform.python_version()}, {processor}; peak resident memory in MB\n")
     print("| function | given | once started | at its peak |\n|---|---|---|---|")
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def create_files_bucket(stack: EmbeddedStack) -> None:
-    """Make the bucket of files, which is the operator's, and let the rewrite function use it."""
+    """Create the operator's bucket of files, and allow the rewrite function to use it."""
     stack.cloud.client("s3").create_bucket(Bucket=BUCKET)
     actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = f"arn:aws:s3:::{BUCKET}/*"
@@ -63,13 +63,13 @@ def create_files_bucket(stack: EmbeddedStack) -> None:
 
 
 def build_template() -> Path:
-    """The template of artefacts built for the Python and the processor that run this."""
+    """Build the template's artefacts for this Python and this processor."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    here = {"RUNTIME": version, "RUNTIME_PYTHON": sys.executable, "PLATFORMS": ""}
+    runtime = {"RUNTIME": version, "RUNTIME_PYTHON": sys.executable, "PLATFORMS": ""}
     template = ["--template", str(ROOT / "template.yaml"), "--build-dir", str(BUILD)]
     subprocess.run(
         [sys.executable, "-m", "samcli", "build", "--no-cached", *template],
-        env=os.environ | here | {"PYTHON": sys.executable, "SAM_CLI_TELEMETRY": "0"},
+        env=os.environ | runtime | {"PYTHON": sys.executable, "SAM_CLI_TELEMETRY": "0"},
         capture_output=True,
         check=True,
     )
@@ -81,19 +81,19 @@ def build_template() -> Path:
 
 
 def measure_peak(function: str) -> float:
-    """The most memory that a function's processes ever had, in MB of 1,048,576 bytes."""
+    """Measure the peak memory of a function's processes, in MB of 1,048,576 bytes."""
     return max(_read_peak(process) for process in _find_processes(function)) / 1024
 
 
 def _find_processes(function: str) -> Iterator[Path]:
-    """The processes of a function, which know its name as Lambda tells it."""
+    """Find a function's processes by the function name in their environment."""
     name = function.removesuffix("Function").lower().replace("verifydomains", "verify-domains")
     wanted = f"AWS_LAMBDA_FUNCTION_NAME=waypost-local-{name}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if wanted in (folder / "environ").read_bytes().split(b"\0"):
                 yield folder
-        except OSError:  # ended meanwhile, or somebody else's
+        except OSError:  # the process has ended, or belongs to another user
             continue
 
 

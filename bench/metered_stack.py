@@ -1,11 +1,11 @@
-"""Capacity units of every call that goes to DynamoDB, by the rules that it bills by.
+"""Count the capacity units of every call to DynamoDB, by the rules of its bill.
 
-A client with a meter before it: the calls pass, and what they cost is added up. Sizes are those of
-"Capacity unit consumption" and "item sizes" in DynamoDB's developer guide: UTF-8 lengths of names
-and values; a write costs a unit for each 1 KB begun of the larger of the item before and after, a
-consistent read one for each 4 KB begun; a transaction costs twice; a refused condition costs too.
+A meter around the client adds up the cost of each call. Sizes follow "Capacity unit consumption"
+and "item sizes" in DynamoDB's developer guide: UTF-8 lengths of names and values. A write costs a
+unit for each started KB of the larger of the item before and after; a consistent read costs one for
+each started 4 KB. A transaction costs twice, and a failed condition costs, too.
 
-The tables of template.yaml in moto with a meter before them, and what runs on them.
+The tables are those of template.yaml, in moto.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ StoredItem = Mapping[str, Mapping[str, Any]]
 
 
 class CapacityMeter:
-    """Stands for a client of DynamoDB. ``calls``, ``writes`` and ``reads`` (units) add up."""
+    """A DynamoDB client that adds up ``calls``, and the units in ``writes`` and ``reads``."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
         self._client = client
@@ -49,7 +49,7 @@ class CapacityMeter:
         self.reads = 0.0
 
     def reset(self) -> None:
-        """Begin at nothing again; what is stored stays known."""
+        """Set the sums to zero; the sizes of stored items are kept."""
         self.calls, self.writes, self.reads = Counter(), 0.0, 0.0
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -73,7 +73,7 @@ class CapacityMeter:
 
     def _count_item_units(self, action: str, request: Mapping[str, Any]) -> int:
         if action not in {"Put", "Update", "Delete"}:
-            raise ValueError(f"nobody said what {action} costs")
+            raise ValueError(f"transaction: unknown cost of an action ({action})")
         stored: StoredItem = request.get("Item") or request["Key"]
         key = (request["TableName"], stored["pk"]["S"], stored["sk"]["S"])
         before, after = self._sizes.get(key, 0), measure_item(stored) if action == "Put" else 0
@@ -84,12 +84,12 @@ class CapacityMeter:
 
 
 def measure_item(stored: StoredItem) -> int:
-    """Bytes of an item."""
+    """Compute the bytes of an item."""
     return sum(len(name.encode()) + _measure_value(value) for name, value in stored.items())
 
 
 def measure_update(update: Mapping[str, Any]) -> int:
-    """Bytes that an update brings, at most: its names and values."""
+    """Compute the maximum bytes that an update adds: its names and values."""
     names = sum(len(name) for name in update.get("ExpressionAttributeNames", {}).values())
     return names + sum(map(_measure_value, update.get("ExpressionAttributeValues", {}).values()))
 
@@ -145,7 +145,7 @@ HREF = "https://shop.example.com/sale/{n}?utm_source=newsletter&utm_medium=email
 
 
 class MeteredStack:
-    """The tables, a meter, and what runs on them."""
+    """The tables, the meter, and the services on them."""
 
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb", region_name="us-east-1")
@@ -165,11 +165,11 @@ class MeteredStack:
         )
 
     def build_tally(self, client: DynamoClient) -> TallyService:
-        """A tally that counts through a client."""
-        return build_tally_service(Repositories(client, self._tables), self)  # type: ignore[arg-type]
+        """Build a tally that uses another client."""
+        return build_tally_service(Repositories(client, self._tables), self)  # type: ignore[arg-type]  # stands in for a bus
 
     def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
-        """The event bus: takes all."""
+        """Accept every event, as the event bus."""
         return {click.id for click, _ in clicks}
 
 
@@ -181,7 +181,7 @@ def _create_table(client: Any, name: str) -> str:  # noqa: ANN401 - clients have
 
 
 def generate_clicks(people_count: int, click_count: int, link_count: int) -> list[Click]:
-    """Clicks in the order that they come: who and where by chance, links less and less often."""
+    """Generate clicks in order of time, by random people on links of decreasing popularity."""
     chance = random.Random(1)
     campaign = derive_campaign_id("acme", "spring-sale")
     codes = [derive_link_id(campaign, HREF.format(n=n)) for n in range(link_count)]

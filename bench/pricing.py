@@ -1,4 +1,4 @@
-"""What units cost in a region, by ``prices.toml``, and what is assumed about times."""
+"""Prices of capacity units in each region (``prices.toml``), and assumed times."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ REGIONS: Final = ("us-east-1", "eu-west-1")
 REDIRECT_SECONDS: Final[float] = ASSUMPTIONS["redirect"]["seconds"]
 REDIRECT_GB: Final = 1.0
 LOG_BYTES: Final = 600
-"""Of a redirect: Lambda's own three lines and our metric."""
+"""Log of one redirect: three lines of Lambda, and Waypost's metric."""
 
 
 @dataclass(frozen=True)
 class CapacityUnits:
-    """Of one click, or of one recipient of a message."""
+    """Units of one click, or of one recipient of a message."""
 
     writes: float
     reads: float
@@ -28,8 +28,9 @@ class CapacityUnits:
 def compute_bill(
     click: CapacityUnits, batch_size: float, tally_gb_seconds: float, region: str
 ) -> dict[str, float]:
-    """What a million clicks cost, item by item. ``batch``: clicks counted by one invocation;
-    ``tally_gb_seconds``: what counting one click takes of Lambda.
+    """Compute the cost of a million clicks, item by item.
+
+    ``batch_size``: clicks of one invocation. ``tally_gb_seconds``: the tally's time for one click.
     """
     million, gigabyte = PRICES[region]["million"], PRICES[region]["gigabyte"]
     gb_seconds = REDIRECT_SECONDS * REDIRECT_GB + tally_gb_seconds
@@ -46,7 +47,7 @@ def compute_bill(
 
 
 def price_dynamodb(units: CapacityUnits, region: str) -> float:
-    """Dollars of DynamoDB for a million of what takes these units."""
+    """Compute DynamoDB's price in dollars for a million times these units."""
     million = PRICES[region]["million"]
     dollars: float = units.writes * million["write_units"] + units.reads * million["read_units"]
     return dollars

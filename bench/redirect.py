@@ -1,12 +1,12 @@
-"""The redirect side by side with the usual build: cold starts, and processor time of a warm click.
+"""Compare the redirect with the usual build: cold starts, and processor time of a warm click.
 
-    python -m bench.redirect [starts]      0 starts: warm clicks alone
+    python -m bench.redirect [starts]      0 starts: warm clicks only
 
-Every contestant is a built artefact, run by Lambda's own runtime client in a fresh process of
-Lambda's Python, against the same stand-in for AWS over TLS. A cold start goes from the start of the
-process to its first answer: import, key and settings read, click put. The contestants take turns,
-so that whatever else the machine does falls on all of them; figures are medians, ratios are those
-of the medians. Processor time is what carries over; the clock also holds what others kept waiting.
+Each variant is a built artefact. Lambda's runtime client runs it in a new process of Lambda's
+Python, against the same fake AWS over TLS. A cold start lasts from the start of the process to its
+first response: it imports, reads key and settings, and puts the click. The variants take turns, so
+that other load on the machine affects all of them. Figures are medians, and ratios are those of
+medians. Processor time carries over to other machines; the wall clock depends on their load.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ COLD_ONLY = {"Waypost without .pyc", "with all CA roots", "with gc off while sta
 
 
 def print_cold_starts(python: Path, variants: Sequence[RedirectVariant], starts: int) -> None:
-    """Print starts of all, in turns; the first start of each only fills the machine's caches."""
-    taken: dict[str, list[ColdStart]] = {entry.name: [] for entry in variants}
+    """Print cold starts of all variants, in turns; the first round only fills caches."""
+    samples: dict[str, list[ColdStart]] = {entry.name: [] for entry in variants}
     for round_ in range(starts + 1):
         for entry in variants:
             start = measure_cold_start(python, entry, get_event(entry))
             if round_:
-                taken[entry.name].append(start)
+                samples[entry.name].append(start)
     print(f"\nCold start to the first answer, {starts} starts each")
     print(f"{'':<34}{'CPU ms':>16}{'ratio':>8}{'of .pyc':>9}{'clock ms':>18}{'ratio':>8}")
-    cpus = {name: [start.cpu_seconds * 1e3 for start in those] for name, those in taken.items()}
-    walls = {name: [start.wall_seconds * 1e3 for start in those] for name, those in taken.items()}
+    cpus = {name: [start.cpu_seconds * 1e3 for start in group] for name, group in samples.items()}
+    walls = {name: [start.wall_seconds * 1e3 for start in group] for name, group in samples.items()}
     first, compiled = statistics.median(cpus[BASELINE]), statistics.median(cpus[BASELINE_COMPILED])
     first_wall = statistics.median(walls[BASELINE])
     for name in cpus:
@@ -54,31 +54,31 @@ def print_cold_starts(python: Path, variants: Sequence[RedirectVariant], starts:
 
 
 def print_warm_calls(python: Path, variants: Sequence[RedirectVariant]) -> None:
-    """Print the processor time of one click, runtime client included, in a settled process."""
-    taken: dict[str, list[float]] = {entry.name: [] for entry in variants}
+    """Print the processor time of one warm click, with the runtime client."""
+    samples: dict[str, list[float]] = {entry.name: [] for entry in variants}
     for _ in range(WARM_ROUNDS):
         for entry in variants:
             spent = measure_warm_call(python, entry, get_event(entry), WARM_CALLS)
-            taken[entry.name].append(spent * 1e6)
+            samples[entry.name].append(spent * 1e6)
     print(f"\nWarm click, {WARM_ROUNDS} processes of {WARM_CALLS} calls each")
     print(f"{'':<34}{'CPU µs':>16}{'ratio':>8}")
-    first = statistics.median(taken[BASELINE])
-    for name, those in taken.items():
-        middle = statistics.median(those)
-        print(f"{name:<34}{middle:>8.0f} ±{_spread(those):>6.0f}{middle / first:>8.3f}")
+    first = statistics.median(samples[BASELINE])
+    for name, values in samples.items():
+        middle = statistics.median(values)
+        print(f"{name:<34}{middle:>8.0f} ±{_spread(values):>6.0f}{middle / first:>8.3f}")
 
 
 def _spread(values: Sequence[float]) -> float:
-    """Half of what the middle half of the values spans."""
+    """Compute half of the interquartile range."""
     quarters = statistics.quantiles(values, n=4)
     return (quarters[2] - quarters[0]) / 2
 
 
 def main() -> int:
-    """Build, then measure; nothing where there is no Python of Lambda's version."""
+    """Build the variants and measure them; skip if Lambda's Python version is missing."""
     python = builds.find_runtime_python()
     if python is None:
-        print(f"skipped: there is no Python {builds.RUNTIME} here, which Lambda runs")
+        print(f"skipped: no Python {builds.RUNTIME}, Lambda's version, on this machine")
         return 0
     builds.BUILD.mkdir(parents=True, exist_ok=True)
     with start_fake_aws(builds.BUILD) as (endpoint, authority):

@@ -1,4 +1,4 @@
-"""What is compared as a redirect: built artefacts, the clicks they are given, and AWS' stand-in."""
+"""Variants of the redirect to compare: artefacts, click events and a fake AWS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BASELINE, BASELINE_COMPILED, WAYPOST = "usual build", "usual build with .pyc", "
 
 
 def build_click_event(payload: str, signature: str) -> dict[str, Any]:
-    """A click as API Gateway tells of it."""
+    """Build a click event as API Gateway sends it."""
     sample: dict[str, Any] = json.loads(
         (builds.ROOT / "events/RedirectFunction.Click.json").read_text()
     )
@@ -60,7 +60,7 @@ EVENT_BUILDERS: dict[bool, Callable[[], dict[str, Any]]] = {
 
 @contextmanager
 def start_fake_aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
-    """The stand-in for AWS: its address, and who vouches for it."""
+    """Start the fake AWS; yield its address and its certificate authority."""
     authority = trustme.CA()
     certificate = folder / "aws.pem"
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
@@ -74,7 +74,7 @@ def start_fake_aws(folder: Path) -> Iterator[tuple[str, trustme.CA]]:
 
 
 def build_variants(python: Path, endpoint: str, authority: trustme.CA) -> list[RedirectVariant]:
-    """All that is compared; the first three are the question, the others what was tried."""
+    """Build all variants; the first three answer the question, the others are experiments."""
     function, layer = builds.build_waypost(python)
     runtime = builds.build_runtime(python)
     usual = builds.build_baseline()
@@ -101,21 +101,21 @@ def build_variants(python: Path, endpoint: str, authority: trustme.CA) -> list[R
     }
     amazons = {
         "AWS_CA_BUNDLE": _write_root_bundle(
-            layer / "waypost/lean/amazon_roots.pem", "amazon", authority
+            layer / "waypost/aws/amazon_roots.pem", "amazon", authority
         )
     }
 
-    def ours(name: str, handler: str = "app.handler", **more: str) -> RedirectVariant:
+    def waypost_variant(name: str, handler: str = "app.handler", **more: str) -> RedirectVariant:
         path = (function, layer, variants, tracing, runtime)
         return RedirectVariant(name, handler, function, path, settings | amazons | more)
 
-    def theirs(name: str, folder: Path) -> RedirectVariant:
+    def baseline_variant(name: str, folder: Path) -> RedirectVariant:
         return RedirectVariant(name, "app.handler", folder, (folder, runtime), settings | all_roots)
 
     return [
-        theirs(BASELINE, usual),
-        theirs(BASELINE_COMPILED, usual_compiled),
-        ours(WAYPOST),
+        baseline_variant(BASELINE, usual),
+        baseline_variant(BASELINE_COMPILED, usual_compiled),
+        waypost_variant(WAYPOST),
         RedirectVariant(
             "Waypost without .pyc",
             "app.handler",
@@ -123,24 +123,26 @@ def build_variants(python: Path, endpoint: str, authority: trustme.CA) -> list[R
             (bare, layer_bare, runtime),
             settings | amazons,
         ),
-        ours("with boto3's clients", "boto3_clients.handler", **all_roots),
-        ours("with botocore.auth over urllib3", "botocore_signing.handler"),
-        ours("with all CA roots", **all_roots),
-        ours("with gc off while starting", "without_gc.handler"),
-        ours("with powertools' resolver", "with_resolver.handler"),
-        ours("with Tracer, switched off", "with_tracer.handler", POWERTOOLS_TRACE_DISABLED="1"),
-        ours("with plain logging", "plain_logging.handler"),
-        ours("a handler that does nothing", "nothing.handler"),
+        waypost_variant("with boto3's clients", "boto3_clients.handler", **all_roots),
+        waypost_variant("with botocore.auth over urllib3", "botocore_signing.handler"),
+        waypost_variant("with all CA roots", **all_roots),
+        waypost_variant("with gc off while starting", "without_gc.handler"),
+        waypost_variant("with powertools' resolver", "with_resolver.handler"),
+        waypost_variant(
+            "with Tracer, switched off", "with_tracer.handler", POWERTOOLS_TRACE_DISABLED="1"
+        ),
+        waypost_variant("with plain logging", "plain_logging.handler"),
+        waypost_variant("a handler that does nothing", "nothing.handler"),
     ]
 
 
 def _write_root_bundle(roots: Path, name: str, authority: trustme.CA) -> str:
-    """A file of roots with that of the stand-in among them: reading it costs what it costs."""
+    """Write a file of CA roots that has the fake AWS' root, too."""
     file = builds.BUILD / f"{name}-roots.pem"
     file.write_bytes(roots.read_bytes() + b"\n" + authority.cert_pem.bytes())
     return str(file)
 
 
 def get_event(variant: RedirectVariant) -> dict[str, Any]:
-    """The click that it understands."""
+    """Build the click event in a variant's format."""
     return EVENT_BUILDERS[variant.name.startswith("usual")]()

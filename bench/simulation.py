@@ -1,10 +1,9 @@
-"""Our tally on one hot link, in time: lanes that commit transactions against a model of limits.
+"""Simulate Waypost's tally on one hot link, against a model of DynamoDB's limits.
 
-A model of what DynamoDB refuses: units of partitions, and transactions that meet.
-
-A partition takes 1,000 write units a second and throttles the rest; partitions hold keys by hash; a
-transaction is cancelled where another one is at work on one of its items. No burst capacity and no
-splitting by heat, both of which the real service has: what passes here passes there.
+A partition takes 1,000 write units a second and throttles the rest. Partitions hold keys by hash. A
+transaction is cancelled if another one works on one of its items. The model has no burst capacity
+and does not split partitions by heat. The real service has both, so it takes every load that passes
+here.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from waypost.repositories.dynamodb.counters import COUNTER_SHARDS
 from waypost.tally.transactions import CountingPolicy, RecipientState, plan_transactions
 
 UNLIMITED_PARTITIONS: Final = 1 << 20
-"""So many partitions that no two keys share one: what splitting by heat comes to."""
+"""So many partitions that no two keys share one: the result of splitting by heat."""
 UNITS_PER_PARTITION: Final = 1_000
 COMMIT_SECONDS: Final[float] = ASSUMPTIONS["tally"]["transaction_seconds"]
 
@@ -42,7 +41,7 @@ ItemKey = tuple[str, str]
 
 
 class SimulatedTable:
-    """Partitions with their units of the current second."""
+    """Partitions, with the units that each used in the current second."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
@@ -53,7 +52,7 @@ class SimulatedTable:
         self.throttled_count = 0
 
     def write(self, now: float, keys: Sequence[tuple[str, int]]) -> bool:
-        """Write all of it or, over some partition's units, nothing."""
+        """Write all keys, or nothing if a partition has no units left."""
         if int(now) != self._second:
             self._second, self._used = int(now), Counter()
         wanted: Counter[int] = Counter()
@@ -78,20 +77,20 @@ class SimulatedTable:
 
 @dataclass
 class TransactionLocks:
-    """Items that a transaction is at work on."""
+    """Items that running transactions have locked."""
 
     locked_until: defaultdict[ItemKey, float] = field(default_factory=lambda: defaultdict(float))
     cancelled_count: int = 0
 
     def acquire(self, now: float, items: Sequence[ItemKey]) -> list[ItemKey]:
-        """Begin; the items that others are at work on, which cancel it."""
-        held = [item for item in items if self.locked_until[item] > now]
-        if held:
+        """Lock items for a transaction; return those locked by others, which cancel it."""
+        locked = [item for item in items if self.locked_until[item] > now]
+        if locked:
             self.cancelled_count += 1
         else:
             for item in items:
                 self.locked_until[item] = now + COMMIT_SECONDS
-        return held
+        return locked
 
 
 EVENT_SOURCE: Final = load_event_source()
@@ -101,7 +100,7 @@ LINK_ID: Final = derive_link_id(CAMPAIGN_ID, "home")
 
 @dataclass
 class SimulatedWorker:
-    """A tally at work on its part of the stream: batches, each cut into transactions."""
+    """A tally invocation with its part of the stream: batches, split into transactions."""
 
     stream: Sequence[tuple[float, str]]
     position: int = 0
@@ -114,7 +113,7 @@ class SimulatedWorker:
         return not self.transactions and self.position == len(self.stream)
 
     def take_batch(self, now: float) -> None:
-        """Take what has come by now, in the order in which the planner writes it."""
+        """Take the clicks that have arrived, in the order in which the planner writes them."""
         batch = [person for moment, person in self._list_next_clicks() if moment <= now]
         self.position += len(batch)
         people = sorted(set(batch), key=lambda person: recipient_shard(f"p:{person}"))
@@ -122,7 +121,7 @@ class SimulatedWorker:
         self.transactions = [people[i : i + size] for i in range(0, len(people), size)]
 
     def next_start(self, now: float) -> float:
-        """When the event source calls again: a batch is full, or its first click has waited."""
+        """Compute when the event source invokes again: the batch is full, or its window is over."""
         ahead = self._list_next_clicks()
         full = ahead[-1][0] if len(ahead) == EVENT_SOURCE.batch_size else float("inf")
         return max(now, min(full, ahead[0][0] + EVENT_SOURCE.window_seconds))
@@ -132,13 +131,13 @@ class SimulatedWorker:
 
 
 class SimulatedTally:
-    """Workers that commit transactions one after the other, side by side with each other."""
+    """Workers that run in parallel, each with one transaction at a time."""
 
     def __init__(self, table: SimulatedTable, locks: TransactionLocks, random: Random) -> None:
         self._table, self._locks, self._random = table, locks, random
 
     def run(self, streams: Sequence[Sequence[tuple[float, str]]]) -> float:
-        """The moment when everything is counted."""
+        """Run until all clicks are counted, and return that time."""
         workers = [SimulatedWorker(stream) for stream in streams]
         queue = [(worker.next_start(0), number) for number, worker in enumerate(workers)]
         heapq.heapify(queue)
@@ -157,19 +156,19 @@ class SimulatedTally:
         return end
 
     def _try_transaction(self, now: float, worker: SimulatedWorker) -> float:
-        """Try one transaction; how long the worker is busy or waits."""
+        """Try one transaction; return the seconds until the worker's next one."""
         partition = campaign_partition(CAMPAIGN_ID, worker.shard)
         counters = [(partition, name) for name in ("total", "link", "hour")]
         keys = [RecipientKey(CAMPAIGN_ID, f"p:{person}") for person in worker.transactions[0]]
         records = [(key.partition, key.sort_key) for key in keys]
-        held = self._locks.acquire(now, [*records, *counters])
+        locked = self._locks.acquire(now, [*records, *counters])
         written = [(pk, 2) for pk, _ in (*records, *counters)]
-        notice = [(keys[0].partition, 2), (keys[0].partition, 1)]  # it goes again
-        if not held and self._table.write(now, [*written, *notice]):
+        outbox = [(keys[0].partition, 2), (keys[0].partition, 1)]  # written, then deleted
+        if not locked and self._table.write(now, [*written, *outbox]):
             worker.transactions.pop(0)
             worker.failures = 0
             return load_batch_timing().batch_seconds(len(keys))
-        if held and held[0] in counters:
+        if locked and locked[0] in counters:
             worker.shard = self._random.randrange(1, COUNTER_SHARDS)
         worker.failures += 1
         return self._random.uniform(0, 0.02 * 2 ** min(worker.failures, 6))
@@ -177,16 +176,17 @@ class SimulatedTally:
 
 @cache
 def count_rows_per_transaction() -> int:
-    """How many rows our own planner puts into a transaction of one hot link."""
-    marks = {
+    """Count the rows that Waypost's planner puts into one transaction of a hot link."""
+    counted_clicks = {
         f"p:{n}": [CountedClick(click_hash(str(n)), LINK_ID, n, b"dlvr", 0, False)]
         for n in range(500)
     }
-    standings = {
-        name: RecipientState(RecipientRow(RecipientKey(CAMPAIGN_ID, name))) for name in marks
+    states = {
+        name: RecipientState(RecipientRow(RecipientKey(CAMPAIGN_ID, name)))
+        for name in counted_clicks
     }
     policy = CountingPolicy(bot_threshold=70, event_policy="all", create_batch_id=lambda: 1)
-    transactions, _ = plan_transactions(CAMPAIGN_ID, standings, marks, policy)
+    transactions, _ = plan_transactions(CAMPAIGN_ID, states, counted_clicks, policy)
     counters = {cell.counter for cell in transactions[0].increments}
     assert counters == {"total", link_counter_name(LINK_ID), hour_counter_name(0)}
     return len(transactions[0].changes)

@@ -1,10 +1,10 @@
-"""Clicks as they come in, and how the tally's event source cuts them into batches.
+"""Model of the tally's stream: arrival of clicks, their batches, and the time of a batch.
 
-Lambda reads a shard of the stream by lanes, each with its part of the keys; a batch begins with the
-first click that comes and ends when it is full or its window is over. What comes while a batch is
-counted goes into the next, which only makes it fuller: left out here.
+Lambda reads each shard of the stream with several parallel readers, each with its part of the keys.
+A batch begins with its first click, and ends when it is full or its window is over. Clicks that
+arrive while a batch is counted only make the next batch larger, which the model leaves out.
 
-How long a lane of the tally takes over a batch: processor time measured, waits assumed.
+The time of a batch is measured processor time plus assumed waits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _Click = TypeVar("_Click")
 
 @dataclass(frozen=True)
 class EventSource:
-    """``batch``: clicks at most; ``window``: seconds; ``lanes`` of each shard."""
+    """The settings of the event source mapping."""
 
     batch_size: int
     window_seconds: float
@@ -40,15 +40,15 @@ class EventSource:
 
 
 def load_event_source() -> EventSource:
-    """The tally's, as template.yaml has it."""
+    """Load the tally's event source from template.yaml."""
     template = load_template(Path("template.yaml"))
     events: Any = template.resources["TallyFunction"].properties["Events"]
     source = events["Clicks"]["Properties"]
 
     def value(name: str) -> int:
-        given = source[name]
-        named = given["Ref"] if isinstance(given, dict) else None
-        return int(str(template.parameters[named]["Default"] if named else given))
+        setting = source[name]
+        parameter = setting["Ref"] if isinstance(setting, dict) else None
+        return int(str(template.parameters[parameter]["Default"] if parameter else setting))
 
     return EventSource(
         value("BatchSize"), value("MaximumBatchingWindowInSeconds"), value("ParallelizationFactor")
@@ -56,31 +56,31 @@ def load_event_source() -> EventSource:
 
 
 def generate_arrival_times(rate: float) -> Iterator[float]:
-    """Seconds at which clicks come that know nothing of each other."""
-    chance, now = Random(1), 0.0
+    """Generate the seconds of independent clicks (a Poisson process)."""
+    random, now = Random(1), 0.0
     while True:
-        now += chance.expovariate(rate)
+        now += random.expovariate(rate)
         yield now
 
 
 def split_into_batches(
     clicks: Sequence[tuple[float, str, _Click]], source: EventSource, shards: int
 ) -> list[list[_Click]]:
-    """Cut clicks, given with their moments and keys in the order in which they come."""
-    lanes: defaultdict[int, list[tuple[float, _Click]]] = defaultdict(list)
+    """Split clicks, given in order with their times and keys, into batches."""
+    readers: defaultdict[int, list[tuple[float, _Click]]] = defaultdict(list)
     for moment, key, click in clicks:
-        lanes[_hash_key(key) % (shards * source.parallelization_factor)].append((moment, click))
-    cut = [batch for lane in lanes.values() for batch in _split_lane(lane, source)]
-    return [clicks for _, clicks in sorted(cut, key=lambda pair: pair[0])]
+        readers[_hash_key(key) % (shards * source.parallelization_factor)].append((moment, click))
+    batches = [batch for reader in readers.values() for batch in _split_by_window(reader, source)]
+    return [clicks for _, clicks in sorted(batches, key=lambda pair: pair[0])]
 
 
-def _split_lane(
-    lane: Sequence[tuple[float, _Click]], source: EventSource
+def _split_by_window(
+    reader: Sequence[tuple[float, _Click]], source: EventSource
 ) -> Iterator[tuple[float, list[_Click]]]:
-    """Batches of a lane, each with the moment at which it ends."""
+    """Split one reader's clicks into batches, each with its end time."""
     batch: list[_Click] = []
     closes = 0.0
-    for moment, click in lane:
+    for moment, click in reader:
         if batch and moment > closes:
             yield closes, batch
             batch = []
@@ -99,22 +99,18 @@ def _hash_key(key: str) -> int:
 
 _ASSUMPTIONS: Final[dict[str, float]] = ASSUMPTIONS["tally"]
 COUNTER_ACTIONS: Final = 8
-"""Actions of a transaction of a mailing with five links that are no rows: its counters, and the
-notice.
-"""
+"""Actions of a transaction besides its rows, in a mailing with five links: counters and outbox."""
 
 
 @dataclass(frozen=True)
 class BatchTiming:
-    """A tally at work on batch after batch. ``click_seconds``: processor time of a click."""
+    """Time of a tally. ``click_seconds``: processor time of a click."""
 
     memory_mb: float
     click_seconds: float = _ASSUMPTIONS["click_seconds"]
 
     def batch_seconds(self, batch_size: float) -> float:
-        """What a batch takes: it is read, written in transactions one after the other, and told,
-        several calls at once.
-        """
+        """Compute the time of a batch: reads, transactions, and events in parallel calls."""
         transactions = ceil(batch_size / (MAX_COMMIT_ACTIONS - COUNTER_ACTIONS))
         waits = (
             ceil(batch_size / 100) * _ASSUMPTIONS["read_seconds"]
@@ -130,13 +126,13 @@ class BatchTiming:
         return batch_size / self.batch_seconds(batch_size)
 
     def gb_seconds_per_click(self, batch_size: float) -> float:
-        """What Lambda charges for a click."""
+        """Compute Lambda's billed time for a click."""
         return self.batch_seconds(batch_size) / batch_size * self.memory_mb / 1024
 
 
 @cache
 def load_batch_timing() -> BatchTiming:
-    """A lane with the memory that template.yaml gives the tally."""
+    """Load the timing with the tally's memory in template.yaml."""
     memory: Any = (
         load_template(Path("template.yaml")).resources["TallyFunction"].properties["MemorySize"]
     )

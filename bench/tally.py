@@ -1,15 +1,12 @@
-"""How many clicks a tally counts on one core, and what that is made of.
+"""Measure the clicks that a tally counts on one core, and the parts of that time.
 
     python -m bench.tally
 
-The tally runs on moto's tables, and what it asks of DynamoDB is kept. Then the same calls are made
-again, on moto without the tally (moto's own ceiling: nobody is faster here), and on a client whose
-answers come from memory (what the AWS library takes for itself); so is telling the event bus. The
-tally's own share is measured on the in-memory twin. Processor time throughout; hot traffic is one
-link, spread traffic is twenty campaigns of ten links. What a lane of the stream comes to with it
-follows from what ``assumptions.toml`` says of waiting.
-
-What counting clicks is made of, each part by itself: processor seconds.
+The tally runs on moto's tables, and its calls to DynamoDB are recorded. Then the same calls run on
+moto without the tally (moto's own limit), and on a client with responses from memory (the time of
+the AWS library), as do the calls to the event bus. The tally itself is measured on repositories in
+memory. All figures are processor time. Hot traffic is one link; spread traffic is twenty campaigns
+of ten links. The rate of a stream reader follows from the waits in ``assumptions.toml``.
 """
 
 from __future__ import annotations
@@ -30,14 +27,10 @@ from moto import mock_aws
 from bench.metered_stack import MeteredStack, generate_clicks
 from bench.stream_model import BatchTiming, load_batch_timing, load_event_source
 from local import moto_transactions
-from tests.fakes import (
-    InMemoryCampaignRepository,
-    InMemoryClickRepository,
-    InMemoryRecipientRepository,
-    InMemoryWorkspaceRepository,
-)
+from tests.fakes import create_in_memory_repositories
 from waypost.aws.event_bus import MAX_PUT_EVENTS_ENTRIES
 from waypost.bot_detection.scoring import BotSignal, build_verdict
+from waypost.composition import build_tally_service
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models.click import Click
 from waypost.tally.event_publisher import ClickEventBus
@@ -49,25 +42,25 @@ RecordedCall = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 def measure_cpu(work: Callable[[], object]) -> float:
-    """Processor seconds of one run, which pays for no garbage but its own."""
+    """Measure the processor seconds of one run, including only its own garbage collection."""
     gc.collect()
     gc.freeze()
     before = time.process_time()
     work()
-    taken = time.process_time() - before
+    seconds = time.process_time() - before
     gc.unfreeze()
-    return taken
+    return seconds
 
 
 def count_in_batches(tally: TallyService, clicks: Sequence[Click]) -> None:
     """Count clicks batch by batch."""
     for start in range(0, len(clicks), FULL_BATCH):
         if tally.count_clicks(clicks[start : start + FULL_BATCH]).failed_ids:
-            raise RuntimeError("clicks were given back")
+            raise RuntimeError("tally: clicks failed")
 
 
 class CallRecorder:
-    """Stands for a client, and keeps every call with its answer."""
+    """A client that records every call with its response."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - clients have no common type
         self._client = client
@@ -85,23 +78,23 @@ class CallRecorder:
 
 
 def measure_on_moto(clicks: Sequence[Click]) -> tuple[float, list[RecordedCall]]:
-    """Seconds that the tally and moto take together, and the calls that were made."""
+    """Measure the tally together with moto, and return the recorded calls."""
     with mock_aws():
-        world = MeteredStack()
-        recorder = CallRecorder(world.meter)
-        world.tally = world.build_tally(recorder)
-        return measure_cpu(lambda: count_in_batches(world.tally, clicks)), recorder.calls
+        stack = MeteredStack()
+        recorder = CallRecorder(stack.meter)
+        stack.tally = stack.build_tally(recorder)
+        return measure_cpu(lambda: count_in_batches(stack.tally, clicks)), recorder.calls
 
 
 def measure_moto_alone(calls: Sequence[RecordedCall]) -> float:
-    """Seconds of the same calls on moto, with nobody thinking between them."""
+    """Measure the same calls on moto without the tally."""
     with mock_aws():
         client = MeteredStack().client
         return measure_cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
 
 
 def measure_library(calls: Sequence[RecordedCall]) -> float:
-    """Seconds of the same calls where the answers are there at once."""
+    """Measure the same calls with immediate responses: the AWS library."""
     client = boto3.client("dynamodb", region_name="us-east-1")
     answers = iter(
         json.dumps({k: v for k, v in answer.items() if k != "ResponseMetadata"}).encode()
@@ -110,24 +103,24 @@ def measure_library(calls: Sequence[RecordedCall]) -> float:
         for name, _, answer in calls
     )
 
-    def sent(**_: object) -> AWSResponse:
+    def respond(**_: object) -> AWSResponse:
         return _build_response(next(answers))
 
-    client.meta.events.register("before-send", sent)  # type: ignore[arg-type]
+    client.meta.events.register("before-send", respond)  # type: ignore[arg-type]
     return measure_cpu(lambda: [getattr(client, name)(**request) for name, request, _ in calls])
 
 
 def measure_event_bus(clicks: Sequence[Click]) -> float:
-    """Seconds of telling them where the answers are there at once."""
+    """Measure publishing the events with immediate responses."""
     client: Any = boto3.client("events", region_name="us-east-1")
     took = json.dumps(
         {"FailedEntryCount": 0, "Entries": [{"EventId": "x" * 36}] * MAX_PUT_EVENTS_ENTRIES}
     )
     client.meta.events.register("before-send", lambda **_: _build_response(took.encode()))
     bus = ClickEventBus(client, "clicks")
-    told = [(click, build_verdict(BotSignal(0))) for click in clicks]
+    events = [(click, build_verdict(BotSignal(0))) for click in clicks]
     return measure_cpu(
-        lambda: [bus.publish(told[n : n + FULL_BATCH]) for n in range(0, len(told), FULL_BATCH)]
+        lambda: [bus.publish(events[n : n + FULL_BATCH]) for n in range(0, len(events), FULL_BATCH)]
     )
 
 
@@ -145,14 +138,8 @@ def _build_response(body: bytes) -> AWSResponse:
 
 
 def measure_in_memory(clicks: Sequence[Click]) -> float:
-    """Seconds of the tally itself."""
-    workspaces, campaigns = InMemoryWorkspaceRepository(), InMemoryCampaignRepository()
-    tally = TallyService(
-        clicks=InMemoryClickRepository(),
-        recipients=InMemoryRecipientRepository(campaigns),
-        workspaces=workspaces,
-        event_bus=None,
-    )
+    """Measure the tally itself."""
+    tally = build_tally_service(create_in_memory_repositories(), None)
     return measure_cpu(lambda: count_in_batches(tally, clicks))
 
 
@@ -160,12 +147,12 @@ CLICKS, ROUNDS = 2_000, 3
 
 
 def hot() -> list[Click]:
-    """Everybody clicks one link."""
+    """Generate clicks on one link."""
     return generate_clicks(100_000, CLICKS, 1)
 
 
 def spread() -> list[Click]:
-    """Twenty campaigns of ten links each, all at once."""
+    """Generate clicks on twenty campaigns of ten links each."""
     clicks = generate_clicks(100_000, CLICKS, 1)
     links = [
         derive_link_id(derive_campaign_id("acme", f"campaign-{campaign}"), f"link-{link}")
@@ -176,9 +163,10 @@ def spread() -> list[Click]:
 
 
 def measure_parts(clicks: Sequence[Click]) -> tuple[list[float], float]:
-    """Processor µs of a click, as medians of rounds in which all take their turn: the whole on
-    moto, moto alone, the AWS library, telling the bus, the tally itself. And transactions for
-    1,000 clicks.
+    """Measure the processor µs of a click in each part, as medians of rounds in turns.
+
+    The parts are: all on moto, moto alone, the AWS library, the event bus, and the tally itself.
+    Also returns the number of transactions for 1,000 clicks.
     """
     rounds = []
     transactions = 0
@@ -199,7 +187,7 @@ def measure_parts(clicks: Sequence[Click]) -> tuple[list[float], float]:
 
 
 def print_traffic(name: str, clicks: Sequence[Click]) -> float:
-    """Print a line; seconds of processor time that a click takes without moto."""
+    """Print a line; return a click's processor seconds without moto."""
     (whole, ceiling, library, bus, own), transactions = measure_parts(clicks)
     together = library + bus + own
     print(
@@ -211,8 +199,8 @@ def print_traffic(name: str, clicks: Sequence[Click]) -> float:
 
 
 def print_batch_timing(click_seconds: float) -> None:
-    """Print what a lane of the stream counts, with waits as assumed."""
-    print("\nA lane of the stream, waits as bench/assumptions.toml has them")
+    """Print the rate of one stream reader, with the assumed waits."""
+    print("\nOne stream reader, with the waits of bench/assumptions.toml")
     for memory in (load_batch_timing().memory_mb, 1024):
         one = BatchTiming(memory, click_seconds)
         print(

@@ -1,12 +1,12 @@
-"""Tokens side by side: how long, and how fast to seal and open.
+"""Compare tokens: their length, and the time to seal and open them.
 
     python -m bench.tokens [corpus]
 
-The corpus is a folder of HTML e-mails (`WAYPOST_EMAIL_CORPUS`, or the first argument); every
-distinct http(s) destination in it becomes one link: as it stands, with the usual four utm
-parameters, and with `_cio_id` as well. All formats carry the same: delivery (a UUID), person, link,
-position, time of sending, destination. Times are processor time of contestants that take turns,
-medians ± half of what the middle half of the rounds spans.
+The corpus is a folder of HTML e-mails (`WAYPOST_EMAIL_CORPUS`, or the first argument). Each
+distinct http(s) destination in it becomes one link: unchanged, with the usual four utm parameters,
+and with `_cio_id`, too. All formats carry the same fields: delivery (a UUID), person, link,
+position, time of sending and destination. Times are processor time of calls that take turns, as
+medians ± half of the interquartile range.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ UTM = [
 
 
 class TokenFormat(NamedTuple):
-    """One way of making a token: what it is called, and how it seals and opens."""
+    """A token format: its name, and its functions to seal and open."""
 
     name: str
     seal: Callable[[ClickToken], str]
@@ -52,7 +52,7 @@ class TokenFormat(NamedTuple):
 
 
 def build_formats() -> list[TokenFormat]:
-    """The formats compared; the first is what the ratios refer to."""
+    """Build the formats; ratios refer to the first."""
     sealer, serializer, fernet = (
         TokenSealer(Keyring((KEY,))),
         itsdangerous.URLSafeSerializer(KEY),
@@ -101,7 +101,7 @@ def _open_reference(text: str) -> object:
 
 
 def list_destinations(corpus: Path) -> list[str]:
-    """Every distinct http(s) destination of the corpus' e-mails, sorted."""
+    """List the distinct http(s) destinations of the corpus' e-mails, sorted."""
     found = {
         place.href
         for file in sorted(corpus.rglob("*.html"))
@@ -113,7 +113,7 @@ def list_destinations(corpus: Path) -> list[str]:
 
 
 def build_tokens(hrefs: Iterable[str]) -> list[ClickToken]:
-    """One token for each destination, with a fixed recipient."""
+    """Build a token for each destination, with one recipient."""
     campaign = derive_campaign_id("acme", "spring-sale")
     return [
         ClickToken(
@@ -129,7 +129,7 @@ def build_tokens(hrefs: Iterable[str]) -> list[ClickToken]:
 
 
 def print_table(title: str, links: list[ClickToken]) -> None:
-    """Print lengths, times and the median ratio of lengths for one set of links."""
+    """Print the lengths, times and median ratio of lengths of one set of links."""
     print(f"\n{title}: {len(links)} links")
     print(f"{'format':<36}{'median':>8}{'ratio':>8}{'max':>7}{'seal µs':>16}{'open µs':>16}")
     forms = build_formats()
@@ -159,13 +159,13 @@ def _call_each(work: Callable[[_Given], object], values: Sequence[_Given]) -> No
 
 
 def main() -> int:
-    """Measure over the corpus; nothing where there is none."""
+    """Measure over the corpus; skip if there is none."""
     corpus = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("WAYPOST_EMAIL_CORPUS")
     hrefs = list_destinations(Path(corpus)) if corpus else []
     if not hrefs:
-        print("skipped: there are no real e-mails here (WAYPOST_EMAIL_CORPUS names a folder)")
+        print("skipped: no real e-mails; set WAYPOST_EMAIL_CORPUS to a folder of them")
         return 0
-    print_table("Destinations as they stand", build_tokens(hrefs))
+    print_table("Destinations unchanged", build_tokens(hrefs))
     print_table("With utm parameters", build_tokens(add_parameters(href, UTM) for href in hrefs))
     identified = [add_parameters(href, [("_cio_id", "84213"), *UTM]) for href in hrefs]
     print_table("With utm parameters and _cio_id", build_tokens(identified))

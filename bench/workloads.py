@@ -1,4 +1,4 @@
-"""The heaviest that each function is given, as far as its limits let it be heavy."""
+"""The largest input of each function, within its limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGENT: Final = {
 
 
 def build_html(links: int, size: int, campaign: str = "x") -> str:
-    """HTML of so many links and some ``size`` characters."""
+    """Build HTML with this number of links and about ``size`` characters."""
     room = size // links - 90
     parts = (
         f'<p>{"text " * (room // 5)}<a href="https://example.com/{campaign}/{n}?q=1">go</a></p>\r\n'
@@ -35,21 +35,27 @@ def build_html(links: int, size: int, campaign: str = "x") -> str:
 
 @dataclass(frozen=True)
 class BenchStack:
-    """One embedded stack, and a file for the rewrite function in a bucket."""
+    """An embedded stack, and the bucket of the rewrite function's files."""
 
     stack: EmbeddedStack
     bucket: str
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(timeout=300))
 
     def invoke(self, function: str, payload: object) -> Any:  # noqa: ANN401 - an answer's JSON
-        """What a function answers. Raises RuntimeError where it fails."""
+        """Invoke a function, and return its response.
+
+        :raises RuntimeError: when it fails.
+        """
         outcome = self.stack.invoke(function, payload)
         if outcome.error is not None:
             raise RuntimeError(f"{function}: {outcome.payload.decode()[:500]}")
         return json.loads(outcome.payload)
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401
-        """An answer over HTTP, redirects not followed. Raises RuntimeError from 400 on."""
+        """Send a request without following redirects.
+
+        :raises RuntimeError: when the status is 400 or more.
+        """
         address = path if path.startswith("http") else self.stack.url + path
         data = None if body is None else json.dumps(body).encode()
         given = _AGENT | {"content-type": "application/json"} | headers
@@ -73,7 +79,7 @@ class BenchStack:
 
     @cached_property
     def tracking_links(self) -> list[str]:
-        """The tracking links of a message of a megabyte, which the reports below are of."""
+        """The tracking links of a message of one megabyte, which the reports below describe."""
         answer = self.invoke(
             "RewriteFunction", self.build_message(build_html(500, MEGABYTE - 50_000), 1)
         )
@@ -83,7 +89,7 @@ class BenchStack:
 
     @cached_property
     def share_cookie(self) -> str:
-        """The share that opens every page of the workspace."""
+        """The cookie of a share that opens all of the workspace's pages."""
         share = self.request("POST", "/v1/workspaces/bench/shares", {"people": True})
         opened = self.request("GET", json.loads(share.data)["url"])
         return str(opened.headers["set-cookie"]).partition(";")[0]
@@ -97,7 +103,7 @@ def click_once(bench: BenchStack) -> None:
 
 
 def click_many(bench: BenchStack) -> None:
-    """Clicks, one in an app, a pixel's path, and what a probe asks: every module that there is."""
+    """Click 50 links and send a domain probe, so that every module is loaded."""
     for link in bench.tracking_links[:50]:
         bench.request("GET", link)
     bench.request("GET", "/.well-known/waypost/0123456789abcdef0123456789abcdef")
@@ -108,7 +114,7 @@ def rewrite_light(bench: BenchStack) -> None:
 
 
 def rewrite_template(bench: BenchStack) -> None:
-    """A template of a megabyte with a loop over each recipient's data: a request of 6 MB."""
+    """Render a template of 1 MB with a loop over each recipient's data: a request of 6 MB."""
     text = "{% for item in trigger.items %}<i>{{ item }}</i>{% endfor %}"
     content = build_html(2_000, MEGABYTE - 50_000, "t").replace("{", "").replace("}", "")
     request = bench.build_message(
@@ -120,18 +126,18 @@ def rewrite_template(bench: BenchStack) -> None:
         }
     answer = bench.invoke("RewriteFunction", request)
     if answer.get("status") != 413:
-        raise RuntimeError(f"a hundred megabytes fit into an answer: {str(answer)[:200]}")
+        raise RuntimeError(f"rewrite: no 413 for a response of 100 MB: {str(answer)[:200]}")
 
 
 def rewrite_many(bench: BenchStack) -> None:
-    """An answer of nearly 6 MB."""
+    """Rewrite a message to a response of nearly 6 MB."""
     answer = bench.invoke("RewriteFunction", bench.build_message(build_html(40, 50_000, "m"), 100))
     if len(answer["deliveries"]) != 100:
-        raise RuntimeError(f"not all were rewritten: {str(answer)[:200]}")
+        raise RuntimeError(f"rewrite: recipients are missing: {str(answer)[:200]}")
 
 
 def rewrite_file(bench: BenchStack) -> None:
-    """Two thousand recipients of 50 KB, from a file into a file."""
+    """Rewrite 50 KB for 2,000 recipients, from a file into a file."""
     lines = (
         json.dumps({"delivery": f"f{n}", "person": f"p{n}", "data": {"n": n}}) for n in range(2_000)
     )
@@ -142,11 +148,11 @@ def rewrite_file(bench: BenchStack) -> None:
     where = {"input": f"s3://{bench.bucket}/in.jsonl", "output": f"s3://{bench.bucket}/out.jsonl"}
     answer = bench.invoke("RewriteFunction", where | {"message": mail})
     if answer.get("delivered") != 2_000:
-        raise RuntimeError(f"not all were rewritten: {str(answer)[:300]}")
+        raise RuntimeError(f"rewrite: recipients are missing: {str(answer)[:300]}")
 
 
 def build_stream_records(bench: BenchStack) -> list[Mapping[str, Any]]:
-    """The ledger's clicks as the stream tells them, of as many people as a batch has."""
+    """Build the stream records of a full batch, each click by another person."""
     dynamodb: Any = bench.stack.cloud.client("dynamodb")
     click_once(bench)
     bench.stack.wait_until_counted()
@@ -174,7 +180,7 @@ def tally_one(bench: BenchStack) -> None:
 def tally_batch(bench: BenchStack) -> None:
     answer = bench.invoke("TallyFunction", {"Records": build_stream_records(bench)})
     if answer["batchItemFailures"]:
-        raise RuntimeError("not all were counted")
+        raise RuntimeError("tally: clicks failed")
 
 
 def build_queue_record(number: int) -> dict[str, Any]:
@@ -199,7 +205,7 @@ def get_settings(bench: BenchStack) -> None:
 
 
 def get_reports(bench: BenchStack) -> None:
-    """The report of 500 links, and what describes the API."""
+    """Get the report of 500 links, and the API's description."""
     assert bench.tracking_links
     bench.request("GET", "/v1/workspaces/bench/campaigns/heavy")
     bench.request("GET", "/v1/openapi.json")
@@ -210,7 +216,7 @@ def get_page(bench: BenchStack) -> None:
 
 
 def get_pages(bench: BenchStack) -> None:
-    """The map of a message of a megabyte, and the report of its 500 links."""
+    """Get the click map of a message of one megabyte, and the report of its 500 links."""
     assert bench.tracking_links
     where = "workspace=bench&campaign=heavy"
     for name in ("campaign", "map", "message"):
@@ -230,7 +236,7 @@ def verify_domains(bench: BenchStack) -> None:
         )
     answer = bench.invoke("VerifyDomainsFunction", {"task": "due"})
     if answer["checked"] != 100:
-        raise RuntimeError(f"not all were checked: {answer}")
+        raise RuntimeError(f"verify_domains: domains are missing: {answer}")
 
 
 WORKLOADS: Final[tuple[tuple[str, str, Workload, Workload], ...]] = (

@@ -1,4 +1,4 @@
-"""What callers, operators and CloudFront hand us: bodies, lines of files, headers."""
+"""Fuzz targets for input of callers, operators and CloudFront: bodies, lines and headers."""
 
 from __future__ import annotations
 
@@ -49,42 +49,42 @@ _SEALER: Final = TokenSealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)
 
 
 def fuzz_body(data: bytes) -> None:
-    """A request body is read or refused."""
+    """Parse a request body, or reject it."""
     with suppress(WaypostError):
         schemas.parse_rewrite_request(data)
 
 
 def fuzz_settings(data: bytes) -> None:
-    """Settings are refused, or are told as they were given, and messages go on under them."""
-    office = RewriteHarness()
-    configuration = WorkspaceSettingsService(office.workspaces)
+    """Save settings and read the same back, or reject them; messages still render with them."""
+    harness = RewriteHarness()
+    service = WorkspaceSettingsService(harness.workspaces)
     with suppress(WaypostError):
-        told = configuration.change_settings("acme", parse_json(SettingsChange, data))
-        expect(configuration.get_settings("acme") == told, "what is told is what was stored")
-        kept = told.apply_to(WorkspaceSettings())
-        expect(WorkspaceSettings.from_dict(kept.to_dict()) == kept, "they read back")
+        changed = service.change_settings("acme", parse_json(SettingsChange, data))
+        expect(service.get_settings("acme") == changed, "the settings are stored as returned")
+        settings = changed.apply_to(WorkspaceSettings())
+        expect(WorkspaceSettings.from_dict(settings.to_dict()) == settings, "they read back")
         content = {"html": '<a href="https://e.example/?a=1#b">x</a>'}
-        office.rewrite(channel="email", content=content)
+        harness.rewrite(channel="email", content=content)
 
 
 def fuzz_domain(data: bytes) -> None:
-    """A tracking domain is refused, or is listed as it was added."""
-    manager = DomainService(
+    """Add a tracking domain and read the same back, or reject it."""
+    service = DomainService(
         InMemoryDomainRepository(),
         CnameTargets("edge.example.net"),
         DomainEventPublisher(),
         lambda: NOW,
     )
     with suppress(WaypostError):
-        added = manager.add_domain("acme", parse_json(AddDomainRequest, data))
-        expect(manager.get_domain("acme", added.host) == added, "it is shown as it was added")
+        domain = service.add_domain("acme", parse_json(AddDomainRequest, data))
+        expect(service.get_domain("acme", domain.host) == domain, "the domain reads back")
 
 
 def fuzz_recipient_lines(data: bytes) -> None:
-    """Each line of a file of recipients has its line in the output, whatever is wrong with it."""
+    """Write one line of output for each line of recipients, even if it is invalid."""
     objects = InMemoryObjectStore()
     objects.write(_INPUT, _MESSAGE + b"\n" + data)
-    sending = RewriteService(
+    rewrite_service = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=InMemoryWorkspaceRepository(),
         base_urls=FakeBaseUrls(),
@@ -92,55 +92,54 @@ def fuzz_recipient_lines(data: bytes) -> None:
         get_sealer=lambda: _SEALER,
         now=lambda: NOW,
     )
-    asked = validate_value(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
-    work = FileRewriteService(sending, objects, lambda: 1_000.0, lambda _, __: None)
-    answer = work.rewrite_file(asked)
+    request = validate_value(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
+    service = FileRewriteService(rewrite_service, objects, lambda: 1_000.0, lambda _, __: None)
+    report = service.rewrite_file(request)
     output = objects.read(_OUTPUT)
-    written = [json.loads(line) for line in (output.data if output else b"").splitlines()]
-    expect(len(written) == sum(1 for line in data.split(b"\n") if line.strip()), "one for each")
-    delivered = sum("content" in line for line in written)
-    expect(answer["delivered"] == delivered, "what was delivered is counted")
-    expect(answer["failed"] == len(written) - delivered, "what failed is counted")
+    lines = [json.loads(line) for line in (output.data if output else b"").splitlines()]
+    expect(len(lines) == sum(1 for line in data.split(b"\n") if line.strip()), "one for each")
+    delivered = sum("content" in line for line in lines)
+    expect(report["delivered"] == delivered, "the report counts deliveries")
+    expect(report["failed"] == len(lines) - delivered, "the report counts failures")
 
 
 def fuzz_replay(data: bytes) -> None:
-    """Whatever a file of lost clicks holds, each is read or refused, and reads back when parked."""
+    """Parse each lost click or reject it; a click survives the fallback queue unchanged."""
     for stored in extract_clicks(decode_text(data)):
         with suppress(CorruptItem):
             click = Click.from_dict(stored)
-            again = deserialize_click(serialize_click(click))
+            restored = deserialize_click(serialize_click(click))
             expect(
-                serialize_click(again) == serialize_click(click),
-                "a click reads back as it was parked",
+                serialize_click(restored) == serialize_click(click),
+                "a click survives the fallback queue",
             )
-            expect(Click.from_item(again.to_item()) == again, "and as it was stored")
+            expect(Click.from_item(restored.to_item()) == restored, "a click survives its item")
     with suppress(CorruptItem):
         deserialize_click(decode_text(data))
 
 
 def fuzz_headers(data: bytes) -> None:
-    """Whatever a client's headers say, the request is one, and its address a network."""
+    """Parse any headers of a client; the stored address is truncated to its network."""
     names = ("user-agent", "x-amz-cf-id", "x-waypost-time", "cloudfront-viewer-address")
     more = ("cloudfront-viewer-country", "cloudfront-viewer-asn", "sec-purpose")
     values = decode_text(data).split("\n")
-    given: Mapping[str, str] = dict(zip((*names, *more), values, strict=False))
+    headers: Mapping[str, str] = dict(zip((*names, *more), values, strict=False))
     event: RedirectEvent = {
-        "headers": given,
+        "headers": headers,
         "requestContext": {
             "http": {"method": "GET", "sourceIp": "203.0.113.9"},
             "requestId": "gateway",
             "timeEpoch": 1_790_000_000_000,
         },
     }
-    for through_front in (True, False):
-        kept = truncate_address(
-            parse_click_request(event, from_cloudfront=through_front).address, "truncated"
-        )
-        expect(kept is None or kept.endswith((".0", "::")), f"{kept!a} is a whole address")
+    for from_cloudfront in (True, False):
+        address = parse_click_request(event, from_cloudfront=from_cloudfront).address
+        stored = truncate_address(address, "truncated")
+        expect(stored is None or stored.endswith((".0", "::")), f"{stored!a} is a full address")
 
 
 def fuzz_cursor(data: bytes) -> None:
-    """A cursor is refused, or is the one spelling of its position."""
+    """Accept only the one encoding of a cursor."""
     with suppress(WaypostError):
         expect(encode_cursor(decode_cursor(decode_text(data))) == decode_text(data), "one spelling")
 

@@ -1,4 +1,4 @@
-"""What stands in an address: tokens, shares, destinations, parameters, host names."""
+"""Fuzz targets for the parts of URLs: tokens, shares, destinations, parameters and hosts."""
 
 from __future__ import annotations
 
@@ -28,67 +28,67 @@ _SHARER: Final = ShareSigner(_KEYRING, lambda: datetime(2026, 11, 22, tzinfo=UTC
 
 
 def fuzz_tokens(data: bytes) -> None:
-    """Nothing opens; a payload that were signed is read or refused."""
+    """Reject every unsigned token; decode a payload or reject it."""
     text = decode_text(data)
     for reading in (text, extract_token(text), *iter_repairs(text)):
         with suppress(TokenError):
             _SEALER.open(reading)
-            raise AssertionError("a token that nobody signed")
+            raise AssertionError("an unsigned token was accepted")
     with suppress(TokenError):
         decode_click_token(data)
     code = parse_code(text)
-    # Capitals are read as small letters: phones write them where codes are typed by hand.
-    expect(code is None or text.lower().startswith(code), "a code is the beginning of the text")
+    # Capitals are read as lower case: phones write them when a code is typed.
+    expect(code is None or text.lower().startswith(code), "a code is a prefix of the text")
 
 
 def fuzz_shares(data: bytes) -> None:
-    """Nothing opens; whatever JSON were signed is a share of version 1 or refused."""
+    """Reject every unsigned share; of signed JSON, accept only shares of version 1."""
     with suppress(ShareAccessDenied):
         _SHARER.verify_token(decode_text(data))
-        raise AssertionError("a share that nobody signed")
+        raise AssertionError("an unsigned share was accepted")
     try:
-        said = json.loads(data)
+        payload = json.loads(data)
     except (ValueError, RecursionError):
         return
     with suppress(ShareAccessDenied):
-        share = _SHARER.verify_token(str(_SHARER._serializer.dumps(said)))  # noqa: SLF001 - as a later version signs
-        expect(said[0] == 1 and len(said) == 5, "only version 1 is understood")
-        expect(share.scope.covers(said[1], said[2], people=said[3]), "it shows what it says")
-        expect(said[4] <= MAX_SHARE_HOURS, "no share lives longer than the longest")
+        share = _SHARER.verify_token(str(_SHARER._serializer.dumps(payload)))  # noqa: SLF001 - as a later version signs
+        expect(payload[0] == 1 and len(payload) == 5, "only version 1 is accepted")
+        expect(share.scope.covers(payload[1], payload[2], people=payload[3]), "the scope is signed")
+        expect(payload[4] <= MAX_SHARE_HOURS, "a share is not longer than the maximum")
 
 
 def fuzz_destinations(data: bytes) -> None:
-    """What passes the check fits a header, and passes again."""
+    """Encode each accepted destination as a header value that is accepted again."""
     with suppress(UnsafeDestination):
         href = decode_text(data)
         check_destination(href)
         location = to_ascii_url(href)
-        expect(_VISIBLE.fullmatch(location), f"{location!a} fits no header")
+        expect(_VISIBLE.fullmatch(location), f"{location!a} is not a valid header value")
         check_destination(location)
 
 
 def fuzz_url_parameters(data: bytes) -> None:
-    """What is added stands before the fragment, once, and nothing else changes."""
+    """Add parameters once, before the fragment, and change nothing else."""
     href, *texts = decode_text(data).split("\n")
     given = {name: value for name, value in zip(texts[::2], texts[1::2], strict=False) if name}
-    filled = add_parameters(href, list(given.items()))
+    url = add_parameters(href, list(given.items()))
     before, mark, fragment = href.partition("#")
-    expect(filled.startswith(before) and filled.endswith(mark + fragment), "all of it is there")
-    added = filled[len(before) : len(filled) - len(mark + fragment)]
-    expect("#" not in added, "parameters stand before the fragment")
+    expect(url.startswith(before) and url.endswith(mark + fragment), "the URL is unchanged")
+    added = url[len(before) : len(url) - len(mark + fragment)]
+    expect("#" not in added, "parameters precede the fragment")
     pairs = parse_qsl(added.removeprefix("?"), keep_blank_values=True, max_num_fields=1_000)
-    expect(dict(pairs).items() <= given.items(), "they read back as they were given")
+    expect(dict(pairs).items() <= given.items(), "the parameters read back")
 
 
 def fuzz_hosts(data: bytes) -> None:
-    """A name is refused, or is a host name that stays as it is when it is read again."""
+    """Reject a host name, or normalize it to one that does not change when parsed again."""
     text = decode_text(data)
     extract_sender_domain(text)
-    for read in (parse_host_name, parse_tracking_host):
+    for parse in (parse_host_name, parse_tracking_host):
         with suppress(InvalidRequest):
-            host = read(text)
-            expect(_HOST.fullmatch(host) and len(host) <= 253, f"{host!a} is no host name")
-            expect(read(host) == host, f"{host!a} is read otherwise the second time")
+            host = parse(text)
+            expect(_HOST.fullmatch(host) and len(host) <= 253, f"{host!a} is not a host name")
+            expect(parse(host) == host, f"{host!a} changes when it is parsed again")
 
 
 TARGETS: Final = {

@@ -1,4 +1,4 @@
-"""What is sent: HTML, MIME, plain text and JSON, rendered already or a template."""
+"""Fuzz targets for messages: HTML, MIME, plain text and JSON, rendered or as a template."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
 
 
 def fuzz_html(data: bytes) -> None:
-    """A message is rewritten or refused."""
+    """Rewrite a message, or reject it."""
     _rewrite("email", {"html": decode_text(data)})
 
 
 def fuzz_liquid(data: bytes) -> None:
-    """A template is compiled and rendered, or refused."""
+    """Compile and render a template, or reject it."""
     _rewrite("email", {"html": decode_text(data)}, liquid=True)
 
 
 def fuzz_mime(data: bytes) -> None:
-    """A MIME message is rewritten or refused."""
+    """Rewrite a MIME message, or reject it."""
     _rewrite("email", {"mime": data.decode("utf-8", "surrogateescape")})
 
 
 def fuzz_text(data: bytes) -> None:
-    """Put back what the links were, and the text is what it was."""
+    """Change nothing in a text except its links."""
     given = decode_text(data)
     answer = _rewrite("sms", {"text": given})
     if answer is None or BASE in given or "cio_link" in given:
@@ -39,12 +39,12 @@ def fuzz_text(data: bytes) -> None:
     links = iter([link["url"] for link in answer["links"] if link["tracked"]])
     sent = str(answer["deliveries"][0]["content"]["text"])
     restored = _TRACKED.sub(lambda _: next(links), sent)
-    expect(restored == given, f"{restored!a} is not what was given")
-    expect(next(links, None) is None, "every link that is told stands in the text")
+    expect(restored == given, f"{restored!a} differs from the message")
+    expect(next(links, None) is None, "every reported link is in the text")
 
 
 def fuzz_push(data: bytes) -> None:
-    """A body that is JSON stays JSON, whatever its ``cio_link`` tags hold."""
+    """Keep a JSON body valid JSON, whatever its ``cio_link`` tags contain."""
     given = decode_text(data)
     answer = _rewrite("push", {"body": given})
     if answer is None or not given.lstrip().startswith(("{", "[")):
@@ -63,9 +63,9 @@ def fuzz_push(data: bytes) -> None:
 def _rewrite(
     channel: str, content: dict[str, Any], *, liquid: bool = False
 ) -> RewriteResponse | None:
-    office = RewriteHarness()
+    harness = RewriteHarness()
     with suppress(WaypostError):
-        return office.rewrite(channel=channel, content=content, liquid=liquid)
+        return harness.rewrite(channel=channel, content=content, liquid=liquid)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a target is: a promise that is tried with arbitrary bytes."""
+"""A fuzz target: a property that holds for any bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FuzzTarget:
-    """``run`` raises where a promise is broken; an error of our own tree is an answer. ``seeds``
-    are what the fuzzer begins with, so that it need not find out what a link looks like.
+    """One property. ``run`` raises if it does not hold; a WaypostError is a valid answer. ``seeds``
+    start the corpus, so that the fuzzer need not find the format of a link.
     """
 
     run: Callable[[bytes], None]
@@ -17,11 +17,14 @@ class FuzzTarget:
 
 
 def decode_text(data: bytes) -> str:
-    """Any bytes as the text that a request could hold."""
+    """Decode any bytes to text that a request can contain."""
     return data.decode("utf-8", "replace")
 
 
 def expect(condition: object, promise: str) -> None:
-    """Raises AssertionError where the promise is broken, also under ``python -O``."""
+    """Check a property.
+
+    :raises AssertionError: when it does not hold, also under ``python -O``.
+    """
     if not condition:
         raise AssertionError(promise)

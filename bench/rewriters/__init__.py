@@ -1,11 +1,9 @@
-"""What ``bench.rewriting`` is made of.
+"""Parts of ``bench.rewriting``.
 
-- ``messages``     messages of a given size with a given number of links, and the test corpus
-- ``contestants``  rewriting as others do it
-- ``ours``         rewriting as Waypost does it: a message never seen, and one more recipient
-- ``timing``       processor time of contestants that take turns
-- ``tables``       the matrix of links and sizes, shapes of messages, templates, real e-mails
-- ``growth``       time by links, size and recipients, and how straight its line is
-- ``memory``       what one message takes at its peak, in a process of its own
-- ``hostile``      a megabyte of one thing
+- ``messages``          messages of a given size with a given number of links, and real e-mails
+- ``alternatives``      rewriting with other libraries
+- ``waypost_rewriter``  rewriting with Waypost: the first recipient of a message, and the next
+- ``timing``            processor time of calls that take turns
+- ``tables``            links and sizes, shapes, templates, real e-mails, growth and hostile input
+- ``memory``            peak memory of one message, in its own process
 """

@@ -1,8 +1,8 @@
-"""Rewriting as others do it: a library made for it, scripts as people write them, and a regex.
+"""Rewriting with other tools: a library for it, typical scripts, and a regular expression.
 
-All put the same metadata into each link: delivery, person, campaign. pytracking's tokens are base64
-and not signed, its cheapest kind. The scripts sign JSON with HMAC-SHA256, the regex uses
-itsdangerous. None remembers anything of a message: every recipient is a message never seen.
+All put the same metadata into each link: delivery, person and campaign. pytracking's tokens are
+base64 and not signed, its cheapest kind. The scripts sign JSON with HMAC-SHA256, the regular
+expression uses itsdangerous. None has a cache: each recipient costs the same.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _HREF = re.compile(r'href="(https?://[^"]+)"')
 
 
 class BenchRecipient(NamedTuple):
-    """Whom a message goes to."""
+    """The recipient of a message."""
 
     delivery: str = "5f0c1a52b7"
     person: str = "p-204113"
 
 
 class Rewriter(NamedTuple):
-    """``rewrite``: an HTML message and whom it goes to in, the message to send out."""
+    """A way to rewrite an HTML message for one recipient."""
 
     name: str
     rewrite: Callable[[str, BenchRecipient], str]
@@ -43,7 +43,7 @@ def build_metadata(recipient: BenchRecipient) -> dict[str, str]:
 
 
 def sign_link(href: str, recipient: BenchRecipient) -> str:
-    """A link whose token is JSON, with its signature."""
+    """Build a link with a signed JSON token."""
     content = json.dumps({**build_metadata(recipient), "url": href}, separators=(",", ":")).encode()
     payload = urlsafe_b64encode(content).rstrip(b"=")
     signature = hmac.new(KEY, payload, hashlib.sha256).hexdigest()
@@ -51,7 +51,7 @@ def sign_link(href: str, recipient: BenchRecipient) -> str:
 
 
 def rewrite_with_regex(html: str, recipient: BenchRecipient) -> str:
-    """Every href that stands between double quotes."""
+    """Rewrite every href in double quotes."""
     serializer = URLSafeSerializer(KEY)
 
     def tracked(found: re.Match[str]) -> str:
@@ -62,12 +62,12 @@ def rewrite_with_regex(html: str, recipient: BenchRecipient) -> str:
 
 
 def list_rewriters() -> list[Rewriter]:
-    """Those whose libraries are here."""
+    """List the rewriters whose libraries are installed."""
     return [*_list_library_rewriters(), Rewriter("regex, itsdangerous", rewrite_with_regex)]
 
 
 def list_missing_libraries() -> list[str]:
-    """Libraries that are not here, and whose contestants are left out."""
+    """List the libraries that are not installed."""
     return [name for name in ("pytracking", "bs4", "lxml") if not _is_installed(name)]
 
 

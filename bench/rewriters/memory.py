@@ -1,11 +1,10 @@
-"""What rewriting one message takes at its peak, in a process of its own.
+"""Measure the peak memory of rewriting one message, in its own process.
 
-    python -m bench.rewriters.memory CONTESTANT LINKS SIZE
+    python -m bench.rewriters.memory REWRITER LINKS SIZE
 
-Resident memory that the process has at most while it rewrites, above what it had before, with all
-libraries loaded and one small message rewritten: what Python's own accounting of objects does not
-see, libraries written in C, is in it. Linux alone tells it (``VmHWM``, begun anew by
-``clear_refs``).
+The figure is the peak resident memory during the call minus the memory before it, with all
+libraries loaded and one small message rewritten. Unlike tracemalloc, it includes libraries in C.
+Only Linux has it (``VmHWM``, reset by ``clear_refs``).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MESSAGES = ((40, 100_000), (200, 500_000))
 
 
 def measure_rewrite_peak(rewriter: Rewriter, links: int, size: int) -> int:
-    """Bytes that rewriting a message adds to this process at most."""
+    """Measure the bytes that rewriting a message adds to this process at its peak."""
     rewriter.rewrite(build_mailing(1, 1_000), BenchRecipient())
     message = build_mailing(links, size)
     Path("/proc/self/clear_refs").write_text("5")
@@ -35,15 +34,15 @@ def measure_rewrite_peak(rewriter: Rewriter, links: int, size: int) -> int:
 
 
 def _read_status(name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) * 1024
+    match = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert match is not None
+    return int(match[1]) * 1024
 
 
 def print_peaks(names: Sequence[str]) -> None:
-    """Print the peaks of these contestants, each in a process of its own."""
+    """Print the peak of each rewriter, each in its own process."""
     if not Path("/proc/self/clear_refs").exists():
-        print("\nMemory: left out, only Linux tells it")
+        print("\nMemory: skipped; only Linux has the figure")
         return
     titles = [f"{links} links, {size // 1000} KB" for links, size in MESSAGES]
     print(f"\n{'Memory at the peak, MB':<28}" + "".join(f"{title:>22}" for title in titles))
@@ -60,8 +59,8 @@ def _measure_in_process(name: str, links: int, size: int) -> int:
 
 def main() -> None:
     name, links, size = sys.argv[1:]
-    (chosen,) = (each for each in [*list_rewriters(), WAYPOST] if each.name == name)
-    print(measure_rewrite_peak(chosen, int(links), int(size)))
+    (rewriter,) = (each for each in [*list_rewriters(), WAYPOST] if each.name == name)
+    print(measure_rewrite_peak(rewriter, int(links), int(size)))
 
 
 if __name__ == "__main__":

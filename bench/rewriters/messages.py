@@ -1,4 +1,4 @@
-"""Messages to measure with: of a size, with a number of links, in two shapes; and real ones."""
+"""Messages to measure with: two generated shapes, and real e-mails."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Filler = Callable[[int, int], str]
 
 
 def build_mailing(links: int, size: int, filler: Filler | None = None) -> str:
-    """A mailing with so many links and characters; what no link takes is tables within tables.
+    """Build a mailing with this number of links and characters; the rest is nested tables.
 
-    Its links are short, so that 200 of them find room in 10 KB.
+    Its links are short, so that 200 of them fit into 10 KB.
     """
     fill = filler or fill_with_rows
     anchors = [f'<a href="https://example.com/p/{n:04}">Go</a>' for n in range(links)]
@@ -37,9 +37,7 @@ def build_mailing(links: int, size: int, filler: Filler | None = None) -> str:
 
 
 def build_shop_mailing(first_name: str = "Ada", *, dense: bool = True) -> str:
-    """A shop's mailing of 100 KB with 40 links as long as a shop's are, in tables within tables or
-    in long paragraphs.
-    """
+    """Build a mailing of 100 KB with 40 long links, in nested tables or in paragraphs."""
     fill = fill_with_rows if dense else fill_with_paragraph
     offers = [
         f"<tr><td {_CELL}><table {_TABLE}><tr><td><h2>{first_name}, offer {number}</h2></td></tr>"
@@ -52,7 +50,7 @@ def build_shop_mailing(first_name: str = "Ada", *, dense: bool = True) -> str:
 
 
 def fill_with_rows(size: int, number: int) -> str:
-    """Rows of a table, a line of text in each."""
+    """Fill with table rows of one line each."""
     filled = ""
     for row in range(size):
         line = " ".join(WORDS[(number * 5 + at * row) % len(WORDS)] for at in range(9))
@@ -64,13 +62,13 @@ def fill_with_rows(size: int, number: int) -> str:
 
 
 def fill_with_paragraph(size: int, number: int) -> str:
-    """One paragraph."""
+    """Fill with one paragraph."""
     text = " ".join(WORDS[(number * 5 + at * at) % len(WORDS)] for at in range(size // 5))
     return f"<tr><td><p>{text[: max(size - 33, 0)]}</p></td></tr>"
 
 
 def load_corpus() -> list[str]:
-    """The real e-mails of the folder that ``WAYPOST_EMAIL_CORPUS`` names; none where none are."""
+    """Load the real e-mails in the folder of ``WAYPOST_EMAIL_CORPUS``; none if it is not set."""
     folder = os.environ.get("WAYPOST_EMAIL_CORPUS")
     files = sorted(Path(folder).rglob("*.html")) if folder else []
     texts = (file.read_text("utf-8", errors="replace") for file in files)

@@ -1,4 +1,4 @@
-"""Processor time of contestants that take turns, as medians with their spread."""
+"""Processor time of calls that take turns, as medians with their spread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CALLS = 400
 
 
 class TimingSample(NamedTuple):
-    """Seconds of one call. ``spread``: half of what the middle half of the rounds spans."""
+    """Seconds of one call. ``spread``: half of the interquartile range of the rounds."""
 
     median: float
     spread: float
@@ -29,22 +29,22 @@ def measure_in_turns(
     rounds: int = ROUNDS,
     turn_seconds: float = TURN_SECONDS,
 ) -> dict[str, TimingSample]:
-    """Measure calls, each in every round for some 30 ms.
+    """Measure each call in every round for some 30 ms.
 
-    What others do on the machine falls on all of them. Garbage is collected before each turn, so
-    that nobody pays for another's; within a turn collection is on, as in any program, and looks at
-    what the calls make, not at what the bench keeps.
+    Other load on the machine affects all calls. Garbage is collected before each turn, so that no
+    call pays for another's; during a turn, collection is on as in any program, and only sees the
+    objects of the calls.
     """
-    many = {name: _count_calls(call, turn_seconds) for name, call in calls.items()}
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    counts = {name: _count_calls(call, turn_seconds) for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
         for name, call in calls.items():
             gc.collect()
-            taken[name].append(_measure_seconds(call, many[name]))
+            seconds[name].append(_measure_seconds(call, counts[name]))
     gc.unfreeze()
-    return {name: summarize(values) for name, values in taken.items()}
+    return {name: summarize(values) for name, values in seconds.items()}
 
 
 def summarize(values: Sequence[float]) -> TimingSample:
@@ -53,7 +53,7 @@ def summarize(values: Sequence[float]) -> TimingSample:
 
 
 def _count_calls(call: Callable[[], object], turn_seconds: float) -> int:
-    """How many calls fill a turn; the first one warms up."""
+    """Count the calls that fill a turn; the first call warms up."""
     call()
     return max(1, min(MAX_CALLS, int(turn_seconds / max(_measure_seconds(call, 1), 1e-6))))
 

@@ -1,4 +1,4 @@
-"""Rewriting as Waypost does it: a message never seen, and one more recipient of one."""
+"""Rewriting with Waypost: for the first recipient of a message, and for the next."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-_CACHED_PACKAGES = ("waypost.rewrite", "waypost.rewrite", "waypost.urls")
+_CACHED_PACKAGES = ("waypost.rewrite", "waypost.urls")
 SEALER = TokenSealer(Keyring((KEY,)))
 
 
 def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
-    """A message, compiled, for a workspace that adds nothing to links."""
+    """Compile a message, for a workspace that adds no parameters to links."""
     workspaces = InMemoryWorkspaceRepository()
     workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
-    sending = RewriteService(
+    service = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=workspaces,
         base_urls=FakeBaseUrls(),
@@ -38,18 +38,18 @@ def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
         get_sealer=lambda: SEALER,
         now=lambda: NOW,
     )
-    asked = {
+    request = {
         "workspace": "acme",
         "campaign": CAMPAIGN,
         "content": {"html": content},
         "liquid": liquid,
         "recipients": [{"delivery": "d"}],
     }
-    return sending.create_renderer(validate_rewrite_request(asked), NOW)
+    return service.create_renderer(validate_rewrite_request(request), NOW)
 
 
 def render_recipient(renderer: MessageRenderer, person: BenchRecipient, name: str = "Ada") -> str:
-    """A message for one more recipient."""
+    """Render a message for one more recipient."""
     recipient = RewriteRecipient(
         delivery=person.delivery, person=person.person, data={"name": name}
     )
@@ -58,20 +58,20 @@ def render_recipient(renderer: MessageRenderer, person: BenchRecipient, name: st
 
 
 def rewrite_uncached(html: str, recipient: BenchRecipient, *, liquid: bool = False) -> str:
-    """A message for one recipient, of which nothing is remembered."""
+    """Rewrite a message for one recipient with empty caches."""
     clear_caches()
     return render_recipient(prepare_message(html, liquid=liquid), recipient)
 
 
 def clear_caches() -> None:
-    """Empty every cache of rewriting and sending."""
-    for empty in _list_cache_clearers():
-        empty()
+    """Empty every cache of rewriting."""
+    for clear in _list_cache_clearers():
+        clear()
 
 
 @cache
 def _list_cache_clearers() -> list[Callable[[], None]]:
-    """What empties them. Looking for them takes longer than rewriting, so it is done once."""
+    """List the functions that empty caches, once: the search takes longer than rewriting."""
     modules = [module for name, module in sys.modules.items() if name.startswith(_CACHED_PACKAGES)]
     values = {id(value): value for module in modules for value in vars(module).values()}
     return [value.cache_clear for value in values.values() if hasattr(value, "cache_clear")]
