@@ -265,7 +265,9 @@ def test_an_erasure_does_what_it_can_and_is_not_done_while_a_click_cannot_be_rea
 ) -> None:
     damaged = make_click("spring-0", link=links["spring"][0])
     change_attributes(tables, tables.clicks, damaged.key, agent=None)
-    with pytest.raises(CorruptItem, match=f"1 of the person's clicks in workspace {ACME}"):
+    with pytest.raises(
+        CorruptItem, match=rf"clicks of the person in workspace {ACME}: corrupt items \(1\)"
+    ):
         erasing.erase(ACME, "p1", NOON)
     page = stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=50)
     assert (list(page.items), page.corrupt_count) == ([], 1)

@@ -1,15 +1,12 @@
-"""Compares the counters of a campaign with the clicks that were made, and sets them right.
+"""Compare a campaign's counters with its counted clicks and the ledger, and repair them.
 
-The ledger says which clicks there are. Rows say which are counted and how they were judged, and
-outlast the ledger's clicks, which expire. So counters ought to be what the marks of all rows, and
-the clicks that no row knows, add up to.
+The ledger has all clicks until they expire. Recipient rows have the counted ones, with their
+verdicts, and outlast the ledger. The expected counters are the sum of the clicks in all rows and of
+the clicks in the ledger that no row has.
 
-What the counters of a campaign ought to be, by the marks of its rows.
-
-Labels anew what was counted as human and is a machine's by a threshold that was lowered since.
-
-Rows move together with their counters, as when the tally finds late evidence: were the counters
-set alone, the next click of such a row would move them once more.
+After a threshold was lowered, clicks counted as human may be a bot's. Such rows are reclassified
+together with their counters, as the tally does on late evidence: if only the counters changed, the
+next click of the row would change them again.
 """
 
 from __future__ import annotations
@@ -17,11 +14,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from waypost.bot_detection.scoring import classify_click
 from waypost.errors import WriteConflict
-from waypost.ids import CampaignId, WorkspaceId, extract_workspace_id
+from waypost.ids import CampaignId, extract_workspace_id
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL_COUNTER, CampaignCounts, CounterCell, CounterIncrements
 from waypost.models.recipient import (
@@ -31,10 +28,12 @@ from waypost.models.recipient import (
     RecipientRow,
     click_hash,
 )
-from waypost.models.workspace import WorkspaceSettings
+from waypost.repositories.campaigns import CampaignRepository
+from waypost.repositories.clicks import ClickRepository
 from waypost.repositories.recipients import MAX_COMMIT_ACTIONS, Commit, RecipientRepository
+from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
-from waypost.tally.service import TallyResult
+from waypost.tally.service import TallyService
 
 
 def derive_counters(
@@ -42,14 +41,14 @@ def derive_counters(
     counted_clicks: Mapping[RecipientKey, Collection[CountedClick]],
     threshold: int,
 ) -> CounterIncrements:
-    """What the counters of a campaign ought to be.
+    """Derive the expected counters of a campaign.
 
-    Whether a delivery is shared is told, for a row with sheets, from the marks that each of its
-    clicks was counted beside; that cannot be told again, so the row's own word is taken.
+    For a row with overflow items, shared deliveries depend on the clicks that were loaded when each
+    click was counted. That cannot be repeated, so the row's own value is used.
     """
     total: CounterIncrements = Counter()
-    for key, of_one in counted_clicks.items():
-        change = apply_clicks(RecipientRow(key), {}, of_one, threshold=threshold)
+    for key, clicks in counted_clicks.items():
+        change = apply_clicks(RecipientRow(key), {}, clicks, threshold=threshold)
         if change is None:
             continue
         total.update(change.increments)
@@ -63,7 +62,7 @@ def derive_counters(
 def compare_counters(
     actual: CounterIncrements, expected: CounterIncrements
 ) -> dict[CounterCell, tuple[int, int]]:
-    """The cells that differ: what is counted, and what ought to be."""
+    """Return the actual and the expected value of each cell that differs."""
     cells = sorted(actual.keys() | expected.keys())
     return {
         cell: (actual[cell], expected[cell]) for cell in cells if actual[cell] != expected[cell]
@@ -73,33 +72,34 @@ def compare_counters(
 def group_records(
     records: Iterable[RecipientRow | OverflowItem],
 ) -> tuple[dict[RecipientKey, RecipientRow], defaultdict[RecipientKey, list[CountedClick]]]:
+    """Return rows and counted clicks by the key of the row."""
     rows: dict[RecipientKey, RecipientRow] = {}
-    marks: defaultdict[RecipientKey, list[CountedClick]] = defaultdict(list)
+    clicks: defaultdict[RecipientKey, list[CountedClick]] = defaultdict(list)
     for record in records:
         key = record.key._replace(overflow=None)
-        marks[key].extend(record.counted_clicks)
+        clicks[key].extend(record.counted_clicks)
         if isinstance(record, RecipientRow):
             rows[key] = record
-    return rows, marks
+    return rows, clicks
 
 
 MAX_RECLASSIFY_CONFLICTS: Final = 6
-"""How often a row may be written by others between reading and writing it."""
+"""Conflicts with other writers of a row, after which it is left."""
 
 
 def reclassify_rows(recipients: RecipientRepository, campaign: CampaignId, threshold: int) -> None:
-    """Label the marks of a campaign by a threshold. Safe to repeat and to be broken off. Raises
-    Conflict where others never cease to write to a row.
+    """Reclassify the clicks of a campaign by a threshold. Safe to repeat and to interrupt. Raises
+    WriteConflict if other writers keep changing a row.
     """
     rows: dict[RecipientKey, RecipientRow] = {}
-    sheets: defaultdict[RecipientKey, dict[int, OverflowItem]] = defaultdict(dict)
+    overflow_items: defaultdict[RecipientKey, dict[int, OverflowItem]] = defaultdict(dict)
     for record in recipients.iter_by_campaign(campaign):
         if isinstance(record, RecipientRow):
             rows[record.key] = record
         else:
-            sheets[record.key._replace(overflow=None)][record.number] = record
+            overflow_items[record.key._replace(overflow=None)][record.number] = record
     for key, row in rows.items():
-        _reclassify_row(recipients, row, sheets[key], threshold)
+        _reclassify_row(recipients, row, overflow_items[key], threshold)
 
 
 def _reclassify_row(
@@ -117,12 +117,10 @@ def _reclassify_row(
             if conflicts == MAX_RECLASSIFY_CONFLICTS:
                 raise
             row = recipients.get_rows([row.key])[row.key]
-            overflow_items = {
-                sheet.number: sheet for sheet in recipients.list_overflow_items(row.key)
-            }
+            overflow_items = {item.number: item for item in recipients.list_overflow_items(row.key)}
         else:
             row = change.row
-            overflow_items |= {sheet.number: sheet for sheet in change.overflow_items}
+            overflow_items |= {item.number: item for item in change.overflow_items}
 
 
 def _build_commit(change: RecipientChange) -> Commit:
@@ -130,40 +128,16 @@ def _build_commit(change: RecipientChange) -> Commit:
 
 
 MAX_COMPARISONS: Final = 3
-"""How often a campaign is read whose counters move meanwhile."""
+"""Attempts to compare a campaign whose counters change meanwhile."""
 RECOUNT_BATCH: Final = 500
-
-
-class CampaignClickReader(Protocol):
-    """What is read of the ledger."""
-
-    def scan_by_campaign(self, campaign: CampaignId) -> Iterable[Click]: ...
-
-
-class CampaignCounterReader(Protocol):
-    """What is read of campaigns."""
-
-    def get_counts(self, campaign: CampaignId) -> CampaignCounts: ...
-
-
-class RecountSettingsReader(Protocol):
-    """What is read of workspaces."""
-
-    def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings: ...
-
-
-class RecountTally(Protocol):
-    """Counts clicks (``waypost.tally.service``)."""
-
-    def count_clicks(self, clicks: Iterable[Click]) -> TallyResult: ...
 
 
 @dataclass(frozen=True, slots=True)
 class RecountResult:
-    """What a recount found. ``differences``: counted and expected figure, by cell.
+    """The result of a recount. ``differences``: actual and expected value, by cell.
 
-    ``expired`` clicks are counted and no longer in the ledger. Where ``moving`` is set, clicks were
-    counted while it looked, and differences may be theirs.
+    ``expired`` clicks are counted and no longer in the ledger. If ``is_changing``, clicks were
+    counted meanwhile, which may cause the differences.
     """
 
     clicks: int
@@ -179,59 +153,60 @@ class RecountResult:
 
 @dataclass(frozen=True, slots=True)
 class RecountService:
-    """The operator's recount. Reads the whole ledger and all rows of the campaign.
+    """The operator's recount. Scans the ledger and reads all rows of the campaign.
 
-    Raises MalformedItem where one of them, or the workspace's settings, cannot be read: figures
-    set right by a threshold that nobody chose would have to be set right again, and labels cannot.
+    Raises CorruptItem if a row or the workspace's settings are corrupt: reclassifying by a default
+    threshold could not be undone.
     """
 
-    clicks: CampaignClickReader
-    campaigns: CampaignCounterReader
+    clicks: ClickRepository
+    campaigns: CampaignRepository
     recipients: RecipientRepository
-    workspaces: RecountSettingsReader
+    workspaces: WorkspaceRepository
 
     def compare(self, campaign: CampaignId) -> RecountResult:
-        """Compare, reading again while the campaign's counters move."""
+        """Compare counters with clicks, again while the counters change."""
         for _ in range(MAX_COMPARISONS):
             before = self.campaigns.get_counts(campaign)
-            found = self._compare_once(campaign, before)
-            if not found.is_changing:
+            result = self._compare_once(campaign, before)
+            if not result.is_changing:
                 break
-        return found
+        return result
 
-    def repair(self, campaign: CampaignId, tally: RecountTally) -> RecountResult:
-        """Count what was not counted, label anew what is a machine's by the threshold of now, then
-        add to the counters what they lack; what is found after that. Counters that move are left
-        alone.
+    def repair(self, campaign: CampaignId, tally: TallyService) -> RecountResult:
+        """Count uncounted clicks, reclassify rows by the present threshold, then add the
+        differences to the counters. Return the comparison after that. Counters that change
+        meanwhile are left alone.
         """
-        found = self.compare(campaign)
-        for start in range(0, len(found.uncounted), RECOUNT_BATCH):
-            tally.count_clicks(found.uncounted[start : start + RECOUNT_BATCH])
+        result = self.compare(campaign)
+        for start in range(0, len(result.uncounted), RECOUNT_BATCH):
+            tally.count_clicks(result.uncounted[start : start + RECOUNT_BATCH])
         reclassify_rows(self.recipients, campaign, self._load_threshold(campaign))
-        found = self.compare(campaign)
-        if found.differences and not found.is_changing and not found.uncounted:
-            self._add_increments(
-                campaign, {c: want - has for c, (has, want) in found.differences.items()}
-            )
-            found = self.compare(campaign)
-        return found
+        result = self.compare(campaign)
+        if result.differences and not result.is_changing and not result.uncounted:
+            missing = {
+                cell: expected - actual for cell, (actual, expected) in result.differences.items()
+            }
+            self._add_increments(campaign, missing)
+            result = self.compare(campaign)
+        return result
 
     def _compare_once(self, campaign: CampaignId, before: CampaignCounts) -> RecountResult:
         threshold = self._load_threshold(campaign)
-        rows, marks = group_records(self.recipients.iter_by_campaign(campaign))
-        counted = {mark.id for of_one in marks.values() for mark in of_one}
+        rows, counted_clicks = group_records(self.recipients.iter_by_campaign(campaign))
+        counted_ids = {click.id for row_clicks in counted_clicks.values() for click in row_clicks}
         clicks = {click_hash(click.id): click for click in self.clicks.scan_by_campaign(campaign)}
-        uncounted = [click for id_, click in clicks.items() if id_ not in counted]
+        uncounted = [click for id_, click in clicks.items() if id_ not in counted_ids]
         for click in uncounted:
             key = RecipientKey(campaign, click.recipient)
-            marks[key].append(classify_click(click, threshold))
-        want = derive_counters(rows, marks, threshold)
+            counted_clicks[key].append(classify_click(click, threshold))
+        expected = derive_counters(rows, counted_clicks, threshold)
         after = self.campaigns.get_counts(campaign)
         return RecountResult(
             clicks=len(clicks),
             uncounted=tuple(uncounted),
-            expired=len(counted - clicks.keys()),
-            differences=compare_counters(after.to_increments(), want),
+            expired=len(counted_ids - clicks.keys()),
+            differences=compare_counters(after.to_increments(), expected),
             is_changing=before != after,
         )
 
@@ -241,8 +216,8 @@ class RecountService:
     def _add_increments(self, campaign: CampaignId, missing: Mapping[CounterCell, int]) -> None:
         counters = sorted({cell.counter for cell in missing})
         for start in range(0, len(counters), MAX_COMMIT_ACTIONS):
-            some = set(counters[start : start + MAX_COMMIT_ACTIONS])
+            batch = set(counters[start : start + MAX_COMMIT_ACTIONS])
             increments: CounterIncrements = Counter(
-                {cell: value for cell, value in missing.items() if cell.counter in some}
+                {cell: value for cell, value in missing.items() if cell.counter in batch}
             )
             self.recipients.commit(Commit(campaign, [], [], increments))

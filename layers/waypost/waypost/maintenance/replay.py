@@ -1,46 +1,35 @@
-"""Finds clicks in files, wherever they were left, and brings them home: recorded and counted.
+"""Replay lost clicks from files: store them in the ledger and count them.
 
-A file holds JSON, a line each or one document:
+A file has JSON, as one document or one for each line:
 
-    log lines of the redirect, with the click under ``unrecorded_click``; also behind a time, or as
-        the ``message`` of an exported log event
-    parked messages, as the queue or its dead letters have them
-    batches that the stream's failure destination keeps (``Records`` or, as text, ``payload``)
+    log lines of the redirect with ``unrecorded_click``, also after a timestamp, or as the
+        ``message`` of an exported log event
+    messages of the fallback queue or its dead-letter queue
+    batches of the stream's failure destination (``Records``, or as text ``payload``)
 
-Anything may be given again: a click that is recorded or counted already stays as it is.
+A replay is idempotent: clicks that are stored or counted already do not change.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
 from waypost.errors import CorruptItem, StoreError
 from waypost.models.click import Click
-from waypost.tally.service import TallyResult
+from waypost.repositories.clicks import ClickRepository
+from waypost.tally.service import TallyService
 
 REPLAY_BATCH: Final = 500
 
 
-class ReplayClickWriter(Protocol):
-    """The one call of the ledger that is needed."""
-
-    def record(self, click: Click) -> bool: ...
-
-
-class ReplayTally(Protocol):
-    """Counts clicks (``waypost.tally.service``)."""
-
-    def count_clicks(self, clicks: Iterable[Click]) -> TallyResult: ...
-
-
 @dataclass(slots=True)
 class ReplayResult:
-    """What a replay did. ``found`` clicks in the file, of which ``recorded`` and ``counted`` were
-    not yet, and ``failed`` are to be replayed again. ``unreadable`` ones cannot be.
+    """The result of a replay: ``total`` readable clicks in the file, ``recorded`` and ``counted``
+    for the first time, ``failed`` ones to replay again, and ``unreadable`` ones.
     """
 
     total: int = 0
@@ -50,23 +39,23 @@ class ReplayResult:
     unreadable: int = 0
 
 
-def replay_clicks(text: str, repository: ReplayClickWriter, tally: ReplayTally) -> ReplayResult:
-    """Bring home every click of a file; only those that could not be count as failed."""
-    done = ReplayResult()
+def replay_clicks(text: str, repository: ClickRepository, tally: TallyService) -> ReplayResult:
+    """Store and count every click of a file. Clicks that fail do not stop the others."""
+    result = ReplayResult()
     clicks: list[Click] = []
-    for stored in extract_clicks(text):
+    for value in extract_clicks(text):
         try:
-            clicks.append(_parse_click(stored))
+            clicks.append(_parse_click(value))
         except CorruptItem:
-            done.unreadable += 1
-    done.total = len(clicks)
+            result.unreadable += 1
+    result.total = len(clicks)
     for start in range(0, len(clicks), REPLAY_BATCH):
-        _replay_batch(clicks[start : start + REPLAY_BATCH], repository, tally, done)
-    return done
+        _replay_batch(clicks[start : start + REPLAY_BATCH], repository, tally, result)
+    return result
 
 
 def extract_clicks(text: str) -> Iterator[Mapping[str, object]]:
-    """What looks like a click, as plain values or as an item, anywhere in a file."""
+    """Yield anything with the form of a click, as plain values or as an item."""
     try:
         documents = [json.loads(text)]
     except ValueError:
@@ -76,19 +65,19 @@ def extract_clicks(text: str) -> Iterator[Mapping[str, object]]:
 
 
 def _replay_batch(
-    batch: Sequence[Click], repository: ReplayClickWriter, tally: ReplayTally, result: ReplayResult
+    batch: Sequence[Click], repository: ClickRepository, tally: TallyService, result: ReplayResult
 ) -> None:
-    there = []
+    stored = []
     for click in batch:
         try:
             result.recorded += repository.record(click)
-            there.append(click)
+            stored.append(click)
         except StoreError:
             result.failed += 1
     try:
-        counted = tally.count_clicks(there)
+        counted = tally.count_clicks(stored)
     except StoreError:
-        result.failed += len(there)
+        result.failed += len(stored)
         return
     result.counted += counted.new_count
     result.failed += len(counted.failed_ids)
@@ -101,7 +90,7 @@ def _parse_click(value: Mapping[str, object]) -> Click:
 
 
 def _parse_line(line: str) -> object:
-    """The JSON of a line, behind whatever stands before it; None where there is none."""
+    """Parse the JSON of a line, after any text before it; None if there is none."""
     start = line.find("{")
     try:
         return json.loads(line[start:]) if start >= 0 else None

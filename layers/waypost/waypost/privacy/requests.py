@@ -1,7 +1,7 @@
-"""Opting out and erasing as requests: answered in time, and told to the log without a name.
+"""Opt out, opt in and erase people within the time of a request, with an audit log.
 
-An erasure may take longer than a request. It then does a part, each step of which is right by
-itself, and answers that it is not done: whoever asked asks again until it is.
+An erasure may take longer than a request. It then stops after a correct step and returns
+``done: false``; the caller repeats the request until it is done.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ from waypost.privacy.erasure import Erasure, ErasureProgress
 from waypost.repositories.workspaces import WorkspaceRepository
 
 ERASURE_SECONDS: Final = 15
-"""What an erasure takes at most of the 30 that API Gateway waits; its last step comes on top."""
+"""Of the 30 s that API Gateway waits; the last step may exceed it."""
 
 
 class OptOutAnswer(BaseModel):
-    """Whether a person's clicks are counted without identity, and since when."""
+    """The opt-out of a person: whether their clicks are counted under an alias, and since when."""
 
     opted_out: bool
     since: str | None
 
 
 class ErasureAnswer(BaseModel):
-    """``clicks`` and ``campaigns`` that this request made nobody's. ``done`` is false while there
-    may be more: ask again after ``again_in`` seconds. ``searched`` says where was looked: in a
-    campaign that a release without lists sent only while the ledger has clicks of theirs.
+    """The ``clicks`` and ``campaigns`` that this request anonymized.
+
+    While ``done`` is false, repeat the request after ``again_in`` seconds. ``searched`` names the
+    searched records: a campaign sent by a release without lists is found only while the ledger has
+    clicks of the person in it.
     """
 
     done: bool
@@ -47,14 +49,14 @@ class ErasureAnswer(BaseModel):
 
 
 class AuditLog(Protocol):
-    """Notes what was done to whom; ``person`` is the hash that an opt-out is kept under."""
+    """Logs a privacy action; ``person`` is the hash under which the opt-out is stored."""
 
     def __call__(self, action: str, *, workspace: str, person: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PrivacyRequests:
-    """``now`` is the time, ``monotonic`` a monotonic clock in seconds."""
+    """Privacy requests of the API. ``monotonic`` is a monotonic clock in seconds."""
 
     workspaces: WorkspaceRepository
     erasure: Erasure
@@ -62,43 +64,48 @@ class PrivacyRequests:
     monotonic: Callable[[], float]
 
     def get_opt_out(self, workspace: str, person: str) -> OptOutAnswer:
-        """Whether the person opted out."""
-        code = derive_workspace_id(workspace)
-        wish = self.workspaces.get_opt_outs([(code, person)]).get((code, person))
+        """Return the opt-out of a person."""
+        key = (derive_workspace_id(workspace), person)
+        opt_out = self.workspaces.get_opt_outs([key]).get(key)
         return OptOutAnswer(
-            opted_out=wish is not None, since=format_rfc3339(wish.since) if wish else None
+            opted_out=opt_out is not None, since=format_rfc3339(opt_out.since) if opt_out else None
         )
 
     def opt_out(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
-        """Count the person's clicks without identity from now on. Repeated, it changes nothing."""
-        code = derive_workspace_id(workspace)
-        wish = self.workspaces.opt_out(code, person, self.now())
-        audit("opted out", workspace=code, person=wish.person_hash)
-        return OptOutAnswer(opted_out=True, since=format_rfc3339(wish.since))
+        """Count the person's clicks under an alias from now on. Safe to repeat."""
+        workspace_id = derive_workspace_id(workspace)
+        opt_out = self.workspaces.opt_out(workspace_id, person, self.now())
+        audit("opted out", workspace=workspace_id, person=opt_out.person_hash)
+        return OptOutAnswer(opted_out=True, since=format_rfc3339(opt_out.since))
 
     def opt_in(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
-        """Take an opt-out back. Repeated, it changes nothing."""
-        code = derive_workspace_id(workspace)
-        self.workspaces.opt_in(code, person)
-        audit("opted in", workspace=code, person=person_hash(code, person))
+        """Delete the person's opt-out. Safe to repeat."""
+        workspace_id = derive_workspace_id(workspace)
+        self.workspaces.opt_in(workspace_id, person)
+        audit("opted in", workspace=workspace_id, person=person_hash(workspace_id, person))
         return OptOutAnswer(opted_out=False, since=None)
 
     def erase(self, workspace: str, person: str, audit: AuditLog) -> ErasureAnswer:
-        """Erase a person, as far as the time reaches."""
-        code = derive_workspace_id(workspace)
+        """Erase a person, up to the time limit."""
+        workspace_id = derive_workspace_id(workspace)
         deadline = self.monotonic() + ERASURE_SECONDS
         now = self.now()
-        erased = self.erasure.erase(code, person, now, lambda: self.monotonic() >= deadline)
-        again_in = _retry_after_seconds(erased, now)
-        said = "erased in part" if again_in else "erased"
-        audit(said, workspace=code, person=person_hash(code, person))
+        progress = self.erasure.erase(
+            workspace_id, person, now, lambda: self.monotonic() >= deadline
+        )
+        again_in = _retry_after_seconds(progress, now)
+        action = "erased in part" if again_in else "erased"
+        audit(action, workspace=workspace_id, person=person_hash(workspace_id, person))
         return ErasureAnswer(
-            done=not again_in, clicks=erased.clicks, campaigns=erased.campaigns, again_in=again_in
+            done=not again_in,
+            clicks=progress.clicks,
+            campaigns=progress.campaigns,
+            again_in=again_in,
         )
 
 
 def _retry_after_seconds(progress: ErasureProgress, now: datetime) -> int:
-    """After how many seconds there is something to ask for; 0 where the person is gone for good."""
+    """Return the seconds until the request should be repeated, 0 if the erasure is final."""
     if not progress.is_complete:
         return 1
     return max(0, ceil((progress.final_at - now).total_seconds()))
