@@ -30,7 +30,7 @@ def handler(workspace, monkeypatch) -> Callable[[dict[str, Any]], dict[str, Any]
 
 @pytest.fixture
 def api(handler) -> Api:
-    """``api(route, names…, query=…, body=…)``: the status and what its JSON says."""
+    """Call ``api(route, query=…, body=…, **names)``; return status and parsed JSON."""
 
     def api(route: str, query: dict[str, str] | None = None, body: object = None, **names: str):
         answer = handler(

@@ -53,7 +53,7 @@ class MapLink:
 
 
 def build_map_links(links: Sequence[LinkFigures]) -> list[MapLink]:
-    """Number links from 1 in the order of the message, and compute their heat."""
+    """Build map links, numbered from 1 in the order of the message, with their heat."""
     max_clicks = max((link.total for link in links), default=0)
     ordered = sorted(links, key=lambda link: link.position)
     return [

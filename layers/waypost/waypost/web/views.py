@@ -9,8 +9,7 @@ from typing import Final
 from waypost.api.workspace_settings import WorkspaceSettingsService
 from waypost.domains.service import DomainService
 from waypost.errors import NotFound
-from waypost.ids import CampaignId, derive_campaign_id
-from waypost.models.campaign import SentMessage
+from waypost.ids import derive_campaign_id
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import (
     EXPORT_CONTENT_TYPES,
@@ -112,7 +111,9 @@ def message_frame(reports: PageDependencies, access: ShareAccess, query: PageQue
     """Return the message for the frame of the click map."""
     name = query.require("campaign")
     access.authorize(query.workspace, name)
-    sent = _load_message(reports, derive_campaign_id(query.workspace, name), name)
+    sent = reports.messages.get(derive_campaign_id(query.workspace, name))
+    if sent is None:
+        raise NotFound("message of campaign", name)
     if sent.rendered:
         access.authorize(query.workspace, name, people=True)
     links = reports.campaigns.get_report(query.workspace, name).links
@@ -153,13 +154,6 @@ def _load_series(
     if by is None and len(hours.points) > MAX_HOUR_BARS:
         return reports.campaigns.get_series(workspace, campaign, "day", zone)
     return hours
-
-
-def _load_message(reports: PageDependencies, campaign: CampaignId, name: str) -> SentMessage:
-    sent = reports.messages.get(campaign)
-    if sent is None:
-        raise NotFound("message of campaign", name)
-    return sent
 
 
 def _load_link_figures(reports: PageDependencies, query: PageQuery, campaign: str) -> LinkFigures:
