@@ -154,7 +154,7 @@ def shell(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> She
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
-def test_what_a_page_tells_to_type_works(page: Path, shell: Shell):
+def test_commands_of_a_page_run(page: Path, shell: Shell):
     for block in extract_code_blocks(page.read_text("utf-8")):
         if text := script(block):
             shell.run(text)
@@ -162,14 +162,14 @@ def test_what_a_page_tells_to_type_works(page: Path, shell: Shell):
             shell.request(method, path, body)
 
 
-def test_every_target_that_a_page_tells_to_type_is_run_or_known_to_run_elsewhere():
+def test_every_documented_target_is_run_here_or_elsewhere():
     named = set().union(*(named_targets(page.read_text("utf-8")) for page in PAGES))
     benches = {name for name in list_make_targets() if name.startswith("bench")}
     tools = {"fuzz", "soak", "test-contract", "docs", "docs-check", "check-security"}
     assert named - OPERATED - ELSEWHERE - benches - tools == set()
 
 
-def test_a_command_that_fails_is_noticed(shell: Shell):
+def test_failing_command_fails_the_test(shell: Shell):
     with pytest.raises(AssertionError, match="is missing"):
         shell.run("make erase ENV=us WORKSPACE=acme")
     with pytest.raises(AssertionError, match="404"):

@@ -9,7 +9,7 @@ from tools.docs.pages import list_pages
 
 
 @pytest.mark.parametrize("page", list_pages(), ids=lambda page: page.name)
-def test_what_a_page_names_exists(page):
+def test_everything_named_on_a_page_exists(page):
     assert list(find_page_errors(page)) == []
 
 
@@ -34,7 +34,7 @@ def test_what_a_page_names_exists(page):
         ("as docs/nowhere.md tells", "docs/nowhere.md does not exist"),
     ],
 )
-def test_what_does_not_exist_is_named(tmp_path, text, wrong):
+def test_invalid_command_link_or_file_is_reported(tmp_path, text, wrong):
     page = tmp_path / "page.md"
     page.write_text(text)
     (found,) = find_page_errors(page)
@@ -56,7 +56,7 @@ def test_what_does_not_exist_is_named(tmp_path, text, wrong):
         "```python\nmake = nothing\n```\n",
     ],
 )
-def test_what_exists_is_not_named(tmp_path, text):
+def test_valid_commands_links_and_files_are_not_reported(tmp_path, text):
     page = tmp_path / "page.md"
     page.write_text(text)
     assert list(find_page_errors(page)) == []

@@ -16,7 +16,7 @@ def block(language: str) -> str:
     return str(found)
 
 
-def test_the_demo_prints_what_is_shown(capsys):
+def test_demo_prints_the_output_in_the_readme(capsys):
     assert demo() == 0
     printed = capsys.readouterr().out
     for shown in block("text").splitlines():
@@ -25,14 +25,14 @@ def test_the_demo_prints_what_is_shown(capsys):
             assert found, f"{shown} is not printed, or earlier"
 
 
-def test_the_code_gives_a_message_with_a_tracking_link(account: EmbeddedStack):
+def test_readme_code_returns_a_message_with_a_tracking_link(account: EmbeddedStack):
     names: dict[str, str] = {}
     exec(block("python").replace("waypost-us-rewrite:live", account.ref("RewriteFunction")), names)
     assert re.search(r'href="http[^"]+/e/c/[^"]+"', names["message"])
     assert "Shop the sale" in names["message"]
 
 
-def test_the_index_of_docs_names_every_page():
+def test_docs_index_lists_every_page():
     docs = ROOT / "docs"
     listed = re.findall(
         r"^\| \[([\w-]+\.md)\]", (docs / "README.md").read_text("utf-8"), re.MULTILINE

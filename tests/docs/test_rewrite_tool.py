@@ -22,7 +22,7 @@ def ask(stack: EmbeddedStack):
     return lambda *given: rewrite.main(["--base", stack.url, "--workspace", "acme", *given])
 
 
-def test_each_link_is_told_and_the_rest_stays_to_the_byte(ask, tmp_path: Path, capsys):
+def test_report_has_every_link_and_other_bytes_are_unchanged(ask, tmp_path: Path, capsys):
     file = tmp_path / "newsletter.html"
     file.write_bytes(HTML.encode())
     assert ask("--file", str(file)) == 0
@@ -43,21 +43,21 @@ def test_each_link_is_told_and_the_rest_stays_to_the_byte(ask, tmp_path: Path, c
         ("letter.eml", f"Subject: s\r\nContent-Type: text/html\r\n\r\n{HTML}", r"/e/c/"),
     ],
 )
-def test_texts_and_mime_messages_go_through_too(ask, name, text, linked, tmp_path: Path):
+def test_text_and_mime_files_are_rewritten(ask, name, text, linked, tmp_path: Path):
     (tmp_path / name).write_bytes(text.encode())
     assert ask("--file", str(tmp_path / name)) == 0
     (written,) = tmp_path.glob("*.tracked.*")
     assert re.search(linked, written.read_text())
 
 
-def test_a_dry_run_writes_nothing(ask, tmp_path: Path, capsys):
+def test_dry_run_writes_no_file(ask, tmp_path: Path, capsys):
     (tmp_path / "a.html").write_text(HTML)
     assert ask("--file", str(tmp_path / "a.html"), "--dry-run") == 0
     assert "1 of 3 links tracked" in capsys.readouterr().out
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
 
 
-def test_a_text_message_tells_its_segments(ask, tmp_path: Path, capsys):
+def test_report_of_an_sms_has_its_segments(ask, tmp_path: Path, capsys):
     (tmp_path / "sale.txt").write_text("Sale: https://acme.com/sale")
     assert ask("--file", str(tmp_path / "sale.txt"), "--channel", "sms", "--dry-run") == 0
     assert re.search(
@@ -65,7 +65,7 @@ def test_a_text_message_tells_its_segments(ask, tmp_path: Path, capsys):
     )
 
 
-def test_what_is_refused_is_said_in_the_words_of_the_api(ask, tmp_path: Path):
+def test_error_has_the_apis_words(ask, tmp_path: Path):
     (tmp_path / "a.html").write_text('<a href="{% cio_link url:%}">x</a>')
     with pytest.raises(SystemExit, match=r"400: content\.html"):
         ask("--file", str(tmp_path / "a.html"))
@@ -74,7 +74,7 @@ def test_what_is_refused_is_said_in_the_words_of_the_api(ask, tmp_path: Path):
 TEMPLATE = '<a href="{{ trigger.url }}">{{ customer.name }}</a>'
 
 
-def test_a_template_is_rendered_with_the_data_of_a_file(ask, tmp_path: Path, capsys):
+def test_template_is_rendered_with_the_data_file(ask, tmp_path: Path, capsys):
     (tmp_path / "a.html").write_text(TEMPLATE)
     (tmp_path / "ada.json").write_text(
         '{"customer": {"name": "Ada"}, "trigger": {"url": "https://acme.com/1"}}'
@@ -84,7 +84,7 @@ def test_a_template_is_rendered_with_the_data_of_a_file(ask, tmp_path: Path, cap
     assert ">Ada</a>" in (tmp_path / "a.tracked.html").read_text()
 
 
-def test_data_that_lacks_a_variable_makes_no_message_and_says_so(ask, tmp_path: Path, capsys):
+def test_missing_variable_writes_no_message(ask, tmp_path: Path, capsys):
     (tmp_path / "a.html").write_text(TEMPLATE)
     (tmp_path / "ada.json").write_text('{"customer": {"name": "Ada"}, "trigger": {}}')
     assert ask("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json")) == 2
@@ -93,7 +93,7 @@ def test_data_that_lacks_a_variable_makes_no_message_and_says_so(ask, tmp_path: 
 
 
 @pytest.mark.parametrize("data", ["{'a': 1}", ""])
-def test_data_that_is_no_json_is_told_with_its_place(ask, data, tmp_path: Path):
+def test_error_for_invalid_json_names_the_line(ask, data, tmp_path: Path):
     (tmp_path / "a.html").write_text(TEMPLATE)
     (tmp_path / "ada.json").write_text(data)
     with pytest.raises(SystemExit, match=r"ada\.json: not JSON: .*line 1"):
@@ -109,23 +109,21 @@ def test_data_that_is_no_json_is_told_with_its_place(ask, data, tmp_path: Path):
         (b"a" * (5 * 1024 * 1024 + 1), "5,242,881 bytes; a message has at most 5,242,880"),
     ],
 )
-def test_a_file_that_holds_no_message_is_told_and_not_asked_about(
-    ask, content, told, tmp_path: Path
-):
+def test_invalid_message_file_is_refused_without_a_request(ask, content, told, tmp_path: Path):
     (tmp_path / "a.html").write_bytes(content)
     with pytest.raises(SystemExit, match=told):
         ask("--file", str(tmp_path / "a.html"))
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
 
 
-def test_an_sms_in_html_is_refused(ask, tmp_path: Path):
+def test_html_is_refused_for_sms(ask, tmp_path: Path):
     (tmp_path / "a.html").write_text('<a href="https://acme.com/">a</a>')
     with pytest.raises(ApiError, match="content: sms accepts text only"):
         ask("--file", str(tmp_path / "a.html"), "--channel", "sms", "--dry-run")
 
 
 @pytest.mark.parametrize(("name", "channel"), [("a.html", "push"), ("a.txt", "push")])
-def test_a_channel_that_looks_elsewhere_for_links_is_told(
+def test_report_without_links_names_the_page_on_channels(
     ask, name, channel, tmp_path: Path, capsys
 ):
     (tmp_path / name).write_text('<a href="https://acme.com/">https://acme.com/</a>')

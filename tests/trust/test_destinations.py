@@ -85,7 +85,7 @@ HEADER = frozenset(map(chr, range(0x21, 0x7F)))
 
 
 @pytest.mark.parametrize("name", NEVER)
-def test_it_is_refused_before_it_is_signed(name: str) -> None:
+def test_unsafe_destination_is_not_signed(name: str) -> None:
     with pytest.raises(UnsafeDestination):
         check_destination(to_ascii_url(NEVER[name]))
 
@@ -93,7 +93,7 @@ def test_it_is_refused_before_it_is_signed(name: str) -> None:
 @pytest.mark.parametrize(
     "name", sorted(NEVER.keys() - {"scheme nobody listed"})
 )  # then, it was listed
-def test_it_is_refused_even_if_it_was_signed(
+def test_signed_unsafe_destination_does_not_redirect(
     desk: RedirectHarness, token: ClickToken, name: str
 ) -> None:
     text = desk.sealer.seal(_with(token, NEVER[name]))
@@ -103,7 +103,7 @@ def test_it_is_refused_even_if_it_was_signed(
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
-def test_a_host_is_shown_as_browsers_resolve_it(
+def test_host_is_normalized_as_browsers_do(
     desk: RedirectHarness, token: ClickToken, name: str
 ) -> None:
     href, shown = LOOKALIKES[name]
@@ -114,7 +114,7 @@ def test_a_host_is_shown_as_browsers_resolve_it(
     assert arrival.location == shown
 
 
-def test_a_tracker_inside_a_tracker_leads_to_the_inner_one_alone(
+def test_redirect_to_another_tracker_keeps_its_url(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     """What is in a query stays there: it is text, not a place to go."""
@@ -125,7 +125,7 @@ def test_a_tracker_inside_a_tracker_leads_to_the_inner_one_alone(
     assert arrival.location == inner
 
 
-def test_whatever_is_signed_the_header_stays_one_line(
+def test_location_header_is_one_line_for_any_signed_url(
     desk: RedirectHarness, token: ClickToken, random: Random
 ) -> None:
     pieces = [
@@ -179,7 +179,7 @@ def test_whatever_is_signed_the_header_stays_one_line(
 
 
 @pytest.mark.parametrize("name", NEVER)
-def test_a_message_that_holds_it_is_sent_without_tracking_it(name: str) -> None:
+def test_message_with_an_unsafe_destination_leaves_it_untracked(name: str) -> None:
     office = RewriteHarness()
     content = {"html": f'<a href="{escape(NEVER[name])}">x</a>'}
     answer = office.rewrite(kind="newsletter", channel="email", content=content)
@@ -194,7 +194,7 @@ def test_a_message_that_holds_it_is_sent_without_tracking_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENCODED)
-def test_what_would_break_a_line_elsewhere_is_encoded(name: str) -> None:
+def test_line_breaks_in_a_destination_are_encoded(name: str) -> None:
     href, encoded = ENCODED[name]
     assert to_ascii_url(href) == encoded
 

@@ -15,7 +15,7 @@ LOCKS = ("requirements.lock", "layers/waypost/requirements.txt", "tools/scanner.
 
 
 @pytest.mark.parametrize(("path", "test"), sorted(set(NAMED)))
-def test_a_test_that_is_named_exists(path: str, test: str) -> None:
+def test_named_test_exists(path: str, test: str) -> None:
     functions = ast.parse((ROOT / path).read_text("utf-8")).body
     assert test in {f.name for f in functions if isinstance(f, ast.FunctionDef)}
 

@@ -79,7 +79,7 @@ def kept(services: FakeAws, running: FunctionProcess) -> list[Click]:
         "everything refused",
     ],
 )
-def test_redirects_go_on_and_no_click_is_lost(
+def test_redirects_continue_and_no_click_is_lost(
     services: FakeAws, slow: set[str], refusing: set[str], late: bool
 ) -> None:
     events = links(2 + count_attempts(3, 100))
@@ -105,7 +105,7 @@ def test_redirects_go_on_and_no_click_is_lost(
     assert {json.dumps(click.key) for click in clicks} == set(keys.values())  # each counts once
 
 
-def test_when_the_table_is_back_it_has_the_clicks_itself(services: FakeAws) -> None:
+def test_clicks_are_recorded_when_the_table_recovers(services: FakeAws) -> None:
     with run_function("redirect", services.url, links(9)) as running:
         services.slow_services, services.refusing_services = {"DynamoDB"}, {"AmazonSQS"}
         assert arrived(running.invoke(4))

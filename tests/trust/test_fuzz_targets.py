@@ -42,7 +42,7 @@ CHANGES: Final[tuple[Change, ...]] = (flipped, put_in, left_out, repeated)
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_no_change_of_a_seed_breaks_a_promise(name: str, random: Random) -> None:
+def test_property_holds_for_mutations_of_its_seeds(name: str, random: Random) -> None:
     target = TARGETS[name]
     for seed in target.seeds:
         target.run(seed)

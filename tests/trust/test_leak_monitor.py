@@ -55,9 +55,7 @@ def told_page(text: str) -> None:
 
 
 @pytest.mark.parametrize("say", [log_line, log_trace, metric, told_problem, told_page])
-def test_every_way_of_saying_something_is_heard(
-    ears: SecretLeakMonitor, say: Callable[[str], None]
-) -> None:
+def test_leak_is_found_in_every_output(ears: SecretLeakMonitor, say: Callable[[str], None]) -> None:
     say("harmless")
     assert ears.output_count > 0
     assert ears.leaks == []
@@ -66,7 +64,7 @@ def test_every_way_of_saying_something_is_heard(
     assert ADDRESS in ears.leaks[0]
 
 
-def test_a_key_that_any_keyring_holds_is_known_from_then_on(ears: SecretLeakMonitor) -> None:
+def test_key_of_a_loaded_keyring_is_watched(ears: SecretLeakMonitor) -> None:
     text = urlsafe_b64encode(KEY).decode()
     log_line(text)
     assert ears.leaks == []
@@ -75,7 +73,7 @@ def test_a_key_that_any_keyring_holds_is_known_from_then_on(ears: SecretLeakMoni
     assert len(ears.leaks) == 1
 
 
-def test_who_asked_for_a_person_may_be_told_that_there_is_none(ears: SecretLeakMonitor) -> None:
+def test_not_found_error_may_name_the_requested_person(ears: SecretLeakMonitor) -> None:
     problem_response(NotFound("person", "ada@people.example"))
     assert ears.leaks == []
     log_line("no person ada@people.example")
@@ -85,7 +83,7 @@ def test_who_asked_for_a_person_may_be_told_that_there_is_none(ears: SecretLeakM
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
 @pytest.mark.parametrize("before", [b"", b"x", b"yz", b'{"key": "'])
 @pytest.mark.parametrize("after", [b"", b"x", b"yz"])
-def test_a_key_is_found_in_whatever_it_is_encoded_with(
+def test_key_is_found_in_every_encoding(
     encode: Callable[[bytes], bytes], before: bytes, after: bytes
 ) -> None:
     text = encode(before + KEY + after).decode()

@@ -80,7 +80,7 @@ def sent(desk: RedirectHarness, token: ClickToken) -> str:
 
 
 @pytest.mark.parametrize("change", SURVIVED)
-def test_a_link_survives(
+def test_changed_link_still_opens(
     tokens: TokenVerifier, desk: RedirectHarness, sent: str, change: str
 ) -> None:
     asked = SURVIVED[change](sent)
@@ -96,7 +96,7 @@ def test_a_link_survives(
 
 
 @pytest.mark.parametrize("change", LOST)
-def test_a_link_that_lost_characters_leads_nowhere(
+def test_link_with_lost_characters_does_not_open(
     tokens: TokenVerifier, sent: str, change: str
 ) -> None:
     changed = LOST[change](sent)
@@ -118,18 +118,18 @@ def test_a_link_that_lost_characters_leads_nowhere(
         ("", ""),
     ],
 )
-def test_a_path_that_matched_no_route_may_hold_a_token(path: str, rest: str) -> None:
+def test_token_is_extracted_from_an_unmatched_path(path: str, rest: str) -> None:
     assert extract_token(path) == rest
 
 
-def test_few_readings_are_tried_and_none_of_a_text_without_end(sent: str) -> None:
+def test_number_of_repairs_is_limited(sent: str) -> None:
     for change in SURVIVED.values():
         assert len(list(iter_repairs(change(sent)))) <= 3
     assert list(iter_repairs(sent)) == []
     assert list(iter_repairs(sent + "." * 20_000)) == []
 
 
-def test_a_token_of_a_later_version_is_not_read_otherwise(tokens: TokenVerifier) -> None:
+def test_token_of_a_later_version_is_not_repaired(tokens: TokenVerifier) -> None:
     later = TokenSigner(
         KeyringSource(FakeSecrets(), "keyring").get_keyring(), CLICK_TOKEN_SALT
     ).seal(b"\x09later")
@@ -138,9 +138,7 @@ def test_a_token_of_a_later_version_is_not_read_otherwise(tokens: TokenVerifier)
             tokens.verify_click_token(text)
 
 
-def test_a_key_that_is_new_opens_a_link_that_needs_mending(
-    desk: RedirectHarness, sent: str
-) -> None:
+def test_new_key_opens_a_link_that_needs_repair(desk: RedirectHarness, sent: str) -> None:
     class Rotated(FakeSecrets):
         reads = 0
 
@@ -158,7 +156,7 @@ def test_a_key_that_is_new_opens_a_link_that_needs_mending(
 @pytest.mark.parametrize(
     "tail", ["", ".", ")", ">", ",", "”", "%3E", "\n", " ", "=3d", "&fbclid=1"]
 )
-def test_a_short_link_survives_what_stood_behind_it(tail: str) -> None:
+def test_short_link_with_trailing_characters_opens(tail: str) -> None:
     assert parse_code("2" * 19 + tail) == "2" * 19
 
 
@@ -178,7 +176,7 @@ def test_a_short_link_survives_what_stood_behind_it(tail: str) -> None:
         lambda code: quote(quote(code + "\n")),
     ],
 )
-def test_a_short_link_is_found_whatever_was_put_into_it(
+def test_short_link_with_inserted_characters_opens(
     desk: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
@@ -189,7 +187,7 @@ def test_a_short_link_is_found_whatever_was_put_into_it(
 @pytest.mark.parametrize(
     "change", [lambda c: c[:-1], lambda c: c[1:], lambda c: c[:5] + "-" + c[5:]]
 )
-def test_a_short_link_that_lost_or_got_characters_leads_nowhere(
+def test_short_link_with_lost_or_added_characters_does_not_open(
     desk: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
@@ -199,11 +197,11 @@ def test_a_short_link_that_lost_or_got_characters_leads_nowhere(
 
 
 @pytest.mark.parametrize("tail", ["2", "x", "0"])
-def test_a_longer_code_is_not_read_as_a_shorter_one(tail: str) -> None:
+def test_longer_code_is_not_truncated(tail: str) -> None:
     assert parse_code("2" * 19 + tail) is None
 
 
-def test_a_wrapper_that_quotes_our_link_gives_it_back_whole(sent: str) -> None:
+def test_link_survives_a_url_wrapper(sent: str) -> None:
     """Link scanners put the link into a parameter of theirs; base64url needs no encoding there."""
     link = f"https://links.example.com/e/c/{sent}"
     wrapped = f"https://eur01.safelinks.example/?url={quote(link, safe='')}&data=05%7C02&reserved=0"

@@ -28,12 +28,12 @@ def installed() -> list[Distribution]:
 
 
 @pytest.mark.parametrize("name", PINNED)
-def test_no_licence_keeps_us_from_handing_it_on(name: str) -> None:
+def test_licence_of_every_library_is_permissive(name: str) -> None:
     licences = set(sbom.build_license_expression(distribution(name)).split(" OR "))
     assert licences & PERMISSIVE, licences
 
 
-def test_the_document_follows_the_format(installed: list[Distribution]) -> None:
+def test_document_follows_cyclonedx_1_6(installed: list[Distribution]) -> None:
     """The rules of CycloneDX 1.6 for what is used of it."""
     made = sbom.build_document(installed)
     assert (made["bomFormat"], made["specVersion"], made["version"]) == ("CycloneDX", "1.6", 1)
@@ -53,7 +53,7 @@ def test_the_document_follows_the_format(installed: list[Distribution]) -> None:
     assert {each["name"]: each["version"] for each in made["components"]} == PINNED
 
 
-def test_the_same_build_gives_the_same_document(installed: list[Distribution]) -> None:
+def test_same_build_has_the_same_document(installed: list[Distribution]) -> None:
     assert json.dumps(sbom.build_document(installed)) == json.dumps(sbom.build_document(installed))
 
 
@@ -73,14 +73,16 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_built_folder_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_document_describes_a_built_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert sbom.main(str(folder)) == 0
     [told] = printed(capsys)["components"]
     assert (told["name"], told["version"]) == ("itsdangerous", PINNED["itsdangerous"])
     assert told["licenses"] == [{"expression": "BSD-3-Clause"}]
 
 
-def test_a_file_that_was_changed_after_it_was_installed_is_named(
+def test_file_that_differs_from_its_record_is_reported(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "itsdangerous/signer.py").write_text("print('mine')")
@@ -88,8 +90,6 @@ def test_a_file_that_was_changed_after_it_was_installed_is_named(
     assert "itsdangerous/signer.py: differs from its RECORD" in capsys.readouterr().err
 
 
-def test_without_a_build_nothing_is_claimed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sbom.main(str(tmp_path)) == 1
     assert "make build" in capsys.readouterr().err

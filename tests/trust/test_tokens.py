@@ -28,7 +28,7 @@ class Secrets:
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.__name__)
-def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
+def test_forged_token_does_not_open(forgery: Forgery, random: Random) -> None:
     sealer, tokens = TokenSealer(KEYRING), TokenVerifier(KeyringSource(Secrets(), "keyring"))
     tried = 0
     pool = [
@@ -51,7 +51,7 @@ def test_a_forged_token_opens_nothing(forgery: Forgery, random: Random) -> None:
         assert sealer.seal(opened) == forged[: len(sealer.seal(opened))], forged
 
 
-def test_what_was_signed_opens_here() -> None:
+def test_signed_token_opens() -> None:
     one = seal_random_token(Random(1))
     assert (
         TokenVerifier(KeyringSource(Secrets(), "keyring")).verify_click_token(one.text) == one.token
@@ -59,7 +59,7 @@ def test_what_was_signed_opens_here() -> None:
 
 
 @pytest.mark.parametrize("nonce", ["a" * 16, "A" * 64, "AQ" + "-_" * 20])
-def test_what_a_probe_is_answered_opens_nothing(nonce: str) -> None:
+def test_probe_answer_does_not_open_as_a_token(nonce: str) -> None:
     """Anybody may ask for it, and chooses what is signed; so its purpose is its own."""
     answered = build_probe_response(KEYRING, nonce)["body"]
     tokens = TokenVerifier(KeyringSource(Secrets(), "keyring"))

@@ -25,7 +25,7 @@ def stopped(run: object) -> int:
 
 
 @pytest.mark.parametrize("status", [cli.EXIT_DONE, cli.EXIT_INCOMPLETE])
-def test_a_tool_ends_with_what_it_returned(status):
+def test_exit_code_is_the_return_value(status):
     assert stopped(lambda: status) == status
 
 
@@ -36,7 +36,7 @@ def test_a_tool_ends_with_what_it_returned(status):
         (FileNotFoundError(2, "No such file", "lost.ndjson"), "lost.ndjson: No such file"),
     ],
 )
-def test_what_goes_wrong_is_one_line(error, told, capsys):
+def test_expected_error_is_one_line_on_stderr(error, told, capsys):
     def fail() -> int:
         raise error
 
@@ -45,7 +45,7 @@ def test_what_goes_wrong_is_one_line(error, told, capsys):
     assert line == told
 
 
-def test_a_fault_of_the_tool_itself_is_not_hidden():
+def test_unexpected_error_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run_command(lambda: 1 // 0)
 
@@ -59,7 +59,7 @@ def test_a_fault_of_the_tool_itself_is_not_hidden():
         (smoke, [], "does not answer: Connection refused"),
     ],
 )
-def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socket_enabled):
+def test_error_names_the_address_without_a_stack(tool, arguments, told, capsys, socket_enabled):
     assert stopped(lambda: tool.main(["--base", NOWHERE, *arguments])) == cli.EXIT_FAILED
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
@@ -80,7 +80,7 @@ def test_a_stack_that_is_not_there_is_named(tool, arguments, told, capsys, socke
         (tables, ["--table", "ClicksTable", "--from", ""], "FROM"),
     ],
 )
-def test_what_make_was_not_told_is_named(tool, arguments, missing, capsys):
+def test_error_names_the_missing_variable(tool, arguments, missing, capsys):
     with pytest.raises(SystemExit) as end:
         tool.main(arguments)
     assert end.value.code == cli.EXIT_FAILED
@@ -95,7 +95,7 @@ def test_what_make_was_not_told_is_named(tool, arguments, missing, capsys):
         (["--base", "http:///x"], "BASE is 'http:///x', and has to begin with http:// or https://"),
     ],
 )
-def test_what_make_was_told_wrongly_is_named(arguments, told, capsys):
+def test_error_names_the_invalid_variable(arguments, told, capsys):
     with pytest.raises(SystemExit) as end:
         share.main(arguments)
     assert end.value.code == cli.EXIT_FAILED
@@ -103,16 +103,16 @@ def test_what_make_was_told_wrongly_is_named(arguments, told, capsys):
 
 
 @pytest.mark.parametrize("base", ["localhost:8080", "127.0.0.1:8080"])
-def test_an_address_of_this_machine_needs_no_scheme(base):
+def test_scheme_is_optional_for_an_address_of_this_machine(base):
     assert cli.parse_address(base) == f"http://{base}"
 
 
-def test_an_environment_that_is_not_there_is_told_with_those_that_are():
+def test_error_for_an_unknown_environment_lists_the_known_ones():
     with pytest.raises(SystemExit, match=r"has no environment 'prod'; it has dev, us, eu"):
         share.main(["--env", "prod", "--workspace", "acme"])
 
 
-def test_without_credentials_there_is_a_way_out_instead_of_a_traceback(tmp_path):
+def test_error_without_credentials_says_what_to_do(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nobody = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
     run = subprocess.run(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from importlib.metadata import distributions
 
 
-def test_no_two_locked_packages_write_the_same_file():
+def test_locked_packages_install_no_file_twice():
     # Two packages of stubs once did: which of them a machine had was up to the order of installing.
     owners = defaultdict(set)
     for package in distributions():

@@ -36,14 +36,14 @@ def make(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_reaches_its_tool_as_it_was_typed(make, name):
+def test_name_reaches_the_tool_unchanged(make, name):
     status, told, wrong = make("erase", f"WORKSPACE={name}", f"PERSON={name}")
     assert (status, wrong) == (0, "")
     assert told[-3:] == ["erase", name, name]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_and_a_campaign_are_found_by_the_names_that_they_have(make, name):
+def test_file_and_campaign_reach_the_tool_unchanged(make, name):
     _, told, _ = make("rewrite", f"FILE={name}", f"CAMPAIGN={name}")
     assert told[told.index("--file") + 1] == name
     assert told[told.index("--campaign") + 1] == name
@@ -68,7 +68,7 @@ def test_a_file_and_a_campaign_are_found_by_the_names_that_they_have(make, name)
         ("serve", "PORT", "--port"),
     ],
 )
-def test_whatever_else_is_named_arrives_as_it_was_typed(make, target, variable, option, name):
+def test_every_variable_reaches_the_tool_unchanged(make, target, variable, option, name):
     status, told, wrong = make(target, f"{variable}={name}")
     assert (status, wrong) == (0, "")
     assert told[told.index(option) + 1] == name
@@ -84,7 +84,7 @@ FLAGS = [
 
 
 @pytest.mark.parametrize(("target", "flag", "passed"), FLAGS)
-def test_yes_is_passed_on_and_no_is_not(make, target, flag, passed):
+def test_flag_is_passed_only_for_yes(make, target, flag, passed):
     assert passed in make(target, f"{flag}=yes")[1]
     assert passed not in make(target, f"{flag}=no")[1]
     assert passed not in make(target)[1]
@@ -92,9 +92,7 @@ def test_yes_is_passed_on_and_no_is_not(make, target, flag, passed):
 
 @pytest.mark.parametrize(("target", "flag", "passed"), FLAGS)
 @pytest.mark.parametrize("said", ["true", "Yes", "0"])
-def test_a_flag_that_is_neither_yes_nor_no_is_told_and_nothing_is_done(
-    make, target, flag, passed, said
-):
+def test_invalid_flag_stops_make_before_the_tool_runs(make, target, flag, passed, said):
     status, told, wrong = make(target, f"{flag}={said}")
     assert (status, told) == (2, [])
     assert f"{flag} is '{said}'; say {flag}=yes, or leave it out" in wrong
@@ -102,23 +100,23 @@ def test_a_flag_that_is_neither_yes_nor_no_is_told_and_nothing_is_done(
 
 @pytest.mark.parametrize("name", ["ROUNDS", "SEED"])
 @pytest.mark.parametrize("said", ["x", "-1", "1.5", "1 0", "1x"])
-def test_a_soak_is_told_what_is_no_number_and_nothing_is_run(make, name, said):
+def test_invalid_number_stops_the_soak(make, name, said):
     status, told, wrong = make("soak", f"{name}={said}")
     assert (status, told) == (2, [])
     assert f"{name} is '{said}'; say a whole number" in wrong
     assert len(wrong.splitlines()) == 1
 
 
-def test_no_round_at_all_is_no_soak(make):
+def test_soak_of_zero_rounds_is_refused(make):
     assert "ROUNDS is '0'; say 1 or more" in make("soak", "ROUNDS=0")[2]
 
 
-def test_a_soak_takes_its_numbers_or_those_of_the_makefile(make):
+def test_soak_uses_the_given_numbers_or_the_defaults(make):
     given, usual = make("soak", "ROUNDS=30", "SEED=7")[1], make("soak")[1]
     assert 'WAYPOST_SOAK="30" WAYPOST_SEED="7" WAYPOST_FAULT_SEED="7"' in given[0]
     assert 'WAYPOST_SOAK="10" WAYPOST_SEED="1" WAYPOST_FAULT_SEED="1"' in usual[0]
 
 
-def test_an_environment_without_a_name_is_passed_on_for_its_tool_to_refuse(make):
+def test_empty_environment_reaches_the_tool(make):
     _, told, _ = make("keys", "ENV=")
     assert told[told.index("--env") + 1] == ""

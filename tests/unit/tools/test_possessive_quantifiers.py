@@ -19,18 +19,18 @@ def parses_to_possessive(pattern: str) -> bool:
 
 
 @pytest.mark.parametrize("pattern", POSSESSIVE)
-def test_a_possessive_quantifier_is_found(pattern):
+def test_possessive_quantifier_is_found(pattern):
     assert has_possessive_quantifier(pattern)
     assert parses_to_possessive(pattern)
 
 
 @pytest.mark.parametrize("pattern", HARMLESS)
-def test_other_plus_signs_are_no_possessive_quantifier(pattern):
+def test_other_plus_signs_are_ignored(pattern):
     assert not has_possessive_quantifier(pattern)
     assert not parses_to_possessive(pattern)
 
 
-def test_a_comment_of_a_verbose_pattern_is_not_read():
+def test_comment_in_a_verbose_pattern_is_ignored():
     assert not has_possessive_quantifier("(?x) a # as in C++\n")
     assert find_possessive_lines('import re\nre.compile("a # C++", re.VERBOSE)') == []
 
@@ -47,15 +47,15 @@ def test_a_comment_of_a_verbose_pattern_is_not_read():
         'def build(part):\n    return re.compile(part)\nbuild("a{2}+")',
     ],
 )
-def test_a_string_is_followed_into_the_call(source):
+def test_pattern_is_found_through_names_and_parameters(source):
     assert len(find_possessive_lines(source)) == 1
 
 
-def test_a_pattern_of_another_file_is_found():
+def test_pattern_from_another_file_is_found():
     assert find_possessive_lines("re.compile(PART)", '\nPART = "a*+"') == [(1, 2)]
 
 
-def test_prose_and_alphabets_are_not_read():
+def test_strings_that_are_not_patterns_are_ignored():
     assert (
         find_possessive_lines('"""C++"""\nPLAIN = "()*+,-./"\nre.compile("a")\nprint("C++")') == []
     )

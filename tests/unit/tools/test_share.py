@@ -23,7 +23,7 @@ def run(*arguments: str) -> None:
     assert share.main(["--env", "dev", "--base", "http://127.0.0.1:1", *arguments]) == 0
 
 
-def test_the_link_alone_is_printed_where_a_pipe_takes_it(asked, capsys):
+def test_stdout_has_only_the_share_link(asked, capsys):
     run("--workspace", "acme", "--campaign", "", "--hours", "72", "--people", "")
     assert asked == [("POST", "/v1/workspaces/acme/shares", {"hours": 72, "people": False})]
     printed = capsys.readouterr()
@@ -31,14 +31,14 @@ def test_the_link_alone_is_printed_where_a_pipe_takes_it(asked, capsys):
     assert LINK["expires"] in printed.err
 
 
-def test_names_of_any_characters_and_people_are_asked_for(asked):
+def test_request_encodes_names_and_includes_people(asked):
     run("--workspace", "a/c me", "--campaign", "spring/€", "--hours", "2", "--people", "yes")
     ((_, path, body),) = asked
     assert path == "/v1/workspaces/a%2Fc%20me/shares"
     assert body == {"campaign": "spring/€", "hours": 2, "people": True}
 
 
-def test_without_a_workspace_nothing_is_asked(asked):
+def test_missing_workspace_sends_no_request(asked):
     with pytest.raises(SystemExit):
         run("--workspace", "")
     assert asked == []

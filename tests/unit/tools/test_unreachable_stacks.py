@@ -46,7 +46,7 @@ def listener(request: pytest.FixtureRequest, socket_enabled: None) -> Iterator[L
 
 
 @pytest.mark.parametrize("listener", [b"HTTP/1.1 400 Bad Request\r\n\r\n"], indirect=True)
-def test_an_address_that_speaks_no_https_is_told_so(listener):
+def test_error_for_a_plain_http_address_suggests_http(listener):
     with pytest.raises(ApiUnreachable, match="no HTTPS there; try http://"):
         ManagementApi.from_options("dev", f"https://{listener.address}").request(
             "GET", "/v1/openapi.json"
@@ -54,7 +54,7 @@ def test_an_address_that_speaks_no_https_is_told_so(listener):
 
 
 @pytest.mark.parametrize("listener", [b""], indirect=True)
-def test_who_never_answers_is_asked_once(listener, monkeypatch):
+def test_silent_stack_gets_one_request(listener, monkeypatch):
     monkeypatch.setattr(stack, "_SECONDS", 0.2)
     with pytest.raises(StackNotFound):
         EmbeddedStackClient.from_url(f"http://{listener.address}")

@@ -41,7 +41,7 @@ def variables(settings: dict[str, str], **environment: str) -> dict[str, str]:
         ("timeout", "60", {}),
     ],
 )
-def test_a_setting_of_pip_becomes_a_variable_of_uv(name, value, expected):
+def test_pip_setting_becomes_a_uv_variable(name, value, expected):
     assert variables({name: value}) == expected
 
 
@@ -60,19 +60,19 @@ def test_a_setting_of_pip_becomes_a_variable_of_uv(name, value, expected):
         ("proxy", "https_proxy"),
     ],
 )
-def test_a_variable_that_is_set_wins(name, variable):
+def test_existing_variable_wins(name, variable):
     assert variables({name: "from pip"}, **{variable: "from the user"}) == {}
 
 
-def test_a_folder_of_certificates_is_one_for_uv(tmp_path):
+def test_certificate_folder_is_passed_as_a_folder(tmp_path):
     assert variables({"cert": str(tmp_path)}) == {"SSL_CERT_DIR": str(tmp_path)}
 
 
-def test_certificates_are_those_of_pips_http_library():
+def test_certificates_of_requests_are_used():
     assert variables({}, REQUESTS_CA_BUNDLE="/ca.pem") == {"SSL_CERT_FILE": "/ca.pem"}
 
 
-def test_the_cache_is_in_the_virtual_environment_unless_it_is_set():
+def test_cache_is_in_the_virtual_environment_by_default():
     added = dict(build_uv_variables({}, {"UV_TOOL_DIR": "/tools"}, Path("/venv")))
     assert added == {
         "UV_CACHE_DIR": "/venv/uv/cache",
@@ -80,7 +80,7 @@ def test_the_cache_is_in_the_virtual_environment_unless_it_is_set():
     }
 
 
-def test_variables_win_over_files_and_the_section_of_installing_over_the_global_one():
+def test_variables_win_over_files_and_install_over_global():
     listing = (
         ":env:.index-url='https://c.test'\ninstall.index-url='https://b.test'\n"
         "install.cert='/b=.pem'\nglobal.cert='/a.pem'\nglobal.index-url='https://a.test'\n"
@@ -90,7 +90,7 @@ def test_variables_win_over_files_and_the_section_of_installing_over_the_global_
 
 
 @pytest.mark.heavy
-def test_uv_asks_the_index_of_pips_file_and_a_failure_names_the_variables(tmp_path):
+def test_uv_uses_pips_index_and_a_failure_explains_the_variables(tmp_path):
     pip = tmp_path / "pip.conf"
     pip.write_text("[global]\nindex-url = http://127.0.0.1:9/simple\n")
     cleared = {
