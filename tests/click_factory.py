@@ -1,4 +1,4 @@
-"""Clicks for tests: what a test does not say is ordinary."""
+"""Clicks for tests, with ordinary values for all other fields."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make_click(
     campaign: CampaignId = CAMPAIGN,
     **changes: object,
 ) -> Click:
-    """A click at noon, or ``after`` so many seconds; ``name`` is the link's."""
+    """Build a click ``after`` seconds after noon; ``name`` is the link's."""
     made = Click(
         id=id_,
         time=NOON + timedelta(seconds=after),

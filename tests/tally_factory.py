@@ -1,4 +1,4 @@
-"""The tally over stores of a test's."""
+"""Create a tally over a test's repositories."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from waypost.tally.service import TallyService
 
 
 def create_tally(stores: Repositories, bus: Any = None) -> TallyService:
-    """One that does not wait before it tries again, and tells nobody without a bus."""
+    """Create a tally without pauses between attempts; without a bus it publishes no events."""
     return build_tally_service(stores, bus, sleep=lambda _: None)

@@ -1,4 +1,4 @@
-"""What must hold after every fault run."""
+"""Invariants after every simulation with faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waypost.maintenance.recount import RecountService
 
 FAULT_SEED = int(os.environ.get("WAYPOST_FAULT_SEED", "20261121"))
 SOAK_ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)
-"""How many times longer random runs are than in a short test: ``make soak ROUNDS=…``."""
+"""Factor by which soak tests are longer than short tests: ``make soak ROUNDS=…``."""
 
 
 def check_invariants(simulation: FaultSimulation) -> None:

@@ -1,7 +1,7 @@
-"""The whole way of a click, from the request to the counters, with everything in between breaking.
+"""Simulate clicks from the request to the counters, with faults in every call.
 
-The handlers' work is done by the same domain calls; Lambda's part (invoking, cutting batches,
-retrying, redelivering) is played here, at its most unkind.
+The services are the handlers' own. The simulation plays Lambda (invocations, batches, retries,
+redeliveries) in its worst form.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from waypost.tokens.keyring import KeyringSource
 KEYRING_RESPONSE = {"SecretString": json.dumps({"seed": "of the fault run, thirty-two or more"})}
 AGENTS = [SAFARI, SAFARI, CHROME, CHROME, FIREFOX, "curl/8.9", ""]
 LINK_NAMES = ["home", "shop", "blog", "help", "more", "\x00honeypot"]
-_SIMULATION_NUMBERS = count()  # loggers of one name share their stream
+_SIMULATION_NUMBERS = count()  # loggers of the same name share a stream
 NETWORKS = ["3320", "6805", "7922", "16509"]
 
 
@@ -54,7 +54,7 @@ class FakeSecretsManager:
 
 
 class FakeQueue:
-    """SQS: messages come back until they are deleted, and now and then once more."""
+    """An SQS queue: messages are redelivered until they are deleted, and sometimes once more."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -64,7 +64,7 @@ class FakeQueue:
 
 
 class FakeEventBus:
-    """EventBridge: refuses some entries."""
+    """An event bus that rejects some events."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -78,19 +78,19 @@ class FakeEventBus:
 
 @dataclass
 class Shard:
-    """A shard of the ledger's stream: records in order, and how far they are done."""
+    """A shard of the clicks table's stream: records in order, and the position of the tally."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
     position: int = 0
 
 
 class FaultSimulation:
-    """``stores`` are the true ones; everything here reaches them through what breaks."""
+    """``stores`` are real repositories; the services reach them through faulty proxies."""
 
     def __init__(self, stores: Any, seed: int, *, rate: float, stream: list[Click]) -> None:
         self.random = Random(seed)
         self.repositories = stores
-        self.stream = stream  # the ledger's stream, as its store writes it
+        self.stream = stream  # the stream of the clicks table, written by its repository
         self.faults = RandomFaults(self.random, rate)
         self.queue = FakeQueue()
         self.event_bus = FakeEventBus(self.random)
@@ -136,7 +136,7 @@ class FaultSimulation:
         return KeyringSource(FakeSecretsManager(), "keyring")
 
     def create_tally(self) -> TallyService:
-        """A tally as a container starts it."""
+        """Create a tally, as a new Lambda process does."""
         return TallyService(
             clicks=self.clicks,
             recipients=self.recipients,
@@ -145,10 +145,10 @@ class FaultSimulation:
             sleep=lambda _: None,
         )
 
-    # -- clicking ---------------------------------------------------------------------------------
+    # -- redirect ---------------------------------------------------------------------------------
 
     def build_event(self, number: int, people: int) -> RedirectEvent:
-        """A click of somebody; now and then of a scanner, a HEAD, or no person at all."""
+        """Build a click's event; some are of a scanner, are HEAD requests, or have no person."""
         random = self.random
         scanner = random.random() < 0.1
         person = None if random.random() < 0.05 else f"p{int(people * random.random() ** 2)}"
@@ -184,7 +184,7 @@ class FaultSimulation:
         }
 
     def follow_link(self, event: RedirectEvent) -> None:
-        """Follow a link until an answer comes: CloudFront repeats what broke off."""
+        """Follow a link until a response arrives: CloudFront repeats failed requests."""
         path = event["pathParameters"]
         request = parse_click_request(event, from_cloudfront=True)
         for _ in range(1 + (self.random.random() < 0.05)):
@@ -201,10 +201,10 @@ class FaultSimulation:
             if arrival.outcome is not ClickOutcome.NOT_A_CLICK:
                 self.click_ids.add(request.id)
 
-    # -- what Lambda does -------------------------------------------------------------------------
+    # -- Lambda -----------------------------------------------------------------------------------
 
     def distribute_stream(self) -> None:
-        """Bring what the ledger inserted to the shard of its partition."""
+        """Add the inserted clicks to the shards of their partitions."""
         for click in self.stream[self.stream_position :]:
             number = sum(len(shard.records) for shard in self.shards)
             key = click.recipient.encode()
@@ -217,8 +217,8 @@ class FaultSimulation:
         self.stream_position = len(self.stream)
 
     def run_tally_batch(self, shard: Shard) -> None:
-        """One invocation of the tally: a batch of any size, beginning where the last one failed,
-        or a little earlier."""
+        """Run one invocation of the tally: a batch of any size, from the last failure or a little
+        earlier."""
         start = max(
             0, shard.position - (self.random.randrange(30) if self.random.random() < 0.1 else 0)
         )
@@ -239,14 +239,14 @@ class FaultSimulation:
         shard.position = max(shard.position, start + good)
 
     def _run_concurrent_tally(self, method: str) -> None:
-        """Between reading rows and writing them, another shard's tally runs."""
+        """Run another shard's tally between the read and the write of rows."""
         if method == "commit" and not self.depth and self.random.random() < 0.2:
             self.depth += 1
             self.run_tally_batch(self.random.choice(self.shards))
             self.depth -= 1
 
     def run_drain_batch(self) -> None:
-        """Hand over some messages, out of order; those that were done may come again."""
+        """Deliver some messages, out of order; recorded ones may be redelivered."""
         self.random.shuffle(self.queue.messages)
         taken = self.queue.messages[: self.random.randrange(1, 50)]
         records = [{"messageId": str(i), "body": body} for i, body in enumerate(taken)]
@@ -260,7 +260,7 @@ class FaultSimulation:
         self.queue.messages = again + [m for m in self.queue.messages if m not in set(done)]
 
     def erase_person(self, person: str) -> None:
-        """An operator erases somebody, as often as it takes; later, where the table is dead."""
+        """Erase a person, repeated until it succeeds; later if the table is unavailable."""
         erasing = Erasure(
             self.clicks,
             self.recipients,
@@ -281,8 +281,9 @@ class FaultSimulation:
     def run(
         self, clicks: int, *, people: int, opt_outs: int = 0, stream_interval: int = 100
     ) -> None:
-        """``leave``: how many people opt out, and as many are erased, on the way; ``pause``: after
-        how many clicks the stream is read.
+        """Simulate clicks; ``opt_outs`` people opt out and as many are erased.
+
+        The stream is read after every ``stream_interval`` clicks.
         """
         dead_table = range(clicks // 4, clicks // 4 + clicks // 20)
         dead_queue = range(clicks // 4, clicks // 4 + clicks // 60)
@@ -301,7 +302,7 @@ class FaultSimulation:
         self.finish()
 
     def finish(self) -> None:
-        """Let everything that waits come home."""
+        """Process everything that is still logged, queued or in the stream."""
         for line in self.log_stream.getvalue().splitlines():
             self._replay_line(line)
         while self.queue.messages:
@@ -337,7 +338,7 @@ class FaultSimulation:
 
 
 def compute_counters(clicks: Sequence[Click]) -> dict[tuple[str, str], int]:
-    """What the counters of a ledger ought to be, counted the simple way: no row, no batch."""
+    """Compute the expected counters of all clicks, without rows and batches."""
     from waypost.bot_detection.bursts import find_burst_signals
     from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, classify_click, compute_score
 

@@ -1,4 +1,4 @@
-"""Which call goes wrong, and how: chosen one at a time, or at random by a seed."""
+"""Inject faults into calls: planned ones by name, or random ones from a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _PlannedFault:
 
 
 class FaultInjector:
-    """Notes every call by its name, and says whether and how it goes wrong. For many threads."""
+    """Counts calls by name and chooses their faults. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -29,20 +29,20 @@ class FaultInjector:
         self._random: tuple[Random, float] | None = None
 
     def plan_fault(self, name: str, fault: str, *, after: int = 0, times: int = ALWAYS) -> None:
-        """From now on ``times`` calls of a name go wrong, once ``after`` of them went well."""
+        """Fail ``times`` calls of a name, after ``after`` successful ones."""
         self._planned_faults[name] = _PlannedFault(fault, after, times)
 
     def inject_at_random(self, random: Random, rate: float) -> None:
-        """Every call goes wrong with a probability, in any way."""
+        """Fail each call with a probability, by any fault."""
         self._random = random, rate
 
     def clear_faults(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         self._planned_faults.clear()
         self._random = None
 
     def next_fault(self, name: str) -> str | None:
-        """Note a call; how it goes wrong, or None."""
+        """Count a call and return its fault, or None."""
         with self._lock:
             self.calls[name] += 1
             way = self._choose_fault(name)
@@ -65,9 +65,9 @@ class FaultInjector:
 
 
 def fault_schedules(times_called: int) -> list[tuple[int, int]]:
-    """How a call of which there are so many in a healthy run is broken: ``after`` how many of
-    them, and how many ``times``. For ever from the first on; at length, the first one alone and
-    for ever from each of the others as well, which short tests leave to chance.
+    """Return the faults to test for a call with ``times_called`` calls, as ``(after, times)``.
+
+    Short tests fail all calls. Soak tests fail the first call alone, and all calls from each one.
     """
     if SOAK_ROUNDS == 1:
         return [(0, ALWAYS)]

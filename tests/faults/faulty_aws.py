@@ -1,4 +1,4 @@
-"""The services behind the functions, over HTTP, each call of which can be told to go wrong."""
+"""A fake AWS over HTTP, with a planned fault for each operation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ KEYRING_SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
 
 
 class FaultyAws(ThreadingHTTPServer):
-    """Remembers clicks and messages, and has ``items``; ``broken`` says which operation goes wrong,
-    how, how often.
+    """An HTTP server that records clicks and messages, and returns ``items``.
+
+    ``planned_faults`` holds a fault and its number of repetitions for each operation.
     """
 
     daemon_threads = True
@@ -41,10 +42,10 @@ class FaultyAws(ThreadingHTTPServer):
         return way if times > 0 else None
 
     def handle_error(self, request: object, address: object) -> None:
-        """A client that gave up waiting is what these tests are about."""
+        """Ignore clients that close the connection: these tests cause it."""
 
     def respond(self, operation: str, parameters: Any) -> tuple[int, dict[str, Any]]:
-        """What the service does and says."""
+        """Run an operation; return status and body."""
         if operation == "GetSecretValue":
             return 200, {"Name": "keyring", "SecretString": KEYRING_SECRET}
         if operation == "SendMessage":
@@ -111,4 +112,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Write no log."""

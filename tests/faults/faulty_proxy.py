@@ -1,4 +1,4 @@
-"""Things that go wrong, by a seed: the same seed breaks the same calls in the same way."""
+"""Random faults from a seed: the same seed causes the same faults in the same calls."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from waypost.errors import StoreUnavailable, WriteConflict
 
 
 class ProcessKilled(BaseException):
-    """The process ends here: nothing after this line runs, not even an ``except Exception``."""
+    """The process is killed: no later line runs, not even an ``except Exception``."""
 
 
 class RandomFaults:
-    """Decides at each call whether it breaks, and how. ``rate`` is a probability."""
+    """Chooses a fault or none for each call. ``rate`` is the probability of a fault."""
 
     def __init__(self, random: Random, rate: float) -> None:
         self.random = random
@@ -23,7 +23,7 @@ class RandomFaults:
         self.fault_counts: Counter[str] = Counter()
 
     def next_fault(self, *faults: str) -> str | None:
-        """One of the kinds, or most of the time none."""
+        """Return one of the faults, or None."""
         if self.random.random() >= self.rate:
             return None
         kind = self.random.choice(faults)
@@ -32,9 +32,9 @@ class RandomFaults:
 
 
 class FaultyProxy:
-    """Any object, whose named methods break before or after they did their work.
+    """A proxy of any object, whose named methods fail before or after their work.
 
-    ``dead`` makes every call fail at once; ``beside`` runs before a call, as another process would.
+    ``is_down`` makes every call fail at once; ``before_call`` runs first, like another process.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Clicks through redirect, stream and tally while everything breaks: none lost, none counted twice.
+"""Clicks through redirect, stream and tally with faults everywhere: each is counted once.
 
 ``WAYPOST_FAULT_SEED`` runs another seed; a failure prints it.
 """
@@ -10,7 +10,7 @@ from tests.faults.checking import FAULT_SEED, check_invariants
 from tests.faults.click_simulation import FaultSimulation
 
 
-def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
+def test_20_000_clicks_in_memory_are_counted_once_each() -> None:
     stores = create_in_memory_repositories()
     world = FaultSimulation(stores, FAULT_SEED, rate=0.03, stream=stores.clicks.stream)  # type: ignore[attr-defined]
     world.run(20_000, people=2_000, opt_outs=10)
@@ -26,7 +26,7 @@ def test_20_000_clicks_on_the_twin_are_counted_once_each() -> None:
     assert {"recorded", "repeated", "parked", "logged", "not_a_click"} == set(world.outcomes)
 
 
-def test_without_faults_around_telling_every_click_is_told_once() -> None:
+def test_every_click_is_published_once_without_publishing_faults() -> None:
     stores = create_in_memory_repositories()
     world = FaultSimulation(stores, FAULT_SEED, rate=0.02, stream=stores.clicks.stream)  # type: ignore[attr-defined]
     world.event_publisher = world.event_bus  # type: ignore[assignment]
@@ -37,7 +37,7 @@ def test_without_faults_around_telling_every_click_is_told_once() -> None:
     assert set(world.event_bus.published.values()) == {1}
 
 
-def test_the_same_seed_breaks_the_same_way() -> None:
+def test_same_seed_injects_the_same_faults() -> None:
     seen = []
     for _ in range(2):
         stores = create_in_memory_repositories()

@@ -1,4 +1,4 @@
-"""The fault run over DynamoDB, as moto plays it: shorter, since moto takes its time."""
+"""The simulation with faults over moto's DynamoDB; shorter, because moto is slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waypost.repositories.clicks import ClickRepository
 
 
 class StreamRecorder:
-    """A ledger that tells what it inserted, as its table's stream does."""
+    """A click repository that records inserted clicks, like its table's stream."""
 
     def __init__(self, inner: ClickRepository) -> None:
         self._inner = inner

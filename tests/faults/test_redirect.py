@@ -1,7 +1,6 @@
-"""Each call of the redirect to each service, gone wrong in each way: what is promised for the pair.
+"""Each fault of each call of the redirect has the result that docs/faults.md promises.
 
-docs/faults.md lists the promises. Everything is as in Lambda but the services: handler, signing
-client, connections, timeouts.
+The handler, client, connections and timeouts are those of Lambda; only the services are fake.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def redirect(services: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    # Time is not the point: a machine that is busy with other tests answers late, too.
+    # The limits are raised: a busy machine must not fail the test.
     monkeypatch.setattr(following, "RECORD_BUDGET_SECONDS", 60)
     made: list[MinimalClient] = []
 
@@ -94,7 +93,7 @@ def redirect(services: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
 def follow_link(
     redirect: ModuleType, id_: str = "request-1", path: str | None = None
 ) -> dict[str, Any]:
-    """Follow the link, or the short link with a code."""
+    """Follow the link, or the short link with the code ``path``."""
     if path is not None:
         return invoke_redirect(
             redirect, lambda_handlers.build_api_event("GET /s/{code+}", {"code": path}), id_
@@ -112,14 +111,14 @@ def follow(
 
 
 def request_pixel(redirect: ModuleType) -> dict[str, Any]:
-    """The pixel as a function gives it that has just started."""
+    """Request the pixel from a function that has just started."""
     redirect._keyring_source.cache_clear()
     redirect._redirect_service.cache_clear()
     return follow(redirect, SEALER.open_sealer.seal(PIXEL), kind="o")
 
 
 def request_file(redirect: ModuleType, path: str) -> dict[str, Any]:
-    """What stands at a well-known path of the tracking domain."""
+    """Request a well-known path of the tracking domain."""
     event = lambda_handlers.build_api_event(f"GET {path}")
     event["headers"]["host"] = HOST
     return invoke_redirect(redirect, event, "request-1")
@@ -149,7 +148,7 @@ def test_every_call_has_its_promise(services: FaultyAws, redirect: ModuleType) -
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_without_any_key_the_page_asks_to_come_again_and_then_the_link_works(
+def test_missing_keyring_returns_503_until_it_can_be_read(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     services.planned_faults["GetSecretValue"] = (way, ALWAYS)
@@ -161,7 +160,7 @@ def test_without_any_key_the_page_asks_to_come_again_and_then_the_link_works(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_key_that_was_read_once_outlives_its_store(
+def test_cached_keyring_is_used_if_the_secret_cannot_be_read(
     services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     assert is_redirect(follow_link(redirect))
@@ -172,7 +171,7 @@ def test_a_key_that_was_read_once_outlives_its_store(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_without_settings_the_recipient_arrives_and_no_address_is_kept(
+def test_redirect_without_settings_stores_no_address(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     services.planned_faults["GetItem"] = (way, ALWAYS)
@@ -182,7 +181,7 @@ def test_without_settings_the_recipient_arrives_and_no_address_is_kept(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_ledger_that_fails_once_has_the_click_once(
+def test_click_is_recorded_once_after_one_failure(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     services.planned_faults["PutItem"] = (way, 1)
@@ -192,7 +191,7 @@ def test_a_ledger_that_fails_once_has_the_click_once(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_ledger_that_fails_has_the_click_parked_under_the_same_id(
+def test_click_is_queued_with_the_same_id_if_recording_fails(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     services.planned_faults["PutItem"] = (way, ALWAYS)
@@ -202,7 +201,7 @@ def test_a_ledger_that_fails_has_the_click_parked_under_the_same_id(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_click_that_nobody_takes_is_one_line_that_replays(
+def test_click_is_logged_and_replayed_if_table_and_queue_fail(
     services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     printed = StringIO()
@@ -216,7 +215,7 @@ def test_a_click_that_nobody_takes_is_one_line_that_replays(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_short_link_that_cannot_be_read_asks_to_come_again(
+def test_unreadable_short_link_returns_503(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     services.planned_faults["GetItem"] = (way, ALWAYS)
@@ -224,7 +223,7 @@ def test_a_short_link_that_cannot_be_read_asks_to_come_again(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
+def test_redirect_with_a_cached_keyring_survives_the_failure_of_all_services(
     services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     assert is_redirect(follow_link(redirect))
@@ -237,7 +236,7 @@ def test_with_everything_down_at_once_a_function_that_knows_its_keys_redirects(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_long_destination_that_cannot_be_read_asks_to_come_again(
+def test_unreadable_long_destination_returns_503(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     services.items = [STORED.to_item()]
@@ -246,13 +245,13 @@ def test_a_long_destination_that_cannot_be_read_asks_to_come_again(
     assert (services.clicks, services.queue_messages) == ({}, [])
     services.planned_faults.clear()
     assert is_redirect(follow(redirect, SEALER.seal(LONG)))
-    services.planned_faults["GetItem"] = (way, ALWAYS)  # what was read once is known
+    services.planned_faults["GetItem"] = (way, ALWAYS)  # it is cached
     assert is_redirect(follow(redirect, SEALER.seal(LONG), "request-2"))
     assert len(services.clicks) == 2
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_pixel_is_the_image_whatever_breaks_and_its_open_is_kept_once(
+def test_pixel_is_returned_on_any_fault_and_its_open_is_stored_once(
     services: FaultyAws, redirect: ModuleType, way: str
 ) -> None:
     for broken, kept in (
@@ -273,7 +272,7 @@ def test_a_pixel_is_the_image_whatever_breaks_and_its_open_is_kept_once(
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
 @pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
-def test_a_file_for_apps_is_the_domains_own_or_asks_to_come_again(
+def test_app_links_file_is_correct_or_503(
     services: FaultyAws, redirect: ModuleType, path: str, way: str
 ) -> None:
     services.items = [tracking_domain.claim_to_item(DOMAIN), tracking_domain.domain_to_item(DOMAIN)]
@@ -286,7 +285,7 @@ def test_a_file_for_apps_is_the_domains_own_or_asks_to_come_again(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_probe_is_answered_under_a_key_or_asked_to_come_again(
+def test_probe_is_answered_under_a_key_or_503(
     services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     nonce = probe_token.create_nonce()

@@ -1,7 +1,6 @@
-"""Each call of the tally and of the drain, gone wrong in each way: what failed is given again, and
-nothing counts twice.
+"""Each fault of each call of the tally and the drain: failed clicks are retried, and count once.
 
-docs/faults.md lists the promises, and is what is run here.
+docs/faults.md lists the promises, and these tests run them.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from waypost.tally.event_publisher import derive_event_id
 
 SILENT = derive_campaign_id("silent", "spring-sale")
 OPTED_OUT_PERSON = "p-left"
-"""Who opted out before the clicks came."""
+"""A person who opted out before the clicks."""
 PUBLISH_CALLS = ("PutEvents", "PutItem of notice", "DeleteItem of notice")
-"""Calls without whose answer nobody knows whether an event was told."""
+"""Calls after whose failure an event may have been published."""
 CLICKS = [
     make_click("click-1", person="p1"),
     make_click("click-2", person="p1", name="shop", after=400),
@@ -55,7 +54,7 @@ def drain(aws: FakeCloud) -> ModuleType:
 
 @contextmanager
 def prepared(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[FakeCloud]:
-    """A ledger with clicks, and a workspace whose clicks the bus is not to be told of."""
+    """Prepare recorded clicks, and a workspace that publishes no events."""
     with pytest.MonkeyPatch.context() as patch, aws.reset():
         patch.setattr("waypost.clicks.settings_cache.SETTINGS_RETRY_SECONDS", 0)
         with aws.bypass_faults():
@@ -81,7 +80,7 @@ def ledger(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> list[Click]:
 
 
 def invoke_tally(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
-    """What Lambda does with a batch of the stream: those that have to be given again."""
+    """Invoke the tally with a batch of the stream; return the clicks to retry."""
     numbered = {f"{number:021}": one for number, one in enumerate(clicks)}
     records = [
         {"eventName": "INSERT", "dynamodb": {"SequenceNumber": n, "NewImage": one.to_item()}}
@@ -95,7 +94,7 @@ def invoke_tally(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
 
 
 def invoke_tally_until_done(cloud: FakeCloud, tally: ModuleType, clicks: Collection[Click]) -> None:
-    """Give a batch until none of it is given back, and then what the ledger has besides."""
+    """Retry a batch until no click is returned, then count all recorded clicks."""
     left = list(clicks)
     while left:
         left = invoke_tally(tally, left)
@@ -106,7 +105,7 @@ def invoke_tally_until_done(cloud: FakeCloud, tally: ModuleType, clicks: Collect
 
 
 def check_counted(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> None:
-    """Counters are what the ledger gives, and nobody is in it who opted out."""
+    """Check that counters match the recorded clicks, and that no click has an opted-out person."""
     found = ledger(cloud, campaign)
     with cloud.bypass_faults():
         counts = get_repositories().campaigns.get_counts(campaign)
@@ -123,7 +122,7 @@ def count_bus_events(cloud: FakeCloud) -> Counter[str]:
 
 @pytest.fixture(scope="module")
 def healthy(aws: FakeCloud, tally: ModuleType) -> Counter[str]:
-    """How often each call is made of a batch of which the bus refuses an event at first."""
+    """Count the calls of a batch of which the bus rejects an event at first."""
     with prepared(aws) as cloud:
         play(cloud, tally)
         check_counted(cloud)
@@ -143,8 +142,10 @@ def test_every_call_has_its_promise(healthy: Counter[str]) -> None:
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-@pytest.mark.parametrize("call", list_calls("tally", "test_each_click_counts_once"))
-def test_each_click_counts_once(
+@pytest.mark.parametrize(
+    "call", list_calls("tally", "test_each_click_is_counted_once_on_any_fault")
+)
+def test_each_click_is_counted_once_on_any_fault(
     aws: FakeCloud, tally: ModuleType, healthy: Counter[str], call: str, way: str
 ) -> None:
     for after, times in fault_schedules(healthy[call]):
@@ -163,7 +164,7 @@ def test_each_click_counts_once(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_nobody_is_told_against_a_workspaces_will(
+def test_event_policy_none_holds_on_any_fault(
     cloud: FakeCloud, tally: ModuleType, way: str
 ) -> None:
     clicks = [make_click(f"silent-{n}", person=f"p{n}", campaign=SILENT) for n in range(2)]
@@ -179,7 +180,7 @@ def test_nobody_is_told_against_a_workspaces_will(
     check_counted(cloud, SILENT)
 
 
-def test_at_random_each_click_counts_once(aws: FakeCloud, tally: ModuleType) -> None:
+def test_each_click_is_counted_once_under_random_faults(aws: FakeCloud, tally: ModuleType) -> None:
     random = Random(FAULT_SEED)
     people = [OPTED_OUT_PERSON, *(f"p{number}" for number in range(8))]
     clicks = [
@@ -204,7 +205,7 @@ def test_at_random_each_click_counts_once(aws: FakeCloud, tally: ModuleType) -> 
 
 
 def invoke_drain(drain: ModuleType, clicks: Collection[Click]) -> list[Click]:
-    """What SQS does with messages: those that come again."""
+    """Invoke the drain with messages; return the clicks to retry."""
     records = [{"messageId": one.id, "body": serialize_click(one)} for one in clicks]
     again = drain.handler({"Records": records}, None)["batchItemFailures"]
     names = {failure["itemIdentifier"] for failure in again}
@@ -219,7 +220,7 @@ def test_every_call_of_the_drain_has_its_promise(aws: FakeCloud, drain: ModuleTy
 
 @pytest.mark.parametrize("after", range(len(CLICKS)))
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_message_comes_again_until_its_click_is_in_the_ledger(
+def test_message_is_returned_until_its_click_is_recorded(
     aws: FakeCloud, drain: ModuleType, way: str, after: int
 ) -> None:
     with prepared(aws, ()) as cloud:
@@ -230,12 +231,14 @@ def test_a_message_comes_again_until_its_click_is_in_the_ledger(
         assert sorted(one.id for one in ledger(cloud)) == sorted(one.id for one in CLICKS)
 
 
-def test_at_random_every_parked_click_comes_home_once(aws: FakeCloud, drain: ModuleType) -> None:
+def test_each_queued_click_is_recorded_once_under_random_faults(
+    aws: FakeCloud, drain: ModuleType
+) -> None:
     random = Random(FAULT_SEED)
     clicks = [
         make_click(f"click-{number}", person=f"p{number % 9}") for number in range(60 * SOAK_ROUNDS)
     ]
-    with prepared(aws, clicks[::5]) as cloud:  # some of them were recorded after all
+    with prepared(aws, clicks[::5]) as cloud:  # some of them are recorded already
         left = list(clicks)
         while left:
             cloud.inject_at_random(random, 0.3)

@@ -1,4 +1,4 @@
-"""Counters are a function of the set of clicks: order, batches and repeats change nothing."""
+"""Counters are a function of the set of clicks: order, batches and repetitions change nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ clicks_of_one = st.one_of(
 
 
 class Ledgerless:
-    """A recipient as the tally keeps one: row, sheets and what was added to the counters."""
+    """A recipient's row, overflow items and counter increments, as the tally stores them."""
 
     def __init__(self) -> None:
         self.row = RecipientRow(RecipientKey(CAMPAIGN, "p:p1"))
@@ -79,12 +79,15 @@ class Ledgerless:
         ]
 
     def figures(self) -> dict[CounterCell, int]:
-        """All but ``shared``, which for a full row is told from the clicks that were looked at."""
+        """Return all counters but ``shared``.
+
+        For a full row, ``shared`` depends on the clicks that were read.
+        """
         return {c: n for c, n in self.counters.items() if n and c.figure != "shared"}
 
 
 def cut(clicks: Sequence[Click], seed: int) -> list[list[Click]]:
-    """The clicks shuffled, some twice, in batches of any size."""
+    """Shuffle the clicks, repeat some, and split them into batches of any size."""
     random = Random(seed)
     given_twice = [*clicks, *(made for made in clicks if random.random() < 0.3)]
     random.shuffle(given_twice)
@@ -98,7 +101,7 @@ def cut(clicks: Sequence[Click], seed: int) -> list[list[Click]]:
 
 @COUNTING
 @given(clicks=clicks_of_one, seed=st.integers())
-def test_order_batches_and_repeats_change_no_figure(clicks: list[Click], seed: int) -> None:
+def test_order_batches_and_repetitions_change_no_counter(clicks: list[Click], seed: int) -> None:
     at_once, in_pieces = Ledgerless(), Ledgerless()
     at_once.take(clicks)
     for batch in cut(clicks, seed):
@@ -130,9 +133,7 @@ def test_figures_add_up(clicks: list[Click], seed: int) -> None:
 
 @COUNTING
 @given(clicks=clicks_of_one, seed=st.integers())
-def test_every_click_is_remembered_and_comes_back_from_its_item(
-    clicks: list[Click], seed: int
-) -> None:
+def test_every_click_survives_the_item_round_trip(clicks: list[Click], seed: int) -> None:
     recipient = Ledgerless()
     for batch in cut(clicks, seed):
         recipient.take(batch)
@@ -146,7 +147,7 @@ def test_every_click_is_remembered_and_comes_back_from_its_item(
 
 @COUNTING
 @given(clicks=clicks_of_one, seed=st.integers())
-def test_labels_do_not_depend_on_arrival(clicks: list[Click], seed: int) -> None:
+def test_labels_do_not_depend_on_the_order_of_arrival(clicks: list[Click], seed: int) -> None:
     at_once, in_pieces = Ledgerless(), Ledgerless()
     at_once.take(clicks)
     for batch in cut(clicks, seed):
@@ -158,7 +159,7 @@ def test_labels_do_not_depend_on_arrival(clicks: list[Click], seed: int) -> None
 @pytest.mark.heavy
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers())
-def test_a_flood_by_one_scanner_is_counted_in_full(seed: int) -> None:
+def test_flood_of_one_scanner_is_counted_completely(seed: int) -> None:
     random = Random(seed)
     flood = [
         make_click(f"flood-{n}", name=random.choice(LINKS), after=random.random() * 60)
@@ -174,7 +175,7 @@ def test_a_flood_by_one_scanner_is_counted_in_full(seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["home", HONEYPOT_IDENTITY])
-def test_clicks_of_the_property_tests_are_the_stacks_own(name: str) -> None:
+def test_generated_clicks_match_the_models(name: str) -> None:
     made = make_click(name=name)
     assert made.link == make_link_id(name)
     assert classify_click(made).time == to_milliseconds(made.time)

@@ -1,4 +1,4 @@
-"""Whatever a workspace makes of its threshold, figures stay those of the clicks as labelled."""
+"""Counters match the labels of the clicks, however a workspace changes its threshold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from waypost.tally.service import TallyService
 
 
 class Desk:
-    """Counts under changing thresholds, and looks after each step that no figure is below 0."""
+    """Counts clicks under changing thresholds; checks that no counter ever is below 0."""
 
     def __init__(self) -> None:
         self.stores: Repositories = create_in_memory_repositories()
@@ -72,7 +72,7 @@ class Desk:
         max_size=6,
     ),
 )
-def test_no_threshold_and_no_repair_moves_a_figure_twice(
+def test_thresholds_and_repairs_never_count_a_click_twice(
     clicks: list[Click], seed: int, steps: list[int | str]
 ) -> None:
     desk = Desk()

@@ -31,7 +31,7 @@ tokens = st.builds(
 
 
 @given(identifiers)
-def test_every_identifier_comes_back_exactly(identifier: str) -> None:
+def test_identifier_survives_the_round_trip(identifier: str) -> None:
     packed = pack_identifier(identifier)
     assert unpack_identifier(packed.form, packed.data + b"rest", 0) == (
         identifier,
@@ -40,17 +40,17 @@ def test_every_identifier_comes_back_exactly(identifier: str) -> None:
 
 
 @given(st.integers(0, 2**63 - 1))
-def test_every_number_comes_back(number: int) -> None:
+def test_varint_survives_the_round_trip(number: int) -> None:
     assert decode_varint(encode_varint(number), 0) == (number, len(encode_varint(number)))
 
 
 @given(tokens)
-def test_every_token_comes_back_exactly(token: ClickToken) -> None:
+def test_click_token_survives_the_round_trip(token: ClickToken) -> None:
     assert SEALER.open(SEALER.seal(token)) == token
 
 
 @given(tokens, st.data())
-def test_no_mutation_opens(token: ClickToken, data: st.DataObject) -> None:
+def test_mutated_token_never_opens(token: ClickToken, data: st.DataObject) -> None:
     sealed = SEALER.seal(token)
     at = data.draw(st.integers(0, len(sealed) - 1))
     piece = data.draw(st.text(max_size=3))
@@ -61,6 +61,6 @@ def test_no_mutation_opens(token: ClickToken, data: st.DataObject) -> None:
 
 
 @given(st.text())
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_any_text_raises_token_errors_only(text: str) -> None:
     with pytest.raises(TokenError):
         SEALER.open(text)

@@ -1,4 +1,4 @@
-"""An href that is read at once is read as step by step."""
+"""Parsing an href at once gives the same result as the separate steps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def at_once(href: str) -> str | None:
 
 @settings(max_examples=5 * settings().max_examples)
 @given(st.one_of(HREF, HREF.map("https://e.com".__add__), REST.map("https://e.com/".__add__)))
-def test_an_href_read_at_once_is_the_href_read_step_by_step(href):
+def test_parsed_href_equals_the_separate_steps(href):
     text = clean_href(href)
     found = parse_href(href)
     assert (found.text, found.scheme) == (text, get_scheme(text))

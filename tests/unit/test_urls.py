@@ -1,4 +1,4 @@
-"""What a destination may be, and how parameters are put into one."""
+"""Safe and unsafe destinations, and parameters added to URLs."""
 
 import pytest
 
@@ -40,15 +40,15 @@ ADDED = "utm_source=a+b&x=%C3%A9%26%3D"
         ("https://e.com/#utm_source=1", f"https://e.com/?{ADDED}#utm_source=1"),
     ],
 )
-def test_parameters_go_before_the_fragment_and_never_over_a_key_that_is_there(href, expected):
+def test_parameters_precede_the_fragment_and_keep_present_keys(href, expected):
     assert add_parameters(href, UTM) == expected
 
 
-def test_nothing_to_add_changes_nothing():
+def test_no_parameters_leave_the_url_unchanged():
     assert add_parameters("https://e.com/?", []) == "https://e.com/?"
 
 
-def test_brackets_of_arrays_stay_readable_in_added_names():
+def test_brackets_in_added_names_are_not_encoded():
     assert add_parameters("https://e.com/", [("tag[]", "1")]) == "https://e.com/?tag[]=1"
 
 
@@ -67,7 +67,7 @@ def test_brackets_of_arrays_stay_readable_in_added_names():
         "myapp://open/7",
     ],
 )
-def test_destinations_that_may_be_signed(href):
+def test_safe_destination_is_accepted(href):
     check_destination(href, {"myapp"})
 
 
@@ -106,13 +106,13 @@ def test_destinations_that_may_be_signed(href):
         ("mailto:", "nothing after"),
     ],
 )
-def test_destinations_that_are_never_signed(href, reason):
+def test_unsafe_destination_is_rejected(href, reason):
     with pytest.raises(UnsafeDestination) as caught:
         check_destination(href)
     assert reason in caught.value.reason
 
 
-def test_no_workspace_can_list_a_scheme_that_runs_code():
+def test_workspace_cannot_allow_a_scheme_that_runs_code():
     with pytest.raises(UnsafeDestination):
         check_destination("javascript:alert(1)", {"javascript"})
 
@@ -127,20 +127,20 @@ def test_no_workspace_can_list_a_scheme_that_runs_code():
         ("mailto:a@b.c?subject=ü x", "mailto:a@b.c?subject=%C3%BC%20x"),
     ],
 )
-def test_a_header_can_hold_every_destination_and_the_rest_of_it_stays(href, expected):
+def test_destination_is_converted_to_header_characters(href, expected):
     assert to_ascii_url(href) == expected
 
 
-def test_a_host_that_is_no_name_has_no_ascii_form():
+def test_invalid_host_has_no_ascii_form():
     with pytest.raises(UnsafeDestination):
         to_ascii_url("https://" + "ü" * 70 + ".example/")
 
 
-def test_hrefs_are_read_as_browsers_read_them():
+def test_href_is_read_as_browsers_read_it():
     assert clean_href(" \x00\thttps://e.c\nom/\r\n ") == "https://e.com/"
 
 
-def test_parts_of_a_url_are_told_in_lower_case():
+def test_scheme_and_host_are_in_lower_case():
     assert get_scheme("HTTPS://x") == "https"
     assert get_scheme("/x:y") is None
     assert get_authority("https://u@E.com:8080/x") == "e.com:8080"

@@ -1,8 +1,8 @@
-"""How well machines are told from people, on a labelled sample (labelled_clicks.json).
+"""Precision and recall of bot detection on a labelled sample (labelled_clicks.json).
 
 Each case is one delivery: an agent, a network, and clicks as link and seconds after sending. The
-sample is written by hand, hard cases included that are got wrong: it guards against getting worse,
-and docs/bot-clicks.md tells its figures.
+sample is written by hand and includes hard cases that are classified wrongly. The test fails if
+detection gets worse. docs/bot-clicks.md states the figures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "bot-clicks.md"
 
 @dataclass(frozen=True)
 class Score:
-    """Of cases, a machine's being positive."""
+    """Counts of classified cases; a bot is positive."""
 
     found: int
     false: int
@@ -44,7 +44,7 @@ class Score:
 
 
 def is_machine(case: dict[str, Any]) -> bool:
-    """Whether all clicks of a case are judged a machine's."""
+    """Return True if all clicks of a case are classified as a bot's."""
     clicks = [
         make_click(
             f"click-{number}",
@@ -72,20 +72,20 @@ def score() -> Score:
     )
 
 
-def test_people_are_rarely_taken_for_machines_and_machines_are_mostly_found() -> None:
+def test_labelled_sample_meets_the_minimum_precision_and_recall() -> None:
     result = score()
     assert result.precision >= 0.92
     assert result.recall >= 0.90
 
 
-def test_the_sample_holds_cases_of_both_kinds_that_are_hard() -> None:
+def test_labelled_sample_has_hard_cases_of_people_and_bots() -> None:
     result = score()
     assert result.false > 0
     assert result.missed > 0
     assert min(result.found, result.humans) >= 25
 
 
-def test_the_page_tells_the_figures_of_the_sample() -> None:
+def test_documentation_states_the_figures_of_the_sample() -> None:
     result = score()
     told = re.search(r"precision \*\*([\d.]+)\*\* and recall \*\*([\d.]+)\*\*", DOCS.read_text())
     assert told is not None

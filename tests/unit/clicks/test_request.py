@@ -37,14 +37,14 @@ OF_CLOUDFRONT = {
 }
 
 
-def test_what_cloudfront_says_goes_before_what_the_gateway_says() -> None:
+def test_cloudfront_headers_take_precedence_over_api_gateway() -> None:
     request = parse_click_request(event(**OF_CLOUDFRONT), from_cloudfront=True)
     assert (request.id, request.time) == ("viewer-request_1==", RECEIVED - 700)
     assert (request.address, request.country, request.asn) == ("203.0.113.7", "DE", 3320)
     assert request.agent == "Agent/1"
 
 
-def test_who_calls_directly_is_not_believed_what_cloudfront_would_say() -> None:
+def test_cloudfront_headers_of_a_direct_call_are_ignored() -> None:
     request = parse_click_request(event(**OF_CLOUDFRONT), from_cloudfront=False)
     assert (request.id, request.time) == ("gateway-request", RECEIVED)
     assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
@@ -52,14 +52,14 @@ def test_who_calls_directly_is_not_believed_what_cloudfront_would_say() -> None:
 
 
 @pytest.mark.parametrize("through_front", [True, False])
-def test_without_cloudfront_the_gateway_says_it(through_front: bool) -> None:
+def test_api_gateway_values_are_used_without_cloudfront(through_front: bool) -> None:
     request = parse_click_request(event(), from_cloudfront=through_front)
     assert (request.id, request.time) == ("gateway-request", RECEIVED)
     assert (request.address, request.country, request.asn) == ("198.51.100.7", None, None)
     assert request.agent == ""
 
 
-def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
+def test_request_repeated_at_the_origin_is_the_same_click() -> None:
     headers = {"x_amz_cf_id": "viewer-request-1", "x_waypost_time": str(RECEIVED)}
     first, again = event(**headers), event(**headers)
     again["requestContext"]["requestId"] = "gateway-again"
@@ -81,32 +81,32 @@ def test_a_get_repeated_at_the_origin_is_the_same_click() -> None:
         "",
     ],
 )
-def test_an_unbelievable_time_is_not_believed(told: object) -> None:
+def test_implausible_viewer_time_is_ignored(told: object) -> None:
     assert (
         parse_click_request(event(x_waypost_time=str(told)), from_cloudfront=True).time == RECEIVED
     )
 
 
 @pytest.mark.parametrize("made_up", ["", "short", "a b c d e f g", "x" * 200, "key#injection-1"])
-def test_an_odd_request_id_is_not_taken(made_up: str) -> None:
+def test_malformed_request_id_is_ignored(made_up: str) -> None:
     request = parse_click_request(event(x_amz_cf_id=made_up), from_cloudfront=True)
     assert request.id == "gateway-request"
 
 
 @pytest.mark.parametrize("header", PREFETCH_HEADERS)
 @pytest.mark.parametrize("value", ["prefetch", "Prefetch", "prefetch;prerender", "preview"])
-def test_prefetching_is_no_click(header: str, value: str) -> None:
+def test_prefetch_is_not_a_click(header: str, value: str) -> None:
     asked = event(**{header.replace("-", "_"): value})
     assert not parse_click_request(asked, from_cloudfront=False).is_click
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "get"])
-def test_only_get_is_a_click(method: str) -> None:
+def test_only_get_requests_are_clicks(method: str) -> None:
     assert not parse_click_request(event(method), from_cloudfront=False).is_click
     assert parse_click_request(event(), from_cloudfront=False).is_click
 
 
-def test_an_ordinary_purpose_is_no_prefetch() -> None:
+def test_other_purpose_header_is_not_a_prefetch() -> None:
     asked = event(sec_purpose="", purpose="navigate")
     assert parse_click_request(asked, from_cloudfront=False).is_click
 
@@ -122,11 +122,11 @@ def test_an_ordinary_purpose_is_no_prefetch() -> None:
         (None, None),
     ],
 )
-def test_an_address_is_cut_to_its_network(address: str | None, kept: str | None) -> None:
+def test_address_is_truncated_to_its_network(address: str | None, kept: str | None) -> None:
     assert truncate_address(address, "truncated") == kept
 
 
-def test_the_workspace_decides_how_much_of_an_address_is_kept() -> None:
+def test_ip_policy_decides_how_much_of_an_address_is_stored() -> None:
     assert truncate_address("203.0.113.77", "full") == "203.0.113.77"
     assert truncate_address("203.0.113.77", "none") is None
 
@@ -139,12 +139,12 @@ def test_the_workspace_decides_how_much_of_an_address_is_kept() -> None:
         ("[2001:db8::1]:443", "2001:db8::1"),
     ],
 )
-def test_the_port_follows_the_last_colon(header: str, address: str) -> None:
+def test_port_follows_the_last_colon_of_the_viewer_address(header: str, address: str) -> None:
     asked = event(cloudfront_viewer_address=header)
     assert parse_click_request(asked, from_cloudfront=True).address == address
 
 
-def test_no_whole_address_is_ever_part_of_a_click() -> None:
+def test_click_never_contains_the_complete_address() -> None:
     from tests.unit.redirect.conftest import make_request
     from waypost.clicks.request import build_click
     from waypost.models.workspace import WorkspaceSettings

@@ -1,4 +1,4 @@
-"""Recount, replay, erase: what an operator does when something went wrong or somebody asks."""
+"""Recount, replay and erasure: the operator's tools after a failure or a request."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def drift(stores: Repositories, **figures: int) -> None:
     stores.recipients.commit(Commit(CAMPAIGN, [], [], increments))
 
 
-def test_a_campaign_that_is_right_has_no_differences(
+def test_correct_campaign_has_no_differences(
     stores: Repositories, tally: TallyService, recounting: RecountService
 ) -> None:
     make(
@@ -70,7 +70,7 @@ def test_a_campaign_that_is_right_has_no_differences(
     assert (found.clicks, found.expired, found.is_changing) == (3, 0, False)
 
 
-def test_drifted_counters_are_shown_and_set_right(
+def test_drifted_counters_are_reported_and_repaired(
     stores: Repositories, tally: TallyService, recounting: RecountService
 ) -> None:
     make(stores, tally, make_click("a"))
@@ -83,7 +83,7 @@ def test_drifted_counters_are_shown_and_set_right(
     assert stores.campaigns.get_counts(CAMPAIGN).total.human == 1
 
 
-def test_clicks_that_were_never_counted_are_found_and_counted(
+def test_uncounted_clicks_are_found_and_counted(
     stores: Repositories, tally: TallyService, recounting: RecountService
 ) -> None:
     make(stores, tally, make_click("a"))
@@ -94,7 +94,7 @@ def test_clicks_that_were_never_counted_are_found_and_counted(
     assert recounting.repair(CAMPAIGN, tally).is_consistent
 
 
-def test_counters_outlast_clicks_that_expired(
+def test_recount_keeps_counters_of_expired_clicks(
     stores: Repositories, tally: TallyService, recounting: RecountService
 ) -> None:
     make(stores, tally, make_click("a"), make_click("b", person="p2"))
@@ -111,7 +111,7 @@ def test_counters_outlast_clicks_that_expired(
     assert stores.campaigns.get_counts(CAMPAIGN).total.human == 2
 
 
-def test_a_campaign_whose_counters_move_is_left_alone(
+def test_campaign_with_changing_counters_is_not_repaired(
     stores: Repositories,
     tally: TallyService,
     recounting: RecountService,
@@ -129,7 +129,7 @@ def test_a_campaign_whose_counters_move_is_left_alone(
     before = counts(CAMPAIGN).total.human
     found = recounting.repair(CAMPAIGN, tally)
     assert found.is_changing
-    assert counts(CAMPAIGN).total.human > before  # nothing was taken away
+    assert counts(CAMPAIGN).total.human > before  # no counter was reduced
 
 
 def lines() -> dict[str, str]:
@@ -160,7 +160,7 @@ def lines() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", lines())
-def test_a_click_is_brought_home_from_wherever_it_was_left(
+def test_click_is_replayed_from_every_source(
     stores: Repositories, tally: TallyService, kind: str
 ) -> None:
     done = replay_clicks(lines()[kind], stores.clicks, tally)
@@ -170,13 +170,19 @@ def test_a_click_is_brought_home_from_wherever_it_was_left(
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 1
 
 
-def test_lines_of_all_kinds_stand_in_one_file(stores: Repositories, tally: TallyService) -> None:
+def test_replay_file_may_mix_lines_of_all_sources(
+    stores: Repositories, tally: TallyService
+) -> None:
     other = ["", "START RequestId: 1", '{"level":"INFO"}', '{"cut":', '{"link":1,"delivery":2}']
     done = replay_clicks("\n".join([*lines().values(), *other]), stores.clicks, tally)
-    assert (done.total, done.recorded, done.unreadable) == (7, 6, 1)  # s3 and payload are one
+    assert (done.total, done.recorded, done.unreadable) == (
+        7,
+        6,
+        1,
+    )  # the s3 and payload lines contain the same click
 
 
-def test_a_click_recorded_and_never_counted_is_counted_by_a_replay(
+def test_replay_counts_a_recorded_but_uncounted_click(
     stores: Repositories, tally: TallyService
 ) -> None:
     stores.clicks.record(make_click("s3"))
@@ -184,7 +190,7 @@ def test_a_click_recorded_and_never_counted_is_counted_by_a_replay(
     assert (done.recorded, done.counted) == (0, 1)
 
 
-def test_a_replay_tells_what_it_could_not_do(
+def test_replay_reports_its_failures(
     stores: Repositories, tally: TallyService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = stores.clicks.record
@@ -211,7 +217,7 @@ def traces(stores: Repositories, person: str) -> list[object]:
 
 
 @pytest.mark.parametrize("number", [1, 3, MAX_INLINE_CLICKS, MAX_INLINE_CLICKS * 3])
-def test_an_erased_person_is_nowhere_and_every_figure_stays(
+def test_erased_person_is_removed_and_figures_are_unchanged(
     stores: Repositories,
     tally: TallyService,
     recounting: RecountService,
@@ -231,15 +237,15 @@ def test_an_erased_person_is_nowhere_and_every_figure_stays(
     assert recounting.compare(CAMPAIGN).is_consistent
     assert (
         number < MAX_INLINE_CLICKS * 3 or number - MAX_INLINE_CLICKS > OVERFLOW_ITEMS_PER_STEP
-    )  # in several steps
+    )  # in several transactions
 
 
-def test_what_comes_in_after_the_erasure_is_nobodys_and_the_same_recipients(
+def test_clicks_after_an_erasure_are_anonymous_and_of_the_same_recipient(
     stores: Repositories, tally: TallyService, recounting: RecountService, erasing: Erasure
 ) -> None:
     make(stores, tally, make_click("a", person="erika"))
     erasing.erase(ACME, "erika", NOON)
-    tally.count_clicks([make_click("a", person="erika")])  # the stream, once more
+    tally.count_clicks([make_click("a", person="erika")])  # the stream again
     make(stores, tally, make_click("late", person="erika", after=60))
     tally.count_clicks(list(stores.clicks.scan_by_campaign(CAMPAIGN)))
     total = stores.campaigns.get_counts(CAMPAIGN).total
@@ -248,7 +254,7 @@ def test_what_comes_in_after_the_erasure_is_nobodys_and_the_same_recipients(
     assert recounting.compare(CAMPAIGN).is_consistent
 
 
-def test_an_erasure_finds_every_campaign_of_the_workspace_and_no_other(
+def test_erasure_covers_every_campaign_of_the_workspace_only(
     stores: Repositories, tally: TallyService, erasing: Erasure
 ) -> None:
     autumn, foreign = (
@@ -262,7 +268,7 @@ def test_an_erasure_finds_every_campaign_of_the_workspace_and_no_other(
     assert next(iter(stores.clicks.scan_by_campaign(foreign))).person == "erika"
 
 
-def test_an_erasure_that_broke_off_is_finished_by_the_next(
+def test_interrupted_erasure_is_completed_by_the_next(
     stores: Repositories,
     tally: TallyService,
     recounting: RecountService,
@@ -286,10 +292,10 @@ def test_an_erasure_that_broke_off_is_finished_by_the_next(
     assert recounting.compare(CAMPAIGN).is_consistent
 
 
-def test_an_event_that_was_not_told_before_the_erasure_is_still_due(
+def test_unpublished_event_is_published_after_an_erasure(
     stores: Repositories, erasing: Erasure
 ) -> None:
-    """A mark that moves keeps the batch that its notice is found by."""
+    """A moved click keeps its batch, by which its outbox entry is found."""
 
     class Down:
         def publish(self, clicks: Any) -> set[str]:
@@ -310,7 +316,7 @@ def test_an_event_that_was_not_told_before_the_erasure_is_still_due(
     assert [(made.id, made.person) for made in bus.told] == [("a", None)]
 
 
-def test_opting_out_twice_and_erasing_keep_one_alias(
+def test_repeated_opt_out_and_erasure_keep_one_alias(
     stores: Repositories, erasing: Erasure
 ) -> None:
     wish = stores.workspaces.opt_out(ACME, "erika", SENT)
@@ -318,7 +324,7 @@ def test_opting_out_twice_and_erasing_keep_one_alias(
     assert stores.workspaces.opt_out(ACME, "erika", NOON) == wish
 
 
-def test_messages_rendered_for_one_recipient_go_with_an_erased_person(stores: Repositories) -> None:
+def test_erasure_deletes_messages_of_one_recipient(stores: Repositories) -> None:
     messages = InMemoryMessageRepository(NOON.timestamp)
     messages.add(SentMessage(campaign=CAMPAIGN, html="Dear Erika", rendered=True, expires=2**31))
     erasing = Erasure(stores.clicks, stores.recipients, stores.workspaces, messages)

@@ -1,4 +1,4 @@
-"""The redirect's use case over the in-memory twins."""
+"""The redirect service over in-memory repositories."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FakeFallbackQueue(FallbackQueue):
 
 @dataclass
 class RedirectHarness:
-    """Everything a redirect touches, to be looked at and broken."""
+    """The redirect service and its dependencies, which tests inspect and break."""
 
     short_links: InMemoryShortLinkRepository = field(default_factory=InMemoryShortLinkRepository)
     clicks: InMemoryClickRepository = field(default_factory=InMemoryClickRepository)

@@ -1,4 +1,4 @@
-"""What becomes of a click while the recipient is sent on: recorded, parked, logged; never lost."""
+"""A click is recorded, queued or logged while the recipient is redirected, and is never lost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ from waypost.tokens import ClickToken, OpenToken
 
 
 class Broken:
-    """A ledger that fails so many times, each after ``seconds``; ``written`` before it fails."""
+    """A click repository that fails ``times`` times, each after ``seconds``.
+
+    ``written``: it fails after it wrote the click.
+    """
 
     def __init__(
         self, desk: RedirectHarness, error: Exception, times: int = 99, seconds: float = 0.0
@@ -75,7 +78,9 @@ def recorded(desk: RedirectHarness) -> list[Click]:
     return list(desk.clicks.scan_by_campaign(CAMPAIGN))
 
 
-def test_a_click_is_recorded_with_what_was_asked(desk: RedirectHarness, token: ClickToken) -> None:
+def test_click_is_recorded_with_the_data_of_its_request(
+    desk: RedirectHarness, token: ClickToken
+) -> None:
     assert follow(desk, token) is ClickOutcome.RECORDED
     [click] = recorded(desk)
     assert (click.id, click.link, click.person, click.delivery) == (
@@ -88,7 +93,7 @@ def test_a_click_is_recorded_with_what_was_asked(desk: RedirectHarness, token: C
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
 
 
-def test_the_same_request_twice_is_one_click(desk: RedirectHarness, token: ClickToken) -> None:
+def test_repeated_request_is_recorded_once(desk: RedirectHarness, token: ClickToken) -> None:
     assert follow(desk, token) is ClickOutcome.RECORDED
     assert follow(desk, token) is ClickOutcome.DUPLICATE
     assert len(recorded(desk)) == 1
@@ -97,20 +102,20 @@ def test_the_same_request_twice_is_one_click(desk: RedirectHarness, token: Click
 @pytest.mark.parametrize(
     "asked", [make_request("HEAD"), make_request("POST"), make_request(prefetch=True)]
 )
-def test_what_nobody_clicked_redirects_and_is_not_kept(
+def test_head_and_prefetch_redirect_without_a_click(
     desk: RedirectHarness, token: ClickToken, asked: ClickRequest
 ) -> None:
     assert follow(desk, token, asked) is ClickOutcome.NOT_A_CLICK
     assert (recorded(desk), desk.fallback_queue.clicks) == ([], [])
 
 
-def test_one_failure_is_tried_again(desk: RedirectHarness, token: ClickToken) -> None:
+def test_recording_is_retried_after_one_failure(desk: RedirectHarness, token: ClickToken) -> None:
     with_ledger(desk, ledger := Broken(desk, StoreUnavailable("throttled"), times=1))
     assert follow(desk, token) is ClickOutcome.RECORDED
     assert ledger.calls == MAX_RECORD_ATTEMPTS == 2
 
 
-def test_an_answer_that_got_lost_is_no_second_click(
+def test_lost_response_does_not_record_a_second_click(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     with_ledger(desk, ledger := Broken(desk, StoreUnavailable("timeout"), times=1))
@@ -120,7 +125,7 @@ def test_an_answer_that_got_lost_is_no_second_click(
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ZeroDivisionError("a fault of ours")])
-def test_a_dead_ledger_parks_the_click(
+def test_click_is_queued_if_the_clicks_table_is_unavailable(
     desk: RedirectHarness, token: ClickToken, error: Exception
 ) -> None:
     with_ledger(desk, Broken(desk, error))
@@ -128,7 +133,7 @@ def test_a_dead_ledger_parks_the_click(
     assert [click.id for click in desk.fallback_queue.clicks] == ["request-1"]
 
 
-def test_a_slow_failure_leaves_no_time_for_another_attempt(
+def test_slow_failure_is_not_retried_within_the_budget(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     with_ledger(
@@ -138,7 +143,7 @@ def test_a_slow_failure_leaves_no_time_for_another_attempt(
     assert ledger.calls == 1
 
 
-def test_a_click_that_nobody_takes_is_logged_and_can_be_replayed(
+def test_click_is_logged_for_a_replay_if_the_queue_fails_too(
     desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = StringIO()
@@ -160,7 +165,7 @@ def _refuse(click: Click) -> None:
     raise StoreUnavailable("the queue is away too")
 
 
-def test_settings_of_the_workspace_decide_what_is_kept(
+def test_workspace_settings_decide_which_click_data_is_stored(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     settings = WorkspaceSettings(ip="full", retention_days=7)
@@ -171,7 +176,7 @@ def test_settings_of_the_workspace_decide_what_is_kept(
     assert click.expires - int(click.time.timestamp()) == 7 * 86_400
 
 
-def test_without_settings_nothing_is_kept_that_they_might_forbid(
+def test_fail_closed_settings_apply_if_settings_cannot_be_read(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     desk.redirect_service = replace(
@@ -198,14 +203,14 @@ def test_without_settings_nothing_is_kept_that_they_might_forbid(
     ],
 )
 @pytest.mark.parametrize("href", ["https://example.com/sale", ""])
-def test_settings_that_cannot_be_followed_cost_nobody_the_way(
+def test_unusable_settings_do_not_fail_the_redirect(
     desk: RedirectHarness,
     token: ClickToken,
     stored: str,
     href: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As an operator's hand or a later version may leave them."""
+    """An operator or a later version may have written such settings."""
     policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
     desk.redirect_service = replace(desk.redirect_service, settings_cache=policies)
     if href:
@@ -214,20 +219,20 @@ def test_settings_that_cannot_be_followed_cost_nobody_the_way(
         opened = desk.open_sealer.seal(OpenToken(CAMPAIGN, "d1", "p1", token.sent))
         assert desk.redirect_service.handle_open(opened, make_request()) is ClickOutcome.RECORDED
     [click] = desk.clicks.stream
-    assert click.ip is None  # whether they wanted it kept is not known
+    assert click.ip is None  # the workspace may forbid to store it
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
     [told] = caplog.records
     assert vars(told)["workspace"] == extract_workspace_id(CAMPAIGN)
 
 
 @pytest.mark.parametrize("stored", ["[]", '"truncated"', "null", "7", "{", "", '{"schemes": 7}'])
-def test_settings_that_are_none_keep_what_every_workspace_allows(stored: str) -> None:
+def test_corrupt_settings_item_is_replaced_by_fail_closed_settings(stored: str) -> None:
     policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
     assert policies.get_or_default(extract_workspace_id(CAMPAIGN)) is FAIL_CLOSED_SETTINGS
 
 
 class _Stored:
-    """A table whose only row holds these settings."""
+    """A table with one item that has these settings."""
 
     def __init__(self, settings: str) -> None:
         self._settings = settings
@@ -254,7 +259,7 @@ class _Policies:
         "",
     ],
 )
-def test_a_token_of_ours_with_a_destination_nobody_may_have_leads_nowhere(
+def test_signed_token_with_a_forbidden_destination_is_rejected(
     desk: RedirectHarness, token: ClickToken, href: str
 ) -> None:
     with pytest.raises(MalformedToken):
@@ -271,7 +276,7 @@ def test_a_token_of_ours_with_a_destination_nobody_may_have_leads_nowhere(
         ("myapp://open/1", "myapp://open/1"),
     ],
 )
-def test_the_location_is_the_destination_as_a_header_takes_it(
+def test_location_is_the_destination_in_header_characters(
     desk: RedirectHarness, token: ClickToken, href: str, location: str
 ) -> None:
     sealed = desk.sealer.seal(replace(token, href=href))
@@ -291,17 +296,17 @@ def test_the_location_is_the_destination_as_a_header_takes_it(
         ("é", ("a",), False),
     ],
 )
-def test_who_came_through_the_front_carries_a_secret(
+def test_request_with_an_origin_secret_is_from_cloudfront(
     given: str, secrets: tuple[str, ...], through: bool
 ) -> None:
     assert is_from_cloudfront({"x-waypost-origin": given}, secrets) is through
 
 
-def test_no_header_is_no_secret() -> None:
+def test_request_without_the_header_is_not_from_cloudfront() -> None:
     assert not is_from_cloudfront({}, ("a",))
 
 
-def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
+def test_settings_are_cached_and_served_stale() -> None:
     class Store:
         def __init__(self) -> None:
             self.reads, self.down = 0, False
@@ -319,7 +324,7 @@ def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
     store.down = True
     assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
     assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
-    assert store.reads == 1  # a dead store is not asked at every click
+    assert store.reads == 1  # an unavailable store is not read at every click
     store.down, now[0] = False, SETTINGS_RETRY_SECONDS + 1.0
     assert policies.get_or_default(workspace).ip == policies.get_or_default(workspace).ip == "full"
     assert store.reads == 2
@@ -328,7 +333,7 @@ def test_settings_are_read_once_and_stale_ones_outlive_the_store() -> None:
     assert store.reads == 3
 
 
-def test_settings_of_ever_more_workspaces_are_not_all_remembered() -> None:
+def test_settings_cache_is_bounded() -> None:
     policies = SettingsCache(InMemoryWorkspaceRepository())
     for number in range(2_500):
         policies.get_or_default(derive_workspace_id(str(number)))

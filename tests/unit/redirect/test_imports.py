@@ -1,4 +1,4 @@
-"""What a redirect loads: whoever clicks first waits for every module of it."""
+"""The redirect loads few modules: the first click waits for each of them."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ HEAVY = (
 
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
-    """The modules that a process has when it has imported the handler and made its clients."""
+    """Return the modules that are loaded after importing the handler and creating its clients."""
     probe = (
         "import sys; sys.path[:0] = sys.argv[1:]; import app;"
         "from waypost.aws.clients import create_redirect_client, create_keyring_client;"
@@ -43,10 +43,10 @@ def loaded() -> set[str]:
 
 
 @pytest.mark.parametrize("module", HEAVY)
-def test_a_redirect_does_not_wait_for_what_it_does_not_use(loaded, module):
+def test_redirect_does_not_import_heavy_libraries(loaded, module):
     assert module not in loaded
 
 
-def test_what_others_need_of_the_layer_stays_out(loaded):
+def test_redirect_does_not_import_packages_of_other_functions(loaded):
     ours = {name.split(".")[1] for name in loaded if name.startswith("waypost.")}
     assert not ours & {"rewrite", "rewrite_files", "reports", "web", "tally"}

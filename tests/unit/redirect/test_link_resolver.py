@@ -1,4 +1,4 @@
-"""Short links and stored destinations, followed: one path with signed links, and honest."""
+"""Short links and stored destinations are resolved and recorded like signed links."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shortened(desk: RedirectHarness, token: ClickToken, expires: int | None = No
 
 
 class UnavailableShortLinks:
-    """A table that does not answer, ``times`` times."""
+    """Make the table unavailable for ``times`` reads."""
 
     def __init__(self, desk: RedirectHarness, times: int) -> None:
         self.calls, self._times, self._desk = 0, times, desk
@@ -59,7 +59,7 @@ def gone(
     return table
 
 
-def test_a_short_link_leads_where_its_token_does_and_counts(
+def test_short_link_redirects_to_the_destination_of_its_token(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     arrival = desk.redirect_service.handle_short_link(shortened(desk, token), make_request())
@@ -68,14 +68,12 @@ def test_a_short_link_leads_where_its_token_does_and_counts(
     assert (click.link, click.person, click.href) == (token.link, "p1", token.href)
 
 
-def test_a_code_in_capitals_leads_there_too(desk: RedirectHarness, token: ClickToken) -> None:
+def test_short_link_code_in_capitals_is_resolved(desk: RedirectHarness, token: ClickToken) -> None:
     code = shortened(desk, token).upper()
     assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 
-def test_a_preview_of_a_short_link_arrives_and_is_not_counted(
-    desk: RedirectHarness, token: ClickToken
-) -> None:
+def test_preview_of_a_short_link_is_not_counted(desk: RedirectHarness, token: ClickToken) -> None:
     code = shortened(desk, token)
     for unseen in (make_request("HEAD"), make_request(prefetch=True)):
         assert (
@@ -86,7 +84,7 @@ def test_a_preview_of_a_short_link_arrives_and_is_not_counted(
 
 
 @pytest.mark.parametrize("code", ["", "x", "2" * 19, "2" * 18, "🎈" * 19])
-def test_a_code_nobody_was_given_leads_nowhere(
+def test_unknown_code_raises_unknown_short_link(
     desk: RedirectHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UnknownShortLink):
@@ -94,7 +92,7 @@ def test_a_code_nobody_was_given_leads_nowhere(
     assert "ShortLinkUnknown" in capsys.readouterr().out
 
 
-def test_what_cannot_be_a_code_is_not_asked_for(
+def test_text_that_cannot_be_a_code_is_not_looked_up(
     desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = gone(desk, monkeypatch)
@@ -103,17 +101,15 @@ def test_what_cannot_be_a_code_is_not_asked_for(
     assert table.calls == 0
 
 
-def test_an_expired_link_says_so_before_the_table_forgets_it(
-    desk: RedirectHarness, token: ClickToken
-) -> None:
+def test_expired_link_raises_expired_short_link(desk: RedirectHarness, token: ClickToken) -> None:
     code = shortened(desk, token, expires=int(desk.now) + 60)
     assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
-    desk.now += 60  # though it was read, and is remembered
+    desk.now += 60  # although it is cached
     with pytest.raises(ExpiredShortLink):
         desk.redirect_service.handle_short_link(code, make_request())
 
 
-def test_a_stored_token_that_nobody_signed_leads_nowhere(
+def test_stored_token_with_a_bad_signature_is_rejected(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     payload, _, signature = desk.sealer.seal(token).partition("/")
@@ -123,7 +119,7 @@ def test_a_stored_token_that_nobody_signed_leads_nowhere(
         desk.redirect_service.handle_short_link(planted.code, make_request())
 
 
-def test_an_item_that_cannot_be_read_leads_nowhere(
+def test_corrupt_item_raises_malformed_token(
     desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(_: str) -> None:
@@ -134,7 +130,7 @@ def test_an_item_that_cannot_be_read_leads_nowhere(
         desk.redirect_service.handle_short_link(generate_code(), make_request())
 
 
-def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
+def test_unavailable_table_raises_store_unavailable(
     desk: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
@@ -148,7 +144,7 @@ def test_while_the_table_is_away_nobody_is_told_the_link_leads_nowhere(
     assert "LookupFailed" in capsys.readouterr().out
 
 
-def test_one_lost_answer_is_asked_for_again(
+def test_lookup_is_retried_after_one_failure(
     desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = shortened(desk, token)
@@ -156,7 +152,7 @@ def test_one_lost_answer_is_asked_for_again(
     assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 
-def test_what_was_read_is_remembered(
+def test_resolved_links_are_cached(
     desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = shortened(desk, token)
@@ -175,9 +171,7 @@ def long_token(desk: RedirectHarness, token: ClickToken, href: str) -> ClickToke
     return replace(token, href="", stored_digest=kept.digest)
 
 
-def test_a_stored_destination_is_where_the_link_leads(
-    desk: RedirectHarness, token: ClickToken
-) -> None:
+def test_stored_destination_is_resolved(desk: RedirectHarness, token: ClickToken) -> None:
     href = "https://example.com/?q=" + "x" * 4000
     stored = long_token(desk, token, href)
     arrival = desk.redirect_service.handle_click(desk.sealer.seal(stored), make_request())
@@ -186,7 +180,7 @@ def test_a_stored_destination_is_where_the_link_leads(
     assert click.href == href[:MAX_HREF_CHARACTERS]
 
 
-def test_the_recipients_own_parameter_comes_back_into_a_stored_destination(
+def test_person_parameter_is_filled_into_a_stored_destination(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}&q=" + "x" * 4000)
@@ -200,7 +194,7 @@ def test_the_recipients_own_parameter_comes_back_into_a_stored_destination(
         )
 
 
-def test_a_destination_that_is_gone_or_was_changed_leads_nowhere(
+def test_missing_or_changed_destination_is_rejected(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
@@ -214,7 +208,7 @@ def test_a_destination_that_is_gone_or_was_changed_leads_nowhere(
         desk.redirect_service.handle_click(desk.sealer.seal(stored), make_request())
 
 
-def test_a_stored_destination_of_nobody_with_a_persons_mark_leads_nowhere(
+def test_stored_destination_with_a_placeholder_needs_a_person(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}")
@@ -224,7 +218,7 @@ def test_a_stored_destination_of_nobody_with_a_persons_mark_leads_nowhere(
         )
 
 
-def test_another_workspaces_destination_is_not_reached(
+def test_destination_of_another_workspace_is_not_resolved(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
@@ -236,7 +230,7 @@ def test_another_workspaces_destination_is_not_reached(
         )
 
 
-def test_while_a_destination_cannot_be_read_nothing_is_counted(
+def test_no_click_is_recorded_if_the_destination_cannot_be_read(
     desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = desk.sealer.seal(long_token(desk, token, "https://example.com/?q=" + "x" * 4000))
@@ -247,7 +241,7 @@ def test_while_a_destination_cannot_be_read_nothing_is_counted(
     assert desk.fallback_queue.clicks == []
 
 
-def test_what_is_remembered_has_a_bound(desk: RedirectHarness, token: ClickToken) -> None:
+def test_resolver_caches_are_bounded(desk: RedirectHarness, token: ClickToken) -> None:
     sealed = desk.sealer.seal(token)
     links = [ShortLink(generate_code(), sealed, None) for _ in range(2_500)]
     desk.short_links.add(links)

@@ -1,4 +1,4 @@
-"""Pixels: counted like clicks, and a GIF whatever fails."""
+"""Opens are recorded like clicks, and the response is a GIF on any error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from waypost.tokens import ClickToken, OpenToken
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)
 
 
-def test_an_open_is_kept_as_a_click_of_no_link(desk: RedirectHarness) -> None:
+def test_open_is_recorded_as_a_click_with_the_id_of_opens(desk: RedirectHarness) -> None:
     assert (
         desk.redirect_service.handle_open(desk.open_sealer.seal(TOKEN), make_request())
         is ClickOutcome.RECORDED
@@ -34,27 +34,27 @@ def test_an_open_is_kept_as_a_click_of_no_link(desk: RedirectHarness) -> None:
     assert kept.ip == "203.0.113.0"
 
 
-def test_an_open_asked_for_twice_at_the_origin_is_one(desk: RedirectHarness) -> None:
+def test_repeated_pixel_request_is_one_open(desk: RedirectHarness) -> None:
     sealed = desk.open_sealer.seal(TOKEN)
     kept = [desk.redirect_service.handle_open(sealed, make_request()) for _ in range(2)]
     assert kept == [ClickOutcome.RECORDED, ClickOutcome.DUPLICATE]
 
 
-def test_a_head_or_prefetched_pixel_is_no_open(desk: RedirectHarness) -> None:
+def test_head_or_prefetch_of_a_pixel_is_not_an_open(desk: RedirectHarness) -> None:
     sealed = desk.open_sealer.seal(TOKEN)
     for unseen in (make_request("HEAD"), make_request(prefetch=True)):
         assert desk.redirect_service.handle_open(sealed, unseen) is ClickOutcome.NOT_A_CLICK
     assert desk.clicks.stream == []
 
 
-def test_a_links_token_is_no_pixels(desk: RedirectHarness, token: ClickToken) -> None:
+def test_click_token_is_rejected_as_an_open_token(desk: RedirectHarness, token: ClickToken) -> None:
     with pytest.raises(BadSignature):
         desk.redirect_service.handle_open(desk.sealer.seal(token), make_request())
     with pytest.raises(BadSignature):
         desk.redirect_service.handle_click(desk.open_sealer.seal(TOKEN), make_request())
 
 
-def test_an_open_that_cannot_be_recorded_is_parked(
+def test_open_is_queued_if_it_cannot_be_recorded(
     desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: Click) -> bool:
@@ -68,11 +68,11 @@ def test_an_open_that_cannot_be_recorded_is_parked(
     assert [click.metric for click in desk.fallback_queue.clicks] == ["opened"]
 
 
-def test_the_pixel_is_one_transparent_point_in_43_bytes() -> None:
+def test_pixel_is_a_transparent_gif_of_43_bytes() -> None:
     assert len(PIXEL_GIF) == 43
     assert PIXEL_GIF[:6] == b"GIF89a"
     assert struct.unpack("<HH", PIXEL_GIF[6:10]) == (1, 1)
-    at = 13 + 3 * 2  # after the screen's description and two colours
+    at = 13 + 3 * 2  # after the header and two colours
     assert PIXEL_GIF[at : at + 3] == b"!\xf9\x04"
     assert PIXEL_GIF[at + 3] & 1, "a colour is transparent"
     transparent = PIXEL_GIF[at + 6]
@@ -81,12 +81,16 @@ def test_the_pixel_is_one_transparent_point_in_43_bytes() -> None:
         "codes of three bits at first, in two bytes"
     )
     codes = int.from_bytes(PIXEL_GIF[at + 20 : at + 22], "little")
-    assert [codes & 7, codes >> 3 & 7, codes >> 6 & 7] == [4, transparent, 5]  # clear, point, end
+    assert [codes & 7, codes >> 3 & 7, codes >> 6 & 7] == [
+        4,
+        transparent,
+        5,
+    ]  # clear code, pixel, end code
     assert PIXEL_GIF[-2:] == b"\0;"
     assert b64decode(pixel_response()["body"]) == PIXEL_GIF
 
 
-def test_the_pixel_is_never_cached() -> None:
+def test_pixel_response_is_never_cached() -> None:
     assert "no-store" in pixel_response()["headers"]["cache-control"]
 
 
@@ -110,7 +114,7 @@ def event(path: str, **parameters: str) -> dict[str, Any]:
 
 
 def monkeypatched(redirect: ModuleType, name: str, value: object) -> None:
-    setattr(redirect, name, lambda: value)  # the module is this test's own
+    setattr(redirect, name, lambda: value)  # each test loads its own module
 
 
 def ask(
@@ -126,7 +130,7 @@ def opened(redirect: ModuleType, desk: RedirectHarness, sealed: str) -> dict[str
     return ask(redirect, desk, "/e/o/{payload}/{signature}", payload=payload, signature=signature)
 
 
-def test_the_function_answers_a_pixel_with_the_gif_and_counts(
+def test_pixel_request_returns_the_gif_and_records_an_open(
     redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
@@ -145,10 +149,10 @@ def test_the_function_answers_a_pixel_with_the_gif_and_counts(
         lambda path: path[:20] + "%0D%0A" + path[20:],
     ],
 )
-def test_a_pixel_whose_address_was_encoded_is_still_the_gif_and_an_open(
+def test_percent_encoded_pixel_path_returns_the_gif_and_records_an_open(
     redirect: ModuleType, desk: RedirectHarness, encode: Callable[[str], str]
 ) -> None:
-    """Such a path matches no route of ours, so that it comes without parameters."""
+    """Such a path matches no route, so the event has no path parameters."""
     asked = event("/anything")
     asked["rawPath"] = encode("/e/o/" + desk.open_sealer.seal(TOKEN))
     monkeypatched(redirect, "_redirect_service", desk.redirect_service)
@@ -156,7 +160,7 @@ def test_a_pixel_whose_address_was_encoded_is_still_the_gif_and_an_open(
     assert len(desk.clicks.stream) == 1
 
 
-def test_a_forged_pixel_gets_the_gif_and_counts_nothing(
+def test_forged_pixel_returns_the_gif_without_an_open(
     redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert opened(redirect, desk, "AAAA/BBBB") == pixel_response()
@@ -164,7 +168,7 @@ def test_a_forged_pixel_gets_the_gif_and_counts_nothing(
     assert "TokenRefused" in capsys.readouterr().out
 
 
-def test_whatever_breaks_the_gif_is_answered(
+def test_gif_is_returned_on_any_error(
     redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
@@ -177,7 +181,7 @@ def test_whatever_breaks_the_gif_is_answered(
     assert capsys.readouterr().out.count('"OpenLost":1') == 2
 
 
-def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
+def test_direct_pixel_request_returns_the_gif_without_an_open(
     redirect: ModuleType, desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "secret")
@@ -187,7 +191,7 @@ def test_a_pixel_asked_for_past_the_front_gets_the_gif_and_counts_nothing(
     assert desk.clicks.stream == []
 
 
-def test_the_function_says_404_410_and_503_of_short_links(
+def test_short_link_errors_are_404_410_and_503(
     redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from waypost.models.short_link import ShortLink, generate_code

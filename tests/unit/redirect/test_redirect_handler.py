@@ -1,4 +1,4 @@
-"""The redirect's handler: what a browser is answered, whatever it asked for."""
+"""The responses of the redirect handler."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(redirect: ModuleType, token: str, method: str = "GET", **headers: str) -
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None]]:
-    """Metrics that were emitted, with their reasons."""
+    """Return the emitted metrics with their reasons."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     return [
         (line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], line.get("reason"))
@@ -54,7 +54,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None]]:
     ]
 
 
-def test_a_link_redirects_and_is_never_cached(
+def test_redirect_response_is_302_and_never_cached(
     redirect: ModuleType,
     desk: RedirectHarness,
     token: ClickToken,
@@ -71,7 +71,7 @@ def test_a_link_redirects_and_is_never_cached(
     assert metrics(capsys) == [("ClickRedirected", None)]
 
 
-def test_head_redirects_and_counts_nothing(
+def test_head_request_redirects_without_a_click(
     redirect: ModuleType,
     desk: RedirectHarness,
     token: ClickToken,
@@ -91,7 +91,7 @@ def refused(answer: dict[str, Any], status: int) -> None:
 
 
 @pytest.mark.parametrize("damage", ["forged", "cut", "empty", "swapped", "other key"])
-def test_a_damaged_link_gets_a_plain_page_and_a_metric(
+def test_damaged_link_returns_an_error_page_and_emits_a_metric(
     redirect: ModuleType,
     desk: RedirectHarness,
     token: ClickToken,
@@ -111,7 +111,7 @@ def test_a_damaged_link_gets_a_plain_page_and_a_metric(
     assert [name for name, _ in metrics(capsys)] == ["TokenRefused", "LinkRefused"]
 
 
-def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
+def test_unknown_token_version_returns_an_error_page_and_emits_a_metric(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keyring = KeyringSource(FakeSecrets(), "keyring").get_keyring()
@@ -120,14 +120,14 @@ def test_a_token_of_an_unknown_version_gets_a_plain_page_and_its_own_metric(
 
 
 @pytest.mark.parametrize("told", [{}, {"pathParameters": None}, {"pathParameters": {}}])
-def test_any_other_address_gets_a_plain_page(redirect: ModuleType, told: dict[str, Any]) -> None:
+def test_unknown_path_returns_a_plain_page(redirect: ModuleType, told: dict[str, Any]) -> None:
     event = lambda_handlers.build_api_event("GET /nowhere") | told
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
     refused(redirect.handler(event, None), 404)
 
 
-def test_every_4xx_of_its_own_is_counted_so_that_the_apis_429_can_be_told(
+def test_every_4xx_of_the_function_emits_link_refused(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = lambda_handlers.build_api_event("GET /.well-known/nothing-here")
@@ -137,7 +137,7 @@ def test_every_4xx_of_its_own_is_counted_so_that_the_apis_429_can_be_told(
     assert metrics(capsys) == [("LinkRefused", None)]
 
 
-def test_a_locked_origin_refuses_who_did_not_come_through_the_front(
+def test_locked_origin_rejects_direct_calls(
     redirect: ModuleType,
     desk: RedirectHarness,
     token: ClickToken,
@@ -163,7 +163,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("secret", [None, "", "guessed"])
-def test_an_open_origin_lets_direct_calls_in_and_believes_none_of_their_headers(
+def test_open_origin_ignores_cloudfront_headers_of_direct_calls(
     redirect: ModuleType,
     desk: RedirectHarness,
     token: ClickToken,
@@ -182,7 +182,7 @@ def test_an_open_origin_lets_direct_calls_in_and_believes_none_of_their_headers(
 @pytest.mark.parametrize(
     ("secret", "asked"), [("guessed", "api.example"), ("one", "links.acme.com")]
 )
-def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
+def test_host_of_an_app_links_file_comes_from_cloudfront_only(
     redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, secret: str, asked: str
 ) -> None:
     class Table:
@@ -202,13 +202,13 @@ def test_the_host_of_a_file_for_apps_is_cloudfronts_word_alone(
 
 
 @pytest.mark.parametrize("name", ["assetlinks.json", "apple-app-site-association"])
-def test_a_file_for_apps_that_cannot_be_read_asks_to_come_again_and_the_log_says_why(
+def test_corrupt_app_links_return_503_and_log_the_reason(
     redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     class Table:
         def get_item(self, **request: Any) -> dict[str, Any]:
-            return {"Item": request["Key"]}  # and nothing else
+            return {"Item": request["Key"]}  # no other field
 
     monkeypatch.setattr(clients, "create_redirect_client", lambda _: Table())
     event = lambda_handlers.build_api_event(f"GET /.well-known/{name}")
@@ -219,7 +219,7 @@ def test_a_file_for_apps_that_cannot_be_read_asks_to_come_again_and_the_log_says
     assert any("links.acme.com" in str(vars(told)) for told in caplog.records)
 
 
-def test_files_for_apps_are_read_over_one_connection(
+def test_app_links_files_are_read_over_one_connection(
     redirect: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Table:
@@ -238,7 +238,7 @@ def test_files_for_apps_are_read_over_one_connection(
     assert Table.made == 1
 
 
-def test_an_open_origin_believes_cloudfront(
+def test_open_origin_trusts_cloudfront_headers(
     redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
@@ -249,7 +249,7 @@ def test_an_open_origin_believes_cloudfront(
     assert (click.ip, click.country, click.asn) == ("198.51.100.0", "DE", 3320)
 
 
-def test_a_lock_without_a_secret_is_refused_by_name(
+def test_origin_lock_without_a_secret_is_a_configuration_error(
     redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
@@ -257,7 +257,7 @@ def test_a_lock_without_a_secret_is_refused_by_name(
         ask(redirect, desk.sealer.seal(token))
 
 
-def test_a_lock_neither_open_nor_closed_is_refused_by_name(
+def test_unknown_origin_lock_value_is_a_configuration_error(
     redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "ajar")
@@ -265,7 +265,7 @@ def test_a_lock_neither_open_nor_closed_is_refused_by_name(
         ask(redirect, desk.sealer.seal(token))
 
 
-def test_without_any_key_a_page_asks_to_try_again(
+def test_missing_keyring_returns_503_with_retry_after(
     redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Away:
@@ -281,7 +281,7 @@ def test_without_any_key_a_page_asks_to_try_again(
     assert answer["headers"]["retry-after"] == "5"
 
 
-def test_what_happened_to_a_click_is_a_metric(
+def test_each_click_outcome_emits_its_metric(
     redirect: ModuleType,
     desk: RedirectHarness,
     token: ClickToken,

@@ -1,4 +1,4 @@
-"""Events in the shape of the reference's webhook, told to a bus that may refuse some."""
+"""Events have the format of the reference's webhook, and the bus may reject some of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HUMAN = build_verdict(BotSignal(0))
 
 
 class Client:
-    """EventBridge's client; ``refused`` positions in a call are refused."""
+    """A client of EventBridge that rejects the entries at ``refused`` positions of each call."""
 
     def __init__(self, *refused: int, error: Exception | None = None) -> None:
         self.calls: list[list[dict[str, Any]]] = []
@@ -41,7 +41,7 @@ def some(number: int) -> list[tuple[Click, BotVerdict]]:
     return [(make_click(f"c{n}"), HUMAN) for n in range(number)]
 
 
-def test_an_event_has_the_shape_of_the_references_webhook() -> None:
+def test_event_has_the_format_of_the_reference_webhook() -> None:
     told = build_click_event(make_click(agent="curl/8"), build_verdict(BotSignal.KNOWN_AGENT))
     assert told == {
         "event_id": derive_event_id("click-1"),
@@ -61,7 +61,7 @@ def test_an_event_has_the_shape_of_the_references_webhook() -> None:
     }
 
 
-def test_a_click_without_identity_names_nobody() -> None:
+def test_event_of_an_anonymous_click_has_no_person() -> None:
     data = build_click_event(make_click().anonymize("alias", 0), HUMAN)["data"]
     assert isinstance(data, dict)
     assert (data["customer_id"], data["identifiers"], data["delivery_id"], data["href"]) == (
@@ -72,11 +72,11 @@ def test_a_click_without_identity_names_nobody() -> None:
     )
 
 
-def test_a_clicks_event_has_one_id_for_ever() -> None:
+def test_event_id_of_a_click_never_changes() -> None:
     assert derive_event_id("click-1") == derive_event_id("click-1") != derive_event_id("click-2")
 
 
-def test_entries_name_bus_source_and_time() -> None:
+def test_entries_contain_bus_source_and_time() -> None:
     client = Client()
     ClickEventBus(client, "stack-clicks").publish(some(1))
     [[entry]] = client.calls
@@ -89,7 +89,7 @@ def test_entries_name_bus_source_and_time() -> None:
     assert json.loads(entry["Detail"])["metric"] == "clicked"
 
 
-def test_calls_hold_as_many_entries_as_the_bus_takes() -> None:
+def test_put_events_calls_have_the_maximum_number_of_entries() -> None:
     client = Client()
     told = ClickEventBus(client, "bus").publish(some(25))
     assert sorted(len(call) for call in client.calls) == [
@@ -100,15 +100,15 @@ def test_calls_hold_as_many_entries_as_the_bus_takes() -> None:
     assert len(told) == 25
 
 
-def test_what_was_refused_is_not_told() -> None:
+def test_rejected_entries_are_not_returned_as_published() -> None:
     assert ClickEventBus(Client(1), "bus").publish(some(3)) == {"c0", "c2"}
 
 
-def test_a_bus_that_does_not_answer_took_nothing() -> None:
+def test_failed_call_publishes_no_entry() -> None:
     assert ClickEventBus(Client(error=OSError("away")), "bus").publish(some(1)) == set()
 
 
-def test_a_bus_that_does_not_answer_for_each_event_took_nothing() -> None:
+def test_incomplete_response_publishes_no_entry() -> None:
     class Short(Client):
         def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
             return {"Entries": [{"EventId": "1"}], "FailedEntryCount": 0}
@@ -116,7 +116,7 @@ def test_a_bus_that_does_not_answer_for_each_event_took_nothing() -> None:
     assert ClickEventBus(Short(), "bus").publish(some(2)) == set()
 
 
-def test_a_call_that_the_bus_does_not_answer_takes_no_other_with_it() -> None:
+def test_failed_call_does_not_affect_other_calls() -> None:
     client = Client()
     taking = client.put_events
 
@@ -130,12 +130,12 @@ def test_a_call_that_the_bus_does_not_answer_takes_no_other_with_it() -> None:
     assert told == {f"c{n}" for n in range(25)} - {f"c{n}" for n in range(10, 20)}
 
 
-def test_a_batch_is_told_in_several_calls_at_once() -> None:
+def test_batch_is_published_in_concurrent_calls() -> None:
     client = Client()
     taking, together = client.put_events, Barrier(2, timeout=10)
 
     def met(*, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        together.wait()  # nobody comes by alone
+        together.wait()  # passes only if the calls run at the same time
         return taking(Entries=Entries)
 
     client.put_events = met  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Opens beside clicks: counted the same way, apart, and each click an open."""
+"""Opens are counted like clicks but separately, and each click implies an open."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ def _total(increments: Counter[CounterCell]) -> ClickCounts:
         ("Outlook-iOS/711.2620504.prod.iphone (4.28.0)", "human", None),
     ],
 )
-def test_an_open_is_labelled_with_its_reason(agent: str, kind: str, reason: str | None) -> None:
+def test_open_is_classified_with_its_reason(agent: str, kind: str, reason: str | None) -> None:
     found = build_verdict(detect_signals(opened(agent=agent)))
     assert (found.kind, found.reasons[:1]) == (kind, (reason,) if reason else ())
 
 
-def test_a_click_with_the_agent_of_an_office_program_stays_a_machines() -> None:
+def test_click_with_an_office_user_agent_is_a_bot() -> None:
     assert detect_signals(make_click(agent=OUTLOOK)) & BotSignal.KNOWN_AGENT
 
 
-def test_opens_are_counted_beside_clicks_not_among_them() -> None:
+def test_opens_are_not_counted_as_clicks() -> None:
     row, total = counted(opened("a"), opened("b", after=60, agent=APPLE), make_click("c", after=90))
     assert total == ClickCounts(
         human=1,
@@ -96,17 +96,17 @@ def test_opens_are_counted_beside_clicks_not_among_them() -> None:
     assert (row.total.total, row.links[derive_open_id(CAMPAIGN)].total) == (1, 2)
 
 
-def test_opens_alone_are_nobodys_click() -> None:
+def test_recipient_with_opens_only_has_no_click() -> None:
     _, total = counted(opened("a"), opened("b", after=5))
     assert total == ClickCounts(opens_human=2, opened=1, opened_human=1)
 
 
-def test_a_click_implies_an_open() -> None:
+def test_click_counts_its_delivery_as_opened() -> None:
     _, total = counted(make_click("c"))
     assert (total.opens, total.opened, total.opened_human) == (0, 1, 1)
 
 
-def test_a_persons_click_makes_an_open_that_a_machine_did_a_persons() -> None:
+def test_human_click_counts_a_bot_opened_delivery_as_opened_by_a_human() -> None:
     change = apply_clicks(RecipientRow(KEY), {}, [classify_click(opened("a", agent=APPLE))])
     assert change is not None
     assert _total(change.increments) == ClickCounts(opens_machine=1, opened=1)
@@ -116,13 +116,13 @@ def test_a_persons_click_makes_an_open_that_a_machine_did_a_persons() -> None:
     assert _total(then.increments).opened_human == 1
 
 
-def test_no_counter_of_a_link_is_moved_by_an_open() -> None:
+def test_open_changes_no_link_counter() -> None:
     change = apply_clicks(RecipientRow(KEY), {}, [classify_click(opened())])
     assert change is not None
     assert {cell.counter for cell in change.increments} == {"total", "hour#2026-11-21T12"}
 
 
-def test_images_that_load_beside_quick_clicks_make_nobody_a_machine() -> None:
+def test_opens_do_not_count_as_part_of_a_burst() -> None:
     quick = [
         make_click("a", name="home"),
         make_click("b", name="shop", after=2),
@@ -132,15 +132,13 @@ def test_images_that_load_beside_quick_clicks_make_nobody_a_machine() -> None:
     assert (total.machine, total.opens_machine) == (0, 0)
 
 
-def test_an_open_counts_once_however_often_it_comes() -> None:
+def test_repeated_open_is_counted_once() -> None:
     row, _ = counted(opened())
     assert apply_clicks(row, {}, [classify_click(opened())]) is None
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
-def test_however_cut_and_ordered_opens_and_clicks_add_up_the_same(
-    dice: random.Random, cuts: int
-) -> None:
+def test_opens_and_clicks_add_up_in_any_order_and_batches(dice: random.Random, cuts: int) -> None:
     made = [opened(f"o{n}", after=n * 40, agent=a) for n, a in enumerate((SAFARI, APPLE, GMAIL))]
     made += [make_click(f"c{n}", name=f"l{n}", after=n, agent=CHROME) for n in range(5)]
     _, whole = counted(*made)
@@ -154,12 +152,12 @@ def test_however_cut_and_ordered_opens_and_clicks_add_up_the_same(
     assert _total(increments) == whole
 
 
-def test_a_row_with_opens_comes_back_from_its_item() -> None:
+def test_row_with_opens_survives_the_item_round_trip() -> None:
     row, _ = counted(opened("a"), make_click("b", after=50))
     assert RecipientRow.from_item(KEY, row.to_item()) == row
 
 
-def test_the_row_of_an_ordinary_reader_is_well_under_a_kilobyte() -> None:
+def test_row_of_an_ordinary_recipient_is_under_one_kilobyte() -> None:
     made = [opened(f"o{n}", after=n * 3600) for n in range(4)]
     made += [make_click(f"c{n}", name=f"link-{n}", after=n * 3600 + 60) for n in range(3)]
     row, _ = counted(*made)
@@ -174,7 +172,7 @@ def _bytes(row: RecipientRow) -> int:
     return size
 
 
-def test_of_a_delivery_the_first_open_and_the_first_click_are_told() -> None:
+def test_first_open_and_first_click_of_a_delivery_are_published() -> None:
     change = apply_clicks(
         RecipientRow(KEY),
         {},
@@ -188,7 +186,7 @@ def test_of_a_delivery_the_first_open_and_the_first_click_are_told() -> None:
     assert _select_events(RecipientState(change.row), again, "first") == set()
 
 
-def test_the_bus_is_told_of_an_open_as_such() -> None:
+def test_open_is_published_as_opened() -> None:
     told = build_click_event(opened(), build_verdict(detect_signals(opened())))
     assert told["metric"] == "opened"
     data = told["data"]
@@ -197,14 +195,14 @@ def test_the_bus_is_told_of_an_open_as_such() -> None:
     assert data["campaign_id"] == CAMPAIGN
 
 
-def test_an_open_is_kept_and_read_back_as_a_click_of_no_link() -> None:
+def test_open_survives_the_item_round_trip() -> None:
     made = opened()
     assert Click.from_item(made.to_item()) == made
     assert (made.metric, make_click().metric) == ("opened", "clicked")
     assert isinstance(classify_click(made), CountedClick)
 
 
-def test_an_open_without_identity_is_still_an_open_with_what_it_told() -> None:
+def test_anonymous_open_has_its_stored_signals() -> None:
     anonymous = opened(agent=GMAIL).anonymize("alias", int(detect_signals(opened(agent=GMAIL))))
     assert anonymous.metric == "opened"
     assert build_verdict(detect_signals(anonymous)).reasons[0] == "image_proxy"
@@ -215,13 +213,13 @@ def test_an_open_without_identity_is_still_an_open_with_what_it_told() -> None:
     assert _total(change.increments) == ClickCounts(opens_machine=1, opened=1)
 
 
-def test_who_opened_is_read_as_who_clicked_a_link_is() -> None:
+def test_people_who_opened_are_listed_like_people_who_clicked() -> None:
     row, _ = counted(opened("a"), opened("b", after=30))
     visitor = row.to_visitor(derive_open_id(CAMPAIGN))
     assert (visitor.person, visitor.clicks, visitor.last - visitor.first) == ("p1", 2, 30_000)
 
 
-def test_a_row_stored_before_there_were_opens_is_read() -> None:
+def test_row_of_a_version_without_opens_is_readable() -> None:
     row, _ = counted(make_click("a"))
     stored = row.to_item()
     assert "opened" not in stored

@@ -1,4 +1,4 @@
-"""The handlers of the tally and the drain: records in, what has to come again out."""
+"""The handlers of the tally and the drain return the records to retry."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def record(number: str, image: Any, name: str = "INSERT") -> dict[str, Any]:
     return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": image}}
 
 
-def test_new_clicks_are_counted(tally: ModuleType, stores: Repositories) -> None:
+def test_new_clicks_of_the_stream_are_counted(tally: ModuleType, stores: Repositories) -> None:
     records = [
         record("1", make_click("a").to_item()),
         record("2", make_click("b", person="p2").to_item()),
@@ -64,12 +64,12 @@ def test_new_clicks_are_counted(tally: ModuleType, stores: Repositories) -> None
         make_click().to_item() | {"position": {"BOOL": True}},
         make_click().to_item() | {"signals": {"N": "65536"}},
         make_click().to_item() | {"signals": {"N": "-1"}},
-        make_click().to_item() | {"alias": {"S": "nobody"}},  # whose delivery is no hash
+        make_click().to_item() | {"alias": {"S": "nobody"}},  # its delivery is no hash
         make_click().to_item() | {"time": {"S": "1969-12-31T23:59:59.999Z"}},
         make_click().to_item() | {"href": {"L": [{}]}},
     ],
 )
-def test_a_malformed_record_is_given_back_and_stops_nobody(
+def test_malformed_record_is_returned_and_the_others_are_counted(
     tally: ModuleType, stores: Repositories, image: Any
 ) -> None:
     records = [record("1", make_click("a").to_item()), record("2", image)]
@@ -80,13 +80,13 @@ def test_a_malformed_record_is_given_back_and_stops_nobody(
 
 
 @pytest.mark.parametrize("name", ["MODIFY", "REMOVE"])
-def test_what_is_no_new_click_is_passed_over(
+def test_changed_and_expired_items_are_skipped(
     tally: ModuleType, stores: Repositories, name: str
 ) -> None:
     assert tally.handler({"Records": [record("1", {}, name)]}, None) == {"batchItemFailures": []}
 
 
-def test_parked_clicks_reach_the_ledger_once(drain: ModuleType, stores: Repositories) -> None:
+def test_queued_clicks_are_recorded_once(drain: ModuleType, stores: Repositories) -> None:
     stores.clicks.record(make_click("both"))
     bodies = [
         serialize_click(make_click("both")),
@@ -101,7 +101,7 @@ def test_parked_clicks_reach_the_ledger_once(drain: ModuleType, stores: Reposito
     assert {made.id for made in stores.clicks.scan_by_campaign(CAMPAIGN)} == {"both", "late"}
 
 
-def test_a_parked_click_that_cannot_be_recorded_comes_again_and_the_log_says_why(
+def test_queued_click_is_returned_and_logged_if_recording_fails(
     drain: ModuleType, stores: Repositories, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_parked_click_that_cannot_be_recorded_comes_again_and_the_log_says_why
 
 
 @pytest.mark.parametrize("call", ["get_rows", "commit"])
-def test_clicks_that_cannot_be_counted_are_a_metric_and_the_log_says_why(
+def test_uncounted_clicks_emit_a_metric_and_log_the_reason(
     tally: ModuleType, stores: Repositories, monkeypatch: pytest.MonkeyPatch, call: str,
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -131,12 +131,12 @@ def test_clicks_that_cannot_be_counted_are_a_metric_and_the_log_says_why(
     assert vars(caplog.records[-1])["reasons"] == ["AccessDeniedException"]
 
 
-def test_a_parked_click_comes_back_whole() -> None:
+def test_queued_click_survives_the_message_round_trip() -> None:
     made = make_click(person=None, ip=None, asn=None, country=None)
     assert Click.from_dict(json.loads(serialize_click(made))) == made
 
 
-def test_an_address_or_person_of_a_refused_record_is_not_logged(
+def test_malformed_record_is_logged_without_personal_data(
     tally: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = make_click(person="p-secret").to_item() | {"time": {"S": "yesterday"}}

@@ -1,4 +1,4 @@
-"""The tally over the in-memory twins: what is counted, told, given back."""
+"""The tally service over in-memory repositories: clicks counted, published and returned."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def total(stores: Repositories) -> ClickCounts:
 
 
 class Breaking:
-    """A store of recipients whose methods fail as told, so many times."""
+    """A recipient repository whose methods fail a planned number of times."""
 
     def __init__(self, inner: Any, **failures: tuple[int, Exception]) -> None:
         self.inner, self.failures = inner, dict(failures)
-        self.after = False  # whether the work is done before it fails
+        self.after = False  # True: the method does its work before it fails
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.inner, name)
@@ -97,13 +97,15 @@ class Breaking:
         return call
 
 
-def test_a_click_given_twice_counts_once(stores: Repositories, tally: TallyService) -> None:
+def test_click_is_counted_once_when_its_batch_is_retried(
+    stores: Repositories, tally: TallyService
+) -> None:
     assert tally.count_clicks([make_click(), make_click()]).new_count == 1
     assert tally.count_clicks([make_click()]).new_count == 0
     assert total(stores).total == 1
 
 
-def test_clicks_of_many_campaigns_are_counted_each_in_its_own(
+def test_batch_with_several_campaigns_is_counted_per_campaign(
     stores: Repositories, tally: TallyService
 ) -> None:
     autumn = derive_campaign_id("acme", "autumn")
@@ -112,7 +114,7 @@ def test_clicks_of_many_campaigns_are_counted_each_in_its_own(
     assert stores.campaigns.get_counts(autumn).total.total == 1
 
 
-def test_a_burst_found_late_labels_the_clicks_before_it(
+def test_late_click_of_a_burst_reclassifies_the_earlier_clicks(
     stores: Repositories, tally: TallyService
 ) -> None:
     tally.count_clicks([make_click(name, name=name, after=n) for n, name in enumerate("abc")])
@@ -124,20 +126,20 @@ def test_a_burst_found_late_labels_the_clicks_before_it(
     assert counts.links[make_link_id("a")] == ClickCounts(machine=1, people=1)
 
 
-def test_the_workspaces_threshold_decides(stores: Repositories, bus: Bus) -> None:
+def test_workspace_threshold_decides_the_label(stores: Repositories, bus: Bus) -> None:
     stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=40))
     tally_of(stores, bus).count_clicks([make_click(asn=16509)])
     assert total(stores).machine == 1
 
 
-def test_another_writers_faster_commit_is_read_again(stores: Repositories, bus: Bus) -> None:
+def test_commit_is_retried_after_a_write_conflict(stores: Repositories, bus: Bus) -> None:
     breaking = Breaking(stores.recipients, commit=(2, WriteConflict("faster")))
     counted = tally_of(stores, bus, breaking).count_clicks([make_click()])
     assert (counted.new_count, counted.conflict_count, counted.failed_ids) == (1, 2, set())
     assert total(stores).total == 1
 
 
-def test_a_commit_whose_answer_got_lost_counts_and_is_told_once(
+def test_commit_with_a_lost_response_is_counted_and_published_once(
     stores: Repositories, bus: Bus
 ) -> None:
     breaking = Breaking(stores.recipients, commit=(1, StoreUnavailable("timeout")))
@@ -147,7 +149,7 @@ def test_a_commit_whose_answer_got_lost_counts_and_is_told_once(
 
 
 @pytest.mark.parametrize("method", ["get_rows", "commit"])
-def test_a_store_that_stays_away_gives_the_clicks_back(
+def test_clicks_are_returned_if_the_store_stays_unavailable(
     stores: Repositories, bus: Bus, method: str
 ) -> None:
     breaking = Breaking(
@@ -159,7 +161,7 @@ def test_a_store_that_stays_away_gives_the_clicks_back(
     assert tally.count_clicks([make_click("a"), make_click("b", person="p2")]).new_count == 2
 
 
-def test_every_counted_click_is_told_with_its_verdict(tally: TallyService, bus: Bus) -> None:
+def test_counted_clicks_are_published_with_their_verdicts(tally: TallyService, bus: Bus) -> None:
     tally.count_clicks([make_click("a"), make_click("b", person="p2", agent="curl/8")])
     assert {(made.id, verdict.kind) for made, verdict in bus.told} == {
         ("a", "human"),
@@ -167,7 +169,7 @@ def test_every_counted_click_is_told_with_its_verdict(tally: TallyService, bus: 
     }
 
 
-def test_what_the_bus_refused_is_told_when_it_comes_again(tally: TallyService, bus: Bus) -> None:
+def test_rejected_event_is_published_on_retry(tally: TallyService, bus: Bus) -> None:
     bus.refused = {"b"}
     clicks = [make_click("a"), make_click("b", person="p2")]
     assert tally.count_clicks(clicks).failed_ids == {"b"}
@@ -176,7 +178,7 @@ def test_what_the_bus_refused_is_told_when_it_comes_again(tally: TallyService, b
     assert bus.ids == ["a", "b"]
 
 
-def test_a_bus_that_is_down_loses_nothing(
+def test_events_are_published_after_the_bus_recovers(
     stores: Repositories, tally: TallyService, bus: Bus
 ) -> None:
     bus.down = True
@@ -189,7 +191,7 @@ def test_a_bus_that_is_down_loses_nothing(
 
 
 @pytest.mark.parametrize("method", ["get_outbox_entries", "update_outbox"])
-def test_an_unreadable_notice_gives_the_click_back(
+def test_corrupt_outbox_entry_returns_the_click(
     stores: Repositories, bus: Bus, method: str
 ) -> None:
     bus.down = method == "get_outbox_entries"
@@ -207,24 +209,26 @@ def told_under(stores: Repositories, bus: Bus, events: EventPolicy) -> list[str]
     return sorted(bus.ids)
 
 
-def test_all_clicks_are_told(stores: Repositories, bus: Bus) -> None:
+def test_event_policy_all_publishes_every_click(stores: Repositories, bus: Bus) -> None:
     assert told_under(stores, bus, "all") == ["a", "b", "c", "d", "e"]
 
 
-def test_only_the_first_click_of_a_delivery_is_told(stores: Repositories, bus: Bus) -> None:
+def test_event_policy_first_publishes_one_click_per_delivery(
+    stores: Repositories, bus: Bus
+) -> None:
     assert told_under(stores, bus, "first") == ["a", "c", "e"]
 
 
-def test_nobody_is_told(stores: Repositories, bus: Bus) -> None:
+def test_event_policy_none_publishes_no_click(stores: Repositories, bus: Bus) -> None:
     assert told_under(stores, bus, "none") == []
 
 
-def test_without_a_bus_clicks_are_counted(stores: Repositories) -> None:
+def test_clicks_are_counted_without_an_event_bus(stores: Repositories) -> None:
     assert tally_of(stores, None).count_clicks([make_click()]).new_count == 1
     assert stores.recipients.get_outbox_entries(CAMPAIGN, range(10)) == {}
 
 
-def test_who_opted_out_is_counted_without_identity(
+def test_opted_out_person_is_counted_anonymously(
     stores: Repositories, tally: TallyService, bus: Bus
 ) -> None:
     stores.workspaces.opt_out(ACME, "p1", NOON)
@@ -237,11 +241,11 @@ def test_who_opted_out_is_counted_without_identity(
     people = stores.recipients.list_link_visitors(make_link_id("home"), cursor=None, limit=9).items
     assert {visitor.person for visitor in people} == {None, "p2"}
     assert {made.person for made, _ in bus.told} == {None, "p2"}
-    # The anonymous clicks come by the stream as well, and are counted already.
+    # The stream delivers the anonymous clicks too; they are counted already.
     assert tally.count_clicks(list(stores.clicks.scan_by_campaign(CAMPAIGN))).new_count == 0
 
 
-def test_a_click_counted_before_its_person_opted_out_is_not_counted_again(
+def test_click_counted_before_an_opt_out_is_not_counted_again(
     stores: Repositories, tally: TallyService
 ) -> None:
     stores.clicks.record(make_click())
@@ -251,7 +255,9 @@ def test_a_click_counted_before_its_person_opted_out_is_not_counted_again(
     assert (total(stores).total, total(stores).people) == (1, 1)
 
 
-def test_who_opts_in_again_is_known_again(stores: Repositories, tally: TallyService) -> None:
+def test_person_who_opts_in_again_is_counted_by_name(
+    stores: Repositories, tally: TallyService
+) -> None:
     stores.workspaces.opt_out(ACME, "p1", NOON)
     stores.workspaces.opt_in(ACME, "p1")
     tally.count_clicks([make_click()])
@@ -287,7 +293,7 @@ def actions(commit: Commit) -> int:
     )
 
 
-def test_who_clicked_the_same_link_shares_a_transaction_and_its_counter() -> None:
+def test_recipients_of_the_same_link_share_a_transaction() -> None:
     links = [{cell.counter for cell in made.increments} for made in planned(500, links=5)]
     of_links = [{name for name in counters if name.startswith("link#")} for counters in links]
     assert len(set().union(*of_links)) == 5
@@ -295,14 +301,14 @@ def test_who_clicked_the_same_link_shares_a_transaction_and_its_counter() -> Non
 
 
 @pytest.mark.parametrize(("people", "links"), [(1, 1), (96, 1), (97, 1), (500, 1), (500, 500)])
-def test_transactions_are_as_full_as_dynamodb_lets_them_be(people: int, links: int) -> None:
+def test_transactions_are_filled_to_the_limit_of_dynamodb(people: int, links: int) -> None:
     commits = planned(people, links)
     assert sum(len(commit.rows) for commit in commits) == people
     assert max(map(actions, commits)) <= MAX_COMMIT_ACTIONS
     assert all(actions(commit) > MAX_COMMIT_ACTIONS - 2 for commit in commits[:-1])
 
 
-def test_one_scanners_clicks_over_a_day_are_cut_into_transactions(
+def test_scanner_clicks_over_a_day_are_split_into_transactions(
     stores: Repositories, tally: TallyService
 ) -> None:
     flood = [make_click(f"flood-{n}", name=str(n % 40), after=n * 300.0) for n in range(280)]
@@ -311,14 +317,14 @@ def test_one_scanners_clicks_over_a_day_are_cut_into_transactions(
     assert tally.count_clicks(flood[::-1]).new_count == 0
 
 
-def test_a_mark_that_fits_no_transaction_is_given_back(
+def test_click_that_fits_no_transaction_is_returned(
     stores: Repositories, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("waypost.tally.transactions.MAX_COMMIT_ACTIONS", 2)
     assert tally_of(stores, bus).count_clicks([make_click()]).failed_ids == {"click-1"}
 
 
-def test_clicks_that_only_differ_in_who_made_them_are_several(
+def test_equal_clicks_of_several_people_are_counted_separately(
     stores: Repositories, tally: TallyService
 ) -> None:
     tally.count_clicks([make_click("a"), replace(make_click("b"), person=None)])

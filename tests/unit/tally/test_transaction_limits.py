@@ -1,4 +1,4 @@
-"""What DynamoDB takes in one transaction bounds no figure: the twin refuses what it would."""
+"""Transaction limits of DynamoDB limit no counter; the in-memory repository enforces them."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def machines(stores: Repositories) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("late", "points"), [({"name": "\x00honeypot"}, 150), ({"name": "link 0"}, 70)]
 )
-def test_late_evidence_about_more_links_than_a_transaction_holds(
+def test_reclassification_of_more_links_than_a_transaction_holds(
     stores: Repositories, recounting: RecountService, late: dict[str, str], points: int
 ) -> None:
-    """A threshold that was lowered, or a honeypot that alone reaches a high one."""
+    """The threshold was lowered, or a honeypot click alone reaches a high one."""
     threshold(stores, 1_000 if points == 70 else points)
     make(stores, *every_link())
     assert machines(stores) == (MANY, 0)
@@ -90,7 +90,7 @@ def test_late_evidence_about_more_links_than_a_transaction_holds(
     assert recounting.compare(CAMPAIGN).is_consistent
 
 
-def test_a_lowered_threshold_labels_rows_and_counters_together(
+def test_lowered_threshold_reclassifies_rows_and_counters_together(
     stores: Repositories, recounting: RecountService
 ) -> None:
     threshold(stores, 1_000)
@@ -104,7 +104,7 @@ def test_a_lowered_threshold_labels_rows_and_counters_together(
     assert recounting.compare(CAMPAIGN).is_consistent
 
 
-def test_labels_that_others_write_to_meanwhile_are_read_again(
+def test_reclassification_is_retried_after_a_write_conflict(
     stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threshold(stores, 1_000)
@@ -124,7 +124,7 @@ def test_labels_that_others_write_to_meanwhile_are_read_again(
 
 
 @pytest.mark.parametrize("room", [MAX_COMMIT_BYTES, 40_000])
-def test_a_scanner_of_many_links_is_erased_in_steps_that_fit(
+def test_scanner_of_many_links_is_erased_in_several_transactions(
     stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     make(stores, *(made for minute in range(22) for made in every_link(minute)))
@@ -141,7 +141,7 @@ def test_a_scanner_of_many_links_is_erased_in_steps_that_fit(
     assert recounting.compare(CAMPAIGN).is_consistent
 
 
-def test_an_erasure_labels_anew_what_its_alias_did_before_it_moves_more_there(
+def test_erasure_reclassifies_the_clicks_of_the_alias_first(
     stores: Repositories, recounting: RecountService
 ) -> None:
     threshold(stores, 1_000)
@@ -158,10 +158,10 @@ def test_an_erasure_labels_anew_what_its_alias_did_before_it_moves_more_there(
     assert recounting.compare(CAMPAIGN).is_consistent
 
 
-def test_what_was_parked_of_a_flood_goes_to_further_sheets_and_counts_once(
+def test_queued_clicks_of_a_flood_fill_further_overflow_items_and_count_once(
     stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ledger takes 1,000 of a recipient's clicks a second; the others come home later."""
+    """The table accepts 1,000 clicks of a recipient a second; the others are queued."""
     monkeypatch.setattr("waypost.models.recipient.MAX_OVERFLOW_CLICKS", 40)
     flood = [make_click(f"f-{n}", name=f"link {n % 5}", after=n / 100) for n in range(400)]
     make(stores, *flood[::2])
@@ -181,7 +181,7 @@ def test_what_was_parked_of_a_flood_goes_to_further_sheets_and_counts_once(
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400
 
 
-def test_a_full_sheet_is_an_item() -> None:
+def test_full_overflow_item_fits_an_item() -> None:
     mark = CountedClick(b"12345678", make_link_id("home"), 1, b"dlvr", 0, False)
     sheet = OverflowItem(
         RecipientKey(CAMPAIGN, "p:p1", 7), counted_clicks=(mark,) * MAX_OVERFLOW_CLICKS
@@ -189,13 +189,13 @@ def test_a_full_sheet_is_an_item() -> None:
     assert (sheet.remaining_capacity, sheet.item_bytes <= MAX_ITEM_BYTES) == (0, True)
 
 
-def test_the_longest_name_of_a_recipient_leaves_room_in_every_key() -> None:
+def test_longest_recipient_name_fits_every_key() -> None:
     sheet = next_overflow_number(next_overflow_number(3_250_368_000))
     key = RecipientKey(CAMPAIGN, "p:" + "a" * RECIPIENT_BYTES, sheet)
     assert len(key.sort_key) <= MAX_SORT_KEY_BYTES
 
 
-def test_rows_with_thousands_of_deliveries_share_no_more_than_a_transaction_takes() -> None:
+def test_rows_with_thousands_of_deliveries_stay_within_the_transaction_limit() -> None:
     sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(MAX_DISTINCT_KEYS)}
     standings, marks = {}, {}
     for n in range(80):
@@ -214,7 +214,7 @@ def test_rows_with_thousands_of_deliveries_share_no_more_than_a_transaction_take
     assert all(commit.is_within_limits for commit in commits)
 
 
-def test_the_size_of_a_record_is_that_of_its_item() -> None:
+def test_item_bytes_match_the_stored_item() -> None:
     sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(MAX_DISTINCT_KEYS)}
     row = RecipientRow(
         RecipientKey(CAMPAIGN, "p:" + "\U0001f600" * 255),
@@ -226,7 +226,7 @@ def test_the_size_of_a_record_is_that_of_its_item() -> None:
     assert stored <= row.item_bytes <= stored + MAX_DISTINCT_KEYS * 28
 
 
-def test_the_twin_refuses_what_dynamodb_would(stores: Repositories) -> None:
+def test_in_memory_repository_rejects_oversized_transactions(stores: Repositories) -> None:
     cells = {CounterCell(f"link#{n}", "human"): 1 for n in range(101)}
     with pytest.raises(StoreUnavailable):
         stores.recipients.commit(Commit(CAMPAIGN, [], [], Counter(cells)))

@@ -23,7 +23,7 @@ from waypost.tokens.codec import (
         ("jürgen@example.com", TEXT_FORM, 20),
     ],
 )
-def test_an_identifier_takes_its_smallest_form(identifier: str, form: int, size: int) -> None:
+def test_identifier_is_packed_in_its_smallest_form(identifier: str, form: int, size: int) -> None:
     packed = pack_identifier(identifier)
     assert (packed.form, len(packed.data)) == (form, size)
 
@@ -31,32 +31,32 @@ def test_an_identifier_takes_its_smallest_form(identifier: str, form: int, size:
 @pytest.mark.parametrize(
     "identifier",
     [
-        "7C9E6679-7425-40DE-944B-E07FC1F90AE7",  # a UUID in upper case would come back in lower
-        "01arz3ndektsv4rrffq69g5fav",  # likewise a ULID in lower case
+        "7C9E6679-7425-40DE-944B-E07FC1F90AE7",  # upper case would come back in lower case
+        "01arz3ndektsv4rrffq69g5fav",  # lower case would come back in upper case
         "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",  # more than 128 bits
-        "0042",  # an integer would lose its zeros
-        "999999999999999999999",  # more than 64 bits, and no hex either
+        "0042",  # an integer would lose its leading zeros
+        "999999999999999999999",  # more than 64 bits, and not hex
         "abc",  # hex of odd length
         "",
     ],
 )
-def test_what_would_not_come_back_exactly_stays_text(identifier: str) -> None:
+def test_identifier_without_an_exact_round_trip_stays_text(identifier: str) -> None:
     packed = pack_identifier(identifier)
     assert packed.form == TEXT_FORM
     assert unpack_identifier(packed.form, packed.data, 0) == (identifier, len(packed.data))
 
 
-def test_no_identifier_takes_no_bytes() -> None:
+def test_absent_identifier_takes_no_bytes() -> None:
     assert unpack_identifier(pack_identifier(None).form, pack_identifier(None).data, 0) == (None, 0)
 
 
 @pytest.mark.parametrize("form", [6, 7, 31])
-def test_an_unknown_form_is_refused(form: int) -> None:
+def test_unknown_identifier_form_is_rejected(form: int) -> None:
     with pytest.raises(ValueError, match="form"):
         unpack_identifier(form, b"\x00" * 32, 0)
 
 
 @pytest.mark.parametrize("form", [TEXT_FORM, UUID_FORM, ULID_FORM, HEX_FORM, INTEGER_FORM])
-def test_bytes_that_end_early_are_refused(form: int) -> None:
+def test_cut_identifier_bytes_are_rejected(form: int) -> None:
     with pytest.raises(ValueError, match="ends early"):
         unpack_identifier(form, b"", 0)

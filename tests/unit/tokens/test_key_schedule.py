@@ -1,4 +1,4 @@
-"""What the secret says, whichever version wrote it."""
+"""The keyring's secret is readable, whichever version wrote it."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -10,7 +10,7 @@ import pytest
 from waypost.tokens import Keyring
 from waypost.tokens.keyring import KeySchedule
 
-OLD, NEW, NEWEST = b"o" * 32, b"n" * 33, b"w" * 34  # with base64's padding and without
+OLD, NEW, NEWEST = b"o" * 32, b"n" * 33, b"w" * 34  # with and without base64 padding
 NOW = 1_795_317_000.0  # 2026-11-22T03:10:00Z
 GOLDEN: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "golden_keyrings.json").read_text()
@@ -18,13 +18,13 @@ GOLDEN: list[dict[str, Any]] = json.loads(
 
 
 def listed(*keys: bytes) -> KeySchedule:
-    """Keys as the first version wrote them."""
+    """Build keys in the form of the first version."""
     told = [{"id": str(n), "secret": urlsafe_b64encode(k).decode()} for n, k in enumerate(keys)]
     return KeySchedule.parse(json.dumps({"keys": told}))
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["written"])
-def test_what_any_version_wrote_is_read(golden: dict[str, Any]) -> None:
+def test_golden_keyrings_of_all_versions_are_readable(golden: dict[str, Any]) -> None:
     assert (
         list(KeySchedule.parse(golden["secret"]).build_keyring(NOW).fingerprints)
         == golden["verifies"]
@@ -32,12 +32,12 @@ def test_what_any_version_wrote_is_read(golden: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["written"])
-def test_what_is_written_on_loses_neither_keys_nor_times(golden: dict[str, Any]) -> None:
+def test_key_schedule_survives_the_json_round_trip(golden: dict[str, Any]) -> None:
     keys = KeySchedule.parse(golden["secret"])
     assert KeySchedule.parse(keys.to_json()) == keys
 
 
-def test_a_seed_as_cloudformation_makes_it_is_one_key() -> None:
+def test_seed_is_a_keyring_of_one_key() -> None:
     keyring = KeySchedule.parse(json.dumps({"seed": "s" * 48})).build_keyring(NOW)
     assert len(keyring.keys) == 1
     assert keyring != KeySchedule.parse(json.dumps({"seed": "t" * 48})).build_keyring(NOW)
@@ -52,67 +52,67 @@ def test_a_seed_as_cloudformation_makes_it_is_one_key() -> None:
         '{"keys": [{"secret": "%s", "signs_from": "2026-11-22T03:10:00"}]}' % ("c2hvcnQ" * 6),
     ],
 )
-def test_a_keyring_that_cannot_be_read_does_not_tell_itself(text: str) -> None:
+def test_error_of_an_invalid_keyring_contains_no_secret(text: str) -> None:
     with pytest.raises(ValueError, match="key") as caught:
         KeySchedule.parse(text)
     assert "short" not in str(caught.value)
     assert "c2hvcnQ" not in str(caught.value)
 
 
-def test_neither_a_key_nor_a_list_of_them_prints_what_is_secret() -> None:
+def test_repr_of_keys_contains_no_secret() -> None:
     keys = listed(OLD, NEW)
     assert "ooo" not in f"{keys} {keys.keys[0]}"
 
 
-def test_a_new_key_verifies_at_once_and_signs_when_its_time_comes() -> None:
+def test_new_key_verifies_at_once_and_signs_from_its_time() -> None:
     keys = listed(OLD).add_key(NEW, NOW)
     assert keys.build_keyring(NOW - 1) == Keyring((NEW, OLD))
     assert keys.build_keyring(NOW) == Keyring((OLD, NEW))
 
 
-def test_a_time_is_kept_to_the_second() -> None:
+def test_signing_time_is_stored_to_the_second() -> None:
     keys = KeySchedule.parse(listed(OLD).add_key(NEW, NOW).to_json())
     assert keys.build_keyring(NOW - 1).keys[-1] == OLD
     assert keys.build_keyring(NOW).keys[-1] == NEW
 
 
-def test_a_key_that_must_sign_at_once_is_not_overtaken_by_one_that_waits() -> None:
+def test_key_that_signs_at_once_takes_precedence_over_a_waiting_one() -> None:
     keys = listed(OLD).add_key(NEW, NOW + 600).add_key(NEWEST, NOW)
     assert keys.build_keyring(NOW).keys[-1] == NEWEST
     assert keys.build_keyring(NOW + 600).keys[-1] == NEWEST
 
 
-def test_where_the_time_of_none_has_come_the_oldest_signs() -> None:
+def test_oldest_key_signs_before_all_signing_times() -> None:
     keys = KeySchedule(listed(OLD).add_key(NEW, NOW).keys[1:]).add_key(NEWEST, NOW + 1)
     assert keys.build_keyring(NOW - 1).keys[-1] == NEW
 
 
-def test_the_first_rotation_keeps_the_seed_that_the_stack_began_with() -> None:
+def test_first_rotation_keeps_the_key_of_the_seed() -> None:
     seed = KeySchedule.parse(json.dumps({"seed": "s" * 48}))
     assert seed.add_key(NEW, NOW).build_keyring(NOW).keys == (*seed.build_keyring(NOW).keys, NEW)
 
 
-def test_a_key_is_not_added_twice() -> None:
+def test_duplicate_key_is_rejected() -> None:
     with pytest.raises(ValueError, match="already"):
         listed(OLD, NEW).add_key(OLD, NOW)
 
 
-def test_a_key_that_is_too_short_is_not_added() -> None:
+def test_short_key_is_rejected() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         listed(OLD).add_key(b"short", NOW)
 
 
-def test_a_retired_key_is_gone_and_only_that() -> None:
+def test_only_the_retired_key_is_removed() -> None:
     keys = listed(OLD, NEW)
     assert keys.remove_key(keys.keys[0].fingerprint, NOW).build_keyring(NOW) == Keyring((NEW,))
 
 
-def test_a_key_that_waits_can_be_taken_back() -> None:
+def test_waiting_key_can_be_removed() -> None:
     keys = listed(OLD).add_key(NEW, NOW + 600)
     assert keys.remove_key(keys.keys[1].fingerprint, NOW) == listed(OLD)
 
 
-def test_the_key_that_signs_is_not_retired_even_while_another_waits() -> None:
+def test_signing_key_cannot_be_removed_while_another_waits() -> None:
     keys = listed(OLD).add_key(NEW, NOW + 600)
     old = keys.keys[0].fingerprint
     with pytest.raises(ValueError, match="signs; let another key sign first"):
@@ -120,7 +120,7 @@ def test_the_key_that_signs_is_not_retired_even_while_another_waits() -> None:
     assert keys.remove_key(old, NOW + 600).build_keyring(NOW + 600) == Keyring((NEW,))
 
 
-def test_a_key_that_is_not_there_is_not_retired() -> None:
+def test_unknown_key_cannot_be_removed() -> None:
     there = f"{listed(OLD).keys[0].fingerprint}, {listed(NEW).keys[0].fingerprint}"
     with pytest.raises(ValueError, match=f"^keyring: no key 00000000; choose one of {there}$"):
         listed(OLD, NEW).remove_key("00000000", NOW)

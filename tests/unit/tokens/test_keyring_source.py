@@ -24,7 +24,7 @@ OLD, NEW = b"o" * 32, b"n" * 33  # 33 bytes need no padding, 32 do
 
 
 class Secrets:
-    """A secret store that counts its reads and can be down."""
+    """A secret store that counts its reads and can be unavailable."""
 
     def __init__(self, value: str) -> None:
         self.value, self.reads, self.down = value, 0, False
@@ -58,12 +58,12 @@ def source(secrets: Secrets, clock: Clock) -> KeyringSource:
     return KeyringSource(secrets, "keyring", clock)
 
 
-def test_the_secret_is_read_once_while_fresh(source: KeyringSource, secrets: Secrets) -> None:
+def test_secret_is_read_once_within_its_ttl(source: KeyringSource, secrets: Secrets) -> None:
     assert source.get_keyring() == source.get_keyring() == Keyring((OLD,))
     assert secrets.reads == 1
 
 
-def test_a_rotated_key_is_picked_up_without_a_deploy(
+def test_rotated_key_is_used_after_the_ttl(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     source.get_keyring()
@@ -72,7 +72,7 @@ def test_a_rotated_key_is_picked_up_without_a_deploy(
     assert source.get_keyring() == Keyring((OLD, NEW))
 
 
-def test_a_store_that_is_down_leaves_the_old_keyring(
+def test_stale_keyring_is_used_if_the_secret_cannot_be_read(
     source: KeyringSource, secrets: Secrets, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source.get_keyring()
@@ -82,7 +82,7 @@ def test_a_store_that_is_down_leaves_the_old_keyring(
     assert "KeyringStale" in capsys.readouterr().out
 
 
-def test_a_store_that_is_down_is_not_asked_at_every_click(
+def test_unavailable_secret_is_not_read_at_every_click(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     source.get_keyring()
@@ -93,7 +93,7 @@ def test_a_store_that_is_down_is_not_asked_at_every_click(
     assert secrets.reads == 2
 
 
-def test_without_any_keyring_there_is_nothing_to_serve_and_somebody_is_told(
+def test_missing_keyring_raises_store_unavailable_and_emits_a_metric(
     source: KeyringSource, secrets: Secrets, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secrets.down = True
@@ -102,7 +102,7 @@ def test_without_any_keyring_there_is_nothing_to_serve_and_somebody_is_told(
     assert "KeyringStale" in capsys.readouterr().out
 
 
-def test_an_unknown_signature_reads_the_secret_early(
+def test_unknown_signature_reloads_the_secret_early(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     source.get_keyring()
@@ -111,15 +111,13 @@ def test_an_unknown_signature_reads_the_secret_early(
     assert source.reload_keyring() == Keyring((OLD, NEW))
 
 
-def test_a_key_that_was_added_right_after_the_secret_was_read_is_found(
-    source: KeyringSource, secrets: Secrets
-) -> None:
+def test_key_added_right_after_a_read_is_found(source: KeyringSource, secrets: Secrets) -> None:
     source.get_keyring()
     secrets.value = secret(OLD, NEW)
     assert source.reload_keyring() == Keyring((OLD, NEW))
 
 
-def test_a_flood_of_forged_links_does_not_read_the_secret_each_time(
+def test_forged_links_reload_the_secret_at_a_limited_rate(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     source.get_keyring()
@@ -128,7 +126,7 @@ def test_a_flood_of_forged_links_does_not_read_the_secret_each_time(
     assert secrets.reads == 2
 
 
-def test_a_store_that_is_down_is_asked_again_soon(
+def test_unavailable_secret_is_read_again_after_the_retry_pause(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     source.get_keyring()
@@ -140,7 +138,7 @@ def test_a_store_that_is_down_is_asked_again_soon(
     assert source.get_keyring() == Keyring((OLD, NEW))
 
 
-def test_the_same_sealer_serves_until_the_keyring_changes(
+def test_sealer_is_cached_until_the_keyring_changes(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     before = source.get_sealer()
@@ -151,7 +149,7 @@ def test_the_same_sealer_serves_until_the_keyring_changes(
     assert source.get_sealer().key_fingerprint == Keyring((NEW,)).fingerprints[0]
 
 
-# A rotation across processes, each of which has read the keys at a moment of its own.
+# A rotation across processes, each of which read the keys at a different time.
 
 
 def rotate(secrets: Secrets, signs_from: float) -> None:
@@ -162,7 +160,7 @@ def rotate(secrets: Secrets, signs_from: float) -> None:
 @pytest.mark.parametrize(
     "read_before", [0, 1, MIN_RELOAD_INTERVAL_SECONDS, KEYRING_TTL_SECONDS - 1]
 )
-def test_whatever_any_process_signs_every_other_opens_without_reading_early(
+def test_every_process_opens_tokens_of_every_other_without_early_reads(
     secrets: Secrets, clock: Clock, read_before: int, tried: bool
 ) -> None:
     redirect = KeyringSource(secrets, "keyring", clock)
@@ -181,7 +179,7 @@ def test_whatever_any_process_signs_every_other_opens_without_reading_early(
     assert signed_with == set(Keyring((OLD, NEW)).fingerprints)
 
 
-def test_a_process_that_fails_to_read_the_keys_four_times_still_knows_the_new_one_in_time(
+def test_process_knows_a_new_key_in_time_after_four_failed_reads(
     secrets: Secrets, clock: Clock
 ) -> None:
     redirect = KeyringSource(secrets, "keyring", clock)
@@ -196,19 +194,19 @@ def test_a_process_that_fails_to_read_the_keys_four_times_still_knows_the_new_on
     assert Keyring((NEW,)).fingerprints[0] in redirect.get_keyring().fingerprints
 
 
-def test_a_key_that_signs_at_once_may_be_refused_for_as_long_as_no_early_read_is_allowed(
+def test_key_that_signs_at_once_is_unknown_until_the_next_early_read(
     secrets: Secrets, clock: Clock
 ) -> None:
     redirect = KeyringSource(secrets, "keyring", clock)
     redirect.get_keyring()
     assert redirect.reload_keyring() is None  # a forged link
     rotate(secrets, clock.seconds)
-    assert redirect.reload_keyring() is None  # a link under the new key, refused
+    assert redirect.reload_keyring() is None  # a link of the new key, rejected
     clock.seconds += MIN_RELOAD_INTERVAL_SECONDS
     assert redirect.reload_keyring() == Keyring((OLD, NEW))
 
 
-def test_a_process_that_was_frozen_has_aged(
+def test_keyring_expires_while_the_process_is_frozen(
     source: KeyringSource, secrets: Secrets, clock: Clock
 ) -> None:
     source.get_keyring()

@@ -1,4 +1,4 @@
-"""Pixels' tokens: what version 1 carried, every version reads; none is worth anything as a link."""
+"""Every version reads open tokens of version 1, and no open token is valid as a click token."""
 
 import json
 from dataclasses import replace
@@ -28,17 +28,17 @@ def signed(payload: bytes) -> str:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
-def test_a_pixel_of_version_1_opens(vector: dict[str, object]) -> None:
+def test_golden_pixel_of_version_1_opens(vector: dict[str, object]) -> None:
     assert opens.open(str(vector["sealed"])) == OpenToken(**vector["token"])  # type: ignore[arg-type]
 
 
 @given(delivery=texts, person=texts | st.none(), sent=st.integers(0, 2**32 - 1))
-def test_a_pixel_comes_back_as_it_was_sealed(delivery: str, person: str | None, sent: int) -> None:
+def test_open_token_survives_the_round_trip(delivery: str, person: str | None, sent: int) -> None:
     token = OpenToken(CAMPAIGN, delivery, person, sent)
     assert opens.open(opens.seal(token)) == token
 
 
-def test_a_pixel_is_worth_nothing_as_a_link_nor_a_link_as_a_pixel() -> None:
+def test_open_and_click_tokens_are_not_interchangeable() -> None:
     click = TokenSealer(KEYRING).seal(
         ClickToken(derive_link_id(CAMPAIGN, "x"), "d1", "p1", 1, 0, "https://example.com/")
     )
@@ -48,7 +48,7 @@ def test_a_pixel_is_worth_nothing_as_a_link_nor_a_link_as_a_pixel() -> None:
         opens.open(click)
 
 
-def test_a_pixel_is_sealed_by_the_newest_key_and_opened_by_all() -> None:
+def test_open_token_is_signed_by_the_newest_key_and_verified_by_all() -> None:
     older = opens.seal(TOKEN)
     rotated = OpenTokenSealer(Keyring((*KEYRING.keys, b"another key of thirty-two bytes!")))
     assert rotated.open(older) == TOKEN
@@ -57,7 +57,7 @@ def test_a_pixel_is_sealed_by_the_newest_key_and_opened_by_all() -> None:
 
 
 @pytest.mark.parametrize("at", range(0, 46, 5))
-def test_a_changed_pixel_opens_nothing(at: int) -> None:
+def test_changed_open_token_is_rejected(at: int) -> None:
     sealed = opens.seal(TOKEN)
     changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]
     with pytest.raises(TokenError):
@@ -70,7 +70,7 @@ def test_what_is_no_token_is_refused(text: str) -> None:
         opens.open(text)
 
 
-def test_a_signed_payload_that_does_not_hold_together_is_malformed() -> None:
+def test_signed_payload_with_inconsistent_fields_is_malformed() -> None:
     whole = pack_recipient("d1", "p1", 5) + bytes.fromhex(CAMPAIGN)
     assert opens.open(signed(whole)) == replace(TOKEN, sent=5)
     for broken in (b"", whole[:-1], whole + b"\0", b"\x01"):
@@ -80,12 +80,12 @@ def test_a_signed_payload_that_does_not_hold_together_is_malformed() -> None:
         opens.open(signed(b"\x02" + whole[1:]))
 
 
-def test_the_code_of_opens_is_no_links() -> None:
+def test_id_of_opens_is_no_link_id() -> None:
     assert is_open_id(derive_open_id(CAMPAIGN))
     assert not is_open_id(derive_link_id(CAMPAIGN, "https://example.com/"))
 
 
-def test_a_link_whose_code_would_be_that_of_opens_gets_another(
+def test_link_with_the_id_of_opens_gets_another_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = iter(["00000000", "00000000", "0badc0de"])

@@ -1,4 +1,4 @@
-"""Tokens stand where the template's routes look for them."""
+"""The paths of tokens match the template's routes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROUTES = set(re.findall(r"Path: (/\S+)", TEMPLATE.read_text("utf-8")))
 
 
 @pytest.mark.parametrize("path", [CLICK_PATH, PIXEL_PATH, APP_PATH + CLICK_PATH])
-def test_a_path_of_tokens_has_a_route_and_is_read_where_a_slash_was_encoded(path):
+def test_token_path_has_a_route_and_is_read_with_an_encoded_slash(path):
     assert f"{path}{{payload}}/{{signature}}" in ROUTES
     assert extract_token(f"{path}payload%2Fsignature") == "payload/signature"
     assert is_pixel_path(path + "payload/signature") is (path == PIXEL_PATH)
 
 
 @pytest.mark.parametrize("path", ["/e/x/", "/apps/e/c/", "/e/c", "/s/", "/app/app/e/c/"])
-def test_no_other_path_holds_a_token(path):
+def test_other_paths_contain_no_token(path):
     assert extract_token(path + "payload/signature") == ""
     assert not is_pixel_path(path + "payload/signature")
