@@ -1,8 +1,7 @@
-"""What a function reads from its environment: one frozen dataclass each, read once, failing by
-the variable's name.
+"""Read a function's configuration from its environment, once, into a frozen dataclass.
 
-A field's variable is its name in capitals, and its type says how it is read. A field with a default
-may be missing from the environment; any other has to be set.
+A field's variable is its name in capitals, and its type selects the parser. A field with a default
+is optional.
 """
 
 from __future__ import annotations
@@ -21,32 +20,32 @@ OriginLock = Literal["open", "closed"]
 
 
 class FunctionConfig:
-    """Root of all settings, which are dataclasses."""
+    """The root of all configurations, which are dataclasses."""
 
     __slots__ = ()
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises SettingsError naming the variable that is missing or unusable."""
+        """Read the environment. Raises ConfigurationError for a missing or invalid variable."""
         types, values = get_type_hints(cls), {}
-        for variable, must in cls.list_variables().items():
+        for variable, is_required in cls.list_variables().items():
             text = environment.get(variable, "").strip()
             if text:
                 values[variable.lower()] = _parse_variable(variable, text, types[variable.lower()])
-            elif must:
+            elif is_required:
                 raise ConfigurationError(variable)
         return cls(**values)
 
     @classmethod
     def list_variables(cls) -> dict[str, bool]:
-        """The variables that are read, and whether each has to be set."""
+        """Return the variables, and whether each is required."""
         listed = fields(cls)  # type: ignore[arg-type]  # every class below is a dataclass
         return {field.name.upper(): field.default is MISSING for field in listed}
 
 
 @dataclass(frozen=True, slots=True)
 class ReportConfig(FunctionConfig):
-    """What reports need, as JSON or as pages."""
+    """Configuration of reports, as JSON or as pages."""
 
     clicks_table: str
     campaigns_table: str
@@ -56,15 +55,15 @@ class ReportConfig(FunctionConfig):
 
 @dataclass(frozen=True, slots=True)
 class ShareLinkConfig(FunctionConfig):
-    """What making share links needs. ``pages_url``: of the report pages."""
+    """Configuration of share links. ``pages_url`` is the URL of the report pages."""
 
     pages_url: WebOrigin
 
 
 @dataclass(frozen=True, slots=True)
 class RewriteConfig(FunctionConfig):
-    """What rewriting needs. ``default_base_url``: of tracking links where a workspace has no domain
-    of its own, until ``default_host`` works (empty where there is none).
+    """Configuration of rewriting. ``default_base_url`` begins the tracking links of a workspace
+    without a domain of its own, until ``default_host`` works (empty if the stack has none).
     """
 
     campaigns_table: str
@@ -78,8 +77,8 @@ class RewriteConfig(FunctionConfig):
 
 @dataclass(frozen=True, slots=True)
 class DomainConfig(FunctionConfig):
-    """What managing tracking domains needs. ``edge_endpoint`` is the CDN's name. ``default_host``
-    is empty where a stack has none; so is ``event_bus`` where nobody is told.
+    """Configuration of tracking domains. ``edge_endpoint`` is the CDN's host name.
+    ``default_host`` and ``event_bus`` are empty if the stack has none.
     """
 
     workspaces_table: str
@@ -90,7 +89,7 @@ class DomainConfig(FunctionConfig):
 
 @dataclass(frozen=True, slots=True)
 class VerifyDomainsConfig(FunctionConfig):
-    """What checking tracking domains needs. Quotas are those of the account."""
+    """Configuration of domain checks. Quotas are those of the account."""
 
     keyring_secret: str
     distribution: str
@@ -101,8 +100,8 @@ class VerifyDomainsConfig(FunctionConfig):
 
 @dataclass(frozen=True, slots=True)
 class RedirectConfig(FunctionConfig):
-    """What following a link needs. ``origin_secrets`` tell requests through CloudFront from
-    others; with a closed lock, which needs them, the others are refused.
+    """Configuration of the redirect. ``origin_secrets`` identify requests through CloudFront. A
+    closed ``origin_lock`` requires them, and rejects other requests.
     """
 
     clicks_table: str
@@ -125,7 +124,7 @@ class RedirectConfig(FunctionConfig):
 
 @dataclass(frozen=True, slots=True)
 class TallyConfig(FunctionConfig):
-    """What counting needs. ``event_bus``: empty, and nobody is told."""
+    """Configuration of the tally. An empty ``event_bus`` publishes no events."""
 
     clicks_table: str
     campaigns_table: str
@@ -135,7 +134,7 @@ class TallyConfig(FunctionConfig):
 
 @dataclass(frozen=True, slots=True)
 class DrainConfig(FunctionConfig):
-    """What bringing parked clicks home needs."""
+    """Configuration of the drain function, which records clicks from the fallback queue."""
 
     clicks_table: str
 

@@ -1,8 +1,7 @@
-"""What the functions say about themselves: structured logs, and metrics by name.
+"""Create structured loggers and emit metrics.
 
-Metrics are written as CloudWatch's embedded metric format, one log line an event, and cost no
-call. Every name that code emits stands here and nowhere else, so that the alarms of template.yaml
-can be checked against it.
+Metrics use CloudWatch's embedded metric format, one log line for each, and need no API call. All
+metric names are here, so that tests can check the alarms of template.yaml against them.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ METRIC_NAMESPACE = "Waypost"
 
 
 class Metric(StrEnum):
-    """A count that something happened; the dimension is the function, and a reason where it has
-    one.
-    """
+    """Names of counts. Their dimensions are the function, and a reason if they have one."""
 
     CLICK_REDIRECTED = "ClickRedirected"
     """Clicks redirected and stored."""
@@ -80,7 +77,7 @@ class Metric(StrEnum):
 
 
 def create_logger(function: str) -> Logger:
-    """The structured logger of one function; configured by the POWERTOOLS_ variables."""
+    """Create the structured logger of a function, configured by the POWERTOOLS_ variables."""
     return Logger(service=f"waypost-{function}", use_rfc3339=True)
 
 
@@ -94,9 +91,8 @@ def emit_metric(
 ) -> None:
     """Emit a metric as one line of embedded metric format.
 
-    It is counted by function, whose name tells the stack apart from others in the region; with a
-    ``reason`` by that as well. Keep reasons to a handful of fixed words, each is a metric of its
-    own.
+    Its dimensions are the function, whose name identifies the stack in the region, and the
+    ``reason``. Use few fixed words as reasons: each is a metric with its own price.
     """
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local")
     dimensions = [["function"]] if reason is None else [["function"], ["function", "reason"]]

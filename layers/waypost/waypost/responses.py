@@ -1,7 +1,7 @@
-"""How answers over HTTP look: JSON, problem+json (RFC 9457), and the plain page for people.
+"""Build HTTP responses: JSON, problem+json (RFC 9457), and a plain page for people.
 
-The one table from errors to statuses is ``_STATUS``. Responses are in API
-Gateway's payload format 2.0.
+``_ERROR_STATUSES`` is the only map from errors to statuses. Responses have API Gateway's payload
+format 2.0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from waypost.errors import (
 
 
 class Response(TypedDict):
-    """An answer of a function to API Gateway. Header names in lower case."""
+    """A function's response to API Gateway. Header names are in lower case."""
 
     statusCode: int
     headers: dict[str, str]
@@ -77,7 +77,7 @@ body{{max-width:30rem;margin:20vh auto;padding:0 1.5rem}}h1{{font-size:1.4rem}}
 
 
 def json_response(status: int, body: object) -> Response:
-    """Any value as JSON; never cached, since reports move."""
+    """Build a JSON response that is never cached, since reports change."""
     return Response(
         statusCode=status,
         headers={"content-type": "application/json", "cache-control": "no-store"},
@@ -86,7 +86,7 @@ def json_response(status: int, body: object) -> Response:
 
 
 def problem_response(error: WaypostError) -> Response:
-    """An error as problem+json with the status that the table gives it."""
+    """Build the problem+json response of an error."""
     status, title = get_error_status(error)
     response = json_response(status, problem_body(error, status, title))
     response["headers"]["content-type"] = "application/problem+json"
@@ -96,16 +96,20 @@ def problem_response(error: WaypostError) -> Response:
 
 
 def get_error_status(error: WaypostError) -> tuple[int, str]:
-    """The status of an error, and what it is in general."""
+    """Return the status and title of an error."""
     return next(
-        ((status, title) for kind, status, title in _ERROR_STATUSES if isinstance(error, kind)),
+        (
+            (status, title)
+            for error_class, status, title in _ERROR_STATUSES
+            if isinstance(error, error_class)
+        ),
         (500, "Something went wrong"),
     )
 
 
 def problem_body(error: WaypostError, status: int, title: str) -> dict[str, object]:
-    """The members of RFC 9457, with ``errors`` by field where a request was not valid, and
-    ``field``, ``size`` and ``limit`` in bytes where one was too large.
+    """Build the members of RFC 9457, with ``errors`` by field for an invalid request, and with
+    ``field``, ``size`` and ``limit`` in bytes for one that is too large.
     """
     body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
     body["detail"] = str(error)
@@ -117,7 +121,7 @@ def problem_body(error: WaypostError, status: int, title: str) -> dict[str, obje
 
 
 def plain_page_response(status: int, title: str, text: str) -> Response:
-    """A page for a recipient whose link leads nowhere: says so, offers nothing, is never cached."""
+    """Build the page for a recipient whose link fails: a text without links, never cached."""
     return Response(
         statusCode=status,
         headers=dict(_PAGE_HEADERS),

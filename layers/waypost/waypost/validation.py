@@ -1,12 +1,8 @@
-"""How a request body becomes a typed value: once, where it enters, with every field and reason.
+"""Validate a request body once, at the boundary, and report every invalid field with a reason.
 
-- ``reasons``  what may be wrong with a field, in our words
-
-What is wrong with a field, in our words.
-
-Those of pydantic are written for programmers, change with its versions, and some repeat what they
-were given. Keyed by its error types; what stands in braces is of the field's definition, never of
-what was sent.
+Reasons replace pydantic's messages, which are for programmers, change with its versions, and may
+repeat the input. They are keyed by pydantic's error types; placeholders in braces are values of the
+field's definition, never of the input.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from waypost.errors import InvalidRequest, Problem
 
-DEFAULT_REASON: Final = "is not as it must be"
+DEFAULT_REASON: Final = "is not valid"
 
 _OBJECT: Final = "is not an object"
 _LIST: Final = "is not a list"
@@ -84,7 +80,7 @@ _LENGTH_ERRORS: Final = ("too_short", "too_long", "string_too_short")
 
 
 def describe_error(error_type: str, context: Mapping[str, Any], message: str) -> str:
-    """Why a field is refused. ``message`` is used of our own validators alone, whose text it is."""
+    """Return the reason of an error. ``message`` is that of Waypost's own validators."""
     if error_type == "value_error":
         return message.removeprefix("Value error, ")
     if error_type in _LENGTH_ERRORS and context.get("min_length") == 1:
@@ -102,19 +98,19 @@ def describe_error(error_type: str, context: Mapping[str, Any], message: str) ->
 
 
 def _format_value(value: object) -> str:
-    """Choices come as 'a', 'b' or 'c'."""
+    """Format numbers with separators, and choices without quotes: a, b or c."""
     return f"{value:,}" if isinstance(value, int) else str(value).replace("'", "")
 
 
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_PROBLEMS: Final = 100
-"""Problems that one answer names."""
+"""Problems in one response."""
 _MAX_NAME_LENGTH: Final = 100
 
 
 def _validate_iso_date(value: object) -> object:
-    """Only the one form of a date: pydantic reads numbers as seconds since 1970, too."""
+    """Accept only YYYY-MM-DD: pydantic also reads numbers as seconds since 1970."""
     if isinstance(value, str) and (len(value) != 10 or value[4:8:3] != "--"):
         raise ValueError("is not a date such as 2026-11-21")
     return value
@@ -124,7 +120,7 @@ IsoDate = Annotated[date, BeforeValidator(_validate_iso_date)]
 
 
 def parse_json(model: type[Model], body: str | bytes | None) -> Model:
-    """Read JSON text into a model. Raises InvalidRequest naming each field and its reason."""
+    """Parse JSON text into a model. Raises InvalidRequest with each field and reason."""
     try:
         return model.model_validate_json(body or b"")
     except ValidationError as e:
@@ -132,7 +128,7 @@ def parse_json(model: type[Model], body: str | bytes | None) -> Model:
 
 
 def validate_value(model: type[Model], value: object) -> Model:
-    """Check an already decoded value against a model. Raises InvalidRequest likewise."""
+    """Validate a decoded value against a model. Raises InvalidRequest as ``parse_json`` does."""
     try:
         return model.model_validate(value)
     except ValidationError as e:
@@ -140,27 +136,26 @@ def validate_value(model: type[Model], value: object) -> Model:
 
 
 def _convert_validation_error(error: ValidationError) -> InvalidRequest:
-    found = error.errors(include_url=False, include_input=False)
-    return build_invalid_request([dict(e) for e in found])
+    errors = error.errors(include_url=False, include_input=False)
+    return build_invalid_request([dict(each) for each in errors])
 
 
 def build_invalid_request(pydantic_errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
-    """An error of ours from pydantic's, each with its ``loc``, ``type``, ``msg`` and ``ctx``."""
+    """Convert pydantic's errors, with ``loc``, ``type``, ``msg`` and ``ctx``, to InvalidRequest."""
     return InvalidRequest(*limit_problems(map(_build_problem, pydantic_errors)))
 
 
 def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """As many problems as an answer names, and how many there are besides."""
-    every = list(problems)
-    left = len(every) - MAX_PROBLEMS
-    more = [Problem("body", f"has {left:,} more problems")] if left > 0 else []
-    return every[:MAX_PROBLEMS] + more
+    """Return the first ``MAX_PROBLEMS`` problems, and one with the number of further ones."""
+    all_problems = list(problems)
+    excess = len(all_problems) - MAX_PROBLEMS
+    further = [Problem("body", f"has {excess:,} more problems")] if excess > 0 else []
+    return all_problems[:MAX_PROBLEMS] + further
 
 
 def field_path(location: Sequence[int | str]) -> str:
-    """A path as the caller wrote it: ``("recipients", 3, "data")`` is ``recipients[3].data``.
-
-    Names are cut short: one that is not known may be anything.
+    """Format a path as the caller wrote it: ``("recipients", 3, "data")`` is
+    ``recipients[3].data``. Names are truncated, since an unknown one may be any text.
     """
     path = ""
     for step in location:
@@ -174,7 +169,7 @@ def _truncate_name(name: str) -> str:
 
 def _build_problem(error: Mapping[str, Any]) -> Problem:
     location: Sequence[int | str] = error["loc"]
-    told = describe_error(error["type"], error.get("ctx") or {}, error["msg"])
-    if location and location[-1] == "[key]":  # the name itself is wrong, not what it has
-        return Problem(field_path(location[:-2]), f"has a name that {told}")
-    return Problem(field_path(location), told)
+    reason = describe_error(error["type"], error.get("ctx") or {}, error["msg"])
+    if location and location[-1] == "[key]":  # the name is invalid, not its value
+        return Problem(field_path(location[:-2]), f"has a name that {reason}")
+    return Problem(field_path(location), reason)

@@ -1,4 +1,4 @@
-"""The interface to tracking domains: each host belongs to one workspace."""
+"""Interface to tracking domains. Each host belongs to one workspace."""
 
 from __future__ import annotations
 
@@ -20,90 +20,88 @@ _Read = TypeVar("_Read")
 class DomainRepository(Protocol):
     """Tracking domains. Reads are consistent; all methods raise StoreUnavailable.
 
-    What cannot be read back is told in the log. Where one domain is asked for, MalformedItem is
-    raised; a list goes on without it.
+    Corrupt items are logged. Methods for one domain raise CorruptItem, lists leave it out.
     """
 
     def add(self, domain: TrackingDomain) -> None:
-        """Take a host for its workspace. Raises Clash where any workspace has it."""
+        """Store a domain and claim its host. Raises AlreadyExists if any workspace has the host."""
         ...
 
     def get(self, workspace: WorkspaceId, host: str) -> TrackingDomain | None:
-        """A workspace's domain by its host."""
+        """Return a workspace's domain by its host."""
         ...
 
     def get_stage(self, workspace: WorkspaceId, host: str) -> DomainStage | None:
-        """Where a workspace's domain stands, whatever else of it cannot be read."""
+        """Return the stage of a workspace's domain, even if other parts of it are corrupt."""
         ...
 
     def get_by_host(self, host: str) -> TrackingDomain | None:
-        """The domain of a host, whoever has it."""
+        """Return the domain of a host, of any workspace."""
         ...
 
     def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
-        """All domains of a workspace, oldest first."""
+        """Return all domains of a workspace, oldest first."""
         ...
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
-        """Write over the version that was read; gives the domain with its new version.
+        """Replace the version that was read. Return the domain with its new version.
 
-        Raises Conflict where another version is there by now, or none.
+        Raises WriteConflict if another version, or none, is stored by now.
         """
         ...
 
     def delete(self, domain: TrackingDomain) -> None:
-        """Forget a domain and free its host. Raises Conflict as ``save`` does."""
+        """Delete a domain and free its host. Raises WriteConflict as ``save`` does."""
         ...
 
     def list_due(self, now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
-        """Domains that are to be checked by ``now``, those waiting longest first. One that is
-        left out, since its claim cannot be read, is back when it is saved.
+        """Return domains with a check due, the longest overdue first. A domain with a corrupt claim
+        is left out until it is saved.
         """
         ...
 
 
 def parse_domain(stored_item: Item) -> TrackingDomain:
-    """Read the item of a domain. Raises MalformedItem, and says so in the log."""
+    """Read a domain's item. Raises CorruptItem, and logs it."""
     return _parse_or_log("domain", tracking_domain.domain_from_item, stored_item)
 
 
 def parse_stage(stored_item: Item) -> DomainStage:
-    """Read where it stands. Raises MalformedItem, and says so in the log."""
+    """Read the stage of a domain's item. Raises CorruptItem, and logs it."""
     return _parse_or_log("domain", tracking_domain.stage_from_item, stored_item)
 
 
 def parse_claim_owner(claim: Item) -> WorkspaceId:
-    """Read whose a host is. Raises MalformedItem, and says so in the log."""
+    """Read the workspace of a claim. Raises CorruptItem, and logs it."""
     return _parse_or_log("claim", tracking_domain.claim_from_item, claim)[0]
 
 
 def parse_domains(items: Iterable[Item]) -> list[TrackingDomain]:
-    """Those of a workspace's domains that can be read."""
+    """Read a workspace's domains, without corrupt ones, oldest first."""
     return sorted(
         _skip_unreadable(parse_domain, items), key=lambda domain: (domain.added, domain.host)
     )
 
 
 def select_due(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
-    """Of the hosts whose claims can be read those that are due."""
-    read = _skip_unreadable(
+    """Return the due hosts of readable claims, the longest overdue first."""
+    parsed = _skip_unreadable(
         lambda claim: _parse_or_log("claim", tracking_domain.claim_from_item, claim), claims
     )
-    waiting = sorted((due, host, code) for code, host, due in read if due <= now)
-    return [(code, host) for _, host, code in waiting[:limit]]
+    overdue = sorted((due, host, workspace) for workspace, host, due in parsed if due <= now)
+    return [(workspace, host) for _, host, workspace in overdue[:limit]]
 
 
 def _parse_or_log(item_type: ItemType, parse: Callable[[Item], _Read], stored_item: Item) -> _Read:
     try:
         return parse(stored_item)
-    except CorruptItem as why:
-        log_corrupt_item(
-            item_type, why, host=attributes.get_text(stored_item, "sk").removeprefix("D#")
-        )
+    except CorruptItem as e:
+        host = attributes.get_text(stored_item, "sk").removeprefix("D#")
+        log_corrupt_item(item_type, e, host=host)
         raise
 
 
 def _skip_unreadable(parse: Callable[[Item], _Read], items: Iterable[Item]) -> Iterator[_Read]:
-    for row in items:
-        with suppress(CorruptItem):  # told by then
-            yield parse(row)
+    for item in items:
+        with suppress(CorruptItem):  # _parse_or_log has logged it
+            yield parse(item)

@@ -27,8 +27,8 @@ from waypost.repositories.dynamodb.client import (
 
 
 class DynamoDomainRepository:
-    """``waypost.repositories.domains.DomainStore``. A domain and its claim are written in one
-    transaction.
+    """``waypost.repositories.domains.DomainRepository``. A domain and its claim are written in
+    one transaction.
     """
 
     def __init__(self, client: DynamoClient, table: str) -> None:
@@ -46,12 +46,12 @@ class DynamoDomainRepository:
             raise AlreadyExists("tracking domain", domain.host, "is taken already") from e
 
     def get(self, workspace: WorkspaceId, host: str) -> TrackingDomain | None:
-        found = self._load_item(tracking_domain.build_domain_key(workspace, host))
-        return parse_domain(found) if found else None
+        item = self._load_item(tracking_domain.build_domain_key(workspace, host))
+        return parse_domain(item) if item else None
 
     def get_stage(self, workspace: WorkspaceId, host: str) -> DomainStage | None:
-        found = self._load_item(tracking_domain.build_domain_key(workspace, host))
-        return parse_stage(found) if found else None
+        item = self._load_item(tracking_domain.build_domain_key(workspace, host))
+        return parse_stage(item) if item else None
 
     def get_by_host(self, host: str) -> TrackingDomain | None:
         claim = self._load_item(tracking_domain.build_claim_key(host))
@@ -96,8 +96,8 @@ class DynamoDomainRepository:
 
     def _load_item(self, key: attributes.Item) -> attributes.Item | None:
         with translate_dynamo_errors():
-            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return answer.get("Item")
+            response = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return response.get("Item")
 
     def _version_condition(self, domain: TrackingDomain) -> DynamoResponse:
         return {
