@@ -18,7 +18,7 @@ from waypost.domains.schemas import AddDomainRequest
 from waypost.ids import derive_campaign_id
 from waypost.reports.schemas import Point
 from waypost.web import charts
-from waypost.web.rendering import jinja_environment
+from waypost.web.rendering import create_jinja_environment
 
 HOSTILE = "\"><script>alert(1)</script>'&{{7*7}}"
 MESSAGE = (
@@ -195,7 +195,7 @@ def test_a_bar_is_at_most_a_tenth_of_the_chart(hours):
     points = [Point(start=at, total=2, human=1, machine=1, opens=0) for at in starts]
     chart = charts.build_clicks_chart(points, "hour")
     assert chart is not None
-    svg = jinja_environment().get_template("chart.svg").render(chart=chart)
+    svg = create_jinja_environment().get_template("chart.svg").render(chart=chart)
     bars = re.findall(r'<rect class="(?:human|machine)"[^>]* width="([\d.]+)%"', svg)
     assert len(bars) == 2 * hours
     assert max(map(float, bars)) < 10

@@ -107,10 +107,12 @@ def resolve_request(
     The body is read as JSON even if the content type differs: ``curl -d`` sends a form type.
     """
     headers = {name: value for name, value in event["headers"].items() if name != "content-type"}
-    return app.resolve(event | {"rawPath": canonical_path(event), "headers": headers}, context)
+    return app.resolve(
+        event | {"rawPath": build_canonical_path(event), "headers": headers}, context
+    )
 
 
-def canonical_path(event: HttpApiEvent) -> str:
+def build_canonical_path(event: HttpApiEvent) -> str:
     """Rebuild a request's path with percent-encoded parameters, as routes match it."""
     method, _, route = str(event.get("routeKey", "")).partition(" ")
     if not route or method.startswith("$"):
@@ -150,11 +152,11 @@ def _problem_response(error: WaypostError) -> Response[str]:
 
 def _validation_problem(error: RequestValidationError) -> Response[str]:
     return _problem_response(
-        build_invalid_request([e | {"loc": _error_location(e)} for e in error.errors()])
+        build_invalid_request([e | {"loc": _get_error_location(e)} for e in error.errors()])
     )
 
 
-def _error_location(error: Mapping[str, Any]) -> tuple[int | str, ...]:
+def _get_error_location(error: Mapping[str, Any]) -> tuple[int | str, ...]:
     """Return an error's location inside the path, query or body; empty for invalid JSON."""
     location: tuple[int | str, ...] = tuple(error["loc"])
     return () if error["type"] == "json_invalid" else location[1:]

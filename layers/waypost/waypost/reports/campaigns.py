@@ -227,7 +227,7 @@ def build_link_figures(link: Link, counts: ClickCounts, campaign_clicks: int) ->
 
 def group_links(links: Sequence[LinkFigures], grouping: Grouping) -> list[GroupFigures]:
     """Group links by tag, URL or id, most clicked first. By tag, omit links without a tag."""
-    names = {link.link: _group_name(link, grouping) for link in links}
+    names = {link.link: _get_group_name(link, grouping) for link in links}
     named_links = sorted(
         (link for link in links if names[link.link]), key=lambda link: names[link.link]
     )
@@ -238,7 +238,7 @@ def group_links(links: Sequence[LinkFigures], grouping: Grouping) -> list[GroupF
     return sorted(groups, key=lambda group: -group.total)
 
 
-def _group_name(link: LinkFigures, grouping: Grouping) -> str:
+def _get_group_name(link: LinkFigures, grouping: Grouping) -> str:
     match grouping:
         case "tag":
             return link.tag or ""

@@ -90,7 +90,7 @@ class PageService:
         return Response(statusCode=303, headers=headers, body="", cookies=cookies)
 
 
-def _hint_key(error: WaypostError) -> str:
+def _get_hint_key(error: WaypostError) -> str:
     """Return the reason of a denied share, or the type of a missing resource."""
     if isinstance(error, ShareAccessDenied):
         return error.reason
@@ -107,7 +107,7 @@ def _error_page(error: WaypostError, scope: ShareScope | None) -> Response:
         scope=scope,
         title=title,
         text=f"{text[:1].upper()}{text[1:]}.",
-        hint=_HINTS.get(_hint_key(error), ""),
+        hint=_HINTS.get(_get_hint_key(error), ""),
     )
     if status == 503:
         page["headers"]["retry-after"] = "5"

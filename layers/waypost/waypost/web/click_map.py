@@ -64,8 +64,8 @@ def build_map_links(links: Sequence[LinkFigures]) -> list[MapLink]:
 
 def render_click_map(html: str, map_links: Iterable[MapLink]) -> str:
     """Return the message with marked links, which no longer have a destination."""
-    by_identity = {_link_identity(map_link.figures): map_link for map_link in map_links}
-    style = _STYLE + "".join(map(_badge_css, by_identity.values())) + "</style>"
+    by_identity = {_build_link_identity(map_link.figures): map_link for map_link in map_links}
+    style = _STYLE + "".join(map(_build_badge_css, by_identity.values())) + "</style>"
     return "<!doctype html>" + style + "".join(_replace_links(html, by_identity))
 
 
@@ -73,12 +73,12 @@ def _compute_heat(link: LinkFigures, max_clicks: int) -> int:
     return -(-MAX_HEAT * link.total // max_clicks) if max_clicks else 0
 
 
-def _link_identity(link: LinkFigures) -> str:
+def _build_link_identity(link: LinkFigures) -> str:
     """Return the identity of ``waypost.rewrite.links.occurrence``."""
     return f"tag:{link.tag}" if link.tag else f"url:{link.url}"
 
 
-def _badge_css(map_link: MapLink) -> str:
+def _build_badge_css(map_link: MapLink) -> str:
     text = f"{map_link.number} · {map_link.figures.share:.0%}"
     return f'a[href="{map_link.fragment}"]::after{{content:"{text}"!important}}\n'
 
@@ -89,12 +89,12 @@ def _replace_links(html: str, map_links: Mapping[str, MapLink]) -> Iterator[str]
         if occurrence.find_pixel or occurrence.start == occurrence.end:
             continue  # a pixel, or an href without a value
         yield html[position : occurrence.start]
-        yield _replacement(html, occurrence, map_links.get(occurrence.identity))
+        yield _build_replacement(html, occurrence, map_links.get(occurrence.identity))
         position = occurrence.end
     yield html[position:]
 
 
-def _replacement(html: str, occurrence: LinkOccurrence, map_link: MapLink | None) -> str:
+def _build_replacement(html: str, occurrence: LinkOccurrence, map_link: MapLink | None) -> str:
     if _BEFORE_VALUE.search(html, max(0, occurrence.start - _HREF_LOOKBACK), occurrence.start):
         return map_link.fragment if map_link else "#"
     text = occurrence.encode(occurrence.url)  # a ``cio_link`` in text

@@ -34,7 +34,7 @@ _CHANNEL_NAMES: Final = {"sms": "SMS", "whatsapp": "WhatsApp", "slack": "Slack"}
 
 
 @cache
-def jinja_environment() -> Environment:
+def create_jinja_environment() -> Environment:
     """Create the template environment: escapes every value, and fails on an undefined name."""
     environment = Environment(
         loader=PackageLoader("waypost.web"),
@@ -66,7 +66,7 @@ def load_style() -> str:
 
 
 @cache
-def content_security_policy() -> str:
+def build_content_security_policy() -> str:
     """Build the Content-Security-Policy: only the page, its own style and its own frame."""
     digest = b64encode(sha256(load_style().encode()).digest()).decode()
     return (
@@ -78,8 +78,8 @@ def content_security_policy() -> str:
 def render_page(template: str, status: int = 200, **values: object) -> Response:
     """Render a page."""
     page = template.removesuffix(".html")
-    body = jinja_environment().get_template(template).render(values, current_page=page)
-    headers = _HEADERS | {"content-security-policy": content_security_policy()}
+    body = create_jinja_environment().get_template(template).render(values, current_page=page)
+    headers = _HEADERS | {"content-security-policy": build_content_security_policy()}
     return Response(statusCode=status, headers=headers, body=body)
 
 
@@ -98,7 +98,7 @@ def render_frame(html: str, *, images: bool) -> Response:
 
 
 def build_page_url(page: str, **names: str | int | bool | None) -> str:
-    """Build the URL of a page. Omits values that are None.
+    """Build the URL of a page. Omits None values.
 
     Names are in the query, because proxies change some characters of a path.
     """

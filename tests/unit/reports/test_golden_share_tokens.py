@@ -14,7 +14,7 @@ SIGNED_AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_a_share_of_version_1_shows_what_it_was_made_for(vector):
+def test_a_share_token_of_version_1_keeps_its_scope_and_expiry(vector):
     signer = ShareSigner(Keyring((b"a test key of thirty-two bytes !",)), lambda: SIGNED_AT)
     expected = ShareGrant(ShareScope(**vector["scope"]), datetime.fromisoformat(vector["expires"]))
     assert signer.verify_token(vector["token"]) == expected
