@@ -1,7 +1,7 @@
-"""Checks tracking domains: on schedule those that are due, on demand one, over HTTP or invoked.
+"""Checks tracking domains: those that are due on a schedule, or one on request.
 
-{"task": "due"}                             the schedule
-{"task": "quotas"}                          another schedule
+{"task": "due"}                             the schedule of checks
+{"task": "quotas"}                          the schedule of quota metrics
 {"workspace": "acme", "host": "…"}          invoked by an operator
 POST /v1/workspaces/{ws}/domains/{host}/verify
 """
@@ -17,7 +17,7 @@ from botocore.config import Config
 from waypost.aws.clients import create_boto3_client
 from waypost.composition import CLOUDFRONT_REGION, create_domain_verification_service
 from waypost.config import VerifyDomainsConfig
-from waypost.domains import cloudfront as quotas
+from waypost.domains.cloudfront import AccountQuotas, load_quota_usage
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.service import DomainService
 from waypost.domains.status import build_domain_status
@@ -28,12 +28,12 @@ from waypost.observability import Metric, create_logger, emit_metric
 from waypost.responses import Response, json_response, problem_response
 
 MAX_DOMAINS_PER_RUN: Final = 4_000
-"""Domains checked in one run; the rest waits for the next, five minutes later."""
+"""Maximum of domains in one run; the next run, five minutes later, checks the rest."""
 SAVE_RESERVE_SECONDS: Final = 15.0
-"""Of a run's time, for keeping what the last checks saw."""
+"""Part of a run's time for saving the last results."""
 REQUEST_CHECK_SECONDS: Final = 20.0
-"""For looking, where a caller waits: an HTTP API ends at 30, and a service that does not answer
-then, or does not keep what was seen, is given up after 6 more.
+"""Time for a check while a caller waits. An HTTP API ends the request at 30 s. A service that does
+not answer during the check, or does not save the result, is given up after 6 s more.
 """
 _SCHEDULED_CONFIG: Final = Config(
     retries={"mode": "adaptive", "max_attempts": 5}, max_pool_connections=32
@@ -47,24 +47,24 @@ log = create_logger("verify-domains")
 
 @cache
 def get_verification_service(config: Config) -> DomainVerificationService:
-    """The use case on this function's table, keys and clients; they are safe across threads."""
+    """Return the service on this function's table, keyring and clients."""
     return create_domain_verification_service(config, utc_now)
 
 
 @log.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[str, Any]:
-    """One of the four that the module names."""
+    """Handle one of the four events in the module docstring."""
     if "requestContext" in event:
         deadline = Deadline.from_now(REQUEST_CHECK_SECONDS)
-        named = event["pathParameters"]
+        parameters = event["pathParameters"]
         try:
-            told = _verify_domain(
+            status = _verify_domain(
                 get_verification_service(_REQUEST_CONFIG),
-                named["workspace"],
-                named["host"],
+                parameters["workspace"],
+                parameters["host"],
                 deadline,
             )
-            return json_response(200, told)
+            return json_response(200, status)
         except WaypostError as error:
             return problem_response(error)
     if "host" in event:
@@ -85,16 +85,15 @@ def _verify_domain(
     domain = service.verify_domain(resolve_workspace_id(workspace), host.strip().lower(), deadline)
     if domain is None:
         return {"host": host, "use": "removed", "next_step": "Removed; you can add it again."}
-    return build_domain_status(domain, service.targets.get_primary_target(domain)).model_dump(
-        mode="json"
-    )
+    status = build_domain_status(domain, service.targets.get_primary_target(domain))
+    return status.model_dump(mode="json")
 
 
 def _verify_due_domains(context: LambdaContext) -> dict[str, Any]:
-    use_case = get_verification_service(_SCHEDULED_CONFIG)
-    _ensure_default_host(use_case)
+    service = get_verification_service(_SCHEDULED_CONFIG)
+    _ensure_default_host(service)
     seconds = context.get_remaining_time_in_millis() / 1000 - SAVE_RESERVE_SECONDS
-    run = use_case.verify_due_domains(MAX_DOMAINS_PER_RUN, Deadline.from_now(seconds))
+    run = service.verify_due_domains(MAX_DOMAINS_PER_RUN, Deadline.from_now(seconds))
     for failure in run.failures:
         log.error("domain not checked", reason=failure)
     if run.failures:
@@ -103,22 +102,19 @@ def _verify_due_domains(context: LambdaContext) -> dict[str, Any]:
 
 
 def _ensure_default_host(service: DomainVerificationService) -> None:
-    manager = DomainService(service.domains, service.targets, service.event_publisher, service.now)
+    domains = DomainService(service.domains, service.targets, service.event_publisher, service.now)
     try:
-        manager.ensure_default_host()
-    except (
-        CorruptItem,
-        AlreadyExists,
-    ):  # one row of ours must not keep everybody's domains unchecked
+        domains.ensure_default_host()
+    except (CorruptItem, AlreadyExists):  # the checks of customers' domains go on
         emit_metric(Metric.DOMAIN_CHECK_BROKE)
-        log.exception("the stack's own host cannot be taken up")
+        log.exception("Default host not added")
 
 
 def _report_quotas() -> dict[str, Any]:
-    own = VerifyDomainsConfig.from_env()
-    used = quotas.load_quota_usage(
+    config = VerifyDomainsConfig.from_env()
+    usage = load_quota_usage(
         create_boto3_client("cloudfront", _SCHEDULED_CONFIG, region_name=CLOUDFRONT_REGION),
         create_boto3_client("acm", _SCHEDULED_CONFIG, region_name=CLOUDFRONT_REGION),
     )
-    used.emit_metrics(quotas.AccountQuotas(own.tenant_quota, own.certificate_quota))
-    return {"tenants": used.tenants, "certificates": used.certificates}
+    usage.emit_metrics(AccountQuotas(config.tenant_quota, config.certificate_quota))
+    return {"tenants": usage.tenants, "certificates": usage.certificates}

@@ -213,7 +213,7 @@ def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontTenants, stub: Stu
     [
         ("CNAMEAlreadyExists", CdnRequestRejected, "another CloudFront distribution"),
         ("EntityLimitExceeded", CdnRequestRejected, "quota"),
-        ("InvalidArgument", CdnRequestRejected, "does not take"),
+        ("InvalidArgument", CdnRequestRejected, "does not accept"),
         ("AccessDenied", CdnRequestRejected, "policy"),
         ("EntityAlreadyExists", WriteConflict, HOST),
         ("EntityNotFound", StoreUnavailable, "EntityNotFound"),  # no such distribution or group

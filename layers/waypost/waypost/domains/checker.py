@@ -1,10 +1,9 @@
-"""One check of one domain, from DNS to HTTPS. What follows from it is decided elsewhere.
+"""The check of one host: DNS, HTTP, HTTPS, HSTS and CAA.
 
-Whether browsers refuse plain HTTP for a host: HTTP Strict Transport Security, RFC 6797.
-
-Three ways lead there: the host's own header, a parent's header with ``includeSubDomains``, and
-the list that browsers ship. A header counts only over HTTPS with a valid certificate (8.1), the
-first one if there are several, and ``max-age=0`` takes it back.
+HSTS (HTTP Strict Transport Security, RFC 6797) makes browsers refuse plain HTTP. It has three
+sources: the host's own header, a parent's header with ``includeSubDomains``, and the list that
+browsers ship. A header counts only over HTTPS with a valid certificate (section 8.1); the first of
+several headers counts, and ``max-age=0`` ends the policy.
 """
 
 from __future__ import annotations
@@ -15,11 +14,13 @@ from typing import Final
 
 from hstspreload import in_hsts_preload
 
-from waypost.domains import dns as caa
-from waypost.domains import dns as records
-from waypost.domains import dns as resolving
 from waypost.domains import probe_token
-from waypost.domains.dns import DnsResolver
+from waypost.domains.dns import (
+    DNS_TIMEOUT_SECONDS,
+    DnsResolver,
+    check_caa,
+    check_dns_records,
+)
 from waypost.domains.hostnames import iter_parent_domains
 from waypost.domains.http_probe import HttpProber, WebScheme
 from waypost.domains.network import NO_DEADLINE, Deadline
@@ -34,11 +35,11 @@ from waypost.models.domain_check import (
 from waypost.tokens.keyring import KeyringSource
 
 MAX_HSTS_PARENTS: Final = 3
-"""Parents that are asked, nearest first: the outermost, where policies for all below stand."""
+"""Parents to request, nearest first: the outermost, which usually have policies for subdomains."""
 
 
 def parse_hsts_header(header: str | None) -> tuple[bool, bool]:
-    """Whether a header puts HSTS in force, and whether for subdomains too."""
+    """Return if a header enables HSTS, and if it does so for subdomains."""
     directives = dict(_parse_directives(header or ""))
     age = directives.get("max-age", "")
     if not age.isascii() or not age.isdigit() or not age.strip("0"):  # of any length
@@ -55,9 +56,9 @@ def _parse_directives(header: str) -> Iterable[tuple[str, str]]:
 def check_hsts(
     host: str, own_header: str | None, get_header: Callable[[str], str | None]
 ) -> HstsResult:
-    """What makes browsers refuse plain HTTP for a host, the first that is found.
+    """Return the first source of HSTS for a host.
 
-    ``own`` is the host's header; ``header_of`` asks a parent for its own over HTTPS.
+    ``get_header`` requests a parent's header over HTTPS.
     """
     if parse_hsts_header(own_header)[0]:
         return HstsResult("own", host)
@@ -71,14 +72,14 @@ def check_hsts(
 
 
 DNS_CHECK_SECONDS: Final = 20.0
-"""From its beginning on, a check asks DNS for so long; how many questions there are is up to who
-owns the names. A sound domain takes one second, and one this slow reaches no recipient either.
+"""Time limit for the DNS queries of a check; the owner of the names decides how many there are. A
+correct domain takes one second, and a domain this slow does not work for recipients either.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class DomainChecker:
-    """Looks at domains with a resolver and a prober; holds no state between checks."""
+    """Checks hosts with a resolver and a prober; it has no state between checks."""
 
     resolver: DnsResolver
     prober: HttpProber
@@ -87,17 +88,17 @@ class DomainChecker:
     def check(
         self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NO_DEADLINE
     ) -> CheckResult:
-        """Everything there is to see of a host until then. ``targets`` are our names.
+        """Check everything about a host until the deadline. ``targets`` are the stack's names.
 
-        HSTS and CAA are asked only where they matter: while HTTPS does not work.
+        HSTS and CAA are checked only if HTTPS does not work.
         """
-        look = self._start_check(deadline)
-        return look.check_web(host, look.check_dns(host, proof, targets))
+        check = self._start_check(deadline)
+        return check.check_web(host, check.check_dns(host, proof, targets))
 
     def check_dns(
         self, host: str, proof: str, targets: Collection[str], deadline: Deadline = NO_DEADLINE
     ) -> DnsResult:
-        """Only where the host leads."""
+        """Check only the DNS records of a host."""
         return self._start_check(deadline).check_dns(host, proof, targets)
 
     def _start_check(self, deadline: Deadline) -> _TimedCheck:
@@ -110,12 +111,12 @@ class DomainChecker:
 
 
 class _OutOfTimeError(Exception):
-    """There was no time to ask a parent for its header."""
+    """No time is left to request a parent's HSTS header."""
 
 
 @dataclass(frozen=True, slots=True)
 class _TimedCheck:
-    """One look at one host, with a resolver and a prober whose time is running."""
+    """One check of one host, with the time limits of its resolver and prober."""
 
     resolver: DnsResolver
     prober: HttpProber
@@ -123,8 +124,8 @@ class _TimedCheck:
     deadline: Deadline
 
     def check_dns(self, host: str, proof: str, targets: Collection[str]) -> DnsResult:
-        found = records.check_dns_records(self.resolver, host, proof, targets)
-        return DnsResult("unseen") if self._is_out_of_time() else found
+        result = check_dns_records(self.resolver, host, proof, targets)
+        return DnsResult("unseen") if self._is_out_of_time() else result
 
     def check_web(self, host: str, dns: DnsResult) -> CheckResult:
         if dns.verdict == "unseen":
@@ -135,20 +136,20 @@ class _TimedCheck:
         dns = _correct_dns_verdict(dns, http)
         if https.is_ours:
             return CheckResult(dns, http, https)
-        permission = self._check_caa(host) if dns.points_to_cdn else CaaResult()
-        return CheckResult(dns, http, https, self._check_hsts(host, https), permission)
+        caa = self._check_caa(host) if dns.points_to_cdn else CaaResult()
+        return CheckResult(dns, http, https, self._check_hsts(host, https), caa)
 
     def _is_out_of_time(self) -> bool:
-        """Whether one more question might not have had its time, and one of those before had not:
-        then a missing answer says nothing of the host.
+        """Return True if a query could have been cut short.
+
+        Then a missing answer says nothing about the host.
         """
-        return self.deadline.get_remaining_seconds() < resolving.DNS_TIMEOUT_SECONDS
+        return self.deadline.get_remaining_seconds() < DNS_TIMEOUT_SECONDS
 
     def _check_caa(self, host: str) -> CaaResult:
-        found = caa.check_caa(self.resolver, host)
-        return (
-            CaaResult("unseen") if found.allows == "unknown" and self._is_out_of_time() else found
-        )
+        result = check_caa(self.resolver, host)
+        is_unseen = result.allows == "unknown" and self._is_out_of_time()
+        return CaaResult("unseen") if is_unseen else result
 
     def _probe(self, scheme: WebScheme, host: str) -> ProbeResult:
         nonce = probe_token.create_nonce()
@@ -157,7 +158,7 @@ class _TimedCheck:
         )
 
     def _is_ours(self, nonce: str, body: bytes) -> bool:
-        """A key that had to sign at once may be known to whoever answered, and not yet here."""
+        """Return True if a body is signed; reload the keyring once, because a key may be new."""
         if probe_token.is_probe_answer(self.keys.get_keyring(), nonce, body):
             return True
         renewed = self.keys.reload_keyring()
@@ -177,8 +178,9 @@ class _TimedCheck:
 
 
 def _correct_dns_verdict(dns: DnsResult, http: ProbeResult) -> DnsResult:
-    """A proven host whose addresses are not ours today, but where our CDN refuses the name: a
-    flattened record, resolved in another place.
+    """Correct "proxied" to "flattened" if this stack's CDN refuses a proven host.
+
+    Then the record is flattened, with addresses that the CDN has in another place.
     """
     if dns.verdict == "proxied" and http.at_edge and not http.is_ours:
         return replace(dns, verdict="flattened")

@@ -1,15 +1,11 @@
-"""The edge that CloudFront offers: a tenant of one multi-tenant distribution for each host.
+"""CloudFront tenants: one tenant of a multi-tenant distribution for each host.
 
-The only place with calls of CloudFront, and of ACM, whose certificates it manages. A tenant is
-found by its host, so no identifier of it has to be kept. A certificate is requested together with
-the tenant and validated over HTTP by CloudFront itself, which works once DNS leads there; issued,
-it still has to be attached.
+This is the only module that calls CloudFront, and ACM, which has the certificates. A tenant is
+found by its host, so no tenant id is stored. A certificate is requested together with the tenant.
+CloudFront validates it over HTTP, which works once DNS points there; then it must be attached.
 
-How much of the account's quotas domains use: tenants of the distribution, certificates.
-
-Both can be raised, but not within minutes, so an alarm goes off at 80 %.
-
-What CloudFront refuses, as errors of ours; where a customer or operator can help, in words.
+It also measures the use of the account's quotas. An increase takes longer than minutes, so an alarm
+starts at 80 %.
 """
 
 from __future__ import annotations
@@ -39,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudfront.type_defs import ManagedCertificateRequestTypeDef
 
 
-# Without a filter, ACM lists certificates with RSA keys of 1,024 and 2,048 bits alone.
+# Without a filter, ACM lists only certificates with RSA keys of 1,024 and 2,048 bits.
 _ALL_KEY_TYPES: Final[FiltersTypeDef] = {
     "keyTypes": [
         *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
@@ -50,8 +46,10 @@ _ALL_KEY_TYPES: Final[FiltersTypeDef] = {
 
 @dataclass(frozen=True, slots=True)
 class AccountQuotas:
-    """What the account may have: distribution tenants, and certificates in us-east-1, where
-    CloudFront's are. 10,000 and 2,500 until they are raised.
+    """The account's quotas: distribution tenants, and certificates in us-east-1, where CloudFront's
+    are.
+
+    The defaults of AWS are 10,000 tenants and 2,500 certificates.
     """
 
     tenants: int
@@ -60,6 +58,8 @@ class AccountQuotas:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
+    """The number of tenants and certificates in the account."""
+
     tenants: int
     certificates: int
 
@@ -72,7 +72,7 @@ class QuotaUsage:
 
 
 def load_quota_usage(cloudfront: CloudFrontClient, acm: ACMClient) -> QuotaUsage:
-    """Count what the account has: quotas are the account's, whoever uses them."""
+    """Count all tenants and certificates of the account, because quotas are per account."""
     tenants = cloudfront.get_paginator("list_distribution_tenants").paginate()
     certificates = acm.get_paginator("list_certificates").paginate(Includes=_ALL_KEY_TYPES)
     return QuotaUsage(
@@ -81,26 +81,25 @@ def load_quota_usage(cloudfront: CloudFrontClient, acm: ACMClient) -> QuotaUsage
     )
 
 
-HOST_IN_USE_REASON: Final = "another CloudFront distribution has this host; take it off there"
+HOST_IN_USE_REASON: Final = "another CloudFront distribution has this host; remove it there"
 
 _REJECTION_REASONS: Final = {
     "CNAMEAlreadyExists": HOST_IN_USE_REASON,
-    "EntityLimitExceeded": "the account has no room for more domains; a quota has to be raised",
-    "InvalidArgument": "CloudFront does not take this host",
-    "AccessDenied": "this stack may not add hosts to CloudFront; its policy has to allow it",
+    "EntityLimitExceeded": "the account has no room for more domains; request a higher quota",
+    "InvalidArgument": "CloudFront does not accept this host",
+    "AccessDenied": "this stack may not add hosts to CloudFront; allow it in its policy",
 }
-_NOT_FOUND_CODES: Final = (
-    "EntityNotFound",
-    "404",
-)  # the second, where an answer has no body to say more
+# "404" is the code of a response without a body.
+_NOT_FOUND_CODES: Final = ("EntityNotFound", "404")
 _CONFLICT_CODES: Final = ("PreconditionFailed", "InvalidIfMatchVersion", "EntityAlreadyExists")
 
 
 @contextmanager
 def translate_cloudfront_errors(subject: str) -> Iterator[None]:
-    """Turn what CloudFront answers about a subject into errors of ours.
+    """Translate CloudFront's errors about a subject.
 
-    Raises NotAtEdge, EdgeRefused, Conflict (somebody else was faster), or StoreUnavailable.
+    Raises CdnResourceMissing, CdnRequestRejected, WriteConflict (a concurrent change) or
+    StoreUnavailable.
     """
     try:
         yield
@@ -118,8 +117,9 @@ def translate_cloudfront_errors(subject: str) -> Iterator[None]:
 
 
 class CloudFrontTenants:
-    """An ``Edge`` (``securing``). Raises StoreUnavailable where CloudFront does not answer,
-    Conflict where somebody else changed the tenant meanwhile.
+    """The tenants of one distribution.
+
+    Raises StoreUnavailable if CloudFront does not answer, WriteConflict after a concurrent change.
     """
 
     def __init__(self, client: CloudFrontClient, distribution: str, connection_group: str) -> None:
@@ -128,12 +128,12 @@ class CloudFrontTenants:
         self._connection_group = connection_group
 
     def get_tenant(self, host: str, /) -> CdnTenant | None:
-        found = self._find_tenant(host)
-        if found is None:
+        tenant = self._find_tenant(host)
+        if tenant is None:
             return None
-        status, arn = self._get_certificate(found["Id"])
-        attached = found["Customizations"].get("Certificate", {}).get("Arn")
-        return CdnTenant(status, arn is not None and attached == arn, found["Enabled"])
+        status, arn = self._get_certificate(tenant["Id"])
+        attached_arn = tenant["Customizations"].get("Certificate", {}).get("Arn")
+        return CdnTenant(status, arn is not None and attached_arn == arn, tenant["Enabled"])
 
     def create_tenant(self, host: str, /) -> None:
         with translate_cloudfront_errors(host):
@@ -143,72 +143,75 @@ class CloudFrontTenants:
                 Name=build_tenant_name(host),
                 Domains=[{"Domain": host}],
                 ManagedCertificateRequest=_build_certificate_request(host),
-                Enabled=True,  # a disabled one does not answer the authority either
+                Enabled=True,  # the certificate authority cannot validate a disabled tenant
             )
 
     def enable_tenant(self, host: str, /) -> None:
         self._update_tenant(self._get_tenant_or_raise(host), {"Enabled": True})
 
     def attach_certificate(self, host: str, /) -> None:
-        # The certificate is read first: reading it can change the tenant, and with that its ETag.
+        # The certificate is read first, because the read can change the tenant and so its ETag.
         _, arn = self._get_certificate(self._get_tenant_or_raise(host)["Id"])
         if arn is None:
             return
         tenant = self._get_tenant_or_raise(host)
-        customized = tenant["Customizations"] | {"Certificate": {"Arn": arn}}
-        self._update_tenant(tenant, {"Customizations": customized})
+        customizations = tenant["Customizations"] | {"Certificate": {"Arn": arn}}
+        self._update_tenant(tenant, {"Customizations": customizations})
 
     def request_certificate(self, host: str, /) -> None:
         request = {"ManagedCertificateRequest": _build_certificate_request(host)}
         self._update_tenant(self._get_tenant_or_raise(host), request)
 
     def remove_tenant(self, host: str, /) -> bool:
-        found = self._find_tenant(host)
-        if found is None:
+        tenant = self._find_tenant(host)
+        if tenant is None:
             return True
-        if found["Enabled"]:
-            self._update_tenant(found, {"Enabled": False})
+        if tenant["Enabled"]:
+            self._update_tenant(tenant, {"Enabled": False})
             return False
-        if found["Status"] != "Deployed":  # disabling has not spread yet
+        if tenant["Status"] != "Deployed":  # the disabled state is not deployed yet
             return False
         with translate_cloudfront_errors(host):
-            self._client.delete_distribution_tenant(Id=found["Id"], IfMatch=found["ETag"])
+            self._client.delete_distribution_tenant(Id=tenant["Id"], IfMatch=tenant["ETag"])
         return True
 
     def _update_tenant(self, tenant: _TenantDetails, changes: Mapping[str, Any]) -> None:
-        """Change a tenant. All that it has is said again: what an update leaves out may be lost."""
-        kept: dict[str, Any] = {
+        """Update a tenant, repeating all of its values.
+
+        An update may drop the values that it leaves out.
+        """
+        values: dict[str, Any] = {
             "DistributionId": self._distribution,
             "ConnectionGroupId": self._connection_group,
             "Domains": [{"Domain": host} for host in tenant["Hosts"]],
             "Enabled": tenant["Enabled"],
         }
         if tenant["Customizations"]:
-            kept["Customizations"] = tenant["Customizations"]
+            values["Customizations"] = tenant["Customizations"]
         with translate_cloudfront_errors(tenant["Hosts"][0]):
             self._client.update_distribution_tenant(
-                Id=tenant["Id"], IfMatch=tenant["ETag"], **(kept | dict(changes))
+                Id=tenant["Id"], IfMatch=tenant["ETag"], **(values | dict(changes))
             )
 
     def _get_tenant_or_raise(self, host: str) -> _TenantDetails:
-        found = self._find_tenant(host)
-        if found is None:
-            raise WriteConflict(f"the tenant of {host} is gone")
-        return found
+        tenant = self._find_tenant(host)
+        if tenant is None:
+            raise WriteConflict(f"CloudFront tenant of {host}: deleted meanwhile")
+        return tenant
 
     def _find_tenant(self, host: str) -> _TenantDetails | None:
-        """The tenant of a host. Raises ServedElsewhere where it is not one of ours."""
+        """Find the tenant of a host. Raises HostnameInUse if another distribution has it."""
         try:
             with translate_cloudfront_errors(host):
-                answer = self._client.get_distribution_tenant_by_domain(Domain=host)
+                response = self._client.get_distribution_tenant_by_domain(Domain=host)
         except CdnResourceMissing:
             return None
-        tenant = _require_part(answer, "DistributionTenant")
+        tenant = _require_part(response, "DistributionTenant")
         if tenant["DistributionId"] != self._distribution:
             raise HostnameInUse(HOST_IN_USE_REASON)
         return {
             "Id": tenant["Id"],
-            "ETag": answer["ETag"],
+            "ETag": response["ETag"],
             "Hosts": [domain["Domain"] for domain in tenant["Domains"]],
             "Customizations": dict(tenant.get("Customizations", {})),
             "Enabled": tenant.get("Enabled", False),
@@ -218,25 +221,27 @@ class CloudFrontTenants:
     def _get_certificate(self, tenant: str) -> tuple[CertificateStatus, str | None]:
         try:
             with translate_cloudfront_errors(tenant):
-                answer = self._client.get_managed_certificate_details(Identifier=tenant)
+                response = self._client.get_managed_certificate_details(Identifier=tenant)
         except CdnResourceMissing:
             return "none", None
-        details = _require_part(answer, "ManagedCertificateDetails")
+        details = _require_part(response, "ManagedCertificateDetails")
         return details.get("CertificateStatus", "none"), details.get("CertificateArn")
 
 
 def _require_part(response: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A part of an answer. One without it, or with nothing in it, came from somebody else, who may
-    have closed the elements of a page or sent none.
+    """Return a part of a response.
+
+    A response without it, or with an empty one, is not CloudFront's: a proxy can answer in its
+    place.
     """
     part: dict[str, Any] = response.get(name, {})
     if not part:
-        raise StoreUnavailable(f"CloudFront: an answer without {name}")
+        raise StoreUnavailable(f"CloudFront: no {name} in the response")
     return part
 
 
 class _TenantDetails(TypedDict):
-    """A tenant as CloudFront has it, in the parts that matter here."""
+    """The parts of CloudFront's tenant that this module needs."""
 
     Id: str
     ETag: str
@@ -247,7 +252,7 @@ class _TenantDetails(TypedDict):
 
 
 def build_tenant_name(host: str) -> str:
-    """The name of a host's tenant: the host itself, within CloudFront's 128 characters."""
+    """Build the name of a host's tenant: the host, cut to CloudFront's 128 characters."""
     return host[:128].rstrip(".-")
 
 

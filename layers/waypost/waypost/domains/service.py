@@ -1,14 +1,14 @@
-"""What the management routes do: add, list, show, change, revert and remove tracking domains.
+"""The API's routes for tracking domains: add, list, show, change, revert and remove.
 
-    POST   /v1/workspaces/{ws}/domains                  add, or take up again what is being removed
+    POST   /v1/workspaces/{ws}/domains                  add, or restore a domain being removed
     GET    /v1/workspaces/{ws}/domains                  list
     GET    /v1/workspaces/{ws}/domains/{host}           show
-    POST   /v1/workspaces/{ws}/domains/{host}           change, revert, take up again
+    POST   /v1/workspaces/{ws}/domains/{host}           change, revert, restore
     DELETE /v1/workspaces/{ws}/domains/{host}           remove
-    POST   /v1/workspaces/{ws}/domains/{host}/verify    check now (``verifying``)
+    POST   /v1/workspaces/{ws}/domains/{host}/verify    check now (``verification``)
 
-Nothing here touches the network or the CDN: removing only says what is wanted, and later checks
-carry it out. New messages fall back at once all the same.
+This module does not use the network or the CDN: removal is only noted, and later checks carry it
+out. New messages use the default host at once.
 """
 
 from __future__ import annotations
@@ -38,51 +38,58 @@ from waypost.repositories.corrupt_items import log_corrupt_item
 from waypost.repositories.domains import DomainRepository
 
 MAX_WORKSPACE_DOMAINS: Final = 50
-"""Of one workspace: each costs a tenant and a certificate, of which an account has few."""
+"""Per workspace: each domain needs a tenant and a certificate, and an account has few."""
 
 
 @dataclass(frozen=True, slots=True)
 class DomainService:
+    """Manages a workspace's tracking domains."""
+
     domains: DomainRepository
     targets: CnameTargets
     event_publisher: DomainEventPublisher
     now: Callable[[], datetime]
 
     def add_domain(self, workspace: str, body: AddDomainRequest) -> DomainStatus:
-        """Add a domain, or take up again one that is being removed; gives its status.
+        """Add a domain, or restore one that is being removed; return its status.
 
-        Raises InvalidRequest for a host of our own, Clash where it is taken or one too many.
+        Raises InvalidRequest for a host of the stack, AlreadyExists if the host is in use or the
+        workspace has the maximum.
         """
         self._reject_stack_host(body.host)
         _reject_stack_workspace(workspace, body.host)
-        code = resolve_workspace_id(workspace)
-        known = self.domains.get(code, body.host)
-        if known is not None and known.use == "removed":
-            return self._build_status(
-                self._save_and_publish(known, self._set_use(self._apply_changes(known, body), "on"))
-            )
-        if len(self.domains.list_by_workspace(code)) >= MAX_WORKSPACE_DOMAINS:
+        workspace_id = resolve_workspace_id(workspace)
+        existing = self.domains.get(workspace_id, body.host)
+        if existing is not None and existing.use == "removed":
+            restored = self._set_use(self._apply_changes(existing, body), "on")
+            return self._build_status(self._save_and_publish(existing, restored))
+        if len(self.domains.list_by_workspace(workspace_id)) >= MAX_WORKSPACE_DOMAINS:
             raise AlreadyExists(
                 "tracking domain", body.host, f"a workspace has at most {MAX_WORKSPACE_DOMAINS}"
             )
         parent = body.host.partition(".")[2]
-        domain = create_domain(code, workspace, body.host, parent, token_hex(16), self.now())
+        domain = create_domain(
+            workspace_id, workspace, body.host, parent, token_hex(16), self.now()
+        )
         domain = self._apply_changes(domain, body)
         self.domains.add(domain)
         return self._build_status(domain)
 
     def list_domains(self, workspace: str) -> DomainList:
-        """All domains of a workspace that can be read, oldest first; those being removed too."""
+        """List the readable domains of a workspace, oldest first, including those being removed."""
         domains = self.domains.list_by_workspace(resolve_workspace_id(workspace))
-        told = [self._build_status_or_none(domain) for domain in domains]
-        return DomainList(domains=[status for status in told if status is not None])
+        statuses = [self._build_status_or_none(domain) for domain in domains]
+        return DomainList(domains=[status for status in statuses if status is not None])
 
     def get_domain(self, workspace: str, host: str) -> DomainStatus:
-        """One domain's status. Raises NotFound."""
+        """Return one domain's status. Raises NotFound."""
         return self._build_status(self._load_domain(workspace, host))
 
     def change_domain(self, workspace: str, host: str, body: ChangeDomainRequest) -> DomainStatus:
-        """Change the keys given; gives the status after. Raises NotFound, Clash, Conflict."""
+        """Change the given keys; return the new status.
+
+        Raises NotFound, AlreadyExists or WriteConflict.
+        """
         _reject_stack_workspace(workspace, host)
         domain = self._load_domain(workspace, host)
         if domain.use == "removed":
@@ -95,17 +102,19 @@ class DomainService:
         return self._build_status(self._save_and_publish(domain, changed))
 
     def remove_domain(self, workspace: str, host: str) -> DomainStatus:
-        """Stop using a domain at once. It is let go of once its DNS no longer points at us, so
-        that links already sent keep working until then. Raises NotFound, Conflict.
+        """Stop using a domain at once; return its status.
+
+        The host is served until its DNS no longer points to the stack, so links already sent work
+        until then. Raises NotFound or WriteConflict.
         """
         _reject_stack_workspace(workspace, host)
         domain = self._load_domain(workspace, host)
         return self._build_status(self._save_and_publish(domain, self._set_use(domain, "removed")))
 
     def ensure_default_host(self) -> None:
-        """Have the stack's own default host among the domains that are checked.
+        """Add the stack's own default host to the domains that are checked.
 
-        Raises MalformedItem, or Clash, where it is there and cannot be read, or only its claim is.
+        Raises CorruptItem if its item cannot be read, AlreadyExists if only its claim exists.
         """
         host = self.targets.default_host
         if host and self.domains.get(STACK_WORKSPACE, host) is None:
@@ -122,15 +131,18 @@ class DomainService:
         return domain
 
     def _apply_changes(self, domain: TrackingDomain, body: ChangeDomainRequest) -> TrackingDomain:
-        """The domain with sending and apps as the body says; to be checked at once if the
-        sending domain is another or is vouched for otherwise.
+        """Return the domain with the sending domain and apps of the body.
+
+        The domain is due at once if its sending domain or the confirmation has changed.
         """
         sending = domain.sending
         if body.sending_domain not in (None, sending.domain):
             sending = SendingDomain(str(body.sending_domain))
         if body.sending_verified is not None:
-            vouched = body.sending_verified
-            sending = SendingDomain(sending.domain, vouched, by_operator=vouched, since=self.now())
+            confirmed = body.sending_verified
+            sending = SendingDomain(
+                sending.domain, confirmed, by_operator=confirmed, since=self.now()
+            )
         if body.role is not None:
             domain = replace(domain, role=body.role)
         if body.app_links is not None:
@@ -143,8 +155,8 @@ class DomainService:
     def _set_use(self, domain: TrackingDomain, use: DomainUse) -> TrackingDomain:
         if use == domain.use:
             return domain
-        moved = domain.with_change(self.now(), domain.use, use, "by its owner")
-        return replace(moved, use=use, due=self.now())
+        changed = domain.with_change(self.now(), domain.use, use, "by its owner")
+        return replace(changed, use=use, due=self.now())
 
     def _save_and_publish(self, before: TrackingDomain, after: TrackingDomain) -> TrackingDomain:
         if after == before:
@@ -156,7 +168,9 @@ class DomainService:
     def _reject_stack_host(self, host: str) -> None:
         for name in (self.targets.default_host, self.targets.endpoint):
             if name and is_in_domain(host, name):
-                raise InvalidRequest.from_field("host", f"{name} is the stack's own")
+                raise InvalidRequest.from_field(
+                    "host", f"{name} is the stack's own; use another host"
+                )
 
     def _build_status(self, domain: TrackingDomain) -> DomainStatus:
         return build_domain_status(domain, self.targets.get_primary_target(domain))
@@ -164,8 +178,8 @@ class DomainService:
     def _build_status_or_none(self, domain: TrackingDomain) -> DomainStatus | None:
         try:
             return self._build_status(domain)
-        except CorruptItem as why:
-            log_corrupt_item("domain", why, host=domain.host)
+        except CorruptItem as e:
+            log_corrupt_item("domain", e, host=domain.host)
             return None
 
 

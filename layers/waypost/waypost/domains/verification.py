@@ -1,11 +1,7 @@
-"""A check carried through: look, take the next step to HTTPS, note what changed, tell of it.
+"""One check of a tracking domain from start to end, and the scheduled run of all that are due.
 
-What a look makes of a domain: its stage, whether its sender is verified, the next step to HTTPS,
-and the lights that tell all of it.
-
-A domain read, changed by what a look saw, and kept, while others write to it as well.
-
-What looks at hosts, as those see it who use what it saw: ``checks.checking`` does it.
+A check looks at the host, applies the result to the domain, takes the next step to HTTPS, saves the
+domain, and publishes its changes.
 """
 
 from __future__ import annotations
@@ -30,50 +26,17 @@ from waypost.observability import Metric, emit_metric
 from waypost.repositories.domains import DomainRepository
 
 _MAX_SAVE_ATTEMPTS: Final = 3
-
-
-def get_domain_or_raise(
-    repository: DomainRepository, workspace: WorkspaceId, host: str
-) -> TrackingDomain:
-    """The domain as it is kept. Raises NotFound."""
-    domain = repository.get(workspace, host)
-    if domain is None:
-        raise NotFound("tracking domain", host)
-    return domain
-
-
-def save_with_retry(
-    repository: DomainRepository,
-    domain: TrackingDomain,
-    started_at: datetime,
-    apply_change: Callable[[TrackingDomain], TrackingDomain],
-) -> tuple[TrackingDomain, TrackingDomain]:
-    """The domain before and after the change that a look makes which began then. What another look
-    saw meanwhile stands, and is both: two at one moment are one, and would count one failure twice.
-
-    Raises NotFound, and Conflict where others keep writing to it.
-    """
-    for _ in range(_MAX_SAVE_ATTEMPTS):
-        try:
-            return domain, repository.save(apply_change(domain))
-        except WriteConflict:  # reverted or removed meanwhile: change what is there now
-            domain = get_domain_or_raise(repository, domain.workspace, domain.host)
-            if domain.checked is not None and domain.checked >= started_at:
-                return domain, domain
-    raise WriteConflict(f"domain {domain.host} keeps changing")
-
-
 MAX_CONCURRENT_CHECKS: Final = 16
-"""Domains that are checked side by side; a check mostly waits."""
+"""Domains that are checked concurrently; a check mostly waits."""
 MIN_CHECK_SECONDS: Final = 45.0
-"""No check of a run is begun with less: to look at a host takes some 40 s at worst. Looking at our
-own beside it may take as long again, and is what the run's deadline ends.
+"""A run starts no check with less time: the check of a host takes about 40 s at worst. The check of
+the stack's own host beside it may take as long again; the run's deadline ends it.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationRun:
-    """What a scheduled run did. ``failed`` has a line for each domain whose check broke."""
+    """The result of a scheduled run. ``failures`` has a line for each check that failed."""
 
     checked_count: int
     skipped_count: int
@@ -82,6 +45,8 @@ class VerificationRun:
 
 @dataclass(frozen=True, slots=True)
 class DomainVerificationService:
+    """Checks tracking domains and keeps their state up to date."""
+
     domains: DomainRepository
     checker: DomainChecker
     cdn_tenants: CdnTenants
@@ -93,34 +58,36 @@ class DomainVerificationService:
     def verify_domain(
         self, workspace: WorkspaceId, host: str, deadline: Deadline = NO_DEADLINE
     ) -> TrackingDomain | None:
-        """Check one domain and keep what came of it; None where it was let go of for good. Of a
-        check that the deadline ended, what it saw is told and nothing kept: the next run looks.
+        """Check one domain and save the result; return None if the domain was released and deleted.
 
-        Raises NotFound, Conflict where others keep writing to it, and StoreUnavailable where a
-        domain that works was not seen to, and our own default host was not either: then it is we
-        who fail, and the domain stays as it is.
+        If the deadline ends the check, the result is returned but not saved: the next run checks
+        again.
+
+        Raises NotFound; WriteConflict if others keep writing to the domain; StoreUnavailable if
+        neither a working domain nor the stack's own default host works now. Then the stack fails,
+        not the domain, and the domain stays as it is.
         """
-        domain = get_domain_or_raise(self.domains, workspace, host)
+        domain = _get_or_raise(self.domains, workspace, host)
         if domain.use == "removed":
             return self._release_domain(domain, deadline)
-        begun = self.now()
-        findings = self.checker.check(
+        started_at = self.now()
+        result = self.checker.check(
             host, domain.proof, self.targets.get_cname_targets(domain), deadline
         )
-        own = (
+        own_result = (
             self._check_default_host(domain, deadline)
-            if state_machine.is_regression(domain, findings)
+            if state_machine.is_regression(domain, result)
             else None
         )
-        if not findings.is_complete or (own and not own.is_complete):
-            return self._defer_check(domain, findings, begun)
-        if own and not own.https.is_ours:
-            raise StoreUnavailable(f"neither {host} nor our own host was seen to work")
-        before, after = save_with_retry(
+        if not result.is_complete or (own_result and not own_result.is_complete):
+            return self._defer_check(domain, result, started_at)
+        if own_result and not own_result.https.is_ours:
+            raise StoreUnavailable(f"domain check: neither {host} nor the default host works")
+        before, after = _save_with_retry(
             self.domains,
             domain,
-            begun,
-            lambda one: self._apply_check(one, findings, deadline),
+            started_at,
+            lambda current: self._apply_check(current, result, deadline),
         )
         if after is not before:
             self.event_publisher.publish(after, after.get_changes_since(before))
@@ -129,12 +96,12 @@ class DomainVerificationService:
     def _defer_check(
         self, domain: TrackingDomain, result: CheckResult, started_at: datetime
     ) -> TrackingDomain:
-        """Tell what a look saw that says too little to count; what is kept stays as it is."""
-        before, after = save_with_retry(
+        """Return the domain with an incomplete result, and save only that its check is due."""
+        before, after = _save_with_retry(
             self.domains,
             domain,
             started_at,
-            lambda one: state_machine.defer_to_next_run(one, self.now()),
+            lambda current: state_machine.defer_to_next_run(current, self.now()),
         )
         if after is before:
             return after
@@ -169,63 +136,101 @@ class DomainVerificationService:
         return status.update_lights(domain, self.targets.get_primary_target(domain), self.now())
 
     def verify_due_domains(self, limit: int, deadline: Deadline) -> VerificationRun:
-        """Check domains that are due, the longest waiting first, while there is time. One
-        domain's failure does not keep the others; one whose check the deadline ends is among the
+        """Check domains that are due, the longest waiting first, until the deadline.
+
+        One domain's failure does not stop the others. A check that the deadline ends is among the
         first of the next run.
         """
         due = self.domains.list_due(self.now(), limit)
         with ThreadPoolExecutor(MAX_CONCURRENT_CHECKS) as pool:
             results = list(
-                pool.map(lambda each: self._verify_or_describe_error(each, deadline), due)
+                pool.map(lambda claim: self._verify_or_describe_error(claim, deadline), due)
             )
-        failed = tuple(result for result in results if result)
-        return VerificationRun(len(results) - results.count(None), results.count(None), failed)
+        failures = tuple(result for result in results if result)
+        return VerificationRun(len(results) - results.count(None), results.count(None), failures)
 
     def _verify_or_describe_error(
         self, claim: tuple[WorkspaceId, str], deadline: Deadline
     ) -> str | None:
-        """None: no time left; empty: done; else what broke."""
+        """Return None if no time is left, "" after a check, else the error."""
         if deadline.get_remaining_seconds() < MIN_CHECK_SECONDS:
             return None
         try:
             self.verify_domain(*claim, deadline)
-        except NotFound:  # removed between listing and checking
+        except NotFound:  # removed after the listing
             return ""
         except Exception as e:
             return f"{claim[1]}: {type(e).__name__}: {e}"
         return ""
 
     def _check_default_host(self, domain: TrackingDomain, deadline: Deadline) -> CheckResult | None:
-        """A look at the stack's own host, which worked: without HTTPS now, it is us who fail. None
-        where there is none to compare with.
+        """Check the stack's own host if it had HTTPS: if it fails now, the stack fails.
+
+        Returns None if there is no such host to compare with.
         """
         host = self.targets.default_host
         try:
-            own = (
+            own_domain = (
                 self.domains.get(STACK_WORKSPACE, host)
                 if host and domain.workspace != STACK_WORKSPACE
                 else None
             )
-        except CorruptItem:  # told by the store; one row of ours keeps nobody's domain in use
+        except CorruptItem:  # the repository logged it; the check of this domain goes on
             return None
-        if own is None or own.stage != "https":
+        if own_domain is None or own_domain.stage != "https":
             return None
-        return self.checker.check(host, own.proof, self.targets.get_cname_targets(own), deadline)
+        return self.checker.check(
+            host, own_domain.proof, self.targets.get_cname_targets(own_domain), deadline
+        )
 
     def _release_domain(self, domain: TrackingDomain, deadline: Deadline) -> TrackingDomain | None:
-        """Keep serving a removed host while its DNS points at us, for the links already sent;
-        after that take it from the CDN, and forget it once the CDN has.
+        """Serve a removed host while its DNS points to the stack, for the links already sent.
+
+        After that, remove its tenant from the CDN, then delete the domain.
         """
         if certificates.has_tenant(self.cdn_tenants, domain.host):
             dns = self.checker.check_dns(
                 domain.host, domain.proof, self.targets.get_cname_targets(domain), deadline
             )
-            waiting = state_machine.apply_removal_check(domain, dns, self.now())
+            checked = state_machine.apply_removal_check(domain, dns, self.now())
             if (
                 deadline.is_expired
-                or not state_machine.can_release(waiting)
+                or not state_machine.can_release(checked)
                 or not self.cdn_tenants.remove_tenant(domain.host)
             ):
-                return self.domains.save(waiting)
+                return self.domains.save(checked)
         self.domains.delete(domain)
         return None
+
+
+def _get_or_raise(
+    repository: DomainRepository, workspace: WorkspaceId, host: str
+) -> TrackingDomain:
+    """Load a domain. Raises NotFound."""
+    domain = repository.get(workspace, host)
+    if domain is None:
+        raise NotFound("tracking domain", host)
+    return domain
+
+
+def _save_with_retry(
+    repository: DomainRepository,
+    domain: TrackingDomain,
+    started_at: datetime,
+    apply_change: Callable[[TrackingDomain], TrackingDomain],
+) -> tuple[TrackingDomain, TrackingDomain]:
+    """Apply a check's change and save it; return the domain before and after.
+
+    If another check that ended after ``started_at`` was saved meanwhile, the change is dropped and
+    both are that domain: two concurrent checks must not count one failure twice.
+
+    Raises NotFound, or WriteConflict if others keep writing to the domain.
+    """
+    for _ in range(_MAX_SAVE_ATTEMPTS):
+        try:
+            return domain, repository.save(apply_change(domain))
+        except WriteConflict:  # reverted or removed meanwhile
+            domain = _get_or_raise(repository, domain.workspace, domain.host)
+            if domain.checked is not None and domain.checked >= started_at:
+                return domain, domain
+    raise WriteConflict(f"tracking domain {domain.host}: concurrent writes; try again")
