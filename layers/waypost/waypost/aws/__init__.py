@@ -1,9 +1,13 @@
-"""A client of AWS for functions that somebody waits for, which starts fast and costs little a call.
+"""Clients of AWS services.
 
-It speaks the one shape that DynamoDB, SQS and Secrets Manager share: a POST of JSON to "/", signed
-with Signature Version 4. What it leaves out of boto3 is everything that needs a description of the
-service: checks of parameters, endpoints by rule, pagination. It has the same low-level method names
-(``put_item``) and its errors have the same ``response``, so whoever takes one takes the other.
+- ``minimal_client``  a small, fast client of DynamoDB, SQS and Secrets Manager for the redirect
+- ``clients``         factories of clients with their timeouts and retries
+- ``event_bus``       PutEvents on the stack's EventBridge bus
+
+The minimal client speaks the protocol that the three services share: a POST of JSON to "/", signed
+with Signature Version 4. It leaves out everything in boto3 that needs a service description:
+parameter validation, endpoint rules and pagination. Its methods have boto3's low-level names
+(``put_item``) and its errors the same ``response``, so code works with either client.
 ``docs/benchmarks.md`` has the measurements, ``docs/decisions/2026-11-22-minimal-client.md`` the
 reasons.
 """

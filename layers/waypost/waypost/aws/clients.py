@@ -1,9 +1,8 @@
-"""Clients of AWS, made when they are first needed: endpoint and credentials from the environment,
-timeouts from what the caller can wait for. Where a recipient waits, the client is a lean one.
+"""Factories of AWS clients: endpoint and credentials from the environment, timeouts by caller.
 
-Whatever the client, an answer that is none is a failure. What stands between us and a service may
-answer in its place, and to botocore a page or half an answer is a success without anything in it:
-no such item, say, where there is one.
+Every client rejects a successful response without a valid body. A proxy between the stack and the
+service may answer in its place, and botocore reads a web page or a truncated body as an empty
+result, such as "no such item".
 """
 
 from __future__ import annotations
@@ -17,27 +16,27 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 REDIRECT_TIMEOUT_SECONDS: Final = 0.13
-"""What the redirect waits for one answer: two fit its budget of 300 ms."""
+"""Timeout of one request of the redirect: two fit its budget of 300 ms."""
 KEYRING_TIMEOUT_SECONDS: Final = 1.0
-"""What a redirect waits for the keyring: without it nobody arrives, and it is read rarely."""
+"""Timeout of the keyring request: no link works without it, and it is rare."""
 BOTO3_TIMEOUT_SECONDS: Final = 5.0
 
 _Client = TypeVar("_Client")
 
 
 def create_redirect_client(service: str) -> MinimalClient:
-    """A client for the redirect's path: gives up early, never retries by itself."""
+    """Create a client for the redirect: a short timeout and no retries."""
     return MinimalClient(service, timeout=REDIRECT_TIMEOUT_SECONDS, attempts=1)
 
 
 def create_keyring_client() -> MinimalClient:
-    """A client of Secrets Manager for the redirect's path."""
+    """Create a client of Secrets Manager for the redirect."""
     return MinimalClient("secretsmanager", timeout=KEYRING_TIMEOUT_SECONDS, attempts=2)
 
 
 def create_boto3_client(service: str, config: Config | None = None, **options: str) -> Any:  # noqa: ANN401 - clients have no common type
     """Create a client that rejects invalid responses; by default, it makes up to four attempts."""
-    import boto3  # a fifth of a second that nobody pays who does not come here
+    import boto3  # takes 0.2 s, so only callers that need it load it
     from botocore.config import Config
 
     config = config or Config(
@@ -51,9 +50,9 @@ def create_boto3_client(service: str, config: Config | None = None, **options: s
 
 
 def reject_invalid_responses(client: _Client) -> _Client:
-    """The same client of boto3, which raises ResponseParserError where a service says that it did
-    what was asked, and in place of an object of JSON, or of XML, there is something else. A client
-    that is strict already stays as it is.
+    """Make a boto3 client raise ResponseParserError for invalid successful responses.
+
+    A response is invalid if its body is not a JSON object, or is empty instead of XML.
     """
     events = client.meta.events  # type: ignore[attr-defined]
     events.register("before-parse", _check_response, unique_id="waypost.strict")
@@ -67,12 +66,12 @@ def _check_response(operation_model: Any, response_dict: Any, **_: object) -> No
         return
     protocol = operation_model.service_model.resolved_protocol
     if protocol == "rest-xml" and operation_model.output_shape and not response_dict["body"]:
-        raise ResponseParserError(f"{operation_model.name}: the answer is empty")
+        raise ResponseParserError(f"{operation_model.name}: empty response")
     if protocol not in ("json", "rest-json"):
         return
     try:
-        answer = json.loads(response_dict["body"])
+        body = json.loads(response_dict["body"])
     except ValueError as e:
-        raise ResponseParserError(f"{operation_model.name}: the answer is not JSON") from e
-    if not isinstance(answer, dict):
-        raise ResponseParserError(f"{operation_model.name}: the answer is not an object")
+        raise ResponseParserError(f"{operation_model.name}: response is not JSON") from e
+    if not isinstance(body, dict):
+        raise ResponseParserError(f"{operation_model.name}: response is not a JSON object")

@@ -1,15 +1,11 @@
-"""Calls of a service by their low-level names, and what a refusal looks like.
+"""A small client of DynamoDB, SQS and Secrets Manager over one persistent connection.
 
-One connection to one host, kept open between calls.
+Servers close idle connections, and a frozen function does not notice. So a call on a used
+connection that breaks is repeated once on a new one; every call in this project can be repeated.
 
-Servers close connections that idle, and a frozen function does not see it happen. So a call whose
-connection breaks, where that one was used before, is repeated once on a new one; every call made
-here may be repeated.
-
-Signature Version 4 of one shape of request: a POST to "/" whose headers are known beforehand.
-
-The algorithm is described in "Create a signed AWS API request" of the IAM user guide. Tests compare
-every header with what botocore signs.
+Requests are signed with Signature Version 4 for one shape: a POST to "/" with known headers.
+"Create a signed AWS API request" in the IAM user guide describes the algorithm. Tests compare every
+header with botocore's.
 """
 
 from __future__ import annotations
@@ -34,17 +30,18 @@ from waypost.errors import ConfigurationError
 from waypost.retry import call_with_retry
 
 AMAZON_ROOTS_PATH: Final = str(Path(__file__).parent / "amazon_roots.pem")
-"""The roots that endpoints of AWS chain to: https://www.amazontrust.com/repository/. Reading these
-five instead of all that a system trusts saves most of what setting TLS up costs. Should they not
-do one day, the system's are taken.
+"""The roots of AWS endpoints: https://www.amazontrust.com/repository/. Reading these five instead
+of all system roots saves most of the TLS setup. If they do not verify an endpoint, the system's
+roots are used.
 """
 SYSTEM_ROOTS: Final = None
 
 
 class PersistentConnection:
-    """Posts to a host, by ``https`` or ``http`` as its URL says. For one thread.
+    """Posts to one host over ``https`` or ``http``; for one thread.
 
-    ``timeout`` is in seconds and holds for connecting, and again for asking and the whole answer.
+    ``timeout`` is in seconds. It applies to connecting, and again to the request with its whole
+    response.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -55,16 +52,16 @@ class PersistentConnection:
         self._idle_connection: HTTPConnection | None = None
 
     def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises OSError where there is none."""
+        """Return status and body of the response. Raises OSError without a response."""
         if self._idle_connection is not None:
             try:
                 return self._post(self._idle_connection, headers, body)
             except (ConnectionError, ssl.SSLEOFError):
-                pass  # it was closed meanwhile
+                pass  # the server closed the idle connection
         return self._post(self._open(), headers, body)
 
     def close(self) -> None:
-        """End the connection; the next call opens another."""
+        """Close the connection; the next call opens a new one."""
         if self._idle_connection is not None:
             self._idle_connection.close()
             self._idle_connection = None
@@ -72,7 +69,7 @@ class PersistentConnection:
     def _post(
         self, connection: HTTPConnection, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
-        self._idle_connection = None  # half an answer must not become the next one's
+        self._idle_connection = None  # the next call must not read the rest of this response
         try:
             response, answer = self._exchange(connection.sock, headers, body)
         except OSError:
@@ -80,7 +77,7 @@ class PersistentConnection:
             raise
         except HTTPException as e:
             connection.close()
-            raise ConnectionAbortedError("the answer is not whole") from e
+            raise ConnectionAbortedError("AWS: incomplete response") from e
         if response.will_close:
             connection.close()
         else:
@@ -90,12 +87,12 @@ class PersistentConnection:
     def _exchange(
         self, sock: socket.socket, headers: Mapping[str, str], body: bytes
     ) -> tuple[HTTPResponse, bytes]:
-        until = time.monotonic() + self._timeout
+        expires_at = time.monotonic() + self._timeout
         lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         lines += [f"content-length: {len(body)}", "", ""]
         sock.settimeout(self._timeout)
-        sock.sendall("\r\n".join(lines).encode() + body)  # at once: one packet
-        incoming: Any = _DeadlineReader(sock, until)
+        sock.sendall("\r\n".join(lines).encode() + body)  # one call, so one packet
+        incoming: Any = _DeadlineReader(sock, expires_at)
         with HTTPResponse(incoming, method="POST") as response:
             response.begin()
             return response, response.read()
@@ -103,9 +100,9 @@ class PersistentConnection:
     def _open(self) -> HTTPConnection:
         if not self._secure:
             return _connect(HTTPConnection(self.host, timeout=self._timeout))
-        own = os.environ.get("AWS_CA_BUNDLE")  # the name that AWS' own tools read
-        if own:
-            return self._open_tls(own)
+        ca_bundle = os.environ.get("AWS_CA_BUNDLE")  # AWS tools read the same variable
+        if ca_bundle:
+            return self._open_tls(ca_bundle)
         try:
             return self._open_tls(AMAZON_ROOTS_PATH)
         except ssl.SSLCertVerificationError:
@@ -118,8 +115,10 @@ class PersistentConnection:
 
 
 class _DeadlineReader(RawIOBase):
-    """What comes in on a socket until a moment of the monotonic clock: a socket's own timeout
-    begins anew with each byte. Looks like a socket as far as an HTTPResponse does.
+    """Reads from a socket until a deadline on the monotonic clock.
+
+    A socket's own timeout restarts with each byte. The class has the one socket method that
+    HTTPResponse uses.
     """
 
     def __init__(self, sock: socket.socket, expires_at: float) -> None:
@@ -133,10 +132,10 @@ class _DeadlineReader(RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        left = self._expires_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer takes too long")
-        self._sock.settimeout(left)
+        seconds = self._expires_at - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("AWS: response not complete in time")
+        self._sock.settimeout(seconds)
         return self._sock.recv_into(buffer)
 
 
@@ -157,7 +156,7 @@ def _create_tls_context(roots: str | None) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """Whose calls they are. ``token`` is empty where the key is one of a user."""
+    """AWS credentials. ``token`` is empty for the key of a user."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -165,9 +164,9 @@ class AwsCredentials:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """What Lambda puts into a function's environment; they live as long as the process.
+        """Read the credentials of a Lambda function, valid as long as its process.
 
-        Raises SettingsError naming the variable that is not there.
+        Raises ConfigurationError with the name of the missing variable.
         """
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             if not environment.get(variable):
@@ -180,7 +179,7 @@ class AwsCredentials:
 
 
 class SigV4Signer:
-    """Signs requests to one service in one region. The day's key is derived once a day."""
+    """Signs requests to one service in one region; derives the signing key once a day."""
 
     def __init__(self, credentials: AwsCredentials, region: str, service: str) -> None:
         self._credentials = credentials
@@ -192,8 +191,8 @@ class SigV4Signer:
     def sign_headers(
         self, host: str, content_type: str, target: str, body: bytes, now: str
     ) -> dict[str, str]:
-        """The headers of a signed request. ``now`` is UTC as ``20261122T104500Z``."""
-        headers = {  # in the order that they are signed in
+        """Return the headers of a signed request. ``now`` is UTC, as ``20261122T104500Z``."""
+        headers = {  # in the order of the signature
             "content-type": content_type,
             "host": host,
             "x-amz-date": now,
@@ -228,7 +227,7 @@ def _compute_hmac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
 
 
-ServiceResponse = dict[str, Any]  # the service's own shapes
+ServiceResponse = dict[str, Any]  # in the service's shape
 
 
 class _JsonProtocol(NamedTuple):
@@ -245,8 +244,10 @@ _RETRYABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 
 
 class AwsServiceError(Exception):
-    """The service answered, and refused. ``response`` has the shape that botocore gives it:
-    ``{"Error": {"Code", "Message"}, …}`` and what else the service said.
+    """The service rejected the request.
+
+    ``response`` has botocore's shape: ``{"Error": {"Code", "Message"}, …}`` and the rest of the
+    body.
     """
 
     def __init__(self, operation: str, response: ServiceResponse) -> None:
@@ -262,14 +263,14 @@ class _TransientServiceError(AwsServiceError):
 class MinimalClient:
     """A client of ``dynamodb``, ``secretsmanager`` or ``sqs``.
 
-    Any operation is a method: ``client.put_item(TableName=…, …)`` posts ``PutItem`` with the
-    keywords as they are, and gives the answer as it is. Raises ServiceError for a refusal and
-    OSError where the answer was not there in ``timeout`` seconds, and as many for a connection
-    where one had to be made; both only after ``attempts``, where another attempt could help.
-    Region, credentials and endpoint come from the environment, under the names that AWS' own tools
-    read; without an endpoint, it is the region's in the partition ``aws``. Bytes do not fit into
-    JSON: binary attributes are strings in base64 here. ``clock`` gives seconds since 1970, which
-    signatures carry.
+    Every operation is a method: ``client.put_item(TableName=…, …)`` posts ``PutItem`` with the
+    keywords and returns the response body.
+
+    Raises AwsServiceError if the service rejects the request, and OSError without a response in
+    ``timeout`` seconds (as many again for a new connection); both after ``attempts``, if a retry
+    could help. Region, credentials and endpoint come from the environment, by the names that AWS
+    tools read. The default endpoint is the region's in the partition ``aws``. Binary attributes are
+    base64 text, because JSON has no bytes. ``clock`` gives seconds since 1970 for signatures.
     """
 
     def __init__(
@@ -326,37 +327,38 @@ class MinimalClient:
 
 
 def _get_endpoint(service: str, region: str) -> str:
-    own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
-    given = own or os.environ.get("AWS_ENDPOINT_URL")
-    return given or f"https://{service}.{region}.amazonaws.com"
+    service_endpoint = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
+    endpoint = service_endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    return endpoint or f"https://{service}.{region}.amazonaws.com"
 
 
 def _parse_response(answer: bytes) -> ServiceResponse:
-    """What a call gave. Something between us and the service may answer in its place: each of the
-    three answers every call with an object, if an empty one.
+    """Parse a successful response, which is a JSON object, even if empty.
+
+    Anything else is from a proxy in between.
     """
     try:
         return _parse_json_object(answer)
     except ValueError as e:
-        raise ConnectionAbortedError("the answer is no object of JSON") from e
+        raise ConnectionAbortedError("AWS: response is not a JSON object") from e
 
 
 def _parse_json_object(answer: bytes) -> ServiceResponse:
     try:
         value = json.loads(answer)
     except RecursionError as e:
-        raise ValueError("nested too deeply") from e
+        raise ValueError("JSON nested too deeply") from e
     if not isinstance(value, dict):
-        raise ValueError("no object")
+        raise ValueError("not a JSON object")
     return value
 
 
 def _parse_error(status: int, answer: bytes) -> ServiceResponse:
-    """What a service says when it refuses; a proxy's page in its place is told by its status."""
+    """Parse an error response; for a proxy's page, the status is the error code."""
     try:
-        said = _parse_json_object(answer)
+        body = _parse_json_object(answer)
     except ValueError:
-        said = {}
-    code = str(said.get("__type", status)).rpartition("#")[2]
-    message = said.get("message") or said.get("Message") or ""
-    return {**said, "Error": {"Code": code, "Message": message}}
+        body = {}
+    code = str(body.get("__type", status)).rpartition("#")[2]
+    message = body.get("message") or body.get("Message") or ""
+    return {**body, "Error": {"Code": code, "Message": message}}
