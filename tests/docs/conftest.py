@@ -1,4 +1,4 @@
-"""The embedded stack, as whoever follows the pages would have it, with SES beside it."""
+"""The embedded stack of the docs tests, with a sender identity in SES."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stack() -> Iterator[EmbeddedStack]:
 
 @pytest.fixture
 def account(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStack:
-    """What boto3 finds in the environment leads to the stack."""
+    """The stack, with an environment in which boto3 finds it."""
     for name, value in (
         ("AWS_DEFAULT_REGION", "us-east-1"),
         ("AWS_ENDPOINT_URL", stack.cloud.url),

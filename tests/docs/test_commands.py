@@ -1,8 +1,8 @@
-"""What pages tell readers to type, typed page by page on one embedded stack.
+"""The commands of each page run on one embedded stack.
 
-Run are ``curl`` to a stack, requests as pages write them (``PUT /v1/… {…}``) and the operator's
-targets of the Makefile, with the stack's address in place of ENV. What needs an account (``aws``,
-``sam``, deploying, keys) is left to ``make docs-check``, which knows what those tools take.
+The tests run ``curl`` commands to a stack, requests as pages write them (``PUT /v1/… {…}``) and the
+Makefile's operator targets, with the stack's address in place of ENV. ``make docs-check`` checks
+the commands that need an account (``aws``, ``sam``, deployment, keys).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ make() {
 
 
 def script(block: str) -> str:
-    """What of a block can be run here, as a shell script; empty where nothing can."""
+    """Convert a code block to a shell script of the commands that can run here; maybe empty."""
     joined = block.replace("\\\n", " ")
     if not any(RUN.match(line) for line in joined.splitlines()):
         return ""
@@ -92,13 +92,13 @@ RUNNABLE = [
 
 
 def asked(method: str, url: str, body: bytes = b"") -> urllib3.BaseHTTPResponse:
-    """An answer of the stack, however busy the machine is."""
+    """Send a request to the stack, with a long timeout for busy machines."""
     headers = {"content-type": "application/json"}
     return urllib3.request(method, url, body=body, headers=headers, timeout=60)
 
 
 class Shell:
-    """A shell in a folder of its own, as somebody has it who did what pages said before."""
+    """A shell in its own folder, which keeps the files of earlier commands of the page."""
 
     def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
         self.stack, self.folder = stack, folder
@@ -110,7 +110,10 @@ class Shell:
             (folder / name).write_text(serialize_click(make_click(name)) + "\n")
 
     def run(self, text: str) -> str:
-        """Runs a script; what it printed. Fails with what it said where it ends in an error."""
+        """Run a script, and return its output.
+
+        :raises AssertionError: when it fails.
+        """
         address = self.stack.url.removeprefix("http://")
         here = re.sub(r"(?:localhost|127\.0\.0\.1):8080", address, text)
         run = subprocess.run(
@@ -121,13 +124,13 @@ class Shell:
         return run.stdout
 
     def request(self, method: str, path: str, body: str) -> None:
-        """Sends a request as a page writes it."""
+        """Send a request as a page writes it."""
         headers = {"content-type": "application/json"}
         answer = urllib3.request(method, self.stack.url + path, body=body.encode(), headers=headers)
         assert answer.status < 400, f"{method} {path} {body}: {answer.data.decode()}"
 
     def link(self) -> str:
-        """The most clicked link of the campaign that all pages speak of."""
+        """Return the most clicked link of the campaign that all pages use."""
         path = "/v1/workspaces/acme/campaigns/spring-sale"
         return str(asked("GET", self.stack.url + path).json()["links"][0]["link"])
 

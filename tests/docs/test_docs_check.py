@@ -1,4 +1,4 @@
-"""What ``make docs-check`` finds, and that it finds nothing in the pages as they are."""
+"""``make docs-check`` finds errors in pages, and none in the current ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_everything_named_on_a_page_exists(page):
 
 
 @pytest.mark.parametrize(
-    ("text", "wrong"),
+    ("text", "error"),
     [
         ("    make deplyo ENV=us\n", "no target deplyo"),
         ("Run `make deplyo` now.", "no target deplyo"),
@@ -34,11 +34,11 @@ def test_everything_named_on_a_page_exists(page):
         ("as docs/nowhere.md tells", "docs/nowhere.md does not exist"),
     ],
 )
-def test_invalid_command_link_or_file_is_reported(tmp_path, text, wrong):
+def test_invalid_command_link_or_file_is_reported(tmp_path, text, error):
     page = tmp_path / "page.md"
     page.write_text(text)
     (found,) = find_page_errors(page)
-    assert found.endswith(wrong)
+    assert found.endswith(error)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""README.md: what it says that commands print, and the code that it shows."""
+"""The output and the code in README.md are those of the commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.docs.pages import ROOT
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
+def extract_block(language: str) -> str:
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     return str(found)
 
@@ -19,7 +19,7 @@ def block(language: str) -> str:
 def test_demo_prints_the_output_in_the_readme(capsys):
     assert demo() == 0
     printed = capsys.readouterr().out
-    for shown in block("text").splitlines():
+    for shown in extract_block("text").splitlines():
         if shown and shown != "…":
             _, found, printed = printed.partition(shown.strip())
             assert found, f"{shown} is not printed, or earlier"
@@ -27,7 +27,10 @@ def test_demo_prints_the_output_in_the_readme(capsys):
 
 def test_readme_code_returns_a_message_with_a_tracking_link(account: EmbeddedStack):
     names: dict[str, str] = {}
-    exec(block("python").replace("waypost-us-rewrite:live", account.ref("RewriteFunction")), names)
+    exec(
+        extract_block("python").replace("waypost-us-rewrite:live", account.ref("RewriteFunction")),
+        names,
+    )
     assert re.search(r'href="http[^"]+/e/c/[^"]+"', names["message"])
     assert "Shop the sale" in names["message"]
 

@@ -1,4 +1,4 @@
-"""What it takes to be trusted. ``make soak`` makes many more attempts, by other seeds."""
+"""Fixtures of the trust tests. ``make soak`` makes many more attempts with other seeds."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from waypost.tokens import ClickToken
 
 @pytest.fixture(autouse=True)
 def without_sockets(socket_disabled: None) -> None:
-    """What needs a socket is tried in tests/e2e."""
+    """Disable sockets; tests/e2e tests everything that needs one."""
 
 
 def count_attempts(short: int, long: int) -> int:
-    """How often something is tried: long with WAYPOST_SOAK in the environment."""
+    """Return the number of attempts: the long one if WAYPOST_SOAK is set."""
     return long if os.environ.get("WAYPOST_SOAK") else short
 
 
 @pytest.fixture
 def seed() -> int:
-    """The seed of what is random: WAYPOST_SEED, else always the same."""
+    """The seed of random values: WAYPOST_SEED, or a constant."""
     return int(os.environ.get("WAYPOST_SEED", "1"))
 
 

@@ -1,5 +1,7 @@
-"""AWS as it looks to functions that run for long: everything is done at once and nothing remembered
-but clicks, so that what grows is the functions' own. It can be made slow, or refuse.
+"""A fake AWS for functions that run for long.
+
+It answers at once and stores only clicks, so that only the functions' own memory can grow. It can
+be slow, or refuse calls.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ Item: TypeAlias = Mapping[str, Any]
 
 
 class FakeAws(ThreadingHTTPServer):
-    """``slow`` names services that answer after ``delay`` seconds, having done what was asked
-    before that or not (``late``); ``refusing`` those that take nothing.
+    """Fake services. ``slow_services`` answer after a delay, and act before it or after it
+    (``acts_after_delay``); ``refusing_services`` refuse every call.
     """
 
     daemon_threads = True
@@ -45,7 +47,7 @@ class FakeAws(ThreadingHTTPServer):
 
     @contextmanager
     def track_request(self) -> Iterator[None]:
-        """A request is under way meanwhile, whether anybody still waits for its answer or not."""
+        """Count a running request until it is done, even if its caller no longer waits."""
         with self._idle:
             self._busy += 1
         try:
@@ -56,15 +58,15 @@ class FakeAws(ThreadingHTTPServer):
                 self._idle.notify_all()
 
     def wait_until_idle(self) -> None:
-        """Returns once everything that was asked is done."""
+        """Wait until all requests are done."""
         with self._idle:
             assert self._idle.wait_for(lambda: not self._busy, 30), "requests never ended"
 
     def handle_error(self, request: object, address: object) -> None:
-        """Whoever gave up waiting is gone: that is what slowness is about."""
+        """Ignore callers that no longer wait for a slow response."""
 
     def perform(self, operation: str, parameters: Any) -> dict[str, Any]:
-        """What a service does, and says."""
+        """Perform an operation, and return its status and body."""
         if operation == "GetSecretValue":
             return {"Name": "keyring", "SecretString": SECRET}
         if operation == "PutItem" and self.stores_writes:
@@ -85,7 +87,7 @@ class FakeAws(ThreadingHTTPServer):
         return {}
 
     def _query(self, **values: Mapping[str, str]) -> list[Item]:
-        """A partition's items whose sort key begins as one of the values says, if any does."""
+        """Return a partition's items whose sort key begins with one of the values."""
         partition = values.pop(":pk")["S"]
         starts = tuple(value["S"] for value in values.values())
         return [
@@ -146,4 +148,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing."""

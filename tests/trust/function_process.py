@@ -1,4 +1,4 @@
-"""A function under Lambda's own runtime client, in a process of its own that can be measured."""
+"""A function's process under Lambda's runtime client, whose memory can be measured."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ ENVIRONMENT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ProcessSample:
-    """What a process holds: memory in KiB, and file handles."""
+    """Memory of a process in KiB, and its number of file handles."""
 
     memory_kib: int
     file_handles: int
 
 
 class InvocationServer(ThreadingHTTPServer):
-    """The Runtime API: gives each event once, in order, and keeps count of what came back."""
+    """The Runtime API: passes each event once, in order, and records the responses."""
 
     daemon_threads = True
 
@@ -62,7 +62,7 @@ class InvocationServer(ThreadingHTTPServer):
         self.delivered_count = 0
 
     def handle_error(self, request: object, address: object) -> None:
-        """A process that is ended resets its connection."""
+        """Ignore the error: a process that ends resets its connection."""
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
@@ -100,7 +100,7 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class FunctionProcess:
     output: IO[bytes]
 
     def invoke(self, times: int) -> list[str]:
-        """Have it do its next ``times`` events; what it answered."""
+        """Process the next ``times`` events, and return the responses."""
         runtime = self.runtime
         with runtime.condition:
             runtime.answers.clear()
@@ -127,12 +127,12 @@ class FunctionProcess:
             return list(runtime.answers)
 
     def read_log(self) -> str:
-        """Everything that it printed."""
+        """Read the process's output."""
         self.output.seek(0)
         return self.output.read().decode()
 
     def measure(self) -> ProcessSample:
-        """What it holds now."""
+        """Measure the process's memory and file handles."""
         process = Path(f"/proc/{self.process.pid}")
         pages = int((process / "statm").read_text().split()[1])
         memory = pages * os.sysconf("SC_PAGE_SIZE") // 1024
@@ -143,7 +143,7 @@ class FunctionProcess:
 def run_function(
     name: str, endpoint: str, events: Iterable[Mapping[str, Any]]
 ) -> Iterator[FunctionProcess]:
-    """A function of functions/, whose AWS is at ``endpoint``; ended with the context."""
+    """Run a function whose AWS is at ``endpoint``; end it with the context."""
     with InvocationServer(events) as runtime, TemporaryFile() as printed:
         thread = Thread(target=runtime.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

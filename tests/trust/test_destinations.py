@@ -1,4 +1,4 @@
-"""Where a link of ours may never lead, tried where it would be signed and where it is followed."""
+"""Unsafe destinations are refused when a link is signed, and when it is clicked."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_host_is_normalized_as_browsers_do(
 def test_redirect_to_another_tracker_keeps_its_url(
     desk: RedirectHarness, token: ClickToken
 ) -> None:
-    """What is in a query stays there: it is text, not a place to go."""
+    """A URL inside the query is text; it is not Waypost's destination."""
     inner = "https://other.example/r?to=javascript:alert(1)&u=//evil.example"
     arrival = desk.redirect_service.handle_click(
         desk.sealer.seal(_with(token, inner)), make_request()

@@ -1,4 +1,4 @@
-"""docs/security.md and docs/faults.md promise tests, and the locks hashes: both are there."""
+"""The tests named in docs/security.md and docs/faults.md exist, and the locks have hashes."""
 
 from __future__ import annotations
 

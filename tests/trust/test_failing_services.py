@@ -23,12 +23,12 @@ from waypost.redirect.service import MAX_RECORD_ATTEMPTS
 
 
 @pytest.fixture(autouse=True)
-def on_this_machine(socket_enabled: None) -> None:
-    """The fake services are."""
+def enable_sockets(socket_enabled: None) -> None:
+    """Enable sockets for the fake services."""
 
 
-def links(count: int) -> list[dict[str, Any]]:
-    """Clicks on links that carry where they lead."""
+def generate_clicks(count: int) -> list[dict[str, Any]]:
+    """Generate clicks on signed generate_clicks."""
     ordinary = (n for n in traffic.generate_click_events() if n["routeKey"].startswith("GET /e/c/"))
     signed = (n for n in ordinary if n["pathParameters"]["signature"][-3:] != "AAA")
     counted = (n for n in signed if n["requestContext"]["http"]["method"] == "GET")
@@ -42,7 +42,7 @@ def services() -> Iterator[FakeAws]:
         yield running
 
 
-def arrived(answers: list[str]) -> bool:
+def are_redirects(answers: list[str]) -> bool:
     read = [json.loads(answer) for answer in answers]
     return all(
         answer["statusCode"] == 302 and answer["headers"]["location"].startswith(traffic.HREF)
@@ -50,8 +50,8 @@ def arrived(answers: list[str]) -> bool:
     )
 
 
-def kept(services: FakeAws, running: FunctionProcess) -> list[Click]:
-    """Every click there is, wherever it is, as often as it is."""
+def list_clicks(services: FakeAws, running: FunctionProcess) -> list[Click]:
+    """List every stored, queued and logged click, with duplicates."""
     lost = [click for line in running.read_log().splitlines() for click in extract_clicks(line)]
     return [
         *map(Click.from_item, services.clicks.values()),
@@ -82,34 +82,34 @@ def kept(services: FakeAws, running: FunctionProcess) -> list[Click]:
 def test_redirects_continue_and_no_click_is_lost(
     services: FakeAws, slow: set[str], refusing: set[str], late: bool
 ) -> None:
-    events = links(2 + count_attempts(3, 100))
+    events = generate_clicks(2 + count_attempts(3, 100))
     with run_function("redirect", services.url, events) as running:
-        assert arrived(running.invoke(2))
+        assert are_redirects(running.invoke(2))
         services.slow_services, services.refusing_services, services.acts_after_delay = (
             slow,
             refusing,
             late,
         )
         before = services.call_count
-        assert arrived(running.invoke(len(events) - 2))
+        assert are_redirects(running.invoke(len(events) - 2))
         # Each call waits no longer than its timeout, so their number bounds the time of a click.
         settings, parking = 1, 1
         assert services.call_count - before <= (settings + MAX_RECORD_ATTEMPTS + parking) * (
             len(events) - 2
         )
-        services.stopped.set()  # what was slow gets done, though nobody waits for it any more
+        services.stopped.set()  # delayed calls are done, though their caller no longer waits
         services.wait_until_idle()
-        clicks = kept(services, running)
+        clicks = list_clicks(services, running)
     keys = {click.id: json.dumps(click.key) for click in clicks}
     assert set(keys) == {event["requestContext"]["requestId"] for event in events}
     assert {json.dumps(click.key) for click in clicks} == set(keys.values())  # each counts once
 
 
 def test_clicks_are_recorded_when_the_table_recovers(services: FakeAws) -> None:
-    with run_function("redirect", services.url, links(9)) as running:
+    with run_function("redirect", services.url, generate_clicks(9)) as running:
         services.slow_services, services.refusing_services = {"DynamoDB"}, {"AmazonSQS"}
-        assert arrived(running.invoke(4))
+        assert are_redirects(running.invoke(4))
         services.slow_services, services.refusing_services = set(), set()
         services.clicks.clear()
-        assert arrived(running.invoke(5))
+        assert are_redirects(running.invoke(5))
         assert len(services.clicks) == 5

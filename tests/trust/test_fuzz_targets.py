@@ -1,4 +1,4 @@
-"""What ``make fuzz`` feeds by coverage, fed here with what chance makes of its seeds."""
+"""The properties of ``make fuzz`` hold for random mutations of their seeds."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import pytest
 from fuzz.targets import TARGETS
 from tests.trust.conftest import count_attempts
 
-Change: TypeAlias = Callable[[Random, bytes], bytes]
+Mutation: TypeAlias = Callable[[Random, bytes], bytes]
 PIECES: Final = (
     *(b"\0", b"\r\n", b'"', b"\\", b"%", b"{{", b"%}", b"&#x", b"=3D", b"--", b"://", b"9" * 5_000),
     *("é".encode(), "\u2028".encode(), b"\xff", b"null", b"1.5", b"[", b"{", b"\x7f", b"<", b"@"),
 )
 
 
-def flipped(random: Random, data: bytes) -> bytes:
+def flip_bit(random: Random, data: bytes) -> bytes:
     at = random.randrange(len(data))
     return data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + data[at + 1 :]
 
 
-def put_in(random: Random, data: bytes) -> bytes:
+def insert_piece(random: Random, data: bytes) -> bytes:
     at = random.randrange(len(data))
     return data[:at] + random.choice(PIECES) + data[at:]
 
 
-def left_out(random: Random, data: bytes) -> bytes:
+def delete_bytes(random: Random, data: bytes) -> bytes:
     at = random.randrange(len(data))
     return data[:at] + data[at + random.randint(1, 8) :]
 
 
-def repeated(random: Random, data: bytes) -> bytes:
+def repeat_bytes(random: Random, data: bytes) -> bytes:
     at = random.randrange(len(data))
     return data[:at] + data[at : at + 20] * random.randint(2, 20) + data[at:]
 
 
-CHANGES: Final[tuple[Change, ...]] = (flipped, put_in, left_out, repeated)
+MUTATIONS: Final[tuple[Mutation, ...]] = (flip_bit, insert_piece, delete_bytes, repeat_bytes)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -48,6 +48,6 @@ def test_property_holds_for_mutations_of_its_seeds(name: str, random: Random) ->
         target.run(seed)
     for _ in range(count_attempts(short=150, long=4_000)):
         data = random.choice(target.seeds)
-        for change in random.choices(CHANGES, k=random.randint(1, 4)):
-            data = change(random, data) or data
+        for mutate in random.choices(MUTATIONS, k=random.randint(1, 4)):
+            data = mutate(random, data) or data
         target.run(data)

@@ -1,4 +1,4 @@
-"""The watch that conftest.py puts over every test hears what our code says, and knows secrets."""
+"""The leak monitor of tests/conftest.py reads every output of the code, and knows all secrets."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ KEY = bytes(range(7, 39))
 
 
 @pytest.fixture
-def ears(watch: SecretLeakMonitor, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretLeakMonitor]:
-    """A watch of its own; the one over every test is told to forget what it heard here."""
-    made = SecretLeakMonitor()
-    made.install(monkeypatch)
-    yield made
+def monitor(
+    watch: SecretLeakMonitor, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SecretLeakMonitor]:
+    """A second monitor; the one of all tests forgets the leaks found here."""
+    own_monitor = SecretLeakMonitor()
+    own_monitor.install(monkeypatch)
+    yield own_monitor
     watch.leaks.clear()
 
 
@@ -45,39 +47,41 @@ def metric(text: str) -> None:
     emit_metric(Metric.TOKEN_REFUSED, reason=text, stream=StringIO())
 
 
-def told_problem(text: str) -> None:
+def problem(text: str) -> None:
     problem_response(UnsafeDestination(text, "is not allowed"))
 
 
-def told_page(text: str) -> None:
+def error_page(text: str) -> None:
     nothing = PageService.__new__(PageService)
     nothing.handle_request({"pathParameters": {"page": text}})
 
 
-@pytest.mark.parametrize("say", [log_line, log_trace, metric, told_problem, told_page])
-def test_leak_is_found_in_every_output(ears: SecretLeakMonitor, say: Callable[[str], None]) -> None:
-    say("harmless")
-    assert ears.output_count > 0
-    assert ears.leaks == []
-    say(ADDRESS)
-    assert ears.leaks
-    assert ADDRESS in ears.leaks[0]
+@pytest.mark.parametrize("output", [log_line, log_trace, metric, problem, error_page])
+def test_leak_is_found_in_every_output(
+    monitor: SecretLeakMonitor, output: Callable[[str], None]
+) -> None:
+    output("harmless")
+    assert monitor.output_count > 0
+    assert monitor.leaks == []
+    output(ADDRESS)
+    assert monitor.leaks
+    assert ADDRESS in monitor.leaks[0]
 
 
-def test_key_of_a_loaded_keyring_is_watched(ears: SecretLeakMonitor) -> None:
+def test_key_of_a_loaded_keyring_is_watched(monitor: SecretLeakMonitor) -> None:
     text = urlsafe_b64encode(KEY).decode()
     log_line(text)
-    assert ears.leaks == []
+    assert monitor.leaks == []
     Keyring((KEY,))
     log_line(text)
-    assert len(ears.leaks) == 1
+    assert len(monitor.leaks) == 1
 
 
-def test_not_found_error_may_name_the_requested_person(ears: SecretLeakMonitor) -> None:
+def test_not_found_error_may_name_the_requested_person(monitor: SecretLeakMonitor) -> None:
     problem_response(NotFound("person", "ada@people.example"))
-    assert ears.leaks == []
+    assert monitor.leaks == []
     log_line("no person ada@people.example")
-    assert len(ears.leaks) == 1
+    assert len(monitor.leaks) == 1
 
 
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])

@@ -1,4 +1,4 @@
-"""What mail clients do to links on their way, and which links survive it."""
+"""Links that mail clients changed on their way: which open, and which do not."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def tokens() -> TokenVerifier:
 
 @pytest.fixture
 def sent(desk: RedirectHarness, token: ClickToken) -> str:
-    """A sealed token with a hyphen and an underscore in it."""
+    """A sealed token with a hyphen and an underscore."""
     for position in range(10_000):
         text = desk.sealer.seal(
             ClickToken(token.link, token.delivery, token.person, position, 7, token.href)
@@ -202,7 +202,7 @@ def test_longer_code_is_not_truncated(tail: str) -> None:
 
 
 def test_link_survives_a_url_wrapper(sent: str) -> None:
-    """Link scanners put the link into a parameter of theirs; base64url needs no encoding there."""
+    """Link scanners put the URL into a query parameter; base64url needs no encoding there."""
     link = f"https://links.example.com/e/c/{sent}"
     wrapped = f"https://eur01.safelinks.example/?url={quote(link, safe='')}&data=05%7C02&reserved=0"
     assert unquote(wrapped.partition("url=")[2].partition("&")[0]) == link

@@ -1,5 +1,5 @@
-"""The bill of materials is what was built, follows CycloneDX, and names no licence that forbids
-what we do with it: handing it on with software under the MIT licence.
+"""The bill of materials describes the build, follows CycloneDX, and has permissive licences only,
+which allow distribution under the MIT licence.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PERMISSIVE: Final = {"Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2
 
 @pytest.fixture
 def installed() -> list[Distribution]:
-    """What the layer gets, as it is installed here."""
+    """The layer's libraries, as installed here."""
     return [distribution(name) for name in PINNED]
 
 
@@ -34,7 +34,7 @@ def test_licence_of_every_library_is_permissive(name: str) -> None:
 
 
 def test_document_follows_cyclonedx_1_6(installed: list[Distribution]) -> None:
-    """The rules of CycloneDX 1.6 for what is used of it."""
+    """Test the rules of CycloneDX 1.6 for the parts that the document uses."""
     made = sbom.build_document(installed)
     assert (made["bomFormat"], made["specVersion"], made["version"]) == ("CycloneDX", "1.6", 1)
     uuid = r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -59,7 +59,7 @@ def test_same_build_has_the_same_document(installed: list[Distribution]) -> None
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A built layer of one library."""
+    """A built layer with one library."""
     source = distribution("itsdangerous")
     for file in source.files or ():
         if not str(file).startswith("..") and file.suffix != ".pyc":
@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+def read_document(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
@@ -77,7 +77,7 @@ def test_document_describes_a_built_folder(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sbom.main(str(folder)) == 0
-    [told] = printed(capsys)["components"]
+    [told] = read_document(capsys)["components"]
     assert (told["name"], told["version"]) == ("itsdangerous", PINNED["itsdangerous"])
     assert told["licenses"] == [{"expression": "BSD-3-Clause"}]
 

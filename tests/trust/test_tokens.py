@@ -1,4 +1,4 @@
-"""No token that was not signed leads anywhere: a million ways with ``make soak``."""
+"""Only signed tokens open; ``make soak`` tries a million forgeries."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_signed_token_opens() -> None:
 
 @pytest.mark.parametrize("nonce", ["a" * 16, "A" * 64, "AQ" + "-_" * 20])
 def test_probe_answer_does_not_open_as_a_token(nonce: str) -> None:
-    """Anybody may ask for it, and chooses what is signed; so its purpose is its own."""
+    """Anyone can request a probe answer with any text, so it is signed for another purpose."""
     answered = build_probe_response(KEYRING, nonce)["body"]
     tokens = TokenVerifier(KeyringSource(Secrets(), "keyring"))
     for opened in (

@@ -1,4 +1,4 @@
-"""Ways to make a token that nobody signed out of tokens that somebody did."""
+"""Ways to forge a token from tokens that are signed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVIL = "https://evil.example/"
 
 @dataclass(frozen=True)
 class SealedToken:
-    """A token as it was sealed, and what it carries."""
+    """A sealed token and its fields."""
 
     text: str
     token: ClickToken
@@ -35,7 +35,7 @@ Forgery: TypeAlias = Callable[[Random, SealedToken, SealedToken], str]
 def seal_random_token(
     random: Random, keyring: Keyring = KEYRING, workspace: str = "acme"
 ) -> SealedToken:
-    """Any token, its campaign and person drawn."""
+    """Seal a token of a random campaign and person."""
     campaign = derive_campaign_id(workspace, f"campaign {random.randrange(20)}")
     href = f"https://{workspace}.example/{random.randrange(10**6)}?a=b#c"
     token = ClickToken(
@@ -129,7 +129,7 @@ def use_pixel_token(random: Random, one: SealedToken, _: SealedToken) -> str:
 
 
 def sign_with_public_value(random: Random, one: SealedToken, _: SealedToken) -> str:
-    """What an attacker may take for the key: the salt, the fingerprint, nothing at all."""
+    """Sign with a value that an attacker may take for the key: salt, fingerprint or nothing."""
     secret = random.choice(
         [CLICK_TOKEN_SALT.encode(), KEYRING.fingerprints[-1].encode(), b"", b"\0" * 32]
     )
@@ -138,7 +138,7 @@ def sign_with_public_value(random: Random, one: SealedToken, _: SealedToken) -> 
 
 
 def sign_with_underived_key(_: Random, one: SealedToken, __: SealedToken) -> str:
-    """Signed without deriving the key for its purpose; nobody outside could, nor shall it do."""
+    """Sign with the key itself instead of the key derived for the purpose."""
     payload = one.text.split("/")[0]
     return f"{payload}/{_text(hmac.digest(KEYRING.keys[-1], payload.encode(), 'sha256')[:16])}"
 
@@ -157,7 +157,7 @@ def shorten_signature(random: Random, one: SealedToken, _: SealedToken) -> str:
 
 
 def replace_link_id(random: Random, one: SealedToken, _: SealedToken) -> str:
-    """The link's code, which names the workspace, replaced in a token that was signed."""
+    """Replace the link id, which names the workspace, in a signed token."""
     other = derive_link_id(derive_campaign_id("other", "campaign"), EVIL)
     payload, signature = one.text.split("/")
     changed = _bytes(payload).replace(bytes.fromhex(one.token.link), bytes.fromhex(other))

@@ -1,4 +1,4 @@
-"""What reaches functions during an hour, one event after the other, no two alike."""
+"""An hour of a function's events, each different from the others."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ KEYRING: Final = KeyringSource(FakeSecrets(), "keyring").get_keyring()
 
 
 def generate_click_events(start: int = 0) -> Iterator[dict[str, Any]]:
-    """Links followed by ever new people with ever new browsers in many workspaces; among them
-    short links, pixels, links that nobody signed, previews and HEADs.
+    """Generate clicks of new people with new browsers in many workspaces.
+
+    Short links, pixels, forged links, previews and HEAD requests are among them.
     """
     sealer, opens = TokenSealer(KEYRING), OpenTokenSealer(KEYRING)
     for number in count(start):
@@ -61,7 +62,7 @@ def generate_click_events(start: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def build_short_link_items() -> list[Item]:
-    """The items of the short links that ``clicks`` follow."""
+    """Build the items of the short links in ``generate_click_events``."""
     sealer = TokenSealer(KEYRING)
     token = sealer.seal(ClickToken(LINK_ID, "s1", None, 1, 1_790_000_000, HREF))
     return [ShortLink(build_short_code(n), token, None).to_item() for n in range(2_000)]
@@ -72,7 +73,7 @@ def build_short_code(number: int) -> str:
 
 
 def generate_messages() -> Iterator[dict[str, Any]]:
-    """Ever new templates with ever new links, HTML, MIME and text."""
+    """Generate new templates with new links, in HTML, MIME and text."""
     for number in count():
         anchors = "".join(
             f'<p><a href="https://shop.example/{number}/{n}?x={{{{ n }}}}">{n}</a>'
@@ -99,7 +100,7 @@ def generate_messages() -> Iterator[dict[str, Any]]:
 
 
 def generate_batches() -> Iterator[dict[str, Any]]:
-    """Batches of a stream, of ever new campaigns and people."""
+    """Generate stream batches of new campaigns and people."""
     for number in count():
         campaign = derive_campaign_id("acme", f"campaign {number}")
         made = [
@@ -121,7 +122,7 @@ def generate_batches() -> Iterator[dict[str, Any]]:
 
 
 def generate_page_views() -> Iterator[dict[str, Any]]:
-    """The pages of a campaign, each with a share of its own."""
+    """Generate requests for a campaign's pages, each with its own share."""
     sharer = ShareSigner(KEYRING, lambda: datetime.now(UTC))
     pages = ("campaign", "map", "message", "link", "workspace", "settings", "domains", "none")
     for number in count():
@@ -136,7 +137,7 @@ def generate_page_views() -> Iterator[dict[str, Any]]:
 
 
 def build_campaign_items() -> list[Item]:
-    """What is stored of the campaign that ``views`` show."""
+    """Build the items of the campaign in ``generate_page_views``."""
     campaign = Campaign(
         workspace="acme", name="spring", kind="newsletter", channel="email", first_seen=NOON
     )

@@ -1,4 +1,4 @@
-"""How operator's tools end where nothing is there, or where they were called wrongly."""
+"""Errors and exit codes of the operator tools, without a stack or with wrong arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, 
 ERASE = ["erase", "acme", "p1"]
 
 
-def stopped(run: object) -> int:
+def run_to_exit(run: object) -> int:
     with pytest.raises(SystemExit) as end:
         cli.run_command(run)  # type: ignore[arg-type]
     assert isinstance(end.value.code, int)
@@ -26,23 +26,23 @@ def stopped(run: object) -> int:
 
 @pytest.mark.parametrize("status", [cli.EXIT_DONE, cli.EXIT_INCOMPLETE])
 def test_exit_code_is_the_return_value(status):
-    assert stopped(lambda: status) == status
+    assert run_to_exit(lambda: status) == status
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (DENIED, str(DENIED)),
         (FileNotFoundError(2, "No such file", "lost.ndjson"), "lost.ndjson: No such file"),
     ],
 )
-def test_expected_error_is_one_line_on_stderr(error, told, capsys):
+def test_expected_error_is_one_line_on_stderr(error, expected, capsys):
     def fail() -> int:
         raise error
 
-    assert stopped(fail) == cli.EXIT_FAILED
+    assert run_to_exit(fail) == cli.EXIT_FAILED
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == told
+    assert line == expected
 
 
 def test_unexpected_error_keeps_its_traceback():
@@ -51,7 +51,7 @@ def test_unexpected_error_keeps_its_traceback():
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "told"),
+    ("tool", "arguments", "expected"),
     [
         (clicks, ERASE, "http://127.0.0.1:9: no embedded stack there"),
         (share, ["--workspace", "acme"], "does not answer: Connection refused"),
@@ -59,10 +59,10 @@ def test_unexpected_error_keeps_its_traceback():
         (smoke, [], "does not answer: Connection refused"),
     ],
 )
-def test_error_names_the_address_without_a_stack(tool, arguments, told, capsys, socket_enabled):
-    assert stopped(lambda: tool.main(["--base", NOWHERE, *arguments])) == cli.EXIT_FAILED
+def test_error_names_the_address_without_a_stack(tool, arguments, expected, capsys, socket_enabled):
+    assert run_to_exit(lambda: tool.main(["--base", NOWHERE, *arguments])) == cli.EXIT_FAILED
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert expected in line
     assert NOWHERE in line
 
 
@@ -88,18 +88,18 @@ def test_error_names_the_missing_variable(tool, arguments, missing, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--workspace", "acme", "--hours", "two"], "HOURS is 'two', which is not a whole number"),
         (["--base", "a.example"], "BASE is 'a.example', and has to begin with http:// or https://"),
         (["--base", "http:///x"], "BASE is 'http:///x', and has to begin with http:// or https://"),
     ],
 )
-def test_error_names_the_invalid_variable(arguments, told, capsys):
+def test_error_names_the_invalid_variable(arguments, expected, capsys):
     with pytest.raises(SystemExit) as end:
         share.main(arguments)
     assert end.value.code == cli.EXIT_FAILED
-    assert capsys.readouterr().err == f"{told}\n"
+    assert capsys.readouterr().err == f"{expected}\n"
 
 
 @pytest.mark.parametrize("base", ["localhost:8080", "127.0.0.1:8080"])

@@ -1,4 +1,4 @@
-"""What the lock installs."""
+"""Packages in the lock do not conflict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.metadata import distributions
 
 
 def test_locked_packages_install_no_file_twice():
-    # Two packages of stubs once did: which of them a machine had was up to the order of installing.
+    # Two stub packages once did, so the order of installation decided which one a machine had.
     owners = defaultdict(set)
     for package in distributions():
         name = package.metadata["Name"]

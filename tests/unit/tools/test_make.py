@@ -1,4 +1,4 @@
-"""What the Makefile makes of what was typed: every tool is one that prints its arguments."""
+"""The Makefile passes variables to its tools unchanged; every tool here prints its arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRINTS = "#!/bin/sh\nprintf '%s\\n' \"$@\"\n"
 
 @pytest.fixture
 def make(tmp_path: Path):
-    """Runs make: its status, the arguments that its tool got, and what it said was wrong."""
+    """Run make; return its exit code, the arguments of the tool, and its errors."""
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.write_text(PRINTS)

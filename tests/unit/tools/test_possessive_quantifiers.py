@@ -1,4 +1,4 @@
-"""Possessive quantifiers are found in patterns, and nowhere else."""
+"""Possessive quantifiers are found in patterns only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of an address where something else than a stack listens."""
+"""Errors for an address where no stack answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.stack import EmbeddedStackClient, StackNotFound
 
 
 class Listener:
-    """Answers every connection with what it is told to, or not at all, and counts them."""
+    """Accepts connections, counts them, and sends a fixed response or none."""
 
     def __init__(self, answer: bytes) -> None:
         self.answer, self.asked = answer, 0

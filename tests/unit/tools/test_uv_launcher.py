@@ -1,4 +1,4 @@
-"""uv gets the settings that pip has, and none that is set for uv already."""
+"""uv gets the settings of pip, except those that uv has already."""
 
 from __future__ import annotations
 
