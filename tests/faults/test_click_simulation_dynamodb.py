@@ -32,8 +32,8 @@ class StreamRecorder:
 
 
 def test_1_000_clicks_on_dynamodb_are_counted_once_each(dynamodb_stores: Repositories) -> None:
-    ledger = StreamRecorder(dynamodb_stores.clicks)
-    dynamodb_stores.clicks = ledger
-    world = FaultSimulation(dynamodb_stores, FAULT_SEED, rate=0.02, stream=ledger.stream)
-    world.run(1_000, people=150, opt_outs=1, stream_interval=250)
-    check_invariants(world)
+    repository = StreamRecorder(dynamodb_stores.clicks)
+    dynamodb_stores.clicks = repository
+    simulation = FaultSimulation(dynamodb_stores, FAULT_SEED, rate=0.02, stream=repository.stream)
+    simulation.run(1_000, people=150, opt_outs=1, stream_interval=250)
+    check_invariants(simulation)

@@ -147,11 +147,11 @@ def test_every_call_has_its_promise(services: FaultyAws, redirect: ModuleType) -
     assert find_missing_promises("redirect", services.calls) == set()
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_missing_keyring_returns_503_until_it_can_be_read(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
-    services.planned_faults["GetSecretValue"] = (way, ALWAYS)
+    services.planned_faults["GetSecretValue"] = (fault, ALWAYS)
     assert is_retry_later(follow_link(redirect))
     assert services.calls["PutItem"] == 0
     services.planned_faults.clear()
@@ -159,54 +159,54 @@ def test_missing_keyring_returns_503_until_it_can_be_read(
     assert len(services.clicks) == 1
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_cached_keyring_is_used_if_the_secret_cannot_be_read(
-    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     assert is_redirect(follow_link(redirect))
     monkeypatch.setattr("waypost.tokens.keyring.KEYRING_TTL_SECONDS", 0)
-    services.planned_faults["GetSecretValue"] = (way, ALWAYS)
+    services.planned_faults["GetSecretValue"] = (fault, ALWAYS)
     assert is_redirect(follow_link(redirect, "request-2"))
     assert len(services.clicks) == 2
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_redirect_without_settings_stores_no_address(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
-    services.planned_faults["GetItem"] = (way, ALWAYS)
+    services.planned_faults["GetItem"] = (fault, ALWAYS)
     assert is_redirect(follow_link(redirect))
     [kept] = [*services.clicks.values(), *services.queue_messages]
     assert "203.0.113" not in json.dumps(kept)
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_click_is_recorded_once_after_one_failure(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
-    services.planned_faults["PutItem"] = (way, 1)
+    services.planned_faults["PutItem"] = (fault, 1)
     assert is_redirect(follow_link(redirect))
     assert len(services.clicks) == 1
     assert services.queue_messages == []
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_click_is_queued_with_the_same_id_if_recording_fails(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
-    services.planned_faults["PutItem"] = (way, ALWAYS)
+    services.planned_faults["PutItem"] = (fault, ALWAYS)
     assert is_redirect(follow_link(redirect))
-    assert len(services.clicks) == (way in FAULTS_AFTER_SUCCESS)
+    assert len(services.clicks) == (fault in FAULTS_AFTER_SUCCESS)
     assert [Click.from_dict(click).id for click in services.queue_messages] == ["request-1"]
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_click_is_logged_and_replayed_if_table_and_queue_fail(
-    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     printed = StringIO()
-    monkeypatch.setattr(redirect, "log", Logger(service=f"lost-{way}", stream=printed))
-    services.planned_faults = {"PutItem": ("failed", ALWAYS), "SendMessage": (way, ALWAYS)}
+    monkeypatch.setattr(redirect, "log", Logger(service=f"lost-{fault}", stream=printed))
+    services.planned_faults = {"PutItem": ("failed", ALWAYS), "SendMessage": (fault, ALWAYS)}
     assert is_redirect(follow_link(redirect))
     lines = [line for line in printed.getvalue().splitlines() if UNRECORDED_CLICK_LOG_KEY in line]
     assert [Click.from_dict(one).id for line in lines for one in extract_clicks(line)] == [
@@ -214,55 +214,55 @@ def test_click_is_logged_and_replayed_if_table_and_queue_fail(
     ]
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_unreadable_short_link_returns_503(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
-    services.planned_faults["GetItem"] = (way, ALWAYS)
+    services.planned_faults["GetItem"] = (fault, ALWAYS)
     assert is_retry_later(follow_link(redirect, path="2" * 19))
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_redirect_with_a_cached_keyring_survives_the_failure_of_all_services(
-    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     assert is_redirect(follow_link(redirect))
     monkeypatch.setattr("waypost.tokens.keyring.KEYRING_TTL_SECONDS", 0)
     monkeypatch.setattr("waypost.clicks.settings_cache.SETTINGS_TTL_SECONDS", 0)
     for operation in ("GetSecretValue", "GetItem", "PutItem", "SendMessage"):
-        services.planned_faults[operation] = (way, ALWAYS)
+        services.planned_faults[operation] = (fault, ALWAYS)
     for attempt in range(3):
         assert is_redirect(follow_link(redirect, f"request-{attempt + 2}"))
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_unreadable_long_destination_returns_503(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
     services.items = [STORED.to_item()]
-    services.planned_faults["GetItem"] = (way, ALWAYS)
+    services.planned_faults["GetItem"] = (fault, ALWAYS)
     assert is_retry_later(follow(redirect, SEALER.seal(LONG)))
     assert (services.clicks, services.queue_messages) == ({}, [])
     services.planned_faults.clear()
     assert is_redirect(follow(redirect, SEALER.seal(LONG)))
-    services.planned_faults["GetItem"] = (way, ALWAYS)  # it is cached
+    services.planned_faults["GetItem"] = (fault, ALWAYS)  # it is cached
     assert is_redirect(follow(redirect, SEALER.seal(LONG), "request-2"))
     assert len(services.clicks) == 2
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_pixel_is_returned_on_any_fault_and_its_open_is_stored_once(
-    services: FaultyAws, redirect: ModuleType, way: str
+    services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
     for broken, kept in (
         (["GetSecretValue"], set()),
         (["GetItem"], {"request-1"}),
         (["PutItem"], {"request-1"}),
-        (["PutItem", "SendMessage"], {"request-1"} if way in FAULTS_AFTER_SUCCESS else set()),
+        (["PutItem", "SendMessage"], {"request-1"} if fault in FAULTS_AFTER_SUCCESS else set()),
     ):
         services.clicks.clear()
         services.queue_messages.clear()
-        services.planned_faults = dict.fromkeys(broken, (way, ALWAYS))
+        services.planned_faults = dict.fromkeys(broken, (fault, ALWAYS))
         answer = request_pixel(redirect)
         assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "image/gif")
         assert b64decode(answer["body"]) == PIXEL_GIF
@@ -270,31 +270,31 @@ def test_pixel_is_returned_on_any_fault_and_its_open_is_stored_once(
         assert {*found, *(Click.from_dict(one).id for one in services.queue_messages)} == kept
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 @pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
 def test_app_links_file_is_correct_or_503(
-    services: FaultyAws, redirect: ModuleType, path: str, way: str
+    services: FaultyAws, redirect: ModuleType, path: str, fault: str
 ) -> None:
     services.items = [tracking_domain.claim_to_item(DOMAIN), tracking_domain.domain_to_item(DOMAIN)]
     for times in (1, ALWAYS):
-        services.planned_faults["GetItem"] = (way, times)
+        services.planned_faults["GetItem"] = (fault, times)
         assert is_retry_later(request_file(redirect, path))
     services.planned_faults.clear()
     answer = request_file(redirect, path)
     assert (answer["statusCode"], "com.acme.app" in answer["body"]) == (200, True)
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_probe_is_answered_under_a_key_or_503(
-    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+    services: FaultyAws, redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     nonce = probe_token.create_nonce()
-    services.planned_faults["GetSecretValue"] = (way, ALWAYS)
+    services.planned_faults["GetSecretValue"] = (fault, ALWAYS)
     assert is_retry_later(request_file(redirect, probe_token.PROBE_PATH + nonce))
     services.planned_faults.clear()
     assert request_file(redirect, probe_token.PROBE_PATH + nonce)["statusCode"] == 200
     monkeypatch.setattr("waypost.tokens.keyring.KEYRING_TTL_SECONDS", 0)
-    services.planned_faults["GetSecretValue"] = (way, ALWAYS)
+    services.planned_faults["GetSecretValue"] = (fault, ALWAYS)
     answer = request_file(redirect, probe_token.PROBE_PATH + nonce)
     assert probe_token.is_probe_answer(
         KeySchedule.parse(KEYRING_SECRET).build_keyring(0), nonce, answer["body"].encode()

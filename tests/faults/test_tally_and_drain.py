@@ -53,7 +53,7 @@ def drain(aws: FakeCloud) -> ModuleType:
 
 
 @contextmanager
-def prepared(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[FakeCloud]:
+def prepare_cloud(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[FakeCloud]:
     """Prepare recorded clicks, and a workspace that publishes no events."""
     with pytest.MonkeyPatch.context() as patch, aws.reset():
         patch.setattr("waypost.clicks.settings_cache.SETTINGS_RETRY_SECONDS", 0)
@@ -70,11 +70,11 @@ def prepared(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[FakeC
 
 @pytest.fixture
 def cloud(aws: FakeCloud) -> Iterator[FakeCloud]:
-    with prepared(aws) as made:
-        yield made
+    with prepare_cloud(aws) as prepared:
+        yield prepared
 
 
-def ledger(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> list[Click]:
+def list_recorded_clicks(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> list[Click]:
     with cloud.bypass_faults():
         return list(get_repositories().clicks.scan_by_campaign(campaign))
 
@@ -95,18 +95,18 @@ def invoke_tally(tally: ModuleType, clicks: Collection[Click]) -> list[Click]:
 
 def invoke_tally_until_done(cloud: FakeCloud, tally: ModuleType, clicks: Collection[Click]) -> None:
     """Retry a batch until no click is returned, then count all recorded clicks."""
-    left = list(clicks)
-    while left:
-        left = invoke_tally(tally, left)
+    remaining = list(clicks)
+    while remaining:
+        remaining = invoke_tally(tally, remaining)
     cloud.clear_faults()
-    left = ledger(cloud)
-    while left:
-        left = invoke_tally(tally, left)
+    remaining = list_recorded_clicks(cloud)
+    while remaining:
+        remaining = invoke_tally(tally, remaining)
 
 
 def check_counted(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> None:
     """Check that counters match the recorded clicks, and that no click has an opted-out person."""
-    found = ledger(cloud, campaign)
+    found = list_recorded_clicks(cloud, campaign)
     with cloud.bypass_faults():
         counts = get_repositories().campaigns.get_counts(campaign)
     cells = {
@@ -123,56 +123,56 @@ def count_bus_events(cloud: FakeCloud) -> Counter[str]:
 @pytest.fixture(scope="module")
 def healthy(aws: FakeCloud, tally: ModuleType) -> Counter[str]:
     """Count the calls of a batch of which the bus rejects an event at first."""
-    with prepared(aws) as cloud:
-        play(cloud, tally)
+    with prepare_cloud(aws) as cloud:
+        run_healthy_batch(cloud, tally)
         check_counted(cloud)
         assert set(count_bus_events(cloud).values()) == {1}
         return Counter(cloud.calls)
 
 
-def play(cloud: FakeCloud, tally: ModuleType) -> None:
+def run_healthy_batch(cloud: FakeCloud, tally: ModuleType) -> None:
     tally._tally_service.cache_clear()
     cloud.refused_events = 1
-    left = invoke_tally(tally, CLICKS)
-    invoke_tally_until_done(cloud, tally, left)
+    remaining = invoke_tally(tally, CLICKS)
+    invoke_tally_until_done(cloud, tally, remaining)
 
 
 def test_every_call_has_its_promise(healthy: Counter[str]) -> None:
     assert find_missing_promises("tally", healthy) == set()
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 @pytest.mark.parametrize(
     "call", list_calls("tally", "test_each_click_is_counted_once_on_any_fault")
 )
 def test_each_click_is_counted_once_on_any_fault(
-    aws: FakeCloud, tally: ModuleType, healthy: Counter[str], call: str, way: str
+    aws: FakeCloud, tally: ModuleType, healthy: Counter[str], call: str, fault: str
 ) -> None:
     for after, times in fault_schedules(healthy[call]):
-        with prepared(aws) as cloud:
-            cloud.plan_fault(call, way, after=after, times=times)
+        with prepare_cloud(aws) as cloud:
+            cloud.plan_fault(call, fault, after=after, times=times)
             tally._tally_service.cache_clear()
             cloud.refused_events = 1
-            left = invoke_tally(tally, CLICKS)
-            left = invoke_tally(tally, left) if left else []
+            remaining = invoke_tally(tally, CLICKS)
+            remaining = invoke_tally(tally, remaining) if remaining else []
             cloud.clear_faults()
-            invoke_tally_until_done(cloud, tally, left)
+            invoke_tally_until_done(cloud, tally, remaining)
             check_counted(cloud)
             assert set(count_bus_events(cloud)) == {derive_event_id(one.id) for one in CLICKS}
             if call not in PUBLISH_CALLS:
                 assert set(count_bus_events(cloud).values()) == {1}
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_event_policy_none_holds_on_any_fault(
-    cloud: FakeCloud, tally: ModuleType, way: str
+    cloud: FakeCloud, tally: ModuleType, fault: str
 ) -> None:
     clicks = [make_click(f"silent-{n}", person=f"p{n}", campaign=SILENT) for n in range(2)]
     with cloud.bypass_faults():
         for one in clicks:
             get_repositories().clicks.record(one)
     tally._tally_service.cache_clear()
-    cloud.plan_fault("GetItem of settings", way)
+    cloud.plan_fault("GetItem of settings", fault)
     assert invoke_tally(tally, clicks) == clicks
     cloud.clear_faults()
     assert invoke_tally(tally, clicks) == []
@@ -189,14 +189,14 @@ def test_each_click_is_counted_once_under_random_faults(aws: FakeCloud, tally: M
         )
         for n in range(60 * SOAK_ROUNDS)
     ]
-    with prepared(aws, clicks) as cloud:
+    with prepare_cloud(aws, clicks) as cloud:
         tally._tally_service.cache_clear()
-        left = list(clicks)
-        while left:
+        remaining = list(clicks)
+        while remaining:
             cloud.inject_at_random(random, 0.15)
-            random.shuffle(left)
-            given, left = left[:9], left[9:]
-            left += invoke_tally(tally, given)
+            random.shuffle(remaining)
+            given, remaining = remaining[:9], remaining[9:]
+            remaining += invoke_tally(tally, given)
         cloud.clear_faults()
         invoke_tally_until_done(cloud, tally, [])
         check_counted(cloud)
@@ -213,22 +213,24 @@ def invoke_drain(drain: ModuleType, clicks: Collection[Click]) -> list[Click]:
 
 
 def test_every_call_of_the_drain_has_its_promise(aws: FakeCloud, drain: ModuleType) -> None:
-    with prepared(aws, ()) as cloud:
+    with prepare_cloud(aws, ()) as cloud:
         assert invoke_drain(drain, CLICKS) == []
         assert find_missing_promises("drain", cloud.calls) == set()
 
 
 @pytest.mark.parametrize("after", range(len(CLICKS)))
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_message_is_returned_until_its_click_is_recorded(
-    aws: FakeCloud, drain: ModuleType, way: str, after: int
+    aws: FakeCloud, drain: ModuleType, fault: str, after: int
 ) -> None:
-    with prepared(aws, ()) as cloud:
-        cloud.plan_fault("PutItem of click", way, after=after)
+    with prepare_cloud(aws, ()) as cloud:
+        cloud.plan_fault("PutItem of click", fault, after=after)
         assert invoke_drain(drain, CLICKS) == CLICKS[after:]
         cloud.clear_faults()
         assert invoke_drain(drain, CLICKS[after:]) == []
-        assert sorted(one.id for one in ledger(cloud)) == sorted(one.id for one in CLICKS)
+        assert sorted(one.id for one in list_recorded_clicks(cloud)) == sorted(
+            one.id for one in CLICKS
+        )
 
 
 def test_each_queued_click_is_recorded_once_under_random_faults(
@@ -238,10 +240,12 @@ def test_each_queued_click_is_recorded_once_under_random_faults(
     clicks = [
         make_click(f"click-{number}", person=f"p{number % 9}") for number in range(60 * SOAK_ROUNDS)
     ]
-    with prepared(aws, clicks[::5]) as cloud:  # some of them are recorded already
-        left = list(clicks)
-        while left:
+    with prepare_cloud(aws, clicks[::5]) as cloud:  # some of them are recorded already
+        remaining = list(clicks)
+        while remaining:
             cloud.inject_at_random(random, 0.3)
-            random.shuffle(left)
-            left = invoke_drain(drain, left[:9]) + left[9:]
-        assert sorted(one.id for one in ledger(cloud)) == sorted(one.id for one in clicks)
+            random.shuffle(remaining)
+            remaining = invoke_drain(drain, remaining[:9]) + remaining[9:]
+        assert sorted(one.id for one in list_recorded_clicks(cloud)) == sorted(
+            one.id for one in clicks
+        )

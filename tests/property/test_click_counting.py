@@ -41,12 +41,12 @@ a_click = st.builds(
     asn=st.sampled_from([3320, 6805, 7922, 16509, None]),
 )
 clicks_of_one = st.one_of(
-    st.lists(a_click, max_size=MAX_INLINE_CLICKS, unique_by=lambda made: made.id),
+    st.lists(a_click, max_size=MAX_INLINE_CLICKS, unique_by=lambda click: click.id),
     st.lists(
         a_click,
         min_size=MAX_INLINE_CLICKS + 1,
         max_size=MAX_INLINE_CLICKS * 3,
-        unique_by=lambda made: made.id,
+        unique_by=lambda click: click.id,
     ),
 )
 
@@ -60,7 +60,7 @@ class Ledgerless:
         self.counters: CounterIncrements = Counter()
 
     def take(self, clicks: Iterable[Click]) -> None:
-        marks = [classify_click(made) for made in clicks]
+        marks = [classify_click(click) for click in clicks]
         near = {
             sheet
             for mark in marks
@@ -89,13 +89,13 @@ class Ledgerless:
 def cut(clicks: Sequence[Click], seed: int) -> list[list[Click]]:
     """Shuffle the clicks, repeat some, and split them into batches of any size."""
     random = Random(seed)
-    given_twice = [*clicks, *(made for made in clicks if random.random() < 0.3)]
+    given_twice = [*clicks, *(click for click in clicks if random.random() < 0.3)]
     random.shuffle(given_twice)
     batches: list[list[Click]] = [[]]
-    for made in given_twice:
+    for click in given_twice:
         if random.random() < 0.3:
             batches.append([])
-        batches[-1].append(made)
+        batches[-1].append(click)
     return batches
 
 
@@ -124,10 +124,10 @@ def test_figures_add_up(clicks: list[Click], seed: int) -> None:
     machines = sum(mark.is_bot for mark in recipient.marks())
     assert (counts.total.total, counts.total.machine) == (len(clicks), machines)
     assert counts.total.people == bool(clicks)
-    assert counts.total.deliveries == len({made.delivery for made in clicks})
+    assert counts.total.deliveries == len({click.delivery for click in clicks})
     assert sum(c.human for c in counts.links.values()) == counts.total.human
     assert sum(c.machine for c in counts.hours.values()) == machines
-    assert {n for n, c in counts.links.items() if c.people} == {made.link for made in clicks}
+    assert {n for n, c in counts.links.items() if c.people} == {click.link for click in clicks}
     assert all(value >= 0 for value in recipient.counters.values())
 
 
@@ -176,7 +176,7 @@ def test_flood_of_one_scanner_is_counted_completely(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["home", HONEYPOT_IDENTITY])
 def test_generated_clicks_match_the_models(name: str) -> None:
-    made = make_click(name=name)
-    assert made.link == make_link_id(name)
-    assert classify_click(made).time == to_milliseconds(made.time)
-    assert classify_click(made, DEFAULT_BOT_THRESHOLD).is_bot is (name == HONEYPOT_IDENTITY)
+    click = make_click(name=name)
+    assert click.link == make_link_id(name)
+    assert classify_click(click).time == to_milliseconds(click.time)
+    assert classify_click(click, DEFAULT_BOT_THRESHOLD).is_bot is (name == HONEYPOT_IDENTITY)

@@ -181,7 +181,7 @@ def test_short_link_with_inserted_characters_opens(
 ) -> None:
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
     desk.short_links.add([link])
-    assert desk.lookup.resolve_short_link(change(link.code)) == link.token
+    assert desk.link_resolver.resolve_short_link(change(link.code)) == link.token
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_short_link_with_lost_or_added_characters_does_not_open(
     link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
     desk.short_links.add([link])
     with pytest.raises(UnknownShortLink):
-        desk.lookup.resolve_short_link(change(link.code))
+        desk.link_resolver.resolve_short_link(change(link.code))
 
 
 @pytest.mark.parametrize("tail", ["2", "x", "0"])

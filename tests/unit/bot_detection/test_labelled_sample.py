@@ -87,8 +87,8 @@ def test_labelled_sample_has_hard_cases_of_people_and_bots() -> None:
 
 def test_documentation_states_the_figures_of_the_sample() -> None:
     result = score()
-    told = re.search(r"precision \*\*([\d.]+)\*\* and recall \*\*([\d.]+)\*\*", DOCS.read_text())
-    assert told is not None
-    assert (f"{result.precision:.2f}", f"{result.recall:.2f}") == told.groups()
+    figures = re.search(r"precision \*\*([\d.]+)\*\* and recall \*\*([\d.]+)\*\*", DOCS.read_text())
+    assert figures is not None
+    assert (f"{result.precision:.2f}", f"{result.recall:.2f}") == figures.groups()
     table = f"| {result.found} | {result.missed} | {result.false} | {result.humans} |"
     assert table in DOCS.read_text()

@@ -59,10 +59,10 @@ def test_signals_of_a_single_click(changes: dict[str, object], signals: BotSigna
     ],
 )
 def test_click_within_seconds_of_sending_has_a_signal(after: int, soon: bool) -> None:
-    made = make_click()
-    sent = made.sent * 1000
-    made = replace(made, time=made.time.fromtimestamp((sent + after) / 1000, made.time.tzinfo))
-    assert bool(detect_signals(made) & BotSignal.SOON_AFTER_SENDING) is soon
+    click = make_click()
+    sent = click.sent * 1000
+    click = replace(click, time=click.time.fromtimestamp((sent + after) / 1000, click.time.tzinfo))
+    assert bool(detect_signals(click) & BotSignal.SOON_AFTER_SENDING) is soon
 
 
 def test_anonymous_click_has_its_stored_signals() -> None:
@@ -86,11 +86,11 @@ def test_signal_that_a_person_can_cause_does_not_decide_alone(signal: BotSignal)
 
 
 def test_signals_add_up_and_reasons_are_sorted_by_weight() -> None:
-    found = build_verdict(BotSignal.SOON_AFTER_SENDING | BotSignal.HOSTING_NETWORK)
-    assert (found.kind, found.score) == ("machine", 70)
-    assert found.reasons == ("hosting_network", "soon_after_sending")
+    result = build_verdict(BotSignal.SOON_AFTER_SENDING | BotSignal.HOSTING_NETWORK)
+    assert (result.kind, result.score) == ("machine", 70)
+    assert result.reasons == ("hosting_network", "soon_after_sending")
     assert build_verdict(BotSignal.HOSTING_NETWORK).kind == "human"
-    assert build_verdict(BotSignal(0)) == replace(found, kind="human", score=0, reasons=())
+    assert build_verdict(BotSignal(0)) == replace(result, kind="human", score=0, reasons=())
 
 
 def test_counted_label_takes_precedence_over_the_score() -> None:
@@ -111,11 +111,11 @@ def test_honeypot_is_recognised_by_its_id() -> None:
     assert not is_honeypot(make_link_id("home"))
 
 
-def marks(*clicks: Click) -> list[CountedClick]:
-    return [classify_click(made) for made in clicks]
+def classify_clicks(*clicks: Click) -> list[CountedClick]:
+    return [classify_click(click) for click in clicks]
 
 
-def visits(names: str, gap: float, **changes: object) -> list[Click]:
+def make_clicks(names: str, gap: float, **changes: object) -> list[Click]:
     """Return a click on each named link, ``gap`` seconds after the previous one."""
     return [
         replace(make_click(f"{name}{n}", name=name, after=n * gap), **changes)  # type: ignore[arg-type]
@@ -123,76 +123,96 @@ def visits(names: str, gap: float, **changes: object) -> list[Click]:
     ]
 
 
-def told(found: dict[bytes, int], made: Click) -> BotSignal:
-    return BotSignal(found.get(click_hash(made.id), 0))
+def get_burst_signals(result: dict[bytes, int], click: Click) -> BotSignal:
+    return BotSignal(result.get(click_hash(click.id), 0))
 
 
 def test_every_click_of_a_burst_gets_the_signal() -> None:
-    burst = visits("abcd", 1)
-    found = find_burst_signals(marks(*burst))
+    burst = make_clicks("abcd", 1)
+    result = find_burst_signals(classify_clicks(*burst))
     assert len(burst) == MIN_BURST_LINKS
-    assert {told(found, made) for made in burst} == {
+    assert {get_burst_signals(result, click) for click in burst} == {
         BotSignal.RUN_OF_LINKS | BotSignal.BURST_OF_LINKS
     }
 
 
 def test_run_of_links_is_not_a_burst() -> None:
-    run = visits("abc", 1)
+    run = make_clicks("abc", 1)
     assert len(run) == MIN_RUN_LINKS
-    found = find_burst_signals(marks(*run))
-    assert {told(found, made) for made in run} == {BotSignal.RUN_OF_LINKS}
+    result = find_burst_signals(classify_clicks(*run))
+    assert {get_burst_signals(result, click) for click in run} == {BotSignal.RUN_OF_LINKS}
 
 
 @pytest.mark.parametrize(
     "clicks",
     [
-        visits("aaaaaaaa", 0.1),  # a double click or a reload
-        visits("ab", 0.1),
-        visits("abcdefgh", BURST_WINDOW_MILLISECONDS / 2000 + 0.001),
+        make_clicks("aaaaaaaa", 0.1),  # a double click or a reload
+        make_clicks("ab", 0.1),
+        make_clicks("abcdefgh", BURST_WINDOW_MILLISECONDS / 2000 + 0.001),
     ],
 )
 def test_ordinary_clicks_of_a_person_give_no_burst_signal(clicks: list[Click]) -> None:
-    assert find_burst_signals(marks(*clicks)) == {}
+    assert find_burst_signals(classify_clicks(*clicks)) == {}
 
 
 def test_burst_is_limited_to_one_delivery() -> None:
-    mine, yours = visits("ab", 0.5), visits("cd", 0.5, delivery="another")
-    assert find_burst_signals(marks(*mine, *yours)) == {}
+    first, second = make_clicks("ab", 0.5), make_clicks("cd", 0.5, delivery="another")
+    assert find_burst_signals(classify_clicks(*first, *second)) == {}
 
 
 def test_click_outside_the_burst_window_gets_no_signal() -> None:
-    burst, later = visits("abcd", 1), make_click("later", name="a", after=60)
-    assert told(find_burst_signals(marks(*burst, later)), later) == NONE
+    burst, later = make_clicks("abcd", 1), make_click("later", name="a", after=60)
+    assert get_burst_signals(find_burst_signals(classify_clicks(*burst, later)), later) == NONE
 
 
 def test_clicks_near_a_honeypot_click_get_a_signal() -> None:
     trap = make_click("trap", name=HONEYPOT_IDENTITY, after=2)
     near, far = make_click("near", after=0), make_click("far", name="b", after=60)
-    found = find_burst_signals(marks(near, trap, far))
-    assert told(found, near) == told(found, trap) == BotSignal.BESIDE_HONEYPOT
-    assert told(found, far) == NONE
+    result = find_burst_signals(classify_clicks(near, trap, far))
+    assert (
+        get_burst_signals(result, near)
+        == get_burst_signals(result, trap)
+        == BotSignal.BESIDE_HONEYPOT
+    )
+    assert get_burst_signals(result, far) == NONE
 
 
-def opened(number: int, agent: str, asn: int) -> Click:
+def make_client_click(number: int, agent: str, asn: int) -> Click:
     return make_click(f"c{number}", after=number * 3600.0, agent=agent, asn=asn)
 
 
 def test_three_clients_on_three_networks_mean_forwarding() -> None:
-    family = [opened(1, SAFARI, 3320), opened(2, CHROME, 6805), opened(3, FIREFOX, 7922)]
-    assert detect_forwarding(marks(*family)) == {marks(*family)[0].delivery}
+    family = [
+        make_client_click(1, SAFARI, 3320),
+        make_client_click(2, CHROME, 6805),
+        make_client_click(3, FIREFOX, 7922),
+    ]
+    assert detect_forwarding(classify_clicks(*family)) == {classify_clicks(*family)[0].delivery}
 
 
 @pytest.mark.parametrize(
-    "one",
+    "clicks",
     [
-        [opened(1, SAFARI, 3320), opened(2, CHROME, 6805)],
-        [opened(1, SAFARI, 3320), opened(2, SAFARI, 6805), opened(3, SAFARI, 7922)],
-        [opened(1, SAFARI, 3320), opened(2, CHROME, 3320), opened(3, FIREFOX, 3320)],
-        [opened(1, SAFARI, 3320), opened(2, CHROME, 6805), opened(3, "curl/8", 7922)],
+        [make_client_click(1, SAFARI, 3320), make_client_click(2, CHROME, 6805)],
+        [
+            make_client_click(1, SAFARI, 3320),
+            make_client_click(2, SAFARI, 6805),
+            make_client_click(3, SAFARI, 7922),
+        ],
+        [
+            make_client_click(1, SAFARI, 3320),
+            make_client_click(2, CHROME, 3320),
+            make_client_click(3, FIREFOX, 3320),
+        ],
+        [
+            make_client_click(1, SAFARI, 3320),
+            make_client_click(2, CHROME, 6805),
+            make_client_click(3, "curl/8", 7922),
+        ],
     ],
 )
-def test_phone_and_computer_do_not_mean_forwarding(one: list[Click]) -> None:
-    assert detect_forwarding(marks(*one)) == frozenset()
+def test_phone_and_computer_do_not_mean_forwarding(clicks: list[Click]) -> None:
+    assert detect_forwarding(classify_clicks(*clicks)) == frozenset()
 
 
 def test_counted_click_time_is_exact_to_the_millisecond() -> None:

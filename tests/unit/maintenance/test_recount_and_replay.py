@@ -39,13 +39,13 @@ def tally(stores: Repositories) -> TallyService:
 
 
 @pytest.fixture
-def recounting(stores: Repositories) -> RecountService:
+def recount_service(stores: Repositories) -> RecountService:
     return RecountService(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
 
 
-def make(stores: Repositories, tally: TallyService, *clicks: Click) -> None:
-    for made in clicks:
-        stores.clicks.record(made)
+def count(stores: Repositories, tally: TallyService, *clicks: Click) -> None:
+    for click in clicks:
+        stores.clicks.record(click)
     tally.count_clicks(clicks)
 
 
@@ -56,48 +56,48 @@ def drift(stores: Repositories, **figures: int) -> None:
 
 
 def test_correct_campaign_has_no_differences(
-    stores: Repositories, tally: TallyService, recounting: RecountService
+    stores: Repositories, tally: TallyService, recount_service: RecountService
 ) -> None:
-    make(
+    count(
         stores,
         tally,
         make_click("a"),
         make_click("b", name="shop", after=9),
         make_click("c", person=None),
     )
-    found = recounting.compare(CAMPAIGN)
+    found = recount_service.compare(CAMPAIGN)
     assert found.is_consistent
     assert (found.clicks, found.expired, found.is_changing) == (3, 0, False)
 
 
 def test_drifted_counters_are_reported_and_repaired(
-    stores: Repositories, tally: TallyService, recounting: RecountService
+    stores: Repositories, tally: TallyService, recount_service: RecountService
 ) -> None:
-    make(stores, tally, make_click("a"))
+    count(stores, tally, make_click("a"))
     drift(stores, human=5, machine=-2)
-    assert recounting.compare(CAMPAIGN).differences == {
+    assert recount_service.compare(CAMPAIGN).differences == {
         CounterCell(TOTAL_COUNTER, "human"): (6, 1),
         CounterCell(TOTAL_COUNTER, "machine"): (-2, 0),
     }
-    assert recounting.repair(CAMPAIGN, tally).is_consistent
+    assert recount_service.repair(CAMPAIGN, tally).is_consistent
     assert stores.campaigns.get_counts(CAMPAIGN).total.human == 1
 
 
 def test_uncounted_clicks_are_found_and_counted(
-    stores: Repositories, tally: TallyService, recounting: RecountService
+    stores: Repositories, tally: TallyService, recount_service: RecountService
 ) -> None:
-    make(stores, tally, make_click("a"))
+    count(stores, tally, make_click("a"))
     stores.clicks.record(make_click("lost", after=60))
-    found = recounting.compare(CAMPAIGN)
-    assert [made.id for made in found.uncounted] == ["lost"]
+    found = recount_service.compare(CAMPAIGN)
+    assert [click.id for click in found.uncounted] == ["lost"]
     assert found.differences[CounterCell(TOTAL_COUNTER, "human")] == (1, 2)
-    assert recounting.repair(CAMPAIGN, tally).is_consistent
+    assert recount_service.repair(CAMPAIGN, tally).is_consistent
 
 
 def test_recount_keeps_counters_of_expired_clicks(
-    stores: Repositories, tally: TallyService, recounting: RecountService
+    stores: Repositories, tally: TallyService, recount_service: RecountService
 ) -> None:
-    make(stores, tally, make_click("a"), make_click("b", person="p2"))
+    count(stores, tally, make_click("a"), make_click("b", person="p2"))
     expired = RecountService(
         create_in_memory_repositories().clicks,
         stores.campaigns,
@@ -114,20 +114,20 @@ def test_recount_keeps_counters_of_expired_clicks(
 def test_campaign_with_changing_counters_is_not_repaired(
     stores: Repositories,
     tally: TallyService,
-    recounting: RecountService,
+    recount_service: RecountService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    make(stores, tally, make_click("a"))
+    count(stores, tally, make_click("a"))
     drift(stores, human=1)
     counts = stores.campaigns.get_counts
 
-    def moving(campaign: Any) -> Any:
+    def change_counters(campaign: Any) -> Any:
         drift(stores, human=1)
         return counts(campaign)
 
-    monkeypatch.setattr(stores.campaigns, "get_counts", moving)
+    monkeypatch.setattr(stores.campaigns, "get_counts", change_counters)
     before = counts(CAMPAIGN).total.human
-    found = recounting.repair(CAMPAIGN, tally)
+    found = recount_service.repair(CAMPAIGN, tally)
     assert found.is_changing
     assert counts(CAMPAIGN).total.human > before  # no counter was reduced
 
@@ -195,10 +195,10 @@ def test_replay_reports_its_failures(
 ) -> None:
     record = stores.clicks.record
 
-    def fail(made: Click) -> bool:
-        if made.id == "log":
+    def fail(click: Click) -> bool:
+        if click.id == "log":
             raise StoreUnavailable("away")
-        return record(made)
+        return record(click)
 
     monkeypatch.setattr(stores.clicks, "record", fail)
     done = replay_clicks("\n".join(lines().values()), stores.clicks, tally)
@@ -206,11 +206,11 @@ def test_replay_reports_its_failures(
 
 
 @pytest.fixture
-def erasing(stores: Repositories) -> Erasure:
+def erasure(stores: Repositories) -> Erasure:
     return Erasure(stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository())
 
 
-def traces(stores: Repositories, person: str) -> list[object]:
+def find_traces(stores: Repositories, person: str) -> list[object]:
     records: list[Any] = [*stores.clicks.scan_by_campaign(CAMPAIGN)]
     records += stores.recipients.iter_by_campaign(CAMPAIGN)
     return [record for record in records if person in str(record)]
@@ -220,80 +220,83 @@ def traces(stores: Repositories, person: str) -> list[object]:
 def test_erased_person_is_removed_and_figures_are_unchanged(
     stores: Repositories,
     tally: TallyService,
-    recounting: RecountService,
-    erasing: Erasure,
+    recount_service: RecountService,
+    erasure: Erasure,
     number: int,
 ) -> None:
     theirs = [
         make_click(f"c{n}", person="erika", name="abcdef"[n % 6], after=n * 40.0)
         for n in range(number)
     ]
-    make(stores, tally, *theirs, make_click("other", person="p2"))
+    count(stores, tally, *theirs, make_click("other", person="p2"))
     before = stores.campaigns.get_counts(CAMPAIGN)
-    erased = erasing.erase(ACME, "erika", NOON)
+    erased = erasure.erase(ACME, "erika", NOON)
     assert (erased.clicks, erased.campaigns, erased.is_complete) == (number, 1, True)
-    assert traces(stores, "erika") == []
+    assert find_traces(stores, "erika") == []
     assert stores.campaigns.get_counts(CAMPAIGN) == before
-    assert recounting.compare(CAMPAIGN).is_consistent
+    assert recount_service.compare(CAMPAIGN).is_consistent
     assert (
         number < MAX_INLINE_CLICKS * 3 or number - MAX_INLINE_CLICKS > OVERFLOW_ITEMS_PER_STEP
     )  # in several transactions
 
 
 def test_clicks_after_an_erasure_are_anonymous_and_of_the_same_recipient(
-    stores: Repositories, tally: TallyService, recounting: RecountService, erasing: Erasure
+    stores: Repositories,
+    tally: TallyService,
+    recount_service: RecountService,
+    erasure: Erasure,
 ) -> None:
-    make(stores, tally, make_click("a", person="erika"))
-    erasing.erase(ACME, "erika", NOON)
+    count(stores, tally, make_click("a", person="erika"))
+    erasure.erase(ACME, "erika", NOON)
     tally.count_clicks([make_click("a", person="erika")])  # the stream again
-    make(stores, tally, make_click("late", person="erika", after=60))
+    count(stores, tally, make_click("late", person="erika", after=60))
     tally.count_clicks(list(stores.clicks.scan_by_campaign(CAMPAIGN)))
     total = stores.campaigns.get_counts(CAMPAIGN).total
     assert (total.total, total.people, total.deliveries) == (2, 1, 1)
-    assert traces(stores, "erika") == []
-    assert recounting.compare(CAMPAIGN).is_consistent
+    assert find_traces(stores, "erika") == []
+    assert recount_service.compare(CAMPAIGN).is_consistent
 
 
 def test_erasure_covers_every_campaign_of_the_workspace_only(
-    stores: Repositories, tally: TallyService, erasing: Erasure
+    stores: Repositories, tally: TallyService, erasure: Erasure
 ) -> None:
     autumn, foreign = (
         derive_campaign_id("acme", "autumn"),
         derive_campaign_id("globex", "spring-sale"),
     )
     for campaign in (CAMPAIGN, autumn, foreign):
-        made = make_click(f"c-{campaign}", person="erika", campaign=campaign)
-        make(stores, tally, made)
-    assert erasing.erase(ACME, "erika", NOON).campaigns == 2
+        click = make_click(f"c-{campaign}", person="erika", campaign=campaign)
+        count(stores, tally, click)
+    assert erasure.erase(ACME, "erika", NOON).campaigns == 2
     assert next(iter(stores.clicks.scan_by_campaign(foreign))).person == "erika"
 
 
 def test_interrupted_erasure_is_completed_by_the_next(
     stores: Repositories,
     tally: TallyService,
-    recounting: RecountService,
-    erasing: Erasure,
+    recount_service: RecountService,
+    erasure: Erasure,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    make(stores, tally, *(make_click(f"c{n}", person="erika", after=n * 60.0) for n in range(30)))
+    count(stores, tally, *(make_click(f"c{n}", person="erika", after=n * 60.0) for n in range(30)))
     anonymize, calls = stores.clicks.anonymize, Counter[str]()
 
-    def breaking(made: Click, anonymous: Click) -> None:
+    def breaking(click: Click, anonymous: Click) -> None:
         calls["all"] += 1
         if calls["all"] == 12:
             raise StoreUnavailable("away")
-        anonymize(made, anonymous)
+        anonymize(click, anonymous)
 
     monkeypatch.setattr(stores.clicks, "anonymize", breaking)
     with pytest.raises(StoreUnavailable):
-        erasing.erase(ACME, "erika", NOON)
-    assert erasing.erase(ACME, "erika", NOON).is_complete
-    assert traces(stores, "erika") == []
-    assert recounting.compare(CAMPAIGN).is_consistent
+        erasure.erase(ACME, "erika", NOON)
+    assert erasure.erase(ACME, "erika", NOON).is_complete
+    assert find_traces(stores, "erika") == []
+    assert recount_service.compare(CAMPAIGN).is_consistent
 
 
 def test_unpublished_event_is_published_after_an_erasure(
-    stores: Repositories, erasing: Erasure
+    stores: Repositories, erasure: Erasure
 ) -> None:
     """A moved click keeps its batch, by which its outbox entry is found."""
 
@@ -303,30 +306,30 @@ def test_unpublished_event_is_published_after_an_erasure(
 
     class Up:
         def __init__(self) -> None:
-            self.told: list[Click] = []
+            self.published: list[Click] = []
 
         def publish(self, clicks: Any) -> set[str]:
-            self.told += [made for made, _ in clicks]
-            return {made.id for made, _ in clicks}
+            self.published += [click for click, _ in clicks]
+            return {click.id for click, _ in clicks}
 
-    make(stores, create_tally(stores, Down()), make_click("a", person="erika"))
-    erasing.erase(ACME, "erika", NOON)
+    count(stores, create_tally(stores, Down()), make_click("a", person="erika"))
+    erasure.erase(ACME, "erika", NOON)
     bus = Up()
     create_tally(stores, bus).count_clicks([make_click("a", person="erika")])
-    assert [(made.id, made.person) for made in bus.told] == [("a", None)]
+    assert [(click.id, click.person) for click in bus.published] == [("a", None)]
 
 
 def test_repeated_opt_out_and_erasure_keep_one_alias(
-    stores: Repositories, erasing: Erasure
+    stores: Repositories, erasure: Erasure
 ) -> None:
     wish = stores.workspaces.opt_out(ACME, "erika", SENT)
-    erasing.erase(ACME, "erika", NOON)
+    erasure.erase(ACME, "erika", NOON)
     assert stores.workspaces.opt_out(ACME, "erika", NOON) == wish
 
 
 def test_erasure_deletes_messages_of_one_recipient(stores: Repositories) -> None:
     messages = InMemoryMessageRepository(NOON.timestamp)
     messages.add(SentMessage(campaign=CAMPAIGN, html="Dear Erika", rendered=True, expires=2**31))
-    erasing = Erasure(stores.clicks, stores.recipients, stores.workspaces, messages)
-    assert erasing.erase(extract_workspace_id(CAMPAIGN), "erika", NOON).is_complete
+    erasure = Erasure(stores.clicks, stores.recipients, stores.workspaces, messages)
+    assert erasure.erase(extract_workspace_id(CAMPAIGN), "erika", NOON).is_complete
     assert messages.get(CAMPAIGN) is None

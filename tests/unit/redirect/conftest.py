@@ -55,20 +55,20 @@ class RedirectHarness:
         keys = KeyringSource(FakeSecrets(), "keyring")
         self.sealer = TokenSealer(keys.get_keyring())
         self.open_sealer = OpenTokenSealer(keys.get_keyring())
-        self.lookup = LinkResolver(self.short_links, clock=lambda: self.now)
+        self.link_resolver = LinkResolver(self.short_links, clock=lambda: self.now)
         self.redirect_service = RedirectService(
             token_verifier=TokenVerifier(keys),
             clicks=self.clicks,
             fallback_queue=self.fallback_queue,
             settings_cache=SettingsCache(InMemoryWorkspaceRepository()),
-            link_resolver=self.lookup,
+            link_resolver=self.link_resolver,
             retention_days=400,
             logger=Logger(service="redirect-test", stream=io.StringIO()),
         )
 
 
 @pytest.fixture
-def desk() -> RedirectHarness:
+def harness() -> RedirectHarness:
     return RedirectHarness()
 
 

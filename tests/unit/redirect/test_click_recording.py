@@ -34,16 +34,16 @@ from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.tokens import ClickToken, OpenToken
 
 
-class Broken:
+class FailingClickRepository:
     """A click repository that fails ``times`` times, each after ``seconds``.
 
     ``written``: it fails after it wrote the click.
     """
 
     def __init__(
-        self, desk: RedirectHarness, error: Exception, times: int = 99, seconds: float = 0.0
+        self, harness: RedirectHarness, error: Exception, times: int = 99, seconds: float = 0.0
     ) -> None:
-        self.desk, self.error, self.times, self.seconds = desk, error, times, seconds
+        self.harness, self.error, self.times, self.seconds = harness, error, times, seconds
         self.calls = 0
         self.clock = 0.0
         self.written = False
@@ -52,37 +52,39 @@ class Broken:
         self.calls += 1
         self.clock += self.seconds
         if self.calls > self.times:
-            return self.desk.clicks.record(click)
+            return self.harness.clicks.record(click)
         if self.written:
-            self.desk.clicks.record(click)
+            self.harness.clicks.record(click)
         raise self.error
 
 
-def with_ledger(desk: RedirectHarness, ledger: Broken) -> None:
-    desk.redirect_service = replace(
-        desk.redirect_service,
-        clicks=cast("ClickRepository", ledger),
-        monotonic=lambda: ledger.clock,
+def use_click_repository(harness: RedirectHarness, repository: FailingClickRepository) -> None:
+    harness.redirect_service = replace(
+        harness.redirect_service,
+        clicks=cast("ClickRepository", repository),
+        monotonic=lambda: repository.clock,
     )
 
 
 def follow(
-    desk: RedirectHarness, token: ClickToken, asked: ClickRequest | None = None
+    harness: RedirectHarness, token: ClickToken, request: ClickRequest | None = None
 ) -> ClickOutcome:
-    arrival = desk.redirect_service.handle_click(desk.sealer.seal(token), asked or make_request())
-    assert arrival.location == token.href
-    return arrival.outcome
+    result = harness.redirect_service.handle_click(
+        harness.sealer.seal(token), request or make_request()
+    )
+    assert result.location == token.href
+    return result.outcome
 
 
-def recorded(desk: RedirectHarness) -> list[Click]:
-    return list(desk.clicks.scan_by_campaign(CAMPAIGN))
+def list_recorded_clicks(harness: RedirectHarness) -> list[Click]:
+    return list(harness.clicks.scan_by_campaign(CAMPAIGN))
 
 
 def test_click_is_recorded_with_the_data_of_its_request(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    assert follow(desk, token) is ClickOutcome.RECORDED
-    [click] = recorded(desk)
+    assert follow(harness, token) is ClickOutcome.RECORDED
+    [click] = list_recorded_clicks(harness)
     assert (click.id, click.link, click.person, click.delivery) == (
         "request-1",
         token.link,
@@ -93,66 +95,76 @@ def test_click_is_recorded_with_the_data_of_its_request(
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
 
 
-def test_repeated_request_is_recorded_once(desk: RedirectHarness, token: ClickToken) -> None:
-    assert follow(desk, token) is ClickOutcome.RECORDED
-    assert follow(desk, token) is ClickOutcome.DUPLICATE
-    assert len(recorded(desk)) == 1
+def test_repeated_request_is_recorded_once(harness: RedirectHarness, token: ClickToken) -> None:
+    assert follow(harness, token) is ClickOutcome.RECORDED
+    assert follow(harness, token) is ClickOutcome.DUPLICATE
+    assert len(list_recorded_clicks(harness)) == 1
 
 
 @pytest.mark.parametrize(
-    "asked", [make_request("HEAD"), make_request("POST"), make_request(prefetch=True)]
+    "request", [make_request("HEAD"), make_request("POST"), make_request(prefetch=True)]
 )
 def test_head_and_prefetch_redirect_without_a_click(
-    desk: RedirectHarness, token: ClickToken, asked: ClickRequest
+    harness: RedirectHarness, token: ClickToken, request: ClickRequest
 ) -> None:
-    assert follow(desk, token, asked) is ClickOutcome.NOT_A_CLICK
-    assert (recorded(desk), desk.fallback_queue.clicks) == ([], [])
+    assert follow(harness, token, request) is ClickOutcome.NOT_A_CLICK
+    assert (list_recorded_clicks(harness), harness.fallback_queue.clicks) == ([], [])
 
 
-def test_recording_is_retried_after_one_failure(desk: RedirectHarness, token: ClickToken) -> None:
-    with_ledger(desk, ledger := Broken(desk, StoreUnavailable("throttled"), times=1))
-    assert follow(desk, token) is ClickOutcome.RECORDED
-    assert ledger.calls == MAX_RECORD_ATTEMPTS == 2
+def test_recording_is_retried_after_one_failure(
+    harness: RedirectHarness, token: ClickToken
+) -> None:
+    use_click_repository(
+        harness,
+        repository := FailingClickRepository(harness, StoreUnavailable("throttled"), times=1),
+    )
+    assert follow(harness, token) is ClickOutcome.RECORDED
+    assert repository.calls == MAX_RECORD_ATTEMPTS == 2
 
 
 def test_lost_response_does_not_record_a_second_click(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    with_ledger(desk, ledger := Broken(desk, StoreUnavailable("timeout"), times=1))
-    ledger.written = True
-    assert follow(desk, token) is ClickOutcome.DUPLICATE
-    assert len(recorded(desk)) == 1
+    use_click_repository(
+        harness, repository := FailingClickRepository(harness, StoreUnavailable("timeout"), times=1)
+    )
+    repository.written = True
+    assert follow(harness, token) is ClickOutcome.DUPLICATE
+    assert len(list_recorded_clicks(harness)) == 1
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), ZeroDivisionError("a fault of ours")])
 def test_click_is_queued_if_the_clicks_table_is_unavailable(
-    desk: RedirectHarness, token: ClickToken, error: Exception
+    harness: RedirectHarness, token: ClickToken, error: Exception
 ) -> None:
-    with_ledger(desk, Broken(desk, error))
-    assert follow(desk, token) is ClickOutcome.QUEUED
-    assert [click.id for click in desk.fallback_queue.clicks] == ["request-1"]
+    use_click_repository(harness, FailingClickRepository(harness, error))
+    assert follow(harness, token) is ClickOutcome.QUEUED
+    assert [click.id for click in harness.fallback_queue.clicks] == ["request-1"]
 
 
 def test_slow_failure_is_not_retried_within_the_budget(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    with_ledger(
-        desk, ledger := Broken(desk, StoreUnavailable("slow"), seconds=RECORD_BUDGET_SECONDS)
+    use_click_repository(
+        harness,
+        repository := FailingClickRepository(
+            harness, StoreUnavailable("slow"), seconds=RECORD_BUDGET_SECONDS
+        ),
     )
-    assert follow(desk, token) is ClickOutcome.QUEUED
-    assert ledger.calls == 1
+    assert follow(harness, token) is ClickOutcome.QUEUED
+    assert repository.calls == 1
 
 
 def test_click_is_logged_for_a_replay_if_the_queue_fails_too(
-    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = StringIO()
-    with_ledger(desk, Broken(desk, StoreUnavailable("away")))
-    monkeypatch.setattr(desk.fallback_queue, "send", _refuse)
-    desk.redirect_service = replace(
-        desk.redirect_service, logger=Logger(service="lost", stream=lines)
+    use_click_repository(harness, FailingClickRepository(harness, StoreUnavailable("away")))
+    monkeypatch.setattr(harness.fallback_queue, "send", _refuse)
+    harness.redirect_service = replace(
+        harness.redirect_service, logger=Logger(service="lost", stream=lines)
     )
-    assert follow(desk, token) is ClickOutcome.LOGGED
+    assert follow(harness, token) is ClickOutcome.LOGGED
     [line] = lines.getvalue().splitlines()
     assert UNRECORDED_CLICK_LOG_KEY in json.loads(line)
     [stored] = extract_clicks(line)
@@ -166,25 +178,28 @@ def _refuse(click: Click) -> None:
 
 
 def test_workspace_settings_decide_which_click_data_is_stored(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
     settings = WorkspaceSettings(ip="full", retention_days=7)
-    desk.redirect_service = replace(desk.redirect_service, settings_cache=_Policies(settings))  # type: ignore[arg-type]
-    follow(desk, token)
-    [click] = recorded(desk)
+    harness.redirect_service = replace(
+        harness.redirect_service,
+        settings_cache=_FixedSettings(settings),  # type: ignore[arg-type]
+    )
+    follow(harness, token)
+    [click] = list_recorded_clicks(harness)
     assert click.ip == "203.0.113.7"
     assert click.expires - int(click.time.timestamp()) == 7 * 86_400
 
 
 def test_fail_closed_settings_apply_if_settings_cannot_be_read(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    desk.redirect_service = replace(
-        desk.redirect_service,
-        settings_cache=_Policies(FAIL_CLOSED_SETTINGS),  # type: ignore[arg-type]
+    harness.redirect_service = replace(
+        harness.redirect_service,
+        settings_cache=_FixedSettings(FAIL_CLOSED_SETTINGS),  # type: ignore[arg-type]
     )
-    follow(desk, token)
-    assert recorded(desk)[0].ip is None
+    follow(harness, token)
+    assert list_recorded_clicks(harness)[0].ip is None
 
 
 @pytest.mark.parametrize(
@@ -204,34 +219,37 @@ def test_fail_closed_settings_apply_if_settings_cannot_be_read(
 )
 @pytest.mark.parametrize("href", ["https://example.com/sale", ""])
 def test_unusable_settings_do_not_fail_the_redirect(
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     stored: str,
     href: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An operator or a later version may have written such settings."""
-    policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
-    desk.redirect_service = replace(desk.redirect_service, settings_cache=policies)
+    settings_cache = SettingsCache(DynamoWorkspaceRepository(_FakeTable(stored), "workspaces"))
+    harness.redirect_service = replace(harness.redirect_service, settings_cache=settings_cache)
     if href:
-        assert follow(desk, token) is ClickOutcome.RECORDED
+        assert follow(harness, token) is ClickOutcome.RECORDED
     else:
-        opened = desk.open_sealer.seal(OpenToken(CAMPAIGN, "d1", "p1", token.sent))
-        assert desk.redirect_service.handle_open(opened, make_request()) is ClickOutcome.RECORDED
-    [click] = desk.clicks.stream
+        token_text = harness.open_sealer.seal(OpenToken(CAMPAIGN, "d1", "p1", token.sent))
+        assert (
+            harness.redirect_service.handle_open(token_text, make_request())
+            is ClickOutcome.RECORDED
+        )
+    [click] = harness.clicks.stream
     assert click.ip is None  # the workspace may forbid to store it
     assert click.expires - int(click.time.timestamp()) == 400 * 86_400
-    [told] = caplog.records
-    assert vars(told)["workspace"] == extract_workspace_id(CAMPAIGN)
+    [log_record] = caplog.records
+    assert vars(log_record)["workspace"] == extract_workspace_id(CAMPAIGN)
 
 
 @pytest.mark.parametrize("stored", ["[]", '"truncated"', "null", "7", "{", "", '{"schemes": 7}'])
 def test_corrupt_settings_item_is_replaced_by_fail_closed_settings(stored: str) -> None:
-    policies = SettingsCache(DynamoWorkspaceRepository(_Stored(stored), "workspaces"))
-    assert policies.get_or_default(extract_workspace_id(CAMPAIGN)) is FAIL_CLOSED_SETTINGS
+    settings_cache = SettingsCache(DynamoWorkspaceRepository(_FakeTable(stored), "workspaces"))
+    assert settings_cache.get_or_default(extract_workspace_id(CAMPAIGN)) is FAIL_CLOSED_SETTINGS
 
 
-class _Stored:
+class _FakeTable:
     """A table with one item that has these settings."""
 
     def __init__(self, settings: str) -> None:
@@ -241,7 +259,7 @@ class _Stored:
         return lambda **_: {"Item": {"settings": {"S": self._settings}}}
 
 
-class _Policies:
+class _FixedSettings:
     def __init__(self, settings: WorkspaceSettings) -> None:
         self.settings = settings
 
@@ -260,11 +278,11 @@ class _Policies:
     ],
 )
 def test_signed_token_with_a_forbidden_destination_is_rejected(
-    desk: RedirectHarness, token: ClickToken, href: str
+    harness: RedirectHarness, token: ClickToken, href: str
 ) -> None:
     with pytest.raises(MalformedToken):
-        follow(desk, replace(token, href=href))
-    assert recorded(desk) == []
+        follow(harness, replace(token, href=href))
+    assert list_recorded_clicks(harness) == []
 
 
 @pytest.mark.parametrize(
@@ -277,10 +295,10 @@ def test_signed_token_with_a_forbidden_destination_is_rejected(
     ],
 )
 def test_location_is_the_destination_in_header_characters(
-    desk: RedirectHarness, token: ClickToken, href: str, location: str
+    harness: RedirectHarness, token: ClickToken, href: str, location: str
 ) -> None:
-    sealed = desk.sealer.seal(replace(token, href=href))
-    assert desk.redirect_service.handle_click(sealed, make_request()).location == location
+    sealed = harness.sealer.seal(replace(token, href=href))
+    assert harness.redirect_service.handle_click(sealed, make_request()).location == location
 
 
 @pytest.mark.parametrize(
@@ -319,22 +337,26 @@ def test_settings_are_cached_and_served_stale() -> None:
 
     now = [0.0]
     store = Store()
-    policies = SettingsCache(cast("WorkspaceRepository", store), monotonic=lambda: now[0])
+    settings_cache = SettingsCache(cast("WorkspaceRepository", store), monotonic=lambda: now[0])
     workspace = extract_workspace_id(CAMPAIGN)
     store.down = True
-    assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
-    assert policies.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
+    assert settings_cache.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
+    assert settings_cache.get_or_default(workspace) is FAIL_CLOSED_SETTINGS
     assert store.reads == 1  # an unavailable store is not read at every click
     store.down, now[0] = False, SETTINGS_RETRY_SECONDS + 1.0
-    assert policies.get_or_default(workspace).ip == policies.get_or_default(workspace).ip == "full"
+    assert (
+        settings_cache.get_or_default(workspace).ip
+        == settings_cache.get_or_default(workspace).ip
+        == "full"
+    )
     assert store.reads == 2
     store.down, now[0] = True, now[0] + SETTINGS_TTL_SECONDS + 1
-    assert policies.get_or_default(workspace).ip == "full"
+    assert settings_cache.get_or_default(workspace).ip == "full"
     assert store.reads == 3
 
 
 def test_settings_cache_is_bounded() -> None:
-    policies = SettingsCache(InMemoryWorkspaceRepository())
+    settings_cache = SettingsCache(InMemoryWorkspaceRepository())
     for number in range(2_500):
-        policies.get_or_default(derive_workspace_id(str(number)))
-    assert len(policies._cache) <= 1_000
+        settings_cache.get_or_default(derive_workspace_id(str(number)))
+    assert len(settings_cache._cache) <= 1_000

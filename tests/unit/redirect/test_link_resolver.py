@@ -23,18 +23,18 @@ from waypost.tokens import ClickToken
 from waypost.tokens.codec import PERSON_PLACEHOLDER
 
 
-def shortened(desk: RedirectHarness, token: ClickToken, expires: int | None = None) -> str:
-    link = ShortLink(generate_code(), desk.sealer.seal(token), expires)
-    desk.short_links.add([link])
+def add_short_link(harness: RedirectHarness, token: ClickToken, expires: int | None = None) -> str:
+    link = ShortLink(generate_code(), harness.sealer.seal(token), expires)
+    harness.short_links.add([link])
     return link.code
 
 
 class UnavailableShortLinks:
     """Make the table unavailable for ``times`` reads."""
 
-    def __init__(self, desk: RedirectHarness, times: int) -> None:
-        self.calls, self._times, self._desk = 0, times, desk
-        self._find, self._destination = desk.short_links.get, desk.short_links.get_destination
+    def __init__(self, harness: RedirectHarness, times: int) -> None:
+        self.calls, self._times, self._desk = 0, times, harness
+        self._find, self._destination = harness.short_links.get, harness.short_links.get_destination
 
     def get(self, code: str) -> ShortLink | None:
         self._fail()
@@ -50,143 +50,155 @@ class UnavailableShortLinks:
             raise StoreUnavailable("away")
 
 
-def gone(
-    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch, times: int = 99
+def make_unavailable(
+    harness: RedirectHarness, monkeypatch: pytest.MonkeyPatch, times: int = 99
 ) -> UnavailableShortLinks:
-    table = UnavailableShortLinks(desk, times)
-    monkeypatch.setattr(desk.short_links, "get", table.get)
-    monkeypatch.setattr(desk.short_links, "get_destination", table.get_destination)
+    table = UnavailableShortLinks(harness, times)
+    monkeypatch.setattr(harness.short_links, "get", table.get)
+    monkeypatch.setattr(harness.short_links, "get_destination", table.get_destination)
     return table
 
 
 def test_short_link_redirects_to_the_destination_of_its_token(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    arrival = desk.redirect_service.handle_short_link(shortened(desk, token), make_request())
+    arrival = harness.redirect_service.handle_short_link(
+        add_short_link(harness, token), make_request()
+    )
     assert (arrival.location, arrival.outcome) == (token.href, ClickOutcome.RECORDED)
-    [click] = desk.clicks.stream
+    [click] = harness.clicks.stream
     assert (click.link, click.person, click.href) == (token.link, "p1", token.href)
 
 
-def test_short_link_code_in_capitals_is_resolved(desk: RedirectHarness, token: ClickToken) -> None:
-    code = shortened(desk, token).upper()
-    assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
+def test_short_link_code_in_capitals_is_resolved(
+    harness: RedirectHarness, token: ClickToken
+) -> None:
+    code = add_short_link(harness, token).upper()
+    assert harness.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 
-def test_preview_of_a_short_link_is_not_counted(desk: RedirectHarness, token: ClickToken) -> None:
-    code = shortened(desk, token)
+def test_preview_of_a_short_link_is_not_counted(
+    harness: RedirectHarness, token: ClickToken
+) -> None:
+    code = add_short_link(harness, token)
     for unseen in (make_request("HEAD"), make_request(prefetch=True)):
         assert (
-            desk.redirect_service.handle_short_link(code, unseen).outcome
+            harness.redirect_service.handle_short_link(code, unseen).outcome
             is ClickOutcome.NOT_A_CLICK
         )
-    assert desk.clicks.stream == []
+    assert harness.clicks.stream == []
 
 
 @pytest.mark.parametrize("code", ["", "x", "2" * 19, "2" * 18, "🎈" * 19])
 def test_unknown_code_raises_unknown_short_link(
-    desk: RedirectHarness, code: str, capsys: pytest.CaptureFixture[str]
+    harness: RedirectHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UnknownShortLink):
-        desk.redirect_service.handle_short_link(code, make_request())
+        harness.redirect_service.handle_short_link(code, make_request())
     assert "ShortLinkUnknown" in capsys.readouterr().out
 
 
 def test_text_that_cannot_be_a_code_is_not_looked_up(
-    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = gone(desk, monkeypatch)
+    table = make_unavailable(harness, monkeypatch)
     with pytest.raises(UnknownShortLink):
-        desk.redirect_service.handle_short_link("not-a-code", make_request())
+        harness.redirect_service.handle_short_link("not-a-code", make_request())
     assert table.calls == 0
 
 
-def test_expired_link_raises_expired_short_link(desk: RedirectHarness, token: ClickToken) -> None:
-    code = shortened(desk, token, expires=int(desk.now) + 60)
-    assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
-    desk.now += 60  # although it is cached
+def test_expired_link_raises_expired_short_link(
+    harness: RedirectHarness, token: ClickToken
+) -> None:
+    code = add_short_link(harness, token, expires=int(harness.now) + 60)
+    assert harness.redirect_service.handle_short_link(code, make_request()).location == token.href
+    harness.now += 60  # although it is cached
     with pytest.raises(ExpiredShortLink):
-        desk.redirect_service.handle_short_link(code, make_request())
+        harness.redirect_service.handle_short_link(code, make_request())
 
 
 def test_stored_token_with_a_bad_signature_is_rejected(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    payload, _, signature = desk.sealer.seal(token).partition("/")
+    payload, _, signature = harness.sealer.seal(token).partition("/")
     planted = ShortLink(generate_code(), f"{payload}/{'A' * len(signature)}", None)
-    desk.short_links.add([planted])
+    harness.short_links.add([planted])
     with pytest.raises(TokenError):
-        desk.redirect_service.handle_short_link(planted.code, make_request())
+        harness.redirect_service.handle_short_link(planted.code, make_request())
 
 
 def test_corrupt_item_raises_malformed_token(
-    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(_: str) -> None:
         raise CorruptItem("'token' is missing or not a text")
 
-    monkeypatch.setattr(desk.short_links, "get", unreadable)
+    monkeypatch.setattr(harness.short_links, "get", unreadable)
     with pytest.raises(MalformedToken):
-        desk.redirect_service.handle_short_link(generate_code(), make_request())
+        harness.redirect_service.handle_short_link(generate_code(), make_request())
 
 
 def test_unavailable_table_raises_store_unavailable(
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code = shortened(desk, token)
-    table = gone(desk, monkeypatch)
+    code = add_short_link(harness, token)
+    table = make_unavailable(harness, monkeypatch)
     with pytest.raises(StoreUnavailable):
-        desk.redirect_service.handle_short_link(code, make_request())
+        harness.redirect_service.handle_short_link(code, make_request())
     assert table.calls == MAX_LOOKUP_ATTEMPTS
     assert "LookupFailed" in capsys.readouterr().out
 
 
 def test_lookup_is_retried_after_one_failure(
-    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = shortened(desk, token)
-    gone(desk, monkeypatch, times=1)
-    assert desk.redirect_service.handle_short_link(code, make_request()).location == token.href
+    code = add_short_link(harness, token)
+    make_unavailable(harness, monkeypatch, times=1)
+    assert harness.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 
 def test_resolved_links_are_cached(
-    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = shortened(desk, token)
-    desk.redirect_service.handle_short_link(code, make_request())
-    table = gone(desk, monkeypatch)
+    code = add_short_link(harness, token)
+    harness.redirect_service.handle_short_link(code, make_request())
+    table = make_unavailable(harness, monkeypatch)
     assert (
-        desk.redirect_service.handle_short_link(code, make_request(request_id="request-2")).location
+        harness.redirect_service.handle_short_link(
+            code, make_request(request_id="request-2")
+        ).location
         == token.href
     )
     assert table.calls == 0
 
 
-def long_token(desk: RedirectHarness, token: ClickToken, href: str) -> ClickToken:
-    kept = LongDestination(extract_workspace_id(token.link), href)
-    desk.short_links.add_destinations([kept])
-    return replace(token, href="", stored_digest=kept.digest)
+def long_token(harness: RedirectHarness, token: ClickToken, href: str) -> ClickToken:
+    destination = LongDestination(extract_workspace_id(token.link), href)
+    harness.short_links.add_destinations([destination])
+    return replace(token, href="", stored_digest=destination.digest)
 
 
-def test_stored_destination_is_resolved(desk: RedirectHarness, token: ClickToken) -> None:
+def test_stored_destination_is_resolved(harness: RedirectHarness, token: ClickToken) -> None:
     href = "https://example.com/?q=" + "x" * 4000
-    stored = long_token(desk, token, href)
-    arrival = desk.redirect_service.handle_click(desk.sealer.seal(stored), make_request())
+    stored = long_token(harness, token, href)
+    arrival = harness.redirect_service.handle_click(harness.sealer.seal(stored), make_request())
     assert arrival.location == href
-    [click] = desk.clicks.stream
+    [click] = harness.clicks.stream
     assert click.href == href[:MAX_HREF_CHARACTERS]
 
 
 def test_person_parameter_is_filled_into_a_stored_destination(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}&q=" + "x" * 4000)
+    stored = long_token(
+        harness, token, f"https://example.com/?{PERSON_PLACEHOLDER}&q=" + "x" * 4000
+    )
     for person in ("p1", "jo+e@example.com"):
-        sealed = desk.sealer.seal(replace(stored, person=person))
-        href = desk.redirect_service.handle_click(
+        sealed = harness.sealer.seal(replace(stored, person=person))
+        href = harness.redirect_service.handle_click(
             sealed, make_request(request_id=f"request-{person}")
         ).location
         assert href.startswith(
@@ -195,56 +207,56 @@ def test_person_parameter_is_filled_into_a_stored_destination(
 
 
 def test_missing_or_changed_destination_is_rejected(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
+    stored = long_token(harness, token, "https://example.com/?q=" + "x" * 4000)
     with pytest.raises(MalformedToken):
-        desk.redirect_service.handle_click(
-            desk.sealer.seal(replace(stored, stored_digest="00" * 16)), make_request()
+        harness.redirect_service.handle_click(
+            harness.sealer.seal(replace(stored, stored_digest="00" * 16)), make_request()
         )
     key = (extract_workspace_id(token.link), str(stored.stored_digest))
-    desk.short_links._destinations[key] = "https://elsewhere.example/"
+    harness.short_links._destinations[key] = "https://elsewhere.example/"
     with pytest.raises(MalformedToken):
-        desk.redirect_service.handle_click(desk.sealer.seal(stored), make_request())
+        harness.redirect_service.handle_click(harness.sealer.seal(stored), make_request())
 
 
 def test_stored_destination_with_a_placeholder_needs_a_person(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    stored = long_token(desk, token, f"https://example.com/?{PERSON_PLACEHOLDER}")
+    stored = long_token(harness, token, f"https://example.com/?{PERSON_PLACEHOLDER}")
     with pytest.raises(MalformedToken):
-        desk.redirect_service.handle_click(
-            desk.sealer.seal(replace(stored, person=None)), make_request()
+        harness.redirect_service.handle_click(
+            harness.sealer.seal(replace(stored, person=None)), make_request()
         )
 
 
 def test_destination_of_another_workspace_is_not_resolved(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
-    stored = long_token(desk, token, "https://example.com/?q=" + "x" * 4000)
+    stored = long_token(harness, token, "https://example.com/?q=" + "x" * 4000)
     elsewhere = "ffffffff" + token.link[8:]
     with pytest.raises(MalformedToken):
-        desk.redirect_service.handle_click(
-            desk.sealer.seal(replace(stored, link=elsewhere)),  # type: ignore[arg-type]
+        harness.redirect_service.handle_click(
+            harness.sealer.seal(replace(stored, link=elsewhere)),  # type: ignore[arg-type]
             make_request(),
         )
 
 
 def test_no_click_is_recorded_if_the_destination_cannot_be_read(
-    desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sealed = desk.sealer.seal(long_token(desk, token, "https://example.com/?q=" + "x" * 4000))
-    gone(desk, monkeypatch)
+    sealed = harness.sealer.seal(long_token(harness, token, "https://example.com/?q=" + "x" * 4000))
+    make_unavailable(harness, monkeypatch)
     with pytest.raises(StoreUnavailable):
-        desk.redirect_service.handle_click(sealed, make_request())
-    assert desk.clicks.stream == []
-    assert desk.fallback_queue.clicks == []
+        harness.redirect_service.handle_click(sealed, make_request())
+    assert harness.clicks.stream == []
+    assert harness.fallback_queue.clicks == []
 
 
-def test_resolver_caches_are_bounded(desk: RedirectHarness, token: ClickToken) -> None:
-    sealed = desk.sealer.seal(token)
+def test_resolver_caches_are_bounded(harness: RedirectHarness, token: ClickToken) -> None:
+    sealed = harness.sealer.seal(token)
     links = [ShortLink(generate_code(), sealed, None) for _ in range(2_500)]
-    desk.short_links.add(links)
+    harness.short_links.add(links)
     for link in links:
-        assert desk.lookup.resolve_short_link(link.code) == sealed
-    assert len(desk.lookup._link_cache) <= 1_000
+        assert harness.link_resolver.resolve_short_link(link.code) == sealed
+    assert len(harness.link_resolver._link_cache) <= 1_000

@@ -23,49 +23,55 @@ from waypost.tokens import ClickToken, OpenToken
 TOKEN = OpenToken(CAMPAIGN, "d1", "p1", int(NOON.timestamp()) - 3600)
 
 
-def test_open_is_recorded_as_a_click_with_the_id_of_opens(desk: RedirectHarness) -> None:
+def test_open_is_recorded_as_a_click_with_the_id_of_opens(harness: RedirectHarness) -> None:
     assert (
-        desk.redirect_service.handle_open(desk.open_sealer.seal(TOKEN), make_request())
+        harness.redirect_service.handle_open(harness.open_sealer.seal(TOKEN), make_request())
         is ClickOutcome.RECORDED
     )
-    [kept] = desk.clicks.stream
-    assert (kept.metric, kept.link, kept.href) == ("opened", derive_open_id(CAMPAIGN), "")
-    assert (kept.person, kept.delivery, kept.sent) == ("p1", "d1", TOKEN.sent)
-    assert kept.ip == "203.0.113.0"
+    [recorded] = harness.clicks.stream
+    assert (recorded.metric, recorded.link, recorded.href) == (
+        "opened",
+        derive_open_id(CAMPAIGN),
+        "",
+    )
+    assert (recorded.person, recorded.delivery, recorded.sent) == ("p1", "d1", TOKEN.sent)
+    assert recorded.ip == "203.0.113.0"
 
 
-def test_repeated_pixel_request_is_one_open(desk: RedirectHarness) -> None:
-    sealed = desk.open_sealer.seal(TOKEN)
-    kept = [desk.redirect_service.handle_open(sealed, make_request()) for _ in range(2)]
-    assert kept == [ClickOutcome.RECORDED, ClickOutcome.DUPLICATE]
+def test_repeated_pixel_request_is_one_open(harness: RedirectHarness) -> None:
+    sealed = harness.open_sealer.seal(TOKEN)
+    recorded = [harness.redirect_service.handle_open(sealed, make_request()) for _ in range(2)]
+    assert recorded == [ClickOutcome.RECORDED, ClickOutcome.DUPLICATE]
 
 
-def test_head_or_prefetch_of_a_pixel_is_not_an_open(desk: RedirectHarness) -> None:
-    sealed = desk.open_sealer.seal(TOKEN)
+def test_head_or_prefetch_of_a_pixel_is_not_an_open(harness: RedirectHarness) -> None:
+    sealed = harness.open_sealer.seal(TOKEN)
     for unseen in (make_request("HEAD"), make_request(prefetch=True)):
-        assert desk.redirect_service.handle_open(sealed, unseen) is ClickOutcome.NOT_A_CLICK
-    assert desk.clicks.stream == []
+        assert harness.redirect_service.handle_open(sealed, unseen) is ClickOutcome.NOT_A_CLICK
+    assert harness.clicks.stream == []
 
 
-def test_click_token_is_rejected_as_an_open_token(desk: RedirectHarness, token: ClickToken) -> None:
+def test_click_token_is_rejected_as_an_open_token(
+    harness: RedirectHarness, token: ClickToken
+) -> None:
     with pytest.raises(BadSignature):
-        desk.redirect_service.handle_open(desk.sealer.seal(token), make_request())
+        harness.redirect_service.handle_open(harness.sealer.seal(token), make_request())
     with pytest.raises(BadSignature):
-        desk.redirect_service.handle_click(desk.open_sealer.seal(TOKEN), make_request())
+        harness.redirect_service.handle_click(harness.open_sealer.seal(TOKEN), make_request())
 
 
 def test_open_is_queued_if_it_cannot_be_recorded(
-    desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
+    harness: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_: Click) -> bool:
+    def fail(_: Click) -> bool:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(desk.clicks, "record", away)
+    monkeypatch.setattr(harness.clicks, "record", fail)
     assert (
-        desk.redirect_service.handle_open(desk.open_sealer.seal(TOKEN), make_request())
+        harness.redirect_service.handle_open(harness.open_sealer.seal(TOKEN), make_request())
         is ClickOutcome.QUEUED
     )
-    assert [click.metric for click in desk.fallback_queue.clicks] == ["opened"]
+    assert [click.metric for click in harness.fallback_queue.clicks] == ["opened"]
 
 
 def test_pixel_is_a_transparent_gif_of_43_bytes() -> None:
@@ -106,11 +112,11 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return lambda_handlers.load_function("redirect")
 
 
-def event(path: str, **parameters: str) -> dict[str, Any]:
-    made = lambda_handlers.build_api_event(f"GET {path}", parameters)
-    made["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
-    made["requestContext"]["timeEpoch"] = int(NOON.timestamp() * 1000)
-    return made
+def build_event(path: str, **parameters: str) -> dict[str, Any]:
+    event = lambda_handlers.build_api_event(f"GET {path}", parameters)
+    event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7", "userAgent": "x"}
+    event["requestContext"]["timeEpoch"] = int(NOON.timestamp() * 1000)
+    return event
 
 
 def monkeypatched(redirect: ModuleType, name: str, value: object) -> None:
@@ -118,23 +124,25 @@ def monkeypatched(redirect: ModuleType, name: str, value: object) -> None:
 
 
 def ask(
-    redirect: ModuleType, desk: RedirectHarness, path: str, **parameters: str
+    redirect: ModuleType, harness: RedirectHarness, path: str, **parameters: str
 ) -> dict[str, Any]:
-    monkeypatched(redirect, "_redirect_service", desk.redirect_service)
-    answer: dict[str, Any] = redirect.handler(event(path, **parameters), None)
+    monkeypatched(redirect, "_redirect_service", harness.redirect_service)
+    answer: dict[str, Any] = redirect.handler(build_event(path, **parameters), None)
     return answer
 
 
-def opened(redirect: ModuleType, desk: RedirectHarness, sealed: str) -> dict[str, Any]:
+def request_pixel(redirect: ModuleType, harness: RedirectHarness, sealed: str) -> dict[str, Any]:
     payload, _, signature = sealed.partition("/")
-    return ask(redirect, desk, "/e/o/{payload}/{signature}", payload=payload, signature=signature)
+    return ask(
+        redirect, harness, "/e/o/{payload}/{signature}", payload=payload, signature=signature
+    )
 
 
 def test_pixel_request_returns_the_gif_and_records_an_open(
-    redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType, harness: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
-    assert len(desk.clicks.stream) == 1
+    assert request_pixel(redirect, harness, harness.open_sealer.seal(TOKEN)) == pixel_response()
+    assert len(harness.clicks.stream) == 1
     assert "OpenRecorded" in capsys.readouterr().out
 
 
@@ -150,66 +158,69 @@ def test_pixel_request_returns_the_gif_and_records_an_open(
     ],
 )
 def test_percent_encoded_pixel_path_returns_the_gif_and_records_an_open(
-    redirect: ModuleType, desk: RedirectHarness, encode: Callable[[str], str]
+    redirect: ModuleType, harness: RedirectHarness, encode: Callable[[str], str]
 ) -> None:
     """Such a path matches no route, so the event has no path parameters."""
-    asked = event("/anything")
-    asked["rawPath"] = encode("/e/o/" + desk.open_sealer.seal(TOKEN))
-    monkeypatched(redirect, "_redirect_service", desk.redirect_service)
-    assert redirect.handler(asked, None) == pixel_response()
-    assert len(desk.clicks.stream) == 1
+    request_event = build_event("/anything")
+    request_event["rawPath"] = encode("/e/o/" + harness.open_sealer.seal(TOKEN))
+    monkeypatched(redirect, "_redirect_service", harness.redirect_service)
+    assert redirect.handler(request_event, None) == pixel_response()
+    assert len(harness.clicks.stream) == 1
 
 
 def test_forged_pixel_returns_the_gif_without_an_open(
-    redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType, harness: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert opened(redirect, desk, "AAAA/BBBB") == pixel_response()
-    assert desk.clicks.stream == []
+    assert request_pixel(redirect, harness, "AAAA/BBBB") == pixel_response()
+    assert harness.clicks.stream == []
     assert "TokenRefused" in capsys.readouterr().out
 
 
 def test_gif_is_returned_on_any_error(
-    redirect: ModuleType, desk: RedirectHarness, capsys: pytest.CaptureFixture[str]
+    redirect: ModuleType, harness: RedirectHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
         raise ZeroDivisionError
 
-    asked = event("/e/o/{payload}/{signature}", payload="a", signature="b")
+    request_event = build_event("/e/o/{payload}/{signature}", payload="a", signature="b")
     for name in ("_redirect_service", "_config"):
         setattr(redirect, name, broken)
-        assert redirect.handler(asked, None) == pixel_response()
+        assert redirect.handler(request_event, None) == pixel_response()
     assert capsys.readouterr().out.count('"OpenLost":1') == 2
 
 
 def test_direct_pixel_request_returns_the_gif_without_an_open(
-    redirect: ModuleType, desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType, harness: RedirectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "secret")
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
     redirect._config.cache_clear()
-    assert opened(redirect, desk, desk.open_sealer.seal(TOKEN)) == pixel_response()
-    assert desk.clicks.stream == []
+    assert request_pixel(redirect, harness, harness.open_sealer.seal(TOKEN)) == pixel_response()
+    assert harness.clicks.stream == []
 
 
 def test_short_link_errors_are_404_410_and_503(
-    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType,
+    harness: RedirectHarness,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from waypost.models.short_link import ShortLink, generate_code
 
-    live = ShortLink(generate_code(), desk.sealer.seal(token), None)
-    over = ShortLink(generate_code(), desk.sealer.seal(token), int(desk.now))
-    desk.short_links.add([live, over])
-    answer = ask(redirect, desk, "/s/{code+}", code=live.code)
+    live = ShortLink(generate_code(), harness.sealer.seal(token), None)
+    over = ShortLink(generate_code(), harness.sealer.seal(token), int(harness.now))
+    harness.short_links.add([live, over])
+    answer = ask(redirect, harness, "/s/{code+}", code=live.code)
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
     assert "no-store" in answer["headers"]["cache-control"]
-    assert ask(redirect, desk, "/s/{code+}", code=over.code)["statusCode"] == 410
-    assert ask(redirect, desk, "/s/{code+}", code=generate_code())["statusCode"] == 404
+    assert ask(redirect, harness, "/s/{code+}", code=over.code)["statusCode"] == 410
+    assert ask(redirect, harness, "/s/{code+}", code=generate_code())["statusCode"] == 404
 
-    def away(_: str) -> None:
+    def fail(_: str) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(desk.short_links, "get", away)
-    answer = ask(redirect, desk, "/s/{code+}", code=generate_code())
+    monkeypatch.setattr(harness.short_links, "get", fail)
+    answer = ask(redirect, harness, "/s/{code+}", code=generate_code())
     assert answer["statusCode"] == 503
     assert answer["headers"]["retry-after"].isdigit()
     assert "location" not in answer["headers"]

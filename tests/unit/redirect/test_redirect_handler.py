@@ -21,7 +21,7 @@ from waypost.tokens.signer import TokenSigner
 
 
 @pytest.fixture
-def redirect(desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def redirect(harness: RedirectHarness, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name in ("CLICKS_TABLE", "WORKSPACES_TABLE", "SHORT_LINKS_TABLE", "KEYRING_SECRET"):
         monkeypatch.setenv(name, "somewhere")
     monkeypatch.setenv("PARK_QUEUE_URL", "somewhere")
@@ -29,7 +29,7 @@ def redirect(desk: RedirectHarness, monkeypatch: pytest.MonkeyPatch) -> ModuleTy
     monkeypatch.delenv("ORIGIN_SECRETS", raising=False)
     monkeypatch.delenv("ORIGIN_LOCK", raising=False)
     module = lambda_handlers.load_function("redirect")
-    monkeypatch.setattr(module, "_redirect_service", lambda: desk.redirect_service)
+    monkeypatch.setattr(module, "_redirect_service", lambda: harness.redirect_service)
     return module
 
 
@@ -56,11 +56,11 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None]]:
 
 def test_redirect_response_is_302_and_never_cached(
     redirect: ModuleType,
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answer = ask(redirect, desk.sealer.seal(token))
+    answer = ask(redirect, harness.sealer.seal(token))
     assert answer["statusCode"] == 302
     assert answer["headers"] == {
         "location": token.href,
@@ -73,17 +73,17 @@ def test_redirect_response_is_302_and_never_cached(
 
 def test_head_request_redirects_without_a_click(
     redirect: ModuleType,
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answer = ask(redirect, desk.sealer.seal(token), "HEAD")
+    answer = ask(redirect, harness.sealer.seal(token), "HEAD")
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, token.href)
-    assert list(desk.clicks.scan_by_campaign(CAMPAIGN)) == []
+    assert list(harness.clicks.scan_by_campaign(CAMPAIGN)) == []
     assert metrics(capsys) == []
 
 
-def refused(answer: dict[str, Any], status: int) -> None:
+def check_error_page(answer: dict[str, Any], status: int) -> None:
     assert answer["statusCode"] == status
     assert "location" not in answer["headers"]
     assert answer["headers"]["cache-control"] == "no-store"
@@ -93,12 +93,12 @@ def refused(answer: dict[str, Any], status: int) -> None:
 @pytest.mark.parametrize("damage", ["forged", "cut", "empty", "swapped", "other key"])
 def test_damaged_link_returns_an_error_page_and_emits_a_metric(
     redirect: ModuleType,
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     capsys: pytest.CaptureFixture[str],
     damage: str,
 ) -> None:
-    sealed = desk.sealer.seal(token)
+    sealed = harness.sealer.seal(token)
     payload, _, signature = sealed.partition("/")
     text = {
         "forged": sealed[:-3] + "AAA",
@@ -107,7 +107,7 @@ def test_damaged_link_returns_an_error_page_and_emits_a_metric(
         "swapped": f"{signature}/{payload}",
         "other key": TokenSealer(Keyring((b"another key of thirty-two bytes!",))).seal(token),
     }[damage]
-    refused(ask(redirect, text), 404)
+    check_error_page(ask(redirect, text), 404)
     assert [name for name, _ in metrics(capsys)] == ["TokenRefused", "LinkRefused"]
 
 
@@ -115,16 +115,18 @@ def test_unknown_token_version_returns_an_error_page_and_emits_a_metric(
     redirect: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keyring = KeyringSource(FakeSecrets(), "keyring").get_keyring()
-    refused(ask(redirect, TokenSigner(keyring, "waypost.click").seal(b"\x09of later")), 404)
+    check_error_page(
+        ask(redirect, TokenSigner(keyring, "waypost.click").seal(b"\x09of later")), 404
+    )
     assert metrics(capsys) == [("TokenRefused", "version"), ("LinkRefused", None)]
 
 
-@pytest.mark.parametrize("told", [{}, {"pathParameters": None}, {"pathParameters": {}}])
-def test_unknown_path_returns_a_plain_page(redirect: ModuleType, told: dict[str, Any]) -> None:
-    event = lambda_handlers.build_api_event("GET /nowhere") | told
+@pytest.mark.parametrize("changes", [{}, {"pathParameters": None}, {"pathParameters": {}}])
+def test_unknown_path_returns_a_plain_page(redirect: ModuleType, changes: dict[str, Any]) -> None:
+    event = lambda_handlers.build_api_event("GET /nowhere") | changes
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
-    refused(redirect.handler(event, None), 404)
+    check_error_page(redirect.handler(event, None), 404)
 
 
 def test_every_4xx_of_the_function_emits_link_refused(
@@ -133,21 +135,21 @@ def test_every_4xx_of_the_function_emits_link_refused(
     event = lambda_handlers.build_api_event("GET /.well-known/nothing-here")
     event["requestContext"] |= {"timeEpoch": 0}
     event["requestContext"]["http"] |= {"sourceIp": "203.0.113.7"}
-    refused(redirect.handler(event, None), 404)
+    check_error_page(redirect.handler(event, None), 404)
     assert metrics(capsys) == [("LinkRefused", None)]
 
 
 def test_locked_origin_rejects_direct_calls(
     redirect: ModuleType,
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
-    sealed = desk.sealer.seal(token)
-    refused(ask(redirect, sealed), 403)
+    sealed = harness.sealer.seal(token)
+    check_error_page(ask(redirect, sealed), 403)
     assert ask(redirect, sealed, x_waypost_origin="two")["statusCode"] == 302
     counted = [name for name, _ in metrics(capsys)]
     assert counted == ["OriginRefused", "LinkRefused", "ClickRedirected"]
@@ -165,7 +167,7 @@ FORGED = {
 @pytest.mark.parametrize("secret", [None, "", "guessed"])
 def test_open_origin_ignores_cloudfront_headers_of_direct_calls(
     redirect: ModuleType,
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     secret: str | None,
@@ -173,17 +175,17 @@ def test_open_origin_ignores_cloudfront_headers_of_direct_calls(
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
     monkeypatch.setenv("ORIGIN_LOCK", "open")
     given = FORGED if secret is None else FORGED | {"x_waypost_origin": secret}
-    assert ask(redirect, desk.sealer.seal(token), **given)["statusCode"] == 302
-    (click,) = desk.clicks.scan_by_campaign(CAMPAIGN)
+    assert ask(redirect, harness.sealer.seal(token), **given)["statusCode"] == 302
+    (click,) = harness.clicks.scan_by_campaign(CAMPAIGN)
     assert (click.id, click.time) == ("1", NOON)
     assert (click.ip, click.country, click.asn) == ("203.0.113.0", None, None)
 
 
 @pytest.mark.parametrize(
-    ("secret", "asked"), [("guessed", "api.example"), ("one", "links.acme.com")]
+    ("secret", "requested_host"), [("guessed", "api.example"), ("one", "links.acme.com")]
 )
 def test_host_of_an_app_links_file_comes_from_cloudfront_only(
-    redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, secret: str, asked: str
+    redirect: ModuleType, monkeypatch: pytest.MonkeyPatch, secret: str, requested_host: str
 ) -> None:
     class Table:
         keys: ClassVar[list[str]] = []
@@ -198,7 +200,7 @@ def test_host_of_an_app_links_file_comes_from_cloudfront_only(
     event["headers"] |= {"host": "api.example", "x-waypost-host": "links.acme.com"}
     event["headers"]["x-waypost-origin"] = secret
     assert redirect.handler(event, None)["statusCode"] == 404
-    assert Table.keys == [f"D#{asked}"]
+    assert Table.keys == [f"D#{requested_host}"]
 
 
 @pytest.mark.parametrize("name", ["assetlinks.json", "apple-app-site-association"])
@@ -214,9 +216,9 @@ def test_corrupt_app_links_return_503_and_log_the_reason(
     event = lambda_handlers.build_api_event(f"GET /.well-known/{name}")
     event["headers"] |= {"host": "links.acme.com"}
     answer = redirect.handler(event, None)
-    refused(answer, 503)
+    check_error_page(answer, 503)
     assert answer["headers"]["retry-after"]
-    assert any("links.acme.com" in str(vars(told)) for told in caplog.records)
+    assert any("links.acme.com" in str(vars(changes)) for changes in caplog.records)
 
 
 def test_app_links_files_are_read_over_one_connection(
@@ -239,64 +241,76 @@ def test_app_links_files_are_read_over_one_connection(
 
 
 def test_open_origin_trusts_cloudfront_headers(
-    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType,
+    harness: RedirectHarness,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ORIGIN_SECRETS", "one,two")
     monkeypatch.setenv("ORIGIN_LOCK", "open")
-    ask(redirect, desk.sealer.seal(token), x_waypost_origin="one", **FORGED)
-    (click,) = desk.clicks.scan_by_campaign(CAMPAIGN)
+    ask(redirect, harness.sealer.seal(token), x_waypost_origin="one", **FORGED)
+    (click,) = harness.clicks.scan_by_campaign(CAMPAIGN)
     assert click.id == "viewer-request_1=="
     assert (click.ip, click.country, click.asn) == ("198.51.100.0", "DE", 3320)
 
 
 def test_origin_lock_without_a_secret_is_a_configuration_error(
-    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType,
+    harness: RedirectHarness,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "closed")
     with pytest.raises(ConfigurationError, match="ORIGIN_SECRETS"):
-        ask(redirect, desk.sealer.seal(token))
+        ask(redirect, harness.sealer.seal(token))
 
 
 def test_unknown_origin_lock_value_is_a_configuration_error(
-    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType,
+    harness: RedirectHarness,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ORIGIN_LOCK", "ajar")
     with pytest.raises(ConfigurationError, match="ORIGIN_LOCK"):
-        ask(redirect, desk.sealer.seal(token))
+        ask(redirect, harness.sealer.seal(token))
 
 
 def test_missing_keyring_returns_503_with_retry_after(
-    redirect: ModuleType, desk: RedirectHarness, token: ClickToken, monkeypatch: pytest.MonkeyPatch
+    redirect: ModuleType,
+    harness: RedirectHarness,
+    token: ClickToken,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Away:
         def get_secret_value(self, *, SecretId: str) -> dict[str, object]:  # noqa: N803
             raise TimeoutError(SecretId)
 
     broken = replace(
-        desk.redirect_service, token_verifier=TokenVerifier(KeyringSource(Away(), "keyring"))
+        harness.redirect_service, token_verifier=TokenVerifier(KeyringSource(Away(), "keyring"))
     )
     monkeypatch.setattr(redirect, "_redirect_service", lambda: broken)
-    answer = ask(redirect, desk.sealer.seal(token))
-    refused(answer, 503)
+    answer = ask(redirect, harness.sealer.seal(token))
+    check_error_page(answer, 503)
     assert answer["headers"]["retry-after"] == "5"
 
 
 def test_each_click_outcome_emits_its_metric(
     redirect: ModuleType,
-    desk: RedirectHarness,
+    harness: RedirectHarness,
     token: ClickToken,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def away(click: object) -> bool:
+    def fail(click: object) -> bool:
         raise StoreUnavailable("away")
 
-    sealed = desk.sealer.seal(token)
+    sealed = harness.sealer.seal(token)
     ask(redirect, sealed)
     ask(redirect, sealed)
-    monkeypatch.setattr(desk.clicks, "record", away)
+    monkeypatch.setattr(harness.clicks, "record", fail)
     ask(redirect, sealed)
-    monkeypatch.setattr(desk.fallback_queue, "send", away)
+    monkeypatch.setattr(harness.fallback_queue, "send", fail)
     ask(redirect, sealed)
     assert [name for name, _ in metrics(capsys)] == [
         "ClickRedirected",

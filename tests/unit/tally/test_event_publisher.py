@@ -37,13 +37,13 @@ class Client:
         return {"Entries": taken, "FailedEntryCount": len(self.refused)}
 
 
-def some(number: int) -> list[tuple[Click, BotVerdict]]:
+def make_clicks_with_verdicts(number: int) -> list[tuple[Click, BotVerdict]]:
     return [(make_click(f"c{n}"), HUMAN) for n in range(number)]
 
 
 def test_event_has_the_format_of_the_reference_webhook() -> None:
-    told = build_click_event(make_click(agent="curl/8"), build_verdict(BotSignal.KNOWN_AGENT))
-    assert told == {
+    result = build_click_event(make_click(agent="curl/8"), build_verdict(BotSignal.KNOWN_AGENT))
+    assert result == {
         "event_id": derive_event_id("click-1"),
         "metric": "clicked",
         "timestamp": int(NOON.timestamp()),
@@ -78,7 +78,7 @@ def test_event_id_of_a_click_never_changes() -> None:
 
 def test_entries_contain_bus_source_and_time() -> None:
     client = Client()
-    ClickEventBus(client, "stack-clicks").publish(some(1))
+    ClickEventBus(client, "stack-clicks").publish(make_clicks_with_verdicts(1))
     [[entry]] = client.calls
     assert (entry["EventBusName"], entry["Source"], entry["DetailType"], entry["Time"]) == (
         "stack-clicks",
@@ -91,21 +91,24 @@ def test_entries_contain_bus_source_and_time() -> None:
 
 def test_put_events_calls_have_the_maximum_number_of_entries() -> None:
     client = Client()
-    told = ClickEventBus(client, "bus").publish(some(25))
+    result = ClickEventBus(client, "bus").publish(make_clicks_with_verdicts(25))
     assert sorted(len(call) for call in client.calls) == [
         5,
         MAX_PUT_EVENTS_ENTRIES,
         MAX_PUT_EVENTS_ENTRIES,
     ]
-    assert len(told) == 25
+    assert len(result) == 25
 
 
 def test_rejected_entries_are_not_returned_as_published() -> None:
-    assert ClickEventBus(Client(1), "bus").publish(some(3)) == {"c0", "c2"}
+    assert ClickEventBus(Client(1), "bus").publish(make_clicks_with_verdicts(3)) == {"c0", "c2"}
 
 
 def test_failed_call_publishes_no_entry() -> None:
-    assert ClickEventBus(Client(error=OSError("away")), "bus").publish(some(1)) == set()
+    assert (
+        ClickEventBus(Client(error=OSError("away")), "bus").publish(make_clicks_with_verdicts(1))
+        == set()
+    )
 
 
 def test_incomplete_response_publishes_no_entry() -> None:
@@ -113,7 +116,7 @@ def test_incomplete_response_publishes_no_entry() -> None:
         def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
             return {"Entries": [{"EventId": "1"}], "FailedEntryCount": 0}
 
-    assert ClickEventBus(Short(), "bus").publish(some(2)) == set()
+    assert ClickEventBus(Short(), "bus").publish(make_clicks_with_verdicts(2)) == set()
 
 
 def test_failed_call_does_not_affect_other_calls() -> None:
@@ -126,8 +129,8 @@ def test_failed_call_does_not_affect_other_calls() -> None:
         return taking(Entries=Entries)
 
     client.put_events = unanswered  # type: ignore[method-assign]
-    told = ClickEventBus(client, "bus").publish(some(25))
-    assert told == {f"c{n}" for n in range(25)} - {f"c{n}" for n in range(10, 20)}
+    result = ClickEventBus(client, "bus").publish(make_clicks_with_verdicts(25))
+    assert result == {f"c{n}" for n in range(25)} - {f"c{n}" for n in range(10, 20)}
 
 
 def test_batch_is_published_in_concurrent_calls() -> None:
@@ -140,6 +143,10 @@ def test_batch_is_published_in_concurrent_calls() -> None:
 
     client.put_events = met  # type: ignore[method-assign]
     assert (
-        len(ClickEventBus(client, "bus").publish(some(2 * MAX_PUT_EVENTS_ENTRIES)))
+        len(
+            ClickEventBus(client, "bus").publish(
+                make_clicks_with_verdicts(2 * MAX_PUT_EVENTS_ENTRIES)
+            )
+        )
         == 2 * MAX_PUT_EVENTS_ENTRIES
     )

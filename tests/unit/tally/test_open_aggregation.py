@@ -34,17 +34,17 @@ OUTLOOK = (
 KEY = RecipientKey(CAMPAIGN, "p:p1")
 
 
-def opened(id_: str = "open-1", *, after: float = 0.0, agent: str = SAFARI) -> Click:
-    made = make_click(id_, after=after, agent=agent, position=0, href="")
-    return _at(made)
+def make_open(id_: str = "open-1", *, after: float = 0.0, agent: str = SAFARI) -> Click:
+    clicks = make_click(id_, after=after, agent=agent, position=0, href="")
+    return _to_open(clicks)
 
 
-def _at(made: Click) -> Click:
-    return replace(made, link=derive_open_id(CAMPAIGN))
+def _to_open(clicks: Click) -> Click:
+    return replace(clicks, link=derive_open_id(CAMPAIGN))
 
 
-def counted(*made: Click) -> tuple[RecipientRow, ClickCounts]:
-    change = apply_clicks(RecipientRow(KEY), {}, map(classify_click, made))
+def count_clicks(*clicks: Click) -> tuple[RecipientRow, ClickCounts]:
+    change = apply_clicks(RecipientRow(KEY), {}, map(classify_click, clicks))
     assert change is not None
     return change.row, _total(change.increments)
 
@@ -71,7 +71,7 @@ def _total(increments: Counter[CounterCell]) -> ClickCounts:
     ],
 )
 def test_open_is_classified_with_its_reason(agent: str, kind: str, reason: str | None) -> None:
-    found = build_verdict(detect_signals(opened(agent=agent)))
+    found = build_verdict(detect_signals(make_open(agent=agent)))
     assert (found.kind, found.reasons[:1]) == (kind, (reason,) if reason else ())
 
 
@@ -80,7 +80,9 @@ def test_click_with_an_office_user_agent_is_a_bot() -> None:
 
 
 def test_opens_are_not_counted_as_clicks() -> None:
-    row, total = counted(opened("a"), opened("b", after=60, agent=APPLE), make_click("c", after=90))
+    row, total = count_clicks(
+        make_open("a"), make_open("b", after=60, agent=APPLE), make_click("c", after=90)
+    )
     assert total == ClickCounts(
         human=1,
         people=1,
@@ -97,17 +99,17 @@ def test_opens_are_not_counted_as_clicks() -> None:
 
 
 def test_recipient_with_opens_only_has_no_click() -> None:
-    _, total = counted(opened("a"), opened("b", after=5))
+    _, total = count_clicks(make_open("a"), make_open("b", after=5))
     assert total == ClickCounts(opens_human=2, opened=1, opened_human=1)
 
 
 def test_click_counts_its_delivery_as_opened() -> None:
-    _, total = counted(make_click("c"))
+    _, total = count_clicks(make_click("c"))
     assert (total.opens, total.opened, total.opened_human) == (0, 1, 1)
 
 
 def test_human_click_counts_a_bot_opened_delivery_as_opened_by_a_human() -> None:
-    change = apply_clicks(RecipientRow(KEY), {}, [classify_click(opened("a", agent=APPLE))])
+    change = apply_clicks(RecipientRow(KEY), {}, [classify_click(make_open("a", agent=APPLE))])
     assert change is not None
     assert _total(change.increments) == ClickCounts(opens_machine=1, opened=1)
     then = apply_clicks(change.row, {}, [classify_click(make_click("b", after=60))])
@@ -117,7 +119,7 @@ def test_human_click_counts_a_bot_opened_delivery_as_opened_by_a_human() -> None
 
 
 def test_open_changes_no_link_counter() -> None:
-    change = apply_clicks(RecipientRow(KEY), {}, [classify_click(opened())])
+    change = apply_clicks(RecipientRow(KEY), {}, [classify_click(make_open())])
     assert change is not None
     assert {cell.counter for cell in change.increments} == {"total", "hour#2026-11-21T12"}
 
@@ -126,26 +128,28 @@ def test_opens_do_not_count_as_part_of_a_burst() -> None:
     quick = [
         make_click("a", name="home"),
         make_click("b", name="shop", after=2),
-        opened("o", after=1),
+        make_open("o", after=1),
     ]
-    _, total = counted(*quick)
+    _, total = count_clicks(*quick)
     assert (total.machine, total.opens_machine) == (0, 0)
 
 
 def test_repeated_open_is_counted_once() -> None:
-    row, _ = counted(opened())
-    assert apply_clicks(row, {}, [classify_click(opened())]) is None
+    row, _ = count_clicks(make_open())
+    assert apply_clicks(row, {}, [classify_click(make_open())]) is None
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
 def test_opens_and_clicks_add_up_in_any_order_and_batches(dice: random.Random, cuts: int) -> None:
-    made = [opened(f"o{n}", after=n * 40, agent=a) for n, a in enumerate((SAFARI, APPLE, GMAIL))]
-    made += [make_click(f"c{n}", name=f"l{n}", after=n, agent=CHROME) for n in range(5)]
-    _, whole = counted(*made)
-    dice.shuffle(made)
+    clicks = [
+        make_open(f"o{n}", after=n * 40, agent=a) for n, a in enumerate((SAFARI, APPLE, GMAIL))
+    ]
+    clicks += [make_click(f"c{n}", name=f"l{n}", after=n, agent=CHROME) for n in range(5)]
+    _, whole = count_clicks(*clicks)
+    dice.shuffle(clicks)
     row, increments = RecipientRow(KEY), Counter[CounterCell]()
     for batch in range(cuts):
-        change = apply_clicks(row, {}, map(classify_click, made[batch::cuts]))
+        change = apply_clicks(row, {}, map(classify_click, clicks[batch::cuts]))
         assert change is not None
         row = change.row
         increments.update(change.increments)
@@ -153,14 +157,14 @@ def test_opens_and_clicks_add_up_in_any_order_and_batches(dice: random.Random, c
 
 
 def test_row_with_opens_survives_the_item_round_trip() -> None:
-    row, _ = counted(opened("a"), make_click("b", after=50))
+    row, _ = count_clicks(make_open("a"), make_click("b", after=50))
     assert RecipientRow.from_item(KEY, row.to_item()) == row
 
 
 def test_row_of_an_ordinary_recipient_is_under_one_kilobyte() -> None:
-    made = [opened(f"o{n}", after=n * 3600) for n in range(4)]
-    made += [make_click(f"c{n}", name=f"link-{n}", after=n * 3600 + 60) for n in range(3)]
-    row, _ = counted(*made)
+    clicks = [make_open(f"o{n}", after=n * 3600) for n in range(4)]
+    clicks += [make_click(f"c{n}", name=f"link-{n}", after=n * 3600 + 60) for n in range(3)]
+    row, _ = count_clicks(*clicks)
     assert _bytes(row) < 700
 
 
@@ -176,34 +180,39 @@ def test_first_open_and_first_click_of_a_delivery_are_published() -> None:
     change = apply_clicks(
         RecipientRow(KEY),
         {},
-        map(classify_click, [opened("a"), opened("b", after=9), make_click("c", after=10)]),
+        map(classify_click, [make_open("a"), make_open("b", after=9), make_click("c", after=10)]),
     )
     assert change is not None
-    told = _select_events(RecipientState(RecipientRow(KEY)), change, "first")
-    assert told == {classify_click(opened("a")).id, classify_click(make_click("c", after=10)).id}
-    again = apply_clicks(change.row, {}, [classify_click(opened("d", after=99))])
+    result = _select_events(RecipientState(RecipientRow(KEY)), change, "first")
+    assert result == {
+        classify_click(make_open("a")).id,
+        classify_click(make_click("c", after=10)).id,
+    }
+    again = apply_clicks(change.row, {}, [classify_click(make_open("d", after=99))])
     assert again is not None
     assert _select_events(RecipientState(change.row), again, "first") == set()
 
 
 def test_open_is_published_as_opened() -> None:
-    told = build_click_event(opened(), build_verdict(detect_signals(opened())))
-    assert told["metric"] == "opened"
-    data = told["data"]
+    result = build_click_event(make_open(), build_verdict(detect_signals(make_open())))
+    assert result["metric"] == "opened"
+    data = result["data"]
     assert isinstance(data, dict)
     assert (data["link_id"], data["href"]) == (None, None)
     assert data["campaign_id"] == CAMPAIGN
 
 
 def test_open_survives_the_item_round_trip() -> None:
-    made = opened()
-    assert Click.from_item(made.to_item()) == made
-    assert (made.metric, make_click().metric) == ("opened", "clicked")
-    assert isinstance(classify_click(made), CountedClick)
+    clicks = make_open()
+    assert Click.from_item(clicks.to_item()) == clicks
+    assert (clicks.metric, make_click().metric) == ("opened", "clicked")
+    assert isinstance(classify_click(clicks), CountedClick)
 
 
 def test_anonymous_open_has_its_stored_signals() -> None:
-    anonymous = opened(agent=GMAIL).anonymize("alias", int(detect_signals(opened(agent=GMAIL))))
+    anonymous = make_open(agent=GMAIL).anonymize(
+        "alias", int(detect_signals(make_open(agent=GMAIL)))
+    )
     assert anonymous.metric == "opened"
     assert build_verdict(detect_signals(anonymous)).reasons[0] == "image_proxy"
     change = apply_clicks(
@@ -214,13 +223,13 @@ def test_anonymous_open_has_its_stored_signals() -> None:
 
 
 def test_people_who_opened_are_listed_like_people_who_clicked() -> None:
-    row, _ = counted(opened("a"), opened("b", after=30))
+    row, _ = count_clicks(make_open("a"), make_open("b", after=30))
     visitor = row.to_visitor(derive_open_id(CAMPAIGN))
     assert (visitor.person, visitor.clicks, visitor.last - visitor.first) == ("p1", 2, 30_000)
 
 
 def test_row_of_a_version_without_opens_is_readable() -> None:
-    row, _ = counted(make_click("a"))
+    row, _ = count_clicks(make_click("a"))
     stored = row.to_item()
     assert "opened" not in stored
     assert RecipientRow.from_item(KEY, stored) == row

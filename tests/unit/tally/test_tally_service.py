@@ -34,20 +34,20 @@ ACME = extract_workspace_id(CAMPAIGN)
 
 class Bus:
     def __init__(self) -> None:
-        self.told: list[tuple[Click, BotVerdict]] = []
-        self.refused: set[str] = set()
+        self.published: list[tuple[Click, BotVerdict]] = []
+        self.rejected: set[str] = set()
         self.down = False
 
     def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
         if self.down:
             raise StoreUnavailable("down")
-        taken = [(made, verdict) for made, verdict in clicks if made.id not in self.refused]
-        self.told += taken
-        return {made.id for made, _ in taken}
+        taken = [(click, verdict) for click, verdict in clicks if click.id not in self.rejected]
+        self.published += taken
+        return {click.id for click, _ in taken}
 
     @property
     def ids(self) -> list[str]:
-        return [made.id for made, _ in self.told]
+        return [click.id for click, _ in self.published]
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def bus() -> Bus:
     return Bus()
 
 
-def tally_of(stores: Repositories, bus: Bus | None, recipients: Any = None) -> TallyService:
+def create_tally_with(
+    stores: Repositories, bus: Bus | None, recipients: Any = None
+) -> TallyService:
     wired = copy(stores)
     wired.recipients = recipients or stores.recipients
     return create_tally(wired, bus)
@@ -68,14 +70,14 @@ def tally_of(stores: Repositories, bus: Bus | None, recipients: Any = None) -> T
 
 @pytest.fixture
 def tally(stores: Repositories, bus: Bus) -> TallyService:
-    return tally_of(stores, bus)
+    return create_tally_with(stores, bus)
 
 
-def total(stores: Repositories) -> ClickCounts:
+def get_total(stores: Repositories) -> ClickCounts:
     return stores.campaigns.get_counts(CAMPAIGN).total
 
 
-class Breaking:
+class FailingRecipientRepository:
     """A recipient repository whose methods fail a planned number of times."""
 
     def __init__(self, inner: Any, **failures: tuple[int, Exception]) -> None:
@@ -86,10 +88,10 @@ class Breaking:
         method = getattr(self.inner, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            left, error = self.failures.get(name, (0, ValueError()))
-            if not left:
+            remaining, error = self.failures.get(name, (0, ValueError()))
+            if not remaining:
                 return method(*args, **kwargs)
-            self.failures[name] = (left - 1, error)
+            self.failures[name] = (remaining - 1, error)
             if self.after:
                 method(*args, **kwargs)
             raise error
@@ -102,7 +104,7 @@ def test_click_is_counted_once_when_its_batch_is_retried(
 ) -> None:
     assert tally.count_clicks([make_click(), make_click()]).new_count == 1
     assert tally.count_clicks([make_click()]).new_count == 0
-    assert total(stores).total == 1
+    assert get_total(stores).total == 1
 
 
 def test_batch_with_several_campaigns_is_counted_per_campaign(
@@ -110,7 +112,7 @@ def test_batch_with_several_campaigns_is_counted_per_campaign(
 ) -> None:
     autumn = derive_campaign_id("acme", "autumn")
     assert tally.count_clicks([make_click("a"), make_click("b", campaign=autumn)]).new_count == 2
-    assert total(stores).total == 1
+    assert get_total(stores).total == 1
     assert stores.campaigns.get_counts(autumn).total.total == 1
 
 
@@ -118,7 +120,7 @@ def test_late_click_of_a_burst_reclassifies_the_earlier_clicks(
     stores: Repositories, tally: TallyService
 ) -> None:
     tally.count_clicks([make_click(name, name=name, after=n) for n, name in enumerate("abc")])
-    assert (total(stores).human, total(stores).machine) == (3, 0)
+    assert (get_total(stores).human, get_total(stores).machine) == (3, 0)
     tally.count_clicks([make_click("d", name="d", after=3)])
     counts = stores.campaigns.get_counts(CAMPAIGN)
     assert (counts.total.human, counts.total.machine) == (0, 4)
@@ -128,34 +130,38 @@ def test_late_click_of_a_burst_reclassifies_the_earlier_clicks(
 
 def test_workspace_threshold_decides_the_label(stores: Repositories, bus: Bus) -> None:
     stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=40))
-    tally_of(stores, bus).count_clicks([make_click(asn=16509)])
-    assert total(stores).machine == 1
+    create_tally_with(stores, bus).count_clicks([make_click(asn=16509)])
+    assert get_total(stores).machine == 1
 
 
 def test_commit_is_retried_after_a_write_conflict(stores: Repositories, bus: Bus) -> None:
-    breaking = Breaking(stores.recipients, commit=(2, WriteConflict("faster")))
-    counted = tally_of(stores, bus, breaking).count_clicks([make_click()])
+    recipients = FailingRecipientRepository(stores.recipients, commit=(2, WriteConflict("faster")))
+    counted = create_tally_with(stores, bus, recipients).count_clicks([make_click()])
     assert (counted.new_count, counted.conflict_count, counted.failed_ids) == (1, 2, set())
-    assert total(stores).total == 1
+    assert get_total(stores).total == 1
 
 
 def test_commit_with_a_lost_response_is_counted_and_published_once(
     stores: Repositories, bus: Bus
 ) -> None:
-    breaking = Breaking(stores.recipients, commit=(1, StoreUnavailable("timeout")))
-    breaking.after = True
-    assert tally_of(stores, bus, breaking).count_clicks([make_click()]).failed_ids == set()
-    assert (total(stores).total, bus.ids) == (1, ["click-1"])
+    recipients = FailingRecipientRepository(
+        stores.recipients, commit=(1, StoreUnavailable("timeout"))
+    )
+    recipients.after = True
+    assert (
+        create_tally_with(stores, bus, recipients).count_clicks([make_click()]).failed_ids == set()
+    )
+    assert (get_total(stores).total, bus.ids) == (1, ["click-1"])
 
 
 @pytest.mark.parametrize("method", ["get_rows", "commit"])
 def test_clicks_are_returned_if_the_store_stays_unavailable(
     stores: Repositories, bus: Bus, method: str
 ) -> None:
-    breaking = Breaking(
+    recipients = FailingRecipientRepository(
         stores.recipients, **{method: (MAX_COMMIT_ATTEMPTS, StoreUnavailable("away"))}
     )
-    tally = tally_of(stores, bus, breaking)
+    tally = create_tally_with(stores, bus, recipients)
     counted = tally.count_clicks([make_click("a"), make_click("b", person="p2")])
     assert (counted.new_count, counted.failed_ids, bus.ids) == (0, {"a", "b"}, [])
     assert tally.count_clicks([make_click("a"), make_click("b", person="p2")]).new_count == 2
@@ -163,17 +169,17 @@ def test_clicks_are_returned_if_the_store_stays_unavailable(
 
 def test_counted_clicks_are_published_with_their_verdicts(tally: TallyService, bus: Bus) -> None:
     tally.count_clicks([make_click("a"), make_click("b", person="p2", agent="curl/8")])
-    assert {(made.id, verdict.kind) for made, verdict in bus.told} == {
+    assert {(click.id, verdict.kind) for click, verdict in bus.published} == {
         ("a", "human"),
         ("b", "machine"),
     }
 
 
 def test_rejected_event_is_published_on_retry(tally: TallyService, bus: Bus) -> None:
-    bus.refused = {"b"}
+    bus.rejected = {"b"}
     clicks = [make_click("a"), make_click("b", person="p2")]
     assert tally.count_clicks(clicks).failed_ids == {"b"}
-    bus.refused = set()
+    bus.rejected = set()
     assert tally.count_clicks(clicks).failed_ids == set()
     assert bus.ids == ["a", "b"]
 
@@ -183,7 +189,7 @@ def test_events_are_published_after_the_bus_recovers(
 ) -> None:
     bus.down = True
     assert tally.count_clicks([make_click()]).failed_ids == {"click-1"}
-    assert total(stores).total == 1
+    assert get_total(stores).total == 1
     bus.down = False
     assert tally.count_clicks([make_click()]).failed_ids == set()
     assert tally.count_clicks([make_click()]).failed_ids == set()
@@ -195,36 +201,40 @@ def test_corrupt_outbox_entry_returns_the_click(
     stores: Repositories, bus: Bus, method: str
 ) -> None:
     bus.down = method == "get_outbox_entries"
-    tally_of(stores, bus).count_clicks([make_click()] if bus.down else [])
+    create_tally_with(stores, bus).count_clicks([make_click()] if bus.down else [])
     bus.down = False
-    breaking = Breaking(stores.recipients, **{method: (1, StoreUnavailable("away"))})
-    assert tally_of(stores, bus, breaking).count_clicks([make_click()]).failed_ids == {"click-1"}
+    recipients = FailingRecipientRepository(
+        stores.recipients, **{method: (1, StoreUnavailable("away"))}
+    )
+    assert create_tally_with(stores, bus, recipients).count_clicks([make_click()]).failed_ids == {
+        "click-1"
+    }
 
 
-def told_under(stores: Repositories, bus: Bus, events: EventPolicy) -> list[str]:
+def publish_with_policy(stores: Repositories, bus: Bus, events: EventPolicy) -> list[str]:
     stores.workspaces.save_settings("acme", WorkspaceSettings(events=events))
-    tally = tally_of(stores, bus)
+    tally = create_tally_with(stores, bus)
     tally.count_clicks([make_click("b", after=60), make_click("a"), make_click("c", person="p2")])
     tally.count_clicks([make_click("d", after=120), make_click("e", delivery="another")])
     return sorted(bus.ids)
 
 
 def test_event_policy_all_publishes_every_click(stores: Repositories, bus: Bus) -> None:
-    assert told_under(stores, bus, "all") == ["a", "b", "c", "d", "e"]
+    assert publish_with_policy(stores, bus, "all") == ["a", "b", "c", "d", "e"]
 
 
 def test_event_policy_first_publishes_one_click_per_delivery(
     stores: Repositories, bus: Bus
 ) -> None:
-    assert told_under(stores, bus, "first") == ["a", "c", "e"]
+    assert publish_with_policy(stores, bus, "first") == ["a", "c", "e"]
 
 
 def test_event_policy_none_publishes_no_click(stores: Repositories, bus: Bus) -> None:
-    assert told_under(stores, bus, "none") == []
+    assert publish_with_policy(stores, bus, "none") == []
 
 
 def test_clicks_are_counted_without_an_event_bus(stores: Repositories) -> None:
-    assert tally_of(stores, None).count_clicks([make_click()]).new_count == 1
+    assert create_tally_with(stores, None).count_clicks([make_click()]).new_count == 1
     assert stores.recipients.get_outbox_entries(CAMPAIGN, range(10)) == {}
 
 
@@ -233,14 +243,18 @@ def test_opted_out_person_is_counted_anonymously(
 ) -> None:
     stores.workspaces.opt_out(ACME, "p1", NOON)
     clicks = [make_click("a"), make_click("b", after=60), make_click("c", person="p2")]
-    for made in clicks:
-        stores.clicks.record(made)
+    for click in clicks:
+        stores.clicks.record(click)
     tally.count_clicks(clicks)
-    assert (total(stores).human, total(stores).people, total(stores).deliveries) == (3, 2, 2)
+    assert (get_total(stores).human, get_total(stores).people, get_total(stores).deliveries) == (
+        3,
+        2,
+        2,
+    )
     assert not stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=1).items
     people = stores.recipients.list_link_visitors(make_link_id("home"), cursor=None, limit=9).items
     assert {visitor.person for visitor in people} == {None, "p2"}
-    assert {made.person for made, _ in bus.told} == {None, "p2"}
+    assert {click.person for click, _ in bus.published} == {None, "p2"}
     # The stream delivers the anonymous clicks too; they are counted already.
     assert tally.count_clicks(list(stores.clicks.scan_by_campaign(CAMPAIGN))).new_count == 0
 
@@ -252,7 +266,7 @@ def test_click_counted_before_an_opt_out_is_not_counted_again(
     tally.count_clicks([make_click()])
     stores.workspaces.opt_out(ACME, "p1", NOON)
     assert tally.count_clicks([make_click()]).new_count == 0
-    assert (total(stores).total, total(stores).people) == (1, 1)
+    assert (get_total(stores).total, get_total(stores).people) == (1, 1)
 
 
 def test_person_who_opts_in_again_is_counted_by_name(
@@ -267,23 +281,26 @@ def test_person_who_opts_in_again_is_counted_by_name(
     assert visitor.person == "p1"
 
 
-def planned(people: int, links: int = 1) -> list[Commit]:
-    marks = {
+def plan(people: int, links: int = 1) -> list[Commit]:
+    clicks_by_recipient = {
         f"p:{n}": [
             CountedClick(click_hash(str(n)), make_link_id(str(n % links)), n, b"dlvr", 0, False)
         ]
         for n in range(people)
     }
-    standings = {name: RecipientState(RecipientRow(RecipientKey(CAMPAIGN, name))) for name in marks}
+    states = {
+        name: RecipientState(RecipientRow(RecipientKey(CAMPAIGN, name)))
+        for name in clicks_by_recipient
+    }
     policy = CountingPolicy(
         bot_threshold=70, event_policy="all", create_batch_id=iter(range(1, 1000)).__next__
     )
-    transactions, left = plan_transactions(CAMPAIGN, standings, marks, policy)
-    assert left == {}
+    transactions, remaining = plan_transactions(CAMPAIGN, states, clicks_by_recipient, policy)
+    assert remaining == {}
     return [transaction.to_commit() for transaction in transactions]
 
 
-def actions(commit: Commit) -> int:
+def count_actions(commit: Commit) -> int:
     counters = {cell.counter for cell in commit.increments}
     return (
         len(commit.rows)
@@ -294,7 +311,7 @@ def actions(commit: Commit) -> int:
 
 
 def test_recipients_of_the_same_link_share_a_transaction() -> None:
-    links = [{cell.counter for cell in made.increments} for made in planned(500, links=5)]
+    links = [{cell.counter for cell in click.increments} for click in plan(500, links=5)]
     of_links = [{name for name in counters if name.startswith("link#")} for counters in links]
     assert len(set().union(*of_links)) == 5
     assert max(map(len, of_links)) == 2
@@ -302,10 +319,10 @@ def test_recipients_of_the_same_link_share_a_transaction() -> None:
 
 @pytest.mark.parametrize(("people", "links"), [(1, 1), (96, 1), (97, 1), (500, 1), (500, 500)])
 def test_transactions_are_filled_to_the_limit_of_dynamodb(people: int, links: int) -> None:
-    commits = planned(people, links)
+    commits = plan(people, links)
     assert sum(len(commit.rows) for commit in commits) == people
-    assert max(map(actions, commits)) <= MAX_COMMIT_ACTIONS
-    assert all(actions(commit) > MAX_COMMIT_ACTIONS - 2 for commit in commits[:-1])
+    assert max(map(count_actions, commits)) <= MAX_COMMIT_ACTIONS
+    assert all(count_actions(commit) > MAX_COMMIT_ACTIONS - 2 for commit in commits[:-1])
 
 
 def test_scanner_clicks_over_a_day_are_split_into_transactions(
@@ -313,7 +330,7 @@ def test_scanner_clicks_over_a_day_are_split_into_transactions(
 ) -> None:
     flood = [make_click(f"flood-{n}", name=str(n % 40), after=n * 300.0) for n in range(280)]
     assert tally.count_clicks(flood).new_count == 280
-    assert total(stores).total == 280
+    assert get_total(stores).total == 280
     assert tally.count_clicks(flood[::-1]).new_count == 0
 
 
@@ -321,11 +338,11 @@ def test_click_that_fits_no_transaction_is_returned(
     stores: Repositories, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("waypost.tally.transactions.MAX_COMMIT_ACTIONS", 2)
-    assert tally_of(stores, bus).count_clicks([make_click()]).failed_ids == {"click-1"}
+    assert create_tally_with(stores, bus).count_clicks([make_click()]).failed_ids == {"click-1"}
 
 
 def test_equal_clicks_of_several_people_are_counted_separately(
     stores: Repositories, tally: TallyService
 ) -> None:
     tally.count_clicks([make_click("a"), replace(make_click("b"), person=None)])
-    assert total(stores).people == 2
+    assert get_total(stores).people == 2

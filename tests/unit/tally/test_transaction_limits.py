@@ -46,30 +46,30 @@ def stores() -> Repositories:
 
 
 @pytest.fixture
-def recounting(stores: Repositories) -> RecountService:
+def recount_service(stores: Repositories) -> RecountService:
     return RecountService(stores.clicks, stores.campaigns, stores.recipients, stores.workspaces)
 
 
-def make(stores: Repositories, *clicks: Click) -> None:
-    for made in clicks:
-        stores.clicks.record(made)
+def count(stores: Repositories, *clicks: Click) -> None:
+    for click in clicks:
+        stores.clicks.record(click)
     tally = create_tally(stores)
     for start in range(0, len(clicks), 500):
         assert not tally.count_clicks(clicks[start : start + 500]).failed_ids
 
 
-def threshold(stores: Repositories, points: int) -> None:
+def set_threshold(stores: Repositories, points: int) -> None:
     stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=points))
 
 
-def every_link(minute: int = 0) -> list[Click]:
+def make_clicks_on_every_link(minute: int = 0) -> list[Click]:
     return [
         make_click(f"{minute}-{n}", name=f"link {n}", after=minute * 60 + n / 100)
         for n in range(MANY)
     ]
 
 
-def machines(stores: Repositories) -> tuple[int, int]:
+def count_bots(stores: Repositories) -> tuple[int, int]:
     total = stores.campaigns.get_counts(CAMPAIGN).total
     return total.human, total.machine
 
@@ -78,56 +78,59 @@ def machines(stores: Repositories) -> tuple[int, int]:
     ("late", "points"), [({"name": "\x00honeypot"}, 150), ({"name": "link 0"}, 70)]
 )
 def test_reclassification_of_more_links_than_a_transaction_holds(
-    stores: Repositories, recounting: RecountService, late: dict[str, str], points: int
+    stores: Repositories, recount_service: RecountService, late: dict[str, str], points: int
 ) -> None:
     """The threshold was lowered, or a honeypot click alone reaches a high one."""
-    threshold(stores, 1_000 if points == 70 else points)
-    make(stores, *every_link())
-    assert machines(stores) == (MANY, 0)
-    threshold(stores, points)
-    make(stores, make_click("late", after=2, agent="", asn=16509, **late))  # type: ignore[arg-type]
-    assert machines(stores) == (0, MANY + 1)
-    assert recounting.compare(CAMPAIGN).is_consistent
+    set_threshold(stores, 1_000 if points == 70 else points)
+    count(stores, *make_clicks_on_every_link())
+    assert count_bots(stores) == (MANY, 0)
+    set_threshold(stores, points)
+    count(stores, make_click("late", after=2, agent="", asn=16509, **late))  # type: ignore[arg-type]
+    assert count_bots(stores) == (0, MANY + 1)
+    assert recount_service.compare(CAMPAIGN).is_consistent
 
 
 def test_lowered_threshold_reclassifies_rows_and_counters_together(
-    stores: Repositories, recounting: RecountService
+    stores: Repositories, recount_service: RecountService
 ) -> None:
-    threshold(stores, 1_000)
-    make(stores, *every_link(), make_click("other", person="p2"))
-    threshold(stores, 70)
-    assert not recounting.compare(CAMPAIGN).is_consistent
-    assert recounting.repair(CAMPAIGN, create_tally(stores)).is_consistent
-    assert machines(stores) == (1, MANY)
-    make(stores, make_click("again", agent="curl/8", after=3_600))
-    assert machines(stores) == (1, MANY + 1)
-    assert recounting.compare(CAMPAIGN).is_consistent
+    set_threshold(stores, 1_000)
+    count(stores, *make_clicks_on_every_link(), make_click("other", person="p2"))
+    set_threshold(stores, 70)
+    assert not recount_service.compare(CAMPAIGN).is_consistent
+    assert recount_service.repair(CAMPAIGN, create_tally(stores)).is_consistent
+    assert count_bots(stores) == (1, MANY)
+    count(stores, make_click("again", agent="curl/8", after=3_600))
+    assert count_bots(stores) == (1, MANY + 1)
+    assert recount_service.compare(CAMPAIGN).is_consistent
 
 
 def test_reclassification_is_retried_after_a_write_conflict(
-    stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, recount_service: RecountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threshold(stores, 1_000)
-    make(stores, *every_link())
-    threshold(stores, 70)
+    set_threshold(stores, 1_000)
+    count(stores, *make_clicks_on_every_link())
+    set_threshold(stores, 70)
     commit, calls = stores.recipients.commit, Counter[str]()
 
-    def overtaken(commit_: Commit) -> None:
+    def commit_after_conflict(commit_: Commit) -> None:
         calls["all"] += 1
         if calls["all"] == 1:
-            make(stores, make_click("faster", after=7_200))
+            count(stores, make_click("faster", after=7_200))
         commit(commit_)
 
-    monkeypatch.setattr(stores.recipients, "commit", overtaken)
-    assert recounting.repair(CAMPAIGN, create_tally(stores)).is_consistent
-    assert machines(stores) == (1, MANY)
+    monkeypatch.setattr(stores.recipients, "commit", commit_after_conflict)
+    assert recount_service.repair(CAMPAIGN, create_tally(stores)).is_consistent
+    assert count_bots(stores) == (1, MANY)
 
 
 @pytest.mark.parametrize("room", [MAX_COMMIT_BYTES, 40_000])
 def test_scanner_of_many_links_is_erased_in_several_transactions(
-    stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch, room: int
+    stores: Repositories,
+    recount_service: RecountService,
+    monkeypatch: pytest.MonkeyPatch,
+    room: int,
 ) -> None:
-    make(stores, *(made for minute in range(22) for made in every_link(minute)))
+    count(stores, *(click for minute in range(22) for click in make_clicks_on_every_link(minute)))
     before = stores.campaigns.get_counts(CAMPAIGN)
     monkeypatch.setattr("waypost.repositories.recipients.MAX_COMMIT_BYTES", room)
     erasing = Erasure(
@@ -138,46 +141,46 @@ def test_scanner_of_many_links_is_erased_in_several_transactions(
     assert {record.key.recipient[0] for record in stores.recipients.iter_by_campaign(CAMPAIGN)} == {
         "a"
     }
-    assert recounting.compare(CAMPAIGN).is_consistent
+    assert recount_service.compare(CAMPAIGN).is_consistent
 
 
 def test_erasure_reclassifies_the_clicks_of_the_alias_first(
-    stores: Repositories, recounting: RecountService
+    stores: Repositories, recount_service: RecountService
 ) -> None:
-    threshold(stores, 1_000)
-    make(stores, make_click("known", after=2))
+    set_threshold(stores, 1_000)
+    count(stores, make_click("known", after=2))
     stores.workspaces.opt_out(ACME, "p1", NOON)
-    make(stores, *every_link())
-    threshold(stores, 70)
+    count(stores, *make_clicks_on_every_link())
+    set_threshold(stores, 70)
     erasing = Erasure(
         stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
     )
     assert erasing.erase(ACME, "p1", NOON).is_complete
-    assert machines(stores) == (0, MANY + 1)
+    assert count_bots(stores) == (0, MANY + 1)
     assert stores.campaigns.get_counts(CAMPAIGN).total.people == 1
-    assert recounting.compare(CAMPAIGN).is_consistent
+    assert recount_service.compare(CAMPAIGN).is_consistent
 
 
 def test_queued_clicks_of_a_flood_fill_further_overflow_items_and_count_once(
-    stores: Repositories, recounting: RecountService, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories, recount_service: RecountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The table accepts 1,000 clicks of a recipient a second; the others are queued."""
     monkeypatch.setattr("waypost.models.recipient.MAX_OVERFLOW_CLICKS", 40)
     flood = [make_click(f"f-{n}", name=f"link {n % 5}", after=n / 100) for n in range(400)]
-    make(stores, *flood[::2])
-    make(stores, *flood[1::2], *flood)
+    count(stores, *flood[::2])
+    count(stores, *flood[1::2], *flood)
     sheets = [
         r for r in stores.recipients.iter_by_campaign(CAMPAIGN) if isinstance(r, OverflowItem)
     ]
     assert max(len(sheet.counted_clicks) for sheet in sheets) == 40
     assert len(sheets) == -(-(400 - MAX_INLINE_CLICKS) // 40)
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400
-    assert recounting.compare(CAMPAIGN).is_consistent
+    assert recount_service.compare(CAMPAIGN).is_consistent
     erasing = Erasure(
         stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
     )
     assert erasing.erase(ACME, "p1", NOON).is_complete
-    make(stores, *stores.clicks.scan_by_campaign(CAMPAIGN))
+    count(stores, *stores.clicks.scan_by_campaign(CAMPAIGN))
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400
 
 
@@ -197,19 +200,19 @@ def test_longest_recipient_name_fits_every_key() -> None:
 
 def test_rows_with_thousands_of_deliveries_stay_within_the_transaction_limit() -> None:
     sums = {n.to_bytes(4): Visits(1, 0, 1, 1) for n in range(MAX_DISTINCT_KEYS)}
-    standings, marks = {}, {}
+    states, marks = {}, {}
     for n in range(80):
         row = RecipientRow(RecipientKey(CAMPAIGN, f"p:{n}"), version=1, deliveries=sums, opens=sums)
-        standings[f"p:{n}"] = RecipientState(row)
+        states[f"p:{n}"] = RecipientState(row)
         marks[f"p:{n}"] = [
             CountedClick(click_hash(str(n)), make_link_id("home"), n, b"dlvr", 0, False)
         ]
     policy = CountingPolicy(
         bot_threshold=70, event_policy="all", create_batch_id=iter(range(1, 1_000)).__next__
     )
-    transactions, left = plan_transactions(CAMPAIGN, standings, marks, policy)
+    transactions, remaining = plan_transactions(CAMPAIGN, states, marks, policy)
     commits = [transaction.to_commit() for transaction in transactions]
-    assert left == {}
+    assert remaining == {}
     assert sum(len(commit.rows) for commit in commits) == 80
     assert all(commit.is_within_limits for commit in commits)
 

@@ -17,10 +17,12 @@ GOLDEN: list[dict[str, Any]] = json.loads(
 )["keyrings"]
 
 
-def listed(*keys: bytes) -> KeySchedule:
+def make_schedule(*keys: bytes) -> KeySchedule:
     """Build keys in the form of the first version."""
-    told = [{"id": str(n), "secret": urlsafe_b64encode(k).decode()} for n, k in enumerate(keys)]
-    return KeySchedule.parse(json.dumps({"keys": told}))
+    keys_json = [
+        {"id": str(n), "secret": urlsafe_b64encode(k).decode()} for n, k in enumerate(keys)
+    ]
+    return KeySchedule.parse(json.dumps({"keys": keys_json}))
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["written"])
@@ -60,30 +62,30 @@ def test_error_of_an_invalid_keyring_contains_no_secret(text: str) -> None:
 
 
 def test_repr_of_keys_contains_no_secret() -> None:
-    keys = listed(OLD, NEW)
+    keys = make_schedule(OLD, NEW)
     assert "ooo" not in f"{keys} {keys.keys[0]}"
 
 
 def test_new_key_verifies_at_once_and_signs_from_its_time() -> None:
-    keys = listed(OLD).add_key(NEW, NOW)
+    keys = make_schedule(OLD).add_key(NEW, NOW)
     assert keys.build_keyring(NOW - 1) == Keyring((NEW, OLD))
     assert keys.build_keyring(NOW) == Keyring((OLD, NEW))
 
 
 def test_signing_time_is_stored_to_the_second() -> None:
-    keys = KeySchedule.parse(listed(OLD).add_key(NEW, NOW).to_json())
+    keys = KeySchedule.parse(make_schedule(OLD).add_key(NEW, NOW).to_json())
     assert keys.build_keyring(NOW - 1).keys[-1] == OLD
     assert keys.build_keyring(NOW).keys[-1] == NEW
 
 
 def test_key_that_signs_at_once_takes_precedence_over_a_waiting_one() -> None:
-    keys = listed(OLD).add_key(NEW, NOW + 600).add_key(NEWEST, NOW)
+    keys = make_schedule(OLD).add_key(NEW, NOW + 600).add_key(NEWEST, NOW)
     assert keys.build_keyring(NOW).keys[-1] == NEWEST
     assert keys.build_keyring(NOW + 600).keys[-1] == NEWEST
 
 
 def test_oldest_key_signs_before_all_signing_times() -> None:
-    keys = KeySchedule(listed(OLD).add_key(NEW, NOW).keys[1:]).add_key(NEWEST, NOW + 1)
+    keys = KeySchedule(make_schedule(OLD).add_key(NEW, NOW).keys[1:]).add_key(NEWEST, NOW + 1)
     assert keys.build_keyring(NOW - 1).keys[-1] == NEW
 
 
@@ -94,26 +96,26 @@ def test_first_rotation_keeps_the_key_of_the_seed() -> None:
 
 def test_duplicate_key_is_rejected() -> None:
     with pytest.raises(ValueError, match="already"):
-        listed(OLD, NEW).add_key(OLD, NOW)
+        make_schedule(OLD, NEW).add_key(OLD, NOW)
 
 
 def test_short_key_is_rejected() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        listed(OLD).add_key(b"short", NOW)
+        make_schedule(OLD).add_key(b"short", NOW)
 
 
 def test_only_the_retired_key_is_removed() -> None:
-    keys = listed(OLD, NEW)
+    keys = make_schedule(OLD, NEW)
     assert keys.remove_key(keys.keys[0].fingerprint, NOW).build_keyring(NOW) == Keyring((NEW,))
 
 
 def test_waiting_key_can_be_removed() -> None:
-    keys = listed(OLD).add_key(NEW, NOW + 600)
-    assert keys.remove_key(keys.keys[1].fingerprint, NOW) == listed(OLD)
+    keys = make_schedule(OLD).add_key(NEW, NOW + 600)
+    assert keys.remove_key(keys.keys[1].fingerprint, NOW) == make_schedule(OLD)
 
 
 def test_signing_key_cannot_be_removed_while_another_waits() -> None:
-    keys = listed(OLD).add_key(NEW, NOW + 600)
+    keys = make_schedule(OLD).add_key(NEW, NOW + 600)
     old = keys.keys[0].fingerprint
     with pytest.raises(ValueError, match="signs; let another key sign first"):
         keys.remove_key(old, NOW)
@@ -121,6 +123,6 @@ def test_signing_key_cannot_be_removed_while_another_waits() -> None:
 
 
 def test_unknown_key_cannot_be_removed() -> None:
-    there = f"{listed(OLD).keys[0].fingerprint}, {listed(NEW).keys[0].fingerprint}"
+    there = f"{make_schedule(OLD).keys[0].fingerprint}, {make_schedule(NEW).keys[0].fingerprint}"
     with pytest.raises(ValueError, match=f"^keyring: no key 00000000; choose one of {there}$"):
-        listed(OLD, NEW).remove_key("00000000", NOW)
+        make_schedule(OLD, NEW).remove_key("00000000", NOW)

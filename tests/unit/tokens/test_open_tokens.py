@@ -23,7 +23,7 @@ opens = OpenTokenSealer(KEYRING)
 texts = st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable())
 
 
-def signed(payload: bytes) -> str:
+def sign_payload(payload: bytes) -> str:
     return TokenSigner(KEYRING, OPEN_TOKEN_SALT).seal(payload)
 
 
@@ -72,12 +72,12 @@ def test_what_is_no_token_is_refused(text: str) -> None:
 
 def test_signed_payload_with_inconsistent_fields_is_malformed() -> None:
     whole = pack_recipient("d1", "p1", 5) + bytes.fromhex(CAMPAIGN)
-    assert opens.open(signed(whole)) == replace(TOKEN, sent=5)
+    assert opens.open(sign_payload(whole)) == replace(TOKEN, sent=5)
     for broken in (b"", whole[:-1], whole + b"\0", b"\x01"):
         with pytest.raises(MalformedToken):
-            opens.open(signed(broken))
+            opens.open(sign_payload(broken))
     with pytest.raises(UnknownVersion):
-        opens.open(signed(b"\x02" + whole[1:]))
+        opens.open(sign_payload(b"\x02" + whole[1:]))
 
 
 def test_id_of_opens_is_no_link_id() -> None:
