@@ -217,9 +217,9 @@ def test_an_output_that_was_made_of_something_else_is_left_alone(stack: Embedded
 @pytest.mark.parametrize(
     ("field", "url", "reason"),
     [
-        ("input", f"s3://{BUCKET}/nothing.ndjson", "is not there"),
+        ("input", f"s3://{BUCKET}/nothing.ndjson", "does not exist"),
         ("input", "s3://elsewhere/there.ndjson", "the stack may not read it"),
-        ("input", "s3://no-such-bucket/x.ndjson", "is not there"),
+        ("input", "s3://no-such-bucket/x.ndjson", "does not exist"),
         ("output", "s3://elsewhere/out.ndjson", "has no bucket that the stack may write to"),
         ("output", "s3://no-such-bucket/x.ndjson", "has no bucket that the stack may write to"),
         ("output", f"s3://{BUCKET}/wrong.ndjson", "is the input"),

@@ -56,8 +56,8 @@ _IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
 class LinkEntry(TypedDict):
     """A link in the report.
 
-    ``link`` is its id, None for a link that is not tracked. The fields after ``reason`` are None
-    for links that stay as they are, and for links that the first recipient does not have.
+    ``link`` is its id, or None for a link that is not tracked. The fields after ``reason`` have no
+    value for links that stay as they are, or that the first recipient does not have.
     """
 
     link: str | None

@@ -27,7 +27,7 @@ class InvalidLine(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class InputLine:
-    """A line, and the offset of the next one. ``text`` is None if the line is too long."""
+    """A line, and the offset of the next one. Too long a line has no ``text``."""
 
     text: bytes | None
     end: int

@@ -139,7 +139,7 @@ class FileCheckpoint:
         signature_counts: Mapping[str, int],
         report: dict[str, Any],
     ) -> FileCheckpoint:
-        """Add a part under the claimed number; its ``tag`` is None if it was empty."""
+        """Add a part under the claimed number; an empty part has no ``tag``."""
         return replace(
             self,
             claimed=self.claimed + 1,
@@ -165,7 +165,7 @@ class CheckpointStore:
         self._owner = secrets.token_hex(8)
 
     def load(self) -> FileCheckpoint | None:
-        """Load the last checkpoint; None if there is none that this release can read."""
+        """Load the last checkpoint; None without one that this release can read."""
         stored = self._objects.read(self._url)
         if stored is None:
             return None
