@@ -1,4 +1,4 @@
-"""Rewriting over the in-memory twins, and following what it wrote."""
+"""Rewrite messages over in-memory fakes, and resolve their links."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FakeBaseUrls(DomainBaseUrlResolver):
 
 @dataclass
 class RewriteHarness:
-    """A pipeline's view of the stack."""
+    """A rewrite service over in-memory repositories."""
 
     short_links: Any = field(default_factory=InMemoryShortLinkRepository)
     workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
@@ -67,7 +67,7 @@ class RewriteHarness:
         return sending.rewrite(validate_rewrite_request(asked))
 
     def resolve_short_link(self, code: str) -> str:
-        """Where a short link leads."""
+        """Resolve a short link to its destination."""
         lookup = LinkResolver(self.short_links, clock=NOW.timestamp)
         return lookup.resolve_destination(self.sealer.open(lookup.resolve_short_link(code)))
 

@@ -1,4 +1,4 @@
-"""Messages of campaigns, over DynamoDB and in memory alike."""
+"""Test the message repositories, over DynamoDB and in memory."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Objects: one contract for S3 and its twin."""
+"""Test the object stores, S3 and in memory."""
 
 from __future__ import annotations
 

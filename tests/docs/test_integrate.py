@@ -24,7 +24,7 @@ TRACKED = re.compile(r'href="(http[^"]+/e/c/[^"]+)"')
 
 
 def blocks(heading: str, language: str) -> list[str]:
-    """The code blocks of a section."""
+    """Return the code blocks of a section."""
     section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert found, heading
@@ -32,7 +32,7 @@ def blocks(heading: str, language: str) -> list[str]:
 
 
 class Reader:
-    """Follows the page: each section goes on with the names of those before."""
+    """Runs the page: each section uses the names of the sections before."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -47,11 +47,11 @@ class Reader:
             exec(self.deployed(block), self.names)
 
     def deployed(self, text):
-        """The page, with the function of this stack."""
+        """Return the page with the function name of this stack."""
         return text.replace("waypost-us-rewrite", self.stack.ref("RewriteFunction"))
 
     def lands(self, html):
-        """Where the one link of a message leads."""
+        """Return the destination of a message with one link."""
         (link,) = TRACKED.findall(html)
         answer = urllib3.request("GET", link, redirect=False)
         assert answer.status == 302
@@ -65,7 +65,7 @@ def reader(account):
 
 @pytest.fixture
 def sent(monkeypatch):
-    """What SES was asked to send, which it did."""
+    """Return the messages that SES accepted."""
     asked = []
     make = boto3.client
 

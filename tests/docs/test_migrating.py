@@ -1,4 +1,4 @@
-"""What docs/migrating-from-customerio.md and docs/migrating-from-ses.md say, claim by claim."""
+"""Test the claims of docs/migrating-from-customerio.md and docs/migrating-from-ses.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CUSTOMER = {"customer": {"cio_id": "a1b2"}, "trigger": {"custom_url": "https://a
 
 
 class Sender:
-    """Whoever moved: rewrites in a workspace of their own."""
+    """A customer that migrated, with a workspace of its own."""
 
     def __init__(self, stack: EmbeddedStack, workspace: str) -> None:
         self.stack, self.workspace = stack, workspace
@@ -44,13 +44,13 @@ class Sender:
         assert answer.status == 200, answer.data
 
     def send(self, *, data: Any = CUSTOMER, **message: object) -> tuple[list[Any], Any]:
-        """The deliveries, and the run with its links and failures."""
+        """Return the deliveries, and the results with links and failures."""
         whole: Any = {"workspace": self.workspace, "campaign": "sale", "liquid": True} | message
         run = self.client.rewrite(whole, [{"delivery": "1", "person": "1", "data": data}])
         return list(run), run
 
     def links(self, **message: object) -> dict[str, Any]:
-        """What became of each link, by its text in the template."""
+        """Return the entry of each link by its text in the template."""
         _, run = self.send(**message, dry_run=True)
         assert run.failed == []
         return {link["url"]: link for link in run.links}

@@ -1,4 +1,4 @@
-"""docs/rewriting.md: where it says that the parameters of its example lead."""
+"""Test the destination in the parameter example of docs/rewriting.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The typed client against the embedded stack, through boto3's own Lambda client."""
+"""Test the client against the embedded stack, through boto3's Lambda client."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_what_the_function_refuses_names_field_and_reason(stack, invoker):
 
 
 def bodies(campaign, html, count, data):
-    """A whole body: recipients with data, one of whom lacks it."""
+    """Return a request of recipients with data, one of them without."""
     people = [{"delivery": f"d{n}", "data": {"n": n, "text": data}} for n in range(count)]
     people[count // 2] = {"delivery": "lacks"}
     return {**message(campaign), "content": {"html": html}, "recipients": people}

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("no_aws_settings")
 
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template, with an invocation of the rewrite function ended after 50 seconds."""
+    """Write the template with a timeout of 50 seconds for the rewrite function."""
     folder = tmp_path_factory.mktemp("hurried")
     before, function, after = TEMPLATE.read_text("utf-8").partition("  RewriteFunction:\n")
     text = before + function + after.replace("Timeout: 900", "Timeout: 50", 1)
@@ -68,7 +68,7 @@ def recipient(number: int) -> dict[str, Any]:
 
 
 class Mailing:
-    """A file in the bucket, its output and its report."""
+    """A file in the bucket, with its output and report."""
 
     def __init__(self, stack: EmbeddedStack, name: str) -> None:
         self.stack, self.name = stack, name
@@ -88,7 +88,7 @@ class Mailing:
         return json.loads(outcome.payload)
 
     def until_done(self, **more: object) -> tuple[Any, int]:
-        """The report, and how many invocations it took."""
+        """Return the report and the number of invocations."""
         for round_ in range(1, 30):
             if (answer := self.invoke(**more))["done"]:
                 return answer, round_

@@ -36,19 +36,19 @@ MESSAGE = {
 }
 DELIVERIES = ["d0", "d1", "d2", "d3"]
 MOST_ASKED = 100
-"""How often somebody asks who is told each time that the work is not done."""
+"""Invocations before a test stops repeating unfinished work."""
 _OUTPUTS = count()
 
 
 class LambdaContextWithTime(lambda_handlers.LambdaContext):
-    """There is always time."""
+    """A context with time left."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
 
 
 class FileJob(NamedTuple):
-    """Four recipients and a line that is none, two lines to a part."""
+    """Four recipients and an invalid line, two lines per part."""
 
     app: ModuleType
     output: str
@@ -59,7 +59,7 @@ class FileJob(NamedTuple):
         return answer
 
     def rewrite_in_new_container(self) -> dict[str, Any]:
-        """The answer of a function that has just started."""
+        """Return the response of a new process."""
         self.app.rewrite_service.cache_clear()
         return self.rewrite()
 
@@ -89,7 +89,7 @@ def prepared(aws: FakeCloud, app: ModuleType) -> Iterator[FileJob]:
 
 
 class HealthyRun(NamedTuple):
-    """What is told at the end, and how often each call was made for it."""
+    """Return the final response and the number of calls by name."""
 
     report: dict[str, Any]
     calls: Counter[str]
@@ -97,7 +97,7 @@ class HealthyRun(NamedTuple):
 
 @pytest.fixture(scope="module")
 def healthy(aws: FakeCloud, app: ModuleType) -> HealthyRun:
-    """A run that nothing interrupts, and somebody who asks for its report again."""
+    """Count the calls of an undisturbed run and of a repeated request."""
     with prepared(aws, app) as job:
         report = job.rewrite_in_new_container()
         assert job.rewrite() == report
@@ -126,7 +126,7 @@ def check_never_half(aws: FakeCloud, job: FileJob) -> None:
 
 
 def check_done(aws: FakeCloud, job: FileJob, report: dict[str, Any]) -> None:
-    """Everybody has a line, once, with a message; they are counted once; nothing is left behind."""
+    """Check that each recipient has one line and counts once, and nothing else remains."""
     output = stored(aws, job.output)
     assert output is not None
     assert deliveries(output) == [*DELIVERIES, None]
@@ -139,7 +139,7 @@ def check_done(aws: FakeCloud, job: FileJob, report: dict[str, Any]) -> None:
 
 
 def is_refusal(answer: dict[str, Any]) -> bool:
-    """What is wrong is said in our words."""
+    """Check that the error is a problem of the project."""
     return "done" not in answer and answer["status"] in (400, 409, 503) and bool(answer["detail"])
 
 
@@ -172,7 +172,7 @@ def test_a_file_is_whole_and_counted_once(
 def test_an_answer_that_gets_lost_once_stops_nobody(
     aws: FakeCloud, app: ModuleType, healthy: HealthyRun, call: str
 ) -> None:
-    """The client asks again by itself: the condition fails then, or the upload is no more."""
+    """The SDK retries: then the condition fails, or the upload no longer exists."""
     for after in range(healthy.calls[call]):
         with prepared(aws, app) as job:
             aws.plan_fault(call, "timeout after", after=after, times=1)

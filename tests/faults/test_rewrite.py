@@ -1,4 +1,4 @@
-"""Each call of the rewrite function, gone wrong in each way: a message is whole, or there is none.
+"""Test the rewrite function with each call failing in each way: a message is complete or absent.
 
 docs/faults.md lists the promises, and is what is run here.
 """
@@ -57,7 +57,7 @@ def app(aws: FakeCloud) -> ModuleType:
 
 @contextmanager
 def prepared(aws: FakeCloud) -> Iterator[FakeCloud]:
-    """Two workspaces, of which one wants nobody named and no opens tracked."""
+    """Create two workspaces, one of them anonymous and without open tracking."""
     with aws.reset():
         aws.load_snapshot(create_workspaces)
         yield aws
@@ -78,7 +78,7 @@ def cloud(aws: FakeCloud) -> Iterator[FakeCloud]:
 
 @pytest.fixture(scope="module")
 def healthy(aws: FakeCloud, app: ModuleType) -> dict[str, Counter[str]]:
-    """How often a function that has just started makes each call, by the message."""
+    """Count the calls of a new process, by message."""
     made = {}
     for message in MESSAGES:
         with prepared(aws) as cloud:
@@ -99,13 +99,13 @@ def rewrite(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def rewrite_in_new_container(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a function that has just started."""
+    """Return the response of a new process."""
     app.rewrite_service.cache_clear()
     return rewrite(app, body)
 
 
 def is_refusal(answer: dict[str, Any]) -> bool:
-    """Nothing was handed over, and what is wrong is said."""
+    """Check that no message is returned, and the problem is named."""
     return answer.get("status") == 503 and "deliveries" not in answer and bool(answer["detail"])
 
 
@@ -124,7 +124,7 @@ def check_whole(cloud: FakeCloud, body: dict[str, Any], answer: dict[str, Any]) 
 
 
 def destination(kind: str, rest: str) -> str:
-    """Where a link leads, as the redirect finds out; its definition has to be stored."""
+    """Resolve a link as the redirect does; its definition must be stored."""
     short_links = get_repositories().short_links
     token = rest.removeprefix("c/")
     if kind == "s":
@@ -141,7 +141,7 @@ def destination(kind: str, rest: str) -> str:
 
 
 def check_stored(cloud: FakeCloud, body: dict[str, Any]) -> None:
-    """Each link is defined once; deliveries that have an idempotency key count once."""
+    """Check that each link is defined once, and deliveries with an idempotency key count once."""
     assert len(links(cloud, body)) == (3 if body["channel"] == "email" else 2)
     if "idempotency_key" in body:
         assert count_deliveries(cloud, body["workspace"], body["campaign"]) == 2

@@ -1,4 +1,4 @@
-"""The client against a function that is played: what it is sent, and what it makes of answers."""
+"""Test the client against a fake function: its payloads, retries and results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MESSAGE: Message = {"workspace": "acme", "campaign": "sale", "content": {"html":
 
 
 class Function:
-    """Answers as the rewrite function does; ``troubles`` are what it does first, one a call."""
+    """Responds as the rewrite function; ``troubles`` are its first responses, one per call."""
 
     def __init__(self, *troubles, answer_limit=10**9):
         self.troubles = list(troubles)
@@ -318,7 +318,7 @@ def test_without_a_key_two_runs_are_two():
 
 
 def answers(*told):
-    """Answers of batches, each with other links and warnings."""
+    """Return responses of batches with different links and warnings."""
     whole = Function().rewritten(json.dumps({**MESSAGE, "recipients": recipients(1)}))
     return [whole | each for each in told]
 

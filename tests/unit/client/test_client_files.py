@@ -1,4 +1,4 @@
-"""Files through the client, against a function that is played."""
+"""Test files through the client, against a fake function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPORT = told(100, links=[], warnings=["a warning"])
 
 
 class Function:
-    """Gives its answers, one a call."""
+    """Returns its responses, one per call."""
 
     def __init__(self, *answers):
         self.answers = list(answers)

@@ -8,7 +8,7 @@ from waypost.client.progress import ProgressBar
 
 @pytest.fixture
 def shown(monkeypatch):
-    """The bars that were drawn."""
+    """Record the bars that are drawn."""
     started: list[rich.progress.Progress] = []
     monkeypatch.setattr(rich.progress.Progress, "start", lambda self: started.append(self))
     return started

@@ -1,4 +1,4 @@
-"""Rewriting one message, and reading what became of it."""
+"""Rewrite one message and read the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEALER = TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
 
 @dataclass
 class MessageHarness:
-    """A pipeline's view of a workspace without a pixel and, unless told so, without parameters."""
+    """A workspace without open tracking and person parameter, and its rewrite service."""
 
     campaigns: InMemoryCampaignRepository = field(default_factory=InMemoryCampaignRepository)
     workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
@@ -54,7 +54,7 @@ class MessageHarness:
         )
 
     def rewrite_content(self, content_key: str, source: object, **body: Any) -> Any:
-        """What becomes of one form of content for the first recipient."""
+        """Return one form of content as the first recipient gets it."""
         answer = self.rewrite(content={content_key: source}, **body)
         assert not answer["failed"]
         return answer["deliveries"][0]["content"][content_key]
@@ -68,12 +68,12 @@ def desk() -> MessageHarness:
 
 
 @pytest.fixture
-def office() -> RewriteHarness:
+def harness() -> RewriteHarness:
     made = RewriteHarness()
     made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
     return made
 
 
 def decode_links(text: str, show: Callable[[str], str] = lambda href: f"[{href}]") -> str:
-    """A text with its tracking links shown by where they lead."""
+    """Replace the tracking links of a text by their destinations in brackets."""
     return LINK.sub(lambda link: show(SEALER.open(link[1]).href), text)

@@ -1,4 +1,4 @@
-"""The rewrite function: over HTTP, by invocation, and what it says when it refuses."""
+"""Test the rewrite function over HTTP and by invocation, and its refusals."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def over_http(
 
 
 @pytest.mark.parametrize("encoded", [False, True])
-def test_the_same_body_is_answered_over_http_and_by_invocation(app: ModuleType, encoded: bool):
+def test_same_body_gets_the_same_response_over_http_and_by_invocation(
+    app: ModuleType, encoded: bool
+):
     status, answer = over_http(app, BODY, encoded=encoded)
     assert status == 200
     assert answer == app.handler(BODY, CONTEXT)
@@ -95,7 +97,7 @@ def test_the_same_body_is_answered_over_http_and_by_invocation(app: ModuleType, 
         ({**BODY, "content": {"html": "{{ x"}, "liquid": True}, 400, "content.html"),
     ],
 )
-def test_what_is_refused_is_a_problem_that_names_the_field(
+def test_invalid_request_returns_a_problem_naming_the_field(
     app: ModuleType, body: dict[str, Any], status: int, said: str
 ):
     assert over_http(app, body)[0] == status
@@ -106,11 +108,11 @@ def test_what_is_refused_is_a_problem_that_names_the_field(
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "7", "null", '"\\ud800"'])
-def test_a_body_that_is_no_request_is_refused(app: ModuleType, body: str):
+def test_body_that_is_not_a_request_is_refused(app: ModuleType, body: str):
     assert over_http(app, body)[0] == 400
 
 
-def test_a_store_that_does_not_answer_is_a_503(app: ModuleType, monkeypatch: pytest.MonkeyPatch):
+def test_unavailable_store_returns_503(app: ModuleType, monkeypatch: pytest.MonkeyPatch):
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("no answer")
 
@@ -119,7 +121,7 @@ def test_a_store_that_does_not_answer_is_a_503(app: ModuleType, monkeypatch: pyt
     assert app.handler(BODY, CONTEXT)["status"] == 503
 
 
-def test_a_file_of_recipients_is_worked_through_by_invocation_only(
+def test_file_of_recipients_is_rewritten_by_invocation_only(
     app: ModuleType, monkeypatch: pytest.MonkeyPatch
 ):
     objects = InMemoryObjectStore()
@@ -141,11 +143,11 @@ def test_a_file_of_recipients_is_worked_through_by_invocation_only(
 
 
 @pytest.mark.parametrize("event", [[], "input", 7, None, True])
-def test_an_invocation_with_what_is_no_object_is_refused(app: ModuleType, event: object):
+def test_invocation_with_a_payload_that_is_not_an_object_is_refused(app: ModuleType, event: object):
     assert app.handler(event, CONTEXT)["status"] == 400
 
 
-def test_a_body_that_is_not_base64_is_refused(app: ModuleType):
+def test_body_that_is_not_base64_is_refused(app: ModuleType):
     event = {"requestContext": {}, "body": "a", "isBase64Encoded": True}
     answer = app.handler(event, CONTEXT)
     assert (answer["statusCode"], json.loads(answer["body"])["errors"]) == (
@@ -154,7 +156,7 @@ def test_a_body_that_is_not_base64_is_refused(app: ModuleType):
     )
 
 
-def test_a_workspace_whose_settings_cannot_be_read_is_told_which_and_others_go_on(
+def test_corrupt_settings_fail_their_workspace_only_and_are_named(
     app: ModuleType,
 ) -> None:
     store_settings_text(

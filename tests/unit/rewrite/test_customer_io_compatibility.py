@@ -1,4 +1,4 @@
-"""What people who come from Customer.io rely on: its link tracking pages, behaviour by behaviour.
+"""Test the behaviours of Customer.io's link tracking that its customers rely on.
 
 Each row is a message, what its workspace settled, and what becomes of its links: where they lead
 and whether they are tracked, or are left to the byte. What differs on purpose is at the end.
@@ -28,8 +28,8 @@ def tag(arguments: str) -> str:
     return "{% cio_link " + arguments + " %}"
 
 
-def outcomes(office: RewriteHarness, body: dict[str, Any]) -> list[tuple[bool, str | None]]:
-    answer = office.rewrite(**body)
+def outcomes(harness: RewriteHarness, body: dict[str, Any]) -> list[tuple[bool, str | None]]:
+    answer = harness.rewrite(**body)
     assert all(link["round_trip"] is not False for link in answer["links"])
     return [(link["tracked"], link["destination"]) for link in answer["links"]]
 
@@ -148,58 +148,58 @@ def outcomes(office: RewriteHarness, body: dict[str, Any]) -> list[tuple[bool, s
     ],
 )  # fmt: skip
 def test_links(
-    office: RewriteHarness, body: dict[str, Any], expected: list[tuple[bool, str | None]]
+    harness: RewriteHarness, body: dict[str, Any], expected: list[tuple[bool, str | None]]
 ):
-    office.save_settings(url_params=UTM, cio_id=True)
-    assert outcomes(office, body) == expected
+    harness.save_settings(url_params=UTM, cio_id=True)
+    assert outcomes(harness, body) == expected
 
 
 @pytest.mark.parametrize("kind", ["campaign", "broadcast", "newsletter", "transactional"])
-def test_tracking_that_is_off_for_a_message_takes_clicks_opens_and_parameters(
-    office: RewriteHarness, kind: str
+def test_message_without_tracking_has_no_clicks_opens_or_parameters(
+    harness: RewriteHarness, kind: str
 ):
-    office.save_settings(url_params=UTM, cio_id=True, track_opens=True)
+    harness.save_settings(url_params=UTM, cio_id=True, track_opens=True)
     source = '<body><a href="https://a.com/x">x</a>{% cio_link url:https://a.com %}</body>'
-    answer = office.rewrite(content={"html": source}, track=False, kind=kind)
+    answer = harness.rewrite(content={"html": source}, track=False, kind=kind)
     assert list_texts(answer, "html") == [
         '<body><a href="https://a.com/x">x</a>https://a.com</body>'
     ]
 
 
-def test_open_tracking_that_is_off_for_a_workspace_is_off_whatever_a_message_says(
-    office: RewriteHarness,
+def test_workspace_without_open_tracking_overrides_the_message(
+    harness: RewriteHarness,
 ):
-    office.save_settings(track_opens=False)
-    answer = office.rewrite(content={"html": "<body>x</body>"}, track_opens=True)
+    harness.save_settings(track_opens=False)
+    answer = harness.rewrite(content={"html": "<body>x</body>"}, track_opens=True)
     assert list_texts(answer, "html") == ["<body>x</body>"]
 
 
-def test_the_pixel_stands_just_before_the_end_of_the_body(office: RewriteHarness):
-    (text,) = list_texts(office.rewrite(content={"html": "<body><p>x</p></body>"}), "html")
+def test_the_pixel_stands_just_before_the_end_of_the_body(harness: RewriteHarness):
+    (text,) = list_texts(harness.rewrite(content={"html": "<body><p>x</p></body>"}), "html")
     assert text.startswith("<body><p>x</p><img ")
     assert text.endswith("></body>")
 
 
-def test_the_class_stays_in_the_message(office: RewriteHarness):
+def test_untracked_class_stays_in_the_message(harness: RewriteHarness):
     source = '<a class="untracked" href="https://a.com">x</a>'
-    assert source in list_texts(office.rewrite(content={"html": source}), "html")[0]
+    assert source in list_texts(harness.rewrite(content={"html": source}), "html")[0]
 
 
-def test_a_custom_url_of_the_trigger_is_one_link_for_everybody(office: RewriteHarness):
+def test_url_from_trigger_data_is_one_link_for_all_recipients(harness: RewriteHarness):
     recipients = [
         {"delivery": f"d{n}", "data": {"trigger": {"custom_url": f"https://a.com/{n}"}}}
         for n in range(3)
     ]
     content = {"html": '<a href="{{trigger.custom_url}}">x</a>'}
-    answer = office.rewrite(content=content, liquid=True, recipients=recipients)
+    answer = harness.rewrite(content=content, liquid=True, recipients=recipients)
     (link,) = answer["links"]
     assert link["url"] == "{{trigger.custom_url}}"
 
 
-def test_a_tag_groups_what_a_body_without_liquid_has_for_each_message(office: RewriteHarness):
+def test_a_tag_groups_what_a_body_without_liquid_has_for_each_message(harness: RewriteHarness):
     def link(number: int, more: str = "") -> object:
         source = f'<a href="https://a.com?token=123abc{number}"{more}>x</a>'
-        answer = office.rewrite(content={"html": source}, kind="transactional")
+        answer = harness.rewrite(content={"html": source}, kind="transactional")
         return answer["links"][0]["link"]
 
     assert link(1) != link(2)
@@ -207,84 +207,84 @@ def test_a_tag_groups_what_a_body_without_liquid_has_for_each_message(office: Re
     assert link(1, grouped) == link(2, grouped)
 
 
-def test_two_links_to_one_url_are_one_in_reports(office: RewriteHarness):
+def test_two_links_to_one_url_are_one_in_reports(harness: RewriteHarness):
     source = '<a href="https://a.com">x</a><a href="https://a.com">y</a>'
-    links = office.rewrite(content={"html": source})["links"]
+    links = harness.rewrite(content={"html": source})["links"]
     assert len({link["link"] for link in links}) == 1
     assert [link["position"] for link in links] == [1, 2]
 
 
-def test_the_id_for_the_javascript_library_is_a_parameter_of_the_workspace(office: RewriteHarness):
-    office.save_settings(url_params={"ajs_uid": "cio_{{customer.cio_id}}"}, cio_id=False)
+def test_the_id_for_the_javascript_library_is_a_parameter_of_the_workspace(harness: RewriteHarness):
+    harness.save_settings(url_params={"ajs_uid": "cio_{{customer.cio_id}}"}, cio_id=False)
     body = html('<a href="https://a.com">x</a>')
-    assert outcomes(office, body) == [(True, "https://a.com?ajs_uid=cio_p0")]
+    assert outcomes(harness, body) == [(True, "https://a.com?ajs_uid=cio_p0")]
 
 
-def test_a_setting_that_changes_is_for_messages_after_it(office: RewriteHarness):
-    office.save_settings(cio_id=True)
+def test_changed_setting_applies_to_later_messages(harness: RewriteHarness):
+    harness.save_settings(cio_id=True)
     body = html('<a href="https://a.com">x</a>')
-    before = office.rewrite(**body)
-    office.save_settings(cio_id=False)
+    before = harness.rewrite(**body)
+    harness.save_settings(cio_id=False)
     assert before["links"][0]["destination"] == "https://a.com?_cio_id=p0"
-    assert outcomes(office, body) == [(True, "https://a.com")]
+    assert outcomes(harness, body) == [(True, "https://a.com")]
 
 
-def test_shapes_that_outlook_draws_lead_where_their_links_do(office: RewriteHarness):
+def test_vml_shapes_of_outlook_get_the_same_destination_as_their_links(harness: RewriteHarness):
     source = (
         '<!--[if mso]><v:roundrect href="https://a.com/x"></v:roundrect><![endif]-->'
         '<a href="https://a.com/x">x</a>'
     )
-    links = office.rewrite(content={"html": source})["links"]
+    links = harness.rewrite(content={"html": source})["links"]
     assert [link["tracked"] for link in links] == [True, True]
     assert len({link["link"] for link in links}) == 1
 
 
-def test_links_of_text_messages_are_shortened_where_the_workspace_says_so(office: RewriteHarness):
-    office.save_settings(shorten=ShortLinkChannels(sms=True, whatsapp=True))
-    (text,) = list_texts(office.rewrite(channel="sms", content={"text": "https://a.com/x"}))
+def test_sms_links_are_shortened_if_the_workspace_enables_it(harness: RewriteHarness):
+    harness.save_settings(shorten=ShortLinkChannels(sms=True, whatsapp=True))
+    (text,) = list_texts(harness.rewrite(channel="sms", content={"text": "https://a.com/x"}))
     assert SHORT_LINK.search(text)
     content = {"variables": {"1": tag("url:https://a.com/x")}}
-    (whatsapp,) = office.rewrite(channel="whatsapp", content=content)["deliveries"]
+    (whatsapp,) = harness.rewrite(channel="whatsapp", content=content)["deliveries"]
     assert SHORT_LINK.search(json.dumps(whatsapp["content"]))
 
 
-def test_the_text_part_of_an_email_is_left_unless_asked_for(office: RewriteHarness):
+def test_text_part_of_an_email_is_tracked_only_on_request(harness: RewriteHarness):
     content = {"html": '<a href="https://a.com">x</a>', "text": "https://a.com"}
-    assert list_texts(office.rewrite(content=content)) == ["https://a.com"]
-    assert "/e/c/" in list_texts(office.rewrite(content=content, track_text=True))[0]
+    assert list_texts(harness.rewrite(content=content)) == ["https://a.com"]
+    assert "/e/c/" in list_texts(harness.rewrite(content=content, track_text=True))[0]
 
 
 @pytest.mark.parametrize(
     "href", ["https://a.com/password/reset?token=8f14e45fceea167a5a36dedd4bea2543"]
 )
-def test_links_that_should_not_be_tracked_are_pointed_out(office: RewriteHarness, href: str):
-    (link,) = office.rewrite(content={"html": f'<a href="{href}">x</a>'})["links"]
+def test_links_that_look_secret_are_reported(harness: RewriteHarness, href: str):
+    (link,) = harness.rewrite(content={"html": f'<a href="{href}">x</a>'})["links"]
     assert link["tracked"]
     assert "looks secret" in str(link["reason"])
 
 
 class TestWhatDiffers:
-    """On purpose: docs/migrating-from-customerio.md tells why."""
+    """Intended differences; docs/migrating-from-customerio.md gives the reasons."""
 
-    def test_a_tag_without_url_refuses_the_message(self, office: RewriteHarness):
+    def test_a_tag_without_url_refuses_the_message(self, harness: RewriteHarness):
         with pytest.raises(InvalidRequest, match="no url"):
-            office.rewrite(content={"html": tag("url:")})
+            harness.rewrite(content={"html": tag("url:")})
 
-    def test_a_whatsapp_message_with_text_is_refused(self, office: RewriteHarness):
+    def test_a_whatsapp_message_with_text_is_refused(self, harness: RewriteHarness):
         with pytest.raises(InvalidRequest, match="variables"):
-            office.rewrite(channel="whatsapp", content={"text": "https://a.com"})
+            harness.rewrite(channel="whatsapp", content={"text": "https://a.com"})
 
     def test_an_unsubscribe_link_is_a_link_unless_its_author_or_workspace_says_otherwise(
-        self, office: RewriteHarness
+        self, harness: RewriteHarness
     ):
         body = html('<a href="https://a.com/unsubscribe/1">x</a>')
-        assert outcomes(office, body) == [(True, "https://a.com/unsubscribe/1")]
-        office.save_settings(never_track=("https://a.com/unsubscribe/*",))
-        assert outcomes(office, body) == [(False, None)]
+        assert outcomes(harness, body) == [(True, "https://a.com/unsubscribe/1")]
+        harness.save_settings(never_track=("https://a.com/unsubscribe/*",))
+        assert outcomes(harness, body) == [(False, None)]
 
-    def test_links_are_of_whoever_is_known_only(self, office: RewriteHarness):
-        office.save_settings(cio_id=True)
-        answer = office.rewrite(
+    def test_person_parameter_is_added_for_known_persons_only(self, harness: RewriteHarness):
+        harness.save_settings(cio_id=True)
+        answer = harness.rewrite(
             content={"html": '<a href="https://a.com">x</a>'}, recipients=[{"delivery": "d"}]
         )
         assert answer["links"][0]["destination"] == "https://a.com"

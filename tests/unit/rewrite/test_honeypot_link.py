@@ -1,4 +1,4 @@
-"""A link that nobody sees: whoever follows it reads markup, and is a machine."""
+"""Test the hidden link that only bots follow, since they read the markup."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ TRAP = re.compile(
 )
 
 
-def html(office: RewriteHarness, **more: bool) -> str:
-    return list_texts(office.rewrite(content={"html": PAGE}, **more), "html")[0]
+def html(harness: RewriteHarness, **more: bool) -> str:
+    return list_texts(harness.rewrite(content={"html": PAGE}, **more), "html")[0]
 
 
-def test_a_message_that_asks_for_it_has_one_before_the_end_of_its_body(
-    office: RewriteHarness,
+def test_requested_honeypot_is_inserted_before_the_end_of_the_body(
+    harness: RewriteHarness,
 ) -> None:
-    text = html(office, honeypot=True, track_opens=False)
+    text = html(harness, honeypot=True, track_opens=False)
     [token] = TRAP.findall(text)
     assert TRAP.sub("", text).endswith("</a></body></html>")
-    opened = office.sealer.open(token)
+    opened = harness.sealer.open(token)
     assert is_honeypot(opened.link)
     assert (opened.delivery, opened.person, opened.href) == ("d0", "p0", f"{BASE}/")
 
 
-def test_it_stands_beside_the_pixel(office: RewriteHarness) -> None:
-    text = html(office, honeypot=True)
+def test_honeypot_is_inserted_beside_the_pixel(harness: RewriteHarness) -> None:
+    text = html(harness, honeypot=True)
     assert len(TRAP.findall(text)) == text.count("/e/o/") == 1
 
 
-def test_each_recipient_has_their_own(office: RewriteHarness) -> None:
-    answer = office.rewrite(recipient_count=2, content={"html": PAGE}, honeypot=True)
+def test_each_recipient_has_their_own_honeypot_token(harness: RewriteHarness) -> None:
+    answer = harness.rewrite(recipient_count=2, content={"html": PAGE}, honeypot=True)
     tokens = [TRAP.findall(text)[0] for text in list_texts(answer, "html")]
-    assert [office.sealer.open(token).person for token in tokens] == ["p0", "p1"]
+    assert [harness.sealer.open(token).person for token in tokens] == ["p0", "p1"]
 
 
-def test_it_is_not_among_the_links_that_are_reported(office: RewriteHarness) -> None:
-    answer = office.rewrite(content={"html": PAGE}, honeypot=True)
+def test_honeypot_is_not_in_the_link_report(harness: RewriteHarness) -> None:
+    answer = harness.rewrite(content={"html": PAGE}, honeypot=True)
     assert [link["url"] for link in answer["links"]] == ["https://a.example/"]
 
 
 @pytest.mark.parametrize("more", [{}, {"honeypot": True, "track": False}])
-def test_a_message_that_does_not_want_it_has_none(
-    office: RewriteHarness, more: dict[str, bool]
+def test_message_without_the_option_has_no_honeypot(
+    harness: RewriteHarness, more: dict[str, bool]
 ) -> None:
-    assert TRAP.findall(html(office, track_opens=False, **more)) == []
+    assert TRAP.findall(html(harness, track_opens=False, **more)) == []
 
 
-def test_other_links_are_no_honeypots(office: RewriteHarness) -> None:
-    [token] = re.findall(r"/e/c/([^\"]+)", html(office, track_opens=False))
-    assert not is_honeypot(office.sealer.open(token).link)
+def test_other_links_are_not_honeypots(harness: RewriteHarness) -> None:
+    [token] = re.findall(r"/e/c/([^\"]+)", html(harness, track_opens=False))
+    assert not is_honeypot(harness.sealer.open(token).link)

@@ -1,4 +1,4 @@
-"""What becomes of a link, rule by rule, seen from the message that is handed over."""
+"""Test each link rule on the rewritten message."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def test_an_international_destination_is_signed_in_characters_that_a_header_can_
     )
 
 
-def test_rewriting_what_is_rewritten_changes_nothing(desk: MessageHarness):
+def test_rewriting_a_rewritten_message_changes_nothing(desk: MessageHarness):
     desk.save_settings(url_params={"utm_source": "n"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class=untracked href="https://e.com/u">b</a>'
     once = desk.rewrite_content("html", source)
     assert desk.rewrite_content("html", once) == once
 
 
-def test_a_tracking_link_is_known_on_whatever_host_it_was_made_for(desk: MessageHarness):
+def test_tracking_link_is_recognised_on_any_host(desk: MessageHarness):
     once = desk.rewrite_content("html", '<a href="https://e.com/">a</a>')
     moved = once.replace(BASE, "https://links.other.com")
     assert desk.rewrite_content("html", moved) == moved
@@ -113,7 +113,7 @@ def test_classes_opt_out_alone_or_together(desk: MessageHarness, classes, tracke
     )
 
 
-def test_the_identity_is_for_tracked_links_only_and_comes_first(desk: MessageHarness):
+def test_person_parameter_is_first_and_on_tracked_links_only(desk: MessageHarness):
     desk.save_settings(url_params={"u": "1"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class="untracked" href="https://e.com/">b</a>'
     assert html(desk, source) == (
@@ -122,12 +122,12 @@ def test_the_identity_is_for_tracked_links_only_and_comes_first(desk: MessageHar
     )
 
 
-def test_an_identity_that_the_workspace_names_itself_stands_there_once(desk: MessageHarness):
+def test_person_parameter_defined_by_the_workspace_is_added_once(desk: MessageHarness):
     desk.save_settings(cio_id=True, url_params={"_cio_id": "{{ customer.cio_id }}", "u": "1"})
     assert html(desk, '<a href="https://e.com/">') == '<a href="[https://e.com/?_cio_id=p1&u=1]">'
 
 
-def test_an_unknown_person_has_no_identity(desk: MessageHarness):
+def test_unknown_person_has_no_person_parameter(desk: MessageHarness):
     desk.save_settings(cio_id=True)
     assert html(desk, '<a href="https://e.com/">', recipients=[{"delivery": "d1"}]) == (
         '<a href="[https://e.com/]">'
@@ -150,7 +150,7 @@ def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_
     )
 
 
-def test_a_parameter_that_is_no_text_fails_its_recipient_and_no_other(desk: MessageHarness):
+def test_parameter_that_is_not_text_fails_only_its_recipient(desk: MessageHarness):
     desk.save_settings(url_params={"n": "{{ customer.name }}"})
     people: list[dict[str, object]] = [
         {"delivery": "d1", "data": {"customer": {"name": "\ud800"}}},
@@ -174,7 +174,7 @@ def test_an_empty_parameter_is_not_added_and_reported(desk: MessageHarness):
 
 
 @pytest.mark.parametrize("body", [{"track": False}, {"url_params": False}])
-def test_an_empty_parameter_that_no_link_would_get_is_nothing_to_report(desk: MessageHarness, body):
+def test_empty_parameter_without_a_link_to_add_it_to_is_not_reported(desk: MessageHarness, body):
     desk.save_settings(url_params={"n": "{{ customer.name }}"})
     assert desk.rewrite(content={"html": '<a href="https://e.com/">'}, **body)["warnings"] == []
 
@@ -218,7 +218,7 @@ def test_cio_link_asks_for_tracking_and_parameters(desk: MessageHarness, tag, wr
     assert html(desk, f'<a href="{tag}">') == f'<a href="{written}">'
 
 
-def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: MessageHarness):
+def test_cio_link_in_an_href_inherits_the_options_of_its_anchor(desk: MessageHarness):
     source = '<a class="untracked" data-cio-tag="T" href=" {% cio_link url:https://e.com/ %}">'
     answer = desk.rewrite(content={"html": source})
     assert [(link["tag"], link["tracked"]) for link in answer["links"]] == [("T", False)]
@@ -232,13 +232,13 @@ def test_a_tag_that_is_an_href_takes_over_what_its_anchor_says(desk: MessageHarn
         "{% cio_link url:{% if a %}https://e.com{% endif %} %}",
     ],
 )
-def test_a_tag_that_never_ends_refuses_the_message(desk: MessageHarness, tag):
+def test_unterminated_cio_link_refuses_the_message(desk: MessageHarness, tag):
     for source in (tag, f"{tag}\n{{% cio_link url:https://f.com %}}"):
         with pytest.raises(InvalidRequest, match=r"content\.html: cio_link url.*no end; add %}"):
             desk.rewrite(content={"html": source})
 
 
-def test_a_tag_that_cannot_be_read_names_the_part_of_the_content(desk: MessageHarness):
+def test_invalid_cio_link_error_names_the_field_of_the_content(desk: MessageHarness):
     with pytest.raises(InvalidRequest, match=r"content\.html: cio_link track:true: no url"):
         desk.rewrite(content={"html": "{% cio_link track:true %}"})
 
@@ -262,7 +262,7 @@ def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: Message
     ]
 
 
-def test_the_token_carries_who_what_and_where(desk: MessageHarness):
+def test_token_contains_recipient_link_and_destination(desk: MessageHarness):
     sent = desk.rewrite_content("html", '<a href="#"></a><a href="https://e.com/"></a>')
     found = LINK.search(sent)
     assert found
@@ -284,7 +284,7 @@ def test_the_token_carries_who_what_and_where(desk: MessageHarness):
         "https://e.com/?x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc",
     ],
 )
-def test_what_looks_secret_is_tracked_with_a_warning_or_left_alone(desk: MessageHarness, href):
+def test_link_that_looks_secret_is_tracked_with_a_warning_or_not_at_all(desk: MessageHarness, href):
     source = f'<a href="{href}">'
     [link] = desk.rewrite(content={"html": source})["links"]
     assert link["tracked"]
@@ -319,7 +319,7 @@ def test_ordinary_links_do_not_look_secret(desk: MessageHarness, href):
         ("https://e.com/unsub?cribe*", False),
     ],
 )
-def test_patterns_name_links_that_are_never_touched(desk: MessageHarness, pattern, matched):
+def test_links_matching_a_never_track_pattern_do_not_change(desk: MessageHarness, pattern, matched):
     desk.save_settings(never_track=(pattern,), url_params={"u": "1"})
     source = '<a href="https://e.com/unsubscribe/7?x=1">'
     assert (html(desk, source) == source) is matched

@@ -1,4 +1,4 @@
-"""Codes for the links of one rewriting: none lost, none double, whatever the table does."""
+"""Test that codes are neither lost nor duplicated, whatever the table does."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_ten_thousand_recipients_get_a_code_each_while_the_table_throttles() -> 
     assert len(table.items) == RECIPIENTS  # a repeated request left nothing behind
 
 
-def test_a_code_that_is_taken_is_replaced_in_the_message() -> None:
+def test_taken_code_is_replaced_in_the_message() -> None:
     store = InMemoryShortLinkRepository()
     theirs = ShortLink(generate_code(), "their/token", None)
     store.add([theirs])
@@ -63,7 +63,7 @@ def test_a_code_that_is_taken_is_replaced_in_the_message() -> None:
     assert store.get(theirs.code) == theirs
 
 
-def test_a_code_whose_replacement_is_taken_too_is_replaced_again() -> None:
+def test_code_is_replaced_again_if_its_replacement_is_taken() -> None:
     store = InMemoryShortLinkRepository()
     taken = [ShortLink(generate_code(), f"their/token-{n}", None) for n in range(2)]
     store.add(taken)
@@ -74,7 +74,7 @@ def test_a_code_whose_replacement_is_taken_too_is_replaced_again() -> None:
     assert replace_codes(message, shortener.store_pending()) == free
 
 
-def test_two_links_of_one_rewriting_never_share_a_code() -> None:
+def test_two_links_of_one_message_never_share_a_code() -> None:
     same, other = generate_code(), generate_code()
     drawn = iter([same, same, other])
     shortener = LinkShortener(
@@ -83,12 +83,12 @@ def test_two_links_of_one_rewriting_never_share_a_code() -> None:
     assert [shortener.assign_code("a/b"), shortener.assign_code("c/d")] == [same, other]
 
 
-def test_a_code_is_what_a_reader_takes_for_one() -> None:
+def test_generated_code_is_parsed_as_a_code() -> None:
     code = LinkShortener(InMemoryShortLinkRepository(), None).assign_code("a/b")
     assert parse_code(code) == code
 
 
-def test_codes_taken_among_many_are_told_and_the_rest_stored() -> None:
+def test_repository_returns_taken_codes_and_stores_the_rest() -> None:
     table = ThrottlingTable()
     links = [ShortLink(generate_code(), f"t/{n}", None) for n in range(250)]
     create_repository(table).add([links[3], links[120]])
@@ -97,7 +97,7 @@ def test_codes_taken_among_many_are_told_and_the_rest_stored() -> None:
     assert all(create_repository(table).get(link.code) == link for link in links)
 
 
-def test_a_table_that_stays_away_is_given_up_after_growing_pauses() -> None:
+def test_unavailable_table_fails_after_retries_with_backoff() -> None:
     pauses: list[float] = []
     table = ThrottlingTable()
     table.transact_write_items = lambda **_: (_ for _ in ()).throw(OSError("away"))  # type: ignore[method-assign]
@@ -108,6 +108,6 @@ def test_a_table_that_stays_away_is_given_up_after_growing_pauses() -> None:
     assert pauses[-1] > pauses[0]
 
 
-def test_links_without_an_end_have_no_expiry() -> None:
+def test_links_without_a_limit_have_no_expiry() -> None:
     assert compute_expiry(NOW, None) is None
     assert compute_expiry(NOW, 1) == int(NOW.timestamp()) + 86_400

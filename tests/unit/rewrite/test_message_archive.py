@@ -15,7 +15,7 @@ DAY = 86_400
 
 
 class CountingMessageRepository(InMemoryMessageRepository):
-    """Counts how often it is asked; ``down`` makes it fail."""
+    """Counts calls; ``down`` makes it fail."""
 
     def __init__(self):
         super().__init__(NOW.timestamp)
@@ -39,14 +39,14 @@ def keep(keeper, content, *, campaign=CAMPAIGN, rendered=False, days=None):
 
 
 @pytest.mark.parametrize(("workspace", "days"), [(None, 400), (7, 7)])
-def test_a_message_is_kept_as_long_as_clicks_are(store, workspace, days):
+def test_message_is_archived_as_long_as_clicks(store, workspace, days):
     keep(MessageArchive(store, 400), {"html": "<p>"}, days=workspace, rendered=True)
     kept = store.get(CAMPAIGN)
     assert (kept.html, kept.rendered) == ("<p>", True)
     assert kept.expires == int(NOW.timestamp()) + days * DAY
 
 
-def test_the_store_is_asked_once_a_campaign(store):
+def test_message_is_written_once_per_campaign(store):
     keeper = MessageArchive(store, 400)
     for _ in range(3):
         keep(keeper, {"html": "<p>"})
@@ -54,12 +54,12 @@ def test_the_store_is_asked_once_a_campaign(store):
     assert store.asked == 2
 
 
-def test_content_without_html_is_not_kept(store):
+def test_content_without_html_is_not_archived(store):
     keep(MessageArchive(store, 400), {"text": "Hello"})
     assert store.asked == 0
 
 
-def test_the_html_part_of_a_mime_message_is_kept(store):
+def test_html_part_of_a_mime_message_is_archived(store):
     mime = EmailMessage()
     mime["subject"] = "Sale"
     mime.set_content("Hello")
@@ -78,11 +78,11 @@ def test_the_html_part_of_a_mime_message_is_kept(store):
         "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: text/html",
     ],
 )
-def test_a_mime_message_without_html_that_can_be_read_is_no_trouble(store, mime):
+def test_mime_message_without_readable_html_is_not_archived(store, mime):
     keep(MessageArchive(store, 400), {"mime": mime})
 
 
-def test_a_message_that_cannot_be_kept_is_sent_all_the_same_and_counted(store, capsys):
+def test_message_that_cannot_be_archived_is_sent_and_counted(store, capsys):
     keeper = MessageArchive(store, 400)
     store.down = True
     keep(keeper, {"html": "<p>"})

@@ -1,4 +1,4 @@
-"""Where the pixel goes, for whom, and that nothing else of a message changes."""
+"""Test the position and the recipients of the pixel, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def pixels(text: str) -> list[str]:
     return PIXEL.findall(text)
 
 
-def html(office: RewriteHarness, source: str, **more: Any) -> str:
-    [text] = list_texts(office.rewrite(content={"html": source}, **more), "html")
+def html(harness: RewriteHarness, source: str, **more: Any) -> str:
+    [text] = list_texts(harness.rewrite(content={"html": source}, **more), "html")
     return text
 
 
-def test_the_pixel_stands_just_before_the_end_of_the_body(office: RewriteHarness) -> None:
-    text = html(office, PAGE)
+def test_the_pixel_stands_just_before_the_end_of_the_body(harness: RewriteHarness) -> None:
+    text = html(harness, PAGE)
     assert PIXEL.sub("|", text) == "<html><body><p>hello</p>|</body></html>"
 
 
-def test_the_pixel_is_the_recipients_own(office: RewriteHarness) -> None:
-    answer = office.rewrite(recipient_count=3, content={"html": PAGE})
+def test_each_recipient_has_their_own_pixel(harness: RewriteHarness) -> None:
+    answer = harness.rewrite(recipient_count=3, content={"html": PAGE})
     opened = [
-        office.sealer.open_sealer.open(pixels(text)[0]) for text in list_texts(answer, "html")
+        harness.sealer.open_sealer.open(pixels(text)[0]) for text in list_texts(answer, "html")
     ]
     campaign = derive_campaign_id("acme", "sale")
     assert opened == [OpenToken(campaign, f"d{n}", f"p{n}", int(NOW.timestamp())) for n in range(3)]
@@ -69,10 +69,10 @@ def test_the_pixel_is_the_recipients_own(office: RewriteHarness) -> None:
         ("<p>{{ left }}</p>", "<p>{{ left }}</p>|"),
     ],
 )
-def test_the_place_is_the_one_a_browser_would_name(
-    office: RewriteHarness, source: str, where: str
+def test_pixel_position_is_the_end_of_the_body_as_browsers_parse_it(
+    harness: RewriteHarness, source: str, where: str
 ) -> None:
-    text = html(office, source)
+    text = html(harness, source)
     assert len(pixels(text)) == 1
     assert PIXEL.sub("|", text) == where
 
@@ -80,40 +80,40 @@ def test_the_place_is_the_one_a_browser_would_name(
 @pytest.mark.parametrize(
     "more", [{"track_opens": False}, {"track": False}, {"track": False, "track_opens": True}]
 )
-def test_a_message_that_wants_no_pixel_gets_none(
-    office: RewriteHarness, more: dict[str, bool]
+def test_message_with_open_tracking_off_has_no_pixel(
+    harness: RewriteHarness, more: dict[str, bool]
 ) -> None:
-    assert html(office, PAGE, **more) == PAGE
+    assert html(harness, PAGE, **more) == PAGE
 
 
-def test_a_workspace_that_wants_none_has_the_last_word(office: RewriteHarness) -> None:
-    office.save_settings(track_opens=False)
-    assert html(office, PAGE, track_opens=True) == PAGE
+def test_workspace_with_open_tracking_off_overrides_the_message(harness: RewriteHarness) -> None:
+    harness.save_settings(track_opens=False)
+    assert html(harness, PAGE, track_opens=True) == PAGE
 
 
 @pytest.mark.parametrize("channel", ["in_app", "push"])
-def test_other_channels_have_no_pixel(office: RewriteHarness, channel: str) -> None:
-    assert html(office, PAGE, channel=channel) == PAGE
+def test_other_channels_have_no_pixel(harness: RewriteHarness, channel: str) -> None:
+    assert html(harness, PAGE, channel=channel) == PAGE
 
 
-def test_a_text_part_has_no_pixel(office: RewriteHarness) -> None:
-    answer = office.rewrite(content={"html": PAGE, "text": "hello </body>"})
+def test_a_text_part_has_no_pixel(harness: RewriteHarness) -> None:
+    answer = harness.rewrite(content={"html": PAGE, "text": "hello </body>"})
     assert list_texts(answer) == ["hello </body>"]
 
 
-def test_the_pixel_adds_nothing_to_the_links(office: RewriteHarness) -> None:
-    answer = office.rewrite(content={"html": '<body><a href="https://a.example/">a</a></body>'})
+def test_the_pixel_adds_nothing_to_the_links(harness: RewriteHarness) -> None:
+    answer = harness.rewrite(content={"html": '<body><a href="https://a.example/">a</a></body>'})
     assert [link["position"] for link in answer["links"]] == [1]
 
 
-def test_rewriting_again_adds_no_second_pixel(office: RewriteHarness) -> None:
-    once = html(office, PAGE)
-    assert html(office, once) == once
+def test_rewriting_again_adds_no_second_pixel(harness: RewriteHarness) -> None:
+    once = html(harness, PAGE)
+    assert html(harness, once) == once
 
 
-def test_somebody_elses_pixel_is_none_of_ours(office: RewriteHarness) -> None:
+def test_pixel_of_another_stack_does_not_replace_the_own_pixel(harness: RewriteHarness) -> None:
     theirs = f'<body><img src="{BASE}/e/o/AAAA/BBBB"></body>'
-    assert len(pixels(html(office, theirs))) == 1
+    assert len(pixels(html(harness, theirs))) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_somebody_elses_pixel_is_none_of_ours(office: RewriteHarness) -> None:
         ),
     ],
 )
-def test_a_template_gets_one_where_each_message_ends(
-    office: RewriteHarness, source: str, where: str | None
+def test_template_gets_a_pixel_at_the_end_of_each_message(
+    harness: RewriteHarness, source: str, where: str | None
 ) -> None:
     data = {"customer": {"name": "Ada"}, "page": "<body>x</body>", "x": False}
-    answer = office.rewrite(
+    answer = harness.rewrite(
         content={"html": source},
         liquid=True,
         recipients=[{"delivery": "d0", "person": "p0", "data": data}],
@@ -162,8 +162,8 @@ def mime(body: str, encoding: str) -> str:
 @pytest.mark.parametrize(
     "source", [PAGE, "<p>žluť and no body", '<body><a href="https://a.example/">a</a></body>']
 )
-def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
-    office: RewriteHarness, encoding: str, source: str
+def test_html_part_of_a_mime_message_gets_the_pixel_in_its_encoding(
+    harness: RewriteHarness, encoding: str, source: str
 ) -> None:
     written = {
         "8bit": source,
@@ -171,8 +171,8 @@ def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
         "base64": base64.encodebytes(source.encode()).decode().strip(),
     }[encoding]
     raw = mime(written, encoding)
-    assert list_texts(office.rewrite(content={"mime": raw}, track=False), "mime") == [raw]
-    [changed] = list_texts(office.rewrite(content={"mime": raw}), "mime")
+    assert list_texts(harness.rewrite(content={"mime": raw}, track=False), "mime") == [raw]
+    [changed] = list_texts(harness.rewrite(content={"mime": raw}), "mime")
     _, plain, page = message_from_string(changed).walk()
     assert plain.get_payload() == "hello </body>"
     data = page.get_payload() if encoding == "8bit" else page.get_payload(decode=True)
@@ -185,13 +185,15 @@ def test_the_html_part_of_a_raw_message_gets_it_in_its_own_encoding(
     assert blank.strip() == source
 
 
-def test_a_raw_message_without_its_pixel_is_as_it_was(office: RewriteHarness) -> None:
+def test_mime_message_without_its_pixel_is_the_original(harness: RewriteHarness) -> None:
     for encoding, body in (("base64", "PHA+eDwv\r\ncD4="), ("quoted-printable", "<p>=\r\nx</p>")):
         raw = mime(body, encoding)
-        assert list_texts(office.rewrite(content={"mime": raw}, track_opens=False), "mime") == [raw]
+        assert list_texts(harness.rewrite(content={"mime": raw}, track_opens=False), "mime") == [
+            raw
+        ]
 
 
-def test_a_part_that_cannot_be_decoded_gets_no_pixel_in_clear(office: RewriteHarness):
+def test_part_that_cannot_be_decoded_gets_no_pixel(harness: RewriteHarness):
     source = "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n!!!!a"
-    (delivery,) = office.rewrite(content={"mime": source})["deliveries"]
+    (delivery,) = harness.rewrite(content={"mime": source})["deliveries"]
     assert delivery["content"]["mime"] == source

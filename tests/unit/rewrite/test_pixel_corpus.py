@@ -1,4 +1,4 @@
-"""Pixels in real e-mails: one each, and without it the message is as it was."""
+"""Test real e-mails: each gets one pixel, and nothing else changes."""
 
 from __future__ import annotations
 

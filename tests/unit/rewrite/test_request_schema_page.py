@@ -1,4 +1,4 @@
-"""docs/rewriting.md has every field that a request may have, every channel and kind."""
+"""Test that docs/rewriting.md has every field, channel and kind of a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLES = re.findall(
 
 
 def rows(table: str) -> dict[str, tuple[str, str]]:
-    """Meaning and default by field."""
+    """Return meaning and default by field."""
     cells = [[cell.strip() for cell in line.split(" | ")] for line in table.splitlines()]
     return {
         name: (meaning, default.removesuffix("|").strip())
@@ -30,7 +30,7 @@ def rows(table: str) -> dict[str, tuple[str, str]]:
 
 
 def fields(model: type[BaseModel]) -> dict[str, object]:
-    """Defaults by the name that a caller writes."""
+    """Return defaults by the request's field name."""
     return {
         field.alias or name: "required" if field.is_required() else field.default
         for name, field in model.model_fields.items()
@@ -65,7 +65,7 @@ def test_the_table_has_the_fields_of_the_request_and_their_defaults(
         ("recipients", RewriteRecipient.model_fields),
     ],
 )
-def test_the_table_has_what_a_field_may_be(field: str, names: typing.Iterable[str]):
+def test_table_lists_the_values_of_a_field(field: str, names: typing.Iterable[str]):
     meaning, _ = rows(TABLES[0])[field]
     assert all(f"`{name}`" in meaning for name in names)
 

@@ -1,4 +1,4 @@
-"""Many recipients at once: who failed and why, what fits, what is counted, what is reported."""
+"""Test requests with many recipients: failures, size limits, counts and the report."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(desk: Messag
     ]
 
 
-def test_a_rehearsal_signs_and_stores_nothing(desk: MessageHarness):
+def test_dry_run_signs_and_stores_nothing(desk: MessageHarness):
     answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, dry_run=True)
     assert answer["deliveries"] == []
     assert desk.campaigns.get(CAMPAIGN) is None
@@ -65,7 +65,7 @@ def test_a_rehearsal_signs_and_stores_nothing(desk: MessageHarness):
     assert answer["warnings"] == real["warnings"]
 
 
-def test_an_answer_that_does_not_fit_is_refused_and_not_counted(desk: MessageHarness):
+def test_response_over_the_limit_is_refused_and_not_counted(desk: MessageHarness):
     html = "x" * 100_000
     with pytest.raises(TooLarge, match="deliveries is"):
         desk.rewrite(content={"html": html}, recipients=PEOPLE)
@@ -114,7 +114,7 @@ def test_a_message_over_its_limit_is_refused_by_name(desk: MessageHarness, conte
         ),
     ],
 )
-def test_a_body_is_refused_with_every_field_that_is_wrong(body, fields):
+def test_invalid_body_is_refused_with_every_invalid_field(body, fields):
     with pytest.raises(InvalidRequest) as caught:
         validate_rewrite_request({"workspace": "acme", **body})
     assert {problem.field for problem in caught.value.problems} == fields
@@ -126,7 +126,7 @@ def test_a_body_that_is_no_json_is_refused():
         parse_rewrite_request("{")
 
 
-def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(desk: MessageHarness):
+def test_report_has_the_destination_the_round_trip_and_the_bytes_added(desk: MessageHarness):
     desk.save_settings(url_params={"u": "1"}, cio_id=True)
     source = (
         '<a href="https://e.com/#f">a</a><a class="untracked" href="https://e.com/">b</a>'
@@ -156,11 +156,11 @@ def test_the_report_tells_the_destination_the_round_trip_and_the_bytes_added(des
         ),
     ],
 )
-def test_what_may_go_wrong_after_sending_is_said_before(desk: MessageHarness, body, warning):
+def test_message_that_may_fail_after_sending_gets_a_warning(desk: MessageHarness, body, warning):
     assert any(warning in said for said in desk.rewrite(**body)["warnings"])
 
 
-def test_links_that_only_one_recipient_has_want_a_tag(desk: MessageHarness):
+def test_links_of_a_single_recipient_get_a_warning_to_use_a_tag(desk: MessageHarness):
     recipients = [
         {"delivery": f"d{n}", "data": {"x": f'<a href="https://e.com/{n}">'}} for n in range(20)
     ]

@@ -1,4 +1,4 @@
-"""Short links in text messages: stored before they are sent, within the segments reported."""
+"""Test that short links are stored before a message is returned, and their segments."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from waypost.rewrite.sms_segments import segment_text
 TEXT = "Spring sale: https://shop.example.com/sale?a=1&b=2#top Reply STOP to end"
 
 
-def sms(office: RewriteHarness, text: str = TEXT, **more: Any) -> RewriteResponse:
-    return office.rewrite(channel="sms", content={"text": text}, **more)
+def sms(harness: RewriteHarness, text: str = TEXT, **more: Any) -> RewriteResponse:
+    return harness.rewrite(channel="sms", content={"text": text}, **more)
 
 
 @pytest.fixture
-def shortening(office: RewriteHarness) -> RewriteHarness:
+def shortening(harness: RewriteHarness) -> RewriteHarness:
     from waypost.models.workspace import ShortLinkChannels
 
-    office.save_settings(shorten=ShortLinkChannels(sms=True, whatsapp=True))
-    return office
+    harness.save_settings(shorten=ShortLinkChannels(sms=True, whatsapp=True))
+    return harness
 
 
-def test_links_are_not_shortened_unless_the_workspace_says_so(office: RewriteHarness) -> None:
-    [text] = list_texts(sms(office))
+def test_links_are_shortened_only_if_the_workspace_enables_it(harness: RewriteHarness) -> None:
+    [text] = list_texts(sms(harness))
     assert f"{BASE}/e/c/" in text
     assert "/s/" not in text
 
 
-def test_each_recipient_gets_a_code_that_leads_where_the_link_led(
+def test_each_recipients_code_resolves_to_the_destination(
     shortening: RewriteHarness,
 ) -> None:
     answer = sms(shortening, recipient_count=250)
@@ -49,7 +49,7 @@ def test_each_recipient_gets_a_code_that_leads_where_the_link_led(
     assert answer["links"][0]["round_trip"] is True
 
 
-def test_everything_but_the_link_stays_as_it_was(shortening: RewriteHarness) -> None:
+def test_text_outside_the_link_does_not_change(shortening: RewriteHarness) -> None:
     [text] = list_texts(sms(shortening))
     assert SHORT_LINK.sub("https://shop.example.com/sale?a=1&b=2#top", text) == TEXT
 
@@ -61,7 +61,7 @@ def test_a_code_carries_the_recipients_own_token(shortening: RewriteHarness) -> 
         assert shortening.sealer.open(link.token).delivery == f"d{number}"
 
 
-def test_short_links_expire_as_the_workspace_says(shortening: RewriteHarness) -> None:
+def test_short_links_expire_after_the_days_of_the_workspace(shortening: RewriteHarness) -> None:
     def expires() -> int | None:
         [text] = list_texts(sms(shortening))
         link = shortening.short_links.get(SHORT_LINK.findall(text)[0])
@@ -94,7 +94,7 @@ def test_whatsapp_variables_are_shortened(shortening: RewriteHarness) -> None:
     assert SHORT_LINK.fullmatch(str(content["2"]))
 
 
-def test_a_code_that_was_taken_never_reaches_a_message(
+def test_taken_code_never_reaches_a_message(
     shortening: RewriteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = ShortLink(generate_code(), "their/token", None)
@@ -111,7 +111,7 @@ def test_a_code_that_was_taken_never_reaches_a_message(
     assert shortening.short_links.get(theirs.code) == theirs
 
 
-def test_nothing_is_handed_over_while_codes_cannot_be_stored(
+def test_no_message_is_returned_if_codes_cannot_be_stored(
     shortening: RewriteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: object) -> None:
@@ -122,22 +122,22 @@ def test_nothing_is_handed_over_while_codes_cannot_be_stored(
         sms(shortening)
 
 
-def test_rewriting_what_is_short_already_changes_nothing(shortening: RewriteHarness) -> None:
+def test_rewriting_a_short_link_changes_nothing(shortening: RewriteHarness) -> None:
     [text] = list_texts(sms(shortening))
     again = sms(shortening, text)
     assert list_texts(again) == [text]
     assert again["links"][0]["reason"] == "is a tracking link already"
 
 
-def test_a_short_link_is_known_on_whatever_host_it_was_made_for(office: RewriteHarness) -> None:
+def test_short_link_is_recognised_on_any_host(harness: RewriteHarness) -> None:
     code = generate_code()
-    answer = sms(office, f"a https://old.example.com/s/{code} b https://x.example/s/{code[:-1]}")
+    answer = sms(harness, f"a https://old.example.com/s/{code} b https://x.example/s/{code[:-1]}")
     assert [link["tracked"] for link in answer["links"]] == [False, True]
-    deeper = sms(office, f"https://x.example/shop/s/{code}")
+    deeper = sms(harness, f"https://x.example/shop/s/{code}")
     assert deeper["links"][0]["tracked"] is True
 
 
-def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: RewriteHarness) -> None:
+def test_dry_run_stores_nothing_and_estimates_the_segments(shortening: RewriteHarness) -> None:
     before = dict(shortening.short_links._links)
     dry, real = sms(shortening, dry_run=True), sms(shortening)
     assert dry["deliveries"] == []
@@ -146,32 +146,32 @@ def test_a_dry_run_stores_nothing_and_foretells_the_segments(shortening: Rewrite
     assert dry["segments"] == real["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
 
 
-def test_a_signed_link_adds_a_segment_and_that_is_said(office: RewriteHarness) -> None:
-    answer = sms(office, "x" * 90 + " https://a.example/s")
+def test_signed_link_that_adds_a_segment_gets_a_warning(harness: RewriteHarness) -> None:
+    answer = sms(harness, "x" * 90 + " https://a.example/s")
     assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 2}
     assert any("adds 1" in warning for warning in answer["warnings"])
 
 
-def test_a_short_link_adds_none(shortening: RewriteHarness) -> None:
+def test_short_link_adds_no_segment(shortening: RewriteHarness) -> None:
     answer = sms(shortening, "x" * 90 + " https://a.example/s")
     assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
     assert not any("segment" in warning for warning in answer["warnings"])
 
 
-def test_ucs_2_is_told(shortening: RewriteHarness) -> None:
+def test_encoding_ucs_2_is_reported(shortening: RewriteHarness) -> None:
     answer = sms(shortening, "Распродажа https://a.example/s " + "ж" * 60)
     assert answer["segments"]["encoding"] == "ucs-2"
     assert answer["segments"]["after"] == 2
 
 
-def test_an_e_mail_has_no_segments(office: RewriteHarness) -> None:
-    answer = office.rewrite(content={"html": "<p>x</p>"})
+def test_an_e_mail_has_no_segments(harness: RewriteHarness) -> None:
+    answer = harness.rewrite(content={"html": "<p>x</p>"})
     assert "segments" not in answer
     assert "parts" not in answer["deliveries"][0]
 
 
 @pytest.mark.parametrize("lead", range(96, 160, 7))
-def test_parts_never_cut_a_link_and_stay_within_the_report(
+def test_parts_never_cut_a_link_and_match_the_reported_count(
     shortening: RewriteHarness, lead: int
 ) -> None:
     answer = sms(shortening, "x" * lead + " https://a.example/sale " + "y" * 120, recipient_count=3)

@@ -1,4 +1,4 @@
-"""How many links each key has signed: what retiring it would break."""
+"""Test the count of links that each key signed, which retiring the key would break."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TWO_LINKS = """<body><a href="https://e.com/a">a</a><a href="https://e.com/b">b<
 
 
 class Pipeline:
-    """Sends one message again and again."""
+    """Sends one message repeatedly."""
 
     def __init__(self) -> None:
         self.keyring = Keyring((OLD,))
@@ -71,7 +71,7 @@ def test_a_message_repeated_under_its_idempotency_key_counts_once(pipeline: Pipe
     assert pipeline.signed(OLD) == 6
 
 
-def test_a_recipient_whose_message_cannot_be_made_has_no_links(pipeline: Pipeline) -> None:
+def test_failed_recipient_counts_no_signatures(pipeline: Pipeline) -> None:
     liquid = '<a href="https://e.com/{{ x }}">a</a>'
     people = [{"delivery": "d1", "data": {"x": 1}}, {"delivery": "d2", "data": {}}]
     pipeline.send(0, html=liquid, liquid=True, recipients=people)

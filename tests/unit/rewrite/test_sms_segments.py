@@ -1,4 +1,4 @@
-"""Parts of text messages, beside an independent library and the limits of the standard."""
+"""Test SMS segments against an independent library and the limits of the standard."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def units(text: str, encoding: str) -> int:
         ("`" * 71, "ucs-2", 2),  # not in GSM's alphabet, though in ASCII
     ],
 )
-def test_a_text_takes_as_many_parts_as_the_standard_says(
+def test_text_takes_the_number_of_segments_of_the_standard(
     text: str, encoding: str, count: int
 ) -> None:
     found = segment_text(text)
@@ -57,7 +57,7 @@ def test_a_text_takes_as_many_parts_as_the_standard_says(
 
 
 @given(GSM | ANY)
-def test_parts_fit_and_give_the_text_again(text: str) -> None:
+def test_segments_fit_and_join_to_the_text(text: str) -> None:
     found = segment_text(text)
     pieces = cut_text(text, found.cuts)
     alone, several = ROOM[found.encoding]
@@ -67,7 +67,7 @@ def test_parts_fit_and_give_the_text_again(text: str) -> None:
 
 
 @given((GSM | ANY).filter(bool))
-def test_parts_are_those_of_an_independent_library(text: str) -> None:
+def test_segments_equal_those_of_an_independent_library(text: str) -> None:
     split = smsutil.split(text)
     found = segment_text(text)
     assert found.encoding == {"gsm0338": "gsm-7", "utf_16_be": "ucs-2"}[split.encoding]
@@ -75,7 +75,7 @@ def test_parts_are_those_of_an_independent_library(text: str) -> None:
 
 
 @pytest.mark.heavy
-def test_the_alphabet_is_the_one_of_an_independent_library() -> None:
+def test_alphabet_equals_that_of_an_independent_library() -> None:
     every = [chr(n) for n in range(0x10000) if not 0xD800 <= n < 0xE000]
     assert [c for c in every if detect_sms_encoding(c) == "gsm-7"] == [
         c for c in every if smsutil.is_valid_gsm(c) and c != "\x1b"
@@ -83,7 +83,7 @@ def test_the_alphabet_is_the_one_of_an_independent_library() -> None:
 
 
 @given(GSM, st.lists(st.tuples(st.integers(0, 600), st.integers(1, 120)), max_size=5))
-def test_no_part_begins_inside_a_link(text: str, drawn: list[tuple[int, int]]) -> None:
+def test_no_segment_begins_inside_a_link(text: str, drawn: list[tuple[int, int]]) -> None:
     links, at = [], 0
     for gap, length in sorted(drawn):
         start = max(at, gap)
@@ -100,7 +100,7 @@ def test_no_part_begins_inside_a_link(text: str, drawn: list[tuple[int, int]]) -
     assert all(units(part, found.encoding) <= 160 for part in cut_text(text, found.cuts))
 
 
-def test_a_link_at_the_edge_moves_into_the_next_part() -> None:
+def test_link_at_a_boundary_moves_into_the_next_segment() -> None:
     link = "https://l.example.com/s/2568cdhjnrtw2568cdh"
     text = "a" * 140 + link + "a" * 60
     span = (140, 140 + len(link))
@@ -110,17 +110,17 @@ def test_a_link_at_the_edge_moves_into_the_next_part() -> None:
     assert cut_text(text, whole.cuts) == ["a" * 140, link + "a" * 60]
 
 
-def test_a_link_longer_than_a_part_is_cut_all_the_same() -> None:
+def test_link_longer_than_a_segment_is_cut() -> None:
     text = "see " + "x" * 400
     assert segment_text_around_links(text, [(4, 404)]).count == 4
     assert segment_text_around_links(text, [(4, 404)]).cuts[0] == 4
 
 
-def test_a_link_that_a_part_begins_with_is_not_cut() -> None:
+def test_link_at_the_start_of_a_segment_is_not_cut() -> None:
     text = "a" * 153 + "b" * 20
     assert segment_text(text).find_cut_link([(153, 173)]) is None
 
 
-def test_what_makes_a_text_ucs_2_is_named() -> None:
+def test_characters_outside_gsm_are_listed() -> None:
     assert find_non_gsm_characters("naïve “quotes” ok [x]") == ["ï", "“", "”"]
     assert find_non_gsm_characters("plain {€}") == []

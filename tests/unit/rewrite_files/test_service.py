@@ -1,4 +1,4 @@
-"""Files of recipients: all of them, in order, once, however often the work is interrupted."""
+"""Test that every recipient is rewritten once and in order, despite interruptions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MESSAGE = {
 
 
 class FailingObjectStore(InMemoryObjectStore):
-    """Fails where it is told to, once, after some successes: before or after the deed."""
+    """Fails one call, after some successes, before or after its effect."""
 
     broken = ""
     successes = 0
@@ -78,8 +78,8 @@ class FailingObjectStore(InMemoryObjectStore):
                 raise StoreUnavailable(name)
 
 
-class Works:
-    """A rewriting of files over twins, with as many seconds as the test gives it."""
+class FileHarness:
+    """The service over in-memory fakes; the test sets the remaining seconds."""
 
     def __init__(self) -> None:
         self.objects = FailingObjectStore()
@@ -132,9 +132,9 @@ class Works:
 
 
 @pytest.fixture
-def works(monkeypatch: pytest.MonkeyPatch) -> Works:
+def harness(monkeypatch: pytest.MonkeyPatch) -> FileHarness:
     monkeypatch.setattr(parts, "MIN_PART_BYTES", 20_000)
-    return Works()
+    return FileHarness()
 
 
 def people(count: int) -> list[dict[str, Any]]:
@@ -145,29 +145,31 @@ def counts(answer: Any) -> tuple[object, ...]:
     return tuple(answer[name] for name in ("done", "lines", "delivered", "failed"))
 
 
-def test_every_recipient_has_a_line_in_order(works: Works):
-    works.put(MESSAGE, *people(350))
-    answer = works.run()
+def test_every_recipient_has_a_line_in_order(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    answer = harness.run()
     assert counts(answer) == (True, 350, 350, 0)
-    assert answer["read"] == answer["size"] == len(works.read(INPUT))
-    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
-    assert works.sent() == 350
-    assert [told["lines"] for told in works.noted] == sorted(
-        {told["lines"] for told in works.noted}
+    assert answer["read"] == answer["size"] == len(harness.read(INPUT))
+    assert [line["delivery"] for line in harness.output()] == [f"d{n}" for n in range(350)]
+    assert harness.sent() == 350
+    assert [told["lines"] for told in harness.noted] == sorted(
+        {told["lines"] for told in harness.noted}
     )
-    assert {told["size"] for told in works.noted} == {answer["size"]}
+    assert {told["size"] for told in harness.noted} == {answer["size"]}
 
 
-def test_a_message_may_come_with_the_request_and_every_line_is_a_recipient(works: Works):
-    works.put(*people(3), "{")
-    assert counts(works.run(message=MESSAGE)) == (True, 4, 3, 1)
-    assert [line["delivery"] for line in works.output()] == ["d0", "d1", "d2", None]
-    assert works.output()[3]["line"] == 4
+def test_every_line_is_a_recipient_if_the_request_has_the_message(harness: FileHarness):
+    harness.put(*people(3), "{")
+    assert counts(harness.run(message=MESSAGE)) == (True, 4, 3, 1)
+    assert [line["delivery"] for line in harness.output()] == ["d0", "d1", "d2", None]
+    assert harness.output()[3]["line"] == 4
 
 
-def test_lines_that_fail_are_told_in_their_place(works: Works, monkeypatch: pytest.MonkeyPatch):
+def test_failed_lines_appear_in_their_position(
+    harness: FileHarness, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(file_input, "MAX_LINE_BYTES", 1_000)
-    works.put(
+    harness.put(
         MESSAGE,
         people(1)[0],
         "{not json",
@@ -177,102 +179,108 @@ def test_lines_that_fail_are_told_in_their_place(works: Works, monkeypatch: pyte
         {"delivery": "long", "data": {"n": "x" * 1_000}},
         people(2)[1],
     )
-    assert counts(works.run()) == (True, 7, 2, 4)
-    first, no_json, no_delivery, no_data, too_long, last = works.output()
+    assert counts(harness.run()) == (True, 7, 2, 4)
+    first, no_json, no_delivery, no_data, too_long, last = harness.output()
     assert (first["delivery"], last["delivery"]) == ("d0", "d1")
     assert no_json["line"] == 3
     assert (no_delivery["line"], no_delivery["field"]) == (4, "delivery")
     assert (no_data["delivery"], no_data["field"]) == ("x", "content.html")
     assert (too_long["line"], too_long["reason"]) == (7, "is over 1,000 bytes")
-    assert works.report()["failures"] == [no_json, no_delivery, no_data, too_long]
-    assert works.sent() == 2
+    assert harness.report()["failures"] == [no_json, no_delivery, no_data, too_long]
+    assert harness.sent() == 2
 
 
-def test_lines_may_end_as_on_windows(works: Works):
-    works.objects.write(
+def test_lines_may_end_with_crlf(harness: FileHarness):
+    harness.objects.write(
         INPUT, b"".join(json.dumps(each).encode() + b"\r\n" for each in (MESSAGE, *people(2)))
     )
-    assert counts(works.run()) == (True, 2, 2, 0)
+    assert counts(harness.run()) == (True, 2, 2, 0)
 
 
 @pytest.mark.parametrize("message", [MESSAGE, None])
-def test_a_file_may_begin_with_a_byte_order_mark(works: Works, message: object):
+def test_file_may_begin_with_a_byte_order_mark(harness: FileHarness, message: object):
     first = [] if message else [MESSAGE]
     text = "\n".join(json.dumps(each) for each in (*first, *people(2)))
-    works.objects.write(INPUT, text.encode("utf-8-sig"))
-    assert counts(works.run(message=message)) == (True, 2, 2, 0)
+    harness.objects.write(INPUT, text.encode("utf-8-sig"))
+    assert counts(harness.run(message=message)) == (True, 2, 2, 0)
 
 
-def test_work_goes_on_where_time_ran_out(works: Works):
-    works.put(MESSAGE, *people(350))
-    works.seconds[0] = 0
+def test_next_invocation_continues_after_the_time_limit(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    harness.seconds[0] = 0
     rounds = 0
-    while not (answer := works.run())["done"]:
+    while not (answer := harness.run())["done"]:
         rounds += 1
         assert answer["read"] < answer["size"]
         with pytest.raises(NotFound):
-            works.objects.get_state(OUTPUT)
-        assert works.sent() == 0
+            harness.objects.get_state(OUTPUT)
+        assert harness.sent() == 0
     assert rounds > 2
-    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
-    assert works.sent() == 350
-    assert works.objects.read(OUTPUT.with_suffix(".progress")) is None
+    assert [line["delivery"] for line in harness.output()] == [f"d{n}" for n in range(350)]
+    assert harness.sent() == 350
+    assert harness.objects.read(OUTPUT.with_suffix(".progress")) is None
 
 
-def test_an_invocation_works_as_long_as_it_is_asked_to(works: Works):
-    works.put(MESSAGE, *people(350))
+def test_invocation_stops_after_the_requested_seconds(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
     ticking = iter(range(10_000, 0, -10))
-    work = FileRewriteService(works.sending, works.objects, lambda: next(ticking), works._note)
+    work = FileRewriteService(
+        harness.sending, harness.objects, lambda: next(ticking), harness._note
+    )
     asked = {"input": str(INPUT), "output": str(OUTPUT), "seconds": 15}
     assert not work.rewrite_file(validate_value(FileRequest, asked))["done"]
-    assert len(works.noted) == 2
+    assert len(harness.noted) == 2
 
 
 @pytest.mark.parametrize("successes", [0, 1, 2])
 @pytest.mark.parametrize(
     "broken", ["put_part", "note", "noted", "complete", "completed", "report", "drop"]
 )
-def test_whatever_breaks_nobody_is_left_out_or_counted_twice(
-    works: Works, broken: str, successes: int
+def test_failed_call_neither_skips_nor_double_counts_recipients(
+    harness: FileHarness, broken: str, successes: int
 ):
-    works.put(MESSAGE, *people(350))
-    works.objects.broken = broken
-    works.objects.successes = successes if broken in ("put_part", "note", "noted") else 0
+    harness.put(MESSAGE, *people(350))
+    harness.objects.broken = broken
+    harness.objects.successes = successes if broken in ("put_part", "note", "noted") else 0
     with pytest.raises(StoreUnavailable):
-        works.run()
-    assert works.run()["done"]
-    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
-    assert works.sent() == 350
-    assert works.signed() == 350
-    assert works.objects.read(OUTPUT.with_suffix(".progress")) is None
+        harness.run()
+    assert harness.run()["done"]
+    assert [line["delivery"] for line in harness.output()] == [f"d{n}" for n in range(350)]
+    assert harness.sent() == 350
+    assert harness.signed() == 350
+    assert harness.objects.read(OUTPUT.with_suffix(".progress")) is None
 
 
-def test_who_asks_again_after_the_end_gets_the_report_and_nothing_is_done(works: Works):
-    works.put(MESSAGE, *people(5))
-    first, before = works.run(), works.output()
-    assert works.run() == first == works.report()
-    assert works.output() == before
-    assert works.sent() == 5
+def test_repeated_request_after_completion_returns_the_report_only(harness: FileHarness):
+    harness.put(MESSAGE, *people(5))
+    first, before = harness.run(), harness.output()
+    assert harness.run() == first == harness.report()
+    assert harness.output() == before
+    assert harness.sent() == 5
 
 
 @pytest.mark.parametrize("other", ["input", "message"])
-def test_an_output_that_was_made_of_something_else_is_left_alone(works: Works, other: str):
-    works.put(*people(5))
-    works.run(message=MESSAGE)
-    before = works.output()
+def test_output_of_another_input_or_message_is_not_overwritten(harness: FileHarness, other: str):
+    harness.put(*people(5))
+    harness.run(message=MESSAGE)
+    before = harness.output()
     if other == "input":
-        works.put(*people(6))
+        harness.put(*people(6))
     message = MESSAGE if other == "input" else {**MESSAGE, "campaign": "another"}
     with pytest.raises(AlreadyExists, match="exists already"):
-        works.run(message=message)
-    assert works.output() == before
+        harness.run(message=message)
+    assert harness.output() == before
 
 
-def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
-    works.put(MESSAGE, *people(350))
-    other = Works()
-    other.objects, other.campaigns, other.sending = works.objects, works.campaigns, works.sending
-    real = works.objects.upload_part
+def test_invocation_that_claims_the_work_stops_the_previous_one(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    other = FileHarness()
+    other.objects, other.campaigns, other.sending = (
+        harness.objects,
+        harness.campaigns,
+        harness.sending,
+    )
+    real = harness.objects.upload_part
     met: list[int] = []
 
     def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
@@ -282,92 +290,96 @@ def test_who_takes_the_work_over_stops_who_did_it_before(works: Works):
         met.append(number)
         return real(url, upload, number, data)
 
-    works.objects.upload_part = meanwhile  # type: ignore[method-assign]
+    harness.objects.upload_part = meanwhile  # type: ignore[method-assign]
     with pytest.raises(AlreadyExists, match="another invocation completed it"):
-        works.run()
-    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
-    assert works.sent() == 350
+        harness.run()
+    assert [line["delivery"] for line in harness.output()] == [f"d{n}" for n in range(350)]
+    assert harness.sent() == 350
 
 
-def test_who_was_overtaken_by_one_that_is_not_done_yet_stops(works: Works):
-    works.put(MESSAGE, *people(350))
-    other = Works()
-    other.objects, other.campaigns, other.sending = works.objects, works.campaigns, works.sending
+def test_invocation_stops_if_another_claimed_the_work_and_still_runs(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    other = FileHarness()
+    other.objects, other.campaigns, other.sending = (
+        harness.objects,
+        harness.campaigns,
+        harness.sending,
+    )
     other.seconds[0] = 0
-    real = works.objects.upload_part
+    real = harness.objects.upload_part
 
     def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        works.objects.upload_part = real  # type: ignore[method-assign]
+        harness.objects.upload_part = real  # type: ignore[method-assign]
         assert not other.run()["done"]
         return real(url, upload, number, data)
 
-    works.objects.upload_part = meanwhile  # type: ignore[method-assign]
+    harness.objects.upload_part = meanwhile  # type: ignore[method-assign]
     with pytest.raises(AlreadyExists, match="another invocation continues it"):
-        works.run()
+        harness.run()
     assert other.until_done()["delivered"] == 350
-    assert [line["delivery"] for line in works.output()] == [f"d{n}" for n in range(350)]
-    assert works.sent() == 350
+    assert [line["delivery"] for line in harness.output()] == [f"d{n}" for n in range(350)]
+    assert harness.sent() == 350
 
 
-def test_work_that_ended_while_it_was_asked_for_is_asked_for_again(works: Works):
-    works.put(MESSAGE, *people(350))
-    works.seconds[0] = 0
-    works.run()
-    works.seconds[0] = 10_000
-    real = works.objects.replace
+def test_work_that_ends_during_a_claim_raises_a_conflict(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    harness.seconds[0] = 0
+    harness.run()
+    harness.seconds[0] = 10_000
+    real = harness.objects.replace
 
     def meanwhile(url: ObjectUrl, data: bytes, version: str | None) -> str:
-        works.objects.replace = real  # type: ignore[method-assign]
-        assert works.run()["done"]
+        harness.objects.replace = real  # type: ignore[method-assign]
+        assert harness.run()["done"]
         return real(url, data, version)
 
-    works.objects.replace = meanwhile  # type: ignore[method-assign]
+    harness.objects.replace = meanwhile  # type: ignore[method-assign]
     with pytest.raises(WriteConflict):
-        works.run()
-    assert works.run()["delivered"] == works.sent() == 350
+        harness.run()
+    assert harness.run()["delivered"] == harness.sent() == 350
 
 
-def test_an_upload_that_was_given_up_meanwhile_is_begun_anew(works: Works):
-    works.put(MESSAGE, *people(350))
-    works.seconds[0] = 0
-    works.run()
-    works.objects._uploads.clear()
+def test_removed_upload_is_started_over_by_the_next_invocation(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    harness.seconds[0] = 0
+    harness.run()
+    harness.objects._uploads.clear()
     with pytest.raises(InvalidRequest, match="output: the upload was removed"):
-        works.run()
-    assert works.until_done()["delivered"] == 350
-    assert works.sent() == 350
+        harness.run()
+    assert harness.until_done()["delivered"] == 350
+    assert harness.sent() == 350
 
 
-def test_a_note_of_other_software_is_not_followed(works: Works):
-    works.put(MESSAGE, *people(3))
-    works.objects.write(OUTPUT.with_suffix(".progress"), b'{"tags": []}')
-    assert works.run()["delivered"] == 3
+def test_unreadable_checkpoint_is_ignored(harness: FileHarness):
+    harness.put(MESSAGE, *people(3))
+    harness.objects.write(OUTPUT.with_suffix(".progress"), b'{"tags": []}')
+    assert harness.run()["delivered"] == 3
 
 
-def test_an_input_that_changes_while_it_is_read_is_begun_anew(works: Works):
-    works.put(MESSAGE, *people(350))
-    real = works.objects.upload_part
+def test_input_that_changes_during_the_work_starts_over(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    real = harness.objects.upload_part
 
     def meanwhile(url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
-        works.put(MESSAGE, *people(3))
-        works.objects.upload_part = real  # type: ignore[method-assign]
+        harness.put(MESSAGE, *people(3))
+        harness.objects.upload_part = real  # type: ignore[method-assign]
         return real(url, upload, number, data)
 
-    works.objects.upload_part = meanwhile  # type: ignore[method-assign]
+    harness.objects.upload_part = meanwhile  # type: ignore[method-assign]
     with pytest.raises(InvalidRequest, match="input: changed while it was read"):
-        works.run()
-    assert works.run()["delivered"] == 3
-    assert works.sent() == 3
+        harness.run()
+    assert harness.run()["delivered"] == 3
+    assert harness.sent() == 3
 
 
-def test_the_report_is_the_same_however_often_the_work_was_interrupted(works: Works):
+def test_report_does_not_depend_on_interruptions(harness: FileHarness):
     html = MESSAGE["content"]["html"] + "{% if n == 340 %}<a href='/rel'>x</a>{% endif %}"  # type: ignore[index]
-    works.put({**MESSAGE, "content": {"html": html}}, *people(350), "{")
-    at_once = works.run()
-    again = Works()
-    again.objects.write(INPUT, works.read(INPUT))
+    harness.put({**MESSAGE, "content": {"html": html}}, *people(350), "{")
+    at_once = harness.run()
+    again = FileHarness()
+    again.objects.write(INPUT, harness.read(INPUT))
     again.seconds[0] = 0
-    assert again.until_done() == at_once == again.report() == works.report()
+    assert again.until_done() == at_once == again.report() == harness.report()
     assert [(link["tracked"], link["reason"]) for link in at_once["links"]] == [
         (True, None),
         (False, "has no protocol"),
@@ -377,84 +389,86 @@ def test_the_report_is_the_same_however_often_the_work_was_interrupted(works: Wo
     assert len(at_once["failures"]) == at_once["failed"] == 1
 
 
-def test_a_report_of_a_million_links_says_that_it_lists_the_first(
-    works: Works, monkeypatch: pytest.MonkeyPatch
+def test_report_of_too_many_links_says_that_it_is_truncated(
+    harness: FileHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(files_reporting, "MAX_REPORT_LINK_BYTES", 2_000)
-    works.put(
+    harness.put(
         {**MESSAGE, "content": {"html": "{{ html }}"}},
         *(
             {"delivery": f"d{n}", "data": {"html": f'<a href="https://e.com/{n}">x</a>'}}
             for n in range(300)
         ),
     )
-    report = works.run()
+    report = harness.run()
     assert 1 < len(report["links"]) < 20
     assert f"there are more links than the {len(report['links'])} that are listed" in str(
         report["warnings"]
     )
 
 
-def test_failures_beyond_the_first_are_counted_and_in_the_output(works: Works):
-    works.put(MESSAGE, *({"delivery": f"d{n}"} for n in range(250)))
-    report = works.run()
-    assert (len(report["failures"]), report["failed"], len(works.output())) == (100, 250, 250)
+def test_failures_beyond_the_first_are_counted_and_in_the_output(harness: FileHarness):
+    harness.put(MESSAGE, *({"delivery": f"d{n}"} for n in range(250)))
+    report = harness.run()
+    assert (len(report["failures"]), report["failed"], len(harness.output())) == (100, 250, 250)
 
 
-def test_a_dry_run_leaves_a_report_and_nothing_else(works: Works, monkeypatch: pytest.MonkeyPatch):
+def test_a_dry_run_leaves_a_report_and_nothing_else(
+    harness: FileHarness, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(service, "DRY_RUN_LINES", 50)
-    works.put({**MESSAGE, "dry_run": True}, people(1)[0], {"delivery": "x"}, "{", *people(99)[1:])
-    report = works.run()
+    harness.put({**MESSAGE, "dry_run": True}, people(1)[0], {"delivery": "x"}, "{", *people(99)[1:])
+    report = harness.run()
     assert (report["dry_run"], *counts(report)) == (True, True, 50, 0, 2)
     assert {(each["delivery"], each["field"]) for each in report["failures"]} == {
         ("x", "content.html"),
         (None, "body"),
     }
     assert report["links"][0]["destination"] == "https://e.com/0?_cio_id=p0"
-    assert works.report() == report
-    assert works.campaigns.get(derive_campaign_id("acme", "sale")) is None
+    assert harness.report() == report
+    assert harness.campaigns.get(derive_campaign_id("acme", "sale")) is None
     with pytest.raises(NotFound):
-        works.objects.get_state(OUTPUT)
+        harness.objects.get_state(OUTPUT)
 
 
-def test_a_file_of_another_version_is_begun_anew(works: Works):
-    works.put(MESSAGE, *people(350))
-    works.seconds[0] = 0
-    works.run()
-    works.put(MESSAGE, *people(3))
-    assert works.run()["done"]
-    assert len(works.output()) == 3
+def test_file_of_another_version_starts_over(harness: FileHarness):
+    harness.put(MESSAGE, *people(350))
+    harness.seconds[0] = 0
+    harness.run()
+    harness.put(MESSAGE, *people(3))
+    assert harness.run()["done"]
+    assert len(harness.output()) == 3
 
 
-def test_a_message_without_recipients_gives_an_empty_file(works: Works):
-    works.put(MESSAGE)
-    assert counts(works.run()) == (True, 0, 0, 0)
-    assert works.output() == []
+def test_message_without_recipients_gives_an_empty_output(harness: FileHarness):
+    harness.put(MESSAGE)
+    assert counts(harness.run()) == (True, 0, 0, 0)
+    assert harness.output() == []
 
 
 @pytest.mark.parametrize(
     "first", ["", "{}", "[]", "{not json", json.dumps({**MESSAGE, "campaign": 7})]
 )
-def test_a_message_that_cannot_be_read_is_refused(works: Works, first: str):
-    works.put(first, *people(1))
+def test_invalid_message_is_refused(harness: FileHarness, first: str):
+    harness.put(first, *people(1))
     with pytest.raises(InvalidRequest):
-        works.run()
+        harness.run()
 
 
-def test_an_input_that_is_not_there(works: Works):
+def test_missing_input_is_refused(harness: FileHarness):
     with pytest.raises(InvalidRequest, match="input: does not exist"):
-        works.run()
+        harness.run()
 
 
-def test_what_is_wrong_with_a_message_in_the_request_is_named_by_its_place(works: Works):
-    works.put(*people(1))
+def test_problem_in_the_message_of_the_request_names_its_field(harness: FileHarness):
+    harness.put(*people(1))
     with pytest.raises(InvalidRequest, match=r"message\.content: must hold html"):
-        works.run(message={**MESSAGE, "content": {}})
+        harness.run(message={**MESSAGE, "content": {}})
 
 
-def test_an_output_must_be_another_object(works: Works):
+def test_an_output_must_be_another_object(harness: FileHarness):
     with pytest.raises(InvalidRequest, match="output: is the input"):
-        works.run(output=str(INPUT))
+        harness.run(output=str(INPUT))
 
 
 @pytest.mark.parametrize(
