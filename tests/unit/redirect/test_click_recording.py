@@ -67,10 +67,10 @@ def use_click_repository(harness: RedirectHarness, repository: FailingClickRepos
 
 
 def follow(
-    harness: RedirectHarness, token: ClickToken, request: ClickRequest | None = None
+    harness: RedirectHarness, token: ClickToken, click_request: ClickRequest | None = None
 ) -> ClickOutcome:
     result = harness.redirect_service.handle_click(
-        harness.sealer.seal(token), request or make_request()
+        harness.sealer.seal(token), click_request or make_request()
     )
     assert result.location == token.href
     return result.outcome
@@ -102,12 +102,12 @@ def test_repeated_request_is_recorded_once(harness: RedirectHarness, token: Clic
 
 
 @pytest.mark.parametrize(
-    "request", [make_request("HEAD"), make_request("POST"), make_request(prefetch=True)]
+    "click_request", [make_request("HEAD"), make_request("POST"), make_request(prefetch=True)]
 )
 def test_head_and_prefetch_redirect_without_a_click(
-    harness: RedirectHarness, token: ClickToken, request: ClickRequest
+    harness: RedirectHarness, token: ClickToken, click_request: ClickRequest
 ) -> None:
-    assert follow(harness, token, request) is ClickOutcome.NOT_A_CLICK
+    assert follow(harness, token, click_request) is ClickOutcome.NOT_A_CLICK
     assert (list_recorded_clicks(harness), harness.fallback_queue.clicks) == ([], [])
 
 
