@@ -1,4 +1,4 @@
-"""A domain or a claim that cannot be read takes nobody else's with it, in either kind of store."""
+"""A corrupt domain or claim does not affect the others, in either repository."""
 
 from __future__ import annotations
 
@@ -95,9 +95,7 @@ def test_a_domain_that_cannot_be_read_is_named_and_left_out_of_lists(
     assert (told["row"], told["host"]) == ("domain", HOST)
     assert '"RowDamaged":1' in capsys.readouterr().out
     assert [found.host for found in store.list_by_workspace(ACME)] == ["second.acme.com"]
-    assert (
-        len(store.list_due(NOW, 10)) == 2
-    )  # its claim is whole: whoever checks it says what is wrong
+    assert len(store.list_due(NOW, 10)) == 2  # its claim is valid; the check reports the problem
 
 
 CLAIMS: list[Item] = [

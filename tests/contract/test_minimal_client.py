@@ -1,4 +1,4 @@
-"""The lean client over real connections: what is sent, what comes of every answer and of none."""
+"""The minimal client over real connections: requests, responses, and missing responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOST_RESPONSES = {
 
 
 class ScriptedServer:
-    """Serves connections one after the other, each by the next script; notes what was asked."""
+    """Serves one connection after the other, each by the next script, and records the requests."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[tuple[dict[str, str], Any]] = []
@@ -39,7 +39,7 @@ class ScriptedServer:
         self._thread: threading.Thread | None = None
 
     def serve_responses(self, *scripts: list[bytes | None]) -> None:
-        """Each script is the answers of one connection; None closes it unanswered."""
+        """Serve connections; each script has the responses of one, and None closes it."""
         self._thread = threading.Thread(target=self._serve, args=(scripts,), daemon=True)
         self._thread.start()
 
@@ -50,7 +50,7 @@ class ScriptedServer:
                 if self._context:
                     connection = self._context.wrap_socket(connection, server_side=True)
             except ssl.SSLError:
-                continue  # whoever called did not trust us
+                continue  # the client rejected the certificate
             except OSError:
                 return
             self.connections += 1
@@ -62,7 +62,7 @@ class ScriptedServer:
                     _send(connection, answer, self.pause)
 
     def close(self) -> None:
-        with suppress(OSError):  # whoever waits for a connection hears of it; closing tells nobody
+        with suppress(OSError):  # wakes accept(), which close() does not
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         if self._thread:

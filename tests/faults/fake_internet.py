@@ -1,6 +1,4 @@
-"""DNS and web servers as a check of tracking domains sees them, in this process; each question to
-them can be told to go wrong.
-"""
+"""DNS and web servers in this process; each query or request to them can fail."""
 
 from __future__ import annotations
 
@@ -66,7 +64,7 @@ class FakeInternet:
 
 
 class FakeConnection:
-    """A connection to a web server of ours, as far as it is used."""
+    """A connection to a web server, with the socket methods that a probe uses."""
 
     def __init__(self, internet: FakeInternet, fault: str | None) -> None:
         self._internet = internet
@@ -74,7 +72,7 @@ class FakeConnection:
         self._response = b""
 
     def settimeout(self, seconds: float) -> None:
-        """Nobody waits here."""
+        """Do nothing: the connection never waits."""
 
     def sendall(self, request: bytes) -> None:
         lines = request.decode().split("\r\n")
@@ -105,7 +103,7 @@ def _add_answer(response: Any, question: Any, name: str, kind: str) -> None:
 
 
 def _cdn_response(path: str, *, secure: bool) -> bytes:
-    """What CloudFront serves: our answer once a host has its certificate, else a refusal."""
+    """Return the probe's response if the host has a certificate, else CloudFront's 403."""
     if not secure:
         return _http_response("403 Forbidden", b"no such tenant")
     told = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))

@@ -1,4 +1,4 @@
-"""Whatever checks see, in whatever order: promises about a tracking domain that always hold."""
+"""Properties of a tracking domain after any check results in any order."""
 
 from __future__ import annotations
 

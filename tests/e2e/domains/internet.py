@@ -1,7 +1,7 @@
-"""A small internet on loopback: real DNS, HTTP and HTTPS servers, and a connector that leads there.
+"""A small internet on loopback: real DNS, HTTP and HTTPS servers, and connections to them.
 
-Names get addresses that look public. The rule that only public addresses may be connected to is
-the real one; the connector alone knows which server stands behind which address.
+Names get addresses that look public. The public-address guard is the real one; only the connection
+knows the server behind an address.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from waypost.domains import probe_token
 from waypost.tokens.signer import Keyring
 
 PathResponder = Callable[[str], bytes]
-"""What a web server answers to a path, byte for byte."""
+"""Returns a web server's response to a path, byte for byte."""
 
 KEYRING = Keyring((b"k" * 32,))
 RECURSIVE = "127.0.0.1"
@@ -31,7 +31,7 @@ NAMESERVERS = ("127.0.0.2", "127.0.0.3")
 
 @dataclass
 class Zones(BaseResolver):  # type: ignore[misc]  # dnslib ships no types
-    """What one DNS server says. Keys are (name, kind); names may start with ``*.``."""
+    """The records of one DNS server. Keys are (name, type); names may start with ``*.``."""
 
     records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     delays: dict[str, float] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Zones(BaseResolver):  # type: ignore[misc]  # dnslib ships no types
 
 
 class WebServer:
-    """A web server of its own on loopback, with TLS where it has a certificate."""
+    """A web server on loopback, with TLS if it has a certificate."""
 
     def __init__(self, respond: PathResponder, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[str] = []
@@ -175,7 +175,7 @@ def build_response(status: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def respond_to_probe(path: str) -> bytes:
-    """What our redirect function answers a probe, over the real code."""
+    """Respond to a probe as the redirect function does, with its code."""
     response = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))
     return build_response(f"{response['statusCode']} OK", response["body"].encode())
 

@@ -1,4 +1,4 @@
-"""Where a name leads, asked of real DNS servers."""
+"""DNS checks of hosts, over real DNS servers."""
 
 import itertools
 import json

@@ -1,7 +1,7 @@
-"""Domains from the first record to the last, over real sockets: stages, lights, certificate, links.
+"""Tracking domains from the first DNS record to removal, over real sockets.
 
-The world is that of the other tests; the CDN is played, and does what ours does on AWS: a host
-answers nobody until its certificate is attached, HTTP included.
+The CDN is a fake that behaves as CloudFront does: a host answers no request, HTTP included, until
+its certificate is attached.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SENDER = "news@acme.com"
 
 @dataclass
 class Cdn:
-    """``waypost.domains.certificates.Edge``, as CloudFront behaves."""
+    """A CDN that behaves as CloudFront does."""
 
     world: DomainFixture
     tenants: dict[str, CdnTenant] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Cdn:
         self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
     def issue(self, host: str, status: CertificateStatus = "issued") -> None:
-        """What the authority does in its own time."""
+        """Issue the certificate, as the authority does later."""
         self.tenants[host] = CdnTenant(status, is_attached=False, is_enabled=True)
 
     def attach_certificate(self, host: str, /) -> None:
@@ -488,7 +488,7 @@ def test_a_change_by_its_owner_during_a_check_is_not_undone_by_it(stack: Stack) 
 
 
 def test_two_looks_at_the_same_moment_see_one_failure_and_not_two(stack: Stack) -> None:
-    """A run on schedule, and somebody who asks for a check while it looks."""
+    """A scheduled check and an on-demand check run at the same time."""
     stack.working()
     stack.world.internet.close_at(EDGE_ADDRESS, 443)
     stack.world.internet.close_at(EDGE_ADDRESS, 80)

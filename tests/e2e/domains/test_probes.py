@@ -1,4 +1,4 @@
-"""What probes make of web servers, over real HTTP and TLS with a test authority."""
+"""Outcomes of probes, over real HTTP and TLS with a test authority."""
 
 from __future__ import annotations
 

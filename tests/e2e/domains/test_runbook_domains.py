@@ -1,8 +1,8 @@
-"""What docs/runbook.md says about tracking domains, done to an embedded stack that has the trouble.
+"""The steps of docs/runbook.md on tracking domains, on an embedded stack with each problem.
 
-Checks look at the small internet of these tests, and keep what they saw in the stack's own table;
-so what the operator's commands show, and what host a message gets, is the stack's own word. Where
-the function itself is what breaks, it asks a CloudFront that is played here.
+Checks use the small internet of these tests and save results in the stack's own table, so the
+operator's commands and the hosts of messages come from the stack. If the function itself fails, it
+calls a fake CloudFront.
 """
 
 from __future__ import annotations
@@ -169,9 +169,7 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
 
 @dataclass
 class CloudFront:
-    """Answers for CloudFront: so many tenants there are, none of them is one asked for by its
-    host, and whoever may not ask is told so.
-    """
+    """A fake CloudFront with a number of tenants; lookups by host find none, or are denied."""
 
     tenants: int = 0
     denies: bool = False

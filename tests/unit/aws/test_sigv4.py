@@ -1,4 +1,4 @@
-"""What is signed here is what botocore signs."""
+"""Signatures equal botocore's."""
 
 import datetime as dt
 

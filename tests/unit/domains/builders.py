@@ -1,4 +1,4 @@
-"""Tracking domains and findings as the tests of their rules need them."""
+"""Tracking domains and check results for tests of domain rules."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""When a certificate is asked for, and when again."""
+"""When a certificate is requested, and when again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READY = make_findings("cname", settled=True)
 
 @dataclass
 class Edge:
-    """A CDN without tenants, which refuses what it is told to."""
+    """A CDN without tenants that rejects the given operations."""
 
     refusing: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)

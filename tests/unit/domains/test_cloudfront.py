@@ -1,4 +1,4 @@
-"""CloudFront's answers and what becomes of them; requests are checked against its service model."""
+"""CloudFront: requests that match its service model, and the handling of responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host for short links alone, and which messages it serves."""
+"""A host only for short links, and the messages that use it."""
 
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import make_domain

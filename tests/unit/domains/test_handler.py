@@ -1,4 +1,4 @@
-"""What reaches the function that checks domains, and what it makes of it."""
+"""The function that checks domains: its events and its responses."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
 def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
     function: ModuleType, store: InMemoryDomainRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else one row of ours would keep every domain in use, whatever becomes of it."""
+    """A corrupt item of the default host must not keep every domain in use."""
     monkeypatch.setattr(FakeChecker, "check", lambda *_: UNREACHABLE)
     store.add(make_domain(stage="https", failures=1, proven=True))
     store.add(own())

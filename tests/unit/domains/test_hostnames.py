@@ -65,7 +65,7 @@ def test_a_sending_domain_may_be_a_domain_itself() -> None:
     [
         ("News <news@Bücher.example>", "xn--bcher-kva.example"),
         ("news@mail.xn--bcher-kva.example", "mail.xn--bcher-kva.example"),
-        ("news@" + "ü" * 80 + ".example", "ü" * 80 + ".example"),  # no host, and nobody's
+        ("news@" + "ü" * 80 + ".example", "ü" * 80 + ".example"),  # not a valid host
     ],
 )
 def test_an_international_sender_is_known_by_the_form_that_hosts_are_written_in(

@@ -1,4 +1,4 @@
-"""A message's links on the host that its sender's tracking domain has just then."""
+"""A message's links have the host that its sender's tracking domain has at that time."""
 
 from __future__ import annotations
 

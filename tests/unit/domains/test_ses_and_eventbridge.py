@@ -1,4 +1,4 @@
-"""SES and EventBridge: requests against their service models, and what becomes of their answers."""
+"""SES and EventBridge: requests that match their service models, and the handling of responses."""
 
 from __future__ import annotations
 

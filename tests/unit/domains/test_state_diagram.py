@@ -1,4 +1,4 @@
-"""The picture of the states in docs/domains.md is that of the code, arrow by arrow."""
+"""The state diagram in docs/domains.md has the transitions of the code."""
 
 from __future__ import annotations
 

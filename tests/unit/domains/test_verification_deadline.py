@@ -1,6 +1,6 @@
-"""A check that somebody waits for: it ends in time, and what it did not look at counts for nothing.
+"""A check with a deadline ends in time, and its unfinished parts change nothing.
 
-The internet of these tests is slow on a clock of its own, so nobody waits here.
+The fake network is slow on its own clock, so the tests do not wait.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ UNFINISHED = (
 
 
 class Slow(FakeInternet):
-    """Each question takes ``dns`` seconds, each connection ``web``."""
+    """A network with ``dns`` seconds for each query and ``web`` seconds for each connection."""
 
     def __init__(self, dns: float = 0, web: float = 0) -> None:
         super().__init__(FaultInjector())
@@ -179,7 +179,7 @@ def test_with_time_enough_everything_is_looked_at(look: Any) -> None:
 def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
     stage: DomainStage, failures: int, findings: CheckResult
 ) -> None:
-    """Where one failed before, it is due soon anyway; the two stay five minutes apart."""
+    """After a failure, the domain is due soon anyway; the two checks stay five minutes apart."""
     before = make_domain(
         stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE
     )
@@ -206,7 +206,7 @@ def test_what_was_not_looked_at_is_told_so_and_asks_nobody_to_do_anything(
 
 @dataclass
 class Looks:
-    """Checks that give what they are told, by host; ``took`` seconds each."""
+    """A checker with given results by host, each after ``took`` seconds."""
 
     found: dict[str, CheckResult]
     took: float = 0
@@ -240,7 +240,7 @@ class Services:
 
 @dataclass
 class Office:
-    """A verifier whose checks see what a test says."""
+    """A verification service whose checker has given results."""
 
     looks: Looks
     store: InMemoryDomainRepository = field(default_factory=InMemoryDomainRepository)
@@ -291,7 +291,7 @@ def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
 
 @pytest.mark.parametrize("took", [0, 20])
 def test_a_removed_domain_is_not_let_go_of_by_a_look_without_time(took: float) -> None:
-    """Gone once; the second time nobody looked, or there is no time to act on it."""
+    """It is released after the first check; not if the second has no result or no time to act."""
     found = UNFINISHED[0] if not took else WAITING
     office = Office(Looks({HOST: found}, took=took))
     office.store.add(make_domain(use="removed", failures=1))

@@ -64,7 +64,7 @@ HSTS_STEPS: Final = {
     "preload": "Set up HTTPS: browsers ship a list with this domain and refuse plain HTTP.",
 }
 
-UNSEEN_STEP: Final = "The check ran out of time. The next scheduled check, within minutes, goes on."
+UNSEEN_STEP: Final = "The check ran out of time. The schedule repeats it within minutes."
 
 WAIT_STEP: Final = "Wait a few minutes. If it takes hours, contact the operator of Waypost."
 
