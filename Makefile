@@ -1,6 +1,6 @@
-# Everything there is to do, as one word each: `make` lists it.
+# All commands of the project; `make` lists them.
 #
-# A machine needs make and a Python from 3.11 on, with venv. All else is installed into $(VENV), as the lock says.
+# They need make and Python 3.11 or later, with venv. Everything else is installed into $(VENV) from the lock.
 
 ENV ?= dev
 PORT ?= 8080
@@ -11,29 +11,29 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 READY := $(VENV)/ready
-# uv reads none of pip's configuration; this passes it on.
+# uv does not read pip's configuration; this launcher passes it.
 UV := python -m tools.uv_launcher
 SCANNER := build/scanner
 REGIONS := us-east-1 eu-west-1
 SOURCES := layers/waypost functions local tests bench tools fuzz
 
-# What is installed is what recipes find; SAM reads a region even where it asks AWS nothing.
+# Recipes find the installed tools first; SAM needs a region even without a request to AWS.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
-# Container images set it; without .pyc every run would compile everything anew.
+# Container images set it; without .pyc files, every run would compile all modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A variable as it was typed, else $2, quoted for the shell: neither make nor the shell reads a $ or a quote in a name.
+# A variable's value or $2, quoted for the shell, so that neither make nor the shell expands a $ or a quote in a name.
 typed = '$(subst ','\'',$(or $(value $1),$2))'
 
-# Which stack a tool is to reach: the one of ENV, or an embedded one at BASE.
+# The stack that a tool uses: that of ENV, or an embedded one at BASE.
 STACK = --env $(call typed,ENV) --base $(call typed,BASE)
 
-# Whether a variable says yes. Anything else stops make, so that REPAIR=no repairs nothing.
+# "yes" if a variable is yes, nothing if it is no or not given. Any other value stops make.
 says-yes = $(if $(filter-out yes no,$($1)),$(error $1 is '$($1)'; say $1=yes, or leave it out),$(filter yes,$($1)))
 
-# A variable that is a whole number, else $2, where it was not given. Anything else stops make.
+# A variable that is a whole number, or $2 if it is not given. Any other value stops make.
 no-digits = $(shell printf %s $(call typed,$1) | tr -d 0-9)
 number = $(if $(call no-digits,$1),$(error $1 is '$($1)'; say a whole number, or leave it out),$(or $($1),$2))
 
@@ -47,7 +47,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-##@ Trying it out
+##@ Try it
 
 .PHONY: demo
 demo: $(READY) ## Track an e-mail for 25 recipients, click as they would, show the report
@@ -58,24 +58,24 @@ serve: $(READY) ## Serve the whole stack on this machine, empty, on PORT
 	@python -m local serve --port $(call typed,PORT) $(ARGS)
 
 .PHONY: rewrite
-rewrite: $(READY) ## Track the message in FILE and say what became of each link (WORKSPACE, BASE, DATA; DRY=yes: only say)
+rewrite: $(READY) ## Track the message in FILE and report each link (WORKSPACE, BASE, DATA; DRY=yes: report only)
 	@python -m tools.rewrite $(STACK) --workspace $(call typed,WORKSPACE) --file $(call typed,FILE) \
 		--campaign $(call typed,CAMPAIGN) --person $(call typed,PERSON,p1) --data $(call typed,DATA) --channel $(call typed,CHANNEL,email) $(if $(call says-yes,DRY),--dry-run)
 
-##@ Working on it
+##@ Develop
 
 .PHONY: screenshots
-screenshots: $(READY) ## Take the pictures of report pages in docs/images (needs Chromium)
+screenshots: $(READY) ## Take the screenshots of report pages in docs/images (needs Chromium)
 	@python -m local.demo.screenshots
 
 .PHONY: setup
-setup: $(READY) ## Install what the lock says into .venv (other targets do so by themselves)
+setup: $(READY) ## Install the locked packages into .venv (other targets run it first)
 
-# Tests of the stack wait half of their time for servers, so that two of them fit on a processor.
+# Tests of the stack wait for servers half of the time, so two of them fit on a processor.
 WORKERS = $$(python -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .PHONY: test
-test: $(READY) ## Run all tests, a file at a time in each of WORKERS processes (ARGS go to pytest)
+test: $(READY) ## Run all tests in WORKERS processes, one file at a time each (ARGS: options of pytest)
 	python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
@@ -85,7 +85,7 @@ test-fast: $(READY) ## Run the quick tests: no server, no build, fewer generated
 BENCHES := tokens rewriting redirect costs tally hotlink load memory
 
 .PHONY: bench
-bench: bench-files $(BENCHES:%=bench-%) ## Measure everything that docs/benchmarks.md shows (bench-NAME: one part)
+bench: bench-files $(BENCHES:%=bench-%) ## Run all benchmarks of docs/benchmarks.md (bench-NAME: one of them)
 
 .PHONY: $(BENCHES:%=bench-%)
 $(BENCHES:%=bench-%): bench-%: $(READY)
@@ -95,17 +95,17 @@ $(BENCHES:%=bench-%): bench-%: $(READY)
 bench-files: $(READY)
 	@python -m bench.executed_files $(ARGS)
 
-# What ours is compared with, and nothing that the project stands on; where it cannot be had, it is left out.
+# Other libraries for the comparison; the project does not use them. The benchmark skips those that are missing.
 bench-rewriting: build/rivals
 bench-rewriting: export PYTHONPATH = build/rivals
 build/rivals: | $(READY)
-	@echo "Installing pytracking, BeautifulSoup and lxml into $@, to compare with"
+	@echo "Installing pytracking, BeautifulSoup and lxml into $@ for the comparison"
 	@$(UV) pip install --quiet --python $(VENV)/bin/python --target $@.new \
 		'pytracking[html]==0.2.2' 'beautifulsoup4==4.15.0' 'soupsieve==4.1.2' 'lxml==6.1.3' \
-		&& mv $@.new $@ || { rm -rf $@.new; echo "They could not be installed: the bench goes on without them" >&2; }
+		&& mv $@.new $@ || { rm -rf $@.new; echo "Installation failed: the benchmark runs without them" >&2; }
 
 .PHONY: soak
-soak: $(READY) ## Attack and break things for much longer than the tests do (SEED=…, ROUNDS=10)
+soak: $(READY) ## Run the fault and trust tests for much longer (SEED=…, ROUNDS=10)
 	$(if $(filter 0,$(call number,ROUNDS,10)),$(error ROUNDS is '0'; say 1 or more, or leave it out))
 	WAYPOST_SOAK="$(call number,ROUNDS,10)" WAYPOST_SEED="$(call number,SEED,1)" WAYPOST_FAULT_SEED="$(call number,SEED,1)" \
 		python -m pytest tests/trust tests/faults --numprocesses auto --dist worksteal $(ARGS)
@@ -120,10 +120,10 @@ build/fuzzer/ready: | $(READY)
 	@touch $@
 
 .PHONY: test-contract
-test-contract: $(READY) ## Run the stores' contract against the DynamoDB at ENDPOINT, else against moto
+test-contract: $(READY) ## Run the repositories' contract tests on the DynamoDB at ENDPOINT, or on moto
 	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest tests/contract tests/faults/test_click_simulation_dynamodb.py $(ARGS)
 
-# Two dates: one after whatever tests store has expired, one past 2038-01-19, where 32 bits end.
+# Two dates: one after the expiry of all test items, one after 2038-01-19, the end of 32-bit time.
 SHIFTED := tests/unit tests/property tests/contract
 .PHONY: test-shifted
 test-shifted: $(READY) ## Run unit, property and contract tests 500 days from now, and in 2038
@@ -150,9 +150,8 @@ docs-check: $(READY) ## Check that commands, links and files in pages exist, and
 	python -m tools.docs
 	python -m tools.docs.reference --check
 
-# The source alone hides what events turn into, so each region's transformed template is linted as well; the
-# serverless rules (ES, WS) have had their say by then, and a parameter that the transform itself reads is not unused
-# (W2001).
+# The SAM source hides the resources of events, so each region's transformed template is linted as well. The serverless
+# rules (ES, WS) apply to the source only, and a parameter that the transform reads is not unused (W2001).
 .PHONY: check-template
 check-template: $(READY) $(REGIONS:%=build/template.%.yaml)
 	sam validate --lint
@@ -165,17 +164,17 @@ build/template.%.yaml: template.yaml tools/transform_template.py | $(READY)
 	python -m tools.transform_template $* >$@
 
 .PHONY: check-security
-check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the template for what security reviews look for
+check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the template for security problems
 	$(SCANNER)/bin/checkov --config-file tools/checkov.yaml --file build/template.us-east-1.yaml
 
-# It asks a database of vulnerabilities, so it needs the network, and is no part of `check`.
+# Not part of `check`, because the vulnerability database needs the network.
 .PHONY: audit
 audit: $(READY) ## Ask a vulnerability database about every locked library (needs the network)
 	$(UV) tool run 'pip-audit==2.10.1' --cache-dir $(VENV)/pip-audit --disable-pip --require-hashes \
 		--requirement requirements.lock $(ARGS)
 
 .PHONY: sbom
-sbom: build ## Write what the built layer is made of, with licences, into build/sbom.cdx.json
+sbom: build ## Write the built layer's bill of materials, with licences, into build/sbom.cdx.json
 	@mkdir -p build
 	python -m tools.sbom .aws-sam/build/WaypostLayer/python >build/sbom.cdx.json
 
@@ -184,7 +183,7 @@ check-lock: $(READY)
 	python -m tools.lock --check
 
 .PHONY: fmt
-fmt: $(READY) ## Format the code and fix what the linter can fix
+fmt: $(READY) ## Format the code and apply the linter's fixes
 	ruff format .
 	ruff check --fix .
 
@@ -193,17 +192,17 @@ lock: $(READY) ## Write the locks from pyproject.toml (ARGS=--upgrade: newest ve
 	python -m tools.lock $(ARGS)
 
 .PHONY: clean
-clean: ## Remove what was built or installed here
+clean: ## Remove all builds and installations in this folder
 	rm -rf $(VENV) .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-##@ Operating a stack: the one of ENV (dev, us, eu), or of `make serve` with BASE=http://127.0.0.1:8080
+##@ Operate a stack: that of ENV (dev, us, eu), or of `make serve` with BASE=http://127.0.0.1:8080
 
-# A cold start costs twice as much without .pyc, which only the runtime's own Python can make.
+# A cold start costs twice as much without .pyc files, which only the runtime's Python version can compile.
 .PHONY: build
 build: $(READY) ## Build the layer and the functions for Lambda, without Docker
 	RUNTIME_PYTHON="$$(tools/find-python 3.13 || echo python3.13)" sam build $(ARGS)
 
-# A name that is wrong is told before the minutes that checking and building take.
+# A wrong name stops make before the minutes of checks and builds.
 .PHONY: known-env
 known-env: $(READY)
 	@python -c 'import sys; from tools.stack import DeployedStack; DeployedStack.from_environment(sys.argv[1])' $(call typed,ENV)
@@ -214,52 +213,52 @@ deploy: known-env check check-security build ## Check, build and deploy the stac
 	sam deploy --config-env $(call typed,ENV) $(ARGS)
 
 .PHONY: keys
-keys: $(READY) ## Show the fingerprints of the keys that links are signed with
+keys: $(READY) ## Show the fingerprints and the use of the signing keys
 	@python -m tools.keys $(STACK) show
 
 .PHONY: rotate-keys
-rotate-keys: $(READY) ## Add a key, which signs once every function knows it (NOW=yes: at once)
+rotate-keys: $(READY) ## Add a key that signs when every function has it (NOW=yes: immediately)
 	@python -m tools.keys $(STACK) add $(if $(call says-yes,NOW),--now)
 
 .PHONY: retire-key
-retire-key: $(READY) ## Retire KEY; every link that it signed stops working (says how many first)
+retire-key: $(READY) ## Retire KEY; all links that it signed stop working (shows their number first)
 	@python -m tools.keys $(STACK) retire $(call typed,KEY) --sure $(call typed,SURE)
 
 .PHONY: smoke
-smoke: $(READY) ## Try the stack out, from rewriting to the report
+smoke: $(READY) ## Test the stack from rewriting to the report
 	@python -m tools.smoke $(STACK) $(ARGS)
 
 .PHONY: share
-share: $(READY) ## Make a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes names people
+share: $(READY) ## Create a link to the report of CAMPAIGN of WORKSPACE for HOURS; PEOPLE=yes shows people
 	@python -m tools.share $(STACK) --workspace $(call typed,WORKSPACE) --campaign $(call typed,CAMPAIGN) \
 		--hours $(call typed,HOURS,72) --people "$(call says-yes,PEOPLE)"
 
 .PHONY: replay
-replay: $(READY) ## Record and count the clicks in FILE: log lines, parked messages, batches that failed
+replay: $(READY) ## Record and count the clicks in FILE: log lines, queue messages or failed batches
 	@python -m tools.clicks $(STACK) replay $(call typed,FILE)
 
 .PHONY: recount
-recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes sets them right
+recount: $(READY) ## Compare the counters of CAMPAIGN of WORKSPACE with its clicks; REPAIR=yes corrects them
 	@python -m tools.clicks $(STACK) recount $(call typed,WORKSPACE) $(call typed,CAMPAIGN) $(if $(call says-yes,REPAIR),--repair)
 
 .PHONY: fill-table
-fill-table: $(READY) ## Fill TABLE from the table FROM, restored or another stack's (FROM_REGION, FROM_PROFILE, REPLACE=yes)
+fill-table: $(READY) ## Copy missing items into TABLE from the table FROM (FROM_REGION, FROM_PROFILE, REPLACE=yes)
 	@python -m tools.tables $(STACK) --table $(call typed,TABLE) --from $(call typed,FROM) \
 		--from-region $(call typed,FROM_REGION) --from-profile $(call typed,FROM_PROFILE) $(if $(call says-yes,REPLACE),--replace)
 
 .PHONY: list-campaigns
-list-campaigns: $(READY) ## Put campaigns that an earlier release sent on the list that reports show
+list-campaigns: $(READY) ## Add campaigns of earlier releases to the list in reports
 	@python -m tools.clicks $(STACK) list-campaigns
 
 .PHONY: opt-out opt-in erase
 opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
 	@python -m tools.clicks $(STACK) opt-out $(call typed,WORKSPACE) $(call typed,PERSON)
-opt-in: $(READY) ## Take the opt-out of PERSON back
+opt-in: $(READY) ## Undo the opt-out of PERSON
 	@python -m tools.clicks $(STACK) opt-in $(call typed,WORKSPACE) $(call typed,PERSON)
-erase: $(READY) ## Remove PERSON of WORKSPACE from clicks, reports and kept messages; no figure changes
+erase: $(READY) ## Erase PERSON of WORKSPACE from clicks, reports and archived messages; figures stay the same
 	@python -m tools.clicks $(STACK) erase $(call typed,WORKSPACE) $(call typed,PERSON)
 
-# What acts on one domain takes WORKSPACE, HOST, and SENDING where it is not the host's parent.
+# Targets for one domain take WORKSPACE, HOST, and SENDING if it is not the host's parent.
 DOMAINS = python -m tools.domains $(STACK) --workspace $(call typed,WORKSPACE) --host $(call typed,HOST) --sending $(call typed,SENDING) $(ARGS)
 
 .PHONY: domains
@@ -275,7 +274,7 @@ domain-verify: $(READY) ## Check HOST of WORKSPACE now
 	@$(DOMAINS) verify
 
 .PHONY: domain-trust
-domain-trust: $(READY) ## Vouch for the sending domain of HOST, which SES does not know
+domain-trust: $(READY) ## Mark the sending domain of HOST as verified, if SES does not have it
 	@$(DOMAINS) trust
 
 .PHONY: domain-revert domain-restore
@@ -297,7 +296,7 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
 
-# uv comes first, in the version that the lock names, and installs the rest in seconds, each file checked by its hash.
+# uv is installed first, in the locked version. It installs the rest in seconds and verifies each file's hash.
 $(READY): requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what requirements.lock says into $(VENV) (once; needs the network)"
 	@{ python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" \

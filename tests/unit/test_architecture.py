@@ -17,7 +17,7 @@ AWS_LIBRARIES = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 PURE_MODULES = (
     *("ids", "errors", "urls", "models", "bot_detection", "validation"),
     *("tokens.codec", "tokens.repair", "tokens.signer"),
-    *("clicks.factory", "clicks.lambda_events", "clicks.request"),
+    *("clicks.lambda_events", "clicks.request"),
     *("rewrite.compiler", "rewrite.diagnostics", "rewrite.link_rules", "rewrite.link_writer"),
     *("rewrite.links", "rewrite.liquid", "rewrite.schemas", "rewrite.sms_segments"),
     "rewrite.url_parameters",
