@@ -1,18 +1,6 @@
-"""Campaigns, links and figures in memory.
+"""Repositories in memory, with the contracts of the DynamoDB and S3 implementations.
 
-The ledger in memory.
-
-Tracking domains in memory: the twin of ``dynamodb.domains``, which keeps the same items.
-
-Messages of campaigns in memory.
-
-Objects in memory.
-
-Recipients' rows in memory, with the same conditions on their versions and DynamoDB's bounds.
-
-Short links and long destinations in memory.
-
-Settings and opt-outs in memory.
+They are for tests, fault runs, fuzzing and benchmarks.
 """
 
 from __future__ import annotations
@@ -81,7 +69,7 @@ if TYPE_CHECKING:
 
 
 class InMemoryCampaignRepository:
-    """``waypost.repositories.campaigns.CampaignStore``."""
+    """``waypost.repositories.campaigns.CampaignRepository``."""
 
     def __init__(self) -> None:
         self._campaigns: dict[CampaignId, Campaign] = {}
@@ -173,7 +161,7 @@ class InMemoryCampaignRepository:
         return CampaignCounts.from_counters(figures.items())
 
     def add_increments(self, campaign: CampaignId, increments: CounterIncrements) -> None:
-        """Move figures; what the transactions of ``MemoryRecipients`` do."""
+        """Add increments to the counters, as InMemoryRecipientRepository's transactions do."""
         counters = self._counters.setdefault(campaign, Counter())
         for cell, value in increments.items():
             counters[cell] += value
@@ -194,7 +182,7 @@ _Key = tuple[str, str]
 
 
 class InMemoryClickRepository:
-    """``ClickStore`` in memory. ``inserted`` is its stream: new clicks in order."""
+    """``waypost.repositories.clicks.ClickRepository``. ``stream`` has new clicks in order."""
 
     def __init__(self) -> None:
         self._clicks: dict[_Key, Click] = {}
@@ -235,7 +223,7 @@ def _click_key(click: Click) -> _Key:
 
 
 class InMemoryDomainRepository:
-    """``waypost.repositories.domains.DomainStore``."""
+    """``waypost.repositories.domains.DomainRepository``."""
 
     def __init__(self) -> None:
         self._domains: dict[tuple[WorkspaceId, str], Item] = {}
@@ -294,7 +282,7 @@ def _domain_key(domain: TrackingDomain) -> tuple[WorkspaceId, str]:
 
 
 class InMemoryMessageRepository:
-    """``waypost.repositories.messages.MessageStore``. ``clock`` gives seconds since 1970."""
+    """``waypost.repositories.messages.MessageRepository``. ``clock`` gives seconds since 1970."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -394,7 +382,7 @@ def _build_object(data: bytes) -> ObjectContent:
 
 
 class InMemoryRecipientRepository:
-    """``waypost.repositories.recipients.RecipientStore``; counters go to ``campaigns``."""
+    """``waypost.repositories.recipients.RecipientRepository``; counters go to ``campaigns``."""
 
     def __init__(self, campaigns: InMemoryCampaignRepository) -> None:
         self._campaigns = campaigns
@@ -484,7 +472,7 @@ def _parse_cursor(cursor: str) -> str:
 
 
 class InMemoryShortLinkRepository:
-    """``waypost.repositories.short_links.ShortLinkStore``."""
+    """``waypost.repositories.short_links.ShortLinkRepository``."""
 
     def __init__(self) -> None:
         self._links: dict[str, ShortLink] = {}
@@ -509,7 +497,7 @@ class InMemoryShortLinkRepository:
 
 
 class InMemoryWorkspaceRepository:
-    """``waypost.repositories.workspaces.WorkspaceStore``."""
+    """``waypost.repositories.workspaces.WorkspaceRepository``."""
 
     def __init__(self) -> None:
         self._settings: dict[WorkspaceId, tuple[str, str, int]] = {}

@@ -1,12 +1,12 @@
-"""One suite over every implementation of the stores: the in-memory twin, and DynamoDB as moto plays
-it. With WAYPOST_DYNAMODB_ENDPOINT the second is whatever answers there.
+"""Run one contract suite over all repositories: in memory, and DynamoDB by moto or by the endpoint in
+WAYPOST_DYNAMODB_ENDPOINT.
 
-Where moto is known to differ from DynamoDB, the test that would tell says so:
-- ClientRequestToken is ignored, so a repeated transaction is not recognised by it;
-- transactions never conflict with each other, so TransactionConflict is only seen in unit tests;
-- a transaction of more than 4 MB is taken, and BatchGetItem leaves no key over, as DynamoDB may;
-- a query may begin at a key outside its own range, which DynamoDB refuses;
-- every read is consistent, and no call is ever throttled.
+Known differences of moto, noted at the tests that they affect:
+- it ignores ClientRequestToken, so a repeated transaction is not recognized;
+- its transactions never conflict, so TransactionConflict occurs in unit tests only;
+- it accepts transactions of more than 4 MB, and BatchGetItem leaves no keys unprocessed;
+- a query may start at a key outside its range, which DynamoDB rejects;
+- all reads are consistent, and no call is throttled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows as a hand, a broken restore or a newer version may leave them, in either kind of store."""
+"""Corrupt settings, as an operator, a failed restore or a newer version may leave them."""
 
 from __future__ import annotations
 

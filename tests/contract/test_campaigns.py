@@ -27,7 +27,7 @@ def create_campaign(stores: Repositories) -> str:
     )
 
 
-def test_opening_notes_a_campaign_once(stores: Repositories) -> None:
+def test_campaign_is_stored_once(stores: Repositories) -> None:
     assert create_campaign(stores) == CAMPAIGN
     again = stores.campaigns.get_or_create(
         "acme", "spring-sale", kind="newsletter", channel="sms", now=NOON
@@ -38,13 +38,13 @@ def test_opening_notes_a_campaign_once(stores: Repositories) -> None:
     assert (campaign.kind, campaign.channel, campaign.first_seen) == ("campaign", "email", SENT)
 
 
-def test_a_campaign_nobody_opened_is_none(stores: Repositories) -> None:
+def test_unknown_campaign_is_none(stores: Repositories) -> None:
     assert stores.campaigns.get(derive_campaign_id("acme", "never")) is None
     assert stores.campaigns.list_links(CAMPAIGN) == []
     assert stores.campaigns.get_counts(CAMPAIGN).sent == 0
 
 
-def test_a_name_whose_code_is_anothers_is_refused(
+def test_campaign_name_with_the_id_of_another_name_is_rejected(
     stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_campaign(stores)
@@ -67,14 +67,14 @@ def test_links_are_defined_once_in_the_order_given(stores: Repositories) -> None
     assert first == [make_link_id(HOME.identity), make_link_id("CTA")]
 
 
-def test_links_are_found_by_their_codes(stores: Repositories) -> None:
+def test_links_are_found_by_their_ids(stores: Repositories) -> None:
     [home, button] = stores.campaigns.define_links(CAMPAIGN, [HOME, BUTTON], SENT)
     found = stores.campaigns.find_links([button, make_link_id("nobody's"), button])
     assert {code: found[code].definition for code in found} == {button: BUTTON}
     assert home not in found
 
 
-def test_a_link_whose_code_is_taken_gets_the_next_one(
+def test_link_gets_the_next_id_when_its_id_is_taken(
     stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def colliding(campaign: str, identity: str, attempt: int = 0) -> str:
@@ -88,7 +88,7 @@ def test_a_link_whose_code_is_taken_gets_the_next_one(
     assert stores.campaigns.define_links(CAMPAIGN, [BUTTON], SENT) == [codes[1]]
 
 
-def test_two_writers_agree_on_codes_that_collide(
+def test_two_writers_agree_on_colliding_link_ids(
     dynamodb_stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = dynamodb_stores.campaigns
@@ -149,13 +149,13 @@ def test_links_add_up_by_the_key_that_signed_them(stores: Repositories) -> None:
     assert stores.campaigns.get_counts(CAMPAIGN).sent == 200
 
 
-def test_links_of_a_repeated_message_were_signed_once(stores: Repositories) -> None:
+def test_repeated_idempotency_key_counts_no_signed_links(stores: Repositories) -> None:
     for _ in range(2):
         stores.campaigns.add_deliveries(CAMPAIGN, 100, "batch-1", {"0d": 200})
     assert stores.campaigns.count_links_by_key("0d") == {CAMPAIGN: 200}
 
 
-def test_a_key_is_one_campaigns(stores: Repositories) -> None:
+def test_idempotency_key_is_scoped_to_its_campaign(stores: Repositories) -> None:
     other = derive_campaign_id("acme", "autumn")
     assert stores.campaigns.add_deliveries(CAMPAIGN, 1, "k")
     assert stores.campaigns.add_deliveries(other, 1, "k")
@@ -173,7 +173,7 @@ def create_three_campaigns(stores: Repositories) -> None:
     stores.campaigns.get_or_create("globex", "summer", kind="campaign", channel="email", now=NOON)
 
 
-def test_campaigns_are_listed_newest_first_with_what_is_known_of_them(stores: Repositories) -> None:
+def test_campaigns_are_listed_newest_first_with_their_attributes(stores: Repositories) -> None:
     create_three_campaigns(stores)
     page = stores.campaigns.list_by_workspace(ACME, cursor=None, limit=10)
     assert page.cursor is None
@@ -184,7 +184,7 @@ def test_campaigns_are_listed_newest_first_with_what_is_known_of_them(stores: Re
         assert replace(campaign, is_listed=False) == replace(known[campaign.name], is_listed=False)  # type: ignore[type-var]
 
 
-def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Repositories) -> None:
+def test_list_pages_skip_and_repeat_no_campaign(stores: Repositories) -> None:
     create_three_campaigns(stores)
     names, cursor = [], None
     for _ in range(4):
@@ -196,18 +196,18 @@ def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(stores: Repositories
     assert sorted(names) == ["spring-sale", "summer", "winter"]
 
 
-def test_a_workspace_that_sent_nothing_has_an_empty_list(stores: Repositories) -> None:
+def test_workspace_without_campaigns_has_an_empty_list(stores: Repositories) -> None:
     page = stores.campaigns.list_by_workspace(ACME, cursor=None, limit=10)
     assert (list(page.items), page.cursor) == ([], None)
 
 
 @pytest.mark.parametrize("position", ["x", "#", "2026-11-22T09:00:00.000Z#" + "z" * 18])
-def test_a_cursor_that_no_page_gave_is_refused(stores: Repositories, position: str) -> None:
+def test_cursor_that_no_page_returned_is_rejected(stores: Repositories, position: str) -> None:
     with pytest.raises(InvalidRequest, match="cursor"):
         stores.campaigns.list_by_workspace(ACME, cursor=encode_cursor(position), limit=10)
 
 
-def test_a_campaign_that_is_sent_to_again_is_listed_once_as_first_seen(
+def test_campaign_sent_twice_is_listed_once_by_first_seen(
     stores: Repositories,
 ) -> None:
     create_campaign(stores)
@@ -233,7 +233,7 @@ def delete_campaign_list(stores: Repositories) -> DynamoCampaignRepository:
     return mine
 
 
-def test_a_campaign_of_before_there_was_a_list_is_listed_when_it_is_sent_to(
+def test_unlisted_campaign_is_listed_by_its_next_message(
     dynamodb_stores: Repositories,
 ) -> None:
     create_three_campaigns(dynamodb_stores)
@@ -244,7 +244,7 @@ def test_a_campaign_of_before_there_was_a_list_is_listed_when_it_is_sent_to(
     assert (listed.name, listed.first_seen) == ("winter", SENT)
 
 
-def test_campaigns_of_before_there_was_a_list_are_listed_by_an_operator(
+def test_unlisted_campaigns_are_listed_by_the_backfill(
     dynamodb_stores: Repositories,
 ) -> None:
     create_three_campaigns(dynamodb_stores)
@@ -257,7 +257,7 @@ def test_campaigns_of_before_there_was_a_list_are_listed_by_an_operator(
     assert mine.backfill_list() == 0
 
 
-def test_headlines_are_the_figures_of_whole_campaigns(stores: Repositories) -> None:
+def test_headline_counts_are_the_figures_of_whole_campaigns(stores: Repositories) -> None:
     create_three_campaigns(stores)
     other = derive_campaign_id("acme", "winter")
     stores.campaigns.add_deliveries(CAMPAIGN, 100, None, {"0a": 200})
@@ -273,7 +273,7 @@ def test_headlines_are_the_figures_of_whole_campaigns(stores: Repositories) -> N
     assert stores.campaigns.get_headline_counts([]) == {}
 
 
-def test_headlines_of_a_hot_campaign_are_summed_over_its_partitions(
+def test_headline_counts_of_a_sharded_campaign_are_summed(
     dynamodb_stores: Repositories,
 ) -> None:
     mine = dynamodb_stores.campaigns

@@ -13,7 +13,7 @@ from waypost.repositories.pagination import MAX_SORT_KEY_BYTES, encode_cursor
 ACME = derive_workspace_id("acme")
 
 
-def test_a_click_comes_back_as_it_was_recorded(stores: Repositories) -> None:
+def test_click_is_read_as_it_was_recorded(stores: Repositories) -> None:
     plain = make_click(ip=None, country=None, asn=None, agent="")
     for recorded in (make_click("a"), plain):
         assert stores.clicks.record(recorded)
@@ -21,13 +21,13 @@ def test_a_click_comes_back_as_it_was_recorded(stores: Repositories) -> None:
     assert sorted(found, key=lambda c: c.id) == [make_click("a"), plain]
 
 
-def test_a_click_recorded_twice_is_there_once(stores: Repositories) -> None:
+def test_click_recorded_twice_is_stored_once(stores: Repositories) -> None:
     assert stores.clicks.record(make_click())
     assert not stores.clicks.record(make_click())
     assert list(stores.clicks.scan_by_campaign(CAMPAIGN)) == [make_click()]
 
 
-def test_two_clicks_at_the_same_moment_are_two(stores: Repositories) -> None:
+def test_two_clicks_at_the_same_time_are_both_stored(stores: Repositories) -> None:
     assert stores.clicks.record(make_click("a"))
     assert stores.clicks.record(make_click("b"))
     assert len(list(stores.clicks.scan_by_campaign(CAMPAIGN))) == 2
@@ -48,7 +48,7 @@ def test_a_persons_clicks_come_newest_first_in_pages(stores: Repositories) -> No
     assert ids == ["4", "3", "2", "1", "0"]
 
 
-def test_a_person_nobody_saw_has_no_clicks(stores: Repositories) -> None:
+def test_unknown_person_has_no_clicks(stores: Repositories) -> None:
     page = stores.clicks.list_by_person(ACME, "nobody", cursor=None, limit=2)
     assert (list(page.items), page.cursor) == ([], None)
 
@@ -62,12 +62,12 @@ def test_a_person_nobody_saw_has_no_clicks(stores: Repositories) -> None:
         encode_cursor("2026-11-21T12:00:00.000Z#" + "a" * MAX_SORT_KEY_BYTES),
     ],
 )
-def test_a_made_up_cursor_is_refused(stores: Repositories, cursor: str) -> None:
+def test_invalid_cursor_is_rejected(stores: Repositories, cursor: str) -> None:
     with pytest.raises(InvalidRequest, match="cursor"):
         stores.clicks.list_by_person(ACME, "p1", cursor=cursor, limit=2)
 
 
-def test_a_cursor_leads_through_nobody_elses_clicks(stores: Repositories) -> None:
+def test_cursor_shows_no_clicks_of_another_person(stores: Repositories) -> None:
     for number in range(3):
         stores.clicks.record(make_click(str(number), after=number))
     cursor = stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=1).cursor
@@ -75,7 +75,7 @@ def test_a_cursor_leads_through_nobody_elses_clicks(stores: Repositories) -> Non
         assert not stores.clicks.list_by_person(workspace, person, cursor=cursor, limit=9).items
 
 
-def test_a_campaigns_clicks_are_those_of_its_links(stores: Repositories) -> None:
+def test_campaign_scan_returns_clicks_of_its_links_only(stores: Repositories) -> None:
     other = derive_campaign_id("acme", "autumn")
     stores.clicks.record(make_click("ours"))
     stores.clicks.record(make_click("theirs", campaign=other))
@@ -83,7 +83,7 @@ def test_a_campaigns_clicks_are_those_of_its_links(stores: Repositories) -> None
     assert [c.link for c in stores.clicks.scan_by_campaign(other)] == [make_link_id("home", other)]
 
 
-def test_a_click_loses_its_identity_and_stays_a_click(stores: Repositories) -> None:
+def test_anonymized_click_stays_one_click(stores: Repositories) -> None:
     stores.clicks.record(make_click())
     for _ in range(2):  # safe to repeat
         stores.clicks.anonymize(make_click(), make_click().anonymize("alias", 3))
@@ -92,7 +92,7 @@ def test_a_click_loses_its_identity_and_stays_a_click(stores: Repositories) -> N
     assert found == make_click().anonymize("alias", 3)
 
 
-def test_nothing_of_a_person_is_left_in_a_click_without_identity() -> None:
+def test_anonymized_click_has_no_attribute_of_the_person() -> None:
     known = make_click(
         person="p-secret", delivery="d-secret", href="https://e.com/?_cio_id=p-secret"
     )
@@ -101,7 +101,7 @@ def test_nothing_of_a_person_is_left_in_a_click_without_identity() -> None:
         assert trace not in stored
 
 
-def test_anonymous_clicks_of_one_delivery_stay_of_one_delivery() -> None:
+def test_anonymized_clicks_of_one_delivery_share_its_hash() -> None:
     first, second = (make_click(id_).anonymize("alias", 0) for id_ in "ab")
     elsewhere = replace(make_click("c"), delivery="another").anonymize("alias", 0)
     assert first.delivery == second.delivery != elsewhere.delivery

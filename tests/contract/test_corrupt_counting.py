@@ -1,4 +1,4 @@
-"""What is stored of one recipient keeps nobody else from being counted, where it cannot be read."""
+"""Corrupt items of one recipient do not stop the counting of others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from tests.contract.conftest import TemporaryTables
+from tests.contract.item_changes import change_attributes
 from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
@@ -28,16 +29,8 @@ FAR = b"\xff" * 8
 
 @pytest.fixture
 def stores(dynamodb_stores: Repositories) -> Repositories:
-    """The twin in memory keeps rows as they are: nothing can be put there that is none."""
+    """Use DynamoDB only: the repository in memory has no items that could be corrupt."""
     return dynamodb_stores
-
-
-def change_attributes(tables: TemporaryTables, table: str, key: Any, **attributes: Any) -> None:
-    """Put attributes of an item otherwise; None of them: it is missing."""
-    asked = {"TableName": table, "Key": key}
-    stored = tables.client.get_item(**asked)["Item"] | attributes
-    item = {name: value for name, value in stored.items() if value is not None}
-    tables.client.put_item(TableName=table, Item=item)
 
 
 ROWS: list[dict[str, Any]] = [
@@ -57,7 +50,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("damage", ROWS)
-def test_a_recipient_whose_row_cannot_be_read_keeps_no_other_from_being_counted(
+def test_corrupt_row_does_not_stop_counting_of_other_recipients(
     stores: Repositories, tables: TemporaryTables, damage: dict[str, Any],
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -79,7 +72,9 @@ def test_a_recipient_whose_row_cannot_be_read_keeps_no_other_from_being_counted(
     assert '"RowDamaged":1' in capsys.readouterr().out
 
 
-def test_its_clicks_count_once_it_is_mended(stores: Repositories, tables: TemporaryTables) -> None:
+def test_clicks_of_a_corrupt_row_are_counted_after_its_repair(
+    stores: Repositories, tables: TemporaryTables
+) -> None:
     tally = create_tally(stores)
     tally.count_clicks([make_click("a")])
     whole = tables.client.get_item(TableName=tables.campaigns, Key=KEY.to_attributes())["Item"]
@@ -90,7 +85,7 @@ def test_its_clicks_count_once_it_is_mended(stores: Repositories, tables: Tempor
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 2
 
 
-def test_nor_does_a_sheet_that_cannot_be_read(
+def test_corrupt_overflow_item_does_not_stop_counting_of_other_recipients(
     stores: Repositories, tables: TemporaryTables
 ) -> None:
     tally = create_tally(stores)
@@ -101,7 +96,7 @@ def test_nor_does_a_sheet_that_cannot_be_read(
     assert (counted.new_count, counted.failed_ids) == (1, {"late"})
 
 
-def test_whoever_asks_for_rows_is_told_which_cannot_be_read(
+def test_error_names_the_keys_of_corrupt_rows(
     stores: Repositories, tables: TemporaryTables
 ) -> None:
     create_tally(stores).count_clicks([make_click("a"), make_click("b", person="p2")])
@@ -114,7 +109,7 @@ def test_whoever_asks_for_rows_is_told_which_cannot_be_read(
     assert "p1" not in str(refused.value)
 
 
-def test_who_else_clicked_a_link_is_still_told(
+def test_link_visitors_are_listed_without_a_corrupt_row(
     stores: Repositories, tables: TemporaryTables
 ) -> None:
     create_tally(stores).count_clicks(
@@ -125,9 +120,7 @@ def test_who_else_clicked_a_link_is_still_told(
     assert {visitor.person for visitor in page.items} == {"p2", "p3"}
 
 
-def test_no_recount_adds_up_what_it_cannot_read(
-    stores: Repositories, tables: TemporaryTables
-) -> None:
+def test_recount_fails_on_a_corrupt_row(stores: Repositories, tables: TemporaryTables) -> None:
     """It would take from the counters what the row has."""
     tally = create_tally(stores)
     stores.clicks.record(make_click("a"))
@@ -152,7 +145,7 @@ class FakeEventPublisher:
         return set() if self.down else ids
 
 
-def test_a_notice_that_cannot_be_read_keeps_no_event_from_being_told(
+def test_corrupt_outbox_entry_does_not_stop_other_events(
     stores: Repositories, tables: TemporaryTables, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FakeEventPublisher()
@@ -185,7 +178,7 @@ def opt_out(stores: Repositories, tables: TemporaryTables, damage: dict[str, Any
 
 
 @pytest.mark.parametrize("damage", OPT_OUTS)
-def test_an_opt_out_that_cannot_be_read_keeps_nobody_else_from_being_counted(
+def test_corrupt_opt_out_does_not_stop_counting_of_other_people(
     stores: Repositories,
     tables: TemporaryTables,
     damage: dict[str, Any],
@@ -214,7 +207,7 @@ def test_an_opt_out_that_cannot_be_read_keeps_nobody_else_from_being_counted(
 
 
 @pytest.mark.parametrize("damage", OPT_OUTS)
-def test_opting_out_again_mends_it(
+def test_repeated_opt_out_replaces_a_corrupt_one(
     stores: Repositories, tables: TemporaryTables, damage: dict[str, Any]
 ) -> None:
     opt_out(stores, tables, damage)
@@ -228,7 +221,7 @@ def test_opting_out_again_mends_it(
     assert [one.person for one in stores.clicks.scan_by_campaign(CAMPAIGN)] == [None]
 
 
-def test_an_erasure_mends_it_too(stores: Repositories, tables: TemporaryTables) -> None:
+def test_erasure_replaces_a_corrupt_opt_out(stores: Repositories, tables: TemporaryTables) -> None:
     opt_out(stores, tables, {"salt": None})
     stores.clicks.record(make_click("a"))
     erasing = Erasure(
@@ -238,7 +231,7 @@ def test_an_erasure_mends_it_too(stores: Repositories, tables: TemporaryTables) 
     assert (erased.clicks, erased.is_complete) == (1, True)
 
 
-def test_a_damaged_row_of_who_opted_out_keeps_nobody_else_from_being_counted(
+def test_corrupt_row_of_an_opted_out_person_does_not_stop_other_counting(
     stores: Repositories, tables: TemporaryTables
 ) -> None:
     tally = create_tally(stores)

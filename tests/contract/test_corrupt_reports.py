@@ -1,6 +1,4 @@
-"""A row that cannot be read is missing from what reports and erasures show and do, and is all that
-is missing.
-"""
+"""Corrupt items are left out of reports and erasures, and affect no others."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ import pytest
 
 from tests.click_factory import NOON, make_click
 from tests.contract.conftest import TemporaryTables
-from tests.contract.test_corrupt_counting import change_attributes
+from tests.contract.item_changes import change_attributes
 from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from tests.workspace_harness import build_link_definition
@@ -101,7 +99,7 @@ def collect_log_item_types(caplog: pytest.LogCaptureFixture) -> set[str]:
 @pytest.mark.parametrize(
     "damage", [{"campaign": None}, {"kind": {"N": "1"}}, {"first_seen": {"S": "spring"}}]
 )
-def test_the_list_of_campaigns_goes_on_without_one(
+def test_campaigns_are_listed_without_a_corrupt_one(
     stores: Repositories, tables: TemporaryTables, links: object, reports: CampaignReportService,
     damage: dict[str, Any], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -114,7 +112,7 @@ def test_the_list_of_campaigns_goes_on_without_one(
 
 
 @pytest.mark.parametrize("counter", ["total", "sent"])
-def test_a_campaign_whose_figures_cannot_be_read_is_missing_and_no_other(
+def test_campaign_with_a_corrupt_counter_is_left_out_of_the_list(
     stores: Repositories,
     tables: TemporaryTables,
     links: object,
@@ -134,7 +132,7 @@ def test_a_campaign_whose_figures_cannot_be_read_is_missing_and_no_other(
     assert collect_log_item_types(caplog) == {"counter"}
 
 
-def test_figures_below_nothing_are_missing_and_no_other(
+def test_campaign_with_negative_figures_is_left_out_of_the_list(
     tables: TemporaryTables,
     links: object,
     reports: CampaignReportService,
@@ -151,7 +149,7 @@ def test_figures_below_nothing_are_missing_and_no_other(
     assert collect_log_item_types(caplog) == {"counter"}
 
 
-def test_a_campaign_that_cannot_be_read_is_named_and_no_other_is_refused(
+def test_corrupt_campaign_is_named_in_its_own_report_only(
     stores: Repositories,
     tables: TemporaryTables,
     links: object,
@@ -179,7 +177,7 @@ LINKS: list[dict[str, Any]] = [{"url": None}, {"position": {"S": "1"}}, {"identi
 
 
 @pytest.mark.parametrize("damage", LINKS)
-def test_a_link_that_cannot_be_read_is_missing_from_reports_and_no_other(
+def test_reports_leave_out_a_corrupt_link_only(
     tables: TemporaryTables, links: dict[str, list[LinkId]], reports: CampaignReportService,
     people: PeopleReportService, damage: dict[str, Any], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -193,7 +191,7 @@ def test_a_link_that_cannot_be_read_is_missing_from_reports_and_no_other(
 
 
 @pytest.mark.parametrize("damage", LINKS)
-def test_messages_go_on_where_a_link_of_theirs_cannot_be_read(
+def test_messages_are_rewritten_although_a_stored_link_is_corrupt(
     tables: TemporaryTables, links: dict[str, list[LinkId]], damage: dict[str, Any]
 ) -> None:
     change_attributes(tables, tables.campaigns, link_key(links["spring"][0]), **damage)
@@ -206,7 +204,9 @@ def test_messages_go_on_where_a_link_of_theirs_cannot_be_read(
     assert (found[0][0] == links["spring"][0]) is ("identity" not in damage)
 
 
-def test_campaigns_of_before_are_listed_all_but_one(tables: TemporaryTables, links: object) -> None:
+def test_backfill_lists_all_campaigns_but_a_corrupt_one(
+    tables: TemporaryTables, links: object
+) -> None:
     campaigns = Repositories(tables.client, tables.names).campaigns
     for name in NAMES:
         change_attributes(
@@ -224,7 +224,7 @@ def test_campaigns_of_before_are_listed_all_but_one(tables: TemporaryTables, lin
     assert campaigns.backfill_list() == 2
 
 
-def test_a_persons_other_clicks_are_told(
+def test_activity_leaves_out_a_corrupt_click_only(
     stores: Repositories, tables: TemporaryTables, links: object, people: PeopleReportService,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -238,7 +238,7 @@ def test_a_persons_other_clicks_are_told(
     assert "p1" not in str([vars(record) for record in caplog.records])
 
 
-def test_how_a_click_was_judged_is_told_of_the_click_itself_where_its_row_cannot_be_read(
+def test_verdict_is_computed_from_the_click_when_its_row_is_corrupt(
     tables: TemporaryTables, links: object, people: PeopleReportService
 ) -> None:
     row = RecipientKey(build_campaign_id("spring"), "p:p1")
@@ -247,7 +247,7 @@ def test_how_a_click_was_judged_is_told_of_the_click_itself_where_its_row_cannot
     assert [one.verdict for one in activity.clicks] == ["human"] * 6
 
 
-def test_an_erasure_looks_into_campaigns_that_the_list_cannot_read(
+def test_erasure_includes_corrupt_campaigns_of_the_list(
     stores: Repositories, tables: TemporaryTables, links: object, erasing: Erasure
 ) -> None:
     change_attributes(tables, tables.campaigns, campaign_list_key(stores, "summer"), kind=None)
@@ -260,7 +260,7 @@ def test_an_erasure_looks_into_campaigns_that_the_list_cannot_read(
     ].version
 
 
-def test_an_erasure_does_what_it_can_and_is_not_done_while_a_click_cannot_be_read(
+def test_erasure_is_not_complete_while_a_click_is_corrupt(
     stores: Repositories, tables: TemporaryTables, links: dict[str, list[LinkId]], erasing: Erasure
 ) -> None:
     damaged = make_click("spring-0", link=links["spring"][0])
@@ -284,7 +284,7 @@ def build_message(name: str, *, rendered: bool) -> SentMessage:
 @pytest.mark.parametrize(
     "damage", [{"html": {"S": "x"}}, {"html": {"B": b"x"}}, {"expires": None}, {"html": None}]
 )
-def test_a_message_that_cannot_be_read_is_shown_as_none(
+def test_corrupt_message_is_not_shown(
     tables: TemporaryTables, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     messages = Repositories(tables.client, tables.names, NOON.timestamp).messages
@@ -295,7 +295,7 @@ def test_a_message_that_cannot_be_read_is_shown_as_none(
 
 
 @pytest.mark.parametrize("rendered", [None, {"S": "true"}, {"NULL": True}, {"L": []}])
-def test_a_message_that_does_not_say_whether_it_names_somebody_is_taken_for_one_that_does(
+def test_message_without_a_rendered_mark_is_treated_as_personal(
     tables: TemporaryTables, rendered: Any
 ) -> None:
     messages = Repositories(tables.client, tables.names, NOON.timestamp).messages

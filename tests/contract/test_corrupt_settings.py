@@ -1,4 +1,4 @@
-"""Settings that cannot be read back stop nobody else, are told of, and can be mended."""
+"""Corrupt settings affect no other workspace, are logged, and can be repaired."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = [field.name for field in fields(WorkspaceSettings)]
 
 
 @pytest.mark.parametrize("field", CORRUPT_SETTINGS)
-def test_what_cannot_be_read_is_named_with_its_workspace(
+def test_error_names_the_corrupt_settings_and_their_workspace(
     stores: Repositories, field: str, caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -43,14 +43,16 @@ def test_what_cannot_be_read_is_named_with_its_workspace(
 
 
 @pytest.mark.parametrize("text", ["[]", '"truncated"', "null", "7", "{", "", "[" * 100_000])
-def test_what_is_no_object_is_damaged_as_a_whole(stores: Repositories, text: str) -> None:
+def test_settings_that_are_no_object_are_corrupt_in_every_field(
+    stores: Repositories, text: str
+) -> None:
     store_settings_text(stores.workspaces, ACME, "acme", text)
     with pytest.raises(CorruptItem, match="machine_threshold"):
         stores.workspaces.get_settings(ACME)
     assert list(stores.workspaces.get_settings_with_version(ACME).corrupt_fields) == FIELDS
 
 
-def test_what_can_be_read_beside_it_is_kept(stores: Repositories) -> None:
+def test_valid_fields_beside_a_corrupt_one_are_read(stores: Repositories) -> None:
     store_settings_text(
         stores.workspaces, ACME, "acme", '{"retention_days": 7, "ip": 4, "later": 1}'
     )
@@ -60,7 +62,9 @@ def test_what_can_be_read_beside_it_is_kept(stores: Repositories) -> None:
 
 
 @pytest.mark.parametrize("field", CORRUPT_SETTINGS)
-def test_clicks_of_every_workspace_are_counted(stores: Repositories, field: str) -> None:
+def test_corrupt_settings_do_not_stop_counting_in_any_workspace(
+    stores: Repositories, field: str
+) -> None:
     store_settings_text(stores.workspaces, GLOBEX, "globex", CORRUPT_SETTINGS[field])
     told: list[Click] = []
 
@@ -79,7 +83,9 @@ def test_clicks_of_every_workspace_are_counted(stores: Repositories, field: str)
     assert {made.id for made in told} == {"b", "c"}  # whether the other wants it is not known
 
 
-def test_a_workspace_keeps_the_settings_it_was_last_known_to_have(stores: Repositories) -> None:
+def test_last_readable_settings_are_used_while_stored_ones_are_corrupt(
+    stores: Repositories,
+) -> None:
     now = [0.0]
     policies = SettingsCache(stores.workspaces, monotonic=lambda: now[0])
     stores.workspaces.save_settings("acme", WorkspaceSettings(ip="full", machine_threshold=90))
@@ -111,7 +117,7 @@ COMPLETE_SETTINGS = {
 
 
 @pytest.mark.parametrize("field", CORRUPT_SETTINGS)
-def test_a_put_mends_them_and_leaves_no_default_in_the_place_of_a_wish(
+def test_put_repairs_settings_only_if_it_gives_every_corrupt_field(
     stores: Repositories, field: str
 ) -> None:
     store_settings_text(stores.workspaces, ACME, "acme", CORRUPT_SETTINGS[field])
@@ -128,7 +134,7 @@ def test_a_put_mends_them_and_leaves_no_default_in_the_place_of_a_wish(
     assert stores.workspaces.get_settings_with_version(ACME).corrupt_fields == ()
 
 
-def test_settings_that_are_none_are_mended_by_giving_all_of_them(stores: Repositories) -> None:
+def test_settings_corrupt_in_every_field_are_repaired_by_giving_all(stores: Repositories) -> None:
     store_settings_text(stores.workspaces, ACME, "acme", "{")
     configuration = WorkspaceSettingsService(stores.workspaces)
     with pytest.raises(InvalidRequest) as refused:
@@ -141,7 +147,7 @@ def test_settings_that_are_none_are_mended_by_giving_all_of_them(stores: Reposit
     assert stores.workspaces.get_settings(ACME).retention_days == 7
 
 
-def test_what_no_put_would_have_kept_is_named_by_whoever_asks(stores: Repositories) -> None:
+def test_stored_value_that_no_put_accepts_is_named_when_it_is_read(stores: Repositories) -> None:
     store_settings_text(stores.workspaces, ACME, "acme", '{"schemes": ["javascript"]}')
     configuration = WorkspaceSettingsService(stores.workspaces)
     with pytest.raises(CorruptItem, match="schemes"):
@@ -151,7 +157,7 @@ def test_what_no_put_would_have_kept_is_named_by_whoever_asks(stores: Repositori
     assert configuration.change_settings("acme", build_settings_change(schemes=[])).schemes == []
 
 
-def test_a_person_is_erased_all_the_same_and_labels_stay_as_they_are(stores: Repositories) -> None:
+def test_erasure_ignores_corrupt_settings_and_keeps_verdicts(stores: Repositories) -> None:
     made = [make_click(f"c{n}", person="erika", agent="") for n in range(2)]  # 70 points each
     stores.workspaces.save_settings("acme", WorkspaceSettings(machine_threshold=500))
     for one in made:
@@ -167,7 +173,7 @@ def test_a_person_is_erased_all_the_same_and_labels_stay_as_they_are(stores: Rep
     assert stores.campaigns.get_counts(CAMPAIGN) == before
 
 
-def test_no_recount_sets_figures_right_by_a_threshold_that_nobody_chose(
+def test_recount_fails_on_corrupt_settings(
     stores: Repositories,
 ) -> None:
     stores.clicks.record(make_click("a"))

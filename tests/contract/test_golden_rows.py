@@ -1,6 +1,7 @@
-"""What version 1 stored, parked and logged, every version reads: golden_rows_v1.json holds one of
-each kind of item, as a table of the first release has it. It is added to, never changed
-(docs/decisions/2026-11-22-format-compatibility.md).
+"""Every version reads the stored items, queue messages and log lines of version 1.
+
+golden_rows_v1.json has one of each kind, as a table of the first release has it. It grows, but never
+changes (docs/decisions/2026-11-22-format-compatibility.md).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _with_bytes(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_there_is_one_of_every_kind_that_the_table_of_keys_names() -> None:
+def test_golden_file_has_every_item_of_the_key_table() -> None:
     """Those of ``waypost.repositories``, by the beginnings of their keys."""
     keys = {
         (item["pk"]["S"][:2], item.get("sk", {"S": ""})["S"][:1])
@@ -102,7 +103,7 @@ def test_counted_clicks_are_not_counted_again_and_match_the_ledger(
     assert tally.count_clicks([fresh]).new_count == 1
 
 
-def test_recipients_their_sheets_and_notices(old: Repositories) -> None:
+def test_recipients_their_overflow_items_and_outbox_entries(old: Repositories) -> None:
     row: RecipientRow = old.recipients.get_rows([ADA])[ADA]
     assert (row.person, row.is_full, len(row.counted_clicks)) == ("ada", True, 20)
     assert (row.total.total, row.links[SHOP].total, row.links[HOME].total) == (24, 12, 12)
@@ -113,7 +114,7 @@ def test_recipients_their_sheets_and_notices(old: Repositories) -> None:
     assert told == {7: frozenset({b"12345678", b"abcdefgh"})}
 
 
-def test_campaigns_links_figures_and_keys_of_idempotency(old: Repositories) -> None:
+def test_campaigns_links_counters_and_idempotency_keys(old: Repositories) -> None:
     known = old.campaigns.get(CAMPAIGN)
     assert known is not None
     assert (known.workspace, known.name, known.first_seen) == ("acme", "spring-sale", NOON)
@@ -175,7 +176,7 @@ def test_short_links_and_long_destinations(old: Repositories) -> None:
     assert old.short_links.get_destination(ACME, kept["pk"]["S"].rpartition("#")[2]) == href
 
 
-def test_parked_messages_and_lines_of_the_log() -> None:
+def test_fallback_queue_messages_and_log_lines() -> None:
     full = make_click("click-full", person="ada", country="DE", asn=3320, ip="203.0.113.0")
     anonymous = full.anonymize("00112233aabbccdd", 5)
     assert [deserialize_click(body) for body in GOLDEN["parked"]] == [full, anonymous]

@@ -57,12 +57,12 @@ def count_clicks(stores: Repositories, *clicks: Click) -> None:
     stores.recipients.commit(build_commit(*changes))
 
 
-def test_rows_that_are_not_there_have_version_0(stores: Repositories) -> None:
+def test_missing_row_has_version_0(stores: Repositories) -> None:
     assert stores.recipients.get_rows([KEY]) == {KEY: RecipientRow(KEY)}
     assert stores.recipients.get_overflow_items([RecipientKey(CAMPAIGN, "p:p1", 7)]) == {}
 
 
-def test_a_row_comes_back_as_it_was_written(stores: Repositories) -> None:
+def test_row_is_read_as_it_was_written(stores: Repositories) -> None:
     change = apply_to_row(
         RecipientRow(KEY), make_click("a"), make_click("b", name="shop", after=60, agent="curl/8")
     )
@@ -72,7 +72,7 @@ def test_a_row_comes_back_as_it_was_written(stores: Repositories) -> None:
     assert stores.recipients.get_rows([KEY])[KEY] == written.row
 
 
-def test_sheets_hold_what_finds_no_room(stores: Repositories) -> None:
+def test_overflow_items_store_clicks_beyond_a_full_row(stores: Repositories) -> None:
     clicks = [make_click(str(n), after=n * 3600.0) for n in range(MAX_INLINE_CLICKS + 2)]
     change = apply_to_row(RecipientRow(KEY), *clicks)
     assert len(change.overflow_items) == 2
@@ -85,7 +85,7 @@ def test_sheets_hold_what_finds_no_room(stores: Repositories) -> None:
     assert [type(record) for record in stored] == [RecipientRow, OverflowItem, OverflowItem]
 
 
-def test_all_sheets_of_a_recipient_are_found_and_nobody_elses(stores: Repositories) -> None:
+def test_overflow_items_of_one_recipient_only_are_listed(stores: Repositories) -> None:
     for person in ("p1", "p1#7"):
         clicks = [
             make_click(f"{person}-{n}", person=person, after=n * 3600.0)
@@ -138,7 +138,7 @@ def test_counters_move_with_the_row(stores: Repositories) -> None:
     assert counts.hours == {"2026-11-21T12": ClickCounts(human=3)}
 
 
-def test_a_commit_over_a_row_written_meanwhile_writes_nothing(stores: Repositories) -> None:
+def test_commit_over_a_changed_row_writes_nothing(stores: Repositories) -> None:
     mine = apply_to_row(RecipientRow(KEY), make_click("a"))
     other = apply_to_row(RecipientRow(RecipientKey(CAMPAIGN, "p:p2")), make_click("b", person="p2"))
     count_clicks(stores, make_click("theirs"))
@@ -173,7 +173,7 @@ def test_figures_can_go_down(stores: Repositories) -> None:
     assert (total.human, total.machine) == (0, 1)
 
 
-def test_a_removed_row_is_gone_if_nobody_wrote_it(stores: Repositories) -> None:
+def test_row_is_removed_only_at_its_version(stores: Repositories) -> None:
     count_clicks(stores, make_click("a"))
     row = stores.recipients.get_rows([KEY])[KEY]
     stale = replace(row, version=row.version + 1)
@@ -183,7 +183,7 @@ def test_a_removed_row_is_gone_if_nobody_wrote_it(stores: Repositories) -> None:
     assert stores.recipients.get_rows([KEY])[KEY].version == 0
 
 
-def test_a_notice_lasts_until_all_of_it_is_told(stores: Repositories) -> None:
+def test_outbox_entry_is_deleted_when_all_its_events_are_published(stores: Repositories) -> None:
     one, two = b"12345678", b"abcdefgh"
     change = apply_to_row(RecipientRow(KEY), make_click("a"))
     notice = OutboxEntry(CAMPAIGN, 7, frozenset({one, two}))
@@ -195,7 +195,7 @@ def test_a_notice_lasts_until_all_of_it_is_told(stores: Repositories) -> None:
     assert stores.recipients.get_outbox_entries(CAMPAIGN, [7]) == {}
 
 
-def test_a_links_people_come_in_pages(stores: Repositories) -> None:
+def test_link_visitors_are_listed_in_pages(stores: Repositories) -> None:
     people = [f"p{number}" for number in range(7)]
     count_clicks(
         stores,
@@ -231,12 +231,12 @@ def test_recipients_without_a_person_are_counted_but_not_named(stores: Repositor
         encode_cursor("#p:" + "a" * MAX_SORT_KEY_BYTES),
     ],
 )
-def test_a_made_up_cursor_is_refused(stores: Repositories, cursor: str) -> None:
+def test_invalid_cursor_is_rejected(stores: Repositories, cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         stores.recipients.list_link_visitors(make_link_id("home"), cursor=cursor, limit=3)
 
 
-def test_figures_are_counted_beside_each_other(stores: Repositories) -> None:
+def test_deliveries_and_clicks_are_counted_independently(stores: Repositories) -> None:
     stores.campaigns.add_deliveries(CAMPAIGN, 10, None)
     count_clicks(stores, make_click("a"))
     counts = stores.campaigns.get_counts(CAMPAIGN)

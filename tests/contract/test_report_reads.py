@@ -1,4 +1,4 @@
-"""What a report reads: as much as it has links and hours, however many clicked. docs/reports.md."""
+"""Reads of a report depend on its links and hours, not on its clicks (docs/reports.md)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def campaign(tables: Any) -> CampaignFixture:
     return CampaignFixture(tables)
 
 
-def test_a_report_of_many_clicks_reads_no_more_than_one_of_few(campaign):
+def test_report_of_many_clicks_reads_as_few_items_as_one_of_few(campaign):
     reads = []
     for people in (3, 60):
         campaign.click(people)
@@ -78,7 +78,7 @@ def test_a_report_of_many_clicks_reads_no_more_than_one_of_few(campaign):
     )  # twice: campaign, mark of spread, total, a link, an hour; links
 
 
-def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
+def test_activity_page_reads_its_clicks_and_one_row_per_campaign(campaign):
     campaign.click(1)
     for n in range(5):
         campaign.ledger.record(
@@ -91,7 +91,7 @@ def test_a_page_of_activity_reads_its_clicks_and_a_row_a_campaign(campaign):
     assert +campaign.client.items == {"query": 4, "batch_get_item": 4, "get_item": 1}
 
 
-def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
+def test_campaign_list_page_reads_four_items_per_campaign(campaign):
     campaign.click(3)
     for n in range(9):
         campaign.campaigns.get_or_create(
@@ -105,7 +105,7 @@ def test_a_page_of_the_list_reads_four_items_a_campaign(campaign):
     assert +campaign.client.items == {"query": 10, "batch_get_item": 11}
 
 
-def test_a_spread_campaign_on_the_list_reads_the_counters_that_there_are(campaign):
+def test_sharded_campaign_on_the_list_reads_only_existing_counters(campaign):
     campaign.campaigns.add_deliveries(campaign.code, 5, None)
     campaign.campaigns._delivery_counter._counter_shards.switch_shard(campaign.code)
     campaign.campaigns.add_deliveries(campaign.code, 2, None)

@@ -1,4 +1,4 @@
-"""Short links and long destinations, over the in-memory twin and DynamoDB as moto plays it."""
+"""Contract of the short link repository, for DynamoDB (moto) and for memory."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def build_short_links(number: int) -> list[ShortLink]:
     return [ShortLink(generate_code(), f"token-{n}/signature", None) for n in range(number)]
 
 
-def test_a_short_link_comes_back_as_it_was_stored(short_links: ShortLinkRepository) -> None:
+def test_short_link_is_read_as_it_was_stored(short_links: ShortLinkRepository) -> None:
     forever = replace(LINK, code=generate_code(), expires=None)
     assert short_links.add([LINK, forever]) == frozenset()
     assert short_links.get(LINK.code) == LINK
     assert short_links.get(forever.code) == forever
 
 
-def test_a_code_nobody_was_given_leads_nowhere(short_links: ShortLinkRepository) -> None:
+def test_unknown_code_has_no_short_link(short_links: ShortLinkRepository) -> None:
     assert short_links.get(generate_code()) is None
 
 
-def test_nothing_is_stored_in_the_place_of_another_link(short_links: ShortLinkRepository) -> None:
+def test_short_link_does_not_replace_another(short_links: ShortLinkRepository) -> None:
     short_links.add([LINK])
     assert short_links.add([replace(LINK, token="another/token")]) == {LINK.code}
     assert short_links.get(LINK.code) == LINK
 
 
-def test_links_beside_one_whose_code_is_taken_are_stored(short_links: ShortLinkRepository) -> None:
+def test_links_beside_a_taken_code_are_stored(short_links: ShortLinkRepository) -> None:
     short_links.add([LINK])
     others = build_short_links(3)
     mixed = [others[0], replace(LINK, token="another/token"), *others[1:]]
@@ -64,7 +64,7 @@ def test_more_links_than_a_transaction_holds_are_stored(short_links: ShortLinkRe
     assert all(short_links.get(link.code) == link for link in links)
 
 
-def test_a_destination_is_kept_by_its_digest_and_its_workspace(
+def test_destination_is_stored_by_digest_and_workspace(
     short_links: ShortLinkRepository,
 ) -> None:
     kept = LongDestination(ACME, "https://example.com/?q=" + "x" * 3000)

@@ -14,11 +14,11 @@ ACME = derive_workspace_id("acme")
 GLOBEX = derive_workspace_id("globex")
 
 
-def test_a_workspace_nobody_configured_has_the_defaults(stores: Repositories) -> None:
+def test_workspace_without_settings_has_the_defaults(stores: Repositories) -> None:
     assert stores.workspaces.get_settings(ACME) == WorkspaceSettings()
 
 
-def test_settings_come_back_as_they_were_saved(stores: Repositories) -> None:
+def test_settings_are_read_as_they_were_saved(stores: Repositories) -> None:
     settings = WorkspaceSettings(
         url_params={"utm_source": "é", "a": "{{ customer.id }}"},
         cio_id=False,
@@ -37,7 +37,7 @@ def test_settings_come_back_as_they_were_saved(stores: Repositories) -> None:
     assert stores.workspaces.get_settings(ACME) == WorkspaceSettings()
 
 
-def test_a_workspace_whose_code_is_anothers_is_refused(
+def test_workspace_name_with_the_id_of_another_name_is_rejected(
     stores: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores.workspaces.save_settings("acme", WorkspaceSettings())
@@ -47,7 +47,7 @@ def test_a_workspace_whose_code_is_anothers_is_refused(
         stores.workspaces.save_settings("globex", WorkspaceSettings())
 
 
-def test_every_save_is_a_version_of_its_own(stores: Repositories) -> None:
+def test_every_save_increments_the_version(stores: Repositories) -> None:
     assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
         WorkspaceSettings(), 0
     )
@@ -64,7 +64,7 @@ def test_every_save_is_a_version_of_its_own(stores: Repositories) -> None:
 
 @pytest.mark.parametrize("saved", [0, 1, 2])
 @pytest.mark.parametrize("over", [0, 1, 2, 3])
-def test_settings_are_saved_only_over_those_that_were_read(
+def test_settings_are_saved_only_over_the_version_that_was_read(
     stores: Repositories, saved: int, over: int
 ) -> None:
     for _ in range(saved):
@@ -83,7 +83,7 @@ def test_settings_are_saved_only_over_those_that_were_read(
     assert stores.workspaces.get_settings_with_version(ACME) == before
 
 
-def test_settings_of_before_there_were_versions_are_read_and_saved_over(
+def test_settings_without_a_version_are_read_and_replaced(
     dynamodb_stores: Repositories, tables: TemporaryTables
 ) -> None:
     tables.client.put_item(
@@ -116,7 +116,7 @@ def test_opting_out_again_changes_nothing(stores: Repositories) -> None:
     assert stores.workspaces.opt_out(ACME, "p1", NOON) == wish
 
 
-def test_who_opts_in_and_out_again_is_somebody_else(stores: Repositories) -> None:
+def test_opt_out_after_an_opt_in_gives_another_alias(stores: Repositories) -> None:
     before = stores.workspaces.opt_out(ACME, "p1", SENT)
     stores.workspaces.opt_in(ACME, "p1")
     assert stores.workspaces.get_opt_outs({(ACME, "p1")}) == {}
@@ -124,7 +124,7 @@ def test_who_opts_in_and_out_again_is_somebody_else(stores: Repositories) -> Non
     assert before.derive_alias(CAMPAIGN) != after.derive_alias(CAMPAIGN)
 
 
-def test_an_alias_says_nothing_across_campaigns(stores: Repositories) -> None:
+def test_aliases_of_a_person_differ_by_campaign(stores: Repositories) -> None:
     wish = stores.workspaces.opt_out(ACME, "p1", SENT)
     assert wish.derive_alias(CAMPAIGN) == wish.derive_alias(CAMPAIGN)
     assert wish.derive_alias(CAMPAIGN) != wish.derive_alias(derive_campaign_id("acme", "autumn"))

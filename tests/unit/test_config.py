@@ -1,4 +1,4 @@
-"""Functions start with what their environment says, or say what it lacks."""
+"""Functions read their environment, or name the missing variable."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_variables_are_read_by_the_names_of_the_fields() -> None:
 
 @pytest.mark.parametrize("variable", REDIRECT)
 @pytest.mark.parametrize("value", [None, "", "  "], ids=["absent", "empty", "blank"])
-def test_a_variable_that_is_not_set_is_named(variable: str, value: str | None) -> None:
+def test_missing_variable_is_named(variable: str, value: str | None) -> None:
     environment = {**REDIRECT, variable: value or ""}
     if value is None:
         del environment[variable]
@@ -41,17 +41,17 @@ def test_a_variable_that_is_not_set_is_named(variable: str, value: str | None) -
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "1.5", "many", "٣"])
-def test_a_number_that_is_none_is_named_and_shown(days: str) -> None:
+def test_invalid_number_is_named_with_its_value(days: str) -> None:
     with pytest.raises(ConfigurationError, match=r"RETENTION_DAYS is .*not a whole number"):
         RedirectConfig.from_env({**REDIRECT, "RETENTION_DAYS": days})
 
 
-def test_a_lock_that_is_neither_open_nor_closed_is_named() -> None:
+def test_invalid_lock_is_named() -> None:
     with pytest.raises(ConfigurationError, match="ORIGIN_LOCK is 'ajar'"):
         RedirectConfig.from_env({**REDIRECT, "ORIGIN_LOCK": "ajar"})
 
 
-def test_a_closed_lock_needs_a_secret_that_opens_it() -> None:
+def test_closed_lock_requires_a_secret() -> None:
     with pytest.raises(ConfigurationError, match="ORIGIN_SECRETS is not set"):
         RedirectConfig.from_env({**REDIRECT, "ORIGIN_LOCK": "closed", "ORIGIN_SECRETS": ","})
     locked = RedirectConfig.from_env({**REDIRECT, "ORIGIN_LOCK": "closed", "ORIGIN_SECRETS": "a,b"})
@@ -59,17 +59,17 @@ def test_a_closed_lock_needs_a_secret_that_opens_it() -> None:
     assert locked.origin_secrets == ("a", "b")
 
 
-def test_an_address_ends_without_a_slash() -> None:
+def test_trailing_slash_of_an_origin_is_removed() -> None:
     settings = ShareLinkConfig.from_env({"PAGES_URL": "https://pages.example.com/"})
     assert settings.pages_url == "https://pages.example.com"
 
 
-def test_what_may_be_missing_is_empty_then() -> None:
+def test_missing_optional_variable_has_its_default() -> None:
     settings = DomainConfig.from_env({"WORKSPACES_TABLE": "w", "EDGE_ENDPOINT": "e"})
     assert (settings.default_host, settings.event_bus) == ("", "")
 
 
-def test_what_has_to_be_set_is_told() -> None:
+def test_required_variables_are_listed() -> None:
     assert RewriteConfig.list_variables()["RETENTION_DAYS"]
     assert not RewriteConfig.list_variables()["DEFAULT_HOST"]
 
@@ -77,6 +77,6 @@ def test_what_has_to_be_set_is_told() -> None:
 @pytest.mark.parametrize(
     "settings", FunctionConfig.__subclasses__(), ids=lambda each: each.__name__
 )
-def test_every_field_can_be_read(settings: type[FunctionConfig]) -> None:
+def test_every_field_has_a_parser(settings: type[FunctionConfig]) -> None:
     values = {"RETENTION_DAYS": "1", "TENANT_QUOTA": "1", "CERTIFICATE_QUOTA": "1"}
     settings.from_env(dict.fromkeys(settings.list_variables(), "open") | values)

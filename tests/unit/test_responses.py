@@ -48,7 +48,7 @@ def test_each_error_has_its_status(error: errors.WaypostError, status: int) -> N
     assert ("retry-after" in response["headers"]) == (status == 503)
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
+def test_error_tree_of_the_docstring_matches_the_classes() -> None:
     for module in pkgutil.walk_packages(waypost.__path__, "waypost."):
         importlib.import_module(module.name)  # an error is known once its module is
     drawn = errors.__doc__ or ""
@@ -56,7 +56,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         assert kind.__name__ in drawn
 
 
-def test_answers_are_never_cached() -> None:
+def test_responses_are_never_cached() -> None:
     for response in (json_response(200, {}), plain_page_response(404, "t", "x")):
         assert response["headers"]["cache-control"] == "no-store"
 

@@ -1,4 +1,4 @@
-"""What callers are told of a body that is not valid: field and reason, in our words."""
+"""Invalid bodies are rejected with each field and a reason of Waypost."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def assert_ours(model: type[BaseModel], body: object) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_whatever_is_wrong_with_a_field_is_told_in_our_words(model: type[BaseModel]):
+def test_every_pydantic_error_has_a_reason(model: type[BaseModel]):
     good = GOOD.get(model, {})
     validate_value(model, good)
     for name, field in model.model_fields.items():
@@ -108,14 +108,16 @@ JSON = st.recursive(
 
 @settings(max_examples=3 * settings().max_examples)
 @given(st.sampled_from(MODELS), st.data())
-def test_any_json_is_taken_or_refused_in_our_words(model: type[BaseModel], data: st.DataObject):
+def test_any_json_is_accepted_or_rejected_with_known_reasons(
+    model: type[BaseModel], data: st.DataObject
+):
     names = st.sampled_from(sorted(model.model_fields))
     body = data.draw(st.dictionaries(names, JSON, max_size=4) | JSON)
     assert_ours(model, body)
 
 
 @pytest.mark.parametrize("error", list_all_errors(), ids=lambda error: error["type"])
-def test_no_text_of_pydantic_comes_through_whatever_its_kind(error: Any):
+def test_no_pydantic_text_is_returned(error: Any):
     text = error["message_template_python"]
     context = dict.fromkeys((name for _, name, _, _ in Formatter().parse(text) if name), 3)
     told = describe_error(error["type"], context, "Value error, is our own text")
@@ -127,14 +129,14 @@ def test_no_text_of_pydantic_comes_through_whatever_its_kind(error: Any):
 
 
 @pytest.mark.parametrize("kind", sorted(set(ERROR_REASONS) - {"invalid-json-value"}))
-def test_every_kind_that_has_a_reason_exists(kind: str):
+def test_every_error_type_with_a_reason_exists(kind: str):
     assert kind in {error["type"] for error in list_all_errors()}
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b'{"a": }', b"\xff\xfe", b'"\\ud800"', b"[" * 10_000, b"NaN", b"nul"]
 )
-def test_what_is_no_json_is_told_so_and_no_more(body: bytes):
+def test_invalid_json_is_the_only_problem(body: bytes):
     with pytest.raises(InvalidRequest) as told:
         parse_json(MessageRequest, body)
     assert {problem.reason for problem in told.value.problems} <= {
@@ -174,13 +176,13 @@ def test_field_and_reason(body: dict[str, Any], told: str):
 @pytest.mark.parametrize(
     ("name", "told"), [("", "empty"), ("x" * 101, "longer than 100 characters")]
 )
-def test_a_name_that_is_wrong_is_told_of_what_has_it(name: str, told: str):
+def test_invalid_name_is_reported_on_its_object(name: str, told: str):
     with pytest.raises(InvalidRequest) as refused:
         validate_value(SettingsChange, {"url_params": {name: "x"}})
     assert str(refused.value) == f"url_params: has a name that is {told}"
 
 
-def test_a_string_that_is_converted_first_has_characters():
+def test_length_of_a_converted_string_is_in_characters():
     class Named(BaseModel):
         name: Annotated[str, BeforeValidator(unquote), Field(max_length=3)]
         host: Annotated[str, AfterValidator(str.lower), Field(max_length=3)]
@@ -190,7 +192,7 @@ def test_a_string_that_is_converted_first_has_characters():
     assert {each.reason for each in refused.value.problems} == {"is longer than 3 characters"}
 
 
-def test_an_answer_names_a_hundred_problems_and_how_many_more_there_are():
+def test_response_names_a_hundred_problems_and_the_number_of_further_ones():
     body = GOOD[RewriteRequest] | {"recipients": [{"delivery": ""}] * 5_000}
     with pytest.raises(InvalidRequest) as refused:
         parse_rewrite_request(json.dumps(body))

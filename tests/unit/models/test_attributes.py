@@ -29,7 +29,7 @@ class Whole:
     pairs: tuple[tuple[str, int], ...] = ()
 
 
-def test_what_fits_has_no_misfit() -> None:
+def test_valid_entity_has_no_invalid_field() -> None:
     assert first_invalid_field(Whole()) is None
     assert (
         first_invalid_field(Whole(perhaps=Part(2), names={"a": 1}, pairs=(("a", 1), ("b", 2))))
@@ -55,10 +55,10 @@ def test_what_fits_has_no_misfit() -> None:
         ({"pairs": (("a", 1), ("b",))}, "pairs"),
     ],
 )
-def test_the_first_field_that_does_not_fit_is_named(values: dict[str, Any], path: str) -> None:
+def test_first_invalid_field_is_named(values: dict[str, Any], path: str) -> None:
     assert first_invalid_field(Whole(**values)) == path
 
 
 @pytest.mark.parametrize("value", [[], {}, 1, True, None, ["yes"]])
-def test_what_cannot_be_hashed_is_compared_all_the_same(value: object) -> None:
+def test_unhashable_value_matches_no_literal(value: object) -> None:
     assert not matches_type(value, Literal["yes", "no"])

@@ -1,4 +1,4 @@
-"""What short codes look like: nothing to misread, no words, nothing to guess."""
+"""Short codes cannot be misread, spelled as words or guessed."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def can_be_spelled(word: str, alphabet: str) -> bool:
     return all(set(READ_AS.get(letter, letter)) & set(alphabet) for letter in word)
 
 
-def test_no_word_of_the_list_can_be_spelled() -> None:
+def test_code_alphabet_spells_no_offensive_word() -> None:
     words = unwanted_words()
     assert len(words) > 800
     assert [word for word in words if can_be_spelled(word, CODE_ALPHABET)] == []
 
 
-def test_the_test_of_words_would_find_some_in_other_alphabets() -> None:
+def test_word_check_finds_words_of_other_alphabets() -> None:
     words = unwanted_words()
     assert any(can_be_spelled(word, "bcdfghjkmnpqrstvwxz23456789") for word in words)
     assert can_be_spelled("wtf", CODE_ALPHABET + "f")
@@ -64,12 +64,12 @@ def test_every_character_takes_one_septet_of_a_text_message() -> None:
     assert set(CODE_ALPHABET) <= GSM_BASIC
 
 
-def test_guessing_takes_years_at_full_rate_among_a_billion_live_codes() -> None:
+def test_guessing_one_of_a_billion_codes_takes_years() -> None:
     guesses = len(CODE_ALPHABET) ** CODE_LENGTH / LIVE_CODES
     assert guesses / REQUESTS_A_SECOND / YEAR > 15
 
 
-def test_two_of_a_billion_random_codes_hardly_ever_meet() -> None:
+def test_a_billion_random_codes_hardly_collide() -> None:
     pairs = LIVE_CODES * LIVE_CODES / 2
     assert pairs / len(CODE_ALPHABET) ** CODE_LENGTH < 1e-3
 
@@ -92,11 +92,11 @@ def test_a_code_in_capitals_is_the_same_code() -> None:
 @pytest.mark.parametrize(
     "text", ["", "2", "2" * 18, "2" * 20, "a" * 19, "2" * 18 + "/", "2" * 18 + "٢", "ı" * 19]
 )
-def test_what_cannot_be_a_code_is_none(text: str) -> None:
+def test_text_that_is_no_code_is_none(text: str) -> None:
     assert parse_code(text) is None
 
 
-def test_a_link_expires_at_its_second_and_one_without_end_never() -> None:
+def test_link_expires_at_its_second_or_never() -> None:
     link = ShortLink("2" * 19, "p/s", expires=100)
     assert [link.is_expired(99.9), link.is_expired(100)] == [False, True]
     assert not ShortLink("2" * 19, "p/s", None).is_expired(1e12)
@@ -116,7 +116,7 @@ def test_a_digest_differs_by_workspace_and_destination() -> None:
     assert len(digests) == 4
 
 
-def test_what_version_1_stored_is_read() -> None:
+def test_short_link_items_of_version_1_are_read() -> None:
     stored: Item = {
         "pk": {"S": "S#2568cdhjnrtw2568cdh"},
         "token": {"S": "AQgAAAAAAmQx/sAHti4iI4F5m4I"},

@@ -1,4 +1,4 @@
-"""Opting out and erasing within the time of a request: in parts, each of which is right."""
+"""Opt-outs and erasures within the time of a request, in correct steps."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_a_person_is_erased_from_every_listed_campaign_of_the_workspace(desk: Desk) -> None:
+def test_person_is_erased_from_every_listed_campaign(desk: Desk) -> None:
     sent = [desk.send(f"campaign {n}") for n in range(CAMPAIGNS_PER_PAGE + 5)]
     foreign = desk.send("campaign 0", "globex")
     for campaign in (sent[0], sent[50], sent[-1], foreign):
@@ -109,7 +109,7 @@ def test_a_person_is_erased_from_every_listed_campaign_of_the_workspace(desk: De
     assert list(desk.traces(foreign))
 
 
-def test_what_takes_longer_than_a_request_is_done_in_parts_that_are_right(desk: Desk) -> None:
+def test_long_erasure_is_done_in_correct_parts(desk: Desk) -> None:
     campaigns = [desk.send(name) for name in ("spring", "summer", "autumn")]
     for campaign in campaigns:
         desk.click(campaign, MAX_INLINE_CLICKS * 3)
@@ -136,7 +136,7 @@ def test_what_takes_longer_than_a_request_is_done_in_parts_that_are_right(desk: 
     assert told == ["erased in part"] * (len(answers) - 1) + ["erased"]
 
 
-def test_a_tally_that_read_a_person_as_known_brings_nothing_back_for_good(desk: Desk) -> None:
+def test_late_tally_restores_nothing_of_an_erased_person(desk: Desk) -> None:
     """It reads who opted out, the person is erased as a whole, and only then does it write."""
     campaign = desk.send("spring")
     opted_out, answers = desk.stores.workspaces.get_opt_outs, list[ErasureAnswer]()
@@ -158,14 +158,14 @@ def test_a_tally_that_read_a_person_as_known_brings_nothing_back_for_good(desk: 
     assert not list(desk.traces(campaign))
 
 
-def test_an_erasure_waits_as_long_as_a_tally_may_run() -> None:
+def test_erasure_waits_for_the_timeout_of_the_tally() -> None:
     timeout = int(
         str(load_template(TEMPLATE_PATH).resources["TallyFunction"].properties["Timeout"])
     )
     assert IN_FLIGHT_WINDOW.total_seconds() >= timeout + 30
 
 
-def test_each_part_goes_on_where_the_one_before_it_was_left(desk: Desk) -> None:
+def test_each_request_continues_the_erasure(desk: Desk) -> None:
     campaign = desk.send("spring")
     desk.click(campaign, 3 * CLICKS_PER_PAGE)
     erasing = desk.forgetting().erasure
@@ -179,7 +179,7 @@ def test_each_part_goes_on_where_the_one_before_it_was_left(desk: Desk) -> None:
     assert erasing.erase(ACME, ERIKA, NOON).is_complete
 
 
-def test_messages_rendered_for_one_recipient_go_and_templates_stay(desk: Desk) -> None:
+def test_erasure_deletes_personal_messages_and_keeps_templates(desk: Desk) -> None:
     rendered, template = desk.send("rendered"), desk.send("template")
     foreign = desk.send("rendered", "globex")
     for campaign, one in ((rendered, True), (template, False), (foreign, True)):
@@ -190,7 +190,7 @@ def test_messages_rendered_for_one_recipient_go_and_templates_stay(desk: Desk) -
     assert desk.messages.get(foreign)
 
 
-def test_nobody_to_erase_is_opted_out_and_erased_at_once_if_they_were_before(desk: Desk) -> None:
+def test_erasure_of_an_unknown_person_is_final_after_the_in_flight_window(desk: Desk) -> None:
     for asked in range(2):
         done = desk.forgetting().erase("acme", ERIKA, desk.audit)
         assert (done.done, done.clicks, done.campaigns) == (bool(asked), 0, 0)
@@ -198,7 +198,7 @@ def test_nobody_to_erase_is_opted_out_and_erased_at_once_if_they_were_before(des
         desk.now += IN_FLIGHT_WINDOW
 
 
-def test_opting_out_and_in_says_since_when(desk: Desk) -> None:
+def test_opt_out_and_opt_in_return_their_state(desk: Desk) -> None:
     forgetting = desk.forgetting()
     assert not forgetting.get_opt_out("acme", ERIKA).opted_out
     for _ in range(2):
@@ -211,7 +211,7 @@ def test_opting_out_and_in_says_since_when(desk: Desk) -> None:
     assert forgetting.get_opt_out("acme", ERIKA).since is None
 
 
-def test_the_audit_names_nobody_and_tells_people_apart(desk: Desk) -> None:
+def test_audit_log_names_no_person_but_distinguishes_them(desk: Desk) -> None:
     forgetting = desk.forgetting()
     forgetting.opt_out("acme", ERIKA, desk.audit)
     forgetting.opt_in("acme", ERIKA, desk.audit)
@@ -226,7 +226,7 @@ def test_the_audit_names_nobody_and_tells_people_apart(desk: Desk) -> None:
     assert "erika" not in str(desk.audited)
 
 
-def test_a_campaign_of_no_list_is_found_by_its_clicks(desk: Desk) -> None:
+def test_unlisted_campaign_is_found_by_the_persons_clicks(desk: Desk) -> None:
     unlisted, foreign = (
         derive_campaign_id("acme", "of before"),
         derive_campaign_id("globex", "of before"),
@@ -242,7 +242,7 @@ def test_a_campaign_of_no_list_is_found_by_its_clicks(desk: Desk) -> None:
     assert desk.right(unlisted)
 
 
-def test_a_campaign_of_no_list_whose_clicks_expired_is_found_in_the_whole_table(desk: Desk) -> None:
+def test_unlisted_campaign_with_expired_clicks_is_found_by_a_scan(desk: Desk) -> None:
     unlisted = derive_campaign_id("acme", "of before")
     desk.click(unlisted, 1)
     desk.stores.clicks = create_in_memory_repositories().clicks
@@ -256,7 +256,7 @@ def test_a_campaign_of_no_list_whose_clicks_expired_is_found_in_the_whole_table(
 @pytest.mark.parametrize(
     ("times", "clean"), [(MAX_ROW_CONFLICTS - 1, True), (MAX_ROW_CONFLICTS, False)]
 )
-def test_a_row_that_others_keep_writing_to_is_left_for_the_next_call_and_so_are_its_clicks(
+def test_contended_row_and_its_clicks_are_left_for_the_next_call(
     desk: Desk, times: int, *, clean: bool
 ) -> None:
     campaign = desk.send("spring")

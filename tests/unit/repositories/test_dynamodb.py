@@ -1,4 +1,4 @@
-"""What DynamoDB may answer and moto never does: conflicts of transactions, throttles, leftovers."""
+"""Responses of DynamoDB that moto never gives: conflicts, throttles, unprocessed keys."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ CANCELLED = "TransactionCanceledException"
         (ConnectionResetError(), StoreUnavailable),
     ],
 )
-def test_failures_become_errors_of_ours(error: Exception, becomes: type[Exception]) -> None:
+def test_client_failures_become_store_errors(error: Exception, becomes: type[Exception]) -> None:
     with pytest.raises(becomes) as caught, translate_dynamo_errors():
         raise error
     assert caught.value.__cause__ is error
 
 
-def test_a_fault_of_ours_is_not_taken_for_one_of_the_stores() -> None:
+def test_other_exceptions_are_not_converted() -> None:
     with pytest.raises(KeyError), translate_dynamo_errors():
         raise KeyError("a fault of ours")
 
@@ -104,7 +104,7 @@ def counter_partitions(client: ScriptedDynamoClient) -> list[set[str]]:
     ]
 
 
-def test_who_meets_another_writer_on_a_counter_moves_to_a_partition_of_its_own() -> None:
+def test_writer_switches_shards_after_a_counter_conflict() -> None:
     met = build_client_error(CANCELLED, "None", "TransactionConflict", "None", "None")
     client = ScriptedDynamoClient(transact_write_items=[met])
     recipients = DynamoRecipientRepository(client, "campaigns")
@@ -118,7 +118,7 @@ def test_who_meets_another_writer_on_a_counter_moves_to_a_partition_of_its_own()
     assert second.pop() in {campaign_partition(CAMPAIGN, shard) for shard in range(1, 16)}
 
 
-def test_a_campaign_is_marked_before_anything_is_counted_elsewhere() -> None:
+def test_campaign_is_marked_before_a_shard_is_used() -> None:
     met = build_client_error(CANCELLED, "None", "TransactionConflict", "None", "None")
     client = ScriptedDynamoClient(transact_write_items=[met])
     recipients = DynamoRecipientRepository(client, "campaigns")
@@ -136,7 +136,7 @@ def test_a_campaign_is_marked_before_anything_is_counted_elsewhere() -> None:
         build_client_error(CANCELLED, "ConditionalCheckFailed", "None", "None", "None"),
     ],
 )
-def test_who_meets_another_writer_on_a_row_stays(met: ClientError) -> None:
+def test_writer_stays_after_a_row_conflict(met: ClientError) -> None:
     client = ScriptedDynamoClient(transact_write_items=[met])
     recipients = DynamoRecipientRepository(client, "campaigns")
     with pytest.raises(WriteConflict):
@@ -144,7 +144,7 @@ def test_who_meets_another_writer_on_a_row_stays(met: ClientError) -> None:
     assert client.get_requests("update_item") == []
 
 
-def test_sending_moves_as_well_and_counts_after_all() -> None:
+def test_delivery_counter_switches_shards_and_counts() -> None:
     met = build_client_error(CANCELLED, "None", "TransactionConflict")
     client = ScriptedDynamoClient(transact_write_items=[met])
     assert DynamoCampaignRepository(client, "campaigns").add_deliveries(CAMPAIGN, 100, "key")
@@ -152,7 +152,7 @@ def test_sending_moves_as_well_and_counts_after_all() -> None:
     assert first.isdisjoint(second)
 
 
-def test_links_signed_are_found_in_every_partition_of_a_campaign() -> None:
+def test_signed_links_are_summed_over_all_shards() -> None:
     def stored(shard: int) -> dict[str, Any]:
         partition = campaign_partition(CAMPAIGN, shard)
         counter = attributes.build_item(
@@ -167,20 +167,20 @@ def test_links_signed_are_found_in_every_partition_of_a_campaign() -> None:
     assert campaigns.count_links_by_key("0a") == {CAMPAIGN: 23}
 
 
-def test_what_links_were_signed_takes_no_write_of_its_own() -> None:
+def test_signed_links_and_deliveries_are_one_write() -> None:
     client = ScriptedDynamoClient()
     DynamoCampaignRepository(client, "campaigns").add_deliveries(CAMPAIGN, 100, None, {"0a": 300})
     (update,) = client.get_requests("update_item")
     assert sorted(update["ExpressionAttributeNames"].values()) == ["sent", "signed#0a"]
 
 
-def test_a_key_given_before_is_known_whatever_else_conflicts() -> None:
+def test_used_idempotency_key_is_known_despite_other_conflicts() -> None:
     met = build_client_error(CANCELLED, "ConditionalCheckFailed", "TransactionConflict")
     client = ScriptedDynamoClient(transact_write_items=[met])
     assert not DynamoCampaignRepository(client, "campaigns").add_deliveries(CAMPAIGN, 100, "key")
 
 
-def test_a_spread_campaigns_counters_are_summed() -> None:
+def test_counters_of_a_sharded_campaign_are_summed() -> None:
     def counter(value: int) -> dict[str, Any]:
         stored = attributes.build_item({"pk": "x", "sk": "N#total", "human": value})
         return {"Items": [stored]}
@@ -193,7 +193,7 @@ def test_a_spread_campaigns_counters_are_summed() -> None:
     assert partitions == {campaign_partition(CAMPAIGN, shard) for shard in range(16)}
 
 
-def test_an_ordinary_campaigns_figures_are_one_query() -> None:
+def test_figures_of_an_ordinary_campaign_are_one_query() -> None:
     client = ScriptedDynamoClient(get_item=[{"Item": {}}], query=[{"Items": []}])
     DynamoCampaignRepository(client, "campaigns").get_counts(CAMPAIGN)
     assert len(client.get_requests("query")) == 1
@@ -203,7 +203,7 @@ def build_keys(number: int) -> list[dict[str, Any]]:
     return [{"pk": {"S": str(n)}, "sk": {"S": "x"}} for n in range(number)]
 
 
-def test_keys_that_were_left_over_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprocessed_keys_are_requested_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("waypost.repositories.dynamodb.client._BATCH_BACKOFF", Backoff(0))
     [one, two] = build_keys(2)
     left = {"Responses": {"t": [one]}, "UnprocessedKeys": {"t": {"Keys": [two]}}}
@@ -212,27 +212,29 @@ def test_keys_that_were_left_over_are_asked_for_again(monkeypatch: pytest.Monkey
     assert client.get_requests("batch_get_item")[1]["RequestItems"]["t"]["Keys"] == [two]
 
 
-def test_keys_that_stay_left_over_are_a_store_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_stay_unprocessed_raise_store_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("waypost.repositories.dynamodb.client._BATCH_BACKOFF", Backoff(0))
     left = {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": build_keys(1)}}}
     with pytest.raises(StoreUnavailable):
         list(batch_get(ScriptedDynamoClient(batch_get_item=[left] * 50), "t", build_keys(1)))
 
 
-def test_no_call_asks_for_more_keys_than_dynamodb_takes() -> None:
+def test_no_request_exceeds_the_key_limit() -> None:
     client = ScriptedDynamoClient(batch_get_item=[{"Responses": {}}] * 3)
     list(batch_get(client, "t", build_keys(250)))
     asked = [len(r["RequestItems"]["t"]["Keys"]) for r in client.get_requests("batch_get_item")]
     assert asked == [100, 100, 50]
 
 
-def test_nothing_is_asked_where_nothing_is_wanted() -> None:
+def test_no_keys_need_no_request() -> None:
     client = ScriptedDynamoClient()
     assert list(batch_get(client, "t", [])) == []
     assert client.calls == []
 
 
-def test_a_click_is_one_write_on_condition_that_it_is_new() -> None:
+def test_click_is_one_conditional_write() -> None:
     client = ScriptedDynamoClient(put_item=[{}])
     assert DynamoClickRepository(client, "clicks").record(make_click())
     [(name, request)] = client.calls
@@ -240,7 +242,7 @@ def test_a_click_is_one_write_on_condition_that_it_is_new() -> None:
     assert request["ConditionExpression"] == "attribute_not_exists(pk)"
 
 
-def test_figures_of_one_counter_are_one_action() -> None:
+def test_figures_of_one_counter_are_one_update() -> None:
     client = ScriptedDynamoClient()
     DynamoRecipientRepository(client, "campaigns").commit(build_commit())
     [request] = client.get_requests("transact_write_items")
