@@ -1,5 +1,5 @@
-"""Run one contract suite over all repositories: in memory, and DynamoDB by moto or by the endpoint in
-WAYPOST_DYNAMODB_ENDPOINT.
+"""Run one contract suite over all repositories: in memory, and DynamoDB by moto or by the endpoint
+in WAYPOST_DYNAMODB_ENDPOINT.
 
 Known differences of moto, noted at the tests that they affect:
 - it ignores ClientRequestToken, so a repeated transaction is not recognized;

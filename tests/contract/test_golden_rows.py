@@ -1,7 +1,7 @@
 """Every version reads the stored items, queue messages and log lines of version 1.
 
-golden_rows_v1.json has one of each kind, as a table of the first release has it. It grows, but never
-changes (docs/decisions/2026-11-22-format-compatibility.md).
+golden_rows_v1.json has one of each kind, as a table of the first release has it. It grows, but
+never changes (docs/decisions/2026-11-22-format-compatibility.md).
 """
 
 from __future__ import annotations
