@@ -105,7 +105,7 @@ class DomainVerificationService:
         )
         if after is before:
             return after
-        return self._update_lights(replace(after, findings=result))
+        return self._update_lights(replace(after, findings=result), self.now())
 
     def _apply_check(
         self, domain: TrackingDomain, result: CheckResult, deadline: Deadline
@@ -130,10 +130,10 @@ class DomainVerificationService:
                 changed = certificates.advance_https(changed, self.cdn_tenants, now)
         except StoreError:
             emit_metric(Metric.DOMAIN_CHECK_BROKE, reason="edge")
-        return self._update_lights(changed)
+        return self._update_lights(changed, now)
 
-    def _update_lights(self, domain: TrackingDomain) -> TrackingDomain:
-        return status.update_lights(domain, self.targets.get_primary_target(domain), self.now())
+    def _update_lights(self, domain: TrackingDomain, now: datetime) -> TrackingDomain:
+        return status.update_lights(domain, self.targets.get_primary_target(domain), now)
 
     def verify_due_domains(self, limit: int, deadline: Deadline) -> VerificationRun:
         """Check domains that are due, the longest waiting first, until the deadline.
