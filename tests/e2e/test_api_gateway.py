@@ -16,7 +16,7 @@ def seen(answer):
     return answer.json()["event"]
 
 
-def test_a_path_and_its_parameters_arrive_decoded(small, http):
+def test_path_and_its_parameters_arrive_decoded(small, http):
     event = seen(http("GET", f"{small.url}/e/a%2Fb%20c/sig?x=1&x=2&u=http%3A%2F%2Fe"))
     assert event["rawPath"] == "/e/a/b c/sig"
     assert event["rawQueryString"] == "x=1&x=2&u=http%3A%2F%2Fe"
@@ -24,7 +24,7 @@ def test_a_path_and_its_parameters_arrive_decoded(small, http):
     assert event["queryStringParameters"] == {"x": "1,2", "u": "http://e"}
 
 
-def test_a_tracking_request_comes_through_cloudfront(small, http):
+def test_tracking_request_has_the_headers_of_cloudfront(small, http):
     event = seen(http("GET", f"{small.url}/e/a/b", {"host": "links.acme.test", "cookie": "a=1"}))
     headers = event["headers"]
     assert headers["x-waypost-host"] == "links.acme.test"
@@ -35,7 +35,7 @@ def test_a_tracking_request_comes_through_cloudfront(small, http):
     assert event["requestContext"]["http"]["sourceIp"] != "127.0.0.1"
 
 
-def test_a_repeated_origin_attempt_is_identical(small, http):
+def test_repeated_origin_attempt_has_the_same_headers(small, http):
     attempts = [
         seen(http("GET", f"{small.url}/e/a/b", {"x-amz-cf-id": "the same"}))["headers"]
         for _ in range(2)
@@ -44,14 +44,14 @@ def test_a_repeated_origin_attempt_is_identical(small, http):
     assert attempts[0]["x-amz-cf-id"] == attempts[1]["x-amz-cf-id"] == "the same"
 
 
-def test_the_apis_own_host_goes_past_cloudfront(small, http):
+def test_api_hostname_bypasses_cloudfront(small, http):
     host = "publicapi.execute-api.us-east-1.amazonaws.com"
     headers = seen(http("GET", f"{small.url}/e/a/b", {"host": host}))["headers"]
     assert "x-waypost-origin" not in headers
     assert "x-waypost-time" not in headers
 
 
-def test_a_management_request_does_not_come_through_cloudfront(small, http):
+def test_management_request_bypasses_cloudfront(small, http):
     event = seen(http("POST", f"{small.url}/v1/things", {"cookie": "a=1; b=2"}, {"a": "ü"}))
     assert json.loads(event["body"]) == {"a": "ü"}
     assert event["cookies"] == ["a=1", "b=2"]
@@ -60,14 +60,14 @@ def test_a_management_request_does_not_come_through_cloudfront(small, http):
     assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
 
 
-def test_a_binary_body_arrives_as_base64(small, http):
+def test_binary_body_arrives_as_base64(small, http):
     headers = {"content-type": "application/octet-stream"}
     event = seen(http("POST", f"{small.url}/v1/things", headers, b"\xff\x00"))
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == b"\xff\x00"
 
 
-def test_unknown_paths_go_to_the_default_route_and_unknown_apis_have_none(small, http):
+def test_unknown_path_uses_the_default_route_if_the_api_has_one(small, http):
     assert seen(http("GET", f"{small.url}/anything"))["routeKey"] == "$default"
     host = "privateapi.execute-api.us-east-1.amazonaws.com"
     answer = http("GET", f"{small.url}/anything", {"host": host})
@@ -78,7 +78,7 @@ def test_cloudfront_refuses_methods_that_the_distribution_does_not_allow(small, 
     assert http("POST", f"{small.url}/e/a/b", body=b"x").status == 403
 
 
-def test_an_answer_passes_with_its_headers_and_cookies(small, http):
+def test_response_keeps_its_headers_and_cookies(small, http):
     told = {
         "statusCode": 302,
         "headers": {"location": "https://example.com/a%2Fb?c#d", "cache-control": "no-store"},
@@ -90,25 +90,25 @@ def test_an_answer_passes_with_its_headers_and_cookies(small, http):
     assert answer.headers["set-cookie"] == "a=1"
 
 
-def test_an_answer_that_http_does_not_allow_is_an_error(small, http):
+def test_invalid_response_header_is_an_internal_error(small, http):
     told = {"statusCode": 302, "headers": {"location": "https://example.com\r\nx: y"}}
     answer = http("GET", f"{small.url}/v1/things/x", {"x-answer": json.dumps(told)})
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
 
 
-def test_a_head_request_has_no_body(small, http):
+def test_head_response_has_no_body(small, http):
     answer = http("HEAD", f"{small.url}/anything")
     assert answer.status == 200
     assert answer.body == b""
 
 
-def test_what_api_gateway_and_cloudfront_find_too_long_is_refused(small, http):
+def test_too_long_headers_paths_and_bodies_are_refused(small, http):
     assert http("GET", f"{small.url}/v1/things/x", {"x-long": "x" * 10_240}).status == 431
     assert http("GET", f"{small.url}/e/{'x' * 8_192}/b").status == 414
     assert http("POST", f"{small.url}/v1/things", body=b"x" * (10 * 1024 * 1024 + 1)).status == 413
 
 
-def test_a_connection_is_kept_alive(small):
+def test_connection_stays_open_between_requests(small):
     with socket.create_connection(small.url.removeprefix("http://").split(":")) as connection:
         for _ in range(2):
             connection.sendall(b"GET /v1/things/x HTTP/1.1\r\nhost: a\r\n\r\n")
@@ -117,7 +117,7 @@ def test_a_connection_is_kept_alive(small):
 
 
 @pytest.mark.parametrize("path", ["/_local", "/_local/"])
-def test_the_stack_describes_itself(small, http, path):
+def test_local_route_describes_the_stack(small, http, path):
     answer = http("GET", small.url + path)
     if path.endswith("/"):
         assert answer.status == 404

@@ -30,7 +30,7 @@ def heard(stack):
     sqs.delete_queue(QueueUrl=queue)
 
 
-def test_a_subscriber_hears_of_a_click_in_the_shape_of_the_references_webhook(stack, http, heard):
+def test_event_of_a_click_has_the_fields_of_the_customer_io_webhook(stack, http, heard):
     sender = Sender(stack, http, "announced")
     ((link, *_),) = sender.send("ada")
     for _ in range(2):

@@ -78,7 +78,7 @@ def sender(stack, http, request):
     return Sender(stack, http, request.node.name.replace("_", "-")[:60])
 
 
-def test_links_lead_to_exactly_where_the_message_said(sender):
+def test_links_redirect_to_exactly_the_urls_of_the_message(sender):
     (links,) = sender.send("ada")
     for link, url in zip(links, URLS, strict=True):
         answer = sender.click(link)
@@ -86,12 +86,12 @@ def test_links_lead_to_exactly_where_the_message_said(sender):
         assert "no-store" in answer.headers["cache-control"]
 
 
-def test_tracked_links_point_at_this_stack(sender):
+def test_tracked_links_have_the_base_url_of_the_stack(sender):
     (links,) = sender.send("ada")
     assert all(link.startswith(f"{sender.stack.url}/e/c/") for link in links)
 
 
-def test_the_report_equals_the_clicks(sender):
+def test_report_equals_the_clicks(sender):
     ada, ben, _ = sender.send("ada", "ben", "cleo")
     for link in (ada[0], ada[0], ada[1], ben[0]):
         assert sender.click(link).status == 302
@@ -102,14 +102,14 @@ def test_the_report_equals_the_clicks(sender):
     assert figures[:2] == [(URLS[0], 3, 2), (URLS[1], 1, 1)]
 
 
-def test_a_click_that_cloudfront_repeats_counts_once(sender):
+def test_click_is_counted_once_when_cloudfront_retries_it(sender):
     ((link, *_),) = sender.send("ada")
     for _ in range(3):
         assert sender.click(link, x_amz_cf_id=f"attempt-of-{sender.campaign}").status == 302
     assert sender.report()["clicks"]["total"] == 1
 
 
-def test_who_calls_the_api_directly_cannot_pass_for_cloudfront(sender):
+def test_direct_api_call_cannot_forge_cloudfront_headers(sender):
     ((link, *_),) = sender.send("ada")
     forged = {
         "host": "trackingapi.execute-api.us-east-1.amazonaws.com",
@@ -123,7 +123,7 @@ def test_who_calls_the_api_directly_cannot_pass_for_cloudfront(sender):
     assert sender.report()["clicks"]["total"] == 2
 
 
-def test_heads_and_prefetches_redirect_and_do_not_count(sender):
+def test_head_requests_and_prefetches_redirect_and_are_not_counted(sender):
     ((link, *_),) = sender.send("ada")
     assert sender.click(link, "HEAD").status == 302
     assert sender.click(link, sec_purpose="prefetch").status == 302
@@ -132,7 +132,7 @@ def test_heads_and_prefetches_redirect_and_do_not_count(sender):
 
 
 @pytest.mark.parametrize("forge", [lambda p: p[:-4] + "AAAA", lambda p: p[:-9], lambda p: p + "A"])
-def test_a_forged_link_leads_nowhere(sender, forge):
+def test_forged_link_is_answered_with_404(sender, forge):
     ((link, *_),) = sender.send("ada")
     answer = sender.click(forge(link))
     assert answer.status == 404
@@ -140,7 +140,7 @@ def test_a_forged_link_leads_nowhere(sender, forge):
     assert "no-store" in answer.headers["cache-control"]
 
 
-def test_activity_and_people_tell_who_clicked_what(sender):
+def test_people_and_activity_reports_list_who_clicked_which_link(sender):
     ada, ben = sender.send("ada-of-activity", "ben-of-activity")
     sender.click(ada[0])
     sender.click(ada[1])
@@ -153,7 +153,7 @@ def test_activity_and_people_tell_who_clicked_what(sender):
     assert clicks[0]["campaign"] == sender.campaign
 
 
-def test_a_workspace_that_nobody_configured_works(stack, http):
+def test_workspace_without_settings_can_rewrite(stack, http):
     answer = http(
         "POST",
         f"{stack.url}/v1/rewrite",
@@ -171,7 +171,7 @@ def test_a_workspace_that_nobody_configured_works(stack, http):
     assert "/e/c/" in answer.json()["deliveries"][0]["content"]["html"]
 
 
-def test_bad_requests_are_told_what_is_wrong(stack, http):
+def test_invalid_rewrite_request_is_answered_with_a_problem(stack, http):
     answer = http("POST", f"{stack.url}/v1/rewrite", body={"workspace": "e2e"})
     assert answer.status == 400
     assert answer.headers["content-type"].startswith("application/problem+json")
@@ -179,7 +179,7 @@ def test_bad_requests_are_told_what_is_wrong(stack, http):
     assert http("POST", f"{stack.url}/v1/rewrite", body=b"{").status == 400
 
 
-def test_a_click_while_no_service_answers_still_arrives(sender):
+def test_click_redirects_while_no_aws_service_responds(sender):
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302  # the keys are read, and the processes warm
     with sender.stack.cloud.suspend():
@@ -196,7 +196,7 @@ def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack
         yield running
 
 
-def test_a_click_that_cannot_be_recorded_is_parked_and_counted_later(degraded, http):
+def test_click_that_cannot_be_stored_is_queued_and_counted_later(degraded, http):
     sender = Sender(degraded, http, "parked")
     ((link, *_),) = sender.send("ada")
     assert link.startswith("https://e.example.com/e/c/")
@@ -205,7 +205,7 @@ def test_a_click_that_cannot_be_recorded_is_parked_and_counted_later(degraded, h
     assert sender.report()["clicks"]["total"] == 2
 
 
-def test_a_closed_origin_answers_only_what_came_through_cloudfront(degraded, http):
+def test_closed_origin_lock_refuses_requests_that_bypass_cloudfront(degraded, http):
     sender = Sender(degraded, http, "locked")
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302
@@ -214,7 +214,7 @@ def test_a_closed_origin_answers_only_what_came_through_cloudfront(degraded, htt
     assert sender.click(link, host=host, x_waypost_origin="guessed").status == 403
 
 
-def test_a_click_is_reported_within_seconds_without_anybody_waiting_for_it(sender):
+def test_click_appears_in_the_report_within_seconds(sender):
     ((link, *_),) = sender.send("ada")
     sender.click(link)
     deadline = time.monotonic() + 20

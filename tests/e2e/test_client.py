@@ -44,9 +44,7 @@ def recipients(count):
     ]
 
 
-def test_a_send_of_several_batches_arrives_in_order_and_made_again_counts_once(
-    stack, http, invoker
-):
+def test_batches_arrive_in_order_and_a_repeated_send_counts_once(stack, http, invoker):
     def send():
         client = Client(stack.ref("RewriteFunction") + ":live", invoker)
         run = client.rewrite(message("several"), recipients(1_200))
@@ -64,7 +62,7 @@ def test_a_send_of_several_batches_arrives_in_order_and_made_again_counts_once(
     assert report["deliveries"] == 1_200
 
 
-def test_a_batch_larger_than_an_answer_arrives_in_parts(stack, invoker):
+def test_batch_larger_than_one_response_arrives_in_parts(stack, invoker):
     client = Client("RewriteFunction", invoker)
     long = "{% for n in (1..2000) %}" + "x" * 300 + "{% endfor %}"
     content = {"html": '<a href="https://example.com/">go</a>' + long}
@@ -74,7 +72,7 @@ def test_a_batch_larger_than_an_answer_arrives_in_parts(stack, invoker):
     assert all(len(str(each["content"]["html"])) > 600_000 for each in deliveries)
 
 
-def test_what_the_function_refuses_names_field_and_reason(stack, invoker):
+def test_client_reports_field_and_reason_of_a_refused_request(stack, invoker):
     client = Client("RewriteFunction", invoker)
     run = client.rewrite(message("refused"), recipients(1) * 2)
     assert [each["delivery"] for each in run] == ["d0"]
@@ -104,7 +102,7 @@ def outcomes(answer):
     ]
 
 
-def test_a_payload_just_under_lambdas_limit_is_answered_and_one_failure_spoils_no_other(
+def test_payload_just_under_the_limit_is_rewritten_except_its_failed_recipient(
     stack, http, invoker
 ):
     body = json.dumps(bodies("near-in", QUOTED, 59, "x" * 105_500))
@@ -117,9 +115,7 @@ def test_a_payload_just_under_lambdas_limit_is_answered_and_one_failure_spoils_n
     assert (over_http.status, outcomes(over_http.json())) == (200, expected)
 
 
-def test_an_answer_just_under_the_limit_arrives_and_one_over_it_names_what_is_too_large(
-    stack, http, invoker
-):
+def test_response_under_the_limit_arrives_and_a_larger_one_names_its_size(stack, http, invoker):
     def invoked(count, filler):
         body = bodies("near-out", QUOTED + filler, count, "")
         told = invoker.invoke(FunctionName="RewriteFunction", Payload=json.dumps(body).encode())
@@ -139,7 +135,7 @@ def test_an_answer_just_under_the_limit_arrives_and_one_over_it_names_what_is_to
     assert refused["size"] > refused["limit"] > 5.8 * MB
 
 
-def test_over_http_quotes_count_twice_and_what_does_not_fit_is_told_so(stack, http, invoker):
+def test_response_with_many_quotes_is_too_large_over_http(stack, http, invoker):
     body = bodies("quotes", QUOTED + '"' * 90_000, 25, "")
     told = invoker.invoke(FunctionName="RewriteFunction", Payload=json.dumps(body).encode())
     assert len(json.loads(told["Payload"].read())["deliveries"]) == 24
@@ -150,20 +146,20 @@ def test_over_http_quotes_count_twice_and_what_does_not_fit_is_told_so(stack, ht
 
 
 @pytest.mark.parametrize("size", [7 * MB, 11 * MB])
-def test_a_payload_over_the_limit_gets_nowhere(stack, http, invoker, size):
+def test_payload_over_the_limit_is_refused(stack, http, invoker, size):
     body = json.dumps(bodies("over", QUOTED, 2, "x" * size))
     assert http("POST", f"{stack.url}/v1/rewrite", body=body.encode()).status == 413
     with pytest.raises(invoker.exceptions.RequestTooLargeException):
         invoker.invoke(FunctionName="RewriteFunction", Payload=body.encode())
 
 
-def test_a_part_of_a_message_over_its_limit_is_named(stack, http):
+def test_content_over_its_limit_is_named(stack, http):
     body = {**message("part"), "recipients": recipients(1), "content": {"html": "x" * (2 * MB)}}
     refused = http("POST", f"{stack.url}/v1/rewrite", body=body)
     assert (refused.status, refused.json()["field"]) == (413, "content.html")
 
 
-def test_the_client_cuts_what_is_over_the_limit_either_way(stack, invoker):
+def test_client_splits_requests_and_responses_over_the_limit(stack, invoker):
     client = Client("RewriteFunction", invoker)
     wide: list[Recipient] = [
         {"delivery": f"d{n}", "data": {"customer": {"page": n}, "text": "x" * MB}}

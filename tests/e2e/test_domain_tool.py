@@ -26,7 +26,7 @@ def run(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> Run:
     return ran
 
 
-def test_a_domain_from_adding_to_removing(run: Run) -> None:
+def test_domain_tool_adds_changes_and_removes_a_domain(run: Run) -> None:
     added = run("add", "--host", HOST, "--sending", "acme.example")
     assert added.startswith(f"{HOST}  waiting, on; new messages do not use it\n")
     assert f"{HOST} CNAME " in added
@@ -42,21 +42,21 @@ def test_a_domain_from_adding_to_removing(run: Run) -> None:
     assert run("list") == "no tracking domain yet\n"
 
 
-def test_what_the_api_refuses_is_said(run: Run) -> None:
+def test_domain_tool_reports_an_api_error(run: Run) -> None:
     with pytest.raises(ApiError, match="404: no tracking domain"):
         run("show", "--host", "links.nobody.example")
 
 
-def test_without_a_workspace_the_stacks_own_host_is_shown(run: Run) -> None:
+def test_domain_tool_lists_the_default_host_without_a_workspace(run: Run) -> None:
     assert run("list", workspace="") == "no tracking domain yet\n"
 
 
-def test_a_command_about_one_domain_needs_its_name(run: Run) -> None:
+def test_domain_tool_requires_a_host(run: Run) -> None:
     with pytest.raises(SystemExit):
         run("verify")
 
 
-def test_requests_to_aws_are_signed_for_its_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_domain_tool_signs_requests_to_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: dict[str, object] = {}
 
     def request(

@@ -29,7 +29,7 @@ def call(stack: EmbeddedStack, http: Http) -> Call:
     return called
 
 
-def test_a_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
+def test_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
     host = "links.managed.example"
     status, added = call("POST", body={"host": host, "sending_verified": True})
     assert (status, added["stage"]) == (201, "waiting")
@@ -42,7 +42,7 @@ def test_a_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
     assert (status, removed["use"]) == (200, "removed")
 
 
-def test_verify_now_looks_and_says_what_it_saw(call: Call) -> None:
+def test_verify_checks_the_domain_and_returns_the_result(call: Call) -> None:
     host = "links.verified.example"
     call("POST", body={"host": host})
     status, checked = call("POST", f"/{host}/verify")
@@ -56,7 +56,7 @@ def test_verify_now_looks_and_says_what_it_saw(call: Call) -> None:
     assert call("GET", f"/{host}")[0] == 404
 
 
-def test_the_schedule_checks_what_is_due(stack: EmbeddedStack, call: Call) -> None:
+def test_schedule_checks_due_domains(stack: EmbeddedStack, call: Call) -> None:
     host = "links.scheduled.example"
     call("POST", body={"host": host})
     outcomes = stack.run_schedule("VerifyDomainsFunction.Due")
@@ -76,7 +76,7 @@ def test_the_schedule_checks_what_is_due(stack: EmbeddedStack, call: Call) -> No
         ("POST", "/links.unknown.example/verify", None, 404, None),
     ],
 )
-def test_what_is_wrong_is_said_as_a_problem(
+def test_invalid_domain_request_is_answered_with_a_problem(
     call: Call, method: str, path: str, body: object, status: int, field: str | None
 ) -> None:
     answered, problem = call(method, path, body)
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_said_as_a_problem(
         assert [error["field"] for error in problem["errors"]] == [field]
 
 
-def test_a_host_that_another_workspace_has_is_taken(call: Call) -> None:
+def test_hostname_of_another_workspace_is_refused(call: Call) -> None:
     body = {"host": "links.taken.example"}
     assert call("POST", body=body)[0] == 201
     status, problem = call("POST", body=body, workspace="another")
@@ -93,7 +93,7 @@ def test_a_host_that_another_workspace_has_is_taken(call: Call) -> None:
     assert "taken" in problem["detail"]
 
 
-def test_probes_get_a_signed_answer_on_any_host(stack: EmbeddedStack, http: Http) -> None:
+def test_probe_is_answered_with_a_signature_on_any_host(stack: EmbeddedStack, http: Http) -> None:
     nonce = create_nonce()
     first, again, other = (
         http("GET", f"{stack.url}{PROBE_PATH}{asked}") for asked in (nonce, nonce, create_nonce())
@@ -104,7 +104,7 @@ def test_probes_get_a_signed_answer_on_any_host(stack: EmbeddedStack, http: Http
     assert http("GET", f"{stack.url}{PROBE_PATH}short").status == 404
 
 
-def test_apps_find_their_files_on_their_domain_alone(
+def test_app_link_files_are_served_only_on_their_domain(
     stack: EmbeddedStack, http: Http, call: Call
 ) -> None:
     host = "links.apps.example"
@@ -152,7 +152,7 @@ def token(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> s
 
 
 @pytest.mark.parametrize("host", ["links.gone.example", "e.waypost.example", "links.acme.example"])
-def test_a_link_works_on_every_host_that_leads_here(
+def test_link_redirects_on_every_host_of_the_stack(
     stack: EmbeddedStack, http: Http, token: str, host: str
 ) -> None:
     clicked = http("GET", f"{stack.url}/e/c/{token}", headers={"host": host})
@@ -160,7 +160,7 @@ def test_a_link_works_on_every_host_that_leads_here(
     assert clicked.headers["location"].startswith("https://acme.example/shop")
 
 
-def test_a_link_opened_by_an_app_redirects_and_counts_as_any_other(
+def test_link_opened_by_an_app_redirects_and_counts_once(
     stack: EmbeddedStack, http: Http, token: str, request: pytest.FixtureRequest
 ) -> None:
     headers = {"user-agent": "Acme/1.0 CFNetwork/1.0 Darwin/25.0"}

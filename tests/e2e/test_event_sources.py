@@ -50,14 +50,14 @@ def kept(small):
     return found
 
 
-def test_what_is_written_is_delivered_once(small, put):
+def test_inserted_items_are_delivered_once(small, put):
     before = counted(small)
     put(*[f"count-once-{n}" for n in range(25)])
     assert small.wait_until_counted()
     assert counted(small) == before + 25
 
 
-def test_the_filter_lets_inserts_through_and_changes_not(small, put):
+def test_stream_filter_passes_inserts_and_drops_changes(small, put):
     before = counted(small)
     put("count-filter")
     assert small.wait_until_counted()
@@ -74,7 +74,7 @@ def test_the_filter_lets_inserts_through_and_changes_not(small, put):
     assert row(small, "tally")["eventName"]["S"] == "INSERT"
 
 
-def test_a_poisoned_record_is_kept_alone_and_its_neighbours_are_delivered(small, put):
+def test_failing_record_is_stored_alone_and_its_neighbours_are_delivered(small, put):
     before = counted(small)
     put("count-p1", "count-p2", "poison-1", "count-p3", "count-p4")
     assert small.wait_until_counted()
@@ -91,14 +91,14 @@ def test_a_poisoned_record_is_kept_alone_and_its_neighbours_are_delivered(small,
     )
 
 
-def test_a_queue_is_drained_into_the_table_and_from_there_into_the_tally(small, send):
+def test_queued_messages_reach_the_table_and_the_tally(small, send):
     before = counted(small)
     send(*[f"count-queue-{n}" for n in range(12)])
     assert small.wait_until_counted()
     assert counted(small) == before + 12
 
 
-def test_a_failed_message_goes_to_the_dead_letters_after_its_receives(small, send):
+def test_failing_message_goes_to_the_dead_letter_queue_after_its_retries(small, send):
     send("poison", "count-beside-poison")
     sqs, dead = small.cloud.client("sqs"), small.ref("Dead")
     deadline = time.monotonic() + 15
@@ -111,7 +111,7 @@ def test_a_failed_message_goes_to_the_dead_letters_after_its_receives(small, sen
     assert row(small, "count-beside-poison")
 
 
-def test_waiting_over_http_means_the_same(small, put, http):
+def test_settle_route_waits_until_records_are_counted(small, put, http):
     before = counted(small)
     put("count-settle")
     assert http("POST", f"{small.url}/_local/settle").json() == {"settled": True}

@@ -41,7 +41,9 @@ def taken(stack: EmbeddedStack) -> Iterator[list[int]]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_redirects_go_on_while_nothing_else_does(stack: EmbeddedStack, sender: Sender) -> None:
+def test_redirects_continue_while_all_other_functions_are_stopped(
+    stack: EmbeddedStack, sender: Sender
+) -> None:
     people = [f"p{number}" for number in range(12)]
     sent = sender.send(*people)
     assert sender.click(sent[0][0]).status == 302

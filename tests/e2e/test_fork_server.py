@@ -44,7 +44,7 @@ def told(server, code, **around):
     return fork.wait(30), text.decode()
 
 
-def test_a_process_has_its_own_surroundings_and_no_other(server, tmp_path, monkeypatch):
+def test_process_has_only_its_own_environment_and_folder(server, tmp_path, monkeypatch):
     monkeypatch.setenv("FROM_THE_SHELL", "must not be seen")
     (tmp_path / "beside.py").write_text("name = 'a module beside it'")
     status, text = told(
@@ -69,7 +69,7 @@ def test_a_process_has_its_own_surroundings_and_no_other(server, tmp_path, monke
     }
 
 
-def test_a_process_finds_modules_where_a_new_python_does(server, tmp_path):
+def test_process_has_the_module_path_of_a_new_python(server, tmp_path):
     code = "import json, sys; print(json.dumps(sys.path))"
     _, text = told(server, code, folder=tmp_path, path=["/a/layer", *list_library_folders()])
     new = subprocess.run(
@@ -80,7 +80,7 @@ def test_a_process_finds_modules_where_a_new_python_does(server, tmp_path):
     assert json.loads(text) == json.loads(new.stdout)
 
 
-def test_what_the_server_imported_is_there_and_the_project_is_not(server):
+def test_process_has_the_imports_of_the_server_and_none_of_the_project(server):
     code = """
         import sys
         print("json.tool" in sys.modules)
@@ -90,7 +90,7 @@ def test_what_the_server_imported_is_there_and_the_project_is_not(server):
     assert told(server, "import waypost")[1].endswith("No module named 'waypost'\n")
 
 
-def test_functions_libraries_bring_nothing_of_the_project_and_nothing_of_moto():
+def test_preloaded_libraries_import_neither_the_project_nor_moto():
     code = """
         import sys
         print(sorted(name for name in sys.modules if name.split(".")[0] in
@@ -112,23 +112,23 @@ def test_functions_libraries_bring_nothing_of_the_project_and_nothing_of_moto():
         ("import atexit; atexit.register(print, 'at the end')", 0, "at the end\n"),
     ],
 )
-def test_how_a_process_ended_is_told(server, code, status, said):
+def test_exit_status_and_output_of_a_process_are_reported(server, code, status, said):
     assert told(server, code) == (status, said)
 
 
-def test_an_error_nobody_caught_is_printed_and_ends_in_1(server):
+def test_uncaught_error_is_printed_and_exits_with_1(server):
     status, text = told(server, "def f(): 1 / 0\nf()")
     assert status == 1
     assert text.startswith("Traceback")
     assert text.endswith("ZeroDivisionError: division by zero\n")
 
 
-def test_processes_are_random_each_in_its_own_way(server):
+def test_processes_have_independent_random_numbers(server):
     code = "import random, uuid; print(random.random(), uuid.uuid4())"
     assert len({told(server, code)[1] for _ in range(5)}) == 5
 
 
-def test_a_process_that_is_killed_is_gone_and_others_live_on(server):
+def test_killed_process_ends_and_others_keep_running(server):
     code = "import time; time.sleep(60)"
     (one, first), (other, second) = started(server, code), started(server, code)
     with first, second:
@@ -141,7 +141,7 @@ def test_a_process_that_is_killed_is_gone_and_others_live_on(server):
         assert other.wait(30) == -signal.SIGTERM
 
 
-def test_a_stopped_process_has_not_ended(server):
+def test_stopped_process_has_not_ended(server):
     fork, output = started(server, "import time; time.sleep(60)")
     with output:
         fork.send_signal(signal.SIGSTOP)
@@ -150,7 +150,7 @@ def test_a_stopped_process_has_not_ended(server):
         assert fork.wait(30) == -signal.SIGKILL
 
 
-def test_a_process_holds_nothing_of_another_open(server):
+def test_process_inherits_no_pipe_of_another(server):
     """Its output ends with it, though others were forked while it ran, and live longer."""
     first, output = started(server, "input()\nprint('bye')")
     other, others = started(server, "import time; time.sleep(60)")
@@ -161,7 +161,7 @@ def test_a_process_holds_nothing_of_another_open(server):
         other.wait(30)
 
 
-def test_many_are_forked_at_once_and_awaited(server):
+def test_many_processes_are_forked_and_awaited_concurrently(server):
     async def one(number):
         fork, output = started(server, f"print({number}); raise SystemExit({number})")
         return await (await open_pipe_reader(output)).read(), await fork.wait_async()
@@ -172,7 +172,7 @@ def test_many_are_forked_at_once_and_awaited(server):
     assert asyncio.run(all_of_them()) == [(f"{n}\n".encode(), n) for n in range(20)]
 
 
-def test_a_server_that_cannot_start_is_told(capfd):
+def test_fork_server_that_cannot_start_raises_an_error(capfd):
     broken = ForkServer("import no_such_library", list_library_folders(), {})
     with pytest.raises(ProcessStartError, match="complaint is above"):
         told(broken, "")

@@ -31,7 +31,7 @@ def told(small, **event):
     return json.loads(outcome.payload)
 
 
-def test_a_function_sees_the_templates_environment_and_lambdas_and_no_other(small, monkeypatch):
+def test_function_has_only_the_variables_of_the_template_and_lambda(small, monkeypatch):
     monkeypatch.setenv("FROM_THE_SHELL", "must not be seen")
     environment = told(small)["environment"]
     assert "FROM_THE_SHELL" not in environment
@@ -45,20 +45,20 @@ def test_a_function_sees_the_templates_environment_and_lambdas_and_no_other(smal
     assert environment["AWS_ENDPOINT_URL"] == small.cloud.url
 
 
-def test_a_function_finds_the_layer_and_not_the_project(small):
+def test_function_imports_the_layer_and_not_the_project(small):
     seen = told(small)
     assert seen["shared"].endswith("small/layer/shared/__init__.py")
     assert seen["folder"].endswith("small/echo")
     assert not any(path.rstrip("/").endswith("layers/waypost") for path in seen["path"])
 
 
-def test_a_process_serves_many_invocations(small):
+def test_process_serves_many_invocations(small):
     first, second = told(small), told(small)
     assert second["pid"] == first["pid"]
     assert second["calls"] == first["calls"] + 1
 
 
-def test_an_error_is_told_and_the_process_lives_on(small):
+def test_error_is_returned_and_the_process_keeps_running(small):
     pid = told(small)["pid"]
     outcome = small.invoke("EchoFunction", {"do": "fail"})
     assert outcome.error == "Unhandled"
@@ -66,7 +66,7 @@ def test_an_error_is_told_and_the_process_lives_on(small):
     assert told(small)["pid"] == pid
 
 
-def test_a_crash_fails_its_invocation_and_the_next_one_gets_a_new_process(small):
+def test_crash_fails_its_invocation_and_the_next_one_gets_a_new_process(small):
     pid = told(small)["pid"]
     outcome = small.invoke("EchoFunction", {"do": "exit"})
     assert json.loads(outcome.payload)["errorType"] == "Runtime.ExitError"
@@ -74,7 +74,7 @@ def test_a_crash_fails_its_invocation_and_the_next_one_gets_a_new_process(small)
     assert told(small)["pid"] != pid
 
 
-def test_an_invocation_that_takes_too_long_is_ended(small):
+def test_invocation_ends_at_its_timeout(small):
     pid = told(small)["pid"]
     outcome = small.invoke("EchoFunction", {"do": "sleep", "seconds": 60})
     assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
@@ -82,16 +82,16 @@ def test_an_invocation_that_takes_too_long_is_ended(small):
     assert told(small)["pid"] != pid
 
 
-def test_a_function_knows_how_much_time_it_has(small):
+def test_function_knows_its_remaining_time(small):
     assert 0 < told(small)["remaining"] <= 2_000
 
 
-def test_an_answer_over_lambdas_limit_is_an_error(small):
+def test_response_over_the_lambda_limit_is_an_error(small):
     outcome = small.invoke("EchoFunction", {"do": "big", "bytes": 6 * 1024 * 1024 + 1})
     assert json.loads(outcome.payload)["errorType"] == "Function.ResponseSizeTooLarge"
 
 
-def test_invocations_side_by_side_take_turns_in_the_one_process_that_is_allowed(small):
+def test_concurrent_invocations_take_turns_in_a_single_process(small):
     with ThreadPoolExecutor(8) as threads:
         events = [{"do": "sleep", "seconds": 0.1}] * 8
         pids = list(threads.map(lambda event: told(small, **event)["pid"], events))
@@ -99,7 +99,7 @@ def test_invocations_side_by_side_take_turns_in_the_one_process_that_is_allowed(
     assert len(set(pids)) == 1
 
 
-def test_output_is_logged_after_the_functions_name(small):
+def test_output_is_logged_with_the_function_name(small):
     told(small, do="something to be found in the log")
     deadline = time.monotonic() + 5
     line = "EchoFunction | called something to be found in the log"
@@ -123,7 +123,7 @@ def test_boto3_invokes_by_id_name_or_arn(lambda_client, name):
     assert json.loads(answer["Payload"].read())["event"] == {"do": "x"}
 
 
-def test_boto3_is_told_of_errors_and_unknown_functions(lambda_client):
+def test_boto3_receives_errors_and_unknown_functions(lambda_client):
     answer = lambda_client.invoke(FunctionName="EchoFunction", Payload=b'{"do": "fail"}')
     assert answer["FunctionError"] == "Unhandled"
     assert json.loads(answer["Payload"].read())["errorMessage"] == "as told"
@@ -133,7 +133,7 @@ def test_boto3_is_told_of_errors_and_unknown_functions(lambda_client):
         lambda_client.invoke(FunctionName="EchoFunction", Payload=b"no json")
 
 
-def test_an_asynchronous_invocation_happens_later(small, lambda_client):
+def test_asynchronous_invocation_returns_first_and_runs_later(small, lambda_client):
     answer = lambda_client.invoke(
         FunctionName="EchoFunction",
         InvocationType="Event",
@@ -151,7 +151,7 @@ def test_an_asynchronous_invocation_happens_later(small, lambda_client):
     pytest.fail("nothing was written")
 
 
-def test_schedules_run_when_asked(small, http):
+def test_schedules_run_on_request(small, http):
     outcomes = small.run_schedule("EchoFunction")
     assert set(outcomes) == {"EchoFunction.Hourly", "EchoFunction.Nightly"}
     hourly = json.loads(outcomes["EchoFunction.Hourly"].payload)["event"]

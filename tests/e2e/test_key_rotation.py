@@ -96,7 +96,7 @@ def signed_by(path: str, key: bytes) -> bool:
     return True
 
 
-def test_a_new_key_signs_nothing_before_every_process_knows_it(
+def test_new_key_signs_only_after_every_process_has_read_it(
     running: EmbeddedStack, http: Http
 ) -> None:
     operator = Operator(running, http)
@@ -117,7 +117,7 @@ def test_a_new_key_signs_nothing_before_every_process_knows_it(
     assert operator.click(early) == 302
 
 
-def test_without_a_time_a_forged_link_costs_a_new_link_half_a_minute(
+def test_key_that_signs_at_once_is_unknown_until_the_reload_interval_after_a_forged_link(
     running: EmbeddedStack, http: Http
 ) -> None:
     operator = Operator(running, http)
@@ -136,7 +136,7 @@ def test_without_a_time_a_forged_link_costs_a_new_link_half_a_minute(
     assert operator.click(after) == 302
 
 
-def test_a_key_that_signs_at_once_is_read_by_warm_processes_and_a_retired_one_no_longer_counts(
+def test_warm_process_reads_a_key_that_signs_at_once_and_a_retired_key_is_refused(
     running: EmbeddedStack, http: Http
 ) -> None:
     operator = Operator(running, http)

@@ -42,7 +42,7 @@ SHARE = "WzEsImFjbWUiLG51bGwsZmFsc2UsNzJd.awKvEA.RM_SvRPq6ySAAti_egNJfsqTZJLFDyE
         f'{{"unrecorded_click":{{"person":"{PERSON}","ip":"203.0.113.7"}}}}',
     ],
 )
-def test_the_search_finds_what_it_looks_for(line):
+def test_leak_search_finds_every_secret(line):
     assert list(find_leaks(line, {"sesame-sesame-sesame"}))
 
 
@@ -65,11 +65,11 @@ def test_the_search_finds_what_it_looks_for(line):
         '{"unrecorded_click":{"person":"ada@people.example","ip":"203.0.113.0"}}',
     ],
 )
-def test_the_search_leaves_the_harmless_alone(line):
+def test_leak_search_ignores_harmless_text(line):
     assert not list(find_leaks(line, {"sesame-sesame-sesame"}))
 
 
-def test_answers_to_what_is_wrong_and_the_logs_of_it_keep_secrets(stack, http):
+def test_error_responses_and_their_logs_contain_no_secrets(stack, http):
     body = {
         "workspace": "secrets",
         "campaign": "mail",

@@ -54,7 +54,7 @@ def link(stack):
         lambda path: "/" + quote(quote(path[1:], safe=""), safe=""),
     ],
 )
-def test_a_mangled_link_leads_where_it_did(stack, http, link, mangle):
+def test_link_mangled_by_a_mail_client_redirects_to_its_destination(stack, http, link, mangle):
     answer = http("GET", stack.url + mangle(link))
     assert (answer.status, answer.headers.get("location")) == (302, TARGET)
 
@@ -70,13 +70,13 @@ def test_a_mangled_link_leads_where_it_did(stack, http, link, mangle):
         lambda path: path[:-22] + "%0d%0alocation:%20https://evil.example/",
     ],
 )
-def test_a_link_that_lost_something_gets_the_plain_page(stack, http, link, mangle):
+def test_link_with_lost_characters_gets_the_plain_page(stack, http, link, mangle):
     answer = http("GET", stack.url + mangle(link))
     assert answer.status == 404
     assert "location" not in answer.headers
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_the_host_may_come_in_capitals(stack, http, link):
+def test_link_redirects_with_an_upper_case_host(stack, http, link):
     answer = http("GET", stack.url + link, {"host": "LINKS.Example.COM"})
     assert (answer.status, answer.headers.get("location")) == (302, TARGET)

@@ -81,7 +81,7 @@ def rows(client: DynamoDBClient, table):
     return {item["pk"]["S"]: int(item.get("n", {"N": "0"})["N"]) for item in found}
 
 
-def test_a_transaction_is_applied_whole(cloud, table, stream):
+def test_transaction_is_applied_completely(cloud, table, stream):
     client = cloud.client("dynamodb")
     client.transact_write_items(TransactItems=[put(table, "a"), add(table, "b")])
     client.transact_write_items(TransactItems=[add(table, "b")])
@@ -89,7 +89,7 @@ def test_a_transaction_is_applied_whole(cloud, table, stream):
     assert stream()[0] == "a"
 
 
-def test_a_cancelled_transaction_leaves_tables_and_streams_as_they_were(cloud, table, stream):
+def test_cancelled_transaction_changes_neither_tables_nor_streams(cloud, table, stream):
     client = cloud.client("dynamodb")
     client.transact_write_items(TransactItems=[put(table, "a"), add(table, "b")])
     stream()
@@ -107,7 +107,7 @@ def test_a_cancelled_transaction_leaves_tables_and_streams_as_they_were(cloud, t
     assert stream() == ["d"]
 
 
-def test_side_by_side_transactions_lose_nothing(cloud, table):
+def test_concurrent_transactions_lose_no_update(cloud, table):
     client = cloud.client("dynamodb")
 
     def count(number):
@@ -127,7 +127,7 @@ def test_side_by_side_transactions_lose_nothing(cloud, table):
     assert len(rows(client, table)) == 41
 
 
-def test_while_it_is_unreachable_nothing_answers_and_afterwards_it_goes_on(cloud, table):
+def test_suspended_moto_responds_only_after_it_resumes(cloud, table):
     client = cloud.client("dynamodb")
     client.put_item(TableName=table, Item={"pk": {"S": "a"}, "sk": {"S": "x"}})
     with ThreadPoolExecutor(1) as thread:
@@ -138,7 +138,7 @@ def test_while_it_is_unreachable_nothing_answers_and_afterwards_it_goes_on(cloud
         assert waiting.result(timeout=20) == {"a": 0}
 
 
-def test_a_profile_of_whoever_runs_the_stack_is_none_of_its_business(cloud, monkeypatch, tmp_path):
+def test_aws_profile_of_the_caller_is_ignored(cloud, monkeypatch, tmp_path):
     broken = tmp_path / "config"
     broken.write_text("[default]\nregion = nowhere-1\n[no closing bracket\n")
     monkeypatch.setenv("AWS_PROFILE", "nobody")

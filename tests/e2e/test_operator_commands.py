@@ -37,7 +37,7 @@ def kept_failures(stack):
     ]
 
 
-def test_a_malformed_record_stops_nobody_and_is_kept_with_its_payload(stack, sender):
+def test_malformed_stream_record_is_stored_with_its_payload_and_blocks_no_other(stack, sender):
     ((link, *_),) = sender.send("ada")
     broken = {"pk": {"S": "no click"}, "sk": {"S": sender.campaign}}
     stack.cloud.client("dynamodb").put_item(TableName=stack.ref("ClicksTable"), Item=broken)
@@ -47,7 +47,7 @@ def test_a_malformed_record_stops_nobody_and_is_kept_with_its_payload(stack, sen
     assert "no click" in json.dumps(json.loads(kept))
 
 
-def test_a_person_who_opted_out_is_redirected_and_counted_without_identity(sender, operate):
+def test_person_who_opted_out_is_redirected_and_counted_anonymously(sender, operate):
     (ada, ben) = sender.send("ada-who-left", "ben-who-stayed")
     assert operate("opt-out", "e2e", "ada-who-left") == 0
     assert sender.click(ada[0]).status == 302
@@ -61,7 +61,7 @@ def test_a_person_who_opted_out_is_redirected_and_counted_without_identity(sende
     assert operate("recount", "e2e", sender.campaign) == 0
 
 
-def test_an_erased_person_is_nowhere_and_figures_stay(stack, sender, operate):
+def test_erased_person_is_in_no_table_and_totals_stay(stack, sender, operate):
     (ada,) = sender.send("ada-to-be-erased")
     for link in ada:
         sender.click(link)
@@ -77,7 +77,7 @@ def test_an_erased_person_is_nowhere_and_figures_stay(stack, sender, operate):
     assert operate("recount", "e2e", sender.campaign) == 0
 
 
-def test_what_the_redirect_could_only_log_is_replayed(sender, operate, tmp_path):
+def test_click_that_was_only_logged_is_replayed_once(sender, operate, tmp_path):
     ((link, *_),) = sender.send("ada")
     sender.click(link)
     sender.report()

@@ -261,7 +261,7 @@ def told(use: PermissionUse) -> str:
     return use.role.removeprefix("waypost-local-").removesuffix("Role")
 
 
-def test_what_a_stack_lives_through_takes_every_permission_and_no_more(
+def test_stack_uses_every_granted_permission_and_is_denied_none(
     life: Life, lived: EmbeddedStack, without: Without
 ) -> None:
     life.mail()
@@ -276,7 +276,7 @@ def test_what_a_stack_lives_through_takes_every_permission_and_no_more(
 
 
 @pytest.mark.parametrize("action", sorted(a for (_, a), why in ELSEWHERE.items() if why in CALLED))
-def test_an_action_that_moto_cannot_take_is_called_by_the_code_of_domains(action: str) -> None:
+def test_action_unknown_to_moto_is_called_by_the_domains_code(action: str) -> None:
     method = re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower()
     folder = TEMPLATE.parent / "layers/waypost/waypost"
     code = [*(folder / "domains").rglob("*.py"), folder / "tokens/keyring.py"]
@@ -299,7 +299,7 @@ def test_an_action_that_moto_cannot_take_is_called_by_the_code_of_domains(action
         ),
     ],
 )
-def test_a_function_fails_without_a_permission_that_it_needs(
+def test_function_fails_without_a_required_permission(
     lived: EmbeddedStack, http: Http, without: Without,
     function: str, sid: str, method: str, path: str, body: object,
 ) -> None:  # fmt: skip
@@ -310,7 +310,7 @@ def test_a_function_fails_without_a_permission_that_it_needs(
                         for denial in lived.cloud.load_permission_report().denied}  # fmt: skip
 
 
-def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, http: Http) -> None:
+def test_permission_missing_in_the_template_is_denied(tmp_path: Path, http: Http) -> None:
     text = TEMPLATE.read_text("utf-8")
     statement = text.index("- Sid: RegisterCampaignsAndLinks")
     lines = text[:statement], text[statement:].replace("- dynamodb:UpdateItem", "", 1)
@@ -326,7 +326,7 @@ def test_a_permission_that_the_template_lacks_is_lacking_here(tmp_path: Path, ht
     assert denial.role == "waypost-local-RewriteFunctionRole"
 
 
-def test_rewriting_can_read_and_write_no_row_that_says_who_clicked(lived: EmbeddedStack) -> None:
+def test_rewrite_role_cannot_access_recipient_rows(lived: EmbeddedStack) -> None:
     role = "arn:aws:iam::123456789012:role/" + lived.ref("RewriteFunctionRole")
     dynamodb = lived.cloud.client("dynamodb", role)
     table = lived.ref("CampaignsTable")
@@ -339,7 +339,7 @@ def test_rewriting_can_read_and_write_no_row_that_says_who_clicked(lived: Embedd
         dynamodb.put_item(TableName=table, Item=key)
 
 
-def test_a_request_that_is_not_signed_as_its_role_signs_is_refused(lived: EmbeddedStack) -> None:
+def test_request_with_a_wrong_signature_is_refused(lived: EmbeddedStack) -> None:
     arn = "arn:aws:iam::123456789012:role/" + lived.ref("RedirectFunctionRole")
     access = lived.cloud.get_credentials(arn)
     forged = boto3.client(

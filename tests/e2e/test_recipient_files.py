@@ -110,7 +110,7 @@ class Mailing:
         return int(http("GET", url).json()["deliveries"])
 
 
-def test_thousands_of_recipients_one_bad_line_and_one_failure_arrive_part_by_part(
+def test_file_with_thousands_of_recipients_and_two_failures_is_written_in_parts(
     stack: EmbeddedStack, http: Http
 ) -> None:
     mailing = Mailing(stack, "thousands")
@@ -143,7 +143,7 @@ def test_thousands_of_recipients_one_bad_line_and_one_failure_arrive_part_by_par
     assert answer.headers["location"].startswith("https://example.com/2999?")
 
 
-def test_progress_is_in_the_log_and_nobodys_name_is(stack: EmbeddedStack) -> None:
+def test_log_contains_the_progress_of_a_file_and_no_person(stack: EmbeddedStack) -> None:
     mailing = Mailing(stack, "logged")
     mailing.put([message("logged"), *map(recipient, range(5)), "{"])
     before = len(stack.log_text())
@@ -160,9 +160,7 @@ def test_progress_is_in_the_log_and_nobodys_name_is(stack: EmbeddedStack) -> Non
     assert not list(find_leaks(stack.log_text()[before:], list_stack_keys(stack)))
 
 
-def test_an_invocation_that_is_killed_in_the_middle_is_gone_on_with(
-    stack: EmbeddedStack, http: Http
-) -> None:
+def test_next_invocation_resumes_a_killed_one(stack: EmbeddedStack, http: Http) -> None:
     mailing = Mailing(stack, "killed")
     mailing.put([message("killed"), *map(recipient, range(PEOPLE))])
     outcomes = []
@@ -181,9 +179,7 @@ def test_an_invocation_that_is_killed_in_the_middle_is_gone_on_with(
     assert mailing.sent(http, "killed") == PEOPLE
 
 
-def test_an_input_that_changed_between_invocations_is_begun_anew(
-    stack: EmbeddedStack, http: Http
-) -> None:
+def test_changed_input_restarts_the_file(stack: EmbeddedStack, http: Http) -> None:
     mailing = Mailing(stack, "changed")
     mailing.put([message("changed"), *map(recipient, range(PEOPLE))])
     assert not mailing.invoke()["done"]
@@ -194,7 +190,7 @@ def test_an_input_that_changed_between_invocations_is_begun_anew(
     assert mailing.sent(http, "changed") == 7
 
 
-def test_who_invokes_again_after_the_end_is_told_the_same_and_nothing_counts_twice(
+def test_invocation_after_the_end_returns_the_same_report_and_counts_nothing(
     stack: EmbeddedStack, http: Http
 ) -> None:
     mailing = Mailing(stack, "again")
@@ -204,7 +200,7 @@ def test_who_invokes_again_after_the_end_is_told_the_same_and_nothing_counts_twi
     assert mailing.sent(http, "again") == 3
 
 
-def test_an_output_that_was_made_of_something_else_is_left_alone(stack: EmbeddedStack) -> None:
+def test_existing_output_of_another_input_is_not_overwritten(stack: EmbeddedStack) -> None:
     mailing = Mailing(stack, "taken")
     mailing.s3.put_object(Bucket=BUCKET, Key="taken.out.ndjson", Body=b"of somebody")
     mailing.put([message("taken"), recipient(1)])
@@ -227,7 +223,7 @@ def test_an_output_that_was_made_of_something_else_is_left_alone(stack: Embedded
         ("seconds", 0, "must be at least 1"),
     ],
 )
-def test_what_cannot_be_read_or_written_is_named(
+def test_unreadable_input_and_unwritable_output_are_named(
     stack: EmbeddedStack, field: str, url: object, reason: str
 ) -> None:
     mailing = Mailing(stack, "wrong")
@@ -241,7 +237,7 @@ def test_what_cannot_be_read_or_written_is_named(
     assert reason in told
 
 
-def test_a_dry_run_reports_and_puts_nothing_out(stack: EmbeddedStack, http: Http) -> None:
+def test_dry_run_writes_a_report_and_no_output(stack: EmbeddedStack, http: Http) -> None:
     mailing = Mailing(stack, "dry")
     mailing.put([{**message("dry"), "dry_run": True}, *map(recipient, range(20)), "{"])
     report = mailing.invoke()
@@ -253,7 +249,7 @@ def test_a_dry_run_reports_and_puts_nothing_out(stack: EmbeddedStack, http: Http
     assert http("GET", f"{stack.url}/v1/workspaces/files/campaigns/dry").status == 404
 
 
-def test_the_client_follows_a_file_to_its_end(stack: EmbeddedStack, http: Http) -> None:
+def test_client_invokes_until_the_file_is_done(stack: EmbeddedStack, http: Http) -> None:
     invoker = boto3.client(
         "lambda",
         endpoint_url=stack.url,
@@ -273,7 +269,7 @@ def test_the_client_follows_a_file_to_its_end(stack: EmbeddedStack, http: Http) 
         client.rewrite_file(message("another"), **mailing.asked)
 
 
-def test_the_function_uses_what_its_policy_of_files_grants_and_asks_for_no_more(
+def test_rewrite_function_uses_exactly_its_file_permissions(
     stack: EmbeddedStack,
 ) -> None:
     mailing = Mailing(stack, "granted")

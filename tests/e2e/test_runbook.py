@@ -51,7 +51,7 @@ def sender(troubled: EmbeddedStack, http: Http, request: pytest.FixtureRequest) 
 
 
 @entry("Clicks parked")
-def test_parked_clicks_drain_by_themselves(desk: Operator, sender: Sender) -> None:
+def test_queued_clicks_are_drained_automatically(desk: Operator, sender: Sender) -> None:
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).headers["location"] == URLS[0]
     assert wait_until(lambda: count_clicks(sender) == 1)
@@ -60,7 +60,7 @@ def test_parked_clicks_drain_by_themselves(desk: Operator, sender: Sender) -> No
 
 
 @entry("Clicks logged only")
-def test_clicks_that_were_logged_only_are_replayed_from_the_log(
+def test_logged_clicks_are_replayed_from_the_log_once(
     desk: Operator, sender: Sender, tmp_path: Path
 ) -> None:
     ((link, *_),) = sender.send("ada")
@@ -81,7 +81,9 @@ def test_clicks_that_were_logged_only_are_replayed_from_the_log(
 
 
 @entry("Dead letters")
-def test_dead_letters_are_sent_round_again(desk: Operator, sender: Sender) -> None:
+def test_dead_letters_are_counted_after_they_move_back_to_the_queue(
+    desk: Operator, sender: Sender
+) -> None:
     ((link, *_),) = sender.send("ada")
     sender.click(link)
     assert wait_until(lambda: count_clicks(sender) == 1)
@@ -98,7 +100,7 @@ def test_dead_letters_are_sent_round_again(desk: Operator, sender: Sender) -> No
 
 
 @entry("Tally errors", "Records refused")
-def test_records_that_were_not_counted_are_replayed_and_the_recount_agrees(
+def test_failed_stream_records_are_replayed_and_the_recount_agrees(
     desk: Operator, sender: Sender, tmp_path: Path
 ) -> None:
     ((link, *_),) = sender.send("ada")
@@ -120,7 +122,7 @@ def test_records_that_were_not_counted_are_replayed_and_the_recount_agrees(
 
 
 @entry("Origin refused")
-def test_an_origin_secret_renewed_without_a_deploy_is_refused_until_the_lock_opens(
+def test_outdated_origin_secret_is_refused_until_the_lock_opens(
     no_aws_settings: None, http: Http
 ) -> None:
     def click(**parameters: str) -> HttpAnswer:
@@ -135,7 +137,7 @@ def test_an_origin_secret_renewed_without_a_deploy_is_refused_until_the_lock_ope
     assert click(OriginLock="open").status == 302
 
 
-def test_every_entry_of_the_runbook_is_played_or_says_why_not() -> None:
+def test_every_runbook_entry_names_its_test_file_or_a_reason() -> None:
     entries = re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]
     told: set[tuple[str, str]] = set()
     for text in entries:

@@ -54,7 +54,7 @@ class Thief:
 
 
 @entry("A signing key has leaked")
-def test_a_leaked_key_is_taken_away_step_by_step(leaked: EmbeddedStack, http: Http) -> None:
+def test_leaked_key_is_replaced_and_retired(leaked: EmbeddedStack, http: Http) -> None:
     desk, sender, thief = Operator(leaked), Sender(leaked, http, "leaked"), Thief(leaked, http)
     ((before, *_),) = sender.send("ada")
     assert (sender.click(before).status, thief.link(), thief.report()) == (302, 302, 303)
@@ -83,7 +83,7 @@ def end_of_caches(stack: EmbeddedStack) -> None:
 
 
 @entry("Tokens refused")
-def test_refused_tokens_are_told_apart_by_their_reason(stack: EmbeddedStack, http: Http) -> None:
+def test_refused_tokens_are_counted_by_reason(stack: EmbeddedStack, http: Http) -> None:
     desk, sender = Operator(stack), Sender(stack, http, "refused")
     ((link, *_),) = sender.send("ada")
     payload, _, signature = urlsplit(link).path.rpartition("/")
@@ -106,7 +106,7 @@ def test_refused_tokens_are_told_apart_by_their_reason(stack: EmbeddedStack, htt
 
 
 @entry("Keyring stale")
-def test_without_the_keyring_warm_functions_go_on_and_new_ones_ask_to_try_again(
+def test_without_the_keyring_warm_functions_redirect_and_new_ones_respond_503(
     leaked: EmbeddedStack, http: Http
 ) -> None:
     desk, sender = Operator(leaked), Sender(leaked, http, "stale")

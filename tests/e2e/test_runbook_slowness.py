@@ -80,7 +80,7 @@ def road(socket_enabled: None) -> Iterator[SlowRoad]:
 
 
 @entry("Redirect slow")
-def test_a_slow_table_parks_clicks_and_keeps_no_recipient(
+def test_slow_table_queues_clicks_and_every_recipient_is_redirected(
     tmp_path: Path, http: Http, road: SlowRoad, no_aws_settings: None
 ) -> None:
     variable = "          PARK_QUEUE_URL: "
@@ -124,7 +124,7 @@ def held(stack: EmbeddedStack, function: str) -> Iterator[None]:
 
 @entry("Tally late")
 @pytest.mark.parametrize("lanes", ["1", "4"])
-def test_a_tally_that_was_held_catches_up_with_the_ledger(
+def test_stopped_tally_counts_all_clicks_after_it_resumes(
     http: Http, no_aws_settings: None, lanes: str
 ) -> None:
     with EmbeddedStack(parameters={"TallyLanes": lanes, "TallyWindow": "0"}) as stack:
@@ -144,9 +144,7 @@ def test_a_tally_that_was_held_catches_up_with_the_ledger(
 
 
 @entry("Tracking API errors")
-def test_a_5xx_without_an_exception_is_the_functions_own_answer(
-    http: Http, no_aws_settings: None
-) -> None:
+def test_denied_read_is_answered_with_503_and_logged(http: Http, no_aws_settings: None) -> None:
     with EmbeddedStack() as stack:
         desk, sender = Operator(stack), Sender(stack, http, "unread")
         short = stack.url + text_message(sender)

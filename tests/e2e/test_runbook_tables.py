@@ -45,7 +45,7 @@ def denied(stack: EmbeddedStack, function: str, sid: str) -> Callable[[], None]:
 
 
 @entry("Redirect errors")
-def test_a_function_without_its_variable_says_which_and_a_deploy_mends_it(
+def test_function_without_a_required_variable_logs_its_name(
     tmp_path: Path, http: Http, no_aws_settings: None
 ) -> None:
     variable = "          PARK_QUEUE_URL: !Ref ParkQueue\n"
@@ -61,7 +61,7 @@ def test_a_function_without_its_variable_says_which_and_a_deploy_mends_it(
 
 
 @entry("Parked too long")
-def test_what_is_parked_waits_until_the_drain_works_again(
+def test_queued_click_waits_until_the_drain_function_works(
     tmp_path: Path, http: Http, no_aws_settings: None
 ) -> None:
     with EmbeddedStack(write_template_without_ledger(tmp_path)) as stack:
@@ -85,7 +85,7 @@ def _give_again_soon(desk: Operator, queue: str) -> None:
 
 
 @entry("Rewrite errors")
-def test_bad_input_is_answered_and_a_missing_key_ends_in_an_error(
+def test_invalid_rewrite_is_refused_and_an_unreadable_keyring_is_an_error(
     running: EmbeddedStack, http: Http, sender: Sender
 ) -> None:
     rewrite = f"{running.url}/v1/rewrite"
@@ -101,7 +101,7 @@ def test_bad_input_is_answered_and_a_missing_key_ends_in_an_error(
 
 
 @entry("Short links guessed")
-def test_codes_that_nobody_was_given_are_counted_and_lead_nowhere(
+def test_unknown_short_codes_are_counted_and_answered_with_404(
     running: EmbeddedStack, http: Http
 ) -> None:
     desk = Operator(running)
@@ -130,7 +130,7 @@ def text_message(sender: Sender) -> str:
 
 
 @entry("Short links unread")
-def test_without_their_table_short_links_ask_to_try_again_and_others_work(
+def test_short_links_respond_503_without_their_table_and_other_links_redirect(
     running: EmbeddedStack, http: Http, sender: Sender
 ) -> None:
     short = text_message(sender)
@@ -145,7 +145,7 @@ def test_without_their_table_short_links_ask_to_try_again_and_others_work(
 
 
 @entry("Rows damaged")
-def test_settings_that_cannot_be_read_are_named_and_mended_by_a_put_or_from_a_restored_table(
+def test_corrupt_settings_are_named_and_replaced_by_a_put_or_a_restored_item(
     running: EmbeddedStack, http: Http, sender: Sender
 ) -> None:
     sender.call("PUT", "settings", {"retention_days": 90})
@@ -189,7 +189,7 @@ def _message(workspace: str) -> dict[str, object]:
 
 
 @entry("Restore a table")
-def test_what_a_table_lost_is_filled_in_from_a_restored_one(
+def test_lost_items_are_copied_from_a_restored_table(
     running: EmbeddedStack, http: Http, sender: Sender
 ) -> None:
     desk, kept = Operator(running), text_message(sender)

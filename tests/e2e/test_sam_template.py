@@ -51,7 +51,7 @@ def of_type(sam, kind):
     return {name: body["Properties"] for name, body in sam.items() if body["Type"] == kind}
 
 
-def test_functions_are_the_same(sam, resolver, ours):
+def test_functions_equal_the_sam_translation(sam, resolver, ours):
     theirs = of_type(sam, "AWS::Lambda::Function")
     assert {function.logical_id for function in ours} == set(theirs)
     for function in ours:
@@ -69,7 +69,7 @@ def test_functions_are_the_same(sam, resolver, ours):
         assert len(function.layer_folders) == len(there["Layers"])
 
 
-def test_routes_are_the_same(sam, resolver, ours):
+def test_routes_equal_the_sam_translation(sam, resolver, ours):
     theirs = set()
     for api, properties in of_type(sam, "AWS::ApiGatewayV2::Api").items():
         for path, methods in properties["Body"]["paths"].items():
@@ -90,7 +90,7 @@ def integrated(operation):
     return match[1]
 
 
-def test_event_sources_are_the_same(sam, resolver, ours):
+def test_event_sources_equal_the_sam_translation(sam, resolver, ours):
     theirs = {}
     for properties in of_type(sam, "AWS::Lambda::EventSourceMapping").values():
         target = re.sub(r"Alias\w+$", "", properties.pop("FunctionName")["Ref"])

@@ -55,7 +55,7 @@ def sender(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> 
     return Sender(stack, http, request.node.name.replace("_", "-")[:60])
 
 
-def test_a_text_messages_links_are_short_and_lead_where_they_led(sender: Sender) -> None:
+def test_links_of_a_text_message_are_short_and_redirect_to_their_urls(sender: Sender) -> None:
     href = "https://shop.example.com/a%2Fb?q=x+y&n=1#top"
     answer = sender.send({"text": f"Sale: {href} Reply STOP"}, people=3, channel="sms")
     texts = [delivery["content"]["text"] for delivery in answer["deliveries"]]
@@ -71,7 +71,7 @@ def test_a_text_messages_links_are_short_and_lead_where_they_led(sender: Sender)
     assert (report["clicks"]["total"], report["clicked"]) == (2, 2)
 
 
-def test_a_code_nobody_was_given_gets_a_plain_page(sender: Sender) -> None:
+def test_unknown_short_code_gets_the_plain_page(sender: Sender) -> None:
     for code in ("2" * 19, "short", "%E2%82%AC", "../../e/c/x/y"):
         answer = sender.http("GET", f"{sender.stack.url}/s/{code}", {"user-agent": BROWSER})
         assert answer.status == 404
@@ -79,7 +79,7 @@ def test_a_code_nobody_was_given_gets_a_plain_page(sender: Sender) -> None:
         assert "no-store" in answer.headers["cache-control"]
 
 
-def test_a_destination_too_long_for_a_link_is_reached_whole(sender: Sender) -> None:
+def test_destination_too_long_for_a_token_is_redirected_unchanged(sender: Sender) -> None:
     noise = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(60))
     href = f"https://shop.example.com/?q={noise}"
     answer = sender.send({"html": f'<a href="{href}">x</a>'}, track_opens=False)
@@ -88,7 +88,7 @@ def test_a_destination_too_long_for_a_link_is_reached_whole(sender: Sender) -> N
     assert sender.ask(html.unescape(link)).headers["location"] == href
 
 
-def test_a_pixel_is_a_gif_and_an_open(sender: Sender) -> None:
+def test_pixel_is_a_gif_and_counts_as_an_open(sender: Sender) -> None:
     page = '<html><body><a href="https://shop.example.com/">x</a></body></html>'
     answer = sender.send({"html": page}, people=3)
     texts = [delivery["content"]["html"] for delivery in answer["deliveries"]]
@@ -112,7 +112,7 @@ def test_a_pixel_is_a_gif_and_an_open(sender: Sender) -> None:
     assert (report["clicks"]["total"], report["clicked"]) == (1, 1)
 
 
-def test_without_a_pixel_the_message_is_as_it_was(sender: Sender) -> None:
+def test_message_without_links_and_pixel_is_unchanged(sender: Sender) -> None:
     page = "<html><body><p>no links</p></body></html>"
     answer = sender.send({"html": page}, track_opens=False)
     assert answer["deliveries"][0]["content"]["html"] == page

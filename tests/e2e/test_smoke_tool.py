@@ -23,7 +23,7 @@ def lines(printed: str) -> dict[str, str]:
     return {line[6:19].strip(): line[:4].strip() for line in printed.splitlines()}
 
 
-def test_every_step_passes_on_the_embedded_stack(
+def test_every_smoke_step_passes_on_the_embedded_stack(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert smoke.main(["--base", stack.url]) == 0
@@ -31,7 +31,7 @@ def test_every_step_passes_on_the_embedded_stack(
     assert lines(capsys.readouterr().out) == dict.fromkeys(steps, "ok") | ANYWHERE
 
 
-def test_a_stack_that_does_not_count_fails_in_the_lines_that_tell(
+def test_smoke_test_fails_only_in_the_report_if_clicks_are_not_counted(
     tmp_path: Path, no_aws_settings: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     template = write_changed_template(
@@ -53,7 +53,7 @@ class Told:
         return {"domains": [{"host": "e.example.com", "stage": self.stage}]}
 
 
-def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() -> None:
+def test_default_host_step_passes_only_at_the_stage_that_serves_https() -> None:
     (serving,) = [stage for stage in get_args(DomainStage) if "https" in stage]
     for stage in get_args(DomainStage):
         told: Any = Told(stage)
@@ -72,5 +72,5 @@ def test_a_default_host_passes_at_the_stage_that_serves_https_and_at_no_other() 
         ("http://127.0.0.1:8080", None),
     ],
 )
-def test_requests_to_aws_alone_are_signed(base: str, region: str | None) -> None:
+def test_only_requests_to_aws_are_signed(base: str, region: str | None) -> None:
     assert ManagementApi.from_options("dev", base) == ManagementApi(base.rstrip("/"), region)

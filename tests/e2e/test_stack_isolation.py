@@ -50,7 +50,7 @@ def kept(stack: EmbeddedStack) -> dict[str, int]:
     return {name: client.scan(TableName=stack.ref(name))["Count"] for name in TABLES}
 
 
-def test_a_link_of_the_one_is_refused_by_the_other_which_keeps_nothing(
+def test_link_of_one_stack_is_refused_by_another_without_a_trace(
     us: EmbeddedStack, eu: EmbeddedStack, http: Http
 ) -> None:
     click, open_ = links_of(us, http, html='<a href="https://example.com/a">a</a>')
@@ -71,9 +71,7 @@ def test_a_link_of_the_one_is_refused_by_the_other_which_keeps_nothing(
     assert click not in metrics
 
 
-def test_the_same_links_work_where_they_were_made(
-    us: EmbeddedStack, eu: EmbeddedStack, http: Http
-) -> None:
+def test_link_redirects_on_its_own_stack(us: EmbeddedStack, eu: EmbeddedStack, http: Http) -> None:
     (click, _) = links_of(us, http, html='<a href="https://example.com/a">a</a>')
     assert http("GET", us.url + click, BROWSER).status == 302
     assert us.wait_until_counted()
@@ -82,7 +80,7 @@ def test_the_same_links_work_where_they_were_made(
     assert http("GET", eu.url + path).status == 404
 
 
-def test_a_share_link_of_the_one_opens_nothing_on_the_other(
+def test_share_link_of_one_stack_is_refused_by_another(
     us: EmbeddedStack, eu: EmbeddedStack, http: Http
 ) -> None:
     share = http("POST", f"{us.url}/v1/workspaces/both/shares", body={"people": True}).json()["url"]
@@ -90,7 +88,7 @@ def test_a_share_link_of_the_one_opens_nothing_on_the_other(
     assert http("GET", share.replace(us.url, eu.url)).status in (401, 403, 404)
 
 
-def test_their_keys_are_not_the_same(us: EmbeddedStack, eu: EmbeddedStack) -> None:
+def test_stacks_have_different_keyrings(us: EmbeddedStack, eu: EmbeddedStack) -> None:
     secrets = [
         stack.cloud.client("secretsmanager").get_secret_value(SecretId=stack.ref("Keyring"))
         for stack in (us, eu)

@@ -89,7 +89,7 @@ def serve(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serving_prints_one_line_and_ends_clean_when_interrupted(serve, tmp_path, number):
+def test_serve_prints_one_line_and_exits_cleanly_on_a_signal(serve, tmp_path, number):
     process, line = serve()
     url = re.search(r"http://127\.0\.0\.1:(\d+)", line)
     assert url is not None, line
@@ -105,7 +105,7 @@ def test_serving_prints_one_line_and_ends_clean_when_interrupted(serve, tmp_path
     listen("127.0.0.1", int(url[1])).close()  # the port can be had again at once
 
 
-def test_nothing_survives_a_stack_that_is_killed(serve):
+def test_killed_stack_leaves_no_process(serve):
     process, _ = serve()
     below = descendants(process.pid)
     process.kill()
@@ -113,7 +113,7 @@ def test_nothing_survives_a_stack_that_is_killed(serve):
     assert gone(below)
 
 
-def test_a_port_in_use_is_told_before_anything_starts(serve):
+def test_port_in_use_is_reported_before_the_stack_starts(serve):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process, line = serve("--port", str(port))
@@ -136,7 +136,7 @@ def test_a_port_in_use_is_told_before_anything_starts(serve):
         (["--host", "192.0.2.1"], "192.0.2.1, port 0: Cannot assign requested address;"),
     ],
 )
-def test_what_cannot_be_served_is_told_in_one_line(serve, arguments, told):
+def test_invalid_serve_option_is_reported_in_one_line(serve, arguments, told):
     process, line = serve(*arguments)
     _, complaint = process.communicate(timeout=30)
     assert (line, process.returncode > 0) == ("", True)
@@ -144,7 +144,7 @@ def test_what_cannot_be_served_is_told_in_one_line(serve, arguments, told):
     assert complaint.count("\n") == 1
 
 
-def test_a_faulty_template_starts_nothing(tmp_path):
+def test_invalid_template_starts_no_process(tmp_path):
     broken = tmp_path / "template.yaml"
     text = SMALL.read_text().replace("!Ref Ledger", "!Ref Leger", 1)
     broken.write_text(text)
@@ -158,7 +158,7 @@ def test_a_faulty_template_starts_nothing(tmp_path):
     assert gone(descendants(os.getpid()) - before)
 
 
-def test_a_function_without_its_layer_fails_and_says_so(tmp_path):
+def test_function_without_its_layer_reports_the_missing_module(tmp_path):
     broken = tmp_path / "template.yaml"
     broken.write_text(SMALL.read_text().replace("    Layers: [!Ref Shared]\n", ""))
     for folder in ("echo", "tally", "drain", "layer"):
@@ -170,7 +170,7 @@ def test_a_function_without_its_layer_fails_and_says_so(tmp_path):
         assert stack.invoke("TallyFunction", {"Records": []}).error is None
 
 
-def test_a_stack_that_ran_leaves_no_process_and_no_thread(small):
+def test_closed_stack_leaves_no_process(small):
     del small  # its own processes stay; they are there before and after
     before = descendants(os.getpid())
     with EmbeddedStack(SMALL, parameters={"Greeting": "salut"}) as stack:

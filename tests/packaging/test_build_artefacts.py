@@ -27,7 +27,7 @@ def size(folder):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_is_imported_from_its_artefact_and_the_layer_alone(for_here, function):
+def test_function_imports_only_its_artefact_and_the_layer(for_here, function):
     probe = (
         "import sys; sys.path[:0] = sys.argv[1:]; import app, waypost;"
         "assert callable(app.handler); print(waypost.__file__)"
@@ -46,14 +46,14 @@ def test_a_function_is_imported_from_its_artefact_and_the_layer_alone(for_here, 
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_functions_artefact_is_its_handler_and_nothing_else(for_lambda, function):
+def test_function_artefact_contains_only_its_handler(for_lambda, function):
     sources = {file.name for file in for_lambda.function_folder(function).iterdir()} - {
         "__pycache__"
     }
     assert sources == {"app.py"}
 
 
-def test_binaries_of_the_layer_are_for_the_runtime_and_its_processor(for_lambda):
+def test_layer_binaries_match_the_runtime_and_arm64(for_lambda):
     binaries = [file for file in for_lambda.layer_folder.rglob("*.so*") if file.is_file()]
     assert binaries
     for binary in binaries:
@@ -63,7 +63,7 @@ def test_binaries_of_the_layer_are_for_the_runtime_and_its_processor(for_lambda)
         assert f"cpython-{RUNTIME.replace('.', '')}-" in binary.name or "abi3" in binary.name
 
 
-def test_the_layer_holds_what_its_requirements_pin_and_no_more(for_lambda):
+def test_layer_contains_exactly_the_pinned_requirements(for_lambda):
     pinned = re.findall(
         r"^(\S+)==(\S+)", (ROOT / "layers/waypost/requirements.txt").read_text(), re.MULTILINE
     )
@@ -72,7 +72,7 @@ def test_the_layer_holds_what_its_requirements_pin_and_no_more(for_lambda):
     assert names == dict(pinned)
 
 
-def test_the_layer_and_a_function_fit_into_lambda_and_their_sizes_are_told(for_lambda, capsys):
+def test_layer_and_function_fit_the_unpacked_size_limit(for_lambda, capsys):
     layer = size(for_lambda.layer_folder)
     largest = max(size(for_lambda.function_folder(function)) for function in FUNCTIONS)
     with capsys.disabled():
@@ -82,7 +82,7 @@ def test_the_layer_and_a_function_fit_into_lambda_and_their_sizes_are_told(for_l
     assert layer + largest < UNPACKED_LIMIT
 
 
-def test_every_module_is_compiled_for_the_runtime_and_never_compared_with_its_source(for_lambda):
+def test_every_module_has_unchecked_bytecode_for_the_runtime(for_lambda):
     if not runtime_python():
         pytest.skip(f"no Python {RUNTIME} here, so nothing is compiled for it")
     magic = subprocess.run(
@@ -99,7 +99,7 @@ def test_every_module_is_compiled_for_the_runtime_and_never_compared_with_its_so
         assert compiled.read_bytes()[:8] == bytes.fromhex(magic) + UNCHECKED_HASH, source
 
 
-def test_without_the_runtimes_python_it_builds_without_bytecode_and_says_so(tmp_path):
+def test_build_without_the_runtime_python_skips_bytecode_and_reports_it(tmp_path):
     run = subprocess.run(
         ["make", "build-RedirectFunction", "RUNTIME_PYTHON=no-such-python"],
         cwd=ROOT / "functions/redirect",
@@ -112,7 +112,7 @@ def test_without_the_runtimes_python_it_builds_without_bytecode_and_says_so(tmp_
     assert [file.name for file in tmp_path.rglob("*")] == ["app.py"]
 
 
-def test_botocore_keeps_the_description_of_every_service_that_a_policy_opens(for_here):
+def test_layer_keeps_the_botocore_model_of_every_permitted_service(for_here):
     opened = {
         action.split(":")[0]
         for function in FUNCTIONS

@@ -44,17 +44,17 @@ def test_every_host_is_a_tenant_of_one_distribution():
         ("ViewerCertificate", CONFIG["ViewerCertificate"]),
     ],
 )
-def test_it_says_nothing_that_cloudfront_refuses_for_tenants(shape, config):
+def test_distribution_has_no_field_that_cloudfront_refuses_for_tenants(shape, config):
     assert not refused_for_tenants(shape) & set(config)
 
 
-def test_links_sent_over_plain_http_keep_working_and_nothing_is_cached():
+def test_plain_http_is_served_and_nothing_is_cached():
     assert BEHAVIOUR["ViewerProtocolPolicy"] == "allow-all"
     assert BEHAVIOUR["CachePolicyId"] == CACHING_DISABLED
     assert BEHAVIOUR["AllowedMethods"] == ["GET", "HEAD"]
 
 
-def test_an_error_that_passes_is_over_for_who_tries_again():
+def test_server_errors_are_not_cached():
     """Where an origin's no-store holds, CloudFront need not be told: for 404, 410, 414 and 501."""
     kept = {
         each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in CONFIG["CustomErrorResponses"]
@@ -63,7 +63,7 @@ def test_an_error_that_passes_is_over_for_who_tries_again():
     assert not [each for each in CONFIG["CustomErrorResponses"] if "ResponsePagePath" in each]
 
 
-def test_viewers_get_modern_protocols():
+def test_distribution_serves_http3_and_requires_tls_1_2():
     assert CONFIG["HttpVersion"] == "http2and3"
     assert CONFIG["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
     (origin,) = CONFIG["Origins"]
@@ -71,7 +71,7 @@ def test_viewers_get_modern_protocols():
     assert origin["CustomOriginConfig"]["OriginSSLProtocols"] == ["TLSv1.2"]
 
 
-def test_a_customers_host_is_never_bound_to_https():
+def test_response_headers_never_force_https():
     policy = RESOURCES["SecurityHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
     assert BEHAVIOUR["ResponseHeadersPolicyId"] == {"Ref": "SecurityHeaders"}
     assert "ContentTypeOptions" in policy["SecurityHeadersConfig"]
@@ -80,7 +80,7 @@ def test_a_customers_host_is_never_bound_to_https():
 
 
 @pytest.mark.skipif(NODE is None, reason="no node here to run CloudFront's function with")
-def test_the_viewers_host_and_time_travel_beside_the_apis_own_host():
+def test_viewer_function_sets_the_host_and_time_headers():
     code = RESOURCES["ViewerFunction"]["Properties"]["FunctionCode"]
     forged = {"host": {"value": "links.acme.com"}, "x-waypost-host": {"value": "evil.example"}}
     event = {"request": {"method": "GET", "uri": "/e/c/a/b", "headers": forged}}
@@ -93,7 +93,7 @@ def test_the_viewers_host_and_time_travel_beside_the_apis_own_host():
     assert re.fullmatch(r"\d{13}", request["headers"]["x-waypost-time"]["value"])
 
 
-def test_the_headers_that_it_makes_reach_the_function():
+def test_headers_of_the_viewer_function_are_forwarded_to_the_origin():
     headers = RESOURCES["OriginRequests"]["Properties"]["OriginRequestPolicyConfig"][
         "HeadersConfig"
     ]
@@ -102,7 +102,7 @@ def test_the_headers_that_it_makes_reach_the_function():
     assert len(headers["Headers"]) <= 10  # CloudFront's quota
 
 
-def test_only_the_function_that_checks_domains_may_change_what_cloudfront_serves():
+def test_only_the_verify_function_has_cloudfront_permissions():
     able = {
         function
         for function in list_resources("AWS::Serverless::Function")
@@ -113,7 +113,7 @@ def test_only_the_function_that_checks_domains_may_change_what_cloudfront_serves
     assert able == {"VerifyDomainsFunction"}
 
 
-def test_that_function_knows_the_distribution_and_the_endpoint():
+def test_verify_function_knows_the_distribution_and_its_endpoint():
     variables = RESOURCES["VerifyDomainsFunction"]["Properties"]["Environment"]["Variables"]
     assert variables["DISTRIBUTION"] == {"Fn::GetAtt": ["Distribution", "Id"]}
     assert variables["CONNECTION_GROUP"] == {"Fn::GetAtt": ["ConnectionGroup", "Id"]}

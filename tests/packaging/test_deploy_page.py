@@ -32,13 +32,13 @@ def rows_of_memory() -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_has_the_memory_that_the_page_gives_it_which_is_twice_its_peak(function):
+def test_function_memory_matches_the_page_and_is_twice_its_peak(function):
     peak, has = rows_of_memory()[function]
     assert memory(function) == has
     assert has >= 2 * peak
 
 
-def test_costs_are_those_of_the_benchmarks():
+def test_costs_on_the_deploy_page_equal_the_benchmarks():
     table = section("Costs").partition("Storage")[0]
     amounts = set(re.findall(r"\$(\d+\.\d\d)", table))
     assert len(amounts) > 8
@@ -50,7 +50,7 @@ def section_of_benchmarks(name: str) -> str:
     return BENCHMARKS.partition(f"## {name}\n")[2].partition("\n## ")[0]
 
 
-def test_the_quota_to_ask_for_is_the_one_that_the_limits_are_made_for():
+def test_quota_on_the_deploy_page_fits_the_concurrency_limits():
     quotas = section("Quotas to raise first")
     assert f"--desired-value {ASKED_FOR}" in quotas
     reserved = sum(int(parameters("us")[parameter]) for _, parameter in LIMITS.values())
@@ -58,13 +58,13 @@ def test_the_quota_to_ask_for_is_the_one_that_the_limits_are_made_for():
     assert f"below {reserved + KEPT_FREE} in all" in quotas
 
 
-def test_every_output_is_told():
+def test_deploy_page_lists_every_output():
     assert set(re.findall(r"^\| `(\w+)` \|", section("The first deploy"), re.MULTILINE)) == set(
         TEMPLATE["Outputs"]
     )
 
 
-def test_parameters_that_are_told_exist():
+def test_parameters_on_the_deploy_page_exist():
     for row in re.findall(r"^\| (`.+?`) \|", section("Parameters"), re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row):
             assert name in TEMPLATE["Parameters"], name

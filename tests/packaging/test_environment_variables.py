@@ -40,7 +40,7 @@ def told(function: str) -> set[str]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_is_told_exactly_what_its_settings_read(function):
+def test_function_has_exactly_the_variables_of_its_configuration(function):
     read = {variable for settings in READ[function] for variable in settings.list_variables()}
     left_out = {variable for name, variable in LEFT_OUT if name == function}
     added = {variable for name, variable in FOR_CLOUDFORMATION if name == function}
@@ -49,7 +49,7 @@ def test_a_function_is_told_exactly_what_its_settings_read(function):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_it_is_not_told_it_can_do_without(function):
+def test_function_has_every_required_variable(function):
     required = {
         variable
         for settings in READ[function]
@@ -60,7 +60,7 @@ def test_what_it_is_not_told_it_can_do_without(function):
 
 
 @pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - THROUGH_SERVICES))
-def test_a_handler_reads_the_settings_that_are_listed_here(function):
+def test_handler_imports_the_listed_configurations(function):
     handler = ROOT / FUNCTIONS[function]["Properties"]["CodeUri"] / "app.py"
     imported = {
         alias.name
@@ -71,7 +71,7 @@ def test_a_handler_reads_the_settings_that_are_listed_here(function):
     assert imported == {settings.__name__ for settings in READ[function]}
 
 
-def test_all_functions_are_told_only_how_much_to_log():
+def test_log_level_is_the_only_variable_of_all_functions():
     assert set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]) == {
         "POWERTOOLS_LOG_LEVEL"
     }

@@ -41,17 +41,17 @@ def packaged(layer: str) -> str:
     return SOURCE.replace("ContentUri: layers/waypost", f"ContentUri: s3://artefacts/{layer}")
 
 
-def test_new_code_in_the_layer_is_a_new_version_of_every_function_behind_an_alias(tmp_path):
+def test_new_layer_code_publishes_a_version_of_every_aliased_function(tmp_path):
     before, after = (versions(tmp_path, packaged(layer)) for layer in ("one", "two"))
     assert set(before) == set(after) == PUBLISHED
     assert not [name for name in PUBLISHED if before[name] == after[name]]
 
 
-def test_the_same_code_is_the_same_version(tmp_path):
+def test_same_code_has_the_same_version(tmp_path):
     assert versions(tmp_path, packaged("one")) == versions(tmp_path, packaged("one"))
 
 
-def test_other_parameters_are_a_new_version_of_every_function_behind_an_alias(tmp_path):
+def test_changed_parameters_publish_a_version_of_every_aliased_function(tmp_path):
     before, after = (
         versions(tmp_path, stamp_template(packaged("one"), mark)) for mark in ("aaaa", "bbbb")
     )
@@ -59,12 +59,12 @@ def test_other_parameters_are_a_new_version_of_every_function_behind_an_alias(tm
 
 
 @pytest.mark.parametrize("function", sorted(PUBLISHED))
-def test_every_function_behind_an_alias_is_marked_with_its_parameters(function):
+def test_every_aliased_function_has_the_parameter_fingerprint(function):
     variables = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]
     assert variables["DEPLOYED_WITH"] == "unstamped"
 
 
-def test_a_mark_says_which_parameters_and_nothing_else():
+def test_fingerprint_depends_only_on_the_parameters():
     given = ["RegionLabel=us", "RetentionDays=30"]
     assert compute_fingerprint(given, "") == compute_fingerprint(list(reversed(given)), "")
     assert compute_fingerprint(given, "") != compute_fingerprint([*given, "OriginLock=closed"], "")
@@ -73,12 +73,12 @@ def test_a_mark_says_which_parameters_and_nothing_else():
     )
 
 
-def test_a_template_without_a_place_for_the_mark_is_refused():
+def test_template_without_a_fingerprint_variable_is_refused():
     with pytest.raises(SystemExit, match="DEPLOYED_WITH"):
         stamp_template("Resources: {}", "aaaa")
 
 
-def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, monkeypatch):
+def test_built_template_gets_the_current_fingerprint_at_every_deploy(tmp_path, monkeypatch):
     built = tmp_path / "template.yaml"
     built.write_text(SOURCE)
     monkeypatch.setattr(stamp, "BUILT_TEMPLATE", built)
@@ -89,13 +89,13 @@ def test_what_was_built_is_marked_in_place_and_anew_at_every_deploy(tmp_path, mo
     assert len({SOURCE, first, built.read_text()}) == 3
 
 
-def test_an_unknown_environment_is_refused(tmp_path, monkeypatch):
+def test_stamp_refuses_an_unknown_environment(tmp_path, monkeypatch):
     monkeypatch.setattr(stamp, "BUILT_TEMPLATE", tmp_path / "template.yaml")
     with pytest.raises(StackNotFound, match="nowhere"):
         stamp.main(["--env", "nowhere"])
 
 
-def test_a_deploy_builds_then_marks_then_uploads():
+def test_deploy_builds_then_stamps_then_uploads():
     ran = subprocess.run(
         ["make", "--dry-run", "deploy", "ENV=us"],
         cwd=ROOT,

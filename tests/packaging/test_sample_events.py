@@ -30,7 +30,7 @@ INVOKED = {"RewriteFunction.invoke"}  # by pipelines, without a trigger
 
 
 @pytest.mark.parametrize("name", sorted(set(SAMPLES) - INVOKED))
-def test_a_sample_event_fits_its_trigger(name):
+def test_sample_event_fits_its_trigger(name):
     event, properties = sample(name), TRIGGERS[name]["Properties"]
     match TRIGGERS[name]["Type"]:
         case "HttpApi":
@@ -47,7 +47,7 @@ def test_a_sample_event_fits_its_trigger(name):
             assert event == json.loads(properties["Input"])
 
 
-def test_every_function_has_a_sample_of_each_kind_of_trigger():
+def test_every_function_has_a_sample_event_per_trigger_type():
     kinds = {(name.split(".")[0], trigger["Type"]) for name, trigger in TRIGGERS.items()}
     sampled = {
         (name.split(".")[0], TRIGGERS[name]["Type"]) for name in SAMPLES if name not in INVOKED
@@ -77,7 +77,7 @@ def answer(stack):
     return invoke
 
 
-def test_a_rewritten_link_redirects_and_is_counted(stack, answer):
+def test_rewritten_link_redirects_and_its_click_is_counted(stack, answer):
     rewritten = answer("RewriteFunction", sample("RewriteFunction.invoke"))
     html = rewritten["deliveries"][0]["content"]["html"]
     token = re.search(r"/e/c/([\w-]+)/([\w-]+)", html)
@@ -95,25 +95,25 @@ def test_a_rewritten_link_redirects_and_is_counted(stack, answer):
 
 
 @pytest.mark.parametrize("trigger", ["Click", "ClickPreview", "Elsewhere"])
-def test_a_token_that_nobody_signed_gets_the_404_page(answer, trigger):
+def test_unsigned_token_is_answered_with_404(answer, trigger):
     refused = answer("RedirectFunction", sample(f"RedirectFunction.{trigger}"))
     assert refused["statusCode"] == 404
     assert "location" not in refused["headers"]
 
 
-def test_stream_records_and_parked_clicks_are_taken(answer):
+def test_stream_records_and_queued_clicks_are_processed(answer):
     assert answer("TallyFunction", sample("TallyFunction.Clicks")) == {"batchItemFailures": []}
     assert answer("DrainFunction", sample("DrainFunction.Parked")) == {"batchItemFailures": []}
 
 
-def test_management_routes_answer_over_http(answer):
+def test_management_routes_respond_to_sample_events(answer):
     rewritten = answer("RewriteFunction", sample("RewriteFunction.Rewrite"))
     assert rewritten["statusCode"] == 200
     for route in ("ChangeSettings", "ReadSettings", "CampaignReport"):
         assert answer("ApiFunction", sample(f"ApiFunction.{route}"))["statusCode"] == 200, route
 
 
-def test_domains_are_checked_on_schedule_and_on_demand(answer):
+def test_domains_are_verified_on_schedule_and_on_demand(answer):
     due = answer("VerifyDomainsFunction", sample("VerifyDomainsFunction.Due"))
     assert due == {"checked": 0, "left": 0, "failed": 0}
     unknown = answer("VerifyDomainsFunction", sample("VerifyDomainsFunction.VerifyNow"))

@@ -66,7 +66,7 @@ def parameters(environment: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_has_a_role_of_its_own_that_names_actions_and_resources(function):
+def test_function_has_its_own_role_without_wildcard_actions(function):
     role = FUNCTIONS[function]["Properties"]["Role"]["Fn::GetAtt"][0]
     assert role == f"{function}Role"
     assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
@@ -75,7 +75,7 @@ def test_a_function_has_a_role_of_its_own_that_names_actions_and_resources(funct
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_permission_names_a_resource_where_iam_knows_one_and_else_all_of_them(function):
+def test_permission_names_resources_if_iam_supports_them(function):
     for statement in list_statements(function):
         known = {action: resource_types(action) for action in statement["Action"]}
         assert len({bool(types) for types in known.values()}) == 1, (statement["Sid"], known)
@@ -85,13 +85,13 @@ def test_a_permission_names_a_resource_where_iam_knows_one_and_else_all_of_them(
 @pytest.mark.parametrize(
     ("api", "function"), [("TrackingApi", "RedirectFunction"), ("PagesApi", "PagesFunction")]
 )
-def test_a_public_api_leads_to_one_function_alone(api, function):
+def test_public_api_invokes_only_its_function(api, function):
     assert "Auth" not in RESOURCES[api]["Properties"]
     behind = {name for name, event in events("HttpApi") if event["ApiId"] == {"Ref": api}}
     assert behind == {function}
 
 
-def test_every_other_route_wants_iam():
+def test_every_management_route_requires_iam():
     auth = RESOURCES["ManagementApi"]["Properties"]["Auth"]
     assert auth == {"EnableIamAuthorizer": True, "DefaultAuthorizer": "AWS_IAM"}
     for name, event in events("HttpApi"):
@@ -99,7 +99,7 @@ def test_every_other_route_wants_iam():
         assert "Auth" not in event, name
 
 
-def test_the_redirect_can_always_tell_requests_through_cloudfront_from_others():
+def test_redirect_always_knows_the_origin_secrets():
     variables = FUNCTIONS["RedirectFunction"]["Properties"]["Environment"]["Variables"]
     secrets = variables["ORIGIN_SECRETS"]["Fn::Sub"]  # whatever OriginLock says
     assert "${OriginSecretA}" in secrets
@@ -107,13 +107,13 @@ def test_the_redirect_can_always_tell_requests_through_cloudfront_from_others():
     assert variables["ORIGIN_LOCK"] == {"Ref": "OriginLock"}
 
 
-def test_functions_have_no_addresses_past_the_apis():
+def test_functions_have_no_function_urls():
     assert not [
         name for name, body in FUNCTIONS.items() if "FunctionUrlConfig" in body["Properties"]
     ]
 
 
-def test_buckets_let_nobody_in():
+def test_buckets_block_public_access():
     for name, bucket in list_resources("AWS::S3::Bucket").items():
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
 
@@ -133,7 +133,7 @@ KEPT_FREE = 100  # by Lambda, for functions without a reservation
 
 
 @pytest.mark.parametrize("function", sorted(LIMITS))
-def test_a_function_can_be_held_to_a_part_of_the_accounts_concurrency(function):
+def test_function_concurrency_can_be_limited(function):
     condition, parameter = LIMITS[function]
     limit = FUNCTIONS[function]["Properties"]["ReservedConcurrentExecutions"]
     assert limit == {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
@@ -141,7 +141,7 @@ def test_a_function_can_be_held_to_a_part_of_the_accounts_concurrency(function):
     assert TEMPLATE["Conditions"][condition] == off
 
 
-def test_what_others_leave_of_the_concurrency_is_the_redirects():
+def test_redirect_has_no_concurrency_limit():
     assert "ReservedConcurrentExecutions" not in FUNCTIONS["RedirectFunction"]["Properties"]
     assert set(FUNCTIONS) - set(LIMITS) == {"RedirectFunction", "DrainFunction"}
     ((drain, queue),) = events("SQS")
@@ -150,24 +150,24 @@ def test_what_others_leave_of_the_concurrency_is_the_redirects():
 
 
 @pytest.mark.parametrize("environment", ["us", "eu"])
-def test_redirects_keep_more_than_half_of_the_concurrency_that_is_asked_for(environment):
+def test_redirects_keep_more_than_half_of_the_requested_concurrency(environment):
     limits = [int(parameters(environment)[parameter]) for _, parameter in LIMITS.values()]
     assert min(limits) > 0
     assert ASKED_FOR - sum(limits) > max(KEPT_FREE, ASKED_FOR / 2)
 
 
-def test_a_new_account_which_can_reserve_nothing_takes_the_stack():
+def test_concurrency_limits_are_off_by_default_and_in_dev():
     for _, parameter in LIMITS.values():
         assert TEMPLATE["Parameters"][parameter]["Default"] == 0
         assert parameter not in parameters("dev")
 
 
-def test_rewriting_writes_nothing_into_the_table_that_clicks_go_to():
+def test_rewrite_function_has_no_permission_on_the_clicks_table():
     for statement in list_statements("RewriteFunction"):
         assert "ClicksTable" not in json.dumps(statement["Resource"]), statement["Sid"]
 
 
-def test_other_apis_leave_the_tracking_api_its_part_of_the_accounts_requests():
+def test_api_rate_limits_fit_into_the_account_quota():
     quota = 10_000
     rates = {
         name: api["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
@@ -181,7 +181,7 @@ def test_other_apis_leave_the_tracking_api_its_part_of_the_accounts_requests():
 
 
 @pytest.mark.parametrize("api", list_resources("AWS::Serverless::HttpApi"))
-def test_a_rate_of_a_route_is_of_one_that_there_is(api):
+def test_route_with_a_rate_limit_exists(api):
     """API Gateway refuses the stage otherwise; short links have a rate of their own."""
     keys = {
         f"{event['Method']} {event['Path']}"
@@ -198,7 +198,7 @@ def test_a_rate_of_a_route_is_of_one_that_there_is(api):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_is_on_demand_recoverable_and_outlives_a_deleted_stack(table):
+def test_table_is_on_demand_recoverable_and_retained_after_stack_deletion(table):
     properties = TABLES[table]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -207,18 +207,18 @@ def test_a_table_is_on_demand_recoverable_and_outlives_a_deleted_stack(table):
 
 
 @pytest.mark.parametrize("table", ["ClicksTable", "CampaignsTable"])
-def test_a_table_that_each_click_writes_to_can_be_warmed_before_a_mailing(table):
+def test_table_written_by_clicks_has_configurable_warm_throughput(table):
     warm = TABLES[table]["Properties"]["WarmThroughput"]
     assert warm == {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": {"Ref": "WarmWrites"}}
 
 
-def test_the_keys_outlive_a_deleted_stack():
+def test_keyring_is_retained_after_stack_deletion():
     assert RESOURCES["Keyring"]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES["Keyring"]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_logs_to_a_group_of_its_own_that_forgets(function):
+def test_function_has_its_own_log_group_with_retention(function):
     group = FUNCTIONS[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
     assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     others = [body for name, body in FUNCTIONS.items() if name != function]
@@ -228,7 +228,7 @@ def test_a_function_logs_to_a_group_of_its_own_that_forgets(function):
 # The tally's event source
 
 
-def test_the_tally_hears_of_new_clicks_gives_up_at_last_and_keeps_what_it_gave_up():
+def test_tally_receives_inserts_with_limited_retries_and_stores_failed_batches():
     ((function, source),) = events("DynamoDB")
     assert function == "TallyFunction"
     assert source["FilterCriteria"]["Filters"] == [{"Pattern": '{"eventName": ["INSERT"]}'}]
@@ -255,7 +255,7 @@ def looked_at(alarm: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarms_metric_is_emitted_by_code_or_by_its_service(alarm):
+def test_alarm_metric_is_emitted_by_code_or_by_its_service(alarm):
     assert looked_at(alarm)
     for properties in looked_at(alarm):
         if properties["Namespace"] != observability.METRIC_NAMESPACE:
@@ -266,7 +266,7 @@ def test_an_alarms_metric_is_emitted_by_code_or_by_its_service(alarm):
         assert [dimension["Name"] for dimension in properties["Dimensions"]] == ["function"]
 
 
-def test_requests_that_the_tracking_api_refuses_itself_set_off_an_alarm():
+def test_requests_refused_by_the_tracking_api_trigger_an_alarm():
     properties = ALARMS["ClicksThrottledAlarm"]["Properties"]
     (told,) = [each for each in properties["Metrics"] if each.get("ReturnData", True)]
     assert told["Expression"] == "FILL(api, 0) - FILL(own, 0)"
@@ -283,7 +283,7 @@ def test_requests_that_the_tracking_api_refuses_itself_set_off_an_alarm():
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_tells_somebody_and_is_quiet_without_traffic(alarm):
+def test_alarm_notifies_the_topic_and_stays_quiet_without_traffic(alarm):
     properties = ALARMS[alarm]["Properties"]
     assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     assert properties["OKActions"] == [{"Ref": "AlarmTopic"}]
@@ -294,7 +294,7 @@ def test_an_alarm_tells_somebody_and_is_quiet_without_traffic(alarm):
 
 
 @pytest.mark.parametrize("environment", ["dev", "us", "eu"])
-def test_an_environment_sets_parameters_that_the_template_accepts(environment):
+def test_environment_sets_only_parameters_that_the_template_accepts(environment):
     given = parameters(environment)
     assert given["RegionLabel"] == environment
     for name, value in given.items():
@@ -305,7 +305,7 @@ def test_an_environment_sets_parameters_that_the_template_accepts(environment):
             assert parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**9)
 
 
-def test_environments_share_neither_a_stack_nor_a_place_for_artefacts():
+def test_environments_share_neither_stack_name_nor_artefact_prefix():
     deploys = [CONFIG[environment]["deploy"]["parameters"] for environment in ("dev", "us", "eu")]
     for setting in ("stack_name", "s3_prefix"):
         assert len({deploy[setting] for deploy in deploys}) == len(deploys)
@@ -316,13 +316,13 @@ def test_environments_share_neither_a_stack_nor_a_place_for_artefacts():
     ("parameter", "stage"),
     [("ClickRate", "API Gateway"), ("WarmWrites", "clicks table"), ("WarmWrites", "counting")],
 )
-def test_a_parameter_takes_what_the_scale_page_asks_for_at_the_largest_peak(parameter, stage):
+def test_parameter_accepts_the_largest_peak_of_the_scale_page(parameter, stage):
     page = (ROOT / "docs/scale.md").read_text().partition("## A billion clicks a day")[2]
     (needed,) = re.findall(rf"^\| {stage} \| ([\d,]+) ", page, re.MULTILINE)
     assert TEMPLATE["Parameters"][parameter]["MaxValue"] >= int(needed.replace(",", ""))
 
 
-def test_stacks_of_a_region_share_no_name():
+def test_resource_names_contain_the_stack_name():
     named = [
         (resource, name)
         for resource, body in RESOURCES.items()
@@ -338,7 +338,7 @@ def test_stacks_of_a_region_share_no_name():
 
 
 @pytest.mark.parametrize("parameter", TEMPLATE["Parameters"])
-def test_a_parameter_is_described_and_checked(parameter):
+def test_parameter_has_a_description_and_a_constraint(parameter):
     body = TEMPLATE["Parameters"][parameter]
     assert body["Description"]
     assert "Default" in body
@@ -346,7 +346,7 @@ def test_a_parameter_is_described_and_checked(parameter):
     assert checks & set(body), "accepts anything"
 
 
-def test_the_dashboard_shows_metrics_that_are_emitted():
+def test_dashboard_shows_only_emitted_metrics():
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     namespace, shown = None, set()
     for widget in json.loads(body)["widgets"]:
@@ -363,7 +363,7 @@ def test_the_dashboard_shows_metrics_that_are_emitted():
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarms_text_leads_to_its_entry_in_the_runbook(alarm):
+def test_alarm_description_names_an_entry_of_the_runbook(alarm):
     text = ALARMS[alarm]["Properties"]["AlarmDescription"]
     (entry,) = re.findall(r"\(runbook, (.+)\)$", text)
     headings = re.findall(r"^## (.+)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)

@@ -21,7 +21,7 @@ def test_named_test_exists(path: str, test: str) -> None:
 
 
 @pytest.mark.parametrize(("page", "least"), [("security", 3), ("faults", 7)])
-def test_every_promise_names_a_test(page: str, least: int) -> None:
+def test_every_promise_of_the_documentation_names_a_test(page: str, least: int) -> None:
     tables = [block for block in PAGES[page].split("\n\n") if block.startswith("|")]
     promises = [t for t in tables if t.partition("\n")[0].endswith("Which test shows it |")]
     assert len(promises) >= least

@@ -147,7 +147,7 @@ def test_a_stranger_reads_nothing(stack: Stack, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", ACCESS_MATRIX)
-def test_a_stranger_changes_nothing(stack: Stack, route: str) -> None:
+def test_other_workspace_changes_nothing_on_any_route(stack: Stack, route: str) -> None:
     before = stack.read_everything()
     stack.send("stranger", route, ACCESS_MATRIX[route].body)
     assert stack.read_everything() == before
@@ -157,7 +157,7 @@ def test_the_access_matrix_contains_every_route() -> None:
     assert set(ACCESS_MATRIX) | ROUTES_WITHOUT_WORKSPACE == set(load_routes())
 
 
-def test_the_template_has_every_route_of_the_resolver_and_no_other() -> None:
+def test_template_and_api_resolver_have_the_same_routes() -> None:
     app: APIGatewayHttpResolver = load_function("api").app
     listed = [*app._static_routes, *app._dynamic_routes]
     known = {f"{route.method} {route.path.replace('<', '{').replace('>', '}')}" for route in listed}
