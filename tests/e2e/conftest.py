@@ -1,7 +1,7 @@
-"""Stacks to test against, over HTTP and through the services behind them.
+"""Embedded stacks for the end-to-end tests, and an HTTP client.
 
-``stack`` is what template.yaml describes; ``small`` is a stack of fixtures/small, which has one of
-everything that the embedded stack plays, with handlers that tell what they saw.
+``stack`` runs template.yaml. ``small_stack`` runs fixtures/small, which has one resource of each
+type that the embedded stack supports, with handlers that return the events they received.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import pytest
 import urllib3
 
 from local.stack import TEMPLATE, EmbeddedStack
+from tests.e2e.sender import Sender, create_sender
 from tests.leak_patterns import find_leaks, list_stack_keys
 
-SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
+SMALL_TEMPLATE = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_settings() -> Iterator[None]:
-    """A profile or endpoint of whoever runs the tests is none of the stacks'."""
+    """Remove the caller's AWS profile and endpoint from the environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -33,10 +34,10 @@ def no_aws_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
-    """The whole of template.yaml; tests share it and keep apart by workspace and campaign.
+    """Run template.yaml once for all tests; they use different workspaces and campaigns.
 
-    Whatever they did, no function may have been denied anything, even where it did without, nor
-    have logged what is secret.
+    At the end, no call of a function may have been denied, even if the function continued without
+    it, and the log may contain no secret.
     """
     with EmbeddedStack() as running:
         yield running
@@ -45,33 +46,33 @@ def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
 
 
 @pytest.fixture(scope="module")
-def small(no_aws_settings: None) -> Iterator[EmbeddedStack]:
-    with EmbeddedStack(SMALL, processes={"EchoFunction": 1}) as running:
+def small_stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(SMALL_TEMPLATE, processes={"EchoFunction": 1}) as running:
         yield running
 
 
 def write_changed_template(folder: Path, anchor: str, old: str, new: str) -> Path:
-    """template.yaml in a folder of the test's, changed once: the first ``old`` after ``place``."""
+    """Write template.yaml with the first ``old`` after ``anchor`` replaced; return the path."""
     for name in ("functions", "layers"):
         (folder / name).symlink_to(TEMPLATE.parent / name)
-    before, found, after = TEMPLATE.read_text("utf-8").partition(anchor)
+    before, anchor_text, after = TEMPLATE.read_text("utf-8").partition(anchor)
     assert old in after, f"nothing to change after {anchor!r}"
-    changed = folder / "template.yaml"
-    changed.write_text(before + found + after.replace(old, new, 1), "utf-8")
-    return changed
+    path = folder / "template.yaml"
+    path.write_text(before + anchor_text + after.replace(old, new, 1), "utf-8")
+    return path
 
 
 def write_template_without_ledger(folder: Path) -> Path:
-    """A template whose redirect looks for a ledger that is not there; everybody else finds it."""
-    ledger = "CLICKS_TABLE: !Ref ClicksTable"
-    return write_changed_template(folder, "  RedirectFunction:", ledger, "CLICKS_TABLE: nowhere")
+    """Write a template in which only the redirect function has no clicks table."""
+    variable = "CLICKS_TABLE: !Ref ClicksTable"
+    return write_changed_template(folder, "  RedirectFunction:", variable, "CLICKS_TABLE: missing")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows what the functions of its stacks printed last."""
+    """Add the end of the stacks' logs to the report of a failed test."""
     report = yield
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():
@@ -82,7 +83,7 @@ def pytest_runtest_makereport(
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An HTTP response; names of ``headers`` in lower case."""
+    """An HTTP response; the names of ``headers`` are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -97,9 +98,10 @@ Http: TypeAlias = Callable[..., HttpAnswer]
 
 @pytest.fixture
 def http() -> Iterator[Http]:
-    """``http(method, url, headers=…, body=…)``: one request, redirects not followed.
+    """Return ``http(method, url, headers=…, body=…)``, which sends one request.
 
-    A body that is no bytes goes as JSON. The URL is sent as it is, ``%2F`` included.
+    It follows no redirect, sends a body other than bytes as JSON, and the URL unchanged (``%2F``
+    stays).
     """
     with urllib3.PoolManager(retries=False, timeout=30) as pool:
 
@@ -109,12 +111,18 @@ def http() -> Iterator[Http]:
             headers: dict[str, str] | None = None,
             body: object = None,
         ) -> HttpAnswer:
-            given = dict(headers or {})
+            all_headers = dict(headers or {})
             data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
             if data is not body:
-                given.setdefault("content-type", "application/json")
-            answer = pool.request(method, url, body=data, headers=given, redirect=False)
+                all_headers.setdefault("content-type", "application/json")
+            answer = pool.request(method, url, body=data, headers=all_headers, redirect=False)
             lower = {name.lower(): value for name, value in answer.headers.items()}
             return HttpAnswer(answer.status, lower, answer.data)
 
         yield send
+
+
+@pytest.fixture
+def sender(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> Sender:
+    """Create the sender of a campaign that is named after the test."""
+    return create_sender(stack, http, request)

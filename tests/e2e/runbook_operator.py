@@ -1,4 +1,4 @@
-"""An operator at a shell, and which entries of docs/runbook.md the tests play with one."""
+"""Act as an operator at a shell, and mark the tests that play entries of docs/runbook.md."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from local.stack import TEMPLATE, EmbeddedStack
-from tests.e2e.test_click_tracking import Sender
 from tests.e2e.tool_runner import run_tool
 from waypost.ids import derive_campaign_id
 
 Test = TypeVar("Test", bound=Callable[..., None])
-_ENTRY = re.compile(r"^@entry\(([^)]*)\)", re.MULTILINE)
+_ENTRY = re.compile(r"^@runbook_entry\(([^)]*)\)", re.MULTILINE)
 
 
-def entry(*names: str) -> Callable[[Test], Test]:
-    """Notes which entries of the runbook a test plays; ``played`` reads it from the source."""
+def runbook_entry(*names: str) -> Callable[[Test], Test]:
+    """Mark a test with the entries it plays. ``list_tested_entries`` reads the source."""
     assert names
 
-    def noted(test: Test) -> Test:
+    def return_unchanged(test: Test) -> Test:
         return test
 
-    return noted
+    return return_unchanged
 
 
 def list_tested_entries() -> Iterator[tuple[str, str]]:
-    """Entries of the runbook, and the file of tests that plays each."""
+    """List the runbook's entries that tests play, each with the path of its test file."""
     for file in sorted(Path(__file__).parent.rglob("test_*.py")):
         for names in _ENTRY.findall(file.read_text("utf-8")):
             for name in re.findall(r'"([^"]+)"', names):
@@ -36,7 +35,7 @@ def list_tested_entries() -> Iterator[tuple[str, str]]:
 
 
 class Operator:
-    """An operator at a shell, with the services of one stack."""
+    """An operator at a shell, with access to the AWS services of one stack."""
 
     def __init__(self, stack: EmbeddedStack) -> None:
         self.stack = stack
@@ -45,37 +44,36 @@ class Operator:
         return self.stack.cloud.client(service)
 
     def run_tool(self, tool: str, *arguments: str, exit_codes: tuple[int, ...] = (0, 1)) -> str:
-        """What a target of the Makefile runs; what it prints."""
-        ran = run_tool(tool, "--base", self.stack.url, *arguments)
-        assert ran.returncode in exit_codes, ran.stderr
-        return ran.stdout + (ran.stderr if 2 in exit_codes else "")
+        """Run the command of a make target and return its output."""
+        command = run_tool(tool, "--base", self.stack.url, *arguments)
+        assert command.returncode in exit_codes, command.stderr
+        return command.stdout + (command.stderr if 2 in exit_codes else "")
 
     def count_messages(self, queue: str) -> int:
-        """Messages in a queue, those being tried among them."""
+        """Count the messages of a queue, including those in flight."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        told = self.client("sqs").get_queue_attributes(
+        answer = self.client("sqs").get_queue_attributes(
             QueueUrl=self.stack.ref(queue), AttributeNames=names
         )
-        return sum(int(told["Attributes"][name]) for name in names)
+        return sum(int(answer["Attributes"][name]) for name in names)
 
     def count_metric(self, line: str) -> int:
-        """How often a metric stands in the log, as ``"Name":1``."""
+        """Count how often the log contains a metric, written as ``"Name":1``."""
         return self.stack.log_text().count(line)
 
     def list_clicks(self, campaign: str) -> list[Any]:
-        """The items of a campaign of the workspace ``e2e`` in the ledger."""
-        code = derive_campaign_id("e2e", campaign)
+        """List the items in the clicks table of a campaign of the workspace ``e2e``."""
+        campaign_id = derive_campaign_id("e2e", campaign)
         items = self.client("dynamodb").scan(TableName=self.stack.ref("ClicksTable"))["Items"]
-        return [item for item in items if item["link"]["S"].startswith(code)]
+        return [item for item in items if item["link"]["S"].startswith(campaign_id)]
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 30) -> bool:
-    """Whether something becomes true in time."""
+    """Poll a condition until it holds or the timeout, in seconds, is over; return the last value.
+
+    30 s leave room for a slow machine: a test that passes waits a few seconds at most.
+    """
     deadline = time.monotonic() + timeout
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.1)
     return condition()
-
-
-def count_clicks(sender: Sender) -> int:
-    return int(sender.report()["clicks"]["total"])

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.test_click_tracking import URLS, Sender
+from tests.e2e.sender import URLS, Sender
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_event_of_a_click_has_the_fields_of_the_customer_io_webhook(stack, http,
     ((link, *_),) = sender.send("ada")
     for _ in range(2):
         sender.click(link, x_amz_cf_id="the-same-request")
-    sender.report()
+    sender.load_report()
     [told] = [event for event in heard() if event["data"]["delivery_id"] == "announced-ada"]
     assert (told["metric"], told["data"]["customer_id"], told["data"]["href"]) == (
         "clicked",

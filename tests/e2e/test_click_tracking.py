@@ -1,81 +1,15 @@
-"""The main job over HTTP: a message is rewritten, its links are clicked, the report tells."""
+"""Test the main path over HTTP: rewrite a message, click its links, read the report."""
 
 from __future__ import annotations
 
-import html
-import re
 import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import write_template_without_ledger
-
-BROWSER = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/18.0 Safari/605.1.15"
-)
-URLS = (
-    "https://example.com/a%2Fb?q=x+y%20z&r=1#part",
-    "https://example.com/?copy=2&amp=1",
-    "http://example.org/p?arr[]=1&arr[]=2#/route?x=1",
-)
-MESSAGE = "<p>{}</p>".format(
-    "".join(f'<a href="{html.escape(url)}">link {n}</a>\r\n' for n, url in enumerate(URLS))
-)
-
-
-class Sender:
-    """One campaign of one workspace, with URLs left as they are."""
-
-    def __init__(self, stack, http, campaign):
-        self.stack, self.http, self.campaign = stack, http, campaign
-        plain = {"cio_id": False, "url_params": {}, "track_opens": False}
-        assert self.call("PUT", "settings", plain).status in (200, 204)
-
-    def call(self, method, path, body=None):
-        return self.http(method, f"{self.stack.url}/v1/workspaces/e2e/{path}", body=body)
-
-    def send(self, *people, content=MESSAGE):
-        """The tracking links of each person's message."""
-        answer = self.http(
-            "POST",
-            f"{self.stack.url}/v1/rewrite",
-            body={
-                "workspace": "e2e",
-                "campaign": self.campaign,
-                "kind": "campaign",
-                "channel": "email",
-                "from": "news@mail.example.com",
-                "content": {"html": content},
-                "recipients": [
-                    {"delivery": f"{self.campaign}-{person}", "person": person, "data": {}}
-                    for person in people
-                ],
-            },
-        )
-        assert answer.status == 200, answer
-        return [
-            [html.unescape(link) for link in re.findall(r'href="([^"]+)"', each["content"]["html"])]
-            for each in answer.json()["deliveries"]
-        ]
-
-    def click(self, link, method="GET", **headers):
-        given = {"user-agent": BROWSER} | {k.replace("_", "-"): v for k, v in headers.items()}
-        return self.http(method, self.stack.url + urlsplit(link).path, given)
-
-    def report(self):
-        assert self.stack.wait_until_counted()
-        answer = self.call("GET", f"campaigns/{self.campaign}")
-        assert answer.status == 200, answer
-        return answer.json()
-
-
-@pytest.fixture
-def sender(stack, http, request):
-    return Sender(stack, http, request.node.name.replace("_", "-")[:60])
+from tests.e2e.sender import URLS, Sender
 
 
 def test_links_redirect_to_exactly_the_urls_of_the_message(sender):
@@ -95,7 +29,7 @@ def test_report_equals_the_clicks(sender):
     ada, ben, _ = sender.send("ada", "ben", "cleo")
     for link in (ada[0], ada[0], ada[1], ben[0]):
         assert sender.click(link).status == 302
-    report = sender.report()
+    report = sender.load_report()
     assert (report["deliveries"], report["clicked"]) == (3, 2)
     assert (report["clicks"]["total"], report["clicks"]["unique"]) == (4, 2)
     figures = [(link["url"], link["total"], link["unique"]) for link in report["links"]]
@@ -106,7 +40,7 @@ def test_click_is_counted_once_when_cloudfront_retries_it(sender):
     ((link, *_),) = sender.send("ada")
     for _ in range(3):
         assert sender.click(link, x_amz_cf_id=f"attempt-of-{sender.campaign}").status == 302
-    assert sender.report()["clicks"]["total"] == 1
+    assert sender.load_report()["clicks"]["total"] == 1
 
 
 def test_direct_api_call_cannot_forge_cloudfront_headers(sender):
@@ -120,7 +54,7 @@ def test_direct_api_call_cannot_forge_cloudfront_headers(sender):
     }
     for _ in range(2):
         assert sender.click(link, **forged).headers["location"] == URLS[0]
-    assert sender.report()["clicks"]["total"] == 2
+    assert sender.load_report()["clicks"]["total"] == 2
 
 
 def test_head_requests_and_prefetches_redirect_and_are_not_counted(sender):
@@ -128,7 +62,7 @@ def test_head_requests_and_prefetches_redirect_and_are_not_counted(sender):
     assert sender.click(link, "HEAD").status == 302
     assert sender.click(link, sec_purpose="prefetch").status == 302
     assert sender.click(link).status == 302
-    assert sender.report()["clicks"]["total"] == 1
+    assert sender.load_report()["clicks"]["total"] == 1
 
 
 @pytest.mark.parametrize("forge", [lambda p: p[:-4] + "AAAA", lambda p: p[:-9], lambda p: p + "A"])
@@ -145,10 +79,10 @@ def test_people_and_activity_reports_list_who_clicked_which_link(sender):
     sender.click(ada[0])
     sender.click(ada[1])
     sender.click(ben[0])
-    first = sender.report()["links"][0]
-    people = sender.call("GET", f"links/{first['link']}/people").json()["people"]
+    first = sender.load_report()["links"][0]
+    people = sender.call_api("GET", f"links/{first['link']}/people").json()["people"]
     assert {person["person"] for person in people} == {"ada-of-activity", "ben-of-activity"}
-    clicks = sender.call("GET", "people/ada-of-activity/activity").json()["clicks"]
+    clicks = sender.call_api("GET", "people/ada-of-activity/activity").json()["clicks"]
     assert [click["url"] for click in clicks] == [URLS[1], URLS[0]]
     assert clicks[0]["campaign"] == sender.campaign
 
@@ -158,7 +92,7 @@ def test_workspace_without_settings_can_rewrite(stack, http):
         "POST",
         f"{stack.url}/v1/rewrite",
         body={
-            "workspace": "fresh",
+            "workspace": "without-settings",
             "campaign": "first",
             "kind": "transactional",
             "channel": "email",
@@ -181,32 +115,32 @@ def test_invalid_rewrite_request_is_answered_with_a_problem(stack, http):
 
 def test_click_redirects_while_no_aws_service_responds(sender):
     ((link, *_),) = sender.send("ada")
-    assert sender.click(link).status == 302  # the keys are read, and the processes warm
+    assert sender.click(link).status == 302  # starts the process, which reads the keys
     with sender.stack.cloud.suspend():
         answer = sender.click(link)
     assert (answer.status, answer.headers["location"]) == (302, URLS[0])
 
 
 @pytest.fixture(scope="module")
-def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
-    """A closed origin lock, and a redirect function that looks for a ledger that is not there."""
+def degraded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Run a stack with a closed origin lock whose redirect function has no clicks table."""
     template = write_template_without_ledger(tmp_path_factory.mktemp("degraded"))
     base = {"OriginLock": "closed", "DefaultBaseUrl": "https://e.example.com"}
     with EmbeddedStack(template, parameters=base) as running:
         yield running
 
 
-def test_click_that_cannot_be_stored_is_queued_and_counted_later(degraded, http):
-    sender = Sender(degraded, http, "parked")
+def test_click_that_cannot_be_stored_is_queued_and_counted_later(degraded_stack, http):
+    sender = Sender(degraded_stack, http, "queued")
     ((link, *_),) = sender.send("ada")
     assert link.startswith("https://e.example.com/e/c/")
     assert sender.click(link).headers["location"] == URLS[0]
     assert sender.click(link).status == 302
-    assert sender.report()["clicks"]["total"] == 2
+    assert sender.load_report()["clicks"]["total"] == 2
 
 
-def test_closed_origin_lock_refuses_requests_that_bypass_cloudfront(degraded, http):
-    sender = Sender(degraded, http, "locked")
+def test_closed_origin_lock_refuses_requests_that_bypass_cloudfront(degraded_stack, http):
+    sender = Sender(degraded_stack, http, "locked")
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302
     host = "trackingapi.execute-api.us-east-1.amazonaws.com"
@@ -221,5 +155,5 @@ def test_click_appears_in_the_report_within_seconds(sender):
     total = 0
     while total != 1 and time.monotonic() < deadline:
         time.sleep(0.1)
-        total = sender.call("GET", f"campaigns/{sender.campaign}").json()["clicks"]["total"]
+        total = sender.call_api("GET", f"campaigns/{sender.campaign}").json()["clicks"]["total"]
     assert total == 1

@@ -6,14 +6,8 @@ import json
 
 import pytest
 
-from tests.e2e.test_click_tracking import Sender
 from tools import clicks
 from tools.stack import DeployedStack
-
-
-@pytest.fixture
-def sender(stack, http, request):
-    return Sender(stack, http, request.node.name.replace("_", "-")[:60])
 
 
 @pytest.fixture
@@ -42,7 +36,7 @@ def test_malformed_stream_record_is_stored_with_its_payload_and_blocks_no_other(
     broken = {"pk": {"S": "no click"}, "sk": {"S": sender.campaign}}
     stack.cloud.client("dynamodb").put_item(TableName=stack.ref("ClicksTable"), Item=broken)
     sender.click(link)
-    assert sender.report()["clicks"]["total"] == 1
+    assert sender.load_report()["clicks"]["total"] == 1
     [kept] = [text for text in kept_failures(stack) if sender.campaign in text]
     assert "no click" in json.dumps(json.loads(kept))
 
@@ -52,10 +46,10 @@ def test_person_who_opted_out_is_redirected_and_counted_anonymously(sender, oper
     assert operate("opt-out", "e2e", "ada-who-left") == 0
     assert sender.click(ada[0]).status == 302
     assert sender.click(ben[0]).status == 302
-    report = sender.report()
+    report = sender.load_report()
     assert (report["clicks"]["total"], report["clicks"]["unique"], report["clicked"]) == (2, 2, 2)
     link = report["links"][0]["link"]
-    people = sender.call("GET", f"links/{link}/people").json()["people"]
+    people = sender.call_api("GET", f"links/{link}/people").json()["people"]
     assert "ada-who-left" not in json.dumps(people)
     assert "ben-who-stayed" in json.dumps(people)
     assert operate("recount", "e2e", sender.campaign) == 0
@@ -65,10 +59,10 @@ def test_erased_person_is_in_no_table_and_totals_stay(stack, sender, operate):
     (ada,) = sender.send("ada-to-be-erased")
     for link in ada:
         sender.click(link)
-    before = sender.report()
+    before = sender.load_report()
     assert operate("erase", "e2e", "ada-to-be-erased") == 0
     assert sender.click(ada[0]).status == 302
-    after = sender.report()
+    after = sender.load_report()
     assert after["clicks"]["total"] == before["clicks"]["total"] + 1
     assert after["clicks"]["unique"] == before["clicks"]["unique"] == 1
     tables = [stack.ref(name) for name in ("ClicksTable", "CampaignsTable")]
@@ -80,8 +74,8 @@ def test_erased_person_is_in_no_table_and_totals_stay(stack, sender, operate):
 def test_click_that_was_only_logged_is_replayed_once(sender, operate, tmp_path):
     ((link, *_),) = sender.send("ada")
     sender.click(link)
-    sender.report()
-    [click] = sender.call("GET", "people/ada/activity").json()["clicks"][:1]
+    sender.load_report()
+    [click] = sender.call_api("GET", "people/ada/activity").json()["clicks"][:1]
     assert click["campaign"] == sender.campaign
     file = tmp_path / "redirect.log"
     lost = {
@@ -99,4 +93,4 @@ def test_click_that_was_only_logged_is_replayed_once(sender, operate, tmp_path):
     file.write_text(json.dumps({"level": "ERROR", "unrecorded_click": lost}))
     for _ in range(2):
         assert operate("replay", str(file)) == 0
-    assert sender.report()["clicks"]["total"] == 2
+    assert sender.load_report()["clicks"]["total"] == 2

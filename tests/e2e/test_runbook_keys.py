@@ -1,4 +1,4 @@
-"""What docs/runbook.md says about keys, done to a stack whose key somebody else has."""
+"""Play the entries of docs/runbook.md about signing keys."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
-from tests.e2e.runbook_operator import Operator, entry
-from tests.e2e.test_click_tracking import URLS, Sender
+from tests.e2e.runbook_operator import Operator, runbook_entry
+from tests.e2e.sender import URLS, Sender
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.reports.share_links import ShareScope, ShareSigner
 from waypost.tokens import ClickToken, Keyring, TokenSealer
@@ -23,22 +23,22 @@ PHISHING = "https://phishing.example.net/login"
 
 
 @pytest.fixture
-def leaked(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+def key_stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     with EmbeddedStack(processes={"RedirectFunction": 1}) as running:
         yield running
 
 
-class Thief:
-    """Somebody with the key, and nothing else."""
+class Attacker:
+    """An attacker who has the signing key and nothing else."""
 
     def __init__(self, stack: EmbeddedStack, http: Http) -> None:
         self.stack, self.http = stack, http
         secrets = stack.cloud.client("secretsmanager")
-        told = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
-        self.keyring: Keyring = KeySchedule.parse(told).build_keyring(time.time())
+        secret = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
+        self.keyring: Keyring = KeySchedule.parse(secret).build_keyring(time.time())
 
-    def link(self) -> int:
-        """The status of a link to a place of the thief's, on the stack's host."""
+    def open_forged_link(self) -> int:
+        """Request a forged link to the attacker's page; return the status."""
         link = derive_link_id(derive_campaign_id("e2e", "anything"), PHISHING)
         token = ClickToken(
             link=link, position=1, delivery="d", person="p", sent=int(time.time()), href=PHISHING
@@ -46,50 +46,61 @@ class Thief:
         path = "/e/c/" + TokenSealer(self.keyring).seal(token)
         return self.http("GET", self.stack.url + path, {"user-agent": "x"}).status
 
-    def report(self) -> int:
-        """The status of a report with people, by a share that nobody made."""
-        sharer = ShareSigner(self.keyring, lambda: datetime.now(UTC))
-        token = sharer.create_token(ShareScope("e2e", people=True), 1)
+    def open_forged_report(self) -> int:
+        """Request a report about people by a forged share link; return the status."""
+        signer = ShareSigner(self.keyring, lambda: datetime.now(UTC))
+        token = signer.create_token(ShareScope("e2e", people=True), 1)
         return self.http("GET", f"{self.stack.url}/reports/open/{token}").status
 
 
-@entry("A signing key has leaked")
-def test_leaked_key_is_replaced_and_retired(leaked: EmbeddedStack, http: Http) -> None:
-    desk, sender, thief = Operator(leaked), Sender(leaked, http, "leaked"), Thief(leaked, http)
+@runbook_entry("A signing key has leaked")
+def test_leaked_key_is_replaced_and_retired(key_stack: EmbeddedStack, http: Http) -> None:
+    operator, sender, attacker = (
+        Operator(key_stack),
+        Sender(key_stack, http, "leaked"),
+        Attacker(key_stack, http),
+    )
     ((before, *_),) = sender.send("ada")
-    assert (sender.click(before).status, thief.link(), thief.report()) == (302, 302, 303)
+    assert (
+        sender.click(before).status,
+        attacker.open_forged_link(),
+        attacker.open_forged_report(),
+    ) == (302, 302, 303)
 
-    desk.run_tool("keys", "add", "--now")
-    end_of_caches(leaked)
-    assert thief.report() in (401, 403)  # shares go by the newest key alone
-    assert thief.link() == 302  # and links by all of them
+    operator.run_tool("keys", "add", "--now")
+    expire_key_caches(key_stack)
+    assert attacker.open_forged_report() in (
+        401,
+        403,
+    )  # share links are valid under the newest key only
+    assert attacker.open_forged_link() == 302  # tracking links under every key
     ((after, *_),) = sender.send("ben")
     assert sender.click(before).headers["location"] == URLS[0]
 
-    ((old, _), _) = (line.split() for line in desk.run_tool("keys", "show").splitlines())
-    cost = desk.run_tool("keys", "retire", old, exit_codes=(2,))
+    ((old, _), _) = (line.split() for line in operator.run_tool("keys", "show").splitlines())
+    cost = operator.run_tool("keys", "retire", old, exit_codes=(2,))
     assert f"The key {old} signed {len(URLS)} links in messages of 1 campaigns" in cost
-    desk.run_tool("keys", "retire", old, "--sure", old)
-    end_of_caches(leaked)
-    assert thief.link() == 404
-    assert sender.click(before).status == 404  # the price
+    operator.run_tool("keys", "retire", old, "--sure", old)
+    expire_key_caches(key_stack)
+    assert attacker.open_forged_link() == 404
+    assert sender.click(before).status == 404  # the cost of retiring the key
     assert sender.click(after).headers["location"] == URLS[0]
 
 
-def end_of_caches(stack: EmbeddedStack) -> None:
-    """As if five minutes had passed: functions read the keys again."""
+def expire_key_caches(stack: EmbeddedStack) -> None:
+    """Make functions read the keys again, as they do after five minutes."""
     for function in ("RedirectFunction", "RewriteFunction", "PagesFunction"):
         stack.recycle(function)
 
 
-@entry("Tokens refused")
+@runbook_entry("Tokens refused")
 def test_refused_tokens_are_counted_by_reason(stack: EmbeddedStack, http: Http) -> None:
-    desk, sender = Operator(stack), Sender(stack, http, "refused")
+    operator, sender = Operator(stack), Sender(stack, http, "refused")
     ((link, *_),) = sender.send("ada")
     payload, _, signature = urlsplit(link).path.rpartition("/")
     secrets = stack.cloud.client("secretsmanager")
-    told = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
-    newer = TokenSigner(KeySchedule.parse(told).build_keyring(time.time()), "waypost.click").seal(
+    secret = secrets.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"]
+    newer = TokenSigner(KeySchedule.parse(secret).build_keyring(time.time()), "waypost.click").seal(
         b"\x09later"
     )
     refused = [
@@ -99,23 +110,23 @@ def test_refused_tokens_are_counted_by_reason(stack: EmbeddedStack, http: Http) 
     ]
     for reason, path in refused:
         metric = f'"TokenRefused":1,"reason":"{reason}"'
-        before = desk.count_metric(metric)
+        before = operator.count_metric(metric)
         assert http("GET", stack.url + path, {"user-agent": "x"}).status == 404
-        assert desk.count_metric(metric) == before + 1, reason
-    assert desk.run_tool("keys", "show").endswith("  signs\n")  # which keys there are
+        assert operator.count_metric(metric) == before + 1, reason
+    assert operator.run_tool("keys", "show").endswith("  signs\n")
 
 
-@entry("Keyring stale")
+@runbook_entry("Keyring stale")
 def test_without_the_keyring_warm_functions_redirect_and_new_ones_respond_503(
-    leaked: EmbeddedStack, http: Http
+    key_stack: EmbeddedStack, http: Http
 ) -> None:
-    desk, sender = Operator(leaked), Sender(leaked, http, "stale")
+    operator, sender = Operator(key_stack), Sender(key_stack, http, "stale")
     ((link, *_),) = sender.send("ada")
     assert sender.click(link).status == 302
-    secrets, keyring = desk.client("secretsmanager"), leaked.ref("Keyring")
+    secrets, keyring = operator.client("secretsmanager"), key_stack.ref("Keyring")
     secrets.delete_secret(SecretId=keyring, RecoveryWindowInDays=7)
     assert sender.click(link).status == 302
-    leaked.recycle("RedirectFunction")
+    key_stack.recycle("RedirectFunction")
     assert sender.click(link).status == 503
     secrets.restore_secret(SecretId=keyring)
     assert sender.click(link).status == 302

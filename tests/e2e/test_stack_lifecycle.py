@@ -19,8 +19,8 @@ import pytest
 from local.asgi import listen
 from local.errors import PortInUse, TemplateError
 from local.stack import EmbeddedStack
+from tests.e2e.conftest import SMALL_TEMPLATE
 
-SMALL = Path(__file__).parent / "fixtures" / "small" / "template.yaml"
 ROOT = Path(__file__).parents[2]
 
 
@@ -74,8 +74,8 @@ def serve(tmp_path):
 
     def start(*arguments):
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve", "--template", str(SMALL), "--port", "0",
-             "--log", str(tmp_path / "serve.log"), *arguments],
+            [sys.executable, "-m", "local", "serve", "--template", str(SMALL_TEMPLATE),
+             "--port", "0", "--log", str(tmp_path / "serve.log"), *arguments],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         started.append(process)
@@ -124,7 +124,7 @@ def test_port_in_use_is_reported_before_the_stack_starts(serve):
             f"cannot serve: port {port} is in use; choose another one with PORT=\n"
         )
         with pytest.raises(PortInUse):
-            EmbeddedStack(SMALL, port=port).start()
+            EmbeddedStack(SMALL_TEMPLATE, port=port).start()
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,11 @@ def test_invalid_serve_option_is_reported_in_one_line(serve, arguments, told):
 
 def test_invalid_template_starts_no_process(tmp_path):
     broken = tmp_path / "template.yaml"
-    text = SMALL.read_text().replace("!Ref Ledger", "!Ref Leger", 1)
+    text = SMALL_TEMPLATE.read_text().replace("!Ref Ledger", "!Ref Leger", 1)
     broken.write_text(text)
     for folder in ("echo", "tally", "drain", "layer"):
-        (tmp_path / folder).symlink_to(SMALL.parent / folder)
-    with EmbeddedStack(SMALL):
+        (tmp_path / folder).symlink_to(SMALL_TEMPLATE.parent / folder)
+    with EmbeddedStack(SMALL_TEMPLATE):
         pass  # what processes are forked from stays for the next stack
     before = descendants(os.getpid())
     with pytest.raises(TemplateError, match="Leger"):
@@ -160,9 +160,9 @@ def test_invalid_template_starts_no_process(tmp_path):
 
 def test_function_without_its_layer_reports_the_missing_module(tmp_path):
     broken = tmp_path / "template.yaml"
-    broken.write_text(SMALL.read_text().replace("    Layers: [!Ref Shared]\n", ""))
+    broken.write_text(SMALL_TEMPLATE.read_text().replace("    Layers: [!Ref Shared]\n", ""))
     for folder in ("echo", "tally", "drain", "layer"):
-        (tmp_path / folder).symlink_to(SMALL.parent / folder)
+        (tmp_path / folder).symlink_to(SMALL_TEMPLATE.parent / folder)
     with EmbeddedStack(broken) as stack:
         outcome = stack.invoke("EchoFunction", {})
         assert b"No module named 'shared'" in outcome.payload
@@ -170,10 +170,10 @@ def test_function_without_its_layer_reports_the_missing_module(tmp_path):
         assert stack.invoke("TallyFunction", {"Records": []}).error is None
 
 
-def test_closed_stack_leaves_no_process(small):
-    del small  # its own processes stay; they are there before and after
+def test_closed_stack_leaves_no_process(small_stack):
+    del small_stack  # its processes run before and after
     before = descendants(os.getpid())
-    with EmbeddedStack(SMALL, parameters={"Greeting": "salut"}) as stack:
+    with EmbeddedStack(SMALL_TEMPLATE, parameters={"Greeting": "salut"}) as stack:
         assert b"salut, world" in stack.invoke("EchoFunction", {}).payload
         assert len(pids_side_by_side(stack)) == 2  # it stands behind a public route
         during = descendants(os.getpid()) - before

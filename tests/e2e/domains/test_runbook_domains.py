@@ -22,7 +22,7 @@ from tests.e2e.conftest import Http, write_changed_template
 from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, DomainFixture
 from tests.e2e.domains.internet import WebServer, build_response
 from tests.e2e.domains.test_journeys import Cdn, Senders
-from tests.e2e.runbook_operator import Operator, entry
+from tests.e2e.runbook_operator import Operator, runbook_entry
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.service import DomainService
 from waypost.domains.verification import DomainVerificationService
@@ -49,7 +49,7 @@ class Account:
     http: Http
 
     def __post_init__(self) -> None:
-        self.desk, self.cdn = Operator(self.stack), Cdn(self.world)
+        self.operator, self.cdn = Operator(self.stack), Cdn(self.world)
         table = self.stack.ref("WorkspacesTable")
         client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
         store = DynamoDomainRepository(client, table)
@@ -79,7 +79,7 @@ class Account:
 
     def in_stage(self, stage: str) -> list[dict[str, Any]]:
         """Domains of whatever workspace, as the runbook finds them in the table."""
-        found = self.desk.client("dynamodb").scan(
+        found = self.operator.client("dynamodb").scan(
             TableName=self.stack.ref("WorkspacesTable"),
             FilterExpression="contains(#domain, :stage)",
             ExpressionAttributeNames={"#domain": "domain"},
@@ -115,12 +115,12 @@ def account(running: EmbeddedStack, world: DomainFixture, http: Http) -> Account
     return Account(running, world, http)
 
 
-@entry("Domain fell back")
+@runbook_entry("Domain fell back")
 def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, acme = account.world, ("--workspace", "acme", "--host", HOST)
-    account.desk.run_tool("domains", "add", *acme)
+    account.operator.run_tool("domains", "add", *acme)
     world.add_cname()
     account.brought_to_https(ACME, HOST)
     assert account.link().startswith(f"https://{HOST}/e/c/")
@@ -131,7 +131,7 @@ def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
     assert '"DomainFellBack":1' in capsys.readouterr().out
     (fallen,) = account.in_stage("fallen_back")
     assert (fallen["workspace_name"], fallen["host"]) == ("acme", HOST)
-    told = account.desk.run_tool("domains", "list", "--workspace", "acme")
+    told = account.operator.run_tool("domains", "list", "--workspace", "acme")
     assert told.startswith(f"{HOST}  fallen_back, on; new messages do not use it\n")
     assert "✗ dns" in told
     assert f"→ Add at your DNS provider: {HOST} CNAME {DEFAULT_HOST}." in told
@@ -140,10 +140,10 @@ def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
     world.add_cname()
     assert account.look() == "https"
     assert account.link().startswith(f"https://{HOST}/e/c/")
-    account.desk.run_tool("domains", "remove", *acme)
+    account.operator.run_tool("domains", "remove", *acme)
 
 
-@entry("Default host failed")
+@runbook_entry("Default host failed")
 def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,7 +154,7 @@ def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
     account.world.internet.close_at(EDGE_ADDRESS, 443)
     account.look(STACK_WORKSPACE, DEFAULT_HOST)
     assert '"DefaultHostFailed":1' in capsys.readouterr().out
-    told = account.desk.run_tool("domains", "list")
+    told = account.operator.run_tool("domains", "list")
     assert told.startswith(f"{DEFAULT_HOST}  https, on; ")  # it never falls back by itself
     assert "✗ https   a certificate, and no connection (Connection refused)" in told
     account.deploy(default_host="")
@@ -212,30 +212,33 @@ def _xml(status: str, body: str) -> bytes:
     return build_response(status, body.encode(), Content_Type="text/xml")
 
 
-@entry("Domain checks broke")
+@runbook_entry("Domain checks broke")
 def test_a_check_that_breaks_off_says_why_and_is_made_up_for_by_the_next(
     tmp_path: Path, socket_enabled: None, no_aws_settings: None
 ) -> None:
     cloudfront = CloudFront(denies=True)
     acme = ("--workspace", "acme", "--host", HOST)
     with cloudfront.stack(tmp_path / "stack") as stack:
-        desk = Operator(stack)
-        desk.run_tool("domains", "add", *acme)
-        desk.run_tool(
+        operator = Operator(stack)
+        operator.run_tool("domains", "add", *acme)
+        operator.run_tool(
             "domains", "remove", *acme
         )  # whether CloudFront has it, CloudFront alone knows
         assert stack.run_schedule("VerifyDomainsFunction.Due")
-        assert desk.count_metric('"DomainCheckBroke":1') == 1
+        assert operator.count_metric('"DomainCheckBroke":1') == 1
         assert re.search(rf'"domain not checked".*{HOST}: ', stack.log_text())
-        assert "removed" in desk.run_tool("domains", "list", "--workspace", "acme")  # as it was
+        assert "removed" in operator.run_tool("domains", "list", "--workspace", "acme")  # as it was
 
         cloudfront.denies = False
         assert stack.run_schedule("VerifyDomainsFunction.Due")
-        assert desk.count_metric('"DomainCheckBroke":1') == 1
-        assert desk.run_tool("domains", "list", "--workspace", "acme") == "no tracking domain yet\n"
+        assert operator.count_metric('"DomainCheckBroke":1') == 1
+        assert (
+            operator.run_tool("domains", "list", "--workspace", "acme")
+            == "no tracking domain yet\n"
+        )
 
 
-@entry("Domain quotas")
+@runbook_entry("Domain quotas")
 def test_shares_of_quotas_are_measured_and_fall_once_the_parameters_are_raised(
     tmp_path: Path, socket_enabled: None, no_aws_settings: None
 ) -> None:
