@@ -1,4 +1,4 @@
-"""`python -m local serve --port 8080`: the embedded stack alone, until it is interrupted."""
+"""`python -m local serve --port 8080`: serve an empty embedded stack until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ It is empty. Ctrl-C ends it. To try it, in another terminal:
   make share BASE={url} WORKSPACE=acme CAMPAIGN=spring-sale PEOPLE=yes
   curl -s {url}/v1/workspaces/acme/campaigns/spring-sale | python3 -m json.tool
 
-docs/embedded-stack.md tells what else answers here.
+docs/embedded-stack.md lists the other addresses.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
     options = _build_parser().parse_args(arguments)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]  # a profile or endpoint of whoever serves is none of this stack's
+        del os.environ[name]  # the user's profile and endpoint must not reach the stack
     try:
         with contextlib.ExitStack() as closing:
             log = closing.enter_context(_open_log(options.log))
@@ -42,9 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(options: argparse.Namespace, log: IO[bytes]) -> None:
-    """Prints one line once everything answers, and returns when interrupted.
+    """Serve until interrupted; print one line when everything answers.
 
-    At a terminal it goes on to say what can be typed next.
+    In a terminal, commands to try follow that line.
     """
     stack = EmbeddedStack(
         options.template,
@@ -72,7 +73,7 @@ def _open_log(log_path: str) -> contextlib.AbstractContextManager[IO[bytes]]:
 
 def _parse_port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {_LAST_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 0 to {_LAST_PORT}")
     return int(text)
 
 
@@ -84,7 +85,7 @@ def _parse_parameter(text: str) -> tuple[str, str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage of a command that make typed."""
+    """A parser with one-line errors, without usage: make wrote the command."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"cannot serve: {message.removeprefix('argument ')}\n")
@@ -94,11 +95,11 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("serve", help="serve the whole stack, empty")
-    command.add_argument("--port", type=_parse_port, default=8080, help="0 takes any free one")
+    command.add_argument("--port", type=_parse_port, default=8080, help="0: any free port")
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--template", type=Path, default=TEMPLATE)
     command.add_argument(
-        "--log", default=str(_LOG), help="where functions' output goes; - is stderr"
+        "--log", default=str(_LOG), help="file for the functions' output; - is stderr"
     )
     command.add_argument(
         "--parameter",
@@ -106,7 +107,7 @@ def _build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="of the template; may be repeated",
+        help="parameter of the template; repeatable",
     )
     return parser
 

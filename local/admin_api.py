@@ -1,8 +1,8 @@
-"""Doors that only the embedded stack has, for people and tests.
+"""Addresses that only the embedded stack has, for people and tests.
 
-- ``GET  /_local``                   what runs: functions, routes, resources, moto's address
-- ``POST /_local/schedules/{name}``  runs a schedule now; a function's id runs all of its own
-- ``POST /_local/settle``            answers once everything written so far has been delivered
+- ``GET  /_local``                   list functions, routes, resources and moto's address
+- ``POST /_local/schedules/{name}``  run a schedule now; a function's id runs all its schedules
+- ``POST /_local/settle``            wait until everything written so far has been delivered
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SCHEDULES_PREFIX: Final = "/_local/schedules/"
 
 
 class AdminApi:
-    """An ASGI application over what the stack can do."""
+    """An ASGI application over the stack's methods."""
 
     def __init__(
         self,
@@ -37,13 +37,15 @@ class AdminApi:
             case "GET", "/_local":
                 await _send_json(send, 200, self._describe())
             case "POST", "/_local/settle":
-                settled = await self._wait_until_delivered()
-                await _send_json(send, 200 if settled else 504, {"settled": settled})
+                is_delivered = await self._wait_until_delivered()
+                await _send_json(send, 200 if is_delivered else 504, {"settled": is_delivered})
             case "POST", _ if path.startswith(_SCHEDULES_PREFIX):
-                outcomes = await self._run_schedule(path.removeprefix(_SCHEDULES_PREFIX))
-                errors = {name: out.payload.decode() for name, out in outcomes.items() if out.error}
-                status = 404 if not outcomes else 500 if errors else 200
-                await _send_json(send, status, {"ran": sorted(outcomes), "errors": errors})
+                results = await self._run_schedule(path.removeprefix(_SCHEDULES_PREFIX))
+                errors = {
+                    name: each.payload.decode() for name, each in results.items() if each.error
+                }
+                status = 404 if not results else 500 if errors else 200
+                await _send_json(send, status, {"ran": sorted(results), "errors": errors})
             case _:
                 await _send_json(send, 404, {"message": "Not Found"})
 

@@ -1,15 +1,7 @@
-"""Which function a request goes to: the routes of the template's HTTP APIs.
+"""HTTP APIs: routes, events for functions (payload format 2.0), and responses.
 
-Paths are matched as they came, undecoded, so that an escaped slash stays within its segment.
-
-What an HTTP API takes and gives: requests, responses, and why there is none.
-
-The event that a request to an HTTP API becomes (payload format 2.0).
-
-Paths are handed on decoded, "raw" ones too, as an HTTP API does, so an escaped slash is none any
-more; path parameters are decoded by themselves.
-
-What a function's answer becomes on its way out of an HTTP API.
+Routes match undecoded paths, so an escaped slash stays within its segment. Events have decoded
+paths, in ``rawPath`` too, as from an HTTP API; path parameters are decoded one by one.
 """
 
 from __future__ import annotations
@@ -33,12 +25,12 @@ from local.intrinsics import IntrinsicResolver
 from local.template import Template, Value, as_mapping
 
 DEFAULT_ROUTE: Final = "$default"
-_IMPLICIT_API: Final = "ServerlessHttpApi"  # what SAM makes where an event names none
+_IMPLICIT_API: Final = "ServerlessHttpApi"  # SAM's API for events without ApiId
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``key`` is API Gateway's route key (``GET /s/{code+}``), ``iam`` whether callers sign."""
+    """A route; ``key`` is API Gateway's route key (``GET /s/{code+}``)."""
 
     key: str
     api_id: str
@@ -46,18 +38,21 @@ class Route:
     requires_iam: bool
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """The path parameters, decoded; None when the route is not for such a request."""
+        """Return the decoded path parameters, or None if the route does not match."""
         if self.key == DEFAULT_ROUTE:
             return {}
-        wanted, pattern = self.key.split(" ", 1)
-        found = _compile_path(pattern).fullmatch(path) if wanted in ("ANY", method) else None
-        if found is None:
+        route_method, pattern = self.key.split(" ", 1)
+        match = _compile_path(pattern).fullmatch(path) if route_method in ("ANY", method) else None
+        if match is None:
             return None
-        return {name: unquote(value) for name, value in found.groupdict().items()}
+        return {name: unquote(value) for name, value in match.groupdict().items()}
 
     @property
     def precedence(self) -> tuple[bool, bool, int, bool]:
-        """Greater wins: $default last, then greedy paths, then few literal segments, then ANY."""
+        """The sort key of routes: the greatest matching one wins.
+
+        Lowest is $default, then greedy paths, then paths with fewer literal segments, then ANY.
+        """
         literals = sum("{" not in part for part in self.key.split("/"))
         return (
             self.key != DEFAULT_ROUTE,
@@ -70,18 +65,18 @@ class Route:
 def load_routes(
     template: Template, resolver: IntrinsicResolver, functions: Sequence[LambdaFunction]
 ) -> list[Route]:
-    """The routes of every HTTP API in the template, those that win first."""
-    found = [
-        _load_route(template, resolver, function, event)
-        for function, event in list_triggers(functions, "HttpApi")
+    """Load the routes of all HTTP APIs in the template, highest precedence first."""
+    routes = [
+        _load_route(template, resolver, function, trigger)
+        for function, trigger in list_triggers(functions, "HttpApi")
     ]
-    return sorted(found, key=lambda route: route.precedence, reverse=True)
+    return sorted(routes, key=lambda route: route.precedence, reverse=True)
 
 
 def match_route(
     routes: Iterable[Route], method: str, path: str
 ) -> tuple[Route, dict[str, str]] | None:
-    """The first of the routes that takes a request, with its path parameters."""
+    """Return the first matching route with its path parameters."""
     for route in routes:
         parameters = route.match(method, path)
         if parameters is not None:
@@ -90,12 +85,12 @@ def match_route(
 
 
 def _load_route(
-    template: Template, resolver: IntrinsicResolver, function: LambdaFunction, event: Trigger
+    template: Template, resolver: IntrinsicResolver, function: LambdaFunction, trigger: Trigger
 ) -> Route:
-    properties, where = event.properties, event.where
+    properties, where = trigger.properties, trigger.where
     method, path = properties.get("Method"), properties.get("Path")
     if (method is None) != (path is None):
-        raise TemplateError(where, "has only one of Method and Path")
+        raise TemplateError(where, "Method and Path: one is missing; give both or none")
     if str(properties.get("PayloadFormatVersion", "2.0")) != "2.0":
         raise TemplateError(where, "only payload format 2.0 is emulated")
     api = str(properties.get("ApiId", _IMPLICIT_API))
@@ -117,7 +112,7 @@ def _find_default_authorizer(template: Template, resolver: IntrinsicResolver, ap
         ):
             auth = resolver.resolve_properties(resource.properties.get("Auth"), f"{name}.Auth")
             return auth.get("DefaultAuthorizer")
-    raise TemplateError(f"ApiId {api}", "is no HTTP API of this template")
+    raise TemplateError(f"ApiId {api}", "not an HTTP API of this template")
 
 
 @cache
@@ -131,7 +126,7 @@ def _compile_path(path: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """``path`` and ``query`` undecoded; ``headers`` in lower case; ``time`` in epoch ms."""
+    """A request; ``path`` and ``query`` undecoded, header names in lower case."""
 
     method: str
     path: str
@@ -150,13 +145,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
+    """A response; header names in lower case."""
+
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
 class HttpError(Exception):
-    """Raised when a request gets no further; the caller is told a status and a message."""
+    """Raised when a request is refused, with the caller's status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -165,7 +162,7 @@ class HttpError(Exception):
 
 
 class InvalidFunctionResponse(Exception):
-    """Raised when a function's answer is not one that an HTTP API can pass on."""
+    """Raised when an HTTP API cannot turn a function's response into HTTP."""
 
 
 _TEXT_TYPES: Final = re.compile(
@@ -185,7 +182,7 @@ _IAM_IDENTITY: Final = {
 def build_http_event(
     route: Route, parameters: Mapping[str, str], request: HttpRequest
 ) -> dict[str, Any]:
-    """The event that a function gets for a request."""
+    """Build a function's event from a request."""
     result: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route.key,
@@ -236,7 +233,7 @@ def _build_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Values of the same name are joined by commas."""
+    """Join values of the same name by commas."""
     joined: dict[str, str] = {}
     for name, value in pairs:
         joined[name] = f"{joined[name]},{value}" if name in joined else value
@@ -244,11 +241,11 @@ def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def parse_response(payload: bytes) -> HttpResponse:
-    """What the caller gets for a function's answer. Raises BadAnswer."""
+    """Parse a function's response. Raises InvalidFunctionResponse."""
     try:
         answer = json.loads(payload)
     except ValueError as error:
-        raise InvalidFunctionResponse("the answer is no JSON") from error
+        raise InvalidFunctionResponse("response is not JSON") from error
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return HttpResponse(200, (("content-type", "application/json"),), payload)
     headers = [
@@ -278,21 +275,21 @@ def _parse_body(answer: Mapping[str, object]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise InvalidFunctionResponse(f"body is a {type(body).__name__}, not a text")
+        raise InvalidFunctionResponse(f"body is a {type(body).__name__}, not a string")
     if not answer.get("isBase64Encoded"):
         return body.encode()
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
-        raise InvalidFunctionResponse("body is no base64") from error
+        raise InvalidFunctionResponse("body is not base64") from error
 
 
 def _format_header_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float):
-        raise InvalidFunctionResponse(f"a header is a {type(value).__name__}, not a text")
+        raise InvalidFunctionResponse(f"header value is a {type(value).__name__}, not a string")
     text = str(value)
     if re.search(r"[\r\n\0]", text) or not text.isascii():
-        raise InvalidFunctionResponse("a header has characters that HTTP does not allow")
+        raise InvalidFunctionResponse("header value has characters that HTTP does not allow")
     return text

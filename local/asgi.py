@@ -1,7 +1,4 @@
-"""The little of ASGI that the stack speaks, and the server that speaks it.
-
-An event loop in a thread of its own, for code that has none.
-"""
+"""HTTP over ASGI: requests, responses, listening sockets, the server and its event loop."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import uvicorn
 
 from local.errors import ListenError, PortInUse
 
-Scope: TypeAlias = MutableMapping[str, Any]  # ASGI's own types are no narrower
+Scope: TypeAlias = MutableMapping[str, Any]  # ASGI defines no narrower types
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -25,11 +22,11 @@ _HEADER_BYTES: Final = 128 * 1024
 
 
 class BodyTooLarge(Exception):
-    """Raised while a body is read, as soon as it is larger than the limit."""
+    """Raised as soon as a request body exceeds the limit."""
 
 
 async def read_body(receive: Receive, limit: int | None = None) -> bytes:
-    """The whole body of a request. Raises BodyTooLarge over ``limit`` bytes."""
+    """Read the whole body of a request. Raises BodyTooLarge over ``limit`` bytes."""
     body = bytearray()
     while True:
         message = await receive()
@@ -46,7 +43,7 @@ async def send_response(
     body: bytes,
     headers: Iterable[tuple[str, str]] = (("content-type", "application/json"),),
 ) -> None:
-    """Sends a whole response. Header values must be latin-1, as HTTP has it."""
+    """Send a whole response; header values must be latin-1, as in HTTP."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     raw.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": raw})
@@ -54,8 +51,8 @@ async def send_response(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises PortInUse, or CannotListen."""
-    # Named as TCP, or asyncio would not send small packets at once on what is accepted from it.
+    """Open a listening socket; port 0: any free one. Raises PortInUse or ListenError."""
+    # asyncio sets TCP_NODELAY only on sockets with this protocol.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -70,7 +67,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class AsgiServer:
-    """uvicorn on sockets that exist already, started and stopped from a running event loop."""
+    """uvicorn on open sockets, started and stopped from a running event loop."""
 
     def __init__(self, application: Application, sockets: list[socket.socket]) -> None:
         self._sockets = sockets
@@ -107,7 +104,7 @@ T = TypeVar("T")
 
 
 class EventLoopThread:
-    """Runs until ``close``; coroutines are called from other threads and waited for."""
+    """An event loop in its own thread, for callers without one."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -115,13 +112,11 @@ class EventLoopThread:
         self._thread.start()
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the loop and returns its result. Never to be called from the loop
-        itself.
-        """
+        """Run a coroutine on the loop and return its result. Never call it from the loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def close(self) -> None:
-        """Cancels what still runs, and ends the thread."""
+        """Cancel all tasks and end the thread."""
         self.run_coroutine(self._cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -1,4 +1,4 @@
-"""A headless Chromium of this machine, for screenshots and for tests that look at pages."""
+"""Headless Chromium of this machine, for screenshots and tests of the report pages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM_MISSING: Final = (
-    "there is no Chromium here; Debian has one without windows: apt-get install "
-    "chromium-headless-shell"
+    "Chromium: not found; install it (Debian: apt-get install chromium-headless-shell) "
+    "or set CHROMIUM to its path"
 )
-# That one takes a third of the time, and is the same Chromium otherwise.
+# chromium-headless-shell takes a third of the time of the same Chromium with windows.
 _EXECUTABLES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
-# Nothing but what is asked for goes over the network, and it runs as root in a container.
+# No network access except for the opened pages; --no-sandbox for root in a container.
 _FLAGS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -25,20 +25,20 @@ _FLAGS: Final = (
 
 
 def find_chromium() -> str | None:
-    """Where Chromium is: what CHROMIUM names, else the first found on the path."""
-    named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, _EXECUTABLES)), None)
+    """Return the path in CHROMIUM, otherwise the first executable on PATH."""
+    path = os.environ.get("CHROMIUM")
+    return path or next(filter(None, map(shutil.which, _EXECUTABLES)), None)
 
 
 @contextmanager
 def launch_browser() -> Iterator[Browser]:
-    """The browser, closed in the end. Raises FileNotFoundError where there is none."""
+    """Launch the browser, and close it at the end. Raises FileNotFoundError without Chromium."""
     path = find_chromium()
     if path is None:
         raise FileNotFoundError(CHROMIUM_MISSING)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
         try:
-            yield launched
+            yield browser
         finally:
-            launched.close()
+            browser.close()

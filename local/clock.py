@@ -1,7 +1,7 @@
-"""When requests arrive: now, or as long ahead of now as a demonstration wants to have waited.
+"""Clock of requests, which can be set forward.
 
-Functions keep this machine's clock. What they are told about a request (CloudFront's time, API
-Gateway's) is the front's, so a click can come an hour after its message without an hour's wait.
+CloudFront's and API Gateway's times of a request are this clock's, so that the demo can click a
+link an hour after its message without waiting. Functions use this machine's clock.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import time
 
 
 class Clock:
-    """The front's clock; it never goes back."""
+    """A clock that never goes back."""
 
     def __init__(self) -> None:
         self._offset_ms = 0
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         return time.time_ns() // 1_000_000 + self._offset_ms
 
     def advance(self, seconds: float) -> None:
-        """Let so much time have passed."""
+        """Set the clock forward."""
         self._offset_ms += round(seconds * 1000)

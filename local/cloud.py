@@ -1,7 +1,4 @@
-"""moto as seen from the stack: starting it, clients for it, ending it.
-
-The process that moto runs in: starting it, stopping it for a while, ending it.
-"""
+"""The AWS services: moto in a separate process, and clients for it."""
 
 from __future__ import annotations
 
@@ -47,7 +44,7 @@ _SERVICES: Final = ("dynamodb", "dynamodbstreams", "events", "iam", "s3", "secre
 _PRELUDE: Final = "\n".join(
     [
         "import local.moto_server, moto.moto_server.werkzeug_app",
-        "from moto.core.utils import get_service_model",  # it keeps what it has read
+        "from moto.core.utils import get_service_model",  # cached
         *(
             f"import moto.{service}.models, moto.{service}.urls; get_service_model({service!r})"
             for service in _SERVICES
@@ -58,8 +55,7 @@ _PRELUDE: Final = "\n".join(
 
 @cache
 def _get_fork_server() -> ForkServer:
-    # One account only, and clients send its number in no host name: streams work on a server
-    # without it.
+    # With the account id in host names, streams do not work on a local endpoint.
     environment = OPERATOR_CREDENTIALS | {
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "AWS_REGION": REGION,
@@ -70,32 +66,32 @@ def _get_fork_server() -> ForkServer:
 
 
 class MotoProcess:
-    """A running moto; everything in it is lost when it ends, which it does with this process."""
+    """A process that runs moto, and ends with this process at the latest."""
 
     def __init__(self, log: IO[bytes]) -> None:
-        """Starts it; ``log`` takes what it complains of. Raises NotStarted."""
+        """Start the process; its errors go to ``log``. Raises ProcessStartError."""
         server = _get_fork_server()
         program = Program(_CODE, ["moto"], _ROOT, server.environment, server.python_path)
-        held, self._lifeline = os.pipe()
+        stdin, self._lifeline = os.pipe()
         try:
-            self._process = server.fork(program, stdin=held, stderr=log.fileno())
+            self._process = server.fork(program, stdin=stdin, stderr=log.fileno())
         except BaseException:
             os.close(self._lifeline)
             raise
         finally:
-            os.close(held)
+            os.close(stdin)
 
     def wait_for_port(self) -> int:
-        """Waits until it serves. Raises NotStarted when it does not come up."""
+        """Wait until moto serves. Raises ProcessStartError if it does not."""
         ready, _, _ = select.select([self._process.output], [], [], _START_SECONDS)
         line = self._process.output.readline() if ready else b""
         if not line.strip().isdigit():
-            raise ProcessStartError("moto did not start; its log says why")
+            raise ProcessStartError("moto: did not start; see the log")
         return int(line)
 
     @contextmanager
     def suspend(self) -> Iterator[None]:
-        """Meanwhile it does nothing: connections are taken and nothing comes back."""
+        """Stop the process meanwhile: connections succeed, but no response arrives."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -103,7 +99,7 @@ class MotoProcess:
             self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Ends it and waits until it is gone."""
+        """End the process and wait until it has ended."""
         os.close(self._lifeline)
         if self._process.wait(5) is None:
             self._process.kill()
@@ -112,14 +108,12 @@ class MotoProcess:
 
 
 _REQUEST_SECONDS: Final = 60
-_CLIENT_LOCK: Final = threading.Lock()  # one client at a time, which is all that sessions bear
+_CLIENT_LOCK: Final = threading.Lock()  # boto3 sessions are not thread-safe
 
 
 @cache
 def _get_session() -> boto3.Session:
-    """A session that knows nothing of the profiles and files of whoever runs the stack. There is
-    one, since it keeps how services are described.
-    """
+    """Return the one session, without the user's profiles and files; it caches service models."""
     nowhere = (None, None, os.devnull, None)
     settings = {
         "profile": (None, None, None, None),
@@ -130,12 +124,10 @@ def _get_session() -> boto3.Session:
 
 
 class MotoCloud:
-    """A running moto. Everything in it is lost when it ends."""
+    """A running moto; all data is lost when it ends."""
 
     def __init__(self, log: IO[bytes]) -> None:
-        """Starts the process; ``log`` takes what it prints. Raises NotStarted when it does not come
-        up.
-        """
+        """Start the process; its errors go to ``log``. Raises ProcessStartError."""
         self._process = MotoProcess(log)
         self._clients: dict[tuple[str, str], Any] = {}
         self._role_credentials: dict[str, Mapping[str, str]] = {}
@@ -143,38 +135,40 @@ class MotoCloud:
 
     @property
     def url(self) -> str:
-        """The endpoint of every service; waits until it answers."""
+        """The endpoint of all services; the first access waits until it answers."""
         if self._url is None:
             self._url = f"http://127.0.0.1:{self._process.wait_for_port()}"
         return self._url
 
     def create_role(self, name: str, trust: str, policies: Mapping[str, str]) -> str:
-        """Makes a role with inline policies (JSON by name) and returns its ARN; ``credentials`` has
-        its own from then on. Raises TemplateError where moto does not take the policies.
+        """Create a role with inline policies (JSON by name) and return its ARN.
+
+        ``get_credentials`` knows it from then on. Raises TemplateError if moto refuses it.
         """
         role = {"name": name, "trust": trust, "policies": policies}
         answer = urllib3.request("POST", self.url + ROLES_PATH, json=role, timeout=_REQUEST_SECONDS)
         if answer.status != 200:
-            raise TemplateError(name, f"is no role that can be made: {answer.data.decode()}")
+            raise TemplateError(name, f"role cannot be created: {answer.data.decode()}")
         arn = f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
         self._role_credentials[arn] = answer.json()
         return arn
 
     def get_credentials(self, role: str | None) -> Mapping[str, str]:
-        """Environment variables with the credentials of a role, by ARN. Without a role, or with one
-        that is not of the template, they are the operator's, who may do anything.
+        """Return environment variables with the credentials of a role, by ARN.
+
+        Without a role of the template they are the operator's, who has all permissions.
         """
         return (
             self._role_credentials.get(role, OPERATOR_CREDENTIALS) if role else OPERATOR_CREDENTIALS
         )
 
     def load_permission_report(self) -> PermissionReport:
-        """What roles asked for so far."""
+        """Load the permissions that roles used, and those denied, so far."""
         answer = urllib3.request("GET", self.url + PERMISSIONS_PATH, timeout=_REQUEST_SECONDS)
-        told = answer.json()
+        report = answer.json()
         return PermissionReport(
-            frozenset(PermissionUse(*each) for each in told["used"]),
-            frozenset(PermissionDenial(*each) for each in told["denied"]),
+            frozenset(PermissionUse(*each) for each in report["used"]),
+            frozenset(PermissionDenial(*each) for each in report["denied"]),
         )
 
     @overload
@@ -193,13 +187,13 @@ class MotoCloud:
     def client(self, service: str, role: str | None = ...) -> Any: ...  # noqa: ANN401  many types
 
     def client(self, service: str, role: str | None = None) -> Any:
-        """A client for the service on moto, one for all threads; the operator's, or a role's."""
+        """Return the client of a service, shared by all threads, for a role or the operator."""
         credentials = self.get_credentials(role)
         key = service, credentials["AWS_ACCESS_KEY_ID"]
         with _CLIENT_LOCK:
             if key not in self._clients:
                 self._clients[key] = _get_session().client(
-                    service,  # type: ignore[call-overload]  # one of many names
+                    service,  # type: ignore[call-overload]  # any service
                     endpoint_url=self.url,
                     region_name=REGION,
                     aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
@@ -216,7 +210,7 @@ class MotoCloud:
 
     @contextmanager
     def suspend(self) -> Iterator[None]:
-        """Meanwhile no service answers: connections are taken and nothing comes back."""
+        """Stop all services meanwhile: connections succeed, but no response arrives."""
         with self._process.suspend():
             yield
 

@@ -1,10 +1,8 @@
-"""CloudFront in front of an HTTP API: what of viewers' requests reaches the origin.
+"""CloudFront in front of an HTTP API: origin requests built from viewers' requests.
 
-Its viewer function is JavaScript and is not run. Where the template has one, its two headers are
-made here instead: ``x-waypost-host`` (the viewer's Host) and ``x-waypost-time`` (when the viewer's
-request came, epoch milliseconds).
-
-The CloudFront distributions of a template: what they let through, what reaches the origin.
+The viewer function is JavaScript and does not run here. If the template has one, this module sets
+its two headers: ``x-waypost-host`` (the viewer's Host) and ``x-waypost-time`` (arrival of the
+viewer's request, epoch milliseconds).
 """
 
 from __future__ import annotations
@@ -27,8 +25,9 @@ _ALL_VIEWER_EXCEPT_HOST: Final = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """``forwarded`` names the headers that reach the origin, in lower case; None: all that the
-    viewer sent.
+    """A distribution in front of one API.
+
+    ``forwarded_headers`` are the headers that reach the origin, in lower case; None: all.
     """
 
     api_id: str
@@ -41,8 +40,8 @@ class Distribution:
 def load_distributions(
     template: Template, resolver: IntrinsicResolver, resources: StackResources
 ) -> dict[str, Distribution]:
-    """The distributions of the template by the API that they stand in front of."""
-    found = {}
+    """Load the distributions of the template, by the id of the API behind them."""
+    distributions = {}
     for resource in template.resources.values():
         if resource.type == "AWS::CloudFront::Distribution" and resolver.is_condition_true(
             resource.condition
@@ -51,8 +50,8 @@ def load_distributions(
             distribution = _load_distribution(
                 template, config, resolver, resources, resource.logical_id
             )
-            found[distribution.api_id] = distribution
-    return found
+            distributions[distribution.api_id] = distribution
+    return distributions
 
 
 def _load_distribution(
@@ -68,7 +67,7 @@ def _load_distribution(
         (o for o in origins if isinstance(o, dict) and o["Id"] == behaviour["TargetOriginId"]), None
     )
     if origin is None:
-        raise TemplateError(f"{where}.TargetOriginId", "names no origin")
+        raise TemplateError(f"{where}.TargetOriginId", "not an origin of the distribution")
     headers = resolver.resolve_value(
         origin.get("OriginCustomHeaders"), f"{where}.OriginCustomHeaders"
     )
@@ -113,17 +112,17 @@ def _load_forwarded_headers(
     )
 
 
-_TIME_CACHE_SIZE: Final = 10_000  # requests whose repetition is known as such
-_EDGE_ADDRESS: Final = "192.0.2.1"  # the caller that origins see; the viewer's is in a header
+_TIME_CACHE_SIZE: Final = 10_000  # requests
+_EDGE_ADDRESS: Final = "192.0.2.1"  # sourceIp in the origin's event; the viewer's is in a header
 _URL_BYTES: Final = 8_192
 
 
 class CloudFrontEdge:
-    """Turns viewers' requests into origin requests.
+    """Builds origin requests from viewers' requests.
 
-    A caller that names an ``x-amz-cf-id`` is CloudFront repeating an attempt: the same id gets the
-    same time. Callers may also set ``cloudfront-viewer-*``, which CloudFront itself would
-    overwrite, to seem to come from elsewhere.
+    An ``x-amz-cf-id`` in a request means that CloudFront repeats it: the same id gets the same
+    time. Callers may set ``cloudfront-viewer-*``, which CloudFront would overwrite, to choose their
+    location.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -133,17 +132,14 @@ class CloudFrontEdge:
     def build_origin_request(
         self, distribution: Distribution, viewer_request: HttpRequest, viewer_port: int
     ) -> HttpRequest:
-        """What reaches the origin of a viewer's request that came from ``port``.
-
-        Raises Refused for what the distribution does not let through.
-        """
+        """Build the origin's request. Raises HttpError if the distribution refuses it."""
         if viewer_request.method not in distribution.allowed_methods:
             raise HttpError(403, "The distribution does not allow this method")
         if len(viewer_request.path) + len(viewer_request.query) > _URL_BYTES:
             raise HttpError(414, "The URL is too long")
         cf_id = viewer_request.get_header("x-amz-cf-id") or f"{secrets.token_urlsafe(40)[:54]}=="
-        noted = self._forward_headers(distribution, viewer_request, viewer_port, cf_id)
-        headers = noted | {
+        forwarded = self._forward_headers(distribution, viewer_request, viewer_port, cf_id)
+        headers = forwarded | {
             **dict(distribution.origin_headers),
             "host": f"{distribution.api_id}.execute-api",
             "via": "1.1 local.cloudfront.net (CloudFront)",
@@ -160,15 +156,16 @@ class CloudFrontEdge:
     def _forward_headers(
         self, distribution: Distribution, viewer: HttpRequest, port: int, cf_id: str
     ) -> dict[str, str]:
-        """The viewer's headers and what is noted about it, as far as the policy forwards them."""
+        """Return the headers of the viewer and about it that the policy forwards."""
         address = {"cloudfront-viewer-address": f"{viewer.source_ip}:{port}"}
         headers = address | {name: viewer.get_header(name) or "" for name, _ in viewer.headers}
         if distribution.adds_viewer_headers:
             headers["x-waypost-host"] = headers.get("host", "")
             headers["x-waypost-time"] = str(self._get_request_time(cf_id, viewer.time_ms))
         forwarded = distribution.forwarded_headers
-        kept = {n: value for n, value in headers.items() if forwarded is None or n in forwarded}
-        return {"user-agent": "Amazon CloudFront"} | kept
+        return {"user-agent": "Amazon CloudFront"} | {
+            name: value for name, value in headers.items() if forwarded is None or name in forwarded
+        }
 
     def _get_request_time(self, cf_id: str, now: int) -> int:
         moment = self._request_times.setdefault(cf_id, now)

@@ -1,8 +1,6 @@
-"""Where records go that a function could not process: a bucket, which keeps them, or a queue.
+"""DynamoDB streams: polling, and failure destinations for discarded batches.
 
-DynamoDB streams delivered to functions, as an event source mapping does.
-
-Records are filtered and spread over lanes by partition key (ParallelizationFactor).
+Records are filtered, then distributed over batchers by partition key (ParallelizationFactor).
 """
 
 from __future__ import annotations
@@ -32,14 +30,11 @@ from local.stream_mapping import (
 
 
 class FailureDestination:
-    """Where a batch goes that was given up: an S3 bucket, which keeps the records too, or a queue,
-    or nowhere.
-    """
+    """Destination of discarded batches: a bucket (with the records), a queue, or none."""
 
     def __init__(
         self, mapping: StreamMapping, cloud: MotoCloud, function_arn: str, role: str, log: StackLog
     ) -> None:
-        """``arn`` and ``role`` are the function's."""
         self._mapping = mapping
         self._cloud = cloud
         self._function_arn = function_arn
@@ -60,13 +55,15 @@ class FailureDestination:
         invocation_count: int,
         failures: BatchFailures,
     ) -> None:
-        """Never raises: Lambda, too, drops what the destination does not take, and reports it."""
+        """Send a discarded batch. A failure is only logged: Lambda discards the batch, too."""
         body = self._build_message(records, condition, invocation_count, failures)
-        self._log.write_line(self._mapping.name, f"gave up {len(records)} records: {condition}")
+        self._log.write_line(
+            self._mapping.name, f"batch discarded: {condition} ({len(records)} records)"
+        )
         try:
             self._send_message(body, records)
         except (BotoCoreError, ClientError) as error:
-            self._log.write_line(self._mapping.name, f"failure destination failed: {error}")
+            self._log.write_line(self._mapping.name, f"failure destination: not written ({error})")
 
     def _send_message(self, body: dict[str, Any], records: Sequence[Record]) -> None:
         if self._service == "sqs":
@@ -133,7 +130,7 @@ _RECORDS_LIMIT: Final = 1_000
 
 
 class StreamsClient(Protocol):
-    """What is used of boto3's client for DynamoDB streams."""
+    """The methods in use of boto3's client for DynamoDB streams."""
 
     def describe_stream(self, *, StreamArn: str) -> Mapping[str, Any]: ...  # noqa: N803
     def get_shard_iterator(
@@ -147,7 +144,7 @@ class StreamsClient(Protocol):
 
 
 class StreamPoller(Poller):
-    """Reads a stream from its starting position on and hands its records to the lanes."""
+    """A poller that passes a stream's records to its batchers."""
 
     def __init__(
         self,
@@ -166,7 +163,7 @@ class StreamPoller(Poller):
             StreamBatcher(mapping, delivery, self.stop_event, log)
             for _ in range(mapping.parallelization_factor)
         ]
-        # Found before anything can be written, so that LATEST misses nothing.
+        # Before the first write, so that LATEST misses no record.
         stream = self._client.describe_stream(StreamArn=mapping.stream_arn)["StreamDescription"]
         self._partition_key = next(
             key["AttributeName"] for key in stream["KeySchema"] if key["KeyType"] == "HASH"
@@ -181,41 +178,37 @@ class StreamPoller(Poller):
         ]
 
     def start(self) -> None:
-        for lane in self._batchers:
-            lane.start()
+        for batcher in self._batchers:
+            batcher.start()
         super().start()
 
     def join(self) -> None:
         super().join()
-        for lane in self._batchers:
-            lane.join()
+        for batcher in self._batchers:
+            batcher.join()
 
     def poll(self) -> bool:
-        found, awaited = False, self.has_waiters
+        has_records, has_waiters = False, self.has_waiters
         for i, iterator in enumerate(self._iterators):
-            answer = self._client.get_records(ShardIterator=iterator, Limit=_RECORDS_LIMIT)
-            for raw in answer["Records"]:
-                found = True
+            response = self._client.get_records(ShardIterator=iterator, Limit=_RECORDS_LIMIT)
+            for raw in response["Records"]:
+                has_records = True
                 self._enqueue(build_stream_record(raw, self._mapping.stream_arn))
-            self._iterators[i] = answer["NextShardIterator"]
-        if awaited and not found:
-            self._flush_batchers()
-        return not found and all(lane.is_idle for lane in self._batchers)
-
-    def _flush_batchers(self) -> None:
-        """All that was written before somebody began to wait is in the lanes by now."""
-        for lane in self._batchers:
-            if not lane.is_idle:
-                lane.flush()
+            self._iterators[i] = response["NextShardIterator"]
+        if has_waiters and not has_records:  # everything they wait for is in the batchers
+            for batcher in self._batchers:
+                if not batcher.is_idle:
+                    batcher.flush()
+        return not has_records and all(batcher.is_idle for batcher in self._batchers)
 
     def _enqueue(self, record: Record) -> None:
         if not matches_any(self._mapping.patterns, record):
             return
         key = json.dumps(record["dynamodb"]["Keys"][self._partition_key], sort_keys=True)
-        lane = self._batchers[zlib.crc32(key.encode()) % len(self._batchers)]
+        batcher = self._batchers[zlib.crc32(key.encode()) % len(self._batchers)]
         while not self.stop_event.is_set():
             try:
-                lane.records.put(record, timeout=0.2)
+                batcher.records.put(record, timeout=0.2)
             except queue.Full:
                 continue
             return

@@ -1,21 +1,21 @@
-"""Why an embedded stack cannot start or answer.
+"""Errors of the embedded stack.
 
 StackError
-├── TemplateError    the template asks for something that cannot be, or is not emulated; says where
-├── PortInUse        somebody else listens on the port that was asked for
-├── CannotListen     this machine does not let the stack have the address or port
-└── NotStarted       a process of the stack did not come up
+├── TemplateError      the template is invalid, or has something that is not emulated
+├── PortInUse          another process listens on the port
+├── ListenError        this machine does not allow the address or port
+└── ProcessStartError  a process of the stack did not start
 """
 
 from __future__ import annotations
 
 
 class StackError(Exception):
-    """Root of the tree. Its text is written for the person at the console."""
+    """Root of the tree; its text is for the person at the console."""
 
 
 class TemplateError(StackError):
-    """Raised with the place in the template, as a dotted path, and what is wrong there."""
+    """Raised with the place in the template, as a dotted path, and the problem."""
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"template: {where}: {reason}")
@@ -23,7 +23,7 @@ class TemplateError(StackError):
 
 
 class PortInUse(StackError):
-    """Raised before anything is started."""
+    """Raised before any process starts."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"port {port} is in use; choose another one with PORT=")
@@ -31,7 +31,7 @@ class PortInUse(StackError):
 
 
 class ListenError(StackError):
-    """Raised before anything is started, with the reason of the operating system."""
+    """Raised before any process starts, with the operating system's reason."""
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(f"{host}, port {port}: {reason}; choose another one with PORT=")
@@ -39,4 +39,4 @@ class ListenError(StackError):
 
 
 class ProcessStartError(StackError):
-    """Raised when a process of the stack ended, or stayed silent, while it was starting."""
+    """Raised when a process of the stack ends or does not answer while it starts."""

@@ -1,10 +1,7 @@
-"""Processes that are forked from one that has imported their libraries, which takes a hundredth of
-the time that importing takes.
+"""Fork server client: start processes from one that has imported their libraries.
 
-A process begins as if Python had just started: with its own environment, folder, arguments, files
-and path, and with none of our modules, but those that its server was told to import.
-
-A process that a fork server made, as seen from here: its output, signals to it, its end.
+A process starts as Python does: with its own environment, folder, arguments, files and path, and
+without modules of the project except those in the server's prelude. ``forkserver`` is the server.
 """
 
 from __future__ import annotations
@@ -32,50 +29,51 @@ _START_SECONDS: Final = 60.0
 
 
 class ForkedProcess:
-    """A process that a server has forked; ``returncode`` is known once somebody waited for it.
+    """A forked process; ``returncode`` is set by ``wait``.
 
-    ``output`` is what it prints; whoever reads it closes it. On ``end`` the server tells of it.
+    ``output`` is its stdout, which the reader closes. The server writes the process id and the exit
+    status to ``status_pipe``.
     """
 
     def __init__(self, output: IO[bytes], status_pipe: IO[bytes]) -> None:
-        """Raises NotStarted when the server tells of no process."""
+        """Read the process id. Raises ProcessStartError if the server sends none."""
         ready, _, _ = select.select([status_pipe], [], [], _START_SECONDS)
-        told = status_pipe.read(forkserver.EXIT_STATUS.size) if ready else b""
-        if not told:
-            raise ProcessStartError("no process was forked; the server's complaint is above")
-        self.pid: int = forkserver.EXIT_STATUS.unpack(told)[0]
+        message = status_pipe.read(forkserver.EXIT_STATUS.size) if ready else b""
+        if not message:
+            raise ProcessStartError("fork server: no process started; see its error above")
+        self.pid: int = forkserver.EXIT_STATUS.unpack(message)[0]
         self.output = output
         self.returncode: int | None = None
         self._status_pipe = status_pipe
 
     def send_signal(self, signal_number: int) -> None:
-        """Does nothing once the process is gone."""
+        """Send a signal; a process that has ended gets none."""
         if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
                 os.kill(self.pid, signal_number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float) -> int | None:
-        """The exit status (negative: a signal's number), or None if it does not end in time."""
+        """Return the exit status (negative: a signal), or None after ``timeout`` seconds."""
         if self.returncode is None and select.select([self._status_pipe], [], [], timeout)[0]:
             self._set_returncode(self._status_pipe.read())
             self._status_pipe.close()
         return self.returncode
 
     async def wait_async(self) -> int:
-        """Waits for the exit status. Not to be used along with ``wait``."""
+        """Wait for the exit status. Never combine it with ``wait``."""
         return self._set_returncode(await (await open_pipe_reader(self._status_pipe)).read())
 
     def _set_returncode(self, status: bytes) -> int:
-        # Nothing is told by a server that was killed; its children's ends nobody knows.
+        # Without a status the server was killed.
         self.returncode = forkserver.EXIT_STATUS.unpack(status)[0] if status else -signal.SIGKILL
         return self.returncode
 
 
 async def open_pipe_reader(file: IO[bytes]) -> asyncio.StreamReader:
-    """Reads a pipe on the running loop; the file is closed at its end."""
+    """Open a pipe for reading on the running loop, which closes the file at its end."""
     stream = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), file)
@@ -87,20 +85,20 @@ _SCRIPT: Final = Path(forkserver.__file__)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Python code, and what is around it when it runs."""
+    """Python code and its environment."""
 
     code: str
     arguments: Sequence[str]
     working_folder: Path
     environment: Mapping[str, str]
     python_path: Sequence[str]
-    """Folders in which modules are looked for before the standard library's."""
+    """Folders of modules, before the standard library's."""
 
 
 class ForkServer:
-    """Forks processes once it has run ``prelude``; starts at the first one, ends with this process.
+    """A server that runs ``prelude`` once and forks; it ends with this process.
 
-    ``path`` is where the prelude's imports are looked for, ``environment`` what they see.
+    The prelude's imports use ``python_path`` and ``environment``.
     """
 
     def __init__(
@@ -114,31 +112,32 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts the server if it does not run, and does not wait for it."""
+        """Start the server if necessary, without waiting for it."""
         with self._lock:
             self._connect()
 
     def fork(
         self, program: Program, stdin: int | None = None, stderr: int | None = None
     ) -> ForkedProcess:
-        """Starts a process. Without ``stdin`` it has no input, and without ``stderr`` it prints its
-        errors with the rest. Raises NotStarted.
+        """Start a process. Raises ProcessStartError.
+
+        Without ``stdin`` it has no input; without ``stderr`` its errors go to stdout.
         """
-        output, prints = _open_pipe()
-        end, tells = _open_pipe()
+        output, stdout = _open_pipe()
+        status_reader, status_writer = _open_pipe()
         try:
-            with prints, tells, Path(os.devnull).open("rb") as nothing:
+            with stdout, status_writer, Path(os.devnull).open("rb") as no_input:
                 files = [
-                    nothing.fileno() if stdin is None else stdin,
-                    prints.fileno(),
-                    prints.fileno() if stderr is None else stderr,
-                    tells.fileno(),
+                    no_input.fileno() if stdin is None else stdin,
+                    stdout.fileno(),
+                    stdout.fileno() if stderr is None else stderr,
+                    status_writer.fileno(),
                 ]
                 self._send_request(program, files)
-            return ForkedProcess(output, end)
+            return ForkedProcess(output, status_reader)
         except BaseException:
             output.close()
-            end.close()
+            status_reader.close()
             raise
 
     def _send_request(self, program: Program, files: Sequence[int]) -> None:
@@ -153,18 +152,19 @@ class ForkServer:
         ).encode()
         try:
             with self._lock:
-                door = self._connect()
-                socket.send_fds(door, [forkserver.REQUEST_LENGTH.pack(len(request))], files)
-                door.sendall(request)
+                server_socket = self._connect()
+                length = forkserver.REQUEST_LENGTH.pack(len(request))
+                socket.send_fds(server_socket, [length], files)
+                server_socket.sendall(request)
         except OSError as error:
-            raise ProcessStartError(f"no process can be forked: {error}") from error
+            raise ProcessStartError(f"fork server: {error}") from error
 
     def _connect(self) -> socket.socket:
         if self._socket is None:
-            self._socket, theirs = socket.socketpair()
-            with theirs:
-                number = theirs.fileno()
-                self._process = subprocess.Popen(  # noqa: S603  our own script
+            self._socket, server_socket = socket.socketpair()
+            with server_socket:
+                number = server_socket.fileno()
+                self._process = subprocess.Popen(  # noqa: S603  this project's script
                     [sys.executable, "-S", "-u", str(_SCRIPT), str(number), self._prelude],
                     stdin=subprocess.DEVNULL,
                     env={**self.environment, "PYTHONPATH": os.pathsep.join(self.python_path)},
@@ -180,6 +180,6 @@ class ForkServer:
 
 
 def _open_pipe() -> tuple[IO[bytes], IO[bytes]]:
-    """Where to read, and where to write."""
-    reads, writes = os.pipe()
-    return os.fdopen(reads, "rb", buffering=0), os.fdopen(writes, "wb", buffering=0)
+    """Open a pipe; return its reading and its writing end."""
+    reader, writer = os.pipe()
+    return os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0)

@@ -1,12 +1,13 @@
-"""A process that has imported libraries already, and forks into whoever is to run next.
+"""Fork server: a process that imports libraries once and forks on request.
 
-Started as a script by ``local.forks``: ``forkserver.py SOCKET PRELUDE``, where SOCKET is the number
-of an open one, and PRELUDE the code that imports the libraries. Each request is a JSON object
-behind its length, with four files: what the child has for input, output and errors, and where to
-tell of its end. The child's id is told there at once, its exit status (negative: the signal that
-ended it) once it is gone.
+``local.forks`` starts it as a script and states its benefit: ``forkserver.py SOCKET PRELUDE``.
+SOCKET is the number of an open socket, PRELUDE the code that imports the libraries. A request is a
+length and a JSON object, with four files: the child's stdin, stdout and stderr, and the status pipe. The
+server writes the child's process id to the status pipe, and later its exit status (negative: the
+signal that ended it).
 
-It is one thread, so that a fork finds nothing half done. It ends when the socket does.
+The server has one thread, because a fork copies only the calling thread. It ends when the socket
+closes.
 """
 
 from __future__ import annotations
@@ -29,31 +30,32 @@ FILE_COUNT: Final = 4
 
 
 class ForkRequestServer:
-    """The children by process id, with where each one's end is told."""
+    """The server's loop, and its children's status pipes by process id."""
 
     def __init__(self, server_socket: socket.socket) -> None:
         self._socket = server_socket
         self._children: dict[int, int] = {}
-        self._wakeup_reader, bell = os.pipe()
-        for end in (self._wakeup_reader, bell):
-            os.set_blocking(end, False)
-        signal.set_wakeup_fd(bell)
+        self._wakeup_reader, wakeup_writer = os.pipe()
+        for file in (self._wakeup_reader, wakeup_writer):
+            os.set_blocking(file, False)
+        signal.set_wakeup_fd(wakeup_writer)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._wakeup_pipe = (self._wakeup_reader, bell)
+        self._wakeup_pipe = (self._wakeup_reader, wakeup_writer)
 
     def serve(self) -> dict[str, Any] | None:
-        """Forks on request. Returns the request in the child; None once nobody asks any more."""
+        """Fork on request. Returns the request in the child, None when the socket closes."""
         while True:
             ready, _, _ = select.select([self._socket.fileno(), self._wakeup_reader], [], [])
             if self._wakeup_reader in ready:
                 os.read(self._wakeup_reader, 4_096)
                 self._report_exits()
             if self._socket.fileno() in ready:
-                asked = self._receive()
-                if asked is None:
+                received = self._receive()
+                if received is None:
                     return None
-                if self._fork(*asked):
-                    return asked[0]
+                request, files = received
+                if self._fork(request, files):
+                    return request
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         header, files, _, _ = socket.recv_fds(
@@ -65,22 +67,22 @@ class ForkRequestServer:
         return json.loads(body), files
 
     def _fork(self, request: dict[str, Any], files: list[int]) -> bool:
-        """Whether this is the child, which is by then what the request says."""
-        *standard, end = files
+        """Fork; return True in the child, after applying the request."""
+        *standard, status_pipe = files
         pid = os.fork()
         if pid == 0:
             self._close_server_files()
             _apply_request(request, standard)
-            os.close(end)
+            os.close(status_pipe)
             return True
         for file in standard:
             os.close(file)
-        self._children[pid] = end
-        _send_status(end, pid)
+        self._children[pid] = status_pipe
+        _send_status(status_pipe, pid)
         return False
 
     def _close_server_files(self) -> None:
-        """The child is no server and hears of no other children."""
+        """Close the server's files and handlers in the child."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -93,18 +95,18 @@ class ForkRequestServer:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            end = self._children.pop(pid)
-            _send_status(end, os.waitstatus_to_exitcode(status))
-            os.close(end)
+            status_pipe = self._children.pop(pid)
+            _send_status(status_pipe, os.waitstatus_to_exitcode(status))
+            os.close(status_pipe)
 
 
 def _send_status(status_pipe: int, status: int) -> None:
-    with contextlib.suppress(BrokenPipeError):  # whoever asked for the child has ended
+    with contextlib.suppress(BrokenPipeError):  # the client has ended
         os.write(status_pipe, EXIT_STATUS.pack(status))
 
 
 def _apply_request(request: dict[str, Any], standard: list[int]) -> None:
-    """What Python does at its start: files, folder, environment, arguments, where modules lie."""
+    """Set files, folder, environment, arguments and module path, as Python does at its start."""
     for number, file in enumerate(standard):
         os.dup2(file, number)
         os.close(file)
@@ -117,20 +119,19 @@ def _apply_request(request: dict[str, Any], standard: list[int]) -> None:
 
 
 def main() -> None:
-    """Returns in no process: each ends with what it was to run."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; the parent decides
-    door = socket.socket(fileno=int(sys.argv[1]))
-    exec(sys.argv[2], {"__name__": "prelude"})  # noqa: S102 - the parent's own code
+    """Run the prelude and serve; in a child, run the requested code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group; the parent decides
+    server_socket = socket.socket(fileno=int(sys.argv[1]))
+    exec(sys.argv[2], {"__name__": "prelude"})  # noqa: S102 - the parent's code
     gc.collect()
-    gc.freeze()  # no child looks for garbage in what stays
-    request = ForkRequestServer(door).serve()
+    gc.freeze()  # children need not collect the prelude's objects
+    request = ForkRequestServer(server_socket).serve()
     if request is not None:
-        exec(request["code"], {"__name__": "__main__"})  # noqa: S102 - the parent's own code
+        exec(request["code"], {"__name__": "__main__"})  # noqa: S102 - the parent's code
 
 
 if __name__ == "__main__":
-    # Of the path that this process was started with, only the standard library is for all.
-    _GIVEN = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-    sys.path[:1] = []
-    _STANDARD_LIBRARY = [each for each in sys.path if each not in _GIVEN]
+    _PYTHONPATH = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    sys.path[:1] = []  # the script's folder
+    _STANDARD_LIBRARY = [each for each in sys.path if each not in _PYTHONPATH]
     main()

@@ -1,4 +1,4 @@
-"""What policies allow, and what roles made of it: used permissions, and denied ones."""
+"""Evaluation of IAM policies, and the report of used and denied permissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from local.errors import TemplateError
 from local.required_permissions import RequiredPermission
 
-# At moto's address, where no function looks: `moto_permissions` answers.
+# Paths at moto's address; `moto_authorization` serves them.
 ROLES_PATH: Final = "/_local/roles"
 PERMISSIONS_PATH: Final = "/_local/permissions"
 
@@ -25,7 +25,7 @@ _EMULATED_KEYS: Final = frozenset({"Sid", "Effect", "Action", "Resource", "Condi
 
 @dataclass(frozen=True, slots=True)
 class PolicyStatement:
-    """A statement of a policy. ``keys`` are patterns of partition keys; none, and any will do."""
+    """A statement of a policy; ``leading_keys`` are patterns of partition keys, empty: any key."""
 
     sid: str
     is_allow: bool
@@ -34,6 +34,7 @@ class PolicyStatement:
     leading_keys: tuple[str, ...]
 
     def applies_to(self, required: RequiredPermission) -> bool:
+        """Return True if action, resource and all partition keys match."""
         return (
             _matches_any_pattern(self.actions, required.action, re.IGNORECASE)
             and _matches_any_pattern(self.resources, required.resource)
@@ -49,14 +50,14 @@ class PolicyStatement:
 def find_allowing_statements(
     statements: Sequence[PolicyStatement], required: RequiredPermission
 ) -> list[PolicyStatement]:
-    """The statements that allow it; none where it is denied."""
-    concerned = [statement for statement in statements if statement.applies_to(required)]
-    return concerned if all(statement.is_allow for statement in concerned) else []
+    """Return the statements that allow a permission; none if a statement denies it."""
+    applicable = [statement for statement in statements if statement.applies_to(required)]
+    return applicable if all(statement.is_allow for statement in applicable) else []
 
 
 @cache
 def parse_policy(document: str) -> tuple[PolicyStatement, ...]:
-    """The statements of a policy. Raises TemplateError for what is not emulated."""
+    """Parse the statements of a policy. Raises TemplateError for unsupported ones."""
     return tuple(map(_parse_statement, _as_list(json.loads(document)["Statement"])))
 
 
@@ -67,7 +68,7 @@ def _parse_statement(raw: Mapping[str, Any]) -> PolicyStatement:
     keys: list[str] = []
     for operator, condition in raw.get("Condition", {}).items():
         if set(condition) != _LEADING_KEYS.get(operator):
-            raise TemplateError(f"Statement {sid}", f"the condition {operator} is not emulated")
+            raise TemplateError(f"Statement {sid}", f"condition {operator} is not emulated")
         keys += _as_list(condition["dynamodb:LeadingKeys"])
     return PolicyStatement(
         sid=sid,
@@ -93,7 +94,7 @@ def _to_regex(pattern: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PermissionUse:
-    """A role asked for something, and a statement of its policies allows it."""
+    """A permission that a role used, with the statement that allows it."""
 
     role: str
     sid: str
@@ -103,7 +104,7 @@ class PermissionUse:
 
 @dataclass(frozen=True, slots=True)
 class PermissionDenial:
-    """A role asked for something that no statement allows."""
+    """A permission that a role lacked."""
 
     role: str
     action: str
@@ -112,7 +113,7 @@ class PermissionDenial:
 
 @dataclass(frozen=True, slots=True)
 class PermissionReport:
-    """What roles, by name, were allowed and denied so far."""
+    """Permissions used and denied so far, by the name of the role."""
 
     used: frozenset[PermissionUse]
     denied: frozenset[PermissionDenial]

@@ -1,4 +1,4 @@
-"""An invocation of a function, and what comes of it."""
+"""An invocation of a function, and its result."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for synchronous events and for answers
+PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for synchronous events and responses
 
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """``error`` is Lambda's X-Amz-Function-Error, None when the function answered."""
+    """A response of a function; ``error`` is Lambda's X-Amz-Function-Error, None on success."""
 
     payload: bytes
     error: str | None = None
 
     @classmethod
     def from_error(cls, error_type: str, message: str) -> InvocationResult:
+        """Build the result of an invocation that failed in the runtime."""
         return cls(
             json.dumps({"errorType": error_type, "errorMessage": message}).encode(), "Unhandled"
         )
@@ -26,7 +27,7 @@ class InvocationResult:
 
 @dataclass(eq=False, slots=True)
 class Invocation:
-    """``deadline`` in seconds since the epoch; known once a process has taken the invocation."""
+    """An invocation; ``deadline`` is its timeout in epoch seconds, set when it runs."""
 
     id: str
     payload: bytes
@@ -35,7 +36,7 @@ class Invocation:
     deadline: float = 0.0
 
     def complete(self, result: InvocationResult) -> bool:
-        """Answers whoever waits; False when they were answered before."""
+        """Set the result; return False if it was set before."""
         if self.result.done():
             return False
         self.result.set_result(result)

@@ -1,6 +1,4 @@
-"""Lambda's Invoke API, so that ``aws lambda invoke --endpoint-url`` and boto3's Lambda client work
-on the stack.
-"""
+"""Lambda's Invoke API, for ``aws lambda invoke --endpoint-url`` and boto3's Lambda client."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ _RETRY_SECONDS: Final = 0.5  # Lambda waits a minute, then two
 
 
 class InvokeApi:
-    """An ASGI application. Functions are found by logical id, name or ARN, with or without a
-    version or alias.
-    """
+    """An ASGI application; it accepts a logical id, name or ARN, and ignores version and alias."""
 
     def __init__(self, pools: Mapping[str, WorkerPool], log: StackLog) -> None:
         self._pools = {**pools, **{pool.function.name: pool for pool in pools.values()}}
@@ -39,18 +35,18 @@ class InvokeApi:
         match = _PATH.fullmatch(scope["raw_path"].decode("latin-1"))
         pool = self._find_pool(unquote(match[1])) if match else None
         if scope["method"] != "POST" or pool is None:
-            told = f"Function not found: {scope['path']}"
-            await _send_error(send, 404, "ResourceNotFoundException", told)
+            message = f"Function not found: {scope['path']}"
+            await _send_error(send, 404, "ResourceNotFoundException", message)
             return
         try:
             body = await read_body(receive, PAYLOAD_BYTES) or b"{}"
             json.loads(body)
         except BodyTooLarge:
-            told = f"Request must be smaller than {PAYLOAD_BYTES} bytes"
-            await _send_error(send, 413, "RequestTooLargeException", told)
+            message = f"Request must be smaller than {PAYLOAD_BYTES} bytes"
+            await _send_error(send, 413, "RequestTooLargeException", message)
         except ValueError as error:
-            told = f"Could not parse request body into json: {error}"
-            await _send_error(send, 400, "InvalidRequestContentException", told)
+            message = f"Could not parse request body into json: {error}"
+            await _send_error(send, 400, "InvalidRequestContentException", message)
         else:
             await self._invoke(pool, body, headers, send)
 
@@ -65,26 +61,26 @@ class InvokeApi:
                 self.invoke_async(pool, body)
                 await send_response(send, 202, b"", [request])
             case _:
-                outcome = await pool.invoke(body, headers.get("x-amz-client-context"))
-                error = [("x-amz-function-error", outcome.error)] if outcome.error else []
+                result = await pool.invoke(body, headers.get("x-amz-client-context"))
+                error = [("x-amz-function-error", result.error)] if result.error else []
                 version = ("x-amz-executed-version", "$LATEST")
-                await send_response(send, 200, outcome.payload, [request, version, *error])
+                await send_response(send, 200, result.payload, [request, version, *error])
 
     def invoke_async(self, pool: WorkerPool, body: bytes) -> None:
-        """Invokes asynchronously: the answer goes nowhere, failures are retried."""
+        """Invoke asynchronously: discard the response, retry failures."""
         task = asyncio.create_task(self._invoke_with_retries(pool, body))
         self._async_tasks.add(task)
         task.add_done_callback(self._async_tasks.discard)
 
     async def _invoke_with_retries(self, pool: WorkerPool, body: bytes) -> None:
-        outcome = InvocationResult(b"")
+        result = InvocationResult(b"")
         for _ in range(1 + pool.function.asynchronous_retries):
-            outcome = await pool.invoke(body)
-            if outcome.error is None:
+            result = await pool.invoke(body)
+            if result.error is None:
                 return
             await asyncio.sleep(_RETRY_SECONDS)
         self._log.write_line(
-            pool.function.logical_id, f"asynchronous invocation given up: {outcome.payload!r}"
+            pool.function.logical_id, f"asynchronous invocation failed: {result.payload!r}"
         )
 
     def _find_pool(self, name: str) -> WorkerPool | None:

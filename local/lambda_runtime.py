@@ -1,9 +1,7 @@
-"""The functions of a stack while it runs: a pool of processes each, behind one Runtime API.
+"""The Runtime API of all functions' processes, and the pools of these processes.
 
-The Runtime API: what a function's process asks for work and tells its answers.
-
-An ASGI application that serves all processes; the port that a request came in on tells which one is
-speaking. The API is described in "Using the Lambda runtime API" of the AWS Lambda developer guide.
+One ASGI application serves all processes and knows each by the port of its requests. The API is
+described in "Using the Lambda runtime API" of the AWS Lambda developer guide.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ _ACCEPTED: Final = b'{"status":"OK"}'
 
 
 class RuntimeApi:
-    """Serves the processes of the given pools."""
+    """The Runtime API of the processes in the given pools."""
 
     def __init__(self, pools: Iterable[WorkerPool]) -> None:
         self._workers = {worker.port: (worker, pool) for pool in pools for worker in pool.workers}
@@ -53,13 +51,11 @@ class RuntimeApi:
             worker.set_init_error(InvocationResult(body, "Unhandled"))
             await send_response(send, 202, _ACCEPTED)
         elif match := _RESULT.fullmatch(path):
-            outcome = InvocationResult(body, None if match[2] == "response" else "Unhandled")
-            known = worker.complete(match[1], outcome)
-            await send_response(
-                send,
-                202 if known else 400,
-                _ACCEPTED if known else b'{"errorType":"InvalidRequestID"}',
-            )
+            result = InvocationResult(body, None if match[2] == "response" else "Unhandled")
+            if worker.complete(match[1], result):
+                await send_response(send, 202, _ACCEPTED)
+            else:
+                await send_response(send, 400, b'{"errorType":"InvalidRequestID"}')
         else:
             await send_response(send, 404, b"{}")
 
@@ -67,7 +63,7 @@ class RuntimeApi:
 async def _send_invocation(worker: Worker, arn: str, send: Send) -> None:
     try:
         invocation = await worker.next_invocation()
-    except asyncio.CancelledError:  # the process ended; nobody listens any more
+    except asyncio.CancelledError:  # the process has ended
         await send_response(send, 410, b"{}")
         return
     await send_response(send, 200, invocation.payload, _build_headers(arn, invocation))
@@ -90,34 +86,35 @@ def _build_headers(arn: str, invocation: Invocation) -> list[tuple[str, str]]:
 
 
 _DEFAULT_PROCESSES: Final = 1
-_PUBLIC_PROCESSES: Final = 2  # where recipients wait
+_PUBLIC_PROCESSES: Final = 2  # behind a public route, where recipients wait
 
 
 class FunctionPools:
-    """Pools by the function's logical id. Nothing runs before ``start``."""
+    """The pools of all functions, by logical id; ``start`` starts them."""
 
     def __init__(
         self,
-        blueprint: StackDefinition,
+        definition: StackDefinition,
         processes: Mapping[str, int],
         cloud: MotoCloud,
         log: StackLog,
         *,
         preload: bool,
     ) -> None:
-        """``processes`` limits those of a function, by logical id; with ``preload``, they start
-        with libraries imported.
+        """``processes`` limits the processes of a function, by logical id.
+
+        With ``preload``, processes start with libraries imported.
         """
         self._preload = preload
         self.pools: dict[str, WorkerPool] = {}
-        self._public = [each for each in blueprint.functions if blueprint.is_public(each)]
+        self._public = [each for each in definition.functions if definition.is_public(each)]
         self._sockets: list[socket.socket] = []
-        for function in blueprint.functions:
+        for function in definition.functions:
             default = _PUBLIC_PROCESSES if function in self._public else _DEFAULT_PROCESSES
             self._add_pool(function, processes.get(function.logical_id, default), cloud, log)
 
     def start(self, event_loop: EventLoopThread, exit_stack: contextlib.ExitStack) -> None:
-        """Starts the Runtime API and what recipients wait for; ``closing`` ends all of it."""
+        """Start the Runtime API and the public functions; ``exit_stack`` ends them."""
         runtime = AsgiServer(RuntimeApi(self.pools.values()), self._sockets)
         exit_stack.callback(lambda: event_loop.run_coroutine(runtime.stop()))
         event_loop.run_coroutine(runtime.start())
@@ -125,21 +122,21 @@ class FunctionPools:
         event_loop.run_coroutine(self._start_public_functions())
 
     async def invoke(self, function: str, payload: bytes) -> InvocationResult:
-        """Invokes a function, by logical id."""
+        """Invoke a function, by logical id."""
         return await self.pools[function].invoke(payload)
 
     def _add_pool(
         self, function: LambdaFunction, count: int, cloud: MotoCloud, log: StackLog
     ) -> None:
-        own = [listen("127.0.0.1", 0) for _ in range(count)]
+        sockets = [listen("127.0.0.1", 0) for _ in range(count)]
         environment = {"AWS_ENDPOINT_URL": cloud.url, **cloud.get_credentials(function.role)}
         self.pools[function.logical_id] = WorkerPool(
-            function, own, environment, log, preload=self._preload
+            function, sockets, environment, log, preload=self._preload
         )
-        self._sockets += own
+        self._sockets += sockets
 
     async def _start_public_functions(self) -> None:
-        """Starts what recipients wait for; the rest starts when it is first invoked."""
+        """Start a process of each public function; the others start on their first invocation."""
         await asyncio.gather(*(self.pools[each.logical_id].start_worker() for each in self._public))
 
     async def _close(self) -> None:

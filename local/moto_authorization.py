@@ -1,12 +1,12 @@
-"""Makes moto check what a role may do, request by request, and remember what it did.
+"""Patch of moto: authorize each request by its role, and record used and denied permissions.
 
-moto's own enforcement knows roles, their policies, their credentials and signatures, and these are
-used. What it does not know it would get wrong: which resource a request is about, what the actions
-of a transaction need, conditions. That part is ``permissions``. Requests with other credentials
-than a role's are the operator's, who may do anything.
+moto's enforcement knows roles, policies, credentials and signatures; this module uses them. moto
+does not know the resource of a request, the permissions of a transaction's actions, or conditions;
+``required_permissions`` and ``iam_policies`` do. Requests with other credentials than a role's are
+the operator's, who has all permissions.
 """
 
-# ruff: noqa: SLF001  parts of moto are replaced, and it has no other place for that
+# ruff: noqa: SLF001  moto has no public interface for replacing its authorization
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HOUR: Final = 3600
 
 
 class PermissionEnforcer:
-    """What roles used, and what they were denied, since the start."""
+    """Authorization by roles, and the permissions used and denied since the start."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account, self._region = account, region
@@ -45,17 +45,17 @@ class PermissionEnforcer:
         )
 
     def install(self) -> None:
-        """Changes moto, for this process."""
+        """Patch moto in this process."""
 
         def normal(response: Any, resource: str = "*") -> None:  # noqa: ANN401
-            del resource  # what moto knows of it
+            del resource  # moto's guess
             if key := self._find_role_key(response, IAMRequest):
                 request = {**response.uri_match, **_parse_parameters(response)}
                 service = _parse_service(response)
-                needs = self._permission_rules.list_requirements(
+                required = self._permission_rules.list_requirements(
                     service, str(response._get_action()), request
                 )
-                self._authorize(key, needs)
+                self._authorize(key, required)
 
         def s3(response: Any, bucket_name: str = "*", key_name: str | None = None) -> None:  # noqa: ANN401
             if key := self._find_role_key(response, S3IAMRequest):
@@ -69,7 +69,7 @@ class PermissionEnforcer:
         ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = s3  # type: ignore[method-assign, assignment]
 
     def create_role(self, name: str, trust: str, policies: dict[str, str]) -> dict[str, str]:
-        """A role with inline policies; gives credentials of a session of it."""
+        """Create a role with inline policies; return the credentials of a session."""
         iam = iam_backends[self._account]["aws"]
         role = iam.create_role(
             role_name=name, assume_role_policy_document=trust, path="/", permissions_boundary=None,
@@ -90,6 +90,7 @@ class PermissionEnforcer:
         }
 
     def list_usage(self) -> dict[str, list[tuple[str, ...]]]:
+        """List the permissions used and denied so far."""
         return {"used": sorted(self._used), "denied": sorted(self._denied)}
 
     def _find_role_key(
@@ -97,9 +98,9 @@ class PermissionEnforcer:
         response: Any,  # noqa: ANN401
         request_class: type[Any],
     ) -> AssumedRoleAccessKey | None:
-        """The role's key that a request is signed with, None for any other.
+        """Return the role's key that signed a request, or None for any other key.
 
-        Raises moto's own error where token or signature is wrong.
+        Raises moto's own error for a wrong token or signature.
         """
         if response.access_key not in self._keys:
             return None
@@ -108,7 +109,7 @@ class PermissionEnforcer:
             account_id=response.current_account,
             method=response.method,
             path=response.raw_path + (f"?{query}" if query else ""),
-            data={},  # what is signed is the body and the query as they came
+            data={},  # the signature covers the raw body and query
             body=response.raw_body,
             headers=response.headers,
             action=response._get_action(),
@@ -120,12 +121,12 @@ class PermissionEnforcer:
     def _authorize(self, key: AssumedRoleAccessKey, required: Iterable[RequiredPermission]) -> None:
         statements = [each for text in key.collect_policies() for each in parse_policy(text)]
         role = str(key._owner_role_name)
-        for need in required:
-            found = find_allowing_statements(statements, need)
-            if not found:
-                self._denied.add((role, need.action, need.resource))
-                raise _build_denial(key.arn, need)
-            self._used |= {(role, one.sid, need.action, need.resource) for one in found}
+        for each in required:
+            allowing = find_allowing_statements(statements, each)
+            if not allowing:
+                self._denied.add((role, each.action, each.resource))
+                raise _build_denial(key.arn, each)
+            self._used |= {(role, one.sid, each.action, each.resource) for one in allowing}
 
 
 def _build_denial(arn: str, required: RequiredPermission) -> Exception:
@@ -145,12 +146,12 @@ def _parse_parameters(response: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _parse_service(response: Any) -> str:  # noqa: ANN401
-    """As the request is signed for it: …Credential=KEY/20261122/us-east-1/dynamodb/aws4_request"""
+    """Read the service of …Credential=KEY/20261122/us-east-1/dynamodb/aws4_request."""
     return str(response.headers["Authorization"].split("/")[3])
 
 
 class PermissionApi:
-    """WSGI middleware: makes roles and tells what they did, under addresses that no service has."""
+    """WSGI middleware that creates roles and reports permissions, at paths that no service has."""
 
     def __init__(self, application: WSGIApplication, enforcement: PermissionEnforcer) -> None:
         self._application = application
@@ -159,12 +160,12 @@ class PermissionApi:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == ROLES_PATH:
             size = int(environ["CONTENT_LENGTH"])
-            answer: object = self._enforcement.create_role(
+            response: object = self._enforcement.create_role(
                 **json.loads(environ["wsgi.input"].read(size))
             )
         elif environ["PATH_INFO"] == PERMISSIONS_PATH:
-            answer = self._enforcement.list_usage()
+            response = self._enforcement.list_usage()
         else:
             return self._application(environ, start_response)
         start_response("200 OK", [("content-type", "application/json")])
-        return [json.dumps(answer).encode()]
+        return [json.dumps(response).encode()]

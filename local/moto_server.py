@@ -1,8 +1,7 @@
-"""What moto's process runs: serves on a port of its choice, prints it, ends when its parent
-does.
+"""The code of moto's process: serve on a free port, print the port, end with the parent process.
 
-Requests are answered one at a time: moto's TransactWriteItems copies the tables and puts them back
-when it fails, which loses what other requests wrote in the meantime.
+Requests are served one at a time, because moto's models are not thread-safe: the rollback of a
+TransactWriteItems would undo writes of other requests.
 """
 
 from __future__ import annotations
@@ -23,9 +22,7 @@ V = TypeVar("V")
 
 
 class SerialRequests:
-    """WSGI middleware that never runs two requests side by side. Connections may still be kept
-    alive.
-    """
+    """WSGI middleware that serves one request at a time, on any number of connections."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -37,9 +34,7 @@ class SerialRequests:
 
 
 class BoundedDict(OrderedDict[K, V]):
-    """A mapping that forgets its oldest entries: moto keeps a shard iterator for every poll of a
-    stream.
-    """
+    """A mapping without its oldest entries: moto stores a shard iterator for every poll."""
 
     def __setitem__(self, key: K, value: V) -> None:
         super().__setitem__(key, value)
@@ -48,6 +43,7 @@ class BoundedDict(OrderedDict[K, V]):
 
 
 def serve() -> None:
+    """Patch moto and serve until the parent ends."""
     from moto.dynamodbstreams.models import dynamodbstreams_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
@@ -56,7 +52,7 @@ def serve() -> None:
     from local.moto_authorization import PermissionApi, PermissionEnforcer
 
     class Handler(WSGIRequestHandler):
-        protocol_version = "HTTP/1.1"  # connections are kept alive
+        protocol_version = "HTTP/1.1"  # keep-alive
         disable_nagle_algorithm = True
 
         def log(self, *_: object) -> None:
@@ -78,7 +74,7 @@ def serve() -> None:
 
 
 def _exit_with_parent() -> None:
-    """The parent holds the other end of stdin, and loses it however it ends."""
+    """Exit when stdin closes: the parent has its other end, and loses it in any kind of exit."""
     sys.stdin.buffer.read()
     os._exit(0)
 

@@ -1,10 +1,8 @@
-"""Starting a function's process with nothing around it but what Lambda gives, and keeping what it
-prints.
+"""Start of a function's process in Lambda's environment, and the log of its output.
 
-The process is awslambdaric, the runtime client that Lambda itself runs. It sees the function's
-folder, the layers' sources and the installed libraries; the environment is the template's and
-Lambda's own variables, and no other. Installed libraries come imported, unless each start is to be
-as heavy as on Lambda.
+The process is awslambdaric, Lambda's own runtime client. It sees the function's folder, the layers'
+sources and the installed libraries; its environment has the template's variables and Lambda's.
+Installed libraries are imported before the fork, except with ``preload=False``.
 """
 
 from __future__ import annotations
@@ -20,16 +18,15 @@ from local.account import REGION
 from local.forks import ForkedProcess, ForkServer, Program, open_pipe_reader
 from local.functions import LambdaFunction
 
-# Ctrl-C reaches every process of the group, and it is the stack that ends its functions.
+# Ctrl-C reaches every process of the group; the stack ends its functions itself.
 _RUNTIME: Final = """\
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 from awslambdaric.__main__ import main
 main(sys.argv)
 """
-# What takes long, and looks at nothing that differs between functions: importing libraries, reading
-# how botocore describes services, which its default session keeps, and compiling what crawlers are
-# called.
+# Slow steps that are the same for all functions: imports, botocore's service models (cached in its
+# default session), and the patterns of crawlers.
 _PRELUDE: Final = """\
 import aws_lambda_powertools.event_handler
 import aws_lambda_powertools.event_handler.middlewares.openapi_validation
@@ -51,7 +48,7 @@ crawleruseragents.is_crawler("")
 for service in ("dynamodb", "events", "s3", "secretsmanager", "sqs"):
     boto3.client(service).close()
 """
-# Those of Lambda's variables that libraries read while they are imported: alike for all functions.
+# Variables that libraries read on import; the same for all functions.
 _COMMON_ENVIRONMENT: Final = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
@@ -60,17 +57,17 @@ _COMMON_ENVIRONMENT: Final = {
     "LANG": "en_US.UTF-8",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "TZ": ":UTC",
-    # Not Lambda's: keep the settings of whoever runs the stack out of the functions.
+    # Not Lambda's: hide the user's settings from the functions.
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
-    # SAM CLI brings a library along that signs in botocore's stead; the layer has none.
+    # SAM CLI installs awscrt, which replaces botocore's signing; the layer has no awscrt.
     "BOTO_DISABLE_CRT": "true",
 }
 
 
 class StackLog:
-    """Where the functions' output goes, each line after the name of what wrote it."""
+    """The functions' output, each line with the name of its source."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -80,13 +77,13 @@ class StackLog:
         self.write_raw(source, text.encode())
 
     def read_text(self) -> str:
-        """All of it so far; only of a file that can be read."""
+        """Return the whole log; the file must be readable."""
         with self._lock:
             self.file.seek(0)
             return self.file.read().decode("utf-8", "replace")
 
     def write_raw(self, source: str, line: bytes) -> None:
-        """``line`` may be several: Lambda's runtime joins those of one message by returns."""
+        """Write a line; Lambda's runtime joins the lines of one message by carriage returns."""
         prefix = source.encode() + b" | "
         text = b"".join(prefix + part + b"\n" for part in line.rstrip(b"\r\n").split(b"\r"))
         with self._lock:
@@ -96,13 +93,14 @@ class StackLog:
 
 @cache
 def get_fork_server(*, preload: bool) -> ForkServer:
-    """Where functions' processes come from, with libraries imported or without."""
+    """Return the fork server of functions, with libraries imported or without."""
     return ForkServer(_PRELUDE if preload else "", list_library_folders(), _COMMON_ENVIRONMENT)
 
 
 def list_library_folders() -> list[str]:
-    """Where libraries are installed. It is for want of .pth files, which are not read there, that
-    the project's own editable install does not stand in for a layer that is missing.
+    """Return the folders of installed libraries.
+
+    Their .pth files are not read, so the project's editable install cannot replace a missing layer.
     """
     return list(dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
 
@@ -110,23 +108,24 @@ def list_library_folders() -> list[str]:
 def start_function(
     function: LambdaFunction, port: int, environment: Mapping[str, str], *, preload: bool
 ) -> ForkedProcess:
-    """Starts the function's process; its Runtime API is on ``port``. ``environment`` is the stack's
-    share of it. Raises NotStarted.
+    """Start a function's process; its Runtime API is on ``port``. Raises ProcessStartError.
+
+    ``environment`` has the stack's variables: the endpoint of AWS and credentials.
     """
     path = [*map(str, function.layer_folders), *list_library_folders()]
-    given = {**build_environment(function, port), **environment, **function.environment}
+    variables = {**build_environment(function, port), **environment, **function.environment}
     program = Program(
         code=_RUNTIME,
         arguments=["-c", function.handler],
         working_folder=function.code_folder,
-        environment={"PYTHONPATH": os.pathsep.join(path)} | given,
+        environment={"PYTHONPATH": os.pathsep.join(path)} | variables,
         python_path=["", *path],
     )
     return get_fork_server(preload=preload).fork(program)
 
 
 async def copy_output(process: ForkedProcess, source: str, log: StackLog) -> int:
-    """Copies what a process prints to the log, line by line, until it ends; its exit status."""
+    """Copy a process's output to the log until the process ends; return its exit status."""
     output, rest = await open_pipe_reader(process.output), b""
     while chunk := await output.read(65_536):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -138,7 +137,7 @@ async def copy_output(process: ForkedProcess, source: str, log: StackLog) -> int
 
 
 def build_environment(function: LambdaFunction, port: int) -> dict[str, str]:
-    """What Lambda sets for every function, and what stands in for its file system."""
+    """Build the variables that Lambda sets for a function."""
     return _COMMON_ENVIRONMENT | {
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,

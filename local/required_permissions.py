@@ -1,8 +1,8 @@
-"""Which permissions a request to a service needs.
+"""Permissions that a request to an AWS service needs.
 
-A request may need several: a transaction needs those of each of its actions, and none of its own.
-The rules are those of the Service Authorization Reference. For a service that has none here the
-resource is ``*``, which only a statement about ``*`` allows.
+The rules are those of the Service Authorization Reference. A transaction needs the permissions of
+its actions, and none for itself. For a service without rules here the resource is ``*``, which only
+a statement about ``*`` allows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-OperationParameters: TypeAlias = Mapping[str, Any]  # an operation's parameters
-PartitionKeyLookup: TypeAlias = Callable[[str], str]  # a table's partition key, by the table's name
+OperationParameters: TypeAlias = Mapping[str, Any]  # of one request
+PartitionKeyLookup: TypeAlias = Callable[[str], str]  # from a table's name to its key's
 
 _ITEM_OPERATIONS: Final = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem"})
 _TRANSACTION_OPERATIONS: Final = {
@@ -28,7 +28,7 @@ _CONDITION: Final = re.compile(r"([#\w]+) *= *(:\w+)")
 
 @dataclass(frozen=True, slots=True)
 class RequiredPermission:
-    """``action`` as policies name it; ``leading_keys``: the partition keys that are asked for."""
+    """An action on a resource; ``leading_keys`` are the partition keys of the request."""
 
     action: str
     resource: str
@@ -37,7 +37,7 @@ class RequiredPermission:
 
 @dataclass(frozen=True, slots=True)
 class PermissionRules:
-    """What operations need in one region of one account."""
+    """The rules in one region of one account."""
 
     region: str
     account: str
@@ -46,7 +46,7 @@ class PermissionRules:
     def list_requirements(
         self, service: str, operation: str, request: OperationParameters
     ) -> list[RequiredPermission]:
-        """``service`` as requests are signed for it."""
+        """List the permissions of a request; ``service`` is its name in signatures."""
         if service == "dynamodb":
             return list(self._list_dynamodb(operation, request))
         return [
@@ -78,8 +78,8 @@ class PermissionRules:
                 for name, action in item.items():
                     yield self._require_item(_TRANSACTION_OPERATIONS[name], action)
         elif "RequestItems" in request:
-            for table, asked in request["RequestItems"].items():
-                yield self._require_batch(operation, table, asked)
+            for table, entries in request["RequestItems"].items():
+                yield self._require_batch(operation, table, entries)
         elif operation in _ITEM_OPERATIONS:
             yield self._require_item(operation, request)
         elif "StreamArn" in request or "ShardIterator" in request:
@@ -99,18 +99,18 @@ class PermissionRules:
             self._collect_keys(table, [item]),
         )
 
-    def _require_batch(self, operation: str, table: str, asked: Any) -> RequiredPermission:  # noqa: ANN401
+    def _require_batch(self, operation: str, table: str, entries: Any) -> RequiredPermission:  # noqa: ANN401
         if operation == "BatchGetItem":
-            items = asked["Keys"]
+            items = entries["Keys"]
         else:
-            changes = [change for each in asked for change in each.values()]
+            changes = [change for each in entries for change in each.values()]
             items = [change.get("Key") or change["Item"] for change in changes]
         return RequiredPermission(
             f"dynamodb:{operation}", self._format_table_arn(table), self._collect_keys(table, items)
         )
 
     def _require_read(self, operation: str, request: OperationParameters) -> RequiredPermission:
-        """Query names its partition key in an expression; Scan names none."""
+        """Find the partition key in a Query's expression; a Scan has none."""
         resource = self._format_table_arn(request["TableName"])
         if "IndexName" in request:
             return RequiredPermission(
@@ -136,5 +136,5 @@ class PermissionRules:
 
 
 def _format_key(value: Mapping[str, Any]) -> str:
-    """A key's value, whatever type it has."""
+    """Format a key's value of any type."""
     return str(next(iter(value.values())))

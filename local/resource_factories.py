@@ -1,7 +1,6 @@
-"""Making one resource on moto from its resolved properties, and what can be told of it then.
+"""Creation of one resource on moto from its resolved properties.
 
-Each maker takes the name that CloudFormation would make up, and returns the resource's attributes
-with ``Ref`` among them.
+Each factory takes the resource's default name, and returns its attributes, including ``Ref``.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 ResourceFactory: TypeAlias = Callable[[MotoCloud, str, Properties], dict[str, str]]
 
-# What of a property set goes to the service's own create call; the rest (protection, encryption,
-# backups, tags) changes nothing that a function could see here.
+# Properties passed to the service. The others (protection, encryption, backups, tags) have no
+# effect that a function could notice.
 _TABLE_PROPERTIES = (
     "AttributeDefinitions",
     "KeySchema",
@@ -50,6 +49,7 @@ _ROLE_PROPERTIES: Final = frozenset(
 
 
 def create_table(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
+    """Create a table with its stream, indexes and TTL attribute."""
     client = cloud.client("dynamodb")
     name = str(properties.get("TableName", name))
     table = client.create_table(TableName=name, **_build_table_arguments(properties))[
@@ -81,6 +81,7 @@ def _build_table_arguments(properties: Properties) -> dict[str, Any]:
 
 
 def create_queue(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
+    """Create a queue."""
     name = str(properties.get("QueueName", name))
     attributes = {
         cast("QueueAttributeNameType", key): _format_queue_attribute(properties[key])
@@ -93,6 +94,7 @@ def create_queue(cloud: MotoCloud, name: str, properties: Properties) -> dict[st
 
 
 def create_secret(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
+    """Create a secret with its value, generated or not."""
     generate = properties.get("GenerateSecretString")
     text = str(properties.get("SecretString", ""))
     if generate is not None:
@@ -103,7 +105,7 @@ def create_secret(cloud: MotoCloud, name: str, properties: Properties) -> dict[s
 
 
 def generate_secret_string(options: Properties) -> str:
-    """What CloudFormation's GenerateSecretString would make."""
+    """Generate a secret by the options of CloudFormation's GenerateSecretString."""
     alphabet = string.ascii_letters + string.digits
     if format_scalar(options.get("ExcludePunctuation", False)) != "true":
         alphabet += string.punctuation
@@ -119,21 +121,23 @@ def generate_secret_string(options: Properties) -> str:
 
 
 def create_event_bus(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
+    """Create an event bus."""
     name = str(properties.get("Name", name))
     arn = cloud.client("events").create_event_bus(Name=name)["EventBusArn"]
     return {"Ref": name, "Name": name, "Arn": arn}
 
 
 def create_bucket(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
+    """Create a bucket."""
     name = str(properties.get("BucketName", name)).lower()
     cloud.client("s3").create_bucket(Bucket=name)
     return {"Ref": name, "Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com"}
 
 
 def create_role(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
-    """Raises TemplateError for a role with policies that stand elsewhere: they are not checked."""
+    """Create a role. Raises TemplateError for managed policies: they are not emulated."""
     if unknown := set(properties) - _ROLE_PROPERTIES:
-        raise TemplateError(name, f"{', '.join(sorted(unknown))} of a role is not emulated")
+        raise TemplateError(name, f"{', '.join(sorted(unknown))} is not emulated")
     name = str(properties.get("RoleName", name))
     inline = [as_mapping(each, name) for each in as_list(properties.get("Policies"), name)]
     policies = {str(each["PolicyName"]): json.dumps(each["PolicyDocument"]) for each in inline}
@@ -142,7 +146,7 @@ def create_role(cloud: MotoCloud, name: str, properties: Properties) -> dict[str
 
 
 def create_role_policy(cloud: MotoCloud, name: str, properties: Properties) -> dict[str, str]:
-    """A policy of a role that stands by itself. Raises TemplateError for what is not emulated."""
+    """Add a separate policy to a role. Raises TemplateError for unsupported conditions."""
     document = json.dumps(properties["PolicyDocument"])
     parse_policy(document)
     cloud.client("iam").put_role_policy(
@@ -170,5 +174,5 @@ def _select_properties(value: Value, keys: tuple[str, ...]) -> Properties:
 
 
 def _format_queue_attribute(value: Value) -> str:
-    """As the service takes it: texts, and policies as JSON."""
+    """Format a value for the service: policies as JSON, the rest as text."""
     return json.dumps(value) if isinstance(value, dict) else format_scalar(value)

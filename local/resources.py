@@ -1,13 +1,8 @@
-"""Tables, queues, secrets, buses and buckets of the template, made on moto when something first
-refers to them.
+"""Names and attributes of the template's resources, which are created on moto on first reference.
 
-A resource that the embedded stack does not make still has a name (``Ref``), since much of a
-template only names things; of its attributes only those listed here can be told.
-
-What can be told of resources that are not made: names, and attributes that follow from them.
-
-An attribute is a text in which ``{id}`` stands for the logical id, ``{name}`` for the resource's
-name, and ``{host}`` for the logical id as a part of a host name.
+A resource without a factory still has a name (``Ref``), because most references need only that, and
+the attributes in ``_ATTRIBUTE_TEMPLATES``. In these, ``{id}`` is the logical id, ``{host}`` the
+same in lower case, and ``{name}`` the default name.
 """
 
 from __future__ import annotations
@@ -51,7 +46,7 @@ _ATTRIBUTE_TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
 def derive_attributes(
     resource: Resource, resolver: IntrinsicResolver, stack: str, api_url: str
 ) -> Mapping[str, str]:
-    """The attributes, ``Ref`` among them; ``address`` is where the stack's APIs are served."""
+    """Return the attributes of a resource that is not created, including ``Ref``."""
     host = resource.logical_id.lower()
     if resource.type == "AWS::Serverless::HttpApi":
         return {"Ref": host, "ApiId": host, "ApiEndpoint": api_url}
@@ -70,10 +65,10 @@ _SECRET_REFERENCE: Final = re.compile(
 
 
 class StackResources:
-    """Physical names and attributes of the template's resources, by logical id."""
+    """Names and attributes of the template's resources, by logical id."""
 
     def __init__(self, template: Template, stack: str, cloud: MotoCloud, api_url: str) -> None:
-        """``address`` is where the APIs of the stack are served."""
+        """``api_url`` is the base URL of the stack's APIs."""
         self._template = template
         self._stack = stack
         self._cloud = cloud
@@ -82,7 +77,7 @@ class StackResources:
         self.resolver: IntrinsicResolver
 
     def create_all(self) -> None:
-        """Makes every resource that this module knows how to make and whose condition holds."""
+        """Create every resource that has a factory and whose condition is true."""
         for resource in self._template.resources.values():
             if resource.type in RESOURCE_FACTORIES and self.resolver.is_condition_true(
                 resource.condition
@@ -93,28 +88,28 @@ class StackResources:
         return self._get_attributes(logical_id)["Ref"]
 
     def list_refs(self) -> Mapping[str, str]:
-        """What ``Ref`` gives of everything made or referred to, by logical id."""
-        return {logical_id: known["Ref"] for logical_id, known in self._attributes_by_id.items()}
+        """Return the ``Ref`` of everything created or referred to, by logical id."""
+        return {name: attributes["Ref"] for name, attributes in self._attributes_by_id.items()}
 
     def attribute(self, logical_id: str, name: str) -> str:
         attributes = self._get_attributes(logical_id)
         if name not in attributes:
-            kind = self._template.resources[logical_id].type
-            raise TemplateError(f"{logical_id}.{name}", f"cannot be told of a {kind} here")
+            resource_type = self._template.resources[logical_id].type
+            raise TemplateError(f"{logical_id}.{name}", f"not emulated for {resource_type}")
         return attributes[name]
 
     def resolve_secrets(self, text: str) -> str:
-        """The text with dynamic references to secrets replaced by the secrets' values."""
+        """Replace dynamic references to secrets by the secrets' values."""
 
         def value(match: re.Match[str]) -> str:
-            answer = self._cloud.client("secretsmanager").get_secret_value(SecretId=match[1])
-            secret = answer["SecretString"]
+            response = self._cloud.client("secretsmanager").get_secret_value(SecretId=match[1])
+            secret = response["SecretString"]
             return str(json.loads(secret)[match[2]]) if match[2] else secret
 
         return _SECRET_REFERENCE.sub(value, text)
 
     def localize_urls(self, text: str) -> str:
-        """The text with addresses of the stack's own APIs replaced by their address here."""
+        """Replace the AWS addresses of the stack's APIs by their local one."""
         for api in self._list_api_ids():
             text = text.replace(f"https://{api}.execute-api.{REGION}.amazonaws.com", self._api_url)
         return text
@@ -131,7 +126,7 @@ class StackResources:
             resource = self._template.resources[logical_id]
             if not self.resolver.is_condition_true(resource.condition):
                 raise TemplateError(
-                    logical_id, f"does not exist: {resource.condition} does not hold"
+                    logical_id, f"does not exist: condition {resource.condition} is false"
                 )
             self._attributes_by_id[logical_id] = self._create(resource)
         return self._attributes_by_id[logical_id]

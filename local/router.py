@@ -1,9 +1,8 @@
-"""The one port: routes of the HTTP APIs, CloudFront before them, Lambda's Invoke API, and doors of
-the stack's own.
+"""The stack's one port: HTTP APIs, CloudFront in front of them, and Lambda's Invoke API.
 
 - ``/2015-03-31/functions/{name}/invocations``  Lambda's Invoke API
-- ``/_local…``                                  what only exists here: see ``doors``
-- a Host of ``{api id}.execute-api…``           that API itself, past CloudFront
+- ``/_local…``                                  the embedded stack's addresses: see ``admin_api``
+- a Host of ``{api id}.execute-api…``           that API, without CloudFront
 - everything else                               the routes of all APIs, the most specific one first
 """
 
@@ -39,7 +38,7 @@ ADMIN_PREFIX: Final = "/_local"
 
 
 class RequestRouter:
-    """An ASGI application."""
+    """The ASGI application of the port."""
 
     def __init__(
         self,
@@ -74,28 +73,28 @@ class RequestRouter:
         try:
             request = _parse_request(scope, await _read_body(receive), self._clock.now_ms())
             result = await self._route_request(request, scope["client"][1])
-        except HttpError as refused:
-            body = json.dumps({"message": refused.message}).encode()
-            await send_response(send, refused.status, body)
+        except HttpError as error:
+            body = json.dumps({"message": error.message}).encode()
+            await send_response(send, error.status, body)
         else:
             headers = [*result.headers, ("apigw-requestid", request.id)]
             await send_response(send, result.status, result.body, headers)
 
     async def _route_request(self, request: HttpRequest, viewer_port: int) -> HttpResponse:
-        """The answer to a request from a viewer's ``port``. Raises Refused."""
-        direct = self._find_api_by_host(request)
-        routes = [route for route in self._routes if direct in (None, route.api_id)]
-        chosen = match_route(routes, request.method, request.path)
-        if chosen is None:
+        """Return the response to a request. Raises HttpError."""
+        api_id = self._find_api_by_host(request)
+        routes = [route for route in self._routes if api_id in (None, route.api_id)]
+        match = match_route(routes, request.method, request.path)
+        if match is None:
             raise HttpError(404, "Not Found")
-        route, parameters = chosen
-        distribution = None if direct else self._distributions.get(route.api_id)
+        route, parameters = match
+        distribution = None if api_id else self._distributions.get(route.api_id)
         if distribution is not None:
             request = self._edge.build_origin_request(distribution, request, viewer_port)
         return await self._invoke_function(route, parameters, request)
 
     def _find_api_by_host(self, request: HttpRequest) -> str | None:
-        """The API that the Host names, if it names one."""
+        """Return the API in the Host header, if there is one."""
         name, _, rest = (request.get_header("host") or "").partition(".")
         return (
             name
@@ -113,10 +112,10 @@ class RequestRouter:
             raise HttpError(413, "Request Entity Too Large")
         try:
             async with asyncio.timeout(_INTEGRATION_SECONDS):
-                outcome = await self._pools[route.function_id].invoke(payload)
-            if outcome.error is not None:
-                raise InvalidFunctionResponse(outcome.payload.decode("utf-8", "replace"))
-            return parse_response(outcome.payload)
+                result = await self._pools[route.function_id].invoke(payload)
+            if result.error is not None:
+                raise InvalidFunctionResponse(result.payload.decode("utf-8", "replace"))
+            return parse_response(result.payload)
         except TimeoutError as error:
             raise HttpError(503, "Service Unavailable") from error
         except InvalidFunctionResponse as error:

@@ -1,13 +1,13 @@
-"""All of it together: an embedded stack that is started, used and stopped from Python.
+"""``EmbeddedStack``: start, use and stop the stack from Python.
 
     with EmbeddedStack() as stack:
         stack.invoke("RewriteFunction", {...})
         urllib.request.urlopen(stack.url + "/e/c/...")
         stack.wait_until_counted()
 
-The front and the functions' Runtime APIs run on one event loop in a thread of their own; event
-sources poll in threads; moto and the functions are processes. All of them end with the stack and,
-if this process dies, with it.
+The HTTP port and the Runtime APIs run on one event loop in a separate thread, each event source in
+a thread, moto and the functions in processes. All of them end with the stack, and with this
+process.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _DELIVERY_SECONDS: Final = 30.0
 
 
 class EmbeddedStack:
-    """A stack made from a template. A context manager; ``start`` and ``close`` do the same.
+    """A stack of a template; a context manager, or ``start`` and ``close``.
 
-    ``url`` is where it is served, ``cloud`` the services behind it; both exist once it is started.
-    ``clock`` tells when requests arrive, and can be put forward.
+    After the start ``url`` is its address and ``cloud`` its AWS services. ``clock`` is the time of
+    requests, and can be set forward.
     """
 
     def __init__(
@@ -66,12 +66,11 @@ class EmbeddedStack:
         log: IO[bytes] | None = None,
         preload: bool = True,
     ) -> None:
-        """``parameters`` override the template's defaults; port 0 takes any free one.
+        """``parameters`` override the template's defaults; port 0: any free one.
 
-        ``processes`` limits those of a function, by logical id (by default 2 behind a public route,
-        else 1). ``log`` gets what functions print; without it, ``log_text`` has it. Processes
-        of functions start with libraries imported, but where ``preload`` is False. Nothing runs
-        before ``start``.
+        ``processes`` limits the processes of a function, by logical id (default: 2 behind a public
+        route, otherwise 1). ``log`` gets the functions' output; without it, ``log_text`` returns
+        it. With ``preload``, functions' processes start with libraries imported.
         """
         self._template = template
         self._parameters = dict(parameters or {})
@@ -96,7 +95,7 @@ class EmbeddedStack:
         self.close()
 
     def start(self) -> Self:
-        """Returns once everything answers. Raises StackError, with nothing left running."""
+        """Start everything and wait until it answers. Raises StackError, and then nothing runs."""
         try:
             self._start()
         except BaseException:
@@ -105,52 +104,52 @@ class EmbeddedStack:
         return self
 
     def close(self) -> None:
-        """Ends everything that was started. Safe to call twice."""
+        """Stop everything. Calling it twice is safe."""
         self._exit_stack.close()
 
     def ref(self, logical_id: str) -> str:
-        """What ``Ref`` gives: a table's name, a queue's URL, a secret's ARN."""
+        """Return the value of ``Ref``: a table's name, a queue's URL, a secret's ARN."""
         return self._definition.resources.ref(logical_id)
 
     def log_text(self) -> str:
-        """What functions have printed so far, if no log was given."""
+        """Return the functions' output so far; only for a stack without ``log``."""
         return self.log.read_text()
 
     def invoke(self, function: str, payload: object) -> InvocationResult:
-        """Invokes a function, by logical id, and waits for its answer."""
-        outcome = self._loop.run_coroutine(
+        """Invoke a function, by logical id, and wait for its result."""
+        result = self._loop.run_coroutine(
             self._function_pools.invoke(function, json.dumps(payload).encode())
         )
         wake_pollers(self._pollers)
-        return outcome
+        return result
 
     def recycle(self, function: str) -> None:
-        """Ends a function's processes, as Lambda does now and then; others start when needed."""
+        """End a function's processes, as Lambda sometimes does; the next invocation starts one."""
         self._loop.run_coroutine(self._function_pools.pools[function].recycle())
 
     def run_schedule(self, name: str) -> Mapping[str, InvocationResult]:
-        """Runs a schedule now (``Function.Event``), or all of a function's; outcomes by name."""
+        """Run a schedule (``Function.Event``) or all of a function; return results by name."""
         return self._loop.run_coroutine(self._scheduler.run_schedule(name))
 
     def wait_until_counted(self, timeout: float = _DELIVERY_SECONDS) -> bool:
-        """Waits until queues and streams have delivered what was written before this call.
+        """Wait until queues and streams have delivered everything written before this call.
 
-        False when that took too long. What a function failed, and what waits for its queue's
-        visibility timeout therefore, is not waited for.
+        Returns False after ``timeout`` seconds. Failed messages that wait for their queue's
+        visibility timeout do not count.
         """
         return wait_until_delivered(self._pollers, timeout)
 
     def wait_for_interrupt(self) -> None:
-        """Returns on SIGINT or SIGTERM. To be called from the main thread."""
-        interrupted = threading.Event()
+        """Wait for SIGINT or SIGTERM, in the main thread."""
+        interrupt = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: interrupted.set())
-        interrupted.wait()
+            signal.signal(number, lambda *_: interrupt.set())
+        interrupt.wait()
 
     def _start(self) -> None:
-        door = listen(self._host, self._port)
-        self._exit_stack.callback(door.close)
-        self.url = f"http://{self._host}:{door.getsockname()[1]}"
+        server_socket = listen(self._host, self._port)
+        self._exit_stack.callback(server_socket.close)
+        self.url = f"http://{self._host}:{server_socket.getsockname()[1]}"
         self.log = self._open_log()
         get_fork_server(preload=self._preload).start()
         self.cloud = MotoCloud(self.log.file)
@@ -160,14 +159,14 @@ class EmbeddedStack:
         )
         self._loop = EventLoopThread()
         self._exit_stack.callback(self._loop.close)
-        # A poller that waits for a function is freed by its end, and so is joined after it.
+        # Registered before the pools, so that it runs after them: their end frees waiting pollers.
         self._exit_stack.callback(self._join_pollers)
         self._function_pools = FunctionPools(
             self._definition, self._processes, self.cloud, self.log, preload=self._preload
         )
         self._function_pools.start(self._loop, self._exit_stack)
         self._start_event_sources()
-        self._start_router(door)
+        self._start_router(server_socket)
 
     def _open_log(self) -> StackLog:
         file = self._log_file
@@ -189,15 +188,18 @@ class EmbeddedStack:
             poller.join()
 
     def _start_router(self, server_socket: socket.socket) -> None:
-        plan = self._definition
-        pools = self._function_pools.pools
-        self._scheduler = Scheduler(plan.schedules, self._function_pools.invoke)
-        doors = AdminApi(self._describe, self._scheduler.run_schedule, self._wait_until_delivered)
-        invoke_api = InvokeApi(pools, self.log)
-        front = RequestRouter(
-            plan.routes, plan.distributions, pools, invoke_api, doors, self.log, self.clock
+        definition, pools = self._definition, self._function_pools.pools
+        self._scheduler = Scheduler(definition.schedules, self._function_pools.invoke)
+        router = RequestRouter(
+            definition.routes,
+            definition.distributions,
+            pools,
+            InvokeApi(pools, self.log),
+            AdminApi(self._describe, self._scheduler.run_schedule, self._wait_until_delivered),
+            self.log,
+            self.clock,
         )
-        server = AsgiServer(wake_after_requests(front, self._pollers), [server_socket])
+        server = AsgiServer(wake_after_requests(router, self._pollers), [server_socket])
         self._loop.run_coroutine(server.start())
         self._exit_stack.callback(lambda: self._loop.run_coroutine(server.stop()))
         self._loop.run_coroutine(self._scheduler.start())
@@ -206,15 +208,15 @@ class EmbeddedStack:
         return await asyncio.to_thread(self.wait_until_counted)
 
     def _describe(self) -> dict[str, object]:
-        plan = self._definition
+        definition = self._definition
         return {
             "url": self.url,
             "aws": self.cloud.url,
             "region": REGION,
-            "resources": plan.resources.list_refs(),
-            "functions": {each.logical_id: each.name for each in plan.functions},
+            "resources": definition.resources.list_refs(),
+            "functions": {each.logical_id: each.name for each in definition.functions},
             "routes": [
-                f"{route.api_id}: {route.key} → {route.function_id}" for route in plan.routes
+                f"{route.api_id}: {route.key} → {route.function_id}" for route in definition.routes
             ],
-            "schedules": [schedule.name for schedule in plan.schedules],
+            "schedules": [schedule.name for schedule in definition.schedules],
         }

@@ -1,11 +1,7 @@
-"""Bringing a batch of a stream to a function, whatever it takes; knows nothing of where it is from.
+"""Batches of a stream: collected in a window, delivered in order, retried until processed.
 
-A batch is retried, bisected, or cut at its first failed record, until it is done, or its retries or
-its records' age run out and it is given up.
-
-Records of a stream on their way to a function, gathered into batches.
-
-Within a lane order holds: a batch that fails keeps those behind it waiting.
+A failed batch is retried, bisected, or cut at its first failed record; it is discarded when its
+retries or its records' age reach the limit. Meanwhile the batches behind it wait.
 """
 
 from __future__ import annotations
@@ -21,13 +17,13 @@ from local.poller import BatchFailures, Invoke, Record, parse_failures
 from local.processes import StackLog
 from local.stream_mapping import StreamMapping, get_sequence_number
 
-_BACKOFF_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)  # Lambda's own are longer, and not told
+_BACKOFF_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)  # Lambda's are longer and undocumented
 
 DiscardBatch: TypeAlias = Callable[[Sequence[Record], str, int, BatchFailures], None]
 
 
 class BatchDelivery:
-    """Brings batches to a function, whatever it takes; knows nothing of where records come from."""
+    """Delivery of batches to a function, with retries."""
 
     def __init__(
         self,
@@ -42,37 +38,36 @@ class BatchDelivery:
         self._stop_event = stop_event
 
     def deliver(self, batch: Sequence[Record]) -> None:
-        """Returns once every record is processed or given up, or the stack stops."""
-        waiting = [(batch, 0)]
-        while waiting and not self._stop_event.is_set():
-            records, retries = waiting.pop()
-            failed = self._invoke_batch(records)
-            if not failed or self._stop_event.is_set():
+        """Deliver until every record is processed or discarded, or the stack stops."""
+        pending = [(batch, 0)]
+        while pending and not self._stop_event.is_set():
+            records, retries = pending.pop()
+            failures = self._invoke_batch(records)
+            if not failures or self._stop_event.is_set():
                 continue
-            first = self._find_first_failure(records, failed)
+            first = self._find_first_failure(records, failures)
             rest = records[first:]
             if reason := self._find_discard_reason(rest, retries, has_progress=first > 0):
-                self._discard(rest, reason, retries + 1, failed)
+                self._discard(rest, reason, retries + 1, failures)
             elif self._mapping.bisects_batches and first == 0 and len(rest) > 1:
                 middle = len(rest) // 2
-                waiting += [(rest[middle:], retries), (rest[:middle], retries)]
+                pending += [(rest[middle:], retries), (rest[:middle], retries)]
             else:
-                # Splitting, at the middle or at the first failed record, is no retry.
-                used = retries if self._mapping.bisects_batches and first > 0 else retries + 1
-                self._stop_event.wait(_BACKOFF_SECONDS[min(used, len(_BACKOFF_SECONDS)) - 1])
-                waiting.append((rest, used))
+                # Splitting, in the middle or at the first failed record, does not count as a retry.
+                retry = retries if self._mapping.bisects_batches and first > 0 else retries + 1
+                self._stop_event.wait(_BACKOFF_SECONDS[min(retry, len(_BACKOFF_SECONDS)) - 1])
+                pending.append((rest, retry))
 
     def _invoke_batch(self, records: Sequence[Record]) -> BatchFailures:
-        outcome = self._invoke({"Records": records})
         return parse_failures(
-            outcome,
+            self._invoke({"Records": records}),
             [get_sequence_number(record) for record in records],
             self._mapping.partial_responses,
         )
 
     @staticmethod
     def _find_first_failure(records: Sequence[Record], failures: BatchFailures) -> int:
-        """A stream is resumed at its first failed record; what follows is delivered again."""
+        """Find the first failed record: the stream resumes there."""
         if failures.is_whole_batch:
             return 0
         return min(
@@ -94,11 +89,12 @@ class BatchDelivery:
         return None
 
 
-_QUEUE_SIZE: Final = 10_000  # records a lane holds before polling waits for it
+_QUEUE_SIZE: Final = 10_000  # records in a batcher before polling waits for it
+_IDLE_SECONDS: Final = 0.2
 
 
 class StreamBatcher(threading.Thread):
-    """Records of some partition keys, gathered into batches and delivered in order."""
+    """A thread that collects records of some partition keys into batches and delivers them."""
 
     def __init__(
         self,
@@ -125,9 +121,9 @@ class StreamBatcher(threading.Thread):
     def _deliver(self, batch: list[Record]) -> None:
         try:
             self._delivery.deliver(batch)
-        except Exception as error:  # a fault of the stack's own; the lane must go on
+        except Exception as error:  # a bug of the stack must not stop the thread
             self._log.write_line(
-                self.name, f"lost {len(batch)} records: {type(error).__name__}: {error}"
+                self.name, f"batch lost: {type(error).__name__}: {error} ({len(batch)} records)"
             )
 
     @property
@@ -135,26 +131,27 @@ class StreamBatcher(threading.Thread):
         return self.records.unfinished_tasks == 0
 
     def flush(self) -> None:
-        """Ends the window of the batch that is being gathered, if any."""
-        with contextlib.suppress(queue.Full):  # of records, which make a batch at once
+        """End the window of the current batch."""
+        with contextlib.suppress(queue.Full):  # a full queue fills the batch without waiting
             self.records.put_nowait(None)
 
     def _collect_batch(self) -> Iterator[Record]:
-        """Up to a batch of records: those that come within the window of the first one."""
-        closes, window = time.monotonic() + 0.2, self._mapping.batching_seconds
+        """Collect the records of the window after the first one, up to the batch size."""
+        deadline = time.monotonic() + _IDLE_SECONDS
         for number in range(self._mapping.batch_size):
-            item = self._next_record(closes)
-            if item is None:
+            record = self._next_record(deadline)
+            if record is None:
                 return
-            yield item
-            closes = time.monotonic() + window if number == 0 else closes
+            yield record
+            if number == 0:
+                deadline = time.monotonic() + self._mapping.batching_seconds
 
     def _next_record(self, deadline: float) -> Record | None:
-        """None once time is over, or shall be."""
+        """Return a record, or None when the window ends."""
         try:
-            item = self.records.get(timeout=max(0.0, deadline - time.monotonic()))
+            record = self.records.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             return None
-        if item is None:
+        if record is None:
             self.records.task_done()
-        return item
+        return record

@@ -1,13 +1,9 @@
-"""One process of a function: what it is doing, and its side of the Runtime API.
+"""A function's processes, each with one invocation at a time, as on Lambda.
 
-A process is starting until it asks for its first invocation, then it waits or works. It ends by
-itself, or is ended when an invocation, or its start, takes longer than allowed.
-
-The processes of a function, and the invocations they share: one at a time each, as on Lambda.
-
-An invocation goes to a process that waits for one; if none does, another process is started, up to
-the pool's limit, and the invocation waits. A process that ends (crash, timeout) takes its
-invocation with it and is replaced when there is need. All of it runs on the stack's event loop.
+An invocation goes to an idle process. Without one, the pool starts another process, up to its
+limit, and the invocation waits. A process starts until it requests its first invocation. It is
+killed if its start or an invocation takes too long. When a process ends, its invocation fails, and
+the next invocation starts a new process. Everything runs on the stack's event loop.
 """
 
 from __future__ import annotations
@@ -27,11 +23,11 @@ from local.functions import LambdaFunction
 from local.invocations import PAYLOAD_BYTES, Invocation, InvocationResult
 from local.processes import StackLog, copy_output, start_function
 
-INIT_SECONDS: Final = 60.0  # Lambda gives ten, to machines that do nothing else
+INIT_SECONDS: Final = 60.0  # Lambda: 10, on machines without other load
 
 
 class Owner(Protocol):
-    """What a process needs of the pool that it belongs to."""
+    """The part of a pool that its workers use."""
 
     function: LambdaFunction
     log: StackLog
@@ -42,7 +38,7 @@ class Owner(Protocol):
 
 
 class Worker:
-    """A place for a process, which may be started many times; its Runtime API is on ``port``."""
+    """A process, which may be started many times; its Runtime API is on ``port``."""
 
     def __init__(self, pool: Owner, port: int, environment: Mapping[str, str]) -> None:
         self.port = port
@@ -64,7 +60,7 @@ class Worker:
 
     @property
     def is_almost_idle(self) -> bool:
-        """Whether the process is starting, or has answered and is about to ask for more."""
+        """True if the process starts, or has responded and is about to request an invocation."""
         return (
             self.is_alive and not self.is_idle and (self._has_responded or not self.ready.is_set())
         )
@@ -74,27 +70,27 @@ class Worker:
         return self._next_request is not None and not self._next_request.done()
 
     def start(self) -> None:
-        """Starts a process; ``up`` is set once it waits for an invocation, or has ended."""
+        """Start the process; ``ready`` is set when it is idle or has ended."""
         self.ready.clear()
         self._has_responded = False
         self._init_error = None
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Ends the process, whatever it is doing, and returns once it is gone."""
+        """End the process for good, and wait for its end."""
         self._is_stopping = True
         await self.recycle()
 
     async def recycle(self) -> None:
-        """Ends the process, whatever it is doing; it may be started again."""
+        """End the process, and wait for its end; it may be started again."""
         self._kill()
         if self._task is not None:
             await self._task
 
     def assign(self, invocation: Invocation) -> None:
-        """Gives the process, which must be waiting, an invocation. Its time runs from now on."""
+        """Give an idle process an invocation, and start its timeout."""
         if self._next_request is None:
-            raise RuntimeError("the process does not wait for an invocation")
+            raise RuntimeError("worker: not idle")
         seconds = self._pool.function.timeout_seconds
         invocation.deadline = time.time() + seconds
         self._invocation = invocation
@@ -103,7 +99,7 @@ class Worker:
         self._next_request.set_result(invocation)
 
     async def next_invocation(self) -> Invocation:
-        """What the process is to do next. Raises CancelledError when it ends before that."""
+        """Wait for the next invocation. Raises CancelledError if the process ends before."""
         self._cancel_timer()
         self._invocation = None
         self._next_request = asyncio.get_running_loop().create_future()
@@ -112,7 +108,7 @@ class Worker:
         return await self._next_request
 
     def complete(self, invocation_id: str, result: InvocationResult) -> bool:
-        """The process answers; False when that invocation is not, or no longer, its own."""
+        """Set the result of the process's invocation; return False for any other invocation."""
         if self._invocation is None or self._invocation.id != invocation_id:
             return False
         if len(result.payload) > PAYLOAD_BYTES:
@@ -125,7 +121,7 @@ class Worker:
         return self._invocation.complete(result)
 
     def set_init_error(self, result: InvocationResult) -> None:
-        """The process tells why it cannot start; it ends by itself."""
+        """Store the error of a failed start, which the process reports before it ends."""
         self._init_error = result
 
     async def _run(self) -> None:
@@ -180,7 +176,7 @@ class Worker:
 
 
 class WorkerPool:
-    """At most one process for each of ``sockets``, on which their Runtime APIs listen."""
+    """One worker for each of ``sockets``, on which the Runtime API listens."""
 
     def __init__(
         self,
@@ -191,8 +187,9 @@ class WorkerPool:
         *,
         preload: bool,
     ) -> None:
-        """``environment`` is what the stack adds to the function's own; with ``preload``, processes
-        start with libraries imported.
+        """``environment`` has the stack's variables: the endpoint of AWS and credentials.
+
+        With ``preload``, processes start with libraries imported.
         """
         self.function = function
         self.arn = format_function_arn(function.name)
@@ -203,7 +200,7 @@ class WorkerPool:
         self._closed = False
 
     async def invoke(self, payload: bytes, client_context: str | None = None) -> InvocationResult:
-        """Runs the function once. Never raises for what the function does."""
+        """Run the function once; errors of the function are in the result."""
         future: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         if self._closed:
             return _STOPPED_RESULT
@@ -212,32 +209,32 @@ class WorkerPool:
         return await future
 
     def dispatch(self) -> None:
-        """Gives invocations to processes that wait, and starts more while those are not enough."""
+        """Assign invocations to idle processes, and start more if they are not enough."""
         for worker in self.workers:
             if self._pending and worker.is_idle:
                 worker.assign(self._pending.popleft())
-        coming = sum(worker.is_almost_idle for worker in self.workers)
+        available = sum(worker.is_almost_idle for worker in self.workers)
         for worker in self.workers:
-            if coming < len(self._pending) and not worker.is_alive and not self._closed:
+            if available < len(self._pending) and not worker.is_alive and not self._closed:
                 worker.start()
-                coming += 1
+                available += 1
 
     def fail_oldest(self, result: InvocationResult) -> None:
-        """A process could not start: the invocation that has waited longest gets the reason."""
+        """Fail the oldest waiting invocation, because a process could not start."""
         if self._pending:
             self._pending.popleft().complete(result)
 
     async def start_worker(self) -> None:
-        """Starts one process; returns when it waits for an invocation or could not start."""
+        """Start one process, and wait until it is idle or has failed."""
         self.workers[0].start()
         await self.workers[0].ready.wait()
 
     async def recycle(self) -> None:
-        """Ends all processes; the next invocation starts one, as after a deploy or a pause."""
+        """End all processes; the next invocation starts one, as after a deploy or a pause."""
         await asyncio.gather(*(worker.recycle() for worker in self.workers))
 
     async def close(self) -> None:
-        """Ends all processes; whoever still waits for an outcome gets a failure."""
+        """End all processes, and fail all waiting invocations."""
         self._closed = True
         await asyncio.gather(*(worker.stop() for worker in self.workers))
         while self._pending:

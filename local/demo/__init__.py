@@ -1,1 +1,1 @@
-"""The main job on the embedded stack: one e-mail, 25 recipients, their clicks, the report."""
+"""The demo: one e-mail to 25 recipients, their clicks, and the report, on an embedded stack."""

@@ -1,7 +1,4 @@
-"""`make demo`: rewrites an e-mail for 25 recipients, clicks as they would, and shows the report.
-
-What the demo prints.
-"""
+"""`make demo`: rewrite an e-mail for 25 recipients, simulate their clicks, print the report."""
 
 from __future__ import annotations
 
@@ -24,14 +21,14 @@ from local.stack import EmbeddedStack
 
 
 def print_links(sent: dict[str, Any]) -> None:
-    """What was tracked, and what was not and why."""
+    """Print the tracked links, and the others with the reason."""
     links = sent["links"]
     tracked = [link for link in links if link["tracked"]]
     print(f"\nRewrote {len(links)} links of one e-mail for {len(sent['deliveries'])} recipients.")
     print(f"\n  Tracked: {len(tracked)}, for example")
     for link in [*tracked[:2], *(link for link in tracked if link["tag"])]:
         print(f"    {link['position']:>3}  {format_link(link)}")
-    print(f"\n  Left as they were: {len(links) - len(tracked)}")
+    print(f"\n  Not tracked: {len(links) - len(tracked)}")
     for link in links:
         if not link["tracked"]:
             print(f"    {link['position']:>3}  {link['url']}\n         {link['reason']}")
@@ -40,13 +37,13 @@ def print_links(sent: dict[str, Any]) -> None:
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """The figures of the campaign, most clicked link first."""
+    """Print the campaign's report, most clicked link first."""
     clicks = report["clicks"]
     print(
         f"\nReport of {report['campaign']}: {report['deliveries']} deliveries, "
         f"{report['clicked']} clicked ({report['clicked_share']:.0%}); "
         f"{clicks['total']} clicks by {clicks['unique']} people, "
-        f"{clicks['human']} human, {clicks['machine']} by machines"
+        f"{clicks['human']} human, {clicks['machine']} by bots"
     )
     print("\n  total  human  unique  link")
     for line in format_link_rows(report["links"]):
@@ -54,7 +51,7 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def format_link_rows(links: list[dict[str, Any]], limit: int = 12) -> Iterator[str]:
-    """A line for each of the most clicked links, and one for the rest."""
+    """Format a line for each of the most clicked links, and one for the rest."""
     clicked = [link for link in links if link["total"]]
     for link in clicked[:limit]:
         yield f"  {link['total']:>5}  {link['human']:>5}  {link['unique']:>6}  {format_link(link)}"
@@ -64,12 +61,12 @@ def format_link_rows(links: list[dict[str, Any]], limit: int = 12) -> Iterator[s
 
 
 def format_link(link: dict[str, Any]) -> str:
-    """A link as a report calls it."""
+    """Format a link with its tag."""
     return f"{link['tag']}: {link['url']}" if link["tag"] else str(link["url"])
 
 
 def main() -> int:
-    """Run the demo, and end without a traceback where it is interrupted or no stack can start."""
+    """Run the demo; return its exit status, without a traceback on Ctrl-C or StackError."""
     try:
         return run_demo()
     except StackError as error:
@@ -80,7 +77,7 @@ def main() -> int:
 
 
 def run_demo() -> int:
-    """Run the demo; in a terminal, go on serving until interrupted."""
+    """Run the demo; in a terminal, serve until interrupted."""
     with EmbeddedStack() as stack:
         tracker = DemoClient(stack.url)
         sent = tracker.rewrite(build_message())
@@ -89,7 +86,7 @@ def run_demo() -> int:
         report = tracker.wait_for_report(WORKSPACE, CAMPAIGN, expected)
         print_report(report)
         if report["clicks"]["total"] != expected:
-            print(f"\nThe report has not caught up: {expected} clicks were made.")
+            print(f"\nReport incomplete: {expected} clicks were made; run the demo again")
             return 1
         if sys.stdout.isatty():
             serve_until_interrupted(stack, tracker, sent)
@@ -99,9 +96,9 @@ def run_demo() -> int:
 def serve_until_interrupted(
     stack: EmbeddedStack, tracker: DemoClient, sent: dict[str, Any]
 ) -> None:
-    """Open the report, and keep the stack up for the curious, until Ctrl-C."""
+    """Open the report in a browser, and serve until Ctrl-C."""
     report = tracker.create_share_link(WORKSPACE, CAMPAIGN, people=True)
-    print(f"\nThe report, for whoever holds this link:\n  {report}")
+    print(f"\nThe report, readable by anyone with this link:\n  {report}")
     if sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         webbrowser.open(report)
     print("\nA recipient's link (click it, and reload the report a few seconds later):")

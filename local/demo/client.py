@@ -1,4 +1,4 @@
-"""Waypost as a pipeline, a recipient and a marketer meet it: over HTTP, and in no other way."""
+"""HTTP client of a stack, for the parts of sender, recipient and marketer."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ BROWSER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ClickResponse:
-    """What a click got: the status, and where it was sent on to."""
+    """Status and redirect location of a click."""
 
     status: int
     location: str | None
 
 
 class DemoClient:
-    """One stack at one address."""
+    """A client of one stack."""
 
     def __init__(self, base: str) -> None:
         self.base = base
         self._http = urllib3.PoolManager(retries=False, timeout=30)
 
     def rewrite(self, message: dict[str, object]) -> dict[str, Any]:
-        """What the rewrite function makes of a message."""
+        """Rewrite a message; return the rewritten deliveries."""
         return self.request("POST", "/v1/rewrite", message)
 
     def click(self, link: str, method: str = "GET") -> ClickResponse:
-        """Follow a tracking link as a phone would, as far as the redirect."""
+        """Request a tracking link as a phone does, without following the redirect."""
         url = self.base + urlsplit(link).path
-        answer = self._http.request(method, url, redirect=False, headers={"user-agent": BROWSER})
-        return ClickResponse(answer.status, answer.headers.get("location"))
+        response = self._http.request(method, url, redirect=False, headers={"user-agent": BROWSER})
+        return ClickResponse(response.status, response.headers.get("location"))
 
     def fetch_report(self, workspace: str, campaign: str) -> dict[str, Any]:
-        """The campaign's figures as they stand."""
+        """Fetch the campaign's report."""
         return self.request("GET", f"/v1/workspaces/{workspace}/campaigns/{campaign}")
 
     def wait_for_report(self, workspace: str, campaign: str, clicks: int) -> dict[str, Any]:
-        """The figures once that many clicks are counted, or after 20 seconds as they stand."""
+        """Fetch the report when that many clicks are counted, at the latest after 20 seconds."""
         deadline = time.monotonic() + 20
         while True:
             report = self.fetch_report(workspace, campaign)
@@ -57,14 +57,14 @@ class DemoClient:
     def create_share_link(
         self, workspace: str, campaign: str | None = None, *, people: bool = False
     ) -> str:
-        """The address of a share link to the report pages."""
+        """Create a share link to the report pages; return its URL."""
         body = {"people": people} | ({"campaign": campaign} if campaign else {})
         return str(self.request("POST", f"/v1/workspaces/{workspace}/shares", body)["url"])
 
     def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """What a route answers. Raises RuntimeError for anything but success."""
-        answer = self._http.request(method, self.base + path, json=body)
-        if not 200 <= answer.status < 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {answer.data.decode()}")
-        value: dict[str, Any] = json.loads(answer.data)
+        """Send a request; return the JSON response. Raises RuntimeError if not 2xx."""
+        response = self._http.request(method, self.base + path, json=body)
+        if not 200 <= response.status < 300:
+            raise RuntimeError(f"{method} {path}: {response.status} {response.data.decode()}")
+        value: dict[str, Any] = json.loads(response.data)
         return value

@@ -1,7 +1,4 @@
-"""What recipients of the demo do: some click, some twice, and a mail scanner clicks everything.
-
-The mailing of the demo: one e-mail and who gets it.
-"""
+"""The demo's message and its clicks: by some recipients, some twice, and by a mail scanner."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ _HREF: Final = re.compile(r'href="([^"]*/e/c/[^"]*)"')
 
 
 def build_message() -> dict[str, object]:
-    """The request that a sending pipeline makes: the template once, and who gets it."""
+    """Build the rewrite request of a sending pipeline: one template, 25 recipients."""
     return {
         "workspace": WORKSPACE,
         "campaign": CAMPAIGN,
@@ -53,14 +50,14 @@ def build_message() -> dict[str, object]:
 
 
 def extract_tracked_links(content: str) -> list[str]:
-    """The tracking links of a message, in order."""
+    """Extract the tracking links of a message, in order."""
     return [html.unescape(value) for value in _HREF.findall(content)]
 
 
 def simulate_clicks(stack: EmbeddedStack, tracker: DemoClient, sent: dict[str, Any]) -> int:
-    """Click some links of some messages, some twice, over a day; returns the clicks to count."""
-    chance = random.Random(2026)  # noqa: S311 - a demo that shows the same figures every time
-    print("\nWhere clicks end:")
+    """Click some links of some messages, some twice, over a day; return the number of clicks."""
+    chance = random.Random(2026)  # noqa: S311 - the same figures in every run
+    print("\nRedirects of clicks:")
     clicks = click_voucher(tracker, sent)
     for number, delivery in enumerate(sent["deliveries"]):
         links = extract_tracked_links(delivery["content"]["html"])
@@ -76,24 +73,24 @@ def simulate_clicks(stack: EmbeddedStack, tracker: DemoClient, sent: dict[str, A
     clicks += simulate_scanner(tracker, sent["deliveries"][-1])
     link = extract_tracked_links(sent["deliveries"][0]["content"]["html"])[0]
     head, forged = tracker.click(link, "HEAD"), tracker.click(link[:-4] + "AAAA")
-    print(f"    {head.status}  a HEAD, as link checkers ask: redirected, not counted")
-    print(f"    {forged.status}  a forged link: a plain page, no redirect, not counted")
+    print(f"    {head.status}  a HEAD request of a link checker: redirected, not counted")
+    print(f"    {forged.status}  a forged link: an error page, not counted")
     return clicks
 
 
 def click_voucher(tracker: DemoClient, sent: dict[str, Any]) -> int:
-    """Click the link that leads each recipient elsewhere, as the first one; returns the clicks."""
+    """Click the first recipient's personal link; return the number of clicks."""
     position = next(link["position"] for link in sent["links"] if link["tag"] == "voucher")
-    before = sum(link["tracked"] for link in sent["links"][: position - 1])
-    answer = tracker.click(extract_tracked_links(sent["deliveries"][0]["content"]["html"])[before])
+    index = sum(link["tracked"] for link in sent["links"][: position - 1])
+    answer = tracker.click(extract_tracked_links(sent["deliveries"][0]["content"]["html"])[index])
     print(f"    {answer.status}  {RECIPIENT_NAMES[0]:<5} → {answer.location}")
     return 1
 
 
 def simulate_scanner(tracker: DemoClient, delivery: dict[str, Any]) -> int:
-    """Open every link of one message at once, as a mail scanner does; returns the clicks."""
+    """Click every link of one message at once, as a mail scanner does; return their number."""
     links = extract_tracked_links(delivery["content"]["html"])
     for link in links:
         tracker.click(link)
-    print(f"    302  a mail scanner opens all {len(links)} links of one message: counted apart")
+    print(f"    302  a mail scanner opens all {len(links)} links of one message: counted as a bot")
     return len(links)

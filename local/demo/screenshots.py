@@ -1,4 +1,4 @@
-"""`make screenshots`: a picture of each report page of the demo, for the documentation."""
+"""`make screenshots`: take a screenshot of each report page of the demo, for the docs."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ EARLIER_CAMPAIGNS: Final = {
     "Back in stock: trail shoes": "broadcast",
     "order-confirmation": "transactional",
 }
-"""Campaigns sent before the demo's, by kind, so that a list has something to show."""
+"""Kinds of earlier campaigns by name, so that the list is not empty."""
 
 _CAMPAIGN: Final = {"workspace": WORKSPACE, "campaign": CAMPAIGN}
 
 
 def main() -> int:
-    """Fill a stack as the demo does, and go through its pages."""
+    """Run the demo's scenario and take a screenshot of each page."""
     FOLDER.mkdir(exist_ok=True)
     with EmbeddedStack() as stack, launch_browser() as chromium:
         tracker = DemoClient(stack.url)
@@ -47,7 +47,7 @@ def main() -> int:
         configure_workspace(tracker)
         link = {**_CAMPAIGN, "link": report["links"][0]["link"]}
         person = {"workspace": WORKSPACE, "person": find_most_active_person(tracker, link["link"])}
-        opened = tracker.create_share_link(WORKSPACE, people=True)
+        share = tracker.create_share_link(WORKSPACE, people=True)
         pages = {
             "campaign": _CAMPAIGN,
             "map": _CAMPAIGN,
@@ -57,10 +57,10 @@ def main() -> int:
             "settings": person,
             "workspace": person,
         }
-        page = open_page(chromium, opened, DESKTOP_SIZE, "light")
+        page = open_page(chromium, share, DESKTOP_SIZE, "light")
         for name, query in pages.items():
             save_screenshot(page, f"{stack.url}/reports/{name}?{urlencode(query)}", name)
-        phone = open_page(chromium, opened, PHONE_SIZE, "dark")
+        phone = open_page(chromium, share, PHONE_SIZE, "dark")
         save_screenshot(
             phone, f"{stack.url}/reports/campaign?{urlencode(_CAMPAIGN)}", "campaign-phone-dark"
         )
@@ -68,14 +68,14 @@ def main() -> int:
 
 
 def send_earlier_campaign(tracker: DemoClient, campaign: str, kind: str) -> None:
-    """Send a campaign to everybody, of whom some click."""
+    """Send a campaign to all recipients; some click."""
     sent = tracker.rewrite(build_message() | {"campaign": campaign, "kind": kind})
     for delivery in sent["deliveries"][:: len(campaign) % 4 + 2]:
         tracker.click(extract_tracked_links(delivery["content"]["html"])[0])
 
 
 def configure_workspace(tracker: DemoClient) -> None:
-    """Settings and a tracking domain, so that their pages have something to show."""
+    """Create settings and a tracking domain, so that their pages are not empty."""
     parameters = {"utm_source": "waypost", "utm_campaign": "{{ campaign.name }}"}
     tracker.request("PUT", f"/v1/workspaces/{WORKSPACE}/settings", {"url_params": parameters})
     domain = {"host": "links.treeline.example", "sending_domain": "treeline.example"}
@@ -83,13 +83,13 @@ def configure_workspace(tracker: DemoClient) -> None:
 
 
 def find_most_active_person(tracker: DemoClient, link: str) -> str:
-    """Who clicked a link most often."""
+    """Find the person with the most clicks on a link."""
     people = tracker.request("GET", f"/v1/workspaces/{WORKSPACE}/links/{link}/people")["people"]
     return str(max(people, key=lambda one: one["clicks"])["person"])
 
 
 def open_page(chromium: Browser, share: str, size: tuple[int, int], color_scheme: str) -> Page:
-    """A page that holds a share, of a size in pixels, light or dark."""
+    """Open a share link in a page of a size in pixels, light or dark."""
     page = chromium.new_page(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if color_scheme == "dark" else "light",
@@ -99,10 +99,10 @@ def open_page(chromium: Browser, share: str, size: tuple[int, int], color_scheme
 
 
 def save_screenshot(page: Page, address: str, name: str) -> None:
-    """Take a picture of what is seen at first sight, at most."""
-    answer = page.goto(address, wait_until="networkidle")
-    if answer is None or not answer.ok:
-        raise RuntimeError(f"{address}: {answer and answer.status}")
+    """Take a screenshot of a page, as far as it is visible without scrolling."""
+    response = page.goto(address, wait_until="networkidle")
+    if response is None or not response.ok:
+        raise RuntimeError(f"{address}: {response and response.status}")
     width, height = page.evaluate("[innerWidth, Math.min(innerHeight, document.body.offsetHeight)]")
     clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": height}
     page.screenshot(path=FOLDER / f"{name}.png", clip=clip)

@@ -174,7 +174,7 @@ def test_many_processes_are_forked_and_awaited_concurrently(server):
 
 def test_fork_server_that_cannot_start_raises_an_error(capfd):
     broken = ForkServer("import no_such_library", list_library_folders(), {})
-    with pytest.raises(ProcessStartError, match="complaint is above"):
+    with pytest.raises(ProcessStartError, match="see its error above"):
         told(broken, "")
     assert "No module named 'no_such_library'" in capfd.readouterr().err
     with pytest.raises(ProcessStartError):
