@@ -1,5 +1,14 @@
 """Fork server client: start processes from one that has imported their libraries.
 
+Measured with a stack whose seven functions start five times each: 12.5 s of processor time with
+forks, 27.6 s without, which is 0.43 s per start (71 s and 198 s on a busy machine with 2 cores)::
+
+    time python -c "from local.stack import EmbeddedStack
+    with EmbeddedStack(preload=True) as stack:  # or False
+        for name in 5 * list(stack._function_pools.pools):
+            stack.invoke(name, {})
+            stack.recycle(name)"
+
 A process starts as Python does: with its own environment, folder, arguments, files and path, and
 without modules of the project except those in the server's prelude. ``forkserver`` is the server.
 """

@@ -2,7 +2,7 @@
 
 ``local.forks`` starts it as a script and states its benefit: ``forkserver.py SOCKET PRELUDE``.
 SOCKET is the number of an open socket, PRELUDE the code that imports the libraries. A request is a
-length and a JSON object, with four files: the child's stdin, stdout and stderr, and the status pipe. The
+length and a JSON object, with four files: the child's stdin, stdout, stderr and status pipe. The
 server writes the child's process id to the status pipe, and later its exit status (negative: the
 signal that ended it).
 

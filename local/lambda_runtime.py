@@ -101,7 +101,7 @@ class FunctionPools:
         *,
         preload: bool,
     ) -> None:
-        """``processes`` limits the processes of a function, by logical id.
+        """Create the pools; ``processes`` limits the processes of a function, by logical id.
 
         With ``preload``, processes start with libraries imported.
         """

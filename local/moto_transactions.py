@@ -20,16 +20,16 @@ TransactAction: TypeAlias = dict[str, Any]  # {"Put": {"TableName": …, "Item":
 
 
 def install_rollback(set_attribute: Callable[[type, str, object], None] = setattr) -> None:
-    """Changes moto, for this process; or, with pytest's ``monkeypatch``, for a while."""
+    """Patch moto in this process; with pytest's ``monkeypatch.setattr`` for one test."""
     transact = DynamoDBBackend.transact_write_items
 
     def transact_write_items(backend: Any, transact_items: list[TransactAction]) -> None:  # noqa: ANN401
-        undo = [_build_undo(backend.tables, action) for action in transact_items]
+        rollback = [_build_undo(backend.tables, action) for action in transact_items]
         try:
             transact(backend, transact_items)
         except Exception:
-            for step in undo:
-                step()
+            for undo in rollback:
+                undo()
             raise
 
     set_attribute(DynamoDBBackend, "transact_write_items", transact_write_items)
@@ -40,7 +40,7 @@ def _build_undo(tables: Mapping[str, Any], action: TransactAction) -> Undo:
     (request,) = action.values()
     table, key = tables.get(request["TableName"]), request.get("Key") or request.get("Item") or {}
     if table is None or table.hash_key_attr not in key:
-        return lambda: None  # refused before anything is written
+        return lambda: None  # moto refuses it before the first write
     hash_key = DynamoType(key[table.hash_key_attr])
     range_key = DynamoType(key[table.range_key_attr]) if table.range_key_attr in key else None
     before = copy.deepcopy(table.get_item(hash_key, range_key))
@@ -48,12 +48,10 @@ def _build_undo(tables: Mapping[str, Any], action: TransactAction) -> Undo:
     length = len(shard.items) if shard else 0
 
     def undo() -> None:
-        siblings, place = (
-            (table.items[hash_key], range_key) if range_key else (table.items, hash_key)
-        )
-        siblings.pop(place, None)
+        items, key = (table.items[hash_key], range_key) if range_key else (table.items, hash_key)
+        items.pop(key, None)
         if before is not None:
-            siblings[place] = before
+            items[key] = before
         if shard:
             del shard.items[length:]
 
