@@ -1,19 +1,19 @@
 """Waypost: link tracking for messages, run on your own AWS account.
 
-The domain of the whole product, imported by every function. Data flows one
-way, handler → domain → store:
+The code of the Lambda layer, which every function imports. ``composition`` builds the services.
 
-- ``redirecting``  what happens to who clicks
-- ``sending``      what becomes of a message, and ``rewriting``, which of its links become what
-- ``counting``     clicks into figures, each once, and ``clicks``, the rules of what a click is
-- ``domains``      tracking hosts, from DNS to the fall-back
-- ``reporting``    what is told about clicks; ``management`` and ``pages`` show it
-- ``upkeep``       parked clicks home, figures right, people removed
-- ``tokens``       what a tracking link carries, packed and signed
-- ``model``        the entities: workspace, campaign, link, click, recipient, counters
-- ``store``        where entities live: one interface per aggregate, DynamoDB and its in-memory twin
-- ``client``       the rewrite function as a typed call, for pipelines
-- ``errors``       everything that can go wrong, as one tree
+- ``redirect``       resolves a tracking link, records the click and redirects
+- ``rewrite``        replaces the links of a message by tracking links; ``rewrite_files`` for files
+- ``tally``          counts each click once; ``clicks`` and ``bot_detection`` describe clicks
+- ``domains``        verifies tracking domains and falls back if one fails
+- ``reports``        figures, people and share links; ``api`` and ``web`` present them
+- ``privacy``        opt-outs and erasure; ``maintenance`` replays and recounts clicks
+- ``tokens``         packs and signs the data in tracking links
+- ``models``         entities: workspace, campaign, link, click, recipient, counters
+- ``repositories``   one interface for each aggregate, with DynamoDB and S3 implementations
+- ``client``         calls the rewrite function from a pipeline
+- ``errors``         all errors as one tree
+- ``retry``, ``cache``  retry with backoff, and a bounded cache with a TTL
 
-docs/architecture.md draws who may import whom.
+docs/architecture.md shows the allowed imports.
 """

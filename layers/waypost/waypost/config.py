@@ -63,7 +63,7 @@ class ShareLinkConfig(FunctionConfig):
 @dataclass(frozen=True, slots=True)
 class RewriteConfig(FunctionConfig):
     """Configuration of rewriting. ``default_base_url`` begins the tracking links of a workspace
-    without a domain of its own, until ``default_host`` works (empty if the stack has none).
+    without a tracking domain, until ``default_host`` works (empty if the stack has none).
     """
 
     campaigns_table: str

@@ -181,7 +181,7 @@ class HostnameInUse(CdnRequestRejected):
 
 class CallFailed(WaypostError):
     """Raised by ``waypost.client`` when a function does not respond after all attempts, or rejects
-    a call for a reason without an error of its own. ``status``: of the rejection, None without one.
+    a call for a reason that has no specific error. ``status``: of the rejection, None without one.
     """
 
     def __init__(self, function: str, reason: str, status: int | None = None) -> None:

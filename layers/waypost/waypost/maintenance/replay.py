@@ -90,7 +90,7 @@ def _parse_click(value: Mapping[str, object]) -> Click:
 
 
 def _parse_line(line: str) -> object:
-    """Parse the JSON of a line, after any text before it; None if there is none."""
+    """Parse the JSON of a line, after any text before it; None without JSON."""
     start = line.find("{")
     try:
         return json.loads(line[start:]) if start >= 0 else None

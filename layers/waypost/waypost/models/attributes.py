@@ -53,7 +53,7 @@ def to_attribute(value: Value) -> Attribute:
 
 
 def build_item(values: Mapping[str, Value | None]) -> Item:
-    """Convert values to an item, without those that are None."""
+    """Convert values to an item, and omit None."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 

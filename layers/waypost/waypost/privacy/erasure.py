@@ -167,7 +167,7 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class PersonIndex:
-    """Finds records of a person: campaigns with a row of theirs, and rendered messages.
+    """Finds records of a person: campaigns with their row, and rendered messages.
 
     No table has an index by person. The list of a workspace's campaigns is fast, but has only
     campaigns sent by a release with lists, or listed by an operator. Without it, all tables are

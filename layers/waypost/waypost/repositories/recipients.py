@@ -133,7 +133,7 @@ class RecipientRepository(Protocol):
     def update_outbox(
         self, campaign: CampaignId, batch: int, unpublished: frozenset[bytes]
     ) -> None:
-        """Store the unpublished events of a batch; delete the entry if there are none."""
+        """Store the unpublished events of a batch; delete the entry after the last."""
         ...
 
     def list_link_visitors(

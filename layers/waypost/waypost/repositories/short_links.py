@@ -13,11 +13,11 @@ class ShortLinkReader(Protocol):
     """The part that the redirect needs. All methods raise StoreUnavailable."""
 
     def get(self, code: str) -> ShortLink | None:
-        """Return the short link of a code, expired or not, None if there is none."""
+        """Return the short link of a code, expired or not, or None."""
         ...
 
     def get_destination(self, workspace: WorkspaceId, digest: str) -> str | None:
-        """Return the destination stored under a digest, None if there is none."""
+        """Return the destination stored under a digest, or None."""
         ...
 
 

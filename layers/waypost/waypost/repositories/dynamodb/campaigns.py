@@ -1,6 +1,6 @@
 """Campaigns, their links and their figures in DynamoDB.
 
-A campaign is put on its workspace's list by an item of its own, then marked as listed. A campaign
+A campaign is put on its workspace's list by a second item, then marked as listed. A campaign
 without the mark is listed when it is next sent to. Repeating this is safe: the key of the list item
 holds the time when the campaign was first seen.
 """
@@ -237,7 +237,7 @@ class DynamoCampaignRepository:
         return len(missing)
 
     def _load_item(self, campaign: CampaignId) -> Item:
-        """Return the campaign's own item, empty if there is none."""
+        """Return the campaign's own item, or an empty one."""
         with translate_dynamo_errors():
             response = self._client.get_item(
                 TableName=self._table, Key=_campaign_key(campaign), ConsistentRead=True

@@ -1,8 +1,8 @@
 """Sharded counters: a campaign's counters in DynamoDB, moved by atomic ADD.
 
 Writers begin in the campaign's own partition. Two transactions on one item at once cancel each
-other, so a writer that meets another marks the campaign as ``spread`` and moves to a shard of its
-own choice. An ordinary campaign is never sharded, and its report stays one query.
+other, so a writer that meets another marks the campaign as ``spread`` and moves to a
+random shard. An ordinary campaign is never sharded, and its report stays one query.
 """
 
 from __future__ import annotations

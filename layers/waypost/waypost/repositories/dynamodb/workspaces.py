@@ -139,7 +139,7 @@ class DynamoWorkspaceRepository:
         return opt_outs
 
     def _load_settings_item(self, workspace: WorkspaceId, *, consistent: bool) -> Item:
-        """Return the item of the settings, empty if there is none."""
+        """Return the item of the settings, or an empty one."""
         options = {"ConsistentRead": True} if consistent else {}
         with translate_dynamo_errors():
             response = self._client.get_item(
