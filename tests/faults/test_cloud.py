@@ -67,7 +67,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 def answers(cloud):
     """What a function gets for some calls, one after the other."""
-    with cloud.fresh():
+    with cloud.reset():
         for name, asked in CALLS:
             try:
                 answer = getattr(get_client("dynamodb"), name)(**asked)
@@ -81,7 +81,7 @@ def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
     written = BaseJSONSerializer._serialize_type_structure
     with create_fake_cloud() as cloud:
         short = list(answers(cloud))
-        monkeypatch.setattr(clouded, "played", in_process_moto._call_other_service)
+        monkeypatch.setattr(clouded, "respond_with_moto", in_process_moto._call_other_service)
         monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", written)
         assert short == list(answers(cloud))
     assert [status for _, status, _ in short].count(200) == len(CALLS) - 3
