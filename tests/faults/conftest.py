@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from tests.contract.conftest import dynamodb, dynamodb_stores, kept_tables, tables
-from tests.faults.checking import FAULT_SEED
-from tests.faults.cloud import FakeCloud, create_fake_cloud
+from tests.faults.fake_cloud import FakeCloud, create_fake_cloud
+from tests.faults.invariants import FAULT_SEED
 
 __all__ = ["dynamodb", "dynamodb_stores", "kept_tables", "tables"]
 

@@ -11,7 +11,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from tests.faults.cloud import SECRET
+from tests.faults.fake_cloud import SECRET
 from tests.faults.fault_injector import FaultInjector
 from waypost.domains import probe_token
 from waypost.tokens.keyring import KeySchedule

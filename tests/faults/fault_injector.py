@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from threading import Lock
 
-from tests.faults.checking import SOAK_ROUNDS
-from tests.faults.ways import ALWAYS, CALL_FAULTS
+from tests.faults.call_faults import ALWAYS, CALL_FAULTS
+from tests.faults.invariants import SOAK_ROUNDS
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
-from tests.faults.ways import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
+from tests.faults.call_faults import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
 
 KEYRING_SECRET = json.dumps({"seed": "of these tests, thirty-two or more"})
 

@@ -20,11 +20,11 @@ import pytest
 from local.template import load_template
 from tests import lambda_handlers
 from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
-from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import SECRET, FakeCloud, get_repositories
+from tests.faults.call_faults import CALL_FAULTS
+from tests.faults.fake_cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
+from tests.faults.invariants import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.promises import find_missing_promises, list_calls
-from tests.faults.ways import CALL_FAULTS
 from waypost.composition import ApiServices, build_page_service, build_tally_service
 from waypost.ids import derive_workspace_id
 from waypost.models.campaign import LinkDefinition, SentMessage

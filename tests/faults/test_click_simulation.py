@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from tests.fakes import create_in_memory_repositories
-from tests.faults.checking import FAULT_SEED, check_invariants
 from tests.faults.click_simulation import FaultSimulation
+from tests.faults.invariants import FAULT_SEED, check_invariants
 
 
 def test_20_000_clicks_in_memory_are_counted_once_each() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.faults.checking import FAULT_SEED, check_invariants
 from tests.faults.click_simulation import FaultSimulation
+from tests.faults.invariants import FAULT_SEED, check_invariants
 from waypost.composition import Repositories
 from waypost.models.click import Click
 from waypost.repositories.clicks import ClickRepository

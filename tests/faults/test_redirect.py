@@ -18,9 +18,9 @@ from aws_lambda_powertools.logging import Logger
 
 from tests import lambda_handlers
 from tests.click_factory import CAMPAIGN, NOON
+from tests.faults.call_faults import ALWAYS, CALL_FAULTS, FAULTS_AFTER_SUCCESS
 from tests.faults.faulty_aws import KEYRING_SECRET, FaultyAws, run_faulty_aws
 from tests.faults.promises import find_missing_promises
-from tests.faults.ways import ALWAYS, CALL_FAULTS, FAULTS_AFTER_SUCCESS
 from waypost.aws import MinimalClient, clients
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
 from waypost.domains import probe_token

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from tests import lambda_handlers
-from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import SECRET, FakeCloud, get_repositories
+from tests.faults.call_faults import CALL_FAULTS
+from tests.faults.fake_cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
+from tests.faults.invariants import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.promises import find_missing_promises, list_calls
-from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
 from waypost.tokens import TokenSealer

@@ -16,12 +16,12 @@ import pytest
 
 from tests import lambda_handlers
 from tests.click_factory import CAMPAIGN, NOON, make_click
-from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
+from tests.faults.call_faults import CALL_FAULTS
 from tests.faults.click_simulation import compute_counters
-from tests.faults.cloud import FakeCloud, get_repositories
+from tests.faults.fake_cloud import FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
+from tests.faults.invariants import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.promises import find_missing_promises, list_calls
-from tests.faults.ways import CALL_FAULTS
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.errors import StoreError
 from waypost.ids import CampaignId, derive_campaign_id, derive_workspace_id

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests import lambda_handlers
-from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import FakeCloud, create_fake_cloud, get_client, get_repositories
+from tests.faults.call_faults import CALL_FAULTS
+from tests.faults.fake_cloud import FakeCloud, create_fake_cloud, get_client, get_repositories
 from tests.faults.fault_injector import fault_schedules
+from tests.faults.invariants import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.promises import find_missing_promises, list_calls
-from tests.faults.ways import CALL_FAULTS
 from waypost.ids import derive_campaign_id
 
 FUNCTION = "rewrite-file"

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto.core.serialize import BaseJSONSerializer
 
 from tests import in_process_moto
-from tests.faults import cloud as clouded
-from tests.faults.cloud import REGION, create_fake_cloud, get_client
+from tests.faults import fake_cloud
+from tests.faults.fake_cloud import REGION, create_fake_cloud, get_client
 
 
 def test_calls_to_a_stack_on_this_machine_are_left_alone():
@@ -81,7 +81,7 @@ def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
     written = BaseJSONSerializer._serialize_type_structure
     with create_fake_cloud() as cloud:
         short = list(answers(cloud))
-        monkeypatch.setattr(clouded, "respond_with_moto", in_process_moto._call_other_service)
+        monkeypatch.setattr(fake_cloud, "respond_with_moto", in_process_moto._call_other_service)
         monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", written)
         assert short == list(answers(cloud))
     assert [status for _, status, _ in short].count(200) == len(CALLS) - 3

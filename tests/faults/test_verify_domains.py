@@ -23,12 +23,12 @@ from botocore.parsers import ResponseParserError
 
 from tests import lambda_handlers
 from tests.click_factory import NOON
-from tests.faults.checking import FAULT_SEED, SOAK_ROUNDS
-from tests.faults.cloud import FakeCloud, get_repositories
+from tests.faults.call_faults import CALL_FAULTS
+from tests.faults.fake_cloud import FakeCloud, get_repositories
 from tests.faults.fake_internet import DEFAULT_HOST, FakeInternet
 from tests.faults.fault_injector import fault_schedules
+from tests.faults.invariants import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.promises import find_missing_promises, list_calls
-from tests.faults.ways import CALL_FAULTS
 from waypost.errors import StoreError
 from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import STACK_WORKSPACE, TrackingDomain, create_domain

@@ -28,10 +28,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from tests.contract.conftest import TABLE_SCHEMA_KEYS, accelerate_moto, load_stack_template
+from tests.faults.call_faults import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
+from tests.faults.call_names import name_call
 from tests.faults.fake_tenants import FakeTenants
 from tests.faults.fault_injector import FaultInjector
-from tests.faults.naming import name_call
-from tests.faults.ways import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
 from tests.in_process_moto import is_to_aws, respond_with_moto
 from waypost.composition import Repositories, TableNames
 
