@@ -19,7 +19,7 @@ BASELINE_PACKAGES = ("aws-lambda-powertools", "boto3", "itsdangerous")
 
 
 def find_runtime_python() -> Path | None:
-    """Find an interpreter of Lambda's Python version; None if there is none."""
+    """Find an interpreter of Lambda's Python version, or return None."""
     found = subprocess.run(
         [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
     )

@@ -159,7 +159,7 @@ def _call_each(work: Callable[[_Given], object], values: Sequence[_Given]) -> No
 
 
 def main() -> int:
-    """Measure over the corpus; skip if there is none."""
+    """Measure over the corpus; skip without one."""
     corpus = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("WAYPOST_EMAIL_CORPUS")
     hrefs = list_destinations(Path(corpus)) if corpus else []
     if not hrefs:

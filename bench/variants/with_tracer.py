@@ -1,4 +1,4 @@
-"""Waypost's redirect with powertools' Tracer around it, told by its environment to do nothing."""
+"""Waypost's redirect with powertools' Tracer around it, disabled by its environment variable."""
 
 from app import handler as plain  # type: ignore[import-not-found]
 from aws_lambda_powertools import Tracer
