@@ -1,4 +1,4 @@
-"""Waypost's redirect as it was before the lean client: boto3's clients behind the same names."""
+"""Waypost's redirect before the minimal client: boto3's clients under the same names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Waypost's redirect with botocore's signing over urllib3 in the place of the lean client's own."""
+"""Waypost's redirect with botocore's signing and urllib3 instead of the minimal client's."""
 
 import os
 import ssl

@@ -1,4 +1,4 @@
-"""Waypost's redirect with the standard library's logging in the place of powertools' Logger."""
+"""Waypost's redirect with the standard library's logging instead of powertools' Logger."""
 
 import json
 import logging

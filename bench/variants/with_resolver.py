@@ -1,4 +1,4 @@
-"""Waypost's redirect behind powertools' resolver; it looks at the path itself otherwise."""
+"""Waypost's redirect behind powertools' resolver instead of its own routing."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Waypost's redirect, started with the garbage collector off."""
+"""Waypost's redirect, imported with the garbage collector off."""
 
 import gc
 
