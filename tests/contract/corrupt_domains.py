@@ -30,7 +30,7 @@ def put_domain_item(repository: DomainRepository, stored_item: Item) -> None:
 
 
 def corrupt_domain_item(domain: TrackingDomain, path: str, value: object) -> Item:
-    """Build a domain's item with one value of its JSON replaced, or removed if it is None."""
+    """Build a domain's item with one value of its JSON replaced, or removed for None."""
     item = tracking_domain.domain_to_item(domain)
     values: Any = json.loads(str(item["domain"]["S"]))
     *outer, last = path.split(".")
