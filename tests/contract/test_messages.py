@@ -26,23 +26,23 @@ def message(html="<p>Hello, 🙂</p>\r\n", *, rendered=False, campaign=CAMPAIGN)
 
 
 @pytest.mark.parametrize("rendered", [True, False])
-def test_a_message_comes_back_as_it_was_kept(messages, rendered):
+def test_stored_message_is_returned_unchanged(messages, rendered):
     assert messages.add(message(rendered=rendered))
     assert messages.get(CAMPAIGN) == message(rendered=rendered)
 
 
-def test_the_first_message_stays(messages):
+def test_first_message_is_not_overwritten(messages):
     assert messages.add(message("first"))
     assert not messages.add(message("second"))
     assert messages.get(CAMPAIGN).html == "first"
 
 
-def test_a_message_whose_time_is_over_is_gone_though_its_item_may_be_there(messages):
+def test_expired_message_is_not_returned_before_its_item_is_deleted(messages):
     assert messages.add(replace(message(), expires=int(NOON.timestamp()) - 1))
     assert messages.get(CAMPAIGN) is None
 
 
-def test_campaigns_have_messages_of_their_own(messages):
+def test_each_campaign_has_its_own_message(messages):
     other = derive_campaign_id("acme", "autumn")
     messages.add(message("spring"))
     assert messages.get(other) is None
@@ -50,26 +50,26 @@ def test_campaigns_have_messages_of_their_own(messages):
     assert messages.get(CAMPAIGN).html == "spring"
 
 
-def test_what_is_larger_than_an_item_is_not_kept(messages):
+def test_message_larger_than_an_item_is_not_stored(messages):
     noise = random.Random(1).randbytes(MAX_MESSAGE_BYTES).hex() * 2
     assert not messages.add(message(noise))
     assert messages.get(CAMPAIGN) is None
 
 
-def test_a_large_message_of_repeated_parts_is_kept(messages):
+def test_large_message_that_compresses_well_is_stored(messages):
     html = "<tr><td>row</td></tr>" * 40_000
     assert messages.add(message(html))
     assert messages.get(CAMPAIGN).html == html
 
 
-def test_a_forgotten_message_makes_room_for_the_next(messages):
+def test_message_can_be_stored_after_the_first_was_deleted(messages):
     messages.add(message("first"))
     messages.delete(CAMPAIGN)
     messages.delete(CAMPAIGN)
     assert messages.add(message("second"))
 
 
-def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspace(messages):
+def test_rendered_messages_of_a_workspace_can_be_deleted(messages):
     template, strangers = (
         derive_campaign_id("acme", "template"),
         derive_campaign_id("other", "spring"),
@@ -84,7 +84,7 @@ def test_what_was_rendered_for_one_recipient_can_be_forgotten_of_a_whole_workspa
     assert messages.delete_personal_by_workspace(derive_workspace_id("acme")) == 0
 
 
-def test_of_some_campaigns_only_rendered_messages_are_forgotten(messages):
+def test_only_rendered_messages_of_the_given_campaigns_are_deleted(messages):
     template, other = derive_campaign_id("acme", "autumn"), derive_campaign_id("acme", "winter")
     messages.add(message(rendered=True))
     messages.add(message(campaign=template))

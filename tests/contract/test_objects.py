@@ -42,7 +42,7 @@ def test_an_object_is_read_from_any_offset(objects: ObjectStore):
 
 
 @pytest.mark.parametrize("data", [b"", b"0123456789"])
-def test_from_its_end_on_an_object_has_no_bytes(objects: ObjectStore, data: bytes):
+def test_object_has_no_bytes_from_its_end(objects: ObjectStore, data: bytes):
     objects.write(URL, data)
     state = objects.get_state(URL)
     assert list(objects.stream(URL, state.version, state.size)) == []
@@ -54,7 +54,7 @@ def test_a_large_object_is_read_range_by_range(objects: ObjectStore):
     assert b"".join(objects.stream(URL, objects.get_state(URL).version, 5)) == data[5:]
 
 
-def test_a_small_object_is_replaced_only_in_the_version_that_was_read(objects: ObjectStore):
+def test_object_is_replaced_only_in_the_version_that_was_read(objects: ObjectStore):
     first = objects.replace(URL, b"a", None)
     with pytest.raises(WriteConflict):
         objects.replace(URL, b"b", None)
@@ -67,7 +67,7 @@ def test_a_small_object_is_replaced_only_in_the_version_that_was_read(objects: O
         objects.replace(URL, b"c", second)
 
 
-def test_an_object_that_changed_is_not_read_on(objects: ObjectStore):
+def test_reading_stops_if_the_object_changed(objects: ObjectStore):
     objects.write(URL, b"before")
     version = objects.get_state(URL).version
     objects.write(URL, b"after")
@@ -75,7 +75,7 @@ def test_an_object_that_changed_is_not_read_on(objects: ObjectStore):
         list(objects.stream(URL, version, 0))
 
 
-def test_an_object_that_is_not_there(objects: ObjectStore):
+def test_missing_object_raises_not_found(objects: ObjectStore):
     assert objects.read(URL) is None
     objects.delete(URL)
     with pytest.raises(NotFound):
@@ -84,7 +84,7 @@ def test_an_object_that_is_not_there(objects: ObjectStore):
         list(objects.stream(URL, "x", 0))
 
 
-def test_parts_make_an_object_whatever_else_was_written(objects: ObjectStore):
+def test_object_consists_of_the_listed_parts_only(objects: ObjectStore):
     upload = objects.create_upload(URL)
     objects.upload_part(URL, upload, 1, b"lost" * LARGE)
     parts = [
@@ -97,7 +97,7 @@ def test_parts_make_an_object_whatever_else_was_written(objects: ObjectStore):
     assert b"".join(objects.stream(URL, objects.get_state(URL).version, 0)) == b"a" * LARGE + b"b"
 
 
-def test_a_part_that_was_written_over_is_not_taken_for_the_one_before(objects: ObjectStore):
+def test_completing_with_the_tag_of_an_overwritten_part_fails(objects: ObjectStore):
     upload = objects.create_upload(URL)
     tag = objects.upload_part(URL, upload, 1, b"mine")
     objects.upload_part(URL, upload, 1, b"another's")
@@ -105,5 +105,5 @@ def test_a_part_that_was_written_over_is_not_taken_for_the_one_before(objects: O
         objects.complete_upload(URL, upload, [(1, tag)])
 
 
-def test_a_url_names_what_lies_beside_it():
+def test_url_with_suffix_names_an_object_beside_it():
     assert str(URL.with_suffix(".progress")) == "s3://files/in/recipients.ndjson.progress"

@@ -164,8 +164,8 @@ def test_every_call_has_its_promise(healthy: dict[str, Counter[str]]) -> None:
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-@pytest.mark.parametrize("call", list_calls("rewrite", "test_a_message_is_whole_or_refused"))
-def test_a_message_is_whole_or_refused(
+@pytest.mark.parametrize("call", list_calls("rewrite", "test_message_is_complete_or_refused"))
+def test_message_is_complete_or_refused(
     cloud: FakeCloud, app: ModuleType, healthy: dict[str, Counter[str]], call: str, way: str
 ) -> None:
     message = next(name for name, calls in healthy.items() if calls[call])
@@ -182,7 +182,7 @@ def test_a_message_is_whole_or_refused(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_keys_that_were_read_once_outlive_their_store(
+def test_cached_keyring_survives_a_failure_of_its_store(
     cloud: FakeCloud, app: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr("waypost.tokens.keyring.KEYRING_TTL_SECONDS", 0)
@@ -193,7 +193,7 @@ def test_keys_that_were_read_once_outlive_their_store(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_a_message_that_cannot_be_kept_goes_out(
+def test_message_that_cannot_be_archived_is_sent(
     cloud: FakeCloud, app: ModuleType, way: str
 ) -> None:
     cloud.plan_fault("PutItem of message", way)
@@ -202,7 +202,7 @@ def test_a_message_that_cannot_be_kept_goes_out(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_over_http_a_refusal_asks_to_come_again(
+def test_unavailable_store_over_http_sets_retry_after(
     cloud: FakeCloud, app: ModuleType, way: str
 ) -> None:
     cloud.plan_fault("GetItem of settings", way)
@@ -217,7 +217,7 @@ def test_over_http_a_refusal_asks_to_come_again(
     assert is_refusal(json.loads(answer["body"]))
 
 
-def test_at_random_messages_are_whole_and_counted_once_each(
+def test_messages_are_complete_and_counted_once_despite_random_faults(
     cloud: FakeCloud, app: ModuleType
 ) -> None:
     random, sent = Random(FAULT_SEED), Counter[tuple[str, str]]()

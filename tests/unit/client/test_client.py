@@ -104,14 +104,14 @@ def rewritten(function, message=MESSAGE, to=None, waits=None):
     return client.rewrite(message, to or recipients(3))
 
 
-def test_deliveries_come_in_the_order_of_recipients_whatever_the_batches():
+def test_deliveries_keep_the_order_of_recipients_across_batches():
     function = Function()
     run = rewritten(function, to=recipients(2_500))
     assert [each["delivery"] for each in run] == [f"d{n}" for n in range(2_500)]
     assert [len(batch) for batch in function.deliveries()] == [1_000, 1_000, 500]
 
 
-def test_recipients_are_read_as_they_are_needed():
+def test_recipients_are_read_lazily():
     read = []
 
     def endless():
@@ -143,14 +143,14 @@ def test_no_payload_is_over_the_limit():
     assert len(function.payloads) == 4
 
 
-def test_batches_are_small_enough_for_their_answers():
+def test_batches_are_small_enough_for_their_responses():
     function = Function()
     html = "x" * 500_000
     list(rewritten(function, {**MESSAGE, "content": {"html": html}}, recipients(20)))
     assert max(map(len, function.deliveries())) * len(html) < batches.MAX_PAYLOAD_BYTES
 
 
-def test_an_answer_that_would_be_too_large_is_asked_for_in_halves_and_later_batches_are_smaller():
+def test_batch_is_halved_if_its_response_is_too_large_and_later_batches_are_smaller():
     function = Function(answer_limit=300 * len(json.dumps(MESSAGE["content"])))
     run = rewritten(function, to=recipients(1_600))
     assert [each["delivery"] for each in run] == [f"d{n}" for n in range(1_600)]
@@ -159,7 +159,7 @@ def test_an_answer_that_would_be_too_large_is_asked_for_in_halves_and_later_batc
     assert run.failed == []
 
 
-def test_a_recipient_whose_message_has_no_room_at_all_fails_and_spoils_no_other():
+def test_recipient_whose_message_is_too_large_fails_alone():
     to = recipients(3)
     to[1]["data"] = {"text": "x" * batches.MAX_PAYLOAD_BYTES}
     run = rewritten(Function(), to=to)
@@ -167,7 +167,7 @@ def test_a_recipient_whose_message_has_no_room_at_all_fails_and_spoils_no_other(
     assert [(each["delivery"], each["field"]) for each in run.failed] == [("d1", "data")]
 
 
-def test_a_message_that_leaves_no_room_is_refused_before_any_call():
+def test_message_without_space_for_recipients_is_refused_before_any_call():
     with pytest.raises(TooLarge, match="content"):
         rewritten(Function(), {**MESSAGE, "content": {"mime": "x" * batches.MAX_PAYLOAD_BYTES}})
 
@@ -183,7 +183,7 @@ def test_a_message_that_leaves_no_room_is_refused_before_any_call():
         refusal(StoreUnavailable("campaigns")),
     ],
 )
-def test_what_may_pass_is_tried_again_with_the_same_payload(trouble):
+def test_transient_failure_is_retried_with_the_same_payload(trouble):
     function = Function(trouble, trouble)
     waits: list[float] = []
     assert len(list(rewritten(function, waits=waits))) == 3
@@ -193,14 +193,14 @@ def test_what_may_pass_is_tried_again_with_the_same_payload(trouble):
     assert all(0 <= wait <= 20 for wait in waits)
 
 
-def test_what_does_not_pass_ends_in_an_error_with_the_reason():
+def test_persistent_failure_raises_call_failed_with_the_reason():
     function = Function(*[{"errorMessage": "out of memory"}] * 6)
     with pytest.raises(CallFailed, match=r"waypost-us-rewrite:live: out of memory"):
         list(rewritten(function))
     assert len(function.payloads) == 6
 
 
-def test_what_cannot_pass_is_not_tried_again():
+def test_permanent_failure_is_not_retried():
     function = Function(refused(403, "AccessDeniedException"))
     with pytest.raises(CallFailed, match="AccessDenied") as caught:
         list(rewritten(function))
@@ -212,7 +212,7 @@ def failures(run):
     return [(each["delivery"], f"{each['field']}: {each['reason']}") for each in run.failed]
 
 
-def test_a_refused_recipient_fails_by_itself_named_as_the_caller_counts():
+def test_refused_recipient_fails_alone_with_the_callers_index():
     to = recipients(1_005)
     to[1_004]["delivery"] = "d1003"
     run = rewritten(Function(), to=to)
@@ -224,7 +224,7 @@ def test_a_refused_recipient_fails_by_itself_named_as_the_caller_counts():
     "value",
     [object(), float("nan"), float("-inf"), b"bytes", datetime.now(UTC), {(1, 2): 3}],
 )
-def test_a_recipient_that_is_no_json_fails_by_itself_with_its_field(value):
+def test_recipient_that_is_not_json_fails_alone_with_its_field(value):
     to = recipients(3)
     to[1]["data"] = {"customer": [{"since": value}]}
     run = rewritten(Function(), to=to)
@@ -233,7 +233,7 @@ def test_a_recipient_that_is_no_json_fails_by_itself_with_its_field(value):
     assert failures(run) == [("d1", f"{field}: cannot be written as JSON")]
 
 
-def test_a_recipient_that_holds_itself_fails_by_itself():
+def test_recipient_that_contains_itself_fails_alone():
     endless: dict[str, Any] = {}
     endless["data"] = endless
     run = rewritten(Function(), to=[*recipients(1), {"delivery": "e", "data": endless}])
@@ -241,7 +241,7 @@ def test_a_recipient_that_holds_itself_fails_by_itself():
     assert [each["delivery"] for each in run.failed] == ["e"]
 
 
-def test_failures_stand_in_the_order_of_recipients_whoever_found_them():
+def test_failures_of_client_and_function_keep_the_order_of_recipients():
     to: list[Any] = recipients(8)
     to[1] = None
     to[2]["person"] = 7
@@ -262,14 +262,14 @@ def test_failures_stand_in_the_order_of_recipients_whoever_found_them():
     ]
 
 
-def test_a_name_that_looks_like_a_place_is_told_as_it_is():
+def test_delivery_name_that_looks_like_an_index_is_not_renumbered():
     to: list[Any] = [{"delivery": "d0", "recipients[99]": 1}, {"delivery": "d1"}]
     run = rewritten(Function(), to=to)
     assert [each["delivery"] for each in run] == ["d1"]
     assert failures(run) == [("d0", "recipients[0].recipients[99]: is not known")]
 
 
-def test_a_batch_of_refused_recipients_alone_ends_and_the_next_goes_on():
+def test_batch_of_refused_recipients_does_not_stop_the_next():
     to: list[Any] = [*recipients(1_000, person=7), {"delivery": "last"}]
     run = rewritten(Function(), to=to)
     assert [each["delivery"] for each in run] == ["last"]
@@ -290,17 +290,17 @@ def test_refused_recipients_and_halves_keep_the_order():
     ]
 
 
-def test_a_message_that_is_refused_beside_a_recipient_ends_the_run():
+def test_refused_message_stops_the_run():
     with pytest.raises(InvalidRequest, match="campaign"):
         list(rewritten(Function(), {**MESSAGE, "campaign": ""}, recipients(2, person=7)))
 
 
-def test_half_a_surrogate_pair_is_refused_by_its_field():
+def test_lone_surrogate_is_refused_with_its_field():
     with pytest.raises(InvalidRequest, match=r"content\.html"):
         list(rewritten(Function(), {**MESSAGE, "content": {"html": "\ud800"}}))
 
 
-def test_the_same_run_again_has_the_same_keys_and_no_two_batches_share_one():
+def test_repeated_run_has_the_same_idempotency_keys_which_differ_by_batch():
     def keys(run_key):
         function = Function()
         list(rewritten(function, {**MESSAGE, "idempotency_key": run_key}, recipients(2_000)))
@@ -310,7 +310,7 @@ def test_the_same_run_again_has_the_same_keys_and_no_two_batches_share_one():
     assert len(set(keys("run") + keys("another"))) == 4
 
 
-def test_without_a_key_two_runs_are_two():
+def test_runs_without_a_key_count_separately():
     first, second = Function(), Function()
     list(rewritten(first))
     list(rewritten(second))
@@ -323,7 +323,7 @@ def answers(*told):
     return [whole | each for each in told]
 
 
-def test_a_warning_whose_figures_differ_from_batch_to_batch_is_told_once():
+def test_warning_whose_figures_differ_by_batch_appears_once():
     function = Function(
         *answers(
             {"warnings": ["link 1 is 2,100 characters; Outlook opens at most 2,048"]},
@@ -351,9 +351,7 @@ def test_a_warning_whose_figures_differ_from_batch_to_batch_is_told_once():
         ({}, {"round_trip": False}, {"round_trip": False}),
     ],
 )
-def test_of_a_link_the_first_recipient_who_has_it_stands_for_all_unless_it_goes_astray(
-    first, second, kept
-):
+def test_first_entry_of_a_link_is_reported_unless_a_later_round_trip_fails(first, second, kept):
     function = Function(
         *answers({"links": [link("u", 1, **first)]}, {"links": [link("u", 1, **second)]})
     )
@@ -373,7 +371,7 @@ def test_segments_are_those_of_the_longest_message():
     assert run.segments == {"encoding": "ucs-2", "before": 3, "after": 2}
 
 
-def test_the_types_have_the_fields_that_the_function_checks():
+def test_types_have_the_fields_that_the_function_validates():
     checked = {field.alias or name: field for name, field in CheckedMessage.model_fields.items()}
     assert set(Message.__annotations__) == set(checked)
     assert Message.__required_keys__ == {n for n, field in checked.items() if field.is_required()}

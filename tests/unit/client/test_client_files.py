@@ -46,7 +46,7 @@ def rewritten(*answers, message=None):
     return client.rewrite_file(message, input=SOURCE, output=TARGET), function
 
 
-def test_a_file_is_worked_on_until_it_is_done_and_its_report_given():
+def test_file_is_continued_until_it_is_done_and_returns_its_report():
     report, function = rewritten(told(30), told(60), REPORT, message=MESSAGE)
     assert report == REPORT
     first, *others = function.bodies
@@ -54,7 +54,7 @@ def test_a_file_is_worked_on_until_it_is_done_and_its_report_given():
     assert others == [first, first]
 
 
-def test_without_a_message_the_file_has_it():
+def test_request_without_message_uses_the_first_line_of_the_file():
     _, function = rewritten(REPORT)
     assert "message" not in function.bodies[0]
 
@@ -66,13 +66,13 @@ def test_without_a_message_the_file_has_it():
         refusal(StoreUnavailable("no answer")),
     ],
 )
-def test_what_may_pass_is_tried_again_and_the_work_goes_on(trouble):
+def test_transient_failure_is_retried_and_the_work_continues(trouble):
     report, function = rewritten(*[trouble] * 5, told(50), *[trouble] * 5, REPORT)
     assert report == REPORT
     assert len(function.bodies) == 12
 
 
-def test_what_does_not_pass_ends_in_an_error():
+def test_persistent_failure_raises_call_failed():
     with pytest.raises(CallFailed, match="out of memory"):
         rewritten(*[{"errorMessage": "out of memory"}] * 6)
 
@@ -85,11 +85,11 @@ def test_what_does_not_pass_ends_in_an_error():
         (AlreadyExists("output", TARGET, "exists already"), CallFailed, "exists already"),
     ],
 )
-def test_what_is_refused_is_an_error_with_the_reason(answer, error, text):
+def test_refusal_raises_its_error_with_the_reason(answer, error, text):
     with pytest.raises(error, match=text):
         rewritten(refusal(answer))
 
 
-def test_a_message_that_is_no_json_is_refused_before_any_call():
+def test_message_that_is_not_json_is_refused_before_any_call():
     with pytest.raises(InvalidRequest, match="message: cannot be written as JSON"):
         rewritten(message={**MESSAGE, "since": object()})

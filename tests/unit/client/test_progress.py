@@ -18,7 +18,7 @@ def at(monkeypatch, *, terminal):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
 
 
-def test_nothing_is_drawn_outside_of_a_terminal(monkeypatch, shown):
+def test_no_bar_outside_a_terminal(monkeypatch, shown):
     at(monkeypatch, terminal=False)
     with ProgressBar(10, enabled=True) as bar:
         bar.show()
@@ -26,14 +26,14 @@ def test_nothing_is_drawn_outside_of_a_terminal(monkeypatch, shown):
     assert shown == []
 
 
-def test_nothing_is_drawn_for_who_wants_nothing(monkeypatch, shown):
+def test_no_bar_if_progress_is_disabled(monkeypatch, shown):
     at(monkeypatch, terminal=True)
     with ProgressBar(10, enabled=False) as bar:
         bar.show()
     assert shown == []
 
 
-def test_nothing_is_drawn_without_the_extra(monkeypatch, shown):
+def test_no_bar_without_the_extra(monkeypatch, shown):
     at(monkeypatch, terminal=True)
     monkeypatch.setitem(sys.modules, "rich.console", None)
     with ProgressBar(10, enabled=True) as bar:
@@ -42,7 +42,7 @@ def test_nothing_is_drawn_without_the_extra(monkeypatch, shown):
     assert shown == []
 
 
-def test_a_terminal_is_shown_what_was_done_before_and_after(monkeypatch, shown):
+def test_bar_includes_messages_from_before_it_was_shown(monkeypatch, shown):
     at(monkeypatch, terminal=True)
     with ProgressBar(10, enabled=True) as bar:
         bar.advance(3)
@@ -54,7 +54,7 @@ def test_a_terminal_is_shown_what_was_done_before_and_after(monkeypatch, shown):
     assert (task.completed, task.total) == (5, 10)
 
 
-def test_a_terminal_is_shown_how_much_of_a_file_was_read(monkeypatch, shown):
+def test_bar_of_a_file_shows_the_bytes_read(monkeypatch, shown):
     at(monkeypatch, terminal=True)
     with ProgressBar(None, enabled=True, in_bytes=True) as bar:
         bar.update(30, 100)
