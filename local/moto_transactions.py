@@ -1,8 +1,12 @@
-"""Makes moto's TransactWriteItems undo what it touched, instead of putting back whole tables.
+"""Patch of moto: roll back a cancelled TransactWriteItems action by action.
 
-moto copies the table for every action of a transaction, which takes seconds with thousands of rows,
-and putting a copy back leaves iterators of its stream with the table that is gone. Correct only
-while requests are answered one at a time, as ``moto_server`` does it.
+moto copies the whole table for every action. Measured with 10 puts in one transaction on a table of
+2,000 items of 34 attributes, processor time of moto's process: 0.012 s with the patch, 4.1 s
+without. Measure it with ``MotoCloud(file).client("dynamodb")``, with and without the call of
+``install_rollback`` in ``moto_server``: ``utime + stime`` in /proc/PID/stat over the calls.
+
+Without the patch a rollback also replaces the table by its copy, and iterators of its stream still
+read the old table. The patch is correct only while ``moto_server`` serves one request at a time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests become payload format 2.0, and answers become responses, as API Gateway makes them."""
+"""Routes, events (payload format 2.0) and responses are those of API Gateway."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT = Route("$default", "tracking", "Default", requires_iam=False)
 ROUTES = sorted([DEFAULT, GREEDY, ANY, REPORTS, REPORT, CLICK], key=lambda r: r.precedence)[::-1]
 
 
-def request(method="GET", path="/", query="", headers=(), body=b""):
+def build_request(method="GET", path="/", query="", headers=(), body=b""):
     return HttpRequest(method, path, query, list(headers), body, "192.0.2.7", 1_795_303_472_123)
 
 
@@ -43,21 +43,21 @@ def request(method="GET", path="/", query="", headers=(), body=b""):
     ],
 )
 def test_the_most_specific_route_wins(method, path, function, parameters):
-    found = match_route(ROUTES, method, path)
-    assert found is not None
-    assert (found[0].function_id, found[1]) == (function, parameters)
+    match = match_route(ROUTES, method, path)
+    assert match is not None
+    assert (match[0].function_id, match[1]) == (function, parameters)
 
 
-def test_without_a_default_route_nothing_is_found():
+def test_without_a_default_route_other_requests_match_none():
     assert match_route([CLICK, REPORT], "GET", "/elsewhere") is None
     assert match_route([CLICK], "HEAD", "/e/c/a/b") is None
 
 
 def test_an_event_has_the_shape_of_payload_format_2():
-    made = build_http_event(
+    event = build_http_event(
         CLICK,
         {"payload": "a/b", "signature": "c"},
-        request(
+        build_request(
             path="/e/c/a%2Fb/c",
             query="x=1&x=2&y=%20z&empty=",
             headers=[
@@ -68,8 +68,8 @@ def test_an_event_has_the_shape_of_payload_format_2():
             ],
         ),
     )
-    context = made.pop("requestContext")
-    assert made == {
+    context = event.pop("requestContext")
+    assert event == {
         "version": "2.0",
         "routeKey": CLICK.key,
         "rawPath": "/e/c/a/b/c",
@@ -93,30 +93,36 @@ def test_an_event_has_the_shape_of_payload_format_2():
     assert "authorizer" not in context
 
 
-def test_callers_of_signed_routes_are_named():
-    context = build_http_event(REPORT, {}, request())["requestContext"]
+def test_an_event_of_a_signed_route_has_the_callers_identity():
+    context = build_http_event(REPORT, {}, build_request())["requestContext"]
     assert context["authorizer"]["iam"]["accountId"] == "123456789012"
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain; charset=utf-8"])
-def test_text_bodies_travel_as_they_are(kind):
-    made = build_http_event(
-        REPORT, {}, request("POST", headers=[("content-type", kind)], body="ü".encode())
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain; charset=utf-8"])
+def test_a_text_body_is_not_encoded(content_type):
+    event = build_http_event(
+        REPORT,
+        {},
+        build_request("POST", headers=[("content-type", content_type)], body="ü".encode()),
     )
-    assert (made["body"], made["isBase64Encoded"]) == ("ü", False)
+    assert (event["body"], event["isBase64Encoded"]) == ("ü", False)
 
 
-@pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded"])
-def test_other_bodies_travel_as_base64(kind):
-    made = build_http_event(
-        REPORT, {}, request("POST", headers=[("content-type", kind)], body=b"\xff\x00")
+@pytest.mark.parametrize(
+    "content_type", ["application/octet-stream", "application/x-www-form-urlencoded"]
+)
+def test_a_binary_body_is_encoded_as_base64(content_type):
+    event = build_http_event(
+        REPORT,
+        {},
+        build_request("POST", headers=[("content-type", content_type)], body=b"\xff\x00"),
     )
-    assert made["isBase64Encoded"] is True
-    assert base64.b64decode(made["body"]) == b"\xff\x00"
+    assert event["isBase64Encoded"] is True
+    assert base64.b64decode(event["body"]) == b"\xff\x00"
 
 
-def test_an_answer_becomes_a_response():
-    found = parse_response(
+def test_a_functions_response_becomes_an_http_response():
+    response = parse_response(
         json.dumps(
             {
                 "statusCode": 302,
@@ -127,21 +133,21 @@ def test_an_answer_becomes_a_response():
             }
         ).encode()
     )
-    assert found.status == 302
-    assert found.body == b"\xff"
-    assert ("location", "https://example.com/a%2Fb") in found.headers
-    assert ("x-count", "3") in found.headers
-    assert [value for name, value in found.headers if name == "set-cookie"] == ["a=1", "b=2"]
+    assert response.status == 302
+    assert response.body == b"\xff"
+    assert ("location", "https://example.com/a%2Fb") in response.headers
+    assert ("x-count", "3") in response.headers
+    assert [value for name, value in response.headers if name == "set-cookie"] == ["a=1", "b=2"]
 
 
-def test_an_answer_without_a_status_is_a_json_body():
-    found = parse_response(b'{"a": 1}')
-    assert (found.status, found.body) == (200, b'{"a": 1}')
-    assert found.headers == (("content-type", "application/json"),)
+def test_a_function_response_without_a_status_is_a_json_body():
+    response = parse_response(b'{"a": 1}')
+    assert (response.status, response.body) == (200, b'{"a": 1}')
+    assert response.headers == (("content-type", "application/json"),)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"statusCode": "soon"},
         {"statusCode": 999},
@@ -152,6 +158,6 @@ def test_an_answer_without_a_status_is_a_json_body():
         {"statusCode": 200, "cookies": ["a=1\r\nlocation: b"]},
     ],
 )
-def test_an_answer_that_cannot_be_passed_on_is_refused(answer):
+def test_an_invalid_function_response_is_refused(response):
     with pytest.raises(InvalidFunctionResponse):
-        parse_response(json.dumps(answer).encode())
+        parse_response(json.dumps(response).encode())

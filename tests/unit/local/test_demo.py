@@ -1,4 +1,4 @@
-"""How the demo ends where it cannot go on."""
+"""The demo ends without a traceback when it cannot continue."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from local.errors import StackError
 
 
 @pytest.mark.parametrize(
-    ("stopped", "status", "told"),
+    ("error", "status", "message"),
     [
         (KeyboardInterrupt(), 130, ""),
         (StackError("no port is free"), 1, "the demo cannot run: no port is free\n"),
     ],
 )
-def test_what_ends_the_demo_early_is_no_traceback(stopped, status, told, monkeypatch, capsys):
-    def never() -> None:
-        raise stopped
+def test_an_interrupted_or_failed_demo_prints_no_traceback(
+    error, status, message, monkeypatch, capsys
+):
+    def fail() -> None:
+        raise error
 
-    monkeypatch.setattr(demo, "EmbeddedStack", never)
+    monkeypatch.setattr(demo, "EmbeddedStack", fail)
     assert demo.main() == status
-    assert capsys.readouterr().err == told
+    assert capsys.readouterr().err == message

@@ -1,4 +1,4 @@
-"""What stands around moto: one request at a time, and memory that does not grow with polling."""
+"""moto serves one request at a time, and its memory does not grow with polling."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from local.moto_server import BoundedDict, SerialRequests
 
 
 def test_requests_never_overlap_and_bodies_are_whole():
-    running, most = 0, 0
+    running, maximum = 0, 0
 
     def application(environ, start_response):
-        nonlocal running, most
+        nonlocal running, maximum
         running += 1
-        most = max(most, running)
+        maximum = max(maximum, running)
         time.sleep(0.01)
         yield b"a"
         yield b"b"
         running -= 1
 
-    served = SerialRequests(application)
+    serial = SerialRequests(application)
     bodies: list[bytes] = []
     threads = [
-        threading.Thread(target=lambda: bodies.extend(served({}, lambda *_: lambda _: None)))
+        threading.Thread(target=lambda: bodies.extend(serial({}, lambda *_: lambda _: None)))
         for _ in range(5)
     ]
     for thread in threads:
@@ -31,10 +31,10 @@ def test_requests_never_overlap_and_bodies_are_whole():
     for thread in threads:
         thread.join()
     assert bodies == [b"ab"] * 5
-    assert most == 1
+    assert maximum == 1
 
 
-def test_only_the_latest_entries_are_kept():
+def test_a_bounded_dict_drops_its_oldest_entries():
     recent: BoundedDict[int, str] = BoundedDict()
     for number in range(1_500):
         recent[number] = "x"

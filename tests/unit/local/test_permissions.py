@@ -1,4 +1,4 @@
-"""Which permissions requests need, and which statements give them."""
+"""Requests need permissions, and statements of policies allow them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,30 @@ from local.iam_policies import find_allowing_statements, parse_policy
 from local.required_permissions import PermissionRules, RequiredPermission
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/t"
-NEEDS = PermissionRules("eu-west-1", "1", lambda _: "pk")
+RULES = PermissionRules("eu-west-1", "1", lambda _: "pk")
 
 
-def key(value: str) -> dict[str, Any]:
+def build_key(value: str) -> dict[str, Any]:
     return {"pk": {"S": value}, "sk": {"S": "x"}}
 
 
-def keys(*values: str) -> frozenset[str]:
+def build_keys(*values: str) -> frozenset[str]:
     return frozenset(values)
 
 
 @pytest.mark.parametrize(
-    ("operation", "request_", "needs"),
+    ("operation", "request_", "expected"),
     [
-        ("GetItem", {"Key": key("a")}, [RequiredPermission("dynamodb:GetItem", TABLE, keys("a"))]),
-        ("PutItem", {"Item": key("a")}, [RequiredPermission("dynamodb:PutItem", TABLE, keys("a"))]),
+        (
+            "GetItem",
+            {"Key": build_key("a")},
+            [RequiredPermission("dynamodb:GetItem", TABLE, build_keys("a"))],
+        ),
+        (
+            "PutItem",
+            {"Item": build_key("a")},
+            [RequiredPermission("dynamodb:PutItem", TABLE, build_keys("a"))],
+        ),
         ("Scan", {}, [RequiredPermission("dynamodb:Scan", TABLE)]),
         ("Scan", {"IndexName": "i"}, [RequiredPermission("dynamodb:Scan", f"{TABLE}/index/i")]),
         (
@@ -37,36 +45,40 @@ def keys(*values: str) -> frozenset[str]:
                 "ExpressionAttributeNames": {"#k": "pk"},
                 "ExpressionAttributeValues": {":k": {"S": "a"}, ":s": {"S": "b"}},
             },
-            [RequiredPermission("dynamodb:Query", TABLE, keys("a"))],
+            [RequiredPermission("dynamodb:Query", TABLE, build_keys("a"))],
         ),
     ],
 )
-def test_a_request_needs_its_action_on_its_table(operation, request_, needs):
-    assert NEEDS.list_requirements("dynamodb", operation, {"TableName": "t", **request_}) == needs
+def test_a_request_needs_its_action_on_its_table(operation, request_, expected):
+    assert (
+        RULES.list_requirements("dynamodb", operation, {"TableName": "t", **request_}) == expected
+    )
 
 
-def test_a_transaction_needs_what_its_actions_need():
+def test_a_transaction_needs_the_permissions_of_its_actions():
     actions = [
-        {"Put": {"TableName": "t", "Item": key("a")}},
-        {"Delete": {"TableName": "u", "Key": key("b")}},
-        {"ConditionCheck": {"TableName": "t", "Key": key("c")}},
+        {"Put": {"TableName": "t", "Item": build_key("a")}},
+        {"Delete": {"TableName": "u", "Key": build_key("b")}},
+        {"ConditionCheck": {"TableName": "t", "Key": build_key("c")}},
     ]
-    needed = NEEDS.list_requirements("dynamodb", "TransactWriteItems", {"TransactItems": actions})
-    assert [(need.action, need.resource[-1]) for need in needed] == [
+    required = RULES.list_requirements("dynamodb", "TransactWriteItems", {"TransactItems": actions})
+    assert [(need.action, need.resource[-1]) for need in required] == [
         ("dynamodb:PutItem", "t"),
         ("dynamodb:DeleteItem", "u"),
         ("dynamodb:ConditionCheckItem", "t"),
     ]
 
 
-def test_a_batch_needs_its_action_on_each_table():
-    read = {"t": {"Keys": [key("a"), key("b")]}, "u": {"Keys": [key("c")]}}
-    first, second = NEEDS.list_requirements("dynamodb", "BatchGetItem", {"RequestItems": read})
-    assert first == RequiredPermission("dynamodb:BatchGetItem", TABLE, keys("a", "b"))
+def test_a_batch_request_needs_its_action_on_each_table():
+    read = {"t": {"Keys": [build_key("a"), build_key("b")]}, "u": {"Keys": [build_key("c")]}}
+    first, second = RULES.list_requirements("dynamodb", "BatchGetItem", {"RequestItems": read})
+    assert first == RequiredPermission("dynamodb:BatchGetItem", TABLE, build_keys("a", "b"))
     assert second.leading_keys == {"c"}
-    written = {"t": [{"PutRequest": {"Item": key("a")}}, {"DeleteRequest": {"Key": key("b")}}]}
-    (need,) = NEEDS.list_requirements("dynamodb", "BatchWriteItem", {"RequestItems": written})
-    assert need == RequiredPermission("dynamodb:BatchWriteItem", TABLE, keys("a", "b"))
+    written = {
+        "t": [{"PutRequest": {"Item": build_key("a")}}, {"DeleteRequest": {"Key": build_key("b")}}]
+    }
+    (need,) = RULES.list_requirements("dynamodb", "BatchWriteItem", {"RequestItems": written})
+    assert need == RequiredPermission("dynamodb:BatchWriteItem", TABLE, build_keys("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -84,29 +96,29 @@ def test_a_batch_needs_its_action_on_each_table():
         ("acm", "ListCertificates", {}, "*"),
     ],
 )  # fmt: skip
-def test_a_request_needs_its_resource(service, operation, request_, resource):
-    assert NEEDS.list_requirements(service, operation, request_) == [
+def test_a_request_needs_its_action_on_its_resource(service, operation, request_, resource):
+    assert RULES.list_requirements(service, operation, request_) == [
         RequiredPermission(f"{service}:{operation}", resource)
     ]
 
 
-def statement(**changes: Any) -> str:
-    plain = {"Sid": "S", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": TABLE}
-    return json.dumps({"Statement": [plain | changes]})
+def build_statement(**changes: Any) -> str:
+    statement = {"Sid": "S", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": TABLE}
+    return json.dumps({"Statement": [statement | changes]})
 
 
-def allowed(need: RequiredPermission, *documents: str) -> bool:
+def is_allowed(need: RequiredPermission, *documents: str) -> bool:
     return bool(
         find_allowing_statements([each for text in documents for each in parse_policy(text)], need)
     )
 
 
-PUT = RequiredPermission("dynamodb:PutItem", TABLE, keys("C#1"))
+PUT = RequiredPermission("dynamodb:PutItem", TABLE, build_keys("C#1"))
 OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["C#*", "I#*"]}}
 
 
 @pytest.mark.parametrize(
-    ("changes", "holds"),
+    ("changes", "expected"),
     [
         ({}, True),
         ({"Action": ["dynamodb:GetItem", "dynamodb:putitem"]}, True),
@@ -119,19 +131,21 @@ OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["C#*", "I#*"]}}
         ({"Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "R#1"}}}, False),
     ],
 )
-def test_a_statement_gives_what_its_patterns_match(changes, holds):
-    assert allowed(PUT, statement(**changes)) is holds
+def test_a_statement_allows_the_permissions_that_its_patterns_match(changes, expected):
+    assert is_allowed(PUT, build_statement(**changes)) is expected
 
 
-def test_every_key_of_a_request_has_to_be_among_those_that_lead():
-    both = RequiredPermission("dynamodb:PutItem", TABLE, keys("C#1", "R#1"))
-    assert not allowed(both, statement(Condition=OWN_KEYS))
-    assert allowed(RequiredPermission("dynamodb:PutItem", TABLE), statement(Condition=OWN_KEYS))
+def test_every_partition_key_of_a_request_must_match_leading_keys():
+    both = RequiredPermission("dynamodb:PutItem", TABLE, build_keys("C#1", "R#1"))
+    assert not is_allowed(both, build_statement(Condition=OWN_KEYS))
+    assert is_allowed(
+        RequiredPermission("dynamodb:PutItem", TABLE), build_statement(Condition=OWN_KEYS)
+    )
 
 
-def test_nothing_is_allowed_by_itself_and_a_denial_outweighs():
-    assert not allowed(PUT)
-    assert not allowed(PUT, statement(), statement(Effect="Deny", Resource="*"))
+def test_nothing_is_allowed_by_default_and_a_denial_overrides():
+    assert not is_allowed(PUT)
+    assert not is_allowed(PUT, build_statement(), build_statement(Effect="Deny", Resource="*"))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +156,6 @@ def test_nothing_is_allowed_by_itself_and_a_denial_outweighs():
         {"Condition": {"ForAllValues:StringLike": {"dynamodb:Attributes": ["a"]}}},
     ],
 )
-def test_what_is_not_emulated_is_refused(changes):
+def test_an_unsupported_statement_is_refused(changes):
     with pytest.raises(TemplateError, match="not emulated"):
-        parse_policy(statement(**changes))
+        parse_policy(build_statement(**changes))

@@ -1,4 +1,4 @@
-"""A source that has nothing is asked seldom, and soon where somebody wrote or waits."""
+"""An idle source is polled rarely, and soon after a write or when a thread waits."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ from local.processes import StackLog
 
 
 class Source(Poller):
-    """Has nothing, and notes when it was asked."""
+    """An empty source that counts its polls."""
 
     def __init__(self) -> None:
         super().__init__("source", StackLog(io.BytesIO()))
         self.polls = 0
-        self.asked = threading.Condition()
+        self.polled = threading.Condition()
 
     def poll(self) -> bool:
-        with self.asked:
+        with self.polled:
             self.polls += 1
-            self.asked.notify_all()
+            self.polled.notify_all()
         return True
 
-    def reaches(self, polls: int) -> bool:
-        with self.asked:
-            return self.asked.wait_for(lambda: self.polls >= polls, 10)
+    def wait_for_polls(self, polls: int) -> bool:
+        with self.polled:
+            return self.polled.wait_for(lambda: self.polls >= polls, 10)
 
 
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
-    """One that is asked once by itself, and again after an hour."""
+    """A source that is polled once, and again after an hour unless it is woken."""
     monkeypatch.setattr(poller, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(poller, "_IDLE_SECONDS", 3_600)
     monkeypatch.setattr(poller, "_PAUSE_FACTOR", 1_000_000)
-    made = Source()
-    made.start()
-    yield made
-    made.stop()
-    made.join()
+    source = Source()
+    source.start()
+    yield source
+    source.stop()
+    source.join()
 
 
-def test_where_there_is_nothing_it_is_asked_seldom(source: Source) -> None:
-    assert source.reaches(1)
+def test_an_empty_source_is_polled_rarely(source: Source) -> None:
+    assert source.wait_for_polls(1)
     time.sleep(0.2)
     assert source.polls == 1
 
 
-def test_who_waits_has_it_asked_at_once(source: Source) -> None:
-    assert source.reaches(1)
+def test_a_waiting_thread_causes_a_poll_at_once(source: Source) -> None:
+    assert source.wait_for_polls(1)
     assert source.wait_until_idle(time.monotonic() + 10)
     assert source.polls >= 2
 
 
-def test_a_request_that_was_answered_or_not_has_it_asked_soon(source: Source) -> None:
+def test_a_failed_request_causes_a_poll_soon(source: Source) -> None:
     async def application(*_: object) -> None:
-        raise ConnectionError("whoever asked is gone")
+        raise ConnectionError("the client disconnected")
 
-    assert source.reaches(1)
+    assert source.wait_for_polls(1)
     with pytest.raises(ConnectionError):
         wake_after_requests(application, [source])({}, Mock(), Mock()).__await__().send(None)
-    assert source.reaches(2)
+    assert source.wait_for_polls(2)

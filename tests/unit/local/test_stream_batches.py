@@ -1,4 +1,4 @@
-"""Batches of a stream are retried, bisected, cut and given up as event source mappings do it."""
+"""Batches of a stream are retried, bisected, cut and discarded as Lambda does it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def no_backoff(monkeypatch):
     monkeypatch.setattr(stream_batches, "_BACKOFF_SECONDS", (0.0,))
 
 
-def batch(*numbers, age=0.0):
+def build_batch(*numbers, age=0.0):
     created = time.time() - age
     return [
         {"dynamodb": {"SequenceNumber": str(n), "ApproximateCreationDateTime": created}}
@@ -44,118 +44,126 @@ def batch(*numbers, age=0.0):
     ]
 
 
-def numbers(records):
+def get_numbers(records):
     return [int(record["dynamodb"]["SequenceNumber"]) for record in records]
 
 
 class Function:
-    """Fails batches with a bad record in them: by an error, or by naming the bad records."""
+    """A function that fails on bad records: by an error, or by a partial batch response."""
 
-    def __init__(self, bad=(), *, heals_after=99, naming=False):
-        self.bad, self.heals_after, self.naming = set(bad), heals_after, naming
+    def __init__(self, bad=(), *, max_failures=99, partial=False):
+        self.bad, self.max_failures, self.partial = set(bad), max_failures, partial
         self.calls = []
 
     def __call__(self, payload):
-        seen = numbers(payload["Records"])
-        self.calls.append(seen)
-        bad = sorted(self.bad & set(seen)) if len(self.calls) <= self.heals_after else []
-        if bad and not self.naming:
+        numbers = get_numbers(payload["Records"])
+        self.calls.append(numbers)
+        bad = sorted(self.bad & set(numbers)) if len(self.calls) <= self.max_failures else []
+        if bad and not self.partial:
             return InvocationResult(b"{}", "Unhandled")
         return InvocationResult(
             json.dumps({"batchItemFailures": [{"itemIdentifier": str(n)} for n in bad]}).encode()
         )
 
 
-def run(function, records, **changes):
-    """The calls made, and what was given up and why."""
-    given_up = []
+def deliver(function, records, **changes):
+    """Deliver a batch; return the function's calls, and the discarded records with the reason."""
+    discarded = []
     mapping = replace(MAPPING, **changes)
-    deliver = BatchDelivery(
+    delivery = BatchDelivery(
         mapping,
         function,
-        lambda rest, reason, invocations, _: given_up.append((numbers(rest), reason, invocations)),
+        lambda rest, reason, calls, _: discarded.append((get_numbers(rest), reason, calls)),
         threading.Event(),
     )
-    deliver.deliver(records)
-    return function.calls, given_up
+    delivery.deliver(records)
+    return function.calls, discarded
 
 
 def test_a_batch_that_succeeds_is_delivered_once():
-    assert run(Function(), batch(1, 2)) == ([[1, 2]], [])
+    assert deliver(Function(), build_batch(1, 2)) == ([[1, 2]], [])
 
 
 def test_a_failing_batch_is_retried_whole_until_it_succeeds():
-    calls, given_up = run(Function({2}, heals_after=2), batch(1, 2))
+    calls, discarded = deliver(Function({2}, max_failures=2), build_batch(1, 2))
     assert calls == [[1, 2]] * 3
-    assert given_up == []
+    assert discarded == []
 
 
-def test_a_batch_is_given_up_after_its_retries():
-    calls, given_up = run(Function({2}), batch(1, 2))
+def test_a_batch_is_discarded_after_its_retries():
+    calls, discarded = deliver(Function({2}), build_batch(1, 2))
     assert calls == [[1, 2]] * 3
-    assert given_up == [([1, 2], "RetryAttemptsExhausted", 3)]
+    assert discarded == [([1, 2], "RetryAttemptsExhausted", 3)]
 
 
 def test_bisecting_isolates_the_bad_record_and_keeps_the_order():
-    calls, given_up = run(Function({3}), batch(1, 2, 3, 4), bisects_batches=True, max_retries=1)
-    assert given_up == [([3], "RetryAttemptsExhausted", 2)]
+    calls, discarded = deliver(
+        Function({3}), build_batch(1, 2, 3, 4), bisects_batches=True, max_retries=1
+    )
+    assert discarded == [([3], "RetryAttemptsExhausted", 2)]
     assert calls == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [3], [4]]
 
 
-def test_named_failures_are_resumed_at_the_first_of_them():
-    calls, given_up = run(
-        Function({2, 4}, heals_after=1, naming=True), batch(1, 2, 3, 4), partial_responses=True
+def test_a_partial_failure_resumes_at_the_first_failed_record():
+    calls, discarded = deliver(
+        Function({2, 4}, max_failures=1, partial=True),
+        build_batch(1, 2, 3, 4),
+        partial_responses=True,
     )
     assert calls == [[1, 2, 3, 4], [2, 3, 4]]
-    assert given_up == []
+    assert discarded == []
 
 
-def test_named_failures_and_bisecting_give_up_the_bad_record_alone():
-    calls, given_up = run(
-        Function({2}, naming=True),
-        batch(1, 2, 3, 4, 5),
+def test_partial_failures_and_bisecting_discard_only_the_bad_record():
+    calls, discarded = deliver(
+        Function({2}, partial=True),
+        build_batch(1, 2, 3, 4, 5),
         partial_responses=True,
         bisects_batches=True,
         max_retries=1,
     )
-    assert given_up == [([2], "RetryAttemptsExhausted", 2)]
+    assert discarded == [([2], "RetryAttemptsExhausted", 2)]
     assert calls[0] == [1, 2, 3, 4, 5]
     assert {n for call in calls for n in call} == {1, 2, 3, 4, 5}
     assert calls[-1] == [4, 5]
 
 
-def test_without_the_response_type_named_failures_mean_nothing():
-    calls, given_up = run(Function({1}, naming=True), batch(1, 2), partial_responses=False)
-    assert (calls, given_up) == ([[1, 2]], [])
+def test_without_the_response_type_partial_failures_are_ignored():
+    calls, discarded = deliver(
+        Function({1}, partial=True), build_batch(1, 2), partial_responses=False
+    )
+    assert (calls, discarded) == ([[1, 2]], [])
 
 
-def test_records_that_are_too_old_are_given_up_at_their_first_failure():
-    calls, given_up = run(
-        Function({1}), batch(1, age=100.0), max_age_seconds=60.0, max_retries=None
+def test_records_that_are_too_old_are_discarded_at_their_first_failure():
+    calls, discarded = deliver(
+        Function({1}), build_batch(1, age=100.0), max_age_seconds=60.0, max_retries=None
     )
     assert calls == [[1]]
-    assert given_up == [([1], "MaximumRecordAgeExceeded", 1)]
+    assert discarded == [([1], "MaximumRecordAgeExceeded", 1)]
 
 
-def test_endless_retries_end_when_the_stack_stops():
-    stopping = threading.Event()
+def test_unlimited_retries_end_when_the_stack_stops():
+    stop_event = threading.Event()
     calls = []
 
-    def fails(payload):
+    def fail(payload):
         calls.append(payload)
         if len(calls) == 5:
-            stopping.set()
+            stop_event.set()
         return InvocationResult(b"", "Unhandled")
 
-    given_up = []
-    endless = replace(MAPPING, max_retries=None)
-    BatchDelivery(endless, fails, lambda *_: given_up.append(1), stopping).deliver(batch(1))
+    discarded = []
+    unlimited = replace(MAPPING, max_retries=None)
+    BatchDelivery(unlimited, fail, lambda *_: discarded.append(1), stop_event).deliver(
+        build_batch(1)
+    )
     assert len(calls) == 5
-    assert given_up == []
+    assert discarded == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "everything", "named"),
+    ("response", "is_whole_batch", "record_ids"),
     [
         (b"", False, set()),
         (b"null", False, set()),
@@ -171,6 +179,6 @@ def test_endless_retries_end_when_the_stack_stops():
         (b"not json", True, set()),
     ],
 )
-def test_answers_about_partial_batches_are_read_as_the_guide_has_it(answer, everything, named):
-    found = parse_failures(InvocationResult(answer), ["1", "2"], partial_responses=True)
-    assert (found.is_whole_batch, set(found.record_ids)) == (everything, named)
+def test_a_partial_batch_response_is_parsed_as_documented(response, is_whole_batch, record_ids):
+    failures = parse_failures(InvocationResult(response), ["1", "2"], partial_responses=True)
+    assert (failures.is_whole_batch, set(failures.record_ids)) == (is_whole_batch, record_ids)
