@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.click_factory import CAMPAIGN, CHROME, FIREFOX, SAFARI, make_click, make_link_id
+from tests.click_factory import CAMPAIGN, make_click, make_link_id
+from tests.property.click_strategies import LINKS, recipient_clicks, split_into_batches
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
 from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, classify_click
 from waypost.models.attributes import to_milliseconds
@@ -26,32 +27,9 @@ from waypost.models.recipient import (
 from waypost.tally.aggregation import apply_clicks
 
 COUNTING = settings(max_examples=settings().max_examples * 3 // 5)
-LINKS = ["home", "shop", "blog", "help", "more", HONEYPOT_IDENTITY]
-AGENTS = [SAFARI, CHROME, FIREFOX, "", "curl/8.9", "SomethingNew/1.0"]
-
-a_click = st.builds(
-    make_click,
-    id_=st.integers(0, 10_000).map("click-{}".format),
-    name=st.sampled_from(LINKS),
-    after=st.one_of(st.integers(0, 40_000), st.integers(0, 4 * 3_600_000)).map(
-        lambda milliseconds: milliseconds / 1000
-    ),
-    agent=st.sampled_from(AGENTS),
-    delivery=st.sampled_from(["d1", "d2"]),
-    asn=st.sampled_from([3320, 6805, 7922, 16509, None]),
-)
-clicks_of_one = st.one_of(
-    st.lists(a_click, max_size=MAX_INLINE_CLICKS, unique_by=lambda click: click.id),
-    st.lists(
-        a_click,
-        min_size=MAX_INLINE_CLICKS + 1,
-        max_size=MAX_INLINE_CLICKS * 3,
-        unique_by=lambda click: click.id,
-    ),
-)
 
 
-class Ledgerless:
+class RecipientSimulation:
     """A recipient's row, overflow items and counter increments, as the tally stores them."""
 
     def __init__(self) -> None:
@@ -86,25 +64,12 @@ class Ledgerless:
         return {c: n for c, n in self.counters.items() if n and c.figure != "shared"}
 
 
-def cut(clicks: Sequence[Click], seed: int) -> list[list[Click]]:
-    """Shuffle the clicks, repeat some, and split them into batches of any size."""
-    random = Random(seed)
-    given_twice = [*clicks, *(click for click in clicks if random.random() < 0.3)]
-    random.shuffle(given_twice)
-    batches: list[list[Click]] = [[]]
-    for click in given_twice:
-        if random.random() < 0.3:
-            batches.append([])
-        batches[-1].append(click)
-    return batches
-
-
 @COUNTING
-@given(clicks=clicks_of_one, seed=st.integers())
+@given(clicks=recipient_clicks, seed=st.integers())
 def test_order_batches_and_repetitions_change_no_counter(clicks: list[Click], seed: int) -> None:
-    at_once, in_pieces = Ledgerless(), Ledgerless()
+    at_once, in_pieces = RecipientSimulation(), RecipientSimulation()
     at_once.take(clicks)
-    for batch in cut(clicks, seed):
+    for batch in split_into_batches(clicks, seed):
         in_pieces.take(batch)
     assert in_pieces.figures() == at_once.figures()
     if len(clicks) <= MAX_INLINE_CLICKS:
@@ -112,10 +77,10 @@ def test_order_batches_and_repetitions_change_no_counter(clicks: list[Click], se
 
 
 @COUNTING
-@given(clicks=clicks_of_one, seed=st.integers())
+@given(clicks=recipient_clicks, seed=st.integers())
 def test_figures_add_up(clicks: list[Click], seed: int) -> None:
-    recipient = Ledgerless()
-    for batch in cut(clicks, seed):
+    recipient = RecipientSimulation()
+    for batch in split_into_batches(clicks, seed):
         recipient.take(batch)
     figures: dict[str, dict[str, int]] = {}
     for (counter, figure), value in recipient.counters.items():
@@ -132,10 +97,10 @@ def test_figures_add_up(clicks: list[Click], seed: int) -> None:
 
 
 @COUNTING
-@given(clicks=clicks_of_one, seed=st.integers())
+@given(clicks=recipient_clicks, seed=st.integers())
 def test_every_click_survives_the_item_round_trip(clicks: list[Click], seed: int) -> None:
-    recipient = Ledgerless()
-    for batch in cut(clicks, seed):
+    recipient = RecipientSimulation()
+    for batch in split_into_batches(clicks, seed):
         recipient.take(batch)
     assert len(recipient.marks()) == len({m.id for m in recipient.marks()}) == len(clicks)
     assert len(recipient.row.counted_clicks) <= MAX_INLINE_CLICKS
@@ -146,11 +111,11 @@ def test_every_click_survives_the_item_round_trip(clicks: list[Click], seed: int
 
 
 @COUNTING
-@given(clicks=clicks_of_one, seed=st.integers())
+@given(clicks=recipient_clicks, seed=st.integers())
 def test_labels_do_not_depend_on_the_order_of_arrival(clicks: list[Click], seed: int) -> None:
-    at_once, in_pieces = Ledgerless(), Ledgerless()
+    at_once, in_pieces = RecipientSimulation(), RecipientSimulation()
     at_once.take(clicks)
-    for batch in cut(clicks, seed):
+    for batch in split_into_batches(clicks, seed):
         in_pieces.take(batch)
     labels = [{(m.id, m.signals, m.is_bot) for m in r.marks()} for r in (at_once, in_pieces)]
     assert labels[0] == labels[1]
@@ -165,8 +130,8 @@ def test_flood_of_one_scanner_is_counted_completely(seed: int) -> None:
         make_click(f"flood-{n}", name=random.choice(LINKS), after=random.random() * 60)
         for n in range(600)
     ]
-    recipient = Ledgerless()
-    for batch in cut(flood, seed):
+    recipient = RecipientSimulation()
+    for batch in split_into_batches(flood, seed):
         recipient.take(batch)
     assert recipient.counters[CounterCell(TOTAL_COUNTER, "human")] + recipient.counters[
         CounterCell(TOTAL_COUNTER, "machine")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.click_factory import CAMPAIGN, NOON
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
-from tests.property.test_click_counting import clicks_of_one, cut
+from tests.property.click_strategies import recipient_clicks, split_into_batches
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.ids import extract_workspace_id
@@ -65,7 +65,7 @@ class Desk:
 
 @settings(deadline=None)
 @given(
-    clicks=clicks_of_one,
+    clicks=recipient_clicks,
     seed=st.integers(),
     steps=st.lists(
         st.one_of(st.sampled_from([30, 70, 150, 1_000]), st.sampled_from(["repair", "erase"])),
@@ -76,7 +76,7 @@ def test_thresholds_and_repairs_never_count_a_click_twice(
     clicks: list[Click], seed: int, steps: list[int | str]
 ) -> None:
     desk = Desk()
-    batches = cut(clicks, seed)
+    batches = split_into_batches(clicks, seed)
     for number, step in enumerate(steps):
         desk.take(batches[number] if number < len(batches) else [])
         if isinstance(step, int):
