@@ -243,21 +243,23 @@ def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def parse_response(payload: bytes) -> HttpResponse:
     """Parse a function's response. Raises InvalidFunctionResponse."""
     try:
-        answer = json.loads(payload)
+        response = json.loads(payload)
     except ValueError as error:
         raise InvalidFunctionResponse("response is not JSON") from error
-    if not isinstance(answer, dict) or "statusCode" not in answer:
+    if not isinstance(response, dict) or "statusCode" not in response:
         return HttpResponse(200, (("content-type", "application/json"),), payload)
     headers = [
         (str(name).lower(), _format_header_value(value))
-        for name, value in (answer.get("headers") or {}).items()
+        for name, value in (response.get("headers") or {}).items()
     ]
     headers += [
-        ("set-cookie", _format_header_value(cookie)) for cookie in answer.get("cookies") or ()
+        ("set-cookie", _format_header_value(cookie)) for cookie in response.get("cookies") or ()
     ]
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    return HttpResponse(_parse_status(answer["statusCode"]), tuple(headers), _parse_body(answer))
+    return HttpResponse(
+        _parse_status(response["statusCode"]), tuple(headers), _parse_body(response)
+    )
 
 
 def _parse_status(value: object) -> int:
@@ -270,13 +272,13 @@ def _parse_status(value: object) -> int:
     return status
 
 
-def _parse_body(answer: Mapping[str, object]) -> bytes:
-    body = answer.get("body")
+def _parse_body(response: Mapping[str, object]) -> bytes:
+    body = response.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
         raise InvalidFunctionResponse(f"body is a {type(body).__name__}, not a string")
-    if not answer.get("isBase64Encoded"):
+    if not response.get("isBase64Encoded"):
         return body.encode()
     try:
         return base64.b64decode(body, validate=True)

@@ -146,11 +146,13 @@ class MotoCloud:
         ``get_credentials`` knows it from then on. Raises TemplateError if moto refuses it.
         """
         role = {"name": name, "trust": trust, "policies": policies}
-        answer = urllib3.request("POST", self.url + ROLES_PATH, json=role, timeout=_REQUEST_SECONDS)
-        if answer.status != 200:
-            raise TemplateError(name, f"role cannot be created: {answer.data.decode()}")
+        response = urllib3.request(
+            "POST", self.url + ROLES_PATH, json=role, timeout=_REQUEST_SECONDS
+        )
+        if response.status != 200:
+            raise TemplateError(name, f"role cannot be created: {response.data.decode()}")
         arn = f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
-        self._role_credentials[arn] = answer.json()
+        self._role_credentials[arn] = response.json()
         return arn
 
     def get_credentials(self, role: str | None) -> Mapping[str, str]:
@@ -164,8 +166,8 @@ class MotoCloud:
 
     def load_permission_report(self) -> PermissionReport:
         """Load the permissions that roles used, and those denied, so far."""
-        answer = urllib3.request("GET", self.url + PERMISSIONS_PATH, timeout=_REQUEST_SECONDS)
-        report = answer.json()
+        response = urllib3.request("GET", self.url + PERMISSIONS_PATH, timeout=_REQUEST_SECONDS)
+        report = response.json()
         return PermissionReport(
             frozenset(PermissionUse(*each) for each in report["used"]),
             frozenset(PermissionDenial(*each) for each in report["denied"]),

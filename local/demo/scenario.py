@@ -65,10 +65,12 @@ def simulate_clicks(stack: EmbeddedStack, tracker: DemoClient, sent: dict[str, A
             link = chance.choice(links)
             stack.clock.advance(chance.uniform(60, 3600))
             for _ in range(chance.choice((1, 1, 1, 2))):
-                answer = tracker.click(link)
+                response = tracker.click(link)
                 clicks += 1
                 if clicks <= 3:
-                    print(f"    {answer.status}  {RECIPIENT_NAMES[number]:<5} → {answer.location}")
+                    print(
+                        f"    {response.status}  {RECIPIENT_NAMES[number]:<5} → {response.location}"
+                    )
     stack.clock.advance(3600)
     clicks += simulate_scanner(tracker, sent["deliveries"][-1])
     link = extract_tracked_links(sent["deliveries"][0]["content"]["html"])[0]
@@ -82,8 +84,8 @@ def click_voucher(tracker: DemoClient, sent: dict[str, Any]) -> int:
     """Click the first recipient's personal link; return the number of clicks."""
     position = next(link["position"] for link in sent["links"] if link["tag"] == "voucher")
     index = sum(link["tracked"] for link in sent["links"][: position - 1])
-    answer = tracker.click(extract_tracked_links(sent["deliveries"][0]["content"]["html"])[index])
-    print(f"    {answer.status}  {RECIPIENT_NAMES[0]:<5} → {answer.location}")
+    response = tracker.click(extract_tracked_links(sent["deliveries"][0]["content"]["html"])[index])
+    print(f"    {response.status}  {RECIPIENT_NAMES[0]:<5} → {response.location}")
     return 1
 
 

@@ -130,8 +130,8 @@ def test_port_in_use_is_reported_before_the_stack_starts(serve):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--port", "99999"], "--port: '99999' is not a port: 0 to 65535"),
-        (["--port", "http"], "--port: 'http' is not a port: 0 to 65535"),
+        (["--port", "99999"], "--port: '99999' is not a port; use 0 to 65535"),
+        (["--port", "http"], "--port: 'http' is not a port; use 0 to 65535"),
         (["--parameter", "OriginLock"], "--parameter: 'OriginLock' is not NAME=VALUE"),
         (["--host", "192.0.2.1"], "192.0.2.1, port 0: Cannot assign requested address;"),
     ],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 
+from local.cloud import MotoCloud
+from local.dynamodb_streams import FailureDestination
 from local.errors import TemplateError
 from local.functions import Trigger
+from local.processes import StackLog
 from local.stream_mapping import (
     StreamMapping,
     build_stream_record,
@@ -75,6 +79,19 @@ def test_an_unsupported_property_of_a_stream_is_refused_and_named():
     stream["TumblingWindowInSeconds"] = 5
     with pytest.raises(TemplateError, match="TumblingWindowInSeconds"):
         StreamMapping.from_trigger(Trigger("F.E", "DynamoDB", stream))
+
+
+def test_a_failure_destination_other_than_a_bucket_is_refused_and_named():
+    stream: Properties = {
+        "Stream": "arn",
+        "StartingPosition": "TRIM_HORIZON",
+        "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:1:failures"}},
+    }
+    mapping = StreamMapping.from_trigger(Trigger("F.E", "DynamoDB", stream))
+    with pytest.raises(
+        TemplateError, match=r"F\.E: failure destination arn:aws:sqs:.* not emulated"
+    ):
+        FailureDestination(mapping, Mock(MotoCloud), "arn", "role", Mock(StackLog))
 
 
 def test_a_stream_record_is_json_with_binary_as_base64():
