@@ -1,4 +1,4 @@
-"""Waypost's redirect behind powertools' resolver instead of its own routing."""
+"""Waypost's redirect behind powertools' resolver instead of Waypost's routing."""
 
 from typing import Any
 

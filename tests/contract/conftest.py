@@ -104,7 +104,7 @@ def _dynamodb_client(endpoint: str | None) -> Any:
 
 @contextmanager
 def temporary_table(client: Any, logical_id: str) -> Iterator[str]:
-    """A table of the template under a name of its own, gone afterwards: it may be a real one."""
+    """Create a table of the template under a unique name and delete it afterwards."""
     name = create_table(client, logical_id)
     try:
         yield name

@@ -8,7 +8,7 @@ from tests.contract.conftest import TemporaryTables
 
 
 def change_attributes(tables: TemporaryTables, table: str, key: Any, **attributes: Any) -> None:
-    """Change attributes of a stored item, or remove those that are None."""
+    """Change attributes of a stored item, or remove those with the value None."""
     request = {"TableName": table, "Key": key}
     values = tables.client.get_item(**request)["Item"] | attributes
     item = {name: value for name, value in values.items() if value is not None}

@@ -165,7 +165,7 @@ ACME = derive_workspace_id("acme")
 
 
 def create_three_campaigns(stores: Repositories) -> None:
-    """Two campaigns of the same moment, and one a day later; and one of somebody else."""
+    """Create two campaigns at the same time, one a day later, and one of another workspace."""
     days = {"spring-sale": 0, "summer": 1, "winter": 0}
     for name, day in days.items():
         now = SENT + timedelta(days=day)

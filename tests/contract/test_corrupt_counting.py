@@ -199,7 +199,7 @@ def test_corrupt_opt_out_does_not_stop_counting_of_other_people(
     assert (counted.new_count, counted.failed_ids) == (
         4,
         {"a"},
-    )  # neither as p1 nor as nobody known
+    )  # neither as p1 nor without a person
     people = {one.person for one in stores.clicks.scan_by_campaign(CAMPAIGN)}
     assert people == {"p1", "p2", None}
     told = vars(caplog.records[0])

@@ -101,7 +101,7 @@ def test_campaign_list_page_reads_four_items_per_campaign(campaign):
     listed = CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100)
     assert len(listed.campaigns) == 10
     assert {one.campaign: one.clicks for one in listed.campaigns}["spring-sale"] == 3
-    # Each is on the list and has an item of its own; only one has counters, and none for sending.
+    # Each is in the list and has its item; only one has counters, and none has sending counters.
     assert +campaign.client.items == {"query": 10, "batch_get_item": 11}
 
 

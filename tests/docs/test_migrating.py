@@ -32,7 +32,7 @@ CUSTOMER = {"customer": {"cio_id": "a1b2"}, "trigger": {"custom_url": "https://a
 
 
 class Sender:
-    """A customer that migrated, with a workspace of its own."""
+    """A customer that migrated, with a separate workspace."""
 
     def __init__(self, stack: EmbeddedStack, workspace: str) -> None:
         self.stack, self.workspace = stack, workspace

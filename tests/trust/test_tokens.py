@@ -46,7 +46,7 @@ def test_forged_token_does_not_open(forgery: Forgery, random: Random) -> None:
             opened = tokens.verify_click_token(forged)
         except TokenError:
             continue
-        # A reading that mends a link may find a token that was signed, never any other.
+        # Repairing a link may restore a signed token, never another one.
         assert sealer.seal(opened) in signed, forged
         assert sealer.seal(opened) == forged[: len(sealer.seal(opened))], forged
 

@@ -3,4 +3,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def without_sockets(socket_disabled: None) -> None:
-    """What needs a socket is no unit; a test that asks for one fails."""
+    """Fail every unit test that opens a socket."""

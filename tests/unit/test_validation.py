@@ -63,7 +63,7 @@ WRONG: tuple[Any, ...] = (
 
 
 def refusals(model: type[BaseModel], body: object) -> Iterator[tuple[str, str, str]]:
-    """What pydantic finds and what we tell of it: kind, its text, our reason."""
+    """List pydantic's error types, its texts, and Waypost's reasons for a body."""
     try:
         model.model_validate(body)
     except ValidationError as found:

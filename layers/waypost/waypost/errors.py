@@ -96,7 +96,7 @@ class ConcurrentModification(WaypostError):
 class ShareAccessDenied(WaypostError):
     """Raised when a report page is requested without a share link that covers it.
 
-    ``reason`` is none, tampered, version, expired, scope or people.
+    ``reason``: tampered, version, expired, scope, people, or none without a share link.
     """
 
     def __init__(self, reason: str, text: str) -> None:

@@ -64,7 +64,7 @@ def test_other_exceptions_are_not_converted() -> None:
 
 
 class ScriptedDynamoClient:
-    """A client that answers as told, and remembers what it was asked."""
+    """A client that returns scripted answers and records its calls."""
 
     def __init__(self, **answers: list[Any]) -> None:
         self.answers = answers

@@ -95,7 +95,7 @@ def get_number(item: Mapping[str, Attribute], name: str, default: int | None = N
 
 
 def get_bytes(item: Mapping[str, Attribute], name: str, default: bytes | None = b"") -> bytes:
-    """Return bytes, required if the default is None. Raises CorruptItem."""
+    """Return bytes; without a default (None) they are required. Raises CorruptItem."""
     value = _get_value(item, name)
     if value is None and default is not None:
         return default

@@ -347,7 +347,7 @@ class OverflowItem:
 
 @dataclass(frozen=True, slots=True)
 class LinkVisitor:
-    """A recipient who clicked a link. ``person`` is None if it is unknown or not to be shown."""
+    """A recipient who clicked a link. ``person``: None if unknown or not to be shown."""
 
     person: str | None
     first: int

@@ -117,7 +117,7 @@ class PeopleReportService:
             campaign: self._load_campaign_name(campaign)
             for campaign in {click.campaign for click in clicks}
         }
-        counted_clicks = self._load_counted_clicks(clicks)
+        counted_clicks = self._load_row_clicks(clicks)
         return [
             _build_activity_click(
                 click, names[click.campaign], links.get(click.link), counted_clicks.get(click.id)
@@ -132,7 +132,7 @@ class PeopleReportService:
             known = None
         return known.name if known else campaign
 
-    def _load_counted_clicks(self, clicks: Sequence[Click]) -> Mapping[str, CountedClick]:
+    def _load_row_clicks(self, clicks: Sequence[Click]) -> Mapping[str, CountedClick]:
         """Load the counted form of clicks, whose verdicts later clicks may change; by click id."""
         ids = {click_hash(click.id): click.id for click in clicks}
         row_keys = {RecipientKey(click.campaign, click.recipient) for click in clicks}

@@ -139,8 +139,7 @@ class EventPublisher:
         if not pending:
             return set()
         clicks = [
-            (click, _build_counted_verdict(result.counted[hash_]))
-            for hash_, click in pending.items()
+            (click, _build_verdict(result.counted[hash_])) for hash_, click in pending.items()
         ]
         try:
             return {click_hash(id_) for id_ in event_bus.publish(clicks)}
@@ -149,5 +148,5 @@ class EventPublisher:
             return set()
 
 
-def _build_counted_verdict(click: CountedClick) -> BotVerdict:
+def _build_verdict(click: CountedClick) -> BotVerdict:
     return build_verdict(BotSignal(click.signals), is_bot=click.is_bot)
