@@ -18,8 +18,8 @@ MAX_SORT_KEY_BYTES: Final = 1_024
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A part of a list. ``cursor`` leads to the next part; at the end it equals None. A page may have
-    fewer items than the limit, even zero, and still have a cursor. ``corrupt_count`` items are left
+    """A part of a list. ``cursor`` leads to the next part; it equals None at the end. A page may
+    have fewer items than the limit, even zero, and still a cursor. ``corrupt_count`` items are left
     out.
     """
 
