@@ -26,6 +26,18 @@ from local.template import Template, Value, as_mapping
 
 DEFAULT_ROUTE: Final = "$default"
 _IMPLICIT_API: Final = "ServerlessHttpApi"  # SAM's API for events without ApiId
+_TEXT_TYPES: Final = re.compile(
+    r"text/|application/(json|xml|javascript)\b|application/[\w.-]+\+(json|xml)\b"
+)
+_IAM_IDENTITY: Final = {
+    "accessKey": "testing",
+    "accountId": ACCOUNT_ID,
+    "callerId": "local",
+    "cognitoIdentity": None,
+    "principalOrgId": None,
+    "userArn": f"arn:aws:iam::{ACCOUNT_ID}:user/local",
+    "userId": "local",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +175,6 @@ class HttpError(Exception):
 
 class InvalidFunctionResponse(Exception):
     """Raised when an HTTP API cannot turn a function's response into HTTP."""
-
-
-_TEXT_TYPES: Final = re.compile(
-    r"text/|application/(json|xml|javascript)\b|application/[\w.-]+\+(json|xml)\b"
-)
-_IAM_IDENTITY: Final = {
-    "accessKey": "testing",
-    "accountId": ACCOUNT_ID,
-    "callerId": "local",
-    "cognitoIdentity": None,
-    "principalOrgId": None,
-    "userArn": f"arn:aws:iam::{ACCOUNT_ID}:user/local",
-    "userId": "local",
-}
 
 
 def build_http_event(

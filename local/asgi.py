@@ -19,6 +19,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _HEADER_BYTES: Final = 128 * 1024
+T = TypeVar("T")
 
 
 class BodyTooLarge(Exception):
@@ -98,9 +99,6 @@ class AsgiServer:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
-
-
-T = TypeVar("T")
 
 
 class EventLoopThread:

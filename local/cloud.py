@@ -52,6 +52,9 @@ _PRELUDE: Final = "\n".join(
     ]
 )
 
+_REQUEST_SECONDS: Final = 60
+_CLIENT_LOCK: Final = threading.Lock()  # boto3 sessions are not thread-safe
+
 
 @cache
 def _get_fork_server() -> ForkServer:
@@ -105,10 +108,6 @@ class MotoProcess:
             self._process.kill()
             self._process.wait(_START_SECONDS)
         self._process.output.close()
-
-
-_REQUEST_SECONDS: Final = 60
-_CLIENT_LOCK: Final = threading.Lock()  # boto3 sessions are not thread-safe
 
 
 @cache

@@ -21,6 +21,9 @@ from local.template import Properties, Template, as_list, as_mapping
 
 # The managed policy AllViewerExceptHostHeader.
 _ALL_VIEWER_EXCEPT_HOST: Final = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+_TIME_CACHE_SIZE: Final = 10_000  # requests
+_EDGE_ADDRESS: Final = "192.0.2.1"  # sourceIp in the origin's event; the viewer's is in a header
+_URL_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,6 @@ def _load_forwarded_headers(
     return frozenset(
         str(header).lower() for header in as_list(headers.get("Headers"), f"{name}.Headers")
     )
-
-
-_TIME_CACHE_SIZE: Final = 10_000  # requests
-_EDGE_ADDRESS: Final = "192.0.2.1"  # sourceIp in the origin's event; the viewer's is in a header
-_URL_BYTES: Final = 8_192
 
 
 class CloudFrontEdge:

@@ -28,6 +28,8 @@ from local.stream_mapping import (
     matches_any,
 )
 
+_RECORDS_LIMIT: Final = 1_000
+
 
 class FailureDestination:
     """Destination of discarded batches: a bucket, or none."""
@@ -117,9 +119,6 @@ def _format_rfc3339(seconds: float) -> str:
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z")
     )
-
-
-_RECORDS_LIMIT: Final = 1_000
 
 
 class StreamsClient(Protocol):

@@ -35,6 +35,7 @@ from local import forkserver
 from local.errors import ProcessStartError
 
 _START_SECONDS: Final = 60.0
+_SCRIPT: Final = Path(forkserver.__file__)
 
 
 class ForkedProcess:
@@ -87,9 +88,6 @@ async def open_pipe_reader(file: IO[bytes]) -> asyncio.StreamReader:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), file)
     return stream
-
-
-_SCRIPT: Final = Path(forkserver.__file__)
 
 
 @dataclass(frozen=True, slots=True)

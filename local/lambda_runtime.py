@@ -33,6 +33,8 @@ from local.worker_pool import Worker, WorkerPool
 _PREFIX: Final = "/2018-06-01/runtime"
 _RESULT = re.compile(rf"{_PREFIX}/invocation/([^/]+)/(response|error)")
 _ACCEPTED: Final = b'{"status":"OK"}'
+_DEFAULT_PROCESSES: Final = 1
+_PUBLIC_PROCESSES: Final = 2  # behind a public route, where recipients wait
 
 
 class RuntimeApi:
@@ -83,10 +85,6 @@ def _build_headers(arn: str, invocation: Invocation) -> list[tuple[str, str]]:
     if invocation.client_context is not None:
         headers.append(("Lambda-Runtime-Client-Context", invocation.client_context))
     return headers
-
-
-_DEFAULT_PROCESSES: Final = 1
-_PUBLIC_PROCESSES: Final = 2  # behind a public route, where recipients wait
 
 
 class FunctionPools:

@@ -24,6 +24,7 @@ from moto.core.utils import method_names_from_class
 
 _VALUE_SHAPE: Final = "AttributeValue"  # of botocore's service models of DynamoDB and its streams
 _PLAIN_TYPES: Final = (str, bool, int, float, type(None))
+_REQUEST_NUMBERS: Final = count(1)
 
 
 def install_speedups(set_attribute: Callable[[Any, str, object], None] = setattr) -> None:
@@ -56,9 +57,6 @@ def _to_json(value: Any) -> Any:  # noqa: ANN401  JSON, of any shape
     if value_type is bytes:
         return b64encode(value).decode()
     raise TypeError(value_type.__name__)
-
-
-_REQUEST_NUMBERS: Final = count(1)
 
 
 def _next_request_id(headers: dict[str, Any]) -> str:

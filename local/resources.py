@@ -41,6 +41,10 @@ _ATTRIBUTE_TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
         "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{{name}}",
     },
 }
+_SECRET_REFERENCE: Final = re.compile(
+    r"\{\{resolve:secretsmanager:((?:arn:[^:}]+:[^:}]+:[^:}]*:[^:}]*:[^:}]*:)?[^:}]+)"
+    r"(?::SecretString(?::([^:}]*))?[^}]*)?\}\}"
+)
 
 
 def derive_attributes(
@@ -56,12 +60,6 @@ def derive_attributes(
     names = {"id": resource.logical_id, "host": host, "name": f"{stack}-{resource.logical_id}"}
     templates = _ATTRIBUTE_TEMPLATES.get(resource.type, {"Ref": "{name}"})
     return {attribute: text.format(**names) for attribute, text in templates.items()}
-
-
-_SECRET_REFERENCE: Final = re.compile(
-    r"\{\{resolve:secretsmanager:((?:arn:[^:}]+:[^:}]+:[^:}]*:[^:}]*:[^:}]*:)?[^:}]+)"
-    r"(?::SecretString(?::([^:}]*))?[^}]*)?\}\}"
-)
 
 
 class StackResources:

@@ -20,6 +20,8 @@ from local.stream_mapping import StreamMapping, get_sequence_number
 _BACKOFF_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)  # Lambda's are longer and undocumented
 
 DiscardBatch: TypeAlias = Callable[[Sequence[Record], str, int, BatchFailures], None]
+_QUEUE_SIZE: Final = 10_000  # records in a batcher before polling waits for it
+_IDLE_SECONDS: Final = 0.2
 
 
 class BatchDelivery:
@@ -87,10 +89,6 @@ class BatchDelivery:
         if mapping.max_retries is not None and retries >= mapping.max_retries and not splits:
             return "RetryAttemptsExhausted"
         return None
-
-
-_QUEUE_SIZE: Final = 10_000  # records in a batcher before polling waits for it
-_IDLE_SECONDS: Final = 0.2
 
 
 class StreamBatcher(threading.Thread):
