@@ -16,7 +16,7 @@ _NAMES_BY_SORT_KEY = {
 }
 _NAMES_BY_PARTITION: Mapping[str, str | Mapping[str, str]] = {
     "I": "idempotency key",
-    "R": {"!": "notice", "~": "sheet"},
+    "R": {"!": "outbox entry", "~": "overflow item"},
     "D": "claim",
 }
 _NAMES_BY_TABLE = {"clicks": "click"}

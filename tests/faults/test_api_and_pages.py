@@ -276,8 +276,8 @@ def test_every_call_of_the_pages_has_its_promise(shown: dict[str, HealthyRun]) -
     )
 
 
-@pytest.mark.parametrize("call", list_calls("api", "test_a_report_is_complete_or_returns_503"))
-def test_a_report_is_complete_or_returns_503(
+@pytest.mark.parametrize("call", list_calls("api", "test_report_is_complete_or_returns_503"))
+def test_report_is_complete_or_returns_503(
     aws: FakeCloud, api: ModuleType, read: dict[str, HealthyRun], call: str
 ) -> None:
     with prepare_workspace(aws) as cloud:
@@ -307,8 +307,8 @@ def generate_faults(
                 yield name, way, after, times
 
 
-@pytest.mark.parametrize("call", list_calls("api", "test_a_write_is_complete_or_returns_503"))
-def test_a_write_is_complete_or_returns_503(
+@pytest.mark.parametrize("call", list_calls("api", "test_write_is_complete_or_returns_503"))
+def test_write_is_complete_or_returns_503(
     aws: FakeCloud, api: ModuleType, written: dict[str, HealthyRun], call: str
 ) -> None:
     for route, way, after, times in generate_faults(written, call):
@@ -340,8 +340,8 @@ def check_stored(cloud: FakeCloud, request: ApiRequest, expected: HealthyRun) ->
         assert len(stored) == len(expected.after)
 
 
-@pytest.mark.parametrize("call", list_calls("pages", "test_a_page_is_complete_or_returns_503"))
-def test_a_page_is_complete_or_returns_503(
+@pytest.mark.parametrize("call", list_calls("pages", "test_page_is_complete_or_returns_503"))
+def test_page_is_complete_or_returns_503(
     aws: FakeCloud, pages: ModuleType, shown: dict[str, HealthyRun], call: str
 ) -> None:
     with prepare_workspace(aws) as cloud:

@@ -15,7 +15,7 @@ from tests.faults import fake_cloud
 from tests.faults.fake_cloud import REGION, create_fake_cloud, get_client
 
 
-def test_calls_to_a_stack_on_this_machine_are_left_alone():
+def test_calls_to_a_local_stack_are_not_intercepted():
     elsewhere = Session().client(
         "sqs",
         region_name=REGION,
@@ -77,7 +77,7 @@ def answers(cloud):
             yield name, metadata["HTTPStatusCode"], answer
 
 
-def test_tables_answer_as_they_do_on_the_way_that_moto_takes(monkeypatch):
+def test_tables_answer_as_they_do_through_motos_own_dispatch(monkeypatch):
     written = BaseJSONSerializer._serialize_type_structure
     with create_fake_cloud() as cloud:
         short = list(answers(cloud))

@@ -164,8 +164,8 @@ def test_every_call_has_its_promise(healthy: dict[str, Counter[str]]) -> None:
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-@pytest.mark.parametrize("call", list_calls("rewrite", "test_message_is_complete_or_refused"))
-def test_message_is_complete_or_refused(
+@pytest.mark.parametrize("call", list_calls("rewrite", "test_message_is_complete_or_returns_503"))
+def test_message_is_complete_or_returns_503(
     cloud: FakeCloud, app: ModuleType, healthy: dict[str, Counter[str]], call: str, way: str
 ) -> None:
     message = next(name for name, calls in healthy.items() if calls[call])
@@ -182,7 +182,7 @@ def test_message_is_complete_or_refused(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_cached_keyring_survives_a_failure_of_its_store(
+def test_cached_keyring_seals_messages_if_the_secret_cannot_be_read(
     cloud: FakeCloud, app: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr("waypost.tokens.keyring.KEYRING_TTL_SECONDS", 0)
@@ -193,7 +193,7 @@ def test_cached_keyring_survives_a_failure_of_its_store(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_message_that_cannot_be_archived_is_sent(
+def test_message_is_returned_if_its_copy_cannot_be_stored(
     cloud: FakeCloud, app: ModuleType, way: str
 ) -> None:
     cloud.plan_fault("PutItem of message", way)
@@ -202,7 +202,7 @@ def test_message_that_cannot_be_archived_is_sent(
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_unavailable_store_over_http_sets_retry_after(
+def test_http_503_is_problem_json_with_retry_after(
     cloud: FakeCloud, app: ModuleType, way: str
 ) -> None:
     cloud.plan_fault("GetItem of settings", way)
@@ -217,7 +217,7 @@ def test_unavailable_store_over_http_sets_retry_after(
     assert is_refusal(json.loads(answer["body"]))
 
 
-def test_messages_are_complete_and_counted_once_despite_random_faults(
+def test_messages_are_complete_and_counted_once_under_random_faults(
     cloud: FakeCloud, app: ModuleType
 ) -> None:
     random, sent = Random(FAULT_SEED), Counter[tuple[str, str]]()

@@ -1,6 +1,5 @@
-"""Test the rewrite of files with each call failing in each way.
-
-The output is complete or absent, and repeated invocations with the same request complete it.
+"""Each call of the rewrite function for a file of recipients, gone wrong in each way: the output
+is there as a whole or not at all, and whoever asks again with the same body gets to its end.
 
 docs/faults.md lists the promises, and is what is run here.
 """
@@ -148,8 +147,8 @@ def test_every_call_has_its_promise(healthy: HealthyRun) -> None:
     assert find_missing_promises(FUNCTION, healthy.calls) == set()
 
 
-@pytest.mark.parametrize("call", list_calls(FUNCTION, "test_file_is_complete_and_counted_once"))
-def test_file_is_complete_and_counted_once(
+@pytest.mark.parametrize("call", list_calls(FUNCTION, "test_output_is_complete_and_counted_once_on_any_fault"))
+def test_output_is_complete_and_counted_once_on_any_fault(
     aws: FakeCloud, app: ModuleType, healthy: HealthyRun, call: str
 ) -> None:
     for way in CALL_FAULTS:
@@ -170,7 +169,7 @@ def test_file_is_complete_and_counted_once(
 @pytest.mark.parametrize(
     "call", ["UploadPart of output", "PutObject of progress", "CompleteMultipartUpload of output"]
 )
-def test_one_lost_response_does_not_stop_the_work(
+def test_job_completes_if_one_response_is_lost(
     aws: FakeCloud, app: ModuleType, healthy: HealthyRun, call: str
 ) -> None:
     """The SDK retries: then the condition fails, or the upload no longer exists."""
@@ -181,7 +180,7 @@ def test_one_lost_response_does_not_stop_the_work(
             check_done(aws, job, healthy.report)
 
 
-def test_every_file_is_completed_despite_random_faults(
+def test_job_completes_under_random_faults(
     aws: FakeCloud, app: ModuleType, healthy: HealthyRun
 ) -> None:
     random = Random(FAULT_SEED)

@@ -32,7 +32,7 @@ from waypost.tally.event_publisher import derive_event_id
 SILENT = derive_campaign_id("silent", "spring-sale")
 OPTED_OUT_PERSON = "p-left"
 """A person who opted out before the clicks."""
-PUBLISH_CALLS = ("PutEvents", "PutItem of notice", "DeleteItem of notice")
+PUBLISH_CALLS = ("PutEvents", "PutItem of outbox entry", "DeleteItem of outbox entry")
 """Calls after whose failure an event may have been published."""
 CLICKS = [
     make_click("click-1", person="p1"),

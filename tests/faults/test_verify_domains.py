@@ -136,8 +136,8 @@ def test_every_call_has_its_promise(healthy: Counter[str]) -> None:
     assert find_missing_promises("verify_domains", healthy) == set()
 
 
-@pytest.mark.parametrize("call", list_calls("verify_domains", "test_https_comes_once_faults_end"))
-def test_https_comes_once_faults_end(
+@pytest.mark.parametrize("call", list_calls("verify_domains", "test_domains_get_https_once_faults_end"))
+def test_domains_get_https_once_faults_end(
     aws: FakeCloud, app: ModuleType, healthy: Counter[str], call: str
 ) -> None:
     for way in CALL_FAULTS if SOAK_ROUNDS > 1 else Random(call).sample(CALL_FAULTS, 2):
@@ -155,8 +155,8 @@ def test_https_comes_once_faults_end(
                 world.check_stable()
 
 
-@pytest.mark.parametrize("call", list_calls("verify_domains", "test_what_works_is_not_given_up"))
-def test_what_works_is_not_given_up(aws: FakeCloud, app: ModuleType, call: str) -> None:
+@pytest.mark.parametrize("call", list_calls("verify_domains", "test_working_domains_stay_usable_on_any_fault"))
+def test_working_domains_stay_usable_on_any_fault(aws: FakeCloud, app: ModuleType, call: str) -> None:
     with worlds(aws, app) as world:
         world.run_until_stable()
         for way in CALL_FAULTS:
@@ -180,7 +180,7 @@ def verify(app: ModuleType) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-def test_one_domain_that_fails_keeps_no_other(aws: FakeCloud, app: ModuleType, way: str) -> None:
+def test_other_domains_are_checked_if_one_cannot_be_saved(aws: FakeCloud, app: ModuleType, way: str) -> None:
     with worlds(aws, app) as world:
         world.run()
         before = world.domains()
@@ -192,8 +192,8 @@ def test_one_domain_that_fails_keeps_no_other(aws: FakeCloud, app: ModuleType, w
 
 
 @pytest.mark.parametrize("way", CALL_FAULTS)
-@pytest.mark.parametrize("call", list_calls("verify_domains", "test_a_quota_is_not_guessed"))
-def test_a_quota_is_not_guessed(
+@pytest.mark.parametrize("call", list_calls("verify_domains", "test_no_quota_usage_is_reported_if_a_call_fails"))
+def test_no_quota_usage_is_reported_if_a_call_fails(
     aws: FakeCloud, app: ModuleType, capsys: pytest.CaptureFixture[str], call: str, way: str
 ) -> None:
     with aws.reset():
@@ -203,7 +203,7 @@ def test_a_quota_is_not_guessed(
     assert "QuotaPercent" not in capsys.readouterr().out
 
 
-def test_at_random_every_domain_gets_https_once_faults_end(aws: FakeCloud, app: ModuleType) -> None:
+def test_domains_get_https_after_random_faults(aws: FakeCloud, app: ModuleType) -> None:
     random = Random(FAULT_SEED)
     with worlds(aws, app) as world:
         for _ in range(12 * SOAK_ROUNDS):
