@@ -1,4 +1,4 @@
-"""How a call to a service goes wrong, and what that looks like over the wire."""
+"""Faults of a call to a service, and their responses over HTTP."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CALL_FAULTS: Final = (
     "hung up",
 )
 FAULTS_AFTER_SUCCESS: Final = frozenset({"timeout after", "malformed", "cut", "an array", "empty"})
-"""Where the service did what it was asked, and only its answer is lost."""
+"""Faults after which the service has done its work, and only the response is lost."""
 ALWAYS: Final = 1_000_000
 
 CORRUPT_BODIES: Final = {"malformed": b"<html>", "an array": b"[]", "empty": b""}
-"""Answers with the status of a success that something else gave in the service's place."""
+"""Bodies with a status of success that another server sent in place of the service."""
 _REFUSAL_CODES: Final = {
     "throttled": (400, "ThrottlingException"),
     "failed": (500, "InternalServerError"),
@@ -40,7 +40,7 @@ _SERVICE_REFUSAL_CODES: Final = {
 
 
 def build_refusal(service: str, fault: str) -> tuple[int, bytes]:
-    """The status and body of a service's refusal, in its own protocol."""
+    """Return the status and body of a service's refusal, in its protocol."""
     status, code = _SERVICE_REFUSAL_CODES.get((service, fault), _REFUSAL_CODES[fault])
     error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
     if service == "s3":

@@ -21,7 +21,13 @@ from aws_lambda_powertools.logging import Logger
 from tests.click_factory import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, make_link_id
 from tests.fakes import InMemoryMessageRepository, InMemoryShortLinkRepository
 from tests.faults.faulty_proxy import FaultyProxy, ProcessKilled, RandomFaults
-from waypost.bot_detection.scoring import BotVerdict
+from waypost.bot_detection.bursts import find_burst_signals
+from waypost.bot_detection.scoring import (
+    DEFAULT_BOT_THRESHOLD,
+    BotVerdict,
+    classify_click,
+    compute_score,
+)
 from waypost.clicks.fallback_queue import drain_clicks, serialize_click
 from waypost.clicks.lambda_events import (
     build_batch_response,
@@ -190,15 +196,15 @@ class FaultSimulation:
         for _ in range(1 + (self.random.random() < 0.05)):
             while True:
                 try:
-                    arrival = self.redirect_service.handle_click(
+                    result = self.redirect_service.handle_click(
                         f"{path['payload']}/{path['signature']}", request
                     )
                 except ProcessKilled:
                     continue
                 break
-            assert arrival.location == "https://example.com/?a=1"
-            self.outcomes[arrival.outcome] += 1
-            if arrival.outcome is not ClickOutcome.NOT_A_CLICK:
+            assert result.location == "https://example.com/?a=1"
+            self.outcomes[result.outcome] += 1
+            if result.outcome is not ClickOutcome.NOT_A_CLICK:
                 self.click_ids.add(request.id)
 
     # -- Lambda -----------------------------------------------------------------------------------
@@ -261,7 +267,7 @@ class FaultSimulation:
 
     def erase_person(self, person: str) -> None:
         """Erase a person, repeated until it succeeds; later if the table is unavailable."""
-        erasing = Erasure(
+        erasure = Erasure(
             self.clicks,
             self.recipients,
             self.workspaces,
@@ -270,13 +276,13 @@ class FaultSimulation:
         )
         while not self.clicks.is_down:
             try:
-                if erasing.erase(extract_workspace_id(CAMPAIGN), person, NOON).is_complete:
+                if erasure.erase(extract_workspace_id(CAMPAIGN), person, NOON).is_complete:
                     return
             except (StoreError, ProcessKilled):
                 continue
         self.to_erase.append(person)
 
-    # -- the run ----------------------------------------------------------------------------------
+    # -- simulation -------------------------------------------------------------------------------
 
     def run(
         self, clicks: int, *, people: int, opt_outs: int = 0, stream_interval: int = 100
@@ -287,16 +293,16 @@ class FaultSimulation:
         """
         dead_table = range(clicks // 4, clicks // 4 + clicks // 20)
         dead_queue = range(clicks // 4, clicks // 4 + clicks // 60)
-        going = sorted(self.random.sample(range(clicks), 2 * opt_outs))
+        privacy_clicks = sorted(self.random.sample(range(clicks), 2 * opt_outs))
         for number in range(clicks):
             self.clicks.is_down = number in dead_table
             self.queue_client.is_down = number in dead_queue
             self.follow_link(self.build_event(number, people))
             if number % stream_interval == 0:
                 self._run_consumers()
-            if number in going:
+            if number in privacy_clicks:
                 self._opt_out_or_erase(
-                    f"p{self.random.randrange(people // 10)}", going.index(number) % 2
+                    f"p{self.random.randrange(people // 10)}", privacy_clicks.index(number) % 2
                 )
         self.clicks.is_down = self.queue_client.is_down = False
         self.finish()
@@ -339,24 +345,21 @@ class FaultSimulation:
 
 def compute_counters(clicks: Sequence[Click]) -> dict[tuple[str, str], int]:
     """Compute the expected counters of all clicks, without rows and batches."""
-    from waypost.bot_detection.bursts import find_burst_signals
-    from waypost.bot_detection.scoring import DEFAULT_BOT_THRESHOLD, classify_click, compute_score
-
     figures: Counter[tuple[str, str]] = Counter()
     unique: defaultdict[tuple[str, str], set[object]] = defaultdict(set)
     by_recipient: defaultdict[str, list[Click]] = defaultdict(list)
     for click in clicks:
         by_recipient[click.recipient].append(click)
-    for recipient, theirs in by_recipient.items():
-        marks = [classify_click(click) for click in theirs]
-        company = find_burst_signals(marks)
-        for click, mark in zip(theirs, marks, strict=True):
-            machine = compute_score(mark.signals | company.get(mark.id, 0)) >= DEFAULT_BOT_THRESHOLD
+    for recipient, recipient_clicks in by_recipient.items():
+        counted = [classify_click(click) for click in recipient_clicks]
+        bursts = find_burst_signals(counted)
+        for click, mark in zip(recipient_clicks, counted, strict=True):
+            is_bot = compute_score(mark.signals | bursts.get(mark.id, 0)) >= DEFAULT_BOT_THRESHOLD
             for counter in ("total", f"link#{click.link}", f"hour#{click.time:%Y-%m-%dT%H}"):
-                figures[counter, "machine" if machine else "human"] += 1
-            for kind in ("",) if machine else ("", "_human"):
-                unique[f"link#{click.link}", f"people{kind}"].add(recipient)
-                unique["total", f"people{kind}"].add(recipient)
-                unique["total", f"deliveries{kind}"].add((recipient, click.delivery))
-                unique["total", f"opened{kind}"].add((recipient, click.delivery))
-    return {**figures, **{cell: len(who) for cell, who in unique.items()}}
+                figures[counter, "machine" if is_bot else "human"] += 1
+            for suffix in ("",) if is_bot else ("", "_human"):
+                unique[f"link#{click.link}", f"people{suffix}"].add(recipient)
+                unique["total", f"people{suffix}"].add(recipient)
+                unique["total", f"deliveries{suffix}"].add((recipient, click.delivery))
+                unique["total", f"opened{suffix}"].add((recipient, click.delivery))
+    return {**figures, **{cell: len(values) for cell, values in unique.items()}}

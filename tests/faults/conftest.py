@@ -14,14 +14,14 @@ __all__ = ["dynamodb", "dynamodb_stores", "kept_tables", "tables"]
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[FakeCloud]:
-    """What functions call, for the tests of one file."""
-    with create_fake_cloud() as made:
-        yield made
+    """Create the fake account that functions call, for the tests of one file."""
+    with create_fake_cloud() as cloud:
+        yield cloud
 
 
 @pytest.fixture(autouse=True)
-def salts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Aliases follow from salts, and from them where their clicks go: let the seed decide."""
+def seeded_salts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derive salts from the seed: a recipient's alias, and so its shard, depends on them."""
     print("seed", FAULT_SEED)
     random = Random(FAULT_SEED)
     monkeypatch.setattr("secrets.token_hex", lambda size: random.randbytes(size).hex())

@@ -1,8 +1,8 @@
-"""AWS as moto plays it, in this process, each call of which can be told to go wrong.
+"""A fake AWS account in this process, built on moto, that injects faults into calls.
 
-Functions reach it through boto3 with everything that boto3 does: retries, parsing, errors. Only
-the sending is replaced, and nobody sleeps. What moto leaves out and a fault would show is added:
-a transaction known again by its ClientRequestToken, and CloudFront's tenants (``tenants``).
+Functions reach it through boto3 with its retries, parsing and errors. Only the transport is
+replaced, and waits between retries are skipped. It adds two features that moto lacks: transactions
+recognised by their ClientRequestToken, and CloudFront's distribution tenants (``tenants``).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ ENVIRONMENT = {
 
 
 class FakeCloud(FaultInjector):
-    """``fresh`` makes it anew, ``aside`` is for what tests themselves ask of it."""
+    """A fake account. ``reset`` empties it; ``bypass_faults`` is for a test's own calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,13 +77,11 @@ class FakeCloud(FaultInjector):
         self._snapshots: dict[Callable[[], None], dict[str, Any]] = {}
         self._is_bypassed = False
         self.refused_events = 0
-        """How many events the bus refuses next, one of each call."""
+        """The number of events that the bus refuses next, one per call."""
 
     @contextmanager
     def reset(self) -> Iterator[FakeCloud]:
-        """Empty tables, and nothing broken. (Made anew by moto they would take longer than most
-        of what is done with them.)
-        """
+        """Empty the tables and remove all faults; faster than creating tables in moto again."""
         self.clear_faults()
         self.calls.clear()
         self.fault_counts.clear()
@@ -96,8 +94,9 @@ class FakeCloud(FaultInjector):
         yield self
 
     def load_snapshot(self, write_items: Callable[[], None]) -> None:
-        """Has the tables, which are empty, hold what ``make`` writes. It is called once; from then
-        on there is a copy of it.
+        """Fill the empty tables with the items that ``write_items`` writes.
+
+        It is called once; later calls copy its items.
         """
         tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
         if write_items not in self._snapshots:
@@ -112,7 +111,7 @@ class FakeCloud(FaultInjector):
 
     @contextmanager
     def bypass_faults(self) -> Iterator[None]:
-        """Calls made meanwhile are a test's own: neither noted nor broken."""
+        """Neither count nor fail the calls of the block: they are a test's own."""
         self._is_bypassed = True
         try:
             yield
@@ -120,30 +119,30 @@ class FakeCloud(FaultInjector):
             self._is_bypassed = False
 
     def scan_items(self, table: str) -> list[dict[str, Any]]:
-        """All items of a table, in DynamoDB's form."""
+        """Return all items of a table, in DynamoDB's format."""
         with self.bypass_faults():
-            found: list[dict[str, Any]] = get_client("dynamodb").scan(TableName=table)["Items"]
-            return found
+            items: list[dict[str, Any]] = get_client("dynamodb").scan(TableName=table)["Items"]
+            return items
 
     def respond(self, event_name: str, request: AWSPreparedRequest) -> AWSResponse:
-        """What a call gets, in place of what the service would send."""
+        """Return the response to a call, or raise the error of its fault."""
         _, service, operation = event_name.split(".")
-        asked = _parse_parameters(request)
+        parameters = _parse_parameters(request)
         service = {"eventbridge": "events", "secrets-manager": "secretsmanager"}.get(
             service, service
         )
         if self._is_bypassed:
-            return self._call_service(service, operation, asked, request)
-        way = self.next_fault(name_call(service, operation, asked, request.url))
-        if way == "timeout before":
+            return self._call_service(service, operation, parameters, request)
+        fault = self.next_fault(name_call(service, operation, parameters, request.url))
+        if fault == "timeout before":
             raise ReadTimeoutError(endpoint_url=request.url)
-        if way == "hung up":
+        if fault == "hung up":
             raise ConnectionClosedError(endpoint_url=request.url)
-        if way in REFUSAL_FAULTS:
-            status, body = build_refusal(service, way)
+        if fault in REFUSAL_FAULTS:
+            status, body = build_refusal(service, fault)
             return _build_response(request, status, {}, body)
-        done = self._call_service(service, operation, asked, request)
-        return done if way is None else _apply_fault(way, done, request)
+        response = self._call_service(service, operation, parameters, request)
+        return response if fault is None else _apply_fault(fault, response, request)
 
     def _call_service(
         self,
@@ -152,33 +151,33 @@ class FakeCloud(FaultInjector):
         parameters: Mapping[str, Any],
         request: AWSPreparedRequest,
     ) -> AWSResponse:
-        known = self._transactions.get(parameters.get("ClientRequestToken", ""))
-        if known is not None and operation == "TransactWriteItems":
-            return _build_response(request, known.status_code, {}, b"{}")
+        earlier = self._transactions.get(parameters.get("ClientRequestToken", ""))
+        if earlier is not None and operation == "TransactWriteItems":
+            return _build_response(request, earlier.status_code, {}, b"{}")
         if service == "cloudfront":
             status, body = self.tenants.respond(operation, request)
             return _build_response(request, status, {"ETag": "tag-1"}, body)
-        if operation == "GetEmailIdentity":  # the workspace's own domain is verified, no other
-            verified = request.url.endswith("/acme.com")
+        if operation == "GetEmailIdentity":  # only the workspace's domain is verified
+            is_verified = request.url.endswith("/acme.com")
             return _build_response(
-                request, *(_IDENTITY_VERIFIED if verified else _IDENTITY_NOT_FOUND)
+                request, *(_IDENTITY_VERIFIED if is_verified else _IDENTITY_NOT_FOUND)
             )
         if operation == "PutEvents":
             return _build_response(request, 200, {}, self._put_events(parameters["Entries"]))
         status, headers, text = respond_with_moto(request)
         body = text.encode() if isinstance(text, str) else text
-        answer = _build_response(request, status, headers, body)
+        response = _build_response(request, status, headers, body)
         if operation == "TransactWriteItems" and status == 200:
-            self._transactions[parameters["ClientRequestToken"]] = answer
-        return answer
+            self._transactions[parameters["ClientRequestToken"]] = response
+        return response
 
     def _put_events(self, entries: Sequence[dict[str, Any]]) -> bytes:
-        refused = 1 if self.refused_events else 0
-        self.refused_events -= refused
-        self.published_events += entries[refused:]
-        answers = [{"ErrorCode": "ThrottlingException"}] * refused
-        answers += [{"EventId": str(len(self.published_events))}] * len(entries[refused:])
-        return json.dumps({"FailedEntryCount": refused, "Entries": answers}).encode()
+        failed_count = 1 if self.refused_events else 0
+        self.refused_events -= failed_count
+        self.published_events += entries[failed_count:]
+        results = [{"ErrorCode": "ThrottlingException"}] * failed_count
+        results += [{"EventId": str(len(self.published_events))}] * len(entries[failed_count:])
+        return json.dumps({"FailedEntryCount": failed_count, "Entries": results}).encode()
 
 
 _IDENTITY_VERIFIED: tuple[int, Mapping[str, str], bytes] = (
@@ -197,8 +196,8 @@ _CONFIGS: dict[str, Config | None] = {}
 
 @contextmanager
 def create_fake_cloud() -> Iterator[FakeCloud]:
-    """One for a file of tests, and boto3 led to it."""
-    made = FakeCloud()
+    """Create a fake account for the tests of one file, and connect boto3 to it."""
+    cloud = FakeCloud()
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
@@ -206,7 +205,7 @@ def create_fake_cloud() -> Iterator[FakeCloud]:
             BotocoreStubber,
             "__call__",
             lambda stubber, event_name, request, **_: (
-                made.respond(event_name, request)
+                cloud.respond(event_name, request)
                 if stubber.enabled and is_to_aws(request)
                 else None
             ),
@@ -215,24 +214,25 @@ def create_fake_cloud() -> Iterator[FakeCloud]:
         _sign_s3_only(patch)
         patch.setattr("boto3.client", get_client)
         _disable_sleep(patch)
-        with made.bypass_faults():
+        with cloud.bypass_faults():
             _create_resources()
-        yield made
+        yield cloud
 
 
 def _sign_s3_only(patch: pytest.MonkeyPatch) -> None:
-    """Nobody checks signatures here, and making them takes a tenth of the time. (S3's tells how a
-    body is laid out.)
+    """Sign only requests to S3, whose signature states the encoding of the body.
+
+    moto checks no signatures, and signing takes a tenth of the time.
     """
     sign = RequestSigner.sign
 
-    def signed(signer: Any, operation: str, request: Any, *others: Any, **more: Any) -> None:
+    def sign_fast(signer: Any, operation: str, request: Any, *args: Any, **kwargs: Any) -> None:
         if signer.signing_name == "s3":
-            sign(signer, operation, request, *others, **more)
+            sign(signer, operation, request, *args, **kwargs)
         else:
             request.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=test/day/region"
 
-    patch.setattr(RequestSigner, "sign", signed)
+    patch.setattr(RequestSigner, "sign", sign_fast)
 
 
 def _disable_sleep(patch: pytest.MonkeyPatch) -> None:
@@ -245,14 +245,14 @@ def _disable_sleep(patch: pytest.MonkeyPatch) -> None:
 
 
 def get_client(service: str, config: Config | None = None, region_name: str = REGION) -> Any:
-    """``boto3.client``, making a client of the same settings once: it takes most of the time."""
+    """Return a client like ``boto3.client``, created once per configuration to save time."""
     settings = repr(vars(config)) if config else ""
     _CONFIGS.setdefault(settings, config)
     return _create_client_once(service, settings, region_name)
 
 
 def get_repositories() -> Repositories:
-    """The repositories on the tables of the faked account."""
+    """Return the repositories on the tables of the fake account."""
     names = TableNames("clicks", "campaigns", "workspaces", "short-links")
     return Repositories(get_client("dynamodb"), names)
 
@@ -291,14 +291,14 @@ def _build_response(
 
 
 def _apply_fault(fault: str, response: AWSResponse, request: AWSPreparedRequest) -> AWSResponse:
-    """The answer to a call that was done, as it arrives or not."""
+    """Return a successful response as a fault leaves it, or raise the fault's error."""
     if fault == "timeout after":
         raise ReadTimeoutError(endpoint_url=request.url)
     if fault == "cut":
-        whole = response.content
-        if len(whole) < 2:
+        content = response.content
+        if len(content) < 2:
             raise ConnectionClosedError(endpoint_url=request.url)
-        length = {"content-length": str(len(whole))}
-        return _build_response(request, 200, length, whole[: len(whole) // 2])
+        length = {"content-length": str(len(content))}
+        return _build_response(request, 200, length, content[: len(content) // 2])
     body = CORRUPT_BODIES[fault]
     return _build_response(request, 200, {"content-length": str(len(body))}, body)

@@ -23,44 +23,44 @@ KEYRING = KeySchedule.parse(SECRET).build_keyring(0)
 
 
 class FakeInternet:
-    """Every host is a CNAME to us; ``secure`` are those whose certificate is there."""
+    """An internet in which every host is a CNAME of the CDN, and some hosts have a certificate."""
 
-    def __init__(self, breaking: FaultInjector) -> None:
-        self._breaking = breaking
+    def __init__(self, faults: FaultInjector) -> None:
+        self._faults = faults
         self.hosts_with_certificate: set[str] = set()
 
     def query_dns(self, query: dns.message.Message, server: str, **_: object) -> tuple[Any, bool]:
-        """``dns.query.udp_with_fallback``."""
+        """Replace ``dns.query.udp_with_fallback``."""
         [question] = query.question
-        kind = dns.rdatatype.to_text(question.rdtype)
+        record_type = dns.rdatatype.to_text(question.rdtype)
         name = question.name.to_text(omit_final_dot=True)
-        way = self._breaking.next_fault(f"DNS {kind}")
-        if way in ("timeout before", "timeout after"):
+        fault = self._faults.next_fault(f"DNS {record_type}")
+        if fault in ("timeout before", "timeout after"):
             raise dns.exception.Timeout
-        if way in ("hung up", "cut", "malformed"):
-            raise dns.message.ShortHeader if way == "cut" else dns.exception.FormError
+        if fault in ("hung up", "cut", "malformed"):
+            raise dns.message.ShortHeader if fault == "cut" else dns.exception.FormError
         response = dns.message.make_response(query)
-        if way in ("throttled", "failed", "denied"):
-            response.set_rcode(dns.rcode.REFUSED if way == "denied" else dns.rcode.SERVFAIL)
-        elif way is None:
-            _add_answer(response, question, name, kind)
+        if fault in ("throttled", "failed", "denied"):
+            response.set_rcode(dns.rcode.REFUSED if fault == "denied" else dns.rcode.SERVFAIL)
+        elif fault is None:
+            _add_answer(response, question, name, record_type)
         return response, False
 
     def connect(self, address: str, port: int, seconds: float) -> FakeConnection:
-        """Stand in for ``connect_tcp``."""
+        """Replace ``connect_tcp``."""
         assert address == CDN_ADDRESS
-        way = self._breaking.next_fault("HTTPS" if port == 443 else "HTTP")
-        if way == "timeout before":
+        fault = self._faults.next_fault("HTTPS" if port == 443 else "HTTP")
+        if fault == "timeout before":
             raise TimeoutError
-        if way == "hung up":
+        if fault == "hung up":
             raise ConnectionResetError(104, "Connection reset by peer")
-        return FakeConnection(self, way)
+        return FakeConnection(self, fault)
 
-    def wrap_socket(self, line: FakeConnection, server_hostname: str) -> FakeConnection:
-        """``ssl.SSLContext.wrap_socket``."""
+    def wrap_socket(self, connection: FakeConnection, server_hostname: str) -> FakeConnection:
+        """Replace ``ssl.SSLContext.wrap_socket``."""
         if server_hostname not in self.hosts_with_certificate:
             raise ssl.SSLError("no certificate")
-        return line
+        return connection
 
 
 class FakeConnection:
@@ -85,29 +85,31 @@ class FakeConnection:
     def recv(self, size: int) -> bytes:
         if self._fault == "timeout after":
             raise TimeoutError
-        given, self._response = self._response[:size], self._response[size:]
-        return given
+        chunk, self._response = self._response[:size], self._response[size:]
+        return chunk
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Close nothing."""
 
 
-def _add_answer(response: Any, question: Any, name: str, kind: str) -> None:
-    own = name in (CDN_HOST, DEFAULT_HOST)
-    found = {
-        "CNAME": "" if name == CDN_HOST else f"{CDN_HOST if own else DEFAULT_HOST}.",
+def _add_answer(response: Any, question: Any, name: str, record_type: str) -> None:
+    is_stack_host = name in (CDN_HOST, DEFAULT_HOST)
+    value = {
+        "CNAME": "" if name == CDN_HOST else f"{CDN_HOST if is_stack_host else DEFAULT_HOST}.",
         "A": CDN_ADDRESS,
-    }.get(kind)
-    if found:
-        response.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, found))
+    }.get(record_type)
+    if value:
+        response.answer.append(dns.rrset.from_text(question.name, 60, "IN", record_type, value))
 
 
 def _cdn_response(path: str, *, secure: bool) -> bytes:
     """Return the probe's response if the host has a certificate, else CloudFront's 403."""
     if not secure:
         return _http_response("403 Forbidden", b"no such tenant")
-    told = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))
-    return _http_response(f"{told['statusCode']} OK", told["body"].encode())
+    probe_response = probe_token.build_probe_response(
+        KEYRING, path.removeprefix(probe_token.PROBE_PATH)
+    )
+    return _http_response(f"{probe_response['statusCode']} OK", probe_response["body"].encode())
 
 
 def _http_response(status: str, body: bytes) -> bytes:

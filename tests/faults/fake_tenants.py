@@ -1,4 +1,4 @@
-"""CloudFront's distribution tenants, as far as tracking domains need them."""
+"""Fake distribution tenants of CloudFront, with the operations that tracking domains need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARN = "arn:aws:acm:us-east-1:123456789012:certificate/"
 
 @dataclass
 class FakeTenant:
-    """A host, its certificate's state, and whether that is attached."""
+    """A host with the state of its certificate; ``attached`` if the tenant serves with it."""
 
     host: str
     certificate: str = "pending-validation"
@@ -24,17 +24,18 @@ class FakeTenant:
 
 @dataclass
 class FakeTenants:
-    """Tenants by host. ``issue`` is the authority: what waits for a certificate gets it."""
+    """The tenants by host; ``issue_certificates`` plays the certificate authority."""
 
     by_host: dict[str, FakeTenant] = field(default_factory=dict)
 
     def issue_certificates(self) -> None:
+        """Issue a certificate to each tenant that waits for one."""
         for tenant in self.by_host.values():
             if tenant.certificate == "pending-validation":
                 tenant.certificate = "issued"
 
     def respond(self, operation: str, request: AWSPreparedRequest) -> tuple[int, bytes]:
-        """Status and body of what CloudFront says."""
+        """Return the status and body of CloudFront's response."""
         path, query = urlsplit(request.url).path, parse_qs(urlsplit(request.url).query)
         if operation == "CreateDistributionTenant":
             return self._create(request)
@@ -76,7 +77,7 @@ def _get_xml_text(request: AWSPreparedRequest, name: str) -> str:
 
 
 def _get_body(request: AWSPreparedRequest) -> bytes:
-    """The body of a request, which botocore makes as bytes."""
+    """Return the body of a request, which botocore builds as bytes."""
     assert isinstance(request.body, bytes)
     return request.body
 

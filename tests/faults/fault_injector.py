@@ -45,23 +45,23 @@ class FaultInjector:
         """Count a call and return its fault, or None."""
         with self._lock:
             self.calls[name] += 1
-            way = self._choose_fault(name)
-            if way is not None:
-                self.fault_counts[way] += 1
-            return way
+            fault = self._choose_fault(name)
+            if fault is not None:
+                self.fault_counts[fault] += 1
+            return fault
 
     def _choose_fault(self, name: str) -> str | None:
         if self._random is not None:
             random, rate = self._random
             return random.choice(CALL_FAULTS) if random.random() < rate else None
-        broken = self._planned_faults.get(name)
-        if broken is None:
+        planned = self._planned_faults.get(name)
+        if planned is None:
             return None
-        if broken.after:
-            broken.after -= 1
+        if planned.after:
+            planned.after -= 1
             return None
-        broken.times -= 1
-        return broken.fault if broken.times >= 0 else None
+        planned.times -= 1
+        return planned.fault if planned.times >= 0 else None
 
 
 def fault_schedules(times_called: int) -> list[tuple[int, int]]:

@@ -37,9 +37,9 @@ class FaultyAws(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def next_fault(self, operation: str) -> str | None:
-        way, times = self.planned_faults.get(operation, ("", 0))
-        self.planned_faults[operation] = (way, times - 1)
-        return way if times > 0 else None
+        fault, times = self.planned_faults.get(operation, ("", 0))
+        self.planned_faults[operation] = (fault, times - 1)
+        return fault if times > 0 else None
 
     def handle_error(self, request: object, address: object) -> None:
         """Ignore clients that close the connection: these tests cause it."""
@@ -77,17 +77,17 @@ class _Handler(BaseHTTPRequestHandler):
     server: FaultyAws
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        parameters = json.loads(self.rfile.read(int(self.headers["content-length"])))
         operation = self.headers["x-amz-target"].rpartition(".")[2]
         self.server.calls[operation] += 1
-        way = self.server.next_fault(operation)
-        if way in ("timeout before", "hung up"):
-            self._send_nothing(way)
-        elif way in REFUSAL_FAULTS:
-            self._send(*build_refusal("dynamodb", way))
+        fault = self.server.next_fault(operation)
+        if fault in ("timeout before", "hung up"):
+            self._send_nothing(fault)
+        elif fault in REFUSAL_FAULTS:
+            self._send(*build_refusal("dynamodb", fault))
         else:
-            status, value = self.server.respond(operation, asked)
-            self._send_with_fault(way, status, json.dumps(value).encode())
+            status, value = self.server.respond(operation, parameters)
+            self._send_with_fault(fault, status, json.dumps(value).encode())
 
     def _send_with_fault(self, fault: str | None, status: int, body: bytes) -> None:
         if fault == "timeout after":

@@ -26,9 +26,9 @@ class RandomFaults:
         """Return one of the faults, or None."""
         if self.random.random() >= self.rate:
             return None
-        kind = self.random.choice(faults)
-        self.fault_counts[kind] += 1
-        return kind
+        fault = self.random.choice(faults)
+        self.fault_counts[fault] += 1
+        return fault
 
 
 class FaultyProxy:
@@ -60,11 +60,11 @@ class FaultyProxy:
             if self.is_down:
                 raise StoreUnavailable("dead")
             self.before_call(name)
-            kind = self._faults.next_fault(*self._fault_kinds)
-            _raise_fault(kind, "before")
-            answer = method(*args, **kwargs)
-            _raise_fault(kind, "after")
-            return answer
+            fault = self._faults.next_fault(*self._fault_kinds)
+            _raise_fault(fault, "before")
+            result = method(*args, **kwargs)
+            _raise_fault(fault, "after")
+            return result
 
         return call
 

@@ -15,18 +15,22 @@ SOAK_ROUNDS = int(os.environ.get("WAYPOST_SOAK") or 1)
 
 
 def check_invariants(simulation: FaultSimulation) -> None:
-    stores = simulation.repositories
-    ledger = list(stores.clicks.scan_by_campaign(CAMPAIGN))
-    assert Counter(click.id for click in ledger) == Counter(simulation.click_ids)
+    """Check that each click is recorded, counted and published."""
+    repositories = simulation.repositories
+    recorded_clicks = list(repositories.clicks.scan_by_campaign(CAMPAIGN))
+    assert Counter(click.id for click in recorded_clicks) == Counter(simulation.click_ids)
     counted = {
         (cell.counter, cell.figure): value
-        for cell, value in stores.campaigns.get_counts(CAMPAIGN).to_increments().items()
+        for cell, value in repositories.campaigns.get_counts(CAMPAIGN).to_increments().items()
         if cell.figure != "shared"
     }
-    assert counted == compute_counters(ledger)
-    recounting = RecountService(
-        stores.clicks, stores.campaigns, stores.recipients, stores.workspaces
+    assert counted == compute_counters(recorded_clicks)
+    recount_service = RecountService(
+        repositories.clicks,
+        repositories.campaigns,
+        repositories.recipients,
+        repositories.workspaces,
     )
-    found = recounting.compare(CAMPAIGN)
-    assert (found.uncounted, found.differences, found.expired) == ((), {}, 0)
+    comparison = recount_service.compare(CAMPAIGN)
+    assert (comparison.uncounted, comparison.differences, comparison.expired) == ((), {}, 0)
     assert set(simulation.event_bus.published) == simulation.click_ids

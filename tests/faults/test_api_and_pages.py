@@ -94,17 +94,17 @@ PAGES += ["people.ndjson", "settings"]
 
 @pytest.fixture(scope="module")
 def api(aws: FakeCloud) -> ModuleType:
-    made = lambda_handlers.load_function("api")
-    setattr(made, "services", ApiServices(NOON.timestamp))  # noqa: B010 - mypy knows only a module
-    return made
+    module = lambda_handlers.load_function("api")
+    setattr(module, "services", ApiServices(NOON.timestamp))  # noqa: B010 - mypy knows only a module
+    return module
 
 
 @pytest.fixture(scope="module")
 def pages(aws: FakeCloud) -> ModuleType:
-    made = lambda_handlers.load_function("pages")
-    fixed = cache(lambda: build_page_service(ApiServices(NOON.timestamp)))
-    setattr(made, "page_service", fixed)  # noqa: B010 - mypy knows only a module
-    return made
+    module = lambda_handlers.load_function("pages")
+    build_once = cache(lambda: build_page_service(ApiServices(NOON.timestamp)))
+    setattr(module, "page_service", build_once)  # noqa: B010 - mypy knows only a module
+    return module
 
 
 @contextmanager
@@ -182,12 +182,12 @@ def summarize(answer: Answer) -> tuple[int, str]:
 
 
 def is_refusal(answer: Answer) -> bool:
-    """It requests to come again, says why, and holds nothing else."""
+    """Check that the response is a 503 with Retry-After and a reason."""
     headers = {name.lower(): value for name, value in answer["headers"].items()}
-    shown = str(answer["body"])
-    problem = headers["content-type"] == "application/problem+json"
-    told = bool(json.loads(shown)["detail"]) if problem else "<h1>" in shown
-    return answer["statusCode"] == 503 and "retry-after" in headers and told
+    body = str(answer["body"])
+    is_problem = headers["content-type"] == "application/problem+json"
+    has_reason = bool(json.loads(body)["detail"]) if is_problem else "<h1>" in body
+    return answer["statusCode"] == 503 and "retry-after" in headers and has_reason
 
 
 def read_state(cloud: FakeCloud, tables: Collection[str]) -> dict[tuple[str, str], Any]:
@@ -199,12 +199,12 @@ def read_state(cloud: FakeCloud, tables: Collection[str]) -> dict[tuple[str, str
     }
 
 
-def drop_volatile(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+def drop_volatile(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an item without times and random values."""
-    if "domain" in stored:
-        domain = json.loads(stored["domain"]["S"])
+    if "domain" in item:
+        domain = json.loads(item["domain"]["S"])
         return {name: domain[name] for name in ("host", "use", "stage", "role", "app_links")}
-    return {name: value for name, value in stored.items() if name not in VOLATILE}
+    return {name: value for name, value in item.items() if name not in VOLATILE}
 
 
 class HealthyRun(NamedTuple):
@@ -217,7 +217,7 @@ class HealthyRun(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def read(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
+def healthy_reads(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
     with prepare_workspace(aws) as cloud:
         return {
             request.route: run_healthy(cloud, partial(send_in_new_container, api, request))
@@ -226,7 +226,7 @@ def read(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
 
 
 @pytest.fixture(scope="module")
-def written(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
+def healthy_writes(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
     runs = {}
     for request in WRITES:
         with prepare_workspace(aws, request) as cloud:
@@ -237,7 +237,7 @@ def written(aws: FakeCloud, api: ModuleType) -> dict[str, HealthyRun]:
 
 
 @pytest.fixture(scope="module")
-def shown(aws: FakeCloud, pages: ModuleType) -> dict[str, HealthyRun]:
+def healthy_pages(aws: FakeCloud, pages: ModuleType) -> dict[str, HealthyRun]:
     with prepare_workspace(aws) as cloud:
         return {
             name: run_healthy(cloud, partial(visit_in_new_container, pages, name)) for name in PAGES
@@ -257,42 +257,48 @@ def run_healthy(
 def test_every_route_has_a_request() -> None:
     template = load_template(Path(__file__).parents[2] / "template.yaml")
     events: Any = template.resources["ApiFunction"].properties["Events"]
-    asked_by = [event["Properties"] for event in events.values()]
-    routes = {f"{one['Method']} {one['Path']}" for one in asked_by}
+    api_events = [event["Properties"] for event in events.values()]
+    routes = {f"{one['Method']} {one['Path']}" for one in api_events}
     assert {request.route for request in READS + WRITES} == routes
 
 
 def test_every_call_of_the_api_has_its_promise(
-    read: dict[str, HealthyRun], written: dict[str, HealthyRun]
+    healthy_reads: dict[str, HealthyRun], healthy_writes: dict[str, HealthyRun]
 ) -> None:
-    calls = {call for one in [*read.values(), *written.values()] for call in one.calls}
+    calls = {
+        call for one in [*healthy_reads.values(), *healthy_writes.values()] for call in one.calls
+    }
     assert find_missing_promises("api", calls) == set()
 
 
-def test_every_call_of_the_pages_has_its_promise(shown: dict[str, HealthyRun]) -> None:
+def test_every_call_of_the_pages_has_its_promise(healthy_pages: dict[str, HealthyRun]) -> None:
     assert (
-        find_missing_promises("pages", {call for one in shown.values() for call in one.calls})
+        find_missing_promises(
+            "pages", {call for one in healthy_pages.values() for call in one.calls}
+        )
         == set()
     )
 
 
 @pytest.mark.parametrize("call", list_calls("api", "test_report_is_complete_or_returns_503"))
 def test_report_is_complete_or_returns_503(
-    aws: FakeCloud, api: ModuleType, read: dict[str, HealthyRun], call: str
+    aws: FakeCloud, api: ModuleType, healthy_reads: dict[str, HealthyRun], call: str
 ) -> None:
     with prepare_workspace(aws) as cloud:
-        for route, way, after, times in generate_faults(read, call):
+        for route, fault, after, times in generate_faults(healthy_reads, call):
             request = next(request for request in READS if request.route == route)
-            cloud.plan_fault(call, way, after=after, times=times)
+            cloud.plan_fault(call, fault, after=after, times=times)
             answer = send_in_new_container(api, request)
-            assert is_refusal(answer) or summarize(answer) == summarize(read[route].answer), (
+            assert is_refusal(answer) or summarize(answer) == summarize(
+                healthy_reads[route].answer
+            ), (
                 route,
-                way,
+                fault,
             )
             cloud.clear_faults()
-            assert summarize(send(api, request)) == summarize(read[route].answer), (
+            assert summarize(send(api, request)) == summarize(healthy_reads[route].answer), (
                 route,
-                way,
+                fault,
             )
 
 
@@ -301,32 +307,32 @@ def generate_faults(
 ) -> Iterator[tuple[str, str, int, int]]:
     """Yield each fault of a call with a request that makes it; in a soak run, with each request."""
     names = [name for name, run in runs.items() if run.calls[call]]
-    for number, way in enumerate(CALL_FAULTS):
+    for number, fault in enumerate(CALL_FAULTS):
         for name in names if SOAK_ROUNDS > 1 else [names[number % len(names)]]:
             for after, times in fault_schedules(runs[name].calls[call]):
-                yield name, way, after, times
+                yield name, fault, after, times
 
 
 @pytest.mark.parametrize("call", list_calls("api", "test_write_is_complete_or_returns_503"))
 def test_write_is_complete_or_returns_503(
-    aws: FakeCloud, api: ModuleType, written: dict[str, HealthyRun], call: str
+    aws: FakeCloud, api: ModuleType, healthy_writes: dict[str, HealthyRun], call: str
 ) -> None:
-    for route, way, after, times in generate_faults(written, call):
+    for route, fault, after, times in generate_faults(healthy_writes, call):
         request, expected = (
             next(request for request in WRITES if request.route == route),
-            written[route],
+            healthy_writes[route],
         )
         with prepare_workspace(aws, request) as cloud:
-            cloud.plan_fault(call, way, after=after, times=times)
+            cloud.plan_fault(call, fault, after=after, times=times)
             answer, code = send_in_new_container(api, request), expected.answer["statusCode"]
-            assert is_refusal(answer) or answer["statusCode"] == code, (route, way, answer)
+            assert is_refusal(answer) or answer["statusCode"] == code, (route, fault, answer)
             if len(request.tables) == 1:
                 assert read_state(cloud, request.tables) in (expected.before, expected.after), (
                     route,
-                    way,
+                    fault,
                 )
             cloud.clear_faults()
-            assert send(api, request)["statusCode"] in (code, 409), (route, way)
+            assert send(api, request)["statusCode"] in (code, 409), (route, fault)
             check_stored(cloud, request, expected)
 
 
@@ -342,20 +348,22 @@ def check_stored(cloud: FakeCloud, request: ApiRequest, expected: HealthyRun) ->
 
 @pytest.mark.parametrize("call", list_calls("pages", "test_page_is_complete_or_returns_503"))
 def test_page_is_complete_or_returns_503(
-    aws: FakeCloud, pages: ModuleType, shown: dict[str, HealthyRun], call: str
+    aws: FakeCloud, pages: ModuleType, healthy_pages: dict[str, HealthyRun], call: str
 ) -> None:
     with prepare_workspace(aws) as cloud:
-        for name, way, after, times in generate_faults(shown, call):
-            cloud.plan_fault(call, way, after=after, times=times)
+        for name, fault, after, times in generate_faults(healthy_pages, call):
+            cloud.plan_fault(call, fault, after=after, times=times)
             answer = visit_in_new_container(pages, name)
-            assert is_refusal(answer) or summarize(answer) == summarize(shown[name].answer), (
+            assert is_refusal(answer) or summarize(answer) == summarize(
+                healthy_pages[name].answer
+            ), (
                 name,
-                way,
+                fault,
             )
             cloud.clear_faults()
-            assert summarize(visit(pages, name)) == summarize(shown[name].answer), (
+            assert summarize(visit(pages, name)) == summarize(healthy_pages[name].answer), (
                 name,
-                way,
+                fault,
             )
 
 
@@ -363,8 +371,8 @@ def test_reports_and_pages_are_complete_under_random_faults(
     aws: FakeCloud,
     api: ModuleType,
     pages: ModuleType,
-    read: dict[str, HealthyRun],
-    shown: dict[str, HealthyRun],
+    healthy_reads: dict[str, HealthyRun],
+    healthy_pages: dict[str, HealthyRun],
 ) -> None:
     random = Random(FAULT_SEED)
     with prepare_workspace(aws) as cloud:
@@ -372,10 +380,10 @@ def test_reports_and_pages_are_complete_under_random_faults(
         for _ in range(200 * SOAK_ROUNDS):
             if random.random() < 0.5:
                 request = random.choice(READS)
-                answer, expected = send(api, request), read[request.route].answer
+                answer, expected = send(api, request), healthy_reads[request.route].answer
             else:
                 name = random.choice(PAGES)
-                answer, expected = visit(pages, name), shown[name].answer
+                answer, expected = visit(pages, name), healthy_pages[name].answer
             assert is_refusal(answer) or summarize(answer) == summarize(expected)
         assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
@@ -395,14 +403,14 @@ def test_writes_reach_the_requested_state_under_random_faults(
             expected[host] = use
         with cloud.bypass_faults():
             domains = get_repositories().domains
-            found = {one.host: one.use for one in domains.list_by_workspace(ACME)}
-            assert {host: found[host] for host in expected} == expected
-            assert all(domains.get_by_host(host) == domains.get(ACME, host) for host in found)
+            uses = {one.host: one.use for one in domains.list_by_workspace(ACME)}
+            assert {host: uses[host] for host in expected} == expected
+            assert all(domains.get_by_host(host) == domains.get(ACME, host) for host in uses)
         assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2
 
 
 def retry_until_done(api: ModuleType, host: str, use: str, random: Random) -> None:
-    """Have a domain used, reverted or removed, as a caller would who requests again after a 503."""
+    """Change the use of a domain as a caller does that repeats requests after a 503."""
     names = NAMES | {"host": host}
     requests = [ApiRequest(f"POST {WORKSPACE}/domains", body={"host": host})]
     requests += [

@@ -31,7 +31,6 @@ from waypost.models import tracking_domain
 from waypost.models.click import Click
 from waypost.models.short_link import LongDestination
 from waypost.models.tracking_domain import AndroidApp, AppLinks, create_domain
-from waypost.redirect import service as following
 from waypost.redirect.service import PIXEL_GIF
 from waypost.tokens import ClickToken, OpenToken, TokenSealer
 from waypost.tokens.keyring import KeySchedule
@@ -76,17 +75,17 @@ def redirect(services: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    # The limits are raised: a busy machine must not fail the test.
-    monkeypatch.setattr(following, "RECORD_BUDGET_SECONDS", 60)
-    made: list[MinimalClient] = []
+    # A busy machine must not exceed the limit.
+    monkeypatch.setattr("waypost.redirect.service.RECORD_BUDGET_SECONDS", 60)
+    created_clients: list[MinimalClient] = []
 
-    def remembered(service: str, *, timeout: float, attempts: int) -> MinimalClient:
-        made.append(MinimalClient(service, timeout=0.25, attempts=attempts))
-        return made[-1]
+    def create_client(service: str, *, timeout: float, attempts: int) -> MinimalClient:
+        created_clients.append(MinimalClient(service, timeout=0.25, attempts=attempts))
+        return created_clients[-1]
 
-    monkeypatch.setattr(clients, "MinimalClient", remembered)
+    monkeypatch.setattr(clients, "MinimalClient", create_client)
     yield lambda_handlers.load_function("redirect")
-    for client in made:
+    for client in created_clients:
         client.close()
 
 
@@ -105,8 +104,8 @@ def follow(
     redirect: ModuleType, token: str, id_: str = "request-1", kind: str = "c"
 ) -> dict[str, Any]:
     payload, _, signature = token.partition("/")
-    given = {"payload": payload, "signature": signature}
-    event = lambda_handlers.build_api_event(f"GET /e/{kind}/{{payload}}/{{signature}}", given)
+    parameters = {"payload": payload, "signature": signature}
+    event = lambda_handlers.build_api_event(f"GET /e/{kind}/{{payload}}/{{signature}}", parameters)
     return invoke_redirect(redirect, event, id_)
 
 
@@ -176,8 +175,8 @@ def test_redirect_without_settings_stores_no_address(
 ) -> None:
     services.planned_faults["GetItem"] = (fault, ALWAYS)
     assert is_redirect(follow_link(redirect))
-    [kept] = [*services.clicks.values(), *services.queue_messages]
-    assert "203.0.113" not in json.dumps(kept)
+    [click] = [*services.clicks.values(), *services.queue_messages]
+    assert "203.0.113" not in json.dumps(click)
 
 
 @pytest.mark.parametrize("fault", CALL_FAULTS)
@@ -254,7 +253,7 @@ def test_unreadable_long_destination_returns_503(
 def test_pixel_is_returned_on_any_fault_and_its_open_is_stored_once(
     services: FaultyAws, redirect: ModuleType, fault: str
 ) -> None:
-    for broken, kept in (
+    for failing_calls, expected_ids in (
         (["GetSecretValue"], set()),
         (["GetItem"], {"request-1"}),
         (["PutItem"], {"request-1"}),
@@ -262,12 +261,13 @@ def test_pixel_is_returned_on_any_fault_and_its_open_is_stored_once(
     ):
         services.clicks.clear()
         services.queue_messages.clear()
-        services.planned_faults = dict.fromkeys(broken, (fault, ALWAYS))
+        services.planned_faults = dict.fromkeys(failing_calls, (fault, ALWAYS))
         answer = request_pixel(redirect)
         assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "image/gif")
         assert b64decode(answer["body"]) == PIXEL_GIF
-        found = [Click.from_item(one).id for one in services.clicks.values()]
-        assert {*found, *(Click.from_dict(one).id for one in services.queue_messages)} == kept
+        recorded_ids = {Click.from_item(item).id for item in services.clicks.values()}
+        queued_ids = {Click.from_dict(click).id for click in services.queue_messages}
+        assert recorded_ids | queued_ids == expected_ids
 
 
 @pytest.mark.parametrize("fault", CALL_FAULTS)

@@ -1,6 +1,6 @@
-"""Test the rewrite function with each call failing in each way: a message is complete or absent.
+"""Faults in each call of the rewrite function: a message is complete or absent.
 
-docs/faults.md lists the promises, and is what is run here.
+docs/faults.md lists the promises that these tests check.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def app(aws: FakeCloud) -> ModuleType:
 
 
 @contextmanager
-def prepared(aws: FakeCloud) -> Iterator[FakeCloud]:
-    """Create two workspaces, one of them anonymous and without open tracking."""
+def prepare_workspaces(aws: FakeCloud) -> Iterator[FakeCloud]:
+    """Prepare two workspaces: one without open tracking, one that shortens SMS links."""
     with aws.reset():
         aws.load_snapshot(create_workspaces)
         yield aws
@@ -72,21 +72,21 @@ def create_workspaces() -> None:
 
 @pytest.fixture
 def cloud(aws: FakeCloud) -> Iterator[FakeCloud]:
-    with prepared(aws):
+    with prepare_workspaces(aws):
         yield aws
 
 
 @pytest.fixture(scope="module")
-def healthy(aws: FakeCloud, app: ModuleType) -> dict[str, Counter[str]]:
-    """Count the calls of a new process, by message."""
-    made = {}
+def healthy_calls(aws: FakeCloud, app: ModuleType) -> dict[str, Counter[str]]:
+    """Count the calls without faults of a new execution environment, by message."""
+    calls = {}
     for message in MESSAGES:
-        with prepared(aws) as cloud:
+        with prepare_workspaces(aws) as cloud:
             body = build_body(message, "healthy")
-            check_whole(cloud, body, rewrite_in_new_container(app, body))
+            check_complete(cloud, body, rewrite_in_new_container(app, body))
             check_stored(cloud, body)
-            made[message] = Counter(cloud.calls)
-    return made
+            calls[message] = Counter(cloud.calls)
+    return calls
 
 
 def build_body(message: str, campaign: str) -> dict[str, Any]:
@@ -99,113 +99,114 @@ def rewrite(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def rewrite_in_new_container(app: ModuleType, body: dict[str, Any]) -> dict[str, Any]:
-    """Return the response of a new process."""
+    """Rewrite in a new execution environment."""
     app.rewrite_service.cache_clear()
     return rewrite(app, body)
 
 
 def is_refusal(answer: dict[str, Any]) -> bool:
-    """Check that no message is returned, and the problem is named."""
+    """Check that the response is a 503 with a reason and without messages."""
     return answer.get("status") == 503 and "deliveries" not in answer and bool(answer["detail"])
 
 
-def check_whole(cloud: FakeCloud, body: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Every recipient has a message, every link of it leads where it did, and its definition is
-    stored; nothing is tracked that the workspace does not want.
-    """
+def check_complete(cloud: FakeCloud, body: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Check that each recipient has a message that tracks exactly the expected links."""
     assert [one["delivery"] for one in answer["deliveries"]] == ["d1", "d2"]
     assert answer["failed"] == []
-    wanted = Counter(URLS if body["channel"] == "email" else URLS[:2])
+    expected = Counter(URLS if body["channel"] == "email" else URLS[:2])
     with cloud.bypass_faults():
         for delivery in answer["deliveries"]:
             [text] = delivery["content"].values()
-            ours = re.findall(r'https://[^"\s]+/(e|s)/([^"\s]+)', text)
-            assert Counter(destination(*link) for link in ours) == wanted
+            tracked_links = re.findall(r'https://[^"\s]+/(e|s)/([^"\s]+)', text)
+            assert Counter(resolve_destination(*link) for link in tracked_links) == expected
 
 
-def destination(kind: str, rest: str) -> str:
+def resolve_destination(route: str, code: str) -> str:
     """Resolve a link as the redirect does; its definition must be stored."""
     short_links = get_repositories().short_links
-    token = rest.removeprefix("c/")
-    if kind == "s":
-        found = short_links.get(rest)
-        assert found is not None
-        token = found.token
-    opened = SEALER.open(token)
-    assert get_repositories().campaigns.find_links([opened.link])
-    href: str | None = opened.href
-    if opened.stored_digest is not None:
-        href = short_links.get_destination(derive_workspace_id("acme"), opened.stored_digest)
+    token = code.removeprefix("c/")
+    if route == "s":
+        short_link = short_links.get(code)
+        assert short_link is not None
+        token = short_link.token
+    click_token = SEALER.open(token)
+    assert get_repositories().campaigns.find_links([click_token.link])
+    href: str | None = click_token.href
+    if click_token.stored_digest is not None:
+        href = short_links.get_destination(derive_workspace_id("acme"), click_token.stored_digest)
     assert href is not None
     return href
 
 
 def check_stored(cloud: FakeCloud, body: dict[str, Any]) -> None:
     """Check that each link is defined once, and deliveries with an idempotency key count once."""
-    assert len(links(cloud, body)) == (3 if body["channel"] == "email" else 2)
+    assert len(list_defined_links(cloud, body)) == (3 if body["channel"] == "email" else 2)
     if "idempotency_key" in body:
         assert count_deliveries(cloud, body["workspace"], body["campaign"]) == 2
 
 
 def count_deliveries(cloud: FakeCloud, workspace: str, campaign: str) -> int:
     with cloud.bypass_faults():
-        stored = get_repositories().campaigns
-        return stored.get_counts(derive_campaign_id(workspace, campaign)).sent
+        campaigns = get_repositories().campaigns
+        return campaigns.get_counts(derive_campaign_id(workspace, campaign)).sent
 
 
-def links(cloud: FakeCloud, body: dict[str, Any]) -> list[Any]:
+def list_defined_links(cloud: FakeCloud, body: dict[str, Any]) -> list[Any]:
     with cloud.bypass_faults():
-        stored = get_repositories().campaigns
-        return list(stored.list_links(derive_campaign_id(body["workspace"], body["campaign"])))
+        campaigns = get_repositories().campaigns
+        return list(campaigns.list_links(derive_campaign_id(body["workspace"], body["campaign"])))
 
 
-def test_every_call_has_its_promise(healthy: dict[str, Counter[str]]) -> None:
-    assert find_missing_promises("rewrite", healthy["newsletter"] + healthy["text"]) == set()
+def test_every_call_has_its_promise(healthy_calls: dict[str, Counter[str]]) -> None:
+    assert (
+        find_missing_promises("rewrite", healthy_calls["newsletter"] + healthy_calls["text"])
+        == set()
+    )
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 @pytest.mark.parametrize("call", list_calls("rewrite", "test_message_is_complete_or_returns_503"))
 def test_message_is_complete_or_returns_503(
-    cloud: FakeCloud, app: ModuleType, healthy: dict[str, Counter[str]], call: str, way: str
+    cloud: FakeCloud, app: ModuleType, healthy_calls: dict[str, Counter[str]], call: str, fault: str
 ) -> None:
-    message = next(name for name, calls in healthy.items() if calls[call])
-    for number, (after, times) in enumerate(fault_schedules(healthy[message][call])):
+    message = next(name for name, calls in healthy_calls.items() if calls[call])
+    for number, (after, times) in enumerate(fault_schedules(healthy_calls[message][call])):
         body = build_body(message, f"campaign-{number}")
-        cloud.plan_fault(call, way, after=after, times=times)
+        cloud.plan_fault(call, fault, after=after, times=times)
         first = rewrite_in_new_container(app, body)
         assert is_refusal(first) != ("deliveries" in first)
         if "deliveries" in first:
-            check_whole(cloud, body, first)
+            check_complete(cloud, body, first)
         cloud.clear_faults()
-        check_whole(cloud, body, rewrite(app, body))
+        check_complete(cloud, body, rewrite(app, body))
         check_stored(cloud, body)
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_cached_keyring_seals_messages_if_the_secret_cannot_be_read(
-    cloud: FakeCloud, app: ModuleType, monkeypatch: pytest.MonkeyPatch, way: str
+    cloud: FakeCloud, app: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr("waypost.tokens.keyring.KEYRING_TTL_SECONDS", 0)
     rewrite_in_new_container(app, build_body("newsletter", "first"))
-    cloud.plan_fault("GetSecretValue", way)
+    cloud.plan_fault("GetSecretValue", fault)
     body = build_body("newsletter", "second")
-    check_whole(cloud, body, rewrite(app, body))
+    check_complete(cloud, body, rewrite(app, body))
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_message_is_returned_if_its_copy_cannot_be_stored(
-    cloud: FakeCloud, app: ModuleType, way: str
+    cloud: FakeCloud, app: ModuleType, fault: str
 ) -> None:
-    cloud.plan_fault("PutItem of message", way)
+    cloud.plan_fault("PutItem of message", fault)
     body = build_body("newsletter", "sale")
-    check_whole(cloud, body, rewrite_in_new_container(app, body))
+    check_complete(cloud, body, rewrite_in_new_container(app, body))
 
 
-@pytest.mark.parametrize("way", CALL_FAULTS)
+@pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_http_503_is_problem_json_with_retry_after(
-    cloud: FakeCloud, app: ModuleType, way: str
+    cloud: FakeCloud, app: ModuleType, fault: str
 ) -> None:
-    cloud.plan_fault("GetItem of settings", way)
+    cloud.plan_fault("GetItem of settings", fault)
     event = lambda_handlers.build_api_event(
         "POST /v1/rewrite", body=build_body("newsletter", "sale")
     )
@@ -230,7 +231,7 @@ def test_messages_are_complete_and_counted_once_under_random_faults(
             assert is_refusal(answer)
             answer = rewrite(app, body)
         cloud.clear_faults()
-        check_whole(cloud, body, answer)
+        check_complete(cloud, body, answer)
         sent[body["workspace"], body["campaign"]] += 2
     assert {campaign: count_deliveries(cloud, *campaign) for campaign in sent} == sent
     assert len(cloud.fault_counts) > len(CALL_FAULTS) / 2

@@ -1,6 +1,6 @@
 """Each fault of each call of the tally and the drain: failed clicks are retried, and count once.
 
-docs/faults.md lists the promises, and these tests run them.
+docs/faults.md lists the promises that these tests check.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def prepare_cloud(aws: FakeCloud, clicks: Sequence[Click] = CLICKS) -> Iterator[
 
 @pytest.fixture
 def cloud(aws: FakeCloud) -> Iterator[FakeCloud]:
-    with prepare_cloud(aws) as prepared:
-        yield prepared
+    with prepare_cloud(aws) as fake_cloud:
+        yield fake_cloud
 
 
 def list_recorded_clicks(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> list[Click]:
@@ -106,14 +106,14 @@ def invoke_tally_until_done(cloud: FakeCloud, tally: ModuleType, clicks: Collect
 
 def check_counted(cloud: FakeCloud, campaign: CampaignId = CAMPAIGN) -> None:
     """Check that counters match the recorded clicks, and that no click has an opted-out person."""
-    found = list_recorded_clicks(cloud, campaign)
+    recorded_clicks = list_recorded_clicks(cloud, campaign)
     with cloud.bypass_faults():
         counts = get_repositories().campaigns.get_counts(campaign)
     cells = {
         (c.counter, c.figure): v for c, v in counts.to_increments().items() if c.figure != "shared"
     }
-    assert cells == compute_counters(found)
-    assert OPTED_OUT_PERSON not in {one.person for one in found}
+    assert cells == compute_counters(recorded_clicks)
+    assert OPTED_OUT_PERSON not in {one.person for one in recorded_clicks}
 
 
 def count_bus_events(cloud: FakeCloud) -> Counter[str]:
@@ -195,8 +195,8 @@ def test_each_click_is_counted_once_under_random_faults(aws: FakeCloud, tally: M
         while remaining:
             cloud.inject_at_random(random, 0.15)
             random.shuffle(remaining)
-            given, remaining = remaining[:9], remaining[9:]
-            remaining += invoke_tally(tally, given)
+            batch, remaining = remaining[:9], remaining[9:]
+            remaining += invoke_tally(tally, batch)
         cloud.clear_faults()
         invoke_tally_until_done(cloud, tally, [])
         check_counted(cloud)
@@ -207,8 +207,8 @@ def test_each_click_is_counted_once_under_random_faults(aws: FakeCloud, tally: M
 def invoke_drain(drain: ModuleType, clicks: Collection[Click]) -> list[Click]:
     """Invoke the drain with messages; return the clicks to retry."""
     records = [{"messageId": one.id, "body": serialize_click(one)} for one in clicks]
-    again = drain.handler({"Records": records}, None)["batchItemFailures"]
-    names = {failure["itemIdentifier"] for failure in again}
+    failures = drain.handler({"Records": records}, None)["batchItemFailures"]
+    names = {failure["itemIdentifier"] for failure in failures}
     return [one for one in clicks if one.id in names]
 
 

@@ -1,4 +1,4 @@
-"""10,000 clicks a second on one link, against a model of DynamoDB's limits (bench/hotlink.py)."""
+"""Simulate 10,000 clicks a second on one link within DynamoDB's limits (bench/hotlink.py)."""
 
 from __future__ import annotations
 
