@@ -81,7 +81,7 @@ DAMAGED: list[Item] = [
 
 
 @pytest.mark.parametrize("kept", DAMAGED)
-def test_a_domain_that_cannot_be_read_is_named_and_left_out_of_lists(
+def test_corrupt_domain_is_logged_and_left_out_of_lists(
     store: DomainRepository, kept: Item, caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -110,7 +110,7 @@ CLAIMS: list[Item] = [
 
 
 @pytest.mark.parametrize("rest", CLAIMS)
-def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
+def test_corrupt_claim_does_not_block_checks_of_other_domains(
     store: DomainRepository, rest: Item, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.add(make_domain(due=NOW - MINUTE))
@@ -124,7 +124,7 @@ def test_a_claim_that_cannot_be_read_keeps_no_other_domain_from_being_checked(
         store.add(make_domain(workspace=GLOBEX))
 
 
-def test_checking_a_domain_mends_its_claim(store: DomainRepository) -> None:
+def test_saving_a_domain_repairs_its_corrupt_claim(store: DomainRepository) -> None:
     store.add(make_domain())
     put_domain_item(store, tracking_domain.build_claim_key(HOST))
     with pytest.raises(CorruptItem, match=HOST):
@@ -133,7 +133,7 @@ def test_checking_a_domain_mends_its_claim(store: DomainRepository) -> None:
     assert store.list_due(NOW, 10) == [(ACME, HOST)]
 
 
-def test_what_a_newer_version_keeps_of_a_part_is_ignored(store: DomainRepository) -> None:
+def test_unknown_fields_of_a_newer_version_are_ignored(store: DomainRepository) -> None:
     kept = build_domain_with_history()
     store.add(kept)
     for path in ("findings.dns.dnssec", "findings.http.protocol", "sending.dkim"):
@@ -141,7 +141,9 @@ def test_what_a_newer_version_keeps_of_a_part_is_ignored(store: DomainRepository
         assert store.get(ACME, HOST) == kept
 
 
-def test_messages_of_a_workspace_go_on_with_its_other_domains(store: DomainRepository) -> None:
+def test_messages_use_another_domain_of_the_workspace_if_one_is_corrupt(
+    store: DomainRepository,
+) -> None:
     store.add(make_domain(stage="https"))
     store.add(make_domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
     base_urls = DomainBaseUrlResolver(store, ADDRESS)
@@ -154,7 +156,7 @@ def own_domain() -> TrackingDomain:
     return create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, OWN, OWN, "f00d", NOW)
 
 
-def test_the_stacks_own_host_needs_no_more_than_its_stage(store: DomainRepository) -> None:
+def test_default_host_needs_only_a_readable_stage(store: DomainRepository) -> None:
     store.add(own_domain())
     base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
     assert base_urls.resolve_default_url() == ADDRESS
@@ -168,7 +170,7 @@ def test_the_stacks_own_host_needs_no_more_than_its_stage(store: DomainRepositor
 
 
 @pytest.mark.parametrize("value", [7, "working", None])
-def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
+def test_unreadable_stage_of_the_default_host_raises_instead_of_a_guess(
     store: DomainRepository, value: object
 ) -> None:
     store.add(own_domain())
@@ -180,7 +182,7 @@ def test_no_link_is_sent_on_a_guess_of_the_stacks_own_host(
     assert base_urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
 
 
-def test_a_list_leaves_out_a_domain_with_apps_that_nobody_could_have_set(
+def test_list_leaves_out_a_domain_with_invalid_app_links(
     store: DomainRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.add(make_domain())

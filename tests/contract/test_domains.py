@@ -49,7 +49,7 @@ def build_domain_with_history() -> TrackingDomain:
     )
 
 
-def test_a_domain_comes_back_as_it_was_kept(store: DomainRepository) -> None:
+def test_domain_survives_storage_unchanged(store: DomainRepository) -> None:
     for kept in (make_domain(), build_domain_with_history()):
         store.add(replace(kept, host=f"{kept.stage}.acme.com"))
         assert store.get(ACME, f"{kept.stage}.acme.com") == replace(
@@ -57,13 +57,13 @@ def test_a_domain_comes_back_as_it_was_kept(store: DomainRepository) -> None:
         )
 
 
-def test_a_domain_nobody_added_is_not_there(store: DomainRepository) -> None:
+def test_domain_that_was_never_added_is_not_found(store: DomainRepository) -> None:
     assert store.get(ACME, HOST) is None
     assert store.get_by_host(HOST) is None
     assert store.list_by_workspace(ACME) == []
 
 
-def test_a_host_belongs_to_one_workspace(store: DomainRepository) -> None:
+def test_host_belongs_to_one_workspace(store: DomainRepository) -> None:
     store.add(make_domain())
     for workspace in (ACME, GLOBEX):
         with pytest.raises(AlreadyExists, match="taken"):
@@ -72,14 +72,14 @@ def test_a_host_belongs_to_one_workspace(store: DomainRepository) -> None:
     assert store.list_by_workspace(GLOBEX) == []
 
 
-def test_a_domain_is_found_by_its_host_whoever_has_it(store: DomainRepository) -> None:
+def test_domain_is_found_by_host_without_its_workspace(store: DomainRepository) -> None:
     store.add(make_domain())
     found = store.get_by_host(HOST)
     assert found is not None
     assert found.workspace == ACME
 
 
-def test_a_workspaces_domains_are_listed_oldest_first(store: DomainRepository) -> None:
+def test_domains_of_a_workspace_are_listed_oldest_first(store: DomainRepository) -> None:
     store.add(make_domain(host="b.acme.com", added=NOW + MINUTE))
     store.add(make_domain(host="c.acme.com", added=NOW))
     store.add(make_domain(host="a.acme.com", added=NOW + MINUTE))
@@ -88,7 +88,7 @@ def test_a_workspaces_domains_are_listed_oldest_first(store: DomainRepository) -
     assert hosts == ["c.acme.com", "a.acme.com", "b.acme.com"]
 
 
-def test_the_stacks_own_host_is_kept_apart_from_every_workspace(store: DomainRepository) -> None:
+def test_default_host_is_stored_apart_from_every_workspace(store: DomainRepository) -> None:
     store.add(
         create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, "e.waypost.example", "", "beef", NOW)
     )
@@ -98,14 +98,14 @@ def test_the_stacks_own_host_is_kept_apart_from_every_workspace(store: DomainRep
     assert store.list_by_workspace(derive_workspace_id(STACK_WORKSPACE_NAME)) == []
 
 
-def test_saving_gives_the_next_version(store: DomainRepository) -> None:
+def test_saving_a_domain_increments_its_version(store: DomainRepository) -> None:
     store.add(make_domain())
     saved = store.save(make_domain(stage="https"))
     assert saved.version == make_domain().version + 1
     assert store.get(ACME, HOST) == saved
 
 
-def test_of_two_writers_with_the_same_version_the_second_is_refused(
+def test_second_save_of_the_same_domain_version_is_a_write_conflict(
     store: DomainRepository,
 ) -> None:
     store.add(make_domain())
@@ -117,7 +117,7 @@ def test_of_two_writers_with_the_same_version_the_second_is_refused(
     assert (kept.use, kept.stage) == ("reverted", "waiting")
 
 
-def test_a_domain_that_was_never_added_cannot_be_saved_or_deleted(store: DomainRepository) -> None:
+def test_domain_that_was_never_added_cannot_be_saved_or_deleted(store: DomainRepository) -> None:
     with pytest.raises(WriteConflict):
         store.save(make_domain())
     with pytest.raises(WriteConflict):
@@ -125,7 +125,7 @@ def test_a_domain_that_was_never_added_cannot_be_saved_or_deleted(store: DomainR
     assert store.list_due(NOW, 10) == []
 
 
-def test_deleting_frees_the_host(store: DomainRepository) -> None:
+def test_deleting_a_domain_frees_its_host(store: DomainRepository) -> None:
     store.add(make_domain())
     store.delete(make_domain())
     assert store.get(ACME, HOST) is None
@@ -134,7 +134,7 @@ def test_deleting_frees_the_host(store: DomainRepository) -> None:
     assert store.get(GLOBEX, HOST) is not None
 
 
-def test_deleting_an_old_version_is_refused(store: DomainRepository) -> None:
+def test_deleting_an_old_domain_version_is_a_write_conflict(store: DomainRepository) -> None:
     store.add(make_domain())
     saved = store.save(make_domain(use="on"))
     with pytest.raises(WriteConflict):
@@ -143,7 +143,7 @@ def test_deleting_an_old_version_is_refused(store: DomainRepository) -> None:
     assert store.get_by_host(HOST) == saved
 
 
-def test_what_is_due_comes_longest_waiting_first_and_no_more_than_asked(
+def test_due_domains_are_listed_longest_waiting_first_up_to_the_limit(
     store: DomainRepository,
 ) -> None:
     for i, minutes in enumerate((-5, 3, -9, 0)):
@@ -153,7 +153,7 @@ def test_what_is_due_comes_longest_waiting_first_and_no_more_than_asked(
     assert store.list_due(NOW, 1) == [(ACME, "2.acme.com")]
 
 
-def test_a_saved_domain_is_due_when_it_says(store: DomainRepository) -> None:
+def test_saved_domain_is_listed_as_due_from_its_due_time(store: DomainRepository) -> None:
     store.add(make_domain(due=NOW))
     store.save(make_domain(due=NOW + MINUTE))
     assert store.list_due(NOW, 10) == []

@@ -58,7 +58,7 @@ courses = st.lists(findings, min_size=1, max_size=12)
 
 
 @given(courses)
-def test_a_working_domain_is_given_up_only_after_two_failed_checks_in_a_row(
+def test_working_domain_falls_back_only_after_two_failed_checks_in_a_row(
     course: list[CheckResult],
 ) -> None:
     current, bad = make_domain(), 0
@@ -74,7 +74,7 @@ def test_a_working_domain_is_given_up_only_after_two_failed_checks_in_a_row(
 
 
 @given(courses)
-def test_https_links_are_made_only_while_https_was_seen_in_one_of_the_last_two_checks(
+def test_https_links_need_https_in_one_of_the_last_two_checks(
     course: list[CheckResult],
 ) -> None:
     current = make_domain()
@@ -87,7 +87,7 @@ def test_https_links_are_made_only_while_https_was_seen_in_one_of_the_last_two_c
 
 
 @given(courses)
-def test_plain_http_is_never_begun_where_browsers_refuse_it(course: list[CheckResult]) -> None:
+def test_domain_under_hsts_never_enters_the_http_stage(course: list[CheckResult]) -> None:
     current = make_domain()
     for i, seen in enumerate(course):
         before, current = current, apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
@@ -96,7 +96,7 @@ def test_plain_http_is_never_begun_where_browsers_refuse_it(course: list[CheckRe
 
 
 @given(courses)
-def test_the_next_check_is_always_ahead_and_never_further_than_a_day(
+def test_next_check_is_in_the_future_and_within_a_day(
     course: list[CheckResult],
 ) -> None:
     current = make_domain()
@@ -111,7 +111,7 @@ uses: st.SearchStrategy[DomainUse] = st.sampled_from(["on", "reverted", "removed
 
 
 @given(findings, uses)
-def test_every_state_can_be_told_and_what_is_red_says_what_to_do(
+def test_status_of_every_state_is_complete_and_red_lights_have_a_next_step(
     seen: CheckResult, use: DomainUse
 ) -> None:
     told = replace(apply_check_result(make_domain(), seen, NOW), use=use)
@@ -122,7 +122,7 @@ def test_every_state_can_be_told_and_what_is_red_says_what_to_do(
 
 
 @given(courses)
-def test_every_state_comes_back_from_the_store_as_it_was(course: list[CheckResult]) -> None:
+def test_every_domain_state_survives_storage(course: list[CheckResult]) -> None:
     current = make_domain()
     for i, seen in enumerate(course):
         current = apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)

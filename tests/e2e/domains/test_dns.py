@@ -26,12 +26,12 @@ def dns(world: DomainFixture) -> DnsResult:
     return world.checker.check_dns(HOST, PROOF, (DEFAULT_HOST, ENDPOINT))
 
 
-def test_the_expected_cname_is_right_and_settled(world: DomainFixture) -> None:
+def test_expected_cname_is_correct_and_settled(world: DomainFixture) -> None:
     world.add_cname()
     assert dns(world) == DnsResult("cname", (HOST, DEFAULT_HOST), (EDGE_ADDRESS,), settled=True)
 
 
-def test_a_chain_that_reaches_us_in_the_end_is_right(world: DomainFixture) -> None:
+def test_cname_chain_that_ends_at_the_cdn_is_correct(world: DomainFixture) -> None:
     world.add_cname()
     world.dns.add_record(HOST, "CNAME", "links.acme-cdn.example")
     world.dns.add_record("links.acme-cdn.example", "CNAME", ENDPOINT)
@@ -39,7 +39,7 @@ def test_a_chain_that_reaches_us_in_the_end_is_right(world: DomainFixture) -> No
     assert (found.verdict, found.chain) == ("cname", (HOST, "links.acme-cdn.example", ENDPOINT))
 
 
-def test_a_name_so_long_that_none_fits_beside_it_is_checked_as_any_other(
+def test_host_too_long_for_a_proof_record_is_still_checked(
     world: DomainFixture,
 ) -> None:
     host = ".".join(["a" * 59, "b", *["c" * 60] * 3, "acme.com"])
@@ -49,7 +49,7 @@ def test_a_name_so_long_that_none_fits_beside_it_is_checked_as_any_other(
     assert (found.verdict, found.addresses, found.proof) == ("elsewhere", (PROXY_ADDRESS,), False)
 
 
-def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: DomainFixture) -> None:
+def test_dns_check_of_a_deep_host_on_slow_name_servers_is_limited(world: DomainFixture) -> None:
     """Each answer comes within a question's own time; all of them together have one too."""
     host = ".".join([*"abcdefghijklmnopqrstuvwxyz", "acme.com"])
     world.dns.add_record(host, "CNAME", DEFAULT_HOST)
@@ -61,7 +61,7 @@ def test_slow_name_servers_of_a_deep_host_cannot_hold_a_check_up(world: DomainFi
     assert len(asked) <= DNS_CHECK_SECONDS
 
 
-def test_of_answers_without_measure_only_as_much_is_kept_as_people_read(
+def test_stored_check_result_is_small_for_huge_dns_and_http_answers(
     world: DomainFixture,
 ) -> None:
     """Domains are read for each message, and an item of the table has 400 KB."""
@@ -84,28 +84,28 @@ def test_of_answers_without_measure_only_as_much_is_kept_as_people_read(
     assert len(json.dumps(asdict(found))) < 2_000
 
 
-def test_of_cnames_without_measure_a_few_are_shown(world: DomainFixture) -> None:
+def test_only_a_few_of_many_cnames_are_shown(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "CNAME", *(f"{n}.example" for n in range(200)))
     found = dns(world)
     assert found.verdict == "conflict"
     assert len(found.chain) < 10
 
 
-def test_no_record_is_missing(world: DomainFixture) -> None:
+def test_host_without_a_dns_record_is_missing(world: DomainFixture) -> None:
     assert dns(world).verdict == "missing"
 
 
-def test_a_name_without_addresses_is_missing_too(world: DomainFixture) -> None:
+def test_host_with_records_but_no_address_is_missing(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "TXT", '"hello"')
     assert dns(world).verdict == "missing"
 
 
-def test_a_cname_that_leads_into_nothing_is_missing(world: DomainFixture) -> None:
+def test_cname_to_a_nonexistent_name_is_missing(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "CNAME", "gone.example")
     assert dns(world) == DnsResult("missing", (HOST, "gone.example"))
 
 
-def test_a_cname_to_somebody_else_is_shown(world: DomainFixture) -> None:
+def test_cname_to_another_target_is_shown_with_its_addresses(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "CNAME", "sites.parking.example")
     world.dns.add_record("sites.parking.example", "A", PROXY_ADDRESS)
     found = dns(world)
@@ -114,19 +114,19 @@ def test_a_cname_to_somebody_else_is_shown(world: DomainFixture) -> None:
     assert found.addresses == (PROXY_ADDRESS,)
 
 
-def test_cnames_in_a_circle_are_a_loop(world: DomainFixture) -> None:
+def test_circular_cnames_are_a_loop(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "CNAME", "a.acme.com")
     world.dns.add_record("a.acme.com", "CNAME", "b.acme.com")
     world.dns.add_record("b.acme.com", "CNAME", "a.acme.com")
     assert dns(world) == DnsResult("loop", (HOST, "a.acme.com", "b.acme.com", "a.acme.com"))
 
 
-def test_a_name_that_points_at_itself_is_a_loop(world: DomainFixture) -> None:
+def test_cname_to_itself_is_a_loop(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "CNAME", HOST)
     assert dns(world).verdict == "loop"
 
 
-def test_more_cnames_than_resolvers_follow_are_too_many(world: DomainFixture) -> None:
+def test_cname_chain_above_the_hop_limit_is_too_long(world: DomainFixture) -> None:
     names = [HOST, *(f"hop{i}.acme.com" for i in range(MAX_CNAME_HOPS))]
     for name, target in pairwise(names):
         world.dns.add_record(name, "CNAME", target)
@@ -139,7 +139,7 @@ def test_several_cnames_at_one_name_are_a_conflict(world: DomainFixture) -> None
     assert dns(world).verdict == "conflict"
 
 
-def test_a_flattened_record_needs_the_proof_beside_it(world: DomainFixture) -> None:
+def test_flattened_record_needs_the_proof_record(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "A", EDGE_ADDRESS)
     assert dns(world).verdict == "elsewhere"
     world.dns.add_record(f"_waypost.{HOST}", "TXT", '"v=spf1 -all"', f'"waypost={PROOF}"')
@@ -147,65 +147,65 @@ def test_a_flattened_record_needs_the_proof_beside_it(world: DomainFixture) -> N
     assert (found.verdict, found.proof) == ("flattened", True)
 
 
-def test_a_proof_beside_the_expected_cname_is_seen_too(world: DomainFixture) -> None:
+def test_proof_record_is_seen_beside_the_expected_cname(world: DomainFixture) -> None:
     world.add_cname()
     assert not dns(world).proof
     world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
     assert dns(world).proof
 
 
-def test_another_domains_proof_proves_nothing(world: DomainFixture) -> None:
+def test_proof_of_another_domain_is_not_accepted(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "A", EDGE_ADDRESS)
     world.dns.add_record(f"_waypost.{HOST}", "TXT", '"waypost=beef"')
     assert dns(world).verdict == "elsewhere"
 
 
-def test_other_addresses_with_the_proof_are_a_proxy(world: DomainFixture) -> None:
+def test_other_addresses_with_the_proof_record_are_a_proxy(world: DomainFixture) -> None:
     world.add_proxy_records()
     assert dns(world).verdict == "proxied"
 
 
-def test_a_wildcard_that_answers_for_the_name_is_named_as_such(world: DomainFixture) -> None:
+def test_wildcard_address_record_is_reported(world: DomainFixture) -> None:
     world.dns.add_record("*.acme.com", "A", PROXY_ADDRESS)
     found = dns(world)
     assert (found.verdict, found.wildcard) == ("elsewhere", True)
 
 
-def test_a_wildcard_cname_is_named_too(world: DomainFixture) -> None:
+def test_wildcard_cname_is_reported(world: DomainFixture) -> None:
     world.dns.add_record("*.acme.com", "CNAME", "sites.parking.example")
     world.dns.add_record("sites.parking.example", "A", PROXY_ADDRESS)
     assert dns(world).wildcard
 
 
-def test_a_record_of_the_names_own_is_no_wildcard(world: DomainFixture) -> None:
+def test_exact_record_is_not_reported_as_a_wildcard(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "A", PROXY_ADDRESS)
     assert not dns(world).wildcard
 
 
-def test_a_wildcard_that_leads_to_us_is_right(world: DomainFixture) -> None:
+def test_wildcard_cname_to_the_default_host_is_correct(world: DomainFixture) -> None:
     world.dns.add_record("*.acme.com", "CNAME", DEFAULT_HOST)
     assert dns(world).verdict == "cname"
 
 
-def test_servers_that_do_not_answer_in_time_are_told_from_missing_names(
+def test_slow_name_server_is_a_timeout_and_not_a_missing_record(
     world: DomainFixture,
 ) -> None:
     world.dns.delays[HOST] = 2
     assert dns(world).verdict == "timeout"
 
 
-def test_servers_that_fail_are_told_apart_as_well(world: DomainFixture) -> None:
+def test_failing_name_server_is_a_failure_and_not_a_missing_record(world: DomainFixture) -> None:
     world.dns.failing_names.add(HOST)
     assert dns(world).verdict == "failed"
 
 
-def test_a_slow_name_further_down_the_chain_is_a_timeout(world: DomainFixture) -> None:
+def test_slow_name_further_down_the_cname_chain_is_a_timeout(world: DomainFixture) -> None:
     world.dns.add_record(HOST, "CNAME", "cdn.acme.com")
     world.dns.delays["cdn.acme.com"] = 2
     assert dns(world).verdict == "timeout"
 
 
-def test_dns_is_not_settled_while_one_of_the_zones_servers_answers_otherwise(
+def test_dns_is_unsettled_while_one_name_server_has_another_answer(
     world: DomainFixture,
 ) -> None:
     world.add_cname()
@@ -215,19 +215,19 @@ def test_dns_is_not_settled_while_one_of_the_zones_servers_answers_otherwise(
     assert dns(world).settled
 
 
-def test_a_server_that_lacks_the_record_keeps_dns_unsettled(world: DomainFixture) -> None:
+def test_dns_is_unsettled_while_one_name_server_lacks_the_record(world: DomainFixture) -> None:
     world.add_cname()
     del world.nameservers[0].records[HOST, "CNAME"]
     assert not dns(world).settled
 
 
-def test_a_server_of_the_zone_that_is_down_does_not(world: DomainFixture) -> None:
+def test_dns_is_settled_although_one_name_server_is_down(world: DomainFixture) -> None:
     world.add_cname()
     world.nameservers[0].delays[HOST] = 2
     assert dns(world).settled
 
 
-def test_name_servers_at_private_addresses_are_not_asked(world: DomainFixture) -> None:
+def test_name_servers_at_private_addresses_are_not_queried(world: DomainFixture) -> None:
     world.add_cname()
     world.dns.add_record("ns0.acme.com", "A", "10.0.0.53")
     world.dns.add_record("ns1.acme.com", "A", "169.254.169.253")
@@ -255,14 +255,14 @@ def test_caa_records_decide_whether_amazon_may_issue(
     assert check_caa(world.resolver, HOST).allows == allows
 
 
-def test_the_nearest_caa_records_win(world: DomainFixture) -> None:
+def test_nearest_caa_records_win(world: DomainFixture) -> None:
     world.dns.add_record("acme.com", "CAA", '0 issue "letsencrypt.org"')
     world.dns.add_record(HOST, "CAA", '0 issue "amazon.com"')
     found = check_caa(world.resolver, HOST)
     assert (found.allows, found.name) == ("yes", HOST)
 
 
-def test_caa_that_cannot_be_read_is_unknown(world: DomainFixture) -> None:
+def test_caa_is_unknown_when_the_name_server_fails(world: DomainFixture) -> None:
     world.dns.failing_names.add("acme.com")
     world.dns.add_record(HOST, "A", EDGE_ADDRESS)
     assert check_caa(world.resolver, HOST).allows == "unknown"

@@ -172,7 +172,7 @@ def stack(world: DomainFixture) -> Iterator[Stack]:
     return Stack(world, Cdn(world))  # type: ignore[return-value]
 
 
-def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
+def test_expected_cname_leads_to_https_without_further_action(stack: Stack) -> None:
     stack.add()
     assert stack.look() == "waiting"
     assert (
@@ -206,7 +206,7 @@ def test_one_cname_leads_to_https_by_itself(stack: Stack) -> None:
     ]
 
 
-def test_no_certificate_is_asked_for_while_dns_is_still_spreading(stack: Stack) -> None:
+def test_no_certificate_is_requested_while_dns_is_unsettled(stack: Stack) -> None:
     stack.add()
     stack.world.add_cname()
     stack.world.nameservers[0].add_record(HOST, "CNAME", "old.acme.com")
@@ -218,7 +218,7 @@ def test_no_certificate_is_asked_for_while_dns_is_still_spreading(stack: Stack) 
     assert stack.cdn.calls == ["create"]
 
 
-def test_caa_records_that_forbid_amazon_are_named_and_nothing_is_asked_for(stack: Stack) -> None:
+def test_caa_that_forbids_amazon_is_shown_and_no_certificate_is_requested(stack: Stack) -> None:
     stack.add()
     stack.world.add_cname()
     stack.world.dns.add_record("acme.com", "CAA", '0 issue "letsencrypt.org"')
@@ -229,7 +229,7 @@ def test_caa_records_that_forbid_amazon_are_named_and_nothing_is_asked_for(stack
     assert light["next_step"] == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
 
 
-def test_a_host_that_the_cdn_refuses_says_why_and_is_tried_again_later(stack: Stack) -> None:
+def test_cdn_rejection_of_a_host_is_shown_and_retried_after_an_hour(stack: Stack) -> None:
     stack.add()
     stack.world.add_cname()
     stack.cdn.refusal = "another CloudFront distribution has this host; take it off there"
@@ -243,7 +243,7 @@ def test_a_host_that_the_cdn_refuses_says_why_and_is_tried_again_later(stack: St
     assert stack.light("https")["found"] == "a certificate in progress"
 
 
-def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: Stack) -> None:
+def test_failed_certificate_is_requested_again_after_an_hour(stack: Stack) -> None:
     stack.add()
     stack.world.add_cname()
     stack.look()
@@ -255,7 +255,7 @@ def test_a_certificate_that_was_refused_is_requested_again_after_an_hour(stack: 
     assert stack.cdn.calls == ["create", "request_again"]
 
 
-def test_a_tenant_without_any_request_for_a_certificate_gets_one(stack: Stack) -> None:
+def test_tenant_without_a_certificate_request_gets_one_after_an_hour(stack: Stack) -> None:
     """As one that was made by hand, or whose request the CDN has forgotten."""
     stack.add()
     stack.world.add_cname()
@@ -267,7 +267,7 @@ def test_a_tenant_without_any_request_for_a_certificate_gets_one(stack: Stack) -
     assert stack.cdn.calls == ["create", "request_again"]
 
 
-def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None:
+def test_domain_behind_the_customers_proxy_gets_http_then_https(stack: Stack) -> None:
     stack.add()
     proof = stack.store.list_by_workspace(ACME)[0].proof
     stack.world.dns.add_record(HOST, "A", PROXY_ADDRESS)
@@ -288,7 +288,7 @@ def test_a_proxy_of_the_customers_own_gets_http_then_https(stack: Stack) -> None
     assert stack.cdn.calls == []
 
 
-def test_hsts_without_https_is_red_and_messages_use_the_default_host(stack: Stack) -> None:
+def test_hsts_without_https_is_red_and_messages_use_the_default_address(stack: Stack) -> None:
     stack.add()
     proof = stack.store.list_by_workspace(ACME)[0].proof
     world = stack.world
@@ -316,7 +316,7 @@ def test_hsts_without_https_is_red_and_messages_use_the_default_host(stack: Stac
     assert stack.look() == "https"
 
 
-def test_a_working_domain_falls_back_after_two_failed_checks_and_comes_back_after_one_good(
+def test_working_domain_falls_back_after_two_failed_checks_and_recovers_after_one(
     stack: Stack,
 ) -> None:
     stack.working()
@@ -335,7 +335,7 @@ def test_a_working_domain_falls_back_after_two_failed_checks_and_comes_back_afte
     ]
 
 
-def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stack) -> None:
+def test_working_domain_falls_back_when_its_certificate_expires(stack: Stack) -> None:
     stack.working()
     now = datetime.now(UTC)
     expired = stack.world.issue_certificate(
@@ -350,7 +350,7 @@ def test_a_certificate_that_expires_makes_a_working_domain_fall_back(stack: Stac
     )
 
 
-def test_reverting_falls_back_at_once_and_taking_up_again_needs_no_check(stack: Stack) -> None:
+def test_revert_and_its_undo_take_effect_without_a_check(stack: Stack) -> None:
     stack.working()
     shown = stack.manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
     assert shown.base_url is None
@@ -362,7 +362,7 @@ def test_reverting_falls_back_at_once_and_taking_up_again_needs_no_check(stack: 
     assert stack.event_publisher.changes[-2:] == [("on", "reverted"), ("reverted", "on")]
 
 
-def test_an_unverified_sending_domain_keeps_a_working_domain_unused(stack: Stack) -> None:
+def test_working_domain_is_unused_while_its_sending_domain_is_unverified(stack: Stack) -> None:
     stack.senders.known = {}
     stack.working()
     assert stack.light("sending")["colour"] == "red"
@@ -374,7 +374,7 @@ def test_an_unverified_sending_domain_keeps_a_working_domain_unused(stack: Stack
     assert stack.url() == f"https://{HOST}"
 
 
-def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_seen(
+def test_host_for_a_foreign_sender_is_unused_until_its_proof_is_seen(
     stack: Stack,
 ) -> None:
     stack.senders.known = {"globex.example": True}
@@ -397,7 +397,7 @@ def test_a_host_claimed_for_a_foreign_sender_stays_unused_until_its_proof_was_se
     assert stack.base_urls.resolve_base("acme", "x@globex.example").url == f"https://{HOST}"
 
 
-def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: Stack) -> None:
+def test_domain_is_unused_within_a_day_of_losing_sender_verification(stack: Stack) -> None:
     stack.working()
     stack.senders.known = {"acme.com": False}
     stack.look()
@@ -407,7 +407,7 @@ def test_a_sending_domain_that_loses_its_verification_is_no_longer_used(stack: S
     assert stack.event_publisher.changes[-1] == ("verified", "unverified")
 
 
-def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here(
+def test_removed_domain_is_unused_at_once_and_served_until_its_dns_record_is_gone(
     stack: Stack,
 ) -> None:
     stack.working()
@@ -429,14 +429,14 @@ def test_a_removed_domain_is_unused_at_once_and_served_while_its_dns_points_here
     assert stack.store.get_by_host(HOST) is None
 
 
-def test_a_domain_that_was_never_served_is_gone_with_the_next_check(stack: Stack) -> None:
+def test_removed_domain_that_was_never_served_is_deleted_by_the_next_check(stack: Stack) -> None:
     stack.add()
     stack.manager.remove_domain("acme", HOST)
     assert stack.look() == "gone"
     stack.add()
 
 
-def test_a_domain_that_another_distribution_serves_is_let_go_of(stack: Stack) -> None:
+def test_removed_domain_served_by_another_distribution_is_deleted(stack: Stack) -> None:
     """As that of the same account's other stack, which was what kept it from working here."""
     stack.add()
 
@@ -452,7 +452,7 @@ def test_a_domain_that_another_distribution_serves_is_let_go_of(stack: Stack) ->
     assert stack.cdn.calls == []
 
 
-def test_a_removed_domain_can_be_taken_up_again(stack: Stack) -> None:
+def test_removed_domain_can_be_added_again(stack: Stack) -> None:
     stack.working()
     stack.manager.remove_domain("acme", HOST)
     assert stack.manager.get_domain("acme", HOST).use == "removed"
@@ -460,7 +460,7 @@ def test_a_removed_domain_can_be_taken_up_again(stack: Stack) -> None:
     assert stack.url() == f"https://{HOST}"
 
 
-def test_one_taken_up_again_while_it_was_being_disabled_is_enabled(stack: Stack) -> None:
+def test_domain_added_again_while_its_tenant_is_disabled_is_enabled(stack: Stack) -> None:
     stack.working()
     stack.manager.remove_domain("acme", HOST)
     stack.cdn.remove_tenant(HOST)
@@ -471,7 +471,7 @@ def test_one_taken_up_again_while_it_was_being_disabled_is_enabled(stack: Stack)
     assert stack.cdn.calls[-1] == "enable"
 
 
-def test_a_change_by_its_owner_during_a_check_is_not_undone_by_it(stack: Stack) -> None:
+def test_check_does_not_overwrite_a_concurrent_change_of_the_domain(stack: Stack) -> None:
     stack.working()
     checker = stack.world.checker
 
@@ -487,7 +487,7 @@ def test_a_change_by_its_owner_during_a_check_is_not_undone_by_it(stack: Stack) 
     assert stack.url() == ADDRESS
 
 
-def test_two_looks_at_the_same_moment_see_one_failure_and_not_two(stack: Stack) -> None:
+def test_concurrent_checks_count_one_failure(stack: Stack) -> None:
     """A scheduled check and an on-demand check run at the same time."""
     stack.working()
     stack.world.internet.close_at(EDGE_ADDRESS, 443)
@@ -509,7 +509,7 @@ def test_two_looks_at_the_same_moment_see_one_failure_and_not_two(stack: Stack) 
     assert stack.look() == "fallen_back"
 
 
-def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack) -> None:
+def test_default_host_gets_https_as_other_domains_and_never_falls_back(stack: Stack) -> None:
     stack.manager.ensure_default_host()
     stack.manager.ensure_default_host()
 
@@ -533,7 +533,7 @@ def test_the_default_host_is_the_first_domain_and_goes_the_same_way(stack: Stack
     assert shown.lights.keys() == {"dns", "http", "https"}
 
 
-def test_a_run_checks_what_is_due_and_one_broken_check_keeps_no_other(stack: Stack) -> None:
+def test_scheduled_run_checks_other_due_domains_after_one_check_fails(stack: Stack) -> None:
     stack.add()
     stack.manager.add_domain("acme", AddDomainRequest(host="broken.acme.com"))
     stack.manager.add_domain("acme", AddDomainRequest(host="later.acme.com"))
@@ -554,7 +554,7 @@ def test_a_run_checks_what_is_due_and_one_broken_check_keeps_no_other(stack: Sta
     assert stack.store.list_due(stack.now, 10) == [(ACME, "broken.acme.com")]
 
 
-def test_a_cdn_that_does_not_answer_keeps_nothing_seen_from_being_noted(
+def test_check_result_is_saved_although_the_cdn_is_unavailable(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.working()
@@ -569,7 +569,7 @@ def test_a_cdn_that_does_not_answer_keeps_nothing_seen_from_being_noted(
     assert '"DomainCheckBroke":1,"reason":"edge"' in capsys.readouterr().out
 
 
-def test_senders_that_cannot_be_asked_stay_as_they_were_known(stack: Stack) -> None:
+def test_sender_verification_is_unchanged_while_ses_is_unavailable(stack: Stack) -> None:
     stack.working()
 
     def down(_domain: str) -> None:
@@ -580,7 +580,7 @@ def test_senders_that_cannot_be_asked_stay_as_they_were_known(stack: Stack) -> N
     assert stack.url() == f"https://{HOST}"
 
 
-def test_a_run_begins_nothing_that_it_has_no_time_for(stack: Stack) -> None:
+def test_scheduled_run_starts_no_check_without_enough_time(stack: Stack) -> None:
     stack.add()
     run = stack.verifier.verify_due_domains(10, Deadline.from_now(MIN_CHECK_SECONDS - 1))
     assert (run.checked_count, run.skipped_count) == (0, 1)

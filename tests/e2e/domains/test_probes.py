@@ -28,7 +28,7 @@ from waypost.tokens.signer import Keyring
 DAY = timedelta(days=1)
 
 
-def test_our_signed_answer_over_both_is_green(world: DomainFixture) -> None:
+def test_signed_probe_answer_over_http_and_https_is_accepted(world: DomainFixture) -> None:
     world.add_cname()
     world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
     world.serve_https()
@@ -37,7 +37,7 @@ def test_our_signed_answer_over_both_is_green(world: DomainFixture) -> None:
     assert derive_stage(found) == "https"
 
 
-def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(
+def test_probe_request_names_the_host_and_goes_to_the_resolved_address(
     world: DomainFixture,
 ) -> None:
     world.add_cname()
@@ -49,7 +49,7 @@ def test_the_request_names_the_host_and_goes_to_the_address_that_was_resolved(
     assert world.internet.connections == [(EDGE_ADDRESS, 80), (EDGE_ADDRESS, 443)]
 
 
-def test_every_probe_asks_with_a_nonce_of_its_own(world: DomainFixture) -> None:
+def test_every_probe_has_a_fresh_nonce(world: DomainFixture) -> None:
     world.add_cname()
     site = world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
     world.check_host()
@@ -57,7 +57,7 @@ def test_every_probe_asks_with_a_nonce_of_its_own(world: DomainFixture) -> None:
     assert len({request.split(" ")[1] for request in site.requests}) == 2
 
 
-def test_a_parked_page_is_never_green(world: DomainFixture) -> None:
+def test_parked_page_is_not_accepted_as_a_probe_answer(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, respond_for_sale)
     world.internet.serve(PROXY_ADDRESS, 443, respond_for_sale, world.issue_certificate(HOST))
@@ -66,7 +66,7 @@ def test_a_parked_page_is_never_green(world: DomainFixture) -> None:
     assert derive_stage(found) == "waiting"
 
 
-def test_an_echo_of_the_nonce_is_no_answer(world: DomainFixture) -> None:
+def test_echo_of_the_nonce_is_not_accepted_as_a_probe_answer(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS, 80, lambda path: build_response("200 OK", path.rpartition("/")[2].encode())
@@ -74,14 +74,14 @@ def test_an_echo_of_the_nonce_is_no_answer(world: DomainFixture) -> None:
     assert world.check_host().http.outcome == "not_ours"
 
 
-def test_an_answer_replayed_from_an_earlier_probe_is_none(world: DomainFixture) -> None:
+def test_replayed_probe_answer_is_not_accepted(world: DomainFixture) -> None:
     world.add_proxy_records()
     old = respond_to_probe(probe_token.PROBE_PATH + probe_token.create_nonce())
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: old)
     assert world.check_host().http.outcome == "not_ours"
 
 
-def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: DomainFixture) -> None:
+def test_probe_answer_signed_with_a_rotated_key_is_accepted(world: DomainFixture) -> None:
     newer = Keyring((b"n" * 32,))
 
     def rotated(path: str) -> bytes:
@@ -94,7 +94,7 @@ def test_an_answer_under_a_key_that_was_just_told_to_sign_is_ours(world: DomainF
     assert world.check_host().http.is_ours
 
 
-def test_the_answer_of_another_stack_is_not_ours(world: DomainFixture) -> None:
+def test_probe_answer_of_another_stack_is_not_accepted(world: DomainFixture) -> None:
     other = Keyring((b"o" * 32,))
 
     def theirs(path: str) -> bytes:
@@ -106,7 +106,7 @@ def test_the_answer_of_another_stack_is_not_ours(world: DomainFixture) -> None:
     assert world.check_host().http.outcome == "not_ours"
 
 
-def test_a_signed_answer_with_another_status_is_not_green(world: DomainFixture) -> None:
+def test_signed_probe_answer_with_status_404_is_not_accepted(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS, 80, lambda path: respond_to_probe(path).replace(b"200 OK", b"404 Not Found")
@@ -115,7 +115,7 @@ def test_a_signed_answer_with_another_status_is_not_green(world: DomainFixture) 
     assert (found.outcome, found.detail) == ("not_ours", "status 404")
 
 
-def test_a_redirect_is_shown_and_not_followed(world: DomainFixture) -> None:
+def test_probe_redirect_is_reported_and_not_followed(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS,
@@ -138,7 +138,7 @@ def test_a_redirect_is_shown_and_not_followed(world: DomainFixture) -> None:
         (HOST, DAY, 30 * DAY, "not_yet_valid"),
     ],
 )
-def test_certificates_are_judged_as_browsers_do(
+def test_probe_judges_certificates_as_browsers_do(
     world: DomainFixture, name: str, since: timedelta, until: timedelta, outcome: str
 ) -> None:
     world.add_proxy_records()
@@ -148,14 +148,14 @@ def test_certificates_are_judged_as_browsers_do(
     assert world.check_host().https.outcome == outcome
 
 
-def test_an_unknown_authority_is_not_trusted(world: DomainFixture) -> None:
+def test_certificate_of_an_unknown_authority_is_untrusted(world: DomainFixture) -> None:
     world.add_proxy_records()
     certificate = world.issue_certificate(HOST, authority=trustme.CA())
     world.internet.serve(PROXY_ADDRESS, 443, respond_to_probe, certificate)
     assert world.check_host().https.outcome == "untrusted"
 
 
-def test_a_self_signed_certificate_is_named_as_such(world: DomainFixture) -> None:
+def test_self_signed_certificate_is_reported(world: DomainFixture) -> None:
     own = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
@@ -165,7 +165,7 @@ def test_a_self_signed_certificate_is_named_as_such(world: DomainFixture) -> Non
     assert world.check_host().https.outcome == "self_signed"
 
 
-def test_a_server_that_speaks_old_tls_alone_is_broken(world: DomainFixture) -> None:
+def test_server_with_only_old_tls_is_broken(world: DomainFixture) -> None:
     context = world.issue_certificate(HOST)
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
@@ -177,7 +177,7 @@ def test_a_server_that_speaks_old_tls_alone_is_broken(world: DomainFixture) -> N
     assert world.check_host().https.outcome == "broken"
 
 
-def test_plain_http_on_the_port_of_https_is_broken(world: DomainFixture) -> None:
+def test_plain_http_on_the_https_port_is_broken(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 443, respond_for_sale)
     assert world.check_host().https.outcome == "broken"
@@ -193,13 +193,13 @@ def test_plain_http_on_the_port_of_https_is_broken(world: DomainFixture) -> None
         b"\x00\xff" * 100,
     ],
 )
-def test_what_is_no_http_is_broken(world: DomainFixture, answer: bytes) -> None:
+def test_invalid_http_response_is_broken(world: DomainFixture, answer: bytes) -> None:
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, lambda _path: answer)
     assert world.check_host().http.outcome == "broken"
 
 
-def test_a_server_that_never_answers_times_out(world: DomainFixture) -> None:
+def test_probe_of_a_silent_server_times_out(world: DomainFixture) -> None:
     def silent(_path: str) -> bytes:
         time.sleep(3)
         return b""
@@ -209,7 +209,7 @@ def test_a_server_that_never_answers_times_out(world: DomainFixture) -> None:
     assert world.check_host().http.outcome == "timeout"
 
 
-def test_a_server_that_drips_cannot_hold_a_check_up(world: DomainFixture) -> None:
+def test_probe_of_a_server_that_sends_byte_by_byte_times_out(world: DomainFixture) -> None:
     """Each byte arrives well within a timeout for single reads; the whole exchange has one too."""
 
     class Dripping:
@@ -232,7 +232,7 @@ def test_a_server_that_drips_cannot_hold_a_check_up(world: DomainFixture) -> Non
     assert asked.outcome == "timeout"
 
 
-def test_nothing_past_the_cap_is_read(world: DomainFixture) -> None:
+def test_oversized_probe_answer_is_not_accepted(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS, 80, lambda _path: build_response("200 OK", b"x" * (4 * MAX_PROBE_BYTES))
@@ -240,7 +240,7 @@ def test_nothing_past_the_cap_is_read(world: DomainFixture) -> None:
     assert world.check_host().http.outcome == "not_ours"
 
 
-def test_an_answer_in_chunks_is_read(world: DomainFixture) -> None:
+def test_chunked_probe_answer_is_accepted(world: DomainFixture) -> None:
     def chunked(path: str) -> bytes:
         body = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))[
             "body"
@@ -253,12 +253,12 @@ def test_an_answer_in_chunks_is_read(world: DomainFixture) -> None:
     assert world.check_host().http.outcome == "ours"
 
 
-def test_nobody_listening_is_unreachable(world: DomainFixture) -> None:
+def test_closed_port_is_unreachable(world: DomainFixture) -> None:
     world.add_proxy_records()
     assert world.check_host().http.outcome == "unreachable"
 
 
-def test_one_dead_address_among_several_is_passed_over(world: DomainFixture) -> None:
+def test_probe_tries_the_next_address_after_a_dead_one(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.dns.add_record(HOST, "A", "93.184.215.98", PROXY_ADDRESS)
     world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
@@ -266,7 +266,7 @@ def test_one_dead_address_among_several_is_passed_over(world: DomainFixture) -> 
     assert world.internet.connections[:2] == [("93.184.215.98", 80), (PROXY_ADDRESS, 80)]
 
 
-def test_hsts_of_the_host_blocks_plain_http(world: DomainFixture) -> None:
+def test_hsts_policy_of_the_host_blocks_plain_http(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
     world.internet.serve(
@@ -280,7 +280,7 @@ def test_hsts_of_the_host_blocks_plain_http(world: DomainFixture) -> None:
     assert derive_stage(found) == "blocked"
 
 
-def test_hsts_said_over_plain_http_is_ignored(world: DomainFixture) -> None:
+def test_hsts_header_over_plain_http_is_ignored(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS,
@@ -298,7 +298,7 @@ def test_hsts_said_over_plain_http_is_ignored(world: DomainFixture) -> None:
     ("header", "blocked"),
     [("max-age=600; includeSubDomains", True), ("max-age=600", False), ("max-age=0", False)],
 )
-def test_hsts_of_a_parent_blocks_where_it_includes_subdomains(
+def test_hsts_policy_of_a_parent_blocks_only_if_it_includes_subdomains(
     world: DomainFixture, header: str, blocked: bool
 ) -> None:
     world.add_proxy_records()
@@ -317,7 +317,7 @@ def test_hsts_of_a_parent_blocks_where_it_includes_subdomains(
     assert derive_stage(found) == ("blocked" if blocked else "http")
 
 
-def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: DomainFixture) -> None:
+def test_hsts_policy_of_a_parent_with_a_bad_certificate_is_ignored(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
     world.dns.add_record("acme.com", "A", "93.184.215.50")
@@ -332,7 +332,7 @@ def test_a_parents_policy_under_a_bad_certificate_does_not_count(world: DomainFi
     assert not world.check_host().hsts.is_enforced
 
 
-def test_parents_are_not_bothered_while_https_works(world: DomainFixture) -> None:
+def test_parents_are_not_asked_for_hsts_while_https_works(world: DomainFixture) -> None:
     world.add_cname()
     world.serve_https()
     world.dns.add_record("acme.com", "A", "93.184.215.50")
@@ -340,7 +340,7 @@ def test_parents_are_not_bothered_while_https_works(world: DomainFixture) -> Non
     assert ("93.184.215.50", 443) not in world.internet.connections
 
 
-def test_a_proven_name_whose_answer_is_our_cdns_refusal_is_flattened(world: DomainFixture) -> None:
+def test_proven_host_rejected_by_the_cdn_is_flattened(world: DomainFixture) -> None:
     world.add_proxy_records()
     world.internet.serve(
         PROXY_ADDRESS, 80, lambda _: build_response("403 Forbidden", Server="CloudFront")
@@ -350,7 +350,7 @@ def test_a_proven_name_whose_answer_is_our_cdns_refusal_is_flattened(world: Doma
     assert derive_stage(found) == "issuing"
 
 
-def test_a_proxy_of_their_own_behind_a_cdn_stays_a_proxy_once_it_answers(
+def test_customers_proxy_on_cloudfront_stays_a_proxy_when_it_answers(
     world: DomainFixture,
 ) -> None:
     world.add_proxy_records()
@@ -362,6 +362,6 @@ def test_a_proxy_of_their_own_behind_a_cdn_stays_a_proxy_once_it_answers(
     assert world.check_host().dns.verdict == "proxied"
 
 
-def test_the_default_host_serves_as_any_other(world: DomainFixture) -> None:
+def test_default_host_probe_is_accepted(world: DomainFixture) -> None:
     world.internet.serve(EDGE_ADDRESS, 443, respond_to_probe, world.issue_certificate(DEFAULT_HOST))
     assert world.check_host(DEFAULT_HOST).https.outcome == "ours"

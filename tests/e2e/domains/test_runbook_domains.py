@@ -116,7 +116,7 @@ def account(running: EmbeddedStack, world: DomainFixture, http: Http) -> Account
 
 
 @runbook_entry("Domain fell back")
-def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
+def test_runbook_domain_fell_back_recovers_when_its_dns_record_is_restored(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, acme = account.world, ("--workspace", "acme", "--host", HOST)
@@ -144,7 +144,7 @@ def test_a_domain_that_lost_its_record_says_so_and_comes_back_with_it(
 
 
 @runbook_entry("Default host failed")
-def test_while_the_default_host_fails_messages_can_use_the_apis_own_address(
+def test_runbook_messages_can_use_the_api_address_while_the_default_host_fails(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.manager.ensure_default_host()
@@ -213,7 +213,7 @@ def _xml(status: str, body: str) -> bytes:
 
 
 @runbook_entry("Domain checks broke")
-def test_a_check_that_breaks_off_says_why_and_is_made_up_for_by_the_next(
+def test_runbook_failed_domain_check_is_logged_and_repeated_by_the_next_run(
     tmp_path: Path, socket_enabled: None, no_aws_settings: None
 ) -> None:
     cloudfront = CloudFront(denies=True)
@@ -239,7 +239,7 @@ def test_a_check_that_breaks_off_says_why_and_is_made_up_for_by_the_next(
 
 
 @runbook_entry("Domain quotas")
-def test_shares_of_quotas_are_measured_and_fall_once_the_parameters_are_raised(
+def test_runbook_quota_percentages_fall_when_the_parameters_are_raised(
     tmp_path: Path, socket_enabled: None, no_aws_settings: None
 ) -> None:
     def shares(**parameters: str) -> list[str]:

@@ -34,7 +34,7 @@ def prove(world: DomainFixture) -> None:
 
 
 @pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
-def test_an_address_of_our_own_network_is_refused(
+def test_host_at_a_private_address_is_unsafe_and_gets_no_request(
     world: DomainFixture, kind: str, address: str
 ) -> None:
     prove(world)
@@ -47,7 +47,7 @@ def test_an_address_of_our_own_network_is_refused(
 
 
 @pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
-def test_one_forbidden_address_among_public_ones_is_enough(
+def test_host_with_one_private_address_among_public_ones_is_unsafe(
     world: DomainFixture, kind: str, address: str
 ) -> None:
     prove(world)
@@ -58,7 +58,7 @@ def test_one_forbidden_address_among_public_ones_is_enough(
     assert world.internet.connections == []
 
 
-def test_a_cname_into_our_own_network_is_refused(world: DomainFixture) -> None:
+def test_cname_to_a_private_address_is_unsafe(world: DomainFixture) -> None:
     prove(world)
     world.dns.add_record(HOST, "CNAME", "internal.evil.example")
     world.dns.add_record("internal.evil.example", "A", "169.254.169.254")
@@ -66,7 +66,7 @@ def test_a_cname_into_our_own_network_is_refused(world: DomainFixture) -> None:
     assert world.internet.connections == []
 
 
-def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: DomainFixture) -> None:
+def test_dns_rebinding_after_resolution_reaches_no_private_address(world: DomainFixture) -> None:
     """The first answer is public; whatever is asked after it leads to the metadata service."""
     prove(world)
     world.dns.add_record(HOST, "A", PROXY_ADDRESS)
@@ -86,7 +86,7 @@ def test_a_name_that_is_rebound_after_it_was_resolved_gains_nothing(world: Domai
     assert metadata.requests == []
 
 
-def test_a_parent_in_our_own_network_is_not_asked_for_its_hsts(world: DomainFixture) -> None:
+def test_parent_at_a_private_address_is_not_asked_for_hsts(world: DomainFixture) -> None:
     prove(world)
     world.dns.add_record(HOST, "A", PROXY_ADDRESS)
     world.dns.add_record("acme.com", "A", "127.0.0.1")

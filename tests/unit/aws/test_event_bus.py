@@ -28,15 +28,15 @@ def put_events(count: int, response: Mapping[str, Any] | Exception | None) -> li
     return EventBus(FakeEventsClient(response), "bus").put_events(EVENTS[:count])
 
 
-def test_no_event_makes_no_call() -> None:
+def test_event_bus_makes_no_call_without_events() -> None:
     assert put_events(0, OSError("away")) == []
 
 
-def test_every_accepted_event_has_no_error_beyond_one_call() -> None:
+def test_event_bus_returns_no_error_for_events_accepted_in_several_calls() -> None:
     assert put_events(12, None) == [None] * 12
 
 
-def test_a_rejected_entry_has_its_error_code_and_the_others_none() -> None:
+def test_event_bus_returns_the_error_code_of_a_rejected_entry_only() -> None:
     results = {"Entries": [{"EventId": "a"}, {"ErrorCode": "ThrottlingException"}]}
     assert put_events(2, results) == [None, "ThrottlingException"]
 
@@ -49,7 +49,7 @@ def test_a_rejected_entry_has_its_error_code_and_the_others_none() -> None:
         ({"Entries": [{"EventId": "a"}]}, "1 results for 2 entries"),
     ],
 )
-def test_a_failed_call_is_the_error_of_all_its_events(
+def test_event_bus_returns_a_failed_call_as_the_error_of_all_its_events(
     response: Mapping[str, Any] | Exception, error: str
 ) -> None:
     assert put_events(2, response) == [error] * 2

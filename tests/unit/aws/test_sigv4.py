@@ -37,7 +37,7 @@ def signed_by_botocore(monkeypatch, credentials, region, service, headers, body,
     ],
 )
 @given(body=st.binary(max_size=200), now=MOMENTS)
-def test_headers_are_those_that_botocore_signs(token, service, region, target, version, body, now):
+def test_signed_headers_equal_those_of_botocore(token, service, region, target, version, body, now):
     environment = KEYS | {"AWS_SESSION_TOKEN": token}
     credentials = AwsCredentials.from_env(environment)
     host, content_type = f"{service}.{region}.amazonaws.com", f"application/x-amz-json-{version}"
@@ -52,7 +52,7 @@ def test_headers_are_those_that_botocore_signs(token, service, region, target, v
     assert ours == theirs
 
 
-def test_a_signer_that_lives_past_midnight_signs_with_the_new_days_key():
+def test_signer_uses_a_new_signing_key_after_midnight():
     credentials = AwsCredentials.from_env(KEYS)
     worn = SigV4Signer(credentials, "us-east-1", "dynamodb")
     fields = ("dynamodb.us-east-1.amazonaws.com", "application/x-amz-json-1.0", "D.PutItem", b"{}")
@@ -65,12 +65,12 @@ def test_a_signer_that_lives_past_midnight_signs_with_the_new_days_key():
 
 
 @pytest.mark.parametrize("variable", KEYS)
-def test_credentials_that_lack_name_the_variable(variable):
+def test_missing_credential_error_names_the_variable(variable):
     with pytest.raises(ConfigurationError, match=variable):
         AwsCredentials.from_env({name: value for name, value in KEYS.items() if name != variable})
 
 
-def test_credentials_do_not_show_in_a_log():
+def test_credentials_are_hidden_in_their_repr():
     shown = repr(AwsCredentials.from_env(KEYS | {"AWS_SESSION_TOKEN": "token"}))
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in shown
     assert "token'" not in shown

@@ -44,13 +44,13 @@ def body(path: str, **of: Any) -> Any:
     return json.loads(response["body"])
 
 
-def test_apple_is_told_the_apps_and_only_the_paths_meant_for_them() -> None:
+def test_apple_file_lists_the_apps_and_only_app_paths() -> None:
     details = body(APPLE_APP_LINKS_PATH)["applinks"]["details"]
     assert details[0]["appIDs"] == ["ABCDE12345.com.acme.app", "ABCDE12345.com.acme.beta"]
     assert [component["/"] for component in details[0]["components"]] == ["/app/*"]
 
 
-def test_android_is_told_the_packages_and_who_signs_them() -> None:
+def test_android_file_lists_packages_and_certificate_fingerprints() -> None:
     (statement,) = body(ANDROID_APP_LINKS_PATH)
     assert statement["relation"] == ["delegate_permission/common.handle_all_urls"]
     assert statement["target"] == {
@@ -61,19 +61,19 @@ def test_android_is_told_the_packages_and_who_signs_them() -> None:
 
 
 @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:443"])
-def test_the_host_is_taken_as_viewers_write_it(host: str) -> None:
+def test_app_link_file_is_served_for_a_host_in_any_case_and_with_port(host: str) -> None:
     assert body(APPLE_APP_LINKS_PATH, host=host)
 
 
 @pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
 @pytest.mark.parametrize(("host", "apps"), [("other.acme.com", APPS), (HOST, NO_APP_LINKS)])
-def test_without_apps_the_files_are_not_there(path: str, host: str, apps: AppLinks) -> None:
+def test_app_link_file_is_404_for_a_host_without_apps(path: str, host: str, apps: AppLinks) -> None:
     response = ask(path, host, apps)
     assert response is not None
     assert response["statusCode"] == 404
 
 
-def test_an_app_on_one_system_alone_has_one_file() -> None:
+def test_app_for_ios_only_has_no_android_file() -> None:
     ios_alone = AppLinks(ios=APPS.ios)
     assert body(APPLE_APP_LINKS_PATH, apps=ios_alone)
     android = ask(ANDROID_APP_LINKS_PATH, apps=ios_alone)
@@ -89,9 +89,7 @@ def test_an_app_on_one_system_alone_has_one_file() -> None:
         corrupt_domain_item(make_domain(app_links=APPS), "app_links.ios", "x"),
     ],
 )
-def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
-    path: str, kept: Item
-) -> None:
+def test_app_link_file_of_a_corrupt_domain_raises_instead_of_404(path: str, kept: Item) -> None:
     store = InMemoryDomainRepository()
     store.add(make_domain(app_links=APPS))
     put_domain_item(store, kept)
@@ -101,7 +99,7 @@ def test_no_phone_is_told_that_there_are_no_apps_where_nobody_can_read_them(
         )
 
 
-def test_probes_are_answered_on_every_host_without_reading_a_domain() -> None:
+def test_probe_is_answered_on_every_host_without_reading_a_domain() -> None:
     nonce, keyring = probe_token.create_nonce(), Keyring((b"k" * 32,))
 
     def never() -> InMemoryDomainRepository:
@@ -116,13 +114,13 @@ def test_probes_are_answered_on_every_host_without_reading_a_domain() -> None:
 
 
 @pytest.mark.parametrize("nonce", ["", "short", "x" * 65, "a/b" * 8, "../" * 8, "é" * 20])
-def test_what_no_probe_would_ask_is_not_signed(nonce: str) -> None:
+def test_malformed_probe_nonce_is_not_signed(nonce: str) -> None:
     response = ask(probe_token.PROBE_PATH + nonce)
     assert response is not None
     assert response["statusCode"] == 404
 
 
-def test_an_answer_holds_for_its_nonce_and_keys_alone() -> None:
+def test_probe_signature_is_valid_only_for_its_nonce_and_keys() -> None:
     old, new = Keyring((b"o" * 32,)), Keyring((b"o" * 32, b"n" * 32))
     nonce = probe_token.create_nonce()
     signed = probe_token.build_probe_response(old, nonce)["body"].encode()
@@ -134,7 +132,7 @@ def test_an_answer_holds_for_its_nonce_and_keys_alone() -> None:
         assert not probe_token.is_probe_answer(old, nonce, changed), i
 
 
-def test_other_paths_are_nobodys() -> None:
+def test_well_known_path_other_than_probes_and_app_links_is_not_handled() -> None:
     assert ask("/.well-known/security.txt") is None
 
 
@@ -150,15 +148,17 @@ def test_other_paths_are_nobodys() -> None:
         ("http://acme.com/shop/shoes", ""),
     ],
 )
-def test_links_to_what_an_app_can_show_get_the_apps_path(destination: str, prefix: str) -> None:
+def test_link_has_the_app_path_only_if_the_app_opens_its_destination(
+    destination: str, prefix: str
+) -> None:
     assert get_path_prefix(APPS, destination) == prefix
 
 
-def test_without_an_app_no_link_gets_it() -> None:
+def test_link_has_no_app_path_without_an_app() -> None:
     assert get_path_prefix(AppLinks(urls=APPS.urls), "https://acme.com/app") == ""
 
 
-def test_apps_are_kept_as_they_were_given() -> None:
+def test_app_links_survive_a_json_round_trip() -> None:
     assert AppLinks.from_dict(json.loads(json.dumps(APPS.to_dict()))) == APPS
 
 
@@ -183,7 +183,7 @@ def test_apps_are_kept_as_they_were_given() -> None:
         ({"paths": []}, "app_links.paths"),
     ],
 )
-def test_what_is_no_app_is_refused_by_its_field(apps: object, field: str) -> None:
+def test_invalid_app_link_is_rejected_with_its_field(apps: object, field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         validate_value(AddDomainRequest, {"host": HOST, "app_links": apps})
     assert [problem.field for problem in refused.value.problems] == [field]

@@ -42,7 +42,9 @@ def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
         ({"stage": "https", "failures": 1}, f"https://{HOST}"),
     ],
 )
-def test_the_state_of_a_domain_decides(changes: dict[str, object], expected: str) -> None:
+def test_base_url_follows_the_state_of_the_domain(
+    changes: dict[str, object], expected: str
+) -> None:
     assert url(make_domain(**changes)) == expected
 
 
@@ -60,14 +62,14 @@ def test_the_state_of_a_domain_decides(changes: dict[str, object], expected: str
         (None, True),
     ],
 )
-def test_a_domain_serves_senders_of_its_sending_domain_and_below(
+def test_domain_is_used_for_senders_at_or_below_its_sending_domain(
     sender: str | None, used: bool
 ) -> None:
     expected = f"https://{HOST}" if used else ADDRESS
     assert url(make_domain(stage="https"), sender=sender) == expected
 
 
-def test_the_nearest_sending_domain_wins_over_https_and_age() -> None:
+def test_nearest_sending_domain_wins_over_https_and_age() -> None:
     wide = make_domain(stage="https")
     near = make_domain(
         host="links.mail.acme.com",
@@ -79,7 +81,7 @@ def test_the_nearest_sending_domain_wins_over_https_and_age() -> None:
     assert url(wide, near, sender="news@acme.com") == f"https://{HOST}"
 
 
-def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
+def test_https_wins_and_then_age_among_domains_of_one_sender() -> None:
     old_http = make_domain(stage="http")
     https = make_domain(host="a.acme.com", stage="https", added=NOW + MINUTE)
     younger = make_domain(host="b.acme.com", stage="https", added=NOW + 2 * MINUTE)
@@ -96,7 +98,7 @@ def test_of_two_for_the_same_sender_https_wins_then_the_older() -> None:
         (SendingDomain("other.example", verified=True, by_operator=True), False, True),
     ],
 )
-def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word(
+def test_host_outside_its_sending_domain_needs_a_proof_or_the_operators_mark(
     sending: SendingDomain, proven: bool, used: bool
 ) -> None:
     host = make_domain(stage="https", sending=sending, proven=proven)
@@ -104,12 +106,12 @@ def test_a_host_outside_its_sending_domain_needs_its_proof_or_the_operators_word
     assert url(host, sender=f"news@{sending.domain}") == expected
 
 
-def test_another_workspaces_domain_is_never_used() -> None:
+def test_domain_of_another_workspace_is_never_used_for_links() -> None:
     store = base_urls(make_domain(stage="https"))
     assert store.resolve_base("globex", "news@acme.com").url == ADDRESS
 
 
-def test_reverting_takes_effect_with_the_next_message() -> None:
+def test_reverted_domain_is_unused_from_the_next_message() -> None:
     store = InMemoryDomainRepository()
     store.add(make_domain(stage="https"))
     urls = DomainBaseUrlResolver(store, ADDRESS)
@@ -125,7 +127,7 @@ def default_host(**changes: object) -> TrackingDomain:
     return replace(host, **changes)  # type: ignore[arg-type]
 
 
-def test_the_default_host_is_used_from_the_first_time_that_its_https_works() -> None:
+def test_default_host_is_used_once_its_https_has_worked() -> None:
     waiting = base_urls(default_host(), default_host=TARGET)
     assert waiting.resolve_base("acme", None).url == ADDRESS
     plain = base_urls(default_host(stage="http"), default_host=TARGET)

@@ -53,14 +53,14 @@ def waiting() -> TrackingDomain:
     return make_domain(findings=READY)
 
 
-def test_a_certificate_is_requested_once_dns_is_right(waiting: TrackingDomain) -> None:
+def test_certificate_is_requested_when_dns_is_correct(waiting: TrackingDomain) -> None:
     edge = Edge()
     certificate = advance_https(waiting, edge, NOW).certificate
     assert (certificate.status, certificate.requested) == ("pending-validation", NOW)
     assert edge.asked == ["tenant", "create"]
 
 
-def test_a_refused_request_is_made_again_after_an_hour_and_not_before(
+def test_rejected_certificate_request_is_retried_only_after_an_hour(
     waiting: TrackingDomain,
 ) -> None:
     edge = Edge(refusing={"create"})
@@ -74,7 +74,9 @@ def test_a_refused_request_is_made_again_after_an_hour_and_not_before(
     assert later.certificate.status == "pending-validation"
 
 
-def test_a_refused_look_is_no_request_and_delays_none(waiting: TrackingDomain) -> None:
+def test_rejected_tenant_lookup_does_not_delay_the_certificate_request(
+    waiting: TrackingDomain,
+) -> None:
     edge = Edge(refusing={"tenant"})
     refused = advance_https(waiting, edge, NOW)
     assert refused.certificate.problem == "tenant is not allowed"

@@ -91,7 +91,7 @@ def fails(stub: Stubber, operation: str, code: str) -> None:
     stub.add_client_error(operation, code, "no")
 
 
-def test_a_host_is_created_with_its_certificate_request_and_enabled(
+def test_tenant_is_created_enabled_with_a_certificate_request(
     edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     stub.add_response(
@@ -110,7 +110,7 @@ def test_a_host_is_created_with_its_certificate_request_and_enabled(
 
 
 @pytest.mark.parametrize("code", ["EntityNotFound", "404"])
-def test_a_host_that_cloudfront_does_not_know_has_no_tenant(
+def test_host_unknown_to_cloudfront_has_no_tenant(
     edge: CloudFrontTenants, stub: Stubber, code: str
 ) -> None:
     fails(stub, "get_distribution_tenant_by_domain", code)
@@ -135,7 +135,7 @@ def test_a_host_that_cloudfront_does_not_know_has_no_tenant(
         ({"Enabled": False}, "failed", CdnTenant("failed", False, False)),
     ],
 )
-def test_a_tenant_is_told_by_its_certificate(
+def test_tenant_state_includes_certificate_status_attachment_and_enablement(
     edge: CloudFrontTenants,
     stub: Stubber,
     held: dict[str, object],
@@ -147,7 +147,7 @@ def test_a_tenant_is_told_by_its_certificate(
     assert edge.get_tenant(HOST) == expected
 
 
-def test_a_tenant_without_a_certificate_is_told_as_such(
+def test_tenant_without_a_certificate_has_certificate_status_none(
     edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub)
@@ -155,7 +155,7 @@ def test_a_tenant_without_a_certificate_is_told_as_such(
     assert edge.get_tenant(HOST) == CdnTenant("none", False, True)
 
 
-def test_a_host_of_another_distribution_is_refused_and_left_alone(
+def test_tenant_of_another_distribution_is_rejected_and_not_changed(
     edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub, DistributionId="E2SOMEBODYELSE")
@@ -163,7 +163,7 @@ def test_a_host_of_another_distribution_is_refused_and_left_alone(
         edge.remove_tenant(HOST)
 
 
-def test_an_issued_certificate_is_attached_under_the_newest_etag(
+def test_issued_certificate_is_attached_with_the_newest_etag(
     edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub)
@@ -173,7 +173,9 @@ def test_an_issued_certificate_is_attached_under_the_newest_etag(
     edge.attach_certificate(HOST)
 
 
-def test_attaching_keeps_other_customizations(edge: CloudFrontTenants, stub: Stubber) -> None:
+def test_attaching_a_certificate_keeps_other_customizations_of_the_tenant(
+    edge: CloudFrontTenants, stub: Stubber
+) -> None:
     restricted = {"GeoRestrictions": {"RestrictionType": "none"}}
     finds(stub, Customizations=restricted)
     certificate(stub, "issued")
@@ -182,13 +184,17 @@ def test_attaching_keeps_other_customizations(edge: CloudFrontTenants, stub: Stu
     edge.attach_certificate(HOST)
 
 
-def test_a_refused_certificate_is_requested_again(edge: CloudFrontTenants, stub: Stubber) -> None:
+def test_certificate_request_updates_an_existing_tenant(
+    edge: CloudFrontTenants, stub: Stubber
+) -> None:
     finds(stub)
     updates(stub, ManagedCertificateRequest=REQUEST)
     edge.request_certificate(HOST)
 
 
-def test_removing_disables_then_waits_then_deletes(edge: CloudFrontTenants, stub: Stubber) -> None:
+def test_tenant_removal_disables_then_waits_then_deletes(
+    edge: CloudFrontTenants, stub: Stubber
+) -> None:
     certified = {"Certificate": {"Arn": ARN}}
     finds(stub, Customizations=certified)
     updates(stub, Enabled=False, Customizations=certified)
@@ -202,7 +208,7 @@ def test_removing_disables_then_waits_then_deletes(edge: CloudFrontTenants, stub
     assert edge.remove_tenant(HOST) is True
 
 
-def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontTenants, stub: Stubber) -> None:
+def test_disabled_tenant_can_be_enabled_again(edge: CloudFrontTenants, stub: Stubber) -> None:
     finds(stub, Enabled=False)
     updates(stub, Enabled=True)
     edge.enable_tenant(HOST)
@@ -221,7 +227,7 @@ def test_a_disabled_host_can_be_enabled_again(edge: CloudFrontTenants, stub: Stu
         ("ServiceUnavailable", StoreUnavailable, "ServiceUnavailable"),
     ],
 )
-def test_what_cloudfront_refuses_is_said_in_words(
+def test_cloudfront_error_code_becomes_a_readable_error(
     edge: CloudFrontTenants, stub: Stubber, code: str, error: type[Exception], words: str
 ) -> None:
     fails(stub, "create_distribution_tenant", code)
@@ -229,7 +235,7 @@ def test_what_cloudfront_refuses_is_said_in_words(
         edge.create_tenant(HOST)
 
 
-def test_a_tenant_that_somebody_changed_meanwhile_is_a_conflict(
+def test_tenant_changed_concurrently_raises_a_write_conflict(
     edge: CloudFrontTenants, stub: Stubber
 ) -> None:
     finds(stub)
@@ -239,7 +245,7 @@ def test_a_tenant_that_somebody_changed_meanwhile_is_a_conflict(
 
 
 @pytest.mark.parametrize("host", ["a.b.co", "links.acme.com", ".".join(["a" * 60] * 4)])
-def test_a_tenants_name_is_one_that_cloudfront_takes(client: Any, host: str) -> None:
+def test_tenant_name_is_valid_for_cloudfront(client: Any, host: str) -> None:
     name = build_tenant_name(host)
     shape = client.meta.service_model.shape_for("CreateDistributionTenantRequest")
     assert len(name) <= 128
@@ -248,7 +254,9 @@ def test_a_tenants_name_is_one_that_cloudfront_takes(client: Any, host: str) -> 
     assert shape.members["Name"].type_name == "string"
 
 
-def test_usage_counts_every_page_of_tenants_and_certificates(client: Any, stub: Stubber) -> None:
+def test_quota_usage_counts_every_page_of_tenants_and_certificates(
+    client: Any, stub: Stubber
+) -> None:
     acm = boto3.client(
         "acm", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
@@ -273,7 +281,7 @@ def test_usage_counts_every_page_of_tenants_and_certificates(client: Any, stub: 
         assert load_quota_usage(client, acm) == QuotaUsage(4, 4)
 
 
-def test_shares_of_the_quotas_are_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quota_usage_is_emitted_as_percent_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     QuotaUsage(8_000, 2_499).emit_metrics(AccountQuotas(10_000, 2_500))
     tenants, certificates = capsys.readouterr().out.splitlines()
     assert '"TenantQuotaPercent":80' in tenants

@@ -28,33 +28,33 @@ def base_urls(*domains: TrackingDomain) -> DomainBaseUrlResolver:
     return DomainBaseUrlResolver(store, ADDRESS)
 
 
-def test_short_links_get_the_short_host_and_others_never_do() -> None:
+def test_short_host_is_used_only_for_short_links() -> None:
     urls = base_urls(working("links.acme.com", "links"), working("go.acme.com", "short"))
     assert urls.resolve_short_base("acme", "+15550100") == "https://go.acme.com"
     assert urls.resolve_base("acme", "news@acme.com").url == "https://links.acme.com"
 
 
-def test_a_short_host_alone_serves_no_other_links() -> None:
+def test_workspace_with_only_a_short_host_uses_the_default_for_other_links() -> None:
     urls = base_urls(working("go.acme.com", "short"))
     assert urls.resolve_short_base("acme", None) == "https://go.acme.com"
     assert urls.resolve_base("acme", "news@acme.com").url == ADDRESS
 
 
-def test_without_a_short_host_short_links_point_where_all_do() -> None:
+def test_short_link_uses_the_links_host_if_there_is_no_short_host() -> None:
     assert base_urls(working("links.acme.com", "links")).resolve_short_base("acme", None) == (
         "https://links.acme.com"
     )
     assert base_urls().resolve_short_base("acme", None) == ADDRESS
 
 
-def test_a_short_host_that_does_not_work_is_not_used() -> None:
+def test_short_host_that_does_not_work_is_not_used() -> None:
     broken = make_domain(host="go.acme.com", role="short", stage="waiting")
     reverted = working("get.acme.com", "short", use="reverted")
     urls = base_urls(broken, reverted, working("links.acme.com", "links"))
     assert urls.resolve_short_base("acme", None) == "https://links.acme.com"
 
 
-def test_a_role_is_kept_and_a_domain_stored_before_there_were_roles_is_for_links() -> None:
+def test_role_survives_storage_and_a_domain_without_role_is_for_links() -> None:
     short = working("go.acme.com", "short")
     assert domain_from_item(domain_to_item(short)).role == "short"
     stored = domain_to_item(working("links.acme.com", "links"))

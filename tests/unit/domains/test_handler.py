@@ -72,7 +72,7 @@ def ask(function: ModuleType, workspace: str, host: str) -> tuple[int, Any]:
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_over_http_one_domain_is_checked_and_its_status_told(
+def test_verify_request_checks_one_domain_and_returns_its_status(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
@@ -82,7 +82,7 @@ def test_over_http_one_domain_is_checked_and_its_status_told(
 
 
 @pytest.mark.parametrize("workspace", ["acme", "globex"])
-def test_a_domain_that_the_workspace_does_not_have_is_404(
+def test_verify_request_for_an_unknown_domain_is_404(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
     store.add(make_domain(host="other.acme.com"))
@@ -90,21 +90,21 @@ def test_a_domain_that_the_workspace_does_not_have_is_404(
 
 
 @pytest.mark.parametrize("workspace", ["%2F", "50%25", "a/b"])
-def test_a_workspace_is_the_one_that_api_gateway_decoded(
+def test_verify_request_uses_the_workspace_decoded_by_api_gateway(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
     store.add(make_domain(workspace=resolve_workspace_id(workspace)))
     assert ask(function, workspace, HOST)[0] == 200
 
 
-def test_an_operator_may_invoke_it_for_one_domain(
+def test_direct_invocation_checks_one_domain(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
     assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
 
 
-def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lambda_ends_it(
+def test_check_deadline_is_below_the_api_gateway_and_lambda_timeouts(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
@@ -117,7 +117,7 @@ def test_a_caller_waits_for_less_than_api_gateway_does_and_a_run_ends_before_lam
     assert 250 < FakeChecker.deadline.get_remaining_seconds() <= 300 - function.SAVE_RESERVE_SECONDS
 
 
-def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
+def test_scheduled_run_adds_the_default_host_and_checks_due_domains(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
@@ -128,7 +128,7 @@ def test_the_schedule_takes_up_the_default_host_and_checks_what_is_due(
     assert default_host.stage == "https"
 
 
-def test_what_breaks_is_logged_and_measured_and_the_rest_is_checked(
+def test_failed_check_is_measured_and_the_other_domains_are_checked(
     function: ModuleType, store: InMemoryDomainRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.add(make_domain(host="broken.acme.com"))
@@ -151,7 +151,7 @@ def own() -> TrackingDomain:
     ],
 )
 @pytest.mark.parametrize("added", [True, False])
-def test_a_row_of_our_own_host_keeps_nobodys_domain_from_being_checked(
+def test_corrupt_item_of_the_default_host_does_not_block_other_checks(
     function: ModuleType, store: InMemoryDomainRepository, kept: Item, *, added: bool
 ) -> None:
     if added:
@@ -164,7 +164,7 @@ def test_a_row_of_our_own_host_keeps_nobodys_domain_from_being_checked(
     assert checked.stage == "https"
 
 
-def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
+def test_corrupt_claim_and_corrupt_domain_do_not_block_other_checks(
     function: ModuleType, store: InMemoryDomainRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for host in ("a.acme.com", "b.acme.com", HOST):
@@ -179,7 +179,7 @@ def test_a_damaged_claim_and_a_damaged_domain_keep_no_other_from_being_checked(
     assert '"RowDamaged":1' in capsys.readouterr().out
 
 
-def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
+def test_failed_domain_falls_back_although_the_default_host_is_corrupt(
     function: ModuleType, store: InMemoryDomainRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A corrupt item of the default host must not keep every domain in use."""
@@ -190,7 +190,7 @@ def test_a_domain_that_fails_is_judged_though_our_own_host_cannot_be_read(
     assert ask(function, "acme", HOST)[1]["stage"] == "fallen_back"
 
 
-def test_a_domain_that_cannot_be_read_is_told_so(
+def test_verify_request_for_a_corrupt_domain_is_500_and_names_the_host(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
@@ -200,7 +200,7 @@ def test_a_domain_that_cannot_be_read_is_told_so(
     assert HOST in told["detail"]
 
 
-def test_near_its_timeout_it_begins_no_further_check(
+def test_scheduled_run_starts_no_check_near_its_timeout(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())

@@ -18,7 +18,7 @@ from waypost.errors import InvalidRequest
         ("xn--bcher-kva.example.org", "xn--bcher-kva.example.org"),
     ],
 )
-def test_a_host_is_kept_in_one_form(text: str, host: str) -> None:
+def test_tracking_host_is_normalized(text: str, host: str) -> None:
     assert parse_tracking_host(text) == host
 
 
@@ -51,12 +51,12 @@ def test_a_host_is_kept_in_one_form(text: str, host: str) -> None:
         ".".join(["a" * 60] * 5) + ".com",
     ],
 )
-def test_what_is_no_public_subdomain_is_refused(text: str) -> None:
+def test_tracking_host_that_is_not_a_public_subdomain_is_rejected(text: str) -> None:
     with pytest.raises(InvalidRequest):
         parse_tracking_host(text)
 
 
-def test_a_sending_domain_may_be_a_domain_itself() -> None:
+def test_sending_domain_may_be_a_registered_domain() -> None:
     assert parse_host_name("ACME.com") == "acme.com"
 
 
@@ -68,12 +68,10 @@ def test_a_sending_domain_may_be_a_domain_itself() -> None:
         ("news@" + "ü" * 80 + ".example", "ü" * 80 + ".example"),  # not a valid host
     ],
 )
-def test_an_international_sender_is_known_by_the_form_that_hosts_are_written_in(
-    sender: str, domain: str
-) -> None:
+def test_international_sender_domain_is_converted_to_punycode(sender: str, domain: str) -> None:
     assert extract_sender_domain(sender) == domain
 
 
-def test_parents_end_at_two_labels() -> None:
+def test_parent_domains_end_at_two_labels() -> None:
     assert list(iter_parent_domains("a.b.acme.com")) == ["b.acme.com", "acme.com"]
     assert list(iter_parent_domains("acme.com")) == []

@@ -25,29 +25,31 @@ def nobody(_parent: str) -> None:
         (None, (False, False)),
     ],
 )
-def test_a_header_is_read_as_browsers_read_it(header: str | None, force: tuple[bool, bool]) -> None:
+def test_hsts_header_is_parsed_as_browsers_parse_it(
+    header: str | None, force: tuple[bool, bool]
+) -> None:
     assert parse_hsts_header(header) == force
 
 
-def test_the_hosts_own_header_counts_with_or_without_subdomains() -> None:
+def test_hsts_header_of_the_host_counts_without_include_subdomains() -> None:
     assert check_hsts("links.acme.com", "max-age=60", nobody) == HstsResult("own", "links.acme.com")
 
 
-def test_a_parents_header_counts_only_with_subdomains() -> None:
+def test_hsts_header_of_a_parent_counts_only_with_include_subdomains() -> None:
     headers = {"mail.acme.com": "max-age=60", "acme.com": "max-age=60; includeSubDomains"}
     assert check_hsts("links.mail.acme.com", None, headers.get) == HstsResult("parent", "acme.com")
 
 
-def test_the_list_that_browsers_ship_counts_without_any_header() -> None:
+def test_hsts_preload_list_counts_without_any_header() -> None:
     assert check_hsts("links.acme.dev", None, nobody) == HstsResult("preload", "links.acme.dev")
     assert check_hsts("links.github.com", None, nobody) == HstsResult("preload", "links.github.com")
 
 
-def test_without_any_of_them_plain_http_is_allowed() -> None:
+def test_plain_http_is_allowed_without_header_parent_or_preload_entry() -> None:
     assert check_hsts("links.acme.com", "max-age=0", nobody) == HstsResult()
 
 
-def test_a_deep_name_does_not_make_us_ask_without_end() -> None:
+def test_hsts_check_of_a_deep_host_asks_a_limited_number_of_parents() -> None:
     asked: list[str] = []
 
     def header_of(parent: str) -> None:
@@ -57,7 +59,7 @@ def test_a_deep_name_does_not_make_us_ask_without_end() -> None:
     assert len(asked) == MAX_HSTS_PARENTS
 
 
-def test_of_many_parents_the_outermost_are_asked() -> None:
+def test_hsts_check_of_a_deep_host_asks_the_outermost_parents() -> None:
     """It is the domain itself that has a policy for all below it, however deep the host is."""
     asked: list[str] = []
 

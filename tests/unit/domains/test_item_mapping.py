@@ -73,7 +73,7 @@ KEPT: Item = {
 }
 
 
-def test_what_version_1_kept_is_read() -> None:
+def test_domain_item_of_version_1_is_readable() -> None:
     kept = domain_from_item(KEPT)
     assert (kept.host, kept.stage, kept.version, kept.is_usable) == (
         "links.acme.com",
@@ -86,15 +86,15 @@ def test_what_version_1_kept_is_read() -> None:
     assert kept.findings.dns.chain == ("links.acme.com", "e.waypost.example")
 
 
-def test_writing_what_was_read_changes_nothing() -> None:
+def test_domain_item_survives_a_write_of_its_parsed_value() -> None:
     assert domain_from_item(domain_to_item(domain_from_item(KEPT))) == domain_from_item(KEPT)
 
 
-def test_the_claim_says_whose_a_host_is_and_when_it_is_due() -> None:
+def test_claim_item_has_workspace_host_and_due_time() -> None:
     kept = apply_check_result(make_domain(), HTTPS, NOW)
     assert claim_from_item(claim_to_item(kept)) == (kept.workspace, kept.host, kept.due)
 
 
-def test_domain_and_claim_lie_where_nothing_else_does() -> None:
+def test_domain_and_claim_items_have_partitions_of_their_own() -> None:
     keys = [attributes.get_text(i(make_domain()), "pk") for i in (domain_to_item, claim_to_item)]
     assert keys == [f"W#{make_domain().workspace}", "D"]

@@ -59,13 +59,13 @@ class Outbox:
         self.domains.save(replace(kept, use=use))
 
 
-def test_links_of_a_message_are_on_its_senders_tracking_domain() -> None:
+def test_message_links_use_the_tracking_domain_of_the_sender() -> None:
     outbox = Outbox()
     assert all(link.startswith(f"https://{HOST}/") for link in outbox.links())
     assert all(link.startswith(f"{ADDRESS}/e/c/") for link in outbox.links("news@other.example"))
 
 
-def test_reverting_and_removing_reach_the_next_message() -> None:
+def test_message_links_follow_revert_and_removal_at_once() -> None:
     outbox = Outbox()
     uses: tuple[DomainUse, ...] = ("reverted", "on", "removed")
     for use in uses:
@@ -74,7 +74,7 @@ def test_reverting_and_removing_reach_the_next_message() -> None:
         assert all(link.startswith(expected) for link in outbox.links()), use
 
 
-def test_only_links_that_an_app_can_show_have_the_apps_path() -> None:
+def test_message_link_has_the_app_path_only_if_the_app_opens_it() -> None:
     shop, blog = Outbox().links()
     assert shop.startswith(f"https://{HOST}/app/e/c/")
     assert blog.startswith(f"https://{HOST}/e/c/")
@@ -86,5 +86,5 @@ def test_only_links_that_an_app_can_show_have_the_apps_path() -> None:
         assert opened.href.startswith(destination)
 
 
-def test_the_default_host_opens_no_app() -> None:
+def test_message_link_on_the_default_address_has_no_app_path() -> None:
     assert not [link for link in Outbox().links("news@other.example") if "/app/" in link]

@@ -4,7 +4,7 @@ from waypost.domains.network import connect_tcp, is_public_address
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::6810:84e5"])
-def test_public_addresses_may_be_connected_to(address: str) -> None:
+def test_public_address_is_allowed(address: str) -> None:
     assert is_public_address(address)
 
 
@@ -51,7 +51,7 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
         "",
     ],
 )
-def test_anything_else_is_refused(address: str) -> None:
+def test_address_that_is_not_public_is_rejected(address: str) -> None:
     assert not is_public_address(address)
 
 

@@ -38,7 +38,7 @@ def told(answer: BaseModel) -> Any:
     return answer.model_dump(mode="json")
 
 
-def test_a_new_domain_says_what_to_do_first(manager: DomainService) -> None:
+def test_new_domain_shows_the_dns_records_to_add(manager: DomainService) -> None:
     status = add(manager)
     assert status["records"][0] == {
         "type": "CNAME",
@@ -54,19 +54,19 @@ def test_a_new_domain_says_what_to_do_first(manager: DomainService) -> None:
     assert told(manager.get_domain("acme", HOST)) == status
 
 
-def test_proofs_are_random(manager: DomainService) -> None:
+def test_each_new_domain_has_its_own_random_proof(manager: DomainService) -> None:
     proofs = {add(manager, f"{i}.acme.com")["records"][1]["value"] for i in range(5)}
     assert len(proofs) == 5
 
 
-def test_the_sending_domain_is_the_hosts_parent_unless_it_is_named(manager: DomainService) -> None:
+def test_sending_domain_defaults_to_the_parent_of_the_host(manager: DomainService) -> None:
     assert add(manager)["sending_domain"] == "acme.com"
     assert add(manager, "t.acme.com", sending_domain="Mail.ACME.com")["sending_domain"] == (
         "mail.acme.com"
     )
 
 
-def test_a_host_without_a_default_host_points_at_the_cdn_itself() -> None:
+def test_cname_target_is_the_cdn_if_the_stack_has_no_default_host() -> None:
     bare = DomainService(
         InMemoryDomainRepository(), CnameTargets(EDGE), DomainEventPublisher(), lambda: NOW
     )
@@ -74,19 +74,21 @@ def test_a_host_without_a_default_host_points_at_the_cdn_itself() -> None:
 
 
 @pytest.mark.parametrize("host", [TARGET, f"x.{TARGET}", EDGE, f"a.b.{EDGE}"])
-def test_names_of_the_stack_itself_are_refused(manager: DomainService, host: str) -> None:
+def test_host_names_of_the_stack_are_rejected(manager: DomainService, host: str) -> None:
     with pytest.raises(InvalidRequest, match="the stack's own"):
         add(manager, host)
 
 
 @pytest.mark.parametrize("workspace", ["acme", "globex"])
-def test_a_host_is_added_once(manager: DomainService, workspace: str) -> None:
+def test_host_can_be_added_only_once_across_workspaces(
+    manager: DomainService, workspace: str
+) -> None:
     add(manager)
     with pytest.raises(AlreadyExists, match="taken"):
         add(manager, workspace=workspace)
 
 
-def test_a_workspace_has_a_bounded_number_of_domains(manager: DomainService) -> None:
+def test_number_of_domains_in_a_workspace_is_limited(manager: DomainService) -> None:
     for i in range(MAX_WORKSPACE_DOMAINS):
         add(manager, f"{i}.acme.com")
     with pytest.raises(AlreadyExists, match=str(MAX_WORKSPACE_DOMAINS)):
@@ -106,13 +108,15 @@ def test_a_workspace_has_a_bounded_number_of_domains(manager: DomainService) -> 
         ({"host": "x", "sending_domain": "y"}, ["sending_domain", "host"]),
     ],
 )
-def test_every_field_that_is_wrong_is_named(body: dict[str, Any], fields: list[str]) -> None:
+def test_every_invalid_field_of_an_add_request_is_named(
+    body: dict[str, Any], fields: list[str]
+) -> None:
     with pytest.raises(InvalidRequest) as refused:
         validate_value(AddDomainRequest, body)
     assert [problem.field for problem in refused.value.problems] == fields
 
 
-def test_another_workspaces_domain_is_not_there(manager: DomainService) -> None:
+def test_domain_of_another_workspace_is_not_found(manager: DomainService) -> None:
     add(manager)
     for attempt in (
         lambda: manager.get_domain("globex", HOST),
@@ -124,7 +128,7 @@ def test_another_workspaces_domain_is_not_there(manager: DomainService) -> None:
     assert manager.list_domains("globex").domains == []
 
 
-def test_changing_nothing_writes_nothing(manager: DomainService) -> None:
+def test_change_to_equal_values_writes_nothing(manager: DomainService) -> None:
     add(manager)
     manager.change_domain("acme", HOST, ChangeDomainRequest(sending_domain="acme.com"))
     kept = manager.domains.get(ACME, HOST)
@@ -132,7 +136,7 @@ def test_changing_nothing_writes_nothing(manager: DomainService) -> None:
     assert kept.version == 0
 
 
-def test_another_sending_domain_has_to_be_verified_anew(manager: DomainService) -> None:
+def test_new_sending_domain_must_be_verified_again(manager: DomainService) -> None:
     add(manager, sending_verified=True)
     changed = manager.change_domain(
         "acme", HOST, ChangeDomainRequest(sending_domain="other.example")
@@ -140,14 +144,14 @@ def test_another_sending_domain_has_to_be_verified_anew(manager: DomainService) 
     assert changed.lights["sending"].colour == "red"
 
 
-def test_the_operators_mark_can_be_taken_back(manager: DomainService) -> None:
+def test_operators_verification_mark_can_be_withdrawn(manager: DomainService) -> None:
     marked = add(manager, sending_verified=True)
     assert marked["lights"]["sending"]["found"] == "marked by the operator"
     unmarked = manager.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=False))
     assert unmarked.lights["sending"].colour == "red"
 
 
-def test_what_is_wanted_is_looked_after_at_once(manager: DomainService) -> None:
+def test_removed_domain_is_due_for_a_check_at_once(manager: DomainService) -> None:
     add(manager)
     kept = manager.domains.get(ACME, HOST)
     assert kept is not None
@@ -156,14 +160,14 @@ def test_what_is_wanted_is_looked_after_at_once(manager: DomainService) -> None:
     assert manager.domains.list_due(NOW, 1) == [(ACME, HOST)]
 
 
-def test_a_domain_that_is_being_removed_cannot_be_changed(manager: DomainService) -> None:
+def test_domain_under_removal_cannot_be_changed(manager: DomainService) -> None:
     add(manager)
     manager.remove_domain("acme", HOST)
     with pytest.raises(AlreadyExists, match="being removed"):
         manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
 
 
-def test_every_change_is_in_the_history_newest_first(manager: DomainService) -> None:
+def test_history_lists_changes_of_use_newest_first(manager: DomainService) -> None:
     add(manager)
     manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
     history = told(manager.remove_domain("acme", HOST))["history"]
@@ -174,7 +178,7 @@ def test_every_change_is_in_the_history_newest_first(manager: DomainService) -> 
     assert history[0]["at"] == "2026-11-21T10:00:00Z"
 
 
-def test_the_stacks_own_host_is_shown_and_not_managed(manager: DomainService) -> None:
+def test_default_host_is_shown_but_cannot_be_changed_by_requests(manager: DomainService) -> None:
     manager.ensure_default_host()
     shown = told(manager.get_domain(STACK_WORKSPACE_NAME, TARGET))
     assert shown["records"][0]["value"] == EDGE

@@ -41,7 +41,7 @@ def make() -> Make:
 
 
 @pytest.mark.parametrize("verified", [True, False])
-def test_ses_says_whether_an_identity_may_send(make: Make, verified: bool) -> None:
+def test_ses_identity_has_its_verification_status(make: Make, verified: bool) -> None:
     client, stub = make("sesv2")
     answer = {"VerifiedForSendingStatus": verified}
     stub.add_response("get_email_identity", answer, {"EmailIdentity": "acme.com"})
@@ -49,14 +49,14 @@ def test_ses_says_whether_an_identity_may_send(make: Make, verified: bool) -> No
         assert SenderIdentities(client).get_verification("acme.com") is verified
 
 
-def test_an_identity_that_ses_does_not_have_is_none(make: Make) -> None:
+def test_identity_unknown_to_ses_has_no_verification(make: Make) -> None:
     client, stub = make("sesv2")
     stub.add_client_error("get_email_identity", "NotFoundException")
     with stub:
         assert SenderIdentities(client).get_verification("acme.com") is None
 
 
-def test_ses_that_cannot_be_asked_says_nothing_about_a_domain(make: Make) -> None:
+def test_ses_throttling_raises_instead_of_reporting_an_unverified_domain(make: Make) -> None:
     client, stub = make("sesv2")
     stub.add_client_error("get_email_identity", "TooManyRequestsException")
     with stub, pytest.raises(StoreUnavailable):
@@ -74,7 +74,9 @@ def test_ses_that_cannot_be_asked_says_nothing_about_a_domain(make: Make) -> Non
         ({}, False),
     ],
 )
-def test_the_nearest_identity_decides(known: dict[str, bool], verified: bool) -> None:
+def test_nearest_ses_identity_decides_whether_a_sender_is_verified(
+    known: dict[str, bool], verified: bool
+) -> None:
     class Known(SenderIdentities):
         def __init__(self) -> None:
             pass
@@ -85,7 +87,7 @@ def test_the_nearest_identity_decides(known: dict[str, bool], verified: bool) ->
     assert is_sender_verified("mail.acme.com", Known()) is verified
 
 
-def test_a_verified_domain_is_asked_for_once_a_day_and_an_unverified_one_each_time() -> None:
+def test_verification_is_refreshed_once_a_day_for_a_verified_domain_else_every_time() -> None:
     asked: list[str] = []
 
     class Counting(SenderIdentities):
@@ -103,7 +105,7 @@ def test_a_verified_domain_is_asked_for_once_a_day_and_an_unverified_one_each_ti
     assert asked == ["acme.com"] * 2
 
 
-def test_each_change_is_an_event_on_the_stacks_bus(make: Make) -> None:
+def test_domain_change_is_published_on_the_event_bus(make: Make) -> None:
     client, stub = make("events")
     after = apply_check_result(make_domain(), HTTPS, NOW)
     detail = {
@@ -129,7 +131,7 @@ def test_each_change_is_an_event_on_the_stacks_bus(make: Make) -> None:
 
 
 @pytest.mark.parametrize("fails", ["call", "entry"])
-def test_a_bus_that_takes_nothing_loses_nothing_and_raises_nothing(
+def test_unpublished_domain_events_are_logged_and_raise_nothing(
     make: Make, fails: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[tuple[str, dict[str, Any]]] = []

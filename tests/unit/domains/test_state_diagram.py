@@ -43,5 +43,5 @@ def possible() -> set[tuple[str, str, bool]]:
     return {(before, after, twice) for before, after, twice in arrows if before != after}
 
 
-def test_every_arrow_drawn_is_one_that_the_code_takes_and_the_other_way_round() -> None:
+def test_diagram_of_domain_stages_has_exactly_the_transitions_of_the_code() -> None:
     assert drawn() == possible()

@@ -64,22 +64,24 @@ def after(start: TrackingDomain, *checks: CheckResult) -> TrackingDomain:
         ([BLOCKED, WAITING], "waiting"),
     ],
 )
-def test_checks_lead_from_stage_to_stage(checks: list[CheckResult], stage: str) -> None:
+def test_sequence_of_check_results_leads_to_the_expected_stage(
+    checks: list[CheckResult], stage: str
+) -> None:
     assert after(make_domain(), *checks).stage == stage
 
 
-def test_a_working_domain_stays_usable_through_one_failed_check() -> None:
+def test_working_domain_stays_usable_after_one_failed_check() -> None:
     failed_once = after(make_domain(), HTTPS, WAITING)
     assert failed_once.is_usable
     assert failed_once.failures == 1
     assert not after(failed_once, WAITING).is_usable
 
 
-def test_a_good_check_forgets_the_failure_before_it() -> None:
+def test_successful_check_resets_the_failure_count() -> None:
     assert after(make_domain(), HTTPS, WAITING, HTTPS).failures == 0
 
 
-def test_only_changes_enter_the_history_with_what_was_seen() -> None:
+def test_history_has_only_stage_changes_with_their_check_results() -> None:
     history = after(make_domain(), WAITING, WAITING, ISSUING, HTTPS, HTTPS).history
     assert [(change.before, change.after) for change in history] == [
         ("waiting", "issuing"),
@@ -89,17 +91,17 @@ def test_only_changes_enter_the_history_with_what_was_seen() -> None:
     assert history[1].at == NOW + 20 * MINUTE
 
 
-def test_the_history_keeps_the_newest_changes_alone() -> None:
+def test_history_keeps_only_the_newest_changes() -> None:
     flapping = after(make_domain(), *([HTTPS, WAITING, WAITING] * MAX_HISTORY))
     assert len(flapping.history) == MAX_HISTORY
     assert flapping.history[-1].after == "fallen_back"
 
 
-def test_since_is_when_the_stage_was_entered() -> None:
+def test_stage_start_time_is_unchanged_while_the_stage_lasts() -> None:
     assert after(make_domain(), HTTPS, HTTPS, HTTPS).since == NOW + 5 * MINUTE
 
 
-def test_the_stacks_default_host_is_never_given_up() -> None:
+def test_default_host_never_falls_back() -> None:
     default_host = after(make_domain(workspace=STACK_WORKSPACE), HTTPS, WAITING, WAITING, WAITING)
     assert default_host.stage == "https"
     assert default_host.failures == 3
@@ -115,14 +117,14 @@ def test_the_stacks_default_host_is_never_given_up() -> None:
         (after(make_domain(since=NOW - timedelta(days=20)), WAITING), DAILY_INTERVAL),
     ],
 )
-def test_domains_are_looked_at_the_more_often_the_likelier_a_change(
+def test_check_interval_grows_with_the_age_of_the_stage(
     checked: TrackingDomain, pause: timedelta
 ) -> None:
     assert checked.checked is not None
     assert checked.due - checked.checked == pause
 
 
-def test_a_removed_domain_is_let_go_after_two_looks_that_find_it_gone() -> None:
+def test_removed_domain_is_released_after_two_checks_without_its_dns_record() -> None:
     gone, here, unsure = DnsResult("missing"), DnsResult("cname"), DnsResult("timeout")
     once = apply_removal_check(replace(make_domain(), use="removed"), gone, NOW)
     assert not can_release(once)
@@ -131,5 +133,5 @@ def test_a_removed_domain_is_let_go_after_two_looks_that_find_it_gone() -> None:
     assert can_release(apply_removal_check(apply_removal_check(once, unsure, NOW), gone, NOW))
 
 
-def test_dns_that_does_not_answer_is_no_reason_to_ask_for_a_certificate() -> None:
+def test_dns_timeout_keeps_a_new_domain_waiting() -> None:
     assert after(make_domain(), make_findings("timeout")).stage == "waiting"

@@ -27,7 +27,7 @@ CHANGE = (
 )
 
 
-def test_the_next_step_is_what_somebody_has_to_do_before_what_takes_its_time() -> None:
+def test_next_step_prefers_an_action_over_waiting() -> None:
     forbidden = make_findings("cname", caa=CaaResult("no", "acme.com", ("x.example",)))
     told = build_domain_status(make_domain(findings=forbidden), TARGET)
     assert told.lights["http"].colour == "waiting"
@@ -62,7 +62,7 @@ def colours(findings: CheckResult | None) -> dict[str, str]:
         ),
     ],
 )
-def test_what_was_seen_lights_the_lights(
+def test_light_colours_follow_the_check_result(
     findings: CheckResult | None, dns: str, http: str, https: str
 ) -> None:
     assert colours(findings) == {"sending": "green", "dns": dns, "http": http, "https": https}
@@ -94,7 +94,7 @@ def test_what_was_seen_lights_the_lights(
         ),
     ],
 )
-def test_dns_says_what_it_found_and_what_to_do(
+def test_dns_light_shows_the_found_record_and_the_next_step(
     findings: CheckResult, found: str, step: str
 ) -> None:
     light = build_lights(make_domain(findings=findings), TARGET)["dns"]
@@ -109,7 +109,7 @@ def test_dns_says_what_it_found_and_what_to_do(
         (HstsResult("preload", HOST), "an entry in the HSTS list that browsers ship"),
     ],
 )
-def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> None:
+def test_http_light_is_red_on_hsts_and_names_its_source(hsts: HstsResult, found: str) -> None:
     light = build_lights(
         make_domain(findings=make_findings("proxied", ProbeResult("ours"), hsts=hsts)), TARGET
     )["http"]
@@ -127,7 +127,7 @@ def test_http_is_red_on_hsts_and_says_whose(hsts: HstsResult, found: str) -> Non
         (DomainCertificate("none", NOW, "no room"), "red", "CloudFront rejected the host"),
     ],
 )
-def test_https_says_how_far_the_certificate_is(
+def test_https_light_shows_the_progress_of_the_certificate(
     certificate: DomainCertificate, colour: str, found: str
 ) -> None:
     findings = make_findings("cname", https=ProbeResult("unreachable"))
@@ -136,7 +136,7 @@ def test_https_says_how_far_the_certificate_is(
 
 
 @pytest.mark.parametrize("stage", ["https", "fallen_back"])
-def test_https_that_worked_and_went_away_is_red(stage: DomainStage) -> None:
+def test_https_light_is_red_when_https_stops_working(stage: DomainStage) -> None:
     gone = make_domain(
         stage=stage,
         findings=make_findings("cname", https=ProbeResult("unreachable")),
@@ -161,13 +161,13 @@ def test_every_red_light_has_a_next_step() -> None:
             assert light.colour != "red" or light.next_step, outcome
 
 
-def test_an_unverified_sender_is_red() -> None:
+def test_sending_light_is_red_for_an_unverified_sender() -> None:
     light = build_lights(make_domain(sending=SendingDomain("acme.com")), TARGET)["sending"]
     assert light.colour == "red"
     assert "acme.com" in light.next_step
 
 
-def test_a_verified_sender_elsewhere_is_red_until_the_host_is_proven() -> None:
+def test_sending_light_is_red_for_a_foreign_sender_until_the_host_is_proven() -> None:
     elsewhere = SendingDomain("other.example", verified=True)
     light = build_lights(make_domain(sending=elsewhere), TARGET)["sending"]
     assert (light.colour, light.found) == ("red", "neither")
@@ -176,7 +176,7 @@ def test_a_verified_sender_elsewhere_is_red_until_the_host_is_proven() -> None:
     assert proven.colour == "green"
 
 
-def test_since_is_when_a_light_got_its_colour() -> None:
+def test_light_start_time_is_that_of_its_last_colour_change() -> None:
     first = update_lights(make_domain(findings=ISSUING), TARGET, NOW)
     later = update_lights(make_domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
     since = {name: light.since for name, light in build_lights(later, TARGET).items()}
@@ -188,14 +188,14 @@ def test_since_is_when_a_light_got_its_colour() -> None:
     }
 
 
-def test_the_next_step_of_a_domain_is_that_of_its_first_light_in_need() -> None:
+def test_next_step_of_a_domain_is_that_of_its_first_red_light() -> None:
     assert (
         build_domain_status(make_domain(findings=make_findings("missing")), TARGET).next_step == ADD
     )
     assert build_domain_status(make_domain(findings=HTTPS, stage="https"), TARGET).next_step == ""
 
 
-def test_silence_of_a_proxy_is_told_with_the_error() -> None:
+def test_http_light_shows_the_connection_error_of_a_proxy() -> None:
     light = build_lights(
         make_domain(findings=make_findings("proxied", FAILED_PROBE, proof=True)), TARGET
     )["http"]

@@ -126,7 +126,7 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("host", [HOST, "a.b.c.d.e.f.acme.com"])
 @pytest.mark.parametrize("web", [0, 1, 4.9, 60])
 @pytest.mark.parametrize("seconds_of_dns", [0, 0.5, 1, 1.9, 60])
-def test_however_slow_the_others_are_a_check_ends_by_its_deadline(
+def test_check_ends_by_its_deadline_on_a_slow_network(
     look: Any, seconds_of_dns: float, web: float, host: str
 ) -> None:
     for seconds in (0, 1, 6, 12, 20):
@@ -135,13 +135,13 @@ def test_however_slow_the_others_are_a_check_ends_by_its_deadline(
         assert slow.now <= seconds
 
 
-def test_a_zone_that_takes_all_the_time_was_not_looked_at(look: Any) -> None:
+def test_slow_dns_leaves_the_check_unfinished(look: Any) -> None:
     found = look(Slow(dns=1.9), 6)
     assert (found.dns.verdict, found.http, found.https) == ("unseen", UNSEEN_PROBE, UNSEEN_PROBE)
     assert not found.is_complete
 
 
-def test_a_probe_is_begun_only_where_it_has_all_its_time(look: Any) -> None:
+def test_probe_starts_only_if_its_full_timeout_remains(look: Any) -> None:
     """One with less would call a host silent that only takes a while."""
     slow = Slow(web=4)
     found = look(slow, 8)
@@ -153,19 +153,19 @@ def test_a_probe_is_begun_only_where_it_has_all_its_time(look: Any) -> None:
     assert slow.connected == 1
 
 
-def test_parents_that_were_not_asked_are_no_absence_of_hsts(look: Any) -> None:
+def test_hsts_is_unseen_if_no_time_remains_for_parents(look: Any) -> None:
     found = look(Slow(web=4), 12, "links.mail.acme.com")
     assert found.https.outcome == "broken"
     assert found.hsts == HstsResult("unseen")
 
 
-def test_caa_that_was_not_asked_for_is_told_apart_from_caa_that_nobody_answers(look: Any) -> None:
+def test_caa_is_unseen_if_no_time_remains_for_its_query(look: Any) -> None:
     found = look(Slow(dns=0.6, web=4.9), 15.5)
     assert found.https.outcome == "broken"
     assert (found.caa.allows, found.is_complete) == ("unseen", False)
 
 
-def test_with_time_enough_everything_is_looked_at(look: Any) -> None:
+def test_check_with_enough_time_is_complete(look: Any) -> None:
     slow = Slow(dns=0.1, web=0.5)
     slow.hosts_with_certificate = {HOST}
     found = look(slow, 20)
@@ -176,7 +176,7 @@ def test_with_time_enough_everything_is_looked_at(look: Any) -> None:
 @pytest.mark.parametrize("findings", UNFINISHED)
 @pytest.mark.parametrize("stage", get_args(DomainStage))
 @pytest.mark.parametrize("failures", [0, 1])
-def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
+def test_unfinished_check_changes_only_the_due_time(
     stage: DomainStage, failures: int, findings: CheckResult
 ) -> None:
     """After a failure, the domain is due soon anyway; the two checks stay five minutes apart."""
@@ -188,13 +188,13 @@ def test_an_unfinished_check_says_nothing_and_the_schedule_looks_next(
     assert after == (before if failures else replace(before, due=NOW))
 
 
-def test_an_unfinished_look_at_a_removed_domain_does_not_let_go_of_it() -> None:
+def test_unfinished_check_does_not_release_a_removed_domain() -> None:
     removed = make_domain(use="removed", failures=1)
     assert state_machine.apply_removal_check(removed, DnsResult("unseen"), NOW).failures == 1
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)
-def test_what_was_not_looked_at_is_told_so_and_asks_nobody_to_do_anything(
+def test_unfinished_check_shows_no_red_light_and_asks_for_no_action(
     findings: CheckResult,
 ) -> None:
     told = make_domain(findings=findings)
@@ -278,7 +278,7 @@ class Office:
 
 @pytest.mark.parametrize("findings", UNFINISHED)
 @pytest.mark.parametrize("earlier", [None, HTTPS, WAITING])
-def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
+def test_unfinished_check_is_returned_but_the_earlier_result_stays_stored(
     findings: CheckResult, earlier: CheckResult | None
 ) -> None:
     office = Office(Looks({HOST: findings}))
@@ -290,7 +290,7 @@ def test_an_unfinished_check_is_told_and_what_an_earlier_one_found_stays(
 
 
 @pytest.mark.parametrize("took", [0, 20])
-def test_a_removed_domain_is_not_let_go_of_by_a_look_without_time(took: float) -> None:
+def test_removed_domain_is_not_released_by_a_check_without_time(took: float) -> None:
     """It is released after the first check; not if the second has no result or no time to act."""
     found = UNFINISHED[0] if not took else WAITING
     office = Office(Looks({HOST: found}, took=took))
@@ -304,7 +304,7 @@ def own() -> TrackingDomain:
     return replace(fresh, stage="https", findings=HTTPS)
 
 
-def test_no_failure_counts_where_there_was_no_time_to_see_whether_it_is_us() -> None:
+def test_failure_is_not_counted_if_the_default_host_check_is_unfinished() -> None:
     office = Office(Looks({HOST: UNREACHABLE, TARGET: UNFINISHED[0]}))
     office.store.add(own())
     before = make_domain(stage="https", findings=HTTPS, due=NOW + MINUTE)
@@ -314,7 +314,7 @@ def test_no_failure_counts_where_there_was_no_time_to_see_whether_it_is_us() -> 
     assert office.looks.asked == [HOST, TARGET]
 
 
-def test_a_failure_of_our_own_host_is_still_ours() -> None:
+def test_check_raises_if_the_default_host_fails_too() -> None:
     office = Office(Looks({HOST: UNREACHABLE, TARGET: UNREACHABLE}))
     office.store.add(own())
     office.store.add(make_domain(stage="https", findings=HTTPS))
@@ -322,7 +322,7 @@ def test_a_failure_of_our_own_host_is_still_ours() -> None:
         office.verify()
 
 
-def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
+def test_ses_and_cdn_are_skipped_without_time_and_the_domain_stays_due() -> None:
     office = Office(Looks({HOST: ISSUING}, took=20))
     office.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
     assert office.verify().stage == "issuing"
@@ -330,7 +330,7 @@ def test_who_is_not_asked_for_want_of_time_is_asked_on_the_next_run() -> None:
     assert office.kept().due == NOW
 
 
-def test_a_check_that_a_runs_end_cuts_short_is_due_for_the_next_run() -> None:
+def test_check_cut_short_by_the_end_of_a_run_is_due_for_the_next_run() -> None:
     office = Office(Looks({HOST: ISSUING}, took=MIN_CHECK_SECONDS))
     office.store.add(
         make_domain(due=NOW - MINUTE, sending=replace(make_domain().sending, verified=False))
@@ -347,7 +347,7 @@ def test_a_check_that_a_runs_end_cuts_short_is_due_for_the_next_run() -> None:
     assert office.kept().due > NOW
 
 
-def test_with_time_left_they_are_asked() -> None:
+def test_ses_and_cdn_are_asked_if_time_remains() -> None:
     office = Office(Looks({HOST: ISSUING}, took=10))
     office.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
     office.verify()
@@ -355,6 +355,6 @@ def test_with_time_left_they_are_asked() -> None:
     assert office.kept().due > NOW
 
 
-def test_without_a_deadline_there_is_always_time() -> None:
+def test_check_without_a_deadline_never_expires() -> None:
     assert NO_DEADLINE.get_remaining_seconds() > 1e9
     assert not NO_DEADLINE.is_expired
