@@ -22,7 +22,7 @@ The AWS services:
 - ``cloud``                moto's process, and clients for it
 - ``moto_server``          the code that runs in moto's process
 - ``moto_transactions``    patch of moto: rollback of a cancelled transaction
-- ``moto_speedups``        patch of moto: less work per request
+- ``moto_speedups``        patch of moto: faster serialization of items
 - ``moto_authorization``   patch of moto: authorization by the template's roles
 - ``required_permissions`` permissions that a request needs
 - ``iam_policies``         evaluation of policies
