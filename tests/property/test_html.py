@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from tests.email_corpus import EMAILS, requires_emails
-from tests.unit.rewrite.conftest import LINK, SEALER, MessageHarness
+from tests.message_harness import LINK, SEALER, MessageHarness
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.links.extractor import HTML_LINKS, find_links
 from waypost.urls import clean_href, to_ascii_url

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.unit.redirect.conftest import RedirectHarness
+from tests.redirect_harness import RedirectHarness
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.tokens import ClickToken
 
@@ -15,11 +15,6 @@ from waypost.tokens import ClickToken
 @pytest.fixture(autouse=True)
 def without_sockets(socket_disabled: None) -> None:
     """Disable sockets; tests/e2e tests everything that needs one."""
-
-
-def count_attempts(short: int, long: int) -> int:
-    """Return the number of attempts: the long one if WAYPOST_SOAK is set."""
-    return long if os.environ.get("WAYPOST_SOAK") else short
 
 
 @pytest.fixture

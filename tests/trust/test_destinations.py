@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
+from tests.redirect_harness import RedirectHarness, make_request
 from tests.rewrite_harness import RewriteHarness
-from tests.trust.conftest import count_attempts
-from tests.unit.redirect.conftest import RedirectHarness, make_request
+from tests.trust.attempts import count_attempts
 from waypost.errors import MalformedToken, UnsafeDestination
 from waypost.ids import extract_campaign_id
 from waypost.tokens import ClickToken

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.trust import traffic
-from tests.trust.conftest import count_attempts
+from tests.trust.attempts import count_attempts
 from tests.trust.fake_aws import FakeAws, run_fake_aws
 from tests.trust.function_process import FunctionProcess, run_function
 from waypost.clicks.fallback_queue import deserialize_click

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from fuzz.targets import TARGETS
-from tests.trust.conftest import count_attempts
+from tests.trust.attempts import count_attempts
 
 Mutation: TypeAlias = Callable[[Random, bytes], bytes]
 PIECES: Final = (

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tests.unit.redirect.conftest import FakeSecrets, RedirectHarness
+from tests.redirect_harness import FakeSecrets, RedirectHarness
 from waypost.errors import TokenError, UnknownShortLink, UnknownVersion
 from waypost.models.short_link import ShortLink, parse_code
 from waypost.redirect.service import TokenVerifier

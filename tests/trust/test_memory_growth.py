@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.trust import traffic
-from tests.trust.conftest import count_attempts
+from tests.trust.attempts import count_attempts
 from tests.trust.fake_aws import run_fake_aws
 from tests.trust.function_process import FunctionProcess, ProcessSample, run_function
 from waypost.aws.event_bus import MAX_CONCURRENT_PUT_EVENTS

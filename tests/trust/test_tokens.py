@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from tests.trust.conftest import count_attempts
+from tests.trust.attempts import count_attempts
 from tests.trust.token_forgeries import FORGERIES, KEYRING, Forgery, seal_random_token
 from waypost.domains.probe_token import build_probe_response, is_probe_answer
 from waypost.errors import BadSignature, ShareAccessDenied, TokenError

@@ -146,7 +146,7 @@ def test_port_follows_the_last_colon_of_the_viewer_address(header: str, address:
 
 
 def test_click_never_contains_the_complete_address() -> None:
-    from tests.unit.redirect.conftest import make_request
+    from tests.redirect_harness import make_request
     from waypost.clicks.request import build_click
     from waypost.models.workspace import WorkspaceSettings
     from waypost.tokens import ClickToken

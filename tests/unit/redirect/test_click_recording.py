@@ -13,7 +13,7 @@ from aws_lambda_powertools.logging import Logger
 
 from tests.click_factory import CAMPAIGN, SAFARI
 from tests.fakes import InMemoryWorkspaceRepository
-from tests.unit.redirect.conftest import RedirectHarness, make_request
+from tests.redirect_harness import RedirectHarness, make_request
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
 from waypost.clicks.request import ClickRequest, is_from_cloudfront
 from waypost.clicks.settings_cache import (

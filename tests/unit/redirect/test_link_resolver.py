@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.redirect.conftest import RedirectHarness, make_request
+from tests.redirect_harness import RedirectHarness, make_request
 from waypost.errors import (
     CorruptItem,
     ExpiredShortLink,

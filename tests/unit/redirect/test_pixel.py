@@ -13,7 +13,7 @@ import pytest
 
 from tests import lambda_handlers
 from tests.click_factory import NOON
-from tests.unit.redirect.conftest import CAMPAIGN, RedirectHarness, make_request
+from tests.redirect_harness import CAMPAIGN, RedirectHarness, make_request
 from waypost.errors import BadSignature, StoreUnavailable
 from waypost.ids import derive_open_id
 from waypost.models.click import Click

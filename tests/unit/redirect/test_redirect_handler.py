@@ -11,7 +11,7 @@ import pytest
 
 from tests import lambda_handlers
 from tests.click_factory import CAMPAIGN, NOON
-from tests.unit.redirect.conftest import FakeSecrets, RedirectHarness
+from tests.redirect_harness import FakeSecrets, RedirectHarness
 from waypost.aws import clients
 from waypost.errors import ConfigurationError, StoreUnavailable
 from waypost.redirect.service import TokenVerifier

@@ -1,79 +1,23 @@
-"""Rewrite one message and read the result."""
+"""Fixtures of the rewrite's unit tests."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
-
 import pytest
 
-from tests.fakes import (
-    InMemoryCampaignRepository,
-    InMemoryShortLinkRepository,
-    InMemoryWorkspaceRepository,
-)
-from tests.rewrite_harness import NOW, FakeBaseUrls, RewriteHarness
-from waypost.ids import derive_workspace_id
+from tests.message_harness import MessageHarness
+from tests.rewrite_harness import RewriteHarness
 from waypost.models.workspace import WorkspaceSettings
-from waypost.rewrite.schemas import validate_rewrite_request
-from waypost.rewrite.service import RewriteResponse, RewriteService
-from waypost.tokens import Keyring, TokenSealer
-
-BASE = "https://e.example.com"
-LINK = re.compile(re.escape(BASE) + r"/e/c/([\w\-]+/[\w\-]+)")
-SEALER = TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
-
-
-@dataclass
-class MessageHarness:
-    """A workspace without open tracking and person parameter, and its rewrite service."""
-
-    campaigns: InMemoryCampaignRepository = field(default_factory=InMemoryCampaignRepository)
-    workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
-
-    def save_settings(self, **changes: Any) -> None:
-        now = self.workspaces.get_settings(derive_workspace_id("acme"))
-        self.workspaces.save_settings("acme", replace(now, **changes))
-
-    def rewrite(self, **body: Any) -> RewriteResponse:
-        sending = RewriteService(
-            campaigns=self.campaigns,
-            workspaces=self.workspaces,
-            base_urls=FakeBaseUrls(),
-            short_links=InMemoryShortLinkRepository(),
-            get_sealer=lambda: SEALER,
-            now=lambda: NOW,
-        )
-        recipients = [{"delivery": "d1", "person": "p1"}]
-        return sending.rewrite(
-            validate_rewrite_request(
-                {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}
-            )
-        )
-
-    def rewrite_content(self, content_key: str, source: object, **body: Any) -> Any:
-        """Return one form of content as the first recipient gets it."""
-        answer = self.rewrite(content={content_key: source}, **body)
-        assert not answer["failed"]
-        return answer["deliveries"][0]["content"][content_key]
 
 
 @pytest.fixture
 def desk() -> MessageHarness:
-    made = MessageHarness()
-    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
-    return made
+    harness = MessageHarness()
+    harness.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
+    return harness
 
 
 @pytest.fixture
 def harness() -> RewriteHarness:
-    made = RewriteHarness()
-    made.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
-    return made
-
-
-def decode_links(text: str, show: Callable[[str], str] = lambda href: f"[{href}]") -> str:
-    """Replace the tracking links of a text by their destinations in brackets."""
-    return LINK.sub(lambda link: show(SEALER.open(link[1]).href), text)
+    harness = RewriteHarness()
+    harness.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False))
+    return harness

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rewrite.conftest import BASE, LINK, SEALER, MessageHarness, decode_links
+from tests.message_harness import BASE, LINK, SEALER, MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 from waypost.ids import derive_campaign_id
 

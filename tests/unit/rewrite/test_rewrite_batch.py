@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.rewrite.conftest import LINK, SEALER, MessageHarness, decode_links
+from tests.message_harness import LINK, SEALER, MessageHarness, decode_links
 from waypost.errors import InvalidRequest, TooLarge
 from waypost.ids import derive_campaign_id
 from waypost.rewrite.schemas import (

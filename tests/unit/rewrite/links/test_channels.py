@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.rewrite.conftest import MessageHarness, decode_links
+from tests.message_harness import MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.channels import extract_texts
 from waypost.rewrite.links.extractor import TEXT_TAGS

@@ -11,7 +11,7 @@ from quopri import decodestring, encodestring
 
 import pytest
 
-from tests.unit.rewrite.conftest import MessageHarness, decode_links
+from tests.message_harness import MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 
 HTML = "".join(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from liquid import Environment
 
-from tests.unit.rewrite.conftest import MessageHarness, decode_links
+from tests.message_harness import MessageHarness, decode_links
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup
 from waypost.rewrite.liquid.template import LiquidTemplate
