@@ -6,7 +6,7 @@ its certificate is attached.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,99 +21,26 @@ from tests.e2e.domains.conftest import (
     PROXY_ADDRESS,
     DomainFixture,
 )
+from tests.e2e.domains.fake_services import Cdn, RecordingEventPublisher, Senders
 from tests.e2e.domains.internet import build_response, respond_to_probe
 from tests.fakes import InMemoryDomainRepository
 from waypost.domains.base_url import DomainBaseUrlResolver
-from waypost.domains.certificates import CdnTenant, CertificateStatus
-from waypost.domains.events import DomainEventPublisher
+from waypost.domains.certificates import CdnTenant
 from waypost.domains.network import NO_DEADLINE, Deadline
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
-from waypost.domains.sender_identity import SenderIdentities
 from waypost.domains.service import DomainService
 from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
-from waypost.errors import CdnRequestRejected, HostnameInUse, StoreUnavailable
+from waypost.errors import HostnameInUse, StoreUnavailable
 from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
     CnameTargets,
-    DomainChange,
-    TrackingDomain,
 )
 
 ACME = derive_workspace_id("acme")
 ADDRESS = "https://api.example.com"
 SENDER = "news@acme.com"
-
-
-@dataclass
-class Cdn:
-    """A CDN that behaves as CloudFront does."""
-
-    world: DomainFixture
-    tenants: dict[str, CdnTenant] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    refusal: str | None = None
-
-    def get_tenant(self, host: str, /) -> CdnTenant | None:
-        return self.tenants.get(host)
-
-    def create_tenant(self, host: str, /) -> None:
-        self.calls.append("create")
-        if self.refusal:
-            raise CdnRequestRejected(self.refusal)
-        self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
-
-    def issue(self, host: str, status: CertificateStatus = "issued") -> None:
-        """Issue the certificate, as the authority does later."""
-        self.tenants[host] = CdnTenant(status, is_attached=False, is_enabled=True)
-
-    def attach_certificate(self, host: str, /) -> None:
-        self.calls.append("attach")
-        self.tenants[host] = CdnTenant("issued", is_attached=True, is_enabled=True)
-        self.world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
-        self.world.serve_https(EDGE_ADDRESS, host)
-
-    def enable_tenant(self, host: str, /) -> None:
-        self.calls.append("enable")
-        held = self.tenants[host]
-        self.tenants[host] = CdnTenant(held.certificate_status, held.is_attached, is_enabled=True)
-
-    def request_certificate(self, host: str, /) -> None:
-        self.calls.append("request_again")
-        self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
-
-    def remove_tenant(self, host: str, /) -> bool:
-        held = self.tenants[host]
-        if held.is_enabled:
-            self.calls.append("disable")
-            self.tenants[host] = CdnTenant(
-                held.certificate_status, held.is_attached, is_enabled=False
-            )
-            return False
-        self.calls.append("delete")
-        del self.tenants[host]
-        return True
-
-
-@dataclass
-class RecordingEventPublisher(DomainEventPublisher):
-    """Records the published changes."""
-
-    changes: list[tuple[str, str]] = field(default_factory=list)
-
-    def publish(self, domain: TrackingDomain, changes: Sequence[DomainChange]) -> None:
-        self.changes += [(change.before, change.after) for change in changes]
-
-
-@dataclass
-class Senders(SenderIdentities):
-    """SES identities that the test sets."""
-
-    known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
-
-    def get_verification(self, domain: str) -> bool | None:
-        return self.known.get(domain)
 
 
 @dataclass

@@ -20,8 +20,8 @@ import pytest
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http, write_changed_template
 from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOST, DomainFixture
+from tests.e2e.domains.fake_services import Cdn, Senders
 from tests.e2e.domains.internet import WebServer, build_response
-from tests.e2e.domains.test_journeys import Cdn, Senders
 from tests.e2e.runbook_operator import Operator, runbook_entry
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.service import DomainService
