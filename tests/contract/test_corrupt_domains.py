@@ -24,11 +24,11 @@ from waypost.repositories.domains import DomainRepository
 
 __all__ = ["store"]
 
-OWN = "e.waypost.example"
+DEFAULT_HOST = "e.waypost.example"
 ADDRESS = "https://api.example.com"
 
 
-VALUES = [
+INVALID_VALUES = [
     ("host", "other.acme.com"),
     ("host", None),
     ("workspace_name", 7),
@@ -63,7 +63,7 @@ VALUES = [
     ("history", "none"),
     ("history.0.at", 0),
 ]
-ITEMS: list[Item] = [
+INVALID_FIELDS: list[Item] = [
     {},
     {"version": {"N": "3"}},
     {"domain": {"M": {}}, "version": {"N": "1"}},
@@ -74,31 +74,34 @@ ITEMS: list[Item] = [
     {"domain": tracking_domain.domain_to_item(make_domain())["domain"], "version": {"S": "one"}},
     {"domain": tracking_domain.domain_to_item(make_domain())["domain"], "version": {"BOOL": True}},
 ]
-DAMAGED: list[Item] = [
-    *(corrupt_domain_item(build_domain_with_history(), path, value) for path, value in VALUES),
-    *(tracking_domain.build_domain_key(ACME, HOST) | rest for rest in ITEMS),
+CORRUPT_ITEMS: list[Item] = [
+    *(
+        corrupt_domain_item(build_domain_with_history(), path, value)
+        for path, value in INVALID_VALUES
+    ),
+    *(tracking_domain.build_domain_key(ACME, HOST) | fields for fields in INVALID_FIELDS),
 ]
 
 
-@pytest.mark.parametrize("kept", DAMAGED)
+@pytest.mark.parametrize("corrupt_item", CORRUPT_ITEMS)
 def test_corrupt_domain_is_logged_and_left_out_of_lists(
-    store: DomainRepository, kept: Item, caplog: pytest.LogCaptureFixture,
+    store: DomainRepository, corrupt_item: Item, caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     store.add(make_domain())
     store.add(make_domain(host="second.acme.com"))
-    put_domain_item(store, kept)
+    put_domain_item(store, corrupt_item)
     for read in (lambda: store.get(ACME, HOST), lambda: store.get_by_host(HOST)):
         with pytest.raises(CorruptItem, match=HOST):
             read()
-    told = vars(caplog.records[0])
-    assert (told["row"], told["host"]) == ("domain", HOST)
+    log_fields = vars(caplog.records[0])
+    assert (log_fields["row"], log_fields["host"]) == ("domain", HOST)
     assert '"RowDamaged":1' in capsys.readouterr().out
-    assert [found.host for found in store.list_by_workspace(ACME)] == ["second.acme.com"]
+    assert [domain.host for domain in store.list_by_workspace(ACME)] == ["second.acme.com"]
     assert len(store.list_due(NOW, 10)) == 2  # its claim is valid; the check reports the problem
 
 
-CLAIMS: list[Item] = [
+INVALID_CLAIMS: list[Item] = [
     {},
     {"workspace": {"S": ACME}},
     {"workspace": {"S": ACME}, "due": {"S": "soon"}},
@@ -109,16 +112,16 @@ CLAIMS: list[Item] = [
 ]
 
 
-@pytest.mark.parametrize("rest", CLAIMS)
+@pytest.mark.parametrize("fields", INVALID_CLAIMS)
 def test_corrupt_claim_does_not_block_checks_of_other_domains(
-    store: DomainRepository, rest: Item, caplog: pytest.LogCaptureFixture
+    store: DomainRepository, fields: Item, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.add(make_domain(due=NOW - MINUTE))
     store.add(make_domain(host="links.globex.com", workspace=GLOBEX))
-    put_domain_item(store, tracking_domain.build_claim_key(HOST) | rest)
+    put_domain_item(store, tracking_domain.build_claim_key(HOST) | fields)
     assert store.list_due(NOW, 10) == [(GLOBEX, "links.globex.com")]
-    told = vars(caplog.records[0])
-    assert (told["row"], told["host"]) == ("claim", HOST)
+    log_fields = vars(caplog.records[0])
+    assert (log_fields["row"], log_fields["host"]) == ("claim", HOST)
     assert store.get(ACME, HOST) == make_domain(due=NOW - MINUTE)
     with pytest.raises(AlreadyExists):
         store.add(make_domain(workspace=GLOBEX))
@@ -134,11 +137,11 @@ def test_saving_a_domain_repairs_its_corrupt_claim(store: DomainRepository) -> N
 
 
 def test_unknown_fields_of_a_newer_version_are_ignored(store: DomainRepository) -> None:
-    kept = build_domain_with_history()
-    store.add(kept)
+    domain = build_domain_with_history()
+    store.add(domain)
     for path in ("findings.dns.dnssec", "findings.http.protocol", "sending.dkim"):
-        put_domain_item(store, corrupt_domain_item(kept, path, True))
-        assert store.get(ACME, HOST) == kept
+        put_domain_item(store, corrupt_domain_item(domain, path, True))
+        assert store.get(ACME, HOST) == domain
 
 
 def test_messages_use_another_domain_of_the_workspace_if_one_is_corrupt(
@@ -152,32 +155,35 @@ def test_messages_use_another_domain_of_the_workspace_if_one_is_corrupt(
     assert base_urls.resolve_base("acme", "news@acme.com").url == "https://second.acme.com"
 
 
-def own_domain() -> TrackingDomain:
-    return create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, OWN, OWN, "f00d", NOW)
+def build_default_domain() -> TrackingDomain:
+    return create_domain(
+        STACK_WORKSPACE, STACK_WORKSPACE_NAME, DEFAULT_HOST, DEFAULT_HOST, "f00d", NOW
+    )
 
 
 def test_default_host_needs_only_a_readable_stage(store: DomainRepository) -> None:
-    store.add(own_domain())
-    base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
+    store.add(build_default_domain())
+    base_urls = DomainBaseUrlResolver(store, ADDRESS, DEFAULT_HOST)
     assert base_urls.resolve_default_url() == ADDRESS
     put_domain_item(
-        store, corrupt_domain_item(own_domain(), "failures", "none") | {"version": {"S": "x"}}
+        store,
+        corrupt_domain_item(build_default_domain(), "failures", "none") | {"version": {"S": "x"}},
     )
     assert base_urls.resolve_default_url() == ADDRESS
-    working = corrupt_domain_item(own_domain(), "stage", "https")
+    working = corrupt_domain_item(build_default_domain(), "stage", "https")
     put_domain_item(store, working | {"version": {"S": "x"}})
-    assert base_urls.resolve_default_url() == f"https://{OWN}"
+    assert base_urls.resolve_default_url() == f"https://{DEFAULT_HOST}"
 
 
 @pytest.mark.parametrize("value", [7, "working", None])
 def test_unreadable_stage_of_the_default_host_raises_instead_of_a_guess(
     store: DomainRepository, value: object
 ) -> None:
-    store.add(own_domain())
-    put_domain_item(store, corrupt_domain_item(own_domain(), "stage", value))
+    store.add(build_default_domain())
+    put_domain_item(store, corrupt_domain_item(build_default_domain(), "stage", value))
     store.add(make_domain(stage="https"))
-    base_urls = DomainBaseUrlResolver(store, ADDRESS, OWN)
-    with pytest.raises(CorruptItem, match=OWN):
+    base_urls = DomainBaseUrlResolver(store, ADDRESS, DEFAULT_HOST)
+    with pytest.raises(CorruptItem, match=DEFAULT_HOST):
         base_urls.resolve_base("globex", "news@globex.com")
     assert base_urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
 
@@ -188,10 +194,10 @@ def test_list_leaves_out_a_domain_with_invalid_app_links(
     store.add(make_domain())
     store.add(make_domain(host="second.acme.com"))
     put_domain_item(store, corrupt_domain_item(make_domain(), "app_links.ios", ["no app"]))
-    manager = DomainService(
+    service = DomainService(
         store, CnameTargets("edge.example.net"), DomainEventPublisher(), lambda: NOW
     )
-    assert [told.host for told in manager.list_domains("acme").domains] == ["second.acme.com"]
+    assert [status.host for status in service.list_domains("acme").domains] == ["second.acme.com"]
     assert vars(caplog.records[0])["host"] == HOST
     with pytest.raises(CorruptItem, match=HOST):
-        manager.get_domain("acme", HOST)
+        service.get_domain("acme", HOST)

@@ -34,7 +34,7 @@ def store(request: pytest.FixtureRequest) -> DomainRepository:
 
 
 def build_domain_with_history() -> TrackingDomain:
-    """A domain with something in every part of it."""
+    """Build a domain with a value in every field."""
     apps = AppLinks(
         ios=("ABCDE12345.com.acme.app",),
         android=(AndroidApp("com.acme.app", ("AA:BB",)),),
@@ -50,10 +50,10 @@ def build_domain_with_history() -> TrackingDomain:
 
 
 def test_domain_survives_storage_unchanged(store: DomainRepository) -> None:
-    for kept in (make_domain(), build_domain_with_history()):
-        store.add(replace(kept, host=f"{kept.stage}.acme.com"))
-        assert store.get(ACME, f"{kept.stage}.acme.com") == replace(
-            kept, host=f"{kept.stage}.acme.com"
+    for domain in (make_domain(), build_domain_with_history()):
+        store.add(replace(domain, host=f"{domain.stage}.acme.com"))
+        assert store.get(ACME, f"{domain.stage}.acme.com") == replace(
+            domain, host=f"{domain.stage}.acme.com"
         )
 
 
@@ -74,9 +74,9 @@ def test_host_belongs_to_one_workspace(store: DomainRepository) -> None:
 
 def test_domain_is_found_by_host_without_its_workspace(store: DomainRepository) -> None:
     store.add(make_domain())
-    found = store.get_by_host(HOST)
-    assert found is not None
-    assert found.workspace == ACME
+    domain = store.get_by_host(HOST)
+    assert domain is not None
+    assert domain.workspace == ACME
 
 
 def test_domains_of_a_workspace_are_listed_oldest_first(store: DomainRepository) -> None:
@@ -84,7 +84,7 @@ def test_domains_of_a_workspace_are_listed_oldest_first(store: DomainRepository)
     store.add(make_domain(host="c.acme.com", added=NOW))
     store.add(make_domain(host="a.acme.com", added=NOW + MINUTE))
     store.add(make_domain(host="links.globex.com", workspace=GLOBEX))
-    hosts = [found.host for found in store.list_by_workspace(ACME)]
+    hosts = [domain.host for domain in store.list_by_workspace(ACME)]
     assert hosts == ["c.acme.com", "a.acme.com", "b.acme.com"]
 
 
@@ -92,7 +92,7 @@ def test_default_host_is_stored_apart_from_every_workspace(store: DomainReposito
     store.add(
         create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, "e.waypost.example", "", "beef", NOW)
     )
-    assert [found.host for found in store.list_by_workspace(STACK_WORKSPACE)] == [
+    assert [domain.host for domain in store.list_by_workspace(STACK_WORKSPACE)] == [
         "e.waypost.example"
     ]
     assert store.list_by_workspace(derive_workspace_id(STACK_WORKSPACE_NAME)) == []
@@ -112,9 +112,9 @@ def test_second_save_of_the_same_domain_version_is_a_write_conflict(
     store.save(make_domain(use="reverted"))
     with pytest.raises(WriteConflict):
         store.save(make_domain(stage="https"))
-    kept = store.get(ACME, HOST)
-    assert kept is not None
-    assert (kept.use, kept.stage) == ("reverted", "waiting")
+    stored = store.get(ACME, HOST)
+    assert stored is not None
+    assert (stored.use, stored.stage) == ("reverted", "waiting")
 
 
 def test_domain_that_was_never_added_cannot_be_saved_or_deleted(store: DomainRepository) -> None:

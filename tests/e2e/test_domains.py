@@ -1,4 +1,4 @@
-"""Tracking domains over HTTP on the embedded stack: managed, checked, answered for."""
+"""Tracking domains over HTTP on the embedded stack: changes, checks, probes and app links."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Call = Callable[..., tuple[int, Any]]
 def call(stack: EmbeddedStack, http: Http) -> Call:
     """``call(method, path, body)`` on a workspace's domains: status and decoded body."""
 
-    def called(
+    def request(
         method: str, path: str = "", body: object = None, *, workspace: str = "domains"
     ) -> tuple[int, Any]:
         url = f"{stack.url}/v1/workspaces/{workspace}/domains{path}"
-        answer = http(method, url, body=body)
-        return answer.status, answer.json()
+        response = http(method, url, body=body)
+        return response.status, response.json()
 
-    return called
+    return request
 
 
 def test_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
@@ -61,9 +61,9 @@ def test_schedule_checks_due_domains(stack: EmbeddedStack, call: Call) -> None:
     call("POST", body={"host": host})
     outcomes = stack.run_schedule("VerifyDomainsFunction.Due")
     assert [outcome.error for outcome in outcomes.values()] == [None]
-    shown = call("GET", f"/{host}")[1]
-    assert shown["checked"] is not None
-    assert shown["next_check"] > shown["checked"]
+    status = call("GET", f"/{host}")[1]
+    assert status["checked"] is not None
+    assert status["next_check"] > status["checked"]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_schedule_checks_due_domains(stack: EmbeddedStack, call: Call) -> None:
 def test_invalid_domain_request_is_answered_with_a_problem(
     call: Call, method: str, path: str, body: object, status: int, field: str | None
 ) -> None:
-    answered, problem = call(method, path, body)
-    assert answered == status
+    response_status, problem = call(method, path, body)
+    assert response_status == status
     if field:
         assert [error["field"] for error in problem["errors"]] == [field]
 
@@ -96,7 +96,8 @@ def test_hostname_of_another_workspace_is_refused(call: Call) -> None:
 def test_probe_is_answered_with_a_signature_on_any_host(stack: EmbeddedStack, http: Http) -> None:
     nonce = create_nonce()
     first, again, other = (
-        http("GET", f"{stack.url}{PROBE_PATH}{asked}") for asked in (nonce, nonce, create_nonce())
+        http("GET", f"{stack.url}{PROBE_PATH}{probe_nonce}")
+        for probe_nonce in (nonce, nonce, create_nonce())
     )
     assert first.status == 200
     assert first.headers["cache-control"] == "no-store"
@@ -136,7 +137,7 @@ def test_app_link_files_are_served_only_on_their_domain(
 
 @pytest.fixture
 def token(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> str:
-    """A fresh link of a campaign named after the test: what follows its ``/e/c/``."""
+    """The token of a new link, in a campaign named after the test."""
     message = {
         "workspace": "domains",
         "campaign": request.node.name,
@@ -155,9 +156,9 @@ def token(stack: EmbeddedStack, http: Http, request: pytest.FixtureRequest) -> s
 def test_link_redirects_on_every_host_of_the_stack(
     stack: EmbeddedStack, http: Http, token: str, host: str
 ) -> None:
-    clicked = http("GET", f"{stack.url}/e/c/{token}", headers={"host": host})
-    assert clicked.status == 302
-    assert clicked.headers["location"].startswith("https://acme.example/shop")
+    response = http("GET", f"{stack.url}/e/c/{token}", headers={"host": host})
+    assert response.status == 302
+    assert response.headers["location"].startswith("https://acme.example/shop")
 
 
 def test_link_opened_by_an_app_redirects_and_counts_once(

@@ -34,7 +34,7 @@ verdicts = st.sampled_from(
         *("conflict", "timeout", "failed", "unseen"),
     ]
 )
-looks = st.builds(
+dns_results = st.builds(
     DnsResult,
     verdicts,
     st.just(("links.acme.com",)),
@@ -48,63 +48,63 @@ policies = st.builds(
 )
 findings = st.builds(
     CheckResult,
-    looks,
+    dns_results,
     probes,
     probes,
     policies,
     st.builds(CaaResult, st.sampled_from(["yes", "no", "unseen"])),
 )
-courses = st.lists(findings, min_size=1, max_size=12)
+check_sequences = st.lists(findings, min_size=1, max_size=12)
 
 
-@given(courses)
+@given(check_sequences)
 def test_working_domain_falls_back_only_after_two_failed_checks_in_a_row(
-    course: list[CheckResult],
+    checks: list[CheckResult],
 ) -> None:
     current, bad = make_domain(), 0
-    for i, seen in enumerate(course):
-        before, current = current, apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
-        if not seen.is_complete:
+    for i, result in enumerate(checks):
+        before, current = current, apply_check_result(current, result, NOW + i * RETRY_INTERVAL)
+        if not result.is_complete:
             assert replace(current, due=before.due) == before
             continue
-        good = derive_stage(seen) in ("https", before.stage)
+        good = derive_stage(result) in ("https", before.stage)
         bad = 0 if good or not before.is_working else bad + 1
         if before.is_working and not current.is_working:
             assert bad >= 2
 
 
-@given(courses)
+@given(check_sequences)
 def test_https_links_need_https_in_one_of_the_last_two_checks(
-    course: list[CheckResult],
+    checks: list[CheckResult],
 ) -> None:
     current = make_domain()
-    for i, seen in enumerate(course):
-        current = apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
+    for i, result in enumerate(checks):
+        current = apply_check_result(current, result, NOW + i * RETRY_INTERVAL)
         chosen = choose_domain([current], "acme.com")
         if chosen is not None and chosen.base_url.startswith("https:"):
-            gone_through = [past for past in course[: i + 1] if past.is_complete]
-            assert any(past.https.is_ours and past.dns.is_correct for past in gone_through[-2:])
+            complete = [past for past in checks[: i + 1] if past.is_complete]
+            assert any(past.https.is_ours and past.dns.is_correct for past in complete[-2:])
 
 
-@given(courses)
-def test_domain_under_hsts_never_enters_the_http_stage(course: list[CheckResult]) -> None:
+@given(check_sequences)
+def test_domain_under_hsts_never_enters_the_http_stage(checks: list[CheckResult]) -> None:
     current = make_domain()
-    for i, seen in enumerate(course):
-        before, current = current, apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
+    for i, result in enumerate(checks):
+        before, current = current, apply_check_result(current, result, NOW + i * RETRY_INTERVAL)
         if current.stage == "http" != before.stage:
-            assert not seen.hsts.is_enforced
+            assert not result.hsts.is_enforced
 
 
-@given(courses)
+@given(check_sequences)
 def test_next_check_is_in_the_future_and_within_a_day(
-    course: list[CheckResult],
+    checks: list[CheckResult],
 ) -> None:
     current = make_domain()
-    for i, seen in enumerate(course):
+    for i, result in enumerate(checks):
         now = NOW + i * RETRY_INTERVAL
-        current = apply_check_result(current, seen, now)
+        current = apply_check_result(current, result, now)
         assert current.due <= now + timedelta(days=1)
-        assert current.due > now or not seen.is_complete  # what was put off is due at once
+        assert current.due > now or not result.is_complete  # an unfinished check is due at once
 
 
 uses: st.SearchStrategy[DomainUse] = st.sampled_from(["on", "reverted", "removed"])
@@ -112,18 +112,18 @@ uses: st.SearchStrategy[DomainUse] = st.sampled_from(["on", "reverted", "removed
 
 @given(findings, uses)
 def test_status_of_every_state_is_complete_and_red_lights_have_a_next_step(
-    seen: CheckResult, use: DomainUse
+    result: CheckResult, use: DomainUse
 ) -> None:
-    told = replace(apply_check_result(make_domain(), seen, NOW), use=use)
-    for light in build_lights(told, TARGET).values():
+    domain = replace(apply_check_result(make_domain(), result, NOW), use=use)
+    for light in build_lights(domain, TARGET).values():
         assert light.found
         assert light.colour != "red" or light.next_step
-    assert build_domain_status(told, TARGET).stage == told.stage
+    assert build_domain_status(domain, TARGET).stage == domain.stage
 
 
-@given(courses)
-def test_every_domain_state_survives_storage(course: list[CheckResult]) -> None:
+@given(check_sequences)
+def test_every_domain_state_survives_storage(checks: list[CheckResult]) -> None:
     current = make_domain()
-    for i, seen in enumerate(course):
-        current = apply_check_result(current, seen, NOW + i * RETRY_INTERVAL)
+    for i, result in enumerate(checks):
+        current = apply_check_result(current, result, NOW + i * RETRY_INTERVAL)
     assert domain_from_item(domain_to_item(current)) == current

@@ -37,7 +37,7 @@ WEB_SECONDS = 1.0
 
 @dataclass
 class FakeKeyringSource(KeyringSource):
-    """The keys that the checker knows; ``renewed``: those that it finds when it reads again."""
+    """The checker's keys; a reload returns ``next_keyring``."""
 
     keyring: Keyring = KEYRING
     next_keyring: Keyring | None = None
@@ -51,7 +51,7 @@ class FakeKeyringSource(KeyringSource):
 
 @dataclass
 class DomainFixture:
-    """A customer, our edge, and a checker that looks at them over real sockets."""
+    """A customer's DNS, the CDN, and a checker that reaches both over real sockets."""
 
     dns: Zones
     nameservers: list[Zones]
@@ -71,14 +71,14 @@ class DomainFixture:
         not_after: datetime | None = None,
     ) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        issued = (authority or self.authority).issue_cert(
+        certificate = (authority or self.authority).issue_cert(
             *hosts, not_before=not_before, not_after=not_after
         )
-        issued.configure_cert(context)
+        certificate.configure_cert(context)
         return context
 
     def add_cname(self) -> None:
-        """The record that a customer is asked for, at every server that knows the zone."""
+        """Add the expected CNAME at every DNS server of the zone."""
         for zones in (self.dns, *self.nameservers):
             zones.add_record(HOST, "CNAME", DEFAULT_HOST)
 
@@ -104,8 +104,8 @@ def world(authority: trustme.CA, socket_enabled: None) -> Iterator[DomainFixture
     servers = [start_dns_server(zones, RECURSIVE)]
     port = servers[0].server.server_address[1]
     servers += [
-        start_dns_server(known, address, port)
-        for known, address in zip(nameservers, NAMESERVERS, strict=True)
+        start_dns_server(nameserver, address, port)
+        for nameserver, address in zip(nameservers, NAMESERVERS, strict=True)
     ]
     resolver = DnsResolver(
         [RECURSIVE], port=port, timeout_seconds=DNS_SECONDS, is_allowed=lambda a: a in NAMESERVERS
@@ -131,7 +131,7 @@ def world(authority: trustme.CA, socket_enabled: None) -> Iterator[DomainFixture
 
 
 def _add_public_names(zones: Zones) -> None:
-    """Our own names, and the zone of the customer, whose two name servers are real ones too."""
+    """Add the stack's names, and the customer's zone with two real name servers."""
     zones.add_record(DEFAULT_HOST, "CNAME", ENDPOINT)
     zones.add_record(ENDPOINT, "A", EDGE_ADDRESS)
     zones.add_record("acme.com", "SOA", "ns1.acme.com. admin.acme.com. 1 60 60 60 60")

@@ -18,25 +18,25 @@ from waypost.models.tracking_domain import DomainChange, TrackingDomain
 
 
 @dataclass
-class Cdn:
+class FakeCdn:
     """A CDN that behaves as CloudFront does."""
 
     world: DomainFixture
     tenants: dict[str, CdnTenant] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    refusal: str | None = None
+    rejection: str | None = None
 
     def get_tenant(self, host: str, /) -> CdnTenant | None:
         return self.tenants.get(host)
 
     def create_tenant(self, host: str, /) -> None:
         self.calls.append("create")
-        if self.refusal:
-            raise CdnRequestRejected(self.refusal)
+        if self.rejection:
+            raise CdnRequestRejected(self.rejection)
         self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
-    def issue(self, host: str, status: CertificateStatus = "issued") -> None:
-        """Issue the certificate, as the authority does later."""
+    def set_certificate_status(self, host: str, status: CertificateStatus = "issued") -> None:
+        """Set the certificate's status, as the authority does later."""
         self.tenants[host] = CdnTenant(status, is_attached=False, is_enabled=True)
 
     def attach_certificate(self, host: str, /) -> None:
@@ -47,19 +47,21 @@ class Cdn:
 
     def enable_tenant(self, host: str, /) -> None:
         self.calls.append("enable")
-        held = self.tenants[host]
-        self.tenants[host] = CdnTenant(held.certificate_status, held.is_attached, is_enabled=True)
+        tenant = self.tenants[host]
+        self.tenants[host] = CdnTenant(
+            tenant.certificate_status, tenant.is_attached, is_enabled=True
+        )
 
     def request_certificate(self, host: str, /) -> None:
         self.calls.append("request_again")
         self.tenants[host] = CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
     def remove_tenant(self, host: str, /) -> bool:
-        held = self.tenants[host]
-        if held.is_enabled:
+        tenant = self.tenants[host]
+        if tenant.is_enabled:
             self.calls.append("disable")
             self.tenants[host] = CdnTenant(
-                held.certificate_status, held.is_attached, is_enabled=False
+                tenant.certificate_status, tenant.is_attached, is_enabled=False
             )
             return False
         self.calls.append("delete")
@@ -78,7 +80,7 @@ class RecordingEventPublisher(DomainEventPublisher):
 
 
 @dataclass
-class Senders(SenderIdentities):
+class FakeSenderIdentities(SenderIdentities):
     """SES identities that the test sets."""
 
     known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})

@@ -42,40 +42,40 @@ class Zones(BaseResolver):  # type: ignore[misc]  # dnslib ships no types
         self.records[name, record_type] = list(values)
 
     def resolve(self, request: DNSRecord, _handler: DNSHandler) -> DNSRecord:
-        name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
-        self.queries.append((name, kind))
+        name, record_type = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
+        self.queries.append((name, record_type))
         time.sleep(self.delays.get(name, 0))
         reply = request.reply()
         if name in self.failing_names:
             reply.header.rcode = RCODE.SERVFAIL
             return reply
-        self._answer(reply, name, kind)
+        self._answer(reply, name, record_type)
         if not reply.rr and not self._exists(name):
             reply.header.rcode = RCODE.NXDOMAIN
         return reply
 
-    def _answer(self, reply: DNSRecord, name: str, kind: str) -> None:
-        """The records, and those at the end of CNAMEs, as a recursive resolver gives them."""
+    def _answer(self, reply: DNSRecord, name: str, record_type: str) -> None:
+        """Add the records of a name and of its CNAME targets, as a recursive resolver does."""
         for _ in range(12):
             cname = self._find(name, "CNAME")
-            if kind == "CNAME" or not cname:
+            if record_type == "CNAME" or not cname:
                 break
             reply.add_answer(*RR.fromZone(f"{name}. 60 IN CNAME {cname[0]}."))
             name = cname[0]
-        for value in self._find(name, kind):
-            dotted = f"{value}." if kind in ("CNAME", "NS") else value
-            reply.add_answer(*RR.fromZone(f"{name}. 60 IN {kind} {dotted}"))
+        for value in self._find(name, record_type):
+            dotted = f"{value}." if record_type in ("CNAME", "NS") else value
+            reply.add_answer(*RR.fromZone(f"{name}. 60 IN {record_type} {dotted}"))
 
-    def _find(self, name: str, kind: str) -> list[str]:
+    def _find(self, name: str, record_type: str) -> list[str]:
         wildcard = f"*.{name.partition('.')[2]}"
-        exact = self.records.get((name, kind))
+        exact = self.records.get((name, record_type))
         if exact is not None or self._exists(name, wildcards=False):
             return exact or []
-        return self.records.get((wildcard, kind), [])
+        return self.records.get((wildcard, record_type), [])
 
     def _exists(self, name: str, *, wildcards: bool = True) -> bool:
-        names = {known for known, _ in self.records}
-        if name in names or any(known.endswith("." + name) for known in names):
+        names = {stored for stored, _ in self.records}
+        if name in names or any(stored.endswith("." + name) for stored in names):
             return True
         return wildcards and f"*.{name.partition('.')[2]}" in names
 
@@ -89,21 +89,21 @@ class WebServer:
 
         class Handler(BaseRequestHandler):
             def handle(self) -> None:
-                with tls_or_plain(self.request, tls) as connection:
+                with accept_connection(self.request, tls) as connection:
                     if connection is None:
                         return
                     head = connection.recv(4096).decode("latin-1")
                     web.requests.append(head)
                     path = head.split(" ")[1] if " " in head else ""
-                    # The other end may have hung up already.
-                    with _ignoring_hang_ups():
+                    # The client may have closed the connection already.
+                    with _ignore_closed_connections():
                         connection.sendall(respond(path))
 
         class Server(ThreadingTCPServer):
             daemon_threads = True
 
             def handle_error(self, request: object, client_address: object) -> None:
-                """Clients that refuse a certificate break the handshake; they are meant to."""
+                """Ignore handshakes that clients break off because they reject the certificate."""
 
         self._server = Server((RECURSIVE, 0), Handler)
         self.port: int = self._server.server_address[1]
@@ -115,7 +115,9 @@ class WebServer:
 
 
 @contextmanager
-def tls_or_plain(raw: socket.socket, tls: ssl.SSLContext | None) -> Iterator[socket.socket | None]:
+def accept_connection(
+    raw: socket.socket, tls: ssl.SSLContext | None
+) -> Iterator[socket.socket | None]:
     if tls is None:
         yield raw
         return
@@ -129,7 +131,7 @@ def tls_or_plain(raw: socket.socket, tls: ssl.SSLContext | None) -> Iterator[soc
 
 
 @contextmanager
-def _ignoring_hang_ups() -> Iterator[None]:
+def _ignore_closed_connections() -> Iterator[None]:
     try:
         yield
     except OSError:
@@ -138,7 +140,7 @@ def _ignoring_hang_ups() -> Iterator[None]:
 
 @dataclass
 class LoopbackInternet:
-    """Addresses, and who stands behind them. ``connections`` notes where was connected to."""
+    """Web servers by address and port; ``connections`` records every connection."""
 
     servers: dict[tuple[str, int], WebServer] = field(default_factory=dict)
     connections: list[tuple[str, int]] = field(default_factory=list)
@@ -155,7 +157,7 @@ class LoopbackInternet:
             self.servers.pop((address, port)).close()
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        """``waypost.domains.network.Connector``."""
+        """Connect to the server of an address, as ``waypost.domains.network.Connector``."""
         self.connections.append((address, port))
         server = self.servers.get((address, port))
         if server is None:
@@ -168,7 +170,7 @@ class LoopbackInternet:
 
 
 def build_response(status: str, body: bytes = b"", **headers: str) -> bytes:
-    """An answer as it goes over the wire."""
+    """Build the bytes of an HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
@@ -185,7 +187,7 @@ def respond_for_sale(_path: str) -> bytes:
 
 
 def start_dns_server(zones: Zones, address: str, port: int = 0) -> DNSServer:
-    """A DNS server over UDP; all of a test share a port, on addresses of their own."""
+    """Start a DNS server over UDP; servers of one test share a port and differ in address."""
     server = DNSServer(zones, port=port, address=address, logger=DNSLogger(log="-request,-reply"))
     thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -32,9 +32,9 @@ def test_signed_probe_answer_over_http_and_https_is_accepted(world: DomainFixtur
     world.add_cname()
     world.internet.serve(EDGE_ADDRESS, 80, respond_to_probe)
     world.serve_https()
-    found = world.check_host()
-    assert (found.http.outcome, found.https.outcome) == ("ours", "ours")
-    assert derive_stage(found) == "https"
+    result = world.check_host()
+    assert (result.http.outcome, result.https.outcome) == ("ours", "ours")
+    assert derive_stage(result) == "https"
 
 
 def test_probe_request_names_the_host_and_goes_to_the_resolved_address(
@@ -61,9 +61,9 @@ def test_parked_page_is_not_accepted_as_a_probe_answer(world: DomainFixture) -> 
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 80, respond_for_sale)
     world.internet.serve(PROXY_ADDRESS, 443, respond_for_sale, world.issue_certificate(HOST))
-    found = world.check_host()
-    assert (found.http.outcome, found.https.outcome) == ("not_ours", "not_ours")
-    assert derive_stage(found) == "waiting"
+    result = world.check_host()
+    assert (result.http.outcome, result.https.outcome) == ("not_ours", "not_ours")
+    assert derive_stage(result) == "waiting"
 
 
 def test_echo_of_the_nonce_is_not_accepted_as_a_probe_answer(world: DomainFixture) -> None:
@@ -84,12 +84,12 @@ def test_replayed_probe_answer_is_not_accepted(world: DomainFixture) -> None:
 def test_probe_answer_signed_with_a_rotated_key_is_accepted(world: DomainFixture) -> None:
     newer = Keyring((b"n" * 32,))
 
-    def rotated(path: str) -> bytes:
+    def respond_with_new_key(path: str) -> bytes:
         answer = probe_token.build_probe_response(newer, path.removeprefix(probe_token.PROBE_PATH))
         return build_response("200 OK", answer["body"].encode())
 
     world.add_proxy_records()
-    world.internet.serve(PROXY_ADDRESS, 80, rotated)
+    world.internet.serve(PROXY_ADDRESS, 80, respond_with_new_key)
     world.checker = replace(world.checker, keys=FakeKeyringSource(next_keyring=newer))
     assert world.check_host().http.is_ours
 
@@ -97,12 +97,12 @@ def test_probe_answer_signed_with_a_rotated_key_is_accepted(world: DomainFixture
 def test_probe_answer_of_another_stack_is_not_accepted(world: DomainFixture) -> None:
     other = Keyring((b"o" * 32,))
 
-    def theirs(path: str) -> bytes:
+    def respond_as_other_stack(path: str) -> bytes:
         answer = probe_token.build_probe_response(other, path.removeprefix(probe_token.PROBE_PATH))
         return build_response("200 OK", answer["body"].encode())
 
     world.add_proxy_records()
-    world.internet.serve(PROXY_ADDRESS, 80, theirs)
+    world.internet.serve(PROXY_ADDRESS, 80, respond_as_other_stack)
     assert world.check_host().http.outcome == "not_ours"
 
 
@@ -111,8 +111,8 @@ def test_signed_probe_answer_with_status_404_is_not_accepted(world: DomainFixtur
     world.internet.serve(
         PROXY_ADDRESS, 80, lambda path: respond_to_probe(path).replace(b"200 OK", b"404 Not Found")
     )
-    found = world.check_host().http
-    assert (found.outcome, found.detail) == ("not_ours", "status 404")
+    result = world.check_host().http
+    assert (result.outcome, result.detail) == ("not_ours", "status 404")
 
 
 def test_probe_redirect_is_reported_and_not_followed(world: DomainFixture) -> None:
@@ -122,8 +122,8 @@ def test_probe_redirect_is_reported_and_not_followed(world: DomainFixture) -> No
         80,
         lambda _: build_response("301 Moved", Location="http://169.254.169.254/latest/"),
     )
-    found = world.check_host().http
-    assert (found.outcome, found.detail) == ("redirect", "301 to http://169.254.169.254/latest/")
+    result = world.check_host().http
+    assert (result.outcome, result.detail) == ("redirect", "301 to http://169.254.169.254/latest/")
     assert ("169.254.169.254", 80) not in world.internet.connections
 
 
@@ -156,9 +156,9 @@ def test_certificate_of_an_unknown_authority_is_untrusted(world: DomainFixture) 
 
 
 def test_self_signed_certificate_is_reported(world: DomainFixture) -> None:
-    own = trustme.CA()
+    authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
+    with authority.private_key_pem.tempfile() as key, authority.cert_pem.tempfile() as certificate:
         context.load_cert_chain(certificate, key)
     world.add_proxy_records()
     world.internet.serve(PROXY_ADDRESS, 443, respond_to_probe, context)
@@ -200,19 +200,19 @@ def test_invalid_http_response_is_broken(world: DomainFixture, answer: bytes) ->
 
 
 def test_probe_of_a_silent_server_times_out(world: DomainFixture) -> None:
-    def silent(_path: str) -> bytes:
+    def respond_too_late(_path: str) -> bytes:
         time.sleep(3)
         return b""
 
     world.add_proxy_records()
-    world.internet.serve(PROXY_ADDRESS, 80, silent)
+    world.internet.serve(PROXY_ADDRESS, 80, respond_too_late)
     assert world.check_host().http.outcome == "timeout"
 
 
 def test_probe_of_a_server_that_sends_byte_by_byte_times_out(world: DomainFixture) -> None:
-    """Each byte arrives well within a timeout for single reads; the whole exchange has one too."""
+    """Each byte arrives within the timeout of a read; the whole exchange has a timeout too."""
 
-    class Dripping:
+    class SlowSocket:
         def settimeout(self, seconds: float) -> None:
             assert seconds > 0
 
@@ -227,9 +227,9 @@ def test_probe_of_a_server_that_sends_byte_by_byte_times_out(world: DomainFixtur
             return None
 
     world.add_proxy_records()
-    world.internet.connect = lambda *_: Dripping()  # type: ignore[method-assign,assignment]
-    asked = world.checker.prober.probe("http", HOST, "/", lambda _body: True)
-    assert asked.outcome == "timeout"
+    world.internet.connect = lambda *_: SlowSocket()  # type: ignore[method-assign,assignment]
+    probe = world.checker.prober.probe("http", HOST, "/", lambda _body: True)
+    assert probe.outcome == "timeout"
 
 
 def test_oversized_probe_answer_is_not_accepted(world: DomainFixture) -> None:
@@ -241,7 +241,7 @@ def test_oversized_probe_answer_is_not_accepted(world: DomainFixture) -> None:
 
 
 def test_chunked_probe_answer_is_accepted(world: DomainFixture) -> None:
-    def chunked(path: str) -> bytes:
+    def respond_in_chunks(path: str) -> bytes:
         body = probe_token.build_probe_response(KEYRING, path.removeprefix(probe_token.PROBE_PATH))[
             "body"
         ].encode()
@@ -249,7 +249,7 @@ def test_chunked_probe_answer_is_accepted(world: DomainFixture) -> None:
         return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
 
     world.add_proxy_records()
-    world.internet.serve(PROXY_ADDRESS, 80, chunked)
+    world.internet.serve(PROXY_ADDRESS, 80, respond_in_chunks)
     assert world.check_host().http.outcome == "ours"
 
 
@@ -275,9 +275,9 @@ def test_hsts_policy_of_the_host_blocks_plain_http(world: DomainFixture) -> None
         lambda _: build_response("200 OK", Strict_Transport_Security="max-age=600"),
         world.issue_certificate(HOST),
     )
-    found = world.check_host()
-    assert found.hsts == HstsResult("own", HOST)
-    assert derive_stage(found) == "blocked"
+    result = world.check_host()
+    assert result.hsts == HstsResult("own", HOST)
+    assert derive_stage(result) == "blocked"
 
 
 def test_hsts_header_over_plain_http_is_ignored(world: DomainFixture) -> None:
@@ -289,9 +289,9 @@ def test_hsts_header_over_plain_http_is_ignored(world: DomainFixture) -> None:
             b"\r\n", b"\r\nStrict-Transport-Security: max-age=600\r\n", 1
         ),
     )
-    found = world.check_host()
-    assert not found.hsts.is_enforced
-    assert derive_stage(found) == "http"
+    result = world.check_host()
+    assert not result.hsts.is_enforced
+    assert derive_stage(result) == "http"
 
 
 @pytest.mark.parametrize(
@@ -312,9 +312,9 @@ def test_hsts_policy_of_a_parent_blocks_only_if_it_includes_subdomains(
         ),
         world.issue_certificate("acme.com"),
     )
-    found = world.check_host()
-    assert found.hsts.is_enforced is blocked
-    assert derive_stage(found) == ("blocked" if blocked else "http")
+    result = world.check_host()
+    assert result.hsts.is_enforced is blocked
+    assert derive_stage(result) == ("blocked" if blocked else "http")
 
 
 def test_hsts_policy_of_a_parent_with_a_bad_certificate_is_ignored(world: DomainFixture) -> None:
@@ -345,9 +345,9 @@ def test_proven_host_rejected_by_the_cdn_is_flattened(world: DomainFixture) -> N
     world.internet.serve(
         PROXY_ADDRESS, 80, lambda _: build_response("403 Forbidden", Server="CloudFront")
     )
-    found = world.check_host()
-    assert found.dns.verdict == "flattened"
-    assert derive_stage(found) == "issuing"
+    result = world.check_host()
+    assert result.dns.verdict == "flattened"
+    assert derive_stage(result) == "issuing"
 
 
 def test_customers_proxy_on_cloudfront_stays_a_proxy_when_it_answers(

@@ -1,6 +1,6 @@
-"""A name that leads into our own network: refused, and nothing is sent.
+"""Hosts that resolve to private addresses are unsafe, and get no request.
 
-The rule is the real one; a server stands behind every forbidden address, to hear if anything comes.
+The address rule is the real one; a server at every forbidden address records requests.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ FORBIDDEN = [
 ]
 
 
-def prove(world: DomainFixture) -> None:
+def add_proof_record(world: DomainFixture) -> None:
     world.dns.add_record(f"_waypost.{HOST}", "TXT", f'"waypost={PROOF}"')
 
 
-@pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
+@pytest.mark.parametrize(("record_type", "address"), FORBIDDEN)
 def test_host_at_a_private_address_is_unsafe_and_gets_no_request(
-    world: DomainFixture, kind: str, address: str
+    world: DomainFixture, record_type: str, address: str
 ) -> None:
-    prove(world)
-    world.dns.add_record(HOST, kind, address)
+    add_proof_record(world)
+    world.dns.add_record(HOST, record_type, address)
     sites = [world.internet.serve(address, port, respond_to_probe) for port in (80, 443)]
-    found = world.check_host()
-    assert (found.http.outcome, found.https.outcome) == ("unsafe", "unsafe")
+    result = world.check_host()
+    assert (result.http.outcome, result.https.outcome) == ("unsafe", "unsafe")
     assert world.internet.connections == []
     assert not any(site.requests for site in sites)
 
 
-@pytest.mark.parametrize(("kind", "address"), FORBIDDEN)
+@pytest.mark.parametrize(("record_type", "address"), FORBIDDEN)
 def test_host_with_one_private_address_among_public_ones_is_unsafe(
-    world: DomainFixture, kind: str, address: str
+    world: DomainFixture, record_type: str, address: str
 ) -> None:
-    prove(world)
+    add_proof_record(world)
     world.dns.add_record(HOST, "A", PROXY_ADDRESS)
-    mixed = (PROXY_ADDRESS, address) if kind == "A" else (address,)
-    world.dns.add_record(HOST, kind, *mixed)
+    addresses = (PROXY_ADDRESS, address) if record_type == "A" else (address,)
+    world.dns.add_record(HOST, record_type, *addresses)
     assert world.check_host().http.outcome == "unsafe"
     assert world.internet.connections == []
 
 
 def test_cname_to_a_private_address_is_unsafe(world: DomainFixture) -> None:
-    prove(world)
+    add_proof_record(world)
     world.dns.add_record(HOST, "CNAME", "internal.evil.example")
     world.dns.add_record("internal.evil.example", "A", "169.254.169.254")
     assert world.check_host().http.outcome == "unsafe"
@@ -67,18 +67,18 @@ def test_cname_to_a_private_address_is_unsafe(world: DomainFixture) -> None:
 
 
 def test_dns_rebinding_after_resolution_reaches_no_private_address(world: DomainFixture) -> None:
-    """The first answer is public; whatever is asked after it leads to the metadata service."""
-    prove(world)
+    """The first DNS answer is public; later answers lead to the metadata service."""
+    add_proof_record(world)
     world.dns.add_record(HOST, "A", PROXY_ADDRESS)
     world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)
     metadata = world.internet.serve("169.254.169.254", 80, respond_to_probe)
     connect = world.internet.connect
 
-    def rebinding(address: str, port: int, seconds: float) -> object:
+    def rebind_and_connect(address: str, port: int, seconds: float) -> object:
         world.dns.add_record(HOST, "A", "169.254.169.254")
         return connect(address, port, seconds)
 
-    world.internet.connect = rebinding  # type: ignore[method-assign,assignment]
+    world.internet.connect = rebind_and_connect  # type: ignore[method-assign,assignment]
     prober, path = world.checker.prober, probe_token.PROBE_PATH + probe_token.create_nonce()
     assert prober.probe("http", HOST, path, lambda _body: True).outcome == "ours"
     assert world.internet.connections == [(PROXY_ADDRESS, 80)]
@@ -87,7 +87,7 @@ def test_dns_rebinding_after_resolution_reaches_no_private_address(world: Domain
 
 
 def test_parent_at_a_private_address_is_not_asked_for_hsts(world: DomainFixture) -> None:
-    prove(world)
+    add_proof_record(world)
     world.dns.add_record(HOST, "A", PROXY_ADDRESS)
     world.dns.add_record("acme.com", "A", "127.0.0.1")
     world.internet.serve(PROXY_ADDRESS, 80, respond_to_probe)

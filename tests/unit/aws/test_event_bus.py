@@ -1,4 +1,4 @@
-"""EventBus: one error for each event, whatever PutEvents answers."""
+"""EventBus returns one error or None for each event, for every PutEvents response."""
 
 from __future__ import annotations
 

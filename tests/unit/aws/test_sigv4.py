@@ -1,4 +1,4 @@
-"""Signatures equal botocore's."""
+"""SigV4 signatures equal those of botocore."""
 
 import datetime as dt
 
@@ -20,7 +20,7 @@ KEYS = {
 MOMENTS = st.integers(0, 2**32).map(lambda second: dt.datetime.fromtimestamp(second, dt.UTC))
 
 
-def signed_by_botocore(monkeypatch, credentials, region, service, headers, body, now):
+def sign_with_botocore(monkeypatch, credentials, region, service, headers, body, now):
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: now)
     request = AWSRequest("POST", f"https://{headers['Host']}/", headers=headers, data=body)
     SigV4Auth(BotoCredentials(*credentials), service, region).add_auth(request)
@@ -45,19 +45,19 @@ def test_signed_headers_equal_those_of_botocore(token, service, region, target, 
     ours = SigV4Signer(credentials, region, service).sign_headers(
         host, content_type, target, body, stamp
     )
-    given = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
+    headers = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
     with pytest.MonkeyPatch.context() as patch:
         keys = (credentials.key_id, credentials.secret, credentials.token or None)
-        theirs = signed_by_botocore(patch, keys, region, service, given, body, now)
+        theirs = sign_with_botocore(patch, keys, region, service, headers, body, now)
     assert ours == theirs
 
 
 def test_signer_uses_a_new_signing_key_after_midnight():
     credentials = AwsCredentials.from_env(KEYS)
-    worn = SigV4Signer(credentials, "us-east-1", "dynamodb")
+    long_lived = SigV4Signer(credentials, "us-east-1", "dynamodb")
     fields = ("dynamodb.us-east-1.amazonaws.com", "application/x-amz-json-1.0", "D.PutItem", b"{}")
-    before = worn.sign_headers(*fields, "20261121T235959Z")
-    after = worn.sign_headers(*fields, "20261122T000000Z")
+    before = long_lived.sign_headers(*fields, "20261121T235959Z")
+    after = long_lived.sign_headers(*fields, "20261122T000000Z")
     fresh = SigV4Signer(credentials, "us-east-1", "dynamodb").sign_headers(
         *fields, "20261122T000000Z"
     )
@@ -71,6 +71,6 @@ def test_missing_credential_error_names_the_variable(variable):
 
 
 def test_credentials_are_hidden_in_their_repr():
-    shown = repr(AwsCredentials.from_env(KEYS | {"AWS_SESSION_TOKEN": "token"}))
-    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in shown
-    assert "token'" not in shown
+    text = repr(AwsCredentials.from_env(KEYS | {"AWS_SESSION_TOKEN": "token"}))
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in text
+    assert "token'" not in text

@@ -25,10 +25,10 @@ FAILED_PROBE = ProbeResult("unreachable", "Connection refused")
 
 
 def make_domain(**changes: object) -> TrackingDomain:
-    """A domain that was just added, its sending domain verified."""
-    fresh = create_domain(derive_workspace_id("acme"), "acme", HOST, "acme.com", "f00d", NOW)
-    fresh = replace(fresh, sending=SendingDomain("acme.com", verified=True, since=NOW))
-    return replace(fresh, **changes)  # type: ignore[arg-type]
+    """Build a newly added domain with a verified sending domain."""
+    domain = create_domain(derive_workspace_id("acme"), "acme", HOST, "acme.com", "f00d", NOW)
+    domain = replace(domain, sending=SendingDomain("acme.com", verified=True, since=NOW))
+    return replace(domain, **changes)  # type: ignore[arg-type]
 
 
 def make_findings(
@@ -37,11 +37,11 @@ def make_findings(
     https: ProbeResult = FAILED_PROBE,
     hsts: HstsResult | None = None,
     caa: CaaResult | None = None,
-    **of_dns: object,
+    **dns_fields: object,
 ) -> CheckResult:
     chain = (HOST, TARGET) if dns == "cname" else (HOST,)
-    where = DnsResult(dns, **{"chain": chain} | of_dns)  # type: ignore[arg-type]
-    return CheckResult(where, http, https, hsts or HstsResult(), caa or CaaResult("yes"))
+    dns_result = DnsResult(dns, **{"chain": chain} | dns_fields)  # type: ignore[arg-type]
+    return CheckResult(dns_result, http, https, hsts or HstsResult(), caa or CaaResult("yes"))
 
 
 WAITING = make_findings("missing")

@@ -10,7 +10,7 @@ from waypost.models.domain_check import CheckResult, DnsResult
 
 
 class FakeChecker:
-    """Finds HTTPS on every host, and fails on hosts named ``broken.…``."""
+    """A checker that finds HTTPS on every host, and raises for hosts named ``broken.…``."""
 
     deadline: ClassVar[Deadline]
     """The deadline of the last check."""

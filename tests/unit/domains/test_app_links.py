@@ -20,15 +20,15 @@ from waypost.responses import Response
 from waypost.tokens.signer import Keyring
 from waypost.validation import validate_value
 
-PRINT = ":".join(["AB"] * 32)
+FINGERPRINT = ":".join(["AB"] * 32)
 APPS = AppLinks(
     ios=("ABCDE12345.com.acme.app", "ABCDE12345.com.acme.beta"),
-    android=(AndroidApp("com.acme.app", (PRINT,)),),
+    android=(AndroidApp("com.acme.app", (FINGERPRINT,)),),
     urls=("https://acme.com/shop/*", "https://acme.com/app"),
 )
 
 
-def ask(path: str, host: str = HOST, apps: AppLinks = APPS) -> Response | None:
+def request_file(path: str, host: str = HOST, apps: AppLinks = APPS) -> Response | None:
     store = InMemoryDomainRepository()
     store.add(make_domain(app_links=apps))
     return well_known.handle_well_known_request(
@@ -36,8 +36,8 @@ def ask(path: str, host: str = HOST, apps: AppLinks = APPS) -> Response | None:
     )
 
 
-def body(path: str, **of: Any) -> Any:
-    response = ask(path, **of)
+def load_json_file(path: str, **options: Any) -> Any:
+    response = request_file(path, **options)
     assert response is not None
     assert response["statusCode"] == 200
     assert response["headers"]["content-type"] == "application/json"
@@ -45,54 +45,56 @@ def body(path: str, **of: Any) -> Any:
 
 
 def test_apple_file_lists_the_apps_and_only_app_paths() -> None:
-    details = body(APPLE_APP_LINKS_PATH)["applinks"]["details"]
+    details = load_json_file(APPLE_APP_LINKS_PATH)["applinks"]["details"]
     assert details[0]["appIDs"] == ["ABCDE12345.com.acme.app", "ABCDE12345.com.acme.beta"]
     assert [component["/"] for component in details[0]["components"]] == ["/app/*"]
 
 
 def test_android_file_lists_packages_and_certificate_fingerprints() -> None:
-    (statement,) = body(ANDROID_APP_LINKS_PATH)
+    (statement,) = load_json_file(ANDROID_APP_LINKS_PATH)
     assert statement["relation"] == ["delegate_permission/common.handle_all_urls"]
     assert statement["target"] == {
         "namespace": "android_app",
         "package_name": "com.acme.app",
-        "sha256_cert_fingerprints": [PRINT],
+        "sha256_cert_fingerprints": [FINGERPRINT],
     }
 
 
 @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:443"])
 def test_app_link_file_is_served_for_a_host_in_any_case_and_with_port(host: str) -> None:
-    assert body(APPLE_APP_LINKS_PATH, host=host)
+    assert load_json_file(APPLE_APP_LINKS_PATH, host=host)
 
 
 @pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
 @pytest.mark.parametrize(("host", "apps"), [("other.acme.com", APPS), (HOST, NO_APP_LINKS)])
 def test_app_link_file_is_404_for_a_host_without_apps(path: str, host: str, apps: AppLinks) -> None:
-    response = ask(path, host, apps)
+    response = request_file(path, host, apps)
     assert response is not None
     assert response["statusCode"] == 404
 
 
 def test_app_for_ios_only_has_no_android_file() -> None:
-    ios_alone = AppLinks(ios=APPS.ios)
-    assert body(APPLE_APP_LINKS_PATH, apps=ios_alone)
-    android = ask(ANDROID_APP_LINKS_PATH, apps=ios_alone)
+    ios_only = AppLinks(ios=APPS.ios)
+    assert load_json_file(APPLE_APP_LINKS_PATH, apps=ios_only)
+    android = request_file(ANDROID_APP_LINKS_PATH, apps=ios_only)
     assert android is not None
     assert android["statusCode"] == 404
 
 
 @pytest.mark.parametrize("path", [APPLE_APP_LINKS_PATH, ANDROID_APP_LINKS_PATH])
 @pytest.mark.parametrize(
-    "kept",
+    "corrupt_item",
     [
         tracking_domain.build_claim_key(HOST),
         corrupt_domain_item(make_domain(app_links=APPS), "app_links.ios", "x"),
     ],
 )
-def test_app_link_file_of_a_corrupt_domain_raises_instead_of_404(path: str, kept: Item) -> None:
+def test_app_link_file_of_a_corrupt_domain_raises_instead_of_404(
+    path: str, corrupt_item: Item
+) -> None:
     store = InMemoryDomainRepository()
     store.add(make_domain(app_links=APPS))
-    put_domain_item(store, kept)
+    put_domain_item(store, corrupt_item)
     with pytest.raises(StoreUnavailable, match=HOST):
         well_known.handle_well_known_request(
             path, HOST, lambda: Keyring((b"k" * 32,)), lambda: store
@@ -102,11 +104,11 @@ def test_app_link_file_of_a_corrupt_domain_raises_instead_of_404(path: str, kept
 def test_probe_is_answered_on_every_host_without_reading_a_domain() -> None:
     nonce, keyring = probe_token.create_nonce(), Keyring((b"k" * 32,))
 
-    def never() -> InMemoryDomainRepository:
+    def fail_on_read() -> InMemoryDomainRepository:
         raise AssertionError("read")
 
     response = well_known.handle_well_known_request(
-        probe_token.PROBE_PATH + nonce, "any.example", lambda: keyring, never
+        probe_token.PROBE_PATH + nonce, "any.example", lambda: keyring, fail_on_read
     )
     assert response is not None
     assert probe_token.is_probe_answer(keyring, nonce, response["body"].encode())
@@ -115,7 +117,7 @@ def test_probe_is_answered_on_every_host_without_reading_a_domain() -> None:
 
 @pytest.mark.parametrize("nonce", ["", "short", "x" * 65, "a/b" * 8, "../" * 8, "é" * 20])
 def test_malformed_probe_nonce_is_not_signed(nonce: str) -> None:
-    response = ask(probe_token.PROBE_PATH + nonce)
+    response = request_file(probe_token.PROBE_PATH + nonce)
     assert response is not None
     assert response["statusCode"] == 404
 
@@ -133,7 +135,7 @@ def test_probe_signature_is_valid_only_for_its_nonce_and_keys() -> None:
 
 
 def test_well_known_path_other_than_probes_and_app_links_is_not_handled() -> None:
-    assert ask("/.well-known/security.txt") is None
+    assert request_file("/.well-known/security.txt") is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_app_links_survive_a_json_round_trip() -> None:
         ({"ios": ["com.acme.app"]}, "app_links.ios[0]"),
         ({"ios": "ABCDE12345.com.acme.app"}, "app_links.ios"),
         (
-            {"android": [{"package": "app", "fingerprints": [PRINT]}]},
+            {"android": [{"package": "app", "fingerprints": [FINGERPRINT]}]},
             "app_links.android[0].package",
         ),
         (
@@ -184,6 +186,6 @@ def test_app_links_survive_a_json_round_trip() -> None:
     ],
 )
 def test_invalid_app_link_is_rejected_with_its_field(apps: object, field: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as error:
         validate_value(AddDomainRequest, {"host": HOST, "app_links": apps})
-    assert [problem.field for problem in refused.value.problems] == [field]
+    assert [problem.field for problem in error.value.problems] == [field]

@@ -16,15 +16,15 @@ from waypost.models.tracking_domain import (
 ADDRESS = "https://api.execute-api.example.com"
 
 
-def base_urls(*domains: TrackingDomain, default_host: str = "") -> DomainBaseUrlResolver:
+def build_resolver(*domains: TrackingDomain, default_host: str = "") -> DomainBaseUrlResolver:
     store = InMemoryDomainRepository()
-    for each in domains:
-        store.add(each)
+    for domain in domains:
+        store.add(domain)
     return DomainBaseUrlResolver(store, ADDRESS, default_host)
 
 
-def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
-    return base_urls(*domains).resolve_base("acme", sender).url
+def resolve_url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
+    return build_resolver(*domains).resolve_base("acme", sender).url
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
 def test_base_url_follows_the_state_of_the_domain(
     changes: dict[str, object], expected: str
 ) -> None:
-    assert url(make_domain(**changes)) == expected
+    assert resolve_url(make_domain(**changes)) == expected
 
 
 @pytest.mark.parametrize(
-    ("sender", "used"),
+    ("sender", "is_used"),
     [
         ("news@acme.com", True),
         ("Acme <news@acme.com>", True),
@@ -63,10 +63,10 @@ def test_base_url_follows_the_state_of_the_domain(
     ],
 )
 def test_domain_is_used_for_senders_at_or_below_its_sending_domain(
-    sender: str | None, used: bool
+    sender: str | None, is_used: bool
 ) -> None:
-    expected = f"https://{HOST}" if used else ADDRESS
-    assert url(make_domain(stage="https"), sender=sender) == expected
+    expected = f"https://{HOST}" if is_used else ADDRESS
+    assert resolve_url(make_domain(stage="https"), sender=sender) == expected
 
 
 def test_nearest_sending_domain_wins_over_https_and_age() -> None:
@@ -77,19 +77,19 @@ def test_nearest_sending_domain_wins_over_https_and_age() -> None:
         added=NOW + MINUTE,
         sending=SendingDomain("mail.acme.com", verified=True),
     )
-    assert url(wide, near, sender="news@mail.acme.com") == "http://links.mail.acme.com"
-    assert url(wide, near, sender="news@acme.com") == f"https://{HOST}"
+    assert resolve_url(wide, near, sender="news@mail.acme.com") == "http://links.mail.acme.com"
+    assert resolve_url(wide, near, sender="news@acme.com") == f"https://{HOST}"
 
 
 def test_https_wins_and_then_age_among_domains_of_one_sender() -> None:
     old_http = make_domain(stage="http")
     https = make_domain(host="a.acme.com", stage="https", added=NOW + MINUTE)
     younger = make_domain(host="b.acme.com", stage="https", added=NOW + 2 * MINUTE)
-    assert url(old_http, younger, https) == "https://a.acme.com"
+    assert resolve_url(old_http, younger, https) == "https://a.acme.com"
 
 
 @pytest.mark.parametrize(
-    ("sending", "proven", "used"),
+    ("sending", "proven", "is_used"),
     [
         (SendingDomain("acme.com", verified=True), False, True),
         (SendingDomain("mail.acme.com", verified=True), False, False),
@@ -99,38 +99,38 @@ def test_https_wins_and_then_age_among_domains_of_one_sender() -> None:
     ],
 )
 def test_host_outside_its_sending_domain_needs_a_proof_or_the_operators_mark(
-    sending: SendingDomain, proven: bool, used: bool
+    sending: SendingDomain, proven: bool, is_used: bool
 ) -> None:
     host = make_domain(stage="https", sending=sending, proven=proven)
-    expected = f"https://{HOST}" if used else ADDRESS
-    assert url(host, sender=f"news@{sending.domain}") == expected
+    expected = f"https://{HOST}" if is_used else ADDRESS
+    assert resolve_url(host, sender=f"news@{sending.domain}") == expected
 
 
 def test_domain_of_another_workspace_is_never_used_for_links() -> None:
-    store = base_urls(make_domain(stage="https"))
-    assert store.resolve_base("globex", "news@acme.com").url == ADDRESS
+    resolver = build_resolver(make_domain(stage="https"))
+    assert resolver.resolve_base("globex", "news@acme.com").url == ADDRESS
 
 
 def test_reverted_domain_is_unused_from_the_next_message() -> None:
     store = InMemoryDomainRepository()
     store.add(make_domain(stage="https"))
-    urls = DomainBaseUrlResolver(store, ADDRESS)
-    assert urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
-    kept = store.get(make_domain().workspace, HOST)
-    assert kept is not None
-    store.save(replace(kept, use="reverted"))
-    assert urls.resolve_base("acme", "news@acme.com").url == ADDRESS
+    resolver = DomainBaseUrlResolver(store, ADDRESS)
+    assert resolver.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
+    stored = store.get(make_domain().workspace, HOST)
+    assert stored is not None
+    store.save(replace(stored, use="reverted"))
+    assert resolver.resolve_base("acme", "news@acme.com").url == ADDRESS
 
 
-def default_host(**changes: object) -> TrackingDomain:
+def build_default_host(**changes: object) -> TrackingDomain:
     host = create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, TARGET, TARGET, "beef", NOW)
     return replace(host, **changes)  # type: ignore[arg-type]
 
 
 def test_default_host_is_used_once_its_https_has_worked() -> None:
-    waiting = base_urls(default_host(), default_host=TARGET)
+    waiting = build_resolver(build_default_host(), default_host=TARGET)
     assert waiting.resolve_base("acme", None).url == ADDRESS
-    plain = base_urls(default_host(stage="http"), default_host=TARGET)
+    plain = build_resolver(build_default_host(stage="http"), default_host=TARGET)
     assert plain.resolve_base("acme", None).url == ADDRESS
-    working = base_urls(default_host(stage="https", failures=7), default_host=TARGET)
+    working = build_resolver(build_default_host(stage="https", failures=7), default_host=TARGET)
     assert working.resolve_base("acme", None).url == f"https://{TARGET}"

@@ -1,4 +1,4 @@
-"""When a certificate is requested, and when again."""
+"""Certificate requests of a tracking domain, and their retries."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ READY = make_findings("cname", settled=True)
 
 
 @dataclass
-class Edge:
+class FakeCdn:
     """A CDN without tenants that rejects the given operations."""
 
-    refusing: set[str] = field(default_factory=set)
-    asked: list[str] = field(default_factory=list)
+    rejected_calls: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
 
     def get_tenant(self, host: str, /) -> CdnTenant | None:
-        self._ask("tenant")
+        self._record_call("tenant")
         return None
 
     def create_tenant(self, host: str, /) -> None:
         assert host == HOST
-        self._ask("create")
+        self._record_call("create")
 
     def enable_tenant(self, host: str, /) -> None:
         raise AssertionError
@@ -42,45 +42,45 @@ class Edge:
     def remove_tenant(self, host: str, /) -> bool:
         raise AssertionError
 
-    def _ask(self, what: str) -> None:
-        self.asked.append(what)
-        if what in self.refusing:
-            raise CdnRequestRejected(f"{what} is not allowed")
+    def _record_call(self, operation: str) -> None:
+        self.calls.append(operation)
+        if operation in self.rejected_calls:
+            raise CdnRequestRejected(f"{operation} is not allowed")
 
 
 @pytest.fixture
-def waiting() -> TrackingDomain:
+def uncertified_domain() -> TrackingDomain:
     return make_domain(findings=READY)
 
 
-def test_certificate_is_requested_when_dns_is_correct(waiting: TrackingDomain) -> None:
-    edge = Edge()
-    certificate = advance_https(waiting, edge, NOW).certificate
+def test_certificate_is_requested_when_dns_is_correct(uncertified_domain: TrackingDomain) -> None:
+    cdn = FakeCdn()
+    certificate = advance_https(uncertified_domain, cdn, NOW).certificate
     assert (certificate.status, certificate.requested) == ("pending-validation", NOW)
-    assert edge.asked == ["tenant", "create"]
+    assert cdn.calls == ["tenant", "create"]
 
 
 def test_rejected_certificate_request_is_retried_only_after_an_hour(
-    waiting: TrackingDomain,
+    uncertified_domain: TrackingDomain,
 ) -> None:
-    edge = Edge(refusing={"create"})
-    refused = advance_https(waiting, edge, NOW)
-    assert refused.certificate.problem == "create is not allowed"
-    edge.refusing.clear()
-    soon = advance_https(refused, edge, NOW + CERTIFICATE_RETRY_INTERVAL - MINUTE)
-    assert soon.certificate.status == "none"
-    assert edge.asked.count("create") == 1
-    later = advance_https(soon, edge, NOW + CERTIFICATE_RETRY_INTERVAL)
+    cdn = FakeCdn(rejected_calls={"create"})
+    rejected = advance_https(uncertified_domain, cdn, NOW)
+    assert rejected.certificate.problem == "create is not allowed"
+    cdn.rejected_calls.clear()
+    early = advance_https(rejected, cdn, NOW + CERTIFICATE_RETRY_INTERVAL - MINUTE)
+    assert early.certificate.status == "none"
+    assert cdn.calls.count("create") == 1
+    later = advance_https(early, cdn, NOW + CERTIFICATE_RETRY_INTERVAL)
     assert later.certificate.status == "pending-validation"
 
 
 def test_rejected_tenant_lookup_does_not_delay_the_certificate_request(
-    waiting: TrackingDomain,
+    uncertified_domain: TrackingDomain,
 ) -> None:
-    edge = Edge(refusing={"tenant"})
-    refused = advance_https(waiting, edge, NOW)
-    assert refused.certificate.problem == "tenant is not allowed"
-    assert refused.certificate.requested is None
-    edge.refusing.clear()
-    later = advance_https(replace(refused, findings=READY), edge, NOW + timedelta(minutes=5))
+    cdn = FakeCdn(rejected_calls={"tenant"})
+    rejected = advance_https(uncertified_domain, cdn, NOW)
+    assert rejected.certificate.problem == "tenant is not allowed"
+    assert rejected.certificate.requested is None
+    cdn.rejected_calls.clear()
+    later = advance_https(replace(rejected, findings=READY), cdn, NOW + timedelta(minutes=5))
     assert later.certificate.status == "pending-validation"

@@ -43,12 +43,12 @@ def stub(client: Any) -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def edge(client: Any) -> CloudFrontTenants:
+def cdn(client: Any) -> CloudFrontTenants:
     return CloudFrontTenants(client, DISTRIBUTION, GROUP)
 
 
-def tenant(**changes: object) -> dict[str, Any]:
-    held = {
+def build_tenant_response(**changes: object) -> dict[str, Any]:
+    tenant_fields = {
         "Id": TENANT,
         "DistributionId": DISTRIBUTION,
         "Name": HOST,
@@ -58,14 +58,16 @@ def tenant(**changes: object) -> dict[str, Any]:
         "Enabled": True,
         "Status": "Deployed",
     }
-    return {"DistributionTenant": held | changes, "ETag": "tag-1"}
+    return {"DistributionTenant": tenant_fields | changes, "ETag": "tag-1"}
 
 
-def finds(stub: Stubber, **changes: object) -> None:
-    stub.add_response("get_distribution_tenant_by_domain", tenant(**changes), {"Domain": HOST})
+def stub_tenant_lookup(stub: Stubber, **changes: object) -> None:
+    stub.add_response(
+        "get_distribution_tenant_by_domain", build_tenant_response(**changes), {"Domain": HOST}
+    )
 
 
-def certificate(stub: Stubber, status: str, arn: str | None = ARN) -> None:
+def stub_certificate_details(stub: Stubber, status: str, arn: str | None = ARN) -> None:
     details = {"CertificateStatus": status, "ValidationTokenHost": "cloudfront"}
     stub.add_response(
         "get_managed_certificate_details",
@@ -74,9 +76,9 @@ def certificate(stub: Stubber, status: str, arn: str | None = ARN) -> None:
     )
 
 
-def updates(stub: Stubber, **changes: object) -> None:
-    """Everything that the tenant has is said again, with what changes in it."""
-    kept = {
+def stub_tenant_update(stub: Stubber, **changes: object) -> None:
+    """Stub an update whose request repeats every field of the tenant, with ``changes``."""
+    unchanged = {
         "Id": TENANT,
         "IfMatch": "tag-1",
         "DistributionId": DISTRIBUTION,
@@ -84,19 +86,19 @@ def updates(stub: Stubber, **changes: object) -> None:
         "Domains": [{"Domain": HOST}],
         "Enabled": True,
     }
-    stub.add_response("update_distribution_tenant", tenant(), kept | changes)
+    stub.add_response("update_distribution_tenant", build_tenant_response(), unchanged | changes)
 
 
-def fails(stub: Stubber, operation: str, code: str) -> None:
+def stub_error(stub: Stubber, operation: str, code: str) -> None:
     stub.add_client_error(operation, code, "no")
 
 
 def test_tenant_is_created_enabled_with_a_certificate_request(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
     stub.add_response(
         "create_distribution_tenant",
-        tenant(),
+        build_tenant_response(),
         {
             "DistributionId": DISTRIBUTION,
             "ConnectionGroupId": GROUP,
@@ -106,19 +108,19 @@ def test_tenant_is_created_enabled_with_a_certificate_request(
             "Enabled": True,
         },
     )
-    edge.create_tenant(HOST)
+    cdn.create_tenant(HOST)
 
 
 @pytest.mark.parametrize("code", ["EntityNotFound", "404"])
 def test_host_unknown_to_cloudfront_has_no_tenant(
-    edge: CloudFrontTenants, stub: Stubber, code: str
+    cdn: CloudFrontTenants, stub: Stubber, code: str
 ) -> None:
-    fails(stub, "get_distribution_tenant_by_domain", code)
-    assert edge.get_tenant(HOST) is None
+    stub_error(stub, "get_distribution_tenant_by_domain", code)
+    assert cdn.get_tenant(HOST) is None
 
 
 @pytest.mark.parametrize(
-    ("held", "status", "expected"),
+    ("tenant_fields", "status", "expected"),
     [
         ({}, "pending-validation", CdnTenant("pending-validation", False, True)),
         ({}, "issued", CdnTenant("issued", False, True)),
@@ -136,86 +138,86 @@ def test_host_unknown_to_cloudfront_has_no_tenant(
     ],
 )
 def test_tenant_state_includes_certificate_status_attachment_and_enablement(
-    edge: CloudFrontTenants,
+    cdn: CloudFrontTenants,
     stub: Stubber,
-    held: dict[str, object],
+    tenant_fields: dict[str, object],
     status: str,
     expected: CdnTenant,
 ) -> None:
-    finds(stub, **held)
-    certificate(stub, status)
-    assert edge.get_tenant(HOST) == expected
+    stub_tenant_lookup(stub, **tenant_fields)
+    stub_certificate_details(stub, status)
+    assert cdn.get_tenant(HOST) == expected
 
 
 def test_tenant_without_a_certificate_has_certificate_status_none(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    finds(stub)
-    fails(stub, "get_managed_certificate_details", "EntityNotFound")
-    assert edge.get_tenant(HOST) == CdnTenant("none", False, True)
+    stub_tenant_lookup(stub)
+    stub_error(stub, "get_managed_certificate_details", "EntityNotFound")
+    assert cdn.get_tenant(HOST) == CdnTenant("none", False, True)
 
 
 def test_tenant_of_another_distribution_is_rejected_and_not_changed(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    finds(stub, DistributionId="E2SOMEBODYELSE")
+    stub_tenant_lookup(stub, DistributionId="E2OTHER")
     with pytest.raises(HostnameInUse, match="another CloudFront distribution"):
-        edge.remove_tenant(HOST)
+        cdn.remove_tenant(HOST)
 
 
 def test_issued_certificate_is_attached_with_the_newest_etag(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    finds(stub)
-    certificate(stub, "issued")
-    finds(stub)
-    updates(stub, Customizations={"Certificate": {"Arn": ARN}})
-    edge.attach_certificate(HOST)
+    stub_tenant_lookup(stub)
+    stub_certificate_details(stub, "issued")
+    stub_tenant_lookup(stub)
+    stub_tenant_update(stub, Customizations={"Certificate": {"Arn": ARN}})
+    cdn.attach_certificate(HOST)
 
 
 def test_attaching_a_certificate_keeps_other_customizations_of_the_tenant(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    restricted = {"GeoRestrictions": {"RestrictionType": "none"}}
-    finds(stub, Customizations=restricted)
-    certificate(stub, "issued")
-    finds(stub, Customizations=restricted)
-    updates(stub, Customizations=restricted | {"Certificate": {"Arn": ARN}})
-    edge.attach_certificate(HOST)
+    geo_restrictions = {"GeoRestrictions": {"RestrictionType": "none"}}
+    stub_tenant_lookup(stub, Customizations=geo_restrictions)
+    stub_certificate_details(stub, "issued")
+    stub_tenant_lookup(stub, Customizations=geo_restrictions)
+    stub_tenant_update(stub, Customizations=geo_restrictions | {"Certificate": {"Arn": ARN}})
+    cdn.attach_certificate(HOST)
 
 
 def test_certificate_request_updates_an_existing_tenant(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    finds(stub)
-    updates(stub, ManagedCertificateRequest=REQUEST)
-    edge.request_certificate(HOST)
+    stub_tenant_lookup(stub)
+    stub_tenant_update(stub, ManagedCertificateRequest=REQUEST)
+    cdn.request_certificate(HOST)
 
 
 def test_tenant_removal_disables_then_waits_then_deletes(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    certified = {"Certificate": {"Arn": ARN}}
-    finds(stub, Customizations=certified)
-    updates(stub, Enabled=False, Customizations=certified)
-    assert edge.remove_tenant(HOST) is False
-    finds(stub, Enabled=False, Status="InProgress")
-    assert edge.remove_tenant(HOST) is False
-    finds(stub, Enabled=False)
+    with_certificate = {"Certificate": {"Arn": ARN}}
+    stub_tenant_lookup(stub, Customizations=with_certificate)
+    stub_tenant_update(stub, Enabled=False, Customizations=with_certificate)
+    assert cdn.remove_tenant(HOST) is False
+    stub_tenant_lookup(stub, Enabled=False, Status="InProgress")
+    assert cdn.remove_tenant(HOST) is False
+    stub_tenant_lookup(stub, Enabled=False)
     stub.add_response("delete_distribution_tenant", {}, {"Id": TENANT, "IfMatch": "tag-1"})
-    assert edge.remove_tenant(HOST) is True
-    fails(stub, "get_distribution_tenant_by_domain", "EntityNotFound")
-    assert edge.remove_tenant(HOST) is True
+    assert cdn.remove_tenant(HOST) is True
+    stub_error(stub, "get_distribution_tenant_by_domain", "EntityNotFound")
+    assert cdn.remove_tenant(HOST) is True
 
 
-def test_disabled_tenant_can_be_enabled_again(edge: CloudFrontTenants, stub: Stubber) -> None:
-    finds(stub, Enabled=False)
-    updates(stub, Enabled=True)
-    edge.enable_tenant(HOST)
+def test_disabled_tenant_can_be_enabled_again(cdn: CloudFrontTenants, stub: Stubber) -> None:
+    stub_tenant_lookup(stub, Enabled=False)
+    stub_tenant_update(stub, Enabled=True)
+    cdn.enable_tenant(HOST)
 
 
 @pytest.mark.parametrize(
-    ("code", "error", "words"),
+    ("code", "error", "message"),
     [
         ("CNAMEAlreadyExists", CdnRequestRejected, "another CloudFront distribution"),
         ("EntityLimitExceeded", CdnRequestRejected, "quota"),
@@ -228,20 +230,20 @@ def test_disabled_tenant_can_be_enabled_again(edge: CloudFrontTenants, stub: Stu
     ],
 )
 def test_cloudfront_error_code_becomes_a_readable_error(
-    edge: CloudFrontTenants, stub: Stubber, code: str, error: type[Exception], words: str
+    cdn: CloudFrontTenants, stub: Stubber, code: str, error: type[Exception], message: str
 ) -> None:
-    fails(stub, "create_distribution_tenant", code)
-    with pytest.raises(error, match=words):
-        edge.create_tenant(HOST)
+    stub_error(stub, "create_distribution_tenant", code)
+    with pytest.raises(error, match=message):
+        cdn.create_tenant(HOST)
 
 
 def test_tenant_changed_concurrently_raises_a_write_conflict(
-    edge: CloudFrontTenants, stub: Stubber
+    cdn: CloudFrontTenants, stub: Stubber
 ) -> None:
-    finds(stub)
-    fails(stub, "update_distribution_tenant", "PreconditionFailed")
+    stub_tenant_lookup(stub)
+    stub_error(stub, "update_distribution_tenant", "PreconditionFailed")
     with pytest.raises(WriteConflict):
-        edge.request_certificate(HOST)
+        cdn.request_certificate(HOST)
 
 
 @pytest.mark.parametrize("host", ["a.b.co", "links.acme.com", ".".join(["a" * 60] * 4)])

@@ -1,4 +1,4 @@
-"""A host only for short links, and the messages that use it."""
+"""Roles of tracking domains: hosts for short links and hosts for all other links."""
 
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import make_domain
@@ -16,48 +16,51 @@ ADDRESS = "https://api.example.com"
 ACME = derive_workspace_id("acme")
 
 
-def working(host: str, role: DomainRole, **changes: object) -> TrackingDomain:
+def build_working_domain(host: str, role: DomainRole, **changes: object) -> TrackingDomain:
     sending = SendingDomain("acme.com", verified=True)
     return make_domain(host=host, role=role, stage="https", sending=sending, **changes)
 
 
-def base_urls(*domains: TrackingDomain) -> DomainBaseUrlResolver:
+def build_resolver(*domains: TrackingDomain) -> DomainBaseUrlResolver:
     store = InMemoryDomainRepository()
-    for each in domains:
-        store.add(each)
+    for domain in domains:
+        store.add(domain)
     return DomainBaseUrlResolver(store, ADDRESS)
 
 
 def test_short_host_is_used_only_for_short_links() -> None:
-    urls = base_urls(working("links.acme.com", "links"), working("go.acme.com", "short"))
-    assert urls.resolve_short_base("acme", "+15550100") == "https://go.acme.com"
-    assert urls.resolve_base("acme", "news@acme.com").url == "https://links.acme.com"
+    resolver = build_resolver(
+        build_working_domain("links.acme.com", "links"),
+        build_working_domain("go.acme.com", "short"),
+    )
+    assert resolver.resolve_short_base("acme", "+15550100") == "https://go.acme.com"
+    assert resolver.resolve_base("acme", "news@acme.com").url == "https://links.acme.com"
 
 
 def test_workspace_with_only_a_short_host_uses_the_default_for_other_links() -> None:
-    urls = base_urls(working("go.acme.com", "short"))
-    assert urls.resolve_short_base("acme", None) == "https://go.acme.com"
-    assert urls.resolve_base("acme", "news@acme.com").url == ADDRESS
+    resolver = build_resolver(build_working_domain("go.acme.com", "short"))
+    assert resolver.resolve_short_base("acme", None) == "https://go.acme.com"
+    assert resolver.resolve_base("acme", "news@acme.com").url == ADDRESS
 
 
 def test_short_link_uses_the_links_host_if_there_is_no_short_host() -> None:
-    assert base_urls(working("links.acme.com", "links")).resolve_short_base("acme", None) == (
-        "https://links.acme.com"
-    )
-    assert base_urls().resolve_short_base("acme", None) == ADDRESS
+    assert build_resolver(build_working_domain("links.acme.com", "links")).resolve_short_base(
+        "acme", None
+    ) == ("https://links.acme.com")
+    assert build_resolver().resolve_short_base("acme", None) == ADDRESS
 
 
 def test_short_host_that_does_not_work_is_not_used() -> None:
     broken = make_domain(host="go.acme.com", role="short", stage="waiting")
-    reverted = working("get.acme.com", "short", use="reverted")
-    urls = base_urls(broken, reverted, working("links.acme.com", "links"))
-    assert urls.resolve_short_base("acme", None) == "https://links.acme.com"
+    reverted = build_working_domain("get.acme.com", "short", use="reverted")
+    resolver = build_resolver(broken, reverted, build_working_domain("links.acme.com", "links"))
+    assert resolver.resolve_short_base("acme", None) == "https://links.acme.com"
 
 
 def test_role_survives_storage_and_a_domain_without_role_is_for_links() -> None:
-    short = working("go.acme.com", "short")
+    short = build_working_domain("go.acme.com", "short")
     assert domain_from_item(domain_to_item(short)).role == "short"
-    stored = domain_to_item(working("links.acme.com", "links"))
+    stored = domain_to_item(build_working_domain("links.acme.com", "links"))
     text = str(stored["domain"]["S"])
     old = stored | {"domain": {"S": text.replace('"role": "links", ', "")}}
     assert '"role"' not in str(old["domain"])

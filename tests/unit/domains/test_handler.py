@@ -32,15 +32,15 @@ VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
 
 
 @dataclass
-class Context:
+class FakeLambdaContext:
     function_name: str = "verify"
     memory_limit_in_mb: int = 128
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:verify"
     aws_request_id: str = "1"
-    left: int = 300_000
+    remaining_ms: int = 300_000
 
     def get_remaining_time_in_millis(self) -> int:
-        return self.left
+        return self.remaining_ms
 
 
 @pytest.fixture
@@ -66,19 +66,19 @@ def function(monkeypatch: pytest.MonkeyPatch, store: InMemoryDomainRepository) -
     return module
 
 
-def ask(function: ModuleType, workspace: str, host: str) -> tuple[int, Any]:
+def request_check(function: ModuleType, workspace: str, host: str) -> tuple[int, Any]:
     event = build_api_event(VERIFY, {"workspace": workspace, "host": host})
-    answer = function.handler(event, Context())
-    return answer["statusCode"], json.loads(answer["body"])
+    response = function.handler(event, FakeLambdaContext())
+    return response["statusCode"], json.loads(response["body"])
 
 
 def test_verify_request_checks_one_domain_and_returns_its_status(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
-    status, told = ask(function, "acme", HOST.upper())
-    assert (status, told["stage"]) == (200, "https")
-    assert told["base_url"] == f"https://{HOST}"
+    status, body = request_check(function, "acme", HOST.upper())
+    assert (status, body["stage"]) == (200, "https")
+    assert body["base_url"] == f"https://{HOST}"
 
 
 @pytest.mark.parametrize("workspace", ["acme", "globex"])
@@ -86,7 +86,7 @@ def test_verify_request_for_an_unknown_domain_is_404(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
     store.add(make_domain(host="other.acme.com"))
-    assert ask(function, workspace, HOST)[0] == 404
+    assert request_check(function, workspace, HOST)[0] == 404
 
 
 @pytest.mark.parametrize("workspace", ["%2F", "50%25", "a/b"])
@@ -94,26 +94,29 @@ def test_verify_request_uses_the_workspace_decoded_by_api_gateway(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
     store.add(make_domain(workspace=resolve_workspace_id(workspace)))
-    assert ask(function, workspace, HOST)[0] == 200
+    assert request_check(function, workspace, HOST)[0] == 200
 
 
 def test_direct_invocation_checks_one_domain(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
-    assert function.handler({"workspace": "acme", "host": HOST}, Context())["stage"] == "https"
+    assert (
+        function.handler({"workspace": "acme", "host": HOST}, FakeLambdaContext())["stage"]
+        == "https"
+    )
 
 
 def test_check_deadline_is_below_the_api_gateway_and_lambda_timeouts(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
-    ask(function, "acme", HOST)
+    request_check(function, "acme", HOST)
     assert 0 < FakeChecker.deadline.get_remaining_seconds() <= function.REQUEST_CHECK_SECONDS < 29
-    function.handler({"workspace": "acme", "host": HOST}, Context())
+    function.handler({"workspace": "acme", "host": HOST}, FakeLambdaContext())
     assert FakeChecker.deadline == NO_DEADLINE
     store.add(make_domain(host="other.acme.com"))
-    function.handler({"task": "due"}, Context(left=300_000))
+    function.handler({"task": "due"}, FakeLambdaContext(remaining_ms=300_000))
     assert 250 < FakeChecker.deadline.get_remaining_seconds() <= 300 - function.SAVE_RESERVE_SECONDS
 
 
@@ -121,8 +124,8 @@ def test_scheduled_run_adds_the_default_host_and_checks_due_domains(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
-    told = function.handler({"task": "due"}, Context())
-    assert told == {"checked": 2, "left": 0, "failed": 0}
+    result = function.handler({"task": "due"}, FakeLambdaContext())
+    assert result == {"checked": 2, "left": 0, "failed": 0}
     default_host = store.get(STACK_WORKSPACE, TARGET)
     assert default_host is not None
     assert default_host.stage == "https"
@@ -133,32 +136,32 @@ def test_failed_check_is_measured_and_the_other_domains_are_checked(
 ) -> None:
     store.add(make_domain(host="broken.acme.com"))
     store.add(make_domain())
-    told = function.handler({"task": "due"}, Context())
-    assert told == {"checked": 3, "left": 0, "failed": 1}
+    result = function.handler({"task": "due"}, FakeLambdaContext())
+    assert result == {"checked": 3, "left": 0, "failed": 1}
     assert '"DomainCheckBroke":1' in capsys.readouterr().out
 
 
-def own() -> TrackingDomain:
+def build_default_domain() -> TrackingDomain:
     return create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, TARGET, TARGET, "f00d", NOW)
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "corrupt_item",
     [
-        corrupt_domain_item(own(), "stage", "x"),
-        corrupt_domain_item(own(), "due", None),
+        corrupt_domain_item(build_default_domain(), "stage", "x"),
+        corrupt_domain_item(build_default_domain(), "due", None),
         tracking_domain.build_claim_key(TARGET),
     ],
 )
-@pytest.mark.parametrize("added", [True, False])
+@pytest.mark.parametrize("is_stored", [True, False])
 def test_corrupt_item_of_the_default_host_does_not_block_other_checks(
-    function: ModuleType, store: InMemoryDomainRepository, kept: Item, *, added: bool
+    function: ModuleType, store: InMemoryDomainRepository, corrupt_item: Item, *, is_stored: bool
 ) -> None:
-    if added:
-        store.add(own())
-    put_domain_item(store, kept)
+    if is_stored:
+        store.add(build_default_domain())
+    put_domain_item(store, corrupt_item)
     store.add(make_domain())
-    function.handler({"task": "due"}, Context())
+    function.handler({"task": "due"}, FakeLambdaContext())
     checked = store.get(resolve_workspace_id("acme"), HOST)
     assert checked is not None
     assert checked.stage == "https"
@@ -171,8 +174,8 @@ def test_corrupt_claim_and_corrupt_domain_do_not_block_other_checks(
         store.add(make_domain(host=host))
     put_domain_item(store, tracking_domain.build_claim_key("a.acme.com"))
     put_domain_item(store, corrupt_domain_item(make_domain(host="b.acme.com"), "failures", "none"))
-    told = function.handler({"task": "due"}, Context())
-    assert told == {"checked": 3, "left": 0, "failed": 1}  # ours, the damaged domain, and HOST
+    result = function.handler({"task": "due"}, FakeLambdaContext())
+    assert result == {"checked": 3, "left": 0, "failed": 1}  # default host, corrupt domain, HOST
     checked = store.get(resolve_workspace_id("acme"), HOST)
     assert checked is not None
     assert checked.stage == "https"
@@ -185,9 +188,9 @@ def test_failed_domain_falls_back_although_the_default_host_is_corrupt(
     """A corrupt item of the default host must not keep every domain in use."""
     monkeypatch.setattr(FakeChecker, "check", lambda *_: UNREACHABLE)
     store.add(make_domain(stage="https", failures=1, proven=True))
-    store.add(own())
-    put_domain_item(store, corrupt_domain_item(own(), "stage", "x"))
-    assert ask(function, "acme", HOST)[1]["stage"] == "fallen_back"
+    store.add(build_default_domain())
+    put_domain_item(store, corrupt_domain_item(build_default_domain(), "stage", "x"))
+    assert request_check(function, "acme", HOST)[1]["stage"] == "fallen_back"
 
 
 def test_verify_request_for_a_corrupt_domain_is_500_and_names_the_host(
@@ -195,18 +198,18 @@ def test_verify_request_for_a_corrupt_domain_is_500_and_names_the_host(
 ) -> None:
     store.add(make_domain())
     put_domain_item(store, corrupt_domain_item(make_domain(), "failures", "none"))
-    status, told = ask(function, "acme", HOST)
-    assert (status, told["title"]) == (500, "What is stored cannot be read")
-    assert HOST in told["detail"]
+    status, body = request_check(function, "acme", HOST)
+    assert (status, body["title"]) == (500, "What is stored cannot be read")
+    assert HOST in body["detail"]
 
 
 def test_scheduled_run_starts_no_check_near_its_timeout(
     function: ModuleType, store: InMemoryDomainRepository
 ) -> None:
     store.add(make_domain())
-    enough = int(1000 * (MIN_CHECK_SECONDS + function.SAVE_RESERVE_SECONDS))
-    told = function.handler({"task": "due"}, Context(left=enough - 1))
-    assert told == {"checked": 0, "left": 2, "failed": 0}
-    told = function.handler({"task": "due"}, Context(left=enough + 5_000))
-    assert told == {"checked": 2, "left": 0, "failed": 0}
+    min_ms = int(1000 * (MIN_CHECK_SECONDS + function.SAVE_RESERVE_SECONDS))
+    result = function.handler({"task": "due"}, FakeLambdaContext(remaining_ms=min_ms - 1))
+    assert result == {"checked": 0, "left": 2, "failed": 0}
+    result = function.handler({"task": "due"}, FakeLambdaContext(remaining_ms=min_ms + 5_000))
+    assert result == {"checked": 2, "left": 0, "failed": 0}
     assert FakeChecker.deadline.get_remaining_seconds() <= MIN_CHECK_SECONDS + 5

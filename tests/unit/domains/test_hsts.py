@@ -4,12 +4,12 @@ from waypost.domains.checker import MAX_HSTS_PARENTS, check_hsts, parse_hsts_hea
 from waypost.models.domain_check import HstsResult
 
 
-def nobody(_parent: str) -> None:
+def get_no_header(_parent: str) -> None:
     return None
 
 
 @pytest.mark.parametrize(
-    ("header", "force"),
+    ("header", "policy"),
     [
         ("max-age=31536000", (True, False)),
         ("max-age=31536000; includeSubDomains; preload", (True, True)),
@@ -26,13 +26,15 @@ def nobody(_parent: str) -> None:
     ],
 )
 def test_hsts_header_is_parsed_as_browsers_parse_it(
-    header: str | None, force: tuple[bool, bool]
+    header: str | None, policy: tuple[bool, bool]
 ) -> None:
-    assert parse_hsts_header(header) == force
+    assert parse_hsts_header(header) == policy
 
 
 def test_hsts_header_of_the_host_counts_without_include_subdomains() -> None:
-    assert check_hsts("links.acme.com", "max-age=60", nobody) == HstsResult("own", "links.acme.com")
+    assert check_hsts("links.acme.com", "max-age=60", get_no_header) == HstsResult(
+        "own", "links.acme.com"
+    )
 
 
 def test_hsts_header_of_a_parent_counts_only_with_include_subdomains() -> None:
@@ -41,31 +43,35 @@ def test_hsts_header_of_a_parent_counts_only_with_include_subdomains() -> None:
 
 
 def test_hsts_preload_list_counts_without_any_header() -> None:
-    assert check_hsts("links.acme.dev", None, nobody) == HstsResult("preload", "links.acme.dev")
-    assert check_hsts("links.github.com", None, nobody) == HstsResult("preload", "links.github.com")
+    assert check_hsts("links.acme.dev", None, get_no_header) == HstsResult(
+        "preload", "links.acme.dev"
+    )
+    assert check_hsts("links.github.com", None, get_no_header) == HstsResult(
+        "preload", "links.github.com"
+    )
 
 
 def test_plain_http_is_allowed_without_header_parent_or_preload_entry() -> None:
-    assert check_hsts("links.acme.com", "max-age=0", nobody) == HstsResult()
+    assert check_hsts("links.acme.com", "max-age=0", get_no_header) == HstsResult()
 
 
 def test_hsts_check_of_a_deep_host_asks_a_limited_number_of_parents() -> None:
-    asked: list[str] = []
+    requested_parents: list[str] = []
 
-    def header_of(parent: str) -> None:
-        asked.append(parent)
+    def get_header(parent: str) -> None:
+        requested_parents.append(parent)
 
-    check_hsts("a.b.c.d.e.f.g.acme.com", None, header_of)
-    assert len(asked) == MAX_HSTS_PARENTS
+    check_hsts("a.b.c.d.e.f.g.acme.com", None, get_header)
+    assert len(requested_parents) == MAX_HSTS_PARENTS
 
 
 def test_hsts_check_of_a_deep_host_asks_the_outermost_parents() -> None:
-    """It is the domain itself that has a policy for all below it, however deep the host is."""
-    asked: list[str] = []
+    """A policy for all subdomains is set at the registered domain, at any depth of the host."""
+    requested_parents: list[str] = []
 
-    def header_of(parent: str) -> str | None:
-        asked.append(parent)
+    def get_header(parent: str) -> str | None:
+        requested_parents.append(parent)
         return "max-age=60; includeSubDomains" if parent == "acme.com" else None
 
-    assert check_hsts("links.a.b.c.acme.com", None, header_of) == HstsResult("parent", "acme.com")
-    assert asked == ["b.c.acme.com", "c.acme.com", "acme.com"]
+    assert check_hsts("links.a.b.c.acme.com", None, get_header) == HstsResult("parent", "acme.com")
+    assert requested_parents == ["b.c.acme.com", "c.acme.com", "acme.com"]

@@ -11,8 +11,8 @@ from waypost.models.tracking_domain import (
     domain_to_item,
 )
 
-# What version 1 wrote; every later version reads it.
-KEPT: Item = {
+# Version 1 wrote this item; every later version must read it.
+VERSION_1_ITEM: Item = {
     "pk": {"S": "W#4df3b1e7"},
     "sk": {"S": "D#links.acme.com"},
     "version": {"N": "3"},
@@ -74,27 +74,32 @@ KEPT: Item = {
 
 
 def test_domain_item_of_version_1_is_readable() -> None:
-    kept = domain_from_item(KEPT)
-    assert (kept.host, kept.stage, kept.version, kept.is_usable) == (
+    domain = domain_from_item(VERSION_1_ITEM)
+    assert (domain.host, domain.stage, domain.version, domain.is_usable) == (
         "links.acme.com",
         "https",
         3,
         True,
     )
-    assert kept.history[0].after == "https"
-    assert kept.findings is not None
-    assert kept.findings.dns.chain == ("links.acme.com", "e.waypost.example")
+    assert domain.history[0].after == "https"
+    assert domain.findings is not None
+    assert domain.findings.dns.chain == ("links.acme.com", "e.waypost.example")
 
 
 def test_domain_item_survives_a_write_of_its_parsed_value() -> None:
-    assert domain_from_item(domain_to_item(domain_from_item(KEPT))) == domain_from_item(KEPT)
+    assert domain_from_item(domain_to_item(domain_from_item(VERSION_1_ITEM))) == domain_from_item(
+        VERSION_1_ITEM
+    )
 
 
 def test_claim_item_has_workspace_host_and_due_time() -> None:
-    kept = apply_check_result(make_domain(), HTTPS, NOW)
-    assert claim_from_item(claim_to_item(kept)) == (kept.workspace, kept.host, kept.due)
+    domain = apply_check_result(make_domain(), HTTPS, NOW)
+    assert claim_from_item(claim_to_item(domain)) == (domain.workspace, domain.host, domain.due)
 
 
 def test_domain_and_claim_items_have_partitions_of_their_own() -> None:
-    keys = [attributes.get_text(i(make_domain()), "pk") for i in (domain_to_item, claim_to_item)]
+    keys = [
+        attributes.get_text(to_item(make_domain()), "pk")
+        for to_item in (domain_to_item, claim_to_item)
+    ]
     assert keys == [f"W#{make_domain().workspace}", "D"]

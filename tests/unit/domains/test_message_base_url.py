@@ -1,4 +1,4 @@
-"""A message's links have the host that its sender's tracking domain has at that time."""
+"""Links of a message use the current tracking domain of its sender."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ APPS = AppLinks(ios=("ABCDE12345.com.acme.app",), urls=("https://acme.com/shop/*
 HTML = '<a href="https://acme.com/shop/shoes">a</a> <a href="https://acme.com/blog">b</a>'
 
 
-class Outbox:
+class MessageRewriter:
     def __init__(self) -> None:
         self.domains = InMemoryDomainRepository()
         self.domains.add(make_domain(stage="https", app_links=APPS))
-        self.sending = RewriteService(
+        self.service = RewriteService(
             campaigns=InMemoryCampaignRepository(),
             workspaces=InMemoryWorkspaceRepository(),
             base_urls=DomainBaseUrlResolver(self.domains, ADDRESS),
@@ -38,8 +38,8 @@ class Outbox:
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
 
-    def links(self, sender: str = "news@acme.com") -> list[str]:
-        asked = schemas.validate_rewrite_request(
+    def rewrite_links(self, sender: str = "news@acme.com") -> list[str]:
+        request = schemas.validate_rewrite_request(
             {
                 "workspace": "acme",
                 "campaign": "sale",
@@ -50,32 +50,34 @@ class Outbox:
                 "recipients": [{"delivery": "d1", "person": "p1", "data": {}}],
             }
         )
-        content = self.sending.rewrite(asked)["deliveries"][0]["content"]
+        content = self.service.rewrite(request)["deliveries"][0]["content"]
         return re.findall(r'href="([^"]+)"', str(content["html"]))
 
-    def use(self, use: DomainUse) -> None:
-        kept = self.domains.get_by_host(HOST)
-        assert kept is not None
-        self.domains.save(replace(kept, use=use))
+    def set_use(self, use: DomainUse) -> None:
+        stored = self.domains.get_by_host(HOST)
+        assert stored is not None
+        self.domains.save(replace(stored, use=use))
 
 
 def test_message_links_use_the_tracking_domain_of_the_sender() -> None:
-    outbox = Outbox()
-    assert all(link.startswith(f"https://{HOST}/") for link in outbox.links())
-    assert all(link.startswith(f"{ADDRESS}/e/c/") for link in outbox.links("news@other.example"))
+    rewriter = MessageRewriter()
+    assert all(link.startswith(f"https://{HOST}/") for link in rewriter.rewrite_links())
+    assert all(
+        link.startswith(f"{ADDRESS}/e/c/") for link in rewriter.rewrite_links("news@other.example")
+    )
 
 
 def test_message_links_follow_revert_and_removal_at_once() -> None:
-    outbox = Outbox()
+    rewriter = MessageRewriter()
     uses: tuple[DomainUse, ...] = ("reverted", "on", "removed")
     for use in uses:
-        outbox.use(use)
+        rewriter.set_use(use)
         expected = f"https://{HOST}/" if use == "on" else f"{ADDRESS}/"
-        assert all(link.startswith(expected) for link in outbox.links()), use
+        assert all(link.startswith(expected) for link in rewriter.rewrite_links()), use
 
 
 def test_message_link_has_the_app_path_only_if_the_app_opens_it() -> None:
-    shop, blog = Outbox().links()
+    shop, blog = MessageRewriter().rewrite_links()
     assert shop.startswith(f"https://{HOST}/app/e/c/")
     assert blog.startswith(f"https://{HOST}/e/c/")
     for link, destination in (
@@ -87,4 +89,6 @@ def test_message_link_has_the_app_path_only_if_the_app_opens_it() -> None:
 
 
 def test_message_link_on_the_default_address_has_no_app_path() -> None:
-    assert not [link for link in Outbox().links("news@other.example") if "/app/" in link]
+    assert not [
+        link for link in MessageRewriter().rewrite_links("news@other.example") if "/app/" in link
+    ]

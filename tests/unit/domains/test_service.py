@@ -21,25 +21,25 @@ ACME = derive_workspace_id("acme")
 
 
 @pytest.fixture
-def manager() -> DomainService:
+def service() -> DomainService:
     return DomainService(
         InMemoryDomainRepository(), CnameTargets(EDGE, TARGET), DomainEventPublisher(), lambda: NOW
     )
 
 
-def add(manager: DomainService, host: str = HOST, workspace: str = "acme", **body: Any) -> Any:
-    return told(
-        manager.add_domain(workspace, validate_value(AddDomainRequest, {"host": host} | body))
+def add(service: DomainService, host: str = HOST, workspace: str = "acme", **body: Any) -> Any:
+    return to_json(
+        service.add_domain(workspace, validate_value(AddDomainRequest, {"host": host} | body))
     )
 
 
-def told(answer: BaseModel) -> Any:
-    """An answer as JSON has it."""
-    return answer.model_dump(mode="json")
+def to_json(response: BaseModel) -> Any:
+    """Dump a response model to JSON values."""
+    return response.model_dump(mode="json")
 
 
-def test_new_domain_shows_the_dns_records_to_add(manager: DomainService) -> None:
-    status = add(manager)
+def test_new_domain_shows_the_dns_records_to_add(service: DomainService) -> None:
+    status = add(service)
     assert status["records"][0] == {
         "type": "CNAME",
         "name": HOST,
@@ -51,49 +51,49 @@ def test_new_domain_shows_the_dns_records_to_add(manager: DomainService) -> None
     assert proof["value"].startswith("waypost=")
     assert (status["stage"], status["use"], status["base_url"]) == ("waiting", "on", None)
     assert status["next_check"] == "2026-11-21T10:00:00Z"
-    assert told(manager.get_domain("acme", HOST)) == status
+    assert to_json(service.get_domain("acme", HOST)) == status
 
 
-def test_each_new_domain_has_its_own_random_proof(manager: DomainService) -> None:
-    proofs = {add(manager, f"{i}.acme.com")["records"][1]["value"] for i in range(5)}
+def test_each_new_domain_has_its_own_random_proof(service: DomainService) -> None:
+    proofs = {add(service, f"{i}.acme.com")["records"][1]["value"] for i in range(5)}
     assert len(proofs) == 5
 
 
-def test_sending_domain_defaults_to_the_parent_of_the_host(manager: DomainService) -> None:
-    assert add(manager)["sending_domain"] == "acme.com"
-    assert add(manager, "t.acme.com", sending_domain="Mail.ACME.com")["sending_domain"] == (
+def test_sending_domain_defaults_to_the_parent_of_the_host(service: DomainService) -> None:
+    assert add(service)["sending_domain"] == "acme.com"
+    assert add(service, "t.acme.com", sending_domain="Mail.ACME.com")["sending_domain"] == (
         "mail.acme.com"
     )
 
 
 def test_cname_target_is_the_cdn_if_the_stack_has_no_default_host() -> None:
-    bare = DomainService(
+    service_without_default_host = DomainService(
         InMemoryDomainRepository(), CnameTargets(EDGE), DomainEventPublisher(), lambda: NOW
     )
-    assert add(bare)["records"][0]["value"] == EDGE
+    assert add(service_without_default_host)["records"][0]["value"] == EDGE
 
 
 @pytest.mark.parametrize("host", [TARGET, f"x.{TARGET}", EDGE, f"a.b.{EDGE}"])
-def test_host_names_of_the_stack_are_rejected(manager: DomainService, host: str) -> None:
+def test_host_names_of_the_stack_are_rejected(service: DomainService, host: str) -> None:
     with pytest.raises(InvalidRequest, match="the stack's own"):
-        add(manager, host)
+        add(service, host)
 
 
 @pytest.mark.parametrize("workspace", ["acme", "globex"])
 def test_host_can_be_added_only_once_across_workspaces(
-    manager: DomainService, workspace: str
+    service: DomainService, workspace: str
 ) -> None:
-    add(manager)
+    add(service)
     with pytest.raises(AlreadyExists, match="taken"):
-        add(manager, workspace=workspace)
+        add(service, workspace=workspace)
 
 
-def test_number_of_domains_in_a_workspace_is_limited(manager: DomainService) -> None:
+def test_number_of_domains_in_a_workspace_is_limited(service: DomainService) -> None:
     for i in range(MAX_WORKSPACE_DOMAINS):
-        add(manager, f"{i}.acme.com")
+        add(service, f"{i}.acme.com")
     with pytest.raises(AlreadyExists, match=str(MAX_WORKSPACE_DOMAINS)):
-        add(manager, "one-more.acme.com")
-    assert add(manager, "links.globex.com", workspace="globex")
+        add(service, "one-more.acme.com")
+    assert add(service, "links.globex.com", workspace="globex")
 
 
 @pytest.mark.parametrize(
@@ -111,66 +111,66 @@ def test_number_of_domains_in_a_workspace_is_limited(manager: DomainService) -> 
 def test_every_invalid_field_of_an_add_request_is_named(
     body: dict[str, Any], fields: list[str]
 ) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as error:
         validate_value(AddDomainRequest, body)
-    assert [problem.field for problem in refused.value.problems] == fields
+    assert [problem.field for problem in error.value.problems] == fields
 
 
-def test_domain_of_another_workspace_is_not_found(manager: DomainService) -> None:
-    add(manager)
+def test_domain_of_another_workspace_is_not_found(service: DomainService) -> None:
+    add(service)
     for attempt in (
-        lambda: manager.get_domain("globex", HOST),
-        lambda: manager.change_domain("globex", HOST, ChangeDomainRequest(reverted=True)),
-        lambda: manager.remove_domain("globex", HOST),
+        lambda: service.get_domain("globex", HOST),
+        lambda: service.change_domain("globex", HOST, ChangeDomainRequest(reverted=True)),
+        lambda: service.remove_domain("globex", HOST),
     ):
         with pytest.raises(NotFound):
             attempt()
-    assert manager.list_domains("globex").domains == []
+    assert service.list_domains("globex").domains == []
 
 
-def test_change_to_equal_values_writes_nothing(manager: DomainService) -> None:
-    add(manager)
-    manager.change_domain("acme", HOST, ChangeDomainRequest(sending_domain="acme.com"))
-    kept = manager.domains.get(ACME, HOST)
-    assert kept is not None
-    assert kept.version == 0
+def test_change_to_equal_values_writes_nothing(service: DomainService) -> None:
+    add(service)
+    service.change_domain("acme", HOST, ChangeDomainRequest(sending_domain="acme.com"))
+    stored = service.domains.get(ACME, HOST)
+    assert stored is not None
+    assert stored.version == 0
 
 
-def test_new_sending_domain_must_be_verified_again(manager: DomainService) -> None:
-    add(manager, sending_verified=True)
-    changed = manager.change_domain(
+def test_new_sending_domain_must_be_verified_again(service: DomainService) -> None:
+    add(service, sending_verified=True)
+    changed = service.change_domain(
         "acme", HOST, ChangeDomainRequest(sending_domain="other.example")
     )
     assert changed.lights["sending"].colour == "red"
 
 
-def test_operators_verification_mark_can_be_withdrawn(manager: DomainService) -> None:
-    marked = add(manager, sending_verified=True)
+def test_operators_verification_mark_can_be_withdrawn(service: DomainService) -> None:
+    marked = add(service, sending_verified=True)
     assert marked["lights"]["sending"]["found"] == "marked by the operator"
-    unmarked = manager.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=False))
+    unmarked = service.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=False))
     assert unmarked.lights["sending"].colour == "red"
 
 
-def test_removed_domain_is_due_for_a_check_at_once(manager: DomainService) -> None:
-    add(manager)
-    kept = manager.domains.get(ACME, HOST)
-    assert kept is not None
-    manager.domains.save(replace(kept, due=NOW + timedelta(days=1)))
-    manager.remove_domain("acme", HOST)
-    assert manager.domains.list_due(NOW, 1) == [(ACME, HOST)]
+def test_removed_domain_is_due_for_a_check_at_once(service: DomainService) -> None:
+    add(service)
+    stored = service.domains.get(ACME, HOST)
+    assert stored is not None
+    service.domains.save(replace(stored, due=NOW + timedelta(days=1)))
+    service.remove_domain("acme", HOST)
+    assert service.domains.list_due(NOW, 1) == [(ACME, HOST)]
 
 
-def test_domain_under_removal_cannot_be_changed(manager: DomainService) -> None:
-    add(manager)
-    manager.remove_domain("acme", HOST)
+def test_domain_under_removal_cannot_be_changed(service: DomainService) -> None:
+    add(service)
+    service.remove_domain("acme", HOST)
     with pytest.raises(AlreadyExists, match="being removed"):
-        manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
+        service.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
 
 
-def test_history_lists_changes_of_use_newest_first(manager: DomainService) -> None:
-    add(manager)
-    manager.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
-    history = told(manager.remove_domain("acme", HOST))["history"]
+def test_history_lists_changes_of_use_newest_first(service: DomainService) -> None:
+    add(service)
+    service.change_domain("acme", HOST, ChangeDomainRequest(reverted=True))
+    history = to_json(service.remove_domain("acme", HOST))["history"]
     assert [(entry["before"], entry["after"]) for entry in history] == [
         ("reverted", "removed"),
         ("on", "reverted"),
@@ -178,17 +178,17 @@ def test_history_lists_changes_of_use_newest_first(manager: DomainService) -> No
     assert history[0]["at"] == "2026-11-21T10:00:00Z"
 
 
-def test_default_host_is_shown_but_cannot_be_changed_by_requests(manager: DomainService) -> None:
-    manager.ensure_default_host()
-    shown = told(manager.get_domain(STACK_WORKSPACE_NAME, TARGET))
-    assert shown["records"][0]["value"] == EDGE
-    assert shown["sending_domain"] is None
+def test_default_host_is_shown_but_cannot_be_changed_by_requests(service: DomainService) -> None:
+    service.ensure_default_host()
+    status = to_json(service.get_domain(STACK_WORKSPACE_NAME, TARGET))
+    assert status["records"][0]["value"] == EDGE
+    assert status["sending_domain"] is None
     for attempt in (
-        lambda: add(manager, workspace=STACK_WORKSPACE_NAME),
-        lambda: manager.change_domain(
+        lambda: add(service, workspace=STACK_WORKSPACE_NAME),
+        lambda: service.change_domain(
             STACK_WORKSPACE_NAME, TARGET, ChangeDomainRequest(reverted=True)
         ),
-        lambda: manager.remove_domain(STACK_WORKSPACE_NAME, TARGET),
+        lambda: service.remove_domain(STACK_WORKSPACE_NAME, TARGET),
     ):
         with pytest.raises(AlreadyExists, match="parameter of the stack"):
             attempt()

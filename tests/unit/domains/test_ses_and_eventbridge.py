@@ -23,12 +23,12 @@ from waypost.domains.sender_identity import (
 from waypost.domains.state_machine import apply_check_result
 from waypost.errors import StoreUnavailable
 
-Make = Callable[[str], tuple[Any, Stubber]]
+CreateClient = Callable[[str], tuple[Any, Stubber]]
 
 
 @pytest.fixture
-def make() -> Make:
-    def made(service: str) -> tuple[Any, Stubber]:
+def create_client() -> CreateClient:
+    def create(service: str) -> tuple[Any, Stubber]:
         client = boto3.client(  # type: ignore[call-overload]
             service,
             region_name="eu-west-1",
@@ -37,34 +37,38 @@ def make() -> Make:
         )
         return client, Stubber(client)
 
-    return made
+    return create
 
 
 @pytest.mark.parametrize("verified", [True, False])
-def test_ses_identity_has_its_verification_status(make: Make, verified: bool) -> None:
-    client, stub = make("sesv2")
-    answer = {"VerifiedForSendingStatus": verified}
-    stub.add_response("get_email_identity", answer, {"EmailIdentity": "acme.com"})
+def test_ses_identity_has_its_verification_status(
+    create_client: CreateClient, verified: bool
+) -> None:
+    client, stub = create_client("sesv2")
+    response = {"VerifiedForSendingStatus": verified}
+    stub.add_response("get_email_identity", response, {"EmailIdentity": "acme.com"})
     with stub:
         assert SenderIdentities(client).get_verification("acme.com") is verified
 
 
-def test_identity_unknown_to_ses_has_no_verification(make: Make) -> None:
-    client, stub = make("sesv2")
+def test_identity_unknown_to_ses_has_no_verification(create_client: CreateClient) -> None:
+    client, stub = create_client("sesv2")
     stub.add_client_error("get_email_identity", "NotFoundException")
     with stub:
         assert SenderIdentities(client).get_verification("acme.com") is None
 
 
-def test_ses_throttling_raises_instead_of_reporting_an_unverified_domain(make: Make) -> None:
-    client, stub = make("sesv2")
+def test_ses_throttling_raises_instead_of_reporting_an_unverified_domain(
+    create_client: CreateClient,
+) -> None:
+    client, stub = create_client("sesv2")
     stub.add_client_error("get_email_identity", "TooManyRequestsException")
     with stub, pytest.raises(StoreUnavailable):
         SenderIdentities(client).get_verification("acme.com")
 
 
 @pytest.mark.parametrize(
-    ("known", "verified"),
+    ("identities", "verified"),
     [
         ({"mail.acme.com": True}, True),
         ({"acme.com": True}, True),
@@ -75,38 +79,40 @@ def test_ses_throttling_raises_instead_of_reporting_an_unverified_domain(make: M
     ],
 )
 def test_nearest_ses_identity_decides_whether_a_sender_is_verified(
-    known: dict[str, bool], verified: bool
+    identities: dict[str, bool], verified: bool
 ) -> None:
-    class Known(SenderIdentities):
+    class FakeIdentities(SenderIdentities):
         def __init__(self) -> None:
             pass
 
         def get_verification(self, domain: str) -> bool | None:
-            return known.get(domain)
+            return identities.get(domain)
 
-    assert is_sender_verified("mail.acme.com", Known()) is verified
+    assert is_sender_verified("mail.acme.com", FakeIdentities()) is verified
 
 
 def test_verification_is_refreshed_once_a_day_for_a_verified_domain_else_every_time() -> None:
-    asked: list[str] = []
+    requested_domains: list[str] = []
 
-    class Counting(SenderIdentities):
+    class RecordingIdentities(SenderIdentities):
         def __init__(self) -> None:
             pass
 
         def get_verification(self, domain: str) -> bool | None:
-            asked.append(domain)
+            requested_domains.append(domain)
             return True
 
-    fresh = refresh_verification(make_domain(), Counting(), NOW)
-    assert refresh_verification(fresh, Counting(), NOW + VERIFICATION_MAX_AGE / 2) == fresh
-    assert asked == ["acme.com"]
-    refresh_verification(fresh, Counting(), NOW + VERIFICATION_MAX_AGE)
-    assert asked == ["acme.com"] * 2
+    fresh = refresh_verification(make_domain(), RecordingIdentities(), NOW)
+    assert (
+        refresh_verification(fresh, RecordingIdentities(), NOW + VERIFICATION_MAX_AGE / 2) == fresh
+    )
+    assert requested_domains == ["acme.com"]
+    refresh_verification(fresh, RecordingIdentities(), NOW + VERIFICATION_MAX_AGE)
+    assert requested_domains == ["acme.com"] * 2
 
 
-def test_domain_change_is_published_on_the_event_bus(make: Make) -> None:
-    client, stub = make("events")
+def test_domain_change_is_published_on_the_event_bus(create_client: CreateClient) -> None:
+    client, stub = create_client("events")
     after = apply_check_result(make_domain(), HTTPS, NOW)
     detail = {
         "workspace": "acme",
@@ -130,24 +136,24 @@ def test_domain_change_is_published_on_the_event_bus(make: Make) -> None:
         stub.assert_no_pending_responses()
 
 
-@pytest.mark.parametrize("fails", ["call", "entry"])
+@pytest.mark.parametrize("failure", ["call", "entry"])
 def test_unpublished_domain_events_are_logged_and_raise_nothing(
-    make: Make, fails: str, monkeypatch: pytest.MonkeyPatch
+    create_client: CreateClient, failure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines: list[tuple[str, dict[str, Any]]] = []
+    logged: list[tuple[str, dict[str, Any]]] = []
 
-    class Log:
+    class FakeLogger:
         def error(self, message: str, **keys: Any) -> None:
-            lines.append((message, keys))
+            logged.append((message, keys))
 
-    monkeypatch.setattr(events, "create_logger", lambda _function: Log())
-    client, stub = make("events")
-    if fails == "call":
+    monkeypatch.setattr(events, "create_logger", lambda _function: FakeLogger())
+    client, stub = create_client("events")
+    if failure == "call":
         stub.add_client_error("put_events", "ThrottlingException")
     else:
         stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]})
     after = apply_check_result(make_domain(), HTTPS, NOW)
     with stub:
         DomainEventPublisher(EventBus(client, "bus")).publish(after, after.history)
-    ((_, keys),) = lines
+    ((_, keys),) = logged
     assert [(event["host"], event["to"]) for event in keys["events"]] == [(HOST, "https")]

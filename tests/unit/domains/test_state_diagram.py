@@ -21,27 +21,31 @@ from waypost.models.tracking_domain import DomainStage
 
 PAGE = Path(__file__).parents[3] / "docs" / "domains.md"
 STAGES: tuple[DomainStage, ...] = get_args(DomainStage)
-LOOKS = (WAITING, ISSUING, HTTP_ONLY, HTTPS, BLOCKED, UNREACHABLE)
+CHECK_RESULTS = (WAITING, ISSUING, HTTP_ONLY, HTTPS, BLOCKED, UNREACHABLE)
 
 
-def drawn() -> set[tuple[str, str, bool]]:
-    """The arrows of the picture, and whether they say that they take two checks."""
-    picture = PAGE.read_text().partition("```mermaid")[2].partition("```")[0]
-    arrows = re.findall(r"^ +(\w+) --> (\w+): (.*)$", picture, re.MULTILINE)
-    return {(before, after, "two checks" in label) for before, after, label in arrows}
+def parse_diagram() -> set[tuple[str, str, bool]]:
+    """Parse the diagram's transitions, with True for those that take two checks."""
+    diagram = PAGE.read_text().partition("```mermaid")[2].partition("```")[0]
+    transitions = re.findall(r"^ +(\w+) --> (\w+): (.*)$", diagram, re.MULTILINE)
+    return {(before, after, "two checks" in label) for before, after, label in transitions}
 
 
-def possible() -> set[tuple[str, str, bool]]:
-    """The arrows of the code: from every stage, with or without a failed check before."""
-    arrows = set()
+def compute_transitions() -> set[tuple[str, str, bool]]:
+    """Compute the code's transitions from every stage, with and without an earlier failure."""
+    transitions = set()
     for before in STAGES:
-        for look in LOOKS:
-            first = apply_check_result(make_domain(stage=before), look, NOW).stage
-            second = apply_check_result(make_domain(stage=before, failures=1), look, NOW).stage
+        for result in CHECK_RESULTS:
+            first = apply_check_result(make_domain(stage=before), result, NOW).stage
+            second = apply_check_result(make_domain(stage=before, failures=1), result, NOW).stage
             after = first if first != before else second
-            arrows.add((before, after, first != after))
-    return {(before, after, twice) for before, after, twice in arrows if before != after}
+            transitions.add((before, after, first != after))
+    return {
+        (before, after, needs_two_checks)
+        for before, after, needs_two_checks in transitions
+        if before != after
+    }
 
 
 def test_diagram_of_domain_stages_has_exactly_the_transitions_of_the_code() -> None:
-    assert drawn() == possible()
+    assert parse_diagram() == compute_transitions()

@@ -28,10 +28,10 @@ from waypost.models.domain_check import CheckResult, DnsResult
 from waypost.models.tracking_domain import MAX_HISTORY, STACK_WORKSPACE, TrackingDomain
 
 
-def after(start: TrackingDomain, *checks: CheckResult) -> TrackingDomain:
+def apply_checks(domain: TrackingDomain, *checks: CheckResult) -> TrackingDomain:
     for i, findings in enumerate(checks):
-        start = apply_check_result(start, findings, NOW + (i + 1) * 5 * MINUTE)
-    return start
+        domain = apply_check_result(domain, findings, NOW + (i + 1) * 5 * MINUTE)
+    return domain
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def after(start: TrackingDomain, *checks: CheckResult) -> TrackingDomain:
 def test_sequence_of_check_results_leads_to_the_expected_stage(
     checks: list[CheckResult], stage: str
 ) -> None:
-    assert after(make_domain(), *checks).stage == stage
+    assert apply_checks(make_domain(), *checks).stage == stage
 
 
 def test_working_domain_stays_usable_after_one_failed_check() -> None:
-    failed_once = after(make_domain(), HTTPS, WAITING)
+    failed_once = apply_checks(make_domain(), HTTPS, WAITING)
     assert failed_once.is_usable
     assert failed_once.failures == 1
-    assert not after(failed_once, WAITING).is_usable
+    assert not apply_checks(failed_once, WAITING).is_usable
 
 
 def test_successful_check_resets_the_failure_count() -> None:
-    assert after(make_domain(), HTTPS, WAITING, HTTPS).failures == 0
+    assert apply_checks(make_domain(), HTTPS, WAITING, HTTPS).failures == 0
 
 
 def test_history_has_only_stage_changes_with_their_check_results() -> None:
-    history = after(make_domain(), WAITING, WAITING, ISSUING, HTTPS, HTTPS).history
+    history = apply_checks(make_domain(), WAITING, WAITING, ISSUING, HTTPS, HTTPS).history
     assert [(change.before, change.after) for change in history] == [
         ("waiting", "issuing"),
         ("issuing", "https"),
@@ -92,36 +92,38 @@ def test_history_has_only_stage_changes_with_their_check_results() -> None:
 
 
 def test_history_keeps_only_the_newest_changes() -> None:
-    flapping = after(make_domain(), *([HTTPS, WAITING, WAITING] * MAX_HISTORY))
+    flapping = apply_checks(make_domain(), *([HTTPS, WAITING, WAITING] * MAX_HISTORY))
     assert len(flapping.history) == MAX_HISTORY
     assert flapping.history[-1].after == "fallen_back"
 
 
 def test_stage_start_time_is_unchanged_while_the_stage_lasts() -> None:
-    assert after(make_domain(), HTTPS, HTTPS, HTTPS).since == NOW + 5 * MINUTE
+    assert apply_checks(make_domain(), HTTPS, HTTPS, HTTPS).since == NOW + 5 * MINUTE
 
 
 def test_default_host_never_falls_back() -> None:
-    default_host = after(make_domain(workspace=STACK_WORKSPACE), HTTPS, WAITING, WAITING, WAITING)
+    default_host = apply_checks(
+        make_domain(workspace=STACK_WORKSPACE), HTTPS, WAITING, WAITING, WAITING
+    )
     assert default_host.stage == "https"
     assert default_host.failures == 3
 
 
 @pytest.mark.parametrize(
-    ("checked", "pause"),
+    ("checked", "interval"),
     [
-        (after(make_domain(), HTTPS), WORKING_INTERVAL),
-        (after(make_domain(), HTTPS, WAITING), RETRY_INTERVAL),
-        (after(make_domain(), WAITING), RETRY_INTERVAL),
-        (after(make_domain(since=NOW - timedelta(days=2)), WAITING), HOURLY_INTERVAL),
-        (after(make_domain(since=NOW - timedelta(days=20)), WAITING), DAILY_INTERVAL),
+        (apply_checks(make_domain(), HTTPS), WORKING_INTERVAL),
+        (apply_checks(make_domain(), HTTPS, WAITING), RETRY_INTERVAL),
+        (apply_checks(make_domain(), WAITING), RETRY_INTERVAL),
+        (apply_checks(make_domain(since=NOW - timedelta(days=2)), WAITING), HOURLY_INTERVAL),
+        (apply_checks(make_domain(since=NOW - timedelta(days=20)), WAITING), DAILY_INTERVAL),
     ],
 )
 def test_check_interval_grows_with_the_age_of_the_stage(
-    checked: TrackingDomain, pause: timedelta
+    checked: TrackingDomain, interval: timedelta
 ) -> None:
     assert checked.checked is not None
-    assert checked.due - checked.checked == pause
+    assert checked.due - checked.checked == interval
 
 
 def test_removed_domain_is_released_after_two_checks_without_its_dns_record() -> None:
@@ -134,4 +136,4 @@ def test_removed_domain_is_released_after_two_checks_without_its_dns_record() ->
 
 
 def test_dns_timeout_keeps_a_new_domain_waiting() -> None:
-    assert after(make_domain(), make_findings("timeout")).stage == "waiting"
+    assert apply_checks(make_domain(), make_findings("timeout")).stage == "waiting"

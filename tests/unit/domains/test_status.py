@@ -29,17 +29,18 @@ CHANGE = (
 
 def test_next_step_prefers_an_action_over_waiting() -> None:
     forbidden = make_findings("cname", caa=CaaResult("no", "acme.com", ("x.example",)))
-    told = build_domain_status(make_domain(findings=forbidden), TARGET)
-    assert told.lights["http"].colour == "waiting"
-    assert told.next_step == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
+    status = build_domain_status(make_domain(findings=forbidden), TARGET)
+    assert status.lights["http"].colour == "waiting"
+    assert status.next_step == 'Add at your DNS provider: acme.com CAA 0 issue "amazon.com".'
     assert build_domain_status(make_domain(findings=ISSUING), TARGET).next_step.startswith(
         "Wait a few minutes"
     )
 
 
-def colours(findings: CheckResult | None) -> dict[str, str]:
+def get_colours(findings: CheckResult | None) -> dict[str, str]:
     return {
-        n: light.colour for n, light in build_lights(make_domain(findings=findings), TARGET).items()
+        name: light.colour
+        for name, light in build_lights(make_domain(findings=findings), TARGET).items()
     }
 
 
@@ -65,7 +66,7 @@ def colours(findings: CheckResult | None) -> dict[str, str]:
 def test_light_colours_follow_the_check_result(
     findings: CheckResult | None, dns: str, http: str, https: str
 ) -> None:
-    assert colours(findings) == {"sending": "green", "dns": dns, "http": http, "https": https}
+    assert get_colours(findings) == {"sending": "green", "dns": dns, "http": http, "https": https}
 
 
 @pytest.mark.parametrize(
@@ -137,12 +138,12 @@ def test_https_light_shows_the_progress_of_the_certificate(
 
 @pytest.mark.parametrize("stage", ["https", "fallen_back"])
 def test_https_light_is_red_when_https_stops_working(stage: DomainStage) -> None:
-    gone = make_domain(
+    domain = make_domain(
         stage=stage,
         findings=make_findings("cname", https=ProbeResult("unreachable")),
         certificate=DomainCertificate("issued", NOW),
     )
-    light = build_lights(gone, TARGET)["https"]
+    light = build_lights(domain, TARGET)["https"]
     assert light.colour == "red"
     assert light.next_step == OUTAGE_STEP
 
@@ -154,10 +155,10 @@ def test_every_red_light_has_a_next_step() -> None:
     ]
     for outcome in outcomes:
         probe = ProbeResult(outcome)  # type: ignore[arg-type]
-        drawn = build_lights(
+        lights = build_lights(
             make_domain(findings=make_findings("proxied", probe, probe, proof=True)), TARGET
         )
-        for light in drawn.values():
+        for light in lights.values():
             assert light.colour != "red" or light.next_step, outcome
 
 
@@ -177,8 +178,8 @@ def test_sending_light_is_red_for_a_foreign_sender_until_the_host_is_proven() ->
 
 
 def test_light_start_time_is_that_of_its_last_colour_change() -> None:
-    first = update_lights(make_domain(findings=ISSUING), TARGET, NOW)
-    later = update_lights(make_domain(findings=HTTPS, lit=first.lit), TARGET, NOW + MINUTE)
+    before = update_lights(make_domain(findings=ISSUING), TARGET, NOW)
+    later = update_lights(make_domain(findings=HTTPS, lit=before.lit), TARGET, NOW + MINUTE)
     since = {name: light.since for name, light in build_lights(later, TARGET).items()}
     assert since == {
         "sending": NOW,

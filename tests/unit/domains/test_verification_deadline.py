@@ -68,7 +68,7 @@ UNFINISHED = (
 )
 
 
-class Slow(FakeInternet):
+class SlowInternet(FakeInternet):
     """A network with ``dns`` seconds for each query and ``web`` seconds for each connection."""
 
     def __init__(self, dns: float = 0, web: float = 0) -> None:
@@ -76,8 +76,8 @@ class Slow(FakeInternet):
         self.now, self.dns, self.web = 0.0, dns, web
         self.connected = 0
 
-    def ask(self, query: Any, server: str, **given: Any) -> tuple[Any, bool]:
-        timeout = given["timeout"]
+    def answer_query(self, query: Any, server: str, **options: Any) -> tuple[Any, bool]:
+        timeout = options["timeout"]
         self.now += min(self.dns, timeout)
         if self.dns > timeout:
             raise dns.exception.Timeout
@@ -103,14 +103,14 @@ class FixedKeyring(KeyringSource):
 
 
 @pytest.fixture
-def look(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def no_zone(*_: object, **__: object) -> None:
+def run_check(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def fail_zone_lookup(*_: object, **__: object) -> None:
         raise dns.exception.DNSException
 
-    monkeypatch.setattr("dns.resolver.zone_for_name", no_zone)
+    monkeypatch.setattr("dns.resolver.zone_for_name", fail_zone_lookup)
 
-    def looked(slow: Slow, seconds: float, host: str = HOST) -> CheckResult:
-        monkeypatch.setattr("dns.query.udp_with_fallback", slow.ask)
+    def run(slow: SlowInternet, seconds: float, host: str = HOST) -> CheckResult:
+        monkeypatch.setattr("dns.query.udp_with_fallback", slow.answer_query)
         resolver = DnsResolver(["192.0.2.53"])
         resolver.clock = lambda: slow.now
         network: Any = slow
@@ -120,32 +120,32 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Any:
             host, "f00d", (TARGET, EDGE), deadline
         )
 
-    return looked
+    return run
 
 
 @pytest.mark.parametrize("host", [HOST, "a.b.c.d.e.f.acme.com"])
 @pytest.mark.parametrize("web", [0, 1, 4.9, 60])
 @pytest.mark.parametrize("seconds_of_dns", [0, 0.5, 1, 1.9, 60])
 def test_check_ends_by_its_deadline_on_a_slow_network(
-    look: Any, seconds_of_dns: float, web: float, host: str
+    run_check: Any, seconds_of_dns: float, web: float, host: str
 ) -> None:
     for seconds in (0, 1, 6, 12, 20):
-        slow = Slow(seconds_of_dns, web)
-        look(slow, seconds, host)
+        slow = SlowInternet(seconds_of_dns, web)
+        run_check(slow, seconds, host)
         assert slow.now <= seconds
 
 
-def test_slow_dns_leaves_the_check_unfinished(look: Any) -> None:
-    found = look(Slow(dns=1.9), 6)
-    assert (found.dns.verdict, found.http, found.https) == ("unseen", UNSEEN_PROBE, UNSEEN_PROBE)
-    assert not found.is_complete
+def test_slow_dns_leaves_the_check_unfinished(run_check: Any) -> None:
+    result = run_check(SlowInternet(dns=1.9), 6)
+    assert (result.dns.verdict, result.http, result.https) == ("unseen", UNSEEN_PROBE, UNSEEN_PROBE)
+    assert not result.is_complete
 
 
-def test_probe_starts_only_if_its_full_timeout_remains(look: Any) -> None:
-    """One with less would call a host silent that only takes a while."""
-    slow = Slow(web=4)
-    found = look(slow, 8)
-    assert (found.dns.verdict, found.http.outcome, found.https) == (
+def test_probe_starts_only_if_its_full_timeout_remains(run_check: Any) -> None:
+    """A shorter probe would report a slow host as silent."""
+    slow = SlowInternet(web=4)
+    result = run_check(slow, 8)
+    assert (result.dns.verdict, result.http.outcome, result.https) == (
         "cname",
         "not_ours",
         UNSEEN_PROBE,
@@ -153,24 +153,24 @@ def test_probe_starts_only_if_its_full_timeout_remains(look: Any) -> None:
     assert slow.connected == 1
 
 
-def test_hsts_is_unseen_if_no_time_remains_for_parents(look: Any) -> None:
-    found = look(Slow(web=4), 12, "links.mail.acme.com")
-    assert found.https.outcome == "broken"
-    assert found.hsts == HstsResult("unseen")
+def test_hsts_is_unseen_if_no_time_remains_for_parents(run_check: Any) -> None:
+    result = run_check(SlowInternet(web=4), 12, "links.mail.acme.com")
+    assert result.https.outcome == "broken"
+    assert result.hsts == HstsResult("unseen")
 
 
-def test_caa_is_unseen_if_no_time_remains_for_its_query(look: Any) -> None:
-    found = look(Slow(dns=0.6, web=4.9), 15.5)
-    assert found.https.outcome == "broken"
-    assert (found.caa.allows, found.is_complete) == ("unseen", False)
+def test_caa_is_unseen_if_no_time_remains_for_its_query(run_check: Any) -> None:
+    result = run_check(SlowInternet(dns=0.6, web=4.9), 15.5)
+    assert result.https.outcome == "broken"
+    assert (result.caa.allows, result.is_complete) == ("unseen", False)
 
 
-def test_check_with_enough_time_is_complete(look: Any) -> None:
-    slow = Slow(dns=0.1, web=0.5)
+def test_check_with_enough_time_is_complete(run_check: Any) -> None:
+    slow = SlowInternet(dns=0.1, web=0.5)
     slow.hosts_with_certificate = {HOST}
-    found = look(slow, 20)
-    assert (found.http.outcome, found.https.outcome, found.is_complete) == ("ours", "ours", True)
-    assert found.dns.addresses == (CDN_ADDRESS,)
+    result = run_check(slow, 20)
+    assert (result.http.outcome, result.https.outcome, result.is_complete) == ("ours", "ours", True)
+    assert result.dns.addresses == (CDN_ADDRESS,)
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)
@@ -197,69 +197,71 @@ def test_unfinished_check_does_not_release_a_removed_domain() -> None:
 def test_unfinished_check_shows_no_red_light_and_asks_for_no_action(
     findings: CheckResult,
 ) -> None:
-    told = make_domain(findings=findings)
-    drawn = build_lights(told, TARGET)
-    assert any("not checked yet" in light.found for light in drawn.values())
-    assert "red" not in {light.colour for light in drawn.values()}
-    assert "schedule" in build_domain_status(told, TARGET).next_step
+    domain = make_domain(findings=findings)
+    lights = build_lights(domain, TARGET)
+    assert any("not checked yet" in light.found for light in lights.values())
+    assert "red" not in {light.colour for light in lights.values()}
+    assert "schedule" in build_domain_status(domain, TARGET).next_step
 
 
 @dataclass
-class Looks:
-    """A checker with given results by host, each after ``took`` seconds."""
+class FakeDomainChecker:
+    """A checker that returns fixed results by host, each after ``seconds``."""
 
-    found: dict[str, CheckResult]
-    took: float = 0
+    results: dict[str, CheckResult]
+    seconds: float = 0
     now: float = 0
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def check(self, host: str, _proof: str, _targets: object, _until: Deadline) -> CheckResult:
-        self.asked.append(host)
-        self.now += self.took
-        return self.found[host]
+        self.calls.append(host)
+        self.now += self.seconds
+        return self.results[host]
 
     def check_dns(self, host: str, _proof: str, _targets: object, _until: Deadline) -> DnsResult:
-        self.now += self.took
-        return self.found[host].dns
+        self.now += self.seconds
+        return self.results[host].dns
 
 
 @dataclass
-class Services:
-    """SES and CloudFront, which note that they were asked."""
+class FakeSesAndCdn:
+    """SES and CloudFront that record the calls they receive."""
 
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def get_verification(self, _domain: str) -> bool:
-        self.asked.append("ses")
+        self.calls.append("ses")
         return True
 
     def get_tenant(self, _host: str, /) -> CdnTenant:
-        self.asked.append("edge")
+        self.calls.append("edge")
         return CdnTenant("pending-validation", is_attached=False, is_enabled=True)
 
 
 @dataclass
-class Office:
-    """A verification service whose checker has given results."""
+class VerificationFixture:
+    """A verification service with a fake checker, a store, SES and a CDN."""
 
-    looks: Looks
+    checker: FakeDomainChecker
     store: InMemoryDomainRepository = field(default_factory=InMemoryDomainRepository)
-    services: Services = field(default_factory=Services)
+    services: FakeSesAndCdn = field(default_factory=FakeSesAndCdn)
 
     def verify(self, seconds: float = 20) -> TrackingDomain:
-        told = self.verifier().verify_domain(make_domain().workspace, HOST, self.within(seconds))
-        assert told is not None
-        return told
+        domain = self.build_service().verify_domain(
+            make_domain().workspace, HOST, self.build_deadline(seconds)
+        )
+        assert domain is not None
+        return domain
 
-    def run(self, seconds: float) -> VerificationRun:
-        return self.verifier().verify_due_domains(10, self.within(seconds))
+    def run_schedule(self, seconds: float) -> VerificationRun:
+        return self.build_service().verify_due_domains(10, self.build_deadline(seconds))
 
-    def verifier(self) -> DomainVerificationService:
-        checker: Any = self.looks
+    def build_service(self) -> DomainVerificationService:
+        any_checker: Any = self.checker
         services: Any = self.services
         return DomainVerificationService(
             self.store,
-            checker,
+            any_checker,
             services,
             services,
             DomainEventPublisher(),
@@ -267,13 +269,13 @@ class Office:
             lambda: NOW,
         )
 
-    def within(self, seconds: float) -> Deadline:
-        return Deadline.from_now(seconds, lambda: self.looks.now)
+    def build_deadline(self, seconds: float) -> Deadline:
+        return Deadline.from_now(seconds, lambda: self.checker.now)
 
-    def kept(self) -> TrackingDomain:
-        found = self.store.get(make_domain().workspace, HOST)
-        assert found is not None
-        return found
+    def load_domain(self) -> TrackingDomain:
+        result = self.store.get(make_domain().workspace, HOST)
+        assert result is not None
+        return result
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)
@@ -281,78 +283,78 @@ class Office:
 def test_unfinished_check_is_returned_but_the_earlier_result_stays_stored(
     findings: CheckResult, earlier: CheckResult | None
 ) -> None:
-    office = Office(Looks({HOST: findings}))
+    fixture = VerificationFixture(FakeDomainChecker({HOST: findings}))
     before = make_domain(findings=earlier, due=NOW + MINUTE, sending=make_domain().sending)
-    office.store.add(before)
-    assert office.verify().findings == findings
-    assert office.kept() == replace(before, due=NOW, version=1)
-    assert office.services.asked == []
+    fixture.store.add(before)
+    assert fixture.verify().findings == findings
+    assert fixture.load_domain() == replace(before, due=NOW, version=1)
+    assert fixture.services.calls == []
 
 
-@pytest.mark.parametrize("took", [0, 20])
-def test_removed_domain_is_not_released_by_a_check_without_time(took: float) -> None:
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_removed_domain_is_not_released_by_a_check_without_time(seconds: float) -> None:
     """It is released after the first check; not if the second has no result or no time to act."""
-    found = UNFINISHED[0] if not took else WAITING
-    office = Office(Looks({HOST: found}, took=took))
-    office.store.add(make_domain(use="removed", failures=1))
-    assert office.verify().use == "removed"
-    assert office.kept().failures == (2 if took else 1)
+    result = UNFINISHED[0] if not seconds else WAITING
+    fixture = VerificationFixture(FakeDomainChecker({HOST: result}, seconds=seconds))
+    fixture.store.add(make_domain(use="removed", failures=1))
+    assert fixture.verify().use == "removed"
+    assert fixture.load_domain().failures == (2 if seconds else 1)
 
 
-def own() -> TrackingDomain:
+def build_default_domain() -> TrackingDomain:
     fresh = create_domain(STACK_WORKSPACE, STACK_WORKSPACE_NAME, TARGET, TARGET, "f00d", NOW)
     return replace(fresh, stage="https", findings=HTTPS)
 
 
 def test_failure_is_not_counted_if_the_default_host_check_is_unfinished() -> None:
-    office = Office(Looks({HOST: UNREACHABLE, TARGET: UNFINISHED[0]}))
-    office.store.add(own())
+    fixture = VerificationFixture(FakeDomainChecker({HOST: UNREACHABLE, TARGET: UNFINISHED[0]}))
+    fixture.store.add(build_default_domain())
     before = make_domain(stage="https", findings=HTTPS, due=NOW + MINUTE)
-    office.store.add(before)
-    assert office.verify().findings == UNREACHABLE
-    assert office.kept() == replace(before, due=NOW, version=1)
-    assert office.looks.asked == [HOST, TARGET]
+    fixture.store.add(before)
+    assert fixture.verify().findings == UNREACHABLE
+    assert fixture.load_domain() == replace(before, due=NOW, version=1)
+    assert fixture.checker.calls == [HOST, TARGET]
 
 
 def test_check_raises_if_the_default_host_fails_too() -> None:
-    office = Office(Looks({HOST: UNREACHABLE, TARGET: UNREACHABLE}))
-    office.store.add(own())
-    office.store.add(make_domain(stage="https", findings=HTTPS))
+    fixture = VerificationFixture(FakeDomainChecker({HOST: UNREACHABLE, TARGET: UNREACHABLE}))
+    fixture.store.add(build_default_domain())
+    fixture.store.add(make_domain(stage="https", findings=HTTPS))
     with pytest.raises(StoreUnavailable, match="neither"):
-        office.verify()
+        fixture.verify()
 
 
 def test_ses_and_cdn_are_skipped_without_time_and_the_domain_stays_due() -> None:
-    office = Office(Looks({HOST: ISSUING}, took=20))
-    office.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
-    assert office.verify().stage == "issuing"
-    assert office.services.asked == []
-    assert office.kept().due == NOW
+    fixture = VerificationFixture(FakeDomainChecker({HOST: ISSUING}, seconds=20))
+    fixture.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
+    assert fixture.verify().stage == "issuing"
+    assert fixture.services.calls == []
+    assert fixture.load_domain().due == NOW
 
 
 def test_check_cut_short_by_the_end_of_a_run_is_due_for_the_next_run() -> None:
-    office = Office(Looks({HOST: ISSUING}, took=MIN_CHECK_SECONDS))
-    office.store.add(
+    fixture = VerificationFixture(FakeDomainChecker({HOST: ISSUING}, seconds=MIN_CHECK_SECONDS))
+    fixture.store.add(
         make_domain(due=NOW - MINUTE, sending=replace(make_domain().sending, verified=False))
     )
-    assert office.run(MIN_CHECK_SECONDS) == VerificationRun(
+    assert fixture.run_schedule(MIN_CHECK_SECONDS) == VerificationRun(
         checked_count=1, skipped_count=0, failures=()
     )
-    assert office.services.asked == []
-    assert office.kept().due <= NOW
-    assert office.run(2 * MIN_CHECK_SECONDS) == VerificationRun(
+    assert fixture.services.calls == []
+    assert fixture.load_domain().due <= NOW
+    assert fixture.run_schedule(2 * MIN_CHECK_SECONDS) == VerificationRun(
         checked_count=1, skipped_count=0, failures=()
     )
-    assert office.services.asked == ["ses", "edge"]
-    assert office.kept().due > NOW
+    assert fixture.services.calls == ["ses", "edge"]
+    assert fixture.load_domain().due > NOW
 
 
 def test_ses_and_cdn_are_asked_if_time_remains() -> None:
-    office = Office(Looks({HOST: ISSUING}, took=10))
-    office.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
-    office.verify()
-    assert office.services.asked == ["ses", "edge"]
-    assert office.kept().due > NOW
+    fixture = VerificationFixture(FakeDomainChecker({HOST: ISSUING}, seconds=10))
+    fixture.store.add(make_domain(sending=replace(make_domain().sending, verified=False)))
+    fixture.verify()
+    assert fixture.services.calls == ["ses", "edge"]
+    assert fixture.load_domain().due > NOW
 
 
 def test_check_without_a_deadline_never_expires() -> None:
