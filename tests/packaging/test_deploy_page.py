@@ -4,8 +4,13 @@ import re
 
 import pytest
 
+from tests.packaging.deploy_settings import (
+    ACCOUNT_CONCURRENCY,
+    CONCURRENCY_LIMITS,
+    UNRESERVED_CONCURRENCY,
+    read_parameters,
+)
 from tests.packaging.sam_build import FUNCTIONS, ROOT, TEMPLATE
-from tests.packaging.test_template import ASKED_FOR, KEPT_FREE, LIMITS, parameters
 
 PAGE = (ROOT / "docs/deploy.md").read_text()
 BENCHMARKS = (ROOT / "docs/benchmarks.md").read_text()
@@ -52,10 +57,12 @@ def section_of_benchmarks(name: str) -> str:
 
 def test_quota_on_the_deploy_page_fits_the_concurrency_limits():
     quotas = section("Quotas to raise first")
-    assert f"--desired-value {ASKED_FOR}" in quotas
-    reserved = sum(int(parameters("us")[parameter]) for _, parameter in LIMITS.values())
+    assert f"--desired-value {ACCOUNT_CONCURRENCY}" in quotas
+    reserved = sum(
+        int(read_parameters("us")[parameter]) for _, parameter in CONCURRENCY_LIMITS.values()
+    )
     assert f"reserve {reserved} " in quotas
-    assert f"below {reserved + KEPT_FREE} in all" in quotas
+    assert f"below {reserved + UNRESERVED_CONCURRENCY} in all" in quotas
 
 
 def test_deploy_page_lists_every_output():

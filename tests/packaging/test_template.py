@@ -2,12 +2,18 @@
 
 import json
 import re
-import tomllib
 from functools import cache
 from typing import Any
 
 import pytest
 
+from tests.packaging.deploy_settings import (
+    ACCOUNT_CONCURRENCY,
+    CONCURRENCY_LIMITS,
+    CONFIG,
+    UNRESERVED_CONCURRENCY,
+    read_parameters,
+)
 from tests.packaging.sam_build import (
     FUNCTIONS,
     RESOURCES,
@@ -18,7 +24,6 @@ from tests.packaging.sam_build import (
 )
 from waypost import observability
 
-CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 ALARMS = list_resources("AWS::CloudWatch::Alarm")
 TABLES = list_resources("AWS::DynamoDB::Table")
 SOURCES = "\n".join(
@@ -54,12 +59,6 @@ def resource_types(action: str) -> list[str]:
     """
     service, _, name = action.partition(":")
     return list(reference()[service]["Actions"][name.lower()].get("Resources", []))
-
-
-def parameters(environment: str) -> dict[str, str]:
-    """What an environment of samconfig.toml sets."""
-    given = CONFIG[environment]["deploy"]["parameters"]["parameter_overrides"]
-    return dict(each.split("=", 1) for each in given)
 
 
 # Who may do what
@@ -121,20 +120,9 @@ def test_buckets_block_public_access():
 # Nobody takes what recipients need
 
 
-LIMITS = {
-    "RewriteFunction": ("LimitsRewriting", "RewriteConcurrency"),
-    "TallyFunction": ("LimitsCounting", "TallyConcurrency"),
-    "ApiFunction": ("LimitsManagement", "ManagementConcurrency"),
-    "PagesFunction": ("LimitsManagement", "ManagementConcurrency"),
-    "VerifyDomainsFunction": ("LimitsManagement", "ManagementConcurrency"),
-}
-ASKED_FOR = 1_000  # concurrent executions, in docs/deploy.md
-KEPT_FREE = 100  # by Lambda, for functions without a reservation
-
-
-@pytest.mark.parametrize("function", sorted(LIMITS))
+@pytest.mark.parametrize("function", sorted(CONCURRENCY_LIMITS))
 def test_function_concurrency_can_be_limited(function):
-    condition, parameter = LIMITS[function]
+    condition, parameter = CONCURRENCY_LIMITS[function]
     limit = FUNCTIONS[function]["Properties"]["ReservedConcurrentExecutions"]
     assert limit == {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
     off = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "0"]}]}
@@ -143,7 +131,7 @@ def test_function_concurrency_can_be_limited(function):
 
 def test_redirect_has_no_concurrency_limit():
     assert "ReservedConcurrentExecutions" not in FUNCTIONS["RedirectFunction"]["Properties"]
-    assert set(FUNCTIONS) - set(LIMITS) == {"RedirectFunction", "DrainFunction"}
+    assert set(FUNCTIONS) - set(CONCURRENCY_LIMITS) == {"RedirectFunction", "DrainFunction"}
     ((drain, queue),) = events("SQS")
     assert drain == "DrainFunction"
     assert queue["ScalingConfig"]["MaximumConcurrency"] <= 5
@@ -151,15 +139,17 @@ def test_redirect_has_no_concurrency_limit():
 
 @pytest.mark.parametrize("environment", ["us", "eu"])
 def test_redirects_keep_more_than_half_of_the_requested_concurrency(environment):
-    limits = [int(parameters(environment)[parameter]) for _, parameter in LIMITS.values()]
+    limits = [
+        int(read_parameters(environment)[parameter]) for _, parameter in CONCURRENCY_LIMITS.values()
+    ]
     assert min(limits) > 0
-    assert ASKED_FOR - sum(limits) > max(KEPT_FREE, ASKED_FOR / 2)
+    assert ACCOUNT_CONCURRENCY - sum(limits) > max(UNRESERVED_CONCURRENCY, ACCOUNT_CONCURRENCY / 2)
 
 
 def test_concurrency_limits_are_off_by_default_and_in_dev():
-    for _, parameter in LIMITS.values():
+    for _, parameter in CONCURRENCY_LIMITS.values():
         assert TEMPLATE["Parameters"][parameter]["Default"] == 0
-        assert parameter not in parameters("dev")
+        assert parameter not in read_parameters("dev")
 
 
 def test_rewrite_function_has_no_permission_on_the_clicks_table():
@@ -176,7 +166,7 @@ def test_api_rate_limits_fit_into_the_account_quota():
     assert rates.pop("TrackingApi") == {"Ref": "ClickRate"}
     for environment in ("dev", "us", "eu"):
         default = TEMPLATE["Parameters"]["ClickRate"]["Default"]
-        clicks = int(parameters(environment).get("ClickRate", default))
+        clicks = int(read_parameters(environment).get("ClickRate", default))
         assert clicks + sum(rates.values()) <= quota
 
 
@@ -295,7 +285,7 @@ def test_alarm_notifies_the_topic_and_stays_quiet_without_traffic(alarm):
 
 @pytest.mark.parametrize("environment", ["dev", "us", "eu"])
 def test_environment_sets_only_parameters_that_the_template_accepts(environment):
-    given = parameters(environment)
+    given = read_parameters(environment)
     assert given["RegionLabel"] == environment
     for name, value in given.items():
         parameter = TEMPLATE["Parameters"][name]

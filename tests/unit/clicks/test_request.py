@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 
+from tests.redirect_harness import make_request
 from waypost.clicks.request import (
     MAX_CLOCK_SKEW_MILLISECONDS,
     MAX_VIEWER_TIME_AGE_MILLISECONDS,
     PREFETCH_HEADERS,
     RedirectEvent,
+    build_click,
     parse_click_request,
     truncate_address,
 )
+from waypost.models.workspace import WorkspaceSettings
+from waypost.tokens import ClickToken
 
 RECEIVED = 1_795_262_400_000
 
@@ -146,11 +150,6 @@ def test_port_follows_the_last_colon_of_the_viewer_address(header: str, address:
 
 
 def test_click_never_contains_the_complete_address() -> None:
-    from tests.redirect_harness import make_request
-    from waypost.clicks.request import build_click
-    from waypost.models.workspace import WorkspaceSettings
-    from waypost.tokens import ClickToken
-
     click: Any = build_click(
         ClickToken("a" * 26, "d", "p", 1, 0, "https://e.com/"),  # type: ignore[arg-type]
         "https://e.com/",
