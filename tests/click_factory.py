@@ -36,7 +36,7 @@ def make_click(
     **changes: object,
 ) -> Click:
     """Build a click ``after`` seconds after noon; ``name`` is the link's."""
-    made = Click(
+    click = Click(
         id=id_,
         time=NOON + timedelta(seconds=after),
         link=make_link_id(name, campaign),
@@ -51,4 +51,4 @@ def make_click(
         sent=int(SENT.timestamp()),
         expires=int(NOON.timestamp()) + 400 * 86_400,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(click, **changes)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Real e-mails to try things on, of the folder that WAYPOST_EMAIL_CORPUS names, if it does."""
+"""Real e-mails of the folder in WAYPOST_EMAIL_CORPUS; none if it is not set."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _FOLDER: Final = os.environ.get("WAYPOST_EMAIL_CORPUS")
 EMAILS: Final = sorted(Path(_FOLDER).rglob("*.htm*")) if _FOLDER else []
 
 requires_emails = pytest.mark.skipif(
-    not EMAILS, reason="there are no real e-mails here (WAYPOST_EMAIL_CORPUS names a folder)"
+    not EMAILS, reason="no real e-mails; set WAYPOST_EMAIL_CORPUS to their folder"
 )

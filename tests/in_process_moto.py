@@ -1,8 +1,8 @@
-"""What moto answers to a call of this process, without the way to it.
+"""Call moto directly for the AWS calls of this process.
 
-moto would look through the addresses of all services at each call, put those of the right one
-together anew, and take a request to DynamoDB, which is most of them, apart as if it might be a
-browser's: that takes a fifth of the time of a test.
+moto searches the URL patterns of all services at each call, compiles those of the right one
+again, and parses requests to DynamoDB, which are most of them, as if a browser had sent them.
+That takes a fifth of the time of a test.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MotoResponse: TypeAlias = tuple[int, Mapping[str, Any], str | bytes]
 
 
 def is_to_aws(request: AWSPreparedRequest) -> bool:
-    """And not to a stack of other tests on this machine, which this very process may serve."""
+    """Return False for requests to an embedded stack on this machine."""
     return urlsplit(request.url).hostname not in ("127.0.0.1", "localhost")
 
 
 def respond_with_moto(request: AWSPreparedRequest) -> MotoResponse:
-    """What moto answers."""
-    target: Any = request.headers.get("X-Amz-Target", b"")  # bytes, where there is one
+    """Return moto's response to a request."""
+    target: Any = request.headers.get("X-Amz-Target", b"")  # bytes, if the header exists
     action = target.decode()
     try:
         if action.startswith("DynamoDB_"):
@@ -46,7 +46,7 @@ def respond_with_moto(request: AWSPreparedRequest) -> MotoResponse:
 
 
 class _DynamoHandler(DynamoHandler):
-    """moto's DynamoDB, told what it would find out from the request."""
+    """moto's DynamoDB handler with its attributes set directly instead of parsed."""
 
     def __init__(self, action: str, request: AWSPreparedRequest) -> None:
         super().__init__()
@@ -59,23 +59,25 @@ class _DynamoHandler(DynamoHandler):
 
 
 def _decode_binary(value: dict[str, Any]) -> dict[str, Any]:
-    """A value of DynamoDB's as moto keeps it: only those that are binary are read differently."""
+    """Decode a binary attribute value as moto stores it; return others unchanged."""
     text = value.get("B")
     return {"B": b64decode(text)} if isinstance(text, str) else value
 
 
 def _call_other_service(request: AWSPreparedRequest) -> MotoResponse:
     url = urlsplit(request.url)
-    given = normalize_request(request)
-    door = _find_moto_handler(f"{url.scheme}://{url.netloc}{url.path}")
-    answer: MotoResponse = door(given, given.raw_url, given.headers)
+    normalized = normalize_request(request)
+    handler = _find_moto_handler(f"{url.scheme}://{url.netloc}{url.path}")
+    answer: MotoResponse = handler(normalized, normalized.raw_url, normalized.headers)
     return answer
 
 
 @cache
 def _find_moto_handler(url: str) -> Any:
-    """What moto has for an address without its query."""
+    """Find moto's handler of a URL without its query."""
     service = next(name for name, pattern in backend_url_patterns if pattern.match(url))
     backend = get_backend(service)[DEFAULT_ACCOUNT_ID]  # type: ignore[call-overload]
     region = next(name for name in ("us-east-1", "aws") if name in backend)
-    return next(door for pattern, door in backend[region].urls.items() if re.match(pattern, url))
+    return next(
+        handler for pattern, handler in backend[region].urls.items() if re.match(pattern, url)
+    )

@@ -1,4 +1,4 @@
-"""Handlers as Lambda runs them: the module of a function, and the events that reach it."""
+"""Load the module of a function as Lambda does, and build its events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What powertools reads of Lambda's context."""
+    """The fields of Lambda's context that Powertools reads."""
 
     function_name: str = "test"
     memory_limit_in_mb: int = 128
@@ -25,7 +25,7 @@ class LambdaContext:
 
 
 def load_function(function: str) -> ModuleType:
-    """The module of a function, imported anew."""
+    """Import a new copy of a function's module."""
     path = ROOT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"functions_{function}_app", path)
     assert spec is not None
@@ -44,10 +44,10 @@ def build_api_event(
     cookies: list[str] | None = None,
     raw_path: str | None = None,
 ) -> dict[str, Any]:
-    """An event of an HTTP API for a route such as ``GET /s/{code+}``, parameters not encoded."""
+    """Build an HTTP API event for a route such as ``GET /s/{code+}``, from decoded parameters."""
     method, _, path = route.partition(" ")
-    given = parameters or {}
-    encoded = re.sub(r"{(\w+)\+?}", lambda m: quote(given[m[1]], safe=""), path)
+    path_parameters = parameters or {}
+    encoded = re.sub(r"{(\w+)\+?}", lambda m: quote(path_parameters[m[1]], safe=""), path)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route,
@@ -62,8 +62,8 @@ def build_api_event(
         },
         "isBase64Encoded": False,
     }
-    if given:
-        event["pathParameters"] = given
+    if path_parameters:
+        event["pathParameters"] = path_parameters
     if query:
         event["queryStringParameters"] = query
     if cookies:

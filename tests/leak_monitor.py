@@ -1,7 +1,6 @@
-"""Listens to whatever our code says while tests run: log lines, metrics, problems and error pages.
+"""Search log lines, metrics, problems and error pages for secrets while tests run.
 
-The log of the embedded stack is searched by tests/e2e; here it is everything that runs in this
-process, in every tier. What tests put in plays no part, only what our code makes of it.
+It covers all code in this process; tests/e2e searches the logs of embedded stacks.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ AnyFunction: TypeAlias = Callable[..., Any]
 
 
 class SecretLeakMonitor:
-    """Hears everything from ``install`` on; ``spilled`` is what should not have been said."""
+    """Collects in ``leaks`` the secrets that the code puts out after ``install``."""
 
     def __init__(self) -> None:
         self.output_count = 0
@@ -31,34 +30,36 @@ class SecretLeakMonitor:
         self._keys: set[str] = set()
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Put ears where each way of saying something begins."""
+        """Wrap the functions that produce output."""
         self._wrap_attribute(patch, LambdaPowertoolsFormatter, "format", lambda line: line)
         self._wrap_attribute(patch, responses, "problem_body", json.dumps, echoes_input=True)
         self._wrap_attribute(
             patch, app, "_error_page", lambda answer: answer["body"], echoes_input=True
         )
-        heard_metric = self._wrap(json.dumps, lambda line: line)
-        patch.setattr(observability, "json", SimpleNamespace(dumps=heard_metric))
-        learn, check = self.add_keys, Keyring.__post_init__
+        wrapped_dumps = self._wrap(json.dumps, lambda line: line)
+        patch.setattr(observability, "json", SimpleNamespace(dumps=wrapped_dumps))
+        add_keys, check = self.add_keys, Keyring.__post_init__
 
-        def remembered(keyring: Keyring) -> None:
+        def check_and_add(keyring: Keyring) -> None:
             check(keyring)
-            learn(keyring)
+            add_keys(keyring)
 
-        patch.setattr(Keyring, "__post_init__", remembered)
+        patch.setattr(Keyring, "__post_init__", check_and_add)
 
     def add_keys(self, keyring: Keyring) -> None:
-        """Keys that nothing may say from now on."""
+        """Treat a keyring's keys as secrets from now on."""
         for key in keyring.keys:
             self._keys |= list_encodings(key)
 
     def check_output(self, text: str, *, echoes_input: bool = False) -> None:
-        """Search what was said. What ``echoes`` names back to its caller what they asked for, who
-        may be called by an e-mail address.
+        """Search a text for leaks.
+
+        An output that ``echoes_input`` may repeat the requested person, who may be named by an
+        e-mail address.
         """
         self.output_count += 1
-        found = find_leaks(text, self._keys)
-        self.leaks += [each for each in found if not (echoes_input and each.startswith("person "))]
+        leaks = find_leaks(text, self._keys)
+        self.leaks += [leak for leak in leaks if not (echoes_input and leak.startswith("person "))]
 
     def _wrap_attribute(
         self,
@@ -76,12 +77,12 @@ class SecretLeakMonitor:
     def _wrap(
         self, function: AnyFunction, to_text: AnyFunction, *, echoes_input: bool = False
     ) -> AnyFunction:
-        def heard(*args: Any, **kwargs: Any) -> Any:
+        def call_and_check(*args: Any, **kwargs: Any) -> Any:
             answer = function(*args, **kwargs)
             self.check_output(str(to_text(answer)), echoes_input=echoes_input)
             return answer
 
-        return heard
+        return call_and_check
 
 
 LEAK_MONITOR = SecretLeakMonitor()

@@ -1,6 +1,4 @@
-"""What no log line may hold, in a run of a stack or in any test: keys, whole tokens, whole
-addresses, e-mail addresses, credentials.
-"""
+"""Patterns of secrets: keys, whole tokens, full IP addresses, e-mail addresses, credentials."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ if TYPE_CHECKING:
     from local.stack import EmbeddedStack
 
 IPV4: Final = re.compile(r"(?<![\d.])(?!127\.|0\.)(?:\d{1,3}\.){3}(?!0(?!\d))\d{1,3}(?![\d.])")
-"""An IPv4 address that is not truncated to its network; this machine's own tell nothing."""
+"""An IPv4 address that is not truncated to its network, except loopback."""
 IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,38}(?![\w:.])")
-"""What may be one, and not truncated; ``whole_address`` tells."""
+"""A candidate for an IPv6 address; ``find_full_address`` decides."""
 VERSION: Final = re.compile(r"(?:Chrome|Version|Safari|Firefox|Edg|OPR|CriOS)/[\d.]+")
 TOKEN: Final = re.compile(
     r"/e/[co]/[A-Za-z0-9_-]{20,}/[A-Za-z0-9_-]{22}|[A-Za-z0-9_-]{40,}/[\w-]{22}\b"
 )
 SHORT: Final = re.compile(r"/s/[0-9a-z]{19}\b")
 SHARE: Final = re.compile(r"(?<![\w.-])\.?[\w-]{12,}\.[\w-]{6}\.[\w-]{43}(?![\w-])")
-"""A share as itsdangerous writes it: what is said, when, and a signature of 256 bits."""
+"""A share token of itsdangerous: payload, time, and a signature of 256 bits."""
 EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 CREDENTIAL: Final = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
@@ -34,23 +32,23 @@ CREDENTIAL: Final = re.compile(
     r"|(?i:x-amz-(?:security-token|signature)=\S|aws_(?:secret_access_key|session_token)\W+\w)"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
-LOST_CLICK: Final = '"unrecorded_click"'
-"""The one line that may name a person: a click that neither table nor queue took."""
+UNRECORDED_CLICK: Final = '"unrecorded_click"'
+"""The only line that may contain a person: a click that was neither stored nor queued."""
 
 
 def find_leaks(text: str, keys: Collection[str] = ()) -> Iterator[str]:
-    """What a log tells that it must not. ``keys`` are in all their ``spellings``."""
+    """Find the secrets in a text. ``keys`` are given in all encodings, see ``list_encodings``."""
     for line in text.splitlines():
         for name, find in _KINDS.items():
             found = find(line)
-            if found and not (name == "person" and LOST_CLICK in line):
+            if found and not (name == "person" and UNRECORDED_CLICK in line):
                 yield f"{name} {found}: {line[:300]}"
         if any(key in line for key in keys):
             yield f"a key, in a line of {len(line)} characters"
 
 
 def find_full_address(line: str) -> str | None:
-    """An address that is not cut to its network (/24, /48)."""
+    """Find an IP address that is not truncated to its network (/24, /48)."""
     plain = VERSION.sub("", line)
     for found in IPV4.finditer(plain):
         return found[0]
@@ -64,8 +62,10 @@ def find_full_address(line: str) -> str | None:
 
 
 def list_encodings(key: str | bytes) -> frozenset[str]:
-    """How a key may stand in a text: as it is, in hex, and in base64 of either alphabet, also
-    within something longer, where its first and last characters depend on what is around it.
+    """List the encodings of a key: itself, hex, and base64 of both alphabets.
+
+    Within a longer base64 text the first and last characters depend on the neighbours, so they
+    are cut off.
     """
     raw = key.encode() if isinstance(key, str) else key
     found = {raw.hex(), raw.decode("latin-1")}
@@ -81,9 +81,7 @@ def list_encodings(key: str | bytes) -> frozenset[str]:
 
 
 def list_stack_keys(stack: EmbeddedStack) -> set[str]:
-    """Everything that is secret in a stack: its keyring, its origin's secrets, its functions'
-    credentials, each in all spellings.
-    """
+    """List the secrets of a stack in all encodings: keyring, origin secrets, role credentials."""
     client = stack.cloud.client("secretsmanager")
     secret = json.loads(client.get_secret_value(SecretId=stack.ref("Keyring"))["SecretString"])
     keys = [secret["seed"]] if "seed" in secret else [key["secret"] for key in secret["keys"]]
@@ -93,7 +91,7 @@ def list_stack_keys(stack: EmbeddedStack) -> set[str]:
     ]
     for access in stack.cloud._role_credentials.values():
         keys += [access["AWS_SECRET_ACCESS_KEY"], access["AWS_SESSION_TOKEN"]]
-    return {spelling for key in keys for spelling in list_encodings(key)}
+    return {encoding for key in keys for encoding in list_encodings(key)}
 
 
 def _build_finder(expression: re.Pattern[str]) -> Callable[[str], str | None]:

@@ -50,11 +50,11 @@ class RewriteHarness:
     )
 
     def save_settings(self, **changes: Any) -> None:
-        now = self.workspaces.get_settings(derive_workspace_id("acme"))
-        self.workspaces.save_settings("acme", replace(now, **changes))
+        settings = self.workspaces.get_settings(derive_workspace_id("acme"))
+        self.workspaces.save_settings("acme", replace(settings, **changes))
 
     def rewrite(self, *, recipient_count: int = 1, **body: Any) -> RewriteResponse:
-        sending = RewriteService(
+        service = RewriteService(
             campaigns=InMemoryCampaignRepository(),
             workspaces=self.workspaces,
             base_urls=FakeBaseUrls(),
@@ -63,8 +63,8 @@ class RewriteHarness:
             now=lambda: NOW,
         )
         recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(recipient_count)]
-        asked = {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}
-        return sending.rewrite(validate_rewrite_request(asked))
+        request = {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}
+        return service.rewrite(validate_rewrite_request(request))
 
     def resolve_short_link(self, code: str) -> str:
         """Resolve a short link to its destination."""

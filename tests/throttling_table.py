@@ -1,4 +1,4 @@
-"""A table that throttles, loses answers, and otherwise does what DynamoDB says it does."""
+"""A fake DynamoDB table that throttles calls and loses responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from waypost.repositories.dynamodb.short_links import (
 
 
 class DynamoRefusal(Exception):
-    """What a client raises for an answer of DynamoDB's that is an error."""
+    """The error that a client raises for an error response of DynamoDB."""
 
     def __init__(self, code: str, reasons: list[str] | None = None) -> None:
         super().__init__(code)
@@ -25,8 +25,9 @@ class DynamoRefusal(Exception):
 
 
 class ThrottlingTable:
-    """Takes transactions of conditional puts: all or none, known again by their token. ``faults``
-    make it fail, before it wrote or after.
+    """A table for idempotent transactions of conditional puts.
+
+    With ``faults``, calls fail at random, before or after the write.
     """
 
     def __init__(self, faults: random.Random | None = None) -> None:
@@ -47,7 +48,7 @@ class ThrottlingTable:
         self._write(request)
         if dice < 0.3:
             self.fault_counts["answer lost"] += 1
-            raise OSError("the answer got lost")
+            raise OSError("the response was lost")
         return {}
 
     def _write(self, request: dict[str, Any]) -> None:
@@ -66,12 +67,12 @@ class ThrottlingTable:
         self.items |= {a["Put"]["Item"]["pk"]["S"]: a["Put"]["Item"] for a in actions}
 
     def get_item(self, **request: Any) -> dict[str, Any]:
-        found = self.items.get(request["Key"]["pk"]["S"])
-        return {"Item": found} if found else {}
+        item = self.items.get(request["Key"]["pk"]["S"])
+        return {"Item": item} if item else {}
 
 
 def create_repository(
     table: ThrottlingTable, sleep: Callable[[float], None] = lambda _: None
 ) -> DynamoShortLinkRepository:
-    """The store over such a table, without its pauses."""
+    """Create the repository of short links on the table; it retries without delay by default."""
     return DynamoShortLinkRepository(table, "short-links", sleep)  # type: ignore[arg-type]

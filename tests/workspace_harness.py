@@ -1,4 +1,4 @@
-"""A workspace in memory with everything that reports read, for tests of the API and of pages."""
+"""A workspace in memory, for tests of the API and of pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGES_URL = "https://pages.example.com"
 
 
 def build_link_definition(url: str, tag: str | None = None, position: int = 1) -> LinkDefinition:
-    """A link as a message defines it."""
+    """Build the definition of a link."""
     return LinkDefinition(f"tag:{tag}" if tag else f"url:{url}", url, tag, position)
 
 
@@ -45,7 +45,7 @@ class FixedKeyring:
 
 
 class WorkspaceHarness:
-    """Stores, what is done to them, and the use cases that read them. ``now`` may be moved."""
+    """In-memory repositories and the services on them. Tests may change ``now``."""
 
     def __init__(self, name: str = "acme") -> None:
         self.name = name
@@ -61,7 +61,7 @@ class WorkspaceHarness:
         self.domains = self.repositories.domains
 
     def clock(self) -> float:
-        """Give ``now`` in seconds since 1970."""
+        """Return ``now`` in seconds since 1970."""
         return self.now.timestamp()
 
     def register_campaign(
@@ -71,25 +71,25 @@ class WorkspaceHarness:
         deliveries: int = 10,
         now: datetime = NOON,
     ) -> list[LinkId]:
-        """Note a campaign as rewritten; gives the codes of its links."""
-        code = self.campaigns.get_or_create(
+        """Store a rewritten campaign and return the ids of its links."""
+        campaign_id = self.campaigns.get_or_create(
             self.name, campaign, kind="newsletter", channel="email", now=now
         )
-        self.campaigns.add_deliveries(code, deliveries, None)
-        return self.campaigns.define_links(code, links, NOON)
+        self.campaigns.add_deliveries(campaign_id, deliveries, None)
+        return self.campaigns.define_links(campaign_id, links, NOON)
 
     def archive_message(self, campaign: CampaignId, html: str, *, rendered: bool = False) -> None:
-        """Keep the message of a campaign."""
+        """Store the message of a campaign."""
         self.messages.add(
             SentMessage(campaign=campaign, html=html, rendered=rendered, expires=2**31)
         )
 
     def record_click(self, link: LinkId, id_: str, **changes: Any) -> Click:
-        """A counted click on a link."""
-        made = replace(make_click(id_, **changes), link=link)
-        self.clicks.record(made)
-        create_tally(self.repositories).count_clicks([made])
-        return made
+        """Store and count a click on a link."""
+        click = replace(make_click(id_, **changes), link=link)
+        self.clicks.record(click)
+        create_tally(self.repositories).count_clicks([click])
+        return click
 
     def create_share_signer(self) -> ShareSigner:
         return ShareSigner(self.keyring, lambda: self.now)
@@ -97,30 +97,30 @@ class WorkspaceHarness:
     def create_share_token(
         self, campaign: str | None = None, *, people: bool = False, hours: int = 24
     ) -> str:
-        """A share's token."""
+        """Create the token of a share link."""
         return self.create_share_signer().create_token(
             ShareScope(self.name, campaign, people), hours
         )
 
     def create_services(self) -> ApiServices:
-        """The use cases on these stores instead of a stack's."""
-        made = ApiServices(self.clock)
-        made.repositories = self.repositories
-        made.share_signers = ShareSignerSource(FixedKeyring(self.keyring), self.clock)
-        made.domain_service = DomainService(
+        """Create the API's services on these repositories."""
+        services = ApiServices(self.clock)
+        services.repositories = self.repositories
+        services.share_signers = ShareSignerSource(FixedKeyring(self.keyring), self.clock)
+        services.domain_service = DomainService(
             self.domains, CnameTargets("edge.example.net"), DomainEventPublisher(), lambda: self.now
         )
-        made.privacy_requests = PrivacyRequests(
+        services.privacy_requests = PrivacyRequests(
             self.settings,
             Erasure(self.clicks, self.recipients, self.settings, self.messages, self.campaigns),
             now=lambda: self.now,
             monotonic=lambda: self.monotonic(),
         )
-        made.share_links = ShareLinkService(
-            self.campaigns, made.share_signers.get_signer, PAGES_URL
+        services.share_links = ShareLinkService(
+            self.campaigns, services.share_signers.get_signer, PAGES_URL
         )
-        return made
+        return services
 
     def create_page_service(self) -> PageService:
-        """The pages of these stores."""
+        """Create the page service on these repositories."""
         return build_page_service(self.create_services())

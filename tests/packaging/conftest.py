@@ -7,40 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.sam_build import RUNTIME, Build, run_sam_build, runtime_python
+from tests.packaging.sam_build import RUNTIME, Build, find_runtime_python, run_sam_build
 
 
 @pytest.fixture(scope="session")
-def for_lambda(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """As `make build` makes it."""
+def lambda_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Build for Lambda, as `make build` does."""
     return _build_once(
         _shared_folder(tmp_path_factory) / "lambda",
-        {"RUNTIME_PYTHON": runtime_python() or f"python{RUNTIME}"},
+        {"RUNTIME_PYTHON": find_runtime_python() or f"python{RUNTIME}"},
     )
 
 
 @pytest.fixture(scope="session")
-def for_here(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The same, for the Python and the processor that run the tests."""
+def local_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Build for the Python version and the processor that run the tests."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    here = {"RUNTIME": version, "RUNTIME_PYTHON": sys.executable, "PLATFORMS": ""}
-    return _build_once(_shared_folder(tmp_path_factory) / "here", here)
+    variables = {"RUNTIME": version, "RUNTIME_PYTHON": sys.executable, "PLATFORMS": ""}
+    return _build_once(_shared_folder(tmp_path_factory) / "local", variables)
 
 
 def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this run of tests, the same for all its processes."""
+    """Return a folder that all xdist processes of this run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if base.name.startswith("popen-") else base
 
 
 def _build_once(folder: Path, variables: Mapping[str, str]) -> Build:
-    """A build that the first process to come makes, and the others wait for."""
+    """Build in the first process that asks; the others wait for its lock and reuse the result."""
     folder.mkdir(exist_ok=True)
-    said = folder / "said"
+    output = folder / "output"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if said.exists():
-            return Build(folder / "build", said.read_text("utf-8"))
+        if output.exists():
+            return Build(folder / "build", output.read_text("utf-8"))
         build = run_sam_build(folder / "build", variables)
-        said.write_text(build.output, "utf-8")
+        output.write_text(build.output, "utf-8")
         return build

@@ -1,4 +1,4 @@
-"""Runs `sam build` as a user would, into a folder of the test's."""
+"""Run `sam build` into a folder of the test, and read the template."""
 
 import os
 import subprocess
@@ -18,15 +18,15 @@ RUNTIME = "3.13"
 
 
 @cache
-def runtime_python() -> str:
-    """Where the Lambda runtime's Python is on this machine; empty where there is none."""
+def find_runtime_python() -> str:
+    """Return the path of the Lambda runtime's Python, or an empty string if it is not installed."""
     return subprocess.run(
         [ROOT / "tools/find-python", RUNTIME], capture_output=True, text=True, check=False
     ).stdout.strip()
 
 
 def list_resources(resource_type: str) -> dict[str, Any]:
-    """The template's resources of a type, by logical id."""
+    """List the template's resources of a type, by logical id."""
     return {name: body for name, body in RESOURCES.items() if body["Type"] == resource_type}
 
 
@@ -34,7 +34,7 @@ FUNCTIONS = list_resources("AWS::Serverless::Function")
 
 
 def list_statements(function_id: str) -> Iterator[dict[str, Any]]:
-    """What a function's role allows, with actions as a list."""
+    """List the statements of a function's role, with actions as lists."""
     role = RESOURCES[FUNCTIONS[function_id]["Properties"]["Role"]["Fn::GetAtt"][0]]
     for policy in role["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -44,7 +44,7 @@ def list_statements(function_id: str) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What `sam build` made, a folder for the layer and for each function, and what it said."""
+    """The folder of a build, with one folder for the layer and each function, and its output."""
 
     folder: Path
     output: str
@@ -58,7 +58,7 @@ class Build:
 
 
 def run_sam_build(folder: Path, variables: Mapping[str, str], *resources: str) -> Build:
-    """Builds without the cache, so that nothing is left over from an earlier build."""
+    """Build without SAM's cache, so that no file of an earlier build remains."""
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",
         "SAM_CLI_TELEMETRY": "0",

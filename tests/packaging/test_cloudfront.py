@@ -1,4 +1,4 @@
-"""What the CloudFront part of the template promises: one distribution for every customer's host."""
+"""Test the CloudFront resources of the template: one distribution for all tracking hosts."""
 
 import json
 import re
@@ -18,8 +18,8 @@ IN_CLOUDFORMATION = {"IsIPV6Enabled": "IPV6Enabled", "IAMCertificateId": "IamCer
 NODE = shutil.which("node")
 
 
-def refused_for_tenants(shape: str) -> set[str]:
-    """The fields that CloudFront's service model says a multi-tenant distribution cannot have."""
+def list_fields_refused_for_tenants(shape: str) -> set[str]:
+    """List the fields that CloudFront's service model excludes for multi-tenant distributions."""
     model: Any = botocore.session.get_session().get_service_model("cloudfront")
     members = model.shape_for(shape).members
     says = re.compile("can't specify this field for multi-tenant|use a connection group instead")
@@ -33,7 +33,7 @@ def test_every_host_is_a_tenant_of_one_distribution():
     assert list(list_resources("AWS::CloudFront::Distribution")) == ["Distribution"]
     assert (
         list_resources("AWS::CloudFront::DistributionTenant") == {}
-    )  # made at run time, host by host
+    )  # the verify function creates them
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_every_host_is_a_tenant_of_one_distribution():
     ],
 )
 def test_distribution_has_no_field_that_cloudfront_refuses_for_tenants(shape, config):
-    assert not refused_for_tenants(shape) & set(config)
+    assert not list_fields_refused_for_tenants(shape) & set(config)
 
 
 def test_plain_http_is_served_and_nothing_is_cached():
@@ -55,7 +55,7 @@ def test_plain_http_is_served_and_nothing_is_cached():
 
 
 def test_server_errors_are_not_cached():
-    """Where an origin's no-store holds, CloudFront need not be told: for 404, 410, 414 and 501."""
+    """CloudFront obeys the origin's no-store for 404, 410, 414 and 501 without configuration."""
     kept = {
         each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in CONFIG["CustomErrorResponses"]
     }
@@ -79,7 +79,7 @@ def test_response_headers_never_force_https():
     assert "strict-transport-security" not in json.dumps(policy).lower()
 
 
-@pytest.mark.skipif(NODE is None, reason="no node here to run CloudFront's function with")
+@pytest.mark.skipif(NODE is None, reason="node is not installed; CloudFront's function needs it")
 def test_viewer_function_sets_the_host_and_time_headers():
     code = RESOURCES["ViewerFunction"]["Properties"]["FunctionCode"]
     forged = {"host": {"value": "links.acme.com"}, "x-waypost-host": {"value": "evil.example"}}

@@ -1,4 +1,4 @@
-"""What docs/deploy.md says in figures and names is what the template and the benchmarks say."""
+"""Compare docs/deploy.md with the template and the benchmarks."""
 
 import re
 
@@ -27,7 +27,7 @@ def memory(function: str) -> int:
 
 
 def rows_of_memory() -> dict[str, tuple[int, int]]:
-    """By function: the peak that was measured, and what it has."""
+    """Read the table of memory: measured peak and configured size, by function."""
     rows = re.findall(r"^\| (\w+) \|[^|]*\| (\d+) \| ([\d,]+) \|", section("Memory"), re.MULTILINE)
     peaks: dict[str, tuple[int, int]] = {}
     for function, peak, has in rows:

@@ -1,4 +1,4 @@
-"""Each function is told what its settings read, and nothing else."""
+"""Test that each function has exactly the variables that its configuration reads."""
 
 import ast
 
@@ -27,25 +27,28 @@ READ: dict[str, tuple[type[FunctionConfig], ...]] = {
     "VerifyDomainsFunction": (DomainConfig, VerifyDomainsConfig),
 }
 THROUGH_SERVICES = {"ApiFunction", "PagesFunction"}
-LEFT_OUT = {("PagesFunction", "EVENT_BUS")}  # reads domains, and announces nothing
+UNSET = {("PagesFunction", "EVENT_BUS")}  # it publishes no domain events
 FOR_CLOUDFORMATION = {
-    ("RedirectFunction", "ORIGIN_SECRET_REVISION"),  # has secrets read again
-    ("RedirectFunction", "DEPLOYED_WITH"),  # these two have a version published
+    (
+        "RedirectFunction",
+        "ORIGIN_SECRET_REVISION",
+    ),  # changes when the secrets rotate, so that a new version reads them
+    ("RedirectFunction", "DEPLOYED_WITH"),  # its change publishes a version
     ("RewriteFunction", "DEPLOYED_WITH"),
 }
 
 
-def told(function: str) -> set[str]:
+def list_template_variables(function: str) -> set[str]:
     return set(FUNCTIONS[function]["Properties"].get("Environment", {}).get("Variables", {}))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_function_has_exactly_the_variables_of_its_configuration(function):
     read = {variable for settings in READ[function] for variable in settings.list_variables()}
-    left_out = {variable for name, variable in LEFT_OUT if name == function}
+    unset = {variable for name, variable in UNSET if name == function}
     added = {variable for name, variable in FOR_CLOUDFORMATION if name == function}
-    assert left_out <= read
-    assert told(function) - added == read - left_out
+    assert unset <= read
+    assert list_template_variables(function) - added == read - unset
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -56,7 +59,7 @@ def test_function_has_every_required_variable(function):
         for variable, must in settings.list_variables().items()
         if must
     }
-    assert required <= told(function)
+    assert required <= list_template_variables(function)
 
 
 @pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - THROUGH_SERVICES))

@@ -1,5 +1,7 @@
-"""A deploy reaches what calls ``live``: SAM publishes a version only where it sees a change, and
-sees neither a layer's content nor a parameter's value by itself.
+"""Test that each deploy publishes versions for the alias ``live``.
+
+SAM publishes a version only if the function changes in the template; changed layer code or
+parameters need a changed property.
 """
 
 import subprocess
@@ -17,10 +19,10 @@ SOURCE = (ROOT / "template.yaml").read_text()
 PUBLISHED = {name for name, body in FUNCTIONS.items() if "AutoPublishAlias" in body["Properties"]}
 
 
-def versions(folder: Path, template: str) -> dict[str, str]:
-    """The version that each published function's alias leads to, by function."""
+def load_alias_versions(folder: Path, template: str) -> dict[str, str]:
+    """Return the version of each alias, by function."""
     from tools.transform_template import (
-        translate_template,  # it takes long, in each process of tests
+        translate_template,  # a slow import, in each xdist process
     )
 
     path = folder / "template.yaml"
@@ -35,25 +37,30 @@ def versions(folder: Path, template: str) -> dict[str, str]:
     }
 
 
-def packaged(layer: str) -> str:
-    """The template as it is uploaded, with the layer's artefact in it."""
+def build_packaged_template(layer: str) -> str:
+    """Return the template as it is uploaded, with the URI of the layer's artefact."""
     assert SOURCE.count("ContentUri: layers/waypost") == 1
     return SOURCE.replace("ContentUri: layers/waypost", f"ContentUri: s3://artefacts/{layer}")
 
 
 def test_new_layer_code_publishes_a_version_of_every_aliased_function(tmp_path):
-    before, after = (versions(tmp_path, packaged(layer)) for layer in ("one", "two"))
+    before, after = (
+        load_alias_versions(tmp_path, build_packaged_template(layer)) for layer in ("one", "two")
+    )
     assert set(before) == set(after) == PUBLISHED
     assert not [name for name in PUBLISHED if before[name] == after[name]]
 
 
 def test_same_code_has_the_same_version(tmp_path):
-    assert versions(tmp_path, packaged("one")) == versions(tmp_path, packaged("one"))
+    assert load_alias_versions(tmp_path, build_packaged_template("one")) == load_alias_versions(
+        tmp_path, build_packaged_template("one")
+    )
 
 
 def test_changed_parameters_publish_a_version_of_every_aliased_function(tmp_path):
     before, after = (
-        versions(tmp_path, stamp_template(packaged("one"), mark)) for mark in ("aaaa", "bbbb")
+        load_alias_versions(tmp_path, stamp_template(build_packaged_template("one"), mark))
+        for mark in ("aaaa", "bbbb")
     )
     assert not [name for name in PUBLISHED if before[name] == after[name]]
 

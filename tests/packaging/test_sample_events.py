@@ -1,4 +1,4 @@
-"""The sample events fit the triggers; the artefacts, run by Lambda's own client, answer them."""
+"""Test that the sample events fit the triggers, and that the built functions process them."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def sample(name: str) -> dict[str, Any]:
 
 
 SAMPLES = sorted(file.stem for file in EVENTS.glob("*.json"))
-INVOKED = {"RewriteFunction.invoke"}  # by pipelines, without a trigger
+INVOKED = {"RewriteFunction.invoke"}  # pipelines invoke it without a trigger
 
 
 @pytest.mark.parametrize("name", sorted(set(SAMPLES) - INVOKED))
@@ -56,12 +56,12 @@ def test_every_function_has_a_sample_event_per_trigger_type():
 
 
 @pytest.fixture(scope="module")
-def stack(for_here: Build) -> Iterator[EmbeddedStack]:
-    """The embedded stack, running what was built instead of the sources."""
-    template = parse_yaml((for_here.folder / "template.yaml").read_text())
+def stack(local_build: Build) -> Iterator[EmbeddedStack]:
+    """Run the embedded stack with the built artefacts instead of the sources."""
+    template = parse_yaml((local_build.folder / "template.yaml").read_text())
     layer = template["Resources"]["WaypostLayer"]["Properties"]
-    layer["ContentUri"] += "/python"  # Lambda unpacks a layer to /opt, and looks for modules there
-    artefacts = for_here.folder / "artefacts.yaml"
+    layer["ContentUri"] += "/python"  # Lambda has /opt/python on the module path
+    artefacts = local_build.folder / "artefacts.yaml"
     artefacts.write_text(yaml.safe_dump(template))
     with EmbeddedStack(artefacts) as started:
         yield started

@@ -1,4 +1,4 @@
-"""What template.yaml and samconfig.toml promise, and no linter knows to ask."""
+"""Test the properties of template.yaml and samconfig.toml that no linter checks."""
 
 import json
 import re
@@ -34,7 +34,7 @@ SOURCES = "\n".join(
 
 
 def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
-    """Every trigger of a kind: the function's logical id and the trigger's properties."""
+    """List the triggers of a type: the function's logical id and the trigger's properties."""
     return [
         (name, event["Properties"])
         for name, function in FUNCTIONS.items()
@@ -45,8 +45,8 @@ def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
 
 @cache
 def reference() -> dict[str, Any]:
-    """IAM's service authorization reference, by service."""
-    from cfnlint.data import AdditionalSpecs  # it takes a second, in each process of tests
+    """Load IAM's service authorization reference, by service."""
+    from cfnlint.data import AdditionalSpecs  # imports for one second, in each xdist process
     from cfnlint.helpers import load_resource
 
     found: dict[str, Any] = load_resource(AdditionalSpecs, "Policies.json")
@@ -54,14 +54,12 @@ def reference() -> dict[str, Any]:
 
 
 def resource_types(action: str) -> list[str]:
-    """What resources of IAM's service authorization reference an action is allowed on. None, and
-    only a statement about ``*`` allows it.
-    """
+    """List the resource types of an action; if there is none, only ``*`` allows the action."""
     service, _, name = action.partition(":")
     return list(reference()[service]["Actions"][name.lower()].get("Resources", []))
 
 
-# Who may do what
+# Permissions
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -100,7 +98,7 @@ def test_every_management_route_requires_iam():
 
 def test_redirect_always_knows_the_origin_secrets():
     variables = FUNCTIONS["RedirectFunction"]["Properties"]["Environment"]["Variables"]
-    secrets = variables["ORIGIN_SECRETS"]["Fn::Sub"]  # whatever OriginLock says
+    secrets = variables["ORIGIN_SECRETS"]["Fn::Sub"]  # also if OriginLock is open
     assert "${OriginSecretA}" in secrets
     assert "${OriginSecretB}" in secrets
     assert variables["ORIGIN_LOCK"] == {"Ref": "OriginLock"}
@@ -117,7 +115,7 @@ def test_buckets_block_public_access():
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
 
 
-# Nobody takes what recipients need
+# Capacity for redirects
 
 
 @pytest.mark.parametrize("function", sorted(CONCURRENCY_LIMITS))
@@ -172,7 +170,7 @@ def test_api_rate_limits_fit_into_the_account_quota():
 
 @pytest.mark.parametrize("api", list_resources("AWS::Serverless::HttpApi"))
 def test_route_with_a_rate_limit_exists(api):
-    """API Gateway refuses the stage otherwise; short links have a rate of their own."""
+    """API Gateway refuses a rate for an unknown route. Short links have their own rate."""
     keys = {
         f"{event['Method']} {event['Path']}"
         for _, event in events("HttpApi")
@@ -184,7 +182,7 @@ def test_route_with_a_rate_limit_exists(api):
         assert rated == {key for key in keys if " /s/" in key} != set()
 
 
-# What is kept
+# Retention
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -234,8 +232,8 @@ def test_tally_receives_inserts_with_limited_retries_and_stores_failed_batches()
 # Alarms
 
 
-def looked_at(alarm: str) -> list[dict[str, Any]]:
-    """The metrics of an alarm: one, or those that an expression reckons with."""
+def list_alarm_metrics(alarm: str) -> list[dict[str, Any]]:
+    """List the metrics of an alarm: one, or those of its expression."""
     properties = ALARMS[alarm]["Properties"]
     return [
         each["MetricStat"]["Metric"]
@@ -246,8 +244,8 @@ def looked_at(alarm: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_alarm_metric_is_emitted_by_code_or_by_its_service(alarm):
-    assert looked_at(alarm)
-    for properties in looked_at(alarm):
+    assert list_alarm_metrics(alarm)
+    for properties in list_alarm_metrics(alarm):
         if properties["Namespace"] != observability.METRIC_NAMESPACE:
             assert properties["Namespace"].startswith("AWS/")
             continue

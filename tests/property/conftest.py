@@ -2,5 +2,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def without_sockets(socket_disabled: None) -> None:
+def disable_sockets(socket_disabled: None) -> None:
     """Fail each test that opens a socket."""

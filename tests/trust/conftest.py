@@ -13,7 +13,7 @@ from waypost.tokens import ClickToken
 
 
 @pytest.fixture(autouse=True)
-def without_sockets(socket_disabled: None) -> None:
+def disable_sockets(socket_disabled: None) -> None:
     """Disable sockets; tests/e2e tests everything that needs one."""
 
 

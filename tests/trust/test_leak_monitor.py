@@ -23,13 +23,13 @@ KEY = bytes(range(7, 39))
 
 @pytest.fixture
 def monitor(
-    watch: SecretLeakMonitor, monkeypatch: pytest.MonkeyPatch
+    leak_monitor: SecretLeakMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SecretLeakMonitor]:
     """A second monitor; the one of all tests forgets the leaks found here."""
     own_monitor = SecretLeakMonitor()
     own_monitor.install(monkeypatch)
     yield own_monitor
-    watch.leaks.clear()
+    leak_monitor.leaks.clear()
 
 
 def log_line(text: str) -> None:
