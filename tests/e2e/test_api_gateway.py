@@ -1,4 +1,4 @@
-"""The embedded stack's HTTP: events as API Gateway and CloudFront make them."""
+"""Test the events that the embedded stack builds, as API Gateway and CloudFront do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from local.stack import EmbeddedStack
 
 
-def seen(answer):
+def load_event(answer):
     assert answer.status == 200, answer
     return answer.json()["event"]
 
 
 def test_path_and_its_parameters_arrive_decoded(small_stack, http):
-    event = seen(http("GET", f"{small_stack.url}/e/a%2Fb%20c/sig?x=1&x=2&u=http%3A%2F%2Fe"))
+    event = load_event(http("GET", f"{small_stack.url}/e/a%2Fb%20c/sig?x=1&x=2&u=http%3A%2F%2Fe"))
     assert event["rawPath"] == "/e/a/b c/sig"
     assert event["rawQueryString"] == "x=1&x=2&u=http%3A%2F%2Fe"
     assert event["pathParameters"] == {"payload": "a/b c", "signature": "sig"}
@@ -25,7 +25,7 @@ def test_path_and_its_parameters_arrive_decoded(small_stack, http):
 
 
 def test_tracking_request_has_the_headers_of_cloudfront(small_stack, http):
-    event = seen(
+    event = load_event(
         http("GET", f"{small_stack.url}/e/a/b", {"host": "links.acme.test", "cookie": "a=1"})
     )
     headers = event["headers"]
@@ -39,7 +39,7 @@ def test_tracking_request_has_the_headers_of_cloudfront(small_stack, http):
 
 def test_repeated_origin_attempt_has_the_same_headers(small_stack, http):
     attempts = [
-        seen(http("GET", f"{small_stack.url}/e/a/b", {"x-amz-cf-id": "the same"}))["headers"]
+        load_event(http("GET", f"{small_stack.url}/e/a/b", {"x-amz-cf-id": "the same"}))["headers"]
         for _ in range(2)
     ]
     assert attempts[0]["x-waypost-time"] == attempts[1]["x-waypost-time"]
@@ -48,13 +48,15 @@ def test_repeated_origin_attempt_has_the_same_headers(small_stack, http):
 
 def test_api_hostname_bypasses_cloudfront(small_stack, http):
     host = "publicapi.execute-api.us-east-1.amazonaws.com"
-    headers = seen(http("GET", f"{small_stack.url}/e/a/b", {"host": host}))["headers"]
+    headers = load_event(http("GET", f"{small_stack.url}/e/a/b", {"host": host}))["headers"]
     assert "x-waypost-origin" not in headers
     assert "x-waypost-time" not in headers
 
 
 def test_management_request_bypasses_cloudfront(small_stack, http):
-    event = seen(http("POST", f"{small_stack.url}/v1/things", {"cookie": "a=1; b=2"}, {"a": "ü"}))
+    event = load_event(
+        http("POST", f"{small_stack.url}/v1/things", {"cookie": "a=1; b=2"}, {"a": "ü"})
+    )
     assert json.loads(event["body"]) == {"a": "ü"}
     assert event["cookies"] == ["a=1", "b=2"]
     assert "x-amz-cf-id" not in event["headers"]
@@ -64,13 +66,13 @@ def test_management_request_bypasses_cloudfront(small_stack, http):
 
 def test_binary_body_arrives_as_base64(small_stack, http):
     headers = {"content-type": "application/octet-stream"}
-    event = seen(http("POST", f"{small_stack.url}/v1/things", headers, b"\xff\x00"))
+    event = load_event(http("POST", f"{small_stack.url}/v1/things", headers, b"\xff\x00"))
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == b"\xff\x00"
 
 
 def test_unknown_path_uses_the_default_route_if_the_api_has_one(small_stack, http):
-    assert seen(http("GET", f"{small_stack.url}/anything"))["routeKey"] == "$default"
+    assert load_event(http("GET", f"{small_stack.url}/anything"))["routeKey"] == "$default"
     host = "privateapi.execute-api.us-east-1.amazonaws.com"
     answer = http("GET", f"{small_stack.url}/anything", {"host": host})
     assert (answer.status, answer.json()) == (404, {"message": "Not Found"})
@@ -81,20 +83,20 @@ def test_cloudfront_refuses_methods_that_the_distribution_does_not_allow(small_s
 
 
 def test_response_keeps_its_headers_and_cookies(small_stack, http):
-    told = {
+    response = {
         "statusCode": 302,
         "headers": {"location": "https://example.com/a%2Fb?c#d", "cache-control": "no-store"},
         "cookies": ["a=1"],
     }
-    answer = http("GET", f"{small_stack.url}/v1/things/x", {"x-answer": json.dumps(told)})
+    answer = http("GET", f"{small_stack.url}/v1/things/x", {"x-answer": json.dumps(response)})
     assert answer.status == 302
     assert answer.headers["location"] == "https://example.com/a%2Fb?c#d"
     assert answer.headers["set-cookie"] == "a=1"
 
 
 def test_invalid_response_header_is_an_internal_error(small_stack, http):
-    told = {"statusCode": 302, "headers": {"location": "https://example.com\r\nx: y"}}
-    answer = http("GET", f"{small_stack.url}/v1/things/x", {"x-answer": json.dumps(told)})
+    response = {"statusCode": 302, "headers": {"location": "https://example.com\r\nx: y"}}
+    answer = http("GET", f"{small_stack.url}/v1/things/x", {"x-answer": json.dumps(response)})
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
 
 

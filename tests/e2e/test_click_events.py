@@ -1,4 +1,4 @@
-"""Whoever subscribes to the bus hears of every click, once."""
+"""Test that a subscriber of the event bus receives each click once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.e2e.sender import URLS, Sender
 
 
 @pytest.fixture
-def heard(stack):
-    """Reads what the bus brought to a subscriber's queue."""
+def read_events(stack):
+    """Return a function that reads the events in a subscriber's queue."""
     sqs, events = stack.cloud.client("sqs"), stack.cloud.client("events")
     queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
@@ -30,16 +30,18 @@ def heard(stack):
     sqs.delete_queue(QueueUrl=queue)
 
 
-def test_event_of_a_click_has_the_fields_of_the_customer_io_webhook(stack, http, heard):
+def test_event_of_a_click_has_the_fields_of_the_customer_io_webhook(stack, http, read_events):
     sender = Sender(stack, http, "announced")
     ((link, *_),) = sender.send("ada")
     for _ in range(2):
         sender.click(link, x_amz_cf_id="the-same-request")
     sender.load_report()
-    [told] = [event for event in heard() if event["data"]["delivery_id"] == "announced-ada"]
-    assert (told["metric"], told["data"]["customer_id"], told["data"]["href"]) == (
+    [clicked] = [
+        event for event in read_events() if event["data"]["delivery_id"] == "announced-ada"
+    ]
+    assert (clicked["metric"], clicked["data"]["customer_id"], clicked["data"]["href"]) == (
         "clicked",
         "ada",
         URLS[0],
     )
-    assert told["data"]["verdict"]["kind"] in {"human", "machine"}
+    assert clicked["data"]["verdict"]["kind"] in {"human", "machine"}

@@ -1,4 +1,4 @@
-"""The operator's tool on the embedded stack: what it does is what the API says."""
+"""Test the domain tool on the embedded stack."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> Run:
-    def ran(command: str, *options: str, workspace: str = "tool") -> str:
+    def run_tool(command: str, *options: str, workspace: str = "tool") -> str:
         main([command, "--base", stack.url, "--workspace", workspace, *options])
         return capsys.readouterr().out
 
-    return ran
+    return run_tool
 
 
 def test_domain_tool_adds_changes_and_removes_a_domain(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Streams and queues of the embedded stack are delivered as event source mappings deliver them."""
+"""Test that the embedded stack delivers streams and queues as event source mappings do."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def send(small_stack):
     return send
 
 
-def row(small_stack, key):
+def read_item(small_stack, key):
     found = small_stack.cloud.client("dynamodb").get_item(
         TableName=small_stack.ref("Ledger"), Key={"pk": {"S": key}}
     )
     return found.get("Item")
 
 
-def counted(small_stack):
-    return int((row(small_stack, "tally") or {"seen": {"N": "0"}})["seen"]["N"])
+def count_records(small_stack):
+    return int((read_item(small_stack, "tally") or {"seen": {"N": "0"}})["seen"]["N"])
 
 
-def kept(small_stack):
-    """The batches in the failure bucket, each with the keys of its records."""
+def read_failed_batches(small_stack):
+    """Read the batches in the failure bucket, each with the keys of its records."""
     s3, bucket = small_stack.cloud.client("s3"), small_stack.ref("Failures")
     found = []
     for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
@@ -53,14 +53,14 @@ def kept(small_stack):
 
 
 def test_inserted_items_are_delivered_once(small_stack, put):
-    before = counted(small_stack)
+    before = count_records(small_stack)
     put(*[f"count-once-{n}" for n in range(25)])
     assert small_stack.wait_until_counted()
-    assert counted(small_stack) == before + 25
+    assert count_records(small_stack) == before + 25
 
 
 def test_stream_filter_passes_inserts_and_drops_changes(small_stack, put):
-    before = counted(small_stack)
+    before = count_records(small_stack)
     put("count-filter")
     assert small_stack.wait_until_counted()
     client = small_stack.cloud.client("dynamodb")
@@ -72,16 +72,16 @@ def test_stream_filter_passes_inserts_and_drops_changes(small_stack, put):
     )
     client.delete_item(TableName=small_stack.ref("Ledger"), Key={"pk": {"S": "count-filter"}})
     assert small_stack.wait_until_counted()
-    assert counted(small_stack) == before + 1
-    assert row(small_stack, "tally")["eventName"]["S"] == "INSERT"
+    assert count_records(small_stack) == before + 1
+    assert read_item(small_stack, "tally")["eventName"]["S"] == "INSERT"
 
 
 def test_failing_record_is_stored_alone_and_its_neighbours_are_delivered(small_stack, put):
-    before = counted(small_stack)
+    before = count_records(small_stack)
     put("count-p1", "count-p2", "poison-1", "count-p3", "count-p4")
     assert small_stack.wait_until_counted()
-    assert counted(small_stack) >= before + 4
-    ((about, keys),) = kept(small_stack)
+    assert count_records(small_stack) >= before + 4
+    ((about, keys),) = read_failed_batches(small_stack)
     assert keys == ["poison-1"]
     assert about["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert about["requestContext"]["approximateInvokeCount"] == 2
@@ -94,10 +94,10 @@ def test_failing_record_is_stored_alone_and_its_neighbours_are_delivered(small_s
 
 
 def test_queued_messages_reach_the_table_and_the_tally(small_stack, send):
-    before = counted(small_stack)
+    before = count_records(small_stack)
     send(*[f"count-queue-{n}" for n in range(12)])
     assert small_stack.wait_until_counted()
-    assert counted(small_stack) == before + 12
+    assert count_records(small_stack) == before + 12
 
 
 def test_failing_message_goes_to_the_dead_letter_queue_after_its_retries(small_stack, send):
@@ -110,11 +110,11 @@ def test_failing_message_goes_to_the_dead_letter_queue_after_its_retries(small_s
         found = [message["Body"] for message in answer.get("Messages", [])]
         time.sleep(0.1)
     assert found == ["poison"]
-    assert row(small_stack, "count-beside-poison")
+    assert read_item(small_stack, "count-beside-poison")
 
 
 def test_settle_route_waits_until_records_are_counted(small_stack, put, http):
-    before = counted(small_stack)
+    before = count_records(small_stack)
     put("count-settle")
     assert http("POST", f"{small_stack.url}/_local/settle").json() == {"settled": True}
-    assert counted(small_stack) == before + 1
+    assert count_records(small_stack) == before + 1

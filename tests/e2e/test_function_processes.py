@@ -1,4 +1,4 @@
-"""Functions of the embedded stack run as on Lambda: alone, with the template's environment only."""
+"""Test that functions of the embedded stack run isolated, with the template's environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lambda_client(small_stack):
     client.close()
 
 
-def told(small_stack, **event):
+def invoke_echo(small_stack, **event):
     outcome = small_stack.invoke("EchoFunction", event)
     assert outcome.error is None, outcome
     return json.loads(outcome.payload)
@@ -33,7 +33,7 @@ def told(small_stack, **event):
 
 def test_function_has_only_the_variables_of_the_template_and_lambda(small_stack, monkeypatch):
     monkeypatch.setenv("FROM_THE_SHELL", "must not be seen")
-    environment = told(small_stack)["environment"]
+    environment = invoke_echo(small_stack)["environment"]
     assert "FROM_THE_SHELL" not in environment
     assert "HOME" not in environment
     assert environment["GREETING"] == "hello, world"
@@ -46,44 +46,44 @@ def test_function_has_only_the_variables_of_the_template_and_lambda(small_stack,
 
 
 def test_function_imports_the_layer_and_not_the_project(small_stack):
-    seen = told(small_stack)
+    seen = invoke_echo(small_stack)
     assert seen["shared"].endswith("small/layer/shared/__init__.py")
     assert seen["folder"].endswith("small/echo")
     assert not any(path.rstrip("/").endswith("layers/waypost") for path in seen["path"])
 
 
 def test_process_serves_many_invocations(small_stack):
-    first, second = told(small_stack), told(small_stack)
+    first, second = invoke_echo(small_stack), invoke_echo(small_stack)
     assert second["pid"] == first["pid"]
     assert second["calls"] == first["calls"] + 1
 
 
 def test_error_is_returned_and_the_process_keeps_running(small_stack):
-    pid = told(small_stack)["pid"]
+    pid = invoke_echo(small_stack)["pid"]
     outcome = small_stack.invoke("EchoFunction", {"do": "fail"})
     assert outcome.error == "Unhandled"
     assert json.loads(outcome.payload)["errorType"] == "ValueError"
-    assert told(small_stack)["pid"] == pid
+    assert invoke_echo(small_stack)["pid"] == pid
 
 
 def test_crash_fails_its_invocation_and_the_next_one_gets_a_new_process(small_stack):
-    pid = told(small_stack)["pid"]
+    pid = invoke_echo(small_stack)["pid"]
     outcome = small_stack.invoke("EchoFunction", {"do": "exit"})
     assert json.loads(outcome.payload)["errorType"] == "Runtime.ExitError"
     assert "status 7" in json.loads(outcome.payload)["errorMessage"]
-    assert told(small_stack)["pid"] != pid
+    assert invoke_echo(small_stack)["pid"] != pid
 
 
 def test_invocation_ends_at_its_timeout(small_stack):
-    pid = told(small_stack)["pid"]
+    pid = invoke_echo(small_stack)["pid"]
     outcome = small_stack.invoke("EchoFunction", {"do": "sleep", "seconds": 60})
     assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
     assert "timed out after 2.00 seconds" in json.loads(outcome.payload)["errorMessage"]
-    assert told(small_stack)["pid"] != pid
+    assert invoke_echo(small_stack)["pid"] != pid
 
 
 def test_function_knows_its_remaining_time(small_stack):
-    assert 0 < told(small_stack)["remaining"] <= 2_000
+    assert 0 < invoke_echo(small_stack)["remaining"] <= 2_000
 
 
 def test_response_over_the_lambda_limit_is_an_error(small_stack):
@@ -94,13 +94,13 @@ def test_response_over_the_lambda_limit_is_an_error(small_stack):
 def test_concurrent_invocations_take_turns_in_a_single_process(small_stack):
     with ThreadPoolExecutor(8) as threads:
         events = [{"do": "sleep", "seconds": 0.1}] * 8
-        pids = list(threads.map(lambda event: told(small_stack, **event)["pid"], events))
+        pids = list(threads.map(lambda event: invoke_echo(small_stack, **event)["pid"], events))
     assert len(pids) == 8
     assert len(set(pids)) == 1
 
 
 def test_output_is_logged_with_the_function_name(small_stack):
-    told(small_stack, do="something to be found in the log")
+    invoke_echo(small_stack, do="something to be found in the log")
     deadline = time.monotonic() + 5
     line = "EchoFunction | called something to be found in the log"
     while line not in small_stack.log_text() and time.monotonic() < deadline:

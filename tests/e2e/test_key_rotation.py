@@ -1,8 +1,7 @@
-"""Keys are rotated and retired by the operator's tool while a stack runs, each in its own process.
+"""Test that the key tool rotates and retires keys while a stack runs.
 
-tests/unit/tokens/test_keyring_source.py tests, with a clock, which keys a warm function has. Here
-processes have read the keyring when they have, and end as Lambda ends them; that the time has come
-from which a key signs is played by writing an earlier one.
+tests/unit/tokens/test_keyring_source.py tests, with a clock, when a warm function reads keys. Here
+the tests end processes instead, and write earlier times into the keyring instead of waiting.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ def running(no_aws_settings: None) -> Iterator[EmbeddedStack]:
         yield stack
 
 
-class Operator:
-    """Somebody at a shell, and a pipeline that sends."""
+class KeyOperator:
+    """An operator of the key tool who also sends and clicks links."""
 
     def __init__(self, stack: EmbeddedStack, http: Http) -> None:
         self.stack, self.http = stack, http
 
     def keys(self, *command: str, status: int = 0) -> list[list[str]]:
-        """The lines that the tool prints, word by word."""
+        """Run the key tool and return the words of each line of its output."""
         environment = {
             **os.environ,
             **self.stack.cloud.get_credentials(None),
@@ -46,12 +45,12 @@ class Operator:
             "CAMPAIGNS_TABLE": self.stack.ref("CampaignsTable"),
         }
         secret = self.stack.ref("Keyring")
-        ran = run_tool("keys", "--secret", secret, *command, environment=environment)
-        assert ran.returncode == status, ran.stderr
-        return [line.split() for line in ran.stdout.splitlines()]
+        command_result = run_tool("keys", "--secret", secret, *command, environment=environment)
+        assert command_result.returncode == status, command_result.stderr
+        return [line.split() for line in command_result.stdout.splitlines()]
 
     def send(self) -> str:
-        """The path of a new message's link."""
+        """Rewrite a message and return the path of its link."""
         message = {
             "workspace": "keys",
             "campaign": "c",
@@ -69,14 +68,14 @@ class Operator:
         return self.http("GET", self.stack.url + path, BROWSER).status
 
     @property
-    def listed(self) -> KeySchedule:
-        told = self._secrets.get_secret_value(SecretId=self.stack.ref("Keyring"))
-        return KeySchedule.parse(told["SecretString"])
+    def key_schedule(self) -> KeySchedule:
+        answer = self._secrets.get_secret_value(SecretId=self.stack.ref("Keyring"))
+        return KeySchedule.parse(answer["SecretString"])
 
-    def let_the_time_come(self) -> None:
-        """As if every key had been added long ago."""
+    def activate_keys(self) -> None:
+        """Write an earlier time into every key, as if it had been added long ago."""
         keys = KeySchedule(
-            tuple(SigningKey(key.secret, key.signs_from and 1) for key in self.listed.keys)
+            tuple(SigningKey(key.secret, key.signs_from and 1) for key in self.key_schedule.keys)
         )
         self._secrets.put_secret_value(
             SecretId=self.stack.ref("Keyring"), SecretString=keys.to_json()
@@ -87,8 +86,8 @@ class Operator:
         return self.stack.cloud.client("secretsmanager")
 
 
-def signed_by(path: str, key: bytes) -> bool:
-    """Whether a link was signed with a key."""
+def is_signed_by(path: str, key: bytes) -> bool:
+    """Return True if the key signed the link."""
     try:
         TokenSealer(Keyring((key,))).open(path.removeprefix("/e/c/"))
     except BadSignature:
@@ -99,20 +98,20 @@ def signed_by(path: str, key: bytes) -> bool:
 def test_new_key_signs_only_after_every_process_has_read_it(
     running: EmbeddedStack, http: Http
 ) -> None:
-    operator = Operator(running, http)
+    operator = KeyOperator(running, http)
     operator.keys("add")
-    old, new = (key.secret for key in operator.listed.keys)
+    old, new = (key.secret for key in operator.key_schedule.keys)
     running.recycle("RewriteFunction")
     early = operator.send()
-    assert signed_by(early, old)
+    assert is_signed_by(early, old)
     assert operator.click(early) == 302
 
-    running.recycle("RedirectFunction")  # it reads the new key, as others do in time,
-    assert operator.click(early[:-4] + "AAAA") == 404  # and may read no key early after this
-    operator.let_the_time_come()
+    running.recycle("RedirectFunction")  # starts a process that reads the new key
+    assert operator.click(early[:-4] + "AAAA") == 404  # and uses up its early reload
+    operator.activate_keys()
     running.recycle("RewriteFunction")
     late = operator.send()
-    assert signed_by(late, new)
+    assert is_signed_by(late, new)
     assert operator.click(late) == 302
     assert operator.click(early) == 302
 
@@ -120,10 +119,10 @@ def test_new_key_signs_only_after_every_process_has_read_it(
 def test_key_that_signs_at_once_is_unknown_until_the_reload_interval_after_a_forged_link(
     running: EmbeddedStack, http: Http
 ) -> None:
-    operator = Operator(running, http)
+    operator = KeyOperator(running, http)
     before = operator.send()
     assert operator.click(before) == 302
-    assert operator.click(before[:-4] + "AAAA") == 404  # the process has read its keys early
+    assert operator.click(before[:-4] + "AAAA") == 404  # uses up the early reload of the process
     forged_at = time.monotonic()
     operator.keys("add", "--now")
     running.recycle("RewriteFunction")
@@ -131,7 +130,7 @@ def test_key_that_signs_at_once_is_unknown_until_the_reload_interval_after_a_for
     refused = operator.click(after) == 404
     assert (
         refused or time.monotonic() - forged_at > MIN_RELOAD_INTERVAL_SECONDS
-    )  # a slow machine was too late
+    )  # the interval was over on a slow machine
     running.recycle("RedirectFunction")
     assert operator.click(after) == 302
 
@@ -139,7 +138,7 @@ def test_key_that_signs_at_once_is_unknown_until_the_reload_interval_after_a_for
 def test_warm_process_reads_a_key_that_signs_at_once_and_a_retired_key_is_refused(
     running: EmbeddedStack, http: Http
 ) -> None:
-    operator = Operator(running, http)
+    operator = KeyOperator(running, http)
     before = operator.send()
     assert operator.click(before) == 302
 
@@ -147,11 +146,11 @@ def test_warm_process_reads_a_key_that_signs_at_once_and_a_retired_key_is_refuse
     assert role == "signs"
     running.recycle("RewriteFunction")
     after = operator.send()
-    assert signed_by(after, operator.listed.keys[-1].secret)
-    assert operator.click(after) == 302  # by the process that read the keys before the rotation
+    assert is_signed_by(after, operator.key_schedule.keys[-1].secret)
+    assert operator.click(after) == 302  # the process started before the rotation
     assert operator.click(before) == 302
 
-    operator.keys("retire", old, status=2)  # says what it would break, and does nothing
+    operator.keys("retire", old, status=2)  # only lists the links that it would break
     assert operator.keys("retire", old, "--sure", old) == [[new, "signs"]]
     running.recycle("RedirectFunction")
     assert operator.click(after) == 302

@@ -1,5 +1,6 @@
-"""Logs and answers tell nothing that is secret, whatever was asked; conftest.py looks at the log of
-the whole run again.
+"""Test the leak search, and that errors and logs contain no secrets.
+
+conftest.py searches the log of the whole run again.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def test_error_responses_and_their_logs_contain_no_secrets(stack, http):
     ask("GET", f"{stack.url}/reports/open/{TOKEN.replace('/', '.')}")
     ask("GET", f"{stack.url}/s/{'2' * 19}")
     assert stack.wait_until_counted()
-    time.sleep(0.2)  # what functions printed last is on its way
+    time.sleep(0.2)  # the last lines of functions arrive in the log
     keys = list_stack_keys(stack)
     assert keys
     for answer in answers:

@@ -1,4 +1,4 @@
-"""Links as mail clients mangle them, over HTTP: encoded, decorated, wrapped, tracked once more."""
+"""Test links changed by mail clients over HTTP: encoded, decorated, wrapped, with parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TARGET = "https://example.com/a%2Fb?q=x+y#part"
 
 @pytest.fixture(scope="module")
 def link(stack):
-    """The path of one tracking link."""
+    """Rewrite a message and return the path of its link."""
     body = {
         "workspace": "mail-clients",
         "campaign": "mangled",

@@ -1,4 +1,4 @@
-"""moto as the embedded stack serves it: transactions hold, streams go on, one request at a time."""
+"""Test moto in the embedded stack: transactions, streams, and one request at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def table(cloud, request):
 
 @pytest.fixture
 def stream(cloud, table):
-    """Reads what the stream has had since the last call, with one chain of iterators."""
+    """Return a function that reads the stream's new records, with one chain of iterators."""
     client = cloud.client("dynamodbstreams")
     described = cloud.client("dynamodb").describe_table(TableName=table)["Table"]
     arn = described["LatestStreamArn"]
@@ -143,6 +143,6 @@ def test_aws_profile_of_the_caller_is_ignored(cloud, monkeypatch, tmp_path):
     broken.write_text("[default]\nregion = nowhere-1\n[no closing bracket\n")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
-    client = cloud.client("ssm")  # one that no other test has made yet
+    client = cloud.client("ssm")  # no other test has created this client
     assert client.meta.region_name == "us-east-1"
     assert client.describe_parameters()["Parameters"] == []

@@ -1,8 +1,7 @@
-"""Every function runs under its own role: what the template does not grant fails, what it grants is
-used.
+"""Test that each function needs exactly the permissions of its role.
 
-A stack of its own lives through all that happens to a stack; moto notes which permissions that
-took. What nothing here can take is listed in ELSEWHERE, with who does.
+A scenario uses every feature of a stack, and moto records the permissions that the functions used.
+UNTESTED lists the others, each with the reason.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from botocore.exceptions import ClientError
 from local.iam_policies import PermissionUse, PolicyStatement, parse_policy
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
+from tests.e2e.role_policies import load_role_policy, remove_statement
 from waypost.models.recipient import MAX_INLINE_CLICKS
 
 BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
@@ -36,18 +36,18 @@ MAIL = {
 MESSAGE = f'<a href="https://example.com/a">a</a> <a href="{HREF}">b</a>'
 Without: TypeAlias = Callable[[str, str], None]
 
-LAMBDA = "Lambda asks it when an event source is made, or before it writes there"
-LOGS = "what functions print is no call of theirs here"
-NO_TENANTS = "moto knows no distribution tenants"
-NO_DNS = "a check gets there only where DNS points at the stack: tests/e2e/domains"
-FOR_CLOUDFRONT = "CloudFront asks it in the name of whoever makes a tenant"
+LAMBDA = "Lambda itself uses it, for the event source or its failure destination"
+LOGS = "output of functions is not sent to CloudWatch Logs here"
+NO_TENANTS = "moto does not support distribution tenants"
+NO_DNS = "a check calls it only if DNS points at the stack: tests/e2e/domains"
+FOR_CLOUDFRONT = "CloudFront uses it for the caller that creates a tenant"
 DOMAINS = "VerifyDomainsFunction"
 FUNCTIONS = (
     *("RedirectFunction", "TallyFunction", "DrainFunction", "RewriteFunction"),
     *("ApiFunction", "PagesFunction", DOMAINS),
 )
 
-ELSEWHERE = {
+UNTESTED = {
     **dict.fromkeys(
         (
             (function, f"logs:{action}")
@@ -64,17 +64,17 @@ ELSEWHERE = {
     (DOMAINS, "cloudfront:GetManagedCertificateDetails"): NO_TENANTS,
     (DOMAINS, "cloudfront:ListDistributionTenants"): NO_TENANTS,
     (DOMAINS, "cloudfront:UpdateDistributionTenant"): NO_TENANTS,
-    (DOMAINS, "acm:ListCertificates"): NO_TENANTS,  # it comes after a list of these
+    (DOMAINS, "acm:ListCertificates"): NO_TENANTS,  # only called after ListDistributionTenants
     (DOMAINS, "acm:DescribeCertificate"): FOR_CLOUDFRONT,
     (DOMAINS, "acm:RequestCertificate"): FOR_CLOUDFRONT,
     (DOMAINS, "events:PutEvents"): NO_DNS,
     (DOMAINS, "secretsmanager:GetSecretValue"): NO_DNS,
 }
-CALLED = {NO_TENANTS, NO_DNS}
+CALLED_BY_DOMAINS_CODE = {NO_TENANTS, NO_DNS}
 
 
-class Life:
-    """What happens to a stack: one method for each thing that somebody does."""
+class Scenario:
+    """A scenario of a stack: one method per feature."""
 
     def __init__(self, stack: EmbeddedStack, http: Http, workspace: str = "life") -> None:
         self.stack, self.http, self.workspace = stack, http, workspace
@@ -86,7 +86,7 @@ class Life:
         return answer
 
     def send(self, content: dict[str, str], **more: Any) -> list[str]:
-        """The links of one person's message."""
+        """Rewrite one person's message and return its links."""
         body = {
             "workspace": self.workspace,
             "campaign": "c",
@@ -112,8 +112,8 @@ class Life:
         self.follow(short)
         assert self.stack.wait_until_counted()
 
-    def leave(self) -> None:
-        """Somebody opts out and clicks once more, comes back, and is erased at last."""
+    def opt_out_and_erase(self) -> None:
+        """Opt a person out and in again, with clicks, then erase the person."""
         person = f"{self.path}/people/ada"
         (link, *_) = self.send({"html": MESSAGE}, campaign="left")
         assert self.ask("PUT", f"{person}/opt-out").json()["opted_out"]
@@ -121,13 +121,11 @@ class Life:
         assert self.stack.wait_until_counted()
         assert self.ask("GET", f"{person}/opt-out").json()["opted_out"]
         assert not self.ask("DELETE", f"{person}/opt-out").json()["opted_out"]
-        for _ in range(
-            MAX_INLINE_CLICKS + 1
-        ):  # more than moves in one step, without moving figures
+        for _ in range(MAX_INLINE_CLICKS + 1):  # more clicks than a recipient row contains
             self.follow(link)
         assert self.stack.wait_until_counted()
         before = self.ask("GET", f"{self.path}/campaigns").json()
-        erased = self.ask("DELETE", person, status=202).json()  # once more when no tally is late
+        erased = self.ask("DELETE", person, status=202).json()  # erases again after late tallies
         assert (erased["clicks"] > 2, erased["campaigns"] > 1) == (True, True)
         assert 0 < erased["again_in"] <= 90
         assert self.ask("GET", f"{self.path}/campaigns").json() == before
@@ -148,10 +146,10 @@ class Life:
             f"{self.path}/settings",
         ):
             self.ask("GET", path)
-        self.look(link)
+        self.open_pages(link)
 
-    def look(self, link: str) -> None:
-        """Every report page, as somebody with a share link sees them."""
+    def open_pages(self, link: str) -> None:
+        """Open every report page with a share link."""
         share = self.ask("POST", f"{self.path}/shares", {"people": True}, 201).json()["url"]
         entered = self.http("GET", share)
         cookie = {"cookie": entered.headers["set-cookie"].partition(";")[0]}
@@ -169,7 +167,7 @@ class Life:
             url = f"{self.stack.url}/reports/{page}?workspace={self.workspace}{query}"
             assert self.http("GET", url, cookie).status == 200, page
 
-    def use_a_domain(self) -> None:
+    def use_domain(self) -> None:
         domains = f"{self.path}/domains"
         self.ask("POST", domains, {"host": "links.life.example"}, 201)
         self.ask("GET", domains)
@@ -180,8 +178,8 @@ class Life:
         assert self.stack.invoke("VerifyDomainsFunction", {"task": "due"}).error is None
         self.http("GET", f"{self.stack.url}/.well-known/waypost/{'a' * 32}")
 
-    def receive_what_is_no_click(self) -> None:
-        """The tally gives it up at last, and it goes to the bucket."""
+    def store_invalid_record(self) -> None:
+        """Store an invalid record, which the tally moves to the failure bucket in the end."""
         item = {"pk": {"S": "W#somebody"}, "sk": {"S": "else"}}
         self.stack.cloud.client("dynamodb").put_item(
             TableName=self.stack.ref("ClicksTable"), Item=item
@@ -190,8 +188,8 @@ class Life:
         s3 = self.stack.cloud.client("s3")
         assert s3.list_objects_v2(Bucket=self.stack.ref("StreamFailures"))["KeyCount"] == 1
 
-    def click_while(self, function: str, sid: str, without: Without) -> None:
-        """A click that cannot be recorded is parked, and drained."""
+    def click_without(self, function: str, sid: str, without: Without) -> None:
+        """Click without a permission to store; the click is queued and drained."""
         (link, *_) = self.send({"html": MESSAGE}, campaign="parked")
         without(function, sid)
         self.follow(link)
@@ -201,81 +199,74 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def lived(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+def scenario_stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     with EmbeddedStack() as running:
         yield running
 
 
 @pytest.fixture
-def life(lived: EmbeddedStack, http: Http) -> Life:
-    return Life(lived, http)
+def scenario(scenario_stack: EmbeddedStack, http: Http) -> Scenario:
+    return Scenario(scenario_stack, http)
 
 
 @pytest.fixture
-def without(lived: EmbeddedStack) -> Iterator[Without]:
-    """``without(function, sid)``: takes a statement out of a role until the test is over."""
-    iam = lived.cloud.client("iam")
-    before: list[dict[str, str]] = []
+def without(scenario_stack: EmbeddedStack) -> Iterator[Without]:
+    """Return ``without(function, sid)``: it removes a statement from a role until the test ends."""
+    restore_functions: list[Callable[[], None]] = []
 
-    def take(function: str, sid: str) -> None:
-        policy = policy_of(lived, function)
-        before.append({**policy, "PolicyDocument": json.dumps(policy["PolicyDocument"])})
-        document = policy["PolicyDocument"]
-        left = [each for each in document["Statement"] if each["Sid"] != sid]
-        assert len(left) == len(document["Statement"]) - 1
-        iam.put_role_policy(
-            **{**policy, "PolicyDocument": json.dumps(document | {"Statement": left})}
-        )
+    def remove(function: str, sid: str) -> None:
+        restore_functions.append(remove_statement(scenario_stack, function, sid))
 
-    yield take
-    for policy in before:
-        iam.put_role_policy(**policy)
+    yield remove
+    for restore in reversed(restore_functions):
+        restore()
 
 
-def policy_of(stack: EmbeddedStack, function: str) -> dict[str, Any]:
-    iam, role = stack.cloud.client("iam"), stack.ref(f"{function}Role")
-    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    told = iam.get_role_policy(RoleName=role, PolicyName=name)
-    return {key: told[key] for key in ("RoleName", "PolicyName", "PolicyDocument")}
-
-
-def granted(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
-    """Every permission there is: function, statement, action."""
+def list_granted(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
+    """List all permissions: function, statement, action."""
     return {
         (function, statement.sid, action)
         for function in FUNCTIONS
-        for statement in statements(stack, function)
+        for statement in list_statements(stack, function)
         for action in statement.actions
     }
 
 
-def statements(stack: EmbeddedStack, function: str) -> tuple[PolicyStatement, ...]:
-    return parse_policy(json.dumps(policy_of(stack, function)["PolicyDocument"]))
+def list_statements(stack: EmbeddedStack, function: str) -> tuple[PolicyStatement, ...]:
+    return parse_policy(json.dumps(load_role_policy(stack, function)["PolicyDocument"]))
 
 
-def used(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
-    return {(told(use), use.sid, use.action) for use in stack.cloud.load_permission_report().used}
+def list_used(stack: EmbeddedStack) -> set[tuple[str, str, str]]:
+    return {
+        (get_function_id(use), use.sid, use.action)
+        for use in stack.cloud.load_permission_report().used
+    }
 
 
-def told(use: PermissionUse) -> str:
+def get_function_id(use: PermissionUse) -> str:
     return use.role.removeprefix("waypost-local-").removesuffix("Role")
 
 
 def test_stack_uses_every_granted_permission_and_is_denied_none(
-    life: Life, lived: EmbeddedStack, without: Without
+    scenario: Scenario, scenario_stack: EmbeddedStack, without: Without
 ) -> None:
-    life.mail()
-    life.report()
-    life.use_a_domain()
-    life.leave()
-    life.receive_what_is_no_click()
-    assert not lived.cloud.load_permission_report().denied
-    life.click_while("RedirectFunction", "StoreClick", without)
-    unused = {(function, action) for function, _, action in granted(lived) - used(lived)}
-    assert unused == set(ELSEWHERE)
+    scenario.mail()
+    scenario.report()
+    scenario.use_domain()
+    scenario.opt_out_and_erase()
+    scenario.store_invalid_record()
+    assert not scenario_stack.cloud.load_permission_report().denied
+    scenario.click_without("RedirectFunction", "StoreClick", without)
+    unused = {
+        (function, action)
+        for function, _, action in list_granted(scenario_stack) - list_used(scenario_stack)
+    }
+    assert unused == set(UNTESTED)
 
 
-@pytest.mark.parametrize("action", sorted(a for (_, a), why in ELSEWHERE.items() if why in CALLED))
+@pytest.mark.parametrize(
+    "action", sorted(a for (_, a), why in UNTESTED.items() if why in CALLED_BY_DOMAINS_CODE)
+)
 def test_action_unknown_to_moto_is_called_by_the_domains_code(action: str) -> None:
     method = re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower()
     folder = TEMPLATE.parent / "layers/waypost/waypost"
@@ -300,14 +291,15 @@ def test_action_unknown_to_moto_is_called_by_the_domains_code(action: str) -> No
     ],
 )
 def test_function_fails_without_a_required_permission(
-    lived: EmbeddedStack, http: Http, without: Without,
+    scenario_stack: EmbeddedStack, http: Http, without: Without,
     function: str, sid: str, method: str, path: str, body: object,
 ) -> None:  # fmt: skip
-    assert http(method, lived.url + path, body=body).status in (200, 404)
+    assert http(method, scenario_stack.url + path, body=body).status in (200, 404)
     without(function, sid)
-    assert http(method, lived.url + path, body=body).status >= 500
+    assert http(method, scenario_stack.url + path, body=body).status >= 500
     assert function in {denial.role.split("-")[2].removesuffix("Role")
-                        for denial in lived.cloud.load_permission_report().denied}  # fmt: skip
+                        for denial in scenario_stack.cloud.load_permission_report().denied
+                        }  # fmt: skip
 
 
 def test_permission_missing_in_the_template_is_denied(tmp_path: Path, http: Http) -> None:
@@ -326,10 +318,10 @@ def test_permission_missing_in_the_template_is_denied(tmp_path: Path, http: Http
     assert denial.role == "waypost-local-RewriteFunctionRole"
 
 
-def test_rewrite_role_cannot_access_recipient_rows(lived: EmbeddedStack) -> None:
-    role = "arn:aws:iam::123456789012:role/" + lived.ref("RewriteFunctionRole")
-    dynamodb = lived.cloud.client("dynamodb", role)
-    table = lived.ref("CampaignsTable")
+def test_rewrite_role_cannot_access_recipient_rows(scenario_stack: EmbeddedStack) -> None:
+    role = "arn:aws:iam::123456789012:role/" + scenario_stack.ref("RewriteFunctionRole")
+    dynamodb = scenario_stack.cloud.client("dynamodb", role)
+    table = scenario_stack.ref("CampaignsTable")
     key = {"pk": {"S": "C#nobody"}, "sk": {"S": "C"}}
     dynamodb.get_item(TableName=table, Key=key)
     key["pk"]["S"] = "R#nobody#00"
@@ -339,16 +331,16 @@ def test_rewrite_role_cannot_access_recipient_rows(lived: EmbeddedStack) -> None
         dynamodb.put_item(TableName=table, Item=key)
 
 
-def test_request_with_a_wrong_signature_is_refused(lived: EmbeddedStack) -> None:
-    arn = "arn:aws:iam::123456789012:role/" + lived.ref("RedirectFunctionRole")
-    access = lived.cloud.get_credentials(arn)
+def test_request_with_a_wrong_signature_is_refused(scenario_stack: EmbeddedStack) -> None:
+    arn = "arn:aws:iam::123456789012:role/" + scenario_stack.ref("RedirectFunctionRole")
+    access = scenario_stack.cloud.get_credentials(arn)
     forged = boto3.client(
         "secretsmanager",
-        endpoint_url=lived.cloud.url,
+        endpoint_url=scenario_stack.cloud.url,
         region_name="us-east-1",
         aws_access_key_id=access["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key="guessed",
         aws_session_token=access["AWS_SESSION_TOKEN"],
     )
     with pytest.raises(ClientError, match="403"):
-        forged.get_secret_value(SecretId=lived.ref("Keyring"))
+        forged.get_secret_value(SecretId=scenario_stack.ref("Keyring"))

@@ -1,4 +1,4 @@
-"""Short links, long destinations and pixels over HTTP, from the rewritten message to the report."""
+"""Test short links, long destinations and pixels over HTTP, up to the report."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Sender:
             "POST", f"{self.stack.url}/v1/rewrite", body=body | {"recipients": recipients} | more
         )
         assert answer.status == 200, answer
-        told: dict[str, Any] = answer.json()
-        return told
+        result: dict[str, Any] = answer.json()
+        return result
 
     def ask(self, link: str, method: str = "GET", agent: str = BROWSER) -> Any:
         return self.http(method, self.stack.url + urlsplit(link).path, {"user-agent": agent})
@@ -63,7 +63,7 @@ def test_links_of_a_text_message_are_short_and_redirect_to_their_urls(sender: Se
     assert len(set(links)) == 3
     assert answer["segments"] == {"encoding": "gsm-7", "before": 1, "after": 1}
     assert sender.ask(links[0], "HEAD").status == 302
-    for link in (links[0], links[1] + "/"):  # what normalises addresses may end them so
+    for link in (links[0], links[1] + "/"):  # some clients append a slash
         reached = sender.ask(link)
         assert (reached.status, reached.headers["location"]) == (302, href)
         assert "no-store" in reached.headers["cache-control"]
@@ -108,7 +108,7 @@ def test_pixel_is_a_gif_and_counts_as_an_open(sender: Sender) -> None:
     assert sender.ask(clicked).status == 302
     report = sender.report()
     assert report["opens"] == {"total": 2, "human": 1, "machine": 1}
-    assert (report["opened"], report["opened_human"]) == (3, 2)  # who clicked has opened
+    assert (report["opened"], report["opened_human"]) == (3, 2)  # a click counts as an open
     assert (report["clicks"]["total"], report["clicked"]) == (1, 1)
 
 

@@ -1,4 +1,4 @@
-"""What `make smoke` tries on a deployed stack works on the embedded one, and its lines can fail."""
+"""Test the steps of `make smoke` on the embedded stack, and that they can fail."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tools.management_api import ManagementApi
 from tools.smoke_steps import STEPS, SmokeTest, StepFailed
 from waypost.models.tracking_domain import DomainStage
 
-ANYWHERE = {"signature": "skip", "default host": "skip"}  # need AWS, and a host of one's own
+SKIPPED_STEPS = {"signature": "skip", "default host": "skip"}  # they need AWS and a default host
 
 
-def lines(printed: str) -> dict[str, str]:
-    """The word of each step."""
+def parse_results(printed: str) -> dict[str, str]:
+    """Return the result of each step."""
     return {line[6:19].strip(): line[:4].strip() for line in printed.splitlines()}
 
 
@@ -28,7 +28,7 @@ def test_every_smoke_step_passes_on_the_embedded_stack(
 ) -> None:
     assert smoke.main(["--base", stack.url]) == 0
     steps = [step.__name__.replace("_", " ") for step in STEPS]
-    assert lines(capsys.readouterr().out) == dict.fromkeys(steps, "ok") | ANYWHERE
+    assert parse_results(capsys.readouterr().out) == dict.fromkeys(steps, "ok") | SKIPPED_STEPS
 
 
 def test_smoke_test_fails_only_in_the_report_if_clicks_are_not_counted(
@@ -39,12 +39,12 @@ def test_smoke_test_fails_only_in_the_report_if_clicks_are_not_counted(
     )
     with EmbeddedStack(template) as uncounted:
         assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
-    told = lines(capsys.readouterr().out)
-    assert {step for step, word in told.items() if word == "FAIL"} == {"report"}
+    results = parse_results(capsys.readouterr().out)
+    assert {step for step, word in results.items() if word == "FAIL"} == {"report"}
 
 
-class Told:
-    """A management API that tells of the stack's own host."""
+class FakeManagementApi:
+    """A management API that returns the default host."""
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
@@ -56,8 +56,8 @@ class Told:
 def test_default_host_step_passes_only_at_the_stage_that_serves_https() -> None:
     (serving,) = [stage for stage in get_args(DomainStage) if "https" in stage]
     for stage in get_args(DomainStage):
-        told: Any = Told(stage)
-        run = SmokeTest(told, urllib3.PoolManager(), "smoke-1", 1)
+        api: Any = FakeManagementApi(stage)
+        run = SmokeTest(api, urllib3.PoolManager(), "smoke-1", 1)
         if stage == serving:
             assert "serves HTTPS" in run.default_host()
         else:

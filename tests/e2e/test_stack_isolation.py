@@ -1,4 +1,4 @@
-"""Two stacks share nothing: a link of one leads nowhere on the other, and leaves nothing there."""
+"""Test that two stacks share nothing: one refuses the links of the other and stores nothing."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def eu(no_aws_settings: None) -> Iterator[EmbeddedStack]:
         yield running
 
 
-def links_of(stack: EmbeddedStack, http: Http, **content: str) -> list[str]:
-    """The tracking links of a message, of every kind that there is."""
+def rewrite_message(stack: EmbeddedStack, http: Http, **content: str) -> list[str]:
+    """Rewrite a message and return its links and pixel."""
     settings = {"shorten": {"sms": True}, "track_opens": True}
     http("PUT", f"{stack.url}/v1/workspaces/both/settings", body=settings)
     channel = "sms" if "text" in content else "email"
@@ -44,8 +44,8 @@ def links_of(stack: EmbeddedStack, http: Http, **content: str) -> list[str]:
     return re.findall(r"https?://[\w.:]+(/(?:e|s)/[\w/-]+)", answer.body.decode())
 
 
-def kept(stack: EmbeddedStack) -> dict[str, int]:
-    """How many items each table has."""
+def count_items(stack: EmbeddedStack) -> dict[str, int]:
+    """Count the items of each table."""
     client = stack.cloud.client("dynamodb")
     return {name: client.scan(TableName=stack.ref(name))["Count"] for name in TABLES}
 
@@ -53,8 +53,8 @@ def kept(stack: EmbeddedStack) -> dict[str, int]:
 def test_link_of_one_stack_is_refused_by_another_without_a_trace(
     us: EmbeddedStack, eu: EmbeddedStack, http: Http
 ) -> None:
-    click, open_ = links_of(us, http, html='<a href="https://example.com/a">a</a>')
-    (short,) = links_of(us, http, text="https://example.com/b")
+    click, open_ = rewrite_message(us, http, html='<a href="https://example.com/a">a</a>')
+    (short,) = rewrite_message(us, http, text="https://example.com/b")
     assert [link[:3] for link in (click, open_, short)] == ["/e/", "/e/", "/s/"]
     for link in (click, short):
         for method in ("GET", "HEAD"):
@@ -62,17 +62,17 @@ def test_link_of_one_stack_is_refused_by_another_without_a_trace(
             assert there.status == 404
             assert "location" not in there.headers
             assert "no-store" in there.headers["cache-control"]
-    assert http("GET", eu.url + open_, BROWSER).status == 200  # a pixel is never broken
+    assert http("GET", eu.url + open_, BROWSER).status == 200  # the response is always an image
     assert eu.wait_until_counted()
-    assert kept(eu) == dict.fromkeys(TABLES, 0)
+    assert count_items(eu) == dict.fromkeys(TABLES, 0)
     metrics = eu.log_text()
-    assert metrics.count('"TokenRefused":1,"reason":"signature"') == 3  # the pixel's, too
+    assert metrics.count('"TokenRefused":1,"reason":"signature"') == 3  # including the pixel's
     assert metrics.count('"ShortLinkUnknown":1') == 2
     assert click not in metrics
 
 
 def test_link_redirects_on_its_own_stack(us: EmbeddedStack, eu: EmbeddedStack, http: Http) -> None:
-    (click, _) = links_of(us, http, html='<a href="https://example.com/a">a</a>')
+    (click, _) = rewrite_message(us, http, html='<a href="https://example.com/a">a</a>')
     assert http("GET", us.url + click, BROWSER).status == 302
     assert us.wait_until_counted()
     path = "/v1/workspaces/both/campaigns/email"

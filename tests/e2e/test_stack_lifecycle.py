@@ -1,4 +1,4 @@
-"""An embedded stack starts whole or not at all, and leaves nothing behind however it ends."""
+"""Test that an embedded stack starts completely or not at all, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.e2e.conftest import SMALL_TEMPLATE
 ROOT = Path(__file__).parents[2]
 
 
-def descendants(pid: int) -> set[int]:
-    """Process ids below one, from /proc."""
+def list_descendants(pid: int) -> set[int]:
+    """List the ids of a process's descendants, from /proc."""
     if not Path("/proc/self/stat").exists():
         pytest.skip("needs /proc to see processes")
     parents = {}
@@ -33,7 +33,7 @@ def descendants(pid: int) -> set[int]:
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process has ended
         if fields[0] != "Z":
             parents[int(stat.parent.name)] = int(fields[1])
     found: set[int] = set()
@@ -42,25 +42,25 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def alive(pids: set[int]) -> set[int]:
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists() and not zombie(pid)}
+def list_alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists() and not is_zombie(pid)}
 
 
-def zombie(pid: int) -> bool:
+def is_zombie(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
 
 
-def gone(pids: set[int], within: float = 15.0) -> bool:
+def wait_until_ended(pids: set[int], within: float = 15.0) -> bool:
     deadline = time.monotonic() + within
-    while alive(pids) and time.monotonic() < deadline:
+    while list_alive(pids) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return not alive(pids)
+    return not list_alive(pids)
 
 
-def pids_side_by_side(stack: EmbeddedStack) -> set[int]:
+def list_concurrent_pids(stack: EmbeddedStack) -> set[int]:
     slow = {"do": "sleep", "seconds": 0.3}
     with ThreadPoolExecutor(6) as threads:
         outcomes = threads.map(lambda _: stack.invoke("EchoFunction", slow), range(6))
@@ -69,7 +69,7 @@ def pids_side_by_side(stack: EmbeddedStack) -> set[int]:
 
 @pytest.fixture
 def serve(tmp_path):
-    """Starts ``python -m local serve`` on the small template; gives it and its first line."""
+    """Return a function that starts ``python -m local serve`` and returns it and its first line."""
     started = []
 
     def start(*arguments):
@@ -95,22 +95,22 @@ def test_serve_prints_one_line_and_exits_cleanly_on_a_signal(serve, tmp_path, nu
     assert url is not None, line
     with urllib.request.urlopen(f"{url[0]}/v1/things/x") as answer:
         assert answer.status == 200
-    below = descendants(process.pid)
-    assert len(below) == 4  # moto, the function that recipients wait for, and what they came from
+    below = list_descendants(process.pid)
+    assert len(below) == 4  # moto, the public function, and their fork servers
     process.send_signal(number)
     rest, complaints = process.communicate(timeout=30)
     assert (process.returncode, rest, complaints) == (0, "", "")
-    assert not alive(below)
+    assert not list_alive(below)
     assert "EchoFunction | called /v1/things/x" in (tmp_path / "serve.log").read_text()
-    listen("127.0.0.1", int(url[1])).close()  # the port can be had again at once
+    listen("127.0.0.1", int(url[1])).close()  # the port is free again
 
 
 def test_killed_stack_leaves_no_process(serve):
     process, _ = serve()
-    below = descendants(process.pid)
+    below = list_descendants(process.pid)
     process.kill()
     process.wait()
-    assert gone(below)
+    assert wait_until_ended(below)
 
 
 def test_port_in_use_is_reported_before_the_stack_starts(serve):
@@ -151,11 +151,11 @@ def test_invalid_template_starts_no_process(tmp_path):
     for folder in ("echo", "tally", "drain", "layer"):
         (tmp_path / folder).symlink_to(SMALL_TEMPLATE.parent / folder)
     with EmbeddedStack(SMALL_TEMPLATE):
-        pass  # what processes are forked from stays for the next stack
-    before = descendants(os.getpid())
+        pass  # leaves the fork servers running
+    before = list_descendants(os.getpid())
     with pytest.raises(TemplateError, match="Leger"):
         EmbeddedStack(broken).start()
-    assert gone(descendants(os.getpid()) - before)
+    assert wait_until_ended(list_descendants(os.getpid()) - before)
 
 
 def test_function_without_its_layer_reports_the_missing_module(tmp_path):
@@ -172,11 +172,11 @@ def test_function_without_its_layer_reports_the_missing_module(tmp_path):
 
 def test_closed_stack_leaves_no_process(small_stack):
     del small_stack  # its processes run before and after
-    before = descendants(os.getpid())
+    before = list_descendants(os.getpid())
     with EmbeddedStack(SMALL_TEMPLATE, parameters={"Greeting": "salut"}) as stack:
         assert b"salut, world" in stack.invoke("EchoFunction", {}).payload
-        assert len(pids_side_by_side(stack)) == 2  # it stands behind a public route
-        during = descendants(os.getpid()) - before
+        assert len(list_concurrent_pids(stack)) == 2  # a public function has two processes
+        during = list_descendants(os.getpid()) - before
         assert len(during) == 3  # moto and both processes of the public function
-    assert not alive(during)
+    assert not list_alive(during)
     stack.close()

@@ -1,10 +1,13 @@
 """Test that each function has exactly the variables that its configuration reads."""
 
 import ast
+import inspect
+import re
 
 import pytest
 
 from tests.packaging.sam_build import FUNCTIONS, ROOT, TEMPLATE
+from waypost import composition
 from waypost.config import (
     DomainConfig,
     DrainConfig,
@@ -65,13 +68,21 @@ def test_function_has_every_required_variable(function):
 @pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - THROUGH_SERVICES))
 def test_handler_imports_the_listed_configurations(function):
     handler = ROOT / FUNCTIONS[function]["Properties"]["CodeUri"] / "app.py"
-    imported = {
+    tree = ast.parse(handler.read_text())
+    configurations = set(_list_imports(tree, "waypost.config"))
+    for name in _list_imports(tree, "waypost.composition"):
+        if callable(factory := getattr(composition, name)):
+            configurations |= set(re.findall(r"(\w+Config)\.from_env", inspect.getsource(factory)))
+    assert configurations == {settings.__name__ for settings in READ[function]}
+
+
+def _list_imports(tree: ast.AST, module: str) -> list[str]:
+    return [
         alias.name
-        for node in ast.walk(ast.parse(handler.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "waypost.config"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module
         for alias in node.names
-    }
-    assert imported == {settings.__name__ for settings in READ[function]}
+    ]
 
 
 def test_log_level_is_the_only_variable_of_all_functions():
