@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
-from tests.contract.test_domains import ACME, GLOBEX, build_domain_with_history, store
+from tests.contract.domain_repositories import ACME, GLOBEX, build_domain_with_history, store
 from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.events import DomainEventPublisher

@@ -1,52 +1,23 @@
+"""Contract of the repositories of tracking domains, in memory and in DynamoDB."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
 
-from tests.fakes import InMemoryDomainRepository
-from tests.unit.domains.builders import HOST, HTTPS, MINUTE, NOW, WAITING, make_domain
-from waypost.composition import Repositories
-from waypost.domains.state_machine import apply_check_result
-from waypost.domains.status import update_lights
+from tests.contract.domain_repositories import ACME, GLOBEX, build_domain_with_history, store
+from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
-    AndroidApp,
-    AppLinks,
-    DomainCertificate,
-    TrackingDomain,
     create_domain,
 )
 from waypost.repositories.domains import DomainRepository
 
-ACME, GLOBEX = derive_workspace_id("acme"), derive_workspace_id("globex")
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> DomainRepository:
-    if request.param == "memory":
-        return InMemoryDomainRepository()
-    tables = request.getfixturevalue("tables")
-    return Repositories(tables.client, tables.names).domains
-
-
-def build_domain_with_history() -> TrackingDomain:
-    """Build a domain with a value in every field."""
-    apps = AppLinks(
-        ios=("ABCDE12345.com.acme.app",),
-        android=(AndroidApp("com.acme.app", ("AA:BB",)),),
-        urls=("https://acme.com/*",),
-    )
-    checked = apply_check_result(
-        apply_check_result(make_domain(), HTTPS, NOW), WAITING, NOW + MINUTE
-    )
-    certificate = DomainCertificate("issued", NOW, "a problem once")
-    return replace(
-        update_lights(checked, "e.waypost.example", NOW), app_links=apps, certificate=certificate
-    )
+__all__ = ["store"]
 
 
 def test_domain_survives_storage_unchanged(store: DomainRepository) -> None:

@@ -71,7 +71,7 @@ class FakeCdn:
 
 @dataclass
 class RecordingEventPublisher(DomainEventPublisher):
-    """Records the published changes."""
+    """A publisher that records the changes."""
 
     changes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -83,7 +83,7 @@ class RecordingEventPublisher(DomainEventPublisher):
 class FakeSenderIdentities(SenderIdentities):
     """SES identities that the test sets."""
 
-    known: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
+    verified_domains: dict[str, bool] = field(default_factory=lambda: {"acme.com": True})
 
     def get_verification(self, domain: str) -> bool | None:
-        return self.known.get(domain)
+        return self.verified_domains.get(domain)

@@ -296,7 +296,7 @@ def test_revert_and_its_undo_take_effect_without_a_check(stack: DomainStack) -> 
 def test_working_domain_is_unused_while_its_sending_domain_is_unverified(
     stack: DomainStack,
 ) -> None:
-    stack.senders.known = {}
+    stack.senders.verified_domains = {}
     stack.set_up_https()
     assert stack.get_light("sending")["colour"] == "red"
     assert stack.resolve_url() == ADDRESS
@@ -310,7 +310,7 @@ def test_working_domain_is_unused_while_its_sending_domain_is_unverified(
 def test_host_for_a_foreign_sender_is_unused_until_its_proof_is_seen(
     stack: DomainStack,
 ) -> None:
-    stack.senders.known = {"globex.example": True}
+    stack.senders.verified_domains = {"globex.example": True}
     stack.service.add_domain("acme", AddDomainRequest(host=HOST, sending_domain="globex.example"))
     stack.world.add_cname()
     stack.check_domain()
@@ -332,7 +332,7 @@ def test_host_for_a_foreign_sender_is_unused_until_its_proof_is_seen(
 
 def test_domain_is_unused_within_a_day_of_losing_sender_verification(stack: DomainStack) -> None:
     stack.set_up_https()
-    stack.senders.known = {"acme.com": False}
+    stack.senders.verified_domains = {"acme.com": False}
     stack.check_domain()
     assert stack.resolve_url() == f"https://{HOST}"
     stack.check_domain(minutes=24 * 60)

@@ -13,7 +13,7 @@ EVENTS = [BusEvent("clicked", {"n": n}) for n in range(12)]
 
 
 class FakeEventsClient:
-    """Accepts every entry, unless a response is given."""
+    """A client that accepts every entry, unless a response or an error is set."""
 
     def __init__(self, response: Mapping[str, Any] | Exception | None = None) -> None:
         self.response = response

@@ -42,14 +42,14 @@ def test_signed_headers_equal_those_of_botocore(token, service, region, target, 
     credentials = AwsCredentials.from_env(environment)
     host, content_type = f"{service}.{region}.amazonaws.com", f"application/x-amz-json-{version}"
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
-    ours = SigV4Signer(credentials, region, service).sign_headers(
+    signed = SigV4Signer(credentials, region, service).sign_headers(
         host, content_type, target, body, stamp
     )
     headers = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
     with pytest.MonkeyPatch.context() as patch:
         keys = (credentials.key_id, credentials.secret, credentials.token or None)
-        theirs = sign_with_botocore(patch, keys, region, service, headers, body, now)
-    assert ours == theirs
+        expected = sign_with_botocore(patch, keys, region, service, headers, body, now)
+    assert signed == expected
 
 
 def test_signer_uses_a_new_signing_key_after_midnight():

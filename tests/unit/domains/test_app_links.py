@@ -1,3 +1,5 @@
+"""Well-known responses of tracking domains: app link files and signed probe answers."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Selection of the base URL for the links of a message."""
+
 from dataclasses import replace
 
 import pytest

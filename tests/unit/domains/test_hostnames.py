@@ -1,3 +1,5 @@
+"""Host names: normalization, validation and parents."""
+
 import pytest
 
 from waypost.domains.hostnames import (

@@ -1,3 +1,5 @@
+"""HSTS policies of hosts, parents and the preload list."""
+
 import pytest
 
 from waypost.domains.checker import MAX_HSTS_PARENTS, check_hsts, parse_hsts_header

@@ -1,3 +1,5 @@
+"""DynamoDB items of tracking domains, and the items of version 1."""
+
 import json
 
 from tests.unit.domains.builders import HTTPS, NOW, make_domain

@@ -1,3 +1,5 @@
+"""Addresses that domain checks may connect to."""
+
 import pytest
 
 from waypost.domains.network import connect_tcp, is_public_address

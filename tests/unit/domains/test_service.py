@@ -1,3 +1,5 @@
+"""Domain management: add, change, remove and list."""
+
 from __future__ import annotations
 
 from dataclasses import replace

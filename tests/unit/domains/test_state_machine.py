@@ -1,3 +1,5 @@
+"""Stages of tracking domains after sequences of check results."""
+
 from dataclasses import replace
 from datetime import timedelta
 
@@ -127,12 +129,14 @@ def test_check_interval_grows_with_the_age_of_the_stage(
 
 
 def test_removed_domain_is_released_after_two_checks_without_its_dns_record() -> None:
-    gone, here, unsure = DnsResult("missing"), DnsResult("cname"), DnsResult("timeout")
-    once = apply_removal_check(replace(make_domain(), use="removed"), gone, NOW)
+    missing, present, timeout = DnsResult("missing"), DnsResult("cname"), DnsResult("timeout")
+    once = apply_removal_check(replace(make_domain(), use="removed"), missing, NOW)
     assert not can_release(once)
-    assert can_release(apply_removal_check(once, gone, NOW))
-    assert not can_release(apply_removal_check(apply_removal_check(once, here, NOW), gone, NOW))
-    assert can_release(apply_removal_check(apply_removal_check(once, unsure, NOW), gone, NOW))
+    assert can_release(apply_removal_check(once, missing, NOW))
+    assert not can_release(
+        apply_removal_check(apply_removal_check(once, present, NOW), missing, NOW)
+    )
+    assert can_release(apply_removal_check(apply_removal_check(once, timeout, NOW), missing, NOW))
 
 
 def test_dns_timeout_keeps_a_new_domain_waiting() -> None:

@@ -1,3 +1,5 @@
+"""Status lights and next steps of tracking domains."""
+
 from __future__ import annotations
 
 import pytest

@@ -179,7 +179,7 @@ def test_check_with_enough_time_is_complete(run_check: Any) -> None:
 def test_unfinished_check_changes_only_the_due_time(
     stage: DomainStage, failures: int, findings: CheckResult
 ) -> None:
-    """After a failure, the domain is due soon anyway; the two checks stay five minutes apart."""
+    """After a failure the due time stays, so that the two checks are five minutes apart."""
     before = make_domain(
         stage=stage, failures=failures, findings=HTTPS, checked=NOW, due=NOW + MINUTE
     )
@@ -257,11 +257,11 @@ class VerificationFixture:
         return self.build_service().verify_due_domains(10, self.build_deadline(seconds))
 
     def build_service(self) -> DomainVerificationService:
-        any_checker: Any = self.checker
+        checker: Any = self.checker
         services: Any = self.services
         return DomainVerificationService(
             self.store,
-            any_checker,
+            checker,
             services,
             services,
             DomainEventPublisher(),
@@ -273,9 +273,9 @@ class VerificationFixture:
         return Deadline.from_now(seconds, lambda: self.checker.now)
 
     def load_domain(self) -> TrackingDomain:
-        result = self.store.get(make_domain().workspace, HOST)
-        assert result is not None
-        return result
+        domain = self.store.get(make_domain().workspace, HOST)
+        assert domain is not None
+        return domain
 
 
 @pytest.mark.parametrize("findings", UNFINISHED)
@@ -293,7 +293,7 @@ def test_unfinished_check_is_returned_but_the_earlier_result_stays_stored(
 
 @pytest.mark.parametrize("seconds", [0, 20])
 def test_removed_domain_is_not_released_by_a_check_without_time(seconds: float) -> None:
-    """It is released after the first check; not if the second has no result or no time to act."""
+    """A second check without a result, or without time to act, releases nothing."""
     result = UNFINISHED[0] if not seconds else WAITING
     fixture = VerificationFixture(FakeDomainChecker({HOST: result}, seconds=seconds))
     fixture.store.add(make_domain(use="removed", failures=1))
