@@ -11,136 +11,18 @@ Known differences of moto, noted at the tests that they affect:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
-from secrets import token_hex
-from typing import Any
-
-import boto3
 import pytest
-from moto import mock_aws
 
-from local import moto_speedups, moto_transactions
-from local.template import Template, load_template
+from tests.dynamodb_tables import dynamodb, dynamodb_stores, module_tables, tables
 from tests.fakes import create_in_memory_repositories
-from tests.in_process_moto import is_to_aws, respond_with_moto
-from waypost.composition import Repositories, TableNames
-from waypost.repositories.dynamodb.client import DynamoClient
+from waypost.composition import Repositories
 
-TEMPLATE_PATH = Path(__file__).parents[2] / "template.yaml"
-TABLE_SCHEMA_KEYS = ("KeySchema", "AttributeDefinitions", "BillingMode", "StreamSpecification")
-
-
-@dataclass(frozen=True)
-class TemporaryTables:
-    """A client, and the names of tables created from the template for the tests."""
-
-    client: DynamoClient
-    names: TableNames
-
-    @property
-    def clicks(self) -> str:
-        return self.names.clicks
-
-    @property
-    def campaigns(self) -> str:
-        return self.names.campaigns
-
-    @property
-    def workspaces(self) -> str:
-        return self.names.workspaces
-
-
-@cache
-def load_stack_template() -> Template:
-    return load_template(TEMPLATE_PATH)
-
-
-def create_table(client: Any, logical_id: str) -> str:
-    properties = load_stack_template().resources[logical_id].properties
-    schema = {name: properties[name] for name in TABLE_SCHEMA_KEYS if name in properties}
-    if stream := schema.get("StreamSpecification"):
-        schema["StreamSpecification"] = {**stream, "StreamEnabled": True}  # type: ignore[dict-item]
-    name = f"{logical_id}-{token_hex(4)}"
-    client.create_table(TableName=name, **schema)
-    client.get_waiter("table_exists").wait(TableName=name)
-    return name
-
-
-def accelerate_moto(patch: pytest.MonkeyPatch) -> None:
-    """As the embedded stack does, for a while. Calls reach it by the shortest way, and clients do
-    not put together for each what they say of themselves, of which moto wants to hear boto's name.
-    """
-    change = partial(patch.setattr, raising=False)
-    moto_transactions.install_rollback(change)
-    moto_speedups.install_speedups(change)
-    change(
-        "moto.core.botocore_stubber.BotocoreStubber.process_request",
-        lambda _, request: respond_with_moto(request) if is_to_aws(request) else None,
-    )
-    change("botocore.useragent.UserAgentString.to_string", lambda _: "Boto3 Botocore")
-
-
-@pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
-    endpoint = os.environ.get("WAYPOST_DYNAMODB_ENDPOINT")
-    with pytest.MonkeyPatch.context() as patch, nullcontext() if endpoint else mock_aws():
-        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(variable, os.environ.get(variable, "test"))
-        if not endpoint:
-            accelerate_moto(patch)
-        yield _dynamodb_client(endpoint)
-
-
-@cache
-def _dynamodb_client(endpoint: str | None) -> Any:
-    """One for all modules: to make one takes longer than most tests."""
-    return boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=endpoint)
-
-
-@contextmanager
-def temporary_table(client: Any, logical_id: str) -> Iterator[str]:
-    """Create a table of the template under a unique name and delete it afterwards."""
-    name = create_table(client, logical_id)
-    try:
-        yield name
-    finally:
-        client.delete_table(TableName=name)
-
-
-@pytest.fixture(scope="module")
-def kept_tables(dynamodb: Any) -> Iterator[TemporaryTables]:
-    with ExitStack() as made:
-        names = [
-            made.enter_context(temporary_table(dynamodb, f"{name}Table"))
-            for name in ("Clicks", "Campaigns", "Workspaces")
-        ]
-        yield TemporaryTables(dynamodb, TableNames(*names))
-
-
-@pytest.fixture
-def tables(kept_tables: TemporaryTables, dynamodb: Any) -> TemporaryTables:
-    """Empty ones: what a test before this one left is deleted, which takes less than new tables."""
-    scan = dynamodb.get_paginator("scan")
-    for name in (kept_tables.clicks, kept_tables.campaigns, kept_tables.workspaces):
-        keys = scan.paginate(TableName=name, ProjectionExpression="pk, sk", ConsistentRead=True)
-        for key in [key for page in keys for key in page["Items"]]:
-            dynamodb.delete_item(TableName=name, Key=key)
-    return kept_tables
-
-
-@pytest.fixture
-def dynamodb_stores(tables: TemporaryTables) -> Repositories:
-    return Repositories(tables.client, tables.names)
+__all__ = ["dynamodb", "dynamodb_stores", "module_tables", "tables"]
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> Repositories:
     if request.param == "memory":
         return create_in_memory_repositories()
-    made: Repositories = request.getfixturevalue("dynamodb_stores")
-    return made
+    repositories: Repositories = request.getfixturevalue("dynamodb_stores")
+    return repositories

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.conftest import TemporaryTables
+from tests.dynamodb_tables import TemporaryTables
 
 
 def change_attributes(tables: TemporaryTables, table: str, key: Any, **attributes: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, make_click
-from tests.contract.conftest import TemporaryTables
+from tests.dynamodb_tables import TemporaryTables
 from tools import clicks
 from tools.stack import DeployedStack
 from waypost.clicks.fallback_queue import serialize_click

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
-from tests.contract.conftest import TemporaryTables
 from tests.contract.item_changes import change_attributes
+from tests.dynamodb_tables import TemporaryTables
 from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories

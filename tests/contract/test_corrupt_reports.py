@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.click_factory import NOON, make_click
-from tests.contract.conftest import TemporaryTables
 from tests.contract.item_changes import change_attributes
+from tests.dynamodb_tables import TemporaryTables
 from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from tests.workspace_harness import build_link_definition

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, SAFARI, make_click
-from tests.contract.conftest import temporary_table
+from tests.dynamodb_tables import temporary_table
 from tests.unit.domains.builders import HOST, HTTPS, make_domain
 from waypost.clicks.fallback_queue import deserialize_click
 from waypost.composition import Repositories, TableNames, build_tally_service

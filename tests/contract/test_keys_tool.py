@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.contract.conftest import create_table
+from tests.dynamodb_tables import create_table
 from tools import keys
 from waypost.composition import Repositories, TableNames
 from waypost.ids import derive_campaign_id

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.conftest import temporary_table
+from tests.dynamodb_tables import temporary_table
 from tests.fakes import InMemoryShortLinkRepository
 from waypost.composition import Repositories, TableNames
 from waypost.ids import derive_workspace_id

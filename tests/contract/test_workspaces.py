@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, SENT
-from tests.contract.conftest import TemporaryTables
+from tests.dynamodb_tables import TemporaryTables
 from waypost.composition import Repositories
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import derive_campaign_id, derive_workspace_id

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from tests.contract.conftest import dynamodb, dynamodb_stores, kept_tables, tables
+from tests.dynamodb_tables import dynamodb, dynamodb_stores, module_tables, tables
 from tests.faults.fake_cloud import FakeCloud, create_fake_cloud
 from tests.faults.invariants import FAULT_SEED
 
-__all__ = ["dynamodb", "dynamodb_stores", "kept_tables", "tables"]
+__all__ = ["dynamodb", "dynamodb_stores", "module_tables", "tables"]
 
 
 @pytest.fixture(scope="module")

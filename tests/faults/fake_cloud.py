@@ -27,7 +27,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from tests.contract.conftest import TABLE_SCHEMA_KEYS, accelerate_moto, load_stack_template
+from tests.dynamodb_tables import TABLE_SCHEMA_KEYS, accelerate_moto, load_stack_template
 from tests.faults.call_faults import CORRUPT_BODIES, REFUSAL_FAULTS, build_refusal
 from tests.faults.call_names import name_call
 from tests.faults.fake_tenants import FakeTenants

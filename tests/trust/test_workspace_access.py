@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from tests.contract.conftest import load_stack_template
+from tests.dynamodb_tables import load_stack_template
 from tests.fakes import InMemoryShortLinkRepository
 from tests.lambda_handlers import LambdaContext, build_api_event, load_function
 from tests.rewrite_harness import NOW, FakeBaseUrls

@@ -12,7 +12,7 @@ import pytest
 
 from local.template import load_template
 from tests.click_factory import CAMPAIGN, NOON, make_click
-from tests.contract.conftest import TEMPLATE_PATH
+from tests.dynamodb_tables import TEMPLATE_PATH
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
