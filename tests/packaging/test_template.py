@@ -54,7 +54,7 @@ def reference() -> dict[str, Any]:
 
 
 def resource_types(action: str) -> list[str]:
-    """List the resource types of an action; if there is none, only ``*`` allows the action."""
+    """List the resource types of an action; without any, only ``*`` allows the action."""
     service, _, name = action.partition(":")
     return list(reference()[service]["Actions"][name.lower()].get("Resources", []))
 
