@@ -77,9 +77,9 @@ class FakeEventBus:
         self.published: Counter[str] = Counter()
 
     def publish(self, clicks: Sequence[tuple[Click, BotVerdict]]) -> set[str]:
-        taken = {click.id for click, _ in clicks if self.random.random() > 0.02}
-        self.published.update(taken)
-        return taken
+        accepted_ids = {click.id for click, _ in clicks if self.random.random() > 0.02}
+        self.published.update(accepted_ids)
+        return accepted_ids
 
 
 @dataclass
@@ -254,16 +254,17 @@ class FaultSimulation:
     def run_drain_batch(self) -> None:
         """Deliver some messages, out of order; recorded ones may be redelivered."""
         self.random.shuffle(self.queue.messages)
-        taken = self.queue.messages[: self.random.randrange(1, 50)]
-        records = [{"messageId": str(i), "body": body} for i, body in enumerate(taken)]
+        batch_bodies = self.queue.messages[: self.random.randrange(1, 50)]
+        records = [{"messageId": str(i), "body": body} for i, body in enumerate(batch_bodies)]
         batch = parse_queue_messages({"Records": records})  # type: ignore[typeddict-item]
         try:
             failed = drain_clicks(self.clicks, batch.clicks.values())
         except ProcessKilled:
             return
-        done = [body for body in taken if json.loads(body)["id"] not in failed]
-        again = [body for body in done if self.random.random() < 0.05]
-        self.queue.messages = again + [m for m in self.queue.messages if m not in set(done)]
+        deleted = [body for body in batch_bodies if json.loads(body)["id"] not in failed]
+        redelivered = [body for body in deleted if self.random.random() < 0.05]
+        remaining = [body for body in self.queue.messages if body not in set(deleted)]
+        self.queue.messages = redelivered + remaining
 
     def erase_person(self, person: str) -> None:
         """Erase a person, repeated until it succeeds; later if the table is unavailable."""
