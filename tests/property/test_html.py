@@ -83,7 +83,7 @@ HTML = st.lists(PIECES, max_size=30).map(
 
 
 @pytest.fixture
-def desk() -> MessageHarness:
+def messages() -> MessageHarness:
     harness = MessageHarness()
     harness.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     return harness
@@ -115,11 +115,11 @@ def test_links_of_real_emails_equal_those_of_other_parsers():
 
 
 @requires_emails
-def test_only_link_values_of_a_real_email_change(desk: MessageHarness):
+def test_only_link_values_of_a_real_email_change(messages: MessageHarness):
     for path in EMAILS:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             source = file.read()
-        first, *rest = LINK.split(desk.rewrite_content("html", source))
+        first, *rest = LINK.split(messages.rewrite_content("html", source))
         assert source.startswith(first)
         position = len(first)
         for token, piece in zip(rest[::2], rest[1::2], strict=True):

@@ -18,7 +18,7 @@ from waypost.privacy.erasure import Erasure
 from waypost.tally.service import TallyService
 
 
-class Desk:
+class ReclassificationModel:
     """Counts clicks under changing thresholds; checks that no counter ever is below 0."""
 
     def __init__(self) -> None:
@@ -75,16 +75,16 @@ class Desk:
 def test_thresholds_and_repairs_never_count_a_click_twice(
     clicks: list[Click], seed: int, steps: list[int | str]
 ) -> None:
-    desk = Desk()
+    harness = ReclassificationModel()
     batches = split_into_batches(clicks, seed)
     for number, step in enumerate(steps):
-        desk.take(batches[number] if number < len(batches) else [])
+        harness.take(batches[number] if number < len(batches) else [])
         if isinstance(step, int):
-            desk.choose(step)
+            harness.choose(step)
         else:
-            getattr(desk, step)()
+            getattr(harness, step)()
     for batch in batches[len(steps) :]:
-        desk.take(batch)
-    desk.repair()
-    total = desk.stores.campaigns.get_counts(CAMPAIGN).total
+        harness.take(batch)
+    harness.repair()
+    total = harness.stores.campaigns.get_counts(CAMPAIGN).total
     assert total.total == len({made.id for made in clicks})

@@ -29,7 +29,7 @@ def random(seed: int) -> Random:
 
 
 @pytest.fixture
-def desk() -> RedirectHarness:
+def harness() -> RedirectHarness:
     return RedirectHarness()
 
 

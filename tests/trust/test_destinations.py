@@ -94,39 +94,39 @@ def test_unsafe_destination_is_not_signed(name: str) -> None:
     "name", sorted(NEVER.keys() - {"scheme nobody listed"})
 )  # then, it was listed
 def test_signed_unsafe_destination_does_not_redirect(
-    desk: RedirectHarness, token: ClickToken, name: str
+    harness: RedirectHarness, token: ClickToken, name: str
 ) -> None:
-    text = desk.sealer.seal(_with(token, NEVER[name]))
+    text = harness.sealer.seal(_with(token, NEVER[name]))
     with pytest.raises(MalformedToken):
-        desk.redirect_service.handle_click(text, make_request())
-    assert list(desk.clicks.scan_by_campaign(extract_campaign_id(token.link))) == []
+        harness.redirect_service.handle_click(text, make_request())
+    assert list(harness.clicks.scan_by_campaign(extract_campaign_id(token.link))) == []
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
 def test_host_is_normalized_as_browsers_do(
-    desk: RedirectHarness, token: ClickToken, name: str
+    harness: RedirectHarness, token: ClickToken, name: str
 ) -> None:
     href, shown = LOOKALIKES[name]
     assert to_ascii_url(href) == shown
-    arrival = desk.redirect_service.handle_click(
-        desk.sealer.seal(_with(token, href)), make_request()
+    arrival = harness.redirect_service.handle_click(
+        harness.sealer.seal(_with(token, href)), make_request()
     )
     assert arrival.location == shown
 
 
 def test_redirect_to_another_tracker_keeps_its_url(
-    desk: RedirectHarness, token: ClickToken
+    harness: RedirectHarness, token: ClickToken
 ) -> None:
     """A URL inside the query is text; it is not Waypost's destination."""
     inner = "https://other.example/r?to=javascript:alert(1)&u=//evil.example"
-    arrival = desk.redirect_service.handle_click(
-        desk.sealer.seal(_with(token, inner)), make_request()
+    arrival = harness.redirect_service.handle_click(
+        harness.sealer.seal(_with(token, inner)), make_request()
     )
     assert arrival.location == inner
 
 
 def test_location_header_is_one_line_for_any_signed_url(
-    desk: RedirectHarness, token: ClickToken, random: Random
+    harness: RedirectHarness, token: ClickToken, random: Random
 ) -> None:
     pieces = [
         *(
@@ -167,8 +167,8 @@ def test_location_header_is_one_line_for_any_signed_url(
         if random.random() < 0.7:
             href = "https://example.com" + href
         try:
-            arrival = desk.redirect_service.handle_click(
-                desk.sealer.seal(_with(token, href)), make_request("HEAD")
+            arrival = harness.redirect_service.handle_click(
+                harness.sealer.seal(_with(token, href)), make_request("HEAD")
             )
         except MalformedToken:
             continue

@@ -68,10 +68,10 @@ def tokens() -> TokenVerifier:
 
 
 @pytest.fixture
-def sent(desk: RedirectHarness, token: ClickToken) -> str:
+def sent(harness: RedirectHarness, token: ClickToken) -> str:
     """A sealed token with a hyphen and an underscore."""
     for position in range(10_000):
-        text = desk.sealer.seal(
+        text = harness.sealer.seal(
             ClickToken(token.link, token.delivery, token.person, position, 7, token.href)
         )
         if "-" in text and "_" in text:
@@ -81,18 +81,18 @@ def sent(desk: RedirectHarness, token: ClickToken) -> str:
 
 @pytest.mark.parametrize("change", SURVIVED)
 def test_changed_link_still_opens(
-    tokens: TokenVerifier, desk: RedirectHarness, sent: str, change: str
+    tokens: TokenVerifier, harness: RedirectHarness, sent: str, change: str
 ) -> None:
     asked = SURVIVED[change](sent)
     if asked.count("/") == 1:
-        assert tokens.verify_click_token(unquote(asked)) == desk.sealer.open(
+        assert tokens.verify_click_token(unquote(asked)) == harness.sealer.open(
             sent
         )  # the route takes one decoding
-    assert tokens.verify_click_token(asked) == desk.sealer.open(sent)
-    assert tokens.verify_click_token(extract_token("/e/c/" + asked)) == desk.sealer.open(sent)
+    assert tokens.verify_click_token(asked) == harness.sealer.open(sent)
+    assert tokens.verify_click_token(extract_token("/e/c/" + asked)) == harness.sealer.open(sent)
     assert tokens.verify_click_token(
         extract_token(quote(f"/e/c/{asked}", safe=""))
-    ) == desk.sealer.open(sent)
+    ) == harness.sealer.open(sent)
 
 
 @pytest.mark.parametrize("change", LOST)
@@ -138,7 +138,7 @@ def test_token_of_a_later_version_is_not_repaired(tokens: TokenVerifier) -> None
             tokens.verify_click_token(text)
 
 
-def test_new_key_opens_a_link_that_needs_repair(desk: RedirectHarness, sent: str) -> None:
+def test_new_key_opens_a_link_that_needs_repair(harness: RedirectHarness, sent: str) -> None:
     class Rotated(FakeSecrets):
         reads = 0
 
@@ -150,7 +150,7 @@ def test_new_key_opens_a_link_that_needs_repair(desk: RedirectHarness, sent: str
             return old if self.reads == 1 else super().get_secret_value(SecretId=SecretId)
 
     tokens = TokenVerifier(KeyringSource(Rotated(), "keyring"))
-    assert tokens.verify_click_token(sent + ")") == desk.sealer.open(sent)
+    assert tokens.verify_click_token(sent + ")") == harness.sealer.open(sent)
 
 
 @pytest.mark.parametrize(
@@ -177,23 +177,23 @@ def test_short_link_with_trailing_characters_opens(tail: str) -> None:
     ],
 )
 def test_short_link_with_inserted_characters_opens(
-    desk: RedirectHarness, token: ClickToken, change: Callable[[str], str]
+    harness: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
-    link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
-    desk.short_links.add([link])
-    assert desk.link_resolver.resolve_short_link(change(link.code)) == link.token
+    link = ShortLink("25678" + "9" * 14, harness.sealer.seal(token), None)
+    harness.short_links.add([link])
+    assert harness.link_resolver.resolve_short_link(change(link.code)) == link.token
 
 
 @pytest.mark.parametrize(
     "change", [lambda c: c[:-1], lambda c: c[1:], lambda c: c[:5] + "-" + c[5:]]
 )
 def test_short_link_with_lost_or_added_characters_does_not_open(
-    desk: RedirectHarness, token: ClickToken, change: Callable[[str], str]
+    harness: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
-    link = ShortLink("25678" + "9" * 14, desk.sealer.seal(token), None)
-    desk.short_links.add([link])
+    link = ShortLink("25678" + "9" * 14, harness.sealer.seal(token), None)
+    harness.short_links.add([link])
     with pytest.raises(UnknownShortLink):
-        desk.link_resolver.resolve_short_link(change(link.code))
+        harness.link_resolver.resolve_short_link(change(link.code))
 
 
 @pytest.mark.parametrize("tail", ["2", "x", "0"])

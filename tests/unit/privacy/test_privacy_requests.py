@@ -35,7 +35,7 @@ ACME = extract_workspace_id(CAMPAIGN)
 ERIKA = "erika@example.com"
 
 
-class Desk:
+class PrivacyHarness:
     """Stores in memory, and the use case over them. Each look at the clock takes ``ticks``."""
 
     def __init__(self) -> None:
@@ -94,68 +94,68 @@ def late_after(looks: int) -> Callable[[], bool]:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def harness() -> PrivacyHarness:
+    return PrivacyHarness()
 
 
-def test_person_is_erased_from_every_listed_campaign(desk: Desk) -> None:
-    sent = [desk.send(f"campaign {n}") for n in range(CAMPAIGNS_PER_PAGE + 5)]
-    foreign = desk.send("campaign 0", "globex")
+def test_person_is_erased_from_every_listed_campaign(harness: PrivacyHarness) -> None:
+    sent = [harness.send(f"campaign {n}") for n in range(CAMPAIGNS_PER_PAGE + 5)]
+    foreign = harness.send("campaign 0", "globex")
     for campaign in (sent[0], sent[50], sent[-1], foreign):
-        desk.click(campaign, 2)
-    done = desk.forgetting().erase("acme", ERIKA, desk.audit)
+        harness.click(campaign, 2)
+    done = harness.forgetting().erase("acme", ERIKA, harness.audit)
     assert (done.clicks, done.campaigns) == (6, 3)
-    assert not list(desk.traces(*sent))
-    assert list(desk.traces(foreign))
+    assert not list(harness.traces(*sent))
+    assert list(harness.traces(foreign))
 
 
-def test_long_erasure_is_done_in_correct_parts(desk: Desk) -> None:
-    campaigns = [desk.send(name) for name in ("spring", "summer", "autumn")]
+def test_long_erasure_is_done_in_correct_parts(harness: PrivacyHarness) -> None:
+    campaigns = [harness.send(name) for name in ("spring", "summer", "autumn")]
     for campaign in campaigns:
-        desk.click(campaign, MAX_INLINE_CLICKS * 3)
-    before = [desk.stores.campaigns.get_counts(campaign) for campaign in campaigns]
-    desk.ticks = ERASURE_SECONDS / 2
+        harness.click(campaign, MAX_INLINE_CLICKS * 3)
+    before = [harness.stores.campaigns.get_counts(campaign) for campaign in campaigns]
+    harness.ticks = ERASURE_SECONDS / 2
     answers = []
     for _ in range(100):
-        answers.append(desk.forgetting().erase("acme", ERIKA, desk.audit))
-        now = [desk.stores.campaigns.get_counts(campaign) for campaign in campaigns]
+        answers.append(harness.forgetting().erase("acme", ERIKA, harness.audit))
+        now = [harness.stores.campaigns.get_counts(campaign) for campaign in campaigns]
         assert [counts.total.total for counts in now] == [counts.total.total for counts in before]
         # Half a row moved is two people until the rest follows.
         assert all(counts.total.people in (1, 2) for counts in now)
-        desk.ticks *= 0.9  # a pass that finds nothing has to end within a request, too
-        desk.now += timedelta(seconds=answers[-1].again_in)
+        harness.ticks *= 0.9  # a pass that finds nothing has to end within a request, too
+        harness.now += timedelta(seconds=answers[-1].again_in)
         if answers[-1].done:
             break
     assert answers[-1].done
     assert len(answers) > 3
     assert now == before
-    assert not list(desk.traces(*campaigns))
+    assert not list(harness.traces(*campaigns))
     assert sum(answer.clicks for answer in answers) == MAX_INLINE_CLICKS * 9
-    assert all(map(desk.right, campaigns))
-    told = [action for action, _, _ in desk.audited]
+    assert all(map(harness.right, campaigns))
+    told = [action for action, _, _ in harness.audited]
     assert told == ["erased in part"] * (len(answers) - 1) + ["erased"]
 
 
-def test_late_tally_restores_nothing_of_an_erased_person(desk: Desk) -> None:
+def test_late_tally_restores_nothing_of_an_erased_person(harness: PrivacyHarness) -> None:
     """It reads who opted out, the person is erased as a whole, and only then does it write."""
-    campaign = desk.send("spring")
-    opted_out, answers = desk.stores.workspaces.get_opt_outs, list[ErasureAnswer]()
+    campaign = harness.send("spring")
+    opted_out, answers = harness.stores.workspaces.get_opt_outs, list[ErasureAnswer]()
 
     def before(people: Any) -> Any:
         known = opted_out(people)
         if not answers:
-            answers.append(desk.forgetting().erase("acme", ERIKA, desk.audit))
+            answers.append(harness.forgetting().erase("acme", ERIKA, harness.audit))
         return known
 
-    desk.stores.workspaces.get_opt_outs = before  # type: ignore[method-assign]
-    desk.click(campaign, 1)
+    harness.stores.workspaces.get_opt_outs = before  # type: ignore[method-assign]
+    harness.click(campaign, 1)
     assert (answers[0].done, answers[0].again_in) == (False, IN_FLIGHT_WINDOW.total_seconds())
-    assert list(desk.traces(campaign))
-    desk.now += IN_FLIGHT_WINDOW - timedelta(seconds=1)
-    assert desk.forgetting().erase("acme", ERIKA, desk.audit).again_in == 1
-    desk.now += timedelta(seconds=1)
-    assert desk.forgetting().erase("acme", ERIKA, desk.audit).done
-    assert not list(desk.traces(campaign))
+    assert list(harness.traces(campaign))
+    harness.now += IN_FLIGHT_WINDOW - timedelta(seconds=1)
+    assert harness.forgetting().erase("acme", ERIKA, harness.audit).again_in == 1
+    harness.now += timedelta(seconds=1)
+    assert harness.forgetting().erase("acme", ERIKA, harness.audit).done
+    assert not list(harness.traces(campaign))
 
 
 def test_erasure_waits_for_the_timeout_of_the_tally() -> None:
@@ -165,116 +165,118 @@ def test_erasure_waits_for_the_timeout_of_the_tally() -> None:
     assert IN_FLIGHT_WINDOW.total_seconds() >= timeout + 30
 
 
-def test_each_request_continues_the_erasure(desk: Desk) -> None:
-    campaign = desk.send("spring")
-    desk.click(campaign, 3 * CLICKS_PER_PAGE)
-    erasing = desk.forgetting().erasure
+def test_each_request_continues_the_erasure(harness: PrivacyHarness) -> None:
+    campaign = harness.send("spring")
+    harness.click(campaign, 3 * CLICKS_PER_PAGE)
+    erasing = harness.forgetting().erasure
     left = []
     for _ in range(50):
         erasing.erase(ACME, ERIKA, NOON, late_after(3))  # one step each
-        page = desk.stores.clicks.list_by_person(ACME, ERIKA, cursor=None, limit=1_000)
+        page = harness.stores.clicks.list_by_person(ACME, ERIKA, cursor=None, limit=1_000)
         left.append(len(page.items))
     assert sorted(set(left), reverse=True) == [300, 200, 100, 0]
     assert left == sorted(left, reverse=True)
     assert erasing.erase(ACME, ERIKA, NOON).is_complete
 
 
-def test_erasure_deletes_personal_messages_and_keeps_templates(desk: Desk) -> None:
-    rendered, template = desk.send("rendered"), desk.send("template")
-    foreign = desk.send("rendered", "globex")
+def test_erasure_deletes_personal_messages_and_keeps_templates(harness: PrivacyHarness) -> None:
+    rendered, template = harness.send("rendered"), harness.send("template")
+    foreign = harness.send("rendered", "globex")
     for campaign, one in ((rendered, True), (template, False), (foreign, True)):
-        desk.messages.add(SentMessage(campaign=campaign, html="x", rendered=one, expires=2**31))
-    desk.forgetting().erase("acme", ERIKA, desk.audit)
-    assert desk.messages.get(rendered) is None
-    assert desk.messages.get(template)
-    assert desk.messages.get(foreign)
+        harness.messages.add(SentMessage(campaign=campaign, html="x", rendered=one, expires=2**31))
+    harness.forgetting().erase("acme", ERIKA, harness.audit)
+    assert harness.messages.get(rendered) is None
+    assert harness.messages.get(template)
+    assert harness.messages.get(foreign)
 
 
-def test_erasure_of_an_unknown_person_is_final_after_the_in_flight_window(desk: Desk) -> None:
+def test_erasure_of_an_unknown_person_is_final_after_the_in_flight_window(
+    harness: PrivacyHarness,
+) -> None:
     for asked in range(2):
-        done = desk.forgetting().erase("acme", ERIKA, desk.audit)
+        done = harness.forgetting().erase("acme", ERIKA, harness.audit)
         assert (done.done, done.clicks, done.campaigns) == (bool(asked), 0, 0)
-        assert desk.forgetting().get_opt_out("acme", ERIKA).opted_out
-        desk.now += IN_FLIGHT_WINDOW
+        assert harness.forgetting().get_opt_out("acme", ERIKA).opted_out
+        harness.now += IN_FLIGHT_WINDOW
 
 
-def test_opt_out_and_opt_in_return_their_state(desk: Desk) -> None:
-    forgetting = desk.forgetting()
+def test_opt_out_and_opt_in_return_their_state(harness: PrivacyHarness) -> None:
+    forgetting = harness.forgetting()
     assert not forgetting.get_opt_out("acme", ERIKA).opted_out
     for _ in range(2):
-        wish = forgetting.opt_out("acme", ERIKA, desk.audit)
+        wish = forgetting.opt_out("acme", ERIKA, harness.audit)
         assert (wish.opted_out, wish.since) == (True, "2026-11-21T12:00:00.000Z")
     assert forgetting.get_opt_out("acme", ERIKA) == wish
     assert not forgetting.get_opt_out("globex", ERIKA).opted_out
     for _ in range(2):
-        assert not forgetting.opt_in("acme", ERIKA, desk.audit).opted_out
+        assert not forgetting.opt_in("acme", ERIKA, harness.audit).opted_out
     assert forgetting.get_opt_out("acme", ERIKA).since is None
 
 
-def test_audit_log_names_no_person_but_distinguishes_them(desk: Desk) -> None:
-    forgetting = desk.forgetting()
-    forgetting.opt_out("acme", ERIKA, desk.audit)
-    forgetting.opt_in("acme", ERIKA, desk.audit)
+def test_audit_log_names_no_person_but_distinguishes_them(harness: PrivacyHarness) -> None:
+    forgetting = harness.forgetting()
+    forgetting.opt_out("acme", ERIKA, harness.audit)
+    forgetting.opt_in("acme", ERIKA, harness.audit)
     for _ in range(2):
-        forgetting.erase("acme", ERIKA, desk.audit)
-        desk.now += IN_FLIGHT_WINDOW
-    forgetting.opt_out("acme", "somebody else", desk.audit)
-    actions = [action for action, _, _ in desk.audited]
+        forgetting.erase("acme", ERIKA, harness.audit)
+        harness.now += IN_FLIGHT_WINDOW
+    forgetting.opt_out("acme", "somebody else", harness.audit)
+    actions = [action for action, _, _ in harness.audited]
     assert actions == ["opted out", "opted in", "erased in part", "erased", "opted out"]
-    assert {workspace for _, workspace, _ in desk.audited} == {ACME}
-    assert len({person for _, _, person in desk.audited}) == 2
-    assert "erika" not in str(desk.audited)
+    assert {workspace for _, workspace, _ in harness.audited} == {ACME}
+    assert len({person for _, _, person in harness.audited}) == 2
+    assert "erika" not in str(harness.audited)
 
 
-def test_unlisted_campaign_is_found_by_the_persons_clicks(desk: Desk) -> None:
+def test_unlisted_campaign_is_found_by_the_persons_clicks(harness: PrivacyHarness) -> None:
     unlisted, foreign = (
         derive_campaign_id("acme", "of before"),
         derive_campaign_id("globex", "of before"),
     )
-    desk.click(unlisted, MAX_INLINE_CLICKS * 2)
-    desk.click(foreign, 1)
-    before = desk.stores.campaigns.get_counts(unlisted)
-    done = desk.forgetting().erase("acme", ERIKA, desk.audit)
+    harness.click(unlisted, MAX_INLINE_CLICKS * 2)
+    harness.click(foreign, 1)
+    before = harness.stores.campaigns.get_counts(unlisted)
+    done = harness.forgetting().erase("acme", ERIKA, harness.audit)
     assert (done.campaigns, done.searched) == (1, "listed campaigns and clicks in the ledger")
-    assert not list(desk.traces(unlisted))
-    assert list(desk.traces(foreign))
-    assert desk.stores.campaigns.get_counts(unlisted) == before
-    assert desk.right(unlisted)
+    assert not list(harness.traces(unlisted))
+    assert list(harness.traces(foreign))
+    assert harness.stores.campaigns.get_counts(unlisted) == before
+    assert harness.right(unlisted)
 
 
-def test_unlisted_campaign_with_expired_clicks_is_found_by_a_scan(desk: Desk) -> None:
+def test_unlisted_campaign_with_expired_clicks_is_found_by_a_scan(harness: PrivacyHarness) -> None:
     unlisted = derive_campaign_id("acme", "of before")
-    desk.click(unlisted, 1)
-    desk.stores.clicks = create_in_memory_repositories().clicks
-    assert desk.forgetting().erase("acme", ERIKA, desk.audit).campaigns == 0
-    erasing = desk.forgetting().erasure
+    harness.click(unlisted, 1)
+    harness.stores.clicks = create_in_memory_repositories().clicks
+    assert harness.forgetting().erase("acme", ERIKA, harness.audit).campaigns == 0
+    erasing = harness.forgetting().erasure
     whole = Erasure(erasing.clicks, erasing.recipients, erasing.workspaces, erasing.messages)
     assert whole.erase(ACME, ERIKA, NOON).campaigns == 1
-    assert not list(desk.traces(unlisted))
+    assert not list(harness.traces(unlisted))
 
 
 @pytest.mark.parametrize(
     ("times", "clean"), [(MAX_ROW_CONFLICTS - 1, True), (MAX_ROW_CONFLICTS, False)]
 )
 def test_contended_row_and_its_clicks_are_left_for_the_next_call(
-    desk: Desk, times: int, *, clean: bool
+    harness: PrivacyHarness, times: int, *, clean: bool
 ) -> None:
-    campaign = desk.send("spring")
-    desk.click(campaign, MAX_INLINE_CLICKS * 3)
-    before = desk.stores.campaigns.get_counts(campaign)
-    real, tried = desk.stores.recipients.commit, count(1)
+    campaign = harness.send("spring")
+    harness.click(campaign, MAX_INLINE_CLICKS * 3)
+    before = harness.stores.campaigns.get_counts(campaign)
+    real, tried = harness.stores.recipients.commit, count(1)
 
     def overtaken(commit: Commit) -> None:
         if next(tried) <= times:
             raise WriteConflict("somebody else was faster")
         real(commit)
 
-    desk.stores.recipients.commit = overtaken  # type: ignore[method-assign]
-    erasing = replace(desk.forgetting().erasure, sleep=lambda _: None)
+    harness.stores.recipients.commit = overtaken  # type: ignore[method-assign]
+    erasing = replace(harness.forgetting().erasure, sleep=lambda _: None)
     erased = erasing.erase(ACME, ERIKA, NOON)
     # A click under its alias would be counted once more while its row is not.
     assert (erased.is_complete, erased.clicks) == (clean, MAX_INLINE_CLICKS * 3 if clean else 0)
-    assert desk.right(campaign)
+    assert harness.right(campaign)
     assert erasing.erase(ACME, ERIKA, NOON).is_complete
-    assert not list(desk.traces(campaign))
-    assert desk.stores.campaigns.get_counts(campaign) == before
+    assert not list(harness.traces(campaign))
+    assert harness.stores.campaigns.get_counts(campaign) == before

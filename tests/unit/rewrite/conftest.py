@@ -10,7 +10,7 @@ from waypost.models.workspace import WorkspaceSettings
 
 
 @pytest.fixture
-def desk() -> MessageHarness:
+def messages() -> MessageHarness:
     harness = MessageHarness()
     harness.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
     return harness

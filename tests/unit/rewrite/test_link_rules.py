@@ -11,25 +11,25 @@ from waypost.errors import InvalidRequest
 from waypost.ids import derive_campaign_id
 
 
-def html(desk: MessageHarness, source: str, **body: Any) -> str:
-    return decode_links(desk.rewrite_content("html", source, **body))
+def html(messages: MessageHarness, source: str, **body: Any) -> str:
+    return decode_links(messages.rewrite_content("html", source, **body))
 
 
-def test_a_link_leads_to_its_exact_destination(desk: MessageHarness):
+def test_a_link_leads_to_its_exact_destination(messages: MessageHarness):
     hrefs = ["https://e.com/?a=1&amp;b=2", "http://e.com/a%2Fb?q=x+y#z", "https://e.com"]
     source = "".join(f'<a href="{href}">x</a>' for href in hrefs)
-    assert html(desk, source) == source.replace("&amp;", "&").replace('href="', 'href="[').replace(
-        '">x', ']">x'
-    )
+    assert html(messages, source) == source.replace("&amp;", "&").replace(
+        'href="', 'href="['
+    ).replace('">x', ']">x')
 
 
-def test_every_byte_outside_the_values_stays(desk: MessageHarness):
+def test_every_byte_outside_the_values_stays(messages: MessageHarness):
     source = (
         "<!DOCTYPE html>\r\n<html><!-- c --><body bgcolor=#fff>\r<p>Ä&nbsp;&copy \x00{{ x }}"
         "<A  HREF = 'https://e.com/'\tCLASS=x >y</A><br/><img src=https://e.com/i.png>"
         "<link href=https://e.com/l><form action=https://e.com/f></html>\n\n"
     )
-    assert html(desk, source) == source.replace("'https://e.com/'", "'[https://e.com/]'")
+    assert html(messages, source) == source.replace("'https://e.com/'", "'[https://e.com/]'")
 
 
 @pytest.mark.parametrize(
@@ -55,41 +55,41 @@ def test_every_byte_outside_the_values_stays(desk: MessageHarness):
     ],
 )
 def test_links_that_stay_as_they_are_are_reported_with_the_reason(
-    desk: MessageHarness, href, reason
+    messages: MessageHarness, href, reason
 ):
     source = f'<a href="{href}">x</a>'
-    answer = desk.rewrite(content={"html": source})
+    answer = messages.rewrite(content={"html": source})
     assert answer["deliveries"][0]["content"]["html"] == source
     [link] = answer["links"]
     assert (link["link"], link["url"], link["tracked"]) == (None, href, False)
     assert link["reason"] == reason
 
 
-def test_hrefs_are_read_as_browsers_read_them(desk: MessageHarness):
-    assert html(desk, '<a href=" https://e\n.com/x\t">') == '<a href="[https://e.com/x]">'
+def test_hrefs_are_read_as_browsers_read_them(messages: MessageHarness):
+    assert html(messages, '<a href=" https://e\n.com/x\t">') == '<a href="[https://e.com/x]">'
 
 
 def test_an_international_destination_is_signed_in_characters_that_a_header_can_hold(
-    desk: MessageHarness,
+    messages: MessageHarness,
 ):
-    assert html(desk, '<a href="https://bücher.example/ü">') == (
+    assert html(messages, '<a href="https://bücher.example/ü">') == (
         '<a href="[https://xn--bcher-kva.example/%C3%BC]">'
     )
 
 
-def test_rewriting_a_rewritten_message_changes_nothing(desk: MessageHarness):
-    desk.save_settings(url_params={"utm_source": "n"}, cio_id=True)
+def test_rewriting_a_rewritten_message_changes_nothing(messages: MessageHarness):
+    messages.save_settings(url_params={"utm_source": "n"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class=untracked href="https://e.com/u">b</a>'
-    once = desk.rewrite_content("html", source)
-    assert desk.rewrite_content("html", once) == once
+    once = messages.rewrite_content("html", source)
+    assert messages.rewrite_content("html", once) == once
 
 
-def test_tracking_link_is_recognised_on_any_host(desk: MessageHarness):
-    once = desk.rewrite_content("html", '<a href="https://e.com/">a</a>')
+def test_tracking_link_is_recognised_on_any_host(messages: MessageHarness):
+    once = messages.rewrite_content("html", '<a href="https://e.com/">a</a>')
     moved = once.replace(BASE, "https://links.other.com")
-    assert desk.rewrite_content("html", moved) == moved
+    assert messages.rewrite_content("html", moved) == moved
     forged = LINK.sub(r"https://links.other.com/e/c/\1A", once)
-    assert desk.rewrite_content("html", forged) != forged
+    assert messages.rewrite_content("html", forged) != forged
 
 
 @pytest.mark.parametrize(
@@ -104,40 +104,42 @@ def test_tracking_link_is_recognised_on_any_host(desk: MessageHarness):
         ("&#117;ntracked", False, True),
     ],
 )
-def test_classes_opt_out_alone_or_together(desk: MessageHarness, classes, tracked, parameters):
-    desk.save_settings(url_params={"u": "1"})
+def test_classes_opt_out_alone_or_together(messages: MessageHarness, classes, tracked, parameters):
+    messages.save_settings(url_params={"u": "1"})
     destination = "https://e.com/?a=1&amp;b=2" + ("&amp;u=1" if parameters else "")
     written = f"[{destination}]".replace("&amp;", "&") if tracked else destination
-    assert html(desk, f'<a class="{classes}" href="https://e.com/?a=1&amp;b=2">') == (
+    assert html(messages, f'<a class="{classes}" href="https://e.com/?a=1&amp;b=2">') == (
         f'<a class="{classes}" href="{written}">'
     )
 
 
-def test_person_parameter_is_first_and_on_tracked_links_only(desk: MessageHarness):
-    desk.save_settings(url_params={"u": "1"}, cio_id=True)
+def test_person_parameter_is_first_and_on_tracked_links_only(messages: MessageHarness):
+    messages.save_settings(url_params={"u": "1"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class="untracked" href="https://e.com/">b</a>'
-    assert html(desk, source) == (
+    assert html(messages, source) == (
         '<a href="[https://e.com/?_cio_id=p1&u=1]">a</a>'
         '<a class="untracked" href="https://e.com/?u=1">b</a>'
     )
 
 
-def test_person_parameter_defined_by_the_workspace_is_added_once(desk: MessageHarness):
-    desk.save_settings(cio_id=True, url_params={"_cio_id": "{{ customer.cio_id }}", "u": "1"})
-    assert html(desk, '<a href="https://e.com/">') == '<a href="[https://e.com/?_cio_id=p1&u=1]">'
+def test_person_parameter_defined_by_the_workspace_is_added_once(messages: MessageHarness):
+    messages.save_settings(cio_id=True, url_params={"_cio_id": "{{ customer.cio_id }}", "u": "1"})
+    assert (
+        html(messages, '<a href="https://e.com/">') == '<a href="[https://e.com/?_cio_id=p1&u=1]">'
+    )
 
 
-def test_unknown_person_has_no_person_parameter(desk: MessageHarness):
-    desk.save_settings(cio_id=True)
-    assert html(desk, '<a href="https://e.com/">', recipients=[{"delivery": "d1"}]) == (
+def test_unknown_person_has_no_person_parameter(messages: MessageHarness):
+    messages.save_settings(cio_id=True)
+    assert html(messages, '<a href="https://e.com/">', recipients=[{"delivery": "d1"}]) == (
         '<a href="[https://e.com/]">'
     )
 
 
 def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_content(
-    desk: MessageHarness,
+    messages: MessageHarness,
 ):
-    desk.save_settings(
+    messages.save_settings(
         url_params={
             "ajs_uid": "cio_{{customer.cio_id}}",
             "n": "{{ customer.name }}",
@@ -145,27 +147,27 @@ def test_parameters_are_liquid_filled_with_the_recipients_data_also_in_rendered_
         }
     )
     recipients = [{"delivery": "d", "person": "p 7", "data": {"customer": {"name": "Zoë & co"}}}]
-    assert html(desk, '<a href="https://e.com/">', recipients=recipients) == (
+    assert html(messages, '<a href="https://e.com/">', recipients=recipients) == (
         '<a href="[https://e.com/?ajs_uid=cio_p+7&n=Zo%C3%AB+%26+co&c=sale]">'
     )
 
 
-def test_parameter_that_is_not_text_fails_only_its_recipient(desk: MessageHarness):
-    desk.save_settings(url_params={"n": "{{ customer.name }}"})
+def test_parameter_that_is_not_text_fails_only_its_recipient(messages: MessageHarness):
+    messages.save_settings(url_params={"n": "{{ customer.name }}"})
     people: list[dict[str, object]] = [
         {"delivery": "d1", "data": {"customer": {"name": "\ud800"}}},
         {"delivery": "d2", "data": {"customer": {"name": "Ada"}}},
     ]
-    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=people)
+    answer = messages.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=people)
     assert [each["delivery"] for each in answer["deliveries"]] == ["d2"]
     assert [(each["delivery"], each["field"]) for each in answer["failed"]] == [
         ("d1", "url_params.n")
     ]
 
 
-def test_an_empty_parameter_is_not_added_and_reported(desk: MessageHarness):
-    desk.save_settings(url_params={"n": "{{ customer.name }}", "m": "1"})
-    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'})
+def test_an_empty_parameter_is_not_added_and_reported(messages: MessageHarness):
+    messages.save_settings(url_params={"n": "{{ customer.name }}", "m": "1"})
+    answer = messages.rewrite(content={"html": '<a href="https://e.com/">'})
     assert (
         decode_links(str(answer["deliveries"][0]["content"]["html"]))
         == '<a href="[https://e.com/?m=1]">'
@@ -174,23 +176,25 @@ def test_an_empty_parameter_is_not_added_and_reported(desk: MessageHarness):
 
 
 @pytest.mark.parametrize("body", [{"track": False}, {"url_params": False}])
-def test_empty_parameter_without_a_link_to_add_it_to_is_not_reported(desk: MessageHarness, body):
-    desk.save_settings(url_params={"n": "{{ customer.name }}"})
-    assert desk.rewrite(content={"html": '<a href="https://e.com/">'}, **body)["warnings"] == []
+def test_empty_parameter_without_a_link_to_add_it_to_is_not_reported(
+    messages: MessageHarness, body
+):
+    messages.save_settings(url_params={"n": "{{ customer.name }}"})
+    assert messages.rewrite(content={"html": '<a href="https://e.com/">'}, **body)["warnings"] == []
 
 
-def test_a_message_can_go_without_parameters(desk: MessageHarness):
-    desk.save_settings(url_params={"u": "1"}, cio_id=True)
+def test_a_message_can_go_without_parameters(messages: MessageHarness):
+    messages.save_settings(url_params={"u": "1"}, cio_id=True)
     source = '<a href="https://e.com/">a</a><a class="untracked" href="https://e.com/">b</a>'
-    assert html(desk, source, url_params=False) == source.replace(
+    assert html(messages, source, url_params=False) == source.replace(
         '"https://e.com/">a', '"[https://e.com/]">a'
     )
 
 
-def test_with_tracking_off_nothing_is_tracked_and_nothing_added(desk: MessageHarness):
-    desk.save_settings(url_params={"u": "1"}, cio_id=True, track_opens=True)
+def test_with_tracking_off_nothing_is_tracked_and_nothing_added(messages: MessageHarness):
+    messages.save_settings(url_params={"u": "1"}, cio_id=True, track_opens=True)
     source = '<a href="https://e.com/?a&amp;b">a</a>{% cio_link url:mailto:a@e.com %}</body>'
-    answer = desk.rewrite(content={"html": source}, track=False)
+    answer = messages.rewrite(content={"html": source}, track=False)
     assert answer["deliveries"][0]["content"]["html"] == source.replace(
         "{% cio_link url:mailto:a@e.com %}", "mailto:a@e.com"
     )
@@ -212,15 +216,15 @@ def test_with_tracking_off_nothing_is_tracked_and_nothing_added(desk: MessageHar
         ("{% cio_link url:javascript:alert(1) %}", "javascript:alert(1)"),
     ],
 )
-def test_cio_link_asks_for_tracking_and_parameters(desk: MessageHarness, tag, written):
-    desk.save_settings(url_params={"u": "1"})
-    assert html(desk, f"<p>{tag}</p>") == f"<p>{written}</p>"
-    assert html(desk, f'<a href="{tag}">') == f'<a href="{written}">'
+def test_cio_link_asks_for_tracking_and_parameters(messages: MessageHarness, tag, written):
+    messages.save_settings(url_params={"u": "1"})
+    assert html(messages, f"<p>{tag}</p>") == f"<p>{written}</p>"
+    assert html(messages, f'<a href="{tag}">') == f'<a href="{written}">'
 
 
-def test_cio_link_in_an_href_inherits_the_options_of_its_anchor(desk: MessageHarness):
+def test_cio_link_in_an_href_inherits_the_options_of_its_anchor(messages: MessageHarness):
     source = '<a class="untracked" data-cio-tag="T" href=" {% cio_link url:https://e.com/ %}">'
-    answer = desk.rewrite(content={"html": source})
+    answer = messages.rewrite(content={"html": source})
     assert [(link["tag"], link["tracked"]) for link in answer["links"]] == [("T", False)]
 
 
@@ -232,28 +236,28 @@ def test_cio_link_in_an_href_inherits_the_options_of_its_anchor(desk: MessageHar
         "{% cio_link url:{% if a %}https://e.com{% endif %} %}",
     ],
 )
-def test_unterminated_cio_link_refuses_the_message(desk: MessageHarness, tag):
+def test_unterminated_cio_link_refuses_the_message(messages: MessageHarness, tag):
     for source in (tag, f"{tag}\n{{% cio_link url:https://f.com %}}"):
         with pytest.raises(InvalidRequest, match=r"content\.html: cio_link url.*no end; add %}"):
-            desk.rewrite(content={"html": source})
+            messages.rewrite(content={"html": source})
 
 
-def test_invalid_cio_link_error_names_the_field_of_the_content(desk: MessageHarness):
+def test_invalid_cio_link_error_names_the_field_of_the_content(messages: MessageHarness):
     with pytest.raises(InvalidRequest, match=r"content\.html: cio_link track:true: no url"):
-        desk.rewrite(content={"html": "{% cio_link track:true %}"})
+        messages.rewrite(content={"html": "{% cio_link track:true %}"})
 
 
-def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: MessageHarness):
+def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(messages: MessageHarness):
     source = (
         '<a href="https://e.com/1" data-cio-tag="T">'
         '<a href="https://e.com/2" data-cio-tag=T>'
         '<!--[if mso]><v:rect href="https://e.com/3"></v:rect><![endif]-->'
         '<a href="https://e.com/3">'
     )
-    links = desk.rewrite(content={"html": source})["links"]
+    links = messages.rewrite(content={"html": source})["links"]
     assert [link["position"] for link in links] == [1, 2, 3, 4]
     assert links[0]["link"] == links[1]["link"] != links[2]["link"] == links[3]["link"]
-    stored = desk.campaigns.list_links(derive_campaign_id("acme", "sale"))
+    stored = messages.campaigns.list_links(derive_campaign_id("acme", "sale"))
     assert sorted(
         (link.definition.url, link.definition.tag, link.definition.position) for link in stored
     ) == [
@@ -262,8 +266,8 @@ def test_links_of_one_tag_are_one_link_and_so_are_those_of_one_url(desk: Message
     ]
 
 
-def test_token_contains_recipient_link_and_destination(desk: MessageHarness):
-    sent = desk.rewrite_content("html", '<a href="#"></a><a href="https://e.com/"></a>')
+def test_token_contains_recipient_link_and_destination(messages: MessageHarness):
+    sent = messages.rewrite_content("html", '<a href="#"></a><a href="https://e.com/"></a>')
     found = LINK.search(sent)
     assert found
     token = SEALER.open(found[1])
@@ -284,13 +288,15 @@ def test_token_contains_recipient_link_and_destination(desk: MessageHarness):
         "https://e.com/?x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc",
     ],
 )
-def test_link_that_looks_secret_is_tracked_with_a_warning_or_not_at_all(desk: MessageHarness, href):
+def test_link_that_looks_secret_is_tracked_with_a_warning_or_not_at_all(
+    messages: MessageHarness, href
+):
     source = f'<a href="{href}">'
-    [link] = desk.rewrite(content={"html": source})["links"]
+    [link] = messages.rewrite(content={"html": source})["links"]
     assert link["tracked"]
     assert "looks secret" in str(link["reason"])
-    desk.save_settings(secret_links="untrack", url_params={"u": "1"})
-    assert desk.rewrite_content("html", source) == source
+    messages.save_settings(secret_links="untrack", url_params={"u": "1"})
+    assert messages.rewrite_content("html", source) == source
 
 
 @pytest.mark.parametrize(
@@ -302,8 +308,8 @@ def test_link_that_looks_secret_is_tracked_with_a_warning_or_not_at_all(desk: Me
         "https://e.com/?keyboard=1&amp;author=x",
     ],
 )
-def test_ordinary_links_do_not_look_secret(desk: MessageHarness, href):
-    [link] = desk.rewrite(content={"html": f'<a href="{href}">'})["links"]
+def test_ordinary_links_do_not_look_secret(messages: MessageHarness, href):
+    [link] = messages.rewrite(content={"html": f'<a href="{href}">'})["links"]
     assert (link["tracked"], link["reason"]) == (True, None)
 
 
@@ -319,14 +325,16 @@ def test_ordinary_links_do_not_look_secret(desk: MessageHarness, href):
         ("https://e.com/unsub?cribe*", False),
     ],
 )
-def test_links_matching_a_never_track_pattern_do_not_change(desk: MessageHarness, pattern, matched):
-    desk.save_settings(never_track=(pattern,), url_params={"u": "1"})
+def test_links_matching_a_never_track_pattern_do_not_change(
+    messages: MessageHarness, pattern, matched
+):
+    messages.save_settings(never_track=(pattern,), url_params={"u": "1"})
     source = '<a href="https://e.com/unsubscribe/7?x=1">'
-    assert (html(desk, source) == source) is matched
+    assert (html(messages, source) == source) is matched
 
 
-def test_app_links_are_tracked_where_the_workspace_lists_their_scheme(desk: MessageHarness):
+def test_app_links_are_tracked_where_the_workspace_lists_their_scheme(messages: MessageHarness):
     source = '<a href="myapp://open/7">'
-    assert html(desk, source) == source
-    desk.save_settings(schemes=("myapp",), url_params={"u": "1"})
-    assert html(desk, source) == '<a href="[myapp://open/7]">'
+    assert html(messages, source) == source
+    messages.save_settings(schemes=("myapp",), url_params={"u": "1"})
+    assert html(messages, source) == '<a href="[myapp://open/7]">'

@@ -21,55 +21,55 @@ WHOLE = {"campaign": "c", "content": {"html": "x"}, "recipients": [{"delivery": 
 PEOPLE = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(250)]
 
 
-def sent(desk: MessageHarness) -> int:
-    return desk.campaigns.get_counts(CAMPAIGN).sent
+def sent(messages: MessageHarness) -> int:
+    return messages.campaigns.get_counts(CAMPAIGN).sent
 
 
-def test_deliveries_come_in_the_order_of_recipients_and_are_counted_once(desk: MessageHarness):
-    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE)
+def test_deliveries_come_in_the_order_of_recipients_and_are_counted_once(messages: MessageHarness):
+    answer = messages.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE)
     names = [delivery["delivery"] for delivery in answer["deliveries"]]
     assert names == [person["delivery"] for person in PEOPLE]
-    assert sent(desk) == 250
+    assert sent(messages) == 250
     assert len({str(delivery["content"]) for delivery in answer["deliveries"]}) == 250
 
 
-def test_a_repeated_invocation_with_its_key_counts_once(desk: MessageHarness):
+def test_a_repeated_invocation_with_its_key_counts_once(messages: MessageHarness):
     for _ in range(3):
-        desk.rewrite(content={"html": "<p>"}, idempotency_key="k")
-    desk.rewrite(content={"html": "<p>"}, idempotency_key="other")
-    assert sent(desk) == 2
+        messages.rewrite(content={"html": "<p>"}, idempotency_key="k")
+    messages.rewrite(content={"html": "<p>"}, idempotency_key="other")
+    assert sent(messages) == 2
 
 
-def test_recipients_that_failed_are_not_counted(desk: MessageHarness):
+def test_recipients_that_failed_are_not_counted(messages: MessageHarness):
     recipients = [{"delivery": "d1", "data": {"x": 1}}, {"delivery": "d2"}]
-    answer = desk.rewrite(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
+    answer = messages.rewrite(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
     assert [failure["delivery"] for failure in answer["failed"]] == ["d2"]
-    assert sent(desk) == 1
+    assert sent(messages) == 1
 
 
-def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(desk: MessageHarness):
+def test_a_definition_is_stored_once_for_all_messages_of_a_campaign(messages: MessageHarness):
     for _ in range(2):
-        desk.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE[:3])
-    assert [link.definition.url for link in desk.campaigns.list_links(CAMPAIGN)] == [
+        messages.rewrite(content={"html": '<a href="https://e.com/">'}, recipients=PEOPLE[:3])
+    assert [link.definition.url for link in messages.campaigns.list_links(CAMPAIGN)] == [
         "https://e.com/"
     ]
 
 
-def test_dry_run_signs_and_stores_nothing(desk: MessageHarness):
-    answer = desk.rewrite(content={"html": '<a href="https://e.com/">'}, dry_run=True)
+def test_dry_run_signs_and_stores_nothing(messages: MessageHarness):
+    answer = messages.rewrite(content={"html": '<a href="https://e.com/">'}, dry_run=True)
     assert answer["deliveries"] == []
-    assert desk.campaigns.get(CAMPAIGN) is None
-    assert desk.campaigns.list_links(CAMPAIGN) == []
-    real = desk.rewrite(content={"html": '<a href="https://e.com/">'})
+    assert messages.campaigns.get(CAMPAIGN) is None
+    assert messages.campaigns.list_links(CAMPAIGN) == []
+    real = messages.rewrite(content={"html": '<a href="https://e.com/">'})
     assert answer["links"] == real["links"]
     assert answer["warnings"] == real["warnings"]
 
 
-def test_response_over_the_limit_is_refused_and_not_counted(desk: MessageHarness):
+def test_response_over_the_limit_is_refused_and_not_counted(messages: MessageHarness):
     html = "x" * 100_000
     with pytest.raises(TooLarge, match="deliveries is"):
-        desk.rewrite(content={"html": html}, recipients=PEOPLE)
-    assert sent(desk) == 0
+        messages.rewrite(content={"html": html}, recipients=PEOPLE)
+    assert sent(messages) == 0
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_response_over_the_limit_is_refused_and_not_counted(desk: MessageHarness
         ({"mime": "x" * (MAX_MIME_BYTES + 1)}, "content.mime"),
     ],
 )
-def test_a_message_over_its_limit_is_refused_by_name(desk: MessageHarness, content, field):
+def test_a_message_over_its_limit_is_refused_by_name(messages: MessageHarness, content, field):
     with pytest.raises(TooLarge) as caught:
-        desk.rewrite(content=content)
+        messages.rewrite(content=content)
     assert caught.value.field == field
 
 
@@ -126,13 +126,13 @@ def test_a_body_that_is_no_json_is_refused():
         parse_rewrite_request("{")
 
 
-def test_report_has_the_destination_the_round_trip_and_the_bytes_added(desk: MessageHarness):
-    desk.save_settings(url_params={"u": "1"}, cio_id=True)
+def test_report_has_the_destination_the_round_trip_and_the_bytes_added(messages: MessageHarness):
+    messages.save_settings(url_params={"u": "1"}, cio_id=True)
     source = (
         '<a href="https://e.com/#f">a</a><a class="untracked" href="https://e.com/">b</a>'
         '<a href="#">'
     )
-    answer = desk.rewrite(content={"html": source})
+    answer = messages.rewrite(content={"html": source})
     tracked, untracked, left = answer["links"]
     assert tracked["destination"] == "https://e.com/?_cio_id=p1&u=1#f"
     assert tracked["round_trip"] is True
@@ -156,24 +156,28 @@ def test_report_has_the_destination_the_round_trip_and_the_bytes_added(desk: Mes
         ),
     ],
 )
-def test_message_that_may_fail_after_sending_gets_a_warning(desk: MessageHarness, body, warning):
-    assert any(warning in said for said in desk.rewrite(**body)["warnings"])
+def test_message_that_may_fail_after_sending_gets_a_warning(
+    messages: MessageHarness, body, warning
+):
+    assert any(warning in said for said in messages.rewrite(**body)["warnings"])
 
 
-def test_links_of_a_single_recipient_get_a_warning_to_use_a_tag(desk: MessageHarness):
+def test_links_of_a_single_recipient_get_a_warning_to_use_a_tag(messages: MessageHarness):
     recipients = [
         {"delivery": f"d{n}", "data": {"x": f'<a href="https://e.com/{n}">'}} for n in range(20)
     ]
-    answer = desk.rewrite(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
+    answer = messages.rewrite(content={"html": "{{ x }}"}, liquid=True, recipients=recipients)
     assert len(answer["links"]) == 20
     assert any("data-cio-tag" in said for said in answer["warnings"])
 
 
-def test_an_ordinary_message_has_no_warnings(desk: MessageHarness):
-    assert desk.rewrite(content={"html": '<a href="https://e.com/products/7">'})["warnings"] == []
+def test_an_ordinary_message_has_no_warnings(messages: MessageHarness):
+    assert (
+        messages.rewrite(content={"html": '<a href="https://e.com/products/7">'})["warnings"] == []
+    )
 
 
-def test_tokens_carry_the_time_of_sending(desk: MessageHarness):
-    found = LINK.search(desk.rewrite_content("html", '<a href="https://e.com/">'))
+def test_tokens_carry_the_time_of_sending(messages: MessageHarness):
+    found = LINK.search(messages.rewrite_content("html", '<a href="https://e.com/">'))
     assert found
     assert SEALER.open(found[1]).sent == datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()

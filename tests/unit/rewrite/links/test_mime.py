@@ -54,10 +54,10 @@ def _decode_body(part: Message) -> bytes:
     ],
 )
 def test_text_parts_are_rewritten_in_every_transfer_encoding(
-    desk: MessageHarness, encoding, charset, newline
+    messages: MessageHarness, encoding, charset, newline
 ):
     source = build_message(encoding, charset, newline)
-    rewritten = desk.rewrite_content("mime", source, track_text=True)
+    rewritten = messages.rewrite_content("mime", source, track_text=True)
     for (headers, before), (same, after) in zip(
         parse_parts(source), parse_parts(rewritten), strict=True
     ):
@@ -70,22 +70,22 @@ def test_text_parts_are_rewritten_in_every_transfer_encoding(
         assert decode_links(after.decode(charset, "replace")) == expected
 
 
-def test_quoted_printable_part_changes_only_in_link_values(desk: MessageHarness):
+def test_quoted_printable_part_changes_only_in_link_values(messages: MessageHarness):
     source = build_message("quoted-printable")
-    rewritten = desk.rewrite_content("mime", source)
+    rewritten = messages.rewrite_content("mime", source)
     assert max(map(len, rewritten.splitlines())) <= max(map(len, source.splitlines()))
     link = r'=\r\nhttps://e\.example\.com/(?:[\w\-/]|=\r\n)+=\r\n(?=">)'
     assert re.sub(link, "*", rewritten) == re.sub(r'https://e\.com/=C3[^"]+(?=">)', "*", source)
 
 
-def test_mime_message_without_tracked_links_stays_byte_identical(desk: MessageHarness):
+def test_mime_message_without_tracked_links_stays_byte_identical(messages: MessageHarness):
     source = build_message("base64").replace("\r\n", "\n", 3)
-    desk.save_settings(never_track=("*",))
-    assert desk.rewrite_content("mime", source, track_text=True) == source
+    messages.save_settings(never_track=("*",))
+    assert messages.rewrite_content("mime", source, track_text=True) == source
 
 
-def test_base64_part_keeps_its_line_length(desk: MessageHarness):
-    rewritten = desk.rewrite_content("mime", build_message("base64"))
+def test_base64_part_keeps_its_line_length(messages: MessageHarness):
+    rewritten = messages.rewrite_content("mime", build_message("base64"))
     assert max(map(len, rewritten.splitlines())) == max(
         map(len, build_message("base64").splitlines())
     )
@@ -111,23 +111,27 @@ def test_base64_part_keeps_its_line_length(desk: MessageHarness):
         "Content-Type: text/html\nContent-Transfer-Encoding: x-mine\n\n<a href='https://e.com/'>",
     ],
 )
-def test_malformed_mime_message_stays_byte_identical(desk: MessageHarness, source):
-    assert desk.rewrite_content("mime", source) == source
+def test_malformed_mime_message_stays_byte_identical(messages: MessageHarness, source):
+    assert messages.rewrite_content("mime", source) == source
 
 
 @pytest.mark.parametrize(
     "encoding_header", ["Quoted-Printable (soft)", "quoted-printable;", "\n QUOTED-PRINTABLE"]
 )
-def test_text_after_the_transfer_encoding_is_ignored(desk: MessageHarness, encoding_header: str):
+def test_text_after_the_transfer_encoding_is_ignored(
+    messages: MessageHarness, encoding_header: str
+):
     source = (
         f"Content-Type: text/plain\nContent-Transfer-Encoding: {encoding_header}\n\n"
         "see https://e.com/a=\nb?c=3Dd now"
     )
-    rewritten = desk.rewrite_content("mime", source, track_text=True).partition("\n\n")[2].encode()
+    rewritten = (
+        messages.rewrite_content("mime", source, track_text=True).partition("\n\n")[2].encode()
+    )
     assert decode_links(decodestring(rewritten).decode()) == "see [https://e.com/ab?c=d] now"
 
 
-def test_multipart_boundaries_with_a_common_prefix_are_distinguished(desk: MessageHarness):
+def test_multipart_boundaries_with_a_common_prefix_are_distinguished(messages: MessageHarness):
     source = (
         'Content-Type: multipart/mixed; boundary="b"\n\n--b\n'
         'Content-Type: multipart/alternative; boundary="bb"\n\n--bb\n'
@@ -135,15 +139,15 @@ def test_multipart_boundaries_with_a_common_prefix_are_distinguished(desk: Messa
         '--b\nContent-Type: text/html\n\n<a href="https://e.com/2">\n--b--\n'
         '<a href="https://e.com/epilogue">'
     )
-    assert decode_links(desk.rewrite_content("mime", source)) == source.replace(
+    assert decode_links(messages.rewrite_content("mime", source)) == source.replace(
         "https://e.com/1", "[https://e.com/1]"
     ).replace("https://e.com/2", "[https://e.com/2]")
 
 
-def test_stateful_charset_is_decoded_before_links_are_found(desk: MessageHarness):
+def test_stateful_charset_is_decoded_before_links_are_found(messages: MessageHarness):
     html = '日本語<a href="https://e.com/x">'.encode("iso-2022-jp").decode("ascii")
     source = f"Content-Type: text/html; charset=iso-2022-jp\n\n{html}"
-    assert decode_links(desk.rewrite_content("mime", source)) == source.replace(
+    assert decode_links(messages.rewrite_content("mime", source)) == source.replace(
         "https://e.com/x", "[https://e.com/x]"
     )
 
@@ -164,7 +168,7 @@ def test_stateful_charset_is_decoded_before_links_are_found(desk: MessageHarness
     ],
 )
 def test_mime_part_is_decoded_with_any_charset_name(
-    desk: MessageHarness, encoding, declared, codec
+    messages: MessageHarness, encoding, declared, codec
 ):
     link = '<a href="https://e.com/ä">{% cio_link url:mailto:ö@e.com track:false %}</a>'
     data = link.encode(codec)
@@ -174,7 +178,7 @@ def test_mime_part_is_decoded_with_any_charset_name(
         f"Content-Type: text/html; {name}={declared}\n"
         f"Content-Transfer-Encoding: {encoding}\n\n{body}"
     )
-    rewritten = desk.rewrite_content("mime", source).partition("\n\n")[2].encode()
+    rewritten = messages.rewrite_content("mime", source).partition("\n\n")[2].encode()
     after = (b64decode(rewritten) if encoding == "base64" else decodestring(rewritten)).decode(
         codec
     )
@@ -189,58 +193,60 @@ def test_mime_part_is_decoded_with_any_charset_name(
         ("application/pkcs7-mime; smime-type=enveloped-data", "S/MIME"),
     ],
 )
-def test_signed_or_encrypted_mime_message_is_refused(desk: MessageHarness, content_type, reason):
+def test_signed_or_encrypted_mime_message_is_refused(
+    messages: MessageHarness, content_type, reason
+):
     with pytest.raises(InvalidRequest) as error:
-        desk.rewrite(content={"mime": f"Content-Type: {content_type}\n\n--b\n\nx\n--b--"})
+        messages.rewrite(content={"mime": f"Content-Type: {content_type}\n\n--b\n\nx\n--b--"})
     assert error.value.problems[0].field == "content.mime"
     assert reason in error.value.problems[0].reason
 
 
-def test_inline_pgp_text_is_refused_only_if_it_would_change(desk: MessageHarness):
+def test_inline_pgp_text_is_refused_only_if_it_would_change(messages: MessageHarness):
     signed = "-----BEGIN PGP SIGNED MESSAGE-----\n\nhttps://e.com/x\n"
-    assert desk.rewrite_content("mime", f"Subject: x\n\n{signed}") == f"Subject: x\n\n{signed}"
+    assert messages.rewrite_content("mime", f"Subject: x\n\n{signed}") == f"Subject: x\n\n{signed}"
     with pytest.raises(InvalidRequest, match="PGP"):
-        desk.rewrite(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
+        messages.rewrite(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
 
 
-def test_mime_parts_nested_too_deep_are_refused(desk: MessageHarness):
+def test_mime_parts_nested_too_deep_are_refused(messages: MessageHarness):
     head = 'Content-Type: multipart/mixed; boundary="b{0}"\n\n--b{0}\n'
     with pytest.raises(InvalidRequest, match="deep"):
-        desk.rewrite(content={"mime": "".join(head.format(n) for n in range(50))})
+        messages.rewrite(content={"mime": "".join(head.format(n) for n in range(50))})
 
 
-def test_dkim_signed_message_causes_a_warning(desk: MessageHarness):
-    response = desk.rewrite(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
+def test_dkim_signed_message_causes_a_warning(messages: MessageHarness):
+    response = messages.rewrite(content={"mime": "DKIM-Signature: v=1\nSubject: x\n\nhi"})
     assert any("DKIM" in warning for warning in response["warnings"])
 
 
-def test_line_over_998_characters_causes_a_warning(desk: MessageHarness):
+def test_line_over_998_characters_causes_a_warning(messages: MessageHarness):
     html = "x" * 900 + '<a href="https://e.com/">'
-    response = desk.rewrite(content={"mime": f"Content-Type: text/html\n\n{html}"})
+    response = messages.rewrite(content={"mime": f"Content-Type: text/html\n\n{html}"})
     assert any("998" in warning for warning in response["warnings"])
 
 
 @pytest.mark.parametrize(
     ("encoding", "encode"), [("base64", encodebytes), ("quoted-printable", encodestring)]
 )
-def test_long_line_in_an_encoded_part_causes_no_warning(desk: MessageHarness, encoding, encode):
+def test_long_line_in_an_encoded_part_causes_no_warning(messages: MessageHarness, encoding, encode):
     html = "<p>" + "word " * 400 + '<a href="https://e.com/">x</a>'
     body = encode(html.encode()).decode()
     source = f"Content-Type: text/html\nContent-Transfer-Encoding: {encoding}\n\n{body}"
-    assert desk.rewrite(content={"mime": source})["warnings"] == []
+    assert messages.rewrite(content={"mime": source})["warnings"] == []
 
 
-def test_mime_message_is_refused_as_a_template(desk: MessageHarness):
+def test_mime_message_is_refused_as_a_template(messages: MessageHarness):
     with pytest.raises(InvalidRequest, match="rendered already"):
-        desk.rewrite(content={"mime": "Subject: x\n\nhi"}, liquid=True)
+        messages.rewrite(content={"mime": "Subject: x\n\nhi"}, liquid=True)
 
 
-def test_cio_link_is_found_in_an_encoded_part(desk: MessageHarness):
+def test_cio_link_is_found_in_an_encoded_part(messages: MessageHarness):
     source = (
         "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\n"
         "Go {% cio_link url:https://e.com/?a=3D1 tr=\nack:true %}.\n"
     )
-    rewritten = email.message_from_string(desk.rewrite_content("mime", source)).get_payload(
+    rewritten = email.message_from_string(messages.rewrite_content("mime", source)).get_payload(
         decode=True
     )
     assert isinstance(rewritten, bytes)

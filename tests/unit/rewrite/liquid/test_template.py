@@ -15,21 +15,21 @@ from waypost.rewrite.service import RewriteResponse
 
 
 def render_messages(
-    desk: MessageHarness, html: str, *data_sets: dict[str, Any], **body: Any
+    messages: MessageHarness, html: str, *data_sets: dict[str, Any], **body: Any
 ) -> RewriteResponse:
     recipients = [
         {"delivery": f"d{n}", "person": f"p{n}", "data": data} for n, data in enumerate(data_sets)
     ]
-    return desk.rewrite(content={"html": html}, liquid=True, recipients=recipients, **body)
+    return messages.rewrite(content={"html": html}, liquid=True, recipients=recipients, **body)
 
 
 def decode_texts(response: RewriteResponse) -> list[str]:
     return [decode_links(str(delivery["content"]["html"])) for delivery in response["deliveries"]]
 
 
-def test_template_link_has_one_identity_and_a_destination_per_recipient(desk: MessageHarness):
+def test_template_link_has_one_identity_and_a_destination_per_recipient(messages: MessageHarness):
     response = render_messages(
-        desk,
+        messages,
         '<a href="{{trigger.custom_url}}">x</a>',
         {"trigger": {"custom_url": "https://e.com/1"}},
         {"trigger": {"custom_url": "https://e.com/2?a=1&b=2"}},
@@ -42,14 +42,14 @@ def test_template_link_has_one_identity_and_a_destination_per_recipient(desk: Me
     assert (link["url"], link["destination"]) == ("{{trigger.custom_url}}", "https://e.com/1")
 
 
-def test_links_in_loops_conditions_and_filter_arguments_are_tracked(desk: MessageHarness):
+def test_links_in_loops_conditions_and_filter_arguments_are_tracked(messages: MessageHarness):
     html = (
         '{% for p in ps %}<a href="{{ p.url | default: "https://e.com/none" }}">{{ p.name }}</a>'
         "{% endfor %}{% if vip %}<a href='https://e.com/vip?x={{ \"a b\" | url_encode }}'>v</a>"
         "{% endif %}"
     )
     response = render_messages(
-        desk,
+        messages,
         html,
         {"ps": [{"url": "https://e.com/1", "name": "1 < 2"}, {"name": "B"}], "vip": True},
         {"ps": []},
@@ -63,40 +63,46 @@ def test_links_in_loops_conditions_and_filter_arguments_are_tracked(desk: Messag
     assert len({link["link"] for link in response["links"]}) == 2
 
 
-def test_link_in_recipient_data_is_tracked_by_its_url(desk: MessageHarness):
+def test_link_in_recipient_data_is_tracked_by_its_url(messages: MessageHarness):
     response = render_messages(
-        desk, "<p>{{ block }}</p>", {"block": '<a href="https://e.com/x">x</a>'}
+        messages, "<p>{{ block }}</p>", {"block": '<a href="https://e.com/x">x</a>'}
     )
     assert decode_texts(response) == ['<p><a href="[https://e.com/x]">x</a></p>']
     assert response["links"][0]["url"] == "https://e.com/x"
 
 
-def test_captured_link_keeps_the_identity_of_the_template(desk: MessageHarness):
+def test_captured_link_keeps_the_identity_of_the_template(messages: MessageHarness):
     html = (
         '{% capture b %}<a href="{{ u }}">x</a>{% cio_link url:{{ u }}/c %}{% endcapture %}{{ b }}'
     )
-    response = render_messages(desk, html, {"u": "https://e.com/1"}, {"u": "https://e.com/2"})
+    response = render_messages(messages, html, {"u": "https://e.com/1"}, {"u": "https://e.com/2"})
     assert decode_texts(response)[1] == '<a href="[https://e.com/2]">x</a>[https://e.com/2/c]'
     assert [link["url"] for link in response["links"]] == ["{{ u }}", "{{ u }}/c"]
 
 
-def test_data_that_closes_its_attribute_cannot_add_an_untracked_link(desk: MessageHarness):
+def test_data_that_closes_its_attribute_cannot_add_an_untracked_link(messages: MessageHarness):
     response = render_messages(
-        desk, '<a href="https://e.com/{{ x }}">a</a>', {"x": '"><a href="https://evil.example/'}
+        messages, '<a href="https://e.com/{{ x }}">a</a>', {"x": '"><a href="https://evil.example/'}
     )
     assert decode_texts(response) == [
         '<a href="[https://e.com/]"><a href="[https://evil.example/]">a</a>'
     ]
 
 
-def test_cio_link_in_recipient_data_is_not_interpreted(desk: MessageHarness):
+def test_cio_link_in_recipient_data_is_not_interpreted(messages: MessageHarness):
     tag = "{% cio_link url:mailto:evil@example.com %}"
-    assert decode_texts(render_messages(desk, "<p>{{ x }}</p>", {"x": tag})) == [f"<p>{tag}</p>"]
+    assert decode_texts(render_messages(messages, "<p>{{ x }}</p>", {"x": tag})) == [
+        f"<p>{tag}</p>"
+    ]
 
 
-def test_missing_variable_fails_only_its_recipient(desk: MessageHarness):
+def test_missing_variable_fails_only_its_recipient(messages: MessageHarness):
     response = render_messages(
-        desk, "\n{{ customer.name }}", {"customer": {"name": "A"}}, {}, {"customer": {"name": "B"}}
+        messages,
+        "\n{{ customer.name }}",
+        {"customer": {"name": "A"}},
+        {},
+        {"customer": {"name": "B"}},
     )
     assert [delivery["delivery"] for delivery in response["deliveries"]] == ["d0", "d2"]
     assert response["failed"] == [
@@ -109,18 +115,18 @@ def test_missing_variable_fails_only_its_recipient(desk: MessageHarness):
 
 
 @pytest.mark.parametrize("name", ["\ud800", "x" * 5000])
-def test_failure_reason_is_short_and_encodable_for_any_data(desk: MessageHarness, name):
+def test_failure_reason_is_short_and_encodable_for_any_data(messages: MessageHarness, name):
     html = "{{ customer[name] }}", "{% cio_link url:https://e.com track:{{ name }} %}"
     for template in html:
-        [failure] = render_messages(desk, template, {"customer": {}, "name": name})["failed"]
+        [failure] = render_messages(messages, template, {"customer": {}, "name": name})["failed"]
         assert len(failure["reason"].encode()) < 300
 
 
-def test_missing_variable_is_allowed_in_conditions_and_default(desk: MessageHarness):
+def test_missing_variable_is_allowed_in_conditions_and_default(messages: MessageHarness):
     html = (
         "{% if a %}x{% else %}y{% endif %}{{ b | default: 'z' }}{% unless a.b.c %}w{% endunless %}"
     )
-    assert decode_texts(render_messages(desk, html, {})) == ["yzw"]
+    assert decode_texts(render_messages(messages, html, {})) == ["yzw"]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +160,12 @@ def test_missing_variable_is_allowed_in_conditions_and_default(desk: MessageHarn
         ("{% cio_link url:https://e.com track:{{ x }} %}", "not true or false"),
     ],
 )
-def test_rendering_failure_gives_a_reason_without_library_text(desk: MessageHarness, html, reason):
+def test_rendering_failure_gives_a_reason_without_library_text(
+    messages: MessageHarness, html, reason
+):
     data: dict[str, object] = {"big": "x" * 5000, "many": ["a"] * 5000, "half": "\ud800"}
     data |= {"x": "maybe", "digits": "9" * 5000, "object": {"a": 1}}
-    [failure] = render_messages(desk, html, data)["failed"]
+    [failure] = render_messages(messages, html, data)["failed"]
     assert failure["field"] == "content.html"
     assert reason in failure["reason"]
     assert "liquid" not in failure["reason"].lower()
@@ -177,9 +185,9 @@ def test_rendering_failure_gives_a_reason_without_library_text(desk: MessageHarn
         "a\n{% endif %}",
     ],
 )
-def test_invalid_liquid_is_refused_for_all_recipients(desk: MessageHarness, html):
+def test_invalid_liquid_is_refused_for_all_recipients(messages: MessageHarness, html):
     with pytest.raises(InvalidRequest, match=r"content\.html: .*Liquid"):
-        render_messages(desk, html, {})
+        render_messages(messages, html, {})
 
 
 @pytest.mark.parametrize(
