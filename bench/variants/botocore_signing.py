@@ -10,7 +10,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from waypost.aws import minimal_client
-from waypost.aws import minimal_client as connection
 from waypost.aws.minimal_client import AwsCredentials
 
 
@@ -32,7 +31,7 @@ class BotocoreSigner:
 class Urllib3Connection:
     def __init__(self, url: str, timeout: float) -> None:
         self.host = urllib3.util.parse_url(url).netloc or ""
-        roots = os.environ.get("AWS_CA_BUNDLE", connection.AMAZON_ROOTS_PATH)
+        roots = os.environ.get("AWS_CA_BUNDLE", minimal_client.AMAZON_ROOTS_PATH)
         context = ssl.create_default_context(cafile=roots)
         self._pool = urllib3.PoolManager(timeout=timeout, ssl_context=context, retries=False)
         self._url = url
