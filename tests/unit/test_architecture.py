@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from tools.docs.reference import PACKAGE, list_imports
+
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "layers" / "waypost" / "waypost"
 AWS_LIBRARIES = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 
 PURE_MODULES = (
@@ -33,21 +33,6 @@ def get_module_name(file: Path) -> str:
 
 FILES = {get_module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
 MODULES = sorted(set(FILES) - {"waypost"})
-
-
-def list_imports(file: Path) -> Iterator[str]:
-    """List the full names that a file imports at run time, not those for type checkers alone."""
-    nodes: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file} imports relatively"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        nodes += ast.iter_child_nodes(node)
 
 
 @cache

@@ -205,8 +205,8 @@ def read_package_imports() -> dict[str, set[str]]:
         package = path.relative_to(PACKAGE).with_suffix("").parts[0]
         if package == "__init__":
             continue
-        tree = ast.parse(path.read_text("utf-8"))
-        others = {name.split(".")[1] for name in _list_imports(tree) if name.startswith("waypost.")}
+        names = [name for name in list_imports(path) if name.startswith("waypost.")]
+        others = {name.split(".")[1] for name in names}
         imports[package] |= {
             other
             for other in others - {package}
@@ -215,14 +215,23 @@ def read_package_imports() -> dict[str, set[str]]:
     return dict(imports)
 
 
-def _list_imports(tree: ast.AST) -> Iterator[str]:
-    """List the imports that run; those for type checkers alone are left out."""
-    for node in ast.iter_child_nodes(tree):
+def list_imports(path: Path) -> Iterator[str]:
+    """List the full names that a file imports at run time, not those for type checkers alone.
+
+    Raises ValueError for a relative import.
+    """
+    nodes: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while nodes:
+        node = nodes.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        if isinstance(node, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{path}: relative import; import from waypost")
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        yield from _list_imports(node)
+        nodes += ast.iter_child_nodes(node)
 
 
 def _read_member_docstrings(module: Any, class_name: str) -> dict[str, str]:  # noqa: ANN401
