@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.forbidden_schemes import FORBIDDEN_SCHEMES
 from waypost.errors import UnsafeDestination
 from waypost.rewrite.url_parameters import add_parameters
 from waypost.urls import (
@@ -112,9 +113,19 @@ def test_unsafe_destination_is_rejected(href, reason):
     assert reason in caught.value.reason
 
 
-def test_workspace_cannot_allow_a_scheme_that_runs_code():
-    with pytest.raises(UnsafeDestination):
-        check_destination("javascript:alert(1)", {"javascript"})
+@pytest.mark.parametrize("scheme", FORBIDDEN_SCHEMES)
+def test_workspace_cannot_allow_a_scheme_that_runs_code_or_starts_handlers(scheme):
+    with pytest.raises(UnsafeDestination, match="not allowed"):
+        check_destination(f"{scheme}:x", {scheme})
+    with pytest.raises(UnsafeDestination, match="not allowed"):
+        check_destination(f"{scheme.upper()}://x/y", {scheme})
+
+
+@pytest.mark.parametrize(
+    "scheme", ["myapp", "msteams", "slack", "zoommtg", "itms-apps", "com.acme.shop", "searchapp"]
+)
+def test_workspace_can_allow_the_scheme_of_an_app(scheme):
+    check_destination(f"{scheme}://open/7", {scheme})
 
 
 @pytest.mark.parametrize(

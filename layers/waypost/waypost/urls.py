@@ -15,10 +15,26 @@ from waypost.errors import UnsafeDestination
 
 WEB_SCHEMES = frozenset({"http", "https"})
 DEFAULT_SCHEMES = WEB_SCHEMES | {"mailto", "tel", "sms"}
-FORBIDDEN_SCHEMES = frozenset(
-    {"javascript", "vbscript", "data", "file", "blob", "about", "filesystem", "view-source", "jar"}
+_FORBIDDEN_SCHEMES = frozenset(
+    {
+        # run code
+        *("javascript", "jscript", "ecmascript", "livescript", "mocha", "vbscript", "applescript"),
+        *("data", "feed", "hcp", "jar", "jnlp", "jnlps", "mhtml", "itms-services"),
+        # pages and data of the browser and the machine
+        *("about", "blob", "brave", "chrome", "devtools", "edge", "extension", "file"),
+        *("filesystem", "its", "mk", "opera", "res", "resource", "view-source", "vivaldi"),
+        "wyciwyg",
+        # start handlers of the operating system, some with arguments from the URL
+        *("android-app", "disk", "disks", "help", "intent", "search", "search-ms", "shell"),
+        *("rlogin", "telnet", "tn3270", "x-man-page"),
+        # send credentials to a server
+        *("afp", "cifs", "ldap", "ldaps", "nfs", "smb"),
+    }
 )
-"""Schemes that run code or read local data; no workspace can allow them."""
+# Handlers of Windows (ms-msdt, ms-word) and Apple, and internal pages of browsers and extensions.
+_FORBIDDEN_SCHEME_PATTERN = re.compile(
+    r"(?:chrome|edge|microsoft|moz|ms)-.+|x-apple.+|.+-extension"
+)
 
 _SCHEME_PATTERN = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _AUTHORITY_PATTERN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
@@ -66,6 +82,11 @@ def get_scheme(href: str) -> str | None:
     """Return the scheme in lower case; None for a relative URL."""
     match = _SCHEME_PATTERN.match(href)
     return match[1].lower() if match else None
+
+
+def is_forbidden_scheme(scheme: str) -> bool:
+    """Check if no workspace can allow a scheme, in lower case: it runs code or starts handlers."""
+    return scheme in _FORBIDDEN_SCHEMES or bool(_FORBIDDEN_SCHEME_PATTERN.fullmatch(scheme))
 
 
 def get_authority(href: str) -> str | None:
@@ -158,7 +179,10 @@ def check_destination(href: str, schemes: Collection[str] = ()) -> None:
     scheme = get_scheme(href)
     if scheme is None:
         raise UnsafeDestination(href, "has no scheme")
-    if scheme in FORBIDDEN_SCHEMES or (scheme not in DEFAULT_SCHEMES and scheme not in schemes):
+    is_allowed = scheme in DEFAULT_SCHEMES or (
+        scheme in schemes and not is_forbidden_scheme(scheme)
+    )
+    if not is_allowed:
         raise UnsafeDestination(href, f"has the scheme {scheme}, which is not allowed")
     if scheme in WEB_SCHEMES:
         _check_authority(href)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes import InMemoryWorkspaceRepository
+from tests.forbidden_schemes import FORBIDDEN_SCHEMES
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.errors import ConcurrentModification, InvalidRequest
 from waypost.ids import derive_workspace_id
@@ -54,6 +55,24 @@ def test_an_invalid_setting_is_reported_by_its_field(keys: dict[str, object], fi
     with pytest.raises(InvalidRequest) as caught:
         build_change(**keys)
     assert caught.value.problems[0].field.startswith(field)
+
+
+@pytest.mark.parametrize("scheme", FORBIDDEN_SCHEMES)
+def test_a_scheme_that_runs_code_or_starts_handlers_is_refused(scheme: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        build_change(schemes=["acme", scheme.upper()])
+    (problem,) = caught.value.problems
+    assert problem.field == "schemes[1]"
+    assert scheme in problem.reason
+
+
+def test_forbidden_scheme_of_an_earlier_version_is_dropped_from_settings() -> None:
+    workspaces = InMemoryWorkspaceRepository()
+    workspaces.save_settings("acme", WorkspaceSettings(schemes=("intent", "acme"), cio_id=False))
+    service = WorkspaceSettingsService(workspaces)
+    assert service.get_settings("acme").schemes == ["acme"]
+    assert service.change_settings("acme", build_change(cio_id=True)).schemes == ["acme"]
+    assert workspaces.get_settings(derive_workspace_id("acme")).schemes == ("acme",)
 
 
 def test_url_parameters_with_invalid_liquid_are_refused() -> None:

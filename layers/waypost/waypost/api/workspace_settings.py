@@ -30,7 +30,7 @@ from waypost.models.workspace import (
 from waypost.repositories.corrupt_items import log_corrupt_item
 from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.retry import call_with_retry
-from waypost.urls import FORBIDDEN_SCHEMES
+from waypost.urls import is_forbidden_scheme
 
 MAX_SETTINGS_BYTES: Final = 350_000
 """Limit for all settings of a workspace; a DynamoDB item holds 400 KB."""
@@ -44,8 +44,10 @@ def _validate_app_scheme(scheme: str) -> str:
     lowered = scheme.lower()
     if not _SCHEME.fullmatch(lowered):
         raise ValueError("is not a scheme; use letters, digits, '+', '.' and '-' without a colon")
-    if lowered in FORBIDDEN_SCHEMES:
-        raise ValueError(f"{lowered!r} is not allowed, because it runs code or reads local files")
+    if is_forbidden_scheme(lowered):
+        raise ValueError(
+            f"{lowered!r} is not allowed, because it runs code or starts local handlers"
+        )
     return lowered
 
 
@@ -111,7 +113,8 @@ class WorkspaceSettingsService:
         :raises CorruptItem: when the stored settings cannot be read.
         """
         try:
-            return _build_body(self.workspaces.get_settings(derive_workspace_id(workspace)))
+            settings = self.workspaces.get_settings(derive_workspace_id(workspace))
+            return _build_body(_drop_forbidden_schemes(settings))
         except ValidationError as e:
             workspace_id = derive_workspace_id(workspace)
             fields = ", ".join(map(repr, _list_fields(e)))
@@ -133,7 +136,7 @@ class WorkspaceSettingsService:
 
         def save() -> SettingsChange:
             stored = self.workspaces.get_settings_with_version(derive_workspace_id(workspace))
-            settings = change.apply_to(stored.settings)
+            settings = change.apply_to(_drop_forbidden_schemes(stored.settings))
             _check_size(settings)
             body = _build_complete_body(change, settings, stored.corrupt_fields)
             self.workspaces.save_settings(workspace, settings, expected_version=stored.version)
@@ -151,6 +154,13 @@ def _check_url_parameters(change: SettingsChange) -> None:
         from waypost.rewrite.url_parameters import UrlParameters  # only this route loads Liquid
 
         UrlParameters(change.url_params, add_person_id=False)
+
+
+def _drop_forbidden_schemes(settings: WorkspaceSettings) -> WorkspaceSettings:
+    """Drop schemes that were accepted by an earlier version, and are without effect now."""
+    return replace(
+        settings, schemes=tuple(each for each in settings.schemes if not is_forbidden_scheme(each))
+    )
 
 
 def _check_size(settings: WorkspaceSettings) -> None:
