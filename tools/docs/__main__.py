@@ -1,4 +1,6 @@
-"""Print each invalid command, link and file name of the docs; fail if there is one.
+"""Print each invalid command, link and file name of the docs, and each gap of the threat model.
+
+Fails if there is one.
 
 python -m tools.docs
 """
@@ -12,6 +14,7 @@ from pathlib import Path
 from tools.docs.commands import find_command_errors
 from tools.docs.links import find_link_errors
 from tools.docs.pages import ROOT, list_pages
+from tools.docs.threats import find_model_errors
 
 
 def find_page_errors(page: Path) -> Iterator[str]:
@@ -27,6 +30,7 @@ def main() -> None:
         for page in list_pages()
         for error in find_page_errors(page)
     ]
+    errors += find_model_errors()
     if errors:
         sys.exit("\n".join(errors))
 

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from local.template import load_template
 from tests.faults.promises import PROMISES
+from tests.trust.threat_model import THREAT_MODEL, EntryPoint, Threat
 from tools.docs.pages import ROOT, list_pages
 from waypost import errors, observability
 from waypost.api.workspace_settings import SettingsChange
@@ -174,6 +175,39 @@ def build_faults_tables(function: str) -> str:
     return format_table(("Call", "Promise", "Which test shows it"), rows)
 
 
+def build_assets_table() -> str:
+    """Build the table of the threat model's assets."""
+    return format_table(("asset", "meaning"), [*THREAT_MODEL.assets.items()])
+
+
+def build_actors_table() -> str:
+    """Build the table of the threat model's actors."""
+    return format_table(("actor", "can do"), [*THREAT_MODEL.actors.items()])
+
+
+def build_threats_sections() -> str:
+    """Build a section for each entry point: its names, actors and assets, and its threats."""
+    return "\n" + "\n".join(map(_build_threats_section, THREAT_MODEL.entry_points)) + "\n"
+
+
+def _build_threats_section(entry: EntryPoint) -> str:
+    sources = ", ".join(f"`{source}`" for source in entry.sources)
+    facts = (sources, ", ".join(entry.actors), ", ".join(entry.assets))
+    threats = [(row.threat, row.mitigation, _link_tests(row)) for row in entry.threats]
+    return (
+        f"### {entry.name}\n"
+        + format_table(("entered through", "by", "reaches"), [facts])
+        + format_table(("threat", "mitigation", "which test shows it"), threats).strip("\n")
+        + "\n"
+    )
+
+
+def _link_tests(threat: Threat) -> str:
+    """Link each test to its file, relative to docs/."""
+    names = (name.partition("::") for name in threat.tests)
+    return ", ".join(f"[`{function}`](../{path})" for path, _, function in names)
+
+
 def build_modules_table() -> str:
     """Build the table of the layer's modules, by package, with the first line of each."""
     rows = []
@@ -255,6 +289,9 @@ SECTIONS: Final[dict[str, Callable[[], str]]] = {
     "errors": build_errors_table,
     "metrics": build_metrics_table,
     "alarms": build_alarms_table,
+    "assets": build_assets_table,
+    "actors": build_actors_table,
+    "threats": build_threats_sections,
     "modules": build_modules_table,
     "layers": build_layers_picture,
     **{f"faults-{function}": lambda f=function: build_faults_tables(f) for function in PROMISES},  # type: ignore[misc]
