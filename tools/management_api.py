@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3
@@ -35,6 +35,9 @@ class ManagementApi:
 
     address: str
     region: str | None = None
+    http: urllib3.PoolManager = field(
+        default_factory=urllib3.PoolManager, compare=False, repr=False
+    )
 
     @classmethod
     def from_options(cls, environment: str, base: str) -> ManagementApi:
@@ -52,22 +55,37 @@ class ManagementApi:
         :raises ApiError: when the API returns an error.
         :raises ApiUnreachable: when there is no response.
         """
-        url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"}
-        if self.region:
-            headers = _sign_headers(method, url, headers, data, self.region)
+        answer = self._send(method, path, body)
         try:
-            answer = urllib3.request(method, url, headers=headers, body=data, timeout=_SECONDS)
             decoded = answer.json()
-        except urllib3.exceptions.HTTPError as error:
-            raise ApiUnreachable(
-                f"{self.address} does not answer: {_find_reason(error)}"
-            ) from error
         except ValueError as error:
             raise ApiError(f"{self.address} answered {answer.status}, and no JSON") from error
         if answer.status >= 400:
             raise ApiError(f"{answer.status}: {decoded.get('detail') or decoded.get('message')}")
         return decoded
+
+    def download(self, path: str) -> str:
+        """Return the text of a file.
+
+        :raises ApiError: when the API returns an error.
+        :raises ApiUnreachable: when there is no response.
+        """
+        answer = self._send("GET", path, None)
+        if answer.status != 200:
+            raise ApiError(f"{answer.status}: {answer.data.decode(errors='replace')}")
+        return answer.data.decode()
+
+    def _send(self, method: str, path: str, body: object) -> urllib3.BaseHTTPResponse:
+        url, data = self.address + path, b"" if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        if self.region:
+            headers = _sign_headers(method, url, headers, data, self.region)
+        try:
+            return self.http.request(method, url, headers=headers, body=data, timeout=_SECONDS)
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiUnreachable(
+                f"{self.address} does not answer: {_find_reason(error)}"
+            ) from error
 
 
 def _find_reason(error: BaseException) -> str:

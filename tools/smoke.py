@@ -4,10 +4,10 @@
     make smoke BASE=http://127.0.0.1:8080    an embedded stack (make serve)
     make smoke BASE=https://….execute-api.us-east-1.amazonaws.com    by its ManagementUrl
 
-Requests to AWS are signed with the operator's credentials. The test rewrites one message in the
-workspace ``smoke`` and clicks it once or twice. Its clicks expire with the stack's retention, and
-it removes the tracking domain that it adds. The exit code is 1 if a line says FAIL, and 2 if no
-stack answers.
+Requests to AWS are signed with the operator's credentials. The test rewrites an e-mail and a text
+message in the workspace ``smoke`` and clicks their links. Its clicks expire with the stack's
+retention. It removes the tracking domain, the queue and the event rule that it adds. The exit code
+is 1 if a line says FAIL, and 2 if no stack answers.
 """
 
 from __future__ import annotations
@@ -15,12 +15,22 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tools import cli
+from tools.event_subscription import SubscriptionRefused
 from tools.management_api import ApiError, ApiUnreachable, ManagementApi
 from tools.smoke_steps import STEPS, SmokeTest, StepFailed, StepSkipped
+from tools.stack import DeployedStack, EmbeddedStackClient, find_stack
+
+_STEP_ERRORS: Final = (
+    *(StepFailed, SubscriptionRefused, ApiError, LookupError, ValueError),
+    *(BotoCoreError, ClientError, urllib3.exceptions.HTTPError),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,8 +41,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse_options(arguments)
     with urllib3.PoolManager(retries=False, timeout=35) as http:
         api = ManagementApi.from_options(options.env, options.base)
-        run = SmokeTest(api, http, f"smoke-{time.time_ns() // 1_000_000}", options.patience)
-        return max([_run_step(step, run) for step in STEPS])
+        stack = partial(_find_stack, api, options)
+        name = f"smoke-{time.time_ns() // 1_000_000}"
+        return run_steps(SmokeTest(api, http, name, options.patience, stack))
+
+
+def run_steps(smoke_test: SmokeTest) -> int:
+    """Run every step and print its line; return 1 if one failed.
+
+    :raises ApiUnreachable: when the first step finds no stack.
+    """
+    return max([_run_step(step, smoke_test) for step in STEPS])
+
+
+def _find_stack(
+    api: ManagementApi, options: argparse.Namespace
+) -> DeployedStack | EmbeddedStackClient | None:
+    """Return None if the address on AWS is all that is known of the stack."""
+    return None if options.base and api.region else find_stack(options.env, options.base)
 
 
 def _run_step(step: Callable[[SmokeTest], str], smoke_test: SmokeTest) -> int:
@@ -45,7 +71,7 @@ def _run_step(step: Callable[[SmokeTest], str], smoke_test: SmokeTest) -> int:
         if step is STEPS[0]:
             raise
         label, text = "FAIL", str(reason)
-    except (StepFailed, ApiError, urllib3.exceptions.HTTPError, LookupError, ValueError) as reason:
+    except _STEP_ERRORS as reason:
         label, text = "FAIL", f"{type(reason).__name__}: {reason}"
     print(f"{label}  {name:13} {text}", flush=True)
     return int(label == "FAIL")

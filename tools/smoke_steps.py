@@ -1,22 +1,27 @@
 """Steps of the smoke test: one request each of a pipeline, recipient, marketer or operator.
 
-A step uses HTTP only, and returns its observation as a phrase. It raises StepFailed if the
-observation is wrong, and StepSkipped if the stack cannot do it.
+A step uses HTTP only (``event`` also EventBridge and SQS), and returns its observation as a phrase.
+It raises StepFailed if the observation is wrong, and StepSkipped if the stack cannot do it.
 """
 
 from __future__ import annotations
 
+import csv
 import html
+import io
+import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import urllib3
 
+from tools.event_subscription import subscribe_to_clicks
 from tools.management_api import ManagementApi
+from tools.stack import DeployedStack, EmbeddedStackClient
 from waypost.models.tracking_domain import STACK_WORKSPACE_NAME
 
 WORKSPACE: Final = "smoke"
@@ -28,6 +33,9 @@ BROWSER: Final = (
 )
 _FOLDER: Final = f"/v1/workspaces/{WORKSPACE}"
 _LINK: Final = re.compile(r"https?://[^\s\"<>]+/e/[co]/[\w-]+/[\w-]+")
+_SHORT_LINK: Final = re.compile(r"https?://\S+/s/\w+")
+_POLLS_PER_CLICK: Final = 5  # a new rule may miss the first clicks
+_Found = TypeVar("_Found")
 
 
 class StepFailed(Exception):
@@ -42,15 +50,18 @@ class StepSkipped(Exception):
 class SmokeTest:
     """One run of the steps; later steps need the link from the first one.
 
-    ``patience``: seconds that counting may take.
+    ``patience``: seconds that counting may take. ``find_stack`` returns None if only an address is
+    known.
     """
 
     api: ManagementApi
     http: urllib3.PoolManager
     name: str
     patience: float
+    find_stack: Callable[[], DeployedStack | EmbeddedStackClient | None] = lambda: None
     link: str = ""
     pixel: str = ""
+    short_link: str = ""
 
     def rewrite(self) -> str:
         answer = self.api.request("POST", "/v1/rewrite", self._build_message())
@@ -88,10 +99,12 @@ class SmokeTest:
     def report(self) -> str:
         began = time.monotonic()
         path = f"{_FOLDER}/campaigns/{quote(self.name)}"
-        while (figures := self.api.request("GET", path))["clicks"]["total"] < 1:
-            if time.monotonic() - began > self.patience:
-                raise StepFailed(f"no click is counted after {self.patience:.0f} s")
-            time.sleep(0.5)
+
+        def load_counted() -> dict[str, Any] | None:
+            figures: dict[str, Any] = self.api.request("GET", path)
+            return figures if figures["clicks"]["total"] else None
+
+        figures = self._wait_for(load_counted, 0.5, "no click is counted")
         clicks = figures["clicks"]
         seen = (figures["deliveries"], figures["clicked"], clicks["total"], clicks["unique"])
         _expect(seen, (1, 1, 1, 1), "deliveries, clicked, total and unique clicks")
@@ -102,6 +115,18 @@ class SmokeTest:
         urls = [click["url"] for click in self.api.request("GET", path)["clicks"]]
         _expect(urls, [TRACKED_URL], "the person's clicks")
         return "the ledger has the click"
+
+    def segment(self) -> str:
+        """Download the people who clicked the link, in both formats."""
+        campaign = f"{_FOLDER}/campaigns/{quote(self.name)}"
+        links = self.api.request("GET", f"{campaign}/links")["links"]
+        _expect(len(links), 1, "clicked links")
+        people = f"{_FOLDER}/links/{links[0]['links'][0]}/people"
+        rows = list(csv.DictReader(io.StringIO(self.api.download(f"{people}.csv"))))
+        lines = [json.loads(line) for line in self.api.download(f"{people}.ndjson").splitlines()]
+        found = [[row["person"] for row in rows], [line["person"] for line in lines]]
+        _expect(found, [[self.name], [self.name]], "the people who clicked, as CSV and NDJSON")
+        return "1 person clicked the link, as CSV and NDJSON"
 
     def names(self) -> str:
         """Names of people may contain any character, and differ by each."""
@@ -118,10 +143,49 @@ class SmokeTest:
         return "a slash, a question mark and percent signs belong to the name"
 
     def pages(self) -> str:
+        """Open the share link as a browser does: with its cookie, to the first page."""
         body = {"campaign": self.name, "hours": 1, "people": False}
         share: str = self.api.request("POST", f"{_FOLDER}/shares", body)["url"]
-        _expect(self._get(share).status < 400, True, "the share link opens")
-        return share.partition("/reports/")[0]
+        opened = self._get(share)
+        _expect(opened.status, 303, "the share link's status")
+        pages_url = share.partition("/reports/")[0]
+        cookie = opened.headers["set-cookie"].partition(";")[0]
+        page = self._get(pages_url + opened.headers["location"], {"cookie": cookie})
+        _expect(page.status, 200, "the page's status")
+        _expect(self.name in page.data.decode(), True, "the campaign's name is on the page")
+        return pages_url
+
+    def sms(self) -> str:
+        """Send a text message, and follow its short link."""
+        settings = {"shorten": {"sms": True}}
+        self.api.request("PUT", f"{_FOLDER}/settings", settings)
+        self.short_link = self._wait_for(self._send_sms, 1, "links of text messages stay long")
+        answer = self._get(self.short_link)
+        found = (answer.status, answer.headers.get("location"))
+        _expect(found, (302, TRACKED_URL), "the status and destination of a short link")
+        return self.short_link
+
+    def event(self) -> str:
+        """Subscribe to the event bus, and click until an event arrives."""
+        stack = self.find_stack()
+        if stack is None:
+            raise StepSkipped("the event bus is unknown; give ENV instead of BASE")
+        link, delivery = self._require_link(self.short_link), f"{self.name}-sms"
+        polls = 0
+        with subscribe_to_clicks(stack, f"{self.name}-event", delivery) as subscription:
+
+            def find_event() -> dict[str, Any] | None:
+                nonlocal polls
+                if polls % _POLLS_PER_CLICK == 0:
+                    self._get(link)
+                polls += 1
+                return next(iter(subscription.receive()), None)
+
+            event = self._wait_for(find_event, 1, "no event of a click arrives")
+        data = event["data"]
+        seen = (event["metric"], data["customer_id"], data["href"])
+        _expect(seen, ("clicked", self.name, TRACKED_URL), "the metric, person and destination")
+        return f"{event['event_id']}, {data['verdict']['kind']}"
 
     def signature(self) -> str:
         if self.api.region is None:
@@ -169,12 +233,41 @@ class SmokeTest:
             "recipients": [{"delivery": self.name, "person": self.name, "data": {}}],
         }
 
-    def _request_link(self, method: str) -> urllib3.BaseHTTPResponse:
-        return self._get(self._require_link(self.link), method)
+    def _send_sms(self) -> str | None:
+        """Rewrite a text message; return its short link, or None if the link is not short."""
+        name = f"{self.name}-sms"
+        recipient = {"delivery": name, "person": self.name, "data": {}}
+        message = {
+            **self._build_message(),
+            "campaign": name,
+            "channel": "sms",
+            "content": {"text": f"Sale: {TRACKED_URL} Reply STOP"},
+            "recipients": [recipient],
+        }
+        answer = self.api.request("POST", "/v1/rewrite", message)
+        found = _SHORT_LINK.search(answer["deliveries"][0]["content"]["text"])
+        return found[0] if found else None
 
-    def _get(self, url: str, method: str = "GET") -> urllib3.BaseHTTPResponse:
-        headers = {"user-agent": BROWSER}
-        return self.http.request(method, self._require_link(url), headers=headers, redirect=False)
+    def _wait_for(self, find: Callable[[], _Found | None], pause: float, problem: str) -> _Found:
+        """Call ``find`` until it finds something, ``pause`` seconds apart.
+
+        :raises StepFailed: with the problem, after ``patience`` seconds.
+        """
+        began = time.monotonic()
+        while (found := find()) is None:
+            if time.monotonic() - began > self.patience:
+                raise StepFailed(f"{problem} after {self.patience:.0f} s")
+            time.sleep(pause)
+        return found
+
+    def _request_link(self, method: str) -> urllib3.BaseHTTPResponse:
+        return self._get(self._require_link(self.link), method=method)
+
+    def _get(
+        self, url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+    ) -> urllib3.BaseHTTPResponse:
+        sent = {"user-agent": BROWSER, **(headers or {})}
+        return self.http.request(method, self._require_link(url), headers=sent, redirect=False)
 
     @staticmethod
     def _require_link(url: str) -> str:
@@ -191,8 +284,11 @@ STEPS: Final[Sequence[Callable[[SmokeTest], str]]] = (
     SmokeTest.forgery,
     SmokeTest.report,
     SmokeTest.activity,
+    SmokeTest.segment,
     SmokeTest.names,
     SmokeTest.pages,
+    SmokeTest.sms,
+    SmokeTest.event,
     SmokeTest.signature,
     SmokeTest.domain,
     SmokeTest.default_host,

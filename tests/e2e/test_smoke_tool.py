@@ -12,7 +12,7 @@ from local.stack import EmbeddedStack
 from tests.e2e.conftest import write_changed_template
 from tools import smoke
 from tools.management_api import ManagementApi
-from tools.smoke_steps import STEPS, SmokeTest, StepFailed
+from tools.smoke_steps import STEPS, SmokeTest, StepFailed, StepSkipped
 from waypost.models.tracking_domain import DomainStage
 
 SKIPPED_STEPS = {"signature": "skip", "default host": "skip"}  # they need AWS and a default host
@@ -29,9 +29,12 @@ def test_every_smoke_step_passes_on_the_embedded_stack(
     assert smoke.main(["--base", stack.url]) == 0
     steps = [step.__name__.replace("_", " ") for step in STEPS]
     assert parse_results(capsys.readouterr().out) == dict.fromkeys(steps, "ok") | SKIPPED_STEPS
+    assert not stack.cloud.client("sqs").list_queues(QueueNamePrefix="smoke-").get("QueueUrls")
+    rules = stack.cloud.client("events").list_rules(EventBusName=stack.ref("EventBus"))["Rules"]
+    assert not [rule["Name"] for rule in rules if rule["Name"].startswith("smoke-")]
 
 
-def test_smoke_test_fails_only_in_the_report_if_clicks_are_not_counted(
+def test_smoke_test_fails_only_where_counts_are_needed_if_clicks_are_not_counted(
     tmp_path: Path, no_aws_settings: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     template = write_changed_template(
@@ -40,7 +43,11 @@ def test_smoke_test_fails_only_in_the_report_if_clicks_are_not_counted(
     with EmbeddedStack(template) as uncounted:
         assert smoke.main(["--base", uncounted.url, "--patience", "1"]) == 1
     results = parse_results(capsys.readouterr().out)
-    assert {step for step, word in results.items() if word == "FAIL"} == {"report"}
+    assert {step for step, word in results.items() if word == "FAIL"} == {
+        "report",
+        "segment",
+        "event",
+    }
 
 
 class FakeManagementApi:
@@ -51,6 +58,13 @@ class FakeManagementApi:
 
     def request(self, _method: str, _path: str, _body: object = None) -> Any:
         return {"domains": [{"host": "e.example.com", "stage": self.stage}]}
+
+
+def test_event_step_is_skipped_if_only_an_address_is_known() -> None:
+    api: Any = FakeManagementApi("")
+    run = SmokeTest(api, urllib3.PoolManager(), "smoke-1", 1)
+    with pytest.raises(StepSkipped, match="give ENV"):
+        run.event()
 
 
 def test_default_host_step_passes_only_at_the_stage_that_serves_https() -> None:
