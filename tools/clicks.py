@@ -29,7 +29,7 @@ from tools.stack import (
     find_stack,
     get_resource_name,
 )
-from waypost.composition import Repositories, build_tally_service
+from waypost.composition import Repositories, build_late_click_recorder, build_tally_service
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.maintenance.recount import RecountResult, RecountService
 from waypost.maintenance.replay import replay_clicks
@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 def replay_file(repositories: Repositories, options: argparse.Namespace) -> int:
     """Record and count the clicks of a file."""
     tally = _create_tally(repositories, options.stack)
-    result = replay_clicks(read_text(options.file), repositories.clicks, tally)
+    recorder = build_late_click_recorder(repositories)
+    result = replay_clicks(read_text(options.file), recorder, tally)
     print(
         f"{result.total} clicks found, {result.recorded} newly recorded, "
         f"{result.counted} newly counted"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from waypost.clicks.fallback_queue import drain_clicks
 from waypost.clicks.lambda_events import (
     PartialBatchResponse,
     QueueEvent,
     build_batch_response,
     parse_queue_messages,
 )
-from waypost.composition import create_repositories
+from waypost.composition import build_late_click_recorder, create_repositories
 from waypost.config import DrainConfig
 from waypost.observability import Metric, create_logger, emit_metric
-from waypost.repositories.clicks import ClickRepository
+from waypost.tally.service import LateClickRecorder
 
 log = create_logger("drain")
 
@@ -28,7 +27,7 @@ def handler(event: QueueEvent, context: object) -> PartialBatchResponse:  # noqa
     for message_id in batch.invalid_ids:
         emit_metric(Metric.RECORD_REFUSED)
         log.error("Malformed queue message", extra={"message_id": message_id})
-    failure_reasons = drain_clicks(_click_repository(), batch.clicks.values())
+    failure_reasons = _late_click_recorder().record_clicks(batch.clicks.values()).failure_reasons
     if failure_reasons:
         reasons = sorted(set(failure_reasons.values()))
         extra = {"returned": len(failure_reasons), "reasons": reasons}
@@ -37,5 +36,5 @@ def handler(event: QueueEvent, context: object) -> PartialBatchResponse:  # noqa
 
 
 @cache
-def _click_repository() -> ClickRepository:
-    return create_repositories(DrainConfig.from_env()).clicks
+def _late_click_recorder() -> LateClickRecorder:
+    return build_late_click_recorder(create_repositories(DrainConfig.from_env()))

@@ -28,7 +28,7 @@ from waypost.bot_detection.scoring import (
     classify_click,
     compute_score,
 )
-from waypost.clicks.fallback_queue import drain_clicks, serialize_click
+from waypost.clicks.fallback_queue import serialize_click
 from waypost.clicks.lambda_events import (
     build_batch_response,
     parse_queue_messages,
@@ -43,7 +43,7 @@ from waypost.models.attributes import to_milliseconds
 from waypost.models.click import Click
 from waypost.privacy.erasure import Erasure
 from waypost.redirect.service import ClickOutcome, LinkResolver, RedirectService, TokenVerifier
-from waypost.tally.service import TallyService
+from waypost.tally.service import LateClickRecorder, TallyService
 from waypost.tokens import ClickToken, TokenSealer
 from waypost.tokens.keyring import KeyringSource
 
@@ -149,6 +149,12 @@ class FaultSimulation:
             workspaces=self.workspaces,
             event_bus=self.event_publisher,  # type: ignore[arg-type]
             sleep=lambda _: None,
+        )
+
+    def create_late_click_recorder(self) -> LateClickRecorder:
+        """Create a recorder of queued and replayed clicks, as a new process does."""
+        return LateClickRecorder(
+            clicks=self.clicks, recipients=self.recipients, workspaces=self.workspaces
         )
 
     # -- redirect ---------------------------------------------------------------------------------
@@ -258,9 +264,10 @@ class FaultSimulation:
         records = [{"messageId": str(i), "body": body} for i, body in enumerate(batch_bodies)]
         batch = parse_queue_messages({"Records": records})  # type: ignore[typeddict-item]
         try:
-            failed = drain_clicks(self.clicks, batch.clicks.values())
+            late = self.create_late_click_recorder().record_clicks(batch.clicks.values())
         except ProcessKilled:
             return
+        failed = late.failure_reasons
         deleted = [body for body in batch_bodies if json.loads(body)["id"] not in failed]
         redelivered = [body for body in deleted if self.random.random() < 0.05]
         remaining = [body for body in self.queue.messages if body not in set(deleted)]
@@ -325,7 +332,8 @@ class FaultSimulation:
     def _replay_line(self, line: str) -> None:
         while True:
             try:
-                if not replay_clicks(line, self.clicks, self.create_tally()).failed:
+                recorder = self.create_late_click_recorder()
+                if not replay_clicks(line, recorder, self.create_tally()).failed:
                     return
             except ProcessKilled:
                 continue

@@ -228,9 +228,28 @@ def test_message_is_returned_until_its_click_is_recorded(
         assert invoke_drain(drain, CLICKS) == CLICKS[after:]
         cloud.clear_faults()
         assert invoke_drain(drain, CLICKS[after:]) == []
-        assert sorted(one.id for one in list_recorded_clicks(cloud)) == sorted(
-            one.id for one in CLICKS
-        )
+        check_drained(cloud, CLICKS)
+
+
+@pytest.mark.parametrize("fault", CALL_FAULTS)
+@pytest.mark.parametrize("call", list_calls("drain", "test_no_click_is_recorded_before_opt_outs"))
+def test_no_click_is_recorded_before_opt_outs(
+    aws: FakeCloud, drain: ModuleType, call: str, fault: str
+) -> None:
+    with prepare_cloud(aws, ()) as cloud:
+        cloud.plan_fault(call, fault)
+        assert invoke_drain(drain, CLICKS) == CLICKS
+        assert list_recorded_clicks(cloud) == []
+        cloud.clear_faults()
+        assert invoke_drain(drain, CLICKS) == []
+        check_drained(cloud, CLICKS)
+
+
+def check_drained(cloud: FakeCloud, clicks: Collection[Click]) -> None:
+    """Check that each click is recorded once, and without identity if its person opted out."""
+    recorded_clicks = list_recorded_clicks(cloud)
+    assert sorted(one.id for one in recorded_clicks) == sorted(one.id for one in clicks)
+    assert OPTED_OUT_PERSON not in {one.person for one in recorded_clicks}
 
 
 def test_each_queued_click_is_recorded_once_under_random_faults(
@@ -238,14 +257,15 @@ def test_each_queued_click_is_recorded_once_under_random_faults(
 ) -> None:
     random = Random(FAULT_SEED)
     clicks = [
-        make_click(f"click-{number}", person=f"p{number % 9}") for number in range(60 * SOAK_ROUNDS)
+        make_click(f"click-{number}", person=random.choice((OPTED_OUT_PERSON, "p1", "p2", "p3")))
+        for number in range(60 * SOAK_ROUNDS)
     ]
-    with prepare_cloud(aws, clicks[::5]) as cloud:  # some of them are recorded already
+    known_clicks = [one for one in clicks[::5] if one.person != OPTED_OUT_PERSON]
+    with prepare_cloud(aws, known_clicks) as cloud:
         remaining = list(clicks)
         while remaining:
             cloud.inject_at_random(random, 0.3)
             random.shuffle(remaining)
             remaining = invoke_drain(drain, remaining[:9]) + remaining[9:]
-        assert sorted(one.id for one in list_recorded_clicks(cloud)) == sorted(
-            one.id for one in clicks
-        )
+        cloud.clear_faults()
+        check_drained(cloud, clicks)

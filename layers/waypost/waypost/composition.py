@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from waypost.repositories.workspaces import WorkspaceRepository
     from waypost.rewrite.service import RewriteService
     from waypost.tally.event_publisher import ClickEventBus
-    from waypost.tally.service import TallyService
+    from waypost.tally.service import LateClickRecorder, TallyService
     from waypost.tokens import TokenSealer
     from waypost.web.app import PageService
 
@@ -194,6 +194,17 @@ def build_tally_service(
         workspaces=repositories.workspaces,
         event_bus=event_bus,
         sleep=sleep,
+    )
+
+
+def build_late_click_recorder(repositories: Repositories) -> LateClickRecorder:
+    """Build the service that records clicks from the fallback queue and of replays."""
+    from waypost.tally.service import LateClickRecorder
+
+    return LateClickRecorder(
+        clicks=repositories.clicks,
+        recipients=repositories.recipients,
+        workspaces=repositories.workspaces,
     )
 
 

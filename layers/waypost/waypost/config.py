@@ -137,6 +137,8 @@ class DrainConfig(FunctionConfig):
     """Configuration of the drain function, which records clicks from the fallback queue."""
 
     clicks_table: str
+    campaigns_table: str
+    workspaces_table: str
 
 
 def _parse_variable(variable: str, text: str, field_type: object) -> object:

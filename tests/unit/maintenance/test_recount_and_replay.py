@@ -12,7 +12,7 @@ from tests.click_factory import CAMPAIGN, NOON, SENT, make_click
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.tally_factory import create_tally
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY, serialize_click
-from waypost.composition import Repositories
+from waypost.composition import Repositories, build_late_click_recorder
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService
@@ -23,7 +23,7 @@ from waypost.models.counters import TOTAL_COUNTER, CounterCell, Figure
 from waypost.models.recipient import MAX_INLINE_CLICKS
 from waypost.privacy.erasure import OVERFLOW_ITEMS_PER_STEP, Erasure
 from waypost.repositories.recipients import Commit
-from waypost.tally.service import TallyService
+from waypost.tally.service import LateClickRecorder, TallyService
 
 ACME = extract_workspace_id(CAMPAIGN)
 
@@ -36,6 +36,11 @@ def stores() -> Repositories:
 @pytest.fixture
 def tally(stores: Repositories) -> TallyService:
     return create_tally(stores)
+
+
+@pytest.fixture
+def recorder(stores: Repositories) -> LateClickRecorder:
+    return build_late_click_recorder(stores)
 
 
 @pytest.fixture
@@ -161,20 +166,20 @@ def lines() -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", lines())
 def test_click_is_replayed_from_every_source(
-    stores: Repositories, tally: TallyService, kind: str
+    stores: Repositories, recorder: LateClickRecorder, tally: TallyService, kind: str
 ) -> None:
-    done = replay_clicks(lines()[kind], stores.clicks, tally)
+    done = replay_clicks(lines()[kind], recorder, tally)
     assert (done.total, done.recorded, done.counted, done.failed) == (1, 1, 1, 0)
-    again = replay_clicks(lines()[kind], stores.clicks, tally)
+    again = replay_clicks(lines()[kind], recorder, tally)
     assert (again.total, again.recorded, again.counted) == (1, 0, 0)
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 1
 
 
 def test_replay_file_may_mix_lines_of_all_sources(
-    stores: Repositories, tally: TallyService
+    recorder: LateClickRecorder, tally: TallyService
 ) -> None:
     other = ["", "START RequestId: 1", '{"level":"INFO"}', '{"cut":', '{"link":1,"delivery":2}']
-    done = replay_clicks("\n".join([*lines().values(), *other]), stores.clicks, tally)
+    done = replay_clicks("\n".join([*lines().values(), *other]), recorder, tally)
     assert (done.total, done.recorded, done.unreadable) == (
         7,
         6,
@@ -183,15 +188,18 @@ def test_replay_file_may_mix_lines_of_all_sources(
 
 
 def test_replay_counts_a_recorded_but_uncounted_click(
-    stores: Repositories, tally: TallyService
+    stores: Repositories, recorder: LateClickRecorder, tally: TallyService
 ) -> None:
     stores.clicks.record(make_click("s3"))
-    done = replay_clicks(lines()["s3"], stores.clicks, tally)
+    done = replay_clicks(lines()["s3"], recorder, tally)
     assert (done.recorded, done.counted) == (0, 1)
 
 
 def test_replay_reports_its_failures(
-    stores: Repositories, tally: TallyService, monkeypatch: pytest.MonkeyPatch
+    stores: Repositories,
+    recorder: LateClickRecorder,
+    tally: TallyService,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = stores.clicks.record
 
@@ -201,8 +209,47 @@ def test_replay_reports_its_failures(
         return record(click)
 
     monkeypatch.setattr(stores.clicks, "record", fail)
-    done = replay_clicks("\n".join(lines().values()), stores.clicks, tally)
+    done = replay_clicks("\n".join(lines().values()), recorder, tally)
     assert (done.failed, done.recorded) == (1, 5)
+
+
+def test_replay_stores_no_identity_of_an_erased_person(
+    stores: Repositories,
+    recorder: LateClickRecorder,
+    tally: TallyService,
+    erasure: Erasure,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count(stores, tally, make_click("log", person="erika"), make_click("other", person="p2"))
+    erasure.erase(ACME, "erika", NOON)
+    written: list[Click] = []
+    record = stores.clicks.record
+
+    def write(click: Click) -> bool:
+        written.append(click)
+        return record(click)
+
+    monkeypatch.setattr(stores.clicks, "record", write)
+    stored, missing = (make_click(name, person="erika") for name in ("log", "lost"))
+    text = "\n".join(map(serialize_click, (stored, missing)))
+    done = replay_clicks(text, recorder, tally)
+    assert (done.total, done.recorded, done.counted, done.failed) == (2, 1, 1, 0)
+    assert "erika" not in str(written)
+    assert stores.campaigns.get_counts(CAMPAIGN).total.people == 2
+
+
+def test_replayed_click_that_was_counted_before_its_opt_out_is_not_stored_again(
+    stores: Repositories, tally: TallyService
+) -> None:
+    counted = make_click("queue", person="erika")
+    count(stores, tally, counted)
+    stores.clicks = create_in_memory_repositories().clicks  # the ledger's items have expired
+    stores.workspaces.opt_out(ACME, "erika", NOON)
+    fresh = build_late_click_recorder(stores)
+    done = replay_clicks(serialize_click(counted), fresh, create_tally(stores))
+    assert (done.total, done.recorded, done.counted, done.failed) == (1, 0, 0, 0)
+    assert list(stores.clicks.scan_by_campaign(CAMPAIGN)) == []
+    assert stores.campaigns.get_counts(CAMPAIGN).total.total == 1
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from tests import lambda_handlers
-from tests.click_factory import CAMPAIGN, make_click
+from tests.click_factory import CAMPAIGN, NOON, make_click
 from tests.fakes import create_in_memory_repositories
 from tests.tally_factory import create_tally
 from waypost.clicks.fallback_queue import serialize_click
-from waypost.composition import Repositories
-from waypost.errors import StoreUnavailable
+from waypost.composition import Repositories, build_late_click_recorder
+from waypost.errors import CorruptItemSet, StoreError, StoreUnavailable
+from waypost.ids import extract_workspace_id
 from waypost.models.click import Click
 
 
@@ -34,7 +35,8 @@ def tally(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def drain(stores: Repositories, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = lambda_handlers.load_function("drain")
-    monkeypatch.setattr(module, "_click_repository", lambda: stores.clicks)
+    recorder = build_late_click_recorder(stores)
+    monkeypatch.setattr(module, "_late_click_recorder", lambda: recorder)
     return module
 
 
@@ -114,6 +116,34 @@ def test_queued_click_is_returned_and_logged_if_recording_fails(
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
     assert vars(caplog.records[-1])["reasons"] == ["AccessDeniedException"]
+
+
+def test_queued_click_of_an_opted_out_person_is_recorded_without_identity(
+    drain: ModuleType, tally: ModuleType, stores: Repositories
+) -> None:
+    stores.workspaces.opt_out(extract_workspace_id(CAMPAIGN), "p1", NOON)
+    queued = [make_click("a"), make_click("b", person="p2")]
+    bodies = [{"messageId": click.id, "body": serialize_click(click)} for click in queued]
+    assert drain.handler({"Records": bodies}, None) == {"batchItemFailures": []}
+    recorded = list(stores.clicks.scan_by_campaign(CAMPAIGN))
+    assert {click.person for click in recorded} == {None, "p2"}
+    records = [record(click.id, click.to_item()) for click in recorded]
+    tally.handler({"Records": records}, None)
+    assert stores.campaigns.get_counts(CAMPAIGN).total.people == 2
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), CorruptItemSet("corrupt", [("", "")])])
+def test_queued_clicks_wait_while_opt_outs_cannot_be_read(
+    drain: ModuleType, stores: Repositories, monkeypatch: pytest.MonkeyPatch, error: StoreError
+) -> None:
+    def fail(people: Any) -> Any:
+        raise CorruptItemSet("corrupt", people) if isinstance(error, CorruptItemSet) else error
+
+    monkeypatch.setattr(stores.workspaces, "get_opt_outs", fail)
+    message = {"messageId": "m", "body": serialize_click(make_click())}
+    answer = drain.handler({"Records": [message]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert list(stores.clicks.scan_by_campaign(CAMPAIGN)) == []
 
 
 @pytest.mark.parametrize("call", ["get_rows", "commit"])

@@ -1,18 +1,15 @@
-"""Queue clicks while the clicks table is unavailable, and write them to the table later."""
+"""Queue clicks while the clicks table is unavailable, and read them back."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from waypost.errors import CorruptItem, StoreError, StoreUnavailable
+from waypost.errors import CorruptItem, StoreUnavailable
 from waypost.models.click import Click
-
-if TYPE_CHECKING:
-    from waypost.repositories.clicks import ClickRepository
 
 UNRECORDED_CLICK_LOG_KEY: Final = "unrecorded_click"
 """Key of a click in a log line; ``make replay`` reads it."""
@@ -53,17 +50,3 @@ def deserialize_click(body: str) -> Click:
     if not isinstance(fields, dict):
         raise CorruptItem("queued click: not a JSON object")
     return Click.from_dict(fields)
-
-
-def drain_clicks(repository: ClickRepository, clicks: Iterable[Click]) -> dict[str, str]:
-    """Record queued clicks; return the reasons of those that failed, by click id.
-
-    A click that was recorded before it was queued is the same item, so it counts once.
-    """
-    failure_reasons: dict[str, str] = {}
-    for click in clicks:
-        try:
-            repository.record(click)
-        except StoreError as e:
-            failure_reasons[click.id] = str(e)
-    return failure_reasons

@@ -7,7 +7,8 @@ A file has JSON, as one document or one for each line:
     messages of the fallback queue or its dead-letter queue
     batches of the stream's failure destination (``Records``, or as text ``payload``)
 
-A replay is idempotent: clicks that are stored or counted already do not change.
+A replay is idempotent: clicks that are stored or counted already do not change. Clicks of people
+who opted out or were erased meanwhile are stored and counted without identity.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from typing import Final
 from waypost.clicks.fallback_queue import UNRECORDED_CLICK_LOG_KEY
 from waypost.errors import CorruptItem, StoreError
 from waypost.models.click import Click
-from waypost.repositories.clicks import ClickRepository
-from waypost.tally.service import TallyService
+from waypost.tally.service import LateClickRecorder, TallyService
 
 REPLAY_BATCH: Final = 500
 
@@ -39,7 +39,7 @@ class ReplayResult:
     unreadable: int = 0
 
 
-def replay_clicks(text: str, repository: ClickRepository, tally: TallyService) -> ReplayResult:
+def replay_clicks(text: str, recorder: LateClickRecorder, tally: TallyService) -> ReplayResult:
     """Store and count every click of a file. Clicks that fail do not stop the others."""
     result = ReplayResult()
     clicks: list[Click] = []
@@ -50,7 +50,7 @@ def replay_clicks(text: str, repository: ClickRepository, tally: TallyService) -
             result.unreadable += 1
     result.total = len(clicks)
     for start in range(0, len(clicks), REPLAY_BATCH):
-        _replay_batch(clicks[start : start + REPLAY_BATCH], repository, tally, result)
+        _replay_batch(clicks[start : start + REPLAY_BATCH], recorder, tally, result)
     return result
 
 
@@ -65,19 +65,15 @@ def extract_clicks(text: str) -> Iterator[Mapping[str, object]]:
 
 
 def _replay_batch(
-    batch: Sequence[Click], repository: ClickRepository, tally: TallyService, result: ReplayResult
+    batch: Sequence[Click], recorder: LateClickRecorder, tally: TallyService, result: ReplayResult
 ) -> None:
-    stored = []
-    for click in batch:
-        try:
-            result.recorded += repository.record(click)
-            stored.append(click)
-        except StoreError:
-            result.failed += 1
+    recorded = recorder.record_clicks(batch)
+    result.recorded += recorded.new_count
+    result.failed += len(recorded.failure_reasons)
     try:
-        counted = tally.count_clicks(stored)
+        counted = tally.count_clicks(recorded.clicks)
     except StoreError:
-        result.failed += len(stored)
+        result.failed += len(recorded.clicks)
         return
     result.counted += counted.new_count
     result.failed += len(counted.failed_ids)

@@ -1,6 +1,7 @@
 """Count a batch of clicks once each, and return the ones to retry.
 
-Clicks of people who opted out lose their identity before they are counted.
+Clicks of people who opted out lose their identity before they are counted. Late clicks, from the
+fallback queue or a replay, lose it before they are stored.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from waypost.bot_detection.scoring import classify_click, detect_signals
 from waypost.clicks.settings_cache import SettingsCache
-from waypost.errors import CorruptItem, CorruptItemSet, StoreUnavailable
+from waypost.errors import CorruptItem, CorruptItemSet, StoreError, StoreUnavailable
 from waypost.ids import CampaignId, extract_workspace_id
 from waypost.models.click import Click
 from waypost.models.recipient import CountedClick, click_hash
@@ -50,7 +51,8 @@ class TallyService:
         event_bus: ClickEventBus | None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._anonymizer = Anonymizer(workspaces, clicks, recipients)
+        self._clicks = clicks
+        self._anonymizer = Anonymizer(workspaces, recipients)
         self._settings_cache = SettingsCache(workspaces)
         self._transaction_writer = TransactionWriter(recipients, sleep)
         self._event_publisher = EventPublisher(recipients, event_bus)
@@ -59,6 +61,8 @@ class TallyService:
         """Count clicks. Raises StoreUnavailable if opt-outs cannot be read."""
         by_campaign: defaultdict[CampaignId, dict[str, Click]] = defaultdict(dict)
         anonymized = self._anonymizer.anonymize_clicks(clicks)
+        for click, anonymous in anonymized.replacements:
+            self._clicks.anonymize(click, anonymous)
         for click in anonymized.clicks:
             by_campaign[click.campaign].setdefault(click.id, click)
         result = TallyResult(
@@ -99,29 +103,75 @@ class TallyService:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class AnonymizerResult:
-    """Clicks that may be counted, and by id the reasons for which others must not be, yet."""
+@dataclass(slots=True)
+class LateClicks:
+    """The result of late clicks: the ``new_count`` recorded for the first time, all recorded clicks
+    as they may be counted, and by id the reasons for which others must be recorded again.
+    """
 
+    new_count: int = 0
     clicks: list[Click] = field(default_factory=list)
     failure_reasons: dict[str, str] = field(default_factory=dict)
 
 
-class Anonymizer:
-    """Removes the identity from clicks of people who opted out."""
+class LateClickRecorder:
+    """Records clicks that were made before: from the fallback queue, or replayed from files."""
 
     def __init__(
         self,
-        workspaces: WorkspaceRepository,
+        *,
         clicks: ClickRepository,
         recipients: RecipientRepository,
+        workspaces: WorkspaceRepository,
     ) -> None:
-        self._workspaces = workspaces
         self._clicks = clicks
+        self._anonymizer = Anonymizer(workspaces, recipients)
+
+    def record_clicks(self, clicks: Iterable[Click]) -> LateClicks:
+        """Record clicks, without identity for people who opted out or were erased meanwhile.
+
+        A click that was recorded before is the same item, so it counts once.
+        """
+        clicks = list(clicks)
+        try:
+            anonymized = self._anonymizer.anonymize_clicks(clicks)
+        except StoreError as e:
+            return LateClicks(failure_reasons={click.id: str(e) for click in clicks})
+        result = LateClicks(failure_reasons=anonymized.failure_reasons)
+        for click in anonymized.clicks:
+            if click.id in anonymized.counted_ids:
+                continue  # to store it again would restore an identity that expired or was erased
+            try:
+                result.new_count += self._clicks.record(click)
+                result.clicks.append(click)
+            except StoreError as e:
+                result.failure_reasons[click.id] = str(e)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymizerResult:
+    """Clicks that may be counted, and by id the reasons for which others must not be, yet.
+
+    ``replacements``: clicks of people who opted out, each with its anonymous form. ``counted_ids``:
+    clicks of such people that stay as they are, because they were counted before the opt-out.
+    """
+
+    clicks: list[Click] = field(default_factory=list)
+    replacements: list[tuple[Click, Click]] = field(default_factory=list)
+    counted_ids: set[str] = field(default_factory=set)
+    failure_reasons: dict[str, str] = field(default_factory=dict)
+
+
+class Anonymizer:
+    """Removes the identity from clicks of people who opted out, as erased people have."""
+
+    def __init__(self, workspaces: WorkspaceRepository, recipients: RecipientRepository) -> None:
+        self._workspaces = workspaces
         self._recipients = recipients
 
     def anonymize_clicks(self, clicks: Iterable[Click]) -> AnonymizerResult:
-        """Return the clicks, anonymous for people who opted out; replace those in the clicks table.
+        """Return the clicks, anonymous for people who opted out. Writes nothing.
 
         A click that was counted before its person opted out is not changed, else a second delivery
         of it would count for another recipient. Raises StoreUnavailable.
@@ -137,8 +187,11 @@ class Anonymizer:
                 result.failure_reasons[click.id] = "opt-out: corrupt item"
                 continue
             opt_out = opt_outs.get(person) if person else None
+            if opt_out is None:
+                result.clicks.append(click)
+                continue
             try:
-                result.clicks.append(self._anonymize(click, opt_out) if opt_out else click)
+                self._add_anonymized(result, click, opt_out)
             except CorruptItem as e:
                 result.failure_reasons[click.id] = str(e)
         return result
@@ -155,14 +208,16 @@ class Anonymizer:
             readable = set(people) - e.keys
             return self._workspaces.get_opt_outs(readable) if readable else {}, e.keys
 
-    def _anonymize(self, click: Click, opt_out: OptOut) -> Click:
+    def _add_anonymized(self, result: AnonymizerResult, click: Click, opt_out: OptOut) -> None:
         if self._is_counted(click):
-            return click
+            result.clicks.append(click)
+            result.counted_ids.add(click.id)
+            return
         anonymous = click.anonymize(
             opt_out.derive_alias(click.campaign), int(detect_signals(click))
         )
-        self._clicks.anonymize(click, anonymous)
-        return anonymous
+        result.clicks.append(anonymous)
+        result.replacements.append((click, anonymous))
 
     def _is_counted(self, click: Click) -> bool:
         candidate = classify_click(click)
