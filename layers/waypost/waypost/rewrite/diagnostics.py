@@ -129,12 +129,15 @@ class MessageDiagnostics:
     _segments: SmsSegmentSummary = field(default_factory=SmsSegmentSummary)
     _links: LinkCollector = field(default_factory=LinkCollector)
     _first_recipient: RenderedRecipient | None = None
+    _previews: dict[int, LinkPreview] = field(default_factory=dict)
+    """The first recipient's rewritten links, by position."""
     _recipient_count: int = 0
     _empty_parameters: dict[str, None] = field(default_factory=dict)
 
     def add_recipient(self, rendered: RenderedRecipient) -> None:
-        """Add a recipient's rendered message."""
+        """Add a recipient's rendered message. Its tracked links must be registered."""
         if self._first_recipient is None:
+            self._previews = self._preview_links(rendered)
             self._first_recipient = rendered
         if self.is_template:
             self._links.add(rendered.texts)
@@ -149,8 +152,7 @@ class MessageDiagnostics:
 
     def build_link_entries(self) -> list[LinkEntry]:
         """Build the link report, in the order of appearance."""
-        previews = self._preview_links()
-        return [self._build_link_entry(link, previews) for link in self._collect_links()]
+        return [self._build_link_entry(link) for link in self._collect_links()]
 
     def get_segment_counts(self, *, is_dry_run: bool) -> SmsSegmentCounts | None:
         """Return the most segments of any text message, before and after; None if not SMS.
@@ -161,7 +163,7 @@ class MessageDiagnostics:
         if self.request.channel != "sms":
             return None
         if is_dry_run and first is not None:
-            previews = self._preview_texts(self._preview_links())
+            previews = self._preview_texts(first)
             for text in first.texts:
                 if text.path == SMS_TEXT_PATH:
                     self._segments.add(restore_text(text.plan), previews[text.path])
@@ -171,11 +173,10 @@ class MessageDiagnostics:
         """Build the warnings for the pipeline."""
         warnings = list(find_parameter_warnings(self._empty_parameters))
         if self._first_recipient is not None:
-            previews = self._preview_links()
-            texts = self._preview_texts(previews)
+            texts = self._preview_texts(self._first_recipient)
             warnings += find_content_warnings(self.request.channel, texts)
             warnings += find_segment_warnings(self.get_segment_counts(is_dry_run=is_dry_run))
-            warnings += find_link_warnings(previews)
+            warnings += find_link_warnings(self._previews)
             if self.request.content.mime is not None:
                 warnings += find_mime_warnings(self.request.content.mime, texts[("mime",)])
         links = self._collect_links()
@@ -191,11 +192,9 @@ class MessageDiagnostics:
         links.add(self._first_recipient.texts)
         return links
 
-    def _build_link_entry(
-        self, link: MessageLink, previews: Mapping[int, LinkPreview]
-    ) -> LinkEntry:
+    def _build_link_entry(self, link: MessageLink) -> LinkEntry:
         decision = link.decision
-        preview = previews.get(link.position)
+        preview = self._previews.get(link.position)
         if preview is not None and preview.identity != link.identity:
             preview = None
         return LinkEntry(
@@ -210,11 +209,8 @@ class MessageDiagnostics:
             bytes_added=preview.bytes_added if preview else None,
         )
 
-    def _preview_links(self) -> dict[int, LinkPreview]:
-        """Build the first recipient's rewritten links, by position, without signing."""
-        first = self._first_recipient
-        if first is None:
-            return {}
+    def _preview_links(self, first: RenderedRecipient) -> dict[int, LinkPreview]:
+        """Build a recipient's rewritten links, by position, without signing."""
         return {
             slot.link.position: self._preview_tracking_link(slot, first)
             if slot.link.decision.is_tracked
@@ -242,12 +238,9 @@ class MessageDiagnostics:
             bytes_added=characters - len(slot.original.encode()),
         )
 
-    def _preview_texts(self, previews: Mapping[int, LinkPreview]) -> dict[ContentPath, str]:
+    def _preview_texts(self, first: RenderedRecipient) -> dict[ContentPath, str]:
         """Build the first recipient's texts in their final length, with fillers for links."""
-        first = self._first_recipient
-        return (
-            {text.path: _fill_preview(text.plan, previews) for text in first.texts} if first else {}
-        )
+        return {text.path: _fill_preview(text.plan, self._previews) for text in first.texts}
 
 
 def _read_destination(token: ClickToken, packed: PackedLink, person: str | None) -> str:

@@ -1,15 +1,22 @@
-"""Render one message for its recipients: register new links and fill the texts' slots."""
+"""Render one message for its recipients: register new links and fill the texts' slots.
+
+Each step of a recipient's message runs in ``_isolate``: an error of any type fails this recipient
+and no other. Only an error of a store fails the call.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import PurePath
+from traceback import walk_tb
+from typing import Final, ParamSpec, TypeVar
 
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
-from waypost.errors import InvalidRequest
+from waypost.errors import InvalidRequest, StoreError
 from waypost.ids import CampaignId, LinkId
 from waypost.models.campaign import LinkDefinition
+from waypost.observability import create_logger
 from waypost.rewrite.compiler import (
     CompiledMessage,
     PixelSlot,
@@ -42,6 +49,19 @@ LinkDefiner = Callable[[Sequence[LinkDefinition]], Sequence[LinkId]]
 
 RENDER_BATCH_SIZE: Final = 100
 """Recipients whose new links are defined together."""
+
+_LOG: Final = create_logger("rewrite")
+
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class _FilledMessage:
+    """A recipient's texts with their links. Codes of short links in them may be replaced."""
+
+    rendered: RenderedRecipient
+    texts: Mapping[ContentPath, str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,19 +114,24 @@ class MessageRenderer:
 
         :raises StoreUnavailable: before any message, if links cannot be defined or stored.
         """
-        outcomes = [self._render_recipient(recipient) for recipient in recipients]
-        rendered = [each for each in outcomes if isinstance(each, RenderedRecipient)]
-        self._register_links(rendered)
+        rendered = [_isolate(self._render_recipient, each, each) for each in recipients]
+        self._register_links(each for each in rendered if isinstance(each, RenderedRecipient))
         if self.sealer is None:
-            yield from (each for each in outcomes if not isinstance(each, RenderedRecipient))
+            yield from self._preview_recipients(rendered)
             return
-        texts = {id(each): self._fill_texts(each, self.sealer) for each in rendered}
+        filled = [
+            _isolate(self._fill_message, each.recipient, each, self.sealer)
+            if isinstance(each, RenderedRecipient)
+            else each
+            for each in rendered
+        ]
         new_codes = self.shortener.store_pending()
-        for outcome in outcomes:
-            if isinstance(outcome, RenderedRecipient):
-                yield self._build_delivery(outcome, texts[id(outcome)], new_codes)
+        for message in filled:
+            if isinstance(message, _FilledMessage):
+                recipient = message.rendered.recipient
+                yield _isolate(self._build_delivery, recipient, message, new_codes)
             else:
-                yield outcome
+                yield message
 
     def build_link_entries(self) -> list[LinkEntry]:
         """Build the link report, in the order of appearance."""
@@ -128,16 +153,21 @@ class MessageRenderer:
         count, self._signature_count = self._signature_count, 0
         return {self.sealer.key_fingerprint: count} if self.sealer is not None else {}
 
-    def _render_recipient(self, recipient: RewriteRecipient) -> RenderedRecipient | DeliveryFailure:
-        try:
-            rendered = render_recipient(recipient, self.request, self.message, self.parameters)
-        except InvalidRequest as error:
-            problem = error.problems[0]
-            return DeliveryFailure(
-                delivery=recipient.delivery, field=problem.field, reason=problem.reason
+    def _render_recipient(self, recipient: RewriteRecipient) -> RenderedRecipient:
+        return render_recipient(recipient, self.request, self.message, self.parameters)
+
+    def _preview_recipients(
+        self, recipients: Iterable[RenderedRecipient | DeliveryFailure]
+    ) -> Iterator[DeliveryFailure]:
+        """Add recipients to the report, without signing; yield those that fail."""
+        for each in recipients:
+            failure = (
+                _isolate(self._diagnostics.add_recipient, each.recipient, each)
+                if isinstance(each, RenderedRecipient)
+                else each
             )
-        self._diagnostics.add_recipient(rendered)
-        return rendered
+            if failure is not None:
+                yield failure
 
     def _register_links(self, recipients: Iterable[RenderedRecipient]) -> None:
         """Define the links that no recipient had before, all in one call."""
@@ -155,9 +185,7 @@ class MessageRenderer:
             if link.decision.is_tracked and link.identity not in self._link_ids:
                 yield LinkDefinition(link.identity, link.url, link.tag, link.position)
 
-    def _fill_texts(
-        self, rendered: RenderedRecipient, sealer: TokenSealer
-    ) -> dict[ContentPath, str]:
+    def _fill_message(self, rendered: RenderedRecipient, sealer: TokenSealer) -> _FilledMessage:
         recipient = rendered.recipient
         recipient_sealer = sealer.create_recipient_sealer(
             recipient.delivery, recipient.person, self.sent_at
@@ -169,7 +197,7 @@ class MessageRenderer:
             hidden_html = self._build_hidden_html(text.plan.pixel_slot, recipient_sealer)
             texts[text.path] = fill_text(prepared, seal, hidden_html)
             self._signature_count += len(prepared.links)
-        return texts
+        return _FilledMessage(rendered, texts)
 
     def _select_link_sealer(self, recipient_sealer: RecipientSealer) -> LinkSealer:
         if not self.has_short_links:
@@ -210,12 +238,8 @@ class MessageRenderer:
             )
         return html
 
-    def _build_delivery(
-        self,
-        rendered: RenderedRecipient,
-        texts: Mapping[ContentPath, str],
-        new_codes: Mapping[str, str],
-    ) -> Delivery:
+    def _build_delivery(self, message: _FilledMessage, new_codes: Mapping[str, str]) -> Delivery:
+        rendered, texts = message.rendered, message.texts
         if new_codes:
             texts = {path: replace_codes(text, new_codes) for path, text in texts.items()}
         delivery = Delivery(
@@ -223,6 +247,7 @@ class MessageRenderer:
         )
         if self.request.channel == "sms":
             self._add_sms_parts(delivery, rendered, texts)
+        self._diagnostics.add_recipient(rendered)
         return delivery
 
     def _add_sms_parts(
@@ -237,3 +262,37 @@ class MessageRenderer:
                 segments = self._diagnostics.add_sms_segments(restore_text(text.plan), filled)
                 if segments.count > 1:
                     delivery["parts"] = cut_text(filled, segments.cuts)
+
+
+def _isolate(
+    step: Callable[_Arguments, _Result],
+    recipient: RewriteRecipient,
+    *arguments: _Arguments.args,
+    **options: _Arguments.kwargs,
+) -> _Result | DeliveryFailure:
+    """Run a step of one recipient's message; return a failure if it raises any error.
+
+    :raises StoreError: unchanged.
+    """
+    try:
+        return step(*arguments, **options)
+    except StoreError:
+        raise
+    except InvalidRequest as error:
+        problem = error.problems[0]
+        return DeliveryFailure(
+            delivery=recipient.delivery, field=problem.field, reason=problem.reason
+        )
+    except Exception as error:
+        name = type(error).__name__  # the text may contain personal data
+        _LOG.error(
+            "Unexpected error of one recipient", extra={"error": name, "place": _locate(error)}
+        )
+        reason = f"cannot be rendered ({name})"
+        return DeliveryFailure(delivery=recipient.delivery, field="content", reason=reason)
+
+
+def _locate(error: Exception) -> str:
+    """Return the file name and line that raised an error."""
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    return f"{PurePath(frame.f_code.co_filename).name}:{line}"
