@@ -526,17 +526,29 @@ class InMemoryWorkspaceRepository:
             raise WriteConflict("settings were saved since they were read")
         self._settings[code] = (workspace, serialize_settings(settings), version + 1)
 
-    def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
-        wish = OptOut(
+    def opt_out(
+        self, workspace: WorkspaceId, person: str, now: datetime, *, is_erased: bool = False
+    ) -> OptOut:
+        new = OptOut(
             workspace=workspace,
             person_hash=person_hash(workspace, person),
             salt=secrets.token_hex(16),
             since=now,
         )
-        return self._opt_outs.setdefault((workspace, wish.person_hash), wish)
+        key = (workspace, new.person_hash)
+        stored = self._opt_outs.get(key)
+        opt_out = stored if stored and stored.is_active else new
+        last_erasure = stored.erased if stored else None
+        self._opt_outs[key] = replace(opt_out, erased=now if is_erased else last_erasure)
+        return self._opt_outs[key]
 
-    def opt_in(self, workspace: WorkspaceId, person: str) -> None:
-        self._opt_outs.pop((workspace, person_hash(workspace, person)), None)
+    def opt_in(self, workspace: WorkspaceId, person: str, now: datetime) -> None:
+        key = (workspace, person_hash(workspace, person))
+        stored = self._opt_outs.get(key)
+        if stored and stored.erased is None:
+            del self._opt_outs[key]
+        elif stored and stored.is_active:
+            self._opt_outs[key] = replace(stored, salt=secrets.token_hex(16), opted_in=now)
 
     def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
         found = {

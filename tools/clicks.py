@@ -101,7 +101,9 @@ def opt_out(repositories: Repositories, options: argparse.Namespace) -> int:
 
 def opt_in(repositories: Repositories, options: argparse.Namespace) -> int:
     """Undo a person's opt-out."""
-    repositories.workspaces.opt_in(derive_workspace_id(options.workspace), options.person)
+    repositories.workspaces.opt_in(
+        derive_workspace_id(options.workspace), options.person, datetime.now(UTC)
+    )
     print("opted in: clicks counted during the opt-out stay anonymous")
     return EXIT_DONE
 

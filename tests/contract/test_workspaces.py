@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, SENT
@@ -7,7 +10,11 @@ from tests.dynamodb_tables import TemporaryTables
 from waypost.composition import Repositories
 from waypost.errors import AlreadyExists, WriteConflict
 from waypost.ids import derive_campaign_id, derive_workspace_id
-from waypost.models.workspace import ShortLinkChannels, WorkspaceSettings
+from waypost.models.workspace import (
+    ERASURE_RECORD_DAYS,
+    ShortLinkChannels,
+    WorkspaceSettings,
+)
 from waypost.repositories.workspaces import VersionedSettings
 
 ACME = derive_workspace_id("acme")
@@ -118,10 +125,41 @@ def test_opting_out_again_changes_nothing(stores: Repositories) -> None:
 
 def test_opt_out_after_an_opt_in_gives_another_alias(stores: Repositories) -> None:
     before = stores.workspaces.opt_out(ACME, "p1", SENT)
-    stores.workspaces.opt_in(ACME, "p1")
+    stores.workspaces.opt_in(ACME, "p1", NOON)
     assert stores.workspaces.get_opt_outs({(ACME, "p1")}) == {}
     after = stores.workspaces.opt_out(ACME, "p1", NOON)
     assert before.derive_alias(CAMPAIGN) != after.derive_alias(CAMPAIGN)
+
+
+def test_erasure_is_remembered_after_an_opt_in(stores: Repositories) -> None:
+    key = (ACME, "p1")
+    before = stores.workspaces.opt_out(ACME, "p1", SENT, is_erased=True)
+    assert (before.is_active, before.erased) == (True, SENT)
+    for _ in range(2):
+        stores.workspaces.opt_in(ACME, "p1", NOON)
+    ended = stores.workspaces.get_opt_outs([key])[key]
+    assert (ended.is_active, ended.erased, ended.opted_in) == (False, SENT, NOON)
+    assert ended.derive_alias(CAMPAIGN) != before.derive_alias(CAMPAIGN)
+    assert (ended.covers(SENT), ended.covers(SENT + timedelta(seconds=1))) == (True, False)
+    again = stores.workspaces.opt_out(ACME, "p1", NOON)
+    assert (again.is_active, again.since, again.erased) == (True, NOON, SENT)
+    assert stores.workspaces.get_opt_outs([key]) == {key: again}
+
+
+def test_repeated_erasure_keeps_the_opt_out_and_its_alias(stores: Repositories) -> None:
+    before = stores.workspaces.opt_out(ACME, "p1", SENT)
+    erased = stores.workspaces.opt_out(ACME, "p1", NOON, is_erased=True)
+    assert erased == replace(before, erased=NOON)
+    assert stores.workspaces.opt_out(ACME, "p1", NOON) == erased
+
+
+def test_ended_opt_out_expires_and_an_active_one_does_not(stores: Repositories) -> None:
+    active = stores.workspaces.opt_out(ACME, "p1", SENT, is_erased=True)
+    assert "expires" not in active.to_item()
+    stores.workspaces.opt_in(ACME, "p1", NOON)
+    ended = stores.workspaces.get_opt_outs([(ACME, "p1")])[ACME, "p1"]
+    expires = int((NOON + timedelta(days=ERASURE_RECORD_DAYS)).timestamp())
+    assert ended.to_item()["expires"] == {"N": str(expires)}
 
 
 def test_aliases_of_a_person_differ_by_campaign(stores: Repositories) -> None:

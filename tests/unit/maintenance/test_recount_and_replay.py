@@ -238,6 +238,18 @@ def test_replay_stores_no_identity_of_an_erased_person(
     assert stores.campaigns.get_counts(CAMPAIGN).total.people == 2
 
 
+def test_click_from_before_an_erasure_has_no_identity_after_an_opt_in(
+    stores: Repositories, recorder: LateClickRecorder, tally: TallyService, erasure: Erasure
+) -> None:
+    erasure.erase(ACME, "erika", NOON)
+    stores.workspaces.opt_in(ACME, "erika", NOON)
+    queued = [make_click(n, person="erika", after=after) for n, after in (("old", 0), ("new", 1))]
+    done = replay_clicks("\n".join(map(serialize_click, queued)), recorder, tally)
+    assert (done.recorded, done.counted) == (2, 2)
+    people = {click.id: click.person for click in stores.clicks.scan_by_campaign(CAMPAIGN)}
+    assert people == {"old": None, "new": "erika"}
+
+
 def test_replayed_click_that_was_counted_before_its_opt_out_is_not_stored_again(
     stores: Repositories, tally: TallyService
 ) -> None:
@@ -371,7 +383,8 @@ def test_repeated_opt_out_and_erasure_keep_one_alias(
 ) -> None:
     wish = stores.workspaces.opt_out(ACME, "erika", SENT)
     erasure.erase(ACME, "erika", NOON)
-    assert stores.workspaces.opt_out(ACME, "erika", NOON) == wish
+    again = stores.workspaces.opt_out(ACME, "erika", NOON)
+    assert again.derive_alias(CAMPAIGN) == wish.derive_alias(CAMPAIGN)
 
 
 def test_erasure_deletes_messages_of_one_recipient(stores: Repositories) -> None:

@@ -273,7 +273,7 @@ def test_person_who_opts_in_again_is_counted_by_name(
     stores: Repositories, tally: TallyService
 ) -> None:
     stores.workspaces.opt_out(ACME, "p1", NOON)
-    stores.workspaces.opt_in(ACME, "p1")
+    stores.workspaces.opt_in(ACME, "p1", NOON)
     tally.count_clicks([make_click()])
     [visitor] = stores.recipients.list_link_visitors(
         make_link_id("home"), cursor=None, limit=9

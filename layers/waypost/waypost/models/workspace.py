@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final, Literal, Self
 
@@ -136,23 +136,46 @@ def workspace_partition(workspace: WorkspaceId) -> str:
     return f"W#{workspace}"
 
 
+ERASURE_RECORD_DAYS: Final = 760
+"""Days that an erasure is remembered after the person opted in again: longer than any place stores
+a click that could be replayed, of which logs have the longest limit (``LogRetentionDays``: 731)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOut:
     """An opt-out. ``salt`` is random and stored only here: without the opt-out, no one can derive
     the alias from the person.
+
+    ``erased`` is the time of the last erasure. After it, the item outlives an opt-in, with
+    ``opted_in`` and a new salt, because a click from before the erasure may still arrive late.
     """
 
     workspace: WorkspaceId
     person_hash: str
     salt: str
     since: datetime
+    erased: datetime | None = None
+    opted_in: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the person is opted out now."""
+        return self.opted_in is None
+
+    def covers(self, time: datetime) -> bool:
+        """Return whether a click of this time must not have an identity."""
+        return self.is_active or (self.erased is not None and time <= self.erased)
 
     def derive_alias(self, campaign: CampaignId) -> str:
         """Return the person's alias in a campaign: constant there, and not linkable to them."""
         return blake2b(campaign.encode(), key=self.salt.encode(), digest_size=8).hexdigest()
 
     def to_item(self) -> Item:
-        values = {"salt": self.salt, "since": format_rfc3339(self.since)}
+        times = {"since": self.since, "erased": self.erased, "opted_in": self.opted_in}
+        values: dict[str, attributes.Value | None] = {
+            name: format_rfc3339(time) if time else None for name, time in times.items()
+        }
+        values |= {"salt": self.salt, "expires": self._expires}
         return opt_out_key(self.workspace, self.person_hash) | attributes.build_item(values)
 
     @classmethod
@@ -162,7 +185,20 @@ class OptOut:
             person_hash=attributes.get_text(stored, "sk").removeprefix("P#"),
             salt=attributes.get_text(stored, "salt"),
             since=parse_rfc3339(attributes.get_text(stored, "since")),
+            erased=_get_optional_time(stored, "erased"),
+            opted_in=_get_optional_time(stored, "opted_in"),
         )
+
+    @property
+    def _expires(self) -> int | None:
+        if self.opted_in is None:
+            return None
+        return int((self.opted_in + timedelta(days=ERASURE_RECORD_DAYS)).timestamp())
+
+
+def _get_optional_time(stored: Item, name: str) -> datetime | None:
+    text = attributes.get_optional_text(stored, name)
+    return None if text is None else parse_rfc3339(text)
 
 
 def person_hash(workspace: WorkspaceId, person: str) -> str:

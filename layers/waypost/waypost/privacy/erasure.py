@@ -106,7 +106,7 @@ class Erasure:
         Raises StoreError: CorruptItem if a record of the person is corrupt, since it has to be
         deleted before they are erased.
         """
-        opt_out = self.workspaces.opt_out(workspace, person, now)
+        opt_out = self.workspaces.opt_out(workspace, person, now, is_erased=True)
         progress = ErasureProgress(final_at=opt_out.since + IN_FLIGHT_WINDOW)
         person_index = PersonIndex(self.recipients, self.messages, self.campaign_index)
         for _ in person_index.delete_personal_messages(workspace):

@@ -67,9 +67,9 @@ class PrivacyRequests:
         """Return the opt-out of a person."""
         key = (derive_workspace_id(workspace), person)
         opt_out = self.workspaces.get_opt_outs([key]).get(key)
-        return OptOutAnswer(
-            opted_out=opt_out is not None, since=format_rfc3339(opt_out.since) if opt_out else None
-        )
+        if opt_out is None or not opt_out.is_active:
+            return OptOutAnswer(opted_out=False, since=None)
+        return OptOutAnswer(opted_out=True, since=format_rfc3339(opt_out.since))
 
     def opt_out(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
         """Count the person's clicks under an alias from now on. Safe to repeat."""
@@ -79,9 +79,9 @@ class PrivacyRequests:
         return OptOutAnswer(opted_out=True, since=format_rfc3339(opt_out.since))
 
     def opt_in(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
-        """Delete the person's opt-out. Safe to repeat."""
+        """End the person's opt-out. Safe to repeat."""
         workspace_id = derive_workspace_id(workspace)
-        self.workspaces.opt_in(workspace_id, person)
+        self.workspaces.opt_in(workspace_id, person, self.now())
         audit("opted in", workspace=workspace_id, person=person_hash(workspace_id, person))
         return OptOutAnswer(opted_out=False, since=None)
 

@@ -52,19 +52,25 @@ class WorkspaceRepository(Protocol):
         """
         ...
 
-    def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
+    def opt_out(
+        self, workspace: WorkspaceId, person: str, now: datetime, *, is_erased: bool = False
+    ) -> OptOut:
         """Count the person's clicks without identity from now on. Repeating it changes nothing,
         except that a corrupt opt-out is replaced, which gives the person another alias.
+
+        ``is_erased`` notes an erasure at this time.
         """
         ...
 
-    def opt_in(self, workspace: WorkspaceId, person: str) -> None:
-        """Delete an opt-out. Clicks counted in the meantime stay anonymous."""
+    def opt_in(self, workspace: WorkspaceId, person: str, now: datetime) -> None:
+        """End an opt-out. Clicks counted in the meantime stay anonymous, and clicks from before an
+        erasure become so. Safe to repeat.
+        """
         ...
 
     def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
-        """Return the opt-outs of these people, read consistently. Raises CorruptItemSet with the
-        people whose opt-out is corrupt.
+        """Return the opt-outs of these people, read consistently, also those that ended after an
+        erasure. Raises CorruptItemSet with the people whose opt-out is corrupt.
         """
         ...
 

@@ -187,7 +187,7 @@ class Anonymizer:
                 result.failure_reasons[click.id] = "opt-out: corrupt item"
                 continue
             opt_out = opt_outs.get(person) if person else None
-            if opt_out is None:
+            if opt_out is None or not opt_out.covers(click.time):
                 result.clicks.append(click)
                 continue
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -84,10 +85,15 @@ class DynamoWorkspaceRepository:
                 raise
             raise AlreadyExists("workspace", workspace, "its id belongs to another name") from e
 
-    def opt_out(self, workspace: WorkspaceId, person: str, now: datetime) -> OptOut:
-        hashed = person_hash(workspace, person)
+    def opt_out(
+        self, workspace: WorkspaceId, person: str, now: datetime, *, is_erased: bool = False
+    ) -> OptOut:
         opt_out = OptOut(
-            workspace=workspace, person_hash=hashed, salt=secrets.token_hex(16), since=now
+            workspace=workspace,
+            person_hash=person_hash(workspace, person),
+            salt=secrets.token_hex(16),
+            since=now,
+            erased=now if is_erased else None,
         )
         try:
             with translate_dynamo_errors():
@@ -97,25 +103,40 @@ class DynamoWorkspaceRepository:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except WriteConflict:
-            return self._load_or_replace_opt_out(workspace, person, opt_out)
+            return self._update_opt_out(workspace, person, opt_out)
         return opt_out
 
-    def _load_or_replace_opt_out(
-        self, workspace: WorkspaceId, person: str, opt_out: OptOut
-    ) -> OptOut:
-        """Return the stored opt-out, or replace it by this one if it is corrupt."""
+    def _update_opt_out(self, workspace: WorkspaceId, person: str, opt_out: OptOut) -> OptOut:
+        """Return the stored opt-out with this erasure, or replace it if it is corrupt or ended."""
         key = (workspace, person)
         try:
-            return self.get_opt_outs([key]).get(key, opt_out)
+            stored = self.get_opt_outs([key]).get(key)
         except CorruptItem:
-            with translate_dynamo_errors():
-                self._client.put_item(TableName=self._table, Item=opt_out.to_item())
-            return self.get_opt_outs([key]).get(key, opt_out)
-
-    def opt_in(self, workspace: WorkspaceId, person: str) -> None:
-        key = opt_out_key(workspace, person_hash(workspace, person))
+            stored = None
+        if stored is None or not stored.is_active:
+            last_erasure = stored.erased if stored else None
+            opt_out = replace(opt_out, erased=opt_out.erased or last_erasure)
+        elif opt_out.erased is None:
+            return stored
+        else:
+            opt_out = replace(stored, erased=opt_out.erased)
         with translate_dynamo_errors():
-            self._client.delete_item(TableName=self._table, Key=key)
+            self._client.put_item(TableName=self._table, Item=opt_out.to_item())
+        return self.get_opt_outs([key]).get(key, opt_out)
+
+    def opt_in(self, workspace: WorkspaceId, person: str, now: datetime) -> None:
+        key = (workspace, person)
+        try:
+            stored = self.get_opt_outs([key]).get(key)
+        except CorruptItem:
+            stored = None
+        with translate_dynamo_errors():
+            if stored is None or stored.erased is None:
+                item_key = opt_out_key(workspace, person_hash(workspace, person))
+                self._client.delete_item(TableName=self._table, Key=item_key)
+            elif stored.is_active:
+                ended = replace(stored, salt=secrets.token_hex(16), opted_in=now)
+                self._client.put_item(TableName=self._table, Item=ended.to_item())
 
     def get_opt_outs(self, people: Collection[PersonKey]) -> Mapping[PersonKey, OptOut]:
         keys = {_key_values(opt_out_key(w, person_hash(w, p))): (w, p) for w, p in people}
