@@ -105,9 +105,7 @@ def list_destinations(corpus: Path) -> list[str]:
     found = {
         place.href
         for file in sorted(corpus.rglob("*.html"))
-        for place in find_links(
-            HTML_LINKS, file.read_text("utf-8", errors="replace"), "content.html"
-        )
+        for place in find_links(HTML_LINKS, file.read_text("utf-8", errors="replace"))
     }
     return sorted(href for href in found if get_scheme(href) in ("http", "https"))
 

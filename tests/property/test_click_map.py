@@ -41,7 +41,7 @@ def build_figures(html: str) -> list[LinkFigures]:
 
 
 def find_message_links(html: str) -> list[LinkOccurrence]:
-    return [link for link in find_links(HTML_LINKS, html, "html") if not link.find_pixel]
+    return [link for link in find_links(HTML_LINKS, html) if not link.find_pixel]
 
 
 def remove_destinations(html: str) -> str:

@@ -90,7 +90,7 @@ def messages() -> MessageHarness:
 
 
 def list_hrefs(html: str) -> list[str]:
-    return [link.href for link in find_links(HTML_LINKS, html, "html") if not link.find_pixel]
+    return [link.href for link in find_links(HTML_LINKS, html) if not link.find_pixel]
 
 
 def list_html5lib_hrefs(html: str) -> list[str]:
@@ -141,7 +141,7 @@ def test_links_of_generated_html_equal_those_of_another_parser(html):
 @given(st.lists(st.tuples(HTML, st.sampled_from("\"' "), st.text(max_size=8)), max_size=4))
 def test_link_value_never_contains_its_quote(parts):
     html = "".join(f"{before}<a href={q}{entities.escape(value)}{q}>" for before, q, value in parts)
-    for link in find_links(HTML_LINKS, html, "html"):
+    for link in find_links(HTML_LINKS, html):
         if link.find_pixel:
             continue
         quote = html[link.end : link.end + 1]

@@ -102,7 +102,7 @@ def check_template(markup: Markup, source: str, data: dict[str, object]) -> None
     rendered = template.render(data)
     assert rendered.text == plain.render(data)
     assert list_link_values(rendered.occurrences) == list_link_values(
-        find_links(markup, rendered.text, "content.html")
+        find_links(markup, rendered.text)
     )
 
 

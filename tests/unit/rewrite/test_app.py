@@ -93,7 +93,8 @@ def test_same_body_gets_the_same_response_over_http_and_by_invocation(
         ({"workspace": "acme"}, 400, "campaign"),
         ({**BODY, "recipients": [{"delivery": ""}]}, 400, "recipients[0].delivery"),
         ({**BODY, "content": {"html": "x" * 2_000_000}}, 413, "content.html"),
-        ({**BODY, "content": {"html": "{% cio_link %}"}}, 400, "content.html"),
+        ({**BODY, "content": {"html": "{% cio_link %}"}, "liquid": True}, 400, "content.html"),
+        ({**BODY, "tags": "no"}, 400, "tags"),
         ({**BODY, "content": {"html": "{{ x"}, "liquid": True}, 400, "content.html"),
     ],
 )

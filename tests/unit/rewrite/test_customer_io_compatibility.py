@@ -266,9 +266,14 @@ def test_links_that_look_secret_are_reported(harness: RewriteHarness, href: str)
 class TestWhatDiffers:
     """Intended differences; docs/migrating-from-customerio.md gives the reasons."""
 
-    def test_a_tag_without_url_refuses_the_message(self, harness: RewriteHarness):
+    def test_a_tag_without_url_refuses_the_template(self, harness: RewriteHarness):
         with pytest.raises(InvalidRequest, match="no url"):
-            harness.rewrite(content={"html": tag("url:")})
+            harness.rewrite(content={"html": tag("url:")}, liquid=True)
+
+    def test_a_tag_without_url_stays_in_rendered_content(self, harness: RewriteHarness):
+        response = harness.rewrite(channel="push", content={"text": tag("url:")})
+        assert list_texts(response) == [tag("url:")]
+        assert "no url" in response["warnings"][0]
 
     def test_a_whatsapp_message_with_text_is_refused(self, harness: RewriteHarness):
         with pytest.raises(InvalidRequest, match="variables"):

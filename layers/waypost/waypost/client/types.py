@@ -20,6 +20,7 @@ Message = TypedDict(
         "from": NotRequired[str | None],
         "content": Mapping[str, object],
         "liquid": NotRequired[bool],
+        "tags": NotRequired[bool],
         "track": NotRequired[bool],
         "track_opens": NotRequired[bool],
         "honeypot": NotRequired[bool],

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from waypost.errors import InvalidRequest
 from waypost.rewrite.link_rules import LinkDecision, LinkRules, decide_link
@@ -21,7 +22,7 @@ from waypost.rewrite.links.extractor import (
     TEXT_LINKS,
     Markup,
     apply_anchor_options,
-    find_links,
+    scan_links,
 )
 from waypost.rewrite.links.html import add_pixel
 from waypost.rewrite.links.occurrence import (
@@ -34,6 +35,9 @@ from waypost.rewrite.liquid.environment import is_liquid
 from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.schemas import MessageRequest, RewriteRecipient
 from waypost.rewrite.url_parameters import RecipientParameters, UrlParameters, UrlQueryBuilder
+
+MAX_TAG_WARNINGS: Final = 100
+"""Texts of a message that get a warning about their tags."""
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
@@ -126,9 +130,25 @@ class _CompiledText:
             self.content.render(data) if isinstance(self.content, LiquidTemplate) else self.content
         )
 
+    def list_warnings(self) -> Sequence[str]:
+        return self.content.warnings if isinstance(self.content, RenderedText) else ()
+
+
+def _limit_warnings(warnings: Sequence[str]) -> Sequence[str]:
+    excess = len(warnings) - MAX_TAG_WARNINGS
+    if excess <= 0:
+        return warnings
+    return [
+        *warnings[:MAX_TAG_WARNINGS],
+        f"content has more texts with cio_link tags that stay as they are ({excess:,})",
+    ]
+
 
 class CompiledMessage:
-    """A message that is ready to be planned for any number of recipients."""
+    """A message that is ready to be planned for any number of recipients.
+
+    ``warnings`` are about tags that stay as they are.
+    """
 
     def __init__(
         self, content: Mapping[str, Json], texts: Sequence[_CompiledText], rules: LinkRules
@@ -136,6 +156,9 @@ class CompiledMessage:
         self._content = content
         self._texts = texts
         self._rules = rules
+        self.warnings = _limit_warnings(
+            [warning for text in texts for warning in text.list_warnings()]
+        )
         is_template = any(isinstance(text.content, LiquidTemplate) for text in texts)
         self._shared_plans = None if is_template else list(self._iter_plans({}))
 
@@ -182,6 +205,7 @@ def compile_message(
     *,
     liquid: bool = False,
     track_text: bool = False,
+    tags: bool = True,
 ) -> CompiledMessage:
     """Locate the links of a message; content that was compiled recently is not parsed again.
 
@@ -191,7 +215,8 @@ def compile_message(
         (name, value if isinstance(value, str) else _JsonText(json.dumps(value)))
         for name, value in content.items()
     )
-    return CompiledMessage(content, _compile_texts(channel, cache_key, liquid, track_text), rules)
+    texts = _compile_texts(channel, cache_key, liquid, track_text, tags)
+    return CompiledMessage(content, texts, rules)
 
 
 class _JsonText(str):
@@ -200,7 +225,11 @@ class _JsonText(str):
 
 @lru_cache(maxsize=16)
 def _compile_texts(
-    channel: Channel, content: tuple[tuple[str, str], ...], liquid: bool, track_text: bool
+    channel: Channel,
+    content: tuple[tuple[str, str], ...],
+    liquid: bool,
+    track_text: bool,
+    tags: bool,
 ) -> tuple[_CompiledText, ...]:
     forms = {
         name: json.loads(value) if isinstance(value, _JsonText) else value
@@ -208,26 +237,27 @@ def _compile_texts(
     }
     raw = forms.get("mime")
     if isinstance(raw, str) and channel == "email":
-        return (_compile_mime(raw, liquid=liquid, track_text=track_text),)
+        return (_compile_mime(raw, liquid=liquid, track_text=track_text, tags=tags),)
     return tuple(
-        _CompiledText(text.path, text.markup, _compile_text(text, liquid=liquid))
+        _CompiledText(text.path, text.markup, _compile_text(text, liquid=liquid, tags=tags))
         for text in extract_texts(channel, forms, track_text=track_text)
     )
 
 
-def _compile_mime(raw: str, *, liquid: bool, track_text: bool) -> _CompiledText:
+def _compile_mime(raw: str, *, liquid: bool, track_text: bool, tags: bool) -> _CompiledText:
     if liquid:
         raise InvalidRequest.from_field(
             "liquid", "a MIME message is rendered already; send html and text"
         )
-    message = mime.parse_mime(raw, "content.mime", track_text=track_text)
+    message = mime.parse_mime(raw, "content.mime", track_text=track_text, interpret_tags=tags)
     return _CompiledText(("mime",), None, message)
 
 
-def _compile_text(text: ContentText, *, liquid: bool) -> RenderedText | LiquidTemplate:
+def _compile_text(text: ContentText, *, liquid: bool, tags: bool) -> RenderedText | LiquidTemplate:
     if liquid and is_liquid(text.source):
-        return LiquidTemplate(text.markup, text.source, text.field)
-    return RenderedText(text.source, find_links(text.markup, text.source, text.field))
+        return LiquidTemplate(text.markup, text.source, text.field, allow_tags=tags)
+    scan = scan_links(text.markup, text.source, interpret_tags=tags)
+    return RenderedText(text.source, scan.occurrences, warnings=scan.list_warnings(text.field))
 
 
 def _replace_texts(value: Json, path: ContentPath, texts: Mapping[ContentPath, str]) -> Json:

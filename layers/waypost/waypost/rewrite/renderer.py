@@ -139,7 +139,8 @@ class MessageRenderer:
 
     def build_warnings(self) -> list[str]:
         """Build the warnings for the pipeline."""
-        return self._diagnostics.build_warnings(is_dry_run=self.sealer is None)
+        warnings = self._diagnostics.build_warnings(is_dry_run=self.sealer is None)
+        return [*self.message.warnings, *warnings]
 
     def get_segment_counts(self) -> SmsSegmentCounts | None:
         """Return the most segments of any recipient's text message; None for other channels."""

@@ -84,6 +84,8 @@ class MessageRequest(_StrictModel):
     sender: Annotated[str | None, Field(alias="from", max_length=998)] = None
     content: MessageContent
     liquid: bool = False
+    tags: bool = True
+    """Interprets ``cio_link`` tags, which may also come from the data in rendered content."""
     track: bool = True
     track_opens: bool = True
     """Adds the open pixel to an e-mail's HTML; has no effect without ``track``."""

@@ -147,6 +147,7 @@ class RewriteService:
                 _build_link_rules(request, settings, sealer, base.url, short_base_url),
                 liquid=request.liquid,
                 track_text=request.track_text,
+                tags=request.tags,
             ),
             parameters=UrlParameters(settings.url_params, add_person_id=settings.cio_id),
             define_links=define_links,

@@ -85,7 +85,7 @@ def _build_badge_css(map_link: MapLink) -> str:
 
 def _replace_links(html: str, map_links: Mapping[str, MapLink]) -> Iterator[str]:
     position = 0
-    for occurrence in find_links(HTML_LINKS, html, "html"):
+    for occurrence in find_links(HTML_LINKS, html):
         if occurrence.find_pixel or occurrence.start == occurrence.end:
             continue  # a pixel, or an href without a value
         yield html[position : occurrence.start]

@@ -11,7 +11,7 @@ VECTORS = json.loads((Path(__file__).parent / "html_links.json").read_text())
 
 
 def list_hrefs(html: str) -> list[str]:
-    return [link.href for link in find_links(HTML_LINKS, html, "html")]
+    return [link.href for link in find_links(HTML_LINKS, html)]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[v["name"] for v in VECTORS])
@@ -47,5 +47,5 @@ def test_outlook_comment_is_recognized_in_every_spelling_of_its_condition(condit
 def test_equal_outlook_comments_are_distinguished_by_offset():
     comment = '<!--[if mso]><a href="x"></a><![endif]-->'
     html = f"<script>{comment}</script>{comment}"
-    [link] = find_links(HTML_LINKS, html, "html")
+    [link] = find_links(HTML_LINKS, html)
     assert link.start == html.rindex('"x"') + 1

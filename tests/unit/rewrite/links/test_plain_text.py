@@ -7,7 +7,7 @@ from waypost.rewrite.links.plain_text import MAX_TEXT_URL_LENGTH
 
 
 def list_hrefs(text: str) -> list[str]:
-    return [link.href for link in find_links(TEXT_LINKS, text, "content.text")]
+    return [link.href for link in find_links(TEXT_LINKS, text)]
 
 
 @pytest.mark.parametrize(

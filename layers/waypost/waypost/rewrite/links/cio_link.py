@@ -52,16 +52,22 @@ def find_cio_links(text: str) -> Iterator[tuple[int, int, str]]:
         previous_end = end
 
 
-def check_tag_ends(text: str, field: str) -> None:
-    """Refuse a tag without an end, because recipients would see its source.
-
-    :raises InvalidRequest: with ``field``.
-    """
-    for opening in _TAG_START.finditer(text) if "{" in text else ():
+def find_open_tags(text: str) -> Iterator[tuple[int, str]]:
+    """Find the offset of each tag without an end, and the reason to report."""
+    for opening in _iter_tag_starts(text):
         if not _TAG.match(text, opening.start()):
             end = opening.end()
             line = text[end : end + 100].partition("\n")[0]
-            raise _syntax_error(field, line, "no end; add %}")
+            yield opening.start(), _describe_error(line, "no end; add %}")
+
+
+def count_tags(text: str) -> int:
+    """Count the tags of a text, readable or not."""
+    return sum(1 for _ in _iter_tag_starts(text))
+
+
+def _iter_tag_starts(text: str) -> Iterator[re.Match[str]]:
+    return _TAG_START.finditer(text) if "{" in text else iter(())
 
 
 def parse_cio_link(arguments: str, field: str) -> CioLink:
@@ -109,4 +115,8 @@ def _iter_arguments(arguments: str, field: str) -> Iterator[tuple[str, str]]:
 
 
 def _syntax_error(field: str, arguments: str, reason: str) -> InvalidRequest:
-    return InvalidRequest.from_field(field, f"cio_link{arguments[:100].rstrip()}: {reason}")
+    return InvalidRequest.from_field(field, _describe_error(arguments, reason))
+
+
+def _describe_error(arguments: str, reason: str) -> str:
+    return f"cio_link{arguments[:100].rstrip()}: {reason}"

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from waypost.errors import InvalidRequest
 from waypost.rewrite.links import cio_link, html, plain_text
 from waypost.rewrite.links.html import decode_attribute_text, encode_attribute
 from waypost.rewrite.links.occurrence import LinkOccurrence, TextTransform, pass_through
@@ -50,12 +51,44 @@ TEXT_TAGS = Markup(_find_no_links)
 JSON_TAGS = Markup(_find_no_links, encode=_escape_json, decode_arguments=_unescape_json)
 
 
-def find_links(markup: Markup, text: str, field: str) -> list[LinkOccurrence]:
-    """Find all links of a rendered text, in order.
+@dataclass(frozen=True, slots=True)
+class LinkScan:
+    """The links of a rendered text, in order, and the tags that stay as they are."""
 
-    :raises InvalidRequest: with ``field``, if a tag is invalid.
+    occurrences: list[LinkOccurrence]
+    ignored_tags: int = 0
+    reason: str = ""
+    """The reason for the first ignored tag."""
+
+    def list_warnings(self, label: str) -> list[str]:
+        """List the warning about ignored tags, if any. ``label`` names the text."""
+        if not self.ignored_tags:
+            return []
+        count = f"{self.ignored_tags:,}"
+        return [f"{label} has cio_link tags that stay as they are ({count}): {self.reason}"]
+
+
+def find_links(markup: Markup, text: str) -> list[LinkOccurrence]:
+    """Find all links of a rendered text, in order."""
+    return scan_links(markup, text).occurrences
+
+
+def scan_links(markup: Markup, text: str, *, interpret_tags: bool = True) -> LinkScan:
+    """Find all links of a rendered text; without ``interpret_tags`` no tag is a link.
+
+    A tag that cannot be read is ignored, because it may come from the data of a recipient, which
+    must not stop the message.
     """
-    return find_links_with_tags(markup, text, _find_tags(markup, text, field))
+    if not interpret_tags:
+        links = find_links_with_tags(markup, text, [])
+        return LinkScan(links, cio_link.count_tags(text), "tags is false")
+    tags, problems = _find_tags(markup, text)
+    links = find_links_with_tags(markup, text, tags)
+    if not problems:
+        return LinkScan(links)
+    offset, reason = min(problems)
+    line = text.count("\n", 0, offset) + 1
+    return LinkScan(links, len(problems), f"line {line}: {reason}")
 
 
 def find_links_with_tags(
@@ -112,17 +145,21 @@ def apply_anchor_options(
     ]
 
 
-def _find_tags(markup: Markup, text: str, field: str) -> list[LinkOccurrence]:
-    cio_link.check_tag_ends(text, field)
-    return [
-        _build_tag_occurrence(markup, start, end, arguments, field)
-        for start, end, arguments in cio_link.find_cio_links(text)
-    ]
+def _find_tags(markup: Markup, text: str) -> tuple[list[LinkOccurrence], list[tuple[int, str]]]:
+    """Find the tags that can be read, and offset and reason of each that cannot."""
+    tags: list[LinkOccurrence] = []
+    problems = list(cio_link.find_open_tags(text))
+    for start, end, arguments in cio_link.find_cio_links(text):
+        try:
+            tags.append(_build_tag_occurrence(markup, start, end, arguments))
+        except InvalidRequest as error:
+            problems.append((start, error.problems[0].reason))
+    return tags, problems
 
 
-def _build_tag_occurrence(
-    markup: Markup, start: int, end: int, arguments: str, field: str
-) -> LinkOccurrence:
+def _build_tag_occurrence(markup: Markup, start: int, end: int, arguments: str) -> LinkOccurrence:
+    """Build the occurrence of a tag. Raises InvalidRequest if it cannot be read."""
+    field = "content"
     tag = cio_link.parse_cio_link(markup.decode_arguments(arguments), field)
     href = markup.decode(tag.url)
     has_encoded_arguments = markup.decode_arguments is not pass_through

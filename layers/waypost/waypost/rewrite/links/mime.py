@@ -36,7 +36,7 @@ from waypost.rewrite.links.extractor import (
     TEXT_TAGS,
     Markup,
     apply_anchor_options,
-    find_links,
+    scan_links,
 )
 from waypost.rewrite.links.html import add_pixel
 from waypost.rewrite.links.occurrence import (
@@ -74,27 +74,33 @@ _STATEFUL_CHARSETS = (
 """Prefixes of charsets in which bytes of the ASCII range are not always ASCII."""
 
 
-def parse_mime(raw: str, field: str, *, track_text: bool) -> RenderedText:
+def parse_mime(
+    raw: str, field: str, *, track_text: bool, interpret_tags: bool = True
+) -> RenderedText:
     """Find the links of a message's text parts.
 
     The text is the message with the bodies of base64 parts decoded; the blocks are these bodies.
 
     :raises InvalidRequest: if a part is signed or encrypted, or the parts are too many or too deep.
     """
-    decoded_parts = [
-        (markup, _decode_part(raw, leaf))
+    leaves = [
+        (markup, leaf)
         for leaf in _iter_leaf_parts(raw, 0, len(raw), field)
         if (markup := _select_markup(leaf.headers, track_text=track_text))
     ]
-    parts = [
-        _PartLinks(markup, part, _find_part_links(markup, part, field))
-        for markup, part in decoded_parts
-    ]
+    parts: list[_PartLinks] = []
+    warnings: list[str] = []
+    for markup, leaf in leaves:
+        decoded = _decode_part(raw, leaf)
+        scan = scan_links(markup, decoded.text, interpret_tags=interpret_tags)
+        occurrences = _add_part_pixel(markup, decoded, scan.occurrences)
+        parts.append(_PartLinks(markup, decoded, occurrences))
+        warnings += scan.list_warnings(f"{field} ({leaf.headers.get_content_type()})")
     anchors = [link for part in parts if part.markup is HTML_LINKS for link in part.occurrences]
     for part in parts:
         if part.markup is TEXT_LINKS:
             part.occurrences = apply_anchor_options(part.occurrences, anchors)
-    return _assemble_text(raw, parts, field)
+    return replace(_assemble_text(raw, parts, field), warnings=warnings)
 
 
 def has_dkim_signature(raw: str) -> bool:
@@ -159,8 +165,9 @@ def _select_markup(headers: Headers, *, track_text: bool) -> Markup | None:
             return None
 
 
-def _find_part_links(markup: Markup, part: _DecodedPart, field: str) -> list[LinkOccurrence]:
-    occurrences = find_links(markup, part.text, field)
+def _add_part_pixel(
+    markup: Markup, part: _DecodedPart, occurrences: list[LinkOccurrence]
+) -> list[LinkOccurrence]:
     # A part that was not decoded has no text, and cannot be encoded with a pixel either.
     return add_pixel(occurrences, part.text) if markup is HTML_LINKS and part.text else occurrences
 

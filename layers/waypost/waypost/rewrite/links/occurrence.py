@@ -66,3 +66,5 @@ class RenderedText:
     text: str
     occurrences: list[LinkOccurrence]
     blocks: Sequence[EncodedBlock] = ()
+    warnings: Sequence[str] = ()
+    """About tags that stay as they are."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from waypost.errors import InvalidRequest
 from waypost.rewrite.links import cio_link, html
 from waypost.rewrite.links.extractor import TEXT_LINKS, Markup, find_links_with_tags, merge_tags
 from waypost.rewrite.links.html import decode_attribute
@@ -37,18 +38,19 @@ _ARGUMENTS = re.compile(r"\{%-?\s*cio_link\b(.*?)-?%\}", re.DOTALL)
 _DASH_AT_START = re.compile(r"\{[{%]-")
 _DASHES_AT_END = ("-}}", "-%}")
 _WORD = re.compile(r"\S+")
+_TAGS_OFF: Final = "cio_link: tags is false; remove the tag, or set tags to true"
 _TRAILING_PUNCTUATION: Final = ".,;:!?)]}'\""
 
 
 class LiquidTemplate:
-    """A compiled text of a message.
+    """A compiled text of a message. Without ``allow_tags`` it must contain no ``cio_link``.
 
     :raises InvalidRequest: with ``field`` and the line, if it is not valid Liquid.
     """
 
-    def __init__(self, markup: Markup, source: str, field: str) -> None:
+    def __init__(self, markup: Markup, source: str, field: str, *, allow_tags: bool = True) -> None:
         scan = scan_liquid(source, field)
-        _check_cio_links(source, scan, markup, field)
+        _check_cio_links(source, scan, markup, field, allow_tags=allow_tags)
         self._markup = markup
         self._field = field
         self._source = source
@@ -131,12 +133,22 @@ def _select_template_spans(buffer: LinkTrackingBuffer) -> list[TemplateLinkSpan]
     return [span for span in buffer.link_spans if isinstance(span, TemplateLinkSpan)]
 
 
-def _check_cio_links(source: str, scan: LiquidScan, markup: Markup, field: str) -> None:
+def _check_cio_links(
+    source: str, scan: LiquidScan, markup: Markup, field: str, *, allow_tags: bool
+) -> None:
     """Check each ``cio_link`` first, because errors of python-liquid do not give the reason."""
     for span in scan.spans:
-        if span.name == "cio_link":
-            tag = _ARGUMENTS.match(source, span.start, span.end)
+        if span.name != "cio_link":
+            continue
+        tag = _ARGUMENTS.match(source, span.start, span.end)
+        try:
+            if not allow_tags:
+                raise InvalidRequest.from_field(field, _TAGS_OFF)
             cio_link.parse_cio_link(markup.decode_arguments(tag[1] if tag else ""), field)
+        except InvalidRequest as error:
+            line = source.count("\n", 0, span.start) + 1
+            reason = f"{error.problems[0].reason} (line {line})"
+            raise InvalidRequest.from_field(field, reason) from None
 
 
 def _find_template_links(markup: Markup, source: str, scan: LiquidScan) -> list[LinkOccurrence]:
