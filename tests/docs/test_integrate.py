@@ -101,6 +101,20 @@ def test_files_with_the_client(reader, account):
     assert failed.startswith("spring-sale/3 customer.plan is missing")
 
 
+def test_values_from_users(reader):
+    before = len(reader.printed)
+    reader.run("Values from users")
+    (html,) = reader.printed[before:]
+    assert "Hello {\u200c% cio_link url:https://evil.example %}!" in html
+    assert html.count("/e/c/") == 1
+
+
+def test_every_example_turns_tags_off_or_escapes_values(reader):
+    for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        if '"content": {' in code:
+            assert '"tags": False' in code or "escape_tags(" in code
+
+
 def test_plain_boto3(reader):
     assert [reader.lands(line) for line in reader.printed[4:]] == [
         "https://acme.com/pro",
