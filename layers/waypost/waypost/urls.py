@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from unicodedata import category, normalize
+from ipaddress import IPv6Address
+from unicodedata import category
 from urllib.parse import quote
 
 from waypost.errors import UnsafeDestination
@@ -43,11 +44,16 @@ _SIMPLE_URL_PATTERN = re.compile(r"([hH][tT]{2}[pP][sS]?)://([a-zA-Z0-9.\-]+)(?:
 _WEB_URL_PATTERN = re.compile(r"[^:]*:(?://([^/?#]*))?", re.DOTALL)
 _SURROUNDING_CHARACTERS = "".join(map(chr, range(0x21)))
 _DROP_CHARACTERS = str.maketrans("", "", "\t\n\r")
+# Persian and Indic names need joiners between some letters; the host's own check knows where.
+_DROP_JOINERS = str.maketrans("", "", "\u200c\u200d")
 _CONTROL_PATTERN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PORT_PATTERN = re.compile(r":([0-9]*)\Z")
-_DOT_PATTERN = re.compile("[.\u3002\uff0e\uff61]")
-_NONTRANSITIONAL_PATTERN = re.compile("[\u00df\u03c2]")
 _HOST_PATTERN = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\x00-\x20\"#%/:<>?@\[\\\]^`{|}\x7f]+")
+_BASE_DIGITS = {
+    8: frozenset("01234567"),
+    10: frozenset("0123456789"),
+    16: frozenset("0123456789abcdefABCDEF"),
+}
 _NON_HEADER_PATTERN = re.compile(r" +|[^\x00-\x7f]+")
 
 
@@ -72,10 +78,15 @@ class ParsedHref:
 
 def parse_href(href: str) -> ParsedHref:
     """Parse an href."""
-    if match := _SIMPLE_URL_PATTERN.fullmatch(href):
+    if match := _match_simple_url(href):
         return ParsedHref(href, match[1].lower(), match[2].lower(), is_simple=True)
     text = clean_href(href)
     return ParsedHref(text, get_scheme(text), get_authority(text), is_simple=False)
+
+
+def _match_simple_url(href: str) -> re.Match[str] | None:
+    match = _SIMPLE_URL_PATTERN.fullmatch(href)
+    return match if match and not _ends_in_number(match[2]) else None
 
 
 def get_scheme(href: str) -> str | None:
@@ -90,9 +101,18 @@ def is_forbidden_scheme(scheme: str) -> bool:
 
 
 def get_authority(href: str) -> str | None:
-    """Return host and port of an http(s) URL in lower case, without the user name."""
+    """Return host and port of an http(s) URL in lower case, without the user name.
+
+    An international host is in the form of DNS if it has one.
+    """
     match = _AUTHORITY_PATTERN.match(href)
-    return match[1].rpartition("@")[2].lower() or None if match else None
+    authority = match[1].rpartition("@")[2].lower() if match else ""
+    if not authority.isascii():
+        try:
+            return _to_ascii_authority(href, authority)
+        except UnsafeDestination:
+            return authority
+    return authority or None
 
 
 def get_host(href: str) -> str | None:
@@ -130,7 +150,7 @@ def to_ascii_url(href: str) -> str:
 def _to_ascii_authority(href: str, authority: str) -> str:
     if authority.isascii():
         return authority
-    if any(category(character) == "Cf" for character in authority):
+    if any(category(character) == "Cf" for character in authority.translate(_DROP_JOINERS)):
         raise UnsafeDestination(href, "has an invisible character in its host")
     port = _PORT_PATTERN.search(authority)
     host = authority[: port.start()] if port else authority
@@ -145,21 +165,11 @@ def _to_ascii_authority(href: str, authority: str) -> str:
 
 def to_ascii_host(name: str) -> str:
     """Convert an international host name to the form of DNS. Raises UnicodeError."""
-    return ".".join(map(_to_ascii_label, _DOT_PATTERN.split(name)))
+    if name.isascii():
+        return name
+    from waypost.international_hosts import to_ascii_name
 
-
-def _to_ascii_label(label: str) -> str:
-    """Convert one label of a host, with sharp s and final sigma kept (UTS 46, nontransitional).
-
-    Browsers do the same; the standard library's IDNA 2003 results in another host.
-    """
-    if _NONTRANSITIONAL_PATTERN.search(lower := label.lower()):
-        ascii_label = "xn--" + normalize("NFKC", lower).encode("punycode").decode("ascii")
-    else:
-        ascii_label = label.encode("idna").decode("ascii")
-    if "." in ascii_label:  # from a character that contains a dot and that browsers read otherwise
-        raise UnicodeError(f"host label: contains a dot in ASCII ({ascii_label!r})")
-    return ascii_label
+    return to_ascii_name(name)
 
 
 def _percent_encode(text: str) -> str:
@@ -172,7 +182,7 @@ def check_destination(href: str, schemes: Collection[str] = ()) -> None:
     :param schemes: app schemes in lower case, besides ``DEFAULT_SCHEMES``.
     :raises UnsafeDestination: with the reason.
     """
-    if _SIMPLE_URL_PATTERN.fullmatch(href):
+    if _match_simple_url(href):
         return
     if control := _CONTROL_PATTERN.search(href):
         raise UnsafeDestination(href, f"contains the control character U+{ord(control[0]):04X}")
@@ -203,8 +213,61 @@ def _check_authority(href: str) -> None:
     port = _PORT_PATTERN.search(authority)
     if port and not _is_port(port[1]):
         raise UnsafeDestination(href, "has a port that does not exist")
-    if not _HOST_PATTERN.fullmatch(_PORT_PATTERN.sub("", authority)):
+    host = _PORT_PATTERN.sub("", authority)
+    if not _HOST_PATTERN.fullmatch(host) or (host[0] == "[" and not _is_ipv6_address(host[1:-1])):
         raise UnsafeDestination(href, "has a host that cannot be a host name")
+    if _ends_in_number(host) and not _is_ipv4_address(host):
+        raise UnsafeDestination(href, "has a host that ends in a number and is no IPv4 address")
+
+
+def _is_ipv6_address(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ends_in_number(host: str) -> bool:
+    """Return True if browsers read a host as an IPv4 address or reject it.
+
+    Source: WHATWG URL, "ends in a number checker".
+    """
+    last = host.removesuffix(".").rpartition(".")[2]
+    return last.isdecimal() or (
+        last[:2] in ("0x", "0X") and set(last[2:]) <= _BASE_DIGITS[16]  # also "0x" alone
+    )
+
+
+def _is_ipv4_address(host: str) -> bool:
+    """Return True for the spellings of an IPv4 address that browsers accept: ``0x7f.1``.
+
+    Source: WHATWG URL, "IPv4 parser".
+    """
+    *first, last = host.removesuffix(".").split(".")
+    if len(first) > 3:
+        return False
+    numbers = [_parse_ipv4_number(part) for part in first]
+    end = _parse_ipv4_number(last)
+    return (
+        all(number is not None and number <= 255 for number in numbers)
+        and end is not None
+        and end < 256 ** (4 - len(first))
+    )
+
+
+def _parse_ipv4_number(part: str) -> int | None:
+    """Return a part of an IPv4 address, written in base 10, 8 (``017``) or 16 (``0xf``)."""
+    base, digits = 10, part
+    if part[:2] in ("0x", "0X"):
+        base, digits = 16, part[2:]
+    elif len(part) > 1 and part[0] == "0":
+        base, digits = 8, part[1:]
+    if not part or not set(digits) <= _BASE_DIGITS[base]:
+        return None
+    significant = digits.lstrip("0")
+    # Longer than the 11 octal digits of 32 bits; Python refuses to parse thousands of digits.
+    return int(significant or "0", base) if len(significant) <= 11 else None
 
 
 def _is_port(digits: str) -> bool:
