@@ -13,7 +13,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 READY := $(VENV)/ready
 # uv does not read pip's configuration; this launcher passes it.
 UV := python -m tools.uv_launcher
+# Tools that the project does not import, with locks of their own: the first two in their own environments, the others
+# as folders for PYTHONPATH, since they run in the project's.
+AUDITOR := build/auditor
 SCANNER := build/scanner
+FUZZER := $(VENV)/fuzzer
+RIVALS := $(VENV)/rivals
 REGIONS := us-east-1 eu-west-1
 SOURCES := layers/waypost functions local tests bench tools fuzz
 
@@ -96,13 +101,13 @@ bench-files: $(READY)
 	@python -m bench.executed_files $(ARGS)
 
 # Other libraries for the comparison; the project does not use them. The benchmark skips those that are missing.
-bench-rewriting: build/rivals
-bench-rewriting: export PYTHONPATH = build/rivals
-build/rivals: | $(READY)
-	@echo "Installing pytracking, BeautifulSoup and lxml into $@ for the comparison"
-	@$(UV) pip install --quiet --python $(VENV)/bin/python --target $@.new \
-		'pytracking[html]==0.2.2' 'beautifulsoup4==4.15.0' 'soupsieve==4.1.2' 'lxml==6.1.3' \
-		&& mv $@.new $@ || { rm -rf $@.new; echo "Installation failed: the benchmark runs without them" >&2; }
+bench-rewriting: $(RIVALS)
+bench-rewriting: export PYTHONPATH = $(RIVALS)
+$(RIVALS): tools/rivals.lock | $(READY)
+	@echo "Installing what tools/rivals.lock says into $@ for the comparison"
+	@rm -rf $@ && $(UV) pip install --quiet --require-hashes --no-build --python $(VENV)/bin/python --target $@.new \
+		--requirement tools/rivals.lock \
+		&& mv $@.new $@ && touch $@ || { rm -rf $@.new; echo "Installation failed: the benchmark runs without them" >&2; }
 
 .PHONY: soak
 soak: $(READY) ## Run the fault and trust tests for much longer (SEED=…, ROUNDS=10)
@@ -111,12 +116,13 @@ soak: $(READY) ## Run the fault and trust tests for much longer (SEED=…, ROUND
 		python -m pytest tests/trust tests/faults --numprocesses auto --dist worksteal $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(READY) build/fuzzer/ready ## Fuzz TARGET for SECONDS (needs Python 3.11 to 3.13)
-	PYTHONPATH=build/fuzzer python -m fuzz $(call typed,TARGET,html) $(call typed,SECONDS,60)
+fuzz: $(FUZZER)/ready ## Fuzz TARGET for SECONDS (needs Linux)
+	PYTHONPATH=$(FUZZER) python -m fuzz $(call typed,TARGET,html) $(call typed,SECONDS,60)
 
-build/fuzzer/ready: | $(READY)
-	@echo "Installing atheris into build/fuzzer"
-	@$(UV) pip install --quiet --python $(VENV)/bin/python --target build/fuzzer 'atheris==3.0.0'
+$(FUZZER)/ready: tools/fuzzer.lock | $(READY)
+	@echo "Installing what tools/fuzzer.lock says into $(FUZZER)"
+	@$(UV) pip install --quiet --require-hashes --no-build --python $(VENV)/bin/python --target $(FUZZER) \
+		--requirement tools/fuzzer.lock
 	@touch $@
 
 .PHONY: test-contract
@@ -169,8 +175,8 @@ check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the templ
 
 # Not part of `check`, because the vulnerability database needs the network.
 .PHONY: audit
-audit: $(READY) ## Ask a vulnerability database about every locked library (needs the network)
-	$(UV) tool run 'pip-audit==2.10.1' --cache-dir $(VENV)/pip-audit --disable-pip --require-hashes \
+audit: $(AUDITOR)/ready ## Ask a vulnerability database about every locked library (needs the network)
+	$(AUDITOR)/bin/pip-audit --cache-dir $(AUDITOR)/cache --disable-pip --require-hashes \
 		--requirement requirements.lock $(ARGS)
 
 .PHONY: sbom
@@ -297,16 +303,17 @@ $(VENV)/bin/python:
 		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
 
 # uv is installed first, in the locked version. It installs the rest in seconds and verifies each file's hash.
-$(READY): requirements.lock pyproject.toml | $(VENV)/bin/python
+$(READY): requirements.lock tools/installer.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what requirements.lock says into $(VENV) (once; needs the network)"
-	@{ python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)" \
+	@{ python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+			--requirement tools/installer.lock \
 		|| { python -m tools.uv_launcher --explain; exit 1; }; } \
 		&& $(UV) pip sync --quiet --require-hashes --python $(VENV)/bin/python requirements.lock \
 		&& $(UV) pip install --quiet --no-deps --no-build-isolation --python $(VENV)/bin/python --editable .
 	@touch $@
 
-$(SCANNER)/ready: tools/scanner.lock | $(READY)
-	@echo "Installing what tools/scanner.lock says into $(SCANNER)"
-	@$(UV) venv --quiet --clear --python $(VENV)/bin/python $(SCANNER)
-	@$(UV) pip sync --quiet --require-hashes --python $(SCANNER)/bin/python tools/scanner.lock
+$(AUDITOR)/ready $(SCANNER)/ready: build/%/ready: tools/%.lock | $(READY)
+	@echo "Installing what $< says into build/$*"
+	@$(UV) venv --quiet --clear --python $(VENV)/bin/python build/$*
+	@$(UV) pip sync --quiet --require-hashes --no-build --python build/$*/bin/python tools/$*.lock
 	@touch $@

@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build/bench"
@@ -77,18 +82,48 @@ def build_tracing(python: Path) -> Path:
 
 
 def install_packages(folder: Path, packages: tuple[str, ...]) -> None:
-    """Install packages without .pyc, in the versions that the lock gave to this environment."""
+    """Install packages with their dependencies, without .pyc, as in the lock."""
     shutil.rmtree(folder, ignore_errors=True)
-    pins = [f"{package}=={importlib.metadata.version(package)}" for package in packages]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    (BUILD / "requirements.lock").write_text(select_requirements(packages))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        f"-r{BUILD}/requirements.lock",
+    ]
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
     wheels = ["--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}"]
     platforms = [f"--platform={each}" for each in PLATFORMS]
     subprocess.run(
-        [*pip, "--no-compile", *wheels, *platforms, f"--target={folder}", *pins],
+        [*pip, *quiet, *wheels, *platforms, f"--target={folder}"],
         env=os.environ | {"PIP_NO_WARN_CONFLICTS": "1"},
         stderr=subprocess.DEVNULL,
         check=True,
     )
+
+
+def select_requirements(packages: tuple[str, ...]) -> str:
+    """Return the lines of the lock, with hashes, for packages and all of their dependencies."""
+    entries = re.split(r"^(?=[a-z])", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
+    locked = {entry.partition("==")[0].partition("[")[0]: entry for entry in entries if entry}
+    needed: dict[str, str] = {}
+    waiting = [*packages]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in needed:
+            needed[name] = locked[name]
+            waiting += _list_dependencies(name)
+    return "".join(needed.values())
+
+
+def _list_dependencies(package: str) -> Iterator[str]:
+    environment = {"python_version": RUNTIME, "extra": ""}
+    for text in importlib.metadata.requires(package) or ():
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            yield requirement.name
 
 
 def compile_bytecode(folder: Path, python: Path) -> None:

@@ -1,6 +1,6 @@
 """Compare Waypost's rewriting with other libraries: the first recipient of a message, and the next.
 
-    make bench-rewriting        installs the other libraries into build/rivals
+    make bench-rewriting        installs the other libraries into .venv/rivals
     python -m bench.rewriting [matrix|shapes|templates|real|growth|memory|hostile …]
 
 All run in one process, in turns (memory: one process for each). A figure is the median of one

@@ -6,7 +6,9 @@
 
     requirements.lock                all dependencies, for every Python and platform of the project
     layers/waypost/requirements.txt  the functions' part, for Lambda's Python and processor
-    tools/scanner.lock               the template's security scanner, which needs older libraries
+    tools/installer.lock             uv, in the version of requirements.lock; pip installs it first
+    tools/TOOL.lock                  tools that the project does not import: each has its own
+                                     libraries, which may be older than those of the project
 
 No lock names a registry.
 """
@@ -15,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FULL_LOCK = Path("requirements.lock")
 LAYER_LOCK = Path("layers/waypost/requirements.txt")
-SCANNER_LOCK = Path("tools/scanner.lock")
+INSTALLER_LOCK = Path("tools/installer.lock")
+TOOL_GROUPS = {
+    "auditor": "audit",
+    "fuzzer": "fuzz",
+    "rivals": "compare",
+    "scanner": "scan",
+}
+"""Tools with the group of each in pyproject.toml."""
+TOOL_LOCKS = {tool: Path(f"tools/{tool}.lock") for tool in TOOL_GROUPS}
+LOCKS = (FULL_LOCK, LAYER_LOCK, INSTALLER_LOCK, *TOOL_LOCKS.values())
 
 COMPILE_COMMAND = (
     *(sys.executable, "-m", "tools.uv_launcher", "pip", "compile", "--quiet"),
@@ -40,31 +50,38 @@ LAMBDA_OPTIONS = (
 def compile_locks(folder: Path, *, upgrade: bool) -> None:
     """Write all locks below ``folder``; keep the versions there unless ``upgrade``."""
     fresh = ("--upgrade",) if upgrade else ()
-    lock, layer, scanner = folder / FULL_LOCK, folder / LAYER_LOCK, folder / SCANNER_LOCK
-    layer.unlink(missing_ok=True)  # only the full lock decides versions
-    for arguments in (
-        ("pyproject.toml", "--group", "dev", *UNIVERSAL_OPTIONS, *fresh, "--output-file", lock),
-        ("pyproject.toml", *LAMBDA_OPTIONS, "--constraints", lock, "--output-file", layer),
-        ("--group", "scan", *UNIVERSAL_OPTIONS, *fresh, "--output-file", scanner),
-    ):
-        subprocess.run([*COMPILE_COMMAND, *arguments], cwd=ROOT, check=True)
+    full, layer, installer = folder / FULL_LOCK, folder / LAYER_LOCK, folder / INSTALLER_LOCK
+    for derived in (layer, installer):
+        derived.unlink(missing_ok=True)  # only the full lock decides versions
+    _compile_lock(full, "pyproject.toml", "--group", "dev", *UNIVERSAL_OPTIONS, *fresh)
+    _compile_lock(layer, "pyproject.toml", *LAMBDA_OPTIONS, "--constraints", full)
+    _compile_lock(installer, "--group", "install", *UNIVERSAL_OPTIONS, "--constraints", full)
+    for tool, group in TOOL_GROUPS.items():
+        _compile_lock(folder / TOOL_LOCKS[tool], "--group", group, *UNIVERSAL_OPTIONS, *fresh)
+
+
+def _compile_lock(lock: Path, *arguments: str | Path) -> None:
+    subprocess.run([*COMPILE_COMMAND, *arguments, "--output-file", lock], cwd=ROOT, check=True)
 
 
 def diff_locks() -> str:
     """Compile the locks elsewhere, and return the unified diff; empty if they are up to date."""
     with tempfile.TemporaryDirectory() as scratch:
-        for lock in (FULL_LOCK, LAYER_LOCK, SCANNER_LOCK):
+        for lock in LOCKS:
             Path(scratch, lock).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / lock, Path(scratch, lock))
+            Path(scratch, lock).write_text(_read_lock(lock))
         compile_locks(Path(scratch), upgrade=False)
-        return "".join(
-            _diff_lock(lock, Path(scratch, lock)) for lock in (FULL_LOCK, LAYER_LOCK, SCANNER_LOCK)
-        )
+        return "".join(_diff_lock(lock, Path(scratch, lock)) for lock in LOCKS)
+
+
+def _read_lock(lock: Path) -> str:
+    """Read a lock; a new one that was not compiled yet is empty."""
+    return (ROOT / lock).read_text() if (ROOT / lock).exists() else ""
 
 
 def _diff_lock(lock: Path, compiled: Path) -> str:
     lines = difflib.unified_diff(
-        (ROOT / lock).read_text().splitlines(keepends=True),
+        _read_lock(lock).splitlines(keepends=True),
         compiled.read_text().splitlines(keepends=True),
         fromfile=str(lock),
         tofile=f"{lock}, compiled",

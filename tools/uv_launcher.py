@@ -1,6 +1,6 @@
 """Run uv with the settings that pip has here: indexes, certificates, proxy and trusted hosts.
 
-    python -m tools.uv_launcher pip sync requirements.lock
+    python -m tools.uv_launcher pip sync --require-hashes requirements.lock
     python -m tools.uv_launcher --explain    list the variables to set when installing fails
 
 uv reads none of pip's files and variables. A variable of uv's that is set already wins. uv's cache
