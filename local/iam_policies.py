@@ -20,7 +20,24 @@ _LEADING_KEYS: Final = {
     "ForAllValues:StringEquals": {"dynamodb:LeadingKeys"},
     "ForAllValues:StringLike": {"dynamodb:LeadingKeys"},
 }
+_CONTEXT_OPERATORS: Final = frozenset({"Null", "Bool"})
+_CONTEXT_KEYS: Final = frozenset({"s3:if-match", "s3:if-none-match", "s3:ObjectCreationOperation"})
 _EMULATED_KEYS: Final = frozenset({"Sid", "Effect", "Action", "Resource", "Condition"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContextCondition:
+    """A condition on a key of the request's context: ``Null`` or ``Bool``, with true or false."""
+
+    operator: str
+    key: str
+    expected: str
+
+    def is_met(self, context: Mapping[str, str]) -> bool:
+        """Check the condition; ``Null`` is true for a key that the request lacks."""
+        if self.operator == "Null":
+            return (self.key not in context) is (self.expected == "true")
+        return context.get(self.key) == self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +49,11 @@ class PolicyStatement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     leading_keys: tuple[str, ...]
+    conditions: tuple[ContextCondition, ...] = ()
 
     def applies_to(self, required: RequiredPermission) -> bool:
-        """Return True if action, resource and all partition keys match."""
+        """Return True if action, resource, all partition keys and all conditions match."""
+        context = dict(required.context)
         return (
             _matches_any_pattern(self.actions, required.action, re.IGNORECASE)
             and _matches_any_pattern(self.resources, required.resource)
@@ -44,6 +63,7 @@ class PolicyStatement:
                     _matches_any_pattern(self.leading_keys, key) for key in required.leading_keys
                 )
             )
+            and all(condition.is_met(context) for condition in self.conditions)
         )
 
 
@@ -66,16 +86,21 @@ def _parse_statement(raw: Mapping[str, Any]) -> PolicyStatement:
     if unknown := set(raw) - _EMULATED_KEYS:
         raise TemplateError(f"Statement {sid}", f"{', '.join(unknown)} is not emulated")
     keys: list[str] = []
+    conditions: list[ContextCondition] = []
     for operator, condition in raw.get("Condition", {}).items():
-        if set(condition) != _LEADING_KEYS.get(operator):
+        if set(condition) == _LEADING_KEYS.get(operator):
+            keys += _as_list(condition["dynamodb:LeadingKeys"])
+        elif operator in _CONTEXT_OPERATORS and set(condition) <= _CONTEXT_KEYS:
+            conditions += [ContextCondition(operator, *each) for each in sorted(condition.items())]
+        else:
             raise TemplateError(f"Statement {sid}", f"condition {operator} is not emulated")
-        keys += _as_list(condition["dynamodb:LeadingKeys"])
     return PolicyStatement(
         sid=sid,
         is_allow=raw["Effect"] == "Allow",
         actions=tuple(_as_list(raw["Action"])),
         resources=tuple(_as_list(raw["Resource"])),
         leading_keys=tuple(keys),
+        conditions=tuple(conditions),
     )
 
 

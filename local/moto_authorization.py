@@ -28,7 +28,7 @@ from moto.s3.exceptions import S3AccessDeniedError
 from moto.sts.models import sts_backends
 
 from local.iam_policies import PERMISSIONS_PATH, ROLES_PATH, find_allowing_statements, parse_policy
-from local.required_permissions import PermissionRules, RequiredPermission
+from local.required_permissions import PermissionRules, RequiredPermission, require_s3
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -65,10 +65,9 @@ class PermissionEnforcer:
         def s3(response: Any, bucket_name: str = "*", key_name: str | None = None) -> None:  # noqa: ANN401
             if key := self._find_role_key(response, S3IAMRequest):
                 path = f"{bucket_name}/{key_name}" if key_name else bucket_name
-                self._authorize(
-                    key,
-                    [RequiredPermission(f"s3:{response._get_action()}", f"arn:aws:s3:::{path}")],
-                )
+                query = response.parsed_url.query
+                required = require_s3(str(response._get_action()), path, query, response.headers)
+                self._authorize(key, [required])
 
         ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = normal  # type: ignore[method-assign, assignment]
         ActionAuthenticatorMixin._authenticate_and_authorize_s3_action = s3  # type: ignore[method-assign, assignment]

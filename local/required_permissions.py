@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs
 
 OperationParameters: TypeAlias = Mapping[str, Any]  # of one request
 PartitionKeyLookup: TypeAlias = Callable[[str], str]  # from a table's name to its key's
@@ -28,11 +29,30 @@ _CONDITION: Final = re.compile(r"([#\w]+) *= *(:\w+)")
 
 @dataclass(frozen=True, slots=True)
 class RequiredPermission:
-    """An action on a resource; ``leading_keys`` are the partition keys of the request."""
+    """An action on a resource; ``leading_keys`` are the partition keys of the request, ``context``
+    the other condition keys that it has, with their values.
+    """
 
     action: str
     resource: str
     leading_keys: frozenset[str] = frozenset()
+    context: frozenset[tuple[str, str]] = frozenset()
+
+
+def require_s3(
+    action: str, path: str, query: str, headers: Mapping[str, str]
+) -> RequiredPermission:
+    """Return the permission of a request to S3; ``path`` is the bucket, or bucket and key."""
+    parameters = parse_qs(query, keep_blank_values=True)
+    context = {
+        (f"s3:{name.lower()}", value)
+        for name in ("If-Match", "If-None-Match")
+        if (value := headers.get(name))
+    }
+    if action == "PutObject":
+        is_upload_step = "uploads" in parameters or "partNumber" in parameters
+        context.add(("s3:ObjectCreationOperation", "false" if is_upload_step else "true"))
+    return RequiredPermission(f"s3:{action}", f"arn:aws:s3:::{path}", context=frozenset(context))
 
 
 @dataclass(frozen=True, slots=True)

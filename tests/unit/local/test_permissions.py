@@ -9,7 +9,7 @@ import pytest
 
 from local.errors import TemplateError
 from local.iam_policies import find_allowing_statements, parse_policy
-from local.required_permissions import PermissionRules, RequiredPermission
+from local.required_permissions import PermissionRules, RequiredPermission, require_s3
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/t"
 RULES = PermissionRules("eu-west-1", "1", lambda _: "pk")
@@ -159,3 +159,52 @@ def test_nothing_is_allowed_by_default_and_a_denial_overrides():
 def test_an_unsupported_statement_is_refused(changes):
     with pytest.raises(TemplateError, match="not emulated"):
         parse_policy(build_statement(**changes))
+
+
+OBJECT = "arn:aws:s3:::files/acme/out"
+CREATE = build_statement(
+    Action="s3:PutObject", Resource=OBJECT, Condition={"Null": {"s3:if-none-match": "false"}}
+)
+UPLOAD = build_statement(
+    Action="s3:PutObject",
+    Resource=OBJECT,
+    Condition={"Bool": {"s3:ObjectCreationOperation": "false"}},
+)
+REPLACE = build_statement(
+    Action="s3:PutObject", Resource=OBJECT, Condition={"Null": {"s3:if-match": "false"}}
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "allowing"),
+    [
+        ("", {}, set()),
+        ("", {"If-None-Match": "*"}, {CREATE}),
+        ("", {"If-Match": '"tag"'}, {REPLACE}),
+        ("uploads", {}, {UPLOAD}),
+        ("partNumber=1&uploadId=u", {}, {UPLOAD}),
+        ("uploadId=u", {}, set()),
+        ("uploadId=u", {"If-None-Match": "*"}, {CREATE}),
+    ],
+)
+def test_conditions_of_s3_match_the_conditional_writes_of_a_request(query, headers, allowing):
+    need = require_s3("PutObject", "files/acme/out", query, headers)
+    assert {text for text in (CREATE, UPLOAD, REPLACE) if is_allowed(need, text)} == allowing
+
+
+def test_condition_that_a_key_is_absent_matches_its_absence():
+    absent = build_statement(
+        Action="s3:*", Resource=OBJECT, Condition={"Null": {"s3:if-match": "true"}}
+    )
+    assert is_allowed(require_s3("DeleteObject", "files/acme/out", "", {}), absent)
+    assert not is_allowed(
+        require_s3("DeleteObject", "files/acme/out", "", {"If-Match": "x"}), absent
+    )
+
+
+@pytest.mark.parametrize(
+    "condition", [{"Null": {"aws:SourceIp": "true"}}, {"StringEquals": {"s3:if-match": "x"}}]
+)
+def test_unknown_condition_is_refused(condition):
+    with pytest.raises(TemplateError, match="is not emulated"):
+        parse_policy(build_statement(Condition=condition))
