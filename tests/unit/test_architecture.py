@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 AWS_LIBRARIES = {"aws_lambda_powertools", "boto3", "botocore", "s3transfer"}
 
 PURE_MODULES = (
-    *("ids", "errors", "urls", "models", "bot_detection", "validation"),
+    *("ids", "errors", "path_names", "urls", "models", "bot_detection", "validation"),
     *("tokens.codec", "tokens.repair", "tokens.signer"),
     *("clicks.lambda_events", "clicks.request"),
     *("rewrite.compiler", "rewrite.diagnostics", "rewrite.link_rules", "rewrite.link_writer"),
