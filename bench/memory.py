@@ -10,7 +10,6 @@ Python version: make bench-memory VENV=build/python3.13
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -37,7 +36,7 @@ def main() -> None:
     with EmbeddedStack(
         build_template(), parameters={"FilesBucket": BUCKET}, preload=False
     ) as stack:
-        create_files_bucket(stack)
+        stack.cloud.client("s3").create_bucket(Bucket=BUCKET)
         bench = BenchStack(stack, BUCKET)
         chosen = [case for case in WORKLOADS if case[0] in sys.argv[1:] or len(sys.argv) == 1]
         for function, given, light, heavy in chosen:
@@ -47,19 +46,6 @@ def main() -> None:
             heavy(bench)
             reached = measure_peak(function)
             print(f"| {function} | {given} | {started:.0f} | {reached:.0f} |", flush=True)
-
-
-def create_files_bucket(stack: EmbeddedStack) -> None:
-    """Create the operator's bucket of files, and allow the rewrite function to use it."""
-    stack.cloud.client("s3").create_bucket(Bucket=BUCKET)
-    actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = f"arn:aws:s3:::{BUCKET}/*"
-    allowed = {"Effect": "Allow", "Action": actions, "Resource": resources}
-    stack.cloud.client("iam").put_role_policy(
-        RoleName=stack.ref("RewriteFunctionRole"),
-        PolicyName="files",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
-    )
 
 
 def build_template() -> Path:

@@ -142,10 +142,11 @@ def rewrite_file(bench: BenchStack) -> None:
         json.dumps({"delivery": f"f{n}", "person": f"p{n}", "data": {"n": n}}) for n in range(2_000)
     )
     s3: Any = bench.stack.cloud.client("s3")
-    s3.put_object(Bucket=bench.bucket, Key="in.jsonl", Body="\n".join(lines).encode())
+    s3.put_object(Bucket=bench.bucket, Key="bench/in.jsonl", Body="\n".join(lines).encode())
     mail = bench.build_message(build_html(40, 50_000, "f"), 0, campaign="file")
     del mail["recipients"]
-    where = {"input": f"s3://{bench.bucket}/in.jsonl", "output": f"s3://{bench.bucket}/out.jsonl"}
+    url = f"s3://{bench.bucket}/bench"  # the workspace's folder
+    where = {"input": f"{url}/in.jsonl", "output": f"{url}/out.jsonl"}
     answer = bench.invoke("RewriteFunction", where | {"message": mail})
     if answer.get("delivered") != 2_000:
         raise RuntimeError(f"rewrite: recipients are missing: {str(answer)[:300]}")

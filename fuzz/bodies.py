@@ -44,7 +44,7 @@ _MESSAGE: Final = json.dumps(
         "content": {"html": '<a href="https://e.example/{{ n }}">{{ n | upcase }}</a>'},
     }
 ).encode()
-_INPUT, _OUTPUT = ObjectUrl("files", "in"), ObjectUrl("files", "out")
+_INPUT, _OUTPUT = ObjectUrl("files", "acme/in"), ObjectUrl("files", "acme/out")
 _SEALER: Final = TokenSealer(Keyring((b"of the fuzzer, thirty-two bytes or so",)))
 
 
@@ -83,7 +83,7 @@ def fuzz_domain(data: bytes) -> None:
 def fuzz_recipient_lines(data: bytes) -> None:
     """Write one line of output for each line of recipients, even if it is invalid."""
     objects = InMemoryObjectStore()
-    objects.write(_INPUT, _MESSAGE + b"\n" + data)
+    objects.put(_INPUT, _MESSAGE + b"\n" + data)
     rewrite_service = RewriteService(
         campaigns=InMemoryCampaignRepository(),
         workspaces=InMemoryWorkspaceRepository(),
@@ -93,7 +93,9 @@ def fuzz_recipient_lines(data: bytes) -> None:
         now=lambda: NOW,
     )
     request = validate_value(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
-    service = FileRewriteService(rewrite_service, objects, lambda: 1_000.0, lambda _, __: None)
+    service = FileRewriteService(
+        rewrite_service, objects, _INPUT.bucket, lambda: 1_000.0, lambda _, __: None
+    )
     report = service.rewrite_file(request)
     output = objects.read(_OUTPUT)
     lines = [json.loads(line) for line in (output.data if output else b"").splitlines()]

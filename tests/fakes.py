@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from waypost.composition import Repositories, TableNames
-from waypost.errors import AlreadyExists, NotFound, StoreUnavailable, WriteConflict
+from waypost.errors import AlreadyExists, NotFound, StoreUnavailable, TooLarge, WriteConflict
 from waypost.ids import (
     CampaignId,
     LinkId,
@@ -46,7 +46,13 @@ from waypost.repositories.domains import (
     parse_stage,
     select_due,
 )
-from waypost.repositories.objects import ObjectContent, ObjectState, ObjectUrl, UploadPart
+from waypost.repositories.objects import (
+    MAX_SMALL_OBJECT_BYTES,
+    ObjectContent,
+    ObjectState,
+    ObjectUrl,
+    UploadPart,
+)
 from waypost.repositories.pagination import (
     Page,
     build_cursor_error,
@@ -318,12 +324,19 @@ class InMemoryObjectStore:
 
     def __init__(self) -> None:
         self._objects: dict[ObjectUrl, ObjectContent] = {}
+        self._jobs: dict[ObjectUrl, str] = {}
         self._uploads: dict[str, dict[int, ObjectContent]] = {}
+        self._upload_jobs: dict[str, str] = {}
         self._upload_numbers = count()
+
+    def put(self, url: ObjectUrl, data: bytes) -> None:
+        """Write an object as another program does: without a condition."""
+        self._objects[url] = _build_object(data)
+        self._jobs.pop(url, None)
 
     def get_state(self, url: ObjectUrl) -> ObjectState:
         found = self._get_object(url)
-        return ObjectState(found.version, len(found.data))
+        return ObjectState(found.version, len(found.data), self._jobs.get(url, ""))
 
     def stream(self, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
         size = len(self._get_object(url).data)
@@ -335,24 +348,28 @@ class InMemoryObjectStore:
             yield now.data[at : at + step]
 
     def read(self, url: ObjectUrl) -> ObjectContent | None:
-        return self._objects.get(url)
-
-    def write(self, url: ObjectUrl, data: bytes) -> None:
-        self._objects[url] = _build_object(data)
+        found = self._objects.get(url)
+        if found is not None and len(found.data) > MAX_SMALL_OBJECT_BYTES:
+            raise TooLarge(str(url), len(found.data), MAX_SMALL_OBJECT_BYTES)
+        return found
 
     def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
         now = self._objects.get(url)
         if version != (now.version if now else None):
             raise WriteConflict(f"{url}: object has changed")
-        self._objects[url] = _build_object(data)
+        self.put(url, data)
         return self._objects[url].version
 
-    def delete(self, url: ObjectUrl) -> None:
-        self._objects.pop(url, None)
+    def delete(self, url: ObjectUrl, version: str) -> None:
+        if self._get_object(url).version != version:
+            raise WriteConflict(f"{url}: object has changed")
+        del self._objects[url]
+        self._jobs.pop(url, None)
 
-    def create_upload(self, url: ObjectUrl) -> str:
+    def create_upload(self, url: ObjectUrl, job: str) -> str:
         upload = f"{url}#{next(self._upload_numbers)}"
         self._uploads[upload] = {}
+        self._upload_jobs[upload] = job
         return upload
 
     def upload_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
@@ -363,7 +380,10 @@ class InMemoryObjectStore:
         written = self._get_upload(url, upload)
         if any(written[number].version != tag for number, tag in parts):
             raise StoreUnavailable(f"{url}: InvalidPart")
-        self.write(url, b"".join(written[number].data for number, _ in parts))
+        if url in self._objects:
+            raise WriteConflict(f"{url}: object exists")
+        self.put(url, b"".join(written[number].data for number, _ in parts))
+        self._jobs[url] = self._upload_jobs[upload]
         del self._uploads[upload]
 
     def _get_upload(self, url: ObjectUrl, upload: str) -> dict[int, ObjectContent]:

@@ -29,9 +29,15 @@ log = create_logger("rewrite")
 
 
 @cache
+def rewrite_config() -> RewriteConfig:
+    """Read the configuration once per process."""
+    return RewriteConfig.from_env()
+
+
+@cache
 def rewrite_service() -> RewriteService:
     """Create the service once per process."""
-    return create_rewrite_service(RewriteConfig.from_env())
+    return create_rewrite_service(rewrite_config())
 
 
 @cache
@@ -73,6 +79,7 @@ def _create_file_service(context: LambdaContext) -> FileRewriteService:
     return FileRewriteService(
         rewrite_service=rewrite_service(),
         object_store=object_store(),
+        bucket=rewrite_config().files_bucket,
         remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1000,
         report_part=_report_part,
     )

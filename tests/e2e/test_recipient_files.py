@@ -11,13 +11,16 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from local.account import ACCOUNT_ID
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
 from tests.leak_patterns import find_leaks, list_stack_keys
@@ -25,6 +28,7 @@ from waypost.client import Client, Message
 from waypost.errors import CallFailed
 
 BUCKET = "recipients"
+FOLDER = "files"  # the workspace's
 FILLER = "<p>" + "A sale. " * 700 + "</p>"
 PEOPLE = 3_000
 
@@ -46,9 +50,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stack(hurried: Path) -> Iterator[EmbeddedStack]:
     with EmbeddedStack(hurried, parameters={"FilesBucket": BUCKET}) as running:
-        s3 = running.cloud.client("s3")
-        for bucket in (BUCKET, "elsewhere"):
-            s3.create_bucket(Bucket=bucket)
+        running.cloud.client("s3").create_bucket(Bucket=BUCKET)
         yield running
         assert not list(find_leaks(running.log_text(), list_stack_keys(running)))
 
@@ -74,13 +76,13 @@ class Mailing:
         self.stack, self.name = stack, name
         self.s3 = stack.cloud.client("s3")
         self.asked: dict[str, Any] = {
-            "input": f"s3://{BUCKET}/{name}.ndjson",
-            "output": f"s3://{BUCKET}/{name}.out.ndjson",
+            "input": f"s3://{BUCKET}/{FOLDER}/{name}.ndjson",
+            "output": f"s3://{BUCKET}/{FOLDER}/{name}.out.ndjson",
         }
 
     def put(self, lines: Sequence[object]) -> None:
         text = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines)
-        self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}.ndjson", Body=text.encode())
+        self.s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/{self.name}.ndjson", Body=text.encode())
 
     def invoke(self, **more: object) -> Any:
         outcome = self.stack.invoke("RewriteFunction", self.asked | more)
@@ -95,14 +97,16 @@ class Mailing:
         raise AssertionError("never done")
 
     def read(self, suffix: str = ".out.ndjson") -> bytes:
-        return self.s3.get_object(Bucket=BUCKET, Key=self.name + suffix)["Body"].read()
+        key = f"{FOLDER}/{self.name}{suffix}"
+        return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
     def output(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.read().splitlines()]
 
     def objects(self) -> set[str]:
-        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=self.name + ".")
-        return {each["Key"].removeprefix(self.name) for each in listed.get("Contents", [])}
+        path = f"{FOLDER}/{self.name}"
+        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{path}.")
+        return {each["Key"].removeprefix(path) for each in listed.get("Contents", [])}
 
     def sent(self, http: Http, campaign: str) -> int:
         assert self.stack.wait_until_counted()
@@ -202,34 +206,31 @@ def test_invocation_after_the_end_returns_the_same_report_and_counts_nothing(
 
 def test_existing_output_of_another_input_is_not_overwritten(stack: EmbeddedStack) -> None:
     mailing = Mailing(stack, "taken")
-    mailing.s3.put_object(Bucket=BUCKET, Key="taken.out.ndjson", Body=b"of somebody")
+    mailing.s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/taken.out.ndjson", Body=b"of somebody")
     mailing.put([message("taken"), recipient(1)])
     refused = mailing.invoke()
     assert (refused["status"], refused["title"]) == (409, "The name cannot be taken")
-    assert f"s3://{BUCKET}/taken.out.ndjson" in refused["detail"]
+    assert f"s3://{BUCKET}/{FOLDER}/taken.out.ndjson" in refused["detail"]
     assert mailing.read() == b"of somebody"
 
 
 @pytest.mark.parametrize(
     ("field", "url", "reason"),
     [
-        ("input", f"s3://{BUCKET}/nothing.ndjson", "does not exist"),
-        ("input", "s3://elsewhere/there.ndjson", "the stack may not read it"),
-        ("input", "s3://no-such-bucket/x.ndjson", "does not exist"),
-        ("output", "s3://elsewhere/out.ndjson", "has no bucket that the stack may write to"),
-        ("output", "s3://no-such-bucket/x.ndjson", "has no bucket that the stack may write to"),
-        ("output", f"s3://{BUCKET}/wrong.ndjson", "is the input"),
-        ("input", "https://example.com/x.ndjson", "is not s3://bucket/key"),
+        ("input", f"s3://{BUCKET}/{FOLDER}/nothing.ndjson", "does not exist"),
+        ("output", f"s3://{BUCKET}/other/out.ndjson", f"must begin with s3://{BUCKET}/{FOLDER}/"),
+        ("output", f"s3://{BUCKET}/{FOLDER}/../other/out", "has a segment that is empty, . or .."),
+        ("output", f"s3://elsewhere/{FOLDER}/out", f"must begin with s3://{BUCKET}/{FOLDER}/"),
+        ("output", f"s3://{BUCKET}/{FOLDER}/wrong.ndjson", "is the input"),
+        ("input", "https://example.com/x.ndjson", "is not s3://bucket/folder/name"),
         ("seconds", 0, "must be at least 1"),
     ],
 )
-def test_unreadable_input_and_unwritable_output_are_named(
+def test_invalid_file_is_named_with_the_reason(
     stack: EmbeddedStack, field: str, url: object, reason: str
 ) -> None:
     mailing = Mailing(stack, "wrong")
     mailing.put([message("wrong"), recipient(1)])
-    body = (b'{"delivery": "d"}\n', "elsewhere", "there.ndjson")
-    mailing.s3.put_object(Body=body[0], Bucket=body[1], Key=body[2])
     refused = mailing.invoke(**{field: url})
     assert refused["status"] == 400
     ((found, told),) = [(each["field"], each["reason"]) for each in refused["errors"]]
@@ -269,15 +270,114 @@ def test_client_invokes_until_the_file_is_done(stack: EmbeddedStack, http: Http)
         client.rewrite_file(message("another"), **mailing.asked)
 
 
-def test_rewrite_function_uses_exactly_its_file_permissions(
-    stack: EmbeddedStack,
+def test_one_of_two_requests_for_one_output_at_the_same_time_writes_it(
+    stack: EmbeddedStack, http: Http
 ) -> None:
-    mailing = Mailing(stack, "granted")
-    mailing.put([message("granted"), recipient(1)])
-    mailing.until_done()
-    asked = stack.cloud.load_permission_report()
-    used = {use.action for use in asked.used if use.sid == "ReadRecipientsAndWriteMessages"}
-    assert used == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
-    refused = {denial.resource for denial in asked.denied}
-    assert not [resource for resource in refused if f":::{BUCKET}/" in resource]
-    assert all(denial.action.startswith("s3:") for denial in asked.denied)
+    """Each round, two campaigns race for one output; the loser changes nothing of the winner's."""
+    for round_ in range(3):
+        mailing = Mailing(stack, f"race{round_}")
+        mailing.put(list(map(recipient, range(50))))
+        campaigns = [f"race{round_}-{side}" for side in "ab"]
+        start = threading.Barrier(2)
+
+        def rewrite(
+            campaign: str, mailing: Mailing = mailing, start: threading.Barrier = start
+        ) -> Any:
+            start.wait()
+            return mailing.invoke(message=message(campaign))
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(rewrite, campaigns))
+        won = [each for each in answers if each.get("done")]
+        lost = [each for each in answers if not each.get("done")]
+        assert (len(won), len(lost)) == (1, 1), answers
+        assert lost[0]["status"] in (409, 503)
+        assert mailing.objects() == {".ndjson", ".out.ndjson", ".out.ndjson.report.json"}
+        assert json.loads(mailing.read(".out.ndjson.report.json")) == won[0]
+        winner = campaigns[answers.index(won[0])]
+        (loser,) = set(campaigns) - {winner}
+        assert mailing.sent(http, winner) == 50
+        refused = mailing.invoke(message=message(loser))
+        assert (refused["status"], "exists already" in refused["detail"]) == (409, True)
+        assert mailing.invoke(message=message(winner)) == won[0]
+
+
+def test_files_of_another_workspace_are_neither_read_nor_written(stack: EmbeddedStack) -> None:
+    mailing = Mailing(stack, "theirs")
+    mailing.put([message("theirs"), recipient(1)])
+    for other in ("files-2", "file", "Files"):
+        refused = mailing.invoke(message={**message("theirs"), "workspace": other})
+        assert refused["status"] == 400
+        assert {each["field"] for each in refused["errors"]} == {"input", "output"}
+        assert all(f"s3://{BUCKET}/{other}/" in each["reason"] for each in refused["errors"])
+    assert mailing.objects() == {".ndjson"}
+
+
+def test_file_that_the_function_may_not_use_is_named(stack: EmbeddedStack) -> None:
+    mailing = Mailing(stack, "denied")
+    mailing.put([message("denied"), recipient(1)])
+    iam, role = stack.cloud.client("iam"), stack.ref("RewriteFunctionRole")
+    policy = iam.get_role_policy(RoleName=role, PolicyName="files")
+    try:
+        for sids, field in (({"ReadRecipients"}, "input"), ({"UploadParts"}, "output")):
+            document = policy["PolicyDocument"]
+            left = [each for each in document["Statement"] if each["Sid"] not in sids]  # type: ignore[typeddict-item]
+            put_file_policy(stack, left)
+            (problem,) = mailing.invoke()["errors"]
+            assert problem["field"] == field
+            assert "parameter FilesBucket" in problem["reason"]
+    finally:
+        put_file_policy(stack, policy["PolicyDocument"]["Statement"])  # type: ignore[typeddict-item]
+
+
+def put_file_policy(stack: EmbeddedStack, statements: Sequence[object]) -> None:
+    stack.cloud.client("iam").put_role_policy(
+        RoleName=stack.ref("RewriteFunctionRole"),
+        PolicyName="files",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+    )
+
+
+def test_rewrite_function_uses_exactly_its_file_permissions() -> None:
+    with EmbeddedStack(parameters={"FilesBucket": BUCKET}) as stack:
+        stack.cloud.client("s3").create_bucket(Bucket=BUCKET)
+        mailing = Mailing(stack, "granted")
+        mailing.put([message("granted"), recipient(1)])
+        mailing.invoke()
+        report = stack.cloud.load_permission_report()
+        used = {(use.sid, use.action) for use in report.used if use.action.startswith("s3:")}
+        assert used == {
+            ("ReadRecipients", "s3:GetObject"),
+            ("CreateFiles", "s3:PutObject"),
+            ("UploadParts", "s3:PutObject"),
+            ("ReplaceProgressAndReports", "s3:PutObject"),
+            ("DeleteProgress", "s3:DeleteObject"),
+        }
+        assert not report.denied
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "condition"),
+    [
+        ("put_object", "files/out", {}),
+        ("put_object", "files/out", {"IfMatch": "tag"}),
+        ("put_object", "files/out.progress", {}),
+        ("put_object", "out.progress", {"IfNoneMatch": "*"}),
+        ("complete_multipart_upload", "files/out", {"UploadId": "u"}),
+        ("delete_object", "files/out", {"IfMatch": "tag"}),
+        ("delete_object", "files/out.progress", {}),
+        ("delete_object", "files/out.report.json", {"IfMatch": "tag"}),
+        ("get_object", "out", {}),
+        ("list_objects_v2", None, {}),
+    ],
+)
+def test_role_allows_no_write_without_a_condition_and_no_file_outside_of_folders(
+    stack: EmbeddedStack, action: str, key: str | None, condition: dict[str, str]
+) -> None:
+    s3 = stack.cloud.client(
+        "s3", f"arn:aws:iam::{ACCOUNT_ID}:role/{stack.ref('RewriteFunctionRole')}"
+    )
+    location = {"Bucket": BUCKET} | ({"Key": key} if key else {})
+    with pytest.raises(ClientError) as refused:
+        getattr(s3, action)(**location, **condition)
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"

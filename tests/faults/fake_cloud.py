@@ -55,6 +55,7 @@ ENVIRONMENT = {
     "KEYRING_SECRET": "keyring",
     "EVENT_BUS": "events",
     "DEFAULT_BASE_URL": "https://api.example.net",
+    "FILES_BUCKET": "files",
     "DEFAULT_HOST": "e.waypost.example",
     "EDGE_ENDPOINT": "d111.cdn.example",
     "PAGES_URL": "https://pages.example.net",

@@ -26,7 +26,7 @@ from tests.faults.promises import find_missing_promises, list_calls
 from waypost.ids import derive_campaign_id
 
 FUNCTION = "rewrite-file"
-BUCKET, INPUT_KEY = "files", "recipients.ndjson"
+BUCKET, INPUT_KEY = "files", "acme/recipients.ndjson"
 MESSAGE = {
     "workspace": "acme",
     "campaign": "sale",
@@ -85,7 +85,7 @@ def app(aws: FakeCloud) -> ModuleType:
 @contextmanager
 def prepare_job(aws: FakeCloud, app: ModuleType) -> Iterator[FileJob]:
     with aws.reset():
-        yield FileJob(app, f"messages-{next(_OUTPUT_NUMBERS)}.ndjson")
+        yield FileJob(app, f"acme/messages-{next(_OUTPUT_NUMBERS)}.ndjson")
 
 
 class HealthyRun(NamedTuple):
@@ -169,7 +169,14 @@ def test_output_is_complete_and_counted_once_on_any_fault(
 
 
 @pytest.mark.parametrize(
-    "call", ["UploadPart of output", "PutObject of progress", "CompleteMultipartUpload of output"]
+    "call",
+    [
+        "UploadPart of output",
+        "PutObject of progress",
+        "CompleteMultipartUpload of output",
+        "PutObject of report",
+        "DeleteObject of progress",
+    ],
 )
 def test_job_completes_if_one_response_is_lost(
     aws: FakeCloud, app: ModuleType, healthy_run: HealthyRun, call: str

@@ -48,7 +48,7 @@ GOOD: dict[type[BaseModel], dict[str, Any]] = {
         "content": {"html": "x"},
         "recipients": [{"delivery": "d"}],
     },
-    FileRequest: {"input": "s3://b/k", "output": "s3://b/o"},
+    FileRequest: {"input": "s3://b/acme/k", "output": "s3://b/acme/o"},
     AddDomainRequest: {"host": "links.acme.com"},
     PageQuery: {"workspace": "w"},
 }

@@ -64,6 +64,7 @@ class ShareLinkConfig(FunctionConfig):
 class RewriteConfig(FunctionConfig):
     """Configuration of rewriting. ``default_base_url`` begins the tracking links of a workspace
     without a tracking domain, until ``default_host`` works (empty if the stack has none).
+    ``files_bucket`` has the files of recipients; empty if the stack has none.
     """
 
     campaigns_table: str
@@ -73,6 +74,7 @@ class RewriteConfig(FunctionConfig):
     default_base_url: WebOrigin
     retention_days: int
     default_host: str = ""
+    files_bucket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from waypost.errors import AlreadyExists, CallFailed, InvalidRequest, StoreUnava
 from waypost.responses import problem_response
 
 MESSAGE = {"workspace": "acme", "campaign": "sale", "content": {"html": "<p>Hello</p>"}}
-SOURCE, TARGET = "s3://files/in.ndjson", "s3://files/out.ndjson"
+SOURCE, TARGET = "s3://files/acme/in.ndjson", "s3://files/acme/out.ndjson"
 
 
 def told(read, **more):

@@ -128,16 +128,17 @@ def test_file_of_recipients_is_rewritten_by_invocation_only(
     objects = InMemoryObjectStore()
     message = {key: value for key, value in BODY.items() if key != "recipients"}
     lines = [json.dumps(message), json.dumps({"delivery": "d1"})]
-    objects.write(ObjectUrl("b", "in"), "\n".join(lines).encode())
+    objects.put(ObjectUrl("b", "acme/in"), "\n".join(lines).encode())
     monkeypatch.setattr(app, "object_store", lambda: objects)
-    asked = {"input": "s3://b/in", "output": "s3://b/out"}
+    monkeypatch.setattr(app, "rewrite_config", lambda: SimpleNamespace(files_bucket="b"))
+    asked = {"input": "s3://b/acme/in", "output": "s3://b/acme/out"}
     report = app.handler(asked, CONTEXT)
     assert (report["done"], report["lines"], report["delivered"]) == (True, 1, 1)
-    output = objects.read(ObjectUrl("b", "out"))
+    output = objects.read(ObjectUrl("b", "acme/out"))
     assert output is not None
     assert b"/e/c/" in output.data
     assert over_http(app, asked)[0] == 400
-    refused = app.handler({**asked, "input": "s3://b/none"}, CONTEXT)
+    refused = app.handler({**asked, "input": "s3://b/acme/none"}, CONTEXT)
     assert (refused["status"], refused["errors"][0]["field"]) == (400, "input")
     refused = app.handler({**asked, "message": BODY}, CONTEXT)
     assert (refused["status"], refused["errors"][0]["field"]) == (400, "message.recipients")

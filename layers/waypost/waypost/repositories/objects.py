@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_SMALL_OBJECT_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of an object that is read as a whole. Checkpoints and reports need 2 MiB at most."""
 
 UploadPart = tuple[int, str]
 """A stored part: its number and its ETag."""
@@ -27,10 +30,14 @@ class ObjectUrl:
 
 @dataclass(frozen=True, slots=True)
 class ObjectState:
-    """An object's version, which changes with its content, and its size in bytes."""
+    """An object's version, which changes with its content, and its size in bytes.
+
+    ``job`` is the mark of the job that uploaded it in parts; empty for any other object.
+    """
 
     version: str
     size: int
+    job: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,9 @@ class ObjectContent:
 class ObjectStore(Protocol):
     """Objects by URL. All methods raise StoreUnavailable, and NotFound for an object that does not
     exist or that the caller may not know of.
+
+    Every write has a condition: no method replaces or deletes an object that the caller has not
+    read.
     """
 
     def get_state(self, url: ObjectUrl) -> ObjectState:
@@ -57,11 +67,7 @@ class ObjectStore(Protocol):
         ...
 
     def read(self, url: ObjectUrl) -> ObjectContent | None:
-        """Return a small object, None if it does not exist."""
-        ...
-
-    def write(self, url: ObjectUrl, data: bytes) -> None:
-        """Write a small object."""
+        """Return a small object, None if it does not exist. Raises TooLarge if it is not small."""
         ...
 
     def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
@@ -70,12 +76,16 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def delete(self, url: ObjectUrl) -> None:
-        """Delete an object. Safe to repeat."""
+    def delete(self, url: ObjectUrl, version: str) -> None:
+        """Delete this version of an object. Raises WriteConflict if it has changed, and NotFound if
+        it is deleted already.
+        """
         ...
 
-    def create_upload(self, url: ObjectUrl) -> str:
-        """Begin the multipart upload of a large object. Return the upload's id."""
+    def create_upload(self, url: ObjectUrl, job: str) -> str:
+        """Begin the multipart upload of a large object, marked with its job. Return the upload's
+        id.
+        """
         ...
 
     def upload_part(self, url: ObjectUrl, upload: str, number: int, data: bytes) -> str:
@@ -86,6 +96,6 @@ class ObjectStore(Protocol):
 
     def complete_upload(self, url: ObjectUrl, upload: str, parts: Sequence[UploadPart]) -> None:
         """Make an object of parts with ascending numbers. Raises NotFound if the upload has ended,
-        as it does when it is completed.
+        as it does when it is completed, and WriteConflict if an object of that name exists.
         """
         ...

@@ -6,11 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from waypost.errors import NotFound, StoreUnavailable, WriteConflict
-from waypost.repositories.objects import ObjectContent, ObjectState, ObjectUrl, UploadPart
+from waypost.errors import NotFound, StoreUnavailable, TooLarge, WriteConflict
+from waypost.repositories.objects import (
+    MAX_SMALL_OBJECT_BYTES,
+    ObjectContent,
+    ObjectState,
+    ObjectUrl,
+    UploadPart,
+)
 
 _RANGE_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a request: few enough to be read before they are processed."""
+_JOB_METADATA: Final = "waypost-job"
+"""The metadata (``x-amz-meta-…``) with the mark of an object's job."""
 _MISSING_CODES: Final = {"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "404"}
 _DENIED_CODES: Final = {"403", "AccessDenied"}
 _CHANGED_CODES: Final = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
@@ -27,7 +35,9 @@ class S3ObjectStore:
         with _translate_s3_errors(url):
             response = self._client.head_object(**_object_location(url))
             return ObjectState(
-                _require_field(response, "ETag", url), int(response["ContentLength"])
+                version=_require_field(response, "ETag", url),
+                size=int(response["ContentLength"]),
+                job=response.get("Metadata", {}).get(_JOB_METADATA, ""),
             )
 
     def stream(self, url: ObjectUrl, version: str, start: int) -> Iterator[bytes]:
@@ -40,13 +50,12 @@ class S3ObjectStore:
             with _translate_s3_errors(url):
                 response = self._client.get_object(**_object_location(url))
                 version = _require_field(response, "ETag", url)
+                if (size := int(response["ContentLength"])) > MAX_SMALL_OBJECT_BYTES:
+                    response["Body"].close()
+                    raise TooLarge(str(url), size, MAX_SMALL_OBJECT_BYTES)
                 return ObjectContent(bytes(response["Body"].read()), version)
         except NotFound:
             return None
-
-    def write(self, url: ObjectUrl, data: bytes) -> None:
-        with _translate_s3_errors(url):
-            _require_field(self._client.put_object(**_object_location(url), Body=data), "ETag", url)
 
     def replace(self, url: ObjectUrl, data: bytes, version: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
@@ -59,14 +68,16 @@ class S3ObjectStore:
                 raise
             raise WriteConflict(f"{url}: object was deleted") from None
 
-    def delete(self, url: ObjectUrl) -> None:
+    def delete(self, url: ObjectUrl, version: str) -> None:
         with _translate_s3_errors(url, is_known_to_exist=True):
-            self._client.delete_object(**_object_location(url))
+            self._client.delete_object(**_object_location(url), IfMatch=version)
 
-    def create_upload(self, url: ObjectUrl) -> str:
+    def create_upload(self, url: ObjectUrl, job: str) -> str:
         with _translate_s3_errors(url):
             response = self._client.create_multipart_upload(
-                **_object_location(url), ContentType="application/x-ndjson"
+                **_object_location(url),
+                ContentType="application/x-ndjson",
+                Metadata={_JOB_METADATA: job},
             )
             return _require_field(response, "UploadId", url)
 
@@ -81,7 +92,10 @@ class S3ObjectStore:
         completed = [{"PartNumber": number, "ETag": tag} for number, tag in parts]
         with _translate_s3_errors(url, is_known_to_exist=True):
             self._client.complete_multipart_upload(
-                **_object_location(url), UploadId=upload, MultipartUpload={"Parts": completed}
+                **_object_location(url),
+                UploadId=upload,
+                MultipartUpload={"Parts": completed},
+                IfNoneMatch="*",
             )
 
     def _read_range(self, url: ObjectUrl, version: str, start: int) -> bytes:

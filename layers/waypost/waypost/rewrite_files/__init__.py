@@ -8,4 +8,5 @@ order: a delivery, or a failure with its reason. A report is written beside the 
 - ``input``    reads recipients from lines
 - ``output``   renders parts and writes them as an S3 multipart upload, with its checkpoint
 - ``schemas``  the request, the progress and the report
+- ``workspace_folder``  the folder of the bucket in which a workspace's files lie
 """

@@ -1,7 +1,9 @@
 """Write the output as an S3 multipart upload, with a checkpoint and a report beside it.
 
 The checkpoint (``….progress``) is written after each part with optimistic locking: an invocation
-that resumes the work claims it first, and the previous one stops at its next write.
+that resumes the work claims it first, and the previous one stops at its next write. Every write is
+conditional: a job replaces its own checkpoint and report, and the report of a dry run, but no other
+file.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from waypost.errors import (
     AlreadyExists,
@@ -22,18 +25,21 @@ from waypost.errors import (
     WaypostError,
     WriteConflict,
 )
-from waypost.repositories.objects import ObjectStore, ObjectUrl
+from waypost.repositories.objects import ObjectContent, ObjectStore, ObjectUrl
 from waypost.rewrite.renderer import RENDER_BATCH_SIZE, MessageRenderer
 from waypost.rewrite.schemas import Delivery, DeliveryFailure, RewriteRecipient
 from waypost.rewrite_files.input import InputLine, InvalidLine, parse_recipients
 from waypost.rewrite_files.schemas import MAX_REPORT_FAILURES, FileReport
+from waypost.rewrite_files.workspace_folder import CHECKPOINT_SUFFIX, REPORT_SUFFIX
 
 MIN_PART_BYTES: Final = 8 * 1024 * 1024
 """Bytes at which one of the first parts is complete; S3 requires at least 5 MiB."""
 MAX_UPLOAD_PARTS: Final = 10_000
 """Parts of one S3 object, at most."""
 
-_BUCKET_ERROR: Final = "has no bucket that the stack may write to (its parameter FilesBucket)"
+_REPORT_KEYS: Final = frozenset({"done", "dry_run", "failures", "links", "version", "warnings"})
+"""Keys by which a report is told from another JSON file."""
+_BUCKET_ERROR: Final = "the stack may not write to its bucket; check the parameter FilesBucket"
 _UPLOAD_LOST: Final = "the upload was removed before it was complete; invoke again to start over"
 
 
@@ -116,6 +122,8 @@ class FileCheckpoint:
     ``version`` identifies input and message. ``sent`` is the time in all tokens, in seconds since
     1970. ``claimed`` is the highest part number that an invocation may have written. ``signed``
     counts links by the key's fingerprint. ``by`` is the invocation that wrote the checkpoint.
+    ``request`` is the digest of the request that began the job: it may start over with a changed
+    input. Releases until 1 December 2026 wrote none.
     """
 
     version: str
@@ -131,6 +139,7 @@ class FileCheckpoint:
     parts: list[tuple[int, str]] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
     by: str = ""
+    request: str = ""
 
     def with_part(
         self,
@@ -160,21 +169,29 @@ class CheckpointStore:
     def __init__(self, objects: ObjectStore, target: ObjectUrl) -> None:
         self._objects = objects
         self._target = target
-        self._url = target.with_suffix(".progress")
+        self._url = target.with_suffix(CHECKPOINT_SUFFIX)
         self._version: str | None = None
         self._owner = secrets.token_hex(8)
 
-    def load(self) -> FileCheckpoint | None:
-        """Load the last checkpoint; None without one that this release can read."""
-        stored = self._objects.read(self._url)
+    def load(self, request: str, version: str) -> FileCheckpoint | None:
+        """Load the last checkpoint; None without one.
+
+        ``request`` is the digest of the request, ``version`` that of input and message.
+
+        :raises AlreadyExists: if the file is another request's, or this release cannot read it.
+        """
+        stored = read_unless_large(self._objects, self._url)
         if stored is None:
             return None
+        checkpoint = _parse_checkpoint(stored.data)
+        if checkpoint is None:
+            reason = f"{self._url} is no progress that this release can read; delete it, or choose"
+            raise AlreadyExists("output", str(self._target), f"{reason} another output")
+        if request != checkpoint.request and version != checkpoint.version:
+            reason = f"another request is writing it; wait, or delete {self._url} to end that job"
+            raise AlreadyExists("output", str(self._target), reason)
         self._version = stored.version
-        try:
-            checkpoint = FileCheckpoint(**json.loads(stored.data))
-            return replace(checkpoint, parts=[(number, tag) for number, tag in checkpoint.parts])
-        except (TypeError, ValueError):
-            return None
+        return checkpoint
 
     def claim(self, checkpoint: FileCheckpoint) -> FileCheckpoint:
         """Claim the work, with a part number under which no other invocation writes.
@@ -197,18 +214,23 @@ class CheckpointStore:
             raise AlreadyExists("output", str(self._target), reason) from None
 
     def delete(self) -> None:
-        """Delete the checkpoint."""
-        self._objects.delete(self._url)
+        """Delete the checkpoint that was saved last."""
+        if self._version is not None:
+            # After a conflict, the invocation that claimed the work deletes its own checkpoint.
+            with suppress(NotFound, WriteConflict):
+                self._objects.delete(self._url, self._version)
 
     def _replace(self, checkpoint: FileCheckpoint) -> None:
         data = json.dumps(asdict(checkpoint) | {"by": self._owner}).encode()
-        try:
-            self._version = self._objects.replace(self._url, data, self._version)
-        except WriteConflict:
-            stored = self._objects.read(self._url)
-            if stored is None or stored.data != data:
-                raise
-            self._version = stored.version  # this write succeeded, only its response was lost
+        self._version = replace_once(self._objects, self._url, data, self._version)
+
+
+def _parse_checkpoint(data: bytes) -> FileCheckpoint | None:
+    try:
+        checkpoint = FileCheckpoint(**json.loads(data))
+        return replace(checkpoint, parts=[(number, tag) for number, tag in checkpoint.parts])
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,21 +244,24 @@ class OutputFile:
     def load_report(self, version: str) -> FileReport | None:
         """Load the report of an output that is complete; None if there is no output.
 
-        :raises AlreadyExists: if the output was made of another input or message.
+        :raises AlreadyExists: if the output was made of another input or message, or its report
+            would replace a file that is not the report of this job or of a dry run.
         """
+        stored = read_unless_large(self.objects, self._report_url)
+        report = _parse_report(stored.data) if stored else None
         if not self._exists():
+            if stored is not None:
+                self._check_replaceable(report, version)
             return None
-        stored = self.objects.read(self._report_url)
-        report: FileReport | None = json.loads(stored.data) if stored else None
         if report is None or report["version"] != version:
             reason = "exists already, and its report does not match this input and message"
             raise AlreadyExists("output", str(self.url), reason)
         return report
 
-    def begin_upload(self) -> str:
+    def begin_upload(self, version: str) -> str:
         """Begin the upload and return its id. Raises InvalidRequest if the bucket refuses it."""
         try:
-            return self.objects.create_upload(self.url)
+            return self.objects.create_upload(self.url, version)
         except NotFound:
             raise InvalidRequest.from_field("output", _BUCKET_ERROR) from None
 
@@ -245,26 +270,63 @@ class OutputFile:
         try:
             return self.objects.upload_part(self.url, checkpoint.upload, checkpoint.claimed, data)
         except NotFound:
-            raise self._upload_error() from None
+            raise self._build_upload_error(checkpoint.version) from None
+
+    def is_complete(self, version: str) -> bool:
+        """Return True if this job completed the output.
+
+        :raises AlreadyExists: if another job or program wrote the output, which ends this job.
+        """
+        try:
+            state = self.objects.get_state(self.url)
+        except NotFound:
+            return False
+        if state.job != version:
+            self.checkpoints.delete()
+            reason = "was written by another job or program meanwhile; choose another output"
+            raise AlreadyExists("output", str(self.url), reason)
+        return True
 
     def complete_upload(self, checkpoint: FileCheckpoint) -> None:
-        """Complete the upload, unless an earlier invocation did."""
+        """Complete the upload, unless an earlier invocation did.
+
+        :raises AlreadyExists: if another job or program wrote the output meanwhile.
+        :raises WriteConflict: if another output was written and deleted meanwhile; retry.
+        """
         try:
             self.objects.complete_upload(self.url, checkpoint.upload, checkpoint.parts)
         except NotFound:
-            if not self._exists():
-                raise self._upload_error() from None
+            if not self.is_complete(checkpoint.version):
+                raise self._build_upload_error(checkpoint.version) from None
+        except WriteConflict:
+            if not self.is_complete(checkpoint.version):
+                raise
 
     def write_report(self, report: FileReport) -> None:
-        """Write the report. Raises InvalidRequest if the bucket refuses it."""
+        """Write the report.
+
+        :raises AlreadyExists: if it would replace a file that is not the report of this job or of a
+            dry run.
+        :raises InvalidRequest: if the bucket refuses it.
+        """
+        data = json.dumps(report, ensure_ascii=False).encode()
+        stored = read_unless_large(self.objects, self._report_url)
+        if stored is not None:
+            self._check_replaceable(_parse_report(stored.data), report["version"])
         try:
-            self.objects.write(self._report_url, json.dumps(report, ensure_ascii=False).encode())
+            replace_once(self.objects, self._report_url, data, stored.version if stored else None)
         except NotFound:
             raise InvalidRequest.from_field("output", _BUCKET_ERROR) from None
 
     @property
     def _report_url(self) -> ObjectUrl:
-        return self.url.with_suffix(".report.json")
+        return self.url.with_suffix(REPORT_SUFFIX)
+
+    def _check_replaceable(self, report: FileReport | None, version: str) -> None:
+        """Check the file in the place of the report; a dry run's report is only a preview."""
+        if report is None or (report["version"] != version and not report["dry_run"]):
+            reason = f"{self._report_url} exists already, and is neither this job's report nor a"
+            raise AlreadyExists("output", str(self.url), f"{reason} dry run's; choose another name")
 
     def _exists(self) -> bool:
         try:
@@ -273,9 +335,41 @@ class OutputFile:
             return False
         return True
 
-    def _upload_error(self) -> WaypostError:
+    def _build_upload_error(self, version: str) -> WaypostError:
         """Build the error for an upload that ended: completed, or removed by a lifecycle rule."""
-        if self._exists():
+        if self.is_complete(version):
             return AlreadyExists("output", str(self.url), "another invocation completed it")
         self.checkpoints.delete()
         return InvalidRequest.from_field("output", _UPLOAD_LOST)
+
+
+def _parse_report(data: bytes) -> FileReport | None:
+    """Parse a report; None for any other file."""
+    try:
+        report = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    is_report = isinstance(report, dict) and report.keys() >= _REPORT_KEYS
+    return cast("FileReport", report) if is_report else None
+
+
+def read_unless_large(objects: ObjectStore, url: ObjectUrl) -> ObjectContent | None:
+    """Read a checkpoint or report; an object that is too large for one has no bytes."""
+    try:
+        return objects.read(url)
+    except TooLarge:
+        return ObjectContent(b"", objects.get_state(url).version)
+
+
+def replace_once(objects: ObjectStore, url: ObjectUrl, data: bytes, version: str | None) -> str:
+    """Replace an object and return the new version; recognize a write whose response was lost.
+
+    :raises WriteConflict: if another writer was first.
+    """
+    try:
+        return objects.replace(url, data, version)
+    except WriteConflict:
+        stored = read_unless_large(objects, url)
+        if stored is None or stored.data != data:
+            raise
+        return stored.version

@@ -22,8 +22,7 @@ from waypost.rewrite.renderer import MessageRenderer
 from waypost.rewrite.schemas import DeliveryFailure
 from waypost.rewrite.sms_segments import SmsSegmentCounts
 from waypost.rewrite_files.input import InvalidLine
-
-_S3_SCHEME: Final = "s3://"
+from waypost.rewrite_files.workspace_folder import FILE_SUFFIXES, parse_file_url
 
 MAX_REPORT_LINK_BYTES: Final = 1024 * 1024
 """Bytes of the links in a report; each checkpoint contains them too."""
@@ -31,15 +30,8 @@ MAX_REPORT_FAILURES: Final = 100
 """Failures in a report; the output contains all."""
 
 
-def _parse_object_url(text: str) -> ObjectUrl:
-    bucket, _, key = text.removeprefix(_S3_SCHEME).partition("/")
-    if not text.startswith(_S3_SCHEME) or not bucket or not key:
-        raise ValueError("is not s3://bucket/key")
-    return ObjectUrl(bucket, key)
-
-
 def _validate_object_url(text: str) -> str:
-    return str(_parse_object_url(text))
+    return str(parse_file_url(text))
 
 
 class FileRequest(BaseModel):
@@ -59,17 +51,19 @@ class FileRequest(BaseModel):
     @field_validator("output")
     @classmethod
     def _check_output_url(cls, output: str, info: ValidationInfo) -> str:
-        if output == info.data.get("input"):
-            raise ValueError("is the input")
+        target = parse_file_url(output)
+        for url in (target, *(target.with_suffix(suffix) for suffix in FILE_SUFFIXES)):
+            if str(url) == info.data.get("input"):
+                raise ValueError(f"{url} is the input; choose another name")
         return output
 
     @property
     def source(self) -> ObjectUrl:
-        return _parse_object_url(self.input)
+        return parse_file_url(self.input)
 
     @property
     def target(self) -> ObjectUrl:
-        return _parse_object_url(self.output)
+        return parse_file_url(self.output)
 
 
 class FileProgress(TypedDict):

@@ -31,6 +31,7 @@ from waypost.rewrite_files.output import (
     compute_part_size,
 )
 from waypost.rewrite_files.schemas import FileProgress, FileReport, FileReportBuilder, FileRequest
+from waypost.rewrite_files.workspace_folder import check_common_folder, check_workspace_folder
 
 DRY_RUN_LINES: Final = 10_000
 """Lines of the input that a dry run reads."""
@@ -44,38 +45,45 @@ _SAFETY_FACTOR: Final = 1.5
 class FileRewriteService:
     """The use case for files.
 
-    ``remaining_seconds`` gives the time left of the invocation. ``report_part`` is called after
-    each part is saved.
+    ``bucket`` is the stack's bucket of files, empty without one. ``remaining_seconds`` gives the
+    time left of the invocation. ``report_part`` is called after each part is saved.
     """
 
     rewrite_service: RewriteService
     object_store: ObjectStore
+    bucket: str
     remaining_seconds: Callable[[], float]
     report_part: Callable[[FileProgress, OutputPart], None]
 
     def rewrite_file(self, request: FileRequest) -> FileProgress | FileReport:
         """Rewrite as many parts as the invocation has time for.
 
-        :raises InvalidRequest: if message, input or output is invalid, or the input changed.
+        :raises InvalidRequest: if message, input or output is invalid, or the input changed, or a
+            file is outside of the workspace's folder.
         :raises TooLarge: if the message exceeds a limit.
-        :raises AlreadyExists: if the output is another request's, or another invocation works on
-            it.
+        :raises AlreadyExists: if the output or a file beside it is another request's, or another
+            invocation works on it.
         :raises StoreUnavailable: if a store fails; saved parts stay saved.
         :raises WriteConflict: if another invocation finished meanwhile; retry.
         """
-        job = load_job(request, self.object_store)
+        job = load_job(request, self.object_store, self.bucket)
         output = OutputFile(
             self.object_store, job.target, CheckpointStore(self.object_store, job.target)
         )
-        checkpoint = output.checkpoints.load()
-        if checkpoint is not None and checkpoint.version == job.version and not job.message.dry_run:
+        if job.message.dry_run:
+            return output.load_report(job.version) or self._dry_run(job, output)
+        checkpoint = output.checkpoints.load(job.request_digest, job.version)
+        if checkpoint is not None and checkpoint.version == job.version:
             return self._continue_job(job, output, output.checkpoints.claim(checkpoint))
         if (report := output.load_report(job.version)) is not None:
             return report
-        if job.message.dry_run:
-            return self._dry_run(job, output)
-        sent = int(self.rewrite_service.now().timestamp())
-        first = FileCheckpoint(job.version, output.begin_upload(), sent, offset=job.start_offset)
+        first = FileCheckpoint(
+            version=job.version,
+            upload=output.begin_upload(job.version),
+            sent=int(self.rewrite_service.now().timestamp()),
+            offset=job.start_offset,
+            request=job.request_digest,
+        )
         return self._continue_job(job, output, output.checkpoints.claim(first))
 
     def _continue_job(
@@ -129,13 +137,15 @@ class FileRewriteService:
         report_builder: FileReportBuilder,
     ) -> FileReport:
         """Count, complete and report; each step may repeat one of an earlier invocation."""
+        is_complete = output.is_complete(job.version)  # a refused output counts nothing
         self.rewrite_service.campaigns.add_deliveries(
             derive_campaign_id(job.message.workspace, job.message.campaign),
             checkpoint.delivered,
             job.message.idempotency_key or f"{job.version} {job.target}",
             checkpoint.signed,
         )
-        output.complete_upload(checkpoint)
+        if not is_complete:
+            output.complete_upload(checkpoint)
         report = _build_report(job, _build_progress(job, checkpoint), report_builder)
         output.write_report(report)
         output.checkpoints.delete()
@@ -168,7 +178,8 @@ class FileJob:
     """One message and one version of its input.
 
     Recipients begin at ``start_offset``, on the line with the number ``first_line``. ``version``
-    identifies this input and message.
+    identifies this input and message, ``request_digest`` the input's address and the message of the
+    request.
     """
 
     message: MessageRequest
@@ -178,6 +189,7 @@ class FileJob:
     start_offset: int
     first_line: int
     version: str
+    request_digest: str
     seconds: int | None
 
     def read_lines(self, objects: ObjectStore, offset: int) -> Iterator[InputLine]:
@@ -187,38 +199,54 @@ class FileJob:
         )
 
 
-def load_job(request: FileRequest, objects: ObjectStore) -> FileJob:
-    """Load the message and the state of the input.
+def load_job(request: FileRequest, objects: ObjectStore, bucket: str) -> FileJob:
+    """Load the message and the state of the input, in the workspace's folder of the bucket.
 
-    :raises InvalidRequest: if the message is invalid, or the input does not exist.
+    :raises InvalidRequest: if the message is invalid, a file is outside of the workspace's folder,
+        or the input does not exist.
     :raises TooLarge: if the message exceeds a limit.
     """
-    try:
-        state = objects.get_state(request.source)
-    except NotFound:
-        reason = "does not exist, or the stack may not read it (its parameter FilesBucket)"
-        raise InvalidRequest.from_field("input", reason) from None
-    identity = json.dumps([state.version, request.message], sort_keys=True)
-    message, start_offset, first_line = _load_message(request, objects, state)
+    source, target = request.source, request.target
+    if request.message is None:
+        check_common_folder(source, target, bucket)
+        state = _load_input_state(objects, source)
+        message, start_offset, first_line = _read_message(objects, source, state)
+        check_workspace_folder(source, target, bucket, message.workspace)
+    else:
+        message, start_offset, first_line = _validate_message(request.message), 0, 1
+        check_workspace_folder(source, target, bucket, message.workspace)
+        state = _load_input_state(objects, source)
     return FileJob(
         message=message,
-        source=request.source,
-        target=request.target,
+        source=source,
+        target=target,
         object_state=state,
         start_offset=start_offset,
         first_line=first_line,
-        version=hashlib.sha256(identity.encode()).hexdigest()[:32],
+        version=_compute_digest(state.version, request.message),
+        request_digest=_compute_digest(str(source), request.message),
         seconds=request.seconds,
     )
 
 
-def _load_message(
-    request: FileRequest, objects: ObjectStore, state: ObjectState
+def _compute_digest(*values: object) -> str:
+    identity = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def _load_input_state(objects: ObjectStore, source: ObjectUrl) -> ObjectState:
+    try:
+        return objects.get_state(source)
+    except NotFound:
+        reason = f"{source} does not exist, or the stack may not read it (parameter FilesBucket)"
+        raise InvalidRequest.from_field("input", reason) from None
+
+
+def _read_message(
+    objects: ObjectStore, source: ObjectUrl, state: ObjectState
 ) -> tuple[MessageRequest, int, int]:
-    """Load the message; return it with the offset and line number of the first recipient."""
-    if request.message is not None:
-        return _validate_message(request.message), 0, 1
-    lines = split_lines(_stream_object(objects, request.source, state.version, 0), 0)
+    """Read the message; return it with the offset and line number of the first recipient."""
+    lines = split_lines(_stream_object(objects, source, state.version, 0), 0)
     first = next(lines, InputLine(b"", 0))
     if first.text is None:
         raise TooLarge("input", state.size, MAX_LINE_BYTES)
