@@ -321,13 +321,13 @@ def test_file_that_the_function_may_not_use_is_named(stack: EmbeddedStack) -> No
     try:
         for sids, field in (({"ReadRecipients"}, "input"), ({"UploadParts"}, "output")):
             document = policy["PolicyDocument"]
-            left = [each for each in document["Statement"] if each["Sid"] not in sids]  # type: ignore[typeddict-item]
+            left = [each for each in document["Statement"] if each["Sid"] not in sids]
             put_file_policy(stack, left)
             (problem,) = mailing.invoke()["errors"]
             assert problem["field"] == field
             assert "parameter FilesBucket" in problem["reason"]
     finally:
-        put_file_policy(stack, policy["PolicyDocument"]["Statement"])  # type: ignore[typeddict-item]
+        put_file_policy(stack, policy["PolicyDocument"]["Statement"])
 
 
 def put_file_policy(stack: EmbeddedStack, statements: Sequence[object]) -> None:
