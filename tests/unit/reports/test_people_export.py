@@ -84,4 +84,20 @@ def test_csv_quotes_names_with_quotes_commas_and_line_breaks():
 
     text = PeopleExport(list_people, lambda: 0.0).read_part("acme", "link", "csv", None).text
     names = [row["person"] for row in csv.DictReader(io.StringIO(text, newline=""))]
-    assert names == ['a "b", c', "line\r\nbreak", "=1+1", ""]
+    assert names == ['a "b", c', "line\r\nbreak", "'=1+1", ""]
+
+
+def test_names_are_protected_in_csv_and_verbatim_in_ndjson():
+    names = ["=HYPERLINK(1)", "+49 151 2345", "-1", "@ada", "＝1", " =1", "'=1", "ada"]
+
+    def list_people(workspace: str, link: str, cursor: str | None, limit: int) -> People:
+        people = [PersonClicks(person=n, first="f", last="l", clicks=1) for n in names]
+        return People(people=people, cursor=None)
+
+    export = PeopleExport(list_people, lambda: 0.0)
+    lines = export.read_part("acme", "link", "ndjson", None).text.splitlines()
+    assert [json.loads(line)["person"] for line in lines] == names
+    text = export.read_part("acme", "link", "csv", None).text
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["person"] for row in rows] == [*(f"'{name}" for name in names[:-1]), "ada"]
+    assert {row["clicks"] for row in rows} == {"1"}

@@ -1,13 +1,12 @@
 """Report the people who clicked a link, export them as a file, and report a person's clicks.
 
-An export is CSV (RFC 4180) or newline-delimited JSON. One part holds about 50,000 people, because
-a Lambda response is limited in size and time; larger exports have a cursor to the next part.
+An export is CSV, in which no name is a formula, or newline-delimited JSON, which is verbatim. One
+part holds about 50,000 people, because a Lambda response is limited in size and time; larger
+exports have a cursor to the next part.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import time
@@ -29,6 +28,7 @@ from waypost.models.recipient import (
     click_hash,
 )
 from waypost.reports.campaigns import MAX_RESPONSE_BYTES, measure_response_bytes
+from waypost.reports.csv_export import format_csv
 from waypost.reports.schemas import Activity, ActivityClick, People, PersonClicks
 from waypost.repositories.campaigns import CampaignRepository
 from waypost.repositories.clicks import ClickRepository
@@ -206,7 +206,7 @@ class PeopleExport:
         :raises InvalidRequest: when the cursor is not from a response.
         """
         deadline = self.monotonic() + EXPORT_PART_SECONDS
-        texts = [_format_csv([_COLUMNS])] if file_format == "csv" and cursor is None else []
+        texts = [format_csv([_COLUMNS])] if file_format == "csv" and cursor is None else []
         size = 0
         while True:
             page = self.list_link_people(workspace, link, cursor, MAX_PEOPLE)
@@ -219,11 +219,5 @@ class PeopleExport:
 
 def _format_people(people: Iterable[PersonClicks], file_format: ExportFormat) -> str:
     if file_format == "csv":
-        return _format_csv(person.model_dump().values() for person in people)
+        return format_csv(person.model_dump().values() for person in people)
     return "".join(f"{person.model_dump_json()}\n" for person in people)
-
-
-def _format_csv(rows: Iterable[Iterable[object]]) -> str:
-    file = io.StringIO(newline="")
-    csv.writer(file).writerows(rows)
-    return file.getvalue()
