@@ -168,6 +168,7 @@ def prepare_domain_check() -> Use:
     keyring_source: Any = FixedKeyring(KEYRING)
     service = DomainVerificationService(
         domains=repositories.domains,
+        workspaces=repositories.workspaces,
         checker=DomainChecker(
             resolver, HttpProber(resolver, internet, connect=internet.connect), keyring_source
         ),

@@ -71,6 +71,7 @@ def fuzz_domain(data: bytes) -> None:
     """Add a tracking domain and read the same back, or reject it."""
     service = DomainService(
         InMemoryDomainRepository(),
+        InMemoryWorkspaceRepository(),
         CnameTargets("edge.example.net"),
         DomainEventPublisher(),
         lambda: NOW,

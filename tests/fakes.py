@@ -22,6 +22,7 @@ from waypost.ids import (
     CampaignId,
     LinkId,
     WorkspaceId,
+    check_owner,
     derive_campaign_id,
     derive_link_id,
     derive_workspace_id,
@@ -63,6 +64,7 @@ from waypost.repositories.pagination import (
 )
 from waypost.repositories.recipients import Commit
 from waypost.repositories.workspaces import (
+    UNSAVED_SETTINGS,
     PersonKey,
     VersionedSettings,
     parse_settings,
@@ -523,12 +525,24 @@ class InMemoryWorkspaceRepository:
         self._settings: dict[WorkspaceId, tuple[str, str, int]] = {}
         self._opt_outs: dict[PersonKey, OptOut] = {}
 
+    def resolve_id(self, workspace: str) -> WorkspaceId:
+        workspace_id = derive_workspace_id(workspace)
+        check_owner(workspace, self._settings.get(workspace_id, (None,))[0])
+        return workspace_id
+
+    def claim_id(self, workspace: str) -> WorkspaceId:
+        self._settings.setdefault(derive_workspace_id(workspace), (workspace, UNSAVED_SETTINGS, 0))
+        return self.resolve_id(workspace)
+
     def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings:
         stored = self._settings.get(workspace)
         return parse_settings(workspace, stored[1]) if stored else WorkspaceSettings()
 
-    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings:
-        stored = self._settings.get(workspace)
+    def get_settings_by_name(self, workspace: str) -> WorkspaceSettings:
+        return self.get_settings(self.resolve_id(workspace))
+
+    def get_settings_with_version(self, workspace: str) -> VersionedSettings:
+        stored = self._settings.get(self.resolve_id(workspace))
         return (
             parse_settings_with_version(*stored[1:])
             if stored
@@ -538,10 +552,8 @@ class InMemoryWorkspaceRepository:
     def save_settings(
         self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
     ) -> None:
-        code = derive_workspace_id(workspace)
-        name, _, version = self._settings.get(code, (workspace, "", 0))
-        if name != workspace:
-            raise AlreadyExists("workspace", workspace, "its id belongs to another name")
+        code = self.resolve_id(workspace)
+        version = self._settings[code][2] if code in self._settings else 0
         if expected_version not in (None, version):
             raise WriteConflict("settings were saved since they were read")
         self._settings[code] = (workspace, serialize_settings(settings), version + 1)

@@ -16,12 +16,15 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """The fields of Lambda's context that Powertools reads."""
+    """The fields of Lambda's context that Powertools and handlers read."""
 
     function_name: str = "test"
     memory_limit_in_mb: int = 128
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
 
 
 def load_function(function: str) -> ModuleType:

@@ -14,7 +14,7 @@ from tests.fakes import (
     InMemoryWorkspaceRepository,
 )
 from waypost.domains.base_url import BaseUrl, DomainBaseUrlResolver
-from waypost.ids import derive_workspace_id
+from waypost.ids import WorkspaceId, derive_workspace_id
 from waypost.redirect.service import LinkResolver
 from waypost.rewrite.schemas import validate_rewrite_request
 from waypost.rewrite.service import RewriteResponse, RewriteService
@@ -32,10 +32,10 @@ class FakeBaseUrls(DomainBaseUrlResolver):
     def __init__(self) -> None:
         super().__init__(InMemoryDomainRepository(), BASE)
 
-    def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
+    def resolve_base(self, workspace: WorkspaceId, sender: str | None) -> BaseUrl:
         return BaseUrl(BASE)
 
-    def resolve_short_base(self, workspace: str, sender: str | None) -> str:
+    def resolve_short_base(self, workspace: WorkspaceId, sender: str | None) -> str:
         return SHORT
 
 

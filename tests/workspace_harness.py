@@ -72,6 +72,7 @@ class WorkspaceHarness:
         now: datetime = NOON,
     ) -> list[LinkId]:
         """Store a rewritten campaign and return the ids of its links."""
+        self.settings.claim_id(self.name)
         campaign_id = self.campaigns.get_or_create(
             self.name, campaign, kind="newsletter", channel="email", now=now
         )
@@ -108,7 +109,11 @@ class WorkspaceHarness:
         services.repositories = self.repositories
         services.share_signers = ShareSignerSource(FixedKeyring(self.keyring), self.clock)
         services.domain_service = DomainService(
-            self.domains, CnameTargets("edge.example.net"), DomainEventPublisher(), lambda: self.now
+            self.domains,
+            self.settings,
+            CnameTargets("edge.example.net"),
+            DomainEventPublisher(),
+            lambda: self.now,
         )
         services.privacy_requests = PrivacyRequests(
             self.settings,
@@ -117,7 +122,7 @@ class WorkspaceHarness:
             monotonic=lambda: self.monotonic(),
         )
         services.share_links = ShareLinkService(
-            self.campaigns, services.share_signers.get_signer, PAGES_URL
+            self.campaigns, self.settings, services.share_signers.get_signer, PAGES_URL
         )
         return services
 

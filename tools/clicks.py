@@ -30,7 +30,7 @@ from tools.stack import (
     get_resource_name,
 )
 from waypost.composition import Repositories, build_late_click_recorder, build_tally_service
-from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.ids import derive_campaign_id
 from waypost.maintenance.recount import RecountResult, RecountService
 from waypost.maintenance.replay import replay_clicks
 from waypost.privacy.erasure import Erasure
@@ -72,6 +72,7 @@ def recount_campaign(repositories: Repositories, options: argparse.Namespace) ->
         repositories.recipients,
         repositories.workspaces,
     )
+    repositories.workspaces.resolve_id(options.workspace)
     campaign = derive_campaign_id(options.workspace, options.campaign)
     result = service.compare(campaign)
     if result.is_consistent and not result.clicks and repositories.campaigns.get(campaign) is None:
@@ -92,18 +93,16 @@ def list_campaigns(repositories: Repositories, _: argparse.Namespace) -> int:
 
 def opt_out(repositories: Repositories, options: argparse.Namespace) -> int:
     """Count a person without identity from now on."""
-    repositories.workspaces.opt_out(
-        derive_workspace_id(options.workspace), options.person, datetime.now(UTC)
-    )
+    workspaces = repositories.workspaces
+    workspaces.opt_out(workspaces.claim_id(options.workspace), options.person, datetime.now(UTC))
     print("opted out: clicks are counted without identity from now on; erase removes earlier ones")
     return EXIT_DONE
 
 
 def opt_in(repositories: Repositories, options: argparse.Namespace) -> int:
     """Undo a person's opt-out."""
-    repositories.workspaces.opt_in(
-        derive_workspace_id(options.workspace), options.person, datetime.now(UTC)
-    )
+    workspaces = repositories.workspaces
+    workspaces.opt_in(workspaces.claim_id(options.workspace), options.person, datetime.now(UTC))
     print("opted in: clicks counted during the opt-out stay anonymous")
     return EXIT_DONE
 
@@ -114,7 +113,8 @@ def erase_person(repositories: Repositories, options: argparse.Namespace) -> int
         repositories.clicks, repositories.recipients, repositories.workspaces, repositories.messages
     )
     now = datetime.now(UTC)
-    progress = erasure.erase(derive_workspace_id(options.workspace), options.person, now)
+    workspace_id = repositories.workspaces.claim_id(options.workspace)
+    progress = erasure.erase(workspace_id, options.person, now)
     print(f"{progress.clicks} clicks in {progress.campaigns} campaigns are anonymous now")
     if not progress.is_complete:
         print("the last search still found clicks or messages; run it again", file=sys.stderr)

@@ -23,7 +23,7 @@ from waypost.domains.service import DomainService
 from waypost.domains.status import build_domain_status
 from waypost.domains.verification import DomainVerificationService
 from waypost.errors import AlreadyExists, CorruptItem, WaypostError
-from waypost.models.tracking_domain import resolve_workspace_id, utc_now
+from waypost.models.tracking_domain import utc_now
 from waypost.observability import Metric, create_logger, emit_metric
 from waypost.responses import Response, json_response, problem_response
 
@@ -82,7 +82,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[st
 def _verify_domain(
     service: DomainVerificationService, workspace: str, host: str, deadline: Deadline
 ) -> dict[str, Any]:
-    domain = service.verify_domain(resolve_workspace_id(workspace), host.strip().lower(), deadline)
+    domain = service.verify_domain_by_name(workspace, host, deadline)
     if domain is None:
         return {"host": host, "use": "removed", "next_step": "Removed; you can add it again."}
     status = build_domain_status(domain, service.targets.get_primary_target(domain))
@@ -102,7 +102,9 @@ def _verify_due_domains(context: LambdaContext) -> dict[str, Any]:
 
 
 def _ensure_default_host(service: DomainVerificationService) -> None:
-    domains = DomainService(service.domains, service.targets, service.event_publisher, service.now)
+    domains = DomainService(
+        service.domains, service.workspaces, service.targets, service.event_publisher, service.now
+    )
     try:
         domains.ensure_default_host()
     except (CorruptItem, AlreadyExists):  # the checks of customers' domains go on

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, make_click
+from tests.colliding_names import COLLIDING, OWNER
 from tests.dynamodb_tables import TemporaryTables
 from tools import clicks
 from tools.stack import DeployedStack
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.composition import Repositories
+from waypost.errors import AlreadyExists
 
 
 class Events:
@@ -96,6 +98,21 @@ def test_opting_out_and_in(dynamodb_stores: Repositories) -> None:
     assert set(dynamodb_stores.workspaces.get_opt_outs({person})) == {person}
     assert clicks.main(["--env", "dev", "opt-in", "acme", "p1"]) == 0
     assert dynamodb_stores.workspaces.get_opt_outs({person}) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("recount", "spring-sale"), ("opt-out", "p1"), ("opt-in", "p1"), ("erase", "p1")],
+)
+def test_commands_refuse_a_name_whose_id_belongs_to_another(
+    dynamodb_stores: Repositories, command: str, argument: str
+) -> None:
+    workspace_id = dynamodb_stores.workspaces.claim_id(OWNER)
+    opt_out = dynamodb_stores.workspaces.opt_out(workspace_id, "p1", NOON)
+    with pytest.raises(AlreadyExists, match="choose another name"):
+        clicks.main([command, COLLIDING, argument])
+    person = (workspace_id, "p1")
+    assert dynamodb_stores.workspaces.get_opt_outs({person}) == {person: opt_out}
 
 
 def test_campaigns_of_an_earlier_release_are_listed(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
 from tests.contract.domain_repositories import ACME, GLOBEX, build_domain_with_history, store
+from tests.fakes import InMemoryWorkspaceRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.events import DomainEventPublisher
@@ -150,9 +151,9 @@ def test_messages_use_another_domain_of_the_workspace_if_one_is_corrupt(
     store.add(make_domain(stage="https"))
     store.add(make_domain(host="second.acme.com", stage="https", added=NOW + MINUTE))
     base_urls = DomainBaseUrlResolver(store, ADDRESS)
-    assert base_urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
+    assert base_urls.resolve_base(ACME, "news@acme.com").url == f"https://{HOST}"
     put_domain_item(store, corrupt_domain_item(make_domain(stage="https"), "failures", "none"))
-    assert base_urls.resolve_base("acme", "news@acme.com").url == "https://second.acme.com"
+    assert base_urls.resolve_base(ACME, "news@acme.com").url == "https://second.acme.com"
 
 
 def build_default_domain() -> TrackingDomain:
@@ -184,8 +185,8 @@ def test_unreadable_stage_of_the_default_host_raises_instead_of_a_guess(
     store.add(make_domain(stage="https"))
     base_urls = DomainBaseUrlResolver(store, ADDRESS, DEFAULT_HOST)
     with pytest.raises(CorruptItem, match=DEFAULT_HOST):
-        base_urls.resolve_base("globex", "news@globex.com")
-    assert base_urls.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
+        base_urls.resolve_base(GLOBEX, "news@globex.com")
+    assert base_urls.resolve_base(ACME, "news@acme.com").url == f"https://{HOST}"
 
 
 def test_list_leaves_out_a_domain_with_invalid_app_links(
@@ -195,7 +196,11 @@ def test_list_leaves_out_a_domain_with_invalid_app_links(
     store.add(make_domain(host="second.acme.com"))
     put_domain_item(store, corrupt_domain_item(make_domain(), "app_links.ios", ["no app"]))
     service = DomainService(
-        store, CnameTargets("edge.example.net"), DomainEventPublisher(), lambda: NOW
+        store,
+        InMemoryWorkspaceRepository(),
+        CnameTargets("edge.example.net"),
+        DomainEventPublisher(),
+        lambda: NOW,
     )
     assert [status.host for status in service.list_domains("acme").domains] == ["second.acme.com"]
     assert vars(caplog.records[0])["host"] == HOST

@@ -59,12 +59,14 @@ def links(stores: Repositories) -> dict[str, list[LinkId]]:
 
 @pytest.fixture
 def reports(stores: Repositories) -> CampaignReportService:
-    return CampaignReportService(stores.campaigns)
+    return CampaignReportService(stores.campaigns, stores.workspaces)
 
 
 @pytest.fixture
 def people(stores: Repositories) -> PeopleReportService:
-    return PeopleReportService(stores.campaigns, stores.recipients, stores.clicks, lambda: 0.0)
+    return PeopleReportService(
+        stores.campaigns, stores.recipients, stores.clicks, stores.workspaces, lambda: 0.0
+    )
 
 
 @pytest.fixture

@@ -49,14 +49,14 @@ def test_settings_that_are_no_object_are_corrupt_in_every_field(
     store_settings_text(stores.workspaces, ACME, "acme", text)
     with pytest.raises(CorruptItem, match="machine_threshold"):
         stores.workspaces.get_settings(ACME)
-    assert list(stores.workspaces.get_settings_with_version(ACME).corrupt_fields) == FIELDS
+    assert list(stores.workspaces.get_settings_with_version("acme").corrupt_fields) == FIELDS
 
 
 def test_valid_fields_beside_a_corrupt_one_are_read(stores: Repositories) -> None:
     store_settings_text(
         stores.workspaces, ACME, "acme", '{"retention_days": 7, "ip": 4, "later": 1}'
     )
-    stored = stores.workspaces.get_settings_with_version(ACME)
+    stored = stores.workspaces.get_settings_with_version("acme")
     assert (stored.settings, stored.version) == (WorkspaceSettings(retention_days=7), 1)
     assert stored.corrupt_fields == ("ip",)
 
@@ -131,7 +131,7 @@ def test_put_repairs_settings_only_if_it_gives_every_corrupt_field(
     )
     assert configuration.get_settings("acme") == told
     assert getattr(stores.workspaces.get_settings(ACME), other) is False
-    assert stores.workspaces.get_settings_with_version(ACME).corrupt_fields == ()
+    assert stores.workspaces.get_settings_with_version("acme").corrupt_fields == ()
 
 
 def test_settings_corrupt_in_every_field_are_repaired_by_giving_all(stores: Repositories) -> None:

@@ -44,6 +44,9 @@ class CampaignFixture:
         self.campaigns = repositories.campaigns
         self.recipients = repositories.recipients
         self.ledger = repositories.clicks
+        self.workspaces = repositories.workspaces
+        self.workspaces.claim_id("acme")  # a process reads a claim once
+        self.reports = CampaignReportService(self.campaigns, self.workspaces)
         self.tally = build_tally_service(repositories, None)
         code = self.code = self.campaigns.get_or_create(
             "acme", "spring-sale", kind="campaign", channel="email", now=NOON
@@ -69,9 +72,8 @@ def test_report_of_many_clicks_reads_as_few_items_as_one_of_few(campaign):
     reads = []
     for people in (3, 60):
         campaign.click(people)
-        reports = CampaignReportService(campaign.campaigns)
-        assert reports.get_report("acme", "spring-sale").clicks.unique == people
-        assert reports.get_series("acme", "spring-sale", "hour", "UTC").points
+        assert campaign.reports.get_report("acme", "spring-sale").clicks.unique == people
+        assert campaign.reports.get_series("acme", "spring-sale", "hour", "UTC").points
         reads.append(sum(campaign.client.items.values()))
     assert (
         reads[0] == reads[1] <= 16
@@ -85,7 +87,11 @@ def test_activity_page_reads_its_clicks_and_one_row_per_campaign(campaign):
             make_click(f"more{n}", person="p0", after=n, link=campaign.links[n % 3])
         )
     reports = PeopleReportService(
-        campaign.campaigns, campaign.recipients, campaign.ledger, NOON.timestamp
+        campaign.campaigns,
+        campaign.recipients,
+        campaign.ledger,
+        campaign.workspaces,
+        NOON.timestamp,
     )
     assert len(reports.get_activity("acme", "p0", None, 4).clicks) == 4
     assert +campaign.client.items == {"query": 4, "batch_get_item": 4, "get_item": 1}
@@ -98,7 +104,7 @@ def test_campaign_list_page_reads_four_items_per_campaign(campaign):
             "acme", f"c{n}", kind="campaign", channel="email", now=NOON
         )
     campaign.client.items.clear()
-    listed = CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100)
+    listed = campaign.reports.list_campaigns("acme", None, 100)
     assert len(listed.campaigns) == 10
     assert {one.campaign: one.clicks for one in listed.campaigns}["spring-sale"] == 3
     # Each is in the list and has its item; only one has counters, and none has sending counters.
@@ -110,8 +116,6 @@ def test_sharded_campaign_on_the_list_reads_only_existing_counters(campaign):
     campaign.campaigns._delivery_counter._counter_shards.switch_shard(campaign.code)
     campaign.campaigns.add_deliveries(campaign.code, 2, None)
     campaign.client.items.clear()
-    (listed,) = (
-        CampaignReportService(campaign.campaigns).list_campaigns("acme", None, 100).campaigns
-    )
+    (listed,) = campaign.reports.list_campaigns("acme", None, 100).campaigns
     assert listed.deliveries == 7
     assert +campaign.client.items == {"query": 1, "batch_get_item": 3}

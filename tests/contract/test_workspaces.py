@@ -8,7 +8,7 @@ import pytest
 from tests.click_factory import CAMPAIGN, NOON, SENT
 from tests.dynamodb_tables import TemporaryTables
 from waypost.composition import Repositories
-from waypost.errors import AlreadyExists, WriteConflict
+from waypost.errors import WriteConflict
 from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.models.workspace import (
     ERASURE_RECORD_DAYS,
@@ -44,27 +44,17 @@ def test_settings_are_read_as_they_were_saved(stores: Repositories) -> None:
     assert stores.workspaces.get_settings(ACME) == WorkspaceSettings()
 
 
-def test_workspace_name_with_the_id_of_another_name_is_rejected(
-    stores: Repositories, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stores.workspaces.save_settings("acme", WorkspaceSettings())
-    for module in ("waypost.repositories.dynamodb.workspaces", "tests.fakes"):
-        monkeypatch.setattr(f"{module}.derive_workspace_id", lambda _: ACME)
-    with pytest.raises(AlreadyExists, match="globex"):
-        stores.workspaces.save_settings("globex", WorkspaceSettings())
-
-
 def test_every_save_increments_the_version(stores: Repositories) -> None:
-    assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+    assert stores.workspaces.get_settings_with_version("acme") == VersionedSettings(
         WorkspaceSettings(), 0
     )
     stores.workspaces.save_settings("acme", WorkspaceSettings(cio_id=False), expected_version=0)
-    assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+    assert stores.workspaces.get_settings_with_version("acme") == VersionedSettings(
         WorkspaceSettings(cio_id=False), 1
     )
     stores.workspaces.save_settings("acme", WorkspaceSettings(cio_id=True), expected_version=1)
     stores.workspaces.save_settings("acme", WorkspaceSettings(retention_days=9))
-    assert stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+    assert stores.workspaces.get_settings_with_version("acme") == VersionedSettings(
         WorkspaceSettings(retention_days=9), 3
     )
 
@@ -76,7 +66,7 @@ def test_settings_are_saved_only_over_the_version_that_was_read(
 ) -> None:
     for _ in range(saved):
         stores.workspaces.save_settings("acme", WorkspaceSettings(retention_days=1))
-    before = stores.workspaces.get_settings_with_version(ACME)
+    before = stores.workspaces.get_settings_with_version("acme")
     if over == saved:
         stores.workspaces.save_settings(
             "acme", WorkspaceSettings(retention_days=2), expected_version=over
@@ -87,7 +77,7 @@ def test_settings_are_saved_only_over_the_version_that_was_read(
         stores.workspaces.save_settings(
             "acme", WorkspaceSettings(retention_days=2), expected_version=over
         )
-    assert stores.workspaces.get_settings_with_version(ACME) == before
+    assert stores.workspaces.get_settings_with_version("acme") == before
 
 
 def test_settings_without_a_version_are_read_and_replaced(
@@ -102,11 +92,11 @@ def test_settings_without_a_version_are_read_and_replaced(
             "settings": {"S": '{"retention_days": 7}'},
         },
     )
-    assert dynamodb_stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+    assert dynamodb_stores.workspaces.get_settings_with_version("acme") == VersionedSettings(
         WorkspaceSettings(retention_days=7), 0
     )
     dynamodb_stores.workspaces.save_settings("acme", WorkspaceSettings(), expected_version=0)
-    assert dynamodb_stores.workspaces.get_settings_with_version(ACME) == VersionedSettings(
+    assert dynamodb_stores.workspaces.get_settings_with_version("acme") == VersionedSettings(
         WorkspaceSettings(), 1
     )
 

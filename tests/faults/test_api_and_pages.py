@@ -125,6 +125,7 @@ def create_domain_and_campaign() -> None:
 
 def create_opted_out_workspace() -> None:
     repositories = get_repositories()
+    repositories.workspaces.claim_id("acme")
     repositories.workspaces.opt_out(ACME, "left", NOON)
     domain = create_domain(ACME, "acme", NAMES["host"], "acme.com", "f00d", NOON)
     repositories.domains.add(domain)
@@ -334,6 +335,25 @@ def test_write_is_complete_or_returns_503(
             cloud.clear_faults()
             assert send(api, request)["statusCode"] in (code, 409), (route, fault)
             check_stored(cloud, request, expected)
+
+
+@pytest.mark.parametrize("fault", CALL_FAULTS)
+@pytest.mark.parametrize("call", ["GetItem of settings", "UpdateItem of settings"])
+def test_first_write_follows_its_claim_on_any_fault(
+    aws: FakeCloud, api: ModuleType, call: str, fault: str
+) -> None:
+    request = WRITES[0]
+    for after, times in fault_schedules(1):
+        with aws.reset():
+            aws.plan_fault(call, fault, after=after, times=times)
+            answer = send_in_new_container(api, request)
+            assert is_refusal(answer) or answer["statusCode"] == 200
+            items = {sort_key[:1] for _, sort_key in read_state(aws, ["workspaces"])}
+            assert items in (set(), {"W"}, {"W", "P"})
+            aws.clear_faults()
+            assert send(api, request)["statusCode"] == 200
+            items = {sort_key[:1] for _, sort_key in read_state(aws, ["workspaces"])}
+            assert items == {"W", "P"}
 
 
 def check_stored(cloud: FakeCloud, request: ApiRequest, expected: HealthyRun) -> None:

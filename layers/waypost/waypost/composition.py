@@ -290,9 +290,11 @@ def create_domain_verification_service(
 
     domains, own = DomainConfig.from_env(), VerifyDomainsConfig.from_env()
     keyring_source = KeyringSource(create_client("secretsmanager"), own.keyring_secret)
+    repositories = Repositories(create_client("dynamodb"), TableNames.from_config(domains))
     resolver = DnsResolver()
     return DomainVerificationService(
-        domains=Repositories(create_client("dynamodb"), TableNames.from_config(domains)).domains,
+        domains=repositories.domains,
+        workspaces=repositories.workspaces,
         checker=DomainChecker(resolver, HttpProber(resolver), keyring_source),
         cdn_tenants=CloudFrontTenants(
             create_client("cloudfront", region_name=CLOUDFRONT_REGION),
@@ -330,7 +332,7 @@ class ApiServices:
     def campaign_reports(self) -> CampaignReportService:
         from waypost.reports.campaigns import CampaignReportService
 
-        return CampaignReportService(self.repositories.campaigns)
+        return CampaignReportService(self.repositories.campaigns, self.repositories.workspaces)
 
     @cached_property
     def people_reports(self) -> PeopleReportService:
@@ -340,6 +342,7 @@ class ApiServices:
             campaigns=self.repositories.campaigns,
             recipients=self.repositories.recipients,
             clicks=self.repositories.clicks,
+            workspaces=self.repositories.workspaces,
             clock=self.clock,
         )
 
@@ -377,6 +380,7 @@ class ApiServices:
         config = DomainConfig.from_env()
         return DomainService(
             domains=self.repositories.domains,
+            workspaces=self.repositories.workspaces,
             targets=CnameTargets(config.edge_endpoint, config.default_host),
             event_publisher=create_domain_event_publisher(config.event_bus),
             now=partial(utc_now, self.clock),
@@ -396,6 +400,7 @@ class ApiServices:
 
         return ShareLinkService(
             self.repositories.campaigns,
+            self.repositories.workspaces,
             self.share_signers.get_signer,
             ShareLinkConfig.from_env().pages_url,
         )

@@ -1,4 +1,4 @@
-"""Derive the ids of workspaces, campaigns and links from their names.
+"""Derive the ids of workspaces, campaigns and links from their names, and refuse colliding names.
 
 An id is a truncated BLAKE2b hash in lower-case hex. A link's id contains the ids of its campaign
 and workspace, so these are known without a lookup:
@@ -9,9 +9,10 @@ and workspace, so these are known without a lookup:
 
 The widths trade the length of every link against collisions (birthday bound). Two among 1,000
 workspaces collide with probability 1e-4, two among 10,000 campaigns of a workspace with 5e-5; the
-second name is refused (``errors.AlreadyExists``). A campaign may have millions of links, one per
-recipient, so collisions of links are resolved: ``attempt`` selects the next id. The stored
-definition decides which link an id belongs to.
+second name is refused (``errors.AlreadyExists``). Anyone can compute a name with a given id, so
+only the name that claimed a workspace's id may use it (``check_owner``). A campaign may have
+millions of links, one per recipient, so collisions of links are resolved: ``attempt`` selects the
+next id. The stored definition decides which link an id belongs to.
 
 A link id that ends in zeros belongs to no link: it identifies opens of a campaign's messages.
 """
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from typing import NewType
+
+from waypost.errors import AlreadyExists
 
 WorkspaceId = NewType("WorkspaceId", str)
 CampaignId = NewType("CampaignId", str)
@@ -36,6 +39,17 @@ _EXTRA_ATTEMPT_OFFSET = 1 << 32
 def derive_workspace_id(workspace: str) -> WorkspaceId:
     """Derive the id of a workspace from its name."""
     return WorkspaceId(_hash_parts("workspace", workspace, size=WORKSPACE_ID_BYTES))
+
+
+def check_owner(workspace: str, owner: str | None) -> None:
+    """Compare a workspace's name with the name that claimed its id, None before the first write.
+
+    Raises AlreadyExists, which does not name the owner.
+    """
+    if owner not in (None, workspace):
+        raise AlreadyExists(
+            "workspace", workspace, "its id belongs to another name; choose another name"
+        )
 
 
 def derive_campaign_id(workspace: str, campaign: str) -> CampaignId:

@@ -23,7 +23,7 @@ from tests.e2e.domains.conftest import (
 )
 from tests.e2e.domains.fake_services import FakeCdn, FakeSenderIdentities, RecordingEventPublisher
 from tests.e2e.domains.internet import build_response, respond_to_probe
-from tests.fakes import InMemoryDomainRepository
+from tests.fakes import InMemoryDomainRepository, InMemoryWorkspaceRepository
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.certificates import CdnTenant
 from waypost.domains.network import NO_DEADLINE, Deadline
@@ -52,13 +52,17 @@ class DomainStack:
     event_publisher: RecordingEventPublisher = field(default_factory=RecordingEventPublisher)
     senders: FakeSenderIdentities = field(default_factory=FakeSenderIdentities)
     store: InMemoryDomainRepository = field(default_factory=InMemoryDomainRepository)
+    workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
     now: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         targets = CnameTargets(ENDPOINT, DEFAULT_HOST)
-        self.service = DomainService(self.store, targets, self.event_publisher, lambda: self.now)
+        self.service = DomainService(
+            self.store, self.workspaces, targets, self.event_publisher, lambda: self.now
+        )
         self.verifier = DomainVerificationService(
             self.store,
+            self.workspaces,
             self.world.checker,
             self.cdn,
             self.senders,
@@ -81,7 +85,7 @@ class DomainStack:
         return self.service.get_domain("acme", HOST).lights[name].model_dump()
 
     def resolve_url(self) -> str:
-        return self.base_urls.resolve_base("acme", SENDER).url
+        return self.base_urls.resolve_base(ACME, SENDER).url
 
     def set_up_https(self) -> DomainStack:
         """Add a domain and bring it to HTTPS."""
@@ -317,17 +321,17 @@ def test_host_for_a_foreign_sender_is_unused_until_its_proof_is_seen(
     stack.cdn.set_certificate_status(HOST)
     stack.check_domain()
     assert stack.check_domain() == "https"
-    assert stack.base_urls.resolve_base("acme", "x@globex.example").url == ADDRESS
+    assert stack.base_urls.resolve_base(ACME, "x@globex.example").url == ADDRESS
     assert stack.get_light("sending")["colour"] == "red"
     assert f"_waypost.{HOST} TXT" in stack.get_light("sending")["next_step"]
 
     proof = stack.service.get_domain("acme", HOST).records[1]
     stack.world.dns.add_record(proof.name, "TXT", f'"{proof.value}"')
     stack.check_domain()
-    assert stack.base_urls.resolve_base("acme", "x@globex.example").url == f"https://{HOST}"
+    assert stack.base_urls.resolve_base(ACME, "x@globex.example").url == f"https://{HOST}"
     del stack.world.dns.records[proof.name, "TXT"]
     stack.check_domain()
-    assert stack.base_urls.resolve_base("acme", "x@globex.example").url == f"https://{HOST}"
+    assert stack.base_urls.resolve_base(ACME, "x@globex.example").url == f"https://{HOST}"
 
 
 def test_domain_is_unused_within_a_day_of_losing_sender_verification(stack: DomainStack) -> None:

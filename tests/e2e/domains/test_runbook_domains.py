@@ -23,13 +23,13 @@ from tests.e2e.domains.conftest import DEFAULT_HOST, EDGE_ADDRESS, ENDPOINT, HOS
 from tests.e2e.domains.fake_services import FakeCdn, FakeSenderIdentities
 from tests.e2e.domains.internet import WebServer, build_response
 from tests.e2e.runbook_operator import Operator, runbook_entry
+from waypost.composition import Repositories, TableNames
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.service import DomainService
 from waypost.domains.verification import DomainVerificationService
 from waypost.ids import WorkspaceId, derive_workspace_id
 from waypost.models.tracking_domain import STACK_WORKSPACE, CnameTargets, utc_now
 from waypost.repositories.dynamodb.client import DynamoClient
-from waypost.repositories.dynamodb.domains import DynamoDomainRepository
 
 ACME = derive_workspace_id("acme")
 
@@ -52,11 +52,13 @@ class Account:
         self.operator, self.cdn = Operator(self.stack), FakeCdn(self.world)
         table = self.stack.ref("WorkspacesTable")
         client = cast("DynamoClient", self.stack.cloud.client("dynamodb"))
-        store = DynamoDomainRepository(client, table)
+        repositories = Repositories(client, TableNames(workspaces=table))
+        store, workspaces = repositories.domains, repositories.workspaces
         targets = CnameTargets(ENDPOINT, DEFAULT_HOST)
-        self.service = DomainService(store, targets, DomainEventPublisher(), utc_now)
+        self.service = DomainService(store, workspaces, targets, DomainEventPublisher(), utc_now)
         self.verifier = DomainVerificationService(
             store,
+            workspaces,
             self.world.checker,
             self.cdn,
             FakeSenderIdentities(),

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from tests.click_factory import NOON
+from tests.colliding_names import COLLIDING, OWNER
 from tests.lambda_handlers import build_api_event
 from tests.workspace_harness import build_link_definition
-from waypost.ids import derive_campaign_id, derive_open_id, derive_workspace_id
+from waypost.ids import derive_campaign_id, derive_open_id
 from waypost.repositories.pagination import encode_cursor
 
 CAMPAIGN = "GET /v1/workspaces/{workspace}/campaigns/{campaign}"
@@ -356,8 +357,10 @@ def test_an_invalid_list_query_returns_400_with_the_field(api, query, field):
     assert (status, problem["errors"][0]["field"]) == (400, field)
 
 
-def test_a_workspace_with_the_same_id_sees_no_other_campaigns(api, workspace, links, monkeypatch):
-    workspace_id = derive_workspace_id("acme")
-    monkeypatch.setattr("waypost.reports.campaigns.derive_workspace_id", lambda _: workspace_id)
-    assert api(CAMPAIGNS, workspace="twin")[1]["campaigns"] == []
-    assert len(api(CAMPAIGNS)[1]["campaigns"]) == 1
+def test_list_of_an_unclaimed_id_has_only_campaigns_of_the_requested_name(api, workspace):
+    """Campaigns of a release that claimed no names."""
+    for name in (OWNER, COLLIDING):
+        workspace.campaigns.get_or_create(name, name, kind="", channel="email", now=NOON)
+    for name in (OWNER, COLLIDING):
+        (listed,) = api(CAMPAIGNS, workspace=name)[1]["campaigns"]
+        assert listed["campaign"] == name

@@ -7,6 +7,7 @@ import pytest
 from tests.fakes import InMemoryDomainRepository
 from tests.unit.domains.builders import HOST, MINUTE, NOW, TARGET, make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
+from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
@@ -16,6 +17,7 @@ from waypost.models.tracking_domain import (
 )
 
 ADDRESS = "https://api.execute-api.example.com"
+ACME, GLOBEX = derive_workspace_id("acme"), derive_workspace_id("globex")
 
 
 def build_resolver(*domains: TrackingDomain, default_host: str = "") -> DomainBaseUrlResolver:
@@ -26,7 +28,7 @@ def build_resolver(*domains: TrackingDomain, default_host: str = "") -> DomainBa
 
 
 def resolve_url(*domains: TrackingDomain, sender: str | None = "news@acme.com") -> str:
-    return build_resolver(*domains).resolve_base("acme", sender).url
+    return build_resolver(*domains).resolve_base(ACME, sender).url
 
 
 @pytest.mark.parametrize(
@@ -110,18 +112,18 @@ def test_host_outside_its_sending_domain_needs_a_proof_or_the_operators_mark(
 
 def test_domain_of_another_workspace_is_never_used_for_links() -> None:
     resolver = build_resolver(make_domain(stage="https"))
-    assert resolver.resolve_base("globex", "news@acme.com").url == ADDRESS
+    assert resolver.resolve_base(GLOBEX, "news@acme.com").url == ADDRESS
 
 
 def test_reverted_domain_is_unused_from_the_next_message() -> None:
     store = InMemoryDomainRepository()
     store.add(make_domain(stage="https"))
     resolver = DomainBaseUrlResolver(store, ADDRESS)
-    assert resolver.resolve_base("acme", "news@acme.com").url == f"https://{HOST}"
+    assert resolver.resolve_base(ACME, "news@acme.com").url == f"https://{HOST}"
     stored = store.get(make_domain().workspace, HOST)
     assert stored is not None
     store.save(replace(stored, use="reverted"))
-    assert resolver.resolve_base("acme", "news@acme.com").url == ADDRESS
+    assert resolver.resolve_base(ACME, "news@acme.com").url == ADDRESS
 
 
 def build_default_host(**changes: object) -> TrackingDomain:
@@ -131,8 +133,8 @@ def build_default_host(**changes: object) -> TrackingDomain:
 
 def test_default_host_is_used_once_its_https_has_worked() -> None:
     waiting = build_resolver(build_default_host(), default_host=TARGET)
-    assert waiting.resolve_base("acme", None).url == ADDRESS
+    assert waiting.resolve_base(ACME, None).url == ADDRESS
     plain = build_resolver(build_default_host(stage="http"), default_host=TARGET)
-    assert plain.resolve_base("acme", None).url == ADDRESS
+    assert plain.resolve_base(ACME, None).url == ADDRESS
     working = build_resolver(build_default_host(stage="https", failures=7), default_host=TARGET)
-    assert working.resolve_base("acme", None).url == f"https://{TARGET}"
+    assert working.resolve_base(ACME, None).url == f"https://{TARGET}"

@@ -33,28 +33,28 @@ def test_short_host_is_used_only_for_short_links() -> None:
         build_working_domain("links.acme.com", "links"),
         build_working_domain("go.acme.com", "short"),
     )
-    assert resolver.resolve_short_base("acme", "+15550100") == "https://go.acme.com"
-    assert resolver.resolve_base("acme", "news@acme.com").url == "https://links.acme.com"
+    assert resolver.resolve_short_base(ACME, "+15550100") == "https://go.acme.com"
+    assert resolver.resolve_base(ACME, "news@acme.com").url == "https://links.acme.com"
 
 
 def test_workspace_with_only_a_short_host_uses_the_default_for_other_links() -> None:
     resolver = build_resolver(build_working_domain("go.acme.com", "short"))
-    assert resolver.resolve_short_base("acme", None) == "https://go.acme.com"
-    assert resolver.resolve_base("acme", "news@acme.com").url == ADDRESS
+    assert resolver.resolve_short_base(ACME, None) == "https://go.acme.com"
+    assert resolver.resolve_base(ACME, "news@acme.com").url == ADDRESS
 
 
 def test_short_link_uses_the_links_host_if_there_is_no_short_host() -> None:
     assert build_resolver(build_working_domain("links.acme.com", "links")).resolve_short_base(
-        "acme", None
+        ACME, None
     ) == ("https://links.acme.com")
-    assert build_resolver().resolve_short_base("acme", None) == ADDRESS
+    assert build_resolver().resolve_short_base(ACME, None) == ADDRESS
 
 
 def test_short_host_that_does_not_work_is_not_used() -> None:
     broken = make_domain(host="go.acme.com", role="short", stage="waiting")
     reverted = build_working_domain("get.acme.com", "short", use="reverted")
     resolver = build_resolver(broken, reverted, build_working_domain("links.acme.com", "links"))
-    assert resolver.resolve_short_base("acme", None) == "https://links.acme.com"
+    assert resolver.resolve_short_base(ACME, None) == "https://links.acme.com"
 
 
 def test_role_survives_storage_and_a_domain_without_role_is_for_links() -> None:

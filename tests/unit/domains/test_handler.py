@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from tests.contract.corrupt_domains import corrupt_domain_item, put_domain_item
-from tests.fakes import InMemoryDomainRepository
+from tests.fakes import InMemoryDomainRepository, InMemoryWorkspaceRepository
 from tests.lambda_handlers import build_api_event, load_function
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET, UNREACHABLE, make_domain
 from tests.unit.domains.fake_verification import FakeChecker, FakeServices
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.network import NO_DEADLINE
 from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
+from waypost.ids import derive_workspace_id
 from waypost.models import tracking_domain
 from waypost.models.attributes import Item
 from waypost.models.tracking_domain import (
@@ -25,7 +26,6 @@ from waypost.models.tracking_domain import (
     CnameTargets,
     TrackingDomain,
     create_domain,
-    resolve_workspace_id,
 )
 
 VERIFY = "POST /v1/workspaces/{workspace}/domains/{host}/verify"
@@ -55,6 +55,7 @@ def function(monkeypatch: pytest.MonkeyPatch, store: InMemoryDomainRepository) -
     services: Any = FakeServices()
     verifier = DomainVerificationService(
         store,
+        InMemoryWorkspaceRepository(),
         checker,
         services,
         services,
@@ -93,7 +94,7 @@ def test_verify_request_for_an_unknown_domain_is_404(
 def test_verify_request_uses_the_workspace_decoded_by_api_gateway(
     function: ModuleType, store: InMemoryDomainRepository, workspace: str
 ) -> None:
-    store.add(make_domain(workspace=resolve_workspace_id(workspace)))
+    store.add(make_domain(workspace=derive_workspace_id(workspace)))
     assert request_check(function, workspace, HOST)[0] == 200
 
 
@@ -162,7 +163,7 @@ def test_corrupt_item_of_the_default_host_does_not_block_other_checks(
     put_domain_item(store, corrupt_item)
     store.add(make_domain())
     function.handler({"task": "due"}, FakeLambdaContext())
-    checked = store.get(resolve_workspace_id("acme"), HOST)
+    checked = store.get(derive_workspace_id("acme"), HOST)
     assert checked is not None
     assert checked.stage == "https"
 
@@ -176,7 +177,7 @@ def test_corrupt_claim_and_corrupt_domain_do_not_block_other_checks(
     put_domain_item(store, corrupt_domain_item(make_domain(host="b.acme.com"), "failures", "none"))
     result = function.handler({"task": "due"}, FakeLambdaContext())
     assert result == {"checked": 3, "left": 0, "failed": 1}  # default host, corrupt domain, HOST
-    checked = store.get(resolve_workspace_id("acme"), HOST)
+    checked = store.get(derive_workspace_id("acme"), HOST)
     assert checked is not None
     assert checked.stage == "https"
     assert '"RowDamaged":1' in capsys.readouterr().out

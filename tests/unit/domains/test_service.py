@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.fakes import InMemoryDomainRepository
+from tests.fakes import InMemoryDomainRepository, InMemoryWorkspaceRepository
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
 from waypost.domains.events import DomainEventPublisher
 from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
@@ -25,7 +25,11 @@ ACME = derive_workspace_id("acme")
 @pytest.fixture
 def service() -> DomainService:
     return DomainService(
-        InMemoryDomainRepository(), CnameTargets(EDGE, TARGET), DomainEventPublisher(), lambda: NOW
+        InMemoryDomainRepository(),
+        InMemoryWorkspaceRepository(),
+        CnameTargets(EDGE, TARGET),
+        DomainEventPublisher(),
+        lambda: NOW,
     )
 
 
@@ -70,7 +74,11 @@ def test_sending_domain_defaults_to_the_parent_of_the_host(service: DomainServic
 
 def test_cname_target_is_the_cdn_if_the_stack_has_no_default_host() -> None:
     service_without_default_host = DomainService(
-        InMemoryDomainRepository(), CnameTargets(EDGE), DomainEventPublisher(), lambda: NOW
+        InMemoryDomainRepository(),
+        InMemoryWorkspaceRepository(),
+        CnameTargets(EDGE),
+        DomainEventPublisher(),
+        lambda: NOW,
     )
     assert add(service_without_default_host)["records"][0]["value"] == EDGE
 

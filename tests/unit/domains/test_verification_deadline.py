@@ -11,7 +11,7 @@ from typing import Any, get_args
 import dns.exception
 import pytest
 
-from tests.fakes import InMemoryDomainRepository
+from tests.fakes import InMemoryDomainRepository, InMemoryWorkspaceRepository
 from tests.faults.fake_internet import CDN_ADDRESS, KEYRING, FakeConnection, FakeInternet
 from tests.faults.fault_injector import FaultInjector
 from tests.unit.domains.builders import (
@@ -261,6 +261,7 @@ class VerificationFixture:
         services: Any = self.services
         return DomainVerificationService(
             self.store,
+            InMemoryWorkspaceRepository(),
             checker,
             services,
             services,

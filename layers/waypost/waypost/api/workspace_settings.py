@@ -17,7 +17,6 @@ from waypost.errors import (
     Problem,
     WriteConflict,
 )
-from waypost.ids import derive_workspace_id
 from waypost.models.workspace import (
     MAX_BOT_THRESHOLD,
     MAX_DAYS,
@@ -110,13 +109,14 @@ class WorkspaceSettingsService:
     def get_settings(self, workspace: str) -> SettingsChange:
         """Return all settings of a workspace.
 
+        :raises AlreadyExists: when the workspace's id belongs to another name.
         :raises CorruptItem: when the stored settings cannot be read.
         """
         try:
-            settings = self.workspaces.get_settings(derive_workspace_id(workspace))
+            settings = self.workspaces.get_settings_by_name(workspace)
             return _build_body(_drop_forbidden_schemes(settings))
         except ValidationError as e:
-            workspace_id = derive_workspace_id(workspace)
+            workspace_id = self.workspaces.resolve_id(workspace)
             fields = ", ".join(map(repr, _list_fields(e)))
             error = CorruptItem(f"settings of workspace {workspace_id}: {fields} cannot be read")
             log_corrupt_item("settings", error, workspace=workspace_id)
@@ -127,7 +127,7 @@ class WorkspaceSettingsService:
 
         A change repairs corrupt settings when it contains a value for each of them.
 
-        :raises AlreadyExists: when another workspace's name has the same id.
+        :raises AlreadyExists: when the workspace's id belongs to another name.
         :raises ConcurrentModification: when other writers win every attempt.
         :raises InvalidRequest: when the settings become too large, a parameter is not valid Liquid,
             or a corrupt setting would remain.
@@ -135,7 +135,7 @@ class WorkspaceSettingsService:
         _check_url_parameters(change)
 
         def save() -> SettingsChange:
-            stored = self.workspaces.get_settings_with_version(derive_workspace_id(workspace))
+            stored = self.workspaces.get_settings_with_version(workspace)
             settings = change.apply_to(_drop_forbidden_schemes(stored.settings))
             _check_size(settings)
             body = _build_complete_body(change, settings, stored.corrupt_fields)

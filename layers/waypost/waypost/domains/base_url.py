@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from waypost.domains.hostnames import extract_sender_domain
-from waypost.ids import derive_workspace_id
+from waypost.ids import WorkspaceId
 from waypost.models.tracking_domain import (
     NO_APP_LINKS,
     STACK_WORKSPACE,
@@ -44,20 +44,20 @@ class DomainBaseUrlResolver:
     api_url: str
     default_host: str = ""
 
-    def resolve_base(self, workspace: str, sender: str | None) -> BaseUrl:
+    def resolve_base(self, workspace: WorkspaceId, sender: str | None) -> BaseUrl:
         """Choose the base for a message of a workspace from a sender (a From value or a number).
 
         The URL has no slash at the end. Raises StoreUnavailable.
         """
-        domains = self.domains.list_by_workspace(derive_workspace_id(workspace))
+        domains = self.domains.list_by_workspace(workspace)
         chosen = choose_domain(domains, extract_sender_domain(sender))
         if chosen is not None:
             return BaseUrl(chosen.base_url, chosen.app_links)
         return BaseUrl(self.resolve_default_url())
 
-    def resolve_short_base(self, workspace: str, sender: str | None) -> str:
+    def resolve_short_base(self, workspace: WorkspaceId, sender: str | None) -> str:
         """Choose the base URL of short links: the workspace's short host, else as for all links."""
-        domains = self.domains.list_by_workspace(derive_workspace_id(workspace))
+        domains = self.domains.list_by_workspace(workspace)
         chosen = choose_domain(domains, None, role="short") or choose_domain(
             domains, extract_sender_domain(sender)
         )

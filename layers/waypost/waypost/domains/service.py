@@ -32,10 +32,10 @@ from waypost.models.tracking_domain import (
     TrackingDomain,
     create_domain,
     is_in_domain,
-    resolve_workspace_id,
 )
 from waypost.repositories.corrupt_items import log_corrupt_item
-from waypost.repositories.domains import DomainRepository
+from waypost.repositories.domains import DomainRepository, resolve_owner_id
+from waypost.repositories.workspaces import WorkspaceRepository
 
 MAX_WORKSPACE_DOMAINS: Final = 50
 """Per workspace: each domain needs a tenant and a certificate, and an account has few."""
@@ -43,9 +43,13 @@ MAX_WORKSPACE_DOMAINS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class DomainService:
-    """Manages a workspace's tracking domains."""
+    """Manages a workspace's tracking domains.
+
+    Methods with a workspace raise AlreadyExists if its id belongs to another name.
+    """
 
     domains: DomainRepository
+    workspaces: WorkspaceRepository
     targets: CnameTargets
     event_publisher: DomainEventPublisher
     now: Callable[[], datetime]
@@ -58,7 +62,7 @@ class DomainService:
         """
         self._reject_stack_host(body.host)
         _reject_stack_workspace(workspace, body.host)
-        workspace_id = resolve_workspace_id(workspace)
+        workspace_id = self.workspaces.resolve_id(workspace)
         existing = self.domains.get(workspace_id, body.host)
         if existing is not None and existing.use == "removed":
             restored = self._set_use(self._apply_changes(existing, body), "on")
@@ -72,12 +76,13 @@ class DomainService:
             workspace_id, workspace, body.host, parent, token_hex(16), self.now()
         )
         domain = self._apply_changes(domain, body)
+        self.workspaces.claim_id(workspace)
         self.domains.add(domain)
         return self._build_status(domain)
 
     def list_domains(self, workspace: str) -> DomainList:
         """List the readable domains of a workspace, oldest first, including those being removed."""
-        domains = self.domains.list_by_workspace(resolve_workspace_id(workspace))
+        domains = self.domains.list_by_workspace(resolve_owner_id(self.workspaces, workspace))
         statuses = [self._build_status_or_none(domain) for domain in domains]
         return DomainList(domains=[status for status in statuses if status is not None])
 
@@ -125,7 +130,8 @@ class DomainService:
             )
 
     def _load_domain(self, workspace: str, host: str) -> TrackingDomain:
-        domain = self.domains.get(resolve_workspace_id(workspace), host.strip().lower())
+        workspace_id = resolve_owner_id(self.workspaces, workspace)
+        domain = self.domains.get(workspace_id, host.strip().lower())
         if domain is None:
             raise NotFound("tracking domain", host)
         return domain
@@ -161,6 +167,7 @@ class DomainService:
     def _save_and_publish(self, before: TrackingDomain, after: TrackingDomain) -> TrackingDomain:
         if after == before:
             return before
+        self.workspaces.claim_id(after.workspace_name)
         saved = self.domains.save(after)
         self.event_publisher.publish(saved, saved.get_changes_since(before))
         return saved

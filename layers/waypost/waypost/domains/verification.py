@@ -23,7 +23,8 @@ from waypost.ids import WorkspaceId
 from waypost.models.domain_check import CheckResult
 from waypost.models.tracking_domain import STACK_WORKSPACE, CnameTargets, TrackingDomain
 from waypost.observability import Metric, emit_metric
-from waypost.repositories.domains import DomainRepository
+from waypost.repositories.domains import DomainRepository, resolve_owner_id
+from waypost.repositories.workspaces import WorkspaceRepository
 
 _MAX_SAVE_ATTEMPTS: Final = 3
 MAX_CONCURRENT_CHECKS: Final = 16
@@ -48,12 +49,23 @@ class DomainVerificationService:
     """Checks tracking domains and keeps their state up to date."""
 
     domains: DomainRepository
+    workspaces: WorkspaceRepository
     checker: DomainChecker
     cdn_tenants: CdnTenants
     sender_identities: SenderIdentities
     event_publisher: DomainEventPublisher
     targets: CnameTargets
     now: Callable[[], datetime]
+
+    def verify_domain_by_name(
+        self, workspace: str, host: str, deadline: Deadline
+    ) -> TrackingDomain | None:
+        """Check a domain of a workspace as ``verify_domain`` does.
+
+        Raises AlreadyExists too, if the workspace's id belongs to another name.
+        """
+        workspace_id = resolve_owner_id(self.workspaces, workspace)
+        return self.verify_domain(workspace_id, host.strip().lower(), deadline)
 
     def verify_domain(
         self, workspace: WorkspaceId, host: str, deadline: Deadline = NO_DEADLINE

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self, TypeVar, cast
 
 from waypost.errors import CorruptItem
-from waypost.ids import WorkspaceId, derive_workspace_id
+from waypost.ids import WorkspaceId
 from waypost.models import attributes
 from waypost.models.attributes import Item, field_types, first_invalid_field, matches_type
 from waypost.models.domain_check import CaaResult, CheckResult, DnsResult, HstsResult, ProbeResult
@@ -251,11 +251,6 @@ def create_domain(
         since=now,
         due=now,
     )
-
-
-def resolve_workspace_id(workspace: str) -> WorkspaceId:
-    """Return a workspace's id by its name, including the stack's own."""
-    return STACK_WORKSPACE if workspace == STACK_WORKSPACE_NAME else derive_workspace_id(workspace)
 
 
 def utc_now(clock: Callable[[], float] = time.time) -> datetime:

@@ -14,7 +14,6 @@ from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel
 
-from waypost.ids import derive_workspace_id
 from waypost.models.attributes import format_rfc3339
 from waypost.models.workspace import person_hash
 from waypost.privacy.erasure import Erasure, ErasureProgress
@@ -56,7 +55,10 @@ class AuditLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PrivacyRequests:
-    """Privacy requests of the API. ``monotonic`` is a monotonic clock in seconds."""
+    """Privacy requests of the API. ``monotonic`` is a monotonic clock in seconds.
+
+    Methods raise AlreadyExists if the workspace's id belongs to another name.
+    """
 
     workspaces: WorkspaceRepository
     erasure: Erasure
@@ -65,7 +67,7 @@ class PrivacyRequests:
 
     def get_opt_out(self, workspace: str, person: str) -> OptOutAnswer:
         """Return the opt-out of a person."""
-        key = (derive_workspace_id(workspace), person)
+        key = (self.workspaces.resolve_id(workspace), person)
         opt_out = self.workspaces.get_opt_outs([key]).get(key)
         if opt_out is None or not opt_out.is_active:
             return OptOutAnswer(opted_out=False, since=None)
@@ -73,21 +75,21 @@ class PrivacyRequests:
 
     def opt_out(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
         """Count the person's clicks under an alias from now on. Safe to repeat."""
-        workspace_id = derive_workspace_id(workspace)
+        workspace_id = self.workspaces.claim_id(workspace)
         opt_out = self.workspaces.opt_out(workspace_id, person, self.now())
         audit("opted out", workspace=workspace_id, person=opt_out.person_hash)
         return OptOutAnswer(opted_out=True, since=format_rfc3339(opt_out.since))
 
     def opt_in(self, workspace: str, person: str, audit: AuditLog) -> OptOutAnswer:
         """End the person's opt-out. Safe to repeat."""
-        workspace_id = derive_workspace_id(workspace)
+        workspace_id = self.workspaces.claim_id(workspace)
         self.workspaces.opt_in(workspace_id, person, self.now())
         audit("opted in", workspace=workspace_id, person=person_hash(workspace_id, person))
         return OptOutAnswer(opted_out=False, since=None)
 
     def erase(self, workspace: str, person: str, audit: AuditLog) -> ErasureAnswer:
         """Erase a person, up to the time limit."""
-        workspace_id = derive_workspace_id(workspace)
+        workspace_id = self.workspaces.claim_id(workspace)
         deadline = self.monotonic() + ERASURE_SECONDS
         now = self.now()
         progress = self.erasure.erase(

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel
 
 from waypost.errors import CorruptItem, NotFound
-from waypost.ids import LinkId, derive_campaign_id, derive_workspace_id
+from waypost.ids import LinkId, derive_campaign_id
 from waypost.models.attributes import format_rfc3339
 from waypost.models.campaign import Campaign, Link
 from waypost.models.counters import CampaignCounts, ClickCounts
@@ -32,6 +32,7 @@ from waypost.reports.schemas import (
 from waypost.reports.time_series import FULL_RANGE, DateRange, build_points, parse_time_zone
 from waypost.repositories.campaigns import CampaignRepository
 from waypost.repositories.corrupt_items import log_corrupt_item
+from waypost.repositories.workspaces import WorkspaceRepository
 
 MAX_CAMPAIGNS: Final = 100
 """Maximum number of campaigns in one page of the list."""
@@ -47,11 +48,13 @@ ListedItem = TypeVar("ListedItem", bound=BaseModel)
 class CampaignReportService:
     """Reports of campaigns.
 
-    Methods for one campaign raise NotFound for an unknown campaign and CorruptItem for figures
-    that cannot be read or are negative.
+    Methods raise AlreadyExists if the workspace's id belongs to another name. Those for one
+    campaign raise NotFound for an unknown campaign and CorruptItem for figures that cannot be read
+    or are negative.
     """
 
     campaigns: CampaignRepository
+    workspaces: WorkspaceRepository
 
     def list_campaigns(self, workspace: str, cursor: str | None, limit: int) -> CampaignList:
         """List a page of campaigns with their headline figures, newest first.
@@ -61,7 +64,7 @@ class CampaignReportService:
         :raises InvalidRequest: when the cursor is not from an earlier response.
         """
         page = self.campaigns.list_by_workspace(
-            derive_workspace_id(workspace), cursor=cursor, limit=limit
+            self.workspaces.resolve_id(workspace), cursor=cursor, limit=limit
         )
         campaigns = [campaign for campaign in page.items if campaign.workspace == workspace]
         counts = self.campaigns.get_headline_counts([campaign.id for campaign in campaigns])
@@ -162,6 +165,7 @@ class CampaignReportService:
         return _check_counts(campaign, self.campaigns.get_counts(campaign.id))
 
     def _load_campaign(self, workspace: str, campaign: str) -> Campaign:
+        self.workspaces.resolve_id(workspace)
         known = self.campaigns.get(derive_campaign_id(workspace, campaign))
         if known is None or (known.workspace, known.name) != (workspace, campaign):
             raise NotFound("campaign", campaign)

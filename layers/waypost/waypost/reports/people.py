@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias
 
 from waypost.bot_detection.scoring import BotSignal, build_verdict, classify_click
 from waypost.errors import CorruptItem, NotFound
-from waypost.ids import CampaignId, LinkId, derive_workspace_id, extract_workspace_id
+from waypost.ids import CampaignId, LinkId, extract_workspace_id
 from waypost.models.attributes import format_rfc3339, from_milliseconds
 from waypost.models.campaign import Link
 from waypost.models.click import Click
@@ -37,6 +37,7 @@ from waypost.repositories.recipients import (
     load_overflow_items,
     load_readable,
 )
+from waypost.repositories.workspaces import WorkspaceRepository
 
 MAX_PEOPLE: Final = 1_000
 MAX_ACTIVITY_CLICKS: Final = 100
@@ -56,20 +57,22 @@ _LINK_ID: Final = re.compile(r"[0-9a-f]{26}")
 
 @dataclass(frozen=True, slots=True)
 class PeopleReportService:
-    """Reports of people. Methods raise InvalidRequest if a cursor is not from a response."""
+    """Reports of people. Methods raise InvalidRequest if a cursor is not from a response, and
+    AlreadyExists if the workspace's id belongs to another name.
+    """
 
     campaigns: CampaignRepository
     recipients: RecipientRepository
     clicks: ClickRepository
+    workspaces: WorkspaceRepository
     clock: Callable[[], float] = time.time
     """Seconds since 1970."""
 
     def get_link(self, workspace: str, link: str) -> Link:
         """Return a link of the workspace by its id. Raises NotFound."""
         link_id = LinkId(link)
-        if not _LINK_ID.fullmatch(link) or extract_workspace_id(link_id) != derive_workspace_id(
-            workspace
-        ):
+        workspace_id = self.workspaces.resolve_id(workspace)
+        if not _LINK_ID.fullmatch(link) or extract_workspace_id(link_id) != workspace_id:
             raise NotFound("link", link)
         known = self.campaigns.find_links([link_id]).get(link_id)
         if known is None:
@@ -101,7 +104,7 @@ class PeopleReportService:
         self, workspace: str, person: str, cursor: str | None, limit: int
     ) -> Activity:
         page = self.clicks.list_by_person(
-            derive_workspace_id(workspace), person, cursor=cursor, limit=limit
+            self.workspaces.resolve_id(workspace), person, cursor=cursor, limit=limit
         )
         if cursor is None and not page.items and not page.corrupt_count:
             raise NotFound("person", person)

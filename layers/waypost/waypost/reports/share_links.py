@@ -21,6 +21,7 @@ from waypost.errors import NotFound, ShareAccessDenied
 from waypost.ids import CampaignId, WorkspaceId, derive_campaign_id, derive_workspace_id
 from waypost.models.attributes import format_rfc3339
 from waypost.repositories.campaigns import CampaignRepository
+from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.tokens.signer import Keyring
 
 SHARE_SALT: Final = "waypost.share"
@@ -184,15 +185,22 @@ class ShareLinkService:
     """Creates share links. ``pages_url``: base URL of the report pages."""
 
     campaigns: CampaignRepository
+    workspaces: WorkspaceRepository
     share_signer: Callable[[], ShareSigner]
     pages_url: str
 
     def create_link(self, workspace: str, request: ShareRequest) -> ShareAnswer:
-        """Create a share link. Raises NotFound for an unknown campaign."""
+        """Create a share link.
+
+        :raises NotFound: for an unknown campaign.
+        :raises AlreadyExists: when the workspace's id belongs to another name.
+        """
+        self.workspaces.resolve_id(workspace)
         if request.campaign is not None:
             known = self.campaigns.get(derive_campaign_id(workspace, request.campaign))
-            if known is None or known.name != request.campaign:
+            if known is None or (known.workspace, known.name) != (workspace, request.campaign):
                 raise NotFound("campaign", request.campaign)
+        self.workspaces.claim_id(workspace)
         signer = self.share_signer()
         token = signer.create_token(
             ShareScope(workspace, request.campaign, request.people), request.hours

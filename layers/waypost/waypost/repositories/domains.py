@@ -13,6 +13,7 @@ from waypost.models import attributes, tracking_domain
 from waypost.models.attributes import Item
 from waypost.models.tracking_domain import DomainStage, TrackingDomain
 from waypost.repositories.corrupt_items import ItemType, log_corrupt_item
+from waypost.repositories.workspaces import WorkspaceRepository
 
 _Read = TypeVar("_Read")
 
@@ -59,6 +60,16 @@ class DomainRepository(Protocol):
         is left out until it is saved.
         """
         ...
+
+
+def resolve_owner_id(workspaces: WorkspaceRepository, workspace: str) -> WorkspaceId:
+    """Return the id of a workspace with domains, which may be the stack's own.
+
+    Raises AlreadyExists as ``WorkspaceRepository.resolve_id``.
+    """
+    if workspace == tracking_domain.STACK_WORKSPACE_NAME:
+        return tracking_domain.STACK_WORKSPACE
+    return workspaces.resolve_id(workspace)
 
 
 def parse_domain(stored_item: Item) -> TrackingDomain:

@@ -1,4 +1,9 @@
-"""Interface to workspaces: their settings and opt-outs."""
+"""Interface to workspaces: their names, settings and opt-outs.
+
+Two names can have the same id. The first write of a workspace claims the id for its name, and
+``waypost.ids.check_owner`` refuses all other names with that id. Use cases get the id of a name
+only by ``resolve_id`` and ``claim_id``, so none can forget the comparison.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from waypost.ids import WorkspaceId
 from waypost.models.workspace import OptOut, WorkspaceSettings
@@ -29,7 +34,25 @@ PersonKey = tuple[WorkspaceId, str]
 
 
 class WorkspaceRepository(Protocol):
-    """Settings and opt-outs. All methods raise StoreUnavailable."""
+    """Names, settings and opt-outs. All methods raise StoreUnavailable.
+
+    Methods with a workspace's name raise AlreadyExists if its id belongs to another name. Methods
+    with an id serve callers that know no name, as the redirect and the tally.
+    """
+
+    def resolve_id(self, workspace: str) -> WorkspaceId:
+        """Return the id of a workspace, to read what is stored under it."""
+        ...
+
+    def claim_id(self, workspace: str) -> WorkspaceId:
+        """Return the id of a workspace, to write under it. The first call claims it for the name,
+        which costs one read and one write; a process reads each claim once.
+        """
+        ...
+
+    def get_settings_by_name(self, workspace: str) -> WorkspaceSettings:
+        """Return a workspace's settings as ``get_settings`` does, with one read."""
+        ...
 
     def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings:
         """Return a workspace's settings, or the defaults if it has none stored.
@@ -38,17 +61,16 @@ class WorkspaceRepository(Protocol):
         """
         ...
 
-    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings:
+    def get_settings_with_version(self, workspace: str) -> VersionedSettings:
         """Return the present settings for ``save_settings``, as far as they are readable."""
         ...
 
     def save_settings(
         self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
     ) -> None:
-        """Store settings over the expected version, or over any version (None).
+        """Store settings over the expected version, or over any version (None), and claim the id.
 
-        Raises WriteConflict if another writer saved since (nothing is written: read them again),
-        AlreadyExists if the id belongs to another workspace's name.
+        Raises WriteConflict if another writer saved since (nothing is written: read them again).
         """
         ...
 
@@ -73,6 +95,12 @@ class WorkspaceRepository(Protocol):
         erasure. Raises CorruptItemSet with the people whose opt-out is corrupt.
         """
         ...
+
+
+UNSAVED_SETTINGS: Final = "{}"
+"""The stored text of a workspace that has a name and never saved settings: all are defaults. An
+item without a text is corrupt, also for earlier releases.
+"""
 
 
 def serialize_settings(settings: WorkspaceSettings) -> str:

@@ -15,7 +15,7 @@ from typing import Final, NotRequired, TypedDict
 from waypost.domains.app_links import get_path_prefix
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.errors import TokenError, TooLarge
-from waypost.ids import derive_campaign_id, derive_link_id, derive_workspace_id
+from waypost.ids import CampaignId, derive_campaign_id, derive_link_id, extract_workspace_id
 from waypost.models.short_link import parse_code
 from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.campaigns import CampaignRepository
@@ -73,6 +73,7 @@ class RewriteService:
         ``as_json_string``: the response becomes a string in JSON, as over HTTP, and so larger.
 
         :raises InvalidRequest: if the message itself cannot be read.
+        :raises AlreadyExists: if the workspace's or the campaign's id belongs to another name.
         :raises TooLarge: if the response does not fit; nothing is counted.
         :raises StoreUnavailable: before anything is returned; a retry is safe.
         """
@@ -94,11 +95,12 @@ class RewriteService:
 
     def create_renderer(self, request: MessageRequest, now: datetime) -> MessageRenderer:
         """Compile a message, then register its campaign and archive it. Raises as ``rewrite``."""
-        settings = self.workspaces.get_settings(derive_workspace_id(request.workspace))
+        settings = self.workspaces.get_settings_by_name(request.workspace)
         campaign = derive_campaign_id(request.workspace, request.campaign)
         renderer = self._build_renderer(
             request, settings, now, lambda links: self.campaigns.define_links(campaign, links, now)
         )
+        self.workspaces.claim_id(request.workspace)  # the settings had the name, except once
         self.campaigns.get_or_create(
             request.workspace,
             request.campaign,
@@ -118,7 +120,7 @@ class RewriteService:
 
     def create_dry_run_renderer(self, request: MessageRequest, now: datetime) -> MessageRenderer:
         """Compile a message for a renderer that stores and signs nothing. Raises as ``rewrite``."""
-        settings = self.workspaces.get_settings(derive_workspace_id(request.workspace))
+        settings = self.workspaces.get_settings_by_name(request.workspace)
         campaign = derive_campaign_id(request.workspace, request.campaign)
         renderer = self._build_renderer(
             request,
@@ -137,8 +139,9 @@ class RewriteService:
         define_links: LinkDefiner,
     ) -> MessageRenderer:
         sealer = self.get_sealer()
-        base = self.base_urls.resolve_base(request.workspace, request.sender)
-        short_base_url = self._find_short_base_url(request, settings)
+        campaign = derive_campaign_id(request.workspace, request.campaign)
+        base = self.base_urls.resolve_base(extract_workspace_id(campaign), request.sender)
+        short_base_url = self._find_short_base_url(request, settings, campaign)
         return MessageRenderer(
             request=request,
             message=compile_message(
@@ -157,7 +160,7 @@ class RewriteService:
             else (lambda href: base.url + get_path_prefix(base.app_links, href) + CLICK_PATH),
             pixel_prefix=base.url + PIXEL_PATH,
             honeypot_url=base.url + "/",
-            campaign_id=derive_campaign_id(request.workspace, request.campaign),
+            campaign_id=campaign,
             shortener=LinkShortener(
                 self.short_links, compute_expiry(now, settings.short_link_days)
             ),
@@ -165,10 +168,12 @@ class RewriteService:
             sent_at=int(now.timestamp()),
         )
 
-    def _find_short_base_url(self, request: MessageRequest, settings: WorkspaceSettings) -> str:
+    def _find_short_base_url(
+        self, request: MessageRequest, settings: WorkspaceSettings, campaign: CampaignId
+    ) -> str:
         """Find scheme and host of the short links; empty if links are not shortened."""
         if request.channel in _SHORT_LINK_CHANNELS and getattr(settings.shorten, request.channel):
-            return self.base_urls.resolve_short_base(request.workspace, request.sender)
+            return self.base_urls.resolve_short_base(extract_workspace_id(campaign), request.sender)
         return ""
 
 

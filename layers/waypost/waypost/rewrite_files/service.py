@@ -61,12 +61,13 @@ class FileRewriteService:
         :raises InvalidRequest: if message, input or output is invalid, or the input changed, or a
             file is outside of the workspace's folder.
         :raises TooLarge: if the message exceeds a limit.
-        :raises AlreadyExists: if the output or a file beside it is another request's, or another
-            invocation works on it.
+        :raises AlreadyExists: if the workspace's or campaign's id belongs to another name, the
+            output or a file beside it is another request's, or another invocation works on it.
         :raises StoreUnavailable: if a store fails; saved parts stay saved.
         :raises WriteConflict: if another invocation finished meanwhile; retry.
         """
         job = load_job(request, self.object_store, self.bucket)
+        self.rewrite_service.workspaces.resolve_id(job.message.workspace)
         output = OutputFile(
             self.object_store, job.target, CheckpointStore(self.object_store, job.target)
         )

@@ -111,12 +111,12 @@ def message_frame(reports: PageDependencies, access: ShareAccess, query: PageQue
     """Return the message for the frame of the click map."""
     name = query.require("campaign")
     access.authorize(query.workspace, name)
+    links = reports.campaigns.get_report(query.workspace, name).links
     sent = reports.messages.get(derive_campaign_id(query.workspace, name))
     if sent is None:
         raise NotFound("message of campaign", name)
     if sent.rendered:
         access.authorize(query.workspace, name, people=True)
-    links = reports.campaigns.get_report(query.workspace, name).links
     return render_frame(render_click_map(sent.html, build_map_links(links)), images=query.images)
 
 

@@ -1,4 +1,4 @@
-"""Settings and opt-outs of workspaces in DynamoDB."""
+"""Names, settings and opt-outs of workspaces in DynamoDB."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from waypost.errors import AlreadyExists, CorruptItem, CorruptItemSet, WriteConflict
-from waypost.ids import WorkspaceId, derive_workspace_id
+from waypost.cache import Cache
+from waypost.errors import CorruptItem, CorruptItemSet, WriteConflict
+from waypost.ids import WorkspaceId, check_owner, derive_workspace_id
 from waypost.models import attributes
 from waypost.models.attributes import Item
 from waypost.models.workspace import (
@@ -19,9 +20,10 @@ from waypost.models.workspace import (
     person_hash,
     workspace_partition,
 )
-from waypost.repositories.corrupt_items import log_corrupt_item
+from waypost.repositories.corrupt_items import log_corrupt_item, report_corrupt_item
 from waypost.repositories.dynamodb.client import DynamoClient, batch_get, translate_dynamo_errors
 from waypost.repositories.workspaces import (
+    UNSAVED_SETTINGS,
     PersonKey,
     VersionedSettings,
     parse_settings,
@@ -29,26 +31,52 @@ from waypost.repositories.workspaces import (
     serialize_settings,
 )
 
-_NAME_CONDITION: Final = "(attribute_not_exists(pk) OR #name = :name)"
+_MAX_CACHED_NAMES: Final = 10_000
+_NAME_CONDITION: Final = "(attribute_not_exists(#name) OR #name = :name)"
 _VERSION_CONDITIONS: Final = {None: "", 0: " AND attribute_not_exists(version)"}
 """Items without a version come from before versions, and count as never saved."""
 
 
 class DynamoWorkspaceRepository:
-    """``waypost.repositories.workspaces.WorkspaceRepository``."""
+    """``waypost.repositories.workspaces.WorkspaceRepository``.
+
+    The names that claimed ids are cached, because a claim never changes.
+    """
 
     def __init__(self, client: DynamoClient, table: str) -> None:
         self._client = client
         self._table = table
+        self._owners = Cache[WorkspaceId, str](_MAX_CACHED_NAMES)
+
+    def resolve_id(self, workspace: str) -> WorkspaceId:
+        workspace_id = derive_workspace_id(workspace)
+        check_owner(workspace, self._owners.get(workspace_id) or self._load_owner(workspace_id))
+        return workspace_id
+
+    def claim_id(self, workspace: str) -> WorkspaceId:
+        workspace_id = self.resolve_id(workspace)
+        if self._owners.get(workspace_id) is None:
+            self._update_settings_item(
+                workspace,
+                "SET #name = :name, settings = if_not_exists(settings, :settings)",
+                _NAME_CONDITION,
+                {":settings": UNSAVED_SETTINGS},
+            )
+        return workspace_id
 
     def get_settings(self, workspace: WorkspaceId) -> WorkspaceSettings:
-        stored = self._load_settings_item(workspace, consistent=False)
-        return (
-            parse_settings(workspace, _get_settings_text(stored)) if stored else WorkspaceSettings()
-        )
+        return _parse_item(workspace, self._load_settings_item(workspace, consistent=False))
 
-    def get_settings_with_version(self, workspace: WorkspaceId) -> VersionedSettings:
-        stored = self._load_settings_item(workspace, consistent=True)
+    def get_settings_by_name(self, workspace: str) -> WorkspaceSettings:
+        workspace_id = derive_workspace_id(workspace)
+        stored = self._load_settings_item(workspace_id, consistent=False)
+        check_owner(workspace, self._cache_owner(workspace_id, stored))
+        return _parse_item(workspace_id, stored)
+
+    def get_settings_with_version(self, workspace: str) -> VersionedSettings:
+        workspace_id = derive_workspace_id(workspace)
+        stored = self._load_settings_item(workspace_id, consistent=True)
+        check_owner(workspace, self._cache_owner(workspace_id, stored))
         if not stored:
             return VersionedSettings(WorkspaceSettings(), 0)
         return parse_settings_with_version(
@@ -58,32 +86,51 @@ class DynamoWorkspaceRepository:
     def save_settings(
         self, workspace: str, settings: WorkspaceSettings, *, expected_version: int | None = None
     ) -> None:
-        workspace_id = derive_workspace_id(workspace)
         values: dict[str, attributes.Value] = {
-            ":name": workspace,
             ":settings": serialize_settings(settings),
             ":once": 1,
         }
+        self._update_settings_item(
+            workspace,
+            "SET #name = :name, settings = :settings ADD version :once",
+            _NAME_CONDITION + _VERSION_CONDITIONS.get(expected_version, " AND version = :over"),
+            values | ({":over": expected_version} if expected_version else {}),
+        )
+
+    def _update_settings_item(
+        self, workspace: str, update: str, condition: str, values: Mapping[str, attributes.Value]
+    ) -> None:
+        """Update the item and store the workspace's name. Raises AlreadyExists if another name is
+        stored, WriteConflict if the rest of the condition fails.
+        """
+        workspace_id = derive_workspace_id(workspace)
         try:
             with translate_dynamo_errors():
                 self._client.update_item(
                     TableName=self._table,
                     Key=_settings_key(workspace_id),
-                    UpdateExpression="SET #name = :name, settings = :settings ADD version :once",
-                    ConditionExpression=_NAME_CONDITION
-                    + _VERSION_CONDITIONS.get(expected_version, " AND version = :over"),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
                     ExpressionAttributeNames={"#name": "name"},
-                    ExpressionAttributeValues=attributes.build_item(
-                        values | ({":over": expected_version} if expected_version else {})
-                    ),
+                    ExpressionAttributeValues=attributes.build_item({":name": workspace, **values}),
                 )
-        except WriteConflict as e:
-            owner = attributes.get_optional_text(
-                self._load_settings_item(workspace_id, consistent=True), "name"
-            )
-            if owner in (None, workspace):
-                raise
-            raise AlreadyExists("workspace", workspace, "its id belongs to another name") from e
+        except WriteConflict:
+            check_owner(workspace, self._load_owner(workspace_id))
+            raise
+        self._owners.set(workspace_id, workspace)
+
+    def _load_owner(self, workspace: WorkspaceId) -> str | None:
+        """Load the name that claimed an id, None before the first write."""
+        return self._cache_owner(workspace, self._load_settings_item(workspace, consistent=True))
+
+    def _cache_owner(self, workspace: WorkspaceId, stored: Item) -> str | None:
+        with report_corrupt_item(
+            "settings", f"settings of workspace {workspace}", workspace=workspace
+        ):
+            owner = attributes.get_optional_text(stored, "name")
+        if owner is not None:
+            self._owners.set(workspace, owner)
+        return owner
 
     def opt_out(
         self, workspace: WorkspaceId, person: str, now: datetime, *, is_erased: bool = False
@@ -168,6 +215,10 @@ class DynamoWorkspaceRepository:
             )
         item: Item = response.get("Item", {})
         return item
+
+
+def _parse_item(workspace: WorkspaceId, stored: Item) -> WorkspaceSettings:
+    return parse_settings(workspace, _get_settings_text(stored)) if stored else WorkspaceSettings()
 
 
 def _get_settings_text(stored: Item) -> str:
