@@ -34,7 +34,7 @@ from waypost.tokens import TokenSealer
 SECRET_WORDS: Final = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")
 ROOT: Final = "/v1/workspaces/{workspace}"
 HOST: Final = "links.acme.example"
-MESSAGE: Final = {
+MESSAGE: Final[dict[str, Any]] = {
     "campaign": "spring",
     "content": {"html": '<a href="https://public.example/">x</a>'},
     "recipients": [{"delivery": "d9", "person": "bob"}],
@@ -255,7 +255,7 @@ def test_only_a_message_that_is_sent_claims_the_id(empty_stack: Stack, kind: str
 
 
 def test_a_refused_message_claims_nothing(empty_stack: Stack) -> None:
-    refused = {"content": {"html": "{% cio_link %}"}}
+    refused = {"content": {"html": "{{ x"}, "liquid": True}
     assert empty_stack.send(COLLIDING, "POST /v1/rewrite", MESSAGE | refused)[0] == 400
     assert empty_stack.send(OWNER, "POST /v1/rewrite", MESSAGE)[0] == 200
 

@@ -117,6 +117,19 @@ def test_no_module_imports_a_handler() -> None:
             assert not packages & {"app", "functions"}, file
 
 
+def test_workspace_ids_come_only_from_the_repository() -> None:
+    """Code that derives an id from a name could forget to compare the name with the id's owner."""
+    deriving = {
+        module
+        for module, file in FILES.items()
+        if "waypost.ids.derive_workspace_id" in list_imports(file)
+    }
+    assert deriving == {
+        "waypost.repositories.dynamodb.workspaces",
+        "waypost.reports.share_links",  # names a cookie
+    }
+
+
 def test_every_module_has_a_docstring() -> None:
     for module, file in FILES.items():
         assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), module

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.colliding_names import COLLIDING, OWNER
 from tests.lambda_handlers import LambdaContext, build_api_event, load_function
 from tests.workspace_harness import WorkspaceHarness, build_link_definition
-from waypost.ids import derive_campaign_id
+from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.web.app import PAGE_VIEWS
 
 CAMPAIGN_PAGES = ("campaign", "map", "message", "link")
@@ -62,6 +63,29 @@ def test_pages_are_refused_without_a_share(visit, query, page):
 def test_a_share_of_one_workspace_shows_nothing_of_another(workspace, visit, query, page):
     stranger = WorkspaceHarness("stranger")
     assert visit(page, stranger.create_share_token(people=True), **query)["statusCode"] == 403
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_a_share_of_a_name_with_the_same_id_shows_nothing(monkeypatch, page):
+    """Signed by a release that compared no names."""
+    owner, other = WorkspaceHarness(OWNER), WorkspaceHarness(COLLIDING)
+    (link,) = owner.register_campaign("spring", [build_link_definition("https://example.com")])
+    owner.record_click(link, "1", person="ada")
+    owner.archive_message(derive_campaign_id(OWNER, "spring"), "<p>Hello</p>", rendered=True)
+    module = load_function("pages")
+    monkeypatch.setattr(module, "page_service", owner.create_page_service)
+    token = other.create_share_token(people=True)
+    event = build_api_event(
+        "GET /reports/{page+}",
+        {"page": page},
+        query={"workspace": COLLIDING, "campaign": "spring", "link": link, "person": "ada"},
+        cookies=[f"__Host-share-{derive_workspace_id(COLLIDING)}={token}"],
+    )
+    answer = module.handler(event, LambdaContext())
+    assert answer["statusCode"] == 409
+    assert "choose another name" in answer["body"]
+    for word in (OWNER, "Hello", "https://example.com"):
+        assert word not in answer["body"]
 
 
 def test_a_token_in_the_cookie_of_another_scope_is_refused(workspace, query, monkeypatch):

@@ -193,7 +193,7 @@ _PROBLEM_SCHEMA: Final = {
 _ERROR_DESCRIPTIONS: Final = {
     "400": "The request is invalid",
     "404": "The resource does not exist",
-    "409": "The name is taken, or concurrent changes won every attempt",
+    "409": "The name or its id is taken, or concurrent changes won every attempt",
     "503": "The store is unavailable or busy; retry later",
 }
 

@@ -1,8 +1,8 @@
 """A workspace's settings and its people's opt-outs. A workspace is one customer of the stack.
 
-Keys: pk ``W#{workspace}``, sk ``W`` for the settings and ``P#{hash of the person}`` for an opt-out.
-After an opt-out a person's clicks are counted under an alias. The item does not name the person, so
-that a list of opt-outs identifies no one.
+Keys: pk ``W#{workspace}``, sk ``W`` for the name and the settings, and ``P#{hash of the person}``
+for an opt-out. After an opt-out a person's clicks are counted under an alias. The item does not
+name the person, so that a list of opt-outs identifies no one.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ All keys (entities own them; ``models``):
                 R#{campaign}#{00..1f}       ~{recipient}#{number}   overflow item of a full row
                 R#{campaign}#{00..1f}       !{batch}                outbox entry: unpublished events
                 I#{workspace}#{hash}        I                       idempotency key; expires
-    workspaces  W#{workspace}               W                       settings
+    workspaces  W#{workspace}               W                       name and settings
                 W#{workspace}               P#{hash of person}      opt-out
                 W#{workspace}               D#{host}                tracking domain
                 D                           D#{host}                claim: the workspace of a host

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, Field
 
 from waypost.errors import InvalidRequest, ShareAccessDenied
-from waypost.ids import derive_campaign_id, derive_workspace_id
 from waypost.reports.schemas import SeriesStep
 from waypost.reports.share_links import ShareGrant, ShareScope
 from waypost.validation import validate_value
@@ -58,10 +57,8 @@ class ShareAccess:
         raise ShareAccessDenied("none", "share link: missing; open the link that you received")
 
     def _share_tokens(self, workspace: str, campaign: str | None) -> Iterable[str]:
-        scope_ids: list[str] = [derive_workspace_id(workspace)]
-        if campaign is not None:
-            scope_ids.insert(0, derive_campaign_id(workspace, campaign))
-        names = [COOKIE_PREFIX + scope_id for scope_id in scope_ids]
+        scopes = [ShareScope(workspace, campaign), ShareScope(workspace)]
+        names = dict.fromkeys(COOKIE_PREFIX + scope.scope_id for scope in scopes)
         return (self.cookies[name] for name in names if name in self.cookies)
 
 
