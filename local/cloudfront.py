@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from local.api_gateway import HttpError, HttpRequest
+from local.api_gateway import HttpError, HttpRequest, HttpResponse
 from local.clock import Clock
 from local.errors import TemplateError
 from local.intrinsics import IntrinsicResolver
@@ -24,6 +24,7 @@ _ALL_VIEWER_EXCEPT_HOST: Final = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 _TIME_CACHE_SIZE: Final = 10_000  # requests
 _EDGE_ADDRESS: Final = "192.0.2.1"  # sourceIp in the origin's event; the viewer's is in a header
 _URL_BYTES: Final = 8_192
+_ORIGIN_RESPONSE_BYTES: Final = 20_480  # without the body
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _load_forwarded_headers(
 
 
 class CloudFrontEdge:
-    """Builds origin requests from viewers' requests.
+    """Builds origin requests from viewers' requests, and checks the responses.
 
     An ``x-amz-cf-id`` in a request means that CloudFront repeats it: the same id gets the same
     time. Callers may set ``cloudfront-viewer-*``, which CloudFront would overwrite, to choose their
@@ -150,6 +151,13 @@ class CloudFrontEdge:
             source_ip=_EDGE_ADDRESS,
             time_ms=self._clock.now_ms(),
         )
+
+    def check_origin_response(self, response: HttpResponse) -> None:
+        """Check the size of an origin's response without its body. Raises HttpError."""
+        size = len("HTTP/1.1 200 OK\r\n\r\n")
+        size += sum(len(name) + len(value) + 4 for name, value in response.headers)
+        if size > _ORIGIN_RESPONSE_BYTES:
+            raise HttpError(502, "The headers of the origin's response are too long")
 
     def _forward_headers(
         self, distribution: Distribution, viewer: HttpRequest, port: int, cf_id: str

@@ -91,7 +91,10 @@ class RequestRouter:
         distribution = None if api_id else self._distributions.get(route.api_id)
         if distribution is not None:
             request = self._edge.build_origin_request(distribution, request, viewer_port)
-        return await self._invoke_function(route, parameters, request)
+        response = await self._invoke_function(route, parameters, request)
+        if distribution is not None:
+            self._edge.check_origin_response(response)
+        return response
 
     def _find_api_by_host(self, request: HttpRequest) -> str | None:
         """Return the API in the Host header, if there is one."""

@@ -153,13 +153,13 @@ def test_invalid_json_is_the_only_problem(body: bytes):
             "channel: is not email, sms, whatsapp, push, in_app, webhook or slack",
         ),
         ({"workspace": ""}, "workspace: is empty"),
-        ({"workspace": "x" * 256}, "workspace: is longer than 255 characters"),
+        ({"workspace": "x" * 256}, "workspace: is longer than 255 characters (256)"),
         ({"track": "yes"}, "track: is neither true nor false"),
         ({"recipients": []}, "recipients: is empty"),
         ({"recipients": [{"delivery": 7}]}, "recipients[0].delivery: is not a string"),
         (
             {"recipients": [{"delivery": "d", "person": "\U0001f600" * 251}]},
-            "recipients[0].person: is longer than 1,000 bytes",
+            "recipients[0].person: is longer than 1,000 bytes (1,004)",
         ),
         ({"recipients": [{"delivery": "d", "data": 7}]}, "recipients[0].data: is not an object"),
         ({"content": "<a>"}, "content: is not an object"),
@@ -174,7 +174,7 @@ def test_field_and_reason(body: dict[str, Any], told: str):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("", "empty"), ("x" * 101, "longer than 100 characters")]
+    ("name", "told"), [("", "empty"), ("x" * 101, "longer than 100 characters (101)")]
 )
 def test_invalid_name_is_reported_on_its_object(name: str, told: str):
     with pytest.raises(InvalidRequest) as refused:
@@ -189,7 +189,7 @@ def test_length_of_a_converted_string_is_in_characters():
 
     with pytest.raises(InvalidRequest) as refused:
         validate_value(Named, {"name": "long", "host": "long"})
-    assert {each.reason for each in refused.value.problems} == {"is longer than 3 characters"}
+    assert {each.reason for each in refused.value.problems} == {"is longer than 3 characters (4)"}
 
 
 def test_response_names_a_hundred_problems_and_the_number_of_further_ones():

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv6Address
+from typing import Final
 from unicodedata import category
 from urllib.parse import quote
 
@@ -36,6 +37,15 @@ _FORBIDDEN_SCHEMES = frozenset(
 _FORBIDDEN_SCHEME_PATTERN = re.compile(
     r"(?:chrome|edge|microsoft|moz|ms)-.+|x-apple.+|.+-extension"
 )
+
+MAX_DESTINATION_LENGTH: Final = 5_000
+"""Characters of a destination, with the workspace's parameters and without ``_cio_id``."""
+MAX_LOCATION_LENGTH: Final = 8_192
+"""Characters of a Location header. ``_cio_id`` makes a destination up to 3,009 longer.
+
+CloudFront accepts responses of 20,480 bytes without their body, and API Gateway has a quota of
+10,240 bytes for header values. Many web servers accept requests of 8 KB.
+"""
 
 _SCHEME_PATTERN = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _AUTHORITY_PATTERN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)

@@ -136,7 +136,7 @@ def validate_value(model: type[Model], value: object) -> Model:
 
 
 def _convert_validation_error(error: ValidationError) -> InvalidRequest:
-    errors = error.errors(include_url=False, include_input=False)
+    errors = error.errors(include_url=False)
     return build_invalid_request([dict(each) for each in errors])
 
 
@@ -167,9 +167,20 @@ def _truncate_name(name: str) -> str:
     return name if len(name) <= _MAX_NAME_LENGTH else name[:_MAX_NAME_LENGTH] + "…"
 
 
+def _get_excessive_size(error: Mapping[str, Any]) -> int | None:
+    """Return the number of characters or items that exceeds a limit, if it is known."""
+    value = error.get("input")
+    if error["type"] == "string_too_long" and isinstance(value, str):
+        return len(value)
+    size = (error.get("ctx") or {}).get("actual_length")
+    return size if error["type"] == "too_long" and isinstance(size, int) else None
+
+
 def _build_problem(error: Mapping[str, Any]) -> Problem:
     location: Sequence[int | str] = error["loc"]
     reason = describe_error(error["type"], error.get("ctx") or {}, error["msg"])
+    if (size := _get_excessive_size(error)) is not None:
+        reason += f" ({size:,})"
     if location and location[-1] == "[key]":  # the name is invalid, not its value
         return Problem(field_path(location[:-2]), f"has a name that {reason}")
     return Problem(field_path(location), reason)

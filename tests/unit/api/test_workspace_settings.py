@@ -90,13 +90,60 @@ def test_url_parameters_with_invalid_liquid_are_refused() -> None:
 
 def test_settings_too_large_for_an_item_are_refused() -> None:
     service = WorkspaceSettingsService(InMemoryWorkspaceRepository())
-    patterns = ["\U0001f600" * 500] * 170
+    patterns = ["\U0001f600" * 500] * 174
     service.change_settings("acme", build_change(never_track=patterns))
-    params = {f"utm_{n}": "\U0001f600" * 1_000 for n in range(10)}
+    schemes = [f"a{n:031}" for n in range(50)]
     with pytest.raises(InvalidRequest, match="bytes"):
-        service.change_settings("acme", build_change(url_params=params))
-    assert service.get_settings("acme").url_params == {}
+        service.change_settings("acme", build_change(schemes=schemes))
+    assert service.get_settings("acme").schemes == []
     assert service.get_settings("acme").never_track == patterns
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({f"p{n}": "x" for n in range(51)}, "url_params: has more than 50 items (51)"),
+        ({"a": "x" * 1_001}, "url_params.a: is longer than 1,000 characters (1,001)"),
+        (
+            {"a" * 101: "x"},
+            "url_params: has a name that is longer than 100 characters (101)",
+        ),
+        (
+            {f"p{n:02}": "x" * 990 for n in range(50)},
+            "url_params: adds more than 2,000 characters to a URL (49,750)",
+        ),
+        (
+            {"a": "\U0001f600" * 167},
+            "url_params: adds more than 2,000 characters to a URL (2,007)",
+        ),
+        (
+            {"a": "{% for i in (1..500) %}four{% endfor %}{{ x }}"},
+            "url_params: adds more than 2,000 characters to a URL (2,003)",
+        ),
+    ],
+)
+def test_parameters_that_are_too_long_for_a_url_are_refused_with_their_size(
+    params: dict[str, str], problem: str
+) -> None:
+    service = WorkspaceSettingsService(InMemoryWorkspaceRepository())
+    with pytest.raises(InvalidRequest) as caught:
+        service.change_settings("acme", build_change(url_params=params))
+    assert str(caught.value) == problem
+    assert service.get_settings("acme").url_params == {}
+
+
+def test_parameters_of_the_greatest_length_are_accepted() -> None:
+    service = WorkspaceSettingsService(InMemoryWorkspaceRepository())
+    params = {"a": "x" * 997, "b": "x" * 997, "data": "{{ x }}", "math": "{{ 1 | divided_by: x }}"}
+    assert service.change_settings("acme", build_change(url_params=params)).url_params == params
+
+
+def test_parameters_of_an_earlier_version_do_not_prevent_another_change() -> None:
+    workspaces = InMemoryWorkspaceRepository()
+    params = {f"p{n:02}": "x" * 990 for n in range(50)}
+    workspaces.save_settings("acme", WorkspaceSettings(url_params=params))
+    service = WorkspaceSettingsService(workspaces)
+    assert service.change_settings("acme", build_change(cio_id=False)).url_params == params
 
 
 def test_all_invalid_fields_are_reported_together() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from local import cloudfront
-from local.api_gateway import HttpRequest
+from local.api_gateway import HttpError, HttpRequest, HttpResponse
 from local.clock import Clock
 from local.cloudfront import CloudFrontEdge, Distribution
 
@@ -95,3 +97,16 @@ def test_a_clock_set_forward_returns_later_times() -> None:
     before = clock.now_ms()
     clock.advance(3600)
     assert clock.now_ms() - before >= 3_600_000
+
+
+def test_origin_response_is_refused_above_the_limit_of_its_headers():
+    edge = CloudFrontEdge(Clock())
+    start = len("HTTP/1.1 200 OK\r\n\r\nlocation: \r\n")
+
+    def build_response(size):
+        return HttpResponse(302, (("location", "x" * (size - start)),), b"y" * 50_000)
+
+    edge.check_origin_response(build_response(20_480))
+    with pytest.raises(HttpError) as caught:
+        edge.check_origin_response(build_response(20_481))
+    assert caught.value.status == 502

@@ -50,7 +50,9 @@ def test_every_byte_outside_the_values_stays(messages: MessageHarness):
         ("https://u:p@e.com/", "carries a user name before its host"),
         ("https://e.com\\@x.com/", "has a backslash in its host"),
         (f"{BASE}/anything", "is a tracking link already"),
-        ("https://e.com/" + "a" * 6000, "is longer than a tracking link can carry"),
+        ("https://e.com/" + "a" * 6000, "is longer than 5,000 characters"),
+        ("https://e.com/" + "ü" * 900, "is longer than 5,000 characters"),
+        ("https://e.com/" + "\n" * 6000, "is longer than 5,000 characters"),
     ],
 )
 def test_links_that_stay_as_they_are_are_reported_with_the_reason(

@@ -130,7 +130,7 @@ class WorkspaceSettingsService:
         :raises AlreadyExists: when the workspace's id belongs to another name.
         :raises ConcurrentModification: when other writers win every attempt.
         :raises InvalidRequest: when the settings become too large, a parameter is not valid Liquid,
-            or a corrupt setting would remain.
+            the parameters are too long for a URL, or a corrupt setting would remain.
         """
         _check_url_parameters(change)
 
@@ -149,11 +149,11 @@ class WorkspaceSettingsService:
 
 
 def _check_url_parameters(change: SettingsChange) -> None:
-    """Reject invalid Liquid here, because it would make every later rewrite fail."""
+    """Reject parameters that no later rewrite could use."""
     if change.url_params:
-        from waypost.rewrite.url_parameters import UrlParameters  # only this route loads Liquid
+        from waypost.rewrite.url_parameters import check_url_parameters  # only here: loads Liquid
 
-        UrlParameters(change.url_params, add_person_id=False)
+        check_url_parameters(change.url_params)
 
 
 def _drop_forbidden_schemes(settings: WorkspaceSettings) -> WorkspaceSettings:

@@ -40,10 +40,10 @@ from waypost.observability import Metric, emit_metric
 from waypost.responses import Response, get_error_status, plain_page_response
 from waypost.retry import call_with_retry
 from waypost.tokens import ClickToken, OpenToken, TokenSealer
-from waypost.tokens.codec import fill_person
+from waypost.tokens.codec import fill_person, remove_added_parameters
 from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.repair import iter_repairs, undo_line_wrapping
-from waypost.urls import check_destination, get_scheme, to_ascii_url
+from waypost.urls import MAX_LOCATION_LENGTH, check_destination, get_scheme, to_ascii_url
 
 if TYPE_CHECKING:
     from waypost.repositories.clicks import ClickRepository
@@ -97,7 +97,7 @@ class RedirectService:
         """
         token = self.token_verifier.verify_click_token(token_text)
         href = self.link_resolver.resolve_destination(token)
-        location = _build_location(href)
+        location = _build_location(href, token.person)
         if not request.is_click:
             return RedirectResult(location, ClickOutcome.NOT_A_CLICK)
         return RedirectResult(location, self._record_within_budget(token, href, request))
@@ -156,17 +156,24 @@ class RedirectService:
         return ClickOutcome.QUEUED
 
 
-def _build_location(href: str) -> str:
+def _build_location(href: str, person: str | None) -> str:
     """Convert a destination to the value of a Location header.
 
     Destinations are checked before they are signed, against the workspace's schemes of that time.
-    Forbidden ones are refused again, so a link that was signed by mistake does not work.
+    Forbidden ones are refused again, so a link that was signed by mistake does not work. Earlier
+    versions signed destinations that no response can carry, because of their parameters: they lead
+    to the destination without these.
     """
     try:
         check_destination(href, schemes=(get_scheme(href) or "",))
-        return to_ascii_url(href)
+        location = to_ascii_url(href)
     except UnsafeDestination as e:
         raise MalformedToken("token: unsafe destination") from e
+    if len(location) > MAX_LOCATION_LENGTH and person is not None:
+        location = remove_added_parameters(location, person)
+    if len(location) > MAX_LOCATION_LENGTH:
+        raise MalformedToken(f"token: destination too long ({len(location):,} characters)")
+    return location
 
 
 _Token = TypeVar("_Token", ClickToken, OpenToken)

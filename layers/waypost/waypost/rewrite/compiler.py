@@ -16,7 +16,14 @@ from typing import Final
 from waypost.errors import InvalidRequest
 from waypost.rewrite.link_rules import LinkDecision, LinkRules, decide_link
 from waypost.rewrite.links import mime
-from waypost.rewrite.links.channels import Channel, ContentPath, ContentText, Json, extract_texts
+from waypost.rewrite.links.channels import (
+    Channel,
+    ContentPath,
+    ContentText,
+    Json,
+    extract_texts,
+    format_content_path,
+)
 from waypost.rewrite.links.extractor import (
     HTML_LINKS,
     TEXT_LINKS,
@@ -36,6 +43,8 @@ from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.schemas import MessageRequest, RewriteRecipient
 from waypost.rewrite.url_parameters import RecipientParameters, UrlParameters, UrlQueryBuilder
 
+MAX_TAG_LENGTH: Final = 255
+"""Characters of a ``data-cio-tag``."""
 MAX_TAG_WARNINGS: Final = 100
 """Texts of a message that get a warning about their tags."""
 
@@ -193,9 +202,25 @@ class CompiledMessage:
                 occurrences = add_pixel(occurrences, rendered.text)
             if text.markup is TEXT_LINKS:
                 occurrences = apply_anchor_options(occurrences, anchors)
+            _check_tags(occurrences, text.path)
             plan = _plan_text(rendered.text, occurrences, self._rules, position, rendered.blocks)
             position += len(plan.links)
             yield PlannedText(text.path, plan)
+
+
+def _check_tags(occurrences: Iterable[LinkOccurrence], path: ContentPath) -> None:
+    """Refuse a tag that is too long to group links by it.
+
+    :raises InvalidRequest: naming the text.
+    """
+    for occurrence in occurrences:
+        if occurrence.tag is not None and len(occurrence.tag) > MAX_TAG_LENGTH:
+            start, length = occurrence.tag[:40], len(occurrence.tag)
+            raise InvalidRequest.from_field(
+                format_content_path(path),
+                f"has a data-cio-tag of more than {MAX_TAG_LENGTH} characters "
+                f"({length:,}: {start!r}…)",
+            )
 
 
 def compile_message(

@@ -33,9 +33,11 @@ from waypost.rewrite.links.channels import Channel, ContentPath
 from waypost.rewrite.links.mime import has_dkim_signature
 from waypost.rewrite.schemas import MessageRequest
 from waypost.rewrite.sms_segments import SmsSegmentCounts, SmsSegments, SmsSegmentSummary
+from waypost.rewrite.url_parameters import RecipientParameters
 from waypost.tokens import ClickToken
 from waypost.tokens.codec import decode_click_token, fill_person, pack_recipient
 from waypost.tokens.signer import SIGNATURE_BYTES
+from waypost.urls import MAX_DESTINATION_LENGTH
 
 SMS_TEXT_PATH: Final[ContentPath] = ("text",)
 
@@ -131,8 +133,11 @@ class MessageDiagnostics:
     _first_recipient: RenderedRecipient | None = None
     _previews: dict[int, LinkPreview] = field(default_factory=dict)
     """The first recipient's rewritten links, by position."""
+    _last_parameters: RecipientParameters | None = None
     _recipient_count: int = 0
     _empty_parameters: dict[str, None] = field(default_factory=dict)
+    _links_without_parameters: dict[str, int] = field(default_factory=dict)
+    """Positions of links that are too long for the parameters, by identity."""
 
     def add_recipient(self, rendered: RenderedRecipient) -> None:
         """Add a recipient's rendered message. Its tracked links must be registered."""
@@ -142,9 +147,23 @@ class MessageDiagnostics:
         if self.is_template:
             self._links.add(rendered.texts)
         self._recipient_count += 1
+        if not self._shares_links(rendered):
+            self._add_links_without_parameters(rendered)
         empty_names = rendered.parameters.empty_names
         if empty_names and any(link.decision.has_parameters for link in iter_links(rendered.texts)):
             self._empty_parameters.update(dict.fromkeys(empty_names))
+
+    def _shares_links(self, rendered: RenderedRecipient) -> bool:
+        """Check that a recipient has the links and parameters of the one before."""
+        previous, self._last_parameters = self._last_parameters, rendered.parameters
+        return not self.is_template and previous is rendered.parameters
+
+    def _add_links_without_parameters(self, rendered: RenderedRecipient) -> None:
+        for text in rendered.texts:
+            for slot in (*text.plan.tracked_slots, *text.plan.parameter_slots):
+                link = slot.link
+                if link.decision.has_parameters and not rendered.parameters.fit(slot.destination):
+                    self._links_without_parameters.setdefault(link.identity, link.position)
 
     def add_sms_segments(self, before: str, after: str) -> SmsSegments:
         """Add a text message before and after tracking; return its segments as sent."""
@@ -171,7 +190,9 @@ class MessageDiagnostics:
 
     def build_warnings(self, *, is_dry_run: bool) -> list[str]:
         """Build the warnings for the pipeline."""
-        warnings = list(find_parameter_warnings(self._empty_parameters))
+        warnings = list(
+            find_parameter_warnings(self._empty_parameters, self._links_without_parameters)
+        )
         if self._first_recipient is not None:
             texts = self._preview_texts(self._first_recipient)
             warnings += find_content_warnings(self.request.channel, texts)
@@ -331,10 +352,18 @@ def find_identity_warnings(
             )
 
 
-def find_parameter_warnings(empty_names: Iterable[str]) -> Iterator[str]:
-    """Warn about workspace parameters that are empty for some recipients."""
+def find_parameter_warnings(
+    empty_names: Iterable[str], links_without_parameters: Mapping[str, int]
+) -> Iterator[str]:
+    """Warn about parameters that are empty, or too long for links, for some recipients."""
     for name in empty_names:
         yield f"the parameter {name} is empty for some recipients and was not added"
+    if links_without_parameters:
+        yield (
+            f"links without parameters, which would make them longer than "
+            f"{MAX_DESTINATION_LENGTH:,} characters ({len(links_without_parameters):,}); "
+            f"the first is link {min(links_without_parameters.values())}"
+        )
 
 
 def _is_one_off(link: MessageLink) -> bool:

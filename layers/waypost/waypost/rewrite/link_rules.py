@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from waypost.errors import UnsafeDestination
 from waypost.models.workspace import SecretLinkPolicy
 from waypost.rewrite.links.occurrence import LinkOccurrence
-from waypost.urls import WEB_SCHEMES, ParsedHref, parse_href
+from waypost.urls import MAX_DESTINATION_LENGTH, WEB_SCHEMES, ParsedHref, parse_href
 
 _SIGNATURE_NAMES = {
     "x-amz-signature": "a pre-signed URL",
@@ -65,8 +65,7 @@ def _detect_secret(href: str) -> str | None:
     return None
 
 
-MAX_DESTINATION_LENGTH: Final = 5_000
-"""Characters of a destination: its link always stays below CloudFront's limit of 8,192."""
+_TOO_LONG: Final = f"is longer than {MAX_DESTINATION_LENGTH:,} characters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +117,8 @@ def decide_link(occurrence: LinkOccurrence, rules: LinkRules) -> LinkDecision:
         destination = href.to_destination(rules.schemes)
     except UnsafeDestination as error:
         return LinkDecision(is_tracked=False, reason=error.reason)
-    if len(destination) > MAX_DESTINATION_LENGTH:
-        return LinkDecision(is_tracked=False, reason="is longer than a tracking link can carry")
+    if max(len(destination), len(occurrence.url)) > MAX_DESTINATION_LENGTH:
+        return LinkDecision(is_tracked=False, reason=_TOO_LONG)
     secret = _detect_secret(href.text)
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
         return LinkDecision(is_tracked=False, reason=f"looks secret: {secret}")

@@ -38,8 +38,9 @@ EntityName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(
 
 
 def _check_key_size(name: str) -> str:
-    if len(name.encode()) > MAX_RECIPIENT_NAME_BYTES:
-        raise ValueError(f"is longer than {MAX_RECIPIENT_NAME_BYTES:,} bytes")
+    size = len(name.encode())
+    if size > MAX_RECIPIENT_NAME_BYTES:
+        raise ValueError(f"is longer than {MAX_RECIPIENT_NAME_BYTES:,} bytes ({size:,})")
     return name
 
 

@@ -7,14 +7,17 @@ it (``%2F``, ``+``, empty queries, hash routes).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote_plus, unquote_plus
 
 from liquid import BoundTemplate
 
+from waypost.errors import InvalidRequest
 from waypost.rewrite.liquid import environment
 from waypost.tokens.codec import PERSON_PLACEHOLDER, build_person_parameter
+from waypost.urls import MAX_DESTINATION_LENGTH
 
 
 class UrlQueryBuilder:
@@ -92,11 +95,18 @@ class RecipientParameters:
     """The parameters of one recipient, or of all recipients if no value differs."""
 
     pairs: tuple[tuple[str, str], ...]
+    """Names, and ``name=value`` as in a query."""
     adds_person_id: bool
     """Adds ``_cio_id`` before the others."""
     empty_names: tuple[str, ...] = ()
     """Names of parameters that are not added because their value is empty."""
-    _encoded_queries: dict[frozenset[str], str] = field(default_factory=dict, compare=False)
+    length: int = 0
+    """Characters that all pairs add to a URL."""
+    _queries: dict[frozenset[str], str] = field(default_factory=dict, compare=False)
+
+    def fit(self, url: UrlQueryBuilder) -> bool:
+        """Check that a URL is short enough for all parameters; a longer one gets none."""
+        return not self.pairs or len(url.url) + self.length <= MAX_DESTINATION_LENGTH
 
     def build_url(self, url: UrlQueryBuilder, person: str | None) -> str:
         """Build the destination that the recipient's browser gets."""
@@ -110,21 +120,23 @@ class RecipientParameters:
 
     def build_url_without_person(self, url: UrlQueryBuilder) -> str:
         """Build the URL of a link that is not tracked, with the workspace's parameters only."""
-        return url.append_query(self._encode_pairs(url.keys)) if self.pairs else url.url
+        return url.append_query(self._join_pairs(url)) if self.pairs else url.url
 
     def _build_query(self, url: UrlQueryBuilder, person_pair: str | None) -> str:
         if not self.pairs and not self.adds_person_id:
             return ""
-        query = self._encode_pairs(url.keys)
+        query = self._join_pairs(url)
         if person_pair is None or not self.adds_person_id or PERSON_KEY in url.keys:
             return query
         return f"{person_pair}&{query}" if query else person_pair
 
-    def _encode_pairs(self, existing_keys: frozenset[str]) -> str:
-        query = self._encoded_queries.get(existing_keys)
+    def _join_pairs(self, url: UrlQueryBuilder) -> str:
+        if not self.fit(url):
+            return ""
+        query = self._queries.get(url.keys)
         if query is None:
-            query = encode_query(pair for pair in self.pairs if pair[0] not in existing_keys)
-            self._encoded_queries[existing_keys] = query
+            query = "&".join(pair for name, pair in self.pairs if name not in url.keys)
+            self._queries[url.keys] = query
         return query
 
 
@@ -159,15 +171,57 @@ class UrlParameters:
         return self._shared or self._render_parameters(data)
 
     def _render_parameters(self, data: Mapping[str, object]) -> RecipientParameters:
-        pairs = [(name, self._render_value(name, data)) for name in self._values]
+        pairs: list[tuple[str, str]] = []
+        empty_names: list[str] = []
+        length = 0
+        for name in self._values:
+            value = self._render_value(name, data)
+            if not value:
+                empty_names.append(name)
+                continue
+            pairs.append((name, encode_query([(name, value)])))
+            length += len(pairs[-1][1]) + 1
+            if length > MAX_DESTINATION_LENGTH:  # they fit no URL, so the rest is not rendered
+                break
         return RecipientParameters(
-            pairs=tuple(pair for pair in pairs if pair[1]),
+            pairs=tuple(pairs),
             adds_person_id=self._add_person_id,
-            empty_names=tuple(name for name, value in pairs if not value),
+            empty_names=tuple(empty_names),
+            length=length,
         )
+
+    def measure(self, name: str) -> int:
+        """Measure what a parameter adds to a URL without data, in characters.
+
+        :raises InvalidRequest: if it cannot be rendered without data.
+        """
+        value = self._render_value(name, {})
+        return len(encode_query([(name, value)])) + 1 if value else 0
 
     def _render_value(self, name: str, data: Mapping[str, object]) -> str:
         template = self._templates.get(name)
         if template is None:
             return self._values[name]
         return environment.render_liquid(template, data, f"url_params.{name}").strip()
+
+
+MAX_PARAMETERS_LENGTH: Final = 2_000
+"""Characters that a workspace's parameters add to a URL, apart from values out of data."""
+
+
+def check_url_parameters(values: Mapping[str, str]) -> None:
+    """Check a workspace's parameters when they are set.
+
+    Liquid is rendered without data, so values out of data do not count. A value that cannot be
+    rendered without data counts nothing.
+
+    :raises InvalidRequest: if a value is not valid Liquid, or the parameters are too long together.
+    """
+    parameters = UrlParameters(values, add_person_id=False)
+    length = 0
+    for name in values:
+        with suppress(InvalidRequest):
+            length += parameters.measure(name)
+    if length > MAX_PARAMETERS_LENGTH:
+        reason = f"adds more than {MAX_PARAMETERS_LENGTH:,} characters to a URL ({length:,})"
+        raise InvalidRequest.from_field("url_params", reason)

@@ -51,7 +51,12 @@ class ContentText:
     @property
     def field(self) -> str:
         """Return the path as the caller writes it: ``content.variables.items[2]``."""
-        return "content" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path)
+        return format_content_path(self.path)
+
+
+def format_content_path(path: ContentPath) -> str:
+    """Format a path as the caller writes it: ``content.variables.items[2]``."""
+    return "content" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)
 
 
 def extract_texts(
