@@ -22,7 +22,7 @@ VERSION: Final = re.compile(r"(?:Chrome|Version|Safari|Firefox|Edg|OPR|CriOS)/[\
 TOKEN: Final = re.compile(
     r"/e/[co]/[A-Za-z0-9_-]{20,}/[A-Za-z0-9_-]{22}|[A-Za-z0-9_-]{40,}/[\w-]{22}\b"
 )
-SHORT: Final = re.compile(r"/s/[0-9a-z]{19}\b")
+SHORT: Final = re.compile(r"/s/(?:[0-9A-Za-z]{12}|[0-9a-z]{19})\b")
 SHARE: Final = re.compile(r"(?<![\w.-])\.?[\w-]{12,}\.[\w-]{6}\.[\w-]{43}(?![\w-])")
 """A share token of itsdangerous: payload, time, and a signature of 256 bits."""
 EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")

@@ -23,7 +23,7 @@ from waypost.tokens import Keyring, TokenSealer
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = "https://e.example.com"
 SHORT = "https://l.acme.com"
-SHORT_LINK = re.compile(re.escape(SHORT) + r"/s/([0-9a-z]+)")
+SHORT_LINK = re.compile(re.escape(SHORT) + r"/s/([0-9A-Za-z]+)")
 
 
 class FakeBaseUrls(DomainBaseUrlResolver):

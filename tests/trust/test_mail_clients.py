@@ -153,11 +153,17 @@ def test_new_key_opens_a_link_that_needs_repair(harness: RedirectHarness, sent: 
     assert tokens.verify_click_token(sent + ")") == harness.sealer.open(sent)
 
 
+CODE = "7BCDFGhjknpr"
+OLD_CODE = "25678" + "9" * 14
+"""Codes of before December 2026 have 19 characters."""
+
+
 @pytest.mark.parametrize(
     "tail", ["", ".", ")", ">", ",", "”", "%3E", "\n", " ", "=3d", "&fbclid=1"]
 )
 def test_short_link_with_trailing_characters_opens(tail: str) -> None:
     assert parse_code("2" * 19 + tail) == "2" * 19
+    assert parse_code(CODE + tail) == CODE
 
 
 @pytest.mark.parametrize(
@@ -167,7 +173,6 @@ def test_short_link_with_trailing_characters_opens(tail: str) -> None:
         lambda code: "/" + code,
         lambda code: code + "%20Reply",
         lambda code: code + " Reply",
-        lambda code: code.upper(),
         lambda code: code[:9] + "\n" + code[9:],
         lambda code: code[:9] + "=\r\n" + code[9:],
         lambda code: code[:9] + "%0D%0A" + code[9:],
@@ -179,9 +184,16 @@ def test_short_link_with_trailing_characters_opens(tail: str) -> None:
 def test_short_link_with_inserted_characters_opens(
     harness: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
-    link = ShortLink("25678" + "9" * 14, harness.sealer.seal(token), None)
+    for code in (CODE, OLD_CODE):
+        link = ShortLink(code, harness.sealer.seal(token), None)
+        harness.short_links.add([link])
+        assert harness.link_resolver.resolve_short_link(change(code)) == link.token
+
+
+def test_old_code_in_capitals_opens(harness: RedirectHarness, token: ClickToken) -> None:
+    link = ShortLink(OLD_CODE, harness.sealer.seal(token), None)
     harness.short_links.add([link])
-    assert harness.link_resolver.resolve_short_link(change(link.code)) == link.token
+    assert harness.link_resolver.resolve_short_link(OLD_CODE.upper()) == link.token
 
 
 @pytest.mark.parametrize(
@@ -190,15 +202,17 @@ def test_short_link_with_inserted_characters_opens(
 def test_short_link_with_lost_or_added_characters_does_not_open(
     harness: RedirectHarness, token: ClickToken, change: Callable[[str], str]
 ) -> None:
-    link = ShortLink("25678" + "9" * 14, harness.sealer.seal(token), None)
-    harness.short_links.add([link])
-    with pytest.raises(UnknownShortLink):
-        harness.link_resolver.resolve_short_link(change(link.code))
+    for code in (CODE, OLD_CODE):
+        link = ShortLink(code, harness.sealer.seal(token), None)
+        harness.short_links.add([link])
+        with pytest.raises(UnknownShortLink):
+            harness.link_resolver.resolve_short_link(change(code))
 
 
 @pytest.mark.parametrize("tail", ["2", "x", "0"])
 def test_longer_code_is_not_truncated(tail: str) -> None:
     assert parse_code("2" * 19 + tail) is None
+    assert parse_code(CODE + tail) is None
 
 
 def test_link_survives_a_url_wrapper(sent: str) -> None:

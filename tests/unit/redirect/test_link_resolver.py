@@ -70,10 +70,12 @@ def test_short_link_redirects_to_the_destination_of_its_token(
     assert (click.link, click.person, click.href) == (token.link, "p1", token.href)
 
 
-def test_short_link_code_in_capitals_is_resolved(
+def test_old_short_link_code_in_capitals_is_resolved(
     harness: RedirectHarness, token: ClickToken
 ) -> None:
-    code = add_short_link(harness, token).upper()
+    code = "256789cdhjnrtw25678"  # codes of before December 2026 have one case
+    harness.short_links.add([ShortLink(code, harness.sealer.seal(token), None)])
+    code = code.upper()
     assert harness.redirect_service.handle_short_link(code, make_request()).location == token.href
 
 

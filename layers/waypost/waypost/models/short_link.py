@@ -4,9 +4,10 @@
     S#{code}                  short link: the signed token of its code; may expire
     D#{workspace}#{digest}    destination that is too long for a link
 
-A code is random. Its alphabet has no vowel, no digit that reads as one, and no two similar
-characters. The remaining letters spell no offensive words
-(docs/decisions/2026-11-21-short-links.md has the arithmetic).
+A code is random, and its case matters. Its alphabet has no vowel, no digit that reads as one, and
+no two characters that look alike except a letter in two sizes. No code spells an offensive word
+(docs/decisions/2026-12-01-short-codes.md has the arithmetic). Codes of before December 2026 have 19
+characters and one case; they stay valid.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from waypost.ids import WorkspaceId
 from waypost.models import attributes
 from waypost.models.attributes import Item
 
-CODE_ALPHABET: Final = "256789cdhjnrtw"
-CODE_LENGTH: Final = 19
+CODE_ALPHABET: Final = "7BCDFGHJKLMNPQRSTWXZbcdfghjknprstwxz"
+CODE_LENGTH: Final = 12
+FORBIDDEN_PAIRS: Final = ("7f", "ck", "ds", "kk", "pc", "pm", "tf", "xx")
+"""In either case. Each offensive word that the alphabet could spell has one of them."""
 DESTINATION_DIGEST_BYTES: Final = 16
-_CODE_PATTERN: Final = re.compile(rf"([{CODE_ALPHABET}]{{{CODE_LENGTH}}})(?![0-9a-z])", re.ASCII)
+_CODE_PATTERN: Final = re.compile(rf"([{CODE_ALPHABET}]{{{CODE_LENGTH}}})(?![0-9a-zA-Z])", re.ASCII)
+_OLD_CODE_PATTERN: Final = re.compile(r"([256789cdhjnrtw]{19})(?![0-9a-z])", re.ASCII)
+_FORBIDDEN_PAIR_PATTERN: Final = re.compile("|".join(FORBIDDEN_PAIRS), re.IGNORECASE)
 
 ChooseCharacter = Callable[[str], str]
 """Chooses one of a text's characters, with equal probability."""
@@ -81,17 +86,20 @@ class LongDestination:
 
 
 def generate_code(choose: ChooseCharacter = secrets.choice) -> str:
-    """Return a random code that cannot be guessed."""
-    return "".join(choose(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    """Return a random code that cannot be guessed: all codes are equally probable."""
+    while True:
+        code = "".join(choose(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+        if not _FORBIDDEN_PAIR_PATTERN.search(code):
+            return code
 
 
 def parse_code(text: str) -> str | None:
     """Return the code in a link's path, None if it has none.
 
-    Capitals are lowered: some phones capitalize typed text. Characters after the code that cannot
-    be part of one (``.``, ``)``) came from the sentence around the link.
+    Capitals of an old code are lowered: some phones capitalize typed text. Characters after the
+    code that cannot be part of one (``.``, ``)``) came from the sentence around the link.
     """
-    match = _CODE_PATTERN.match(text.lower())
+    match = _CODE_PATTERN.match(text) or _OLD_CODE_PATTERN.match(text.lower())
     return match[1] if match else None
 
 
