@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 import pytest
 
+from fuzz.output import describe_output
 from fuzz.targets import TARGETS
 from tests.trust.attempts import count_attempts
 
@@ -51,3 +52,31 @@ def test_property_holds_for_mutations_of_its_seeds(name: str, random: Random) ->
         for mutate in random.choices(MUTATIONS, k=random.randint(1, 4)):
             data = mutate(random, data) or data
         target.run(data)
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ("#9 pulse\nDone 12018 runs in 6 second(s)\n", "12,018 inputs"),
+        (
+            (
+                " === Uncaught Python exception: ===\nAssertionError: no z\nTraceback …\n"
+                "artifact_prefix='x'; Test unit written to build/fuzz/html-crash-1\n"
+            ),
+            "FAILED: AssertionError: no z (build/fuzz/html-crash-1)",
+        ),
+        (
+            "Test unit written to build/fuzz/html-oom-1\nSUMMARY: libFuzzer: out-of-memory\n",
+            "FAILED: out-of-memory (build/fuzz/html-oom-1)",
+        ),
+        ("Traceback …\nImportError: no atheris\n", "FAILED: ImportError: no atheris (no input)"),
+        ("Killed\n", "FAILED: ended without a reason (no input)"),
+        ("", "FAILED: ended without a reason (no input)"),
+    ],
+)
+def test_result_of_a_fuzzer_is_one_line(output: str, line: str) -> None:
+    assert describe_output(output, holds="Done" in output) == line
+
+
+def test_fuzzer_that_tried_no_input_failed() -> None:
+    assert describe_output("", holds=True) == "FAILED: ended without a reason (no input)"

@@ -120,3 +120,14 @@ def test_soak_uses_the_given_numbers_or_the_defaults(make):
 def test_empty_environment_reaches_the_tool(make):
     _, told, _ = make("keys", "ENV=")
     assert told[told.index("--env") + 1] == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [((), ["30", ""]), (("TARGET=html", "SECONDS=600"), ["600", "html"])],
+)
+def test_fuzz_runs_every_target_or_the_given_one(make, tmp_path, variables, arguments):
+    ready = tmp_path / "fuzzer" / "ready"
+    ready.parent.mkdir()
+    ready.touch()
+    assert make("fuzz", *variables) == (0, ["-m", "fuzz", *arguments], "")
